@@ -1,0 +1,255 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Episodes on disk, in the layout of HMA's raw-image folders with labels beside it.
+
+A folder holds flat binaries over all rows of all its episodes, so that training can map them:
+
+====================  ===========================  ==============================================
+file                  dtype, shape                 meaning
+====================  ===========================  ==============================================
+video.bin             uint8 ``[N, H, W, 3]``       RGB frames
+segment_ids.bin       int32 ``[N]``                index of the episode a frame belongs to
+actions/actions.bin   float32 ``[N, stride * A]``  chunk executed *from* this frame, physical units
+labels.bin            float32 ``[N, stride * A]``  the expert's noiseless chunk at this frame
+joints.bin            float32 ``[N, J]``           joint positions [rad or m]
+states.bin            float32 ``[N, D]``           privileged simulator state, for evaluation
+metadata.json         object                       names, rates, sizes, one entry per episode
+====================  ===========================  ==============================================
+
+The last frame of an episode has no action: its rows of ``actions`` and ``labels`` are NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+import json
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from hma_ros.core.errors import ConfigError
+
+_FLAT_FILES = ('video.bin', 'segment_ids.bin', 'actions/actions.bin', 'labels.bin', 'joints.bin',
+               'states.bin')
+
+
+@dataclass(frozen=True)
+class Episode:
+    """
+    One episode of ``T`` rows and ``T + 1`` frames.
+
+    :param frames: ``uint8[T + 1, H, W, 3]`` RGB.
+    :param actions: ``float32[T, stride, A]``, executed, physical units.
+    :param labels: ``float32[T, stride, A]``, what the expert would have done, physical units.
+    :param joints: ``float32[T + 1, J]``.
+    :param states: ``float32[T + 1, D]`` privileged simulator state.
+    :param kind: who acted: ``expert``, ``play``, ``random`` or ``policy``.
+    :param seed: seed that reproduces the episode.
+    :param success: whether the task was done at the end.
+    """
+
+    frames: np.ndarray
+    actions: np.ndarray
+    labels: np.ndarray
+    joints: np.ndarray
+    states: np.ndarray
+    kind: str
+    seed: int
+    success: bool
+
+    @property
+    def rows(self) -> int:
+        """Rows, that is frames with an action after them."""
+        return len(self.actions)
+
+
+@dataclass(frozen=True)
+class EpisodeRecord:
+    """Where an episode lies in its folder, and how it was made."""
+
+    start: int
+    rows: int
+    kind: str
+    seed: int
+    success: bool
+
+
+class EpisodeWriter:
+    """Append episodes to a new folder; :meth:`close` writes the metadata that makes it readable."""
+
+    def __init__(
+        self,
+        folder: str | Path,
+        embodiment: str,
+        control_hz: float,
+        stride: int,
+        action_names: Sequence[str],
+        state_names: Sequence[str],
+    ) -> None:
+        self._folder = Path(folder)
+        if (self._folder / 'metadata.json').exists():
+            raise ConfigError(f'{self._folder}: already holds episodes; expected a new folder')
+        (self._folder / 'actions').mkdir(parents=True, exist_ok=True)
+        self._facts = {
+            'embodiment': embodiment, 'control_hz': control_hz, 'stride': stride,
+            'hz': control_hz / stride, 'action_names': list(action_names),
+            'state_names': list(state_names), 'encoder_type': 'raw', 'token_dtype': 'uint8',
+        }
+        self._files: dict[str, BinaryIO] = {
+            name: open(self._folder / name, 'wb') for name in _FLAT_FILES
+        }
+        self._records: list[EpisodeRecord] = []
+        self._frames = 0
+        self._shapes: dict[str, tuple[int, ...]] = {}
+
+    def add(self, episode: Episode) -> None:
+        """Append one episode; raises ConfigError when its sizes differ from the folder's."""
+        rows = episode.rows
+        blank = np.full((1, episode.actions[0].size), np.nan, np.float32)
+        arrays = {
+            'video.bin': np.ascontiguousarray(episode.frames, np.uint8),
+            'segment_ids.bin': np.full(rows + 1, len(self._records), np.int32),
+            'actions/actions.bin': np.concatenate([episode.actions.reshape(rows, -1), blank]),
+            'labels.bin': np.concatenate([episode.labels.reshape(rows, -1), blank]),
+            'joints.bin': episode.joints,
+            'states.bin': episode.states,
+        }
+        for name, array in arrays.items():
+            self._check(name, array, rows)
+        for name, array in arrays.items():
+            data = array if array.dtype.kind in 'iu' else array.astype(np.float32)
+            self._files[name].write(data.tobytes())
+        self._records.append(EpisodeRecord(
+            self._frames, rows, episode.kind, int(episode.seed), bool(episode.success)))
+        self._frames += rows + 1
+
+    def close(self) -> None:
+        """Write ``metadata.json`` and close the files."""
+        for file in self._files.values():
+            file.close()
+        shapes = {name: list(shape) for name, shape in self._shapes.items()}
+        text = json.dumps({
+            **self._facts, 'num_images': self._frames, 'shapes': shapes,
+            'episodes': [asdict(record) for record in self._records]}, indent=1)
+        (self._folder / 'metadata.json').write_text(text)
+
+    def __enter__(self) -> EpisodeWriter:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the folder."""
+        self.close()
+
+    def _check(self, name: str, array: np.ndarray, rows: int) -> None:
+        if len(array) != rows + 1:
+            raise ConfigError(
+                f'{self._folder / name}: episode has {len(array)} entries, expected {rows + 1}')
+        expected = self._shapes.setdefault(name, array.shape[1:])
+        if array.shape[1:] != expected:
+            raise ConfigError(
+                f'{self._folder / name}: shape {array.shape[1:]}, expected {expected}')
+
+
+class EpisodeDataset:
+    """
+    Read-only view of one embodiment's episodes over any number of folders.
+
+    :param folders: folders written by :class:`EpisodeWriter`.
+    :raises ConfigError: no folder, an unreadable one, or folders of different embodiments.
+    """
+
+    def __init__(self, folders: Sequence[str | Path]) -> None:
+        if not folders:
+            raise ConfigError('no episode folder given; expected at least one')
+        self._parts = [_Folder(Path(folder)) for folder in folders]
+        self.metadata = self._parts[0].metadata
+        for part in self._parts[1:]:
+            if part.metadata['embodiment'] != self.embodiment:
+                raise ConfigError(
+                    f"{part.folder}: embodiment '{part.metadata['embodiment']}', "
+                    f"expected '{self.embodiment}' as in {self._parts[0].folder}")
+        self._index = [(part, record) for part in self._parts for record in part.records]
+
+    @property
+    def embodiment(self) -> str:
+        """Name of the embodiment."""
+        return str(self.metadata['embodiment'])
+
+    @property
+    def stride(self) -> int:
+        """Low-level actions per row."""
+        return int(self.metadata['stride'])
+
+    @property
+    def records(self) -> list[EpisodeRecord]:
+        """One record per episode, in order."""
+        return [record for _, record in self._index]
+
+    def __len__(self) -> int:
+        """Count the episodes."""
+        return len(self._index)
+
+    def __getitem__(self, index: int) -> Episode:
+        """Return one episode; frames stay memory-mapped."""
+        part, record = self._index[index]
+        return part.read(record)
+
+    def __iter__(self) -> Iterator[Episode]:
+        """Iterate over all episodes."""
+        return (self[index] for index in range(len(self)))
+
+
+class _Folder:
+    """One memory-mapped folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = folder / 'metadata.json'
+        try:
+            self.metadata = json.loads(path.read_text())
+            self.records = [EpisodeRecord(**record) for record in self.metadata['episodes']]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f'{path}: {error}; expected the metadata of an episode folder') \
+                from error
+        count = self.metadata['num_images']
+        self._arrays = {
+            name: _map(folder / name, count, self.metadata['shapes'].get(name, []))
+            for name in _FLAT_FILES if count
+        }
+
+    def read(self, record: EpisodeRecord) -> Episode:
+        frames = slice(record.start, record.start + record.rows + 1)
+        rows = slice(record.start, record.start + record.rows)
+        chunk = (record.rows, self.metadata['stride'], len(self.metadata['action_names']))
+        return Episode(
+            frames=self._arrays['video.bin'][frames],
+            actions=self._arrays['actions/actions.bin'][rows].reshape(chunk),
+            labels=self._arrays['labels.bin'][rows].reshape(chunk),
+            joints=self._arrays['joints.bin'][frames],
+            states=self._arrays['states.bin'][frames],
+            kind=record.kind, seed=record.seed, success=record.success)
+
+
+def _map(path: Path, count: int, shape: Sequence[int]) -> np.ndarray:
+    dtype = {'video.bin': np.uint8, 'segment_ids.bin': np.int32}.get(path.name, np.float32)
+    expected = count * int(np.prod(shape, initial=1)) * np.dtype(dtype).itemsize
+    size = path.stat().st_size if path.exists() else None
+    if size != expected:
+        raise ConfigError(f'{path}: {size} bytes, expected {expected} for {count} frames')
+    return np.memmap(path, dtype, 'r', shape=(count, *shape))
+
+
+def find_shards(root: str | Path, embodiment: str, split: str) -> list[Path]:
+    """
+    List the episode folders below ``root/embodiment/split``.
+
+    :raises ConfigError: there is none.
+    """
+    base = Path(root) / embodiment / split
+    folders = sorted(path.parent for path in base.glob('**/metadata.json'))
+    if not folders:
+        raise ConfigError(f'{base}: no episodes found; make them with `hma generate`')
+    return folders
