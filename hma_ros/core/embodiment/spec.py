@@ -1,0 +1,240 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The facts of one robot, frozen.
+
+Axes: ``A`` action names of one low-level step, ``D`` commanded coordinates (the action without the
+gripper), ``J`` joints read from the robot. Units are SI: metres, radians, seconds.
+"""
+
+from dataclasses import dataclass
+
+SEMANTICS = ('ee_delta', 'ee_position', 'joint_delta', 'joint_position', 'position')
+DELTA_SEMANTICS = ('ee_delta', 'joint_delta')
+CARTESIAN_SEMANTICS = ('ee_delta', 'ee_position')
+UNITS = ('m', 'rad', 'open_closed')
+TRANSPORTS = ('raw', 'compressed')
+ENCODINGS = ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8', 'yuv422', 'yuv422_yuy2', 'jpeg', 'png')
+COMMAND_INTERFACES = (
+    'cartesian_pose',
+    'joint_trajectory',
+    'forward_position',
+    'joint_target',
+    'interbotix_group',
+    'interbotix_single',
+)
+GRIPPER_INTERFACES = ('gripper_command', 'parallel_gripper_command', 'forward_position')
+WORKSPACE_POLICIES = ('saturate', 'refuse')
+
+
+@dataclass(frozen=True)
+class CropSpec:
+    """A rectangle of the camera image, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class CameraSpec:
+    """
+    The one camera the model sees.
+
+    ``height`` and ``width`` are those of the published image; ``crop`` is cut out first, padded
+    to a square with black, then averaged down to ``resize`` (height, width).
+    """
+
+    topic: str
+    transport: str
+    info_topic: str | None
+    encodings: tuple[str, ...]
+    height: int
+    width: int
+    crop: CropSpec | None
+    resize: tuple[int, int]
+    max_age_s: float
+
+
+@dataclass(frozen=True)
+class StateSource:
+    """
+    One ``sensor_msgs/msg/JointState`` topic.
+
+    ``message_names[i]`` is what the driver calls ``joints[i]``; two arms may share driver names.
+    """
+
+    topic: str
+    joints: tuple[str, ...]
+    message_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PoseSpec:
+    """Where the measured tool pose (``geometry_msgs/msg/PoseStamped``) is read."""
+
+    topic: str
+    frame_id: str
+
+
+@dataclass(frozen=True)
+class StateSpec:
+    """What the robot reports about itself, and how old it may be."""
+
+    sources: tuple[StateSource, ...]
+    pose: PoseSpec | None
+    max_age_s: float
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """All joint names, sources in order: the order of every joint vector of this robot."""
+        return tuple(name for source in self.sources for name in source.joints)
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """
+    One low-level action in physical units.
+
+    ``names``, ``units``, ``lower`` and ``upper`` have ``A`` entries, ``coordinates`` the ``D``
+    commanded ones. With a gripper its value is the last of the names: +1 open, -1 closed.
+    """
+
+    semantics: str
+    frame: str
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    coordinates: tuple[str, ...]
+
+    @property
+    def is_delta(self) -> bool:
+        """Whether an action is an increment of the commanded target."""
+        return self.semantics in DELTA_SEMANTICS
+
+    @property
+    def is_cartesian(self) -> bool:
+        """Whether the commanded coordinates are a tool position."""
+        return self.semantics in CARTESIAN_SEMANTICS
+
+
+@dataclass(frozen=True)
+class RateSpec:
+    """The model clock and the controller's clock, in hertz."""
+
+    frame_hz: float
+    stride: int
+    command_hz: float
+
+    @property
+    def control_hz(self) -> float:
+        """Low-level actions per second, ``frame_hz * stride``."""
+        return self.frame_hz * self.stride
+
+    @property
+    def step_dt_s(self) -> float:
+        """Seconds one low-level action takes."""
+        return 1.0 / self.control_hz
+
+    @property
+    def frame_dt_s(self) -> float:
+        """Seconds between two frames of the model."""
+        return 1.0 / self.frame_hz
+
+
+@dataclass(frozen=True)
+class CommandSpec:
+    """
+    One command topic of the robot and the coordinates it carries, in message order.
+
+    ``message_names[i]`` is what the driver calls ``coordinates[i]``. ``time_from_start_s`` belongs
+    to ``joint_trajectory`` only, ``group`` to the two ``interbotix`` interfaces, ``frame_id`` and
+    ``orientation_xyzw`` to ``cartesian_pose``; without an orientation the tool keeps the one
+    measured when execution starts.
+    """
+
+    interface: str
+    topic: str
+    coordinates: tuple[str, ...]
+    message_names: tuple[str, ...]
+    frame_id: str | None = None
+    orientation_xyzw: tuple[float, float, float, float] | None = None
+    time_from_start_s: float | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class GripperSpec:
+    """
+    The gripper, and how the model's value becomes its position.
+
+    The model says ``model_open`` or ``model_closed``; past ``threshold`` by ``hysteresis`` the
+    gripper is told ``open_position`` or ``closed_position``, at most every ``min_interval_s``.
+    """
+
+    interface: str
+    name: str
+    joint: str | None
+    open_position: float
+    closed_position: float
+    max_effort: float
+    model_open: float
+    model_closed: float
+    threshold: float
+    hysteresis: float
+    min_interval_s: float
+
+
+@dataclass(frozen=True)
+class LimitSpec:
+    """
+    Limits of the ``D`` commanded coordinates; for a tool position the box is the workspace.
+
+    ``workspace_policy`` says what happens to a target outside ``lower``..``upper``: ``saturate``
+    stops the integration of increments at the border (reported as limited), ``refuse`` holds.
+    ``following_error`` is the largest distance between commanded and measured.
+    """
+
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    velocity: tuple[float, ...]
+    acceleration: tuple[float, ...]
+    following_error: tuple[float, ...]
+    workspace_policy: str
+
+
+@dataclass(frozen=True)
+class StopSpec:
+    """A topic that stops the robot when ``field`` takes one of ``stop_values``."""
+
+    topic: str
+    type: str
+    field: str
+    stop_values: tuple[bool | int, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class EmbodimentSpec:
+    """
+    Everything the package knows about one robot.
+
+    ``path`` is the file it was read from, ``home`` the ``J`` joint positions of a good start.
+    """
+
+    name: str
+    path: str
+    description: str
+    sources: tuple[str, ...]
+    simulated: bool
+    stem: str
+    camera: CameraSpec
+    state: StateSpec
+    action: ActionSpec
+    rates: RateSpec
+    commands: tuple[CommandSpec, ...]
+    gripper: GripperSpec | None
+    limits: LimitSpec
+    stops: tuple[StopSpec, ...]
+    home: tuple[float, ...]
