@@ -1,2 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """HMA, a robot world model and policy, on the robot."""
+
+import pkgutil
+
+# The messages are generated into another folder of the same name: join both.
+__path__ = pkgutil.extend_path(__path__, __name__)
+__version__ = '0.1.0'

@@ -1,0 +1,38 @@
+# Everything a developer runs. On a machine with ROS 2 use rosdep and colcon instead of setup.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.10 python3,$(shell command -v $(name))))
+BIN := .venv/bin
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test lint pytest bench train clean
+
+help: ## print the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## make .venv with ROS 2 from wheels and this package (what the robot and the demo need)
+	@$(PYTHON) scripts/setup_env.py runtime
+
+setup-dev: ## the same, with torch and the tools of the tests
+	@$(PYTHON) scripts/setup_env.py dev
+
+demo: setup ## run every demonstration; results in demo/
+	@$(BIN)/hma run demo
+
+test: setup-dev lint pytest ## all checks and tests
+
+lint: setup-dev ## formatting, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+pytest: setup-dev ## the tests only
+	$(BIN)/python -m pytest
+
+bench: setup ## measure latency and write the tables
+	@$(BIN)/python -m benchmarks
+
+train: setup-dev ## train the bundled models again (hours)
+	@$(BIN)/hma train
+
+clean: ## remove the environment and what builds and runs left
+	rm -rf .venv build install log out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

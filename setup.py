@@ -1,0 +1,48 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Serve pip, and name the executables of the package.
+
+colcon builds with CMakeLists.txt, which reads the entry points from this file.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+DATA_FOLDERS = ('config', 'launch', 'models', 'rviz')
+EXECUTABLES = [
+    'action_executor_node = hma_ros.nodes.action_executor_node:main',
+    'hma = hma_ros.cli.main:main',
+    'rollout_viewer_node = hma_ros.nodes.rollout_viewer_node:main',
+    'sim_robot_node = hma_ros.nodes.sim_robot_node:main',
+    'world_model_node = hma_ros.nodes.world_model_node:main',
+]
+
+
+def _data_files() -> list[tuple[str, list[str]]]:
+    files = [('share/hma_ros', ['package.xml'])]
+    for folder in DATA_FOLDERS:
+        for path in sorted((ROOT / folder).rglob('*')):
+            if path.is_file() and '__pycache__' not in path.parts:
+                relative = path.relative_to(ROOT)
+                files.append((f'share/hma_ros/{relative.parent}', [str(relative)]))
+    return files
+
+
+setup(
+    name='hma_ros',
+    version='0.1.0',
+    description='HMA, a robot world model and policy, as ROS 2 nodes',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    packages=find_packages(include=['hma_ros', 'hma_ros.*']),
+    package_data={'hma_ros.sim': ['assets/**/*']},
+    data_files=_data_files(),
+    install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm', 'transforms3d>=0.4'],
+    extras_require={
+        'sim': ['mujoco>=3.9', 'pillow'],
+        'train': ['onnx', 'onnxscript', 'torch>=2.5'],
+    },
+    entry_points={'console_scripts': EXECUTABLES},
+)
