@@ -1,0 +1,183 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Make episodes in parallel; the result does not depend on the number of workers."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import multiprocessing
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing.util import Finalize
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.data.episodes import Episode, EpisodeWriter
+from hma_ros.sim import TASK_NAMES, make_task
+from hma_ros.sim.episode import run_episode
+from hma_ros.sim.exploration import KINDS, Kind
+from hma_ros.sim.simulation import Task
+
+LOG = logging.getLogger(__name__)
+SPLITS = ('train', 'val')
+# Episodes handed out ahead of the one being written: bounds the memory they wait in.
+_AHEAD_PER_WORKER = 8
+
+
+@dataclass(frozen=True)
+class _Order:
+    """One episode to make."""
+
+    kind: Kind
+    seed: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was made: episodes, rows, and the share of successes of each kind."""
+
+    episodes: int
+    rows: int
+    success: dict[str, float]
+
+
+def generate(task_name: str, out_folder: str | Path, counts: Mapping[str, int], seed: int = 0,
+             workers: int = 2, progress: bool = True, split: str = 'train') -> Summary:
+    """
+    Write episodes of one task to ``out_folder/split/shard_00``.
+
+    Every episode has its own seed, drawn from ``seed``, the split and its number, so that the
+    same call writes the same bytes whatever ``workers`` is.
+
+    :param task_name: one of ``TASK_NAMES``.
+    :param out_folder: folder of the task; must not hold episodes of this split yet.
+    :param counts: episodes of each kind (``expert``, ``play``, ``random``).
+    :param seed: seed of the whole set.
+    :param workers: processes; 1 runs in this one.
+    :param progress: show a progress bar.
+    :param split: ``train`` or ``val``, which never share a seed.
+    :raises ConfigError: unknown task, kind or split, or a folder in use.
+    """
+    if task_name not in TASK_NAMES:
+        raise ConfigError(f"simulated robot '{task_name}': expected one of {TASK_NAMES}")
+    orders = _plan(counts, seed, split)
+    folder = Path(out_folder) / split / 'shard_00'
+    rows, outcomes = 0, {kind: [] for kind in KINDS}  # type: ignore[var-annotated]
+    with _open_writer(task_name, folder) as writer:
+        for episode in tqdm(_episodes(task_name, orders, workers), f'{task_name} {split}',
+                            len(orders), unit='episode', disable=not progress):
+            writer.add(episode)
+            rows += episode.rows
+            outcomes[episode.kind].append(episode.success)
+    success = {kind: float(np.mean(done)) for kind, done in outcomes.items() if done}
+    return Summary(len(orders), rows, success)
+
+
+def _plan(counts: Mapping[str, int], seed: int, split: str) -> list[_Order]:
+    """Draw the seeds and mix the kinds, so that any part of a set is like the whole."""
+    if split not in SPLITS:
+        raise ConfigError(f"split '{split}': expected one of {SPLITS}")
+    for kind, count in counts.items():
+        if kind not in KINDS or count < 0:
+            raise ConfigError(f"episodes '{kind}': {count}, expected a count of {KINDS}")
+    kinds = [kind for kind in KINDS for _ in range(counts.get(kind, 0))]
+    rng = np.random.default_rng([seed, SPLITS.index(split)])
+    # Train seeds are even and validation seeds odd: no start is in both.
+    seeds = 2 * rng.choice(2 ** 30, len(kinds), replace=False) + SPLITS.index(split)
+    orders = [_Order(kind, int(number)) for kind, number in zip(kinds, seeds)]
+    return [orders[i] for i in rng.permutation(len(orders))]
+
+
+def _open_writer(task_name: str, folder: Path) -> EpisodeWriter:
+    task = make_task(task_name)
+    try:
+        return EpisodeWriter(folder, task_name, task.control_hz, task.stride,
+                             task.action_names, task.state_names)
+    finally:
+        task.close()
+
+
+def _episodes(task_name: str, orders: Sequence[_Order], workers: int) -> Iterator[Episode]:
+    """Yield the episodes in the order of their orders."""
+    if workers <= 1:
+        task = make_task(task_name)
+        try:
+            for order in orders:
+                yield run_episode(task, order.kind, order.seed)
+        finally:
+            task.close()
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn'), _start_worker,
+                             (task_name,)) as pool:
+        waiting = iter(orders)
+        futures = [pool.submit(_work, order)
+                   for order in islice(waiting, _AHEAD_PER_WORKER * workers)]
+        while futures:
+            yield futures.pop(0).result()
+            futures += [pool.submit(_work, order) for order in islice(waiting, 1)]
+
+
+class _Worker:
+    """The task of a worker process, built once."""
+
+    task: Task | None = None
+
+
+def _start_worker(task_name: str) -> None:
+    _Worker.task = make_task(task_name)
+    Finalize(None, _Worker.task.close, exitpriority=10)
+
+
+def _work(order: _Order) -> Episode:
+    if _Worker.task is None:
+        raise ConfigError('worker process: no task, expected _start_worker to have run')
+    return run_episode(_Worker.task, order.kind, order.seed)
+
+
+def validation_counts(counts: Mapping[str, int], total: int) -> dict[str, int]:
+    """Split ``total`` validation episodes among the kinds as ``counts`` does."""
+    whole = max(1, sum(counts.values()))
+    shares = {kind: total * count // whole for kind, count in counts.items()}
+    first = next(iter(shares))
+    shares[first] += total - sum(shares.values())
+    return shares
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """
+    Make training and validation episodes of one task or of all: ``OUT/<task>/<split>``.
+
+    :param argv: command line arguments; None takes the program's.
+    """
+    parser = argparse.ArgumentParser(
+        prog='hma generate', description='Make episodes with the simulated robots.')
+    parser.add_argument('--task', default='all', choices=('all', *TASK_NAMES))
+    parser.add_argument('--out', type=Path, required=True, help='folder to write to')
+    for kind, count in zip(KINDS, (700, 200, 200)):
+        parser.add_argument(f'--{kind}', type=int, default=count, metavar='N',
+                            help=f'training episodes of kind {kind} (default {count})')
+    parser.add_argument('--val', type=int, default=60, metavar='N',
+                        help='validation episodes, kinds mixed as in training (default 60)')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--workers', type=int, default=2)
+    parser.add_argument('--quiet', action='store_true', help='no progress bar')
+    arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    counts = {kind: getattr(arguments, kind) for kind in KINDS}
+    tasks = TASK_NAMES if arguments.task == 'all' else (arguments.task,)
+    for task_name in tasks:
+        for split, wanted in (('train', counts),
+                              ('val', validation_counts(counts, arguments.val))):
+            summary = generate(task_name, arguments.out / task_name, wanted, arguments.seed,
+                               arguments.workers, not arguments.quiet, split)
+            LOG.info('%s %s: %d episodes, %d rows, success %s', task_name, split,
+                     summary.episodes, summary.rows, summary.success)
+
+
+if __name__ == '__main__':
+    main()
