@@ -16,9 +16,13 @@ _LIFTED_M = 0.10
 _CARRY_M = 0.24
 _HOVER_M = 0.10
 _NEAR_M = 0.02
-# The fingers hold the cube (5.4 cm) below this opening, and are open above the second one.
+# The fingers hold the cube (5.4 cm) below this opening, or, when it stands askew, once they no
+# longer close; above the last opening they are not closing yet.
 _GRASPED_M = 0.060
 _OPEN_M = 0.068
+_TOUCHING_M = 0.0785
+_STALLED_M_S = 0.004
+_GRIP_STIFFENING = 4.0
 
 
 class FrankaPick(Task):
@@ -45,6 +49,9 @@ class FrankaPick(Task):
                 geom.friction, geom.condim = [1.5, 0.05, 0.001], 4
         spec.body('hand').add_site(name='tool', pos=[0, 0, 0.1034])
         set_lag(spec.actuators[:7], 0.04)
+        hand = spec.actuators[7]
+        hand.gainprm[0] *= _GRIP_STIFFENING
+        hand.biasprm[1:3] *= _GRIP_STIFFENING
         add_block(spec, (_HALF_M,) * 3, (0.85, 0.08, 0.08, 1), mass=0.08, friction=1.0)
         return spec
 
@@ -52,6 +59,7 @@ class FrankaPick(Task):
         self._joint_command = _REST.copy()
         fingers = [self._model.joint(f'fer_finger_joint{i}') for i in (1, 2)]
         self._fingers = [joint.qposadr[0] for joint in fingers]
+        self._finger_dofs = [joint.dofadr[0] for joint in fingers]
 
     def _place(self, rng: np.random.Generator) -> np.ndarray:
         tool = np.array([0.45, 0, 0.22]) + rng.uniform([-0.08, -0.12, -0.04], [0.08, 0.12, 0.06])
@@ -71,20 +79,26 @@ class FrankaPick(Task):
         """Return the measured width between the fingers [m]."""
         return float(self._data.qpos[self._fingers].sum())
 
+    def _grasped(self) -> bool:
+        opening = self.opening()
+        closing_m_s = -float(self._data.qvel[self._finger_dofs].sum())
+        stalled = opening < _TOUCHING_M and closing_m_s < _STALLED_M_S
+        return opening < _GRASPED_M or stalled
+
     def _expert_row(self) -> np.ndarray:
         """Decide from where the block is between or below the fingers, and their opening."""
-        block, tool, opening = self._block(), self.tool_pose()[0], self.opening()
+        block, tool = self._block(), self.tool_pose()[0]
         offset = block - tool
         aside = float(np.linalg.norm(offset[:2]))
-        slack = 0.014 if opening > _GRASPED_M else 0.022
+        slack = 0.022 if self._grasped() else 0.014
         hand = 1.0
         target = np.array([*block[:2], block[2] + _HOVER_M])
         if aside < _NEAR_M and abs(offset[2]) < slack:
             hand = -1.0
             target = self._command.copy()
-            if opening < _GRASPED_M:
+            if self._grasped():
                 target[2] = _CARRY_M
-        elif aside < _NEAR_M and opening > _OPEN_M:
+        elif aside < _NEAR_M and self.opening() > _OPEN_M:
             target[2] = max(block[2], 0.02)
         move = np.clip(target - self._command, -0.03, 0.03)
         if tool[2] < block[2] + 0.05 and aside > 0.03:

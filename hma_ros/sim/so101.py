@@ -11,8 +11,9 @@ from hma_ros.sim.simulation import Task
 
 _DONE_M = 0.022
 _MAX_ROW_RAD = 0.12
-_NEUTRAL = {'wrist_roll': 0.0, 'gripper': 0.3}
-_START = np.array([0, -0.6, 0.6, 0.9, 0, 0.3])
+# Wrist roll and jaw keep these values while the expert reaches.
+_POSTURE = np.array([0, -0.6, 0.6, 0.9, 0, 0.3])
+_PAN_AXIS_X_M = 0.0388
 _START_SPREAD = np.array([0.7, 0.35, 0.35, 0.35, 0.3, 0.2])
 # Wandering stays above the table and in the picture.
 _LOWEST_TOOL_M, _HIGHEST_TOOL_M = 0.03, 0.28
@@ -23,7 +24,7 @@ class So101Reach(Task):
 
     name = 'sim_so101'
     control_hz = 20.0
-    horizon_rows = 30
+    horizon_rows = 40
     joint_names = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll',
                    'gripper')
     action_names = joint_names
@@ -33,7 +34,7 @@ class So101Reach(Task):
     max_step = np.full(6, 0.15)
     limits = np.array([[-1.9198, -1.7453, -1.69, -1.6580, -2.7438, -0.1745],
                        [1.9198, 1.7453, 1.69, 1.6580, 2.8412, 1.7453]])
-    noise = 0.03 * (limits[1] - limits[0]) / 2
+    noise = 0.02 * (limits[1] - limits[0]) / 2
 
     def _build(self) -> mujoco.MjSpec:
         spec = load_robot('so101')
@@ -49,12 +50,12 @@ class So101Reach(Task):
 
     def _place(self, rng: np.random.Generator) -> np.ndarray:
         while True:
-            joints = _START + rng.uniform(-1, 1, 6) * _START_SPREAD
+            joints = _POSTURE + rng.uniform(-1, 1, 6) * _START_SPREAD
             radius, angle = rng.uniform(0.14, 0.30), rng.uniform(-0.9, 0.9)
             ball = np.array([0.04 + radius * np.cos(angle), radius * np.sin(angle),
                              rng.uniform(0.03, 0.20)])
             tool, _ = self._arm.forward(joints)
-            reached, _ = self._arm.forward(self._reach(joints, ball, 60))
+            reached, _ = self._arm.forward(self._reach(ball))
             if (tool[2] > _LOWEST_TOOL_M and np.linalg.norm(tool - ball) > 0.06
                     and np.linalg.norm(reached - ball) < 0.006):
                 break
@@ -65,16 +66,17 @@ class So101Reach(Task):
     def _actuate(self, command: np.ndarray) -> None:
         self._data.ctrl[:6] = command
 
-    def _reach(self, joints: np.ndarray, ball: np.ndarray, iterations: int) -> np.ndarray:
-        start = joints.copy()
-        start[4:] = _NEUTRAL['wrist_roll'], _NEUTRAL['gripper']
-        goal = self._arm.solve(start, ball, None, iterations)
-        goal[4:] = start[4:]
-        return goal
+    def _reach(self, ball: np.ndarray) -> np.ndarray:
+        """Return the one posture that reaches a ball: no local minima on the way to it."""
+        start = _POSTURE.copy()
+        start[0] = -np.arctan2(ball[1], ball[0] - _PAN_AXIS_X_M)
+        joints = self._arm.solve(start, ball, None, 60)
+        joints[4:] = _POSTURE[4:]
+        return joints
 
     def _expert_row(self) -> np.ndarray:
         joints = self.joint_positions()
-        change = self._reach(joints, self._goal(), 20) - joints
+        change = self._reach(self._goal()) - joints
         return joints + change * min(1.0, _MAX_ROW_RAD / (float(np.abs(change).max()) + 1e-9))
 
     def draw_heading(self, rng: np.random.Generator) -> np.ndarray:
