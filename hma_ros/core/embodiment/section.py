@@ -56,7 +56,8 @@ class Section:
 
     def fail(self, key: str, expected: str, got: str) -> NoReturn:
         """Raise the error that names file, key, expectation and value."""
-        raise EmbodimentError(f'{self._label}: {self._prefix}{key}: expected {expected}, got {got}')
+        where = f'{self._label}: {self._prefix}{key}'
+        raise EmbodimentError(f'{where}: expected {expected}, got {got}')
 
     def done(self) -> None:
         """Refuse the keys nobody asked for."""

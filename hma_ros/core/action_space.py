@@ -1,0 +1,125 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Actions to targets of the commanded coordinates, and back.
+
+An increment is a wish for motion: what exceeds its bound or the workspace is cut off and reported.
+An absolute target names a place: one out of bounds is a mistake, and refused.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.errors import MessageError
+
+# float32 actions at a bound written in decimal may lie beyond it by rounding.
+BOUND_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Targets:
+    """
+    Where the commanded coordinates shall be at the end of each low-level step.
+
+    ``positions_HD`` is ``float64[H, D]`` in metres or radians; ``gripper_H`` is ``float64[H]``
+    (+1 open, -1 closed) or None; ``saturated_HD`` marks increments that were cut off.
+    """
+
+    positions_HD: NDArray[np.float64]
+    gripper_H: NDArray[np.float64] | None
+    saturated_HD: NDArray[np.bool_]
+
+
+def targets_from_actions(spec: EmbodimentSpec, base_D: ArrayLike,
+                         actions_HA: ArrayLike) -> Targets:
+    """
+    Turn a chunk of actions into targets.
+
+    Increments integrate on ``base_D``, the target commanded at the start of the chunk.
+
+    :param base_D: ``float64[D]`` commanded target at the chunk's stamp.
+    :param actions_HA: ``[H, A]`` in the physical units of the embodiment.
+    :raises MessageError: wrong shape, a value that is not finite, or an absolute target out of
+        its bounds.
+    """
+    base = _checked(spec, 'base target', base_D, (len(spec.action.coordinates),))
+    actions = _checked(spec, 'actions', actions_HA, (None, len(spec.action.names)))
+    commanded = actions[:, :len(spec.action.coordinates)]
+    gripper = None
+    if spec.gripper is not None:
+        gripper = np.clip(actions[:, -1], spec.action.lower[-1], spec.action.upper[-1])
+    if spec.action.is_delta:
+        positions, saturated = _integrate(spec, base, commanded)
+        return Targets(positions, gripper, saturated)
+    _check_bounds(spec, commanded)
+    return Targets(commanded.copy(), gripper, np.zeros(commanded.shape, np.bool_))
+
+
+def actions_from_targets(spec: EmbodimentSpec, base_D: ArrayLike, targets_HD: ArrayLike,
+                         gripper_H: ArrayLike | None) -> NDArray[np.float64]:
+    """
+    Turn targets into the actions that lead to them: the inverse of :func:`targets_from_actions`.
+
+    :param base_D: ``float64[D]`` target at the start of the first step.
+    :param targets_HD: ``[H, D]`` target at the end of each step.
+    :param gripper_H: ``[H]``, given exactly when the embodiment has a gripper.
+    :returns: ``float64[H, A]``.
+    :raises MessageError: wrong shape or a value that is not finite.
+    """
+    width = len(spec.action.coordinates)
+    base = _checked(spec, 'base target', base_D, (width,))
+    targets = _checked(spec, 'targets', targets_HD, (None, width))
+    actions = np.diff(targets, axis=0, prepend=base[None]) if spec.action.is_delta else targets
+    if (gripper_H is None) != (spec.gripper is None):
+        raise MessageError(f'{spec.name}: gripper values: expected '
+                           f'{"none" if spec.gripper is None else "one per step"}, '
+                           f'got {"none" if gripper_H is None else "some"}')
+    if gripper_H is None:
+        return actions.copy()
+    gripper = _checked(spec, 'gripper values', gripper_H, (len(targets),))
+    return np.concatenate([actions, gripper[:, None]], axis=1)
+
+
+def _integrate(spec: EmbodimentSpec, base: NDArray[np.float64], increments: NDArray[np.float64]
+               ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    width = increments.shape[1]
+    bounded = np.clip(increments, spec.action.lower[:width], spec.action.upper[:width])
+    lower, upper = np.asarray(spec.limits.lower), np.asarray(spec.limits.upper)
+    positions = np.empty_like(bounded)
+    target = base
+    for step, increment in enumerate(bounded):
+        # A robot that starts outside its box may come back in, but not go further out.
+        target = np.clip(target + increment, np.minimum(lower, target), np.maximum(upper, target))
+        positions[step] = target
+    moved = np.diff(positions, axis=0, prepend=base[None])
+    return positions, np.abs(moved - increments) > BOUND_TOLERANCE
+
+
+def _check_bounds(spec: EmbodimentSpec, commanded: NDArray[np.float64]) -> None:
+    width = commanded.shape[1]
+    lower, upper = np.asarray(spec.action.lower[:width]), np.asarray(spec.action.upper[:width])
+    outside = (commanded < lower - BOUND_TOLERANCE) | (commanded > upper + BOUND_TOLERANCE)
+    if outside.any():
+        step, index = np.argwhere(outside)[0]
+        raise MessageError(
+            f'{spec.name}: action {spec.action.names[index]} of step {step}: expected '
+            f'{lower[index]:g}..{upper[index]:g} {spec.action.units[index]}, '
+            f'got {commanded[step, index]:g}')
+
+
+def _checked(spec: EmbodimentSpec, what: str, values: ArrayLike,
+             shape: tuple[int | None, ...]) -> NDArray[np.float64]:
+    array = np.asarray(values, np.float64)
+    fits = array.ndim == len(shape) and array.size > 0 and all(
+        want is None or want == got for want, got in zip(shape, array.shape, strict=True))
+    if not fits:
+        wanted = ', '.join('H' if want is None else str(want) for want in shape)
+        raise MessageError(
+            f'{spec.name}: {what}: expected shape [{wanted}], got {list(array.shape)}')
+    if not np.isfinite(array).all():
+        where = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
+        raise MessageError(f'{spec.name}: {what}: expected finite values, '
+                           f'got {array[where]} at {list(where)}')
+    return array

@@ -1,0 +1,103 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The plan the executor follows: the newest chunk, read by time stamp.
+
+Step ``i`` of a chunk is reached at ``stamp + (i + 1) * step_dt``, on a straight line from the
+target before. A chunk arrives later than its stamp; so that the target does not jump, the
+difference to what is commanded at that moment fades out until the end of the chunk, which is
+reached on time. Past the end the last target is held.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hma_ros.core.action_space import Targets
+from hma_ros.core.errors import MessageError
+
+_NS = 1_000_000_000
+
+
+class ChunkPlan:
+    """
+    Targets over time.
+
+    :param hold_D: ``float64[D]`` held until the first chunk.
+    :param max_age_s: chunks whose stamp is older on arrival are refused.
+    :param max_lead_s: chunks whose stamp is further in the future are refused.
+    """
+
+    def __init__(self, hold_D: ArrayLike, max_age_s: float, max_lead_s: float = 0.0) -> None:
+        self._max_age_s = max_age_s
+        self._max_lead_s = max_lead_s
+        self._gripper: NDArray[np.float64] | None = None
+        self.hold(hold_D)
+
+    def hold(self, target_D: ArrayLike) -> None:
+        """Drop the chunk and keep ``target_D``, e.g. after a stop or a pause."""
+        target = np.array(target_D, np.float64)
+        self._knots = target[None]
+        self._times_ns = np.zeros(1, np.int64)
+        self._offset, self._joined_ns = np.zeros_like(target), 0
+        self._gripper = None
+
+    def accept(self, stamp_ns: int, step_dt_s: float, base_D: ArrayLike, targets: Targets,
+               now_ns: int, commanded_D: ArrayLike) -> None:
+        """
+        Replace the plan by a new chunk.
+
+        :param stamp_ns: start of step 0.
+        :param base_D: ``float64[D]`` target commanded at the stamp (the base of increments).
+        :param targets: from :func:`~hma_ros.core.action_space.targets_from_actions`.
+        :param commanded_D: ``float64[D]`` commanded now; the plan goes on from there.
+        :raises MessageError: the chunk is too old, already over, or from the future; the plan
+            stays as it was.
+        """
+        steps = len(targets.positions_HD)
+        ends_ns = stamp_ns + np.rint(np.arange(steps + 1) * step_dt_s * _NS).astype(np.int64)
+        self._check_time(stamp_ns, int(ends_ns[-1]), now_ns)
+        self._knots = np.concatenate([np.asarray(base_D, np.float64)[None], targets.positions_HD])
+        self._times_ns = ends_ns
+        self._gripper = targets.gripper_H
+        self._offset, self._joined_ns = np.zeros(self._knots.shape[1]), now_ns
+        self._offset = np.asarray(commanded_D, np.float64) - self.target(now_ns)
+
+    def target(self, time_ns: int) -> NDArray[np.float64]:
+        """Return the planned target at a time, ``float64[D]``."""
+        index = int(np.searchsorted(self._times_ns, time_ns, side='right'))
+        if index == 0 or index == len(self._times_ns):
+            planned = self._knots[max(index - 1, 0)]
+        else:
+            start_ns, end_ns = self._times_ns[index - 1:index + 1]
+            part = (time_ns - start_ns) / (end_ns - start_ns)
+            planned = (1.0 - part) * self._knots[index - 1] + part * self._knots[index]
+        faded: NDArray[np.float64] = planned + self._fade(time_ns) * self._offset
+        return faded
+
+    def gripper(self, time_ns: int) -> float | None:
+        """Return the model's gripper value of the step at a time; None without one."""
+        if self._gripper is None:
+            return None
+        step = int(np.searchsorted(self._times_ns, time_ns, side='right')) - 1
+        return float(self._gripper[min(max(step, 0), len(self._gripper) - 1)])
+
+    def expired(self, now_ns: int) -> bool:
+        """Whether the chunk has run out and its last target is only held."""
+        return now_ns >= int(self._times_ns[-1])
+
+    def _fade(self, time_ns: int) -> float:
+        remaining_ns = int(self._times_ns[-1]) - self._joined_ns
+        if remaining_ns <= 0:
+            return 0.0
+        return min(max((int(self._times_ns[-1]) - time_ns) / remaining_ns, 0.0), 1.0)
+
+    def _check_time(self, stamp_ns: int, end_ns: int, now_ns: int) -> None:
+        age_s = (now_ns - stamp_ns) / _NS
+        if age_s > self._max_age_s:
+            raise MessageError(f'action chunk: expected a stamp at most {self._max_age_s:g} s '
+                               f'old, got one {age_s:.3f} s old')
+        if age_s < -self._max_lead_s:
+            raise MessageError(f'action chunk: expected a stamp at most {self._max_lead_s:g} s '
+                               f'ahead of the clock, got one {-age_s:.3f} s ahead')
+        if now_ns >= end_ns:
+            raise MessageError(f'action chunk: expected one that ends in the future, '
+                               f'got one that ended {(now_ns - end_ns) / _NS:.3f} s ago')

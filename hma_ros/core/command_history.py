@@ -1,0 +1,94 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What was really commanded, and when: the truth about executed actions."""
+
+from bisect import bisect_right
+from collections import deque
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hma_ros.core.action_space import actions_from_targets
+from hma_ros.core.embodiment.spec import EmbodimentSpec
+
+_NS = 1_000_000_000
+
+
+class CommandHistory:
+    """
+    The commanded targets of the last seconds.
+
+    :param spec: the embodiment whose coordinates are recorded.
+    :param span_s: how long an entry is kept.
+    """
+
+    def __init__(self, spec: EmbodimentSpec, span_s: float) -> None:
+        self._spec = spec
+        self._span_ns = int(span_s * _NS)
+        self._stamps: deque[int] = deque()
+        self._targets: deque[NDArray[np.float64]] = deque()
+        self._grippers: deque[float | None] = deque()
+
+    def clear(self) -> None:
+        """Forget everything, e.g. when the clock jumped back."""
+        for column in (self._stamps, self._targets, self._grippers):
+            column.clear()
+
+    def record(self, stamp_ns: int, target_D: ArrayLike, gripper: float | None) -> None:
+        """
+        Record what was commanded at a time.
+
+        :param target_D: ``float64[D]``.
+        :param gripper: the model's gripper value, None without a gripper.
+        :raises ValueError: the time is not after the last one.
+        """
+        if self._stamps and stamp_ns <= self._stamps[-1]:
+            raise ValueError(f'stamp_ns: expected more than {self._stamps[-1]}, got {stamp_ns}')
+        self._stamps.append(stamp_ns)
+        self._targets.append(np.array(target_D, np.float64))
+        self._grippers.append(gripper)
+        # One entry older than the span is kept, so that the whole span can be interpolated.
+        while len(self._stamps) > 2 and self._stamps[1] < stamp_ns - self._span_ns:
+            for column in (self._stamps, self._targets, self._grippers):
+                column.popleft()
+
+    def covers(self, start_ns: int, end_ns: int) -> bool:
+        """Whether commands are known from ``start_ns`` to ``end_ns``, both included."""
+        return bool(self._stamps) and self._stamps[0] <= start_ns and end_ns <= self._stamps[-1]
+
+    def target(self, stamp_ns: int) -> NDArray[np.float64]:
+        """
+        Return the commanded target at a time, ``float64[D]``; beyond the ends the nearest one.
+
+        :raises ValueError: nothing was recorded yet.
+        """
+        if not self._stamps:
+            raise ValueError('command history: expected at least one entry, got none')
+        after = bisect_right(self._stamps, stamp_ns)
+        if after == 0 or after == len(self._stamps):
+            return self._targets[max(after - 1, 0)].copy()
+        start_ns, end_ns = self._stamps[after - 1], self._stamps[after]
+        part = (stamp_ns - start_ns) / (end_ns - start_ns)
+        return (1.0 - part) * self._targets[after - 1] + part * self._targets[after]
+
+    def executed(self, start_ns: int, steps: int) -> NDArray[np.float64] | None:
+        """
+        Return the actions that were really commanded in ``steps`` low-level steps.
+
+        :param start_ns: start of the first step.
+        :returns: ``float64[steps, A]``, or None where the interval is not wholly known.
+        """
+        step_ns = round(self._spec.rates.step_dt_s * _NS)
+        times = [start_ns + index * step_ns for index in range(steps + 1)]
+        if not self.covers(times[0], times[-1]):
+            return None
+        targets = np.stack([self.target(time) for time in times])
+        if self._spec.gripper is None:
+            return actions_from_targets(self._spec, targets[0], targets[1:], None)
+        gripper = [self._gripper(time + step_ns // 2) for time in times[:-1]]
+        known = [value for value in gripper if value is not None]
+        if len(known) < steps:
+            return None
+        return actions_from_targets(self._spec, targets[0], targets[1:], known)
+
+    def _gripper(self, stamp_ns: int) -> float | None:
+        return self._grippers[max(bisect_right(self._stamps, stamp_ns) - 1, 0)]
