@@ -86,7 +86,9 @@ def _install_system_packages() -> None:
     print(f'setup: installing {" ".join(missing)}', flush=True)
     try:
         subprocess.run([*apt, 'update', '-qq'], check=False)
-        subprocess.run([*apt, 'install', '-y', '-qq', '--no-install-recommends', *missing], check=True)
+        subprocess.run(
+            [*apt, 'install', '-y', '-qq', '--no-install-recommends', *missing], check=True
+        )
     except (OSError, subprocess.CalledProcessError) as error:
         raise SystemExit(
             f'setup: missing system packages and could not install them ({error}). '
@@ -109,13 +111,21 @@ def _pip_install(files: tuple[str, ...]) -> None:
 
 def _patch_cmake_exports() -> None:
     """Replace the build machine's include folders that the message wheels carry."""
-    script = 'import numpy, sysconfig; print(numpy.get_include()); print(sysconfig.get_path("include"))'
+    script = (
+        'import numpy, sysconfig; print(numpy.get_include()); print(sysconfig.get_path("include"))'
+    )
     result = subprocess.run(
-        [str(PYTHON), '-c', script], check=True, capture_output=True, text=True, env=_clean_environment()
+        [str(PYTHON), '-c', script],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=_clean_environment(),
     )
     numpy_include, python_include = result.stdout.split('\n')[:2]
     prefix = r'/opt/python/cp3\d+-cp3\d+'
-    numpy_pattern = re.compile(prefix + r'/lib/python3\.\d+/site-packages/numpy/(?:_core|core)/include')
+    numpy_pattern = re.compile(
+        prefix + r'/lib/python3\.\d+/site-packages/numpy/(?:_core|core)/include'
+    )
     python_pattern = re.compile(prefix + r'/include/python3\.\d+')
     for path in (VENV / 'share').rglob('*Export.cmake'):
         text = path.read_text()

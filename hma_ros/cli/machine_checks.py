@@ -1,0 +1,112 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The checks of ``hma doctor`` that need no robot: versions, files, rendering."""
+
+import importlib
+import importlib.metadata
+import os
+import sys
+
+from hma_ros.bringup import FASTDDS_VARIABLES, Request, bundle_folder
+from hma_ros.cli.finding import Finding, fail, ok, warn
+from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
+from hma_ros.core.errors import HmaError
+
+MINIMUM_PYTHON = (3, 10)
+MINIMUM_ONNXRUNTIME = (1, 18)
+
+
+def check_machine(request: Request) -> tuple[list[Finding], EmbodimentSpec | None]:
+    """
+    Check this machine, the embodiment file and the bundle.
+
+    :returns: the findings, and the embodiment when its file is valid.
+    """
+    findings = [_python(), _onnxruntime(), _rclpy(), _fastdds_profile()]
+    spec, finding = _embodiment(request)
+    findings.append(finding)
+    if spec is not None:
+        findings.append(_bundle(request, spec))
+    if request.sim:
+        findings.append(_rendering(request))
+    return findings, spec
+
+
+def _python() -> Finding:
+    version = '.'.join(str(part) for part in sys.version_info[:3])
+    if sys.version_info[:2] < MINIMUM_PYTHON:
+        return fail('python', f'{version}, expected 3.10 or newer', 'use ROS 2 Humble or newer')
+    return ok('python', f'{version} ({sys.executable})')
+
+
+def _onnxruntime() -> Finding:
+    remedy = 'rosdep install --from-paths . --ignore-src, or pip install onnxruntime'
+    try:
+        importlib.import_module('onnxruntime')
+        version = importlib.metadata.version('onnxruntime')
+    except ImportError as error:
+        return fail('onnxruntime', f'not importable: {error}', remedy)
+    if tuple(int(part) for part in version.split('.')[:2]) < MINIMUM_ONNXRUNTIME:
+        return fail('onnxruntime', f'{version}, expected 1.18 or newer', remedy)
+    return ok('onnxruntime', version)
+
+
+def _rclpy() -> Finding:
+    try:
+        importlib.import_module('rclpy')
+        importlib.import_module('hma_ros.msg')
+    except ImportError as error:
+        remedy = 'source the setup.bash of ROS and of the workspace, or run `make setup`'
+        return warn('rclpy', f'{error}; the topics are not checked', remedy)
+    return ok('rclpy', os.environ.get('ROS_DISTRO', 'importable, with the messages of hma_ros'))
+
+
+def _fastdds_profile() -> Finding:
+    for name in FASTDDS_VARIABLES:
+        path = os.environ.get(name)
+        if path and not os.path.isfile(path):  # noqa: PTH113 - text from the environment
+            return fail('Fast DDS', f'{name} names no file: {path}', f'correct or unset {name}')
+    domain = os.environ.get('ROS_DOMAIN_ID', '0')
+    return ok('Fast DDS', f'ROS_DOMAIN_ID {domain}, profiles as the environment says')
+
+
+def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:
+    try:
+        spec = load_embodiment(embodiment_path(request.robot, request.sim))
+    except HmaError as error:
+        return None, fail('embodiment', str(error), 'docs/reference/embodiments.md has every key')
+    rates = f'{spec.rates.frame_hz:g} frames/s, {spec.rates.control_hz:g} actions/s'
+    return spec, ok('embodiment', f'{spec.path}: stem {spec.stem}, {rates}')
+
+
+def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
+    try:
+        from hma_ros.runtime.bundle import Bundle
+
+        manifest = Bundle.open(bundle_folder(request.bundle)).manifest
+    except (HmaError, ImportError) as error:
+        return fail('bundle', str(error), 'give bundle:=FOLDER, or make one with `hma export`')
+    if spec.stem not in manifest.stems:
+        stems = ', '.join(manifest.stems)
+        remedy = 'export a bundle with this stem, or correct `stem` in the embodiment file'
+        return fail('bundle', f'expected stem {spec.stem}, got {stems}', remedy)
+    if manifest.trained_on == 'simulation' and not request.sim:
+        remedy = 'fine-tune on this robot; allow_sim_bundle:=true overrides this at your own risk'
+        return warn('bundle', 'trained in simulation: mode execute will be refused', remedy)
+    return ok('bundle', f'{bundle_folder(request.bundle)}: has stem {spec.stem}')
+
+
+def _rendering(request: Request) -> Finding:
+    remedy = 'apt-get install libegl1 libgl1, and leave MUJOCO_GL unset or egl'
+    try:
+        from hma_ros.sim import make_task
+
+        task = make_task(f'sim_{request.robot}')
+        task.reset(0)
+        frame = task.frame()
+        task.close()
+    # The OpenGL loaders raise whatever they like: AttributeError, RuntimeError, OSError.
+    except Exception as error:
+        return fail('rendering', f'{type(error).__name__}: {error}', remedy)
+    if int(frame.max()) == int(frame.min()):
+        return fail('rendering', 'the rendered image has one colour only', remedy)
+    return ok('rendering', f'MuJoCo renders {frame.shape[1]}x{frame.shape[0]} through EGL')

@@ -1,0 +1,51 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Entry point of the ``hma`` command."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from hma_ros import __version__
+from hma_ros.core.errors import HmaError
+
+# Modules of this package, in the order of --help.
+COMMANDS = ('run', 'doctor', 'generate')
+EXAMPLES = """\
+examples:
+  hma run predict robot:=franka sim:=true                try it without a robot
+  hma run predict robot:=franka sim:=true mode:=execute  and let it move
+  hma doctor robot:=ur5e                                 check everything before a robot moves
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all sub-commands."""
+    parser = argparse.ArgumentParser(
+        prog='hma',
+        description='HMA, a robot world model and policy, on the robot.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='version', version=f'hma_ros {__version__}')
+    subparsers = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    for name in COMMANDS:
+        importlib.import_module(f'hma_ros.cli.{name}').add_parser(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command.
+
+    :param arguments: without the program name; None takes those of the process.
+    :returns: 0 on success, 1 on a finding, 2 on an error of the user's to fix, 130 on Ctrl-C.
+    """
+    parsed = build_parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except HmaError as error:
+        print(f'hma: error: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,98 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma run``: start what a bringup describes, without ros2 launch."""
+
+import argparse
+from collections.abc import Sequence
+
+from hma_ros.bringup import ARGUMENTS, Argument, Bringup
+from hma_ros.core.errors import ConfigError
+
+PREDICT_EXAMPLES = """\
+examples:
+  hma run predict robot:=franka sim:=true
+      a simulated arm; imagine and report, command nothing
+  hma run predict robot:=franka sim:=true mode:=execute seed:=7
+      the policy moves the simulated arm, starting from episode 7
+  hma run predict robot:=ur5e bundle:=/data/my_bundle namespace:=left
+      a real robot in shadow mode; topics below /left
+  hma run predict robot:=so101 sim:=true --dry-run
+      print the commands only
+"""
+
+
+def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add ``run predict`` and ``run demo``."""
+    parser = subparsers.add_parser('run', help='run the nodes of a robot, or the demonstrations')
+    targets = parser.add_subparsers(dest='target', metavar='TARGET', required=True)
+    predict = targets.add_parser(
+        'predict',
+        help='run the world model on a robot or its simulated twin',
+        description='Start the nodes of a robot and stop them together. Arguments:\n\n'
+        + '\n'.join(_describe(argument) for argument in ARGUMENTS),
+        epilog=PREDICT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    predict.add_argument('values', nargs='+', metavar='name:=value', help='as with ros2 launch')
+    predict.add_argument('--dry-run', action='store_true', help='print the commands, run nothing')
+    predict.set_defaults(run=run)
+    demo = targets.add_parser('demo', help='run every demonstration in simulation')
+    demo.add_argument('--out', default='demo', metavar='FOLDER', help='results (default: demo)')
+    demo.set_defaults(run=run_demo)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the nodes until one of them ends or Ctrl-C; 0 after Ctrl-C."""
+    from hma_ros.bringup import describe, parse_request
+
+    bringup = describe(parse_request(parse_pairs(args.values)))
+    if args.dry_run:
+        _print_commands(bringup)
+        return 0
+    from hma_ros.cli.supervisor import supervise
+
+    return supervise(bringup)
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """Run the demonstrations."""
+    from hma_ros.cli import demo
+
+    return int(demo.run(args))
+
+
+def parse_pairs(texts: Sequence[str]) -> dict[str, str]:
+    """
+    Split ``name:=value`` texts.
+
+    :raises ConfigError: a text has no ``:=``, or a name comes twice.
+    """
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, separator, value = text.partition(':=')
+        if not separator or not name:
+            raise ConfigError(f'arguments: expected name:=value, got {text!r}')
+        if name in pairs:
+            raise ConfigError(f'{name}: expected once, got {pairs[name]!r} and {value!r}')
+        pairs[name] = value
+    return pairs
+
+
+def _describe(argument: Argument) -> str:
+    default = str(argument.default)
+    if isinstance(argument.default, bool):
+        default = default.lower()
+    note = 'required' if argument.default is None else f'default {default or "empty"}'
+    return f'  {argument.name:<18}{argument.description} ({note})'
+
+
+def _print_commands(bringup: Bringup) -> None:
+    import os
+    import shlex
+
+    from hma_ros.cli.supervisor import command_line
+
+    for name, value in bringup.environment(os.environ).items():
+        print(f'export {name}={shlex.quote(value)}')
+    for process in bringup.processes:
+        print(f'# {process.reason}')
+        print(shlex.join(command_line(process, bringup.namespace)))

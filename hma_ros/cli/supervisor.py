@@ -1,0 +1,194 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Run the processes of a bringup: prefix their output, stop them in order, say who died."""
+
+import ctypes
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from hma_ros.bringup import Bringup, Process, Value
+from hma_ros.core.errors import ConfigError
+
+# Seconds a process gets to end after each signal.
+INTERRUPT_GRACE_S = 8.0
+TERMINATE_GRACE_S = 3.0
+_PR_SET_PDEATHSIG = 1
+
+
+def find_executable(package: str, name: str) -> Path:
+    """
+    Find an executable where ``ros2 run`` looks: ``lib/<package>`` of every prefix, then PATH.
+
+    :raises ConfigError: it is not installed.
+    """
+    prefixes = [*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix]
+    for prefix in filter(None, prefixes):
+        candidate = Path(prefix) / 'lib' / package / name
+        if candidate.is_file():
+            return candidate
+    on_path = shutil.which(name)
+    if on_path is None:
+        raise ConfigError(
+            f'{name}: expected an executable in lib/{package}, found none; run `make setup`, '
+            'or source the install/setup.bash of the workspace'
+        )
+    return Path(on_path)
+
+
+def command_line(process: Process, namespace: str) -> list[str]:
+    """Return the command of a process, ROS arguments included."""
+    command = [str(find_executable(process.package, process.executable)), *process.arguments]
+    command += ['--ros-args', '-r', f'__node:={process.node_name}']
+    if namespace:
+        command += ['-r', f'__ns:=/{namespace.strip("/")}']
+    for source, target in process.remappings:
+        command += ['-r', f'{source}:={target}']
+    for name, value in process.parameters:
+        command += ['-p', f'{name}:={_yaml(value)}']
+    return command
+
+
+def supervise(bringup: Bringup) -> int:
+    """
+    Run until a process ends by itself or a signal asks to stop.
+
+    :returns: 0 after a signal, 1 after a process ended by itself.
+    """
+    running = Supervisor(bringup)
+    with stop_signals() as stop:
+        try:
+            running.start()
+            dead = running.wait(stop)
+        finally:
+            running.stop()
+    for name, code in dead:
+        print(f'hma: {name} ended by itself: {_exit_text(code)}', file=sys.stderr)
+    return 1 if dead else 0
+
+
+class Supervisor:
+    """The running processes of one bringup."""
+
+    def __init__(self, bringup: Bringup) -> None:
+        # All of them are looked up before the first one starts.
+        self._commands = [
+            (process.node_name, command_line(process, bringup.namespace))
+            for process in bringup.processes
+        ]
+        self._environment = {**os.environ, **bringup.environment(os.environ)}
+        self._environment['PYTHONUNBUFFERED'] = '1'
+        self._children: list[tuple[str, subprocess.Popen[str]]] = []
+        self._readers: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start every process, in order."""
+        libc = ctypes.CDLL(None)
+        for name, command in self._commands:
+            child = subprocess.Popen(
+                command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors='replace',
+                # Ctrl-C reaches the supervisor only, which stops its children in order.
+                start_new_session=True,
+                # Without a supervisor nobody would stop the robot: follow it.
+                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT),  # noqa: PLW1509
+            )
+            self._children.append((name, child))
+        for name, child in self._children:
+            reader = threading.Thread(target=_forward, args=(name, child), daemon=True)
+            reader.start()
+            self._readers.append(reader)
+
+    def wait(self, stop: 'queue.SimpleQueue[int]') -> list[tuple[str, int]]:
+        """
+        Wait for a stop signal or the end of any process.
+
+        :returns: name and exit code of those that ended by themselves; empty after a signal.
+        """
+        while True:
+            dead = [
+                (name, code)
+                for name, child in self._children
+                if (code := child.poll()) is not None
+            ]
+            if dead:
+                return dead
+            try:
+                stop.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            return []
+
+    def stop(self) -> None:
+        """Stop every process, the last started first, each before the next."""
+        for name, child in reversed(self._children):
+            _stop(name, child)
+        for reader in self._readers:
+            reader.join(timeout=1.0)
+
+
+@contextmanager
+def stop_signals() -> Iterator['queue.SimpleQueue[int]']:
+    """Collect SIGINT and SIGTERM in a queue, and restore the handlers at the end."""
+    received: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def put(number: int, _frame: FrameType | None) -> None:
+        received.put(number)
+
+    before = {number: signal.signal(number, put) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(name: str, child: 'subprocess.Popen[str]') -> None:
+    for number, grace_s in (
+        (signal.SIGINT, INTERRUPT_GRACE_S),
+        (signal.SIGTERM, TERMINATE_GRACE_S),
+        (signal.SIGKILL, TERMINATE_GRACE_S),
+    ):
+        if child.poll() is not None:
+            return
+        if number != signal.SIGINT:
+            print(f'hma: {name} did not end, sending {number.name}', file=sys.stderr)
+        child.send_signal(number)
+        _wait(child, grace_s)
+
+
+def _wait(child: 'subprocess.Popen[str]', timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _forward(name: str, child: 'subprocess.Popen[str]') -> None:
+    if child.stdout is None:
+        return
+    with child.stdout as lines:
+        for line in lines:
+            print(f'[{name}] {line}', end='', flush=True)
+
+
+def _exit_text(code: int) -> str:
+    return f'signal {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'
+
+
+def _yaml(value: Value) -> str:
+    # A quoted string stays one, whatever it looks like; JSON is YAML.
+    return json.dumps(value)
