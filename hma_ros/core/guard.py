@@ -17,7 +17,7 @@ border is normal, as in the data the model learned from: the command stops at th
 ``refuse`` (absolute targets) a target outside is a mistake of whoever sent it, so it is not
 silently changed into another one.
 
-A goal that itself stops abruptly may be overshot by the braking distance; limits never are.
+A moving goal that stops abruptly may be overshot by the braking distance; limits never are.
 """
 
 from dataclasses import dataclass
@@ -89,13 +89,15 @@ class Guard:
         self._velocity[:] = 0.0
 
     def step(self, desired_D: ArrayLike | None, measured_D: ArrayLike | None,
-             state_age_s: float) -> GuardDecision:
+             state_age_s: float, next_desired_D: ArrayLike | None = None) -> GuardDecision:
         """
         Decide the next command.
 
         :param desired_D: ``[D]`` where the plan wants to be now; None asks for a standstill.
         :param measured_D: ``[D]`` where the robot is; None if unknown.
         :param state_age_s: age of that measurement.
+        :param next_desired_D: ``[D]`` where the plan will want to be one period later. A moving
+            target is met at its own speed, one that stays (None) is approached braking.
         """
         if self._stop_reason is not None:
             return GuardDecision(self.commanded_D, 'stopped', (self._stop_reason,))
@@ -107,11 +109,15 @@ class Guard:
         fault = (fault or self._following_fault(self._target, measured_D)
                  or self._desired_fault(desired_D))
         if fault is not None:
-            self._advance(self._target, self._target)
+            self._advance(self._target, self._target, np.zeros_like(self._target))
             return GuardDecision(self.commanded_D, 'hold', (fault,))
-        return self._follow(self._target, np.asarray(desired_D, np.float64))
+        desired = np.asarray(desired_D, np.float64)
+        goal_velocity = np.zeros_like(desired)
+        if next_desired_D is not None and self._form_fault('next', next_desired_D) is None:
+            goal_velocity = (np.asarray(next_desired_D, np.float64) - desired) / self._dt_s
+        return self._follow(self._target, desired, goal_velocity)
 
-    def _follow(self, target: Vector, desired: Vector) -> GuardDecision:
+    def _follow(self, target: Vector, desired: Vector, goal_velocity: Vector) -> GuardDecision:
         # Whoever starts outside the box may come back in, but not go further out.
         goal = np.clip(desired, np.minimum(self._lower, target), np.maximum(self._upper, target))
         needed = np.abs(goal - target) / self._dt_s
@@ -119,18 +125,18 @@ class Guard:
         reasons = self._reasons('workspace', np.abs(goal - desired) > BOUND_TOLERANCE)
         reasons += self._reasons('velocity', needed > self._velocity_limit + _EXACT)
         reasons += self._reasons('acceleration', change > self._velocity_step + _EXACT)
-        reached = self._advance(target, goal)
-        is_exact = not reasons and bool(np.abs(reached - goal).max() <= BOUND_TOLERANCE)
-        if is_exact:
-            return GuardDecision(reached.copy(), 'pass')
-        return GuardDecision(reached.copy(), 'limited', reasons or ('braking before a limit',))
+        reached = self._advance(target, goal, goal_velocity)
+        reasons += () if reasons else self._reasons(
+            'braking', np.abs(reached - goal) > BOUND_TOLERANCE)
+        return GuardDecision(reached.copy(), 'limited' if reasons else 'pass', reasons)
 
-    def _advance(self, target: Vector, goal: Vector) -> Vector:
+    def _advance(self, target: Vector, goal: Vector, goal_velocity: Vector) -> Vector:
         """Move the command towards the goal for one period; a goal of the target itself brakes."""
         distance = goal - target
         wanted = distance / self._dt_s
         is_direct = ((np.abs(wanted) <= self._velocity_limit + _EXACT)
-                     & (np.abs(wanted - self._velocity) <= self._velocity_step + _EXACT))
+                     & (np.abs(wanted - self._velocity) <= self._velocity_step + _EXACT)
+                     & (np.abs(wanted - goal_velocity) <= self._velocity_step + _EXACT))
         approach = np.sign(distance) * self._stopping_velocity(np.abs(distance))
         velocity = np.where(is_direct, wanted, approach)
         velocity = np.clip(velocity, -self._velocity_limit, self._velocity_limit)

@@ -10,18 +10,6 @@ import yaml
 from hma_ros.core.errors import EmbodimentError
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """yaml.safe_load that refuses a key written twice instead of keeping the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
-        if twice:
-            raise yaml.constructor.ConstructorError(
-                None, None, f'key written twice: {", ".join(twice)}', node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def parse_yaml(text: str, label: str) -> 'Section':
     """
     Parse a YAML text whose top level is a mapping.
@@ -31,9 +19,11 @@ def parse_yaml(text: str, label: str) -> 'Section':
     :raises EmbodimentError: the text is not YAML, repeats a key, or is not a mapping.
     """
     try:
-        data = yaml.load(text, Loader=_UniqueKeyLoader)  # a SafeLoader
+        data = yaml.safe_load(text)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise EmbodimentError(f'{label}: expected valid YAML, got: {error}') from error
+    _refuse_repeated_keys(root, label)
     if not isinstance(data, dict):
         raise EmbodimentError(f'{label}: expected a mapping, got {data!r}')
     return Section(data, label)
@@ -203,3 +193,17 @@ class Section:
 
 def _is_finite_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _refuse_repeated_keys(node: yaml.Node | None, label: str) -> None:
+    """YAML keeps the last of two equal keys, which hides a mistake."""
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value]
+        for key, value in node.value:
+            if keys.count(key.value) > 1:
+                raise EmbodimentError(f'{label}: {key.value}: expected the key once, '
+                                      f'got it {keys.count(key.value)} times')
+            _refuse_repeated_keys(value, label)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_repeated_keys(value, label)

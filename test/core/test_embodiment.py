@@ -1,0 +1,215 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Embodiment files: shipped ones load, a wrong one is refused with a text one can act on."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from hma_ros.core.embodiment import (
+    available_embodiments,
+    embodiment_folder,
+    embodiment_path,
+    load_embodiment,
+)
+from hma_ros.core.errors import EmbodimentError
+
+NAMES = available_embodiments()
+
+
+def edited(tmp_path: Path, name: str, dotted: str, value: Any) -> Path:
+    """Write a copy of a shipped file with one key changed (removed for ...)."""
+    data = yaml.safe_load((embodiment_folder() / f'{name}.yaml').read_text())
+    part = data
+    *way, last = [int(key) if key.isdigit() else key for key in dotted.split('.')]
+    for key in way:
+        part = part[key]
+    if value is ...:
+        del part[last]
+    else:
+        part[last] = value
+    path = tmp_path / f'{name}.yaml'
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    return path
+
+
+def test_ships_the_robots_it_promises() -> None:
+    assert NAMES == ('aloha', 'franka', 'franka_jtc', 'kinova_gen3', 'sim_franka', 'sim_planar',
+                     'sim_so101', 'sim_ur5e', 'so101', 'ur5e', 'xarm7')
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_file_loads_and_is_coherent(name: str) -> None:
+    spec = load_embodiment(name)
+    assert spec.name == name
+    assert spec.simulated == name.startswith('sim_')
+    assert len(spec.action.coordinates) == len(spec.limits.lower)
+    assert len(spec.home) == len(spec.state.joints)
+    assert spec.sources
+    assert spec.stops
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_home_lies_within_the_joint_limits(name: str) -> None:
+    spec = load_embodiment(name)
+    if spec.action.is_cartesian:
+        return  # the limits are a workspace, not joint limits
+    home = dict(zip(spec.state.joints, spec.home, strict=True))
+    values = np.array([home[joint] for joint in spec.action.coordinates])
+    assert (values >= spec.limits.lower).all()
+    assert (values <= spec.limits.upper).all()
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_full_step_is_within_the_velocity_limit(name: str) -> None:
+    spec = load_embodiment(name)
+    if not spec.action.is_delta:
+        return  # an absolute target says nothing about speed
+    width = len(spec.action.coordinates)
+    speed = np.array(spec.action.upper[:width]) * spec.rates.control_hz
+    assert (speed <= np.array(spec.limits.velocity) + 1e-9).all()
+
+
+@pytest.mark.parametrize(('name', 'stem', 'control_hz', 'stride', 'frame_hz', 'width'), [
+    ('sim_franka', 'franka_pick', 20, 2, 10, 4),
+    ('sim_ur5e', 'ur5e_push', 10, 2, 5, 6),
+    ('sim_so101', 'so101_reach', 20, 2, 10, 6),
+    ('sim_planar', 'planar_push', 10, 1, 10, 2),
+])
+def test_simulated_robots_have_the_rates_of_their_stems(
+        name: str, stem: str, control_hz: float, stride: int, frame_hz: float, width: int) -> None:
+    spec = load_embodiment(name)
+    assert spec.stem == stem
+    assert (spec.rates.control_hz, spec.rates.stride, spec.rates.frame_hz) == (
+        control_hz, stride, frame_hz)
+    assert len(spec.action.names) == width
+
+
+@pytest.mark.parametrize('robot', ['franka', 'ur5e', 'so101'])
+def test_simulated_twin_differs_from_the_robot_in_no_model_fact(robot: str) -> None:
+    real, twin = load_embodiment(robot), load_embodiment(f'sim_{robot}')
+    assert real.stem == twin.stem
+    assert real.action == twin.action
+    assert (real.rates.frame_hz, real.rates.stride) == (twin.rates.frame_hz, twin.rates.stride)
+
+
+def test_two_arms_with_the_same_driver_names_are_told_apart() -> None:
+    sources = load_embodiment('aloha').state.sources
+    assert sources[0].message_names == sources[1].message_names
+    assert sources[0].joints[0] == 'left_waist'
+    assert sources[1].joints[0] == 'right_waist'
+
+
+def test_path_of_a_robot_and_of_its_twin() -> None:
+    assert embodiment_path('ur5e', sim=False).name == 'ur5e.yaml'
+    assert embodiment_path('ur5e', sim=True).name == 'sim_ur5e.yaml'
+
+
+def test_unknown_robot_lists_those_there_are() -> None:
+    with pytest.raises(EmbodimentError) as error:
+        load_embodiment('ur5')
+    assert str(error.value) == (
+        "embodiment: expected one of aloha, franka, franka_jtc, kinova_gen3, sim_franka, "
+        "sim_planar, sim_so101, sim_ur5e, so101, ur5e, xarm7, got 'ur5'")
+
+
+CASES = [
+    ('sim_ur5e', 'limits.velocity', [1, 1, 1, 1, 1],
+     'limits.velocity: expected 6 numbers (one per joint), got 5'),
+    ('sim_ur5e', 'limits.lower', [9, -6, -3, -6, -6, -6],
+     'limits.lower[0]: expected a number below upper[0] = 6.28, got 9.0'),
+    ('sim_ur5e', 'limits.acceleration', [1, 1, 1, 1, 1, 0],
+     'limits.acceleration: expected numbers > 0, got 0.0'),
+    ('sim_ur5e', 'limits.velocity', [1, 1, float('nan'), 1, 1, 1],
+     'limits.velocity: expected finite numbers, got nan'),
+    ('sim_ur5e', 'limits.workspace_policy', 'refuse',
+     "limits.workspace_policy: expected 'saturate' for joint_delta, got 'refuse'"),
+    ('sim_ur5e', 'limits.force', 3,
+     'limits.force: expected one of the known keys (acceleration, following_error, lower, upper, '
+     'velocity, workspace_policy), got an unknown key'),
+    ('sim_ur5e', 'stem', ..., 'stem: expected a text, got nothing (the key is missing)'),
+    ('sim_ur5e', 'stem', 3, 'stem: expected a text, got 3'),
+    ('sim_ur5e', 'simulated', 'yes', "simulated: expected true or false, got 'yes'"),
+    ('sim_ur5e', 'name', 'ur10', "name: expected 'sim_ur5e', the name of the file, got 'ur10'"),
+    ('sim_ur5e', 'rates.control_hz', 15,
+     'rates.control_hz: expected frame_hz * stride = 10, got 15'),
+    ('sim_ur5e', 'rates.command_hz', 25,
+     'rates.command_hz: expected a whole multiple of control_hz = 10, got 25'),
+    ('sim_ur5e', 'rates.stride', 1.5, 'rates.stride: expected a whole number >= 1, got 1.5'),
+    ('sim_ur5e', 'action.units', ['deg'] * 6,
+     "action.units: expected words of m, rad, open_closed, got 'deg'"),
+    ('sim_ur5e', 'camera.resize', [96, 96],
+     'camera.resize: expected [64, 64], the size the model was trained on, got [96, 96]'),
+    ('sim_ur5e', 'camera.crop', {'top': 0, 'left': 0, 'height': 257, 'width': 256},
+     'camera.crop.height: expected top + height <= 256, the height of the image, got 257'),
+    ('sim_ur5e', 'camera.encodings', ['16UC1'],
+     'camera.encodings: expected words of rgb8, bgr8, rgba8, bgra8, mono8, yuv422, yuv422_yuy2, '
+     "jpeg, png, got '16UC1'"),
+    ('sim_ur5e', 'commands.0.coordinates', ['elbow_joint'],
+     'commands: expected every coordinate once (shoulder_pan_joint, shoulder_lift_joint, '
+     'elbow_joint, wrist_1_joint, wrist_2_joint, wrist_3_joint), got elbow_joint'),
+    ('sim_ur5e', 'commands.0.interface', 'servo',
+     'commands[0].interface: expected one of cartesian_pose, joint_trajectory, forward_position, '
+     "joint_target, interbotix_group, interbotix_single, got 'servo'"),
+    ('sim_ur5e', 'home', [0, 0], 'home: expected 6 numbers (one per joint), got 2'),
+    ('sim_ur5e', 'stops.0.type', 'Bool',
+     "stops[0].type: expected a message type such as 'std_msgs/msg/Bool', got 'Bool'"),
+    ('sim_ur5e', 'camera', [], 'camera: expected a mapping, got []'),
+    ('sim_ur5e', 'state.sources', [], 'state.sources: expected a list of at least 1 mappings, '
+     'got []'),
+    ('sim_franka', 'state.pose', None,
+     'state.pose: expected a tool pose topic (ee_delta starts from it), got nothing'),
+    ('sim_franka', 'gripper.threshold', 0.95,
+     'gripper.threshold: expected threshold +- hysteresis between -1 and 1, got 0.95 +- 0.1'),
+    ('sim_franka', 'gripper.open_position', 0.0,
+     'gripper.open_position: expected a position other than closed_position, got 0'),
+    ('sim_franka', 'action.coordinates', ['a', 'b', 'c'],
+     "action.coordinates: expected ['x', 'y', 'z'] for ee_delta, got ['a', 'b', 'c']"),
+    ('sim_franka', 'gripper', None,
+     'action.coordinates: expected 4 texts (one per action name but the gripper), got 3'),
+    ('sim_franka', 'commands.0.orientation_xyzw', [1, 1, 0, 0],
+     'commands[0].orientation_xyzw: expected a quaternion of norm 1, got norm 1.41421'),
+]
+
+
+@pytest.mark.parametrize(('name', 'key', 'value', 'text'), CASES)
+def test_mistake_is_refused_with_file_key_and_expectation(
+        tmp_path: Path, name: str, key: str, value: Any, text: str) -> None:
+    path = edited(tmp_path, name, key, value)
+    with pytest.raises(EmbodimentError) as error:
+        load_embodiment(path)
+    assert str(error.value) == f'{path}: {text}'
+
+
+def test_key_written_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / 'robot.yaml'
+    path.write_text('name: robot\nstem: a\nstem: b\n')
+    with pytest.raises(EmbodimentError) as error:
+        load_embodiment(path)
+    assert str(error.value) == f'{path}: stem: expected the key once, got it 2 times'
+
+
+@pytest.mark.parametrize('text', ['- a\n- b\n', '', 'a: [', 'a: !!python/object:os.system {}'])
+def test_what_is_not_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / 'robot.yaml'
+    path.write_text(text)
+    with pytest.raises(EmbodimentError, match=r'robot.yaml: expected'):
+        load_embodiment(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EmbodimentError, match=r'nowhere.yaml: expected a readable file'):
+        load_embodiment(tmp_path / 'nowhere.yaml')
+
+
+def test_folder_of_an_installed_package_is_found(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hma_ros.core.embodiment import load
+    installed = tmp_path / 'share' / 'hma_ros' / 'config' / 'embodiments'
+    installed.mkdir(parents=True)
+    monkeypatch.setattr(load, '__file__', str(tmp_path / 'a' / 'b' / 'c' / 'd' / 'load.py'))
+    monkeypatch.setenv('AMENT_PREFIX_PATH', os.pathsep.join(['/nowhere', str(tmp_path)]))
+    assert embodiment_folder() == installed
