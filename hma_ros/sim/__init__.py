@@ -6,6 +6,6 @@ import os
 # MuJoCo chooses its OpenGL backend when it is first imported; robots have no display.
 os.environ.setdefault('MUJOCO_GL', 'egl')
 
-from hma_ros.sim.tasks import TASK_NAMES, make_task  # noqa: E402
+from hma_ros.sim.tasks import TASK_NAMES, make_task
 
 __all__ = ['TASK_NAMES', 'make_task']

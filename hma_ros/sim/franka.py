@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import mujoco
 import numpy as np
 
@@ -11,6 +13,7 @@ from hma_ros.sim.scene import OBJECT_BIT, TOOL_BIT, Table, View, add_block, load
 from hma_ros.sim.simulation import Task
 
 _REST = np.array([0, 0.25, 0, -2.3, 0, 2.55, 0.785])
+_FINGERS = ('fer_finger_joint1', 'fer_finger_joint2')
 _HALF_M = 0.027
 _LIFTED_M = 0.10
 _CARRY_M = 0.24
@@ -55,11 +58,13 @@ class FrankaPick(Task):
         add_block(spec, (_HALF_M,) * 3, (0.85, 0.08, 0.08, 1), mass=0.08, friction=1.0)
         return spec
 
-    def _finish_build(self) -> None:
-        self._joint_command = _REST.copy()
-        fingers = [self._model.joint(f'fer_finger_joint{i}') for i in (1, 2)]
-        self._fingers = [joint.qposadr[0] for joint in fingers]
-        self._finger_dofs = [joint.dofadr[0] for joint in fingers]
+    @cached_property
+    def _fingers(self) -> list[int]:
+        return [self._model.joint(name).qposadr[0] for name in _FINGERS]
+
+    @cached_property
+    def _finger_dofs(self) -> list[int]:
+        return [self._model.joint(name).dofadr[0] for name in _FINGERS]
 
     def _place(self, rng: np.random.Generator) -> np.ndarray:
         tool = np.array([0.45, 0, 0.22]) + rng.uniform([-0.08, -0.12, -0.04], [0.08, 0.12, 0.06])

@@ -67,7 +67,8 @@ def generate(task_name: str, out_folder: str | Path, counts: Mapping[str, int], 
         raise ConfigError(f"simulated robot '{task_name}': expected one of {TASK_NAMES}")
     orders = _plan(counts, seed, split)
     folder = Path(out_folder) / split / 'shard_00'
-    rows, outcomes = 0, {kind: [] for kind in KINDS}  # type: ignore[var-annotated]
+    rows = 0
+    outcomes: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     with _open_writer(task_name, folder) as writer:
         for episode in tqdm(_episodes(task_name, orders, workers), f'{task_name} {split}',
                             len(orders), unit='episode', disable=not progress):
@@ -89,7 +90,7 @@ def _plan(counts: Mapping[str, int], seed: int, split: str) -> list[_Order]:
     rng = np.random.default_rng([seed, SPLITS.index(split)])
     # Train seeds are even and validation seeds odd: no start is in both.
     seeds = 2 * rng.choice(2 ** 30, len(kinds), replace=False) + SPLITS.index(split)
-    orders = [_Order(kind, int(number)) for kind, number in zip(kinds, seeds)]
+    orders = [_Order(kind, int(number)) for kind, number in zip(kinds, seeds, strict=True)]
     return [orders[i] for i in rng.permutation(len(orders))]
 
 
@@ -158,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog='hma generate', description='Make episodes with the simulated robots.')
     parser.add_argument('--task', default='all', choices=('all', *TASK_NAMES))
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
-    for kind, count in zip(KINDS, (700, 200, 200)):
+    for kind, count in zip(KINDS, (700, 200, 200), strict=True):
         parser.add_argument(f'--{kind}', type=int, default=count, metavar='N',
                             help=f'training episodes of kind {kind} (default {count})')
     parser.add_argument('--val', type=int, default=60, metavar='N',
@@ -168,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format='%(message)s')
-    counts = {kind: getattr(arguments, kind) for kind in KINDS}
+    counts: dict[str, int] = {kind: getattr(arguments, kind) for kind in KINDS}
     tasks = TASK_NAMES if arguments.task == 'all' else (arguments.task,)
     for task_name in tasks:
         for split, wanted in (('train', counts),

@@ -35,7 +35,7 @@ class PlanarPush(Task):
     def _build(self) -> mujoco.MjSpec:
         spec = mujoco.MjSpec()
         body = spec.worldbody.add_body(name='pusher', pos=[0, 0, 0.02])
-        for name, axis in zip(self.joint_names, ([1, 0, 0], [0, 1, 0])):
+        for name, axis in zip(self.joint_names, ([1, 0, 0], [0, 1, 0]), strict=True):
             joint = body.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=axis,
                                    range=[-_REACH_M, _REACH_M], limited=1, armature=0.2)
             joint.damping = 5.0 if np.ndim(joint.damping) == 0 else [5.0, 0, 0]

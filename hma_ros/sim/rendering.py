@@ -37,10 +37,7 @@ class SceneCamera:
                 f'simulated camera: picture of {height} x {width}, expected 1..{_MAX_SIZE}')
         renderer = self._renderers.get((height, width)) or self._open(height, width)
         renderer.update_scene(data, 'main', self._option)
-        large = renderer.render()
-        blocks = large.reshape(height, _SUPERSAMPLE, width, _SUPERSAMPLE, 3).astype(np.uint16)
-        area = _SUPERSAMPLE ** 2
-        return ((blocks.sum(axis=(1, 3)) + area // 2) // area).astype(np.uint8)
+        return _halve(renderer.render())
 
     def close(self) -> None:
         """Free the OpenGL contexts."""
@@ -50,9 +47,20 @@ class SceneCamera:
         self._renderers.clear()
 
     def _open(self, height: int, width: int) -> mujoco.Renderer:
-        renderer = mujoco.Renderer(self._model, height * _SUPERSAMPLE, width * _SUPERSAMPLE)
+        # The whole off-screen buffer is cleared for every picture: keep it just large enough.
+        buffer = self._model.vis.global_
+        buffer.offheight, buffer.offwidth = height * _SUPERSAMPLE, width * _SUPERSAMPLE
+        renderer = mujoco.Renderer(self._model, buffer.offheight, buffer.offwidth)
         for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION,
                      mujoco.mjtRndFlag.mjRND_SKYBOX):
             renderer.scene.flags[flag] = 0
         self._renderers[height, width] = renderer
         return renderer
+
+
+def _halve(picture: np.ndarray) -> np.ndarray:
+    """Average blocks of 2 x 2 pixels, rounding half up."""
+    total = picture.astype(np.uint16)
+    total = total[::2] + total[1::2]
+    total = total[:, ::2] + total[:, 1::2]
+    return ((total + 2) >> 2).astype(np.uint8)

@@ -78,7 +78,6 @@ def _add_light(spec: mujoco.MjSpec) -> None:
     spec.visual.quality.offsamples = 0
     spec.visual.quality.numslices, spec.visual.quality.numstacks = 14, 8
     spec.visual.map.znear, spec.visual.map.zfar = 0.02, 20
-    spec.visual.global_.offwidth = spec.visual.global_.offheight = 1280
     spec.worldbody.add_light(pos=[0.2, -0.6, 2], dir=[0.1, 0.35, -1], diffuse=[0.38] * 3,
                              specular=[0.05] * 3, castshadow=False)
 

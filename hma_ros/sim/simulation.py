@@ -60,7 +60,6 @@ class Task(ABC):
         joints = [self._model.joint(name).id for name in self.joint_names]
         self._qpos = self._model.jnt_qposadr[joints]
         self._dofs = self._model.jnt_dofadr[joints]
-        self._finish_build()
         self._command = np.zeros(self.limits.shape[1])
         self._opening_m = 0.0
         self._owed_s = self._start_s = 0.0
@@ -101,9 +100,6 @@ class Task(ABC):
     @abstractmethod
     def goal_position(self) -> np.ndarray:
         """Return where the object, or the tool, should be ``float64[3]`` [m]."""
-
-    def _finish_build(self) -> None:
-        """Look up what a task needs from the compiled model."""
 
     # ---- time
 

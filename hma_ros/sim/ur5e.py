@@ -9,7 +9,15 @@ import numpy as np
 from hma_ros.sim.experts import Pusher
 from hma_ros.sim.kinematics import TOOL_DOWN
 from hma_ros.sim.scene import (
-    OBJECT_BIT, TOOL_BIT, Table, View, add_block, add_disc, load_robot, set_lag)
+    OBJECT_BIT,
+    TOOL_BIT,
+    Table,
+    View,
+    add_block,
+    add_disc,
+    load_robot,
+    set_lag,
+)
 from hma_ros.sim.simulation import Task
 
 # Elbow up, tool down, above the middle of the table.

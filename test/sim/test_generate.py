@@ -1,0 +1,95 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Generated episodes: complete, reproducible, and independent of the number of workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.data.episodes import EpisodeDataset, find_shards
+from hma_ros.sim import make_task
+from hma_ros.sim.episode import run_episode
+from hma_ros.sim.generate import generate, main, validation_counts
+
+
+def read_bytes(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob('*')) if path.is_file()}
+
+
+def test_result_does_not_depend_on_the_workers(tmp_path: Path) -> None:
+    counts = {'expert': 2, 'play': 1}
+    alone = generate('sim_so101', tmp_path / 'one', counts, 3, 1, False)
+    together = generate('sim_so101', tmp_path / 'two', counts, 3, 2, False)
+    assert alone == together
+    assert read_bytes(tmp_path / 'one') == read_bytes(tmp_path / 'two')
+
+
+def test_splits_and_seeds_differ(tmp_path: Path) -> None:
+    for split in ('train', 'val'):
+        generate('sim_planar', tmp_path / 'sim_planar', {'expert': 2}, 0, 1, False, split)
+    train, val = (EpisodeDataset(find_shards(tmp_path, 'sim_planar', split))
+                  for split in ('train', 'val'))
+    seeds = [{record.seed for record in part.records} for part in (train, val)]
+    assert len(seeds[0]) == len(seeds[1]) == 2
+    assert not seeds[0] & seeds[1]
+
+
+@pytest.mark.parametrize('kind', ['expert', 'play', 'random'])
+def test_episode_replays_from_its_actions(kind: str) -> None:
+    task = make_task('sim_franka')
+    episode = run_episode(task, kind, 11, 16)  # type: ignore[arg-type]
+    task.reset(11)
+    for row, chunk in enumerate(episode.actions):
+        np.testing.assert_allclose(task.state(), episode.states[row], atol=1e-4)
+        task.step(chunk)
+    task.close()
+    assert episode.frames.shape == (episode.rows + 1, 16, 16, 3)
+    assert episode.labels.shape == episode.actions.shape == (episode.rows, 2, 4)
+    assert len(episode.joints) == len(episode.states) == episode.rows + 1
+    assert np.isfinite(episode.labels).all()
+
+
+def test_expert_episode_ends_soon_after_success() -> None:
+    task = make_task('sim_planar')
+    episode = run_episode(task, 'expert', 4, 16)
+    away = np.linalg.norm(episode.states[:, 3:5] - episode.states[:, 6:8], axis=1)
+    task.close()
+    assert episode.success
+    assert episode.rows < task.horizon_rows
+    assert int(np.argmax(away < 0.03)) == episode.rows - 4
+
+
+def test_main_writes_both_splits(tmp_path: Path) -> None:
+    main(['--task', 'sim_so101', '--out', str(tmp_path), '--expert', '1', '--play', '0',
+          '--random', '1', '--val', '1', '--workers', '1', '--quiet'])
+    kinds = {split: [record.kind for record in EpisodeDataset(
+        find_shards(tmp_path, 'sim_so101', split)).records] for split in ('train', 'val')}
+    assert sorted(kinds['train']) == ['expert', 'random']
+    assert len(kinds['val']) == 1
+
+
+@pytest.mark.parametrize(('task', 'counts', 'split', 'text'), [
+    ('sim_spot', {'expert': 1}, 'train', 'sim_spot'),
+    ('sim_planar', {'dance': 1}, 'train', 'dance'),
+    ('sim_planar', {'expert': -1}, 'train', '-1'),
+    ('sim_planar', {'expert': 1}, 'test', 'test'),
+])
+def test_wrong_orders_are_named(tmp_path: Path, task: str, counts: dict[str, int], split: str,
+                                text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
+        generate(task, tmp_path, counts, 0, 1, False, split)
+
+
+def test_folder_in_use_is_refused(tmp_path: Path) -> None:
+    generate('sim_planar', tmp_path, {'expert': 0}, 0, 1, False)
+    with pytest.raises(ConfigError, match='already'):
+        generate('sim_planar', tmp_path, {'expert': 0}, 0, 1, False)
+
+
+def test_validation_keeps_the_mix() -> None:
+    assert validation_counts({'expert': 700, 'play': 200, 'random': 200}, 60) == {
+        'expert': 40, 'play': 10, 'random': 10}
