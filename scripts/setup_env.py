@@ -17,7 +17,9 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / '.venv'
@@ -86,9 +88,8 @@ def _install_system_packages() -> None:
     print(f'setup: installing {" ".join(missing)}', flush=True)
     try:
         subprocess.run([*apt, 'update', '-qq'], check=False)
-        subprocess.run(
-            [*apt, 'install', '-y', '-qq', '--no-install-recommends', *missing], check=True
-        )
+        install = [*apt, 'install', '-y', '-qq', '--no-install-recommends', *missing]
+        subprocess.run(install, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise SystemExit(
             f'setup: missing system packages and could not install them ({error}). '
@@ -111,27 +112,22 @@ def _pip_install(files: tuple[str, ...]) -> None:
 
 def _patch_cmake_exports() -> None:
     """Replace the build machine's include folders that the message wheels carry."""
-    script = (
-        'import numpy, sysconfig; print(numpy.get_include()); print(sysconfig.get_path("include"))'
-    )
-    result = subprocess.run(
-        [str(PYTHON), '-c', script],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=_clean_environment(),
-    )
-    numpy_include, python_include = result.stdout.split('\n')[:2]
+    numpy_include = _ask_python('import numpy; print(numpy.get_include())')
+    python_include = _ask_python('import sysconfig; print(sysconfig.get_path("include"))')
     prefix = r'/opt/python/cp3\d+-cp3\d+'
-    numpy_pattern = re.compile(
-        prefix + r'/lib/python3\.\d+/site-packages/numpy/(?:_core|core)/include'
-    )
+    numpy_folder = r'/lib/python3\.\d+/site-packages/numpy/(?:_core|core)/include'
+    numpy_pattern = re.compile(prefix + numpy_folder)
     python_pattern = re.compile(prefix + r'/include/python3\.\d+')
     for path in (VENV / 'share').rglob('*Export.cmake'):
         text = path.read_text()
         if '/opt/python/' in text:
             text = numpy_pattern.sub(lambda _: numpy_include, text)
             path.write_text(python_pattern.sub(lambda _: python_include, text))
+
+
+def _ask_python(script: str) -> str:
+    command = [str(PYTHON), '-c', script]
+    return subprocess.check_output(command, text=True, env=_clean_environment()).strip()
 
 
 def _build_inputs() -> list[Path]:
@@ -186,11 +182,11 @@ def _clean_environment() -> dict[str, str]:
     return environment
 
 
-def _run(command: list[str], stream: object = None) -> None:
+def _run(command: list[str], stream: IO[str] | None = None) -> None:
     subprocess.run(command, check=True, env=_clean_environment(), stdout=stream, stderr=stream)
 
 
-def _digest(paths: object) -> str:
+def _digest(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256(f'{sys.version_info[:2]} {ROOT}'.encode())
     for path in sorted(paths):
         digest.update(str(path).encode() + path.read_bytes())

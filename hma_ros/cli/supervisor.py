@@ -105,7 +105,7 @@ class Supervisor:
                 # Ctrl-C reaches the supervisor only, which stops its children in order.
                 start_new_session=True,
                 # Without a supervisor nobody would stop the robot: follow it.
-                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT),  # noqa: PLW1509
+                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT),
             )
             self._children.append((name, child))
         for name, child in self._children:

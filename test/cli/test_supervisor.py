@@ -1,0 +1,154 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The supervisor runs real processes.
+
+Pinned: reverse order of stopping, each before the next; the dead are named with their exit code;
+a process that ignores SIGINT still ends; output keeps the name of its node.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hma_ros.bringup import Bringup, Process
+from hma_ros.cli import supervisor
+from hma_ros.cli.supervisor import Supervisor, command_line, find_executable, supervise
+from hma_ros.core.errors import ConfigError
+
+MakeExecutable = Callable[[str, str], None]
+
+DEADLINE_S = 20.0
+# Says when it is ready and when it ends, on SIGINT.
+POLITE = """
+import signal, sys, time
+from pathlib import Path
+name, journal = sys.argv[1], Path(sys.argv[2])
+def stop(number, frame):
+    time.sleep(0.2)
+    with journal.open('a') as stream:
+        stream.write(name + chr(10))
+    sys.exit(0)
+signal.signal(signal.SIGINT, stop)
+print('ready', flush=True)
+(journal.parent / (name + '.ready')).touch()
+while True:
+    time.sleep(0.05)
+"""
+STUBBORN = """
+import signal, sys, time
+from pathlib import Path
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+(Path(sys.argv[2]).parent / (sys.argv[1] + '.ready')).touch()
+while True:
+    time.sleep(0.05)
+"""
+
+
+def _process(executable: str, name: str, journal: Path) -> Process:
+    return Process('tiny', executable, name, 'test', arguments=(name, str(journal)))
+
+
+def _wait_for(path: Path) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not path.exists():
+        assert time.monotonic() < deadline, f'{path.name} never came'
+        time.sleep(0.01)
+
+
+def test_processes_stop_in_reverse_order(
+    make_executable: MakeExecutable, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_executable('polite', POLITE)
+    journal = tmp_path / 'journal'
+    names = ['robot', 'model', 'executor']
+    processes = tuple(_process('polite', name, journal) for name in names)
+    running = Supervisor(Bringup('', processes, sim=False))
+    running.start()
+    for name in names:
+        _wait_for(tmp_path / f'{name}.ready')
+    running.stop()
+    assert journal.read_text().split() == ['executor', 'model', 'robot']
+    assert capfd.readouterr().out.splitlines().count('[executor] ready') == 1
+
+
+def test_a_dead_process_is_named_and_stops_the_rest(
+    make_executable: MakeExecutable, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_executable('polite', POLITE)
+    make_executable('fragile', 'import sys; sys.exit(7)')
+    journal = tmp_path / 'journal'
+    processes = (_process('polite', 'robot', journal), _process('fragile', 'model', journal))
+    assert supervise(Bringup('', processes, sim=False)) == 1
+    assert 'hma: model ended by itself: exit code 7' in capfd.readouterr().err
+
+
+def test_a_process_that_ignores_sigint_is_terminated(
+    make_executable: MakeExecutable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(supervisor, 'INTERRUPT_GRACE_S', 0.2)
+    make_executable('stubborn', STUBBORN)
+    running = Supervisor(Bringup('', (_process('stubborn', 'model', tmp_path / 'x'),), sim=False))
+    running.start()
+    _wait_for(tmp_path / 'model.ready')
+    running.stop()
+    assert 'model did not end, sending SIGTERM' in capfd.readouterr().err
+
+
+def test_children_follow_a_killed_supervisor(
+    make_executable: MakeExecutable, tmp_path: Path
+) -> None:
+    make_executable('polite', POLITE)
+    journal = tmp_path / 'journal'
+    script = (
+        'from hma_ros.bringup import Bringup, Process\n'
+        'from hma_ros.cli.supervisor import supervise\n'
+        f'arguments = ("robot", {str(journal)!r})\n'
+        'process = Process("tiny", "polite", "robot", "", arguments=arguments)\n'
+        'supervise(Bringup("", (process,), sim=False))\n'
+    )
+    parent = subprocess.Popen([sys.executable, '-c', script], stdout=subprocess.DEVNULL)
+    _wait_for(tmp_path / 'robot.ready')
+    parent.send_signal(signal.SIGKILL)
+    parent.wait(timeout=DEADLINE_S)
+    _wait_for(journal)
+
+
+def test_ros_arguments_keep_their_types(make_executable: MakeExecutable) -> None:
+    make_executable('node', '')
+    parameters = (('a', True), ('b', 2), ('c', 1.0), ('d', '7'))
+    process = Process('tiny', 'node', 'x', '', parameters, remappings=(('in', 'out'),))
+    assert command_line(process, 'left')[1:] == [
+        '--ros-args',
+        '-r',
+        '__node:=x',
+        '-r',
+        '__ns:=/left',
+        '-r',
+        'in:=out',
+        '-p',
+        'a:=true',
+        '-p',
+        'b:=2',
+        '-p',
+        'c:=1.0',
+        '-p',
+        'd:="7"',
+    ]
+
+
+def test_a_missing_executable_says_how_to_install(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'nowhere_node: expected an executable.*make setup'):
+        find_executable('hma_ros', 'nowhere_node')
+
+
+def test_our_executables_are_found() -> None:
+    assert os.access(find_executable('hma_ros', 'action_executor_node'), os.X_OK)

@@ -1,0 +1,114 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The doctor looks at a real publisher over DDS and says what is wrong with it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image, JointState
+
+from hma_ros.cli.finding import Finding, Level
+from hma_ros.cli.topic_checks import check_topics
+from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+
+Change = Callable[[Any], None]
+
+
+class _Robot(Node):
+    """Publishes what the embodiment says, after a change that breaks something."""
+
+    def __init__(self, context: Any, spec: EmbodimentSpec, change: Change) -> None:
+        super().__init__('fake_robot', context=context)
+        self._spec, self._change = spec, change
+        self._image = self.create_publisher(Image, spec.camera.topic, qos_profile_sensor_data)
+        self._joints = self.create_publisher(JointState, spec.state.sources[0].topic, 10)
+        self.create_timer(0.02, self._publish)
+
+    def _publish(self) -> None:
+        camera, source = self._spec.camera, self._spec.state.sources[0]
+        image = Image(height=camera.height, width=camera.width, encoding=camera.encodings[0])
+        joints = JointState(name=list(source.message_names))
+        for message, publisher in ((image, self._image), (joints, self._joints)):
+            message.header.stamp = self.get_clock().now().to_msg()
+            self._change(message)
+            publisher.publish(message)
+
+
+@pytest.fixture(scope='module')
+def spec() -> EmbodimentSpec:
+    """Return a robot with one camera and one joint topic."""
+    return load_embodiment('ur5e')
+
+
+@pytest.fixture
+def check(
+    ros_context: Any, spec: EmbodimentSpec
+) -> Iterator[Callable[[Change], dict[str, Finding]]]:
+    executor = SingleThreadedExecutor(context=ros_context)
+
+    def run(change: Change) -> dict[str, Finding]:
+        executor.add_node(_Robot(ros_context, spec, change))
+        thread = threading.Thread(target=executor.spin, daemon=True)
+        thread.start()
+        findings = check_topics(spec, '', timeout_s=10.0)
+        executor.shutdown()
+        thread.join()
+        return {finding.subject: finding for finding in findings}
+
+    yield run
+    executor.shutdown()
+
+
+def _keep(_message: Any) -> None:
+    pass
+
+
+def _rename_joints(message: Any) -> None:
+    if isinstance(message, JointState):
+        message.name = [f'other_{name}' for name in message.name]
+
+
+def _shrink_image(message: Any) -> None:
+    if isinstance(message, Image):
+        message.height = 7
+
+
+def _age(message: Any) -> None:
+    message.header.stamp.sec -= 60
+
+
+def test_a_healthy_robot_is_ok(check: Any, spec: EmbodimentSpec) -> None:
+    findings = check(_keep)
+    assert findings[spec.camera.topic].level is Level.OK
+    assert findings[spec.state.sources[0].topic].level is Level.OK
+    commands = findings[f'/{spec.commands[0].topic.lstrip("/")}']
+    assert (commands.level, commands.text) == (Level.WARN, 'nobody listens to the commands')
+
+
+def test_wrong_joint_names_fail(check: Any, spec: EmbodimentSpec) -> None:
+    finding = check(_rename_joints)[spec.state.sources[0].topic]
+    assert finding.level is Level.FAIL
+    assert finding.text.startswith('expected joints')
+
+
+def test_a_wrong_image_size_fails(check: Any, spec: EmbodimentSpec) -> None:
+    finding = check(_shrink_image)[spec.camera.topic]
+    assert finding.text == f'expected {spec.camera.width}x{spec.camera.height} pixels, ' + (
+        f'got {spec.camera.width}x7'
+    )
+
+
+def test_old_stamps_fail(check: Any, spec: EmbodimentSpec) -> None:
+    finding = check(_age)[spec.camera.topic]
+    assert finding.level is Level.FAIL
+    assert 'synchronise the clocks' in finding.remedy
+
+
+def test_an_absent_robot_fails_in_time(spec: EmbodimentSpec) -> None:
+    findings = check_topics(spec, 'nowhere', timeout_s=0.2)
+    camera = next(finding for finding in findings if spec.camera.topic in finding.subject)
+    assert (camera.level, camera.text) == (Level.FAIL, 'nobody publishes')

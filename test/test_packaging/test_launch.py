@@ -1,0 +1,67 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The launch file starts what the bringup describes; it is also run where launch is installed."""
+
+import ast
+import importlib.util
+import runpy
+from pathlib import Path
+
+import pytest
+
+from hma_ros.bringup import ARGUMENTS, describe, parse_request
+
+ROOT = Path(__file__).parents[2]
+LAUNCH_FILE = ROOT / 'launch' / 'predict.launch.py'
+ABSENT = [name for name in ('launch', 'launch_ros') if importlib.util.find_spec(name) is None]
+needs_launch = pytest.mark.skipif(bool(ABSENT), reason=f'not installed: {", ".join(ABSENT)}')
+
+
+def test_the_launch_file_states_no_facts_of_its_own() -> None:
+    tree = ast.parse(LAUNCH_FILE.read_text())
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == 'hma_ros.bringup'
+        for alias in node.names
+    }
+    assert {'ARGUMENTS', 'describe', 'parse_request'} <= imported
+    calls = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    # One place makes nodes and one declares arguments, both from the description.
+    assert (calls.count('Node'), calls.count('DeclareLaunchArgument')) == (1, 1)
+    assert _keywords(tree, 'Node') >= {'package', 'executable', 'name', 'namespace', 'parameters'}
+    assert _keywords(tree, 'Node') >= {'remappings', 'arguments', 'on_exit'}
+
+
+@needs_launch
+def test_launch_declares_the_arguments_of_the_bringup() -> None:
+    from launch.actions import DeclareLaunchArgument
+
+    description = runpy.run_path(str(LAUNCH_FILE))['generate_launch_description']()
+    declared = [item for item in description.entities if isinstance(item, DeclareLaunchArgument)]
+    assert [item.name for item in declared] == [item.name for item in ARGUMENTS]
+    assert [item.description for item in declared] == [item.description for item in ARGUMENTS]
+
+
+@needs_launch
+def test_launch_makes_the_nodes_of_the_bringup(bundle: Path) -> None:
+    from launch import LaunchContext
+    from launch_ros.actions import Node
+
+    values = {'robot': 'franka', 'sim': 'true', 'bundle': str(bundle)}
+    context = LaunchContext()
+    functions = runpy.run_path(str(LAUNCH_FILE))
+    context.launch_configurations.update(values)
+    for entity in functions['generate_launch_description']().entities[:-1]:
+        entity.visit(context)
+    nodes = [item for item in functions['_start'](context) if isinstance(item, Node)]
+    wanted = describe(parse_request(values)).processes
+    assert [item.node_executable for item in nodes] == [item.executable for item in wanted]
+
+
+def _keywords(tree: ast.AST, name: str) -> set[str]:
+    return {
+        str(keyword.arg)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == name
+        for keyword in node.keywords
+    }
