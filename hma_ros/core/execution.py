@@ -41,7 +41,7 @@ class Execution:
 
     @property
     def gripper(self) -> float | None:
-        """The model's gripper value commanded last (+1 open, -1 closed), None before or without."""
+        """The gripper value commanded last (+1 open, -1 closed); None before or without one."""
         return self._gripper
 
     @property
