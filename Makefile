@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.10 python3,$(
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint pytest bench train clean
+.PHONY: help setup setup-dev demo test lint format pytest bench train clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,10 @@ lint: setup-dev ## formatting, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+format: setup-dev ## put the sources into the form that lint wants
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 pytest: setup-dev ## the tests only
 	$(BIN)/python -m pytest
