@@ -1,0 +1,122 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The whole model: one trunk, and a stem and a head for every embodiment (HMA, sec. 3)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hma_ros.network.trunk import Trunk, TrunkConfig
+
+
+@dataclass(frozen=True)
+class StemConfig:
+    """
+    One embodiment's action space as the model sees it.
+
+    :param name: stem name, as embodiment files write it.
+    :param action_names: one per action dimension.
+    :param stride: low-level actions in a row's chunk.
+    :param frame_hz: rows per second.
+    :param mean: per action dimension, physical units.
+    :param std: likewise, positive.
+    :param state_size: privileged numbers the auxiliary head predicts in training, 0 for none.
+    """
+
+    name: str
+    action_names: tuple[str, ...]
+    stride: int
+    frame_hz: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    state_size: int = 0
+
+    @property
+    def chunk_size(self) -> int:
+        """Numbers in a chunk."""
+        return self.stride * len(self.action_names)
+
+
+class Stem(nn.Module):
+    """Chunk to the shift and scale of every block, once per row."""
+
+    def __init__(self, stem: StemConfig, trunk: TrunkConfig) -> None:
+        super().__init__()
+        self.shape = (trunk.layers, 2, trunk.width)
+        self.register_buffer('mean', torch.tensor(stem.mean).repeat(stem.stride))
+        self.register_buffer('std', torch.tensor(stem.std).repeat(stem.stride))
+        self.embed = nn.Sequential(
+            nn.Linear(stem.chunk_size, trunk.width), nn.LayerNorm(trunk.width), nn.ReLU(),
+            nn.Linear(trunk.width, trunk.width))
+        self.unknown = nn.Parameter(torch.zeros(trunk.width))
+        self.project = nn.Linear(trunk.width, trunk.layers * 2 * trunk.width)
+        nn.init.zeros_(self.project.weight)
+        nn.init.zeros_(self.project.bias)
+
+    def forward(self, chunk_BRX: Tensor, known_BR: Tensor) -> Tensor:
+        """
+        Embed chunks.
+
+        :param chunk_BRX: ``float[B, R, stride * A]``, physical units.
+        :param known_BR: false where the action is not known or to be predicted.
+        :returns: ``[B, R, layers, 2, C]``, shift first.
+        """
+        action = self.embed((chunk_BRX - self.mean) / self.std)
+        action = torch.where(known_BR.unsqueeze(-1), action, self.unknown)
+        return self.project(F.silu(action)).unflatten(-1, self.shape)
+
+
+class Head(nn.Module):
+    """Action tokens to the chunk to execute from this row."""
+
+    def __init__(self, stem: StemConfig, trunk: TrunkConfig) -> None:
+        super().__init__()
+        self.register_buffer('mean', torch.tensor(stem.mean).repeat(stem.stride))
+        self.register_buffer('std', torch.tensor(stem.std).repeat(stem.stride))
+        features = trunk.action_tokens * trunk.width
+        self.hidden = nn.Linear(features, 2 * trunk.width)
+        self.out = nn.Linear(2 * trunk.width, stem.chunk_size)
+        self.state = nn.Linear(2 * trunk.width, stem.state_size) if stem.state_size else None
+
+    def forward(self, features_BRX: Tensor) -> Tensor:
+        """Chunk ``float[B, R, stride * A]`` in physical units."""
+        return self.normalised(features_BRX)[0] * self.std + self.mean
+
+    def normalised(self, features_BRX: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Chunk in units of its standard deviation, and the auxiliary state if there is one."""
+        hidden = F.gelu(self.hidden(features_BRX))
+        return self.out(hidden), self.state(hidden) if self.state is not None else None
+
+
+class Hma(nn.Module):
+    """
+    Trunk, stems and heads.
+
+    :param trunk: sizes of the shared part.
+    :param stems: one entry per embodiment.
+    """
+
+    def __init__(self, trunk: TrunkConfig, stems: list[StemConfig]) -> None:
+        super().__init__()
+        self.stem_configs = {stem.name: stem for stem in stems}
+        self.trunk = Trunk(trunk)
+        self.stems = nn.ModuleDict({stem.name: Stem(stem, trunk) for stem in stems})
+        self.heads = nn.ModuleDict({stem.name: Head(stem, trunk) for stem in stems})
+
+    def config(self) -> dict[str, Any]:
+        """Everything needed to build this model again, as plain data."""
+        stems = [asdict(stem) for stem in self.stem_configs.values()]
+        return {'trunk': asdict(self.trunk.config), 'stems': stems}
+
+    @staticmethod
+    def from_config(config: dict[str, Any]) -> Hma:
+        """Build an untrained model from :meth:`config`."""
+        stems = [
+            StemConfig(**{key: tuple(value) if isinstance(value, list) else value
+                          for key, value in stem.items()})
+            for stem in config['stems']]
+        return Hma(TrunkConfig(**config['trunk']), stems)

@@ -1,0 +1,157 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Frame tokenizer: a 64x64 picture becomes 8x8 tokens and back.
+
+Finite scalar quantisation (Mentzer et al. 2023, arXiv 2309.15505): every token is a few small
+integers, here called *levels*, instead of one index into a learned code book. They are the
+factored vocabulary of HMA (arXiv 2502.04296, sec. 3): ``levels ** factors`` token ids.
+All work is done at patch resolution, where it is cheap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """
+    Sizes of the frame tokenizer.
+
+    :param image_size: height and width of a frame, pixels.
+    :param patch: pixels a token spans in each direction.
+    :param factors: integers per token.
+    :param levels: values each integer can take.
+    :param width: channels at token resolution.
+    :param detail_width: channels at twice the token resolution.
+    :param encoder_blocks: mixing blocks before quantisation.
+    :param decoder_blocks: mixing blocks after it.
+    """
+
+    image_size: int = 64
+    patch: int = 8
+    factors: int = 6
+    levels: int = 8
+    width: int = 160
+    detail_width: int = 64
+    encoder_blocks: int = 3
+    decoder_blocks: int = 3
+
+    @property
+    def grid(self) -> int:
+        """Tokens in each direction."""
+        return self.image_size // self.patch
+
+    @property
+    def image_tokens(self) -> int:
+        """Tokens of one frame."""
+        return self.grid**2
+
+
+class MixBlock(nn.Module):
+    """Depth-wise 3x3 convolution and a point-wise MLP, residual (ConvNeXt, arXiv 2201.03545)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, 3 * width)
+        self.reduce = nn.Linear(3 * width, width)
+
+    def forward(self, x_BHWC: Tensor) -> Tensor:
+        """Mix neighbours, then channels; same shape out."""
+        mixed = self.mix(x_BHWC.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return x_BHWC + self.reduce(F.gelu(self.expand(self.norm(mixed))))
+
+
+class Encoder(nn.Module):
+    """Frame to unbounded latents, one vector of `factors` numbers per token."""
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        self.half_patch = config.patch // 2
+        self.detail = nn.Conv2d(3 * self.half_patch**2, config.detail_width, 3, padding=1)
+        self.embed = nn.Linear(4 * config.detail_width, config.width)
+        self.blocks = nn.Sequential(*(MixBlock(config.width) for _ in range(config.encoder_blocks)))
+        self.out = nn.Linear(config.width, config.factors)
+
+    def forward(self, frames_BCHW: Tensor) -> Tensor:
+        """``float[B, 3, H, W]`` in [-1, 1] to latents ``float[B, S, factors]``."""
+        x = F.gelu(self.detail(F.pixel_unshuffle(frames_BCHW, self.half_patch)))
+        x = self.embed(F.pixel_unshuffle(x, 2).permute(0, 2, 3, 1))
+        return self.out(self.blocks(x)).flatten(1, 2)
+
+
+class Decoder(nn.Module):
+    """Quantised values back to a frame."""
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        self.grid, self.half_patch = config.grid, config.patch // 2
+        self.embed = nn.Linear(config.factors, config.width)
+        self.blocks = nn.Sequential(*(MixBlock(config.width) for _ in range(config.decoder_blocks)))
+        self.expand = nn.Linear(config.width, 4 * config.detail_width)
+        self.detail = nn.Conv2d(config.detail_width, config.detail_width, 3, padding=1)
+        self.out = nn.Conv2d(config.detail_width, 3 * self.half_patch**2, 3, padding=1)
+
+    def forward(self, values_BSF: Tensor) -> Tensor:
+        """Values in [-1, 1] to ``float[B, 3, H, W]``."""
+        x = self.embed(values_BSF).unflatten(1, (self.grid, self.grid))
+        x = self.expand(self.blocks(x)).permute(0, 3, 1, 2)
+        x = F.pixel_shuffle(x, 2)
+        x = x + self.detail(F.gelu(x))
+        return F.pixel_shuffle(self.out(F.gelu(x)), self.half_patch)
+
+
+class FrameTokenizer(nn.Module):
+    """
+    Encoder, quantiser and decoder.
+
+    Levels are integers ``0 .. levels - 1``; values are the same on an even grid in [-1, 1].
+    """
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+
+    def forward(self, frames_BCHW: Tensor) -> Tensor:
+        """Reconstruct frames; gradients pass the rounding straight through."""
+        bounded = self._bound(self.encoder(frames_BCHW))
+        values = bounded + (self.values(self._round(bounded)) - bounded).detach()
+        return self.decoder(values)
+
+    def encode(self, frames_BHWC: Tensor) -> Tensor:
+        """
+        Tokenise pictures.
+
+        :param frames_BHWC: ``uint8[B, H, W, 3]`` RGB.
+        :returns: levels ``int64[B, S, factors]``.
+        """
+        scaled = frames_BHWC.permute(0, 3, 1, 2).float() / 127.5 - 1
+        return self._round(self._bound(self.encoder(scaled)))
+
+    def decode(self, values_BSF: Tensor) -> Tensor:
+        """
+        Draw pictures.
+
+        :param values_BSF: ``float[B, S, factors]`` in [-1, 1], see :meth:`values`.
+        :returns: ``uint8[B, H, W, 3]`` RGB.
+        """
+        frames = (self.decoder(values_BSF).permute(0, 2, 3, 1) + 1) * 127.5
+        return frames.round().clamp(0, 255).to(torch.uint8)
+
+    def values(self, levels: Tensor) -> Tensor:
+        """Map integer levels to their values in [-1, 1]."""
+        return levels.float() * (2 / (self.config.levels - 1)) - 1
+
+    def _bound(self, latents: Tensor) -> Tensor:
+        return torch.tanh(latents)
+
+    def _round(self, bounded: Tensor) -> Tensor:
+        return ((bounded + 1) * ((self.config.levels - 1) / 2)).round().long()

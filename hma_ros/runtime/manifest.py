@@ -1,0 +1,129 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The manifest of a bundle: what is in it, what it was trained on, and hashes of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from hma_ros.core.errors import BundleError
+
+FORMAT = 1
+FILE_NAME = 'manifest.json'
+
+
+@dataclass(frozen=True)
+class StemInfo:
+    """
+    One embodiment a bundle can serve.
+
+    :param action_names: one per action dimension.
+    :param stride: low-level actions in a chunk.
+    :param frame_hz: rows per second.
+    :param embodiment: the embodiment whose episodes it was trained on.
+    """
+
+    action_names: tuple[str, ...]
+    stride: int
+    frame_hz: float
+    embodiment: str
+
+    @property
+    def action_dim(self) -> int:
+        """Numbers in a low-level action."""
+        return len(self.action_names)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """
+    Facts of a bundle; they live here and nowhere else.
+
+    :param folder: where the bundle lies.
+    :param trained_on: ``simulation`` or ``robot``.
+    :param stems: by stem name.
+    :param image_size: height and width of a frame, pixels.
+    :param image_tokens: tokens of a frame.
+    :param factors: integers per token.
+    :param levels: values each integer can take.
+    :param layers: trunk blocks.
+    :param row_tokens: tokens of a row.
+    :param heads: attention heads.
+    :param head_width: channels of a head.
+    :param window: rows a row attends to, itself included.
+    :param mask_steps: masked passes per imagined frame.
+    :param max_horizon: most rows to imagine at once.
+    :param files: SHA-256 by file name.
+    :param parity: what the export proved, see :mod:`hma_ros.export`.
+    """
+
+    folder: Path
+    trained_on: str
+    stems: Mapping[str, StemInfo]
+    image_size: int
+    image_tokens: int
+    factors: int
+    levels: int
+    layers: int
+    row_tokens: int
+    heads: int
+    head_width: int
+    window: int
+    mask_steps: int
+    max_horizon: int
+    files: Mapping[str, str]
+    parity: Mapping[str, float]
+
+    @staticmethod
+    def read(folder: str | Path) -> Manifest:
+        """
+        Read and check the manifest of a bundle; the other files are not touched.
+
+        :raises BundleError: missing, malformed, or of another format.
+        """
+        folder = Path(folder)
+        path = folder / FILE_NAME
+        if not folder.is_dir():
+            raise BundleError(
+                f"bundle '{folder}': no such folder, expected one holding {FILE_NAME}")
+        try:
+            facts: dict[str, Any] = json.loads(path.read_text())
+            if facts.pop('format') != FORMAT:
+                raise BundleError(f'{path}: another format, expected format {FORMAT}')
+            stems = {name: StemInfo(**{**stem, 'action_names': tuple(stem['action_names'])})
+                     for name, stem in facts.pop('stems').items()}
+            return Manifest(folder=folder, stems=stems, **facts)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BundleError(f'{path}: {error!r}; expected the manifest of a bundle') from error
+
+    def stem(self, name: str) -> StemInfo:
+        """Return a stem's facts; raises BundleError listing the stems there are."""
+        if name not in self.stems:
+            raise BundleError(
+                f"{self.folder}: no stem '{name}', expected one of {sorted(self.stems)}; "
+                'train one from your own episodes with `hma train`')
+        return self.stems[name]
+
+    def verify(self) -> None:
+        """
+        Compare every file with its hash.
+
+        :raises BundleError: naming the file that is missing or was changed.
+        """
+        for name, expected in self.files.items():
+            path = self.folder / name
+            if not path.is_file():
+                raise BundleError(f'{path}: missing, expected the file listed in {FILE_NAME}')
+            if (found := sha256(path)) != expected:
+                raise BundleError(
+                    f'{path}: sha256 {found[:12]}…, expected {expected[:12]}… as in {FILE_NAME}; '
+                    'the file was changed after export')
+
+
+def sha256(path: Path) -> str:
+    """Hash a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

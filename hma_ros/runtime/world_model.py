@@ -1,0 +1,184 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""HMA on the robot: observe frames, act, and imagine what follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hma_ros.core.errors import InferenceError
+from hma_ros.core.masking import keep_most_confident, masked_after
+from hma_ros.runtime.bundle import Bundle
+from hma_ros.runtime.context import Context
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """
+    Imagined rows, oldest first.
+
+    :param frames: ``uint8[horizon, H, W, 3]`` RGB; frame i follows chunk i.
+    :param actions: ``float32[horizon, stride, A]``, the chunks that lead to them.
+    """
+
+    frames: np.ndarray
+    actions: np.ndarray
+
+
+class WorldModel:
+    """
+    One model, one context (HMA, arXiv 2502.04296, sec. 3).
+
+    :param bundle: folder of an exported model, or the opened bundle.
+    :param stem: embodiment to serve, as the bundle names it.
+    :param threads: of each graph.
+    :raises BundleError: the bundle cannot be used.
+    """
+
+    def __init__(self, bundle: str | Path | Bundle, stem: str = '', threads: int = 2) -> None:
+        self._bundle = bundle if isinstance(bundle, Bundle) else Bundle(bundle, stem, threads)
+        self.manifest = self._bundle.manifest
+        self.stem = self._bundle.stem_info
+        self.reset()
+
+    @property
+    def rows(self) -> int:
+        """Rows observed since the last reset."""
+        return self._context.rows
+
+    def reset(self) -> None:
+        """Forget everything observed."""
+        self._context = Context.empty(self.manifest)
+        self._chunk: np.ndarray | None = None
+
+    def observe(self, frame: np.ndarray, executed: np.ndarray | None) -> None:
+        """
+        Take in the next frame of the model clock.
+
+        :param frame: ``uint8[H, W, 3]`` RGB.
+        :param executed: ``float32[stride, A]`` what was executed since the frame before, in
+            physical units; None where that is not known.
+        :raises InferenceError: wrong shape or type, or a graph failed; the context stays as it was.
+        """
+        size = self.manifest.image_size
+        if frame.shape != (size, size, 3) or frame.dtype != np.uint8:
+            raise InferenceError(f'frame: {frame.dtype}{list(frame.shape)}, '
+                                 f'expected uint8[{size}, {size}, 3]')
+        levels = self._bundle.encoder({'frames': frame[None]})[0][:, None]
+        self._context, chunk = self._commit(self._context, levels, self._modulation(executed))
+        self._chunk = chunk[0]
+
+    def act(self) -> np.ndarray:
+        """
+        Decide what to do from the newest frame on.
+
+        :returns: ``float32[stride, A]`` in physical units.
+        :raises InferenceError: nothing was observed yet.
+        """
+        if self._chunk is None:
+            raise InferenceError('act: the context is empty, expected an observed frame')
+        return self._chunk.copy()
+
+    def imagine(self, chunks: np.ndarray | None, horizon: int) -> Rollout:
+        """
+        Imagine the frames that follow, and what the policy would do in them.
+
+        One frame at a time, ``mask_steps`` masked passes each.
+
+        :param chunks: ``float32[horizon, stride, A]`` to execute; None lets the policy choose.
+        :param horizon: rows to imagine, ``1 <= horizon <= manifest.max_horizon``.
+        :raises InferenceError: the context is empty, or an argument is out of range.
+        """
+        self._check_horizon(chunks, horizon)
+        context, frames, actions = self._context, [], []
+        chunk = self.act()
+        for row in range(horizon):
+            chunk = chunk if chunks is None else np.asarray(chunks[row], np.float32)
+            modulation = self._modulation(chunk)
+            levels, values = self._generate(context, modulation)
+            frames.append(self._bundle.decoder({'values': values[:, 0]})[0][0])
+            actions.append(chunk)
+            if row + 1 < horizon:
+                context, decided = self._commit(context, levels, modulation)
+                chunk = decided[0]
+        return Rollout(np.stack(frames), np.stack(actions))
+
+    def reconstruct(self, frame: np.ndarray) -> np.ndarray:
+        """Draw a frame from its own tokens: the best any imagined frame can be."""
+        levels = self._bundle.encoder({'frames': frame[None]})[0]
+        drawn: np.ndarray = self._bundle.decoder({'values': self._values(levels)})[0][0]
+        return drawn
+
+    def _commit(
+        self, context: Context, levels: np.ndarray, modulation: np.ndarray
+    ) -> tuple[Context, np.ndarray]:
+        visible = np.zeros(levels.shape[:3], bool)
+        previous = levels if context.levels is None else context.levels
+        _, features, row = self._pass(context, levels, previous, visible, modulation)
+        chunk = self._bundle.head({'features': features})[0]
+        shaped = chunk.reshape(-1, self.stem.stride, self.stem.action_dim)
+        return context.append(row, levels), shaped
+
+    def _generate(
+        self, context: Context, modulation: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Fill in a masked frame; returns its levels and the values to draw it from."""
+        assert context.levels is not None
+        levels = context.levels.copy()
+        masked = np.ones(levels.shape[:3], bool)
+        expected = self._values(levels)
+        for step in range(self.manifest.mask_steps):
+            logits = self._pass(context, levels, context.levels, masked, modulation)[0]
+            probability = _softmax(logits)
+            chosen = np.where(masked[..., None], probability.argmax(-1), levels)
+            confidence = probability.max(-1).prod(-1)
+            expected = np.where(masked[..., None], self._expectation(probability), expected)
+            still = masked_after(step, self.manifest.mask_steps, masked.shape[-1])
+            masked = keep_most_confident(confidence[:, 0], masked[:, 0], still)[:, None]
+            levels = np.where(masked[..., None], levels, chosen)
+        return levels, expected
+
+    def _pass(
+        self,
+        context: Context,
+        levels: np.ndarray,
+        previous: np.ndarray,
+        masked: np.ndarray,
+        modulation: np.ndarray,
+    ) -> list[np.ndarray]:
+        return self._bundle.trunk({
+            'levels': levels, 'previous': previous, 'masked': masked, 'modulation': modulation,
+            'past': context.past, 'bias': context.bias})
+
+    def _modulation(self, chunk: np.ndarray | None) -> np.ndarray:
+        shape = (self.stem.stride, self.stem.action_dim)
+        known = chunk is not None
+        values = np.zeros(shape, np.float32) if chunk is None else np.asarray(chunk, np.float32)
+        if values.shape != shape or not np.isfinite(values).all():
+            raise InferenceError(f'chunk: {values.tolist()}, expected finite float32{list(shape)}')
+        return self._bundle.stem({
+            'chunk': values.reshape(1, 1, -1), 'known': np.full((1, 1), known)})[0][:, 0]
+
+    def _values(self, levels: np.ndarray) -> np.ndarray:
+        return (levels * (2 / (self.manifest.levels - 1)) - 1).astype(np.float32)
+
+    def _expectation(self, probability: np.ndarray) -> np.ndarray:
+        """Mean value of each factor: the least squared error where the model is unsure."""
+        grid = np.linspace(-1, 1, self.manifest.levels, dtype=np.float32)
+        mean: np.ndarray = (probability @ grid).astype(np.float32)
+        return mean
+
+    def _check_horizon(self, chunks: np.ndarray | None, horizon: int) -> None:
+        if not 1 <= horizon <= self.manifest.max_horizon:
+            raise InferenceError(
+                f'horizon: {horizon}, expected 1 to {self.manifest.max_horizon}')
+        if chunks is not None and len(chunks) < horizon:
+            raise InferenceError(f'chunks: {len(chunks)}, expected {horizon}, one per row')
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits - logits.max(-1, keepdims=True))
+    total: np.ndarray = shifted / shifted.sum(-1, keepdims=True)
+    return total

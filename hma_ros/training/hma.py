@@ -1,0 +1,160 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Training of HMA on many embodiments together: one trunk, a stem and a head for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from hma_ros.data.episodes import EpisodeDataset
+from hma_ros.data.windows import TokenEpisode, WindowBatch, WindowSampler
+from hma_ros.network.checkpoint import save_checkpoint
+from hma_ros.network.hma import Hma, StemConfig
+from hma_ros.network.tokenizer import FrameTokenizer
+from hma_ros.network.trunk import TrunkConfig
+from hma_ros.training.objective import (
+    ObjectiveConfig, Rows, action_losses, frame_loss, layout, prepare)
+from hma_ros.training.run import TrainingRun
+
+_ENCODE_BATCH = 256
+
+
+def tokenise(tokenizer: FrameTokenizer, dataset: EpisodeDataset) -> list[TokenEpisode]:
+    """Encode every frame of a data set, with a progress bar."""
+    encode = torch.compile(tokenizer.encode)
+    levels = []
+    with torch.no_grad():
+        for chunk in tqdm(list(_frame_batches(dataset)), dataset.embodiment, unit='batch'):
+            padded = np.zeros((_ENCODE_BATCH, *chunk.shape[1:]), np.uint8)
+            padded[: len(chunk)] = chunk
+            levels.append(encode(torch.from_numpy(padded)).numpy()[: len(chunk)].astype(np.uint8))
+    ends = np.cumsum([episode.rows + 1 for episode in dataset])
+    parts = np.split(np.concatenate(levels), ends[:-1])
+    return [TokenEpisode.from_episode(episode, part)
+            for episode, part in zip(dataset, parts, strict=True)]
+
+
+def _frame_batches(dataset: EpisodeDataset) -> Iterator[np.ndarray]:
+    waiting: list[np.ndarray] = []
+    for episode in dataset:
+        waiting.extend(episode.frames)
+        while len(waiting) >= _ENCODE_BATCH:
+            yield np.stack(waiting[:_ENCODE_BATCH])
+            del waiting[:_ENCODE_BATCH]
+    if waiting:
+        yield np.stack(waiting)
+
+
+def stem_config(name: str, dataset: EpisodeDataset) -> StemConfig:
+    """Describe an embodiment's action space, with the statistics of executed and expert actions."""
+    names = tuple(dataset.metadata['action_names'])
+    rows = np.concatenate([
+        part.reshape(-1, len(names)) for episode in dataset
+        for part in (episode.actions, episode.labels)])
+    return StemConfig(
+        name=name, action_names=names, stride=dataset.stride,
+        frame_hz=float(dataset.metadata['hz']),
+        mean=tuple(map(float, rows.mean(0))), std=tuple(map(float, rows.std(0) + 1e-6)),
+        state_size=len(dataset.metadata['state_names']))
+
+
+def standardise_states(episodes: Sequence[TokenEpisode]) -> list[TokenEpisode]:
+    """Bring every privileged number to mean zero and deviation one over the data set."""
+    states = np.concatenate([episode.states for episode in episodes])
+    mean, std = states.mean(0), states.std(0) + 1e-3
+    return [TokenEpisode(item.levels, item.actions, item.labels, (item.states - mean) / std)
+            for item in episodes]
+
+
+class HmaTrainer:
+    """
+    One training run of HMA.
+
+    :param stems: description of each embodiment, in the order of the batches.
+    :param folder: checkpoint, state and log.
+    :param steps: optimiser steps of the whole run.
+    :param windows: windows per embodiment and step.
+    """
+
+    def __init__(
+        self,
+        stems: Sequence[StemConfig],
+        folder: Path,
+        steps: int,
+        windows: int = 4,
+        trunk: TrunkConfig | None = None,
+    ) -> None:
+        torch.manual_seed(0)
+        self._trunk = trunk or TrunkConfig()
+        self._windows, self._folder = windows, folder
+        self.model = Hma(self._trunk, list(stems))
+        self.run = TrainingRun(self.model, folder, steps, 2e-3, ('trunk.blocks',))
+        torch.manual_seed(self.run.step)
+        self._lag, self._allowed = layout(self._trunk.window, self._trunk.window)
+        self._pass = torch.compile(self._trunk_pass)
+        self._objective = ObjectiveConfig()
+
+    def train(
+        self, episodes: Mapping[str, Sequence[TokenEpisode]], until: int | None = None
+    ) -> None:
+        """Train on tokenised episodes of every stem up to step `until`, then save a checkpoint."""
+        samplers = {name: WindowSampler(items, self._trunk.window, self.run.step)
+                    for name, items in episodes.items()}
+        self.run.train(lambda _: self._losses(samplers), until)
+        save_checkpoint(cast(Hma, self.run.averaged), self._folder)
+
+    def _losses(self, samplers: Mapping[str, WindowSampler]) -> dict[str, Tensor]:
+        batches = {name: item.draw(self._windows) for name, item in samplers.items()}
+        rows = {name: prepare(batch, self._objective, self._trunk.levels)
+                for name, batch in batches.items()}
+        modulation = torch.cat([
+            self.model.stems[name](item.actions, item.known) for name, item in rows.items()])
+        joined = _join(list(rows.values()))
+        logits, features = self._pass(joined.levels, joined.previous, joined.masked, modulation)
+        return self._sum(logits, features, rows, batches)
+
+    def _trunk_pass(
+        self, levels: Tensor, previous: Tensor, masked: Tensor, modulation: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        trunk, rows = self.model.trunk, self._trunk.window
+        x = trunk(trunk.embed(levels, previous, masked), modulation, self._lag, self._allowed)
+        logits = trunk.token_logits(x[:, rows:], previous[:, rows:])
+        return logits, trunk.action_features(x[:, :rows])
+
+    def _sum(
+        self,
+        logits: Tensor,
+        features: Tensor,
+        rows: Mapping[str, Rows],
+        batches: Mapping[str, WindowBatch],
+    ) -> dict[str, Tensor]:
+        terms: dict[str, Tensor] = {}
+        share = 1 / len(rows)
+        for index, name in enumerate(rows):
+            part = slice(index * self._windows, (index + 1) * self._windows)
+            action, state = action_losses(
+                self.model, name, features[part], batches[name], self._objective)
+            frames = frame_loss(logits[part], rows[name], self._objective.change_weight)
+            terms |= {f'{name}/frame': frames * share, f'{name}/action': action * share,
+                      f'{name}/state': state * share}
+        return terms
+
+
+def _join(parts: Sequence[Rows]) -> Rows:
+    """Stack the token rows of all embodiments; actions stay apart, their widths differ."""
+    empty = torch.zeros(0)
+    return Rows(
+        *(torch.cat([getattr(part, name) for part in parts])
+          for name in ('levels', 'previous', 'masked')),
+        actions=empty, known=empty, targets=empty)
+
+
+def trainable(model: nn.Module) -> int:
+    """Count the parameters."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,150 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""One resumable training run: optimisers, schedule, average weights, log and state on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import json
+from pathlib import Path
+import time
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from hma_ros.network.checkpoint import load_tensors, save_tensors
+from hma_ros.training.muon import Muon
+
+_WARMUP_STEPS = 100
+_DECAY_SHARE = 0.4
+_SAVE_EVERY_S = 120.0
+
+
+class TrainingRun:
+    """
+    Train a module by minimising a loss that draws its own batches.
+
+    Weight matrices between hidden layers are updated by Muon, all else by AdamW. The rate warms
+    up, stays, and falls to nothing over the last 40 % of the steps.
+
+    :param module: what to train.
+    :param folder: state and log; a run continues from what it finds there.
+    :param steps: optimiser steps of the whole run.
+    :param learning_rate: peak rate of both optimisers.
+    :param hidden: names of parameters for Muon start with one of these.
+    :param average_decay: decay per step of the averaged weights.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        folder: Path,
+        steps: int,
+        learning_rate: float,
+        hidden: tuple[str, ...],
+        average_decay: float = 0.998,
+    ) -> None:
+        self.module, self.folder, self.steps, self.step = module, folder, steps, 0
+        self._peak = learning_rate
+        average = get_ema_multi_avg_fn(average_decay)
+        self._averaged = AveragedModel(module, multi_avg_fn=average, use_buffers=False)
+        self._optimisers = _optimisers(module, learning_rate, hidden)
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / 'state.safetensors').exists():
+            self._resume()
+
+    @property
+    def averaged(self) -> nn.Module:
+        """The module with averaged weights: what to evaluate and export."""
+        return cast(nn.Module, self._averaged.module)
+
+    def train(self, loss_of: Callable[[int], dict[str, Tensor]], until: int | None = None) -> None:
+        """
+        Run to step `until`, or to the end.
+
+        :param loss_of: from a step number to named loss terms; their sum is minimised.
+        """
+        until = min(until or self.steps, self.steps)
+        saved, bar = time.monotonic(), tqdm(total=until, initial=self.step, unit='step')
+        while self.step < until:
+            terms = self._one_step(loss_of)
+            bar.update()
+            if self.step % 20 == 0:
+                self._log(terms)
+                bar.set_postfix({name: f'{value:.3f}' for name, value in terms.items()})
+            if time.monotonic() - saved > _SAVE_EVERY_S:
+                self.save()
+                saved = time.monotonic()
+        bar.close()
+        self.save()
+
+    def save(self) -> None:
+        """Write everything needed to go on from here."""
+        state = {f'module.{name}': value for name, value in self.module.state_dict().items()}
+        state |= {f'average.{name}': value for name, value in self.averaged.state_dict().items()}
+        for which, optimiser in enumerate(self._optimisers):
+            for index, slots in optimiser.state_dict()['state'].items():
+                state |= {f'optimiser.{which}.{index}.{name}': value
+                          for name, value in slots.items()}
+        state['step'] = torch.tensor(self.step)
+        save_tensors({name: value.clone() for name, value in state.items()},
+                     self.folder / 'state.safetensors')
+
+    def _one_step(self, loss_of: Callable[[int], dict[str, Tensor]]) -> dict[str, float]:
+        rate = self._peak * rate_factor(self.step, self.steps)
+        for optimiser in self._optimisers:
+            optimiser.zero_grad(set_to_none=True)
+            for group in optimiser.param_groups:
+                group['lr'] = rate
+        terms = loss_of(self.step)
+        torch.stack(list(terms.values())).sum().backward()
+        nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+        for optimiser in self._optimisers:
+            optimiser.step()
+        self._averaged.update_parameters(self.module)
+        self.step += 1
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _resume(self) -> None:
+        state = load_tensors(self.folder / 'state.safetensors')
+        self.step = int(state.pop('step'))
+        self.module.load_state_dict(_below(state, 'module.'))
+        self.averaged.load_state_dict(_below(state, 'average.'))
+        self._averaged.n_averaged.fill_(self.step)
+        for which, optimiser in enumerate(self._optimisers):
+            slots: dict[int, dict[str, Tensor]] = {}
+            for name, value in _below(state, f'optimiser.{which}.').items():
+                index, slot = name.split('.')
+                slots.setdefault(int(index), {})[slot] = value
+            optimiser.load_state_dict({**optimiser.state_dict(), 'state': slots})
+
+    def _log(self, terms: dict[str, float]) -> None:
+        entry = {'step': self.step, 'time_s': round(time.time(), 1), **terms}
+        with open(self.folder / 'log.jsonl', 'a') as file:
+            file.write(json.dumps(entry) + '\n')
+
+
+def rate_factor(step: int, steps: int) -> float:
+    """Share of the peak learning rate at a step: warm up, stay, fall linearly to zero."""
+    decay_steps = max(1, int(steps * _DECAY_SHARE))
+    return min(1.0, (step + 1) / _WARMUP_STEPS, (steps - step) / decay_steps)
+
+
+def _optimisers(
+    module: nn.Module, learning_rate: float, hidden: tuple[str, ...]
+) -> list[torch.optim.Optimizer]:
+    matrices, others = [], []
+    for name, parameter in module.named_parameters():
+        is_hidden = parameter.ndim == 2 and name.startswith(hidden) and 'bias' not in name
+        (matrices if is_hidden else others).append(parameter)
+    return [
+        Muon(matrices, learning_rate),
+        torch.optim.AdamW(others, learning_rate, betas=(0.9, 0.95), weight_decay=0.01),
+    ]
+
+
+def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value
+            for name, value in state.items() if name.startswith(prefix)}

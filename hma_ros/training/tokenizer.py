@@ -1,0 +1,97 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Training of the frame tokenizer on frames of all embodiments together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hma_ros.data.episodes import EpisodeDataset
+from hma_ros.network.checkpoint import save_checkpoint
+from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
+from hma_ros.training.run import TrainingRun
+
+_FOREGROUND_WEIGHT = 9.0
+_FOREGROUND_THRESHOLD = 0.08
+
+
+class FrameSampler:
+    """Random frames, as many of each embodiment, with the embodiment's still background."""
+
+    def __init__(self, datasets: Sequence[EpisodeDataset], seed: int = 0) -> None:
+        self._datasets = datasets
+        self._rng = np.random.default_rng(seed)
+        self._backgrounds = [background(dataset) for dataset in datasets]
+
+    def draw(self, batch: int) -> tuple[Tensor, Tensor]:
+        """Frames and backgrounds, both ``float[batch, 3, H, W]`` in [-1, 1]."""
+        share = batch // len(self._datasets)
+        frames, behind = [], []
+        for dataset, still in zip(self._datasets, self._backgrounds, strict=True):
+            for index in self._rng.integers(len(dataset), size=share):
+                video = dataset[int(index)].frames
+                frames.append(video[self._rng.integers(len(video))])
+            behind.append(np.repeat(still[None], share, 0))
+        return to_unit(np.stack(frames)), to_unit(np.concatenate(behind))
+
+
+def background(dataset: EpisodeDataset, frames: int = 200) -> np.ndarray:
+    """Median picture of an embodiment, ``uint8[H, W, 3]``: what never moves."""
+    rng = np.random.default_rng(0)
+    picks = [dataset[int(i)].frames[0] for i in rng.integers(len(dataset), size=frames)]
+    return np.median(np.stack(picks), axis=0).astype(np.uint8)
+
+
+def to_unit(frames_BHWC: np.ndarray) -> Tensor:
+    """``uint8[B, H, W, 3]`` to ``float[B, 3, H, W]`` in [-1, 1]."""
+    scaled = torch.from_numpy(frames_BHWC).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return scaled.contiguous(memory_format=torch.channels_last)
+
+
+def reconstruction_loss(drawn: Tensor, frames: Tensor, still: Tensor) -> dict[str, Tensor]:
+    """
+    Compare pictures with the weight on what is not background.
+
+    Small objects cover few pixels; without the weight a tokenizer learns to leave them out.
+    """
+    foreground = ((frames - still).abs().amax(1, keepdim=True) > _FOREGROUND_THRESHOLD).float()
+    weight = 1 + (_FOREGROUND_WEIGHT - 1) * F.max_pool2d(foreground, 3, 1, 1)
+    weight = weight / weight.mean()
+    error = drawn - frames
+    edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+    return {
+        'squared': 4 * (weight * error.square()).mean(),
+        'absolute': (weight * error.abs()).mean(),
+        'edges': 2.0 * edges,
+    }
+
+
+def train_tokenizer(
+    datasets: Sequence[EpisodeDataset], folder: Path, steps: int, batch: int = 64
+) -> FrameTokenizer:
+    """
+    Train a tokenizer, or go on training one, and save its averaged weights in `folder`.
+
+    :param datasets: one per embodiment.
+    :param folder: checkpoint, state and log.
+    """
+    torch.manual_seed(0)
+    model = FrameTokenizer(TokenizerConfig())
+    run = TrainingRun(model, folder, steps, 2e-3, ('encoder.blocks', 'decoder.blocks'))
+    sampler = FrameSampler(datasets, seed=run.step)
+    compiled = torch.compile(model)
+
+    def loss_of(_: int) -> dict[str, Tensor]:
+        frames, still = sampler.draw(batch)
+        return reconstruction_loss(compiled(frames), frames, still)
+
+    run.train(loss_of)
+    averaged = run.averaged
+    assert isinstance(averaged, FrameTokenizer)
+    save_checkpoint(averaged, folder)
+    return averaged.eval()
