@@ -35,7 +35,7 @@ PIP_STEPS = {
 }
 PROFILES = {'runtime': ('runtime',), 'dev': ('runtime', 'torch', 'train', 'dev')}
 BUILD_INPUTS = ('CMakeLists.txt', 'package.xml', 'setup.py', 'hma_ros/__init__.py')
-BUILD_FOLDERS = ('msg', 'srv')
+BUILD_FOLDERS = ('launch', 'msg', 'srv')
 SUPPORTED_PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13))
 
 
@@ -155,7 +155,11 @@ def _build() -> None:
     with log.open('w') as stream:
         try:
             _run(['cmake', '-G', 'Ninja', '-S', str(ROOT), '-B', str(build), *arguments], stream)
-            _run(['cmake', '--build', str(build), '--target', 'install'], stream)
+            _run(['cmake', '--build', str(build)], stream)
+            # What an earlier version installed and this one does not.
+            for folder in ('lib', 'share'):
+                shutil.rmtree(VENV / folder / 'hma_ros', ignore_errors=True)
+            _run(['cmake', '--install', str(build)], stream)
         except subprocess.CalledProcessError as error:
             tail = '\n'.join(log.read_text().splitlines()[-30:])
             raise SystemExit(f'{tail}\nsetup: the build failed, the whole log is {log}') from error
