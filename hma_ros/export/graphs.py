@@ -112,12 +112,12 @@ def _decoder_inputs(config: TrunkConfig) -> dict[str, Tensor]:
 
 def _write(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], path: Path) -> None:
     batched = {'past': 2}
-    shapes = {name: {batched.get(name, 0): torch.export.Dim.DYNAMIC} for name in inputs}
+    shapes = tuple({batched.get(name, 0): torch.export.Dim.DYNAMIC} for name in inputs)
     with warnings.catch_warnings():
         # The exporter warns about its own use of deprecated torch functions.
         warnings.simplefilter('ignore')
         program = torch.onnx.export(
-            module, kwargs=inputs, dynamic_shapes=shapes, input_names=list(inputs),
+            module, tuple(inputs.values()), dynamic_shapes=shapes, input_names=list(inputs),
             output_names=outputs, opset_version=OPSET, dynamo=True, verbose=False)
     assert program is not None
     onnx.save(store_half(program.model_proto), path)

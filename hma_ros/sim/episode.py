@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from hma_ros.data.episodes import Episode
@@ -13,9 +15,32 @@ from hma_ros.sim.simulation import Task
 _ROWS_AFTER_SUCCESS = 4
 
 
+class Actor(Protocol):
+    """Whoever chooses the chunks of an episode."""
+
+    def act(self, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
+        """
+        Choose the chunk of a row.
+
+        :param frame: ``uint8[H, W, 3]`` what the camera sees.
+        :param label: ``float32[stride, A]`` what the expert would do.
+        :returns: ``float32[stride, A]``, feasible.
+        """
+
+
+class _Exploration:
+    """The expert with the noise and the detours of a kind of episode."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self._explorer = explorer
+
+    def act(self, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
+        return self._explorer.act(label)
+
+
 def run_episode(task: Task, kind: Kind, seed: int, picture_size: int = 64) -> Episode:
     """
-    Run one episode from its reset to a few rows after success, or to the task's horizon.
+    Run one episode of the noisy expert, of play or of random motion.
 
     :param task: the robot; its state is lost.
     :param kind: who acts.
@@ -24,19 +49,33 @@ def run_episode(task: Task, kind: Kind, seed: int, picture_size: int = 64) -> Ep
     """
     task.reset(seed)
     explorer = Explorer(task, kind, np.random.default_rng([seed, 1]))
-    frames, joints, states = [task.frame(picture_size, picture_size)], [], []
-    joints.append(task.joint_positions())
-    states.append(task.state())
+    return _record(task, _Exploration(explorer), kind, seed, picture_size)
+
+
+def run_actor(task: Task, actor: Actor, seed: int, picture_size: int = 64) -> Episode:
+    """Run one episode of any actor, from the start that ``seed`` gives; kind ``policy``."""
+    task.reset(seed)
+    return _record(task, actor, 'policy', seed, picture_size)
+
+
+def _record(task: Task, actor: Actor, kind: str, seed: int, picture_size: int) -> Episode:
+    """Record from the reset to a few rows after success, or to the task's horizon."""
+    frames, joints, states = [], [], []
     actions: list[np.ndarray] = []
     labels: list[np.ndarray] = []
-    rows_left = task.horizon_rows
-    while rows_left > 0:
-        labels.append(task.expert())
-        actions.append(explorer.act(labels[-1]))
-        task.step(actions[-1])
+
+    def look() -> None:
         frames.append(task.frame(picture_size, picture_size))
         joints.append(task.joint_positions())
         states.append(task.state())
+
+    look()
+    rows_left = task.horizon_rows
+    while rows_left > 0:
+        labels.append(task.expert())
+        actions.append(actor.act(frames[-1], labels[-1]))
+        task.step(actions[-1])
+        look()
         rows_left -= 1
         if task.success():
             rows_left = min(rows_left, _ROWS_AFTER_SUCCESS)

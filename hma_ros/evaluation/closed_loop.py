@@ -1,0 +1,188 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Policies in closed loop in the simulator, to be counted or to be learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.errors import ConfigError
+from hma_ros.data.episodes import Episode, EpisodeWriter
+from hma_ros.runtime.world_model import WorldModel
+from hma_ros.sim import make_task
+from hma_ros.sim.episode import Actor, run_actor
+from hma_ros.sim.simulation import Task
+
+POLICIES = ('model', 'expert', 'random')
+# Far from the seeds that episode generation draws.
+HELD_OUT_SEED = 2**33
+
+
+@dataclass(frozen=True)
+class PolicyResult:
+    """
+    How often a policy did the task.
+
+    :param mean_rows: rows until success, over the successful episodes; NaN without one.
+    """
+
+    task: str
+    policy: str
+    episodes: int
+    successes: int
+    mean_rows: float
+
+    @property
+    def rate(self) -> float:
+        """Share of successful episodes."""
+        return self.successes / self.episodes
+
+
+class ModelActor:
+    """
+    HMA as a policy: it sees the camera, and what was executed.
+
+    :param noise: deviation of the executed row action, as a share of the task's own expert noise;
+        0 to evaluate, more to collect states worth learning from.
+    """
+
+    def __init__(self, task: Task, model: WorldModel, noise: float = 0.0, seed: int = 0) -> None:
+        self._task, self._model, self._noise = task, model, noise
+        self._rng = np.random.default_rng(seed)
+        self._executed: np.ndarray | None = None
+        model.reset()
+
+    def act(self, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
+        """Observe, decide, and remember what the robot will make of it."""
+        self._model.observe(frame, self._executed)
+        row = self._task.row_from(self._model.act())
+        row = row + self._rng.normal(0.0, 1.0, row.shape) * self._noise * self._task.noise
+        self._executed = self._task.feasible(self._task.chunk_from(row))
+        return self._executed
+
+
+class ExpertActor:
+    """The scripted expert without noise."""
+
+    def act(self, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
+        """Do what the label says."""
+        return label
+
+
+class RandomActor:
+    """Every row another direction: what success is worth by luck."""
+
+    def __init__(self, task: Task, seed: int) -> None:
+        self._task, self._rng = task, np.random.default_rng(seed)
+
+    def act(self, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
+        """Wander."""
+        heading = self._task.draw_heading(self._rng)
+        return self._task.feasible(
+            self._task.chunk_from(self._task.wander(heading, self._rng)))
+
+
+@dataclass(frozen=True)
+class _Order:
+    task: str
+    bundle: str
+    policy: str
+    seed: int
+    noise: float = 0.0
+
+
+def evaluate_policies(
+    task_name: str,
+    bundle: str | Path,
+    seeds: Sequence[int],
+    policies: Sequence[str] = POLICIES,
+    workers: int = 2,
+    progress: bool = True,
+) -> list[PolicyResult]:
+    """
+    Count the successes of policies from the same starts.
+
+    :param seeds: one episode each; see :data:`HELD_OUT_SEED`.
+    :raises ConfigError: unknown policy.
+    :raises BundleError: the bundle cannot serve this robot.
+    """
+    results = []
+    for policy in policies:
+        if policy not in POLICIES:
+            raise ConfigError(f"policy '{policy}', expected one of {POLICIES}")
+        orders = [_Order(task_name, str(bundle), policy, seed) for seed in seeds]
+        episodes = list(_run(orders, workers, f'{task_name} {policy}' if progress else None))
+        rows = [episode.rows for episode in episodes if episode.success]
+        results.append(PolicyResult(task_name, policy, len(episodes), len(rows),
+                                    float(np.mean(rows)) if rows else float('nan')))
+    return results
+
+
+def collect(
+    task_name: str,
+    bundle: str | Path,
+    out_folder: Path,
+    episodes: int,
+    seed: int,
+    noise: float = 0.5,
+    workers: int = 2,
+) -> float:
+    """
+    Let the policy act and write what the expert would have done (DAgger, arXiv 1011.0686).
+
+    :param out_folder: new folder of episodes of kind ``policy``.
+    :param noise: see :class:`ModelActor`.
+    :returns: share of successful episodes.
+    """
+    seeds = np.random.default_rng(seed).integers(2**31, 2**32, episodes)
+    orders = [_Order(task_name, str(bundle), 'model', int(item), noise) for item in seeds]
+    task, successes = make_task(task_name), 0
+    with EpisodeWriter(out_folder, task_name, task.control_hz, task.stride, task.action_names,
+                       task.state_names) as writer:
+        task.close()
+        for episode in _run(orders, workers, f'{task_name} collect'):
+            writer.add(episode)
+            successes += episode.success
+    return successes / episodes
+
+
+def _run(orders: Sequence[_Order], workers: int, title: str | None) -> Iterator[Episode]:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn')) as pool:
+        yield from tqdm(pool.map(_Worker.work, orders), title, len(orders), unit='episode',
+                        disable=title is None)
+
+
+class _Worker:
+    """Robot and model of a worker process, built once."""
+
+    task: Task | None = None
+    model: WorldModel | None = None
+
+    @classmethod
+    def work(cls, order: _Order) -> Episode:
+        if cls.task is None:
+            cls.task = make_task(order.task)
+        if order.policy == 'model' and cls.model is None:
+            cls.model = WorldModel(order.bundle, load_embodiment(order.task).stem, threads=1)
+        return run_actor(cls.task, cls.actor(order), order.seed)
+
+    @classmethod
+    def actor(cls, order: _Order) -> Actor:
+        assert cls.task is not None
+        makers: dict[str, Callable[[Task], Actor]] = {
+            'model': lambda task: ModelActor(task, _ready(cls.model), order.noise, order.seed),
+            'expert': lambda task: ExpertActor(),
+            'random': lambda task: RandomActor(task, order.seed)}
+        return makers[order.policy](cls.task)
+
+
+def _ready(model: WorldModel | None) -> WorldModel:
+    assert model is not None
+    return model
