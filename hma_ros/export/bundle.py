@@ -45,7 +45,8 @@ def export_bundle(
     files = export_graphs(model, tokenizer, folder)
     parity = prove(model, folder)
     stems = {
-        name: asdict(StemInfo(stem.action_names, stem.stride, stem.frame_hz, embodiments[name]))
+        name: asdict(StemInfo(stem.action_names, stem.stride, stem.frame_hz, embodiments[name],
+                              stem.lower, stem.upper))
         for name, stem in model.stem_configs.items()}
     trunk = model.trunk.config
     manifest = {

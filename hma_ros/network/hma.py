@@ -24,6 +24,8 @@ class StemConfig:
     :param frame_hz: rows per second.
     :param mean: per action dimension, physical units.
     :param std: likewise, positive.
+    :param lower: likewise, least value the expert ever gave.
+    :param upper: likewise, greatest.
     :param state_size: privileged numbers the auxiliary head predicts in training, 0 for none.
     """
 
@@ -33,6 +35,8 @@ class StemConfig:
     frame_hz: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
     state_size: int = 0
 
     @property

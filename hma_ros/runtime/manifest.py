@@ -25,12 +25,16 @@ class StemInfo:
     :param stride: low-level actions in a chunk.
     :param frame_hz: rows per second.
     :param embodiment: the embodiment whose episodes it was trained on.
+    :param lower: per action dimension, the least the demonstrations hold, physical units.
+    :param upper: likewise, the greatest.
     """
 
     action_names: tuple[str, ...]
     stride: int
     frame_hz: float
     embodiment: str
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
 
     @property
     def action_dim(self) -> int:
@@ -94,8 +98,7 @@ class Manifest:
             facts: dict[str, Any] = json.loads(path.read_text())
             if facts.pop('format') != FORMAT:
                 raise BundleError(f'{path}: another format, expected format {FORMAT}')
-            stems = {name: StemInfo(**{**stem, 'action_names': tuple(stem['action_names'])})
-                     for name, stem in facts.pop('stems').items()}
+            stems = {name: _stem(stem) for name, stem in facts.pop('stems').items()}
             return Manifest(folder=folder, stems=stems, **facts)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BundleError(f'{path}: {error!r}; expected the manifest of a bundle') from error
@@ -122,6 +125,11 @@ class Manifest:
                 raise BundleError(
                     f'{path}: sha256 {found[:12]}…, expected {expected[:12]}… as in {FILE_NAME}; '
                     'the file was changed after export')
+
+
+def _stem(facts: dict[str, Any]) -> StemInfo:
+    return StemInfo(**{key: tuple(value) if isinstance(value, list) else value
+                       for key, value in facts.items()})
 
 
 def sha256(path: Path) -> str:

@@ -74,12 +74,14 @@ class WorldModel:
         """
         Decide what to do from the newest frame on.
 
+        The answer stays within the range of the demonstrations: beyond it the head only guesses.
+
         :returns: ``float32[stride, A]`` in physical units.
         :raises InferenceError: nothing was observed yet.
         """
         if self._chunk is None:
             raise InferenceError('act: the context is empty, expected an observed frame')
-        return self._chunk.copy()
+        return self._chunk.clip(self.stem.lower, self.stem.upper).astype(np.float32)
 
     def imagine(self, chunks: np.ndarray | None, horizon: int) -> Rollout:
         """
@@ -102,7 +104,7 @@ class WorldModel:
             actions.append(chunk)
             if row + 1 < horizon:
                 context, decided = self._commit(context, levels, modulation)
-                chunk = decided[0]
+                chunk = decided[0].clip(self.stem.lower, self.stem.upper).astype(np.float32)
         return Rollout(np.stack(frames), np.stack(actions))
 
     def reconstruct(self, frame: np.ndarray) -> np.ndarray:

@@ -40,6 +40,21 @@ def tokenise(tokenizer: FrameTokenizer, dataset: EpisodeDataset) -> list[TokenEp
             for episode, part in zip(dataset, parts, strict=True)]
 
 
+def tokenise_once(
+    tokenizer: FrameTokenizer, dataset: EpisodeDataset, cache: Path
+) -> list[TokenEpisode]:
+    """Like :func:`tokenise`, but keep the tokens in a file, and read them if it is there."""
+    if not cache.exists():
+        episodes = tokenise(tokenizer, dataset)
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        np.save(cache, np.concatenate([episode.levels for episode in episodes]))
+        return episodes
+    ends = np.cumsum([episode.rows + 1 for episode in dataset])
+    parts = np.split(np.load(cache, allow_pickle=False), ends[:-1])
+    return [TokenEpisode.from_episode(episode, part)
+            for episode, part in zip(dataset, parts, strict=True)]
+
+
 def _frame_batches(dataset: EpisodeDataset) -> Iterator[np.ndarray]:
     waiting: list[np.ndarray] = []
     for episode in dataset:
@@ -54,13 +69,14 @@ def _frame_batches(dataset: EpisodeDataset) -> Iterator[np.ndarray]:
 def stem_config(name: str, dataset: EpisodeDataset) -> StemConfig:
     """Describe an embodiment's action space, with the statistics of executed and expert actions."""
     names = tuple(dataset.metadata['action_names'])
-    rows = np.concatenate([
-        part.reshape(-1, len(names)) for episode in dataset
-        for part in (episode.actions, episode.labels)])
+    labels = np.concatenate([episode.labels.reshape(-1, len(names)) for episode in dataset])
+    actions = np.concatenate([episode.actions.reshape(-1, len(names)) for episode in dataset])
+    rows = np.concatenate([actions, labels])
     return StemConfig(
         name=name, action_names=names, stride=dataset.stride,
         frame_hz=float(dataset.metadata['hz']),
         mean=tuple(map(float, rows.mean(0))), std=tuple(map(float, rows.std(0) + 1e-6)),
+        lower=tuple(map(float, labels.min(0))), upper=tuple(map(float, labels.max(0))),
         state_size=len(dataset.metadata['state_names']))
 
 
