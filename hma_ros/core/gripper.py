@@ -1,0 +1,54 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""From the model's gripper value to gripper positions, without chatter."""
+
+from hma_ros.core.embodiment.spec import GripperSpec
+
+_NS = 1_000_000_000
+
+
+class GripperSwitch:
+    """
+    Opens and closes with hysteresis, and no more often than the gripper bears.
+
+    :param spec: the gripper section of an embodiment.
+    """
+
+    def __init__(self, spec: GripperSpec) -> None:
+        self._spec = spec
+        self.reset()
+
+    @property
+    def position(self) -> float | None:
+        """The position commanded last; None before the first one."""
+        if self._is_open is None:
+            return None
+        return self._spec.open_position if self._is_open else self._spec.closed_position
+
+    def reset(self) -> None:
+        """Forget what was commanded: the next value is commanded whatever it is."""
+        self._is_open: bool | None = None
+        self._changed_ns: int | None = None
+
+    def update(self, value: float | None, now_ns: int) -> float | None:
+        """
+        Take the model's value.
+
+        :param value: between ``model_closed`` and ``model_open``; None says nothing.
+        :returns: the new position if there is one to command now, else None.
+        """
+        wants_open = None if value is None else self._wants_open(value)
+        if wants_open is None or wants_open == self._is_open:
+            return None
+        interval_ns = round(self._spec.min_interval_s * _NS)
+        if self._changed_ns is not None and now_ns - self._changed_ns < interval_ns:
+            return None
+        self._is_open, self._changed_ns = wants_open, now_ns
+        return self.position
+
+    def _wants_open(self, value: float) -> bool | None:
+        spec = self._spec
+        side = 1.0 if spec.model_open > spec.model_closed else -1.0
+        beyond = side * (value - spec.threshold)
+        if abs(beyond) < spec.hysteresis:
+            return self._is_open
+        return beyond > 0.0

@@ -1,0 +1,28 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Whether a bundle may command a robot at all."""
+
+from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.errors import ConfigError
+from hma_ros.runtime.manifest import Manifest
+
+
+def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool) -> None:
+    """
+    Refuse to command a real robot with what was trained in simulation.
+
+    :param bundle: folder of the bundle whose chunks are executed.
+    :param allow: the user says that it shall be done nevertheless.
+    :raises ConfigError: execution is refused.
+    :raises BundleError: the bundle's manifest cannot be read.
+    """
+    if mode != 'execute' or spec.simulated:
+        return
+    if not bundle:
+        raise ConfigError(f'bundle: expected the folder of the bundle that commands {spec.name} '
+                          'with mode:=execute, got nothing')
+    trained_on = Manifest.read(bundle).trained_on
+    if trained_on == 'simulation' and not allow:
+        raise ConfigError(
+            f'{bundle}: expected a bundle trained on a robot to command the real {spec.name} with '
+            'mode:=execute, got one trained in simulation; use mode:=shadow, or say '
+            'allow_simulation_bundle if you are sure')

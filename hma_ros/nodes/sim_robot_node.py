@@ -1,0 +1,181 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A simulated robot with the topics of the real driver: the hardware of demos and tests."""
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Bool, Float64MultiArray
+
+from hma_ros.core.embodiment import CameraSpec, CommandSpec, load_embodiment
+from hma_ros.core.errors import ConfigError, HmaError, MessageError
+from hma_ros.nodes.sim_loop import SimLoop
+from hma_ros.ros.command_msg import message_type, read_targets
+from hma_ros.ros.image_msg import from_rgb
+from hma_ros.ros.joint_state_msg import from_positions
+from hma_ros.ros.lifecycle import run
+from hma_ros.ros.parameters import declare, parameter, read
+from hma_ros.ros.qos import COMMAND, LATCHED, REPORT, SENSOR_OUT
+from hma_ros.ros.stamps import to_stamp
+from hma_ros.sim.simulation import Task
+from hma_ros.srv import ResetEpisode
+
+_NS = 1_000_000_000
+_CAMERA_FRAME = 'camera_color_optical_frame'
+_RESET_TIMEOUT_S = 60.0
+_WARN_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class SimRobotParameters:
+    """Parameters of the simulated robot."""
+
+    embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
+    task: str = parameter('', 'task of the simulator; empty for the name of the embodiment')
+    seed: int = parameter(0, 'episode to start with', 0, 2**31 - 1)
+    real_time_factor: float = parameter(
+        1.0, 'speed; 1 is real time, 0 is as fast as possible', 0.0, 100.0)
+    camera_hz: float = parameter(
+        0.0, 'pictures per second; 0 for one per row of the model', 0.0, 100.0)
+    picture_scale: int = parameter(
+        4, 'pictures are drawn this many times smaller and enlarged; 4 draws just the pixels the '
+        'model sees, 1 the full camera size at a higher cost', 1, 4)
+
+
+class SimRobotNode(Node):
+    """Publishes what the robot's driver publishes, and obeys what its controllers obey."""
+
+    def __init__(self) -> None:
+        super().__init__('sim_robot')
+        declare(self, SimRobotParameters)
+        given = self._given = read(self, SimRobotParameters)
+        spec = self._spec = load_embodiment(given.embodiment)
+        if not spec.simulated:
+            raise ConfigError(f'{spec.path}: expected an embodiment with simulated: true, '
+                              'got the file of a real robot')
+        self._image_period_ns = round(_NS / (given.camera_hz or spec.rates.frame_hz))
+        self._success: bool | None = None
+        self._open_outputs()
+        self._loop = SimLoop(spec, given.task or spec.name, given.seed, given.real_time_factor,
+                             self._on_step)
+        self._loop.start()
+        self._open_inputs()
+        self.get_logger().info(f'{given.task or spec.name}: episode {given.seed}')
+
+    def close(self) -> None:
+        """End the simulation."""
+        self._loop.close()
+
+    def _open_outputs(self) -> None:
+        spec = self._spec
+        self._clock = self.create_publisher(Clock, '/clock', REPORT)
+        self._images = self.create_publisher(Image, spec.camera.topic, SENSOR_OUT)
+        self._infos = None
+        if spec.camera.info_topic:
+            self._infos = self.create_publisher(CameraInfo, spec.camera.info_topic, SENSOR_OUT)
+        self._joints = [self.create_publisher(JointState, source.topic, SENSOR_OUT)
+                        for source in spec.state.sources]
+        self._poses = None
+        if spec.state.pose:
+            self._poses = self.create_publisher(PoseStamped, spec.state.pose.topic, SENSOR_OUT)
+        self._successes = self.create_publisher(Bool, '~/success', LATCHED)
+
+    def _open_inputs(self) -> None:
+        for index, command in enumerate(self._spec.commands):
+            receive = partial(self._on_command, index, command)
+            self.create_subscription(message_type(command), command.topic, receive, COMMAND)
+        gripper = self._spec.gripper
+        if gripper is not None:
+            self.create_subscription(Float64MultiArray, gripper.name, self._on_gripper, COMMAND)
+        # A reset waits for the simulation, commands go on meanwhile.
+        group = MutuallyExclusiveCallbackGroup()
+        self.create_service(ResetEpisode, '~/reset', self._on_reset, callback_group=group)
+
+    def _on_command(self, index: int, command: CommandSpec, message: Any) -> None:
+        try:
+            times_ns, targets = read_targets(command, message, self._loop.now_ns)
+        except MessageError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=_WARN_EVERY_S)
+            return
+        self._loop.follow(index, times_ns, targets)
+
+    def _on_gripper(self, message: Any) -> None:
+        if len(message.data) == 1 and math.isfinite(message.data[0]):
+            self._loop.set_gripper(message.data[0])
+            return
+        self.get_logger().error(f'gripper: expected one finite opening, got {list(message.data)}',
+                                throttle_duration_sec=_WARN_EVERY_S)
+
+    def _on_reset(self, request: Any, response: Any) -> Any:
+        try:
+            self._loop.reset(request.seed, _RESET_TIMEOUT_S)
+        except (HmaError, TimeoutError, ValueError) as error:
+            response.message = f'seed {request.seed}: {error or "the simulation does not answer"}'
+        else:
+            self._success = None
+            response.success = True
+        return response
+
+    def _on_step(self, task: Task, now_ns: int) -> None:
+        """Publish a step; runs in the thread of the simulation."""
+        self._publish_state(task, now_ns)
+        self._clock.publish(Clock(clock=to_stamp(now_ns)))
+        success = task.success()
+        if success != self._success:
+            self._success = success
+            self._successes.publish(Bool(data=success))
+        if now_ns % self._image_period_ns == 0:
+            self._publish_image(task, now_ns)
+
+    def _publish_state(self, task: Task, now_ns: int) -> None:
+        positions = dict(zip(self._spec.state.joints, task.joint_positions(), strict=True))
+        velocities = dict(zip(self._spec.state.joints, task.joint_velocities(), strict=True))
+        for source, publisher in zip(self._spec.state.sources, self._joints, strict=True):
+            publisher.publish(from_positions(
+                now_ns, source.message_names, [positions[name] for name in source.joints],
+                [velocities[name] for name in source.joints]))
+        if self._poses is not None and self._spec.state.pose is not None:
+            self._poses.publish(_pose(task, now_ns, self._spec.state.pose.frame_id))
+
+    def _publish_image(self, task: Task, now_ns: int) -> None:
+        camera, scale = self._spec.camera, self._given.picture_scale
+        picture = task.frame(camera.height // scale, camera.width // scale)
+        rgb = np.repeat(np.repeat(picture, scale, axis=0), scale, axis=1)
+        self._images.publish(from_rgb(rgb, now_ns, _CAMERA_FRAME))
+        if self._infos is not None:
+            self._infos.publish(_camera_info(now_ns, camera, task.view.fovy_deg))
+
+
+def _pose(task: Task, now_ns: int, frame_id: str) -> PoseStamped:
+    message = PoseStamped()
+    message.header.stamp, message.header.frame_id = to_stamp(now_ns), frame_id
+    xyz, quat_xyzw = task.tool_pose()
+    place, turn = message.pose.position, message.pose.orientation
+    place.x, place.y, place.z = xyz.tolist()
+    turn.x, turn.y, turn.z, turn.w = quat_xyzw.tolist()
+    return message
+
+
+def _camera_info(now_ns: int, camera: CameraSpec, fovy_deg: float) -> CameraInfo:
+    height, width = camera.height, camera.width
+    message = CameraInfo(height=height, width=width, distortion_model='plumb_bob')
+    message.header.stamp, message.header.frame_id = to_stamp(now_ns), _CAMERA_FRAME
+    focal = height / 2.0 / math.tan(math.radians(fovy_deg) / 2.0)
+    x, y = width / 2.0, height / 2.0
+    message.d = [0.0] * 5
+    message.k = [focal, 0.0, x, 0.0, focal, y, 0.0, 0.0, 1.0]
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    message.p = [focal, 0.0, x, 0.0, 0.0, focal, y, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return message
+
+
+def main() -> int:
+    """Run the node."""
+    return run(SimRobotNode)

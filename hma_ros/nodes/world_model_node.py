@@ -1,0 +1,282 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Watches the camera, imagines what follows, and proposes actions."""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from sensor_msgs.msg import CompressedImage, Image
+
+from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.core.errors import BundleError, HmaError, MessageError
+from hma_ros.core.frame_clock import FrameClock, FramePick
+from hma_ros.core.image import preprocess
+from hma_ros.core.imagination_budget import ImaginationBudget
+from hma_ros.core.strip import strip
+from hma_ros.msg import ActionChunk, PredictedRollout
+from hma_ros.nodes.execution_gate import check_may_execute
+from hma_ros.ros.chunk_msg import from_actions, to_actions
+from hma_ros.ros.diagnostics import WARN, Diagnostics
+from hma_ros.ros.image_msg import from_rgb, to_rgb
+from hma_ros.ros.lifecycle import HmaNode, run
+from hma_ros.ros.mailbox import Mailbox
+from hma_ros.ros.parameters import parameter, read
+from hma_ros.ros.qos import REPORT, SENSOR_IN
+from hma_ros.ros.rollout_msg import from_rollout
+from hma_ros.ros.stamps import stamp_ns
+from hma_ros.runtime.world_model import WorldModel
+
+_NS = 1_000_000_000
+_REPORT_S = 1.0
+_LOOK_S = 0.02
+_MAILBOX_SIZE = 16
+_REPORTS_KEPT = 16
+
+
+@dataclass(frozen=True)
+class WorldModelParameters:
+    """Parameters of the world model."""
+
+    embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
+    bundle: str = parameter('', 'folder of the model bundle')
+    mode: str = parameter('shadow', 'what the chunks are for; execute is refused for a real robot '
+                          'with a bundle trained in simulation', choices=('shadow', 'execute'))
+    allow_simulation_bundle: bool = parameter(
+        False, 'let a bundle trained in simulation command a real robot')
+    horizon: int = parameter(8, 'frames to imagine ahead, as far as time allows', 0, 64)
+    threads: int = parameter(2, 'threads of the model', 1, 64)
+    executed_topic: str = parameter(
+        'action_executor/executed', 'where what was really commanded is reported')
+    executed_timeout_s: float = parameter(
+        0.05, 'how long a frame waits for the report of the row before it [s]', 0.0, 1.0)
+    camera_timeout_s: float = parameter(5.0, 'without a picture for so long: an error [s]',
+                                        0.1, 600.0)
+    autostart: bool = parameter(False, 'configure and activate at the start')
+
+
+class WorldModelNode(HmaNode):
+    """One model, one context; frames on the model clock in, chunks and rollouts out."""
+
+    def __init__(self) -> None:
+        super().__init__('world_model', WorldModelParameters)
+        self._lock = threading.Lock()
+        self._is_working = False
+
+    def set_up(self) -> None:
+        """Load the model and run it once, so that the first frame finds it warm."""
+        given = self._given = read(self, WorldModelParameters)
+        spec = self._spec = load_embodiment(given.embodiment)
+        check_may_execute(spec, given.mode, given.bundle, given.allow_simulation_bundle)
+        self._model = WorldModel(given.bundle, spec.stem, given.threads)
+        check_stem(spec, self._model)
+        self._horizon = min(given.horizon, self._model.manifest.max_horizon)
+        self._diagnostics = Diagnostics(self, spec.name)
+        self._warm_up()
+        self._open_topics()
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.own(self.create_timer(_REPORT_S, self._report, clock=steady), self.destroy_timer)
+        self.own(self.create_timer(_LOOK_S, self._work, clock=steady,
+                                   callback_group=self.work_group), self.destroy_timer)
+        self._wake = self.own(self.create_guard_condition(self._work, self.work_group),
+                              self.destroy_guard_condition)
+
+    def start(self) -> None:
+        """Begin with an empty context."""
+        spec = self._spec
+        self._clock = FrameClock(spec.rates.frame_hz, spec.camera.max_age_s)
+        self._mailbox = Mailbox(_MAILBOX_SIZE)
+        self._budget = ImaginationBudget(self._horizon, spec.rates.frame_dt_s)
+        self._executed: dict[int, NDArray[np.float64] | None] = {}
+        self._pick: FramePick | None = None
+        self._row_ns: int | None = None
+        self._heard_s = time.monotonic()
+        self._is_working = True
+
+    def stop(self) -> None:
+        """Finish the present row, if there is one."""
+        with self._lock:
+            self._is_working = False
+
+    def _open_topics(self) -> None:
+        camera = self._spec.camera
+        self._camera_topic = self.resolve_topic_name(camera.topic)
+        self._executed_topic = self.resolve_topic_name(self._given.executed_topic)
+        self._camera_type = Image if camera.transport == 'raw' else CompressedImage
+        self._chunks = self.publisher(ActionChunk, '~/action_chunk', REPORT)
+        self._rollouts = self.publisher(PredictedRollout, '~/prediction', REPORT)
+        self._strips = self.publisher(Image, '~/prediction/image', REPORT)
+        self.subscribe(self._camera_type, camera.topic, self._on_image, SENSOR_IN)
+        self.subscribe(ActionChunk, self._given.executed_topic, self._on_executed, REPORT)
+
+    def _warm_up(self) -> None:
+        size = self._model.manifest.image_size
+        self._model.observe(np.zeros((size, size, 3), np.uint8), None)
+        if self._horizon:
+            self._model.imagine(None, 1)
+        self._model.reset()
+
+    def _on_image(self, message: Any) -> None:
+        if not self._is_working:
+            return
+        stamp, self._heard_s = stamp_ns(message.header.stamp), time.monotonic()
+        self._mailbox.put(stamp, message, self._heard_s)
+        with self._lock:
+            self._clock.offer(stamp)
+        self._wake.trigger()
+
+    def _on_executed(self, message: Any) -> None:
+        if not self._is_working:
+            return
+        try:
+            actions = to_actions(message, self._spec, self._executed_topic)
+        except MessageError as error:
+            self._diagnostics.trouble('bad reports', str(error))
+            return
+        known = len(actions) == self._spec.rates.stride
+        self._executed[stamp_ns(message.header.stamp)] = actions if known else None
+        while len(self._executed) > _REPORTS_KEPT:
+            self._executed.pop(next(iter(self._executed)))
+        self._wake.trigger()
+
+    def _work(self) -> None:
+        """Process the rows that are due."""
+        while self._is_working and self._next_row():
+            pass
+
+    def _next_row(self) -> bool:
+        with self._lock:
+            now_ns = self.now_ns()
+            if self._pick is None:
+                self._pick = self._due(now_ns)
+            if self._pick is None or self._must_wait(self._pick, now_ns):
+                return False
+            pick, self._pick = self._pick, None
+        try:
+            self._process(pick)
+        except HmaError as error:
+            # The context lacks this row: the next one starts a new context.
+            self._row_ns = None
+            self._diagnostics.trouble('dropped rows', str(error))
+        return True
+
+    def _due(self, now_ns: int) -> FramePick | None:
+        pick = self._clock.tick(now_ns)
+        if pick.stamp_ns is not None:
+            return pick
+        if pick.reason is not None and pick.reason != 'no image':
+            self._diagnostics.trouble('missed rows', f'{self._camera_topic}: {pick.reason}', WARN)
+        return None
+
+    def _must_wait(self, pick: FramePick, now_ns: int) -> bool:
+        """Whether the report of what was executed since the last frame may still come."""
+        if pick.restarts or self._row_ns is None or self._row_ns in self._executed:
+            return False
+        if self.count_publishers(self._executed_topic) == 0 or pick.stamp_ns is None:
+            return False
+        return now_ns - pick.stamp_ns < self._given.executed_timeout_s * _NS
+
+    def _process(self, pick: FramePick) -> None:
+        stamp = pick.stamp_ns or 0
+        taken = self._mailbox.take(stamp)
+        if taken is None:
+            raise MessageError(f'{self._camera_topic}: expected the image of the row to be kept, '
+                               'got none: the model is slower than its clock')
+        message, receipt_s = taken
+        started_s = time.monotonic()
+        self._diagnostics.latency('waiting', started_s - receipt_s)
+        frame = self._decode(message)
+        decoded_s = time.monotonic()
+        chunk = self._decide(frame, pick.restarts)
+        decided_s = time.monotonic()
+        self._row_ns = stamp
+        self._chunks.publish(from_actions(self._spec, stamp, chunk))
+        done_s = time.monotonic()
+        self._diagnostics.latency('conversion', decoded_s - started_s)
+        self._diagnostics.latency('inference', decided_s - decoded_s)
+        self._diagnostics.latency('publishing', done_s - decided_s)
+        self._diagnostics.latency('receipt to action', done_s - receipt_s)
+        self._diagnostics.latency('image stamp to action', (self.now_ns() - stamp) * 1e-9)
+        self._diagnostics.well('rows')
+        self._budget.row_arrived(receipt_s)
+        self._imagine(stamp, frame, message.header.frame_id)
+
+    def _decode(self, message: Any) -> NDArray[np.uint8]:
+        camera = self._spec.camera
+        return preprocess(to_rgb(message, self._camera_topic, camera.encodings), camera)
+
+    def _decide(self, frame: NDArray[np.uint8], restarts: bool) -> NDArray[np.float32]:
+        executed = None
+        if restarts or self._row_ns is None:
+            self._model.reset()
+            self._budget.restart()
+            self._diagnostics.counts['new contexts'] += 1
+        else:
+            executed = self._executed.get(self._row_ns)
+            self._diagnostics.counts['unknown actions'] += executed is None
+        self._model.observe(
+            frame, None if executed is None else executed.astype(np.float32))
+        return self._model.act()
+
+    def _imagine(self, stamp: int, frame: NDArray[np.uint8], frame_id: str) -> None:
+        if self._horizon == 0:
+            return
+        started_s = time.monotonic()
+        frames = self._budget.frames(started_s)
+        rollout = self._model.imagine(None, frames)
+        spent_s = time.monotonic() - started_s
+        self._budget.imagined(frames, spent_s)
+        self._diagnostics.latency('imagined frame', spent_s / frames)
+        self._diagnostics.counts['imagined frames'] += frames
+        self._rollouts.publish(
+            from_rollout(self._spec, stamp, rollout.frames, rollout.actions, frame_id))
+        self._strips.publish(from_rgb(strip([frame, *rollout.frames]), stamp, frame_id))
+
+    def _report(self) -> None:
+        silent_s = time.monotonic() - self._heard_s if self._is_working else 0.0
+        if silent_s > self._given.camera_timeout_s:
+            self._diagnostics.trouble('camera timeouts', self._silence(silent_s))
+        self._diagnostics.publish({
+            'active': self._is_working, 'rows in context': self._model.rows,
+            'trained on': self._model.manifest.trained_on, 'share of transport and conversion':
+            1.0 - self._share('inference', 'receipt to action')})
+
+    def _share(self, part: str, whole: str) -> float:
+        windows = self._diagnostics.latencies
+        if part not in windows or whole not in windows:
+            return float('nan')
+        return windows[part].mean_s() / windows[whole].mean_s()
+
+    def _silence(self, silent_s: float) -> str:
+        package = self._camera_type.__module__.partition('.')[0]
+        publishers = self.get_publishers_info_by_topic(self._camera_topic)
+        types = ', '.join(sorted({item.topic_type for item in publishers}))
+        return (f'{self._camera_topic}: expected {package}/msg/{self._camera_type.__name__} from '
+                f'the camera within {self._given.camera_timeout_s:g} s, got none for '
+                f'{silent_s:.0f} s ({len(publishers)} publishers{": " if types else ""}{types})')
+
+
+def check_stem(spec: EmbodimentSpec, model: WorldModel) -> None:
+    """
+    Compare the embodiment with the stem that shall serve it.
+
+    :raises BundleError: other actions, stride or frame rate than the stem was trained on.
+    """
+    for what, expected, got in (
+        ('action names', tuple(model.stem.action_names), spec.action.names),
+        ('stride', model.stem.stride, spec.rates.stride),
+        ('frame_hz', model.stem.frame_hz, spec.rates.frame_hz),
+        ('image size', (model.manifest.image_size,) * 2, spec.camera.resize),
+    ):
+        if expected != got:
+            raise BundleError(f'{spec.path}: expected {what} {expected} of the stem {spec.stem!r} '
+                              f'in {model.manifest.folder}, got {got}')
+
+
+def main() -> int:
+    """Run the node."""
+    return run(WorldModelNode)

@@ -1,0 +1,186 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Commands: targets to the messages of the robot's own interface, and (for simulation) back.
+
+A trajectory carries two points: the target with its velocity, and the place where the motion
+comes to rest should nothing follow. Controllers that refuse a trajectory ending in motion accept
+it, and a robot whose commands cease brakes.
+"""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from numpy.typing import NDArray
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from hma_ros.core.embodiment import CommandSpec
+from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Setpoint:
+    """
+    What one command message says.
+
+    ``positions`` and ``velocities`` are ``float64[len(coordinates)]`` in the order of
+    ``CommandSpec.coordinates``; ``quat_xyzw`` belongs to tool poses.
+    """
+
+    time_ns: int
+    positions: Vector
+    velocities: Vector
+    quat_xyzw: tuple[float, ...] = (0.0, 0.0, 0.0, 1.0)
+
+
+def message_type(command: CommandSpec) -> Any:
+    """
+    Return the message class of a command interface.
+
+    :raises ConfigError: its package is not installed.
+    """
+    if not command.interface.startswith('interbotix'):
+        return _TYPES[command.interface]
+    name = 'JointGroupCommand' if command.interface == 'interbotix_group' else 'JointSingleCommand'
+    try:
+        return getattr(importlib.import_module('interbotix_xs_msgs.msg'), name)
+    except ImportError as error:
+        raise ConfigError(f'{command.topic}: expected the package interbotix_xs_msgs for the '
+                          f'interface {command.interface!r}, got: {error}') from error
+
+
+def to_message(command: CommandSpec, setpoint: Setpoint) -> Any:
+    """Make the message of a setpoint."""
+    return _WRITERS[command.interface](command, setpoint)
+
+
+def read_targets(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[int], Vector]:
+    """
+    Read a command as the robot's controller does.
+
+    :returns: when each target is to be reached [ns], and the targets ``float64[H, D]`` in the
+        order of ``command.coordinates``.
+    :raises MessageError: names, counts or times that the controller would refuse.
+    """
+    times, targets = _READERS[command.interface](command, message, now_ns)
+    if not np.isfinite(targets).all():
+        raise MessageError(f'{command.topic}: expected finite targets, got {targets.tolist()}')
+    return times, targets
+
+
+def _write_pose(command: CommandSpec, setpoint: Setpoint) -> PoseStamped:
+    message = PoseStamped()
+    message.header.stamp = to_stamp(setpoint.time_ns)
+    message.header.frame_id = command.frame_id or ''
+    place, turn = message.pose.position, message.pose.orientation
+    place.x, place.y, place.z = setpoint.positions.tolist()
+    turn.x, turn.y, turn.z, turn.w = setpoint.quat_xyzw
+    return message
+
+
+def _write_trajectory(command: CommandSpec, setpoint: Setpoint) -> JointTrajectory:
+    message = JointTrajectory(joint_names=list(command.message_names))
+    message.header.stamp = to_stamp(setpoint.time_ns)
+    reach_s = command.time_from_start_s or 0.0
+    rest = setpoint.positions + setpoint.velocities * (reach_s / 2.0)
+    message.points = [
+        _point(setpoint.positions, setpoint.velocities, reach_s),
+        _point(rest, np.zeros_like(rest), 2.0 * reach_s),
+    ]
+    return message
+
+
+def _point(positions: Vector, velocities: Vector, time_s: float) -> JointTrajectoryPoint:
+    return JointTrajectoryPoint(positions=positions.tolist(), velocities=velocities.tolist(),
+                                time_from_start=to_duration(time_s))
+
+
+def _write_array(command: CommandSpec, setpoint: Setpoint) -> Float64MultiArray:
+    return Float64MultiArray(data=setpoint.positions.tolist())
+
+
+def _write_joints(command: CommandSpec, setpoint: Setpoint) -> JointState:
+    message = JointState(name=list(command.message_names))
+    message.header.stamp = to_stamp(setpoint.time_ns)
+    message.position = setpoint.positions.tolist()
+    return message
+
+
+def _write_group(command: CommandSpec, setpoint: Setpoint) -> Any:
+    return message_type(command)(name=command.group, cmd=setpoint.positions.tolist())
+
+
+def _write_single(command: CommandSpec, setpoint: Setpoint) -> Any:
+    return message_type(command)(name=command.message_names[0], cmd=float(setpoint.positions[0]))
+
+
+def _read_pose(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[int], Vector]:
+    got = message.header.frame_id
+    if got != command.frame_id:
+        raise MessageError(f'{command.topic}: expected frame {command.frame_id!r}, got {got!r}')
+    place = message.pose.position
+    return [now_ns], np.array([[place.x, place.y, place.z]], np.float64)
+
+
+def _read_trajectory(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[int], Vector]:
+    if sorted(message.joint_names) != sorted(command.message_names):
+        raise MessageError(f'{command.topic}: expected joints {", ".join(command.message_names)}, '
+                           f'got {", ".join(message.joint_names)}')
+    times = [stamp_ns(point.time_from_start) for point in message.points]
+    if not times or times != sorted(set(times)):
+        raise MessageError(f'{command.topic}: expected points with ascending times, got {times}')
+    order = [message.joint_names.index(name) for name in command.message_names]
+    rows = [list(point.positions) for point in message.points]
+    if any(len(row) != len(order) for row in rows):
+        raise MessageError(f'{command.topic}: expected {len(order)} positions per point, '
+                           f'got {[len(row) for row in rows]}')
+    # As in ROS 2 control: a stamp of zero starts now.
+    start_ns = stamp_ns(message.header.stamp) or now_ns
+    return [start_ns + time for time in times], np.array(rows, np.float64)[:, order]
+
+
+def _read_array(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[int], Vector]:
+    count = len(command.coordinates)
+    if len(message.data) != count:
+        raise MessageError(
+            f'{command.topic}: expected {count} values, got {len(message.data)}')
+    return [now_ns], np.array([message.data], np.float64)
+
+
+def _read_joints(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[int], Vector]:
+    by_name = dict(zip(message.name, message.position, strict=False))
+    missing = [name for name in command.message_names if name not in by_name]
+    if missing:
+        raise MessageError(f'{command.topic}: expected joint {missing[0]!r}, '
+                           f'got {", ".join(message.name)}')
+    return [now_ns], np.array([[by_name[name] for name in command.message_names]], np.float64)
+
+
+_TYPES: dict[str, Any] = {
+    'cartesian_pose': PoseStamped,
+    'joint_trajectory': JointTrajectory,
+    'forward_position': Float64MultiArray,
+    'joint_target': JointState,
+}
+_WRITERS: dict[str, Callable[[CommandSpec, Setpoint], Any]] = {
+    'cartesian_pose': _write_pose,
+    'joint_trajectory': _write_trajectory,
+    'forward_position': _write_array,
+    'joint_target': _write_joints,
+    'interbotix_group': _write_group,
+    'interbotix_single': _write_single,
+}
+_READERS: dict[str, Callable[[CommandSpec, Any, int], tuple[list[int], Vector]]] = {
+    'cartesian_pose': _read_pose,
+    'joint_trajectory': _read_trajectory,
+    'forward_position': _read_array,
+    'joint_target': _read_joints,
+}

@@ -1,0 +1,96 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What a node tells about itself on /diagnostics (REP 107)."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+from hma_ros.core.latency import LatencyWindow
+from hma_ros.ros.qos import REPORT
+
+OK, WARN, ERROR, STALE = (
+    DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
+_REPEAT_S = 5.0
+
+
+class Diagnostics:
+    """
+    Counts, latencies and the present trouble of one node, published once per second.
+
+    :param node: the node; must have the methods of HmaNode.
+    :param hardware_id: the embodiment.
+    """
+
+    def __init__(self, node: Any, hardware_id: str) -> None:
+        self._node = node
+        self._hardware_id = hardware_id
+        self.counts: Counter[str] = Counter()
+        self.latencies: dict[str, LatencyWindow] = {}
+        self._trouble: tuple[bytes, str] | None = None
+        self._logged_s = -_REPEAT_S
+        self._rated: tuple[float, Counter[str]] = (time.monotonic(), Counter())
+        self._publisher = node.publisher(DiagnosticArray, '/diagnostics', REPORT)
+
+    def latency(self, name: str, duration_s: float) -> None:
+        """Record a duration."""
+        self.latencies.setdefault(name, LatencyWindow()).record(duration_s)
+
+    def trouble(self, what: str, text: str, level: bytes = ERROR) -> None:
+        """Count a problem, remember it until :meth:`well`, and log it now and then."""
+        self.counts[what] += 1
+        is_new = self._trouble is None or self._trouble[1] != text
+        self._trouble = (level, text)
+        if is_new or time.monotonic() - self._logged_s > _REPEAT_S:
+            self._logged_s = time.monotonic()
+            log = self._node.get_logger()
+            (log.error if level == ERROR else log.warning)(text)
+
+    def well(self, what: str) -> None:
+        """Count a success; after a problem, say that it is over."""
+        self.counts[what] += 1
+        if self._trouble is not None:
+            self._trouble = None
+            self._node.get_logger().info(f'recovered: {what}')
+
+    def publish(self, facts: Mapping[str, object]) -> None:
+        """Publish the status with some facts more."""
+        level, text = self._trouble or (OK, 'ok')
+        status = DiagnosticStatus(level=level, message=text, hardware_id=self._hardware_id)
+        status.name = f'{self._node.get_fully_qualified_name().lstrip("/")}: status'
+        values = {**facts, **self._rates(), **self._percentiles(), **memory_mb()}
+        status.values = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(message)
+
+    def _rates(self) -> dict[str, object]:
+        now_s, (then_s, before) = time.monotonic(), self._rated
+        counts = Counter(self.counts)
+        self._rated = (now_s, counts)
+        values: dict[str, object] = dict(counts)
+        for name, count in counts.items():
+            values[f'{name} per second'] = (count - before[name]) / max(now_s - then_s, 1e-3)
+        return values
+
+    def _percentiles(self) -> dict[str, object]:
+        return {f'{name} p{percent} ms': window.percentile_ms(percent)
+                for name, window in dict(self.latencies).items() for percent in (50, 95, 99)}
+
+
+def memory_mb() -> dict[str, object]:
+    """Return the resident memory of this process, now and at its peak, in megabytes."""
+    try:
+        lines = Path('/proc/self/status').read_text().splitlines()
+    except OSError:
+        return {}
+    fields = dict(line.split(':', 1) for line in lines if ':' in line)
+    names = (('memory MB', 'VmRSS'), ('peak memory MB', 'VmHWM'))
+    return {name: int(fields[key].split()[0]) / 1024 for name, key in names if key in fields}
+
+
+def _text(value: object) -> str:
+    return f'{value:.3f}' if isinstance(value, float) else str(value)

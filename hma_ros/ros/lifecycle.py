@@ -1,0 +1,178 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The base of the lifecycle nodes, and how every node of this package runs.
+
+rclpy swallows exceptions of transitions; here they are logged and the transition fails. Whatever
+way a node leaves a state, it leaves through :meth:`HmaNode.stop` and :meth:`HmaNode.tear_down`.
+"""
+
+import signal
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import rclpy
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
+
+from hma_ros.core.errors import HmaError
+from hma_ros.ros.parameters import declare
+
+_OK = TransitionCallbackReturn.SUCCESS
+_FAILURE = TransitionCallbackReturn.FAILURE
+# How often a node that hears nothing looks whether it shall end.
+_WAKE_S = 0.1
+
+
+class HmaNode(LifecycleNode):
+    """
+    A lifecycle node; subclasses fill in set_up, start, stop and tear_down.
+
+    Inputs have a callback group of their own, so that slow work in ``work_group`` does not keep
+    messages waiting.
+
+    :param name: node name.
+    :param parameters: its parameter dataclass; must have a field ``autostart``.
+    """
+
+    def __init__(self, name: str, parameters: type) -> None:
+        super().__init__(name)
+        self.work_group = MutuallyExclusiveCallbackGroup()
+        self._owned: list[Callable[[], object]] = []
+        self._is_active = False
+        declare(self, parameters)
+
+    def set_up(self) -> None:
+        """Configure: read parameters and files, open topics; raise HmaError to refuse."""
+
+    def start(self) -> None:
+        """Activate: begin to work."""
+
+    def stop(self) -> None:
+        """Deactivate: stop working; leave the robot safe."""
+
+    def tear_down(self) -> None:
+        """Drop what set_up made; also after a set_up that failed half way."""
+
+    def own(self, entity: Any, destroy: Callable[[Any], object]) -> Any:
+        """Have an entity destroyed with the configuration; returns it."""
+        self._owned.append(lambda: destroy(entity))
+        return entity
+
+    def publisher(self, kind: Any, topic: str, qos: Any) -> Any:
+        """Create a publisher that lives as long as the configuration."""
+        return self.own(self.create_publisher(kind, topic, qos), self.destroy_publisher)
+
+    def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any) -> Any:
+        """Create a subscription that lives as long as the configuration."""
+        return self.own(
+            self.create_subscription(kind, topic, callback, qos), self.destroy_subscription)
+
+    def now_ns(self) -> int:
+        """Return the ROS time; 0 before the first message on /clock."""
+        return int(self.get_clock().now().nanoseconds)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run set_up; on failure everything made so far is dropped."""
+        if self._succeeds('configure', self.set_up):
+            return _OK
+        self._release()
+        return _FAILURE
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run start; on failure stop is run too."""
+        self._is_active = True
+        if self._succeeds('activate', self.start):
+            return _OK
+        self._halt()
+        return _FAILURE
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run stop."""
+        self._halt()
+        return _OK
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run stop if active, and tear_down."""
+        self._release()
+        return _OK
+
+    on_shutdown = on_cleanup
+    on_error = on_cleanup
+
+    def _halt(self) -> None:
+        if self._is_active:
+            self._is_active = False
+            self._succeeds('deactivate', self.stop)
+
+    def _release(self) -> None:
+        self._halt()
+        self._succeeds('clean up', self.tear_down)
+        while self._owned:
+            self._owned.pop()()
+
+    def _succeeds(self, what: str, action: Callable[[], None]) -> bool:
+        try:
+            action()
+        except HmaError as error:
+            self.get_logger().error(f'cannot {what}: {error}')
+            return False
+        except Exception:
+            # A defect of this package: nothing short of the traceback helps.
+            self.get_logger().error(f'cannot {what}: {traceback.format_exc()}')
+            return False
+        return True
+
+
+def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
+    """
+    Run a node until SIGINT or SIGTERM, then shut it down safely.
+
+    :returns: the exit code; 1 if the node could not be made or started.
+    """
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    stopped: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        stopped.append(number)
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        node = make_node()
+    except HmaError as error:
+        rclpy.logging.get_logger('hma_ros').fatal(str(error))
+        rclpy.try_shutdown()
+        return 1
+    executor = MultiThreadedExecutor(num_threads=2)
+    executor.add_node(node)
+    try:
+        if isinstance(node, HmaNode) and not _autostart(node):
+            return 1
+        while not stopped and rclpy.ok():
+            executor.spin_once(timeout_sec=_WAKE_S)
+    except ExternalShutdownException:
+        return 0
+    finally:
+        _end(node, executor)
+    return 0
+
+
+def _autostart(node: HmaNode) -> bool:
+    if not node.get_parameter('autostart').value:
+        return True
+    return bool(node.trigger_configure() == _OK and node.trigger_activate() == _OK)
+
+
+def _end(node: Any, executor: MultiThreadedExecutor) -> None:
+    """Leave the robot safe first: the callbacks still run, so nothing else can command it."""
+    executor.shutdown(timeout_sec=5.0)
+    if isinstance(node, HmaNode):
+        node.trigger_shutdown()
+    else:
+        node.close()
+    node.destroy_node()
+    rclpy.try_shutdown()

@@ -1,0 +1,93 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Parameters of a node, from one frozen dataclass.
+
+The dataclass says name, type, default, meaning and range once; ROS is told all of it, and a name
+nobody declared is refused.
+"""
+
+import dataclasses
+from typing import Any, TypeVar
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+
+from hma_ros.core.errors import ConfigError
+
+P = TypeVar('P')
+
+# What ROS itself takes.
+_BUILT_IN = ('use_sim_time', 'start_type_description_service')
+
+
+def parameter(default: Any, description: str, low: float | None = None,
+              high: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+    """
+    Describe one field of a parameter dataclass.
+
+    :param low: smallest value of a number; give ``high`` as well.
+    :param choices: the words a text may be.
+    """
+    metadata = {'description': description, 'range': (low, high), 'choices': choices}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def declare(node: Node, kind: type[P]) -> None:
+    """
+    Declare all fields of a parameter dataclass.
+
+    :raises ConfigError: a given value has another type or is out of range, or a name is unknown.
+    """
+    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    # rclpy has no public way to see what was given but never declared.
+    unknown = [name for name in node._parameter_overrides
+               if name not in known and name not in _BUILT_IN
+               and not name.startswith('qos_overrides.')]
+    if unknown:
+        raise ConfigError(f'{node.get_name()}: expected parameters among '
+                          f'{", ".join(sorted(known))}, got {unknown[0]!r}')
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        try:
+            node.declare_parameter(field.name, field.default, _descriptor(field))
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            got = node._parameter_overrides[field.name].value
+            raise ConfigError(f'{node.get_name()}: {field.name}: expected {_expectation(field)}, '
+                              f'got {got!r}') from error
+
+
+def read(node: Node, kind: type[P]) -> P:
+    """
+    Return the present values.
+
+    :raises ConfigError: a text is not one of its choices.
+    """
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    values = {field.name: node.get_parameter(field.name).value for field in fields}
+    for field in fields:
+        choices = field.metadata['choices']
+        if choices and values[field.name] not in choices:
+            raise ConfigError(f'{node.get_name()}: {field.name}: expected {_expectation(field)}, '
+                              f'got {values[field.name]!r}')
+    return kind(**values)
+
+
+def _descriptor(field: 'dataclasses.Field[Any]') -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(description=field.metadata['description'])
+    low, high = field.metadata['range']
+    if field.metadata['choices']:
+        descriptor.additional_constraints = _expectation(field)
+    if low is not None and isinstance(field.default, int):
+        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    elif low is not None:
+        descriptor.floating_point_range = [
+            FloatingPointRange(from_value=float(low), to_value=float(high))]
+    return descriptor
+
+
+def _expectation(field: 'dataclasses.Field[Any]') -> str:
+    low, high = field.metadata['range']
+    if field.metadata['choices']:
+        return f'one of {", ".join(field.metadata["choices"])}'
+    kind = type(field.default).__name__
+    return kind if low is None else f'{kind} of {low:g} to {high:g}'

@@ -1,0 +1,73 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Predicted rollouts: messages to arrays, and back."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.errors import MessageError
+from hma_ros.msg import PredictedRollout
+from hma_ros.ros.image_msg import from_rgb, to_rgb
+from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
+
+_NS = 1_000_000_000
+
+
+def to_frames(message: Any, topic: str) -> NDArray[np.uint8]:
+    """
+    Read the imagined frames.
+
+    :returns: ``uint8[horizon, H, W, 3]``, oldest first.
+    :raises MessageError: no frames, not ``horizon`` of them, or frames of different sizes.
+    """
+    if message.horizon < 1 or len(message.frames) != message.horizon:
+        raise MessageError(f'{topic}: expected horizon {message.horizon} >= 1 frames, '
+                           f'got {len(message.frames)}')
+    frames = [to_rgb(frame, topic) for frame in message.frames]
+    sizes = {frame.shape for frame in frames}
+    if len(sizes) != 1:
+        raise MessageError(f'{topic}: expected frames of one size, got {sorted(sizes)}')
+    return np.stack(frames)
+
+
+def to_actions(message: Any, topic: str) -> NDArray[np.float64]:
+    """
+    Read the actions that lead to the frames.
+
+    :returns: ``float64[horizon, stride, A]``.
+    :raises MessageError: a wrong count or a value that is not finite.
+    """
+    shape = (message.horizon, message.stride, len(message.action_names))
+    actions = np.array(message.actions, np.float64)
+    if actions.size != np.prod(shape) or not np.isfinite(actions).all():
+        raise MessageError(f'{topic}: expected {list(shape)} finite actions, got {actions.size}')
+    return actions.reshape(shape)
+
+
+def from_rollout(spec: EmbodimentSpec, time_ns: int, frames: NDArray[np.uint8],
+                 actions: NDArray[np.float32], frame_id: str) -> PredictedRollout:
+    """
+    Make a rollout.
+
+    :param time_ns: stamp of the last observed frame.
+    :param frames: ``uint8[horizon, H, W, 3]``, oldest first.
+    :param actions: ``float32[horizon, stride, A]``; row i leads to frame i.
+    """
+    message = PredictedRollout(embodiment=spec.name, horizon=len(frames))
+    message.header.stamp = to_stamp(time_ns)
+    message.header.frame_id = frame_id
+    message.frame_dt = to_duration(spec.rates.frame_dt_s)
+    message.frames = [
+        from_rgb(frame, time_ns + round((row + 1) * spec.rates.frame_dt_s * _NS), frame_id)
+        for row, frame in enumerate(frames)]
+    message.action_names = list(spec.action.names)
+    message.stride = spec.rates.stride
+    message.actions = actions.astype(np.float64).ravel().tolist()
+    return message
+
+
+def frame_dt_s(message: Any) -> float:
+    """Return the time between two frames in seconds."""
+    return stamp_ns(message.frame_dt) * 1e-9
