@@ -1,0 +1,41 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Episodes that no model was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hma_ros.data.episodes import EpisodeDataset, find_shards
+from hma_ros.sim.generate import generate
+
+# Another set than those that training, and the choices made while training, have seen.
+SEED = 7919
+
+
+def recorded_episodes(root: str | Path, embodiment: str) -> EpisodeDataset:
+    """
+    Open the held-out episodes below ``root/embodiment/val``.
+
+    :raises ConfigError: there are none.
+    """
+    return EpisodeDataset(find_shards(root, embodiment, 'val'))
+
+
+def fresh_episodes(
+    folder: str | Path,
+    embodiment: str,
+    counts: Mapping[str, int],
+    seed: int = SEED,
+    progress: bool = True,
+) -> EpisodeDataset:
+    """
+    Make held-out episodes in the simulator: their starts are never those of training episodes.
+
+    :param folder: to write them to, as ``folder/embodiment/val``.
+    :param counts: episodes of each kind: ``expert``, ``play``, ``random``.
+    :raises ConfigError: not a simulated robot, or the folder is in use.
+    """
+    home = Path(folder) / embodiment
+    generate(embodiment, home, counts, seed, workers=1, progress=progress, split='val')
+    return recorded_episodes(folder, embodiment)

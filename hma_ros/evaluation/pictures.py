@@ -1,0 +1,195 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Pictures of what happened beside what was imagined, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.metrics import psnr
+from hma_ros.data.episodes import Episode
+from hma_ros.evaluation.replay import replay
+from hma_ros.runtime.world_model import WorldModel
+
+_PAPER, _INK, _SOFT = (255, 255, 255), (32, 33, 36), (112, 117, 122)
+_LANES = ('observed', 'imagined', 'difference')
+_FULL_DIFFERENCE = 128
+# Dark where both agree; brightness rises evenly, so that it also reads without colour.
+_HEAT = np.array([(12, 8, 38), (104, 22, 110), (214, 62, 79), (252, 165, 48), (252, 255, 200)])
+_MARGIN, _GAP, _TITLE_SIZE, _TEXT_SIZE = 16, 6, 18, 13
+_LABEL_WIDTH = 84
+
+
+@dataclass(frozen=True)
+class Imagined:
+    """
+    An open-loop rollout beside what really happened.
+
+    :param title: what the picture shows, in words.
+    :param frame_hz: frames per second.
+    :param last: ``uint8[H, W, 3]``, the last frame the model saw.
+    :param observed: ``uint8[N, H, W, 3]``, the frames after it.
+    :param imagined: likewise.
+    """
+
+    title: str
+    frame_hz: float
+    last: np.ndarray
+    observed: np.ndarray
+    imagined: np.ndarray
+
+    def caption(self, ahead: int) -> str:
+        """Say how far ahead a frame is, counted from 0 for the first imagined one."""
+        return f'+{(ahead + 1) / self.frame_hz:.1f} s'
+
+
+def imagine_episode(model: WorldModel, episode: Episode, row: int, horizon: int) -> Imagined:
+    """
+    Observe an episode up to a row, then imagine on with the actions that were executed.
+
+    :param row: whose frame is the last one observed.
+    :param horizon: rows to imagine; fewer where the episode or the bundle ends before.
+    :raises ConfigError: the episode has no such row.
+    """
+    if not 0 <= row < episode.rows:
+        raise ConfigError(f'row {row}: expected 0 to {episode.rows - 1}, the rows of the episode')
+    ahead = min(horizon, episode.rows - row, model.manifest.max_horizon)
+    for observed in replay(model, episode):
+        if observed == row:
+            break
+    rollout = model.imagine(episode.actions[row:row + ahead], ahead)
+    title = f'{model.stem.embodiment}: {row + 1} frames observed, then imagined from actions alone'
+    return Imagined(title, model.stem.frame_hz, episode.frames[row],
+                    episode.frames[row + 1:row + ahead + 1], rollout.frames)
+
+
+def heat_map(observed: np.ndarray, imagined: np.ndarray) -> np.ndarray:
+    """
+    Colour the largest channel difference of every pixel.
+
+    :param observed: ``uint8[..., H, W, 3]``.
+    :returns: ``uint8[..., H, W, 3]``; the brightest colour stands for 128 of 255 and more.
+    """
+    largest = np.abs(observed.astype(np.int16) - imagined).max(-1) / _FULL_DIFFERENCE
+    places = np.linspace(0, 1, len(_HEAT))
+    channels = [np.interp(largest, places, _HEAT[:, channel]) for channel in range(3)]
+    return np.stack(channels, -1).astype(np.uint8)
+
+
+def rollout_strip(rollout: Imagined, columns: int = 8, scale: int = 3) -> Image.Image:
+    """
+    Draw observed, imagined and difference as three lanes over time.
+
+    :param columns: moments to show, evenly spread over the rollout.
+    :param scale: whole pixels per pixel.
+    """
+    moments = _spread(len(rollout.imagined), columns)
+    side = rollout.last.shape[0] * scale
+    left, top = _MARGIN + _LABEL_WIDTH, _MARGIN + _TITLE_SIZE + 40
+    lanes = [top + lane * (side + _GAP) for lane in range(3)]
+    width = left + (len(moments) + 1) * (side + _GAP) + _GAP + _MARGIN
+    picture = Image.new('RGB', (width, lanes[2] + side + 78), _PAPER)
+    draw = ImageDraw.Draw(picture)
+    draw.text((_MARGIN, _MARGIN), rollout.title, _INK, _font(_TITLE_SIZE))
+    for name, y in zip(_LANES, lanes, strict=True):
+        draw.text((_MARGIN, y + side // 2), name, _INK, _font(_TEXT_SIZE), anchor='lm')
+    _cell(picture, rollout.last, (left, lanes[0]), scale)
+    _centred(draw, left + side // 2, top - 10, 'last seen', _SOFT)
+    for column, moment in enumerate(moments, 1):
+        x = left + column * (side + _GAP) + _GAP
+        observed, imagined = rollout.observed[moment], rollout.imagined[moment]
+        cells = (observed, imagined, heat_map(observed, imagined))
+        for frame, y in zip(cells, lanes, strict=True):
+            _cell(picture, frame, (x, y), scale)
+        _centred(draw, x + side // 2, top - 10, rollout.caption(moment), _SOFT)
+        _centred(draw, x + side // 2, lanes[2] + side + 14,
+                 f'{psnr(observed, imagined):.1f} dB', _SOFT)
+    _legend(picture, (left, lanes[2] + side + 38))
+    return picture
+
+
+def write_strip(rollout: Imagined, path: Path) -> None:
+    """Write :func:`rollout_strip` as the kind of file that the name says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rollout_strip(rollout).save(path)
+
+
+def animation_frames(rollout: Imagined, scale: int = 4) -> list[Image.Image]:
+    """Draw each moment of a rollout: observed, imagined and difference side by side."""
+    return [_moment(rollout, moment, scale) for moment in range(-1, len(rollout.imagined))]
+
+
+def write_animation(rollout: Imagined, path: Path, slower: float = 2.0) -> None:
+    """
+    Write a looping animation.
+
+    :param path: ending in ``.gif`` or ``.webp``.
+    :param slower: times slower than it happened.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures = animation_frames(rollout)
+    each_ms = round(1000 * slower / rollout.frame_hz)
+    durations = [4 * each_ms] + [each_ms] * (len(pictures) - 2) + [6 * each_ms]
+    options = {'lossless': True} if path.suffix == '.webp' else {'optimize': True}
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], loop=0,
+                     duration=durations[:len(pictures)], **options)
+
+
+def _moment(rollout: Imagined, moment: int, scale: int) -> Image.Image:
+    side = rollout.last.shape[0] * scale
+    top = _MARGIN + _TITLE_SIZE + 36
+    width = 2 * _MARGIN + 3 * side + 2 * _GAP
+    picture = Image.new('RGB', (width, top + side + 58), _PAPER)
+    draw = ImageDraw.Draw(picture)
+    draw.text((_MARGIN, _MARGIN), rollout.title, _INK, _font(_TITLE_SIZE))
+    is_seen = moment < 0
+    observed = rollout.last if is_seen else rollout.observed[moment]
+    imagined = rollout.last if is_seen else rollout.imagined[moment]
+    cells = (observed, imagined, heat_map(observed, imagined))
+    for column, (name, frame) in enumerate(zip(_LANES, cells, strict=True)):
+        x = _MARGIN + column * (side + _GAP)
+        _centred(draw, x + side // 2, top - 10, name, _INK)
+        _cell(picture, frame, (x, top), scale)
+    when = 'last seen' if is_seen else rollout.caption(moment)
+    draw.text((_MARGIN, top + side + 12), when, _SOFT, _font(_TEXT_SIZE))
+    done = (moment + 1) / len(rollout.imagined)
+    bar = (_MARGIN, top + side + 4, width - _MARGIN, top + side + 7)
+    draw.rectangle(bar, (228, 230, 233))
+    draw.rectangle((*bar[:2], bar[0] + done * (bar[2] - bar[0]), bar[3]), (66, 103, 178))
+    _legend(picture, (_MARGIN + 2 * (side + _GAP), top + side + 16))
+    return picture
+
+
+def _spread(count: int, wanted: int) -> Sequence[int]:
+    """Choose moments, the first and the last among them."""
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(wanted, count))})
+
+
+def _cell(picture: Image.Image, frame: np.ndarray, corner: tuple[int, int], scale: int) -> None:
+    large = frame.repeat(scale, 0).repeat(scale, 1)
+    picture.paste(Image.fromarray(np.ascontiguousarray(large)), corner)
+
+
+def _centred(
+    draw: ImageDraw.ImageDraw, x: int, y: int, text: str, colour: tuple[int, int, int]
+) -> None:
+    draw.text((x, y), text, colour, _font(_TEXT_SIZE), anchor='mm')
+
+
+def _legend(picture: Image.Image, corner: tuple[int, int]) -> None:
+    x, y = corner
+    levels = np.linspace(0, _FULL_DIFFERENCE, 96, dtype=np.uint8)
+    bar = np.broadcast_to(levels[None, :, None], (10, 96, 3))
+    picture.paste(Image.fromarray(heat_map(bar, np.zeros_like(bar))), (x, y))
+    draw = ImageDraw.Draw(picture)
+    text = f'difference 0 to {_FULL_DIFFERENCE}+ of 255'
+    draw.text((x + 102, y + 5), text, _SOFT, _font(11), anchor='lm')
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

@@ -1,0 +1,291 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+How well a world model predicts held-out episodes (HMA, arXiv 2502.04296, sec. 4).
+
+Errors are pooled over the pixels of all rows before they become decibels.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from tqdm import tqdm
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.metrics import SquaredError, changed_pixels, squared_error
+from hma_ros.data.episodes import Episode, EpisodeDataset
+from hma_ros.evaluation.replay import replay
+from hma_ros.runtime.world_model import WorldModel
+
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class PredictionConfig:
+    """
+    What to measure.
+
+    :param max_rows: rows to predict from, drawn from all episodes.
+    :param trials: random actions per row, for delta PSNR.
+    :param horizon: rows of the open-loop rollouts.
+    :param seed: of the rows and of the random actions.
+    """
+
+    max_rows: int = 300
+    trials: int = 5
+    horizon: int = 8
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The imagined frame and the last observed one, both against the truth, in dB."""
+
+    imagined_db: float
+    copied_db: float
+    gain_db: float
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A difference in dB with its 95 % interval over episodes (bootstrap)."""
+
+    mean_db: float
+    low_db: float
+    high_db: float
+
+
+@dataclass(frozen=True)
+class HorizonStep:
+    """A rollout so many rows ahead."""
+
+    rows_ahead: int
+    changed: Comparison
+    whole: Comparison
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """
+    How well one embodiment is predicted.
+
+    "Changed" counts the pixels that really changed from the last observed frame to the true one,
+    "whole" all pixels, "drawn" all pixels against the truth as the tokenizer draws it, which
+    takes off what the tokenizer loses. ``delta_*`` is delta PSNR: true minus random actions.
+
+    :param changed_share: share of the pixels that changed in one row.
+    :param tokenizer_db: the truth as the tokenizer draws it against the truth, whole frame.
+    :param tokenizer_changed_db: likewise over changed pixels: what no prediction can exceed.
+    :param horizon: open-loop rollouts with true actions, over the rows that have as many after
+        them.
+    """
+
+    embodiment: str
+    episodes: int
+    rows: int
+    changed_share: float
+    changed: Comparison
+    changed_gain: Interval
+    whole: Comparison
+    drawn: Comparison
+    tokenizer_db: float
+    tokenizer_changed_db: float
+    delta_changed: Interval
+    delta_whole: Interval
+    horizon_rows: int
+    horizon: tuple[HorizonStep, ...]
+
+
+class ErrorTable:
+    """Squared errors of named comparisons, row by row, so that they can be pooled and resampled."""
+
+    def __init__(self) -> None:
+        self._errors: dict[str, list[tuple[float, int]]] = defaultdict(list)
+
+    def add(
+        self, name: str, first: np.ndarray, second: np.ndarray, mask: np.ndarray | None = None
+    ) -> None:
+        """Compare two frames of the next row."""
+        error = squared_error(first, second, mask)
+        self._errors[name].append((error.total, error.count))
+
+    def psnr(self, name: str, rows: np.ndarray | None = None) -> float:
+        """Pool all rows, or those given (repeats count again), in dB; NaN without any."""
+        errors = np.array(self._errors[name], float).reshape(-1, 2)
+        total, count = (errors if rows is None else errors[rows]).sum(0)
+        return SquaredError(float(total), int(count)).psnr_db
+
+    def compare(self, name: str) -> Comparison:
+        """Set ``imagined_<name>`` against ``copied_<name>``."""
+        imagined, copied = self.psnr(f'imagined_{name}'), self.psnr(f'copied_{name}')
+        return Comparison(imagined, copied, imagined - copied)
+
+
+def sample_rows(episodes: EpisodeDataset, config: PredictionConfig) -> dict[int, list[int]]:
+    """
+    Draw rows from all episodes, each at most once.
+
+    :returns: sorted rows by the index of their episode.
+    """
+    pairs = [(index, row) for index, record in enumerate(episodes.records)
+             for row in range(record.rows)]
+    count = min(config.max_rows, len(pairs))
+    chosen = np.random.default_rng(config.seed).choice(len(pairs), count, replace=False)
+    rows: dict[int, list[int]] = defaultdict(list)
+    for number in sorted(chosen):
+        rows[pairs[number][0]].append(pairs[number][1])
+    return dict(rows)
+
+
+def measure_prediction(
+    model: WorldModel,
+    episodes: EpisodeDataset,
+    config: PredictionConfig | None = None,
+    progress: bool = True,
+) -> Prediction:
+    """
+    Predict the frame after each of some rows, and the rollout after it.
+
+    Random actions are chunks that were really executed at other rows of these episodes, so they
+    are as likely and as large as real ones, only wrong.
+
+    :param model: of the embodiment the episodes are of; its context is lost.
+    :param progress: show a progress bar.
+    :raises ConfigError: the episodes are of another embodiment, or a horizon out of range.
+    """
+    config = config or PredictionConfig()
+    _check(model, episodes, config)
+    measurement = _Measurement(model, episodes, config)
+    chosen = sample_rows(episodes, config)
+    total = sum(map(len, chosen.values()))
+    with tqdm(total=total, desc=episodes.embodiment, unit='row', disable=not progress) as bar:
+        for index, rows in chosen.items():
+            episode = episodes[index]
+            for row in replay(model, episode):
+                if row in rows:
+                    measurement.add(index, episode, row)
+                    bar.update()
+                if row == rows[-1]:
+                    break
+    return measurement.result()
+
+
+def _check(model: WorldModel, episodes: EpisodeDataset, config: PredictionConfig) -> None:
+    if episodes.embodiment != model.stem.embodiment:
+        raise ConfigError(f"episodes of '{episodes.embodiment}', expected of "
+                          f"'{model.stem.embodiment}', which the bundle was trained on")
+    if not 1 <= config.horizon <= model.manifest.max_horizon:
+        raise ConfigError(f'horizon: {config.horizon}, expected 1 to '
+                          f'{model.manifest.max_horizon} for this bundle')
+    if config.max_rows < 1 or config.trials < 1 or not episodes.records:
+        raise ConfigError(f'{config.max_rows} rows of {len(episodes)} episodes with '
+                          f'{config.trials} trials: expected at least one of each')
+
+
+class _Measurement:
+    """One-step and open-loop errors while they are collected."""
+
+    def __init__(
+        self, model: WorldModel, episodes: EpisodeDataset, config: PredictionConfig
+    ) -> None:
+        self._model = model
+        self._config = config
+        self._embodiment = episodes.embodiment
+        self._chunks = np.concatenate([episode.actions for episode in episodes])
+        self._random = np.random.default_rng([config.seed, 1])
+        self._one = ErrorTable()
+        self._ahead = ErrorTable()
+        self._of_episode: list[int] = []
+        self._changed_shares: list[float] = []
+        self._horizon_rows = 0
+
+    def add(self, index: int, episode: Episode, row: int) -> None:
+        """Predict from a row whose frame was just observed."""
+        self._of_episode.append(index)
+        is_long = row + self._config.horizon <= episode.rows
+        rows_ahead = self._config.horizon if is_long else 1
+        frames = self._model.imagine(episode.actions[row:row + rows_ahead], rows_ahead).frames
+        truth = episode.frames[row:row + rows_ahead + 1]
+        self._add_one(truth[0], truth[1], frames[0])
+        if is_long:
+            self._horizon_rows += 1
+            self._add_ahead(truth, frames)
+
+    def _add_one(self, last: np.ndarray, truth: np.ndarray, imagined: np.ndarray) -> None:
+        table, mask = self._one, changed_pixels(last, truth)
+        drawn, drawn_last = self._model.reconstruct(truth), self._model.reconstruct(last)
+        self._changed_shares.append(float(mask.mean()))
+        for name, frame, copy, target, chosen in (
+            ('changed', imagined, last, truth, mask),
+            ('whole', imagined, last, truth, None),
+            ('drawn', imagined, drawn_last, drawn, None),
+        ):
+            table.add(f'imagined_{name}', frame, target, chosen)
+            table.add(f'copied_{name}', copy, target, chosen)
+        table.add('tokenizer', drawn, truth)
+        table.add('tokenizer_changed', drawn, truth, mask)
+        for trial, chunk in enumerate(self._random.choice(self._chunks, self._config.trials)):
+            other = self._model.imagine(chunk[None], 1).frames[0]
+            table.add(f'random{trial}_changed', other, truth, mask)
+            table.add(f'random{trial}_whole', other, truth)
+
+    def _add_ahead(self, truth: np.ndarray, imagined: np.ndarray) -> None:
+        for ahead, (frame, target) in enumerate(zip(imagined, truth[1:], strict=True), 1):
+            mask = changed_pixels(truth[0], target)
+            self._ahead.add(f'imagined_changed{ahead}', frame, target, mask)
+            self._ahead.add(f'copied_changed{ahead}', truth[0], target, mask)
+            self._ahead.add(f'imagined_whole{ahead}', frame, target)
+            self._ahead.add(f'copied_whole{ahead}', truth[0], target)
+
+    def result(self) -> Prediction:
+        """Pool everything."""
+        one, ahead = self._one, self._ahead
+        steps = range(1, self._config.horizon + 1) if self._horizon_rows else ()
+        return Prediction(
+            embodiment=self._embodiment, episodes=len(set(self._of_episode)),
+            rows=len(self._of_episode), changed_share=float(np.mean(self._changed_shares)),
+            changed=one.compare('changed'), changed_gain=self._interval(self._gain),
+            whole=one.compare('whole'), drawn=one.compare('drawn'),
+            tokenizer_db=one.psnr('tokenizer'),
+            tokenizer_changed_db=one.psnr('tokenizer_changed'),
+            delta_changed=self._interval(partial(self._delta, 'changed')),
+            delta_whole=self._interval(partial(self._delta, 'whole')),
+            horizon_rows=self._horizon_rows,
+            horizon=tuple(
+                HorizonStep(step, ahead.compare(f'changed{step}'), ahead.compare(f'whole{step}'))
+                for step in steps))
+
+    def _gain(self, rows: np.ndarray) -> float:
+        return self._one.psnr('imagined_changed', rows) - self._one.psnr('copied_changed', rows)
+
+    def _delta(self, pixels: str, rows: np.ndarray) -> float:
+        random = [self._one.psnr(f'random{trial}_{pixels}', rows)
+                  for trial in range(self._config.trials)]
+        return self._one.psnr(f'imagined_{pixels}', rows) - float(np.mean(random))
+
+    def _interval(self, statistic: Callable[[np.ndarray], float]) -> Interval:
+        return bootstrap(statistic, np.array(self._of_episode), self._config.seed)
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], float], group_R: np.ndarray, seed: int
+) -> Interval:
+    """
+    Estimate how far a statistic of rows depends on which episodes were recorded.
+
+    :param statistic: of row numbers, which may repeat.
+    :param group_R: ``int[R]``, the episode of each row; episodes are drawn, not rows, because
+        rows of one episode resemble each other.
+    """
+    rows_of = [np.flatnonzero(group_R == group) for group in np.unique(group_R)]
+    random = np.random.default_rng(seed)
+    values = [
+        statistic(np.concatenate([rows_of[i] for i in random.integers(len(rows_of),
+                                                                      size=len(rows_of))]))
+        for _ in range(_RESAMPLES)]
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return Interval(statistic(np.arange(len(group_R))), float(low), float(high))

@@ -1,0 +1,21 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Show recorded episodes to a world model, as the robot would have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hma_ros.data.episodes import Episode
+from hma_ros.runtime.world_model import WorldModel
+
+
+def replay(model: WorldModel, episode: Episode) -> Iterator[int]:
+    """
+    Observe an episode from its first frame on, with the actions that were executed.
+
+    :yields: each row, when its frame is the newest one observed.
+    """
+    model.reset()
+    for row in range(episode.rows):
+        model.observe(episode.frames[row], episode.actions[row - 1] if row else None)
+        yield row
