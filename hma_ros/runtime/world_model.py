@@ -81,7 +81,7 @@ class WorldModel:
         """
         if self._chunk is None:
             raise InferenceError('act: the context is empty, expected an observed frame')
-        return self._chunk.clip(self.stem.lower, self.stem.upper).astype(np.float32)
+        return self._chunk.copy()
 
     def imagine(self, chunks: np.ndarray | None, horizon: int) -> Rollout:
         """
@@ -104,7 +104,7 @@ class WorldModel:
             actions.append(chunk)
             if row + 1 < horizon:
                 context, decided = self._commit(context, levels, modulation)
-                chunk = decided[0].clip(self.stem.lower, self.stem.upper).astype(np.float32)
+                chunk = decided[0]
         return Rollout(np.stack(frames), np.stack(actions))
 
     def reconstruct(self, frame: np.ndarray) -> np.ndarray:
@@ -121,7 +121,8 @@ class WorldModel:
         _, features, row = self._pass(context, levels, previous, visible, modulation)
         chunk = self._bundle.head({'features': features})[0]
         shaped = chunk.reshape(-1, self.stem.stride, self.stem.action_dim)
-        return context.append(row, levels), shaped
+        limited = shaped.clip(self.stem.lower, self.stem.upper).astype(np.float32)
+        return context.append(row, levels), limited
 
     def _generate(
         self, context: Context, modulation: np.ndarray

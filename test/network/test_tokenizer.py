@@ -1,0 +1,34 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The frame tokenizer."""
+
+import torch
+
+from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
+
+CONFIG = TokenizerConfig(image_size=32, width=32, detail_width=16, encoder_blocks=1,
+                         decoder_blocks=1)
+
+
+def test_tokens_have_the_factored_vocabulary_and_decode_to_pictures():
+    torch.manual_seed(0)
+    model = FrameTokenizer(CONFIG).eval()
+    frames = torch.randint(256, (3, 32, 32, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        levels = model.encode(frames)
+        drawn = model.decode(model.values(levels))
+    assert levels.shape == (3, CONFIG.image_tokens, CONFIG.factors)
+    assert levels.min() >= 0 and levels.max() < CONFIG.levels
+    assert drawn.shape == frames.shape and drawn.dtype == torch.uint8
+
+
+def test_values_span_minus_one_to_one():
+    model = FrameTokenizer(CONFIG)
+    values = model.values(torch.arange(CONFIG.levels))
+    assert values[0] == -1 and values[-1] == 1
+    torch.testing.assert_close(values.diff(), torch.full((CONFIG.levels - 1,), 2 / 7))
+
+
+def test_rounding_lets_gradients_reach_the_encoder():
+    model = FrameTokenizer(CONFIG)
+    model(torch.rand(2, 3, 32, 32) * 2 - 1).square().mean().backward()
+    assert model.encoder.out.weight.grad.abs().sum() > 0

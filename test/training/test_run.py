@@ -1,0 +1,58 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A training run: schedule, optimisers, and going on where it stopped."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from hma_ros.training.muon import orthogonalise
+from hma_ros.training.run import TrainingRun, rate_factor
+
+
+def line(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+
+def loss_of(module):
+    def draw(step):
+        x = torch.randn(32, 4, generator=torch.Generator().manual_seed(step))
+        return {'squared': (module(x) - x.sum(1, keepdim=True)).square().mean()}
+    return draw
+
+
+def test_rate_warms_up_stays_and_falls_to_nothing():
+    factors = [rate_factor(step, 1000) for step in range(1000)]
+    assert factors[0] == pytest.approx(0.01)
+    assert factors[99] == factors[500] == 1.0
+    assert factors[999] == pytest.approx(1 / 400)
+
+
+def test_orthogonalised_matrix_has_singular_values_near_one():
+    torch.manual_seed(0)
+    for shape in ((16, 48), (48, 16)):
+        singular = torch.linalg.svdvals(orthogonalise(torch.randn(shape)))
+        assert singular.min() > 0.6 and singular.max() < 1.3
+
+
+def test_interrupted_run_ends_like_an_uninterrupted_one(tmp_path):
+    whole = line()
+    TrainingRun(whole, tmp_path / 'a', 60, 1e-2, ('0',)).train(loss_of(whole))
+    first = line()
+    TrainingRun(first, tmp_path / 'b', 60, 1e-2, ('0',)).train(loss_of(first), until=25)
+    second = line(seed=1)
+    run = TrainingRun(second, tmp_path / 'b', 60, 1e-2, ('0',))
+    assert run.step == 25
+    run.train(loss_of(second))
+    for left, right in zip(whole.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(left, right)
+
+
+def test_training_lowers_the_loss_and_logs_it(tmp_path):
+    module = line()
+    TrainingRun(module, tmp_path, 300, 1e-2, ('0',)).train(loss_of(module))
+    entries = [json.loads(text) for text in (tmp_path / 'log.jsonl').read_text().splitlines()]
+    assert entries[-1]['step'] == 300
+    assert entries[-1]['squared'] < 0.2 * entries[0]['squared']
