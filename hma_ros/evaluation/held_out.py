@@ -39,3 +39,9 @@ def fresh_episodes(
     home = Path(folder) / embodiment
     generate(embodiment, home, counts, seed, workers=1, progress=progress, split='val')
     return recorded_episodes(folder, embodiment)
+
+
+def kinds(episodes: int) -> dict[str, int]:
+    """Mix kinds of episodes: half by the expert, a quarter each play and random."""
+    counts = {'play': episodes // 4, 'random': episodes // 4}
+    return {'expert': episodes - sum(counts.values()), **counts}

@@ -21,8 +21,8 @@ _LANES = ('observed', 'imagined', 'difference')
 _FULL_DIFFERENCE = 128
 # Dark where both agree; brightness rises evenly, so that it also reads without colour.
 _HEAT = np.array([(12, 8, 38), (104, 22, 110), (214, 62, 79), (252, 165, 48), (252, 255, 200)])
-_MARGIN, _GAP, _TITLE_SIZE, _TEXT_SIZE = 16, 6, 18, 13
-_LABEL_WIDTH = 84
+_MARGIN, _GAP, _TITLE_SIZE, _TEXT_SIZE = 16, 6, 19, 15
+_LABEL_WIDTH = 92
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,15 @@ def imagine_episode(model: WorldModel, episode: Episode, row: int, horizon: int)
     for observed in replay(model, episode):
         if observed == row:
             break
-    rollout = model.imagine(episode.actions[row:row + ahead], ahead)
+    rollout = model.imagine(episode.actions[row : row + ahead], ahead)
     title = f'{model.stem.embodiment}: {row + 1} frames observed, then imagined from actions alone'
-    return Imagined(title, model.stem.frame_hz, episode.frames[row],
-                    episode.frames[row + 1:row + ahead + 1], rollout.frames)
+    return Imagined(
+        title,
+        model.stem.frame_hz,
+        episode.frames[row],
+        episode.frames[row + 1 : row + ahead + 1],
+        rollout.frames,
+    )
 
 
 def heat_map(observed: np.ndarray, imagined: np.ndarray) -> np.ndarray:
@@ -81,7 +86,7 @@ def heat_map(observed: np.ndarray, imagined: np.ndarray) -> np.ndarray:
     return np.stack(channels, -1).astype(np.uint8)
 
 
-def rollout_strip(rollout: Imagined, columns: int = 8, scale: int = 3) -> Image.Image:
+def rollout_strip(rollout: Imagined, columns: int = 6, scale: int = 3) -> Image.Image:
     """
     Draw observed, imagined and difference as three lanes over time.
 
@@ -107,8 +112,9 @@ def rollout_strip(rollout: Imagined, columns: int = 8, scale: int = 3) -> Image.
         for frame, y in zip(cells, lanes, strict=True):
             _cell(picture, frame, (x, y), scale)
         _centred(draw, x + side // 2, top - 10, rollout.caption(moment), _SOFT)
-        _centred(draw, x + side // 2, lanes[2] + side + 14,
-                 f'{psnr(observed, imagined):.1f} dB', _SOFT)
+        _centred(
+            draw, x + side // 2, lanes[2] + side + 14, f'{psnr(observed, imagined):.1f} dB', _SOFT
+        )
     _legend(picture, (left, lanes[2] + side + 38))
     return picture
 
@@ -136,8 +142,14 @@ def write_animation(rollout: Imagined, path: Path, slower: float = 2.0) -> None:
     each_ms = round(1000 * slower / rollout.frame_hz)
     durations = [4 * each_ms] + [each_ms] * (len(pictures) - 2) + [6 * each_ms]
     options = {'lossless': True} if path.suffix == '.webp' else {'optimize': True}
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], loop=0,
-                     duration=durations[:len(pictures)], **options)
+    pictures[0].save(
+        path,
+        save_all=True,
+        append_images=pictures[1:],
+        loop=0,
+        duration=durations[: len(pictures)],
+        **options,
+    )
 
 
 def _moment(rollout: Imagined, moment: int, scale: int) -> Image.Image:
@@ -188,7 +200,7 @@ def _legend(picture: Image.Image, corner: tuple[int, int]) -> None:
     picture.paste(Image.fromarray(heat_map(bar, np.zeros_like(bar))), (x, y))
     draw = ImageDraw.Draw(picture)
     text = f'difference 0 to {_FULL_DIFFERENCE}+ of 255'
-    draw.text((x + 102, y + 5), text, _SOFT, _font(11), anchor='lm')
+    draw.text((x + 102, y + 5), text, _SOFT, _font(13), anchor='lm')
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -78,8 +78,11 @@ class Prediction:
     takes off what the tokenizer loses. ``delta_*`` is delta PSNR: true minus random actions.
 
     :param changed_share: share of the pixels that changed in one row.
+    :param mean_picture_changed_db: the mean of all frames as a prediction, over changed pixels:
+        what is reached by knowing the scene and nothing else.
     :param tokenizer_db: the truth as the tokenizer draws it against the truth, whole frame.
-    :param tokenizer_changed_db: likewise over changed pixels: what no prediction can exceed.
+    :param tokenizer_changed_db: likewise over changed pixels: what hardly any prediction
+        can exceed.
     :param horizon: open-loop rollouts with true actions, over the rows that have as many after
         them.
     """
@@ -92,6 +95,7 @@ class Prediction:
     changed_gain: Interval
     whole: Comparison
     drawn: Comparison
+    mean_picture_changed_db: float
     tokenizer_db: float
     tokenizer_changed_db: float
     delta_changed: Interval
@@ -101,7 +105,7 @@ class Prediction:
 
 
 class ErrorTable:
-    """Squared errors of named comparisons, row by row, so that they can be pooled and resampled."""
+    """Squared errors of named comparisons, row by row, to be pooled and resampled."""
 
     def __init__(self) -> None:
         self._errors: dict[str, list[tuple[float, int]]] = defaultdict(list)
@@ -131,8 +135,9 @@ def sample_rows(episodes: EpisodeDataset, config: PredictionConfig) -> dict[int,
 
     :returns: sorted rows by the index of their episode.
     """
-    pairs = [(index, row) for index, record in enumerate(episodes.records)
-             for row in range(record.rows)]
+    pairs = [
+        (index, row) for index, record in enumerate(episodes.records) for row in range(record.rows)
+    ]
     count = min(config.max_rows, len(pairs))
     chosen = np.random.default_rng(config.seed).choice(len(pairs), count, replace=False)
     rows: dict[int, list[int]] = defaultdict(list)
@@ -176,14 +181,20 @@ def measure_prediction(
 
 def _check(model: WorldModel, episodes: EpisodeDataset, config: PredictionConfig) -> None:
     if episodes.embodiment != model.stem.embodiment:
-        raise ConfigError(f"episodes of '{episodes.embodiment}', expected of "
-                          f"'{model.stem.embodiment}', which the bundle was trained on")
+        raise ConfigError(
+            f"episodes of '{episodes.embodiment}', expected of "
+            f"'{model.stem.embodiment}', which the bundle was trained on"
+        )
     if not 1 <= config.horizon <= model.manifest.max_horizon:
-        raise ConfigError(f'horizon: {config.horizon}, expected 1 to '
-                          f'{model.manifest.max_horizon} for this bundle')
+        raise ConfigError(
+            f'horizon: {config.horizon}, expected 1 to '
+            f'{model.manifest.max_horizon} for this bundle'
+        )
     if config.max_rows < 1 or config.trials < 1 or not episodes.records:
-        raise ConfigError(f'{config.max_rows} rows of {len(episodes)} episodes with '
-                          f'{config.trials} trials: expected at least one of each')
+        raise ConfigError(
+            f'{config.max_rows} rows of {len(episodes)} episodes with '
+            f'{config.trials} trials: expected at least one of each'
+        )
 
 
 class _Measurement:
@@ -196,6 +207,7 @@ class _Measurement:
         self._config = config
         self._embodiment = episodes.embodiment
         self._chunks = np.concatenate([episode.actions for episode in episodes])
+        self._mean_picture = _mean_picture(episodes)
         self._random = np.random.default_rng([config.seed, 1])
         self._one = ErrorTable()
         self._ahead = ErrorTable()
@@ -208,8 +220,8 @@ class _Measurement:
         self._of_episode.append(index)
         is_long = row + self._config.horizon <= episode.rows
         rows_ahead = self._config.horizon if is_long else 1
-        frames = self._model.imagine(episode.actions[row:row + rows_ahead], rows_ahead).frames
-        truth = episode.frames[row:row + rows_ahead + 1]
+        frames = self._model.imagine(episode.actions[row : row + rows_ahead], rows_ahead).frames
+        truth = episode.frames[row : row + rows_ahead + 1]
         self._add_one(truth[0], truth[1], frames[0])
         if is_long:
             self._horizon_rows += 1
@@ -226,6 +238,7 @@ class _Measurement:
         ):
             table.add(f'imagined_{name}', frame, target, chosen)
             table.add(f'copied_{name}', copy, target, chosen)
+        table.add('mean_picture', self._mean_picture, truth, mask)
         table.add('tokenizer', drawn, truth)
         table.add('tokenizer_changed', drawn, truth, mask)
         for trial, chunk in enumerate(self._random.choice(self._chunks, self._config.trials)):
@@ -246,10 +259,15 @@ class _Measurement:
         one, ahead = self._one, self._ahead
         steps = range(1, self._config.horizon + 1) if self._horizon_rows else ()
         return Prediction(
-            embodiment=self._embodiment, episodes=len(set(self._of_episode)),
-            rows=len(self._of_episode), changed_share=float(np.mean(self._changed_shares)),
-            changed=one.compare('changed'), changed_gain=self._interval(self._gain),
-            whole=one.compare('whole'), drawn=one.compare('drawn'),
+            embodiment=self._embodiment,
+            episodes=len(set(self._of_episode)),
+            rows=len(self._of_episode),
+            changed_share=float(np.mean(self._changed_shares)),
+            changed=one.compare('changed'),
+            changed_gain=self._interval(self._gain),
+            whole=one.compare('whole'),
+            drawn=one.compare('drawn'),
+            mean_picture_changed_db=one.psnr('mean_picture'),
             tokenizer_db=one.psnr('tokenizer'),
             tokenizer_changed_db=one.psnr('tokenizer_changed'),
             delta_changed=self._interval(partial(self._delta, 'changed')),
@@ -257,18 +275,27 @@ class _Measurement:
             horizon_rows=self._horizon_rows,
             horizon=tuple(
                 HorizonStep(step, ahead.compare(f'changed{step}'), ahead.compare(f'whole{step}'))
-                for step in steps))
+                for step in steps
+            ),
+        )
 
     def _gain(self, rows: np.ndarray) -> float:
         return self._one.psnr('imagined_changed', rows) - self._one.psnr('copied_changed', rows)
 
     def _delta(self, pixels: str, rows: np.ndarray) -> float:
-        random = [self._one.psnr(f'random{trial}_{pixels}', rows)
-                  for trial in range(self._config.trials)]
+        random = [
+            self._one.psnr(f'random{trial}_{pixels}', rows) for trial in range(self._config.trials)
+        ]
         return self._one.psnr(f'imagined_{pixels}', rows) - float(np.mean(random))
 
     def _interval(self, statistic: Callable[[np.ndarray], float]) -> Interval:
         return bootstrap(statistic, np.array(self._of_episode), self._config.seed)
+
+
+def _mean_picture(episodes: EpisodeDataset) -> np.ndarray:
+    total = sum(episode.frames.sum(0, dtype=np.float64) for episode in episodes)
+    frames = sum(episode.rows + 1 for episode in episodes)
+    return (total / frames).round().astype(np.uint8)
 
 
 def bootstrap(
@@ -284,8 +311,10 @@ def bootstrap(
     rows_of = [np.flatnonzero(group_R == group) for group in np.unique(group_R)]
     random = np.random.default_rng(seed)
     values = [
-        statistic(np.concatenate([rows_of[i] for i in random.integers(len(rows_of),
-                                                                      size=len(rows_of))]))
-        for _ in range(_RESAMPLES)]
+        statistic(
+            np.concatenate([rows_of[i] for i in random.integers(len(rows_of), size=len(rows_of))])
+        )
+        for _ in range(_RESAMPLES)
+    ]
     low, high = np.nanpercentile(values, [2.5, 97.5])
     return Interval(statistic(np.arange(len(group_R))), float(low), float(high))

@@ -61,9 +61,7 @@ def test_shapes_have_to_agree() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(pictures, pictures)
-def test_error_is_symmetric_and_splits_at_any_mask(
-    first: np.ndarray, second: np.ndarray
-) -> None:
+def test_error_is_symmetric_and_splits_at_any_mask(first: np.ndarray, second: np.ndarray) -> None:
     mask = changed_pixels(first, second, 0.3)
     whole = squared_error(first, second)
     parts = squared_error(first, second, mask) + squared_error(first, second, ~mask)

@@ -1,0 +1,322 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma evaluate``: measure a bundle, and write the page of results."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hma_ros.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hma_ros.data.episodes import EpisodeDataset
+    from hma_ros.evaluation.prediction import Prediction
+    from hma_ros.runtime.manifest import Manifest
+    from hma_ros.runtime.world_model import WorldModel
+
+EXAMPLES = """\
+examples:
+  hma evaluate prediction --robot sim_planar            how well are frames imagined?
+  hma evaluate prediction --data data --pictures demo   on recorded episodes; with pictures
+  hma evaluate closed-loop --episodes 100               how often does the policy succeed?
+  hma evaluate report                                   write docs/results.md from --out files
+"""
+PREDICTION_EXAMPLES = """\
+examples:
+  hma evaluate prediction
+  hma evaluate prediction --robot sim_franka --rows 50 --trials 2
+  hma evaluate prediction --bundle runs/mine/bundle --data data --out benchmarks/out/mine.json
+
+Without --data, held-out episodes are made in the simulator, always the same ones. How to read the
+tables stands in docs/results.md; the bar is a gain of 3 dB on changed pixels, and delta PSNR
+above zero.
+"""
+CLOSED_LOOP_EXAMPLES = """\
+examples:
+  hma evaluate closed-loop --robot sim_planar --episodes 20
+  hma evaluate closed-loop --policies model --out benchmarks/out/closed_loop.json
+
+model is the bundle's policy, expert the script it learned from, random the task by luck.
+"""
+REPORT_EXAMPLES = """\
+examples:
+  hma evaluate report
+  hma evaluate report --log model=runs/hma_sim/model/log.jsonl
+
+Only what stands between the markers <!-- begin NAME --> and <!-- end NAME --> is replaced.
+"""
+_POLICIES = ('model', 'expert', 'random')
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``evaluate`` with its three parts."""
+    parser = subparsers.add_parser(
+        'evaluate',
+        help='measure how well a bundle predicts and acts',
+        description='Measure how well a bundle predicts and acts.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parts = parser.add_subparsers(dest='part', metavar='WHAT', required=True)
+    _add_prediction(parts)
+    _add_closed_loop(parts)
+    _add_report(parts)
+
+
+def _add_prediction(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _part(
+        parts,
+        'prediction',
+        'how well frames of held-out episodes are imagined',
+        PREDICTION_EXAMPLES,
+    )
+    _add_common(parser)
+    parser.add_argument(
+        '--data',
+        type=Path,
+        metavar='FOLDER',
+        help='recorded episodes, FOLDER/ROBOT/val (default: made on the spot)',
+    )
+    parser.add_argument(
+        '--episodes',
+        type=int,
+        default=40,
+        metavar='N',
+        help='episodes to make when there is no --data (default: 40)',
+    )
+    parser.add_argument(
+        '--rows',
+        type=int,
+        default=300,
+        metavar='N',
+        help='rows to predict from, for each robot (default: 300)',
+    )
+    parser.add_argument(
+        '--trials',
+        type=int,
+        default=5,
+        metavar='N',
+        help='wrong actions tried at each row (default: 5)',
+    )
+    parser.add_argument(
+        '--horizon',
+        type=int,
+        default=8,
+        metavar='N',
+        help='rows of the open-loop rollouts (default: 8)',
+    )
+    parser.add_argument(
+        '--seed', type=int, default=0, help='draws rows and wrong actions (default: 0)'
+    )
+    parser.add_argument(
+        '--pictures',
+        type=Path,
+        metavar='FOLDER',
+        help='write a strip and an animation of a rollout of each robot here',
+    )
+    parser.set_defaults(run=run_prediction)
+
+
+def _add_closed_loop(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _part(
+        parts,
+        'closed-loop',
+        'how often the policy does the task in the simulator',
+        CLOSED_LOOP_EXAMPLES,
+    )
+    _add_common(parser)
+    parser.add_argument(
+        '--episodes',
+        type=int,
+        default=50,
+        metavar='N',
+        help='episodes of each policy (default: 50)',
+    )
+    parser.add_argument(
+        '--policies',
+        nargs='+',
+        default=list(_POLICIES),
+        choices=_POLICIES,
+        metavar='NAME',
+        help='of model, expert, random (default: all)',
+    )
+    parser.add_argument(
+        '--workers', type=int, default=2, metavar='N', help='processes (default: 2)'
+    )
+    parser.set_defaults(run=run_closed_loop)
+
+
+def _add_report(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _part(
+        parts, 'report', 'write the page of results from what was measured', REPORT_EXAMPLES
+    )
+    parser.add_argument(
+        '--results',
+        type=Path,
+        default=Path('benchmarks/out'),
+        metavar='FOLDER',
+        help='files written with --out (default: benchmarks/out)',
+    )
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('docs/results.md'),
+        metavar='FILE',
+        help='page to write (default: docs/results.md)',
+    )
+    parser.add_argument(
+        '--log',
+        action='append',
+        default=[],
+        metavar='NAME=FILE',
+        help='draw the losses in a log.jsonl of `hma train`; may be repeated',
+    )
+    parser.set_defaults(run=run_report)
+
+
+def _part(
+    parts: argparse._SubParsersAction[argparse.ArgumentParser], name: str, what: str, epilog: str
+) -> argparse.ArgumentParser:
+    return parts.add_parser(
+        name,
+        help=what,
+        description=f'{what[0].upper()}{what[1:]}.',
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--bundle',
+        default='hma_sim',
+        metavar='FOLDER',
+        help='bundle, a folder or the name of one in models/ (default: hma_sim)',
+    )
+    parser.add_argument(
+        '--robot',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        dest='robots',
+        help='robots as in config/embodiments (default: all of the bundle)',
+    )
+    parser.add_argument('--out', type=Path, metavar='FILE', help='also write the results as JSON')
+
+
+def run_prediction(args: argparse.Namespace) -> int:
+    """Print the tables of prediction, and write what was asked for."""
+    from hma_ros.evaluation.measurements import as_result, write_measurements
+    from hma_ros.evaluation.tables import TABLES
+
+    manifest = _manifest(args)
+    measured = [_predict(args, manifest, robot) for robot in _robots(args, manifest)]
+    results = [as_result('prediction', item) for item in measured]
+    print(*(table(results) for table in TABLES['prediction']), sep='\n')
+    if args.out:
+        write_measurements(args.out, _command(args), results)
+    return 0
+
+
+def run_closed_loop(args: argparse.Namespace) -> int:
+    """Print the table of policies, and write the results where asked to."""
+    from hma_ros.evaluation.closed_loop import HELD_OUT_SEED, evaluate_policies
+    from hma_ros.evaluation.measurements import as_result, write_measurements
+    from hma_ros.evaluation.tables import closed_loop_table
+
+    manifest = _manifest(args)
+    if args.episodes < 1:
+        raise ConfigError(f'--episodes: {args.episodes}, expected at least 1')
+    seeds = range(HELD_OUT_SEED, HELD_OUT_SEED + args.episodes)
+    results = [
+        as_result('closed_loop', item)
+        for robot in _robots(args, manifest)
+        for item in evaluate_policies(robot, manifest.folder, seeds, args.policies, args.workers)
+    ]
+    print(closed_loop_table(results))
+    if args.out:
+        write_measurements(args.out, _command(args), results)
+    return 0
+
+
+def run_report(args: argparse.Namespace) -> int:
+    """Write the page."""
+    from hma_ros.evaluation.report import write_report
+
+    logs = {}
+    for text in args.log:
+        name, separator, path = text.partition('=')
+        if not (name.isidentifier() and separator and path):
+            raise ConfigError(f"--log: '{text}', expected NAME=FILE with a word as name")
+        logs[name] = Path(path)
+    write_report(args.out, args.results, logs)
+    print(f'wrote {args.out}')
+    return 0
+
+
+def _manifest(args: argparse.Namespace) -> Manifest:
+    from hma_ros.bringup import bundle_folder
+    from hma_ros.runtime.manifest import Manifest
+
+    return Manifest.read(bundle_folder(args.bundle))
+
+
+def _robots(args: argparse.Namespace, manifest: Manifest) -> Sequence[str]:
+    served = [stem.embodiment for stem in manifest.stems.values()]
+    for robot in args.robots:
+        if robot not in served:
+            raise ConfigError(
+                f"--robot: '{robot}', expected one that {manifest.folder} was "
+                f'trained on: {", ".join(served)}'
+            )
+    return args.robots or served
+
+
+def _predict(args: argparse.Namespace, manifest: Manifest, robot: str) -> Prediction:
+    from hma_ros.evaluation.prediction import PredictionConfig, measure_prediction
+    from hma_ros.runtime.world_model import WorldModel
+
+    stem = next(name for name, info in manifest.stems.items() if info.embodiment == robot)
+    model = WorldModel(manifest.folder, stem)
+    with tempfile.TemporaryDirectory() as scratch:
+        episodes = _episodes(args, robot, scratch)
+        config = PredictionConfig(args.rows, args.trials, args.horizon, args.seed)
+        measured = measure_prediction(model, episodes, config)
+        if args.pictures:
+            _draw(model, episodes, args.pictures / robot)
+    return measured
+
+
+def _episodes(args: argparse.Namespace, robot: str, scratch: str) -> EpisodeDataset:
+    from hma_ros.evaluation.held_out import fresh_episodes, kinds, recorded_episodes
+
+    if args.data is not None:
+        return recorded_episodes(args.data, robot)
+    return fresh_episodes(scratch, robot, kinds(args.episodes))
+
+
+def _draw(model: WorldModel, episodes: EpisodeDataset, path: Path) -> None:
+    """Draw the longest episode, from its first quarter on."""
+    from hma_ros.evaluation.pictures import imagine_episode, write_animation, write_strip
+
+    longest = max(range(len(episodes)), key=lambda index: episodes.records[index].rows)
+    rows = episodes.records[longest].rows
+    rollout = imagine_episode(model, episodes[longest], rows // 4, horizon=24)
+    write_strip(rollout, path.with_suffix('.png'))
+    write_animation(rollout, path.with_suffix('.gif'))
+    print(f'pictures: {path}.png, {path}.gif')
+
+
+def _command(args: argparse.Namespace) -> str:
+    """Write the command that measures this again, defaults included."""
+    words = ['hma', 'evaluate', args.part]
+    for name, value in vars(args).items():
+        if name in {'command', 'part', 'run', 'out', 'pictures'} or value in (None, []):
+            continue
+        values = value if isinstance(value, list) else [value]
+        words += [f'--{"robot" if name == "robots" else name}', *map(str, values)]
+    return shlex.join(words)

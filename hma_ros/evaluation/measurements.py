@@ -1,0 +1,105 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What was measured, with the command and the machine it was measured with, as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from hma_ros import __version__
+from hma_ros.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """
+    One file of results.
+
+    :param command: what to type to measure again.
+    :param machine: see :func:`describe_machine`.
+    :param results: plain data; ``name`` says of which kind each is.
+    """
+
+    command: str
+    machine: dict[str, str]
+    results: tuple[dict[str, Any], ...]
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        """Return the results of one kind."""
+        return [result for result in self.results if result['name'] == name]
+
+
+def as_result(name: str, measured: Any) -> dict[str, Any]:
+    """Turn a dataclass into a result; what is not a finite number becomes None."""
+    return {'name': name, **{key: _plain(value) for key, value in asdict(measured).items()}}
+
+
+def write_measurements(path: str | Path, command: str, results: Sequence[dict[str, Any]]) -> None:
+    """Write one file of results, with the machine they were measured on."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    facts = {'command': command, 'machine': describe_machine(), 'results': list(results)}
+    path.write_text(json.dumps(facts, indent=1, allow_nan=False) + '\n', encoding='utf-8')
+
+
+def read_measurements(folder: str | Path) -> list[Measurements]:
+    """
+    Read all files of results in a folder, by name.
+
+    :raises ConfigError: there is none, or one is malformed.
+    """
+    paths = sorted(Path(folder).glob('*.json'))
+    if not paths:
+        raise ConfigError(
+            f'{folder}: no *.json, expected results of `hma evaluate` or `make bench`'
+        )
+    return [_read(path) for path in paths]
+
+
+def _read(path: Path) -> Measurements:
+    try:
+        facts = json.loads(path.read_text(encoding='utf-8'))
+        results = tuple({'name': str(result['name']), **result} for result in facts['results'])
+        return Measurements(facts['command'], dict(facts['machine']), results)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f'{path}: {error!r}, expected command, machine and results') from error
+
+
+def describe_machine() -> dict[str, str]:
+    """Name what decides how fast things are here."""
+    memory_gib = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
+    return {
+        'processor': _processor(),
+        'cores': str(len(os.sched_getaffinity(0))),
+        'memory': f'{memory_gib:.1f} GiB',
+        'system': f'{platform.system()} {platform.machine()}',
+        'python': platform.python_version(),
+        'numpy': np.__version__,
+        'onnxruntime': onnxruntime.__version__,
+        'hma_ros': __version__,
+        'load': f'{os.getloadavg()[0]:.1f} (1 min average when measured)',
+    }
+
+
+def _processor() -> str:
+    path = Path('/proc/cpuinfo')
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

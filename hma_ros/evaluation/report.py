@@ -1,0 +1,173 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The page of results: every table and chart is written from measurements, none by hand.
+
+The page belongs to its authors; only what stands between two markers is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.evaluation.chart import Axis, line_chart
+from hma_ros.evaluation.measurements import Measurements, read_measurements
+from hma_ros.evaluation.tables import TABLES, Result, machine_table
+
+_SECTION = re.compile(r'(<!-- begin (\w+)[^>]*-->\n).*?(<!-- end \2 -->)', re.DOTALL)
+_NOTHING = '*Not measured yet.*\n'
+TEMPLATE = """\
+# Results
+
+Tables and charts are written by `hma evaluate report` from the files in `benchmarks/out`; above
+each stands the command that measured it. Held-out episodes start where no training episode did.
+PSNR is pooled: squared errors of all rows are averaged before they become decibels. Brackets hold
+95 % intervals.
+
+## Prediction
+
+From each of many rows of held-out episodes the next frame is imagined, with the action that was
+executed. The first table counts only pixels that really changed, where copying the last frame is
+wrong by construction: *mean picture*, the mean of all frames, is what knowing only the scene
+reaches, and *tokenizer alone*, the true frame drawn from its own tokens, is what hardly any
+prediction can exceed. *Delta PSNR* is what is lost when the action is replaced by one that was
+executed at another row: above zero, different actions give different futures. The second table
+counts whole frames; its first columns take the true frame as the tokenizer draws it for truth,
+which takes off the tokenizer's own loss. The third is the gain over copying, on changed pixels, of
+rollouts that see no camera frame after the first row.
+
+<!-- begin prediction -->
+<!-- end prediction -->
+
+## Closed loop
+
+The policy drives the simulated robot from unseen starts, against its scripted expert and random
+motion from the same starts.
+
+<!-- begin closed_loop -->
+<!-- end closed_loop -->
+
+## Latency and memory
+
+Without ROS, on the machine named below. *Period* is the time between two rows of the robot. The
+context is a ring of fixed size: the last rows of a long stream cost what the first did.
+
+<!-- begin latency -->
+<!-- end latency -->
+
+## Training
+
+<!-- begin training -->
+<!-- end training -->
+"""
+
+
+def write_report(
+    page: Path, measurements: Path, training_logs: Mapping[str, Path] | None = None
+) -> None:
+    """
+    Write all generated sections of a page; a page that does not exist starts from a template.
+
+    :param page: Markdown; charts go to ``images`` beside it.
+    :param measurements: folder of JSON files, see :mod:`hma_ros.evaluation.measurements`.
+    :param training_logs: ``log.jsonl`` by the name to show; without any, the section stays as
+        it is, because logs do not come with the sources.
+    :raises ConfigError: nothing was measured, or a file is malformed.
+    """
+    files = read_measurements(measurements)
+    sections = {name: _section(name, files) for name in TABLES}
+    images = page.parent / 'images'
+    images.mkdir(parents=True, exist_ok=True)
+    predictions = [item for file in files for item in file.named('prediction') if item['horizon']]
+    if predictions:
+        (images / 'horizon.svg').write_text(horizon_chart(predictions))
+        sections['prediction'] += '\n![PSNR over rows ahead](images/horizon.svg)\n'
+    if training_logs:
+        sections['training'] = _training(training_logs, images)
+    text = page.read_text(encoding='utf-8') if page.exists() else TEMPLATE
+    page.write_text(fill(text, sections), encoding='utf-8')
+
+
+def fill(text: str, sections: Mapping[str, str]) -> str:
+    """
+    Replace what stands between the markers of the named sections; the rest stays.
+
+    :raises ConfigError: a section has no place in the text.
+    """
+    missing = sections.keys() - {found[2] for found in _SECTION.finditer(text)}
+    if missing:
+        raise ConfigError(
+            f"page: no '<!-- begin {min(missing)} -->' with its end, expected both markers"
+        )
+    return _SECTION.sub(
+        lambda found: (
+            f'{found[1]}{sections[found[2]]}{found[3]}' if found[2] in sections else found[0]
+        ),
+        text,
+    )
+
+
+def horizon_chart(results: Sequence[Result]) -> str:
+    """Draw PSNR on changed pixels over rows ahead, copying dashed; SVG."""
+    series = {}
+    for item in results:
+        for key, suffix in (('imagined_db', ''), ('copied_db', ', copied*')):
+            series[f'{item["embodiment"]}{suffix}'] = [
+                (step['rows_ahead'], step['changed'][key])
+                for step in item['horizon']
+                if step['changed'][key] is not None
+            ]
+    return line_chart(
+        'Open-loop rollouts, pixels that changed', Axis('rows ahead'), Axis('PSNR, dB'), series
+    )
+
+
+def training_chart(name: str, log: Path) -> str:
+    """
+    Draw every loss of a log over its optimiser steps; SVG.
+
+    :raises ConfigError: the log is missing or malformed.
+    """
+    series: dict[str, list[tuple[float, float]]] = {}
+    try:
+        entries = [json.loads(line) for line in log.read_text().splitlines()]
+        for entry in entries:
+            for key in entry.keys() - {'step', 'time_s'}:
+                if entry[key] > 0:
+                    series.setdefault(key, []).append((float(entry['step']), float(entry[key])))
+        ordered = {key: series[key] for key in sorted(series)}
+        return line_chart(
+            f'Training of {name}',
+            Axis('optimiser steps'),
+            Axis('loss', is_logarithmic=True),
+            ordered,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f'{log}: {error!r}, expected lines with step, time_s and losses'
+        ) from error
+
+
+def _section(name: str, files: Sequence[Measurements]) -> str:
+    parts = []
+    for file in files:
+        results = file.named(name)
+        if results:
+            tables = '\n'.join(write(results) for write in TABLES[name])
+            parts.append(f'```\n{file.command}\n```\n\n{tables}\n{_machine(file)}')
+    return '\n'.join(parts) or _NOTHING
+
+
+def _machine(file: Measurements) -> str:
+    return f'<details><summary>Machine</summary>\n\n{machine_table(file.machine)}\n</details>\n'
+
+
+def _training(logs: Mapping[str, Path], images: Path) -> str:
+    lines = []
+    for name, log in logs.items():
+        (images / f'training_{name}.svg').write_text(training_chart(name, log))
+        lines.append(f'![losses of {name}](images/training_{name}.svg)\n')
+    return '\n'.join(lines)

@@ -1,0 +1,216 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Results as Markdown tables. A number that could not be measured is a dash."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Result = Mapping[str, Any]
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out a table: the first column to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    rule = ['-' * widths[0], *('-' * (width - 1) + ':' for width in widths[1:])]
+    lines = [
+        [
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in (header, rule, *rows)
+    ]
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines) + '\n'
+
+
+def changed_table(results: Sequence[Result]) -> str:
+    """Compare one-step predictions over the pixels that really changed."""
+    header = (
+        'robot',
+        'rows',
+        'pixels that changed',
+        'imagined, dB',
+        'last frame copied, dB',
+        'gain, dB [95 %]',
+        'delta PSNR, dB [95 %]',
+        'mean picture, dB',
+        'tokenizer alone, dB',
+    )
+    return markdown_table(
+        header,
+        [
+            (
+                item['embodiment'],
+                str(item['rows']),
+                f'{100 * item["changed_share"]:.1f} %',
+                number(item['changed']['imagined_db']),
+                number(item['changed']['copied_db']),
+                interval(item['changed_gain']),
+                interval(item['delta_changed']),
+                number(item['mean_picture_changed_db']),
+                number(item['tokenizer_changed_db']),
+            )
+            for item in results
+        ],
+    )
+
+
+def whole_table(results: Sequence[Result]) -> str:
+    """Compare one-step predictions over whole frames, with and without the tokenizer's loss."""
+    header = (
+        'robot',
+        'imagined, dB',
+        'copied, dB',
+        'gain, dB',
+        'imagined, camera as truth, dB',
+        'copied, camera as truth, dB',
+        'tokenizer alone, dB',
+        'delta PSNR, dB [95 %]',
+    )
+    return markdown_table(
+        header,
+        [
+            (
+                item['embodiment'],
+                number(item['drawn']['imagined_db']),
+                number(item['drawn']['copied_db']),
+                number(item['drawn']['gain_db'], sign=True),
+                number(item['whole']['imagined_db']),
+                number(item['whole']['copied_db']),
+                number(item['tokenizer_db']),
+                interval(item['delta_whole']),
+            )
+            for item in results
+        ],
+    )
+
+
+def horizon_table(results: Sequence[Result]) -> str:
+    """Gain of open-loop rollouts over copying, by rows ahead."""
+    steps = max((len(item['horizon']) for item in results), default=0)
+    header = ('robot', 'rows', *(f'+{step}' for step in range(1, steps + 1)))
+    return markdown_table(
+        header,
+        [
+            (item['embodiment'], str(item['horizon_rows']), *_gains(item, steps))
+            for item in results
+        ],
+    )
+
+
+def closed_loop_table(results: Sequence[Result]) -> str:
+    """Compare policies by their share of successful episodes."""
+    header = ('robot', 'policy', 'successes', 'rate [95 %]', 'rows until success')
+    rows = []
+    for item in results:
+        done, episodes = item['successes'], item['episodes']
+        low, high = wilson_interval(done, episodes)
+        rows.append(
+            (
+                item['task'],
+                item['policy'],
+                f'{done} of {episodes}',
+                f'{done / episodes:.0%} [{low:.0%}, {high:.0%}]',
+                number(item['mean_rows']),
+            )
+        )
+    return markdown_table(header, rows)
+
+
+def latency_table(results: Sequence[Result]) -> str:
+    """Set how long things take against the time there is."""
+    header = (
+        'robot',
+        'period, ms',
+        'observe and act, ms: p50',
+        'p95',
+        'p99',
+        'imagine a frame, ms: p50',
+        'p95',
+        'encode, ms',
+        'decode, ms',
+    )
+    return markdown_table(
+        header,
+        [
+            (
+                item['embodiment'],
+                number(item['period_ms'], 0),
+                *(number(item['observe_act_ms'][key]) for key in ('p50', 'p95', 'p99')),
+                *(number(item['imagine_ms'][key]) for key in ('p50', 'p95')),
+                number(item['encode_ms']['p50']),
+                number(item['decode_ms']['p50']),
+            )
+            for item in results
+        ],
+    )
+
+
+def stream_table(results: Sequence[Result]) -> str:
+    """Show that the thousandth row costs what the first does."""
+    header = (
+        'robot',
+        'rows streamed',
+        'first tenth, ms',
+        'last tenth, ms',
+        'memory, MiB',
+        'memory growth, MiB',
+    )
+    return markdown_table(
+        header,
+        [
+            (
+                item['embodiment'],
+                str(item['rows']),
+                number(item['first_tenth_ms']),
+                number(item['last_tenth_ms']),
+                number(item['memory_mib'], 0),
+                number(item['memory_growth_mib'], sign=True),
+            )
+            for item in results
+        ],
+    )
+
+
+def machine_table(machine: Mapping[str, str]) -> str:
+    """Describe the machine."""
+    return markdown_table(('machine', ''), list(machine.items()))
+
+
+# Tables of every kind of result, in the order in which they are shown.
+TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], str], ...]] = {
+    'prediction': (changed_table, whole_table, horizon_table),
+    'closed_loop': (closed_loop_table,),
+    'latency': (latency_table, stream_table),
+}
+
+
+def number(value: float | None, digits: int = 1, sign: bool = False) -> str:
+    """Write a number, or a dash for None."""
+    return '-' if value is None else f'{value:{"+" if sign else ""}.{digits}f}'
+
+
+def interval(item: Result) -> str:
+    """Write a difference with its interval."""
+    ends = ', '.join(number(item[end], sign=True) for end in ('low_db', 'high_db'))
+    return f'{number(item["mean_db"], sign=True)} [{ends}]'
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """
+    Bound a rate with 95 % confidence (Wilson 1927), sensible also for none and for all.
+
+    :param trials: at least 1.
+    """
+    z = 1.96
+    rate = successes / trials
+    centre = rate + z * z / (2 * trials)
+    spread = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials**2))
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def _gains(item: Result, steps: int) -> list[str]:
+    gains = [number(step['changed']['gain_db'], sign=True) for step in item['horizon']]
+    return gains + ['-'] * (steps - len(gains))

@@ -1,0 +1,60 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A tiny untrained bundle and episodes with a square that goes where it is sent."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeWriter, find_shards
+from hma_ros.export.bundle import export_bundle
+from hma_ros.network.hma import Hma, StemConfig
+from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
+from hma_ros.network.trunk import TrunkConfig
+
+EMBODIMENT, STRIDE = 'sim_planar', 1
+
+
+def make_episode(rows: int, seed: int) -> Episode:
+    """Let an 8 pixel square jump to where each action says, in pixels / 100."""
+    places = np.random.default_rng(seed).integers(0, 56, (rows + 1, 2))
+    frames = np.full((rows + 1, 64, 64, 3), 90, np.uint8)
+    for frame, (x, y) in zip(frames, places, strict=True):
+        frame[y : y + 8, x : x + 8] = (220, 40, 40)
+    actions = (places[1:, None] / 100).astype(np.float32)
+    joints = places.astype(np.float32)
+    return Episode(frames, actions, actions, joints, joints, 'expert', seed, True)
+
+
+@pytest.fixture(scope='session')
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with three held-out episodes."""
+    root = tmp_path_factory.mktemp('data')
+    folder = root / EMBODIMENT / 'val' / 'shard_00'
+    with EpisodeWriter(folder, EMBODIMENT, 10.0, STRIDE, ('x', 'y'), ('x', 'y')) as writer:
+        for seed, rows in enumerate((3, 5, 4)):
+            writer.add(make_episode(rows, seed))
+    return root
+
+
+@pytest.fixture(scope='session')
+def episodes(data_root: Path) -> EpisodeDataset:
+    """Return the held-out episodes."""
+    return EpisodeDataset(find_shards(data_root, EMBODIMENT, 'val'))
+
+
+@pytest.fixture(scope='session')
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a bundle with random weights."""
+    torch.manual_seed(0)
+    sizes = TokenizerConfig(width=16, detail_width=16, encoder_blocks=1, decoder_blocks=1)
+    trunk = TrunkConfig(width=32, layers=1, head_width=16, window=2)
+    stem = StemConfig('planar_push', ('x', 'y'), STRIDE, 10.0, (0.28, 0.28), (0.16, 0.16))
+    return export_bundle(
+        Hma(trunk, [stem]),
+        FrameTokenizer(sizes),
+        tmp_path_factory.mktemp('bundle'),
+        {'planar_push': EMBODIMENT},
+        'simulation',
+    )

@@ -1,0 +1,58 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma evaluate`` from the command line to the page."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hma_ros.cli.main import main
+
+
+@pytest.mark.parametrize('part', ['prediction', 'closed-loop', 'report'])
+def test_every_part_teaches(part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(['evaluate', part, '--help'])
+    assert ended.value.code == 0
+    assert f'hma evaluate {part}' in capsys.readouterr().out.partition('examples:')[2]
+
+
+def test_from_episodes_to_page_and_pictures(
+    bundle: Path, data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, page = tmp_path / 'out' / 'prediction.json', tmp_path / 'results.md'
+    arguments = ['--bundle', str(bundle), '--data', str(data_root), '--rows', '3']
+    arguments += ['--trials', '1', '--horizon', '2', '--pictures', str(tmp_path / 'pictures')]
+    assert main(['evaluate', 'prediction', *arguments, '--out', str(out)]) == 0
+    assert '| sim_planar |' in capsys.readouterr().out
+    assert json.loads(out.read_text())['command'] == (
+        f'hma evaluate prediction --bundle {bundle} --data {data_root} --episodes 40 --rows 3 '
+        '--trials 1 --horizon 2 --seed 0'
+    )
+    assert {path.name for path in (tmp_path / 'pictures').iterdir()} == {
+        'sim_planar.png',
+        'sim_planar.gif',
+    }
+    assert main(['evaluate', 'report', '--results', str(out.parent), '--out', str(page)]) == 0
+    assert f'hma evaluate prediction --bundle {bundle}' in page.read_text()
+    assert (tmp_path / 'images' / 'horizon.svg').read_text().startswith('<svg')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['prediction', '--robot', 'toaster'], "--robot: 'toaster', expected one that"),
+        (['closed-loop', '--episodes', '0'], '--episodes: 0, expected at least 1'),
+    ],
+)
+def test_mistakes_take_one_line(
+    bundle: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(['evaluate', *arguments, '--bundle', str(bundle)]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('log', ['model', '=x', 'a b=x', 'model='])
+def test_a_log_needs_a_name(log: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['evaluate', 'report', '--log', log]) == 2
+    assert 'expected NAME=FILE' in capsys.readouterr().err

@@ -1,0 +1,151 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Prediction metrics, on worlds whose numbers are known."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.data.episodes import EpisodeDataset
+from hma_ros.evaluation.measurements import as_result
+from hma_ros.evaluation.prediction import (
+    PredictionConfig,
+    bootstrap,
+    measure_prediction,
+    sample_rows,
+)
+from hma_ros.evaluation.replay import replay
+from hma_ros.runtime.world_model import Rollout, WorldModel
+
+CONFIG = PredictionConfig(max_rows=100, trials=3, horizon=2)
+
+
+class Oracle:
+    """Knows the rule of the made-up world: paint the square where the action says, less bright."""
+
+    stem = SimpleNamespace(embodiment='sim_planar')
+    manifest = SimpleNamespace(max_horizon=4)
+
+    def __init__(self, follows_actions: bool) -> None:
+        self._follows_actions = follows_actions
+        self.observed: list[tuple[np.ndarray, np.ndarray | None]] = []
+
+    def reset(self) -> None:
+        """Forget."""
+        self.observed = []
+
+    def observe(self, frame: np.ndarray, executed: np.ndarray | None) -> None:
+        """Remember."""
+        self.observed.append((frame, executed))
+
+    def imagine(self, chunks: np.ndarray, horizon: int) -> Rollout:
+        """Paint."""
+        frames = np.full((horizon, 64, 64, 3), 90, np.uint8)
+        for frame, chunk in zip(frames, chunks, strict=True):
+            x, y = np.rint(chunk[-1] * 100).astype(int) if self._follows_actions else (0, 0)
+            frame[y : y + 8, x : x + 8] = (200, 60, 60)
+        return Rollout(frames, chunks)
+
+    def reconstruct(self, frame: np.ndarray) -> np.ndarray:
+        """Draw as it is."""
+        return frame
+
+
+def test_a_model_that_knows_the_world(episodes: EpisodeDataset) -> None:
+    result = measure_prediction(Oracle(True), episodes, CONFIG, progress=False)
+    assert (result.rows, result.episodes) == (12, 3)
+    # Where the square went, every channel is off by 20; where it was, nothing is.
+    assert result.changed.imagined_db == pytest.approx(20 * np.log10(255 / 20) + 3.01, abs=0.3)
+    assert result.changed.gain_db > 10
+    assert result.changed_gain.low_db > 3
+    assert result.delta_changed.low_db > 0
+    assert result.delta_whole.mean_db > 0
+    assert result.drawn == result.whole
+    assert result.tokenizer_db == np.inf
+
+
+def test_a_model_that_ignores_actions_has_no_delta(episodes: EpisodeDataset) -> None:
+    result = measure_prediction(Oracle(False), episodes, CONFIG, progress=False)
+    assert result.delta_changed.mean_db == pytest.approx(0)
+    assert result.delta_whole.mean_db == pytest.approx(0)
+
+
+def test_the_rollout_covers_rows_with_enough_after_them(episodes: EpisodeDataset) -> None:
+    result = measure_prediction(Oracle(True), episodes, CONFIG, progress=False)
+    assert result.horizon_rows == 2 + 4 + 3
+    assert [step.rows_ahead for step in result.horizon] == [1, 2]
+    longer = replace(CONFIG, horizon=4)
+    assert measure_prediction(Oracle(True), episodes, longer, progress=False).horizon_rows == 3
+
+
+def test_no_episode_is_long_enough_for_the_horizon(episodes: EpisodeDataset) -> None:
+    oracle = Oracle(True)
+    oracle.manifest = SimpleNamespace(max_horizon=9)
+    result = measure_prediction(oracle, episodes, replace(CONFIG, horizon=9), progress=False)
+    assert result.horizon == ()
+    assert result.rows == 12
+
+
+def test_episodes_are_replayed_with_what_was_executed(episodes: EpisodeDataset) -> None:
+    oracle, episode = Oracle(True), episodes[1]
+    assert list(replay(oracle, episode)) == [0, 1, 2, 3, 4]
+    assert oracle.observed[0][1] is None
+    for row, (frame, executed) in enumerate(oracle.observed):
+        np.testing.assert_array_equal(frame, episode.frames[row])
+        if row:
+            np.testing.assert_array_equal(executed, episode.actions[row - 1])
+
+
+def test_rows_are_drawn_once_and_from_all_episodes(episodes: EpisodeDataset) -> None:
+    everything = sample_rows(episodes, replace(CONFIG, max_rows=100))
+    assert everything == {0: [0, 1, 2], 1: [0, 1, 2, 3, 4], 2: [0, 1, 2, 3]}
+    some = sample_rows(episodes, replace(CONFIG, max_rows=5))
+    assert sum(map(len, some.values())) == 5
+    assert some == sample_rows(episodes, replace(CONFIG, max_rows=5))
+    assert some != sample_rows(episodes, replace(CONFIG, max_rows=5, seed=1))
+
+
+def test_the_interval_draws_episodes_not_rows() -> None:
+    values = np.array([1.0, 1.0, 1.0, 3.0])
+    interval = bootstrap(lambda rows: float(values[rows].mean()), np.array([5, 5, 5, 9]), 0)
+    assert interval.mean_db == 1.5
+    assert (interval.low_db, interval.high_db) == (1.0, 3.0)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'horizon': 5}, 'horizon: 5, expected 1 to 4'),
+        ({'horizon': 0}, 'horizon: 0, expected 1 to 4'),
+        ({'max_rows': 0}, '0 rows of 3 episodes with 3 trials: expected at least one'),
+        ({'trials': 0}, 'with 0 trials: expected at least one'),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(
+    episodes: EpisodeDataset, change: dict[str, int], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        measure_prediction(Oracle(True), episodes, replace(CONFIG, **change), progress=False)
+
+
+def test_episodes_of_another_robot_are_refused(episodes: EpisodeDataset) -> None:
+    oracle = Oracle(True)
+    oracle.stem = SimpleNamespace(embodiment='sim_franka')
+    with pytest.raises(ConfigError, match="of 'sim_planar', expected of 'sim_franka'"):
+        measure_prediction(oracle, episodes, CONFIG, progress=False)
+
+
+def test_a_real_bundle_is_measured_and_the_result_is_json(
+    bundle: Path, episodes: EpisodeDataset
+) -> None:
+    model = WorldModel(bundle, 'planar_push', threads=1)
+    config = PredictionConfig(max_rows=3, trials=1, horizon=2)
+    result = measure_prediction(model, episodes, config, progress=False)
+    assert measure_prediction(model, episodes, config, progress=False) == result
+    assert np.isfinite(result.tokenizer_db)
+    text = json.dumps(as_result('prediction', result), allow_nan=False)
+    assert json.loads(text)['embodiment'] == 'sim_planar'

@@ -1,0 +1,85 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The page of results says what the files say, and keeps what people wrote."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.evaluation.measurements import as_result, read_measurements, write_measurements
+from hma_ros.evaluation.report import TEMPLATE, fill, write_report
+
+POLICY = {'name': 'closed_loop', 'task': 'sim_ur5e', 'policy': 'model', 'episodes': 40,
+          'successes': 31, 'mean_rows': 17.5}
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    write_measurements(tmp_path / 'out' / 'a.json', 'hma evaluate closed-loop --seed 3', [POLICY])
+    return tmp_path / 'out'
+
+
+def test_a_new_page_has_every_table_under_its_command(results: Path, tmp_path: Path) -> None:
+    page = tmp_path / 'docs' / 'results.md'
+    write_report(page, results)
+    text = page.read_text()
+    section = text.partition('<!-- begin closed_loop -->')[2].partition('<!-- end')[0]
+    assert section.index('hma evaluate closed-loop --seed 3') < section.index('31 of 40')
+    assert '78%' in section
+    assert 'onnxruntime' in section
+    assert text.count('*Not measured yet.*') == 2  # prediction and latency
+
+
+def test_writing_again_changes_nothing(results: Path, tmp_path: Path) -> None:
+    page = tmp_path / 'results.md'
+    write_report(page, results)
+    first = page.read_text()
+    write_report(page, results)
+    assert page.read_text() == first
+
+
+def test_what_people_wrote_stays(results: Path, tmp_path: Path) -> None:
+    page = tmp_path / 'results.md'
+    page.write_text(TEMPLATE.replace('# Results', '# Mine') + '\nMy own words.\n')
+    write_report(page, results)
+    assert page.read_text().startswith('# Mine')
+    assert page.read_text().endswith('My own words.\n')
+
+
+def test_a_page_without_markers_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"no '<!-- begin a -->'"):
+        fill('nothing here', {'a': 'text'})
+
+
+def test_training_is_drawn(results: Path, tmp_path: Path) -> None:
+    log = tmp_path / 'log.jsonl'
+    entries = [{'step': step, 'time_s': 0.5, 'frame': 2.0 / step} for step in (1, 10)]
+    log.write_text('\n'.join(map(json.dumps, entries)))
+    page = tmp_path / 'results.md'
+    write_report(page, results, {'model': log})
+    assert '![losses of model](images/training_model.svg)' in page.read_text()
+    assert '>frame<' in (tmp_path / 'images' / 'training_model.svg').read_text()
+    log.write_text('{}\n')
+    with pytest.raises(ConfigError, match=r'log\.jsonl: .*expected lines with step'):
+        write_report(page, results, {'model': log})
+
+
+def test_an_empty_or_broken_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'no \*\.json, expected results of'):
+        read_measurements(tmp_path)
+    (tmp_path / 'a.json').write_text('{"command": "x"}')
+    with pytest.raises(ConfigError, match=r'a\.json: KeyError.*expected command, machine'):
+        read_measurements(tmp_path)
+
+
+def test_what_is_not_finite_becomes_null() -> None:
+    @dataclass(frozen=True)
+    class Measured:
+        value: float
+        pair: tuple[float, float]
+
+    result = as_result('x', Measured(math.nan, (1.0, math.inf)))
+    assert result == {'name': 'x', 'value': None, 'pair': [1.0, None]}

@@ -1,0 +1,79 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Tables, intervals and charts against what can be worked out by hand."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from hma_ros.evaluation.chart import Axis, line_chart
+from hma_ros.evaluation.tables import (
+    closed_loop_table,
+    interval,
+    markdown_table,
+    number,
+    wilson_interval,
+)
+
+
+def test_columns_line_up() -> None:
+    assert markdown_table(('name', 'n'), [('a', '1'), ('longer', '22')]) == (
+        '| name   |  n |\n| ------ | -: |\n| a      |  1 |\n| longer | 22 |\n'
+    )
+
+
+def test_a_single_letter_header_still_has_a_rule() -> None:
+    assert markdown_table(('a', ''), [('b', 'x')]).splitlines()[1] == '| - | : |'
+
+
+@pytest.mark.parametrize(
+    ('value', 'sign', 'text'), [(1.26, False, '1.3'), (2.0, True, '+2.0'), (None, True, '-')]
+)
+def test_numbers(value: float | None, sign: bool, text: str) -> None:
+    assert number(value, sign=sign) == text
+
+
+def test_a_difference_carries_its_interval() -> None:
+    item = {'mean_db': 3.14, 'low_db': -0.5, 'high_db': None}
+    assert interval(item) == '+3.1 [-0.5, -]'
+
+
+def test_the_interval_of_a_rate() -> None:
+    # Newcombe 1998, Statistics in Medicine 17, table I: 81 of 263 and 0 of 20.
+    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
+    assert wilson_interval(20, 20) == pytest.approx((0.8389, 1.0), abs=1e-4)
+
+
+def test_policies_are_counted() -> None:
+    item = {'task': 'sim_ur5e', 'policy': 'model', 'episodes': 20, 'successes': 0}
+    last = closed_loop_table([{**item, 'mean_rows': None}]).splitlines()[-1]
+    assert '0 of 20' in last
+    assert '0% [0%, 16%]' in last
+    assert last.endswith(' - |')
+
+
+def test_a_chart_is_xml_with_one_line_for_each_series() -> None:
+    chart = line_chart(
+        'a < b', Axis('x'), Axis('y'), {'one': [(0, 1), (2, 3)], 'one again*': [(0, 2), (2, 2)]}
+    )
+    root = ElementTree.fromstring(chart)  # noqa: S314
+    strokes = [item.get('stroke') for item in root.iter() if item.get('fill') == 'none']
+    assert strokes == ['#0072b2'] * 4  # line and legend, and both again dashed
+    assert sum(item.get('stroke-dasharray') is not None for item in root.iter()) == 2
+    assert 'a < b' in [item.text for item in root.iter()]
+
+
+def test_points_lie_where_their_values_are() -> None:
+    chart = line_chart('t', Axis('x'), Axis('y', True), {'a': [(0, 1), (10, 100)]})
+    # Powers of ten: 1 at the bottom, 100 at the top.
+    assert 'M60.0 314.0L460.0 40.0' in chart
+
+
+def test_an_even_line_and_a_single_point_can_be_drawn() -> None:
+    for points in ([(0, 5), (1, 5)], [(3, 3)]):
+        ElementTree.fromstring(line_chart('t', Axis('x'), Axis('y'), {'a': points}))  # noqa: S314
+
+
+def test_an_empty_chart_is_refused() -> None:
+    with pytest.raises(ValueError, match="chart 't': no points"):
+        line_chart('t', Axis('x'), Axis('y'), {'a': []})
