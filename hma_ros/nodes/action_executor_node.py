@@ -109,12 +109,11 @@ class ActionExecutorNode(HmaNode):
     def _accept(self, message: Any) -> None:
         actions = to_actions(message, self._spec, self._chunk_topic)
         now_ns, stamp = self.now_ns(), stamp_ns(message.header.stamp)
-        if self._commander is None:
+        if self._commander is None and self._execution.stop_reason is None:
             # Nothing follows in shadow mode: each chunk is planned from where the robot is.
             self._execution.reset()
             self._step(now_ns)
-        else:
-            self._pending_ns.append(stamp)
+        self._pending_ns.append(stamp)
         self._diagnostics.latency('chunk age', (now_ns - stamp) * 1e-9)
         joins_ns = max(now_ns, self._last_ns)
         targets = self._execution.accept(stamp, step_dt_s(message), actions, joins_ns)
@@ -132,7 +131,7 @@ class ActionExecutorNode(HmaNode):
         if self._commander is not None and self._verdict.target_D is not None:
             self._commander.send(now_ns, self._verdict.target_D, self._state.quat_xyzw)
             if self._verdict.verdict in ('pass', 'limited'):
-                self._commander.send_gripper(self._execution.gripper(now_ns), now_ns)
+                self._commander.send_gripper(self._execution.gripper, now_ns)
         self._report_executed()
 
     def _step(self, now_ns: int) -> None:

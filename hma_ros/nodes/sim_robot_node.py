@@ -75,7 +75,7 @@ class SimRobotNode(Node):
 
     def _open_outputs(self) -> None:
         spec = self._spec
-        self._clock = self.create_publisher(Clock, '/clock', REPORT)
+        self._ticks = self.create_publisher(Clock, '/clock', REPORT)
         self._images = self.create_publisher(Image, spec.camera.topic, SENSOR_OUT)
         self._infos = None
         if spec.camera.info_topic:
@@ -126,7 +126,7 @@ class SimRobotNode(Node):
     def _on_step(self, task: Task, now_ns: int) -> None:
         """Publish a step; runs in the thread of the simulation."""
         self._publish_state(task, now_ns)
-        self._clock.publish(Clock(clock=to_stamp(now_ns)))
+        self._ticks.publish(Clock(clock=to_stamp(now_ns)))
         success = task.success()
         if success != self._success:
             self._success = success

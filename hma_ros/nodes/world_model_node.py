@@ -88,7 +88,7 @@ class WorldModelNode(HmaNode):
     def start(self) -> None:
         """Begin with an empty context."""
         spec = self._spec
-        self._clock = FrameClock(spec.rates.frame_hz, spec.camera.max_age_s)
+        self._frame_clock = FrameClock(spec.rates.frame_hz, spec.camera.max_age_s)
         self._mailbox = Mailbox(_MAILBOX_SIZE)
         self._budget = ImaginationBudget(self._horizon, spec.rates.frame_dt_s)
         self._executed: dict[int, NDArray[np.float64] | None] = {}
@@ -114,8 +114,9 @@ class WorldModelNode(HmaNode):
         self.subscribe(ActionChunk, self._given.executed_topic, self._on_executed, REPORT)
 
     def _warm_up(self) -> None:
-        size = self._model.manifest.image_size
-        self._model.observe(np.zeros((size, size, 3), np.uint8), None)
+        camera = self._spec.camera
+        dark = np.zeros((camera.height, camera.width, 3), np.uint8)
+        self._model.observe(preprocess(dark, camera), None)
         if self._horizon:
             self._model.imagine(None, 1)
         self._model.reset()
@@ -126,7 +127,7 @@ class WorldModelNode(HmaNode):
         stamp, self._heard_s = stamp_ns(message.header.stamp), time.monotonic()
         self._mailbox.put(stamp, message, self._heard_s)
         with self._lock:
-            self._clock.offer(stamp)
+            self._frame_clock.offer(stamp)
         self._wake.trigger()
 
     def _on_executed(self, message: Any) -> None:
@@ -165,7 +166,7 @@ class WorldModelNode(HmaNode):
         return True
 
     def _due(self, now_ns: int) -> FramePick | None:
-        pick = self._clock.tick(now_ns)
+        pick = self._frame_clock.tick(now_ns)
         if pick.stamp_ns is not None:
             return pick
         if pick.reason is not None and pick.reason != 'no image':

@@ -1,0 +1,151 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Runs episodes on the simulated robot through the nodes, for evaluation and demonstrations.
+
+Each episode goes through the lifecycle: model and executor are deactivated, the simulation is
+reset, and both are activated, so that the context is empty and the target is where the robot is.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import rclpy
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.executors import SingleThreadedExecutor
+from rosgraph_msgs.msg import Clock
+from std_msgs.msg import Bool
+
+from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.ros.qos import LATCHED, SENSOR_IN
+from hma_ros.ros.stamps import stamp_ns
+from hma_ros.srv import ResetEpisode
+
+_LOOK_S = 0.1
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """
+    How an episode went.
+
+    ``sim_time_s`` is the simulated time until success or the end, ``wall_s`` the real one.
+    """
+
+    seed: int
+    success: bool
+    sim_time_s: float
+    wall_s: float
+
+
+class EpisodeClient:
+    """
+    A small client with a node of its own; use it as a context manager.
+
+    :param namespace: of the nodes.
+    :param nodes: lifecycle nodes to restart with each episode, in the order of activation.
+    :param timeout_s: longest wait for an answer or for the clock to move, in real time.
+    """
+
+    def __init__(self, namespace: str = '', nodes: tuple[str, ...] = (
+            'action_executor', 'world_model', 'rollout_viewer'), timeout_s: float = 60.0) -> None:
+        self._context = rclpy.Context()
+        rclpy.init(args=[], context=self._context)
+        self._node = rclpy.create_node(
+            'episode_client', namespace=namespace, context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._names, self._timeout_s = nodes, timeout_s
+        self._now_ns = 0
+        self._success: bool | None = None
+        self._clients: dict[str, Any] = {}
+        self._node.create_subscription(Clock, '/clock', self._on_clock, SENSOR_IN)
+        self._node.create_subscription(Bool, 'sim_robot/success', self._on_success, LATCHED)
+
+    def __enter__(self) -> 'EpisodeClient':
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the ROS graph."""
+        self._executor.shutdown()
+        self._node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
+    def run(self, seed: int, horizon_s: float) -> EpisodeResult:
+        """
+        Run one episode.
+
+        :param seed: which episode.
+        :param horizon_s: simulated seconds after which it has failed.
+        :raises ConfigError: a node or the simulator refuses.
+        :raises MessageError: a node or the clock does not answer in time.
+        """
+        for name in reversed(self._names):
+            self._bring(name, State.PRIMARY_STATE_INACTIVE)
+        self._success = None
+        self._reset(seed)
+        self._until(lambda: self._success is False, 'sim_robot/success: expected a message')
+        for name in self._names:
+            self._bring(name, State.PRIMARY_STATE_ACTIVE)
+        return self._watch(seed, horizon_s)
+
+    def _watch(self, seed: int, horizon_s: float) -> EpisodeResult:
+        wall_s, start_ns = time.monotonic(), self._now_ns
+        end_ns = start_ns + round(horizon_s * 1e9)
+        while not self._success and self._now_ns < end_ns:
+            before_ns = self._now_ns
+            self._until(lambda before_ns=before_ns: self._now_ns > before_ns or self._success,
+                        '/clock: expected it to move')
+        return EpisodeResult(seed, bool(self._success), (self._now_ns - start_ns) * 1e-9,
+                             time.monotonic() - wall_s)
+
+    def _reset(self, seed: int) -> None:
+        answer = self._call(ResetEpisode, 'sim_robot/reset', ResetEpisode.Request(seed=seed))
+        if not answer.success:
+            raise ConfigError(f'sim_robot/reset: expected success, got: {answer.message}')
+
+    def _bring(self, name: str, state: int) -> None:
+        """Bring a lifecycle node to inactive or active."""
+        now = self._call(GetState, f'{name}/get_state', GetState.Request()).current_state
+        if now.id == state:
+            return
+        steps = {
+            (State.PRIMARY_STATE_UNCONFIGURED, State.PRIMARY_STATE_INACTIVE):
+                Transition.TRANSITION_CONFIGURE,
+            (State.PRIMARY_STATE_INACTIVE, State.PRIMARY_STATE_ACTIVE):
+                Transition.TRANSITION_ACTIVATE,
+            (State.PRIMARY_STATE_ACTIVE, State.PRIMARY_STATE_INACTIVE):
+                Transition.TRANSITION_DEACTIVATE,
+        }
+        step = steps.get((now.id, state))
+        request = ChangeState.Request(transition=Transition(id=step or 0))
+        if step is None or not self._call(ChangeState, f'{name}/change_state', request).success:
+            raise ConfigError(f'{name}: expected the node to leave the state {now.label!r}, '
+                              'got a refusal; its log says why')
+
+    def _call(self, kind: Any, name: str, request: Any) -> Any:
+        if name not in self._clients:
+            self._clients[name] = self._node.create_client(kind, name)
+        client = self._clients[name]
+        self._until(client.service_is_ready, f'{name}: expected the service')
+        future = client.call_async(request)
+        self._until(future.done, f'{name}: expected an answer')
+        return future.result()
+
+    def _until(self, condition: Callable[[], object], expectation: str) -> None:
+        end_s = time.monotonic() + self._timeout_s
+        while not condition():
+            if time.monotonic() > end_s:
+                raise MessageError(f'{expectation}, got none within {self._timeout_s:g} s')
+            self._executor.spin_once(timeout_sec=_LOOK_S)
+
+    def _on_clock(self, message: Any) -> None:
+        self._now_ns = stamp_ns(message.clock)
+
+    def _on_success(self, message: Any) -> None:
+        self._success = bool(message.data)

@@ -1,0 +1,252 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Real processes, real DDS, and a bundle so small that it is made here.
+
+Nothing sleeps: every wait is for a condition, with a deadline that only a broken test meets.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, checker, helper, numpy_helper, save
+
+from hma_ros.core.embodiment import load_embodiment
+
+DEADLINE_S = float(os.environ.get('HMA_TEST_DEADLINE_S', '90'))
+SIDE, FACTORS, LEVELS, WINDOW = 8, 3, 16, 4
+FLOAT, INT64, UINT8, BOOL = (
+    TensorProto.FLOAT, TensorProto.INT64, TensorProto.UINT8, TensorProto.BOOL)
+
+
+class System:
+    """The processes of one test, and a node that watches them."""
+
+    def __init__(self, folder: Path, context: Any) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        self.node = rclpy.create_node('watcher', context=context)
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(self.node)
+        self._folder = folder
+        self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self.last: dict[str, Any] = {}
+        self.counts: dict[str, int] = {}
+
+    def spawn(self, name: str, **parameters: object) -> 'subprocess.Popen[bytes]':
+        """Start a node as ``ros2 run`` would."""
+        command = [sys.executable, '-m', f'hma_ros.nodes.{name}_node', '--ros-args']
+        script = Path(sys.prefix) / 'lib' / 'hma_ros' / f'{name}_node'
+        command[:3] = [str(script)]
+        for key, value in parameters.items():
+            command += ['-p', f'{key}:={json.dumps(value)}']
+        with (self._folder / f'{name}.log').open('ab') as log:
+            child = subprocess.Popen(command, stdout=log, stderr=log)
+        self._children.append((name, child))
+        return child
+
+    def log(self, name: str) -> str:
+        """Return what a node wrote."""
+        return (self._folder / f'{name}.log').read_text()
+
+    def watch(self, kind: Any, topic: str, qos: Any = 10) -> None:
+        """Keep the last message of a topic, and count them."""
+        def receive(message: Any) -> None:
+            self.last[topic] = message
+            self.counts[topic] = self.counts.get(topic, 0) + 1
+
+        self.node.create_subscription(kind, topic, receive, qos)
+
+    def until(self, condition: Callable[[], object], what: str,
+              deadline_s: float = DEADLINE_S) -> None:
+        """Wait for a condition."""
+        end_s = time.monotonic() + deadline_s
+        while not condition():
+            assert time.monotonic() < end_s, f'{what}: not within {deadline_s:g} s\n{self._logs()}'
+            self._executor.spin_once(timeout_sec=0.05)
+
+    def call(self, kind: Any, name: str, request: Any) -> Any:
+        """Call a service."""
+        client = self.node.create_client(kind, name)
+        self.until(client.service_is_ready, f'service {name}')
+        future = client.call_async(request)
+        self.until(future.done, f'answer of {name}')
+        self.node.destroy_client(client)
+        return future.result()
+
+    def transition(self, name: str, transition: str) -> bool:
+        """Ask a lifecycle node for a transition."""
+        from lifecycle_msgs.msg import Transition
+        from lifecycle_msgs.srv import ChangeState
+
+        number = getattr(Transition, f'TRANSITION_{transition.upper()}')
+        request = ChangeState.Request(transition=Transition(id=number))
+        return bool(self.call(ChangeState, f'{name}/change_state', request).success)
+
+    def state(self, name: str) -> str:
+        """Return the label of a lifecycle node's state."""
+        from lifecycle_msgs.srv import GetState
+
+        answer = self.call(GetState, f'{name}/get_state', GetState.Request())
+        return str(answer.current_state.label)
+
+    def close(self) -> None:
+        """End every process."""
+        for _, child in self._children:
+            if child.poll() is None:
+                child.send_signal(signal.SIGKILL)
+            child.wait()
+        self._executor.shutdown()
+        self.node.destroy_node()
+
+    def _logs(self) -> str:
+        names = dict.fromkeys(name for name, _ in self._children)
+        return '\n'.join(f'--- {name}\n{self.log(name)[-3000:]}' for name in names)
+
+
+@pytest.fixture
+def system(tmp_path: Path, ros_context: object) -> Iterator[System]:
+    """Yield a place to start processes in; they are ended with the test."""
+    running = System(tmp_path, ros_context)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope='session')
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """
+    Return a bundle whose world stands still and whose policy is constant.
+
+    A frame is its 8 x 8 block means; the imagined frame is the last one; each stem's chunk is a
+    tenth of the range of its actions, so that delta robots move steadily.
+    """
+    folder = tmp_path_factory.mktemp('bundle')
+    robots = {name: load_embodiment(name) for name in ('sim_ur5e', 'sim_planar', 'sim_franka')}
+    graphs = {'encoder': _encoder(), 'decoder': _decoder(), 'trunk': _trunk()}
+    for spec in robots.values():
+        step = np.array(spec.action.upper, np.float32) * 0.1
+        graphs[f'stem_{spec.stem}'] = _stem()
+        graphs[f'head_{spec.stem}'] = _head(np.tile(step, spec.rates.stride))
+    for name, graph in graphs.items():
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)],
+                                  ir_version=10)
+        checker.check_model(model)
+        save(model, folder / f'{name}.onnx')
+    write_manifest(folder, {
+        spec.stem: {'action_names': spec.action.names, 'stride': spec.rates.stride,
+                    'frame_hz': spec.rates.frame_hz, 'embodiment': spec.name,
+                    'lower': spec.action.lower, 'upper': spec.action.upper}
+        for spec in robots.values()})
+    return folder
+
+
+def write_manifest(folder: Path, stems: dict[str, Any]) -> None:
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+             for path in sorted(folder.glob('*.onnx'))}
+    (folder / 'manifest.json').write_text(json.dumps({
+        'format': 1, 'trained_on': 'simulation', 'stems': stems, 'image_size': 64,
+        'image_tokens': SIDE * SIDE, 'factors': FACTORS, 'levels': LEVELS, 'layers': 1,
+        'row_tokens': 1, 'heads': 1, 'head_width': 1, 'window': WINDOW, 'mask_steps': 1,
+        'max_horizon': 8, 'files': files, 'parity': {}}))
+
+
+def _value(name: str, kind: int, *shape: int | str) -> Any:
+    return helper.make_tensor_value_info(name, kind, list(shape))
+
+
+def _constant(name: str, values: object, kind: Any) -> Any:
+    return numpy_helper.from_array(np.array(values, kind), name)
+
+
+def _encoder() -> Any:
+    nodes = [
+        helper.make_node('Cast', ['frames'], ['f'], to=FLOAT),
+        helper.make_node('Transpose', ['f'], ['nchw'], perm=[0, 3, 1, 2]),
+        helper.make_node('AveragePool', ['nchw'], ['mean'], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node('Mul', ['mean', 'scale'], ['scaled']),
+        helper.make_node('Round', ['scaled'], ['rounded']),
+        helper.make_node('Transpose', ['rounded'], ['nhwc'], perm=[0, 2, 3, 1]),
+        helper.make_node('Reshape', ['nhwc', 'shape'], ['flat']),
+        helper.make_node('Cast', ['flat'], ['levels'], to=INT64),
+    ]
+    constants = [_constant('scale', (LEVELS - 1) / 255, np.float32),
+                 _constant('shape', [-1, SIDE * SIDE, FACTORS], np.int64)]
+    return helper.make_graph(nodes, 'encoder', [_value('frames', UINT8, 'B', 64, 64, 3)],
+                             [_value('levels', INT64, 'B', SIDE * SIDE, FACTORS)], constants)
+
+
+def _decoder() -> Any:
+    nodes = [
+        helper.make_node('Add', ['values', 'one'], ['shifted']),
+        helper.make_node('Mul', ['shifted', 'half'], ['bytes']),
+        helper.make_node('Reshape', ['bytes', 'shape'], ['small']),
+        helper.make_node('Expand', ['small', 'blocks'], ['large']),
+        helper.make_node('Reshape', ['large', 'picture'], ['drawn']),
+        helper.make_node('Round', ['drawn'], ['rounded']),
+        helper.make_node('Cast', ['rounded'], ['frames'], to=UINT8),
+    ]
+    constants = [_constant('one', 1, np.float32), _constant('half', 127.5, np.float32),
+                 _constant('shape', [1, SIDE, 1, SIDE, 1, FACTORS], np.int64),
+                 _constant('blocks', [1, SIDE, 8, SIDE, 8, FACTORS], np.int64),
+                 _constant('picture', [1, 64, 64, 3], np.int64)]
+    return helper.make_graph(nodes, 'decoder', [_value('values', FLOAT, 1, SIDE * SIDE, FACTORS)],
+                             [_value('frames', UINT8, 1, 64, 64, 3)], constants)
+
+
+def _trunk() -> Any:
+    nodes = [
+        helper.make_node('OneHot', ['previous', 'depth', 'off_on'], ['logits'], axis=-1),
+        helper.make_node('Cast', ['levels'], ['f'], to=FLOAT),
+        helper.make_node('ReduceMean', ['f', 'axes'], ['features'], keepdims=0),
+        helper.make_node('Slice', ['past', 'from', 'to', 'axis'], ['row']),
+    ]
+    constants = [_constant('depth', LEVELS, np.int64), _constant('off_on', [0, 50], np.float32),
+                 _constant('axes', [3], np.int64), _constant('from', [0], np.int64),
+                 _constant('to', [1], np.int64), _constant('axis', [5], np.int64)]
+    tokens = ('B', 1, SIDE * SIDE)
+    return helper.make_graph(
+        nodes, 'trunk',
+        [_value('levels', INT64, *tokens, FACTORS), _value('previous', INT64, *tokens, FACTORS),
+         _value('masked', BOOL, *tokens), _value('modulation', FLOAT, 'B', 1, 2, 1),
+         _value('past', FLOAT, 1, 2, 'B', 1, 1, WINDOW - 1, 1),
+         _value('bias', FLOAT, 'B', WINDOW - 1)],
+        [_value('logits', FLOAT, *tokens, FACTORS, LEVELS),
+         _value('features', FLOAT, *tokens), _value('row', FLOAT, 1, 2, 'B', 1, 1, 1, 1)],
+        constants)
+
+
+def _stem() -> Any:
+    nodes = [
+        helper.make_node('Cast', ['known'], ['f'], to=FLOAT),
+        helper.make_node('ReduceSum', ['chunk', 'last'], ['sum'], keepdims=0),
+        helper.make_node('Mul', ['f', 'sum'], ['both']),
+        helper.make_node('Reshape', ['both', 'shape'], ['one']),
+        helper.make_node('Concat', ['one', 'one'], ['modulation'], axis=3),
+    ]
+    constants = [_constant('last', [2], np.int64), _constant('shape', [1, 1, 1, 1, 1], np.int64)]
+    return helper.make_graph(
+        nodes, 'stem', [_value('chunk', FLOAT, 1, 1, 'K'), _value('known', BOOL, 1, 1)],
+        [_value('modulation', FLOAT, 1, 1, 1, 2, 1)], constants)
+
+
+def _head(chunk: np.ndarray) -> Any:
+    nodes = [
+        helper.make_node('ReduceMean', ['features', 'axes'], ['mean'], keepdims=1),
+        helper.make_node('Mul', ['mean', 'zero'], ['nothing']),
+        helper.make_node('Add', ['nothing', 'constant'], ['chunk']),
+    ]
+    constants = [_constant('axes', [2], np.int64), _constant('zero', 0, np.float32),
+                 _constant('constant', chunk, np.float32)]
+    return helper.make_graph(
+        nodes, 'head', [_value('features', FLOAT, 'B', 1, SIDE * SIDE)],
+        [_value('chunk', FLOAT, 'B', 1, len(chunk))], constants)
