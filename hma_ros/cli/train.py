@@ -30,8 +30,8 @@ EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
 EPISODES = {'expert': 700, 'play': 220, 'random': 180}
 HELD_OUT = {'expert': 39, 'play': 12, 'random': 9}
 # Shares of the run after which the policy acts and is corrected, and episodes for each robot.
-ROUNDS = (0.35, 0.6)
-ROUND_EPISODES = 120
+ROUNDS = (0.4, 0.7)
+ROUND_EPISODES = 90
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -124,13 +124,9 @@ def _correct(args: argparse.Namespace, tokenizer: FrameTokenizer, number: int) -
 
 
 def _export(args: argparse.Namespace, tokenizer: FrameTokenizer, folder: Path) -> Path:
-    from hma_ros.export.bundle import export_bundle
-    from hma_ros.network.checkpoint import load_hma
+    from hma_ros.cli.export import export
 
-    stems = {load_embodiment(name).stem: name for name in args.embodiments}
-    simulated = all(load_embodiment(name).simulated for name in args.embodiments)
-    return export_bundle(load_hma(args.out / 'model'), tokenizer, folder, stems,
-                         'simulation' if simulated else 'robot')
+    return export(args.out / 'model', tokenizer, args.embodiments, folder)
 
 
 def _stems(args: argparse.Namespace) -> list[StemConfig]:

@@ -1,0 +1,68 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma export``: from trained checkpoints to a bundle for the robot."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hma_ros.core.embodiment import load_embodiment
+
+if TYPE_CHECKING:
+    from hma_ros.network.tokenizer import FrameTokenizer
+
+EXAMPLES = """\
+examples:
+  hma export runs/mine --out models/mine --embodiments sim_franka sim_planar
+
+The graphs are run against the network on random rows before the manifest is written; a bundle
+that does not compute the same is refused.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``export``."""
+    parser = subparsers.add_parser(
+        'export', help='write a bundle from trained checkpoints',
+        description='Write a bundle (ONNX graphs and manifest.json) from the checkpoints of '
+        '`hma train`.', epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('run_folder', type=Path, metavar='RUN',
+                        help='what `hma train --out` wrote: RUN/tokenizer and RUN/model')
+    parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='the bundle')
+    parser.add_argument('--embodiments', nargs='+', required=True, metavar='NAME',
+                        help='whose episodes it was trained on')
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export and say what was proven."""
+    from hma_ros.network.checkpoint import load_tokenizer
+    from hma_ros.runtime.manifest import Manifest
+
+    tokenizer = load_tokenizer(args.run_folder / 'tokenizer')
+    export(args.run_folder / 'model', tokenizer, args.embodiments, args.out)
+    manifest = Manifest.read(args.out)
+    size_mb = sum((args.out / name).stat().st_size for name in manifest.files) / 1e6
+    print(f'{args.out}: stems {", ".join(manifest.stems)}; {size_mb:.1f} MB; '
+          f'parity {dict(manifest.parity)}')
+    return 0
+
+
+def export(
+    checkpoint: Path, tokenizer: FrameTokenizer, embodiments: Sequence[str], out: Path
+) -> Path:
+    """
+    Export a checkpoint; the manifest names simulation if all of its robots are simulated.
+
+    :raises ConfigError: the checkpoint cannot be read.
+    :raises BundleError: the graphs do not compute what the network computes.
+    """
+    from hma_ros.export.bundle import export_bundle
+    from hma_ros.network.checkpoint import load_hma
+
+    specs = [load_embodiment(name) for name in embodiments]
+    stems = {spec.stem: spec.name for spec in specs}
+    origin = 'simulation' if all(spec.simulated for spec in specs) else 'robot'
+    return export_bundle(load_hma(checkpoint), tokenizer, out, stems, origin)
