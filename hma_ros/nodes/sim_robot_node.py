@@ -39,7 +39,7 @@ class SimRobotParameters:
 
     embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
     task: str = parameter('', 'task of the simulator; empty for the name of the embodiment')
-    seed: int = parameter(0, 'episode to start with', 0, 2**31 - 1)
+    seed: int = parameter(0, 'episode to start with', 0, 1_000_000_000)
     real_time_factor: float = parameter(
         1.0, 'speed; 1 is real time, 0 is as fast as possible', 0.0, 100.0)
     camera_hz: float = parameter(
@@ -61,7 +61,9 @@ class SimRobotNode(Node):
             raise ConfigError(f'{spec.path}: expected an embodiment with simulated: true, '
                               'got the file of a real robot')
         self._image_period_ns = round(_NS / (given.camera_hz or spec.rates.frame_hz))
+        self._frame = 0
         self._success: bool | None = None
+        self._check_picture_scale()
         self._open_outputs()
         self._loop = SimLoop(spec, given.task or spec.name, given.seed, given.real_time_factor,
                              self._on_step)
@@ -72,6 +74,12 @@ class SimRobotNode(Node):
     def close(self) -> None:
         """End the simulation."""
         self._loop.close()
+
+    def _check_picture_scale(self) -> None:
+        camera, scale = self._spec.camera, self._given.picture_scale
+        if camera.height % scale or camera.width % scale:
+            raise ConfigError(f'picture_scale: expected a divisor of {camera.width} and '
+                              f'{camera.height}, got {scale}')
 
     def _open_outputs(self) -> None:
         spec = self._spec
@@ -131,7 +139,9 @@ class SimRobotNode(Node):
         if success != self._success:
             self._success = success
             self._successes.publish(Bool(data=success))
-        if now_ns % self._image_period_ns == 0:
+        frame = now_ns // self._image_period_ns
+        if frame != self._frame:
+            self._frame = frame
             self._publish_image(task, now_ns)
 
     def _publish_state(self, task: Task, now_ns: int) -> None:

@@ -55,6 +55,10 @@ class System:
         self._children.append((name, child))
         return child
 
+    def spawned(self, name: str) -> 'subprocess.Popen[bytes]':
+        """Return the process started last under a name."""
+        return next(child for key, child in reversed(self._children) if key == name)
+
     def log(self, name: str) -> str:
         """Return what a node wrote."""
         return (self._folder / f'{name}.log').read_text()

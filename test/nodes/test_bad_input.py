@@ -1,0 +1,143 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Bad input gives one clear sentence: what, where, and what would be right; nothing moves."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image, JointState
+
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.msg import ActionChunk
+from hma_ros.ros.chunk_msg import from_actions
+from hma_ros.ros.image_msg import from_rgb
+from hma_ros.ros.joint_state_msg import from_positions
+from hma_ros.ros.qos import REPORT, SENSOR_OUT
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
+UR5E = load_embodiment('sim_ur5e')
+
+
+def set_parameters(system: Any, node: str, **values: object) -> None:
+    request = SetParameters.Request(parameters=[
+        Parameter(name, value=value).to_parameter_msg() for name, value in values.items()])
+    answer = system.call(SetParameters, f'{node}/set_parameters', request)
+    assert all(result.successful for result in answer.results)
+
+
+def test_refused_configurations_say_why_and_a_good_one_still_works(
+        system: Any, tiny_bundle: Path, tmp_path: Path) -> None:
+    tampered = tmp_path / 'tampered'
+    shutil.copytree(tiny_bundle, tampered)
+    with (tampered / 'trunk.onnx').open('ab') as graph:
+        graph.write(b'x')
+    poor = tmp_path / 'poor'
+    shutil.copytree(tiny_bundle, poor)
+    manifest = json.loads((poor / 'manifest.json').read_text())
+    manifest['stems'].pop('ur5e_push')
+    (poor / 'manifest.json').write_text(json.dumps(manifest))
+    system.spawn('world_model', threads=1)
+    good = {'embodiment': 'sim_ur5e', 'bundle': str(tiny_bundle), 'mode': 'shadow'}
+    for change, sentence in (
+        ({'embodiment': 'r2d2'}, "expected one of aloha, franka, franka_jtc"),
+        ({'bundle': str(tmp_path / 'nowhere')}, 'no such folder'),
+        ({'bundle': str(tampered)}, 'trunk.onnx'),
+        ({'bundle': str(poor)}, "no stem 'ur5e_push'"),
+        ({'mode': 'fly'}, 'mode: expected one of shadow, execute'),
+        ({'embodiment': 'ur5e', 'mode': 'execute'}, 'got one trained in simulation'),
+    ):
+        set_parameters(system, 'world_model', **{**good, **change})
+        assert not system.transition('world_model', 'configure')
+        assert sentence in system.log('world_model')
+        assert system.state('world_model') == 'unconfigured'
+    set_parameters(system, 'world_model', **good)
+    assert system.transition('world_model', 'configure')
+    assert 'Traceback' not in system.log('world_model')
+
+
+def test_executor_refuses_a_simulation_bundle_on_a_real_robot(
+        system: Any, tiny_bundle: Path) -> None:
+    system.spawn('action_executor', embodiment='ur5e', mode='execute')
+    assert not system.transition('action_executor', 'configure')
+    assert 'bundle: expected the folder of the bundle' in system.log('action_executor')
+    set_parameters(system, 'action_executor', bundle=str(tiny_bundle))
+    assert not system.transition('action_executor', 'configure')
+    assert 'got one trained in simulation' in system.log('action_executor')
+    topic = load_embodiment('ur5e').commands[0].topic
+    assert system.node.count_publishers(topic) == 0
+    set_parameters(system, 'action_executor', allow_simulation_bundle=True)
+    assert system.transition('action_executor', 'configure')
+    system.until(lambda: system.node.count_publishers(topic) == 1, 'command publisher')
+
+
+@pytest.mark.parametrize(('parameters', 'sentence'), [
+    ({'colour': 'red'}, "got 'colour'"),
+    ({'max_chunk_age_s': -1.0}, 'max_chunk_age_s: expected float of 0.01 to 10, got -1.0'),
+    ({'embodiment': 'r2d2', 'autostart': True}, "got 'r2d2'"),
+])
+def test_a_node_that_cannot_start_ends_with_a_sentence(
+        system: Any, parameters: dict[str, object], sentence: str) -> None:
+    child = system.spawn('action_executor', **parameters)
+    system.until(lambda: child.poll() is not None, 'end of the node')
+    assert child.returncode == 1
+    assert sentence in system.log('action_executor')
+    assert 'Traceback' not in system.log('action_executor')
+
+
+def test_camera_silent_then_of_wrong_size_then_of_wrong_encoding(
+        system: Any, tiny_bundle: Path) -> None:
+    system.watch(ActionChunk, '/world_model/action_chunk')
+    system.spawn('world_model', embodiment='sim_ur5e', bundle=str(tiny_bundle), threads=1,
+                 camera_timeout_s=0.5, autostart=True)
+    system.until(lambda: 'expected sensor_msgs/msg/Image from the camera within 0.5 s, got none'
+                 in system.log('world_model'), 'sentence about the silent camera')
+    assert '/camera/color/image_raw' in system.log('world_model')
+    images = system.node.create_publisher(Image, UR5E.camera.topic, SENSOR_OUT)
+
+    def publish(rgb: np.ndarray, encoding: str = 'rgb8') -> None:
+        now_ns = system.node.get_clock().now().nanoseconds
+        message = from_rgb(rgb, now_ns, 'camera')
+        message.encoding = encoding
+        images.publish(message)
+
+    def until(rgb: np.ndarray, encoding: str, sentence: str) -> None:
+        def publish_and_look() -> bool:
+            publish(rgb, encoding)
+            return sentence in system.log('world_model')
+        system.until(publish_and_look, sentence)
+
+    until(np.zeros((480, 640, 3), np.uint8), 'rgb8', 'got uint8[480, 640, 3]')
+    until(np.zeros((256, 256, 3), np.uint8), 'bgr8', "expected encoding rgb8, got 'bgr8'")
+    assert '/world_model/action_chunk' not in system.counts
+
+    def publish_and_count() -> bool:
+        publish(np.zeros((256, 256, 3), np.uint8))
+        return '/world_model/action_chunk' in system.counts
+    system.until(publish_and_count, 'a chunk after a good picture')
+    assert 'recovered: rows' in system.log('world_model')
+
+
+def test_executor_without_the_joints_commands_nothing(system: Any) -> None:
+    system.spawn('action_executor', embodiment='sim_ur5e', mode='execute', autostart=True)
+    command = UR5E.commands[0]
+    system.until(lambda: system.node.count_publishers(command.topic) == 1, 'command publisher')
+    from trajectory_msgs.msg import JointTrajectory
+
+    system.watch(JointTrajectory, command.topic)
+    joints = system.node.create_publisher(JointState, 'joint_states', SENSOR_OUT)
+    chunks = system.node.create_publisher(ActionChunk, 'world_model/action_chunk', REPORT)
+    names = [*UR5E.state.joints[:-1], 'wrist_4_joint']
+
+    def publish_and_look() -> bool:
+        now_ns = system.node.get_clock().now().nanoseconds
+        joints.publish(from_positions(now_ns, names, np.zeros(6), np.zeros(6)))
+        chunks.publish(from_actions(UR5E, now_ns, np.full((2, 6), 0.01)))
+        log = system.log('action_executor')
+        return "expected joint 'wrist_3_joint'" in log and 'before the robot state' in log
+    system.until(publish_and_look, 'sentences about the joint and the chunk')
+    assert command.topic not in system.counts

@@ -1,0 +1,136 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The executor between a hand-made robot and hand-made chunks: nothing but what it may."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.msg import ActionChunk
+from hma_ros.ros.chunk_msg import from_actions
+from hma_ros.ros.joint_state_msg import from_positions
+from hma_ros.ros.qos import REPORT, SENSOR_OUT
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
+UR5E = load_embodiment('sim_ur5e')
+COMMANDS = UR5E.commands[0].topic
+# A patient watchdog: on a busy machine the state of this robot comes late.
+MEASURED = np.array(UR5E.home)
+
+
+class Robot:
+    """A robot that stands still, on the wall clock."""
+
+    def __init__(self, system: Any) -> None:
+        self.system = system
+        self._joints = system.node.create_publisher(JointState, 'joint_states', SENSOR_OUT)
+        self._chunks = system.node.create_publisher(
+            ActionChunk, 'world_model/action_chunk', REPORT)
+        system.node.create_timer(0.02, self._publish)
+        system.watch(JointTrajectory, COMMANDS)
+
+    def now_ns(self) -> int:
+        return int(self.system.node.get_clock().now().nanoseconds)
+
+    def send(self, actions: np.ndarray) -> None:
+        self._chunks.publish(from_actions(UR5E, self.now_ns(), actions))
+
+    def target(self) -> np.ndarray:
+        return np.array(self.system.last[COMMANDS].points[0].positions)
+
+    def until_commanded(self) -> None:
+        before = self.system.counts.get(COMMANDS, 0)
+        self.system.until(lambda: self.system.counts.get(COMMANDS, 0) > before + 1, 'a command')
+
+    def until_log(self, text: str, action: Any = lambda: None) -> None:
+        def act_and_look() -> bool:
+            action()
+            return text in self.system.log('action_executor')
+        self.system.until(act_and_look, text)
+
+    def until_moved(self) -> None:
+        def push() -> bool:
+            self.send(np.full((2, 6), 0.01))
+            return COMMANDS in self.system.last and not np.allclose(self.target(), MEASURED)
+        self.system.until(push, 'a moving target')
+
+    def _publish(self) -> None:
+        self._joints.publish(
+            from_positions(self.now_ns(), UR5E.state.joints, MEASURED, np.zeros(6)))
+
+
+@pytest.fixture
+def robot(system: Any) -> Robot:
+    return Robot(system)
+
+
+def test_shadow_reports_but_has_no_command_publisher(system: Any, robot: Robot) -> None:
+    system.spawn('action_executor', embodiment='sim_ur5e', autostart=True)
+    system.until(lambda: system.node.count_subscribers('world_model/action_chunk') == 1,
+                 'the executor')
+    from diagnostic_msgs.msg import DiagnosticArray
+
+    system.watch(DiagnosticArray, '/diagnostics')
+
+    def accepted() -> bool:
+        robot.send(np.full((2, 6), 0.01))
+        if '/diagnostics' not in system.last:
+            return False
+        values = {item.key: item.value for item in system.last['/diagnostics'].status[0].values}
+        return int(values.get('accepted chunks', 0)) > 2
+    system.until(accepted, 'accepted chunks in the diagnostics')
+    assert system.node.count_publishers(COMMANDS) == 0
+    assert system.node.count_publishers('action_executor/executed') == 0
+    assert COMMANDS not in system.counts
+
+
+def test_starts_where_the_robot_is_refuses_nan_latches_stops_and_holds_at_the_end(
+        system: Any, robot: Robot) -> None:
+    child = system.spawn('action_executor', embodiment='sim_ur5e', mode='execute', autostart=True)
+    robot.until_commanded()
+    np.testing.assert_allclose(robot.target(), MEASURED)
+
+    wrong = np.full((2, 6), 0.01)
+    wrong[1, 3] = np.nan
+    robot.until_log('expected finite actions, got nan for d_wrist_1_joint of step 1',
+                    lambda: robot.send(wrong))
+    robot.until_commanded()
+    np.testing.assert_allclose(robot.target(), MEASURED)
+
+    robot.until_moved()
+    # The chunk runs out: the target stays, at rest.
+    def rests() -> bool:
+        before = robot.target()
+        robot.until_commanded()
+        points = system.last[COMMANDS].points
+        return np.array_equal(robot.target(), before) and not np.any(points[0].velocities)
+    system.until(rests, 'rest after the chunk')
+
+    assert system.call(Trigger, 'action_executor/stop', Trigger.Request()).success
+    robot.until_commanded()
+    held = robot.target()
+    robot.until_log('expected none while stopped', lambda: robot.send(np.full((2, 6), 0.01)))
+    robot.until_commanded()
+    np.testing.assert_array_equal(robot.target(), held)
+
+    assert system.call(Trigger, 'action_executor/resume', Trigger.Request()).success
+    robot.until_moved()
+
+    stops = system.node.create_publisher(Bool, 'emergency_stop', 1)
+    robot.until_log('emergency stop (data = True)', lambda: stops.publish(Bool(data=True)))
+    answer = system.call(Trigger, 'action_executor/resume', Trigger.Request())
+    assert not answer.success
+    assert 'expected no stop' in answer.message
+    system.until(lambda: (stops.publish(Bool(data=False)), system.call(
+        Trigger, 'action_executor/resume', Trigger.Request()).success)[1], 'resume')
+
+    robot.until_moved()
+    assert system.transition('action_executor', 'deactivate')
+    system.until(lambda: not np.any(system.last[COMMANDS].points[0].velocities),
+                 'a command at rest as the last one')
+    assert child.poll() is None

@@ -1,0 +1,46 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Every node walks its states, ends on a signal, and imports no more than it may."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
+
+
+@pytest.mark.parametrize('name', ['action_executor', 'world_model', 'rollout_viewer'])
+def test_walks_through_its_states_twice_and_ends_on_a_signal(
+        system: Any, tiny_bundle: Path, name: str) -> None:
+    extra = {'bundle': str(tiny_bundle), 'threads': 1} if name == 'world_model' else {}
+    child = system.spawn(name, embodiment='sim_ur5e', **extra)
+    for _ in range(2):
+        for transition, state in (
+            ('configure', 'inactive'), ('activate', 'active'), ('deactivate', 'inactive'),
+            ('activate', 'active'), ('deactivate', 'inactive'), ('cleanup', 'unconfigured'),
+        ):
+            assert system.transition(name, transition)
+            assert system.state(name) == state
+    assert system.transition(name, 'configure')
+    assert system.transition(name, 'activate')
+    child.send_signal(signal.SIGTERM)
+    system.until(lambda: child.poll() is not None, 'end of the node')
+    assert child.returncode == 0
+    assert 'Traceback' not in system.log(name)
+
+
+@pytest.mark.parametrize(('name', 'forbidden'), [
+    ('action_executor', ('torch', 'onnxruntime', 'mujoco', 'PIL')),
+    ('rollout_viewer', ('torch', 'onnxruntime', 'mujoco')),
+    ('world_model', ('torch', 'mujoco', 'onnx')),
+    ('sim_robot', ('torch', 'onnxruntime')),
+])
+def test_imports_no_more_than_it_may(name: str, forbidden: tuple[str, ...]) -> None:
+    script = (f'import sys, hma_ros.nodes.{name}_node; '
+              f'print([name for name in {forbidden!r} if name in sys.modules])')
+    answer = subprocess.run(
+        [sys.executable, '-c', script], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == '[]'

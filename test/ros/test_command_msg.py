@@ -1,0 +1,89 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Commands say to the controller what was meant, and are refused where it would refuse."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sensor_msgs.msg import JointState
+
+from hma_ros.core.embodiment import CommandSpec, load_embodiment
+from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.ros.command_msg import Setpoint, message_type, read_targets, to_message
+from hma_ros.ros.joint_state_msg import from_positions, positions
+
+UR5E = load_embodiment('sim_ur5e').commands[0]
+POSE = load_embodiment('sim_franka').commands[0]
+MS = 1_000_000
+
+
+def setpoint(command: CommandSpec) -> Setpoint:
+    count = len(command.coordinates)
+    return Setpoint(500 * MS, np.arange(count) * 0.1, np.full(count, 0.5), (1.0, 0.0, 0.0, 0.0))
+
+
+def test_trajectory_reaches_the_target_and_then_comes_to_rest() -> None:
+    message = to_message(UR5E, setpoint(UR5E))
+    assert list(message.joint_names) == list(UR5E.message_names)
+    first, second = message.points
+    np.testing.assert_allclose(first.positions, np.arange(6) * 0.1)
+    np.testing.assert_allclose(first.velocities, np.full(6, 0.5))
+    # Braking evenly over the 0.02 s of a point takes half of 0.5 rad/s * 0.02 s.
+    np.testing.assert_allclose(second.positions, np.arange(6) * 0.1 + 0.005)
+    assert not np.any(second.velocities)
+    times, targets = read_targets(UR5E, message, 0)
+    assert times == [520 * MS, 540 * MS]
+    np.testing.assert_allclose(targets[0], np.arange(6) * 0.1)
+
+
+def test_trajectory_is_read_by_name_and_a_stamp_of_zero_is_now() -> None:
+    message = to_message(UR5E, replace(setpoint(UR5E), time_ns=0))
+    message.joint_names = list(reversed(message.joint_names))
+    times, targets = read_targets(UR5E, message, 100 * MS)
+    assert times == [120 * MS, 140 * MS]
+    np.testing.assert_allclose(targets[0], np.arange(6)[::-1] * 0.1)
+
+
+@pytest.mark.parametrize('command', [
+    POSE, load_embodiment('sim_so101').commands[0],
+    replace(load_embodiment('sim_so101').commands[0], interface='joint_target')])
+def test_other_interfaces_round_trip(command: CommandSpec) -> None:
+    message = to_message(command, setpoint(command))
+    assert isinstance(message, message_type(command))
+    times, targets = read_targets(command, message, 7)
+    assert times == [7]
+    np.testing.assert_allclose(targets, [np.arange(len(command.coordinates)) * 0.1])
+
+
+def test_refusals() -> None:
+    pose = to_message(POSE, setpoint(POSE))
+    pose.header.frame_id = 'world'
+    with pytest.raises(MessageError, match="target_pose: expected frame 'base', got 'world'"):
+        read_targets(POSE, pose, 0)
+    trajectory = to_message(UR5E, setpoint(UR5E))
+    trajectory.points[0].positions[0] = float('nan')
+    with pytest.raises(MessageError, match='expected finite targets'):
+        read_targets(UR5E, trajectory, 0)
+    trajectory.points = trajectory.points[::-1]
+    with pytest.raises(MessageError, match='expected points with ascending times'):
+        read_targets(UR5E, trajectory, 0)
+    trajectory.joint_names = trajectory.joint_names[:-1]
+    with pytest.raises(MessageError, match='expected joints shoulder_pan_joint'):
+        read_targets(UR5E, trajectory, 0)
+
+
+def test_a_missing_message_package_is_named() -> None:
+    with pytest.raises(ConfigError, match='expected the package interbotix_xs_msgs'):
+        message_type(load_embodiment('aloha').commands[0])
+
+
+def test_joint_positions_are_picked_by_name() -> None:
+    message = from_positions(0, ['b', 'a', 'c'], [2.0, 1.0, 3.0], [0.0] * 3)
+    np.testing.assert_array_equal(positions(message, ['a', 'b'], 'joints'), [1.0, 2.0])
+    with pytest.raises(MessageError, match=r"^joints: expected joint 'd', got b, a, c$"):
+        positions(message, ['a', 'd'], 'joints')
+    message.position[1] = float('inf')
+    with pytest.raises(MessageError, match=r"expected a finite position of 'a', got inf"):
+        positions(message, ['a'], 'joints')
+    with pytest.raises(MessageError, match=r'expected one position per name \(1\), got 0'):
+        positions(JointState(name=['a']), ['a'], 'joints')

@@ -1,0 +1,48 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""docs/reference/nodes.md says what the nodes declare, parameter by parameter."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from hma_ros.bringup import Request, describe
+from hma_ros.nodes.action_executor_node import ActionExecutorParameters
+from hma_ros.nodes.rollout_viewer_node import RolloutViewerParameters
+from hma_ros.nodes.sim_robot_node import SimRobotParameters
+from hma_ros.nodes.world_model_node import WorldModelParameters
+
+TEXT = (Path(__file__).parents[2] / 'docs' / 'reference' / 'nodes.md').read_text()
+KINDS = {'action_executor': ActionExecutorParameters, 'rollout_viewer': RolloutViewerParameters,
+         'sim_robot': SimRobotParameters, 'world_model': WorldModelParameters}
+
+
+def row(field: 'dataclasses.Field[object]') -> str:
+    low, high = field.metadata['range']
+    allowed = ' to '.join(f'{bound:g}' for bound in (low, high) if bound is not None)
+    allowed = allowed or ', '.join(field.metadata['choices'])
+    default = str(field.default).lower() if isinstance(field.default, bool) else field.default
+    return (f'| `{field.name}` | {type(field.default).__name__} | {default} | {allowed} | '
+            f'{field.metadata["description"]} |').replace('  ', ' ')
+
+
+@pytest.mark.parametrize('name', sorted(KINDS))
+def test_lists_exactly_the_declared_parameters(name: str) -> None:
+    section = re.search(rf'^## {name}$(.*?)(?=^## |\Z)', TEXT, re.MULTILINE | re.DOTALL)
+    assert section
+    listed = re.findall(r'^\| `.*?` \| (?:str|bool|int|float) \|.*$', section[1], re.MULTILINE)
+    wanted = [row(field) for field in dataclasses.fields(KINDS[name])]
+    assert [line.replace('  ', ' ') for line in listed] == wanted
+
+
+@pytest.mark.parametrize('sim', [True, False])
+def test_bringup_gives_no_parameter_that_is_not_declared(sim: bool, tmp_path: Path) -> None:
+    (tmp_path / 'manifest.json').write_text('{}')
+    request = Request(
+        robot='ur5e', sim=sim, mode='shadow', bundle=str(tmp_path), allow_sim_bundle=False,
+        horizon=2, threads=1, namespace='', rviz=False, use_sim_time=sim, real_time_factor=1.0,
+        seed=0)
+    for process in describe(request).processes:
+        known = {field.name for field in dataclasses.fields(KINDS[process.node_name])}
+        assert {name for name, _ in process.parameters} <= known | {'use_sim_time'}
