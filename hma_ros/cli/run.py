@@ -35,8 +35,11 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     predict.add_argument('values', nargs='+', metavar='name:=value', help='as with ros2 launch')
     predict.add_argument('--dry-run', action='store_true', help='print the commands, run nothing')
     predict.set_defaults(run=run)
-    demo = targets.add_parser('demo', help='run every demonstration in simulation')
+    demo = targets.add_parser('demo', help='three episodes on a simulated robot, with pictures')
+    demo.add_argument('--robot', default='franka', help='simulated robot (default: franka)')
     demo.add_argument('--out', default='demo', metavar='FOLDER', help='results (default: demo)')
+    demo.add_argument('--real-time-factor', type=float, default=1.0, metavar='X',
+                      help='speed of the simulation (default: 1, real time)')
     demo.set_defaults(run=run_demo)
 
 
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def run_demo(args: argparse.Namespace) -> int:
-    """Run the demonstrations."""
+    """Run the demonstration."""
     from hma_ros.cli import demo
 
     return int(demo.run(args))

@@ -15,6 +15,7 @@ import rclpy
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Bool
 
@@ -63,6 +64,11 @@ class EpisodeClient:
         self._clients: dict[str, Any] = {}
         self._node.create_subscription(Clock, '/clock', self._on_clock, SENSOR_IN)
         self._node.create_subscription(Bool, 'sim_robot/success', self._on_success, LATCHED)
+
+    @property
+    def node(self) -> Node:
+        """The node of this client; its subscriptions are served while an episode runs."""
+        return self._node
 
     def __enter__(self) -> 'EpisodeClient':
         return self

@@ -1,0 +1,141 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma run demo``: the main job on the simulated Franka, with pictures at the end."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from hma_ros.bringup import describe, parse_request
+from hma_ros.cli.supervisor import Supervisor
+from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
+from hma_ros.core.errors import HmaError
+
+if TYPE_CHECKING:
+    from hma_ros.evaluation.pictures import Imagined
+    from hma_ros.ros.episode_recorder import EpisodeRecorder, RecordedRollout
+
+# Starts that no training episode has: those have even seeds.
+SEEDS = (11, 23, 35)
+HORIZON_S = 8.0
+_LEAD = 3
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run three episodes through the nodes and draw what was imagined and what happened."""
+    bringup = describe(parse_request({
+        'robot': args.robot, 'sim': 'true', 'mode': 'execute', 'seed': str(SEEDS[0]),
+        'real_time_factor': str(args.real_time_factor)}))
+    # This process listens too, so it needs the same network settings.
+    os.environ.update(bringup.environment(os.environ))
+    spec = load_embodiment(embodiment_path(args.robot, sim=True))
+    out = Path(args.out)
+    print(f'demo: {spec.name}: the model sees the camera, imagines, and moves the arm')
+    with _running(Supervisor(bringup)):
+        successes, pictures, facts = _episodes(spec, out)
+    print(f'\ndemo: the policy succeeded in {successes} of {len(SEEDS)} episodes')
+    _print_facts(facts)
+    for path in pictures:
+        print(f'demo: {path.resolve()}')
+    return 0
+
+
+@contextmanager
+def _running(supervisor: Supervisor) -> Iterator[None]:
+    try:
+        supervisor.start()
+        yield
+    finally:
+        supervisor.stop()
+
+
+def _episodes(spec: EmbodimentSpec, out: Path) -> tuple[int, list[Path], dict[str, str]]:
+    from hma_ros.ros.episode_client import EpisodeClient
+    from hma_ros.ros.episode_recorder import EpisodeRecorder
+
+    successes, best, film = 0, None, None
+    with EpisodeClient() as client:
+        bar = _Progress(spec)
+        recorder = EpisodeRecorder(client.node, spec, bar.row)
+        for number, seed in enumerate(SEEDS, 1):
+            recorder.clear()
+            bar.begin(f'episode {number} of {len(SEEDS)}')
+            result = client.run(seed, HORIZON_S)
+            bar.end(result.success, result.sim_time_s)
+            successes += result.success
+            best = _livelier(best, recorder)
+            if film is None or result.success:
+                film = recorder.ahead(_LEAD) or film
+        facts = recorder.latest_diagnostics.get('world_model', {})
+    return successes, _draw(spec, best, film, out), facts
+
+
+class _Progress:
+    """One line for each episode, moving with every row."""
+
+    def __init__(self, spec: EmbodimentSpec) -> None:
+        self._rows = math.ceil(HORIZON_S * spec.rates.frame_hz)
+
+    def begin(self, title: str) -> None:
+        self._bar = tqdm(total=self._rows, desc=title, unit='row')
+
+    def row(self, number: int, frames: int, quality_db: float) -> None:
+        self._bar.update()
+        quality = '' if math.isnan(quality_db) else f', last one right to {quality_db:.1f} dB'
+        self._bar.set_postfix_str(f'imagined {frames} frames ahead{quality}')
+
+    def end(self, success: bool, sim_time_s: float) -> None:
+        self._bar.set_postfix_str(
+            f'{"done" if success else "not done"} after {sim_time_s:.1f} s')
+        self._bar.close()
+
+
+def _livelier(best: RecordedRollout | None, recorder: EpisodeRecorder) -> RecordedRollout | None:
+    """Prefer the rollout in which most happened: that is what a picture should show."""
+    candidates = [*([best] if best else []), *recorder.rollouts()]
+    return max(candidates, key=_motion, default=None)
+
+
+def _motion(rollout: RecordedRollout) -> float:
+    from hma_ros.core.metrics import changed_pixels
+
+    return float(sum(changed_pixels(rollout.last, frame).mean() for frame in rollout.observed))
+
+
+def _draw(
+    spec: EmbodimentSpec, best: RecordedRollout | None, film: RecordedRollout | None, out: Path
+) -> list[Path]:
+    from hma_ros.evaluation.pictures import write_animation, write_strip
+
+    if best is None or film is None:
+        raise HmaError('demo: no rollout was seen through to its end, expected at least one; '
+                       'the log above says what the world model was missing')
+    dt_s = spec.rates.frame_dt_s
+    strip, animation = out / 'strip.png', out / 'episode.gif'
+    write_strip(_titled(spec, f'{spec.name}: futures imagined by the running model', best), strip)
+    write_animation(_titled(
+        spec, f'{spec.name}: imagined {_LEAD * dt_s:.1f} s ahead', film), animation)
+    return [strip, animation]
+
+
+def _titled(spec: EmbodimentSpec, title: str, rollout: RecordedRollout) -> Imagined:
+    from hma_ros.evaluation.pictures import Imagined
+
+    return Imagined(title, spec.rates.frame_hz, rollout.last, rollout.observed, rollout.imagined)
+
+
+def _print_facts(facts: dict[str, str]) -> None:
+    for name in ('image stamp to action', 'receipt to action', 'inference'):
+        values = [facts.get(f'{name} p{percent} ms') for percent in (50, 95, 99)]
+        if all(values):
+            print(f'demo: {name}: p50 {values[0]} ms, p95 {values[1]} ms, p99 {values[2]} ms')
+    for name in ('share of transport and conversion', 'memory MB'):
+        if name in facts:
+            print(f'demo: {name} of world_model: {facts[name]}')

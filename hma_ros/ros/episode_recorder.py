@@ -1,0 +1,126 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Keeps what the camera saw and what the model imagined during an episode, for pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+import numpy as np
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+
+from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.image import preprocess
+from hma_ros.core.metrics import psnr
+from hma_ros.core.rollout_match import RolloutMatch
+from hma_ros.msg import PredictedRollout
+from hma_ros.ros.image_msg import to_rgb
+from hma_ros.ros.qos import REPORT, SENSOR_IN
+from hma_ros.ros.rollout_msg import frame_dt_s, to_frames
+from hma_ros.ros.stamps import stamp_ns
+
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class RecordedRollout:
+    """
+    Imagined frames and the camera's frames of the same moments.
+
+    :param stamp_ns: of the last frame the model had seen.
+    :param last: that frame, ``uint8[H, W, 3]``.
+    :param observed: ``uint8[N, H, W, 3]``.
+    :param imagined: likewise.
+    """
+
+    stamp_ns: int
+    last: np.ndarray
+    observed: np.ndarray
+    imagined: np.ndarray
+
+
+class EpisodeRecorder:
+    """
+    Listens beside the nodes.
+
+    :param node: whose subscriptions are used.
+    :param spec: embodiment of the camera.
+    :param on_row: called with each rollout's number, its frames ahead, and the PSNR in dB of the
+        frame that was imagined for now, NaN where there is none.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        spec: EmbodimentSpec,
+        on_row: Callable[[int, int, float], None] = lambda row, frames, db: None,
+    ) -> None:
+        self._spec, self._on_row = spec, on_row
+        self.latest_diagnostics: dict[str, dict[str, str]] = {}
+        self.clear()
+        node.create_subscription(Image, spec.camera.topic, self._on_image, SENSOR_IN)
+        node.create_subscription(
+            PredictedRollout, 'world_model/prediction', self._on_rollout, REPORT)
+        node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, REPORT)
+
+    def clear(self) -> None:
+        """Begin a new episode."""
+        self._seen: dict[int, np.ndarray] = {}
+        self._imagined: list[tuple[int, np.ndarray]] = []
+        self._match = RolloutMatch(1, self._tolerance_s)
+
+    def rollouts(self) -> list[RecordedRollout]:
+        """Return the rollouts, each as far as the camera saw what became of it."""
+        recorded = []
+        for stamp, frames in self._imagined:
+            moments = [self._frame_at(stamp + round((row + 1) * self._dt_s * _NS))
+                       for row in range(len(frames))]
+            known = [frame for frame in moments if frame is not None]
+            last = self._frame_at(stamp)
+            if last is not None and known and len(known) == len(moments):
+                recorded.append(RecordedRollout(stamp, last, np.stack(known), frames))
+        return recorded
+
+    def ahead(self, lead: int) -> RecordedRollout | None:
+        """Return the whole episode as it was imagined `lead` rows before, None if too short."""
+        matched = [item for item in self.rollouts() if len(item.imagined) >= lead]
+        if not matched:
+            return None
+        return RecordedRollout(
+            matched[0].stamp_ns, matched[0].last,
+            np.stack([item.observed[lead - 1] for item in matched]),
+            np.stack([item.imagined[lead - 1] for item in matched]))
+
+    @property
+    def _dt_s(self) -> float:
+        return self._spec.rates.frame_dt_s
+
+    @property
+    def _tolerance_s(self) -> float:
+        return self._dt_s / 4
+
+    def _frame_at(self, moment_ns: int) -> np.ndarray | None:
+        nearest = min(self._seen, key=lambda stamp: abs(stamp - moment_ns), default=None)
+        if nearest is None or abs(nearest - moment_ns) > self._tolerance_s * _NS:
+            return None
+        return self._seen[nearest]
+
+    def _on_image(self, message: Any) -> None:
+        frame = to_rgb(message, self._spec.camera.topic, self._spec.camera.encodings)
+        self._seen[stamp_ns(message.header.stamp)] = preprocess(frame, self._spec.camera)
+
+    def _on_rollout(self, message: Any) -> None:
+        stamp, frames = stamp_ns(message.header.stamp), to_frames(message, 'prediction')
+        now, before = self._frame_at(stamp), self._match.find(stamp)
+        quality = float('nan') if now is None or before is None else psnr(now, before.frame)
+        self._match.add(stamp, frame_dt_s(message), frames)
+        self._imagined.append((stamp, frames))
+        self._on_row(len(self._imagined), len(frames), quality)
+
+    def _on_diagnostics(self, message: Any) -> None:
+        for status in message.status:
+            name = status.name.partition(':')[0].rpartition('/')[2]
+            self.latest_diagnostics[name] = {item.key: item.value for item in status.values}
