@@ -46,8 +46,11 @@ class Diagnostics:
         self._trouble = (level, text)
         if is_new or time.monotonic() - self._logged_s > _REPEAT_S:
             self._logged_s = time.monotonic()
-            log = self._node.get_logger()
-            (log.error if level == ERROR else log.warning)(text)
+            # rclpy refuses two severities from one line.
+            if level == ERROR:
+                self._node.get_logger().error(text)
+            else:
+                self._node.get_logger().warning(text)
 
     def well(self, what: str) -> None:
         """Count a success; after a problem, say that it is over."""

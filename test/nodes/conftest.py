@@ -77,6 +77,9 @@ class System:
         end_s = time.monotonic() + deadline_s
         while not condition():
             assert time.monotonic() < end_s, f'{what}: not within {deadline_s:g} s\n{self._logs()}'
+            dead = [name for name, child in self._children
+                    if child.poll() not in (None, 0, -signal.SIGKILL)]
+            assert not dead, f'{what}: {dead[0]} died\n{self._logs()}'
             self._executor.spin_once(timeout_sec=0.05)
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
