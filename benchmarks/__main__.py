@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.latency import measure_latency
 from hma_ros.bringup import bundle_folder
-from hma_ros.core.errors import HmaError
+from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.data.episodes import find_shards
 from hma_ros.evaluation.held_out import fresh_episodes, kinds
 from hma_ros.evaluation.measurements import as_result, describe_machine, write_measurements
@@ -111,19 +111,21 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     manifest = Manifest.read(bundle_folder(args.bundle))
+    stems = {info.embodiment: stem for stem, info in manifest.stems.items()}
     results = []
-    for stem, info in manifest.stems.items():
-        if info.embodiment in (args.robot or [info.embodiment]):
-            results += _measure_stem(args, manifest.folder, stem, info.embodiment)
+    for robot in args.robot or stems:
+        if robot not in stems:
+            raise ConfigError(f"--robot: '{robot}', expected one of {', '.join(stems)}")
+        results += _measure_robot(args, manifest.folder, stems[robot], robot)
     return results
 
 
-def _measure_stem(
-    args: argparse.Namespace, folder: Path, stem: str, embodiment: str
+def _measure_robot(
+    args: argparse.Namespace, folder: Path, stem: str, robot: str
 ) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as scratch:
-        episodes = fresh_episodes(scratch, embodiment, kinds(args.episodes))
-        shards = find_shards(scratch, embodiment, 'val')
+        episodes = fresh_episodes(scratch, robot, kinds(args.episodes))
+        shards = find_shards(scratch, robot, 'val')
         latency = measure_latency(folder, stem, shards, max(20, args.rows), args.threads)
         prediction = measure_prediction(
             WorldModel(folder, stem, args.threads),

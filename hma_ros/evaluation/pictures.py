@@ -141,14 +141,15 @@ def write_animation(rollout: Imagined, path: Path, slower: float = 2.0) -> None:
     pictures = animation_frames(rollout)
     each_ms = round(1000 * slower / rollout.frame_hz)
     durations = [4 * each_ms] + [each_ms] * (len(pictures) - 2) + [6 * each_ms]
-    options = {'lossless': True} if path.suffix == '.webp' else {'optimize': True}
+    # Each format takes its own option and ignores the other.
     pictures[0].save(
         path,
         save_all=True,
         append_images=pictures[1:],
         loop=0,
-        duration=durations[: len(pictures)],
-        **options,
+        duration=durations,
+        lossless=True,
+        optimize=True,
     )
 
 

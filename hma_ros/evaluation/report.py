@@ -81,8 +81,9 @@ def write_report(
     sections = {name: _section(name, files) for name in TABLES}
     images = page.parent / 'images'
     images.mkdir(parents=True, exist_ok=True)
-    predictions = [item for file in files for item in file.named('prediction') if item['horizon']]
-    if predictions:
+    # Several files may hold predictions; the chart shows those that most rows went into.
+    predictions = max((file.named('prediction') for file in files), key=_rows)
+    if any(item['horizon'] for item in predictions):
         (images / 'horizon.svg').write_text(horizon_chart(predictions))
         sections['prediction'] += '\n![PSNR over rows ahead](images/horizon.svg)\n'
     if training_logs:
@@ -149,6 +150,10 @@ def training_chart(name: str, log: Path) -> str:
         raise ConfigError(
             f'{log}: {error!r}, expected lines with step, time_s and losses'
         ) from error
+
+
+def _rows(results: Sequence[Result]) -> int:
+    return sum(item['rows'] for item in results)
 
 
 def _section(name: str, files: Sequence[Measurements]) -> str:

@@ -50,7 +50,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     sizes = TokenizerConfig(width=16, detail_width=16, encoder_blocks=1, decoder_blocks=1)
     trunk = TrunkConfig(width=32, layers=1, head_width=16, window=2)
-    stem = StemConfig('planar_push', ('x', 'y'), STRIDE, 10.0, (0.28, 0.28), (0.16, 0.16))
+    mean, std, lower, upper = (0.28, 0.28), (0.16, 0.16), (0.0, 0.0), (1.0, 1.0)
+    stem = StemConfig('planar_push', ('x', 'y'), STRIDE, 10.0, mean, std, lower, upper)
     return export_bundle(
         Hma(trunk, [stem]),
         FrameTokenizer(sizes),

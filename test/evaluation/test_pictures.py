@@ -72,9 +72,7 @@ def test_the_animation_has_one_picture_for_each_moment(
         assert animation.info['loop'] == 0
 
 
-def test_a_strip_of_a_real_model(
-    bundle: Path, episodes: EpisodeDataset, tmp_path: Path
-) -> None:
+def test_a_strip_of_a_real_model(bundle: Path, episodes: EpisodeDataset, tmp_path: Path) -> None:
     model = WorldModel(bundle, 'planar_push', threads=1)
     rollout = imagine_episode(model, episodes[1], row=2, horizon=20)
     assert rollout.imagined.shape == rollout.observed.shape == (3, 64, 64, 3)

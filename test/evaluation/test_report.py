@@ -12,8 +12,14 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.evaluation.measurements import as_result, read_measurements, write_measurements
 from hma_ros.evaluation.report import TEMPLATE, fill, write_report
 
-POLICY = {'name': 'closed_loop', 'task': 'sim_ur5e', 'policy': 'model', 'episodes': 40,
-          'successes': 31, 'mean_rows': 17.5}
+POLICY = {
+    'name': 'closed_loop',
+    'task': 'sim_ur5e',
+    'policy': 'model',
+    'episodes': 40,
+    'successes': 31,
+    'mean_rows': 17.5,
+}
 
 
 @pytest.fixture
