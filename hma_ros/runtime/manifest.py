@@ -96,8 +96,10 @@ class Manifest:
                 f"bundle '{folder}': no such folder, expected one holding {FILE_NAME}")
         try:
             facts: dict[str, Any] = json.loads(path.read_text())
-            if facts.pop('format') != FORMAT:
-                raise BundleError(f'{path}: another format, expected format {FORMAT}')
+            if (found := facts.pop('format')) != FORMAT:
+                raise BundleError(f'{path}: format {found}, expected {FORMAT}')
+            if strange := [name for name in facts['files'] if Path(name).name != name]:
+                raise BundleError(f'{path}: files {strange[0]!r}, expected plain file names')
             stems = {name: _stem(stem) for name, stem in facts.pop('stems').items()}
             return Manifest(folder=folder, stems=stems, **facts)
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,0 +1,89 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Episodes on disk."""
+
+from dataclasses import replace
+import json
+
+import numpy as np
+import pytest
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeWriter, find_shards
+
+NAMES = ('x', 'y')
+
+
+def make(rows, seed=0):
+    rng = np.random.default_rng(seed)
+    return Episode(
+        rng.integers(256, size=(rows + 1, 8, 8, 3)).astype(np.uint8),
+        rng.normal(size=(rows, 2, 2)).astype(np.float32),
+        rng.normal(size=(rows, 2, 2)).astype(np.float32),
+        rng.normal(size=(rows + 1, 3)).astype(np.float32),
+        rng.normal(size=(rows + 1, 4)).astype(np.float32), 'expert', seed, seed % 2 == 0)
+
+
+def write(folder, episodes, embodiment='sim_planar'):
+    with EpisodeWriter(folder, embodiment, 20.0, 2, NAMES, ('a', 'b', 'c', 'd')) as writer:
+        for episode in episodes:
+            writer.add(episode)
+    return folder
+
+
+def test_what_was_written_is_read_back_over_several_folders(tmp_path):
+    episodes = [make(3, 0), make(5, 1), make(2, 2)]
+    folders = [write(tmp_path / 'a', episodes[:2]), write(tmp_path / 'b', episodes[2:])]
+    dataset = EpisodeDataset(folders)
+    assert len(dataset) == 3 and dataset.stride == 2 and dataset.metadata['hz'] == 10.0
+    for expected, found in zip(episodes, dataset, strict=True):
+        for name in ('frames', 'actions', 'labels', 'joints', 'states'):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+        assert (found.kind, found.seed, found.success) == ('expert', expected.seed,
+                                                           expected.success)
+
+
+def test_layout_is_that_of_the_published_raw_image_folders(tmp_path):
+    folder = write(tmp_path / 'a', [make(3), make(1, 1)])
+    segments = np.fromfile(folder / 'segment_ids.bin', np.int32)
+    assert segments.tolist() == [0, 0, 0, 0, 1, 1]
+    assert (folder / 'video.bin').stat().st_size == 6 * 8 * 8 * 3
+    actions = np.fromfile(folder / 'actions/actions.bin', np.float32).reshape(6, 4)
+    assert np.isnan(actions[[3, 5]]).all() and np.isfinite(actions[[0, 1, 2, 4]]).all()
+
+
+def test_a_folder_in_use_is_not_overwritten(tmp_path):
+    folder = write(tmp_path / 'a', [make(2)])
+    with pytest.raises(ConfigError, match='already holds episodes; expected a new folder'):
+        write(folder, [make(2)])
+
+
+def test_an_episode_of_another_size_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r'joints.bin: shape \(4,\), expected \(3,\)'):
+        write(tmp_path / 'a', [make(2), replace(make(2), joints=np.zeros((3, 4)))])
+    with pytest.raises(ConfigError, match='labels.bin: episode has 5 entries, expected 3'):
+        write(tmp_path / 'b', [replace(make(2), labels=np.zeros((4, 2, 2)))])
+
+
+def test_a_truncated_file_is_named_with_both_sizes(tmp_path):
+    folder = write(tmp_path / 'a', [make(3)])
+    (folder / 'video.bin').write_bytes(b'123')
+    with pytest.raises(ConfigError, match='video.bin: 3 bytes, expected 768 for 4 frames'):
+        EpisodeDataset([folder])
+
+
+def test_broken_metadata_is_named(tmp_path):
+    folder = write(tmp_path / 'a', [make(3)])
+    (folder / 'metadata.json').write_text(json.dumps({'episodes': [{'nonsense': 1}]}))
+    with pytest.raises(ConfigError, match='metadata.json: .*expected the metadata of an episode'):
+        EpisodeDataset([folder])
+
+
+def test_folders_of_two_embodiments_do_not_mix(tmp_path):
+    folders = [write(tmp_path / 'a', [make(2)]), write(tmp_path / 'b', [make(2)], 'sim_ur5e')]
+    with pytest.raises(ConfigError, match="b: embodiment 'sim_ur5e', expected 'sim_planar'"):
+        EpisodeDataset(folders)
+
+
+def test_missing_episodes_say_how_to_make_them(tmp_path):
+    with pytest.raises(ConfigError, match='no episodes found; make them with .hma generate.'):
+        find_shards(tmp_path, 'sim_planar', 'train')

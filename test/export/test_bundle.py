@@ -1,0 +1,50 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Export proves itself."""
+
+import pytest
+import torch
+
+from hma_ros.core.errors import BundleError
+from hma_ros.export.bundle import export_bundle, prove
+from hma_ros.network.hma import Hma, StemConfig
+from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
+from hma_ros.network.trunk import TrunkConfig
+from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.world_model import WorldModel
+
+TOKENS = TokenizerConfig(image_size=32, width=16, detail_width=8, encoder_blocks=1,
+                         decoder_blocks=1)
+TRUNK = TrunkConfig(width=32, layers=2, head_width=16, image_tokens=TOKENS.image_tokens)
+
+
+@pytest.fixture(scope='module')
+def exported(tmp_path_factory):
+    torch.manual_seed(0)
+    stem = StemConfig('two_axes', ('x', 'y'), 2, 5.0, (0.0, 1.0), (1.0, 2.0), (-1.0, -1.0),
+                      (1.0, 1.0), state_size=3)
+    model, folder = Hma(TRUNK, [stem]).eval(), tmp_path_factory.mktemp('bundle')
+    export_bundle(model, FrameTokenizer(TOKENS).eval(), folder, {'two_axes': 'sim_planar'},
+                  'simulation')
+    return model, folder
+
+
+def test_manifest_records_the_proof_and_the_origin(exported):
+    manifest = Manifest.read(exported[1])
+    assert manifest.trained_on == 'simulation'
+    assert manifest.parity['token_agreement'] > 0.98
+    assert 0 < manifest.parity['largest_relative_error'] < 5e-3
+    assert manifest.stem('two_axes').stride == 2
+
+
+def test_bundle_runs(exported):
+    torch.manual_seed(1)
+    model = WorldModel(exported[1], 'two_axes', threads=1)
+    model.observe(torch.randint(256, (32, 32, 3), dtype=torch.uint8).numpy(), None)
+    assert model.imagine(None, 2).frames.shape == (2, 32, 32, 3)
+
+
+def test_graphs_of_another_network_are_refused(exported):
+    torch.manual_seed(2)
+    other = Hma(TRUNK, list(exported[0].stem_configs.values())).eval()
+    with pytest.raises(BundleError, match='relative error .* expected at most'):
+        prove(other, exported[1])

@@ -1,0 +1,78 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A bundle that is not what was exported is refused, and the error says why."""
+
+import json
+import shutil
+
+import pytest
+
+from hma_ros.core.errors import BundleError
+from hma_ros.runtime.bundle import Bundle
+from hma_ros.runtime.manifest import Manifest
+
+
+@pytest.fixture
+def copy(bundle, tmp_path):
+    return shutil.copytree(bundle, tmp_path / 'copy')
+
+
+def edit(copy, **facts):
+    path = copy / 'manifest.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+
+
+def test_shipped_bundle_serves_the_four_simulated_robots(bundle):
+    manifest = Manifest.read(bundle)
+    manifest.verify()
+    assert manifest.trained_on == 'simulation'
+    assert {name: stem.embodiment for name, stem in manifest.stems.items()} == {
+        'franka_pick': 'sim_franka', 'ur5e_push': 'sim_ur5e', 'so101_reach': 'sim_so101',
+        'planar_push': 'sim_planar'}
+    assert manifest.stem('franka_pick').action_dim == 4
+
+
+def test_shipped_bundle_is_small(bundle):
+    assert sum(path.stat().st_size for path in bundle.iterdir()) < 20e6
+
+
+def test_missing_bundle(tmp_path):
+    with pytest.raises(BundleError, match='no such folder, expected one holding manifest.json'):
+        Manifest.read(tmp_path / 'nothing')
+
+
+def test_tampered_file(copy):
+    path = copy / 'trunk.onnx'
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(BundleError, match='trunk.onnx: sha256 .*the file was changed after'):
+        Bundle(copy, 'franka_pick')
+
+
+def test_missing_file(copy):
+    (copy / 'decoder.onnx').unlink()
+    with pytest.raises(BundleError, match='decoder.onnx: missing, expected the file listed'):
+        Bundle(copy, 'franka_pick')
+
+
+def test_unknown_stem_lists_those_there_are(bundle):
+    with pytest.raises(BundleError, match=r"no stem 'aloha', expected one of \['franka_pick'"):
+        Bundle(bundle, 'aloha')
+
+
+def test_another_format(copy):
+    edit(copy, format=99)
+    with pytest.raises(BundleError, match='manifest.json: format 99, expected 1'):
+        Manifest.read(copy)
+
+
+def test_malformed_manifest(copy):
+    (copy / 'manifest.json').write_text('{')
+    with pytest.raises(BundleError, match='expected the manifest of a bundle'):
+        Manifest.read(copy)
+
+
+def test_file_name_that_leaves_the_bundle(copy):
+    edit(copy, files={'../../etc/passwd': 'a'})
+    with pytest.raises(BundleError, match="'../../etc/passwd', expected plain file names"):
+        Manifest.read(copy)

@@ -1,0 +1,105 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""HMA as the nodes use it."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hma_ros.core.errors import InferenceError
+from hma_ros.runtime.world_model import WorldModel
+
+
+@pytest.fixture(scope='module')
+def model(bundle):
+    return WorldModel(bundle, 'franka_pick', threads=1)
+
+
+def frames(count, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, 64, 64, 3)).astype(np.uint8)
+
+
+def watch(model, pictures):
+    model.reset()
+    for frame in pictures:
+        model.observe(frame, None if model.rows == 0 else model.act())
+
+
+def test_acts_in_physical_units_within_the_range_of_the_demonstrations(model):
+    watch(model, frames(3))
+    chunk = model.act()
+    assert chunk.shape == (model.stem.stride, 4) and chunk.dtype == np.float32
+    assert (chunk >= model.stem.lower).all() and (chunk <= model.stem.upper).all()
+
+
+def test_only_the_last_window_of_rows_matters(model):
+    """The context slides: what went before is forgotten, and nothing else changes."""
+    depth = model.manifest.window * model.manifest.layers
+    tail = frames(depth, seed=1)
+    watch(model, np.concatenate([frames(4, seed=2), tail]))
+    first = model.act()
+    watch(model, np.concatenate([frames(9, seed=3), tail]))
+    np.testing.assert_allclose(model.act(), first, atol=1e-4)
+
+
+def test_imagining_leaves_the_context_alone_and_repeats_itself(model):
+    watch(model, frames(3))
+    before = model.act()
+    first, second = model.imagine(None, 3), model.imagine(None, 3)
+    np.testing.assert_array_equal(first.frames, second.frames)
+    np.testing.assert_array_equal(model.act(), before)
+    assert first.frames.shape == (3, 64, 64, 3) and first.frames.dtype == np.uint8
+    np.testing.assert_array_equal(first.actions[0], before)
+
+
+def test_given_chunks_are_the_ones_imagined_under(model):
+    watch(model, frames(3))
+    chunks = np.zeros((2, model.stem.stride, 4), np.float32)
+    np.testing.assert_array_equal(model.imagine(chunks, 2).actions, chunks)
+
+
+def test_nothing_observed_yet(model):
+    model.reset()
+    with pytest.raises(InferenceError, match='act: the context is empty, expected an observed'):
+        model.act()
+    with pytest.raises(InferenceError, match='the context is empty'):
+        model.imagine(None, 1)
+
+
+@pytest.mark.parametrize('frame', [
+    np.zeros((32, 64, 3), np.uint8), np.zeros((64, 64, 3), np.float32)])
+def test_wrong_frame_is_named_and_leaves_the_context(model, frame):
+    watch(model, frames(2))
+    with pytest.raises(InferenceError, match=r'frame: .*, expected uint8\[64, 64, 3\]'):
+        model.observe(frame, None)
+    assert model.rows == 2
+
+
+@pytest.mark.parametrize('chunk', [np.full((2, 4), np.nan), np.zeros((3, 4))])
+def test_wrong_executed_chunk(model, chunk):
+    watch(model, frames(2))
+    with pytest.raises(InferenceError, match=r'chunk: .*, expected finite float32\[2, 4\]'):
+        model.observe(frames(1)[0], chunk)
+    assert model.rows == 2
+
+
+@pytest.mark.parametrize('horizon', [0, 1000])
+def test_horizon_out_of_range(model, horizon):
+    watch(model, frames(1))
+    with pytest.raises(InferenceError, match=f'horizon: {horizon}, expected 1 to 32'):
+        model.imagine(None, horizon)
+
+
+def test_too_few_chunks(model):
+    watch(model, frames(1))
+    with pytest.raises(InferenceError, match='chunks: 1, expected 2, one per row'):
+        model.imagine(np.zeros((1, 2, 4), np.float32), 2)
+
+
+def test_runtime_and_core_import_neither_torch_nor_ros():
+    code = ('import sys; import hma_ros.runtime.world_model, hma_ros.core.execution; '
+            'print(sorted({"torch", "rclpy"} & set(sys.modules)))')
+    found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
+                           check=True)
+    assert found.stdout.strip() == '[]'
