@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.latency import measure_latency
+from benchmarks.ros_latency import ros_latency
 from hma_ros.bringup import bundle_folder
 from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.data.episodes import find_shards
@@ -100,6 +101,13 @@ def _parser() -> argparse.ArgumentParser:
         help='rows to predict from (default: 100)',
     )
     parser.add_argument(
+        '--ros-episodes',
+        type=int,
+        default=3,
+        metavar='N',
+        help='episodes through the ROS nodes, in real time; 0 for none (default: 3)',
+    )
+    parser.add_argument(
         '--out',
         type=Path,
         default=Path('benchmarks/out/latest.json'),
@@ -132,13 +140,18 @@ def _measure_robot(
             episodes,
             PredictionConfig(max_rows=args.prediction_rows),
         )
-    return [as_result('latency', latency), as_result('prediction', prediction)]
+    results = [as_result('latency', latency), as_result('prediction', prediction)]
+    if args.ros_episodes > 0:
+        rate_hz = 1e3 / latency.period_ms
+        through_ros = ros_latency(folder, robot, rate_hz, args.threads, args.ros_episodes)
+        results.append(as_result('ros_latency', through_ros))
+    return results
 
 
 def _command(args: argparse.Namespace) -> str:
     words = ['python', '-m', 'benchmarks', '--bundle', args.bundle]
     words += ['--robot', *args.robot] if args.robot else []
-    for name in ('rows', 'threads', 'episodes', 'prediction_rows'):
+    for name in ('rows', 'threads', 'episodes', 'prediction_rows', 'ros_episodes'):
         words += [f'--{name.replace("_", "-")}', str(getattr(args, name))]
     return shlex.join(words)
 

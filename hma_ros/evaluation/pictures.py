@@ -98,7 +98,7 @@ def rollout_strip(rollout: Imagined, columns: int = 6, scale: int = 3) -> Image.
     left, top = _MARGIN + _LABEL_WIDTH, _MARGIN + _TITLE_SIZE + 40
     lanes = [top + lane * (side + _GAP) for lane in range(3)]
     width = left + (len(moments) + 1) * (side + _GAP) + _GAP + _MARGIN
-    picture = Image.new('RGB', (width, lanes[2] + side + 78), _PAPER)
+    picture = Image.new('RGB', (width, lanes[2] + side + 24 + _MARGIN), _PAPER)
     draw = ImageDraw.Draw(picture)
     draw.text((_MARGIN, _MARGIN), rollout.title, _INK, _font(_TITLE_SIZE))
     for name, y in zip(_LANES, lanes, strict=True):
@@ -115,7 +115,7 @@ def rollout_strip(rollout: Imagined, columns: int = 6, scale: int = 3) -> Image.
         _centred(
             draw, x + side // 2, lanes[2] + side + 14, f'{psnr(observed, imagined):.1f} dB', _SOFT
         )
-    _legend(picture, (left, lanes[2] + side + 38))
+    _legend(picture, (left, lanes[2] + side - 34))
     return picture
 
 
@@ -201,7 +201,7 @@ def _legend(picture: Image.Image, corner: tuple[int, int]) -> None:
     picture.paste(Image.fromarray(heat_map(bar, np.zeros_like(bar))), (x, y))
     draw = ImageDraw.Draw(picture)
     text = f'difference 0 to {_FULL_DIFFERENCE}+ of 255'
-    draw.text((x + 102, y + 5), text, _SOFT, _font(13), anchor='lm')
+    draw.text((x, y + 14), text, _SOFT, _font(13))
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -58,6 +58,12 @@ context is a ring of fixed size: the last rows of a long stream cost what the fi
 <!-- begin latency -->
 <!-- end latency -->
 
+Through the nodes, with the simulator on the same machine: from the arrival of an image in the
+world model's process, and from the stamp of the image, until the action is published.
+
+<!-- begin ros_latency -->
+<!-- end ros_latency -->
+
 ## Training
 
 <!-- begin training -->

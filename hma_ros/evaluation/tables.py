@@ -173,6 +173,37 @@ def stream_table(results: Sequence[Result]) -> str:
     )
 
 
+def ros_table(results: Sequence[Result]) -> str:
+    """Follow a camera image through the nodes to an action."""
+    stages = list(results[0]['stages_ms'])
+    ends = 'image stamp to action'
+    header = (
+        'robot',
+        'period, ms',
+        'rows',
+        'missed',
+        'dropped',
+        *(f'{stage}, ms: p50' for stage in stages),
+        f'{ends}, ms: p95',
+        'p99',
+        'memory, MiB',
+    )
+    return markdown_table(
+        header,
+        [
+            (
+                item['embodiment'],
+                number(item['period_ms'], 0),
+                *(str(item[key]) for key in ('rows', 'missed_rows', 'dropped_rows')),
+                *(number(item['stages_ms'][stage]['p50']) for stage in stages),
+                *(number(item['stages_ms'][ends][key]) for key in ('p95', 'p99')),
+                number(item['memory_mib'], 0),
+            )
+            for item in results
+        ],
+    )
+
+
 def machine_table(machine: Mapping[str, str]) -> str:
     """Describe the machine."""
     return markdown_table(('machine', ''), list(machine.items()))
@@ -183,6 +214,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], str], ...]] = {
     'prediction': (changed_table, whole_table, horizon_table),
     'closed_loop': (closed_loop_table,),
     'latency': (latency_table, stream_table),
+    'ros_latency': (ros_table,),
 }
 
 

@@ -17,6 +17,7 @@ def _bench(bundle: Path, *arguments: str) -> 'subprocess.CompletedProcess[str]':
 def test_a_bundle_is_measured(bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / 'out' / 'latest.json'
     small = ['--rows', '40', '--threads', '1', '--episodes', '2', '--prediction-rows', '2']
+    small += ['--ros-episodes', '0']
     done = _bench(bundle, *small, '--out', str(out))
     assert done.returncode == 0, done.stderr
     measured = json.loads(out.read_text())

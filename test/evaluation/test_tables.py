@@ -11,6 +11,7 @@ from hma_ros.evaluation.tables import (
     interval,
     markdown_table,
     number,
+    ros_table,
     wilson_interval,
 )
 
@@ -77,3 +78,12 @@ def test_an_even_line_and_a_single_point_can_be_drawn() -> None:
 def test_an_empty_chart_is_refused() -> None:
     with pytest.raises(ValueError, match="chart 't': no points"):
         line_chart('t', Axis('x'), Axis('y'), {'a': []})
+
+
+def test_the_way_of_an_image_through_the_nodes() -> None:
+    times = {'p50': 4.0, 'p95': 6.0, 'p99': 9.0}
+    item = {'embodiment': 'sim_planar', 'period_ms': 100.0, 'rows': 77, 'missed_rows': 1}
+    stages = {'inference': times, 'image stamp to action': times}
+    table = ros_table([{**item, 'dropped_rows': 0, 'stages_ms': stages, 'memory_mib': 180.4}])
+    cells = [cell.strip() for cell in table.splitlines()[-1].strip('|').split('|')]
+    assert cells == ['sim_planar', '100', '77', '1', '0', '4.0', '4.0', '6.0', '9.0', '180']

@@ -1,0 +1,123 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""How long it takes from a camera image to an action, through the real nodes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.latency import Percentiles
+from hma_ros.bringup import describe, parse_request
+from hma_ros.cli.supervisor import Supervisor
+from hma_ros.core.errors import MessageError
+
+# Starts that no training episode has: those have even seeds.
+_FIRST_SEED = 101
+_EPISODE_S = 8.0
+# As world_model names them on /diagnostics, in the order of a frame's way.
+STAGES = (
+    'waiting',
+    'conversion',
+    'inference',
+    'publishing',
+    'receipt to action',
+    'image stamp to action',
+    'imagined frame',
+)
+
+
+@dataclass(frozen=True)
+class RosLatency:
+    """
+    What world_model reports of itself after some episodes with the simulated robot.
+
+    :param rows: decided on.
+    :param missed_rows: without an image in time.
+    :param dropped_rows: that failed.
+    :param stages_ms: by name, see :data:`STAGES`.
+    :param memory_mib: resident memory of the node.
+    """
+
+    embodiment: str
+    period_ms: float
+    rows: int
+    missed_rows: int
+    dropped_rows: int
+    stages_ms: dict[str, Percentiles]
+    memory_mib: float
+
+
+def ros_latency(
+    bundle: Path, embodiment: str, frame_hz: float, threads: int, episodes: int
+) -> RosLatency:
+    """
+    Run episodes in real time, simulator and all nodes on this machine.
+
+    :param embodiment: a simulated one, ``sim_...``.
+    :raises ConfigError: a node cannot be started, or refuses.
+    :raises MessageError: a node does not answer, or does not report.
+    """
+    bringup = describe(
+        parse_request(
+            {
+                'robot': embodiment.removeprefix('sim_'),
+                'sim': 'true',
+                'mode': 'execute',
+                'bundle': str(bundle),
+                'threads': str(threads),
+            }
+        )
+    )
+    # This process listens too, so it needs the same network settings.
+    os.environ.update(bringup.environment(os.environ))
+    nodes = Supervisor(bringup)
+    try:
+        nodes.start()
+        facts = _listen(episodes)
+    finally:
+        nodes.stop()
+    return _read(facts, embodiment, 1e3 / frame_hz)
+
+
+def _listen(episodes: int) -> dict[str, str]:
+    """Run episodes; returns the last status of world_model."""
+    from diagnostic_msgs.msg import DiagnosticArray
+
+    from hma_ros.ros.episode_client import EpisodeClient
+    from hma_ros.ros.qos import REPORT
+
+    facts: dict[str, str] = {}
+
+    def keep(message: Any) -> None:
+        for status in message.status:
+            if status.name.startswith('world_model:'):
+                facts.update((item.key, item.value) for item in status.values)
+
+    with EpisodeClient() as client:
+        client.node.create_subscription(DiagnosticArray, '/diagnostics', keep, REPORT)
+        for seed in range(_FIRST_SEED, _FIRST_SEED + 2 * episodes, 2):
+            client.run(seed, _EPISODE_S)
+    return facts
+
+
+def _read(facts: dict[str, str], embodiment: str, period_ms: float) -> RosLatency:
+    try:
+        return RosLatency(
+            embodiment=embodiment,
+            period_ms=period_ms,
+            rows=int(facts['rows']),
+            missed_rows=int(facts.get('missed rows', 0)),
+            dropped_rows=int(facts.get('dropped rows', 0)),
+            stages_ms={
+                stage: Percentiles(*(float(facts[f'{stage} p{p} ms']) for p in (50, 95, 99)))
+                for stage in STAGES
+            },
+            memory_mib=float(facts['memory MB']),
+        )
+    except KeyError as error:
+        raise MessageError(
+            f'/diagnostics: no {error} of world_model among {sorted(facts)}, expected a report '
+            'of every stage; its log above says why'
+        ) from error
