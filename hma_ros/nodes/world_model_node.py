@@ -64,7 +64,9 @@ class WorldModelNode(HmaNode):
 
     def __init__(self) -> None:
         super().__init__('world_model', WorldModelParameters)
+        # The frame clock is fed while a row is being computed.
         self._lock = threading.Lock()
+        self._row_lock = threading.Lock()
         self._is_working = False
 
     def set_up(self) -> None:
@@ -99,8 +101,9 @@ class WorldModelNode(HmaNode):
 
     def stop(self) -> None:
         """Finish the present row, if there is one."""
-        with self._lock:
-            self._is_working = False
+        self._is_working = False
+        with self._row_lock:
+            pass
 
     def _open_topics(self) -> None:
         camera = self._spec.camera
@@ -146,8 +149,9 @@ class WorldModelNode(HmaNode):
 
     def _work(self) -> None:
         """Process the rows that are due."""
-        while self._is_working and self._next_row():
-            pass
+        with self._row_lock:
+            while self._is_working and self._next_row():
+                pass
 
     def _next_row(self) -> bool:
         with self._lock:

@@ -1,0 +1,79 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The simulated robot behaves as a driver: publishes, obeys, refuses, and starts again."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Bool, Float64MultiArray
+
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.ros.episode_client import EpisodeClient
+from hma_ros.ros.image_msg import to_rgb
+from hma_ros.ros.qos import COMMAND, LATCHED, SENSOR_IN
+from hma_ros.ros.stamps import stamp_ns
+from hma_ros.srv import ResetEpisode
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
+PLANAR = load_embodiment('sim_planar')
+
+
+def test_publishes_obeys_refuses_and_resets(system: Any) -> None:
+    camera, info = f'/{PLANAR.camera.topic}', f'/{PLANAR.camera.info_topic}'
+    for kind, topic in ((Clock, '/clock'), (JointState, '/joint_states'), (Image, camera),
+                        (CameraInfo, info)):
+        system.watch(kind, topic, SENSOR_IN)
+    system.watch(Bool, '/sim_robot/success', LATCHED)
+    system.spawn('sim_robot', embodiment='sim_planar', seed=3, real_time_factor=0.5)
+    commands = system.node.create_publisher(
+        Float64MultiArray, PLANAR.commands[0].topic, COMMAND)
+    system.until(lambda: len(system.last) == 5, 'all topics')
+    assert system.last['/sim_robot/success'].data is False
+    assert to_rgb(system.last[camera], camera).shape == (256, 256, 3)
+    period_ns = round(PLANAR.rates.frame_dt_s * 1e9)
+    assert stamp_ns(system.last[camera].header.stamp) % period_ns == 0
+    assert system.last[info].header.stamp == system.last[camera].header.stamp
+
+    def joints() -> np.ndarray:
+        return np.array(system.last['/joint_states'].position)
+
+    begin = joints()
+    goal = np.where(begin > 0, begin - 0.1, begin + 0.1)
+
+    def command_and_look() -> bool:
+        commands.publish(Float64MultiArray(data=goal.tolist()))
+        return np.allclose(joints(), goal, atol=0.01)
+    system.until(command_and_look, 'the commanded place')
+
+    def refuse_and_look() -> bool:
+        commands.publish(Float64MultiArray(data=[float('nan'), 0.0]))
+        return 'expected finite targets' in system.log('sim_robot')
+    system.until(refuse_and_look, 'refusal')
+
+    before_ns = stamp_ns(system.last['/clock'].clock)
+    assert system.call(ResetEpisode, 'sim_robot/reset', ResetEpisode.Request(seed=3)).success
+    system.until(lambda: np.allclose(joints(), begin, atol=1e-3), 'the start of the episode')
+    assert stamp_ns(system.last['/clock'].clock) > before_ns
+    answer = system.call(ResetEpisode, 'sim_robot/reset', ResetEpisode.Request(seed=-1))
+    assert not answer.success
+    assert 'seed -1' in answer.message
+
+
+def test_episodes_run_through_the_lifecycle(system: Any, tiny_bundle: Path) -> None:
+    system.watch(JointState, '/joint_states', SENSOR_IN)
+    system.spawn('sim_robot', embodiment='sim_planar', real_time_factor=0.2)
+    common = {'embodiment': 'sim_planar', 'use_sim_time': True}
+    system.spawn('action_executor', mode='execute', **common)
+    system.spawn('world_model', bundle=str(tiny_bundle), mode='execute', horizon=1, threads=1,
+                 **common)
+    with EpisodeClient(nodes=('action_executor', 'world_model'), timeout_s=300.0) as client:
+        for seed in (1, 2):
+            result = client.run(seed, horizon_s=0.8)
+            assert result.seed == seed
+            assert result.sim_time_s >= 0.8 or result.success
+            # The tiny policy wants 0.024 m in x and y, and the nodes stay active.
+            system.until(lambda: np.allclose(
+                system.last['/joint_states'].position, 0.024, atol=0.01), 'the wanted place')
