@@ -64,7 +64,7 @@ def test_publishes_obeys_refuses_and_resets(system: Any) -> None:
 
 def test_episodes_run_through_the_lifecycle(system: Any, tiny_bundle: Path) -> None:
     system.watch(JointState, '/joint_states', SENSOR_IN)
-    system.spawn('sim_robot', embodiment='sim_planar', real_time_factor=0.2)
+    system.spawn('sim_robot', embodiment='sim_planar', real_time_factor=0.1)
     common = {'embodiment': 'sim_planar', 'use_sim_time': True}
     system.spawn('action_executor', mode='execute', **common)
     system.spawn('world_model', bundle=str(tiny_bundle), mode='execute', horizon=1, threads=1,
