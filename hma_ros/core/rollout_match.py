@@ -49,13 +49,20 @@ class RolloutMatch:
         :param stamp_ns: of the last observed frame.
         :param frames: ``uint8[horizon, H, W, 3]``.
         """
-        self._rollouts.append([
-            ImaginedFrame(stamp_ns + round((row + 1) * frame_dt_s * _NS), row + 1, frame)
-            for row, frame in enumerate(frames)])
+        self._rollouts.append(
+            [
+                ImaginedFrame(stamp_ns + round((row + 1) * frame_dt_s * _NS), row + 1, frame)
+                for row, frame in enumerate(frames)
+            ]
+        )
 
     def find(self, stamp_ns: int) -> ImaginedFrame | None:
         """Return the frame imagined for a moment, None if there is none."""
-        near = [imagined for rollout in self._rollouts for imagined in rollout
-                if abs(imagined.stamp_ns - stamp_ns) <= self._tolerance_ns
-                and imagined.lead <= self._lead]
+        near = [
+            imagined
+            for rollout in self._rollouts
+            for imagined in rollout
+            if abs(imagined.stamp_ns - stamp_ns) <= self._tolerance_ns
+            and imagined.lead <= self._lead
+        ]
         return max(near, key=lambda imagined: imagined.lead, default=None)

@@ -46,8 +46,9 @@ class TimedTargets:
         if index == 0 or index == len(self._times_ns):
             held: NDArray[np.float64] = self._targets[max(index - 1, 0)].copy()
             return held
-        start_ns, end_ns = self._times_ns[index - 1:index + 1]
+        start_ns, end_ns = self._times_ns[index - 1 : index + 1]
         part = (time_ns - start_ns) / (end_ns - start_ns)
-        between: NDArray[np.float64] = (
-            (1.0 - part) * self._targets[index - 1] + part * self._targets[index])
+        between: NDArray[np.float64] = (1.0 - part) * self._targets[
+            index - 1
+        ] + part * self._targets[index]
         return between

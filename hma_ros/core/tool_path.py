@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 
 
-def tool_path(spec: EmbodimentSpec, actions_HA: NDArray[np.float64],
-              start_xyz: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+def tool_path(
+    spec: EmbodimentSpec, actions_HA: NDArray[np.float64], start_xyz: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
     """
     Return tool positions after each low-level step.
 
@@ -22,7 +23,7 @@ def tool_path(spec: EmbodimentSpec, actions_HA: NDArray[np.float64],
         return actions_HA[:, :3].copy()
     if semantics == 'position':
         missing = 3 - len(spec.action.coordinates)
-        return np.pad(actions_HA[:, :3 - missing], ((0, 0), (0, missing)))
+        return np.pad(actions_HA[:, : 3 - missing], ((0, 0), (0, missing)))
     if semantics == 'ee_delta' and start_xyz is not None:
         path: NDArray[np.float64] = start_xyz + np.cumsum(actions_HA[:, :3], axis=0)
         return path

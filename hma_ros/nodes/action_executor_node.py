@@ -34,12 +34,16 @@ class ActionExecutorParameters:
     """Parameters of the action executor."""
 
     embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
-    mode: str = parameter('shadow', 'shadow computes and reports; execute commands the robot',
-                          choices=('shadow', 'execute'))
+    mode: str = parameter(
+        'shadow',
+        'shadow computes and reports; execute commands the robot',
+        choices=('shadow', 'execute'),
+    )
     chunk_topic: str = parameter('world_model/action_chunk', 'where action chunks come from')
     bundle: str = parameter('', 'bundle behind the chunks; needed to execute on a real robot')
     allow_simulation_bundle: bool = parameter(
-        False, 'let a bundle trained in simulation command a real robot')
+        False, 'let a bundle trained in simulation command a real robot'
+    )
     max_chunk_age_s: float = parameter(0.5, 'oldest stamp of a chunk on arrival [s]', 0.01, 10.0)
     autostart: bool = parameter(False, 'configure and activate at the start')
 
@@ -148,8 +152,11 @@ class ActionExecutorNode(HmaNode):
     def _report_executed(self) -> None:
         """Tell what was commanded in each row for which a chunk came, once the row is over."""
         row_ns = round(self._spec.rates.frame_dt_s * _NS)
-        while self._reports is not None and self._pending_ns \
-                and self._pending_ns[0] + row_ns <= self._last_ns:
+        while (
+            self._reports is not None
+            and self._pending_ns
+            and self._pending_ns[0] + row_ns <= self._last_ns
+        ):
             stamp = self._pending_ns.pop(0)
             executed = self._execution.executed(stamp)
             self._reports.publish(from_actions(self._spec, stamp, executed))
@@ -179,11 +186,15 @@ class ActionExecutorNode(HmaNode):
     def _report(self) -> None:
         if self._timer is not None and self._verdict.verdict in ('hold', 'stopped'):
             self._diagnostics.trouble('holding', '; '.join(self._verdict.reasons), WARN)
-        self._diagnostics.publish({
-            'mode': self._mode, 'active': self._timer is not None,
-            'verdict': self._verdict.verdict if self._timer is not None else 'inactive',
-            'reasons': '; '.join(self._verdict.reasons) if self._timer is not None else '',
-            'stop reason': self._execution.stop_reason or ''})
+        self._diagnostics.publish(
+            {
+                'mode': self._mode,
+                'active': self._timer is not None,
+                'verdict': self._verdict.verdict if self._timer is not None else 'inactive',
+                'reasons': '; '.join(self._verdict.reasons) if self._timer is not None else '',
+                'stop reason': self._execution.stop_reason or '',
+            }
+        )
 
 
 def main() -> int:

@@ -18,11 +18,14 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
     if mode != 'execute' or spec.simulated:
         return
     if not bundle:
-        raise ConfigError(f'bundle: expected the folder of the bundle that commands {spec.name} '
-                          'with mode:=execute, got nothing')
+        raise ConfigError(
+            f'bundle: expected the folder of the bundle that commands {spec.name} '
+            'with mode:=execute, got nothing'
+        )
     trained_on = Manifest.read(bundle).trained_on
     if trained_on == 'simulation' and not allow:
         raise ConfigError(
             f'{bundle}: expected a bundle trained on a robot to command the real {spec.name} with '
             'mode:=execute, got one trained in simulation; use mode:=shadow, or say '
-            'allow_simulation_bundle if you are sure')
+            'allow_simulation_bundle if you are sure'
+        )

@@ -56,7 +56,8 @@ class RolloutViewerNode(HmaNode):
         self._lead = given.lead
         self._diagnostics = Diagnostics(self, spec.name)
         self._state = RobotState(
-            self, spec, lambda text: self._diagnostics.trouble('bad states', text))
+            self, spec, lambda text: self._diagnostics.trouble('bad states', text)
+        )
         self._images = self.publisher(Image, '~/image', REPORT)
         self._errors = self.publisher(Float32, '~/error', REPORT)
         self._paths = self.publisher(Path, '~/path', REPORT)
@@ -123,9 +124,12 @@ class RolloutViewerNode(HmaNode):
         self._errors.publish(Float32(data=self._error))
 
     def _report(self) -> None:
-        self._diagnostics.publish({
-            'active': self._is_working,
-            'mean error (0 to 255)': self._error if self._is_working else float('nan')})
+        self._diagnostics.publish(
+            {
+                'active': self._is_working,
+                'mean error (0 to 255)': self._error if self._is_working else float('nan'),
+            }
+        )
 
 
 def main() -> int:

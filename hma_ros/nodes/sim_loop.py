@@ -33,8 +33,14 @@ class SimLoop:
     :param on_step: called after every step with the task and the time [ns].
     """
 
-    def __init__(self, spec: EmbodimentSpec, task: str, seed: int, real_time_factor: float,
-                 on_step: Callable[[Task, int], None]) -> None:
+    def __init__(
+        self,
+        spec: EmbodimentSpec,
+        task: str,
+        seed: int,
+        real_time_factor: float,
+        on_step: Callable[[Task, int], None],
+    ) -> None:
         self._spec = spec
         self._task_name = task
         self._step_s = _STEP_NS / _NS / real_time_factor if real_time_factor else 0.0
@@ -125,7 +131,8 @@ class SimLoop:
             self._gripper_m = None
             self._targets = [
                 TimedTargets(command[[names.index(name) for name in item.coordinates]])
-                for item in self._spec.commands]
+                for item in self._spec.commands
+            ]
 
     def _pace(self, due_s: float) -> float:
         """Wait for the next step and return when it is due."""
@@ -143,5 +150,7 @@ class SimLoop:
             ('control_hz', task.control_hz, self._spec.rates.control_hz),
         ):
             if expected != got:
-                raise ConfigError(f'{self._spec.path}: expected {what} {expected} of the task '
-                                  f'{task.name}, got {got}')
+                raise ConfigError(
+                    f'{self._spec.path}: expected {what} {expected} of the task '
+                    f'{task.name}, got {got}'
+                )

@@ -41,12 +41,18 @@ class SimRobotParameters:
     task: str = parameter('', 'task of the simulator; empty for the name of the embodiment')
     seed: int = parameter(0, 'episode to start with', 0, 1_000_000_000)
     real_time_factor: float = parameter(
-        1.0, 'speed; 1 is real time, 0 is as fast as possible', 0.0, 100.0)
+        1.0, 'speed; 1 is real time, 0 is as fast as possible', 0.0, 100.0
+    )
     camera_hz: float = parameter(
-        0.0, 'pictures per second; 0 for one per row of the model', 0.0, 100.0)
+        0.0, 'pictures per second; 0 for one per row of the model', 0.0, 100.0
+    )
     picture_scale: int = parameter(
-        4, 'pictures are drawn this many times smaller and enlarged; 4 draws just the pixels the '
-        'model sees, 1 the full camera size at a higher cost', 1, 4)
+        4,
+        'pictures are drawn this many times smaller and enlarged; 4 draws just the pixels the '
+        'model sees, 1 the full camera size at a higher cost',
+        1,
+        4,
+    )
 
 
 class SimRobotNode(Node):
@@ -58,15 +64,18 @@ class SimRobotNode(Node):
         given = self._given = read(self, SimRobotParameters)
         spec = self._spec = load_embodiment(given.embodiment)
         if not spec.simulated:
-            raise ConfigError(f'{spec.path}: expected an embodiment with simulated: true, '
-                              'got the file of a real robot')
+            raise ConfigError(
+                f'{spec.path}: expected an embodiment with simulated: true, '
+                'got the file of a real robot'
+            )
         self._image_period_ns = round(_NS / (given.camera_hz or spec.rates.frame_hz))
         self._frame = 0
         self._success: bool | None = None
         self._check_picture_scale()
         self._open_outputs()
-        self._loop = SimLoop(spec, given.task or spec.name, given.seed, given.real_time_factor,
-                             self._on_step)
+        self._loop = SimLoop(
+            spec, given.task or spec.name, given.seed, given.real_time_factor, self._on_step
+        )
         self._loop.start()
         self._open_inputs()
         self.get_logger().info(f'{given.task or spec.name}: episode {given.seed}')
@@ -78,8 +87,10 @@ class SimRobotNode(Node):
     def _check_picture_scale(self) -> None:
         camera, scale = self._spec.camera, self._given.picture_scale
         if camera.height % scale or camera.width % scale:
-            raise ConfigError(f'picture_scale: expected a divisor of {camera.width} and '
-                              f'{camera.height}, got {scale}')
+            raise ConfigError(
+                f'picture_scale: expected a divisor of {camera.width} and '
+                f'{camera.height}, got {scale}'
+            )
 
     def _open_outputs(self) -> None:
         spec = self._spec
@@ -88,8 +99,10 @@ class SimRobotNode(Node):
         self._infos = None
         if spec.camera.info_topic:
             self._infos = self.create_publisher(CameraInfo, spec.camera.info_topic, SENSOR_OUT)
-        self._joints = [self.create_publisher(JointState, source.topic, SENSOR_OUT)
-                        for source in spec.state.sources]
+        self._joints = [
+            self.create_publisher(JointState, source.topic, SENSOR_OUT)
+            for source in spec.state.sources
+        ]
         self._poses = None
         if spec.state.pose:
             self._poses = self.create_publisher(PoseStamped, spec.state.pose.topic, SENSOR_OUT)
@@ -118,8 +131,10 @@ class SimRobotNode(Node):
         if len(message.data) == 1 and math.isfinite(message.data[0]):
             self._loop.set_gripper(message.data[0])
             return
-        self.get_logger().error(f'gripper: expected one finite opening, got {list(message.data)}',
-                                throttle_duration_sec=_WARN_EVERY_S)
+        self.get_logger().error(
+            f'gripper: expected one finite opening, got {list(message.data)}',
+            throttle_duration_sec=_WARN_EVERY_S,
+        )
 
     def _on_reset(self, request: Any, response: Any) -> Any:
         try:
@@ -148,9 +163,14 @@ class SimRobotNode(Node):
         positions = dict(zip(self._spec.state.joints, task.joint_positions(), strict=True))
         velocities = dict(zip(self._spec.state.joints, task.joint_velocities(), strict=True))
         for source, publisher in zip(self._spec.state.sources, self._joints, strict=True):
-            publisher.publish(from_positions(
-                now_ns, source.message_names, [positions[name] for name in source.joints],
-                [velocities[name] for name in source.joints]))
+            publisher.publish(
+                from_positions(
+                    now_ns,
+                    source.message_names,
+                    [positions[name] for name in source.joints],
+                    [velocities[name] for name in source.joints],
+                )
+            )
         if self._poses is not None and self._spec.state.pose is not None:
             self._poses.publish(_pose(task, now_ns, self._spec.state.pose.frame_id))
 

@@ -44,18 +44,26 @@ class WorldModelParameters:
 
     embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
     bundle: str = parameter('', 'folder of the model bundle')
-    mode: str = parameter('shadow', 'what the chunks are for; execute is refused for a real robot '
-                          'with a bundle trained in simulation', choices=('shadow', 'execute'))
+    mode: str = parameter(
+        'shadow',
+        'what the chunks are for; execute is refused for a real robot '
+        'with a bundle trained in simulation',
+        choices=('shadow', 'execute'),
+    )
     allow_simulation_bundle: bool = parameter(
-        False, 'let a bundle trained in simulation command a real robot')
+        False, 'let a bundle trained in simulation command a real robot'
+    )
     horizon: int = parameter(8, 'frames to imagine ahead, as far as time allows', 0, 64)
     threads: int = parameter(2, 'threads of the model', 1, 64)
     executed_topic: str = parameter(
-        'action_executor/executed', 'where what was really commanded is reported')
+        'action_executor/executed', 'where what was really commanded is reported'
+    )
     executed_timeout_s: float = parameter(
-        0.05, 'how long a frame waits for the report of the row before it [s]', 0.0, 1.0)
-    camera_timeout_s: float = parameter(5.0, 'without a picture for so long: an error [s]',
-                                        0.1, 600.0)
+        0.05, 'how long a frame waits for the report of the row before it [s]', 0.0, 1.0
+    )
+    camera_timeout_s: float = parameter(
+        5.0, 'without a picture for so long: an error [s]', 0.1, 600.0
+    )
     autostart: bool = parameter(False, 'configure and activate at the start')
 
 
@@ -82,10 +90,13 @@ class WorldModelNode(HmaNode):
         self._open_topics()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.own(self.create_timer(_REPORT_S, self._report, clock=steady), self.destroy_timer)
-        self.own(self.create_timer(_LOOK_S, self._work, clock=steady,
-                                   callback_group=self.work_group), self.destroy_timer)
-        self._wake = self.own(self.create_guard_condition(self._work, self.work_group),
-                              self.destroy_guard_condition)
+        self.own(
+            self.create_timer(_LOOK_S, self._work, clock=steady, callback_group=self.work_group),
+            self.destroy_timer,
+        )
+        self._wake = self.own(
+            self.create_guard_condition(self._work, self.work_group), self.destroy_guard_condition
+        )
 
     def start(self) -> None:
         """Begin with an empty context."""
@@ -189,8 +200,10 @@ class WorldModelNode(HmaNode):
         stamp = pick.stamp_ns or 0
         taken = self._mailbox.take(stamp)
         if taken is None:
-            raise MessageError(f'{self._camera_topic}: expected the image of the row to be kept, '
-                               'got none: the model is slower than its clock')
+            raise MessageError(
+                f'{self._camera_topic}: expected the image of the row to be kept, '
+                'got none: the model is slower than its clock'
+            )
         message, receipt_s = taken
         started_s = time.monotonic()
         self._diagnostics.latency('waiting', started_s - receipt_s)
@@ -223,8 +236,7 @@ class WorldModelNode(HmaNode):
         else:
             executed = self._executed.get(self._row_ns)
             self._diagnostics.counts['unknown actions'] += executed is None
-        self._model.observe(
-            frame, None if executed is None else executed.astype(np.float32))
+        self._model.observe(frame, None if executed is None else executed.astype(np.float32))
         return self._model.act()
 
     def _imagine(self, stamp: int, frame: NDArray[np.uint8], frame_id: str) -> None:
@@ -238,17 +250,23 @@ class WorldModelNode(HmaNode):
         self._diagnostics.latency('imagined frame', spent_s / frames)
         self._diagnostics.counts['imagined frames'] += frames
         self._rollouts.publish(
-            from_rollout(self._spec, stamp, rollout.frames, rollout.actions, frame_id))
+            from_rollout(self._spec, stamp, rollout.frames, rollout.actions, frame_id)
+        )
         self._strips.publish(from_rgb(strip([frame, *rollout.frames]), stamp, frame_id))
 
     def _report(self) -> None:
         silent_s = time.monotonic() - self._heard_s if self._is_working else 0.0
         if silent_s > self._given.camera_timeout_s:
             self._diagnostics.trouble('camera timeouts', self._silence(silent_s))
-        self._diagnostics.publish({
-            'active': self._is_working, 'rows in context': self._model.rows,
-            'trained on': self._model.manifest.trained_on, 'share of transport and conversion':
-            1.0 - self._share('inference', 'receipt to action')})
+        self._diagnostics.publish(
+            {
+                'active': self._is_working,
+                'rows in context': self._model.rows,
+                'trained on': self._model.manifest.trained_on,
+                'share of transport and conversion': 1.0
+                - self._share('inference', 'receipt to action'),
+            }
+        )
 
     def _share(self, part: str, whole: str) -> float:
         windows = self._diagnostics.latencies
@@ -260,9 +278,11 @@ class WorldModelNode(HmaNode):
         package = self._camera_type.__module__.partition('.')[0]
         publishers = self.get_publishers_info_by_topic(self._camera_topic)
         types = ', '.join(sorted({item.topic_type for item in publishers}))
-        return (f'{self._camera_topic}: expected {package}/msg/{self._camera_type.__name__} from '
-                f'the camera within {self._given.camera_timeout_s:g} s, got none for '
-                f'{silent_s:.0f} s ({len(publishers)} publishers{": " if types else ""}{types})')
+        return (
+            f'{self._camera_topic}: expected {package}/msg/{self._camera_type.__name__} from '
+            f'the camera within {self._given.camera_timeout_s:g} s, got none for '
+            f'{silent_s:.0f} s ({len(publishers)} publishers{": " if types else ""}{types})'
+        )
 
 
 def check_stem(spec: EmbodimentSpec, model: WorldModel) -> None:
@@ -278,8 +298,10 @@ def check_stem(spec: EmbodimentSpec, model: WorldModel) -> None:
         ('image size', (model.manifest.image_size,) * 2, spec.camera.resize),
     ):
         if expected != got:
-            raise BundleError(f'{spec.path}: expected {what} {expected} of the stem {spec.stem!r} '
-                              f'in {model.manifest.folder}, got {got}')
+            raise BundleError(
+                f'{spec.path}: expected {what} {expected} of the stem {spec.stem!r} '
+                f'in {model.manifest.folder}, got {got}'
+            )
 
 
 def main() -> int:

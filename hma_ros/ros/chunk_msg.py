@@ -36,11 +36,14 @@ def to_actions(message: Any, spec: EmbodimentSpec, topic: str) -> NDArray[np.flo
     actions = np.array(message.actions, np.float64)
     if actions.size != message.horizon * len(names):
         raise MessageError(
-            f'{topic}: expected {message.horizon} x {len(names)} actions, got {actions.size}')
+            f'{topic}: expected {message.horizon} x {len(names)} actions, got {actions.size}'
+        )
     if not np.isfinite(actions).all():
         index = int(np.argmax(~np.isfinite(actions)))
-        raise MessageError(f'{topic}: expected finite actions, got {actions[index]} for '
-                           f'{names[index % len(names)]} of step {index // len(names)}')
+        raise MessageError(
+            f'{topic}: expected finite actions, got {actions[index]} for '
+            f'{names[index % len(names)]} of step {index // len(names)}'
+        )
     return actions.reshape(message.horizon, len(names))
 
 

@@ -53,8 +53,10 @@ def message_type(command: CommandSpec) -> Any:
     try:
         return getattr(importlib.import_module('interbotix_xs_msgs.msg'), name)
     except ImportError as error:
-        raise ConfigError(f'{command.topic}: expected the package interbotix_xs_msgs for the '
-                          f'interface {command.interface!r}, got: {error}') from error
+        raise ConfigError(
+            f'{command.topic}: expected the package interbotix_xs_msgs for the '
+            f'interface {command.interface!r}, got: {error}'
+        ) from error
 
 
 def to_message(command: CommandSpec, setpoint: Setpoint) -> Any:
@@ -99,8 +101,11 @@ def _write_trajectory(command: CommandSpec, setpoint: Setpoint) -> JointTrajecto
 
 
 def _point(positions: Vector, velocities: Vector, time_s: float) -> JointTrajectoryPoint:
-    return JointTrajectoryPoint(positions=positions.tolist(), velocities=velocities.tolist(),
-                                time_from_start=to_duration(time_s))
+    return JointTrajectoryPoint(
+        positions=positions.tolist(),
+        velocities=velocities.tolist(),
+        time_from_start=to_duration(time_s),
+    )
 
 
 def _write_array(command: CommandSpec, setpoint: Setpoint) -> Float64MultiArray:
@@ -132,16 +137,20 @@ def _read_pose(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[in
 
 def _read_trajectory(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[int], Vector]:
     if sorted(message.joint_names) != sorted(command.message_names):
-        raise MessageError(f'{command.topic}: expected joints {", ".join(command.message_names)}, '
-                           f'got {", ".join(message.joint_names)}')
+        raise MessageError(
+            f'{command.topic}: expected joints {", ".join(command.message_names)}, '
+            f'got {", ".join(message.joint_names)}'
+        )
     times = [stamp_ns(point.time_from_start) for point in message.points]
     if not times or times != sorted(set(times)):
         raise MessageError(f'{command.topic}: expected points with ascending times, got {times}')
     order = [message.joint_names.index(name) for name in command.message_names]
     rows = [list(point.positions) for point in message.points]
     if any(len(row) != len(order) for row in rows):
-        raise MessageError(f'{command.topic}: expected {len(order)} positions per point, '
-                           f'got {[len(row) for row in rows]}')
+        raise MessageError(
+            f'{command.topic}: expected {len(order)} positions per point, '
+            f'got {[len(row) for row in rows]}'
+        )
     # As in ROS 2 control: a stamp of zero starts now.
     start_ns = stamp_ns(message.header.stamp) or now_ns
     return [start_ns + time for time in times], np.array(rows, np.float64)[:, order]
@@ -150,8 +159,7 @@ def _read_trajectory(command: CommandSpec, message: Any, now_ns: int) -> tuple[l
 def _read_array(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[int], Vector]:
     count = len(command.coordinates)
     if len(message.data) != count:
-        raise MessageError(
-            f'{command.topic}: expected {count} values, got {len(message.data)}')
+        raise MessageError(f'{command.topic}: expected {count} values, got {len(message.data)}')
     return [now_ns], np.array([message.data], np.float64)
 
 
@@ -159,8 +167,9 @@ def _read_joints(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[
     by_name = dict(zip(message.name, message.position, strict=False))
     missing = [name for name in command.message_names if name not in by_name]
     if missing:
-        raise MessageError(f'{command.topic}: expected joint {missing[0]!r}, '
-                           f'got {", ".join(message.name)}')
+        raise MessageError(
+            f'{command.topic}: expected joint {missing[0]!r}, got {", ".join(message.name)}'
+        )
     return [now_ns], np.array([[by_name[name] for name in command.message_names]], np.float64)
 
 

@@ -33,9 +33,13 @@ class Commander:
     def __init__(self, node: Any, spec: EmbodimentSpec) -> None:
         self._spec = spec
         self._outputs = [
-            (command, [spec.action.coordinates.index(name) for name in command.coordinates],
-             node.publisher(message_type(command), command.topic, COMMAND))
-            for command in spec.commands]
+            (
+                command,
+                [spec.action.coordinates.index(name) for name in command.coordinates],
+                node.publisher(message_type(command), command.topic, COMMAND),
+            )
+            for command in spec.commands
+        ]
         self._gripper = None if spec.gripper is None else _gripper(node, spec.gripper)
         self._quat_xyzw: tuple[float, ...] | None = None
         self._last: Vector | None = None
@@ -101,13 +105,16 @@ class _ActionGripper:
     def __init__(self, node: Any, spec: GripperSpec) -> None:
         self._spec = spec
         self._switch = GripperSwitch(spec)
-        name = {'gripper_command': 'GripperCommand',
-                'parallel_gripper_command': 'ParallelGripperCommand'}[spec.interface]
+        name = {
+            'gripper_command': 'GripperCommand',
+            'parallel_gripper_command': 'ParallelGripperCommand',
+        }[spec.interface]
         try:
             kind = getattr(importlib.import_module('control_msgs.action'), name)
         except (ImportError, AttributeError) as error:
-            raise ConfigError(f'{spec.name}: expected control_msgs/action/{name} to be installed, '
-                              f'got: {error}') from error
+            raise ConfigError(
+                f'{spec.name}: expected control_msgs/action/{name} to be installed, got: {error}'
+            ) from error
         self._make_goal = partial(_goal, kind, spec)
         self._client = node.own(ActionClient(node, kind, spec.name), lambda item: item.destroy())
 

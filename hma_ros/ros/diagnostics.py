@@ -13,7 +13,11 @@ from hma_ros.core.latency import LatencyWindow
 from hma_ros.ros.qos import REPORT
 
 OK, WARN, ERROR, STALE = (
-    DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
+    DiagnosticStatus.OK,
+    DiagnosticStatus.WARN,
+    DiagnosticStatus.ERROR,
+    DiagnosticStatus.STALE,
+)
 _REPEAT_S = 5.0
 
 
@@ -80,8 +84,11 @@ class Diagnostics:
         return values
 
     def _percentiles(self) -> dict[str, object]:
-        return {f'{name} p{percent} ms': window.percentile_ms(percent)
-                for name, window in dict(self.latencies).items() for percent in (50, 95, 99)}
+        return {
+            f'{name} p{percent} ms': window.percentile_ms(percent)
+            for name, window in dict(self.latencies).items()
+            for percent in (50, 95, 99)
+        }
 
 
 def memory_mb() -> dict[str, object]:

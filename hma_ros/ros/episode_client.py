@@ -50,12 +50,17 @@ class EpisodeClient:
     :param timeout_s: longest wait for an answer or for the clock to move, in real time.
     """
 
-    def __init__(self, namespace: str = '', nodes: tuple[str, ...] = (
-            'action_executor', 'world_model', 'rollout_viewer'), timeout_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        namespace: str = '',
+        nodes: tuple[str, ...] = ('action_executor', 'world_model', 'rollout_viewer'),
+        timeout_s: float = 60.0,
+    ) -> None:
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context)
         self._node = rclpy.create_node(
-            'episode_client', namespace=namespace, context=self._context)
+            'episode_client', namespace=namespace, context=self._context
+        )
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._names, self._timeout_s = nodes, timeout_s
@@ -105,10 +110,13 @@ class EpisodeClient:
         end_ns = start_ns + round(horizon_s * 1e9)
         while not self._success and self._now_ns < end_ns:
             before_ns = self._now_ns
-            self._until(lambda before_ns=before_ns: self._now_ns > before_ns or self._success,
-                        '/clock: expected it to move')
-        return EpisodeResult(seed, bool(self._success), (self._now_ns - start_ns) * 1e-9,
-                             time.monotonic() - wall_s)
+            self._until(
+                lambda before_ns=before_ns: self._now_ns > before_ns or self._success,
+                '/clock: expected it to move',
+            )
+        return EpisodeResult(
+            seed, bool(self._success), (self._now_ns - start_ns) * 1e-9, time.monotonic() - wall_s
+        )
 
     def _reset(self, seed: int) -> None:
         answer = self._call(ResetEpisode, 'sim_robot/reset', ResetEpisode.Request(seed=seed))
@@ -121,18 +129,26 @@ class EpisodeClient:
         if now.id == state:
             return
         steps = {
-            (State.PRIMARY_STATE_UNCONFIGURED, State.PRIMARY_STATE_INACTIVE):
-                Transition.TRANSITION_CONFIGURE,
-            (State.PRIMARY_STATE_INACTIVE, State.PRIMARY_STATE_ACTIVE):
-                Transition.TRANSITION_ACTIVATE,
-            (State.PRIMARY_STATE_ACTIVE, State.PRIMARY_STATE_INACTIVE):
-                Transition.TRANSITION_DEACTIVATE,
+            (
+                State.PRIMARY_STATE_UNCONFIGURED,
+                State.PRIMARY_STATE_INACTIVE,
+            ): Transition.TRANSITION_CONFIGURE,
+            (
+                State.PRIMARY_STATE_INACTIVE,
+                State.PRIMARY_STATE_ACTIVE,
+            ): Transition.TRANSITION_ACTIVATE,
+            (
+                State.PRIMARY_STATE_ACTIVE,
+                State.PRIMARY_STATE_INACTIVE,
+            ): Transition.TRANSITION_DEACTIVATE,
         }
         step = steps.get((now.id, state))
         request = ChangeState.Request(transition=Transition(id=step or 0))
         if step is None or not self._call(ChangeState, f'{name}/change_state', request).success:
-            raise ConfigError(f'{name}: expected the node to leave the state {now.label!r}, '
-                              'got a refusal; its log says why')
+            raise ConfigError(
+                f'{name}: expected the node to leave the state {now.label!r}, '
+                'got a refusal; its log says why'
+            )
 
     def _call(self, kind: Any, name: str, request: Any) -> Any:
         if name not in self._clients:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
@@ -63,7 +63,8 @@ class EpisodeRecorder:
         self.clear()
         node.create_subscription(Image, spec.camera.topic, self._on_image, SENSOR_IN)
         node.create_subscription(
-            PredictedRollout, 'world_model/prediction', self._on_rollout, REPORT)
+            PredictedRollout, 'world_model/prediction', self._on_rollout, REPORT
+        )
         node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, REPORT)
 
     def clear(self) -> None:
@@ -76,8 +77,10 @@ class EpisodeRecorder:
         """Return the rollouts, each as far as the camera saw what became of it."""
         recorded = []
         for stamp, frames in self._imagined:
-            moments = [self._frame_at(stamp + round((row + 1) * self._dt_s * _NS))
-                       for row in range(len(frames))]
+            moments = [
+                self._frame_at(stamp + round((row + 1) * self._dt_s * _NS))
+                for row in range(len(frames))
+            ]
             known = [frame for frame in moments if frame is not None]
             last = self._frame_at(stamp)
             if last is not None and known and len(known) == len(moments):
@@ -90,9 +93,11 @@ class EpisodeRecorder:
         if not matched:
             return None
         return RecordedRollout(
-            matched[0].stamp_ns, matched[0].last,
+            matched[0].stamp_ns,
+            matched[0].last,
             np.stack([item.observed[lead - 1] for item in matched]),
-            np.stack([item.imagined[lead - 1] for item in matched]))
+            np.stack([item.imagined[lead - 1] for item in matched]),
+        )
 
     @property
     def _dt_s(self) -> float:

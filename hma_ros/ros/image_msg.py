@@ -66,8 +66,9 @@ def from_rgb(rgb: Rgb, time_ns: int, frame_id: str) -> Image:
     return message
 
 
-def _check_encoding(got: str, topic: str, expected: tuple[str, ...],
-                    known: tuple[str, ...]) -> None:
+def _check_encoding(
+    got: str, topic: str, expected: tuple[str, ...], known: tuple[str, ...]
+) -> None:
     if got not in expected or got not in known:
         raise MessageError(f'{topic}: expected encoding {" or ".join(expected)}, got {got!r}')
 
@@ -81,7 +82,8 @@ def _rows(message: Any, topic: str, channels: int) -> Rgb:
     if height < 1 or used < 1 or step < used or size < needed:
         raise MessageError(
             f'{topic}: expected at least {needed} bytes in rows of {used} or more for '
-            f'{message.width}x{height} {message.encoding}, got {size} bytes, step {step}')
+            f'{message.width}x{height} {message.encoding}, got {size} bytes, step {step}'
+        )
     data = np.frombuffer(message.data, np.uint8)
     strides = (step, 1)
     return np.lib.stride_tricks.as_strided(data, (height, used), strides, writeable=False)
@@ -111,4 +113,5 @@ def _decode_compressed(message: Any, topic: str, expected: tuple[str, ...]) -> R
     except (OSError, UnidentifiedImageError, ValueError) as error:
         raise MessageError(
             f'{topic}: expected a {" or ".join(expected)} picture, got {message.format!r} that '
-            f'does not decode: {error}') from error
+            f'does not decode: {error}'
+        ) from error

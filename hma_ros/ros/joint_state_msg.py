@@ -21,23 +21,28 @@ def positions(message: Any, names: Sequence[str], topic: str) -> NDArray[np.floa
     :raises MessageError: a joint is missing, or a position is missing or not finite.
     """
     if len(message.position) != len(message.name):
-        raise MessageError(f'{topic}: expected one position per name ({len(message.name)}), '
-                           f'got {len(message.position)}')
+        raise MessageError(
+            f'{topic}: expected one position per name ({len(message.name)}), '
+            f'got {len(message.position)}'
+        )
     by_name = dict(zip(message.name, message.position, strict=True))
     missing = [name for name in names if name not in by_name]
     if missing:
-        raise MessageError(f'{topic}: expected joint {missing[0]!r}, '
-                           f'got {", ".join(message.name) or "no joints"}')
+        raise MessageError(
+            f'{topic}: expected joint {missing[0]!r}, got {", ".join(message.name) or "no joints"}'
+        )
     values = np.array([by_name[name] for name in names], np.float64)
     if not np.isfinite(values).all():
         index = int(np.argmax(~np.isfinite(values)))
-        raise MessageError(f'{topic}: expected a finite position of {names[index]!r}, '
-                           f'got {values[index]}')
+        raise MessageError(
+            f'{topic}: expected a finite position of {names[index]!r}, got {values[index]}'
+        )
     return values
 
 
-def from_positions(time_ns: int, names: Sequence[str], values: ArrayLike,
-                   velocities: ArrayLike) -> JointState:
+def from_positions(
+    time_ns: int, names: Sequence[str], values: ArrayLike, velocities: ArrayLike
+) -> JointState:
     """Make a JointState; radians or metres, and the same per second."""
     message = JointState(name=list(names))
     message.header.stamp = to_stamp(time_ns)

@@ -69,7 +69,8 @@ class HmaNode(LifecycleNode):
     def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any) -> Any:
         """Create a subscription that lives as long as the configuration."""
         return self.own(
-            self.create_subscription(kind, topic, callback, qos), self.destroy_subscription)
+            self.create_subscription(kind, topic, callback, qos), self.destroy_subscription
+        )
 
     def now_ns(self) -> int:
         """Return the ROS time; 0 before the first message on /clock."""

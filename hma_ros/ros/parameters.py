@@ -21,8 +21,13 @@ P = TypeVar('P')
 _BUILT_IN = ('use_sim_time', 'start_type_description_service')
 
 
-def parameter(default: Any, description: str, low: float | None = None,
-              high: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+def parameter(
+    default: Any,
+    description: str,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
     """
     Describe one field of a parameter dataclass.
 
@@ -41,19 +46,24 @@ def declare(node: Node, kind: type[P]) -> None:
     """
     known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     # rclpy has no public way to see what was given but never declared.
-    unknown = [name for name in node._parameter_overrides
-               if name not in known and name not in _BUILT_IN
-               and not name.startswith('qos_overrides.')]
+    unknown = [
+        name
+        for name in node._parameter_overrides
+        if name not in known and name not in _BUILT_IN and not name.startswith('qos_overrides.')
+    ]
     if unknown:
-        raise ConfigError(f'{node.get_name()}: expected parameters among '
-                          f'{", ".join(sorted(known))}, got {unknown[0]!r}')
+        raise ConfigError(
+            f'{node.get_name()}: expected parameters among '
+            f'{", ".join(sorted(known))}, got {unknown[0]!r}'
+        )
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         try:
             node.declare_parameter(field.name, field.default, _descriptor(field))
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             got = node._parameter_overrides[field.name].value
-            raise ConfigError(f'{node.get_name()}: {field.name}: expected {_expectation(field)}, '
-                              f'got {got!r}') from error
+            raise ConfigError(
+                f'{node.get_name()}: {field.name}: expected {_expectation(field)}, got {got!r}'
+            ) from error
 
 
 def read(node: Node, kind: type[P]) -> P:
@@ -67,8 +77,10 @@ def read(node: Node, kind: type[P]) -> P:
     for field in fields:
         choices = field.metadata['choices']
         if choices and values[field.name] not in choices:
-            raise ConfigError(f'{node.get_name()}: {field.name}: expected {_expectation(field)}, '
-                              f'got {values[field.name]!r}')
+            raise ConfigError(
+                f'{node.get_name()}: {field.name}: expected {_expectation(field)}, '
+                f'got {values[field.name]!r}'
+            )
     return kind(**values)
 
 
@@ -81,7 +93,8 @@ def _descriptor(field: 'dataclasses.Field[Any]') -> ParameterDescriptor:
         descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
     elif low is not None:
         descriptor.floating_point_range = [
-            FloatingPointRange(from_value=float(low), to_value=float(high))]
+            FloatingPointRange(from_value=float(low), to_value=float(high))
+        ]
     return descriptor
 
 

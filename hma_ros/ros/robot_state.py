@@ -39,7 +39,8 @@ class RobotState:
         if spec.state.pose is not None:
             topic = node.resolve_topic_name(spec.state.pose.topic)
             node.subscribe(
-                PoseStamped, spec.state.pose.topic, partial(self._on_pose, topic), SENSOR_IN)
+                PoseStamped, spec.state.pose.topic, partial(self._on_pose, topic), SENSOR_IN
+            )
 
     @property
     def quat_xyzw(self) -> tuple[float, ...] | None:
@@ -81,7 +82,8 @@ class RobotState:
         expected = self._spec.state.pose.frame_id if self._spec.state.pose else ''
         if message.header.frame_id != expected:
             self._on_fault(
-                f'{topic}: expected frame {expected!r}, got {message.header.frame_id!r}')
+                f'{topic}: expected frame {expected!r}, got {message.header.frame_id!r}'
+            )
         elif not np.isfinite([*xyz, *quat_xyzw]).all():
             self._on_fault(f'{topic}: expected a finite pose, got {[*xyz, *quat_xyzw]}')
         else:

@@ -23,8 +23,9 @@ def to_frames(message: Any, topic: str) -> NDArray[np.uint8]:
     :raises MessageError: no frames, not ``horizon`` of them, or frames of different sizes.
     """
     if message.horizon < 1 or len(message.frames) != message.horizon:
-        raise MessageError(f'{topic}: expected horizon {message.horizon} >= 1 frames, '
-                           f'got {len(message.frames)}')
+        raise MessageError(
+            f'{topic}: expected horizon {message.horizon} >= 1 frames, got {len(message.frames)}'
+        )
     frames = [to_rgb(frame, topic) for frame in message.frames]
     sizes = {frame.shape for frame in frames}
     if len(sizes) != 1:
@@ -46,8 +47,13 @@ def to_actions(message: Any, topic: str) -> NDArray[np.float64]:
     return actions.reshape(shape)
 
 
-def from_rollout(spec: EmbodimentSpec, time_ns: int, frames: NDArray[np.uint8],
-                 actions: NDArray[np.float32], frame_id: str) -> PredictedRollout:
+def from_rollout(
+    spec: EmbodimentSpec,
+    time_ns: int,
+    frames: NDArray[np.uint8],
+    actions: NDArray[np.float32],
+    frame_id: str,
+) -> PredictedRollout:
     """
     Make a rollout.
 
@@ -61,7 +67,8 @@ def from_rollout(spec: EmbodimentSpec, time_ns: int, frames: NDArray[np.uint8],
     message.frame_dt = to_duration(spec.rates.frame_dt_s)
     message.frames = [
         from_rgb(frame, time_ns + round((row + 1) * spec.rates.frame_dt_s * _NS), frame_id)
-        for row, frame in enumerate(frames)]
+        for row, frame in enumerate(frames)
+    ]
     message.action_names = list(spec.action.names)
     message.stride = spec.rates.stride
     message.actions = actions.astype(np.float64).ravel().tolist()

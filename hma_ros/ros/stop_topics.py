@@ -20,8 +20,9 @@ class StopTopics:
     :raises ConfigError: a message type is not installed or lacks the field.
     """
 
-    def __init__(self, node: Any, stops: tuple[StopSpec, ...],
-                 on_stop: Callable[[str], None]) -> None:
+    def __init__(
+        self, node: Any, stops: tuple[StopSpec, ...], on_stop: Callable[[str], None]
+    ) -> None:
         self._on_stop = on_stop
         self._reasons: dict[str, str] = {}
         for stop in stops:
@@ -49,7 +50,8 @@ def _message_class(stop: StopSpec, topic: str) -> Any:
         kind = getattr(importlib.import_module(f'{package}.msg'), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
-            f'{topic}: expected {stop.type} to be installed, got: {error}') from error
+            f'{topic}: expected {stop.type} to be installed, got: {error}'
+        ) from error
     if stop.field not in kind.get_fields_and_field_types():
         raise ConfigError(f'{topic}: expected a field of {stop.type}, got {stop.field!r}')
     return kind

@@ -29,8 +29,9 @@ def test_switches_again_only_after_the_interval() -> None:
 
 
 def test_a_model_whose_one_is_closed() -> None:
-    switch = GripperSwitch(replace(SPEC, model_open=0.0, model_closed=1.0, threshold=0.5,
-                                   hysteresis=0.1))
+    switch = GripperSwitch(
+        replace(SPEC, model_open=0.0, model_closed=1.0, threshold=0.5, hysteresis=0.1)
+    )
     assert switch.update(0.0, 0) == SPEC.open_position
 
 

@@ -25,7 +25,11 @@ from hma_ros.core.embodiment import load_embodiment
 DEADLINE_S = float(os.environ.get('HMA_TEST_DEADLINE_S', '90'))
 SIDE, FACTORS, LEVELS, WINDOW = 8, 3, 16, 4
 FLOAT, INT64, UINT8, BOOL = (
-    TensorProto.FLOAT, TensorProto.INT64, TensorProto.UINT8, TensorProto.BOOL)
+    TensorProto.FLOAT,
+    TensorProto.INT64,
+    TensorProto.UINT8,
+    TensorProto.BOOL,
+)
 
 
 class System:
@@ -65,20 +69,25 @@ class System:
 
     def watch(self, kind: Any, topic: str, qos: Any = 10) -> None:
         """Keep the last message of a topic, and count them."""
+
         def receive(message: Any) -> None:
             self.last[topic] = message
             self.counts[topic] = self.counts.get(topic, 0) + 1
 
         self.node.create_subscription(kind, topic, receive, qos)
 
-    def until(self, condition: Callable[[], object], what: str,
-              deadline_s: float = DEADLINE_S) -> None:
+    def until(
+        self, condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S
+    ) -> None:
         """Wait for a condition."""
         end_s = time.monotonic() + deadline_s
         while not condition():
             assert time.monotonic() < end_s, f'{what}: not within {deadline_s:g} s\n{self._logs()}'
-            dead = [name for name, child in self._children
-                    if child.poll() not in (None, 0, -signal.SIGKILL)]
+            dead = [
+                name
+                for name, child in self._children
+                if child.poll() not in (None, 0, -signal.SIGKILL)
+            ]
             assert not dead, f'{what}: {dead[0]} died\n{self._logs()}'
             self._executor.spin_once(timeout_sec=0.05)
 
@@ -145,26 +154,55 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         graphs[f'stem_{spec.stem}'] = _stem()
         graphs[f'head_{spec.stem}'] = _head(np.tile(step, spec.rates.stride))
     for name, graph in graphs.items():
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)],
-                                  ir_version=10)
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=10
+        )
         checker.check_model(model)
         save(model, folder / f'{name}.onnx')
-    write_manifest(folder, {
-        spec.stem: {'action_names': spec.action.names, 'stride': spec.rates.stride,
-                    'frame_hz': spec.rates.frame_hz, 'embodiment': spec.name,
-                    'lower': spec.action.lower, 'upper': spec.action.upper}
-        for spec in robots.values()})
+    write_manifest(
+        folder,
+        {
+            spec.stem: {
+                'action_names': spec.action.names,
+                'stride': spec.rates.stride,
+                'frame_hz': spec.rates.frame_hz,
+                'embodiment': spec.name,
+                'lower': spec.action.lower,
+                'upper': spec.action.upper,
+            }
+            for spec in robots.values()
+        },
+    )
     return folder
 
 
 def write_manifest(folder: Path, stems: dict[str, Any]) -> None:
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-             for path in sorted(folder.glob('*.onnx'))}
-    (folder / 'manifest.json').write_text(json.dumps({
-        'format': 1, 'trained_on': 'simulation', 'stems': stems, 'image_size': 64,
-        'image_tokens': SIDE * SIDE, 'factors': FACTORS, 'levels': LEVELS, 'layers': 1,
-        'row_tokens': 1, 'heads': 1, 'head_width': 1, 'window': WINDOW, 'mask_steps': 1,
-        'max_horizon': 8, 'files': files, 'parity': {}}))
+    files = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.glob('*.onnx'))
+    }
+    (folder / 'manifest.json').write_text(
+        json.dumps(
+            {
+                'format': 1,
+                'trained_on': 'simulation',
+                'stems': stems,
+                'image_size': 64,
+                'image_tokens': SIDE * SIDE,
+                'factors': FACTORS,
+                'levels': LEVELS,
+                'layers': 1,
+                'row_tokens': 1,
+                'heads': 1,
+                'head_width': 1,
+                'window': WINDOW,
+                'mask_steps': 1,
+                'max_horizon': 8,
+                'files': files,
+                'parity': {},
+            }
+        )
+    )
 
 
 def _value(name: str, kind: int, *shape: int | str) -> Any:
@@ -186,10 +224,17 @@ def _encoder() -> Any:
         helper.make_node('Reshape', ['nhwc', 'shape'], ['flat']),
         helper.make_node('Cast', ['flat'], ['levels'], to=INT64),
     ]
-    constants = [_constant('scale', (LEVELS - 1) / 255, np.float32),
-                 _constant('shape', [-1, SIDE * SIDE, FACTORS], np.int64)]
-    return helper.make_graph(nodes, 'encoder', [_value('frames', UINT8, 'B', 64, 64, 3)],
-                             [_value('levels', INT64, 'B', SIDE * SIDE, FACTORS)], constants)
+    constants = [
+        _constant('scale', (LEVELS - 1) / 255, np.float32),
+        _constant('shape', [-1, SIDE * SIDE, FACTORS], np.int64),
+    ]
+    return helper.make_graph(
+        nodes,
+        'encoder',
+        [_value('frames', UINT8, 'B', 64, 64, 3)],
+        [_value('levels', INT64, 'B', SIDE * SIDE, FACTORS)],
+        constants,
+    )
 
 
 def _decoder() -> Any:
@@ -202,12 +247,20 @@ def _decoder() -> Any:
         helper.make_node('Round', ['drawn'], ['rounded']),
         helper.make_node('Cast', ['rounded'], ['frames'], to=UINT8),
     ]
-    constants = [_constant('one', 1, np.float32), _constant('half', 127.5, np.float32),
-                 _constant('shape', [1, SIDE, 1, SIDE, 1, FACTORS], np.int64),
-                 _constant('blocks', [1, SIDE, 8, SIDE, 8, FACTORS], np.int64),
-                 _constant('picture', [1, 64, 64, 3], np.int64)]
-    return helper.make_graph(nodes, 'decoder', [_value('values', FLOAT, 1, SIDE * SIDE, FACTORS)],
-                             [_value('frames', UINT8, 1, 64, 64, 3)], constants)
+    constants = [
+        _constant('one', 1, np.float32),
+        _constant('half', 127.5, np.float32),
+        _constant('shape', [1, SIDE, 1, SIDE, 1, FACTORS], np.int64),
+        _constant('blocks', [1, SIDE, 8, SIDE, 8, FACTORS], np.int64),
+        _constant('picture', [1, 64, 64, 3], np.int64),
+    ]
+    return helper.make_graph(
+        nodes,
+        'decoder',
+        [_value('values', FLOAT, 1, SIDE * SIDE, FACTORS)],
+        [_value('frames', UINT8, 1, 64, 64, 3)],
+        constants,
+    )
 
 
 def _trunk() -> Any:
@@ -217,19 +270,33 @@ def _trunk() -> Any:
         helper.make_node('ReduceMean', ['f', 'axes'], ['features'], keepdims=0),
         helper.make_node('Slice', ['past', 'from', 'to', 'axis'], ['row']),
     ]
-    constants = [_constant('depth', LEVELS, np.int64), _constant('off_on', [0, 50], np.float32),
-                 _constant('axes', [3], np.int64), _constant('from', [0], np.int64),
-                 _constant('to', [1], np.int64), _constant('axis', [5], np.int64)]
+    constants = [
+        _constant('depth', LEVELS, np.int64),
+        _constant('off_on', [0, 50], np.float32),
+        _constant('axes', [3], np.int64),
+        _constant('from', [0], np.int64),
+        _constant('to', [1], np.int64),
+        _constant('axis', [5], np.int64),
+    ]
     tokens = ('B', 1, SIDE * SIDE)
     return helper.make_graph(
-        nodes, 'trunk',
-        [_value('levels', INT64, *tokens, FACTORS), _value('previous', INT64, *tokens, FACTORS),
-         _value('masked', BOOL, *tokens), _value('modulation', FLOAT, 'B', 1, 2, 1),
-         _value('past', FLOAT, 1, 2, 'B', 1, 1, WINDOW - 1, 1),
-         _value('bias', FLOAT, 'B', WINDOW - 1)],
-        [_value('logits', FLOAT, *tokens, FACTORS, LEVELS),
-         _value('features', FLOAT, *tokens), _value('row', FLOAT, 1, 2, 'B', 1, 1, 1, 1)],
-        constants)
+        nodes,
+        'trunk',
+        [
+            _value('levels', INT64, *tokens, FACTORS),
+            _value('previous', INT64, *tokens, FACTORS),
+            _value('masked', BOOL, *tokens),
+            _value('modulation', FLOAT, 'B', 1, 2, 1),
+            _value('past', FLOAT, 1, 2, 'B', 1, 1, WINDOW - 1, 1),
+            _value('bias', FLOAT, 'B', WINDOW - 1),
+        ],
+        [
+            _value('logits', FLOAT, *tokens, FACTORS, LEVELS),
+            _value('features', FLOAT, *tokens),
+            _value('row', FLOAT, 1, 2, 'B', 1, 1, 1, 1),
+        ],
+        constants,
+    )
 
 
 def _stem() -> Any:
@@ -242,8 +309,12 @@ def _stem() -> Any:
     ]
     constants = [_constant('last', [2], np.int64), _constant('shape', [1, 1, 1, 1, 1], np.int64)]
     return helper.make_graph(
-        nodes, 'stem', [_value('chunk', FLOAT, 1, 1, 'K'), _value('known', BOOL, 1, 1)],
-        [_value('modulation', FLOAT, 1, 1, 1, 2, 1)], constants)
+        nodes,
+        'stem',
+        [_value('chunk', FLOAT, 1, 1, 'K'), _value('known', BOOL, 1, 1)],
+        [_value('modulation', FLOAT, 1, 1, 1, 2, 1)],
+        constants,
+    )
 
 
 def _head(chunk: np.ndarray) -> Any:
@@ -252,8 +323,15 @@ def _head(chunk: np.ndarray) -> Any:
         helper.make_node('Mul', ['mean', 'zero'], ['nothing']),
         helper.make_node('Add', ['nothing', 'constant'], ['chunk']),
     ]
-    constants = [_constant('axes', [2], np.int64), _constant('zero', 0, np.float32),
-                 _constant('constant', chunk, np.float32)]
+    constants = [
+        _constant('axes', [2], np.int64),
+        _constant('zero', 0, np.float32),
+        _constant('constant', chunk, np.float32),
+    ]
     return helper.make_graph(
-        nodes, 'head', [_value('features', FLOAT, 'B', 1, SIDE * SIDE)],
-        [_value('chunk', FLOAT, 'B', 1, len(chunk))], constants)
+        nodes,
+        'head',
+        [_value('features', FLOAT, 'B', 1, SIDE * SIDE)],
+        [_value('chunk', FLOAT, 'B', 1, len(chunk))],
+        constants,
+    )

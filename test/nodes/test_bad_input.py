@@ -24,14 +24,18 @@ UR5E = load_embodiment('sim_ur5e')
 
 
 def set_parameters(system: Any, node: str, **values: object) -> None:
-    request = SetParameters.Request(parameters=[
-        Parameter(name, value=value).to_parameter_msg() for name, value in values.items()])
+    request = SetParameters.Request(
+        parameters=[
+            Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
+        ]
+    )
     answer = system.call(SetParameters, f'{node}/set_parameters', request)
     assert all(result.successful for result in answer.results)
 
 
 def test_refused_configurations_say_why_and_a_good_one_still_works(
-        system: Any, tiny_bundle: Path, tmp_path: Path) -> None:
+    system: Any, tiny_bundle: Path, tmp_path: Path
+) -> None:
     tampered = tmp_path / 'tampered'
     shutil.copytree(tiny_bundle, tampered)
     with (tampered / 'trunk.onnx').open('ab') as graph:
@@ -44,7 +48,7 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
     system.spawn('world_model', threads=1)
     good = {'embodiment': 'sim_ur5e', 'bundle': str(tiny_bundle), 'mode': 'shadow'}
     for change, sentence in (
-        ({'embodiment': 'r2d2'}, "expected one of aloha, franka, franka_jtc"),
+        ({'embodiment': 'r2d2'}, 'expected one of aloha, franka, franka_jtc'),
         ({'bundle': str(tmp_path / 'nowhere')}, 'no such folder'),
         ({'bundle': str(tampered)}, 'trunk.onnx'),
         ({'bundle': str(poor)}, "no stem 'ur5e_push'"),
@@ -61,7 +65,8 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
 
 
 def test_executor_refuses_a_simulation_bundle_on_a_real_robot(
-        system: Any, tiny_bundle: Path) -> None:
+    system: Any, tiny_bundle: Path
+) -> None:
     system.spawn('action_executor', embodiment='ur5e', mode='execute')
     assert not system.transition('action_executor', 'configure')
     assert 'bundle: expected the folder of the bundle' in system.log('action_executor')
@@ -75,13 +80,17 @@ def test_executor_refuses_a_simulation_bundle_on_a_real_robot(
     system.until(lambda: system.node.count_publishers(topic) == 1, 'command publisher')
 
 
-@pytest.mark.parametrize(('parameters', 'sentence'), [
-    ({'colour': 'red'}, "got 'colour'"),
-    ({'max_chunk_age_s': -1.0}, 'max_chunk_age_s: expected float of 0.01 to 10, got -1.0'),
-    ({'embodiment': 'r2d2', 'autostart': True}, "got 'r2d2'"),
-])
+@pytest.mark.parametrize(
+    ('parameters', 'sentence'),
+    [
+        ({'colour': 'red'}, "got 'colour'"),
+        ({'max_chunk_age_s': -1.0}, 'max_chunk_age_s: expected float of 0.01 to 10, got -1.0'),
+        ({'embodiment': 'r2d2', 'autostart': True}, "got 'r2d2'"),
+    ],
+)
 def test_a_node_that_cannot_start_ends_with_a_sentence(
-        system: Any, parameters: dict[str, object], sentence: str) -> None:
+    system: Any, parameters: dict[str, object], sentence: str
+) -> None:
     child = system.spawn('action_executor', **parameters)
     system.until(lambda: child.poll() is not None, 'end of the node')
     assert child.returncode == 1
@@ -90,12 +99,24 @@ def test_a_node_that_cannot_start_ends_with_a_sentence(
 
 
 def test_camera_silent_then_of_wrong_size_then_of_wrong_encoding(
-        system: Any, tiny_bundle: Path) -> None:
+    system: Any, tiny_bundle: Path
+) -> None:
     system.watch(ActionChunk, '/world_model/action_chunk')
-    system.spawn('world_model', embodiment='sim_ur5e', bundle=str(tiny_bundle), threads=1,
-                 camera_timeout_s=0.5, autostart=True)
-    system.until(lambda: 'expected sensor_msgs/msg/Image from the camera within 0.5 s, got none'
-                 in system.log('world_model'), 'sentence about the silent camera')
+    system.spawn(
+        'world_model',
+        embodiment='sim_ur5e',
+        bundle=str(tiny_bundle),
+        threads=1,
+        camera_timeout_s=0.5,
+        autostart=True,
+    )
+    system.until(
+        lambda: (
+            'expected sensor_msgs/msg/Image from the camera within 0.5 s, got none'
+            in system.log('world_model')
+        ),
+        'sentence about the silent camera',
+    )
     assert '/camera/color/image_raw' in system.log('world_model')
     images = system.node.create_publisher(Image, UR5E.camera.topic, SENSOR_OUT)
 
@@ -109,6 +130,7 @@ def test_camera_silent_then_of_wrong_size_then_of_wrong_encoding(
         def publish_and_look() -> bool:
             publish(rgb, encoding)
             return sentence in system.log('world_model')
+
         system.until(publish_and_look, sentence)
 
     until(np.zeros((480, 640, 3), np.uint8), 'rgb8', 'got uint8[480, 640, 3]')
@@ -118,6 +140,7 @@ def test_camera_silent_then_of_wrong_size_then_of_wrong_encoding(
     def publish_and_count() -> bool:
         publish(np.zeros((256, 256, 3), np.uint8))
         return '/world_model/action_chunk' in system.counts
+
     system.until(publish_and_count, 'a chunk after a good picture')
     assert 'recovered: rows' in system.log('world_model')
 
@@ -139,5 +162,6 @@ def test_executor_without_the_joints_commands_nothing(system: Any) -> None:
         chunks.publish(from_actions(UR5E, now_ns, np.full((2, 6), 0.01)))
         log = system.log('action_executor')
         return "expected joint 'wrist_3_joint'" in log and 'before the robot state' in log
+
     system.until(publish_and_look, 'sentences about the joint and the chunk')
     assert command.topic not in system.counts

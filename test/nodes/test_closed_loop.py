@@ -33,9 +33,17 @@ def start(system: Any, robot: str, bundle: Path, factor: float = FACTOR) -> None
 
 
 def start_model(system: Any, robot: str, bundle: Path) -> Any:
-    return system.spawn('world_model', embodiment=robot, bundle=str(bundle), mode='execute',
-                        horizon=2, threads=1, use_sim_time=True, autostart=True,
-                        camera_timeout_s=300.0)
+    return system.spawn(
+        'world_model',
+        embodiment=robot,
+        bundle=str(bundle),
+        mode='execute',
+        horizon=2,
+        threads=1,
+        use_sim_time=True,
+        autostart=True,
+        camera_timeout_s=300.0,
+    )
 
 
 def now_ns(system: Any) -> int:
@@ -49,14 +57,21 @@ def wait_rows(system: Any, rows: float) -> None:
 
 
 def test_robot_moves_holds_when_the_model_dies_and_moves_again(
-        system: Any, tiny_bundle: Path) -> None:
-    for kind, topic in ((Clock, '/clock'), (JointState, '/joint_states'),
-                        (CameraInfo, f'/{UR5E.camera.info_topic}')):
+    system: Any, tiny_bundle: Path
+) -> None:
+    for kind, topic in (
+        (Clock, '/clock'),
+        (JointState, '/joint_states'),
+        (CameraInfo, f'/{UR5E.camera.info_topic}'),
+    ):
         system.watch(kind, topic, SENSOR_IN)
-    for kind, topic in ((ActionChunk, '/action_executor/executed'),
-                        (PredictedRollout, '/world_model/prediction'),
-                        (Image, '/world_model/prediction/image'),
-                        (Image, '/rollout_viewer/image'), (DiagnosticArray, '/diagnostics')):
+    for kind, topic in (
+        (ActionChunk, '/action_executor/executed'),
+        (PredictedRollout, '/world_model/prediction'),
+        (Image, '/world_model/prediction/image'),
+        (Image, '/rollout_viewer/image'),
+        (DiagnosticArray, '/diagnostics'),
+    ):
         system.watch(kind, topic)
     start(system, 'sim_ur5e', tiny_bundle)
 
@@ -100,12 +115,14 @@ def latencies(system: Any) -> dict[str, str]:
             if status.name.startswith('world_model'):
                 found.update({item.key: item.value for item in status.values})
         return 'receipt to action p99 ms' in found
+
     system.until(look, 'latencies in the diagnostics')
     return found
 
 
 def test_franka_moves_along_its_poses_and_tells_its_latencies(
-        system: Any, tiny_bundle: Path) -> None:
+    system: Any, tiny_bundle: Path
+) -> None:
     franka = load_embodiment('sim_franka')
     assert franka.state.pose is not None
     pose_topic = f'/{franka.state.pose.topic}'

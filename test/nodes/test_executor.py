@@ -30,7 +30,8 @@ class Robot:
         self.system = system
         self._joints = system.node.create_publisher(JointState, 'joint_states', SENSOR_OUT)
         self._chunks = system.node.create_publisher(
-            ActionChunk, 'world_model/action_chunk', REPORT)
+            ActionChunk, 'world_model/action_chunk', REPORT
+        )
         system.node.create_timer(0.02, self._publish)
         system.watch(JointTrajectory, COMMANDS)
 
@@ -51,17 +52,20 @@ class Robot:
         def act_and_look() -> bool:
             action()
             return text in self.system.log('action_executor')
+
         self.system.until(act_and_look, text)
 
     def until_moved(self) -> None:
         def push() -> bool:
             self.send(np.full((2, 6), 0.01))
             return COMMANDS in self.system.last and not np.allclose(self.target(), MEASURED)
+
         self.system.until(push, 'a moving target')
 
     def _publish(self) -> None:
         self._joints.publish(
-            from_positions(self.now_ns(), UR5E.state.joints, MEASURED, np.zeros(6)))
+            from_positions(self.now_ns(), UR5E.state.joints, MEASURED, np.zeros(6))
+        )
 
 
 @pytest.fixture
@@ -71,8 +75,9 @@ def robot(system: Any) -> Robot:
 
 def test_shadow_reports_but_has_no_command_publisher(system: Any, robot: Robot) -> None:
     system.spawn('action_executor', embodiment='sim_ur5e', autostart=True)
-    system.until(lambda: system.node.count_subscribers('world_model/action_chunk') == 1,
-                 'the executor')
+    system.until(
+        lambda: system.node.count_subscribers('world_model/action_chunk') == 1, 'the executor'
+    )
     from diagnostic_msgs.msg import DiagnosticArray
 
     system.watch(DiagnosticArray, '/diagnostics')
@@ -83,6 +88,7 @@ def test_shadow_reports_but_has_no_command_publisher(system: Any, robot: Robot) 
             return False
         values = {item.key: item.value for item in system.last['/diagnostics'].status[0].values}
         return int(values.get('accepted chunks', 0)) > 2
+
     system.until(accepted, 'accepted chunks in the diagnostics')
     assert system.node.count_publishers(COMMANDS) == 0
     assert system.node.count_publishers('action_executor/executed') == 0
@@ -90,25 +96,29 @@ def test_shadow_reports_but_has_no_command_publisher(system: Any, robot: Robot) 
 
 
 def test_starts_where_the_robot_is_refuses_nan_latches_stops_and_holds_at_the_end(
-        system: Any, robot: Robot) -> None:
+    system: Any, robot: Robot
+) -> None:
     child = system.spawn('action_executor', embodiment='sim_ur5e', mode='execute', autostart=True)
     robot.until_commanded()
     np.testing.assert_allclose(robot.target(), MEASURED)
 
     wrong = np.full((2, 6), 0.01)
     wrong[1, 3] = np.nan
-    robot.until_log('expected finite actions, got nan for d_wrist_1_joint of step 1',
-                    lambda: robot.send(wrong))
+    robot.until_log(
+        'expected finite actions, got nan for d_wrist_1_joint of step 1', lambda: robot.send(wrong)
+    )
     robot.until_commanded()
     np.testing.assert_allclose(robot.target(), MEASURED)
 
     robot.until_moved()
+
     # The chunk runs out: the target stays, at rest.
     def rests() -> bool:
         before = robot.target()
         robot.until_commanded()
         points = system.last[COMMANDS].points
         return np.array_equal(robot.target(), before) and not np.any(points[0].velocities)
+
     system.until(rests, 'rest after the chunk')
 
     assert system.call(Trigger, 'action_executor/stop', Trigger.Request()).success
@@ -126,11 +136,18 @@ def test_starts_where_the_robot_is_refuses_nan_latches_stops_and_holds_at_the_en
     answer = system.call(Trigger, 'action_executor/resume', Trigger.Request())
     assert not answer.success
     assert 'expected no stop' in answer.message
-    system.until(lambda: (stops.publish(Bool(data=False)), system.call(
-        Trigger, 'action_executor/resume', Trigger.Request()).success)[1], 'resume')
+    system.until(
+        lambda: (
+            stops.publish(Bool(data=False)),
+            system.call(Trigger, 'action_executor/resume', Trigger.Request()).success,
+        )[1],
+        'resume',
+    )
 
     robot.until_moved()
     assert system.transition('action_executor', 'deactivate')
-    system.until(lambda: not np.any(system.last[COMMANDS].points[0].velocities),
-                 'a command at rest as the last one')
+    system.until(
+        lambda: not np.any(system.last[COMMANDS].points[0].velocities),
+        'a command at rest as the last one',
+    )
     assert child.poll() is None

@@ -14,13 +14,18 @@ pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
 
 @pytest.mark.parametrize('name', ['action_executor', 'world_model', 'rollout_viewer'])
 def test_walks_through_its_states_twice_and_ends_on_a_signal(
-        system: Any, tiny_bundle: Path, name: str) -> None:
+    system: Any, tiny_bundle: Path, name: str
+) -> None:
     extra = {'bundle': str(tiny_bundle), 'threads': 1} if name == 'world_model' else {}
     child = system.spawn(name, embodiment='sim_ur5e', **extra)
     for _ in range(2):
         for transition, state in (
-            ('configure', 'inactive'), ('activate', 'active'), ('deactivate', 'inactive'),
-            ('activate', 'active'), ('deactivate', 'inactive'), ('cleanup', 'unconfigured'),
+            ('configure', 'inactive'),
+            ('activate', 'active'),
+            ('deactivate', 'inactive'),
+            ('activate', 'active'),
+            ('deactivate', 'inactive'),
+            ('cleanup', 'unconfigured'),
         ):
             assert system.transition(name, transition)
             assert system.state(name) == state
@@ -32,15 +37,21 @@ def test_walks_through_its_states_twice_and_ends_on_a_signal(
     assert 'Traceback' not in system.log(name)
 
 
-@pytest.mark.parametrize(('name', 'forbidden'), [
-    ('action_executor', ('torch', 'onnxruntime', 'mujoco', 'PIL')),
-    ('rollout_viewer', ('torch', 'onnxruntime', 'mujoco')),
-    ('world_model', ('torch', 'mujoco', 'onnx')),
-    ('sim_robot', ('torch', 'onnxruntime')),
-])
+@pytest.mark.parametrize(
+    ('name', 'forbidden'),
+    [
+        ('action_executor', ('torch', 'onnxruntime', 'mujoco', 'PIL')),
+        ('rollout_viewer', ('torch', 'onnxruntime', 'mujoco')),
+        ('world_model', ('torch', 'mujoco', 'onnx')),
+        ('sim_robot', ('torch', 'onnxruntime')),
+    ],
+)
 def test_imports_no_more_than_it_may(name: str, forbidden: tuple[str, ...]) -> None:
-    script = (f'import sys, hma_ros.nodes.{name}_node; '
-              f'print([name for name in {forbidden!r} if name in sys.modules])')
+    script = (
+        f'import sys, hma_ros.nodes.{name}_node; '
+        f'print([name for name in {forbidden!r} if name in sys.modules])'
+    )
     answer = subprocess.run(
-        [sys.executable, '-c', script], capture_output=True, text=True, check=True)
+        [sys.executable, '-c', script], capture_output=True, text=True, check=True
+    )
     assert answer.stdout.strip() == '[]'

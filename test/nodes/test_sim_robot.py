@@ -23,13 +23,16 @@ PLANAR = load_embodiment('sim_planar')
 
 def test_publishes_obeys_refuses_and_resets(system: Any) -> None:
     camera, info = f'/{PLANAR.camera.topic}', f'/{PLANAR.camera.info_topic}'
-    for kind, topic in ((Clock, '/clock'), (JointState, '/joint_states'), (Image, camera),
-                        (CameraInfo, info)):
+    for kind, topic in (
+        (Clock, '/clock'),
+        (JointState, '/joint_states'),
+        (Image, camera),
+        (CameraInfo, info),
+    ):
         system.watch(kind, topic, SENSOR_IN)
     system.watch(Bool, '/sim_robot/success', LATCHED)
     system.spawn('sim_robot', embodiment='sim_planar', seed=3, real_time_factor=0.5)
-    commands = system.node.create_publisher(
-        Float64MultiArray, PLANAR.commands[0].topic, COMMAND)
+    commands = system.node.create_publisher(Float64MultiArray, PLANAR.commands[0].topic, COMMAND)
     system.until(lambda: len(system.last) == 5, 'all topics')
     assert system.last['/sim_robot/success'].data is False
     assert to_rgb(system.last[camera], camera).shape == (256, 256, 3)
@@ -46,11 +49,13 @@ def test_publishes_obeys_refuses_and_resets(system: Any) -> None:
     def command_and_look() -> bool:
         commands.publish(Float64MultiArray(data=goal.tolist()))
         return np.allclose(joints(), goal, atol=0.01)
+
     system.until(command_and_look, 'the commanded place')
 
     def refuse_and_look() -> bool:
         commands.publish(Float64MultiArray(data=[float('nan'), 0.0]))
         return 'expected finite targets' in system.log('sim_robot')
+
     system.until(refuse_and_look, 'refusal')
 
     before_ns = stamp_ns(system.last['/clock'].clock)
@@ -67,13 +72,18 @@ def test_episodes_run_through_the_lifecycle(system: Any, tiny_bundle: Path) -> N
     system.spawn('sim_robot', embodiment='sim_planar', real_time_factor=0.1)
     common = {'embodiment': 'sim_planar', 'use_sim_time': True}
     system.spawn('action_executor', mode='execute', **common)
-    system.spawn('world_model', bundle=str(tiny_bundle), mode='execute', horizon=1, threads=1,
-                 **common)
+    system.spawn(
+        'world_model', bundle=str(tiny_bundle), mode='execute', horizon=1, threads=1, **common
+    )
+
+    def is_there() -> bool:
+        message = system.last.get('/joint_states')
+        return message is not None and np.allclose(message.position, 0.024, atol=0.01)
+
     with EpisodeClient(nodes=('action_executor', 'world_model'), timeout_s=300.0) as client:
         for seed in (1, 2):
             result = client.run(seed, horizon_s=0.8)
             assert result.seed == seed
             assert result.sim_time_s >= 0.8 or result.success
             # The tiny policy wants 0.024 m in x and y, and the nodes stay active.
-            system.until(lambda: np.allclose(
-                system.last['/joint_states'].position, 0.024, atol=0.01), 'the wanted place')
+            system.until(is_there, 'the wanted place')

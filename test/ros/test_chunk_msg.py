@@ -20,8 +20,10 @@ FINITE = st.floats(-1e6, 1e6)
 
 
 @settings(deadline=None, max_examples=50)
-@given(arrays(np.float64, st.tuples(st.integers(1, 6), st.just(4)), elements=FINITE),
-       st.integers(0, 2**40))
+@given(
+    arrays(np.float64, st.tuples(st.integers(1, 6), st.just(4)), elements=FINITE),
+    st.integers(0, 2**40),
+)
 def test_round_trip(actions: np.ndarray, time_ns: int) -> None:
     message = from_actions(FRANKA, time_ns, actions)
     assert message.header.stamp.sec * 10**9 + message.header.stamp.nanosec == time_ns
@@ -43,14 +45,17 @@ def _no_step(message: Any) -> None:
     message.step_dt.nanosec = 0
 
 
-@pytest.mark.parametrize(('spoil', 'sentence'), [
-    (_set('embodiment', 'ur5e'), "expected embodiment 'sim_franka', got 'ur5e'"),
-    (_set('names', ['dx', 'dy', 'dz', 'hand']), "got 'dx, dy, dz, hand'"),
-    (_set('units', ['mm', 'm', 'm', '1']), "expected units 'm, m, m, 1'"),
-    (_no_step, 'expected step_dt > 0'),
-    (_set('horizon', 3), 'expected 3 x 4 actions, got 8'),
-    (_set('actions', [0.0] * 6 + [float('nan'), 1.0]), 'got nan for dz of step 1'),
-])
+@pytest.mark.parametrize(
+    ('spoil', 'sentence'),
+    [
+        (_set('embodiment', 'ur5e'), "expected embodiment 'sim_franka', got 'ur5e'"),
+        (_set('names', ['dx', 'dy', 'dz', 'hand']), "got 'dx, dy, dz, hand'"),
+        (_set('units', ['mm', 'm', 'm', '1']), "expected units 'm, m, m, 1'"),
+        (_no_step, 'expected step_dt > 0'),
+        (_set('horizon', 3), 'expected 3 x 4 actions, got 8'),
+        (_set('actions', [0.0] * 6 + [float('nan'), 1.0]), 'got nan for dz of step 1'),
+    ],
+)
 def test_refusals(spoil: Callable[[Any], None], sentence: str) -> None:
     message = from_actions(FRANKA, 0, np.zeros((2, 4)))
     spoil(message)
@@ -71,7 +76,8 @@ def test_rollout_round_trip() -> None:
 
 def test_rollout_refusals() -> None:
     message = rollout_msg.from_rollout(
-        FRANKA, 0, np.zeros((2, 8, 8, 3), np.uint8), np.zeros((2, 2, 4), np.float32), '')
+        FRANKA, 0, np.zeros((2, 8, 8, 3), np.uint8), np.zeros((2, 2, 4), np.float32), ''
+    )
     message.actions[3] = float('inf')
     with pytest.raises(MessageError, match=r'/rollout: expected \[2, 2, 4\] finite actions'):
         rollout_msg.to_actions(message, '/rollout')

@@ -44,9 +44,14 @@ def test_trajectory_is_read_by_name_and_a_stamp_of_zero_is_now() -> None:
     np.testing.assert_allclose(targets[0], np.arange(6)[::-1] * 0.1)
 
 
-@pytest.mark.parametrize('command', [
-    POSE, load_embodiment('sim_so101').commands[0],
-    replace(load_embodiment('sim_so101').commands[0], interface='joint_target')])
+@pytest.mark.parametrize(
+    'command',
+    [
+        POSE,
+        load_embodiment('sim_so101').commands[0],
+        replace(load_embodiment('sim_so101').commands[0], interface='joint_target'),
+    ],
+)
 def test_other_interfaces_round_trip(command: CommandSpec) -> None:
     message = to_message(command, setpoint(command))
     assert isinstance(message, message_type(command))

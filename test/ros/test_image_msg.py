@@ -23,15 +23,26 @@ def pixels(height: int, width: int, seed: int) -> np.ndarray:
 
 def message(rows: np.ndarray, height: int, width: int, encoding: str, padding: int = 0) -> Image:
     padded = np.pad(rows, ((0, 0), (0, padding)), constant_values=77)
-    return Image(height=height, width=width, encoding=encoding, step=padded.shape[1],
-                 data=array('B', padded.astype(np.uint8).tobytes()))
+    return Image(
+        height=height,
+        width=width,
+        encoding=encoding,
+        step=padded.shape[1],
+        data=array('B', padded.astype(np.uint8).tobytes()),
+    )
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 5), st.integers(0, 9),
-       st.sampled_from(sorted(ORDERS)))
+@given(
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.integers(0, 5),
+    st.integers(0, 9),
+    st.sampled_from(sorted(ORDERS)),
+)
 def test_colour_orders_and_padding(
-        height: int, width: int, padding: int, seed: int, encoding: str) -> None:
+    height: int, width: int, padding: int, seed: int, encoding: str
+) -> None:
     rgb = pixels(height, width, seed)
     stored = rgb[:, :, list(ORDERS[encoding])]
     if encoding.endswith('a8'):
@@ -53,11 +64,14 @@ def test_from_rgb_and_back(height: int, width: int, seed: int) -> None:
 def test_grey_is_equal_parts() -> None:
     grey = np.arange(6, dtype=np.uint8).reshape(2, 3)
     np.testing.assert_array_equal(
-        to_rgb(message(grey, 2, 3, 'mono8'), 'camera'), np.repeat(grey[:, :, None], 3, axis=2))
+        to_rgb(message(grey, 2, 3, 'mono8'), 'camera'), np.repeat(grey[:, :, None], 3, axis=2)
+    )
 
 
-@pytest.mark.parametrize(('encoding', 'bytes_of_two'), [
-    ('yuv422', [90, 50, 240, 100]), ('yuv422_yuy2', [50, 90, 100, 240])])
+@pytest.mark.parametrize(
+    ('encoding', 'bytes_of_two'),
+    [('yuv422', [90, 50, 240, 100]), ('yuv422_yuy2', [50, 90, 100, 240])],
+)
 def test_yuv_by_hand(encoding: str, bytes_of_two: list[int]) -> None:
     # u = 90 - 128 = -38, v = 240 - 128 = 112, luma 50 and 100
     # red 50 + 1.402 * 112 = 207.0, green 50 + 13.08 - 79.98 = -16.9, blue 50 - 67.3 = -17.3

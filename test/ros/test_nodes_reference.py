@@ -14,8 +14,12 @@ from hma_ros.nodes.sim_robot_node import SimRobotParameters
 from hma_ros.nodes.world_model_node import WorldModelParameters
 
 TEXT = (Path(__file__).parents[2] / 'docs' / 'reference' / 'nodes.md').read_text()
-KINDS = {'action_executor': ActionExecutorParameters, 'rollout_viewer': RolloutViewerParameters,
-         'sim_robot': SimRobotParameters, 'world_model': WorldModelParameters}
+KINDS = {
+    'action_executor': ActionExecutorParameters,
+    'rollout_viewer': RolloutViewerParameters,
+    'sim_robot': SimRobotParameters,
+    'world_model': WorldModelParameters,
+}
 
 
 def row(field: 'dataclasses.Field[object]') -> str:
@@ -23,8 +27,10 @@ def row(field: 'dataclasses.Field[object]') -> str:
     allowed = ' to '.join(f'{bound:g}' for bound in (low, high) if bound is not None)
     allowed = allowed or ', '.join(field.metadata['choices'])
     default = str(field.default).lower() if isinstance(field.default, bool) else field.default
-    return (f'| `{field.name}` | {type(field.default).__name__} | {default} | {allowed} | '
-            f'{field.metadata["description"]} |').replace('  ', ' ')
+    return (
+        f'| `{field.name}` | {type(field.default).__name__} | {default} | {allowed} | '
+        f'{field.metadata["description"]} |'
+    ).replace('  ', ' ')
 
 
 @pytest.mark.parametrize('name', sorted(KINDS))
@@ -40,9 +46,19 @@ def test_lists_exactly_the_declared_parameters(name: str) -> None:
 def test_bringup_gives_no_parameter_that_is_not_declared(sim: bool, tmp_path: Path) -> None:
     (tmp_path / 'manifest.json').write_text('{}')
     request = Request(
-        robot='ur5e', sim=sim, mode='shadow', bundle=str(tmp_path), allow_sim_bundle=False,
-        horizon=2, threads=1, namespace='', rviz=False, use_sim_time=sim, real_time_factor=1.0,
-        seed=0)
+        robot='ur5e',
+        sim=sim,
+        mode='shadow',
+        bundle=str(tmp_path),
+        allow_sim_bundle=False,
+        horizon=2,
+        threads=1,
+        namespace='',
+        rviz=False,
+        use_sim_time=sim,
+        real_time_factor=1.0,
+        seed=0,
+    )
     for process in describe(request).processes:
         known = {field.name for field in dataclasses.fields(KINDS[process.node_name])}
         assert {name for name, _ in process.parameters} <= known | {'use_sim_time'}
