@@ -30,7 +30,8 @@ examples:
   python -m benchmarks --bundle runs/mine/bundle --out benchmarks/out/mine.json
 
 Episodes are made in the simulator, always the same ones, from starts that training never saw.
-Nothing else should run meanwhile; the tables name the load of the machine.
+All of it takes about ten minutes, and nothing else should run meanwhile; the tables name the load
+of the machine.
 """
 
 

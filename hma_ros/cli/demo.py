@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +30,17 @@ _LEAD = 3
 
 def run(args: argparse.Namespace) -> int:
     """Run three episodes through the nodes and draw what was imagined and what happened."""
-    bringup = describe(parse_request({
-        'robot': args.robot, 'sim': 'true', 'mode': 'execute', 'seed': str(SEEDS[0]),
-        'real_time_factor': str(args.real_time_factor)}))
+    bringup = describe(
+        parse_request(
+            {
+                'robot': args.robot,
+                'sim': 'true',
+                'mode': 'execute',
+                'seed': str(SEEDS[0]),
+                'real_time_factor': str(args.real_time_factor),
+            }
+        )
+    )
     # This process listens too, so it needs the same network settings.
     os.environ.update(bringup.environment(os.environ))
     spec = load_embodiment(embodiment_path(args.robot, sim=True))
@@ -92,8 +100,7 @@ class _Progress:
         self._bar.set_postfix_str(f'imagined {frames} frames ahead{quality}')
 
     def end(self, success: bool, sim_time_s: float) -> None:
-        self._bar.set_postfix_str(
-            f'{"done" if success else "not done"} after {sim_time_s:.1f} s')
+        self._bar.set_postfix_str(f'{"done" if success else "not done"} after {sim_time_s:.1f} s')
         self._bar.close()
 
 
@@ -115,13 +122,16 @@ def _draw(
     from hma_ros.evaluation.pictures import write_animation, write_strip
 
     if best is None or film is None:
-        raise HmaError('demo: no rollout was seen through to its end, expected at least one; '
-                       'the log above says what the world model was missing')
+        raise HmaError(
+            'demo: no rollout was seen through to its end, expected at least one; '
+            'the log above says what the world model was missing'
+        )
     dt_s = spec.rates.frame_dt_s
     strip, animation = out / 'strip.png', out / 'episode.gif'
     write_strip(_titled(spec, f'{spec.name}: futures imagined by the running model', best), strip)
-    write_animation(_titled(
-        spec, f'{spec.name}: imagined {_LEAD * dt_s:.1f} s ahead', film), animation)
+    write_animation(
+        _titled(spec, f'{spec.name}: imagined {_LEAD * dt_s:.1f} s ahead', film), animation
+    )
     return [strip, animation]
 
 

@@ -25,14 +25,27 @@ that does not compute the same is refused.
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``export``."""
     parser = subparsers.add_parser(
-        'export', help='write a bundle from trained checkpoints',
+        'export',
+        help='write a bundle from trained checkpoints',
         description='Write a bundle (ONNX graphs and manifest.json) from the checkpoints of '
-        '`hma train`.', epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('run_folder', type=Path, metavar='RUN',
-                        help='what `hma train --out` wrote: RUN/tokenizer and RUN/model')
+        '`hma train`.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        'run_folder',
+        type=Path,
+        metavar='RUN',
+        help='what `hma train --out` wrote: RUN/tokenizer and RUN/model',
+    )
     parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='the bundle')
-    parser.add_argument('--embodiments', nargs='+', required=True, metavar='NAME',
-                        help='whose episodes it was trained on')
+    parser.add_argument(
+        '--embodiments',
+        nargs='+',
+        required=True,
+        metavar='NAME',
+        help='whose episodes it was trained on',
+    )
     parser.set_defaults(run=run)
 
 
@@ -45,8 +58,10 @@ def run(args: argparse.Namespace) -> int:
     export(args.run_folder / 'model', tokenizer, args.embodiments, args.out)
     manifest = Manifest.read(args.out)
     size_mb = sum((args.out / name).stat().st_size for name in manifest.files) / 1e6
-    print(f'{args.out}: stems {", ".join(manifest.stems)}; {size_mb:.1f} MB; '
-          f'parity {dict(manifest.parity)}')
+    print(
+        f'{args.out}: stems {", ".join(manifest.stems)}; {size_mb:.1f} MB; '
+        f'parity {dict(manifest.parity)}'
+    )
     return 0
 
 

@@ -80,9 +80,10 @@ def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:
 
 def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
     try:
-        from hma_ros.runtime.bundle import Bundle
+        from hma_ros.runtime.manifest import Manifest
 
-        manifest = Bundle.open(bundle_folder(request.bundle)).manifest
+        manifest = Manifest.read(bundle_folder(request.bundle))
+        manifest.verify()
     except (HmaError, ImportError) as error:
         return fail('bundle', str(error), 'give bundle:=FOLDER, or make one with `hma export`')
     if spec.stem not in manifest.stems:

@@ -38,8 +38,13 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     demo = targets.add_parser('demo', help='three episodes on a simulated robot, with pictures')
     demo.add_argument('--robot', default='franka', help='simulated robot (default: franka)')
     demo.add_argument('--out', default='demo', metavar='FOLDER', help='results (default: demo)')
-    demo.add_argument('--real-time-factor', type=float, default=1.0, metavar='X',
-                      help='speed of the simulation (default: 1, real time)')
+    demo.add_argument(
+        '--real-time-factor',
+        type=float,
+        default=1.0,
+        metavar='X',
+        help='speed of the simulation (default: 1, real time)',
+    )
     demo.set_defaults(run=run_demo)
 
 

@@ -37,22 +37,47 @@ ROUND_EPISODES = 90
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``train``."""
     parser = subparsers.add_parser(
-        'train', help='train the frame tokenizer and HMA on episodes',
+        'train',
+        help='train the frame tokenizer and HMA on episodes',
         description='Train the frame tokenizer and HMA on episodes of several robots.',
-        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument('what', choices=('tokenizer', 'model', 'all'), help='what to train')
-    parser.add_argument('--data', type=Path, default=Path('data'), metavar='FOLDER',
-                        help='episodes, FOLDER/EMBODIMENT/SPLIT (default: data)')
-    parser.add_argument('--out', type=Path, required=True, metavar='FOLDER',
-                        help='checkpoints, logs and state')
-    parser.add_argument('--bundle', type=Path, metavar='FOLDER',
-                        help='export here in the end (needed by all)')
-    parser.add_argument('--embodiments', nargs='+', default=EMBODIMENTS, metavar='NAME',
-                        help='robots to train on together (default: the four simulated ones)')
-    parser.add_argument('--tokenizer-steps', type=int, default=2600, metavar='N',
-                        help='optimiser steps of the tokenizer (default: 2600)')
-    parser.add_argument('--steps', type=int, default=3000, metavar='N',
-                        help='optimiser steps of the model (default: 3000)')
+    parser.add_argument(
+        '--data',
+        type=Path,
+        default=Path('data'),
+        metavar='FOLDER',
+        help='episodes, FOLDER/EMBODIMENT/SPLIT (default: data)',
+    )
+    parser.add_argument(
+        '--out', type=Path, required=True, metavar='FOLDER', help='checkpoints, logs and state'
+    )
+    parser.add_argument(
+        '--bundle', type=Path, metavar='FOLDER', help='export here in the end (needed by all)'
+    )
+    parser.add_argument(
+        '--embodiments',
+        nargs='+',
+        default=EMBODIMENTS,
+        metavar='NAME',
+        help='robots to train on together (default: the four simulated ones)',
+    )
+    parser.add_argument(
+        '--tokenizer-steps',
+        type=int,
+        default=2600,
+        metavar='N',
+        help='optimiser steps of the tokenizer (default: 2600)',
+    )
+    parser.add_argument(
+        '--steps',
+        type=int,
+        default=3000,
+        metavar='N',
+        help='optimiser steps of the model (default: 3000)',
+    )
     parser.add_argument('--workers', type=int, default=2, help='processes (default: 2)')
     parser.set_defaults(run=run)
 
@@ -101,14 +126,14 @@ def _tokenizer(args: argparse.Namespace) -> FrameTokenizer:
     return train_tokenizer(datasets, args.out / 'tokenizer', args.tokenizer_steps)
 
 
-def _model(
-    args: argparse.Namespace, tokenizer: FrameTokenizer, until: int | None = None
-) -> None:
+def _model(args: argparse.Namespace, tokenizer: FrameTokenizer, until: int | None = None) -> None:
     from hma_ros.training.hma import HmaTrainer
 
     trainer = HmaTrainer(_stems(args), args.out / 'model', args.steps)
-    trainer.train({load_embodiment(name).stem: _tokens(args, name, tokenizer)
-                   for name in args.embodiments}, until)
+    trainer.train(
+        {load_embodiment(name).stem: _tokens(args, name, tokenizer) for name in args.embodiments},
+        until,
+    )
 
 
 def _correct(args: argparse.Namespace, tokenizer: FrameTokenizer, number: int) -> None:
@@ -132,13 +157,13 @@ def _export(args: argparse.Namespace, tokenizer: FrameTokenizer, folder: Path) -
 def _stems(args: argparse.Namespace) -> list[StemConfig]:
     from hma_ros.training.hma import stem_config
 
-    return [stem_config(load_embodiment(name).stem, _dataset(args, name, ('train',)))
-            for name in args.embodiments]
+    return [
+        stem_config(load_embodiment(name).stem, _dataset(args, name, ('train',)))
+        for name in args.embodiments
+    ]
 
 
-def _tokens(
-    args: argparse.Namespace, name: str, tokenizer: FrameTokenizer
-) -> list[TokenEpisode]:
+def _tokens(args: argparse.Namespace, name: str, tokenizer: FrameTokenizer) -> list[TokenEpisode]:
     from hma_ros.training.hma import standardise_states, tokenise_once
 
     episodes: list[TokenEpisode] = []
@@ -151,8 +176,9 @@ def _tokens(
 def _dataset(args: argparse.Namespace, name: str, splits: Sequence[str]) -> EpisodeDataset:
     from hma_ros.data.episodes import EpisodeDataset, find_shards
 
-    return EpisodeDataset([path for split in splits
-                           for path in find_shards(args.data, name, split)])
+    return EpisodeDataset(
+        [path for split in splits for path in find_shards(args.data, name, split)]
+    )
 
 
 def _splits(args: argparse.Namespace, name: str) -> list[str]:

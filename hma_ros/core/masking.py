@@ -34,6 +34,6 @@ def keep_most_confident(
     """
     ranked = np.where(masked_BS, confidence_BS, np.inf)
     order = np.argsort(ranked, axis=1, kind='stable')[:, :still_masked]
-    result = np.zeros_like(masked_BS)
+    result: np.ndarray = np.zeros_like(masked_BS)
     np.put_along_axis(result, order, True, axis=1)
-    return result & masked_BS
+    return np.logical_and(result, masked_BS)

@@ -21,9 +21,9 @@ The last frame of an episode has no action: its rows of ``actions`` and ``labels
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-import json
 from pathlib import Path
 from typing import BinaryIO
 
@@ -31,8 +31,14 @@ import numpy as np
 
 from hma_ros.core.errors import ConfigError
 
-_FLAT_FILES = ('video.bin', 'segment_ids.bin', 'actions/actions.bin', 'labels.bin', 'joints.bin',
-               'states.bin')
+_FLAT_FILES = (
+    'video.bin',
+    'segment_ids.bin',
+    'actions/actions.bin',
+    'labels.bin',
+    'joints.bin',
+    'states.bin',
+)
 
 
 @dataclass(frozen=True)
@@ -93,12 +99,17 @@ class EpisodeWriter:
             raise ConfigError(f'{self._folder}: already holds episodes; expected a new folder')
         (self._folder / 'actions').mkdir(parents=True, exist_ok=True)
         self._facts = {
-            'embodiment': embodiment, 'control_hz': control_hz, 'stride': stride,
-            'hz': control_hz / stride, 'action_names': list(action_names),
-            'state_names': list(state_names), 'encoder_type': 'raw', 'token_dtype': 'uint8',
+            'embodiment': embodiment,
+            'control_hz': control_hz,
+            'stride': stride,
+            'hz': control_hz / stride,
+            'action_names': list(action_names),
+            'state_names': list(state_names),
+            'encoder_type': 'raw',
+            'token_dtype': 'uint8',
         }
         self._files: dict[str, BinaryIO] = {
-            name: open(self._folder / name, 'wb') for name in _FLAT_FILES
+            name: (self._folder / name).open('wb') for name in _FLAT_FILES
         }
         self._records: list[EpisodeRecord] = []
         self._frames = 0
@@ -108,11 +119,11 @@ class EpisodeWriter:
         """Append one episode; raises ConfigError when its sizes differ from the folder's."""
         rows = episode.rows
         blank = np.full((1, episode.actions[0].size), np.nan, np.float32)
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             'video.bin': np.ascontiguousarray(episode.frames, np.uint8),
             'segment_ids.bin': np.full(rows + 1, len(self._records), np.int32),
-            'actions/actions.bin': np.concatenate([episode.actions.reshape(rows, -1), blank]),
-            'labels.bin': np.concatenate([episode.labels.reshape(rows, -1), blank]),
+            'actions/actions.bin': np.concatenate([_flat(episode.actions), blank]),
+            'labels.bin': np.concatenate([_flat(episode.labels), blank]),
             'joints.bin': episode.joints,
             'states.bin': episode.states,
         }
@@ -121,8 +132,11 @@ class EpisodeWriter:
         for name, array in arrays.items():
             data = array if array.dtype.kind in 'iu' else array.astype(np.float32)
             self._files[name].write(data.tobytes())
-        self._records.append(EpisodeRecord(
-            self._frames, rows, episode.kind, int(episode.seed), bool(episode.success)))
+        self._records.append(
+            EpisodeRecord(
+                self._frames, rows, episode.kind, int(episode.seed), bool(episode.success)
+            )
+        )
         self._frames += rows + 1
 
     def close(self) -> None:
@@ -130,9 +144,15 @@ class EpisodeWriter:
         for file in self._files.values():
             file.close()
         shapes = {name: list(shape) for name, shape in self._shapes.items()}
-        text = json.dumps({
-            **self._facts, 'num_images': self._frames, 'shapes': shapes,
-            'episodes': [asdict(record) for record in self._records]}, indent=1)
+        text = json.dumps(
+            {
+                **self._facts,
+                'num_images': self._frames,
+                'shapes': shapes,
+                'episodes': [asdict(record) for record in self._records],
+            },
+            indent=1,
+        )
         (self._folder / 'metadata.json').write_text(text)
 
     def __enter__(self) -> EpisodeWriter:
@@ -146,11 +166,13 @@ class EpisodeWriter:
     def _check(self, name: str, array: np.ndarray, rows: int) -> None:
         if len(array) != rows + 1:
             raise ConfigError(
-                f'{self._folder / name}: episode has {len(array)} entries, expected {rows + 1}')
+                f'{self._folder / name}: episode has {len(array)} entries, expected {rows + 1}'
+            )
         expected = self._shapes.setdefault(name, array.shape[1:])
         if array.shape[1:] != expected:
             raise ConfigError(
-                f'{self._folder / name}: shape {array.shape[1:]}, expected {expected}')
+                f'{self._folder / name}: shape {array.shape[1:]}, expected {expected}'
+            )
 
 
 class EpisodeDataset:
@@ -170,7 +192,8 @@ class EpisodeDataset:
             if part.metadata['embodiment'] != self.embodiment:
                 raise ConfigError(
                     f"{part.folder}: embodiment '{part.metadata['embodiment']}', "
-                    f"expected '{self.embodiment}' as in {self._parts[0].folder}")
+                    f"expected '{self.embodiment}' as in {self._parts[0].folder}"
+                )
         self._index = [(part, record) for part in self._parts for record in part.records]
 
     @property
@@ -212,12 +235,14 @@ class _Folder:
             self.metadata = json.loads(path.read_text())
             self.records = [EpisodeRecord(**record) for record in self.metadata['episodes']]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f'{path}: {error}; expected the metadata of an episode folder') \
-                from error
+            raise ConfigError(
+                f'{path}: {error}; expected the metadata of an episode folder'
+            ) from error
         count = self.metadata['num_images']
         self._arrays = {
             name: _map(folder / name, count, self.metadata['shapes'].get(name, []))
-            for name in _FLAT_FILES if count
+            for name in _FLAT_FILES
+            if count
         }
 
     def read(self, record: EpisodeRecord) -> Episode:
@@ -230,7 +255,14 @@ class _Folder:
             labels=self._arrays['labels.bin'][rows].reshape(chunk),
             joints=self._arrays['joints.bin'][frames],
             states=self._arrays['states.bin'][frames],
-            kind=record.kind, seed=record.seed, success=record.success)
+            kind=record.kind,
+            seed=record.seed,
+            success=record.success,
+        )
+
+
+def _flat(chunks: np.ndarray) -> np.ndarray:
+    return chunks.reshape(len(chunks), -1)
 
 
 def _map(path: Path, count: int, shape: Sequence[int]) -> np.ndarray:

@@ -32,8 +32,11 @@ class TokenEpisode:
     def from_episode(episode: Episode, levels: np.ndarray) -> TokenEpisode:
         """Join an episode's rows with the tokens of its frames."""
         return TokenEpisode(
-            levels.astype(np.uint8), episode.actions.reshape(episode.rows, -1),
-            episode.labels.reshape(episode.rows, -1), np.asarray(episode.states))
+            levels.astype(np.uint8),
+            episode.actions.reshape(episode.rows, -1),
+            episode.labels.reshape(episode.rows, -1),
+            np.asarray(episode.states),
+        )
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,12 @@ class WindowSampler:
         start = int(self._rng.integers(len(episode.actions) - self._rows + 1))
         stop = start + self._rows
         before = max(start - 1, 0)
-        levels = np.concatenate([episode.levels[before:before + 1],
-                                 episode.levels[start:stop + 1]]).astype(np.int64)
-        actions = np.concatenate([episode.actions[before:before + 1],
-                                  episode.actions[start:stop]])
+        levels = np.concatenate(
+            [episode.levels[before : before + 1], episode.levels[start : stop + 1]]
+        ).astype(np.int64)
+        actions = np.concatenate(
+            [episode.actions[before : before + 1], episode.actions[start:stop]]
+        )
         known = np.ones(self._rows + 1, bool)
         known[0] = start > 0
         return levels, actions, known, episode.labels[start:stop], episode.states[start:stop]

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import multiprocessing
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-import multiprocessing
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -85,8 +86,7 @@ class RandomActor:
     def act(self, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
         """Wander."""
         heading = self._task.draw_heading(self._rng)
-        return self._task.feasible(
-            self._task.chunk_from(self._task.wander(heading, self._rng)))
+        return self._task.feasible(self._task.chunk_from(self._task.wander(heading, self._rng)))
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,15 @@ def evaluate_policies(
         orders = [_Order(task_name, str(bundle), policy, seed) for seed in seeds]
         episodes = list(_run(orders, workers, f'{task_name} {policy}' if progress else None))
         rows = [episode.rows for episode in episodes if episode.success]
-        results.append(PolicyResult(task_name, policy, len(episodes), len(rows),
-                                    float(np.mean(rows)) if rows else float('nan')))
+        results.append(
+            PolicyResult(
+                task_name,
+                policy,
+                len(episodes),
+                len(rows),
+                float(np.mean(rows)) if rows else float('nan'),
+            )
+        )
     return results
 
 
@@ -144,8 +151,9 @@ def collect(
     seeds = np.random.default_rng(seed).integers(2**31, 2**32, episodes)
     orders = [_Order(task_name, str(bundle), 'model', int(item), noise) for item in seeds]
     task, successes = make_task(task_name), 0
-    with EpisodeWriter(out_folder, task_name, task.control_hz, task.stride, task.action_names,
-                       task.state_names) as writer:
+    with EpisodeWriter(
+        out_folder, task_name, task.control_hz, task.stride, task.action_names, task.state_names
+    ) as writer:
         task.close()
         for episode in _run(orders, workers, f'{task_name} collect'):
             writer.add(episode)
@@ -155,34 +163,30 @@ def collect(
 
 def _run(orders: Sequence[_Order], workers: int, title: str | None) -> Iterator[Episode]:
     with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn')) as pool:
-        yield from tqdm(pool.map(_Worker.work, orders), title, len(orders), unit='episode',
-                        disable=title is None)
+        yield from tqdm(
+            pool.map(_work, orders), title, len(orders), unit='episode', disable=title is None
+        )
 
 
-class _Worker:
-    """Robot and model of a worker process, built once."""
-
-    task: Task | None = None
-    model: WorldModel | None = None
-
-    @classmethod
-    def work(cls, order: _Order) -> Episode:
-        if cls.task is None:
-            cls.task = make_task(order.task)
-        if order.policy == 'model' and cls.model is None:
-            cls.model = WorldModel(order.bundle, load_embodiment(order.task).stem, threads=1)
-        return run_actor(cls.task, cls.actor(order), order.seed)
-
-    @classmethod
-    def actor(cls, order: _Order) -> Actor:
-        assert cls.task is not None
-        makers: dict[str, Callable[[Task], Actor]] = {
-            'model': lambda task: ModelActor(task, _ready(cls.model), order.noise, order.seed),
-            'expert': lambda task: ExpertActor(),
-            'random': lambda task: RandomActor(task, order.seed)}
-        return makers[order.policy](cls.task)
+def _work(order: _Order) -> Episode:
+    task = _task(order.task)
+    return run_actor(task, _actor(order, task), order.seed)
 
 
-def _ready(model: WorldModel | None) -> WorldModel:
-    assert model is not None
-    return model
+def _actor(order: _Order, task: Task) -> Actor:
+    if order.policy == 'expert':
+        return ExpertActor()
+    if order.policy == 'random':
+        return RandomActor(task, order.seed)
+    return ModelActor(task, _model(order.bundle, order.task), order.noise, order.seed)
+
+
+@cache
+def _task(name: str) -> Task:
+    """Build the robot once in each worker process."""
+    return make_task(name)
+
+
+@cache
+def _model(bundle: str, embodiment: str) -> WorldModel:
+    return WorldModel(bundle, load_embodiment(embodiment).stem, threads=1)

@@ -59,7 +59,8 @@ context is a ring of fixed size: the last rows of a long stream cost what the fi
 <!-- end latency -->
 
 Through the nodes, with the simulator on the same machine: from the arrival of an image in the
-world model's process, and from the stamp of the image, until the action is published.
+world model's process until the action is published; *image stamp to action* is the same from the
+stamp of the image, on the simulated clock.
 
 <!-- begin ros_latency -->
 <!-- end ros_latency -->

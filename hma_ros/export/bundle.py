@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
-import json
 from pathlib import Path
 
 import numpy as np
@@ -45,17 +45,37 @@ def export_bundle(
     files = export_graphs(model, tokenizer, folder)
     parity = prove(model, folder)
     stems = {
-        name: asdict(StemInfo(stem.action_names, stem.stride, stem.frame_hz, embodiments[name],
-                              stem.lower, stem.upper))
-        for name, stem in model.stem_configs.items()}
+        name: asdict(
+            StemInfo(
+                stem.action_names,
+                stem.stride,
+                stem.frame_hz,
+                embodiments[name],
+                stem.lower,
+                stem.upper,
+            )
+        )
+        for name, stem in model.stem_configs.items()
+    }
     trunk = model.trunk.config
     manifest = {
-        'format': FORMAT, 'trained_on': trained_on, 'stems': stems,
-        'image_size': tokenizer.config.image_size, 'image_tokens': trunk.image_tokens,
-        'factors': trunk.factors, 'levels': trunk.levels, 'layers': trunk.layers,
-        'row_tokens': trunk.row_tokens, 'heads': trunk.heads, 'head_width': trunk.head_width,
-        'window': trunk.window, 'mask_steps': mask_steps, 'max_horizon': max_horizon,
-        'files': {name: sha256(folder / name) for name in files}, 'parity': parity}
+        'format': FORMAT,
+        'trained_on': trained_on,
+        'stems': stems,
+        'image_size': tokenizer.config.image_size,
+        'image_tokens': trunk.image_tokens,
+        'factors': trunk.factors,
+        'levels': trunk.levels,
+        'layers': trunk.layers,
+        'row_tokens': trunk.row_tokens,
+        'heads': trunk.heads,
+        'head_width': trunk.head_width,
+        'window': trunk.window,
+        'mask_steps': mask_steps,
+        'max_horizon': max_horizon,
+        'files': {name: sha256(folder / name) for name in files},
+        'parity': parity,
+    }
     (folder / FILE_NAME).write_text(json.dumps(manifest, indent=1))
     return folder
 
@@ -79,5 +99,6 @@ def prove(model: Hma, folder: Path) -> dict[str, float]:
     if error > _TOLERANCE or agreement < _AGREEMENT:
         raise BundleError(
             f'{folder}: relative error {error:.2g} and token agreement {agreement:.4f}, '
-            f'expected at most {_TOLERANCE} and at least {_AGREEMENT}')
+            f'expected at most {_TOLERANCE} and at least {_AGREEMENT}'
+        )
     return {'largest_relative_error': error, 'token_agreement': agreement}

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 import warnings
+from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from hma_ros.core.errors import BundleError
 from hma_ros.network.hma import Hma
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.network.trunk import TrunkConfig
@@ -76,8 +77,10 @@ def export_graphs(model: Hma, tokenizer: FrameTokenizer, folder: Path) -> list[s
     for name, stem in model.stem_configs.items():
         chunk = torch.zeros(2, 1, stem.chunk_size)
         graphs[f'stem_{name}'] = (
-            model.stems[name], {'chunk': chunk, 'known': torch.ones(2, 1, dtype=torch.bool)},
-            ['modulation'])
+            model.stems[name],
+            {'chunk': chunk, 'known': torch.ones(2, 1, dtype=torch.bool)},
+            ['modulation'],
+        )
         features = torch.zeros(2, 1, config.action_tokens * config.width)
         graphs[f'head_{name}'] = (model.heads[name], {'features': features}, ['chunk'])
     for name, (module, inputs, outputs) in graphs.items():
@@ -89,8 +92,15 @@ def export_graphs(model: Hma, tokenizer: FrameTokenizer, folder: Path) -> list[s
 def trunk_inputs(config: TrunkConfig, batch: int) -> dict[str, Tensor]:
     """Random inputs of the trunk graph, the oldest slot of the context empty."""
     tokens = (batch, 1, config.image_tokens)
-    past = (config.layers, 2, batch, config.row_tokens, config.heads, config.window - 1,
-            config.head_width)
+    past = (
+        config.layers,
+        2,
+        batch,
+        config.row_tokens,
+        config.heads,
+        config.window - 1,
+        config.head_width,
+    )
     bias = torch.zeros(batch, config.window - 1)
     bias[:, 0] = float('-inf')
     return {
@@ -98,7 +108,9 @@ def trunk_inputs(config: TrunkConfig, batch: int) -> dict[str, Tensor]:
         'previous': torch.randint(config.levels, (*tokens, config.factors)),
         'masked': torch.rand(tokens) < 0.5,
         'modulation': 0.1 * torch.randn(batch, config.layers, 2, config.width),
-        'past': torch.randn(past), 'bias': bias}
+        'past': torch.randn(past),
+        'bias': bias,
+    }
 
 
 def _encoder_inputs(tokenizer: FrameTokenizer) -> dict[str, Tensor]:
@@ -117,9 +129,17 @@ def _write(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], pat
         # The exporter warns about its own use of deprecated torch functions.
         warnings.simplefilter('ignore')
         program = torch.onnx.export(
-            module, tuple(inputs.values()), dynamic_shapes=shapes, input_names=list(inputs),
-            output_names=outputs, opset_version=OPSET, dynamo=True, verbose=False)
-    assert program is not None
+            module,
+            tuple(inputs.values()),
+            dynamic_shapes=shapes,
+            input_names=list(inputs),
+            output_names=outputs,
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise BundleError(f'{path}: the exporter gave nothing, expected a graph')
     onnx.save(store_half(program.model_proto), path)
 
 

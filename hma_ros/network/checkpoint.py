@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-import torch
 from torch import nn
 
 from hma_ros.core.errors import ConfigError
@@ -61,8 +61,9 @@ def _config(folder: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise ConfigError(f'{path}: {error}; expected the configuration of a checkpoint') \
-            from error
+        raise ConfigError(
+            f'{path}: {error}; expected the configuration of a checkpoint'
+        ) from error
     return config
 
 

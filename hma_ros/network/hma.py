@@ -54,8 +54,11 @@ class Stem(nn.Module):
         self.register_buffer('mean', torch.tensor(stem.mean).repeat(stem.stride))
         self.register_buffer('std', torch.tensor(stem.std).repeat(stem.stride))
         self.embed = nn.Sequential(
-            nn.Linear(stem.chunk_size, trunk.width), nn.LayerNorm(trunk.width), nn.ReLU(),
-            nn.Linear(trunk.width, trunk.width))
+            nn.Linear(stem.chunk_size, trunk.width),
+            nn.LayerNorm(trunk.width),
+            nn.ReLU(),
+            nn.Linear(trunk.width, trunk.width),
+        )
         self.unknown = nn.Parameter(torch.zeros(trunk.width))
         self.project = nn.Linear(trunk.width, trunk.layers * 2 * trunk.width)
         nn.init.zeros_(self.project.weight)
@@ -119,8 +122,13 @@ class Hma(nn.Module):
     @staticmethod
     def from_config(config: dict[str, Any]) -> Hma:
         """Build an untrained model from :meth:`config`."""
-        stems = [
-            StemConfig(**{key: tuple(value) if isinstance(value, list) else value
-                          for key, value in stem.items()})
-            for stem in config['stems']]
-        return Hma(TrunkConfig(**config['trunk']), stems)
+        return Hma(
+            TrunkConfig(**config['trunk']), [_stem_config(stem) for stem in config['stems']]
+        )
+
+
+def _stem_config(facts: dict[str, Any]) -> StemConfig:
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
+    }
+    return StemConfig(**values)

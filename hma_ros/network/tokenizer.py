@@ -76,7 +76,9 @@ class Encoder(nn.Module):
         self.half_patch = config.patch // 2
         self.detail = nn.Conv2d(3 * self.half_patch**2, config.detail_width, 3, padding=1)
         self.embed = nn.Linear(4 * config.detail_width, config.width)
-        self.blocks = nn.Sequential(*(MixBlock(config.width) for _ in range(config.encoder_blocks)))
+        self.blocks = nn.Sequential(
+            *(MixBlock(config.width) for _ in range(config.encoder_blocks))
+        )
         self.out = nn.Linear(config.width, config.factors)
 
     def forward(self, frames_BCHW: Tensor) -> Tensor:
@@ -93,7 +95,9 @@ class Decoder(nn.Module):
         super().__init__()
         self.grid, self.half_patch = config.grid, config.patch // 2
         self.embed = nn.Linear(config.factors, config.width)
-        self.blocks = nn.Sequential(*(MixBlock(config.width) for _ in range(config.decoder_blocks)))
+        self.blocks = nn.Sequential(
+            *(MixBlock(config.width) for _ in range(config.decoder_blocks))
+        )
         self.expand = nn.Linear(config.width, 4 * config.detail_width)
         self.detail = nn.Conv2d(config.detail_width, config.detail_width, 3, padding=1)
         self.out = nn.Conv2d(config.detail_width, 3 * self.half_patch**2, 3, padding=1)

@@ -127,8 +127,10 @@ class Block(nn.Module):
         self.temporal = TemporalAttention(config)
         self.mlp_norm = nn.LayerNorm(config.width)
         self.mlp = nn.Sequential(
-            nn.Linear(config.width, 4 * config.width), nn.GELU(),
-            nn.Linear(4 * config.width, config.width))
+            nn.Linear(config.width, 4 * config.width),
+            nn.GELU(),
+            nn.Linear(4 * config.width, config.width),
+        )
 
     def forward(
         self, x_BRNC: Tensor, modulation_BR2C: Tensor, lag_RR: Tensor, allowed_RR: Tensor
@@ -154,8 +156,11 @@ class Block(nn.Module):
         past = self.temporal.lag_bias.flip(1)[:, None, :-1] + bias_BP[:, None, None, None, :]
         present = self.temporal.lag_bias[:, None, :1].expand(*past.shape[:-1], 1)
         mixed = self.temporal.attend(
-            query, torch.cat([past_2BNHPD[0], key], -2), torch.cat([past_2BNHPD[1], value], -2),
-            torch.cat([past, present], -1))
+            query,
+            torch.cat([past_2BNHPD[0], key], -2),
+            torch.cat([past_2BNHPD[1], value], -2),
+            torch.cat([past, present], -1),
+        )
         return self._after_time(x + mixed), torch.stack([key, value])
 
     def _before_time(self, x: Tensor, modulation: Tensor) -> Tensor:
@@ -187,7 +192,8 @@ class Trunk(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.token_head = nn.Linear(width, codes)
         self.copy_logits = nn.Parameter(
-            torch.eye(config.levels).repeat(config.factors, 1, 1) * 3.0)
+            torch.eye(config.levels).repeat(config.factors, 1, 1) * 3.0
+        )
 
     def embed(self, levels_BRSF: Tensor, previous_BRSF: Tensor, masked_BRS: Tensor) -> Tensor:
         """

@@ -27,10 +27,10 @@ class Graph:
         self._name = path.name
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=['CPUExecutionProvider'])
+                str(path), options, providers=['CPUExecutionProvider']
+            )
         except Exception as error:  # onnxruntime has no common public base class
-            raise BundleError(f'{path}: {error}; expected a graph onnxruntime can load') \
-                from error
+            raise BundleError(f'{path}: {error}; expected a graph onnxruntime can load') from error
 
     def __call__(self, inputs: Arrays) -> list[np.ndarray]:
         """Run once; raises InferenceError on failure or a non-finite output."""
@@ -60,4 +60,5 @@ class Bundle:
         self.manifest.verify()
         self.encoder, self.decoder, self.trunk, self.stem, self.head = (
             Graph(self.manifest.folder / f'{name}.onnx', threads)
-            for name in ('encoder', 'decoder', 'trunk', f'stem_{stem}', f'head_{stem}'))
+            for name in ('encoder', 'decoder', 'trunk', f'stem_{stem}', f'head_{stem}')
+        )

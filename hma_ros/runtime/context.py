@@ -30,10 +30,18 @@ class Context:
     def empty(manifest: Manifest, batch: int = 1) -> Context:
         """Start with nothing seen."""
         kept = manifest.window - 1
-        shape = (manifest.layers, 2, batch, manifest.row_tokens, manifest.heads, kept,
-                 manifest.head_width)
-        return Context(np.zeros(shape, np.float32), np.full((batch, kept), -np.inf, np.float32),
-                       None, 0)
+        shape = (
+            manifest.layers,
+            2,
+            batch,
+            manifest.row_tokens,
+            manifest.heads,
+            kept,
+            manifest.head_width,
+        )
+        return Context(
+            np.zeros(shape, np.float32), np.full((batch, kept), -np.inf, np.float32), None, 0
+        )
 
     def append(self, row: np.ndarray, levels: np.ndarray) -> Context:
         """
@@ -45,9 +53,6 @@ class Context:
         return Context(
             np.concatenate([self.past[..., 1:, :], row], -2),
             np.concatenate([self.bias[:, 1:], np.zeros_like(self.bias[:, :1])], 1),
-            levels, self.rows + 1)
-
-    def repeat(self, batch: int) -> Context:
-        """Copy a context of one for `batch` candidate futures."""
-        levels = None if self.levels is None else self.levels.repeat(batch, 0)
-        return Context(self.past.repeat(batch, 2), self.bias.repeat(batch, 0), levels, self.rows)
+            levels,
+            self.rows + 1,
+        )

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,8 @@ class Manifest:
         path = folder / FILE_NAME
         if not folder.is_dir():
             raise BundleError(
-                f"bundle '{folder}': no such folder, expected one holding {FILE_NAME}")
+                f"bundle '{folder}': no such folder, expected one holding {FILE_NAME}"
+            )
         try:
             facts: dict[str, Any] = json.loads(path.read_text())
             if (found := facts.pop('format')) != FORMAT:
@@ -110,7 +111,8 @@ class Manifest:
         if name not in self.stems:
             raise BundleError(
                 f"{self.folder}: no stem '{name}', expected one of {sorted(self.stems)}; "
-                'train one from your own episodes with `hma train`')
+                'train one from your own episodes with `hma train`'
+            )
         return self.stems[name]
 
     def verify(self) -> None:
@@ -126,12 +128,15 @@ class Manifest:
             if (found := sha256(path)) != expected:
                 raise BundleError(
                     f'{path}: sha256 {found[:12]}…, expected {expected[:12]}… as in {FILE_NAME}; '
-                    'the file was changed after export')
+                    'the file was changed after export'
+                )
 
 
 def _stem(facts: dict[str, Any]) -> StemInfo:
-    return StemInfo(**{key: tuple(value) if isinstance(value, list) else value
-                       for key, value in facts.items()})
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
+    }
+    return StemInfo(**values)
 
 
 def sha256(path: Path) -> str:

@@ -64,8 +64,9 @@ class WorldModel:
         """
         size = self.manifest.image_size
         if frame.shape != (size, size, 3) or frame.dtype != np.uint8:
-            raise InferenceError(f'frame: {frame.dtype}{list(frame.shape)}, '
-                                 f'expected uint8[{size}, {size}, 3]')
+            raise InferenceError(
+                f'frame: {frame.dtype}{list(frame.shape)}, expected uint8[{size}, {size}, 3]'
+            )
         levels = self._bundle.encoder({'frames': frame[None]})[0][:, None]
         self._context, chunk = self._commit(self._context, levels, self._modulation(executed))
         self._chunk = chunk[0]
@@ -116,7 +117,7 @@ class WorldModel:
     def _commit(
         self, context: Context, levels: np.ndarray, modulation: np.ndarray
     ) -> tuple[Context, np.ndarray]:
-        visible = np.zeros(levels.shape[:3], bool)
+        visible = np.zeros(levels.shape[:-1], bool)
         previous = levels if context.levels is None else context.levels
         _, features, row = self._pass(context, levels, previous, visible, modulation)
         chunk = self._bundle.head({'features': features})[0]
@@ -124,13 +125,12 @@ class WorldModel:
         limited = shaped.clip(self.stem.lower, self.stem.upper).astype(np.float32)
         return context.append(row, levels), limited
 
-    def _generate(
-        self, context: Context, modulation: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _generate(self, context: Context, modulation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fill in a masked frame; returns its levels and the values to draw it from."""
-        assert context.levels is not None
+        if context.levels is None:
+            raise InferenceError('imagine: the context is empty, expected an observed frame')
         levels = context.levels.copy()
-        masked = np.ones(levels.shape[:3], bool)
+        masked = np.ones(levels.shape[:-1], bool)
         expected = self._values(levels)
         for step in range(self.manifest.mask_steps):
             logits = self._pass(context, levels, context.levels, masked, modulation)[0]
@@ -151,9 +151,16 @@ class WorldModel:
         masked: np.ndarray,
         modulation: np.ndarray,
     ) -> list[np.ndarray]:
-        return self._bundle.trunk({
-            'levels': levels, 'previous': previous, 'masked': masked, 'modulation': modulation,
-            'past': context.past, 'bias': context.bias})
+        return self._bundle.trunk(
+            {
+                'levels': levels,
+                'previous': previous,
+                'masked': masked,
+                'modulation': modulation,
+                'past': context.past,
+                'bias': context.bias,
+            }
+        )
 
     def _modulation(self, chunk: np.ndarray | None) -> np.ndarray:
         shape = (self.stem.stride, self.stem.action_dim)
@@ -161,8 +168,9 @@ class WorldModel:
         values = np.zeros(shape, np.float32) if chunk is None else np.asarray(chunk, np.float32)
         if values.shape != shape or not np.isfinite(values).all():
             raise InferenceError(f'chunk: {values.tolist()}, expected finite float32{list(shape)}')
-        return self._bundle.stem({
-            'chunk': values.reshape(1, 1, -1), 'known': np.full((1, 1), known)})[0][:, 0]
+        return self._bundle.stem(
+            {'chunk': values.reshape(1, 1, -1), 'known': np.full((1, 1), known)}
+        )[0][:, 0]
 
     def _values(self, levels: np.ndarray) -> np.ndarray:
         return (levels * (2 / (self.manifest.levels - 1)) - 1).astype(np.float32)
@@ -175,8 +183,7 @@ class WorldModel:
 
     def _check_horizon(self, chunks: np.ndarray | None, horizon: int) -> None:
         if not 1 <= horizon <= self.manifest.max_horizon:
-            raise InferenceError(
-                f'horizon: {horizon}, expected 1 to {self.manifest.max_horizon}')
+            raise InferenceError(f'horizon: {horizon}, expected 1 to {self.manifest.max_horizon}')
         if chunks is not None and len(chunks) < horizon:
             raise InferenceError(f'chunks: {len(chunks)}, expected {horizon}, one per row')
 

@@ -80,5 +80,12 @@ def _record(task: Task, actor: Actor, kind: str, seed: int, picture_size: int) -
         if task.success():
             rows_left = min(rows_left, _ROWS_AFTER_SUCCESS)
     return Episode(
-        np.stack(frames), np.stack(actions), np.stack(labels),
-        np.stack(joints).astype(np.float32), np.stack(states), kind, seed, task.success())
+        np.stack(frames),
+        np.stack(actions),
+        np.stack(labels),
+        np.stack(joints).astype(np.float32),
+        np.stack(states),
+        kind,
+        seed,
+        task.success(),
+    )

@@ -75,8 +75,7 @@ class FrankaPick(Task):
         return tool
 
     def _actuate(self, command: np.ndarray) -> None:
-        self._joint_command = self._arm.solve(
-            self._joint_command, command, TOOL_DOWN, 20, _REST)
+        self._joint_command = self._arm.solve(self._joint_command, command, TOOL_DOWN, 20, _REST)
         self._data.ctrl[:7] = self._joint_command
         self._data.ctrl[7] = 255 * self._opening_m / 0.08
 

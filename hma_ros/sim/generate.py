@@ -46,8 +46,15 @@ class Summary:
     success: dict[str, float]
 
 
-def generate(task_name: str, out_folder: str | Path, counts: Mapping[str, int], seed: int = 0,
-             workers: int = 2, progress: bool = True, split: str = 'train') -> Summary:
+def generate(
+    task_name: str,
+    out_folder: str | Path,
+    counts: Mapping[str, int],
+    seed: int = 0,
+    workers: int = 2,
+    progress: bool = True,
+    split: str = 'train',
+) -> Summary:
     """
     Write episodes of one task to ``out_folder/split/shard_00``.
 
@@ -70,8 +77,13 @@ def generate(task_name: str, out_folder: str | Path, counts: Mapping[str, int], 
     rows = 0
     outcomes: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     with _open_writer(task_name, folder) as writer:
-        for episode in tqdm(_episodes(task_name, orders, workers), f'{task_name} {split}',
-                            len(orders), unit='episode', disable=not progress):
+        for episode in tqdm(
+            _episodes(task_name, orders, workers),
+            f'{task_name} {split}',
+            len(orders),
+            unit='episode',
+            disable=not progress,
+        ):
             writer.add(episode)
             rows += episode.rows
             outcomes[episode.kind].append(episode.success)
@@ -89,7 +101,7 @@ def _plan(counts: Mapping[str, int], seed: int, split: str) -> list[_Order]:
     kinds = [kind for kind in KINDS for _ in range(counts.get(kind, 0))]
     rng = np.random.default_rng([seed, SPLITS.index(split)])
     # Train seeds are even and validation seeds odd: no start is in both.
-    seeds = 2 * rng.choice(2 ** 30, len(kinds), replace=False) + SPLITS.index(split)
+    seeds = 2 * rng.choice(2**30, len(kinds), replace=False) + SPLITS.index(split)
     orders = [_Order(kind, int(number)) for kind, number in zip(kinds, seeds, strict=True)]
     return [orders[i] for i in rng.permutation(len(orders))]
 
@@ -97,8 +109,9 @@ def _plan(counts: Mapping[str, int], seed: int, split: str) -> list[_Order]:
 def _open_writer(task_name: str, folder: Path) -> EpisodeWriter:
     task = make_task(task_name)
     try:
-        return EpisodeWriter(folder, task_name, task.control_hz, task.stride,
-                             task.action_names, task.state_names)
+        return EpisodeWriter(
+            folder, task_name, task.control_hz, task.stride, task.action_names, task.state_names
+        )
     finally:
         task.close()
 
@@ -113,11 +126,13 @@ def _episodes(task_name: str, orders: Sequence[_Order], workers: int) -> Iterato
         finally:
             task.close()
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn'), _start_worker,
-                             (task_name,)) as pool:
+    with ProcessPoolExecutor(
+        workers, multiprocessing.get_context('spawn'), _start_worker, (task_name,)
+    ) as pool:
         waiting = iter(orders)
-        futures = [pool.submit(_work, order)
-                   for order in islice(waiting, _AHEAD_PER_WORKER * workers)]
+        futures = [
+            pool.submit(_work, order) for order in islice(waiting, _AHEAD_PER_WORKER * workers)
+        ]
         while futures:
             yield futures.pop(0).result()
             futures += [pool.submit(_work, order) for order in islice(waiting, 1)]
@@ -156,14 +171,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     :param argv: command line arguments; None takes the program's.
     """
     parser = argparse.ArgumentParser(
-        prog='hma generate', description='Make episodes with the simulated robots.')
+        prog='hma generate', description='Make episodes with the simulated robots.'
+    )
     parser.add_argument('--task', default='all', choices=('all', *TASK_NAMES))
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
     for kind, count in zip(KINDS, (700, 200, 200), strict=True):
-        parser.add_argument(f'--{kind}', type=int, default=count, metavar='N',
-                            help=f'training episodes of kind {kind} (default {count})')
-    parser.add_argument('--val', type=int, default=60, metavar='N',
-                        help='validation episodes, kinds mixed as in training (default 60)')
+        parser.add_argument(
+            f'--{kind}',
+            type=int,
+            default=count,
+            metavar='N',
+            help=f'training episodes of kind {kind} (default {count})',
+        )
+    parser.add_argument(
+        '--val',
+        type=int,
+        default=60,
+        metavar='N',
+        help='validation episodes, kinds mixed as in training (default 60)',
+    )
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--workers', type=int, default=2)
     parser.add_argument('--quiet', action='store_true', help='no progress bar')
@@ -172,12 +198,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     counts: dict[str, int] = {kind: getattr(arguments, kind) for kind in KINDS}
     tasks = TASK_NAMES if arguments.task == 'all' else (arguments.task,)
     for task_name in tasks:
-        for split, wanted in (('train', counts),
-                              ('val', validation_counts(counts, arguments.val))):
-            summary = generate(task_name, arguments.out / task_name, wanted, arguments.seed,
-                               arguments.workers, not arguments.quiet, split)
-            LOG.info('%s %s: %d episodes, %d rows, success %s', task_name, split,
-                     summary.episodes, summary.rows, summary.success)
+        for split, wanted in (
+            ('train', counts),
+            ('val', validation_counts(counts, arguments.val)),
+        ):
+            summary = generate(
+                task_name,
+                arguments.out / task_name,
+                wanted,
+                arguments.seed,
+                arguments.workers,
+                not arguments.quiet,
+                split,
+            )
+            LOG.info(
+                '%s %s: %d episodes, %d rows, success %s',
+                task_name,
+                split,
+                summary.episodes,
+                summary.rows,
+                summary.success,
+            )
 
 
 if __name__ == '__main__':

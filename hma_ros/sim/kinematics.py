@@ -39,11 +39,19 @@ class Kinematics:
         """Return the tool position ``float64[3]`` and rotation ``float64[3, 3]``."""
         self._data.qpos[self._qpos] = joints
         mujoco.mj_kinematics(self._model, self._data)
-        return (self._data.site_xpos[self._site].copy(),
-                self._data.site_xmat[self._site].reshape(3, 3).copy())
+        return (
+            self._data.site_xpos[self._site].copy(),
+            self._data.site_xmat[self._site].reshape(3, 3).copy(),
+        )
 
-    def solve(self, start: np.ndarray, position: np.ndarray, rotation: np.ndarray | None = None,
-              iterations: int = 10, rest: np.ndarray | None = None) -> np.ndarray:
+    def solve(
+        self,
+        start: np.ndarray,
+        position: np.ndarray,
+        rotation: np.ndarray | None = None,
+        iterations: int = 10,
+        rest: np.ndarray | None = None,
+    ) -> np.ndarray:
         """
         Find joints near ``start`` that bring the tool to a pose, as far as limits allow.
 
@@ -63,8 +71,9 @@ class Kinematics:
             joints = np.clip(joints + change, self.lower, self.upper)
         return joints
 
-    def _error(self, joints: np.ndarray, position: np.ndarray,
-               rotation: np.ndarray | None) -> np.ndarray:
+    def _error(
+        self, joints: np.ndarray, position: np.ndarray, rotation: np.ndarray | None
+    ) -> np.ndarray:
         at, now = self.forward(joints)
         error = np.asarray(position) - at
         if rotation is None:
@@ -72,15 +81,16 @@ class Kinematics:
         turn = 0.5 * np.cross(now.T, rotation.T).sum(axis=0)
         return np.concatenate([error, _ROTATION_WEIGHT * turn])
 
-    def _change(self, error: np.ndarray, joints: np.ndarray,
-                rest: np.ndarray | None) -> np.ndarray:
+    def _change(
+        self, error: np.ndarray, joints: np.ndarray, rest: np.ndarray | None
+    ) -> np.ndarray:
         mujoco.mj_comPos(self._model, self._data)
-        mujoco.mj_jacSite(self._model, self._data, self._jacobian[:3], self._jacobian[3:],
-                          self._site)
-        jacobian = self._jacobian[:len(error), self._dofs]
+        mujoco.mj_jacSite(
+            self._model, self._data, self._jacobian[:3], self._jacobian[3:], self._site
+        )
+        jacobian = self._jacobian[: len(error), self._dofs]
         jacobian[3:] *= _ROTATION_WEIGHT
-        inverse = jacobian.T @ np.linalg.inv(
-            jacobian @ jacobian.T + _DAMPING * np.eye(len(error)))
+        inverse = jacobian.T @ np.linalg.inv(jacobian @ jacobian.T + _DAMPING * np.eye(len(error)))
         change = inverse @ error
         if rest is None:
             return change

@@ -36,12 +36,25 @@ class PlanarPush(Task):
         spec = mujoco.MjSpec()
         body = spec.worldbody.add_body(name='pusher', pos=[0, 0, 0.02])
         for name, axis in zip(self.joint_names, ([1, 0, 0], [0, 1, 0]), strict=True):
-            joint = body.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=axis,
-                                   range=[-_REACH_M, _REACH_M], limited=1, armature=0.2)
+            joint = body.add_joint(
+                name=name,
+                type=mujoco.mjtJoint.mjJNT_SLIDE,
+                axis=axis,
+                range=[-_REACH_M, _REACH_M],
+                limited=1,
+                armature=0.2,
+            )
             joint.damping = 5.0 if np.ndim(joint.damping) == 0 else [5.0, 0, 0]
-        body.add_geom(name='pusher', type=mujoco.mjtGeom.mjGEOM_CYLINDER, size=[0.023, 0.018, 0],
-                      rgba=[0.10, 0.25, 0.90, 1], mass=0.3, contype=TOOL_BIT,
-                      conaffinity=OBJECT_BIT, friction=[0.3, 0.01, 0.001])
+        body.add_geom(
+            name='pusher',
+            type=mujoco.mjtGeom.mjGEOM_CYLINDER,
+            size=[0.023, 0.018, 0],
+            rgba=[0.10, 0.25, 0.90, 1],
+            mass=0.3,
+            contype=TOOL_BIT,
+            conaffinity=OBJECT_BIT,
+            friction=[0.3, 0.01, 0.001],
+        )
         body.add_site(name='tool')
         self._add_motors(spec)
         add_block(spec, (0.04, 0.04, 0.02), (0.75, 0.12, 0.12, 1), mass=0.1, friction=0.5)
@@ -50,8 +63,7 @@ class PlanarPush(Task):
 
     def _add_motors(self, spec: mujoco.MjSpec) -> None:
         for name in self.joint_names:
-            motor = spec.add_actuator(name=name, target=name,
-                                      trntype=mujoco.mjtTrn.mjTRN_JOINT)
+            motor = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
             motor.gainprm[0] = 800
             motor.biastype = mujoco.mjtBias.mjBIAS_AFFINE
             motor.biasprm[1:3] = [-800, -35]
@@ -61,8 +73,7 @@ class PlanarPush(Task):
         while True:
             block, goal = rng.uniform(-0.15, 0.15, 2), rng.uniform(-0.16, 0.16, 2)
             tool = rng.uniform(-0.20, 0.20, 2)
-            if (0.10 < np.linalg.norm(block - goal) < 0.28
-                    and np.linalg.norm(tool - block) > 0.09):
+            if 0.10 < np.linalg.norm(block - goal) < 0.28 and np.linalg.norm(tool - block) > 0.09:
                 break
         self._data.qpos[self._qpos] = tool
         self._set_block(block, rng.uniform(-np.pi, np.pi))

@@ -34,7 +34,8 @@ class SceneCamera:
             raise ConfigError('simulated camera: closed, expected a picture before close()')
         if not (1 <= height <= _MAX_SIZE and 1 <= width <= _MAX_SIZE):
             raise ConfigError(
-                f'simulated camera: picture of {height} x {width}, expected 1..{_MAX_SIZE}')
+                f'simulated camera: picture of {height} x {width}, expected 1..{_MAX_SIZE}'
+            )
         renderer = self._renderers.get((height, width)) or self._open(height, width)
         renderer.update_scene(data, 'main', self._option)
         return _halve(renderer.render())
@@ -51,8 +52,11 @@ class SceneCamera:
         buffer = self._model.vis.global_
         buffer.offheight, buffer.offwidth = height * _SUPERSAMPLE, width * _SUPERSAMPLE
         renderer = mujoco.Renderer(self._model, buffer.offheight, buffer.offwidth)
-        for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION,
-                     mujoco.mjtRndFlag.mjRND_SKYBOX):
+        for flag in (
+            mujoco.mjtRndFlag.mjRND_SHADOW,
+            mujoco.mjtRndFlag.mjRND_REFLECTION,
+            mujoco.mjtRndFlag.mjRND_SKYBOX,
+        ):
             renderer.scene.flags[flag] = 0
         self._renderers[height, width] = renderer
         return renderer

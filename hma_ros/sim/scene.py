@@ -62,13 +62,31 @@ def add_surroundings(spec: mujoco.MjSpec, view: View, table: Table, timestep_s: 
     option.impratio = 5
     _add_light(spec)
     world = spec.worldbody
-    world.add_geom(name='floor', type=mujoco.mjtGeom.mjGEOM_PLANE, size=[40, 40, 0.1],
-                   pos=[0, 0, -0.5], rgba=view.background, contype=0, conaffinity=0)
-    world.add_geom(name='table', type=mujoco.mjtGeom.mjGEOM_BOX, size=[*table.half_size, 0.02],
-                   pos=[*table.centre, -0.02], rgba=table.rgba, contype=OBJECT_BIT,
-                   conaffinity=TOOL_BIT | OBJECT_BIT, friction=[0.5, 0.01, 0.001])
-    world.add_camera(name='main', pos=view.position, fovy=view.fovy_deg,
-                     xyaxes=_image_axes(np.array(view.position), np.array(view.look_at)))
+    world.add_geom(
+        name='floor',
+        type=mujoco.mjtGeom.mjGEOM_PLANE,
+        size=[40, 40, 0.1],
+        pos=[0, 0, -0.5],
+        rgba=view.background,
+        contype=0,
+        conaffinity=0,
+    )
+    world.add_geom(
+        name='table',
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=[*table.half_size, 0.02],
+        pos=[*table.centre, -0.02],
+        rgba=table.rgba,
+        contype=OBJECT_BIT,
+        conaffinity=TOOL_BIT | OBJECT_BIT,
+        friction=[0.5, 0.01, 0.001],
+    )
+    world.add_camera(
+        name='main',
+        pos=view.position,
+        fovy=view.fovy_deg,
+        xyaxes=_image_axes(np.array(view.position), np.array(view.look_at)),
+    )
 
 
 def _add_light(spec: mujoco.MjSpec) -> None:
@@ -78,8 +96,13 @@ def _add_light(spec: mujoco.MjSpec) -> None:
     spec.visual.quality.offsamples = 0
     spec.visual.quality.numslices, spec.visual.quality.numstacks = 14, 8
     spec.visual.map.znear, spec.visual.map.zfar = 0.02, 20
-    spec.worldbody.add_light(pos=[0.2, -0.6, 2], dir=[0.1, 0.35, -1], diffuse=[0.38] * 3,
-                             specular=[0.05] * 3, castshadow=False)
+    spec.worldbody.add_light(
+        pos=[0.2, -0.6, 2],
+        dir=[0.1, 0.35, -1],
+        diffuse=[0.38] * 3,
+        specular=[0.05] * 3,
+        castshadow=False,
+    )
 
 
 def _image_axes(position: np.ndarray, look_at: np.ndarray) -> list[float]:
@@ -92,28 +115,44 @@ def _image_axes(position: np.ndarray, look_at: np.ndarray) -> list[float]:
     return [*right, *np.cross(right, forward)]
 
 
-def add_block(spec: mujoco.MjSpec, half_size: Vector3, rgba: Rgba, mass: float,
-              friction: float) -> None:
+def add_block(
+    spec: mujoco.MjSpec, half_size: Vector3, rgba: Rgba, mass: float, friction: float
+) -> None:
     """Add the free body ``block``, a box."""
     body = spec.worldbody.add_body(name='block', pos=[0.5, 0, half_size[2]])
     body.add_freejoint(name='block')
-    body.add_geom(name='block', type=mujoco.mjtGeom.mjGEOM_BOX, size=half_size, rgba=rgba,
-                  mass=mass, contype=OBJECT_BIT, conaffinity=TOOL_BIT | OBJECT_BIT,
-                  friction=[friction, 0.01, 0.001], condim=4, solref=[0.01, 1])
+    body.add_geom(
+        name='block',
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=half_size,
+        rgba=rgba,
+        mass=mass,
+        contype=OBJECT_BIT,
+        conaffinity=TOOL_BIT | OBJECT_BIT,
+        friction=[friction, 0.01, 0.001],
+        condim=4,
+        solref=[0.01, 1],
+    )
 
 
 def add_disc(spec: mujoco.MjSpec, radius: float, rgba: Rgba) -> None:
     """Add the movable mark ``goal``, a flat disc on the table."""
     body = spec.worldbody.add_body(name='goal', mocap=True)
-    body.add_geom(type=mujoco.mjtGeom.mjGEOM_CYLINDER, size=[radius, 0.0015, 0], rgba=rgba,
-                  contype=0, conaffinity=0)
+    body.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_CYLINDER,
+        size=[radius, 0.0015, 0],
+        rgba=rgba,
+        contype=0,
+        conaffinity=0,
+    )
 
 
 def add_ball(spec: mujoco.MjSpec, radius: float, rgba: Rgba) -> None:
     """Add the movable mark ``goal``, a ball in the air."""
     body = spec.worldbody.add_body(name='goal', mocap=True)
-    body.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[radius, 0, 0], rgba=rgba,
-                  contype=0, conaffinity=0)
+    body.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[radius, 0, 0], rgba=rgba, contype=0, conaffinity=0
+    )
 
 
 def set_lag(actuators: Iterable[mujoco.MjsActuator], lag_s: float) -> None:

@@ -35,8 +35,16 @@ class Task(ABC):
     action_names: tuple[str, ...]
     joint_names: tuple[str, ...]
     state_names: tuple[str, ...] = (
-        'tool_x', 'tool_y', 'tool_z', 'object_x', 'object_y', 'object_z',
-        'goal_x', 'goal_y', 'goal_z')
+        'tool_x',
+        'tool_y',
+        'tool_z',
+        'object_x',
+        'object_y',
+        'object_z',
+        'goal_x',
+        'goal_y',
+        'goal_z',
+    )
     view: View
     table: Table
     #: Whether actions are increments of the commanded target, rather than targets.
@@ -142,8 +150,9 @@ class Task(ABC):
         """
         command = np.array(target, np.float64)
         if command.shape != self._command.shape or not np.isfinite(command).all():
-            raise ConfigError(f'{self.name}: target {target}, expected '
-                              f'{self._command.size} finite values')
+            raise ConfigError(
+                f'{self.name}: target {target}, expected {self._command.size} finite values'
+            )
         if gripper is not None:
             if not np.isfinite(gripper):
                 raise ConfigError(f'{self.name}: gripper width {gripper}, expected metres')
@@ -212,15 +221,14 @@ class Task(ABC):
         actions = np.asarray(chunk, np.float64)
         expected = (self.stride, self.action_dim)
         if actions.shape != expected:
-            raise ConfigError(
-                f'{self.name}: chunk of shape {actions.shape}, expected {expected}')
+            raise ConfigError(f'{self.name}: chunk of shape {actions.shape}, expected {expected}')
         if not np.isfinite(actions).all():
             raise ConfigError(f'{self.name}: chunk {actions.tolist()}, expected finite values')
         return actions
 
     def _limited(self, command: np.ndarray, action: np.ndarray) -> np.ndarray:
         """Return the target after ``action``, within the robot's speed and bounds."""
-        wanted = action[:command.size]
+        wanted = action[: command.size]
         change = self._slowed(wanted if self.delta else wanted - command)
         return np.clip(command + change, *self.limits)
 
@@ -270,8 +278,9 @@ class Task(ABC):
 
     def state(self) -> np.ndarray:
         """Return the privileged state ``float32[D]`` named by ``state_names`` [m]."""
-        return np.concatenate([self.tool_pose()[0], self.object_position(),
-                               self.goal_position()]).astype(np.float32)
+        return np.concatenate(
+            [self.tool_pose()[0], self.object_position(), self.goal_position()]
+        ).astype(np.float32)
 
     def frame(self, height: int = 64, width: int = 64) -> np.ndarray:
         """
@@ -288,8 +297,14 @@ class Task(ABC):
     def _set_block(self, xy: np.ndarray, yaw: float) -> None:
         height = self._model.geom('block').size[2]
         address = self._model.joint('block').qposadr[0]
-        self._data.qpos[address:address + 7] = [
-            *xy, height, np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
+        self._data.qpos[address : address + 7] = [
+            *xy,
+            height,
+            np.cos(yaw / 2),
+            0,
+            0,
+            np.sin(yaw / 2),
+        ]
 
     def _block(self) -> np.ndarray:
         return np.array(self._data.body('block').xpos)

@@ -25,15 +25,25 @@ class So101Reach(Task):
     name = 'sim_so101'
     control_hz = 20.0
     horizon_rows = 40
-    joint_names = ('shoulder_pan', 'shoulder_lift', 'elbow_flex', 'wrist_flex', 'wrist_roll',
-                   'gripper')
+    joint_names = (
+        'shoulder_pan',
+        'shoulder_lift',
+        'elbow_flex',
+        'wrist_flex',
+        'wrist_roll',
+        'gripper',
+    )
     action_names = joint_names
     view = View((0.55, -0.28, 0.36), (0.17, 0, 0.105), 43, (0.75, 0.76, 0.80, 1))
     table = Table((0.2, 0), (0.34, 0.30), (0.35, 0.45, 0.38, 1))
     delta = False
     max_step = np.full(6, 0.15)
-    limits = np.array([[-1.9198, -1.7453, -1.69, -1.6580, -2.7438, -0.1745],
-                       [1.9198, 1.7453, 1.69, 1.6580, 2.8412, 1.7453]])
+    limits = np.array(
+        [
+            [-1.9198, -1.7453, -1.69, -1.6580, -2.7438, -0.1745],
+            [1.9198, 1.7453, 1.69, 1.6580, 2.8412, 1.7453],
+        ]
+    )
     noise = 0.02 * (limits[1] - limits[0]) / 2
 
     def _build(self) -> mujoco.MjSpec:
@@ -43,8 +53,8 @@ class So101Reach(Task):
             actuator.biasprm[1:3] = [-60, -2]
             actuator.forcerange = [-10, 10]
         spec.body('gripper').add_site(
-            name='tool', pos=[-0.0079, -0.0002, -0.0981],
-            quat=[np.sqrt(0.5), 0, np.sqrt(0.5), 0])
+            name='tool', pos=[-0.0079, -0.0002, -0.0981], quat=[np.sqrt(0.5), 0, np.sqrt(0.5), 0]
+        )
         add_ball(spec, 0.018, (0.9, 0.1, 0.6, 1))
         return spec
 
@@ -52,12 +62,16 @@ class So101Reach(Task):
         while True:
             joints = _POSTURE + rng.uniform(-1, 1, 6) * _START_SPREAD
             radius, angle = rng.uniform(0.14, 0.30), rng.uniform(-0.9, 0.9)
-            ball = np.array([0.04 + radius * np.cos(angle), radius * np.sin(angle),
-                             rng.uniform(0.03, 0.20)])
+            ball = np.array(
+                [0.04 + radius * np.cos(angle), radius * np.sin(angle), rng.uniform(0.03, 0.20)]
+            )
             tool, _ = self._arm.forward(joints)
             reached, _ = self._arm.forward(self._reach(ball))
-            if (tool[2] > _LOWEST_TOOL_M and np.linalg.norm(tool - ball) > 0.06
-                    and np.linalg.norm(reached - ball) < 0.006):
+            if (
+                tool[2] > _LOWEST_TOOL_M
+                and np.linalg.norm(tool - ball) > 0.06
+                and np.linalg.norm(reached - ball) < 0.006
+            ):
                 break
         self._data.qpos[self._qpos] = joints
         self._set_goal(ball)

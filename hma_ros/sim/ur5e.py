@@ -35,26 +35,39 @@ class Ur5ePush(Task):
     name = 'sim_ur5e'
     control_hz = 10.0
     horizon_rows = 60
-    joint_names = ('shoulder_pan_joint', 'shoulder_lift_joint', 'elbow_joint', 'wrist_1_joint',
-                   'wrist_2_joint', 'wrist_3_joint')
+    joint_names = (
+        'shoulder_pan_joint',
+        'shoulder_lift_joint',
+        'elbow_joint',
+        'wrist_1_joint',
+        'wrist_2_joint',
+        'wrist_3_joint',
+    )
     action_names = tuple(f'd_{name}' for name in joint_names)
     view = View((1.10, 0, 0.80), (0.50, 0, 0.04), 34, (0.08, 0.16, 0.26, 1))
     table = Table((0.5, 0), (0.42, 0.5), (0.62, 0.66, 0.70, 1))
     max_step = np.full(6, 0.075)
-    limits = np.array([[-6.28, -6.28, -3.14, -6.28, -6.28, -6.28],
-                       [6.28, 6.28, 3.14, 6.28, 6.28, 6.28]])
+    limits = np.array(
+        [[-6.28, -6.28, -3.14, -6.28, -6.28, -6.28], [6.28, 6.28, 3.14, 6.28, 6.28, 6.28]]
+    )
     noise = np.full(6, 0.0225)
 
     def _build(self) -> mujoco.MjSpec:
         spec = load_robot('ur5e')
         wrist = spec.body('wrist_3_link')
-        wrist.add_geom(name='stick', type=mujoco.mjtGeom.mjGEOM_CAPSULE,
-                       fromto=[0, 0.1, 0, 0, 0.23, 0], size=[0.012, 0, 0],
-                       rgba=[0.95, 0.80, 0.05, 1], contype=TOOL_BIT, conaffinity=OBJECT_BIT,
-                       mass=0.05, friction=[0.3, 0.01, 0.001])
+        wrist.add_geom(
+            name='stick',
+            type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+            fromto=[0, 0.1, 0, 0, 0.23, 0],
+            size=[0.012, 0, 0],
+            rgba=[0.95, 0.80, 0.05, 1],
+            contype=TOOL_BIT,
+            conaffinity=OBJECT_BIT,
+            mass=0.05,
+            friction=[0.3, 0.01, 0.001],
+        )
         # The tool's z points along the stick.
-        wrist.add_site(name='tool', pos=[0, 0.235, 0],
-                       quat=[np.sqrt(0.5), -np.sqrt(0.5), 0, 0])
+        wrist.add_site(name='tool', pos=[0, 0.235, 0], quat=[np.sqrt(0.5), -np.sqrt(0.5), 0, 0])
         set_lag(spec.actuators, 0.05)
         add_block(spec, (0.035, 0.035, 0.025), (0.08, 0.20, 0.85, 1), mass=0.08, friction=0.5)
         add_disc(spec, 0.055, (1.0, 0.45, 0.0, 1))
@@ -122,6 +135,5 @@ def _draw_layout(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.n
         block = rng.uniform([0.40, -0.18], [0.60, 0.18])
         goal = rng.uniform([0.40, -0.18], [0.62, 0.18])
         tool = rng.uniform([0.36, -0.20], [0.64, 0.20])
-        if (0.12 < np.linalg.norm(block - goal) < 0.30
-                and np.linalg.norm(tool - block) > 0.10):
+        if 0.12 < np.linalg.norm(block - goal) < 0.30 and np.linalg.norm(tool - block) > 0.10:
             return block, goal, tool

@@ -19,7 +19,13 @@ from hma_ros.network.hma import Hma, StemConfig
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.network.trunk import TrunkConfig
 from hma_ros.training.objective import (
-    ObjectiveConfig, Rows, action_losses, frame_loss, layout, prepare)
+    ObjectiveConfig,
+    Rows,
+    action_losses,
+    frame_loss,
+    layout,
+    prepare,
+)
 from hma_ros.training.run import TrainingRun
 
 _ENCODE_BATCH = 256
@@ -36,8 +42,10 @@ def tokenise(tokenizer: FrameTokenizer, dataset: EpisodeDataset) -> list[TokenEp
             levels.append(encode(torch.from_numpy(padded)).numpy()[: len(chunk)].astype(np.uint8))
     ends = np.cumsum([episode.rows + 1 for episode in dataset])
     parts = np.split(np.concatenate(levels), ends[:-1])
-    return [TokenEpisode.from_episode(episode, part)
-            for episode, part in zip(dataset, parts, strict=True)]
+    return [
+        TokenEpisode.from_episode(episode, part)
+        for episode, part in zip(dataset, parts, strict=True)
+    ]
 
 
 def tokenise_once(
@@ -51,8 +59,10 @@ def tokenise_once(
         return episodes
     ends = np.cumsum([episode.rows + 1 for episode in dataset])
     parts = np.split(np.load(cache, allow_pickle=False), ends[:-1])
-    return [TokenEpisode.from_episode(episode, part)
-            for episode, part in zip(dataset, parts, strict=True)]
+    return [
+        TokenEpisode.from_episode(episode, part)
+        for episode, part in zip(dataset, parts, strict=True)
+    ]
 
 
 def _frame_batches(dataset: EpisodeDataset) -> Iterator[np.ndarray]:
@@ -73,19 +83,26 @@ def stem_config(name: str, dataset: EpisodeDataset) -> StemConfig:
     actions = np.concatenate([episode.actions.reshape(-1, len(names)) for episode in dataset])
     rows = np.concatenate([actions, labels])
     return StemConfig(
-        name=name, action_names=names, stride=dataset.stride,
+        name=name,
+        action_names=names,
+        stride=dataset.stride,
         frame_hz=float(dataset.metadata['hz']),
-        mean=tuple(map(float, rows.mean(0))), std=tuple(map(float, rows.std(0) + 1e-6)),
-        lower=tuple(map(float, labels.min(0))), upper=tuple(map(float, labels.max(0))),
-        state_size=len(dataset.metadata['state_names']))
+        mean=tuple(map(float, rows.mean(0))),
+        std=tuple(map(float, rows.std(0) + 1e-6)),
+        lower=tuple(map(float, labels.min(0))),
+        upper=tuple(map(float, labels.max(0))),
+        state_size=len(dataset.metadata['state_names']),
+    )
 
 
 def standardise_states(episodes: Sequence[TokenEpisode]) -> list[TokenEpisode]:
     """Bring every privileged number to mean zero and deviation one over the data set."""
     states = np.concatenate([episode.states for episode in episodes])
     mean, std = states.mean(0), states.std(0) + 1e-3
-    return [TokenEpisode(item.levels, item.actions, item.labels, (item.states - mean) / std)
-            for item in episodes]
+    return [
+        TokenEpisode(item.levels, item.actions, item.labels, (item.states - mean) / std)
+        for item in episodes
+    ]
 
 
 class HmaTrainer:
@@ -120,17 +137,22 @@ class HmaTrainer:
         self, episodes: Mapping[str, Sequence[TokenEpisode]], until: int | None = None
     ) -> None:
         """Train on tokenised episodes of every stem up to step `until`, then save a checkpoint."""
-        samplers = {name: WindowSampler(items, self._trunk.window, self.run.step)
-                    for name, items in episodes.items()}
+        samplers = {
+            name: WindowSampler(items, self._trunk.window, self.run.step)
+            for name, items in episodes.items()
+        }
         self.run.train(lambda _: self._losses(samplers), until)
         save_checkpoint(cast(Hma, self.run.averaged), self._folder)
 
     def _losses(self, samplers: Mapping[str, WindowSampler]) -> dict[str, Tensor]:
         batches = {name: item.draw(self._windows) for name, item in samplers.items()}
-        rows = {name: prepare(batch, self._objective, self._trunk.levels)
-                for name, batch in batches.items()}
-        modulation = torch.cat([
-            self.model.stems[name](item.actions, item.known) for name, item in rows.items()])
+        rows = {
+            name: prepare(batch, self._objective, self._trunk.levels)
+            for name, batch in batches.items()
+        }
+        modulation = torch.cat(
+            [self.model.stems[name](item.actions, item.known) for name, item in rows.items()]
+        )
         joined = _join(list(rows.values()))
         logits, features = self._pass(joined.levels, joined.previous, joined.masked, modulation)
         return self._sum(logits, features, rows, batches)
@@ -155,10 +177,14 @@ class HmaTrainer:
         for index, name in enumerate(rows):
             part = slice(index * self._windows, (index + 1) * self._windows)
             action, state = action_losses(
-                self.model, name, features[part], batches[name], self._objective)
+                self.model, name, features[part], batches[name], self._objective
+            )
             frames = frame_loss(logits[part], rows[name], self._objective.change_weight)
-            terms |= {f'{name}/frame': frames * share, f'{name}/action': action * share,
-                      f'{name}/state': state * share}
+            terms |= {
+                f'{name}/frame': frames * share,
+                f'{name}/action': action * share,
+                f'{name}/state': state * share,
+            }
         return terms
 
 
@@ -166,9 +192,13 @@ def _join(parts: Sequence[Rows]) -> Rows:
     """Stack the token rows of all embodiments; actions stay apart, their widths differ."""
     empty = torch.zeros(0)
     return Rows(
-        *(torch.cat([getattr(part, name) for part in parts])
-          for name in ('levels', 'previous', 'masked')),
-        actions=empty, known=empty, targets=empty)
+        levels=torch.cat([part.levels for part in parts]),
+        previous=torch.cat([part.previous for part in parts]),
+        masked=torch.cat([part.masked for part in parts]),
+        actions=empty,
+        known=empty,
+        targets=empty,
+    )
 
 
 def trainable(model: nn.Module) -> int:

@@ -36,7 +36,8 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
     ) -> None:
         super().__init__(
-            parameters, {'lr': lr, 'weight_decay': weight_decay, 'momentum': momentum})
+            parameters, {'lr': lr, 'weight_decay': weight_decay, 'momentum': momentum}
+        )
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -44,15 +45,14 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group['params']:
                 if parameter.grad is not None:
-                    self._update(parameter, group)
+                    self._update(parameter, parameter.grad, group)
 
-    def _update(self, parameter: nn.Parameter, group: dict[str, float]) -> None:
-        assert parameter.grad is not None
+    def _update(self, parameter: nn.Parameter, grad: Tensor, group: dict[str, float]) -> None:
         state = self.state[parameter]
         if 'momentum_buffer' not in state:
             state['momentum_buffer'] = torch.zeros_like(parameter)
-        buffer = state['momentum_buffer'].lerp_(parameter.grad, 1 - group['momentum'])
-        direction = orthogonalise(parameter.grad.lerp(buffer, group['momentum']))
+        buffer = state['momentum_buffer'].lerp_(grad, 1 - group['momentum'])
+        direction = orthogonalise(grad.lerp(buffer, group['momentum']))
         size = 0.2 * max(parameter.shape) ** 0.5
         parameter.mul_(1 - group['lr'] * group['weight_decay'])
         parameter.add_(direction, alpha=-group['lr'] * size)

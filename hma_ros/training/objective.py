@@ -10,8 +10,8 @@ sees a context that the robot will not show it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -88,7 +88,8 @@ def prepare(batch: WindowBatch, config: ObjectiveConfig, levels: int) -> Rows:
         masked=torch.cat([torch.zeros_like(masked), masked], 1),
         actions=torch.cat([actions[:, :-1], actions[:, 1:]], 1),
         known=torch.cat([history, next_known], 1),
-        targets=tokens[:, 2:])
+        targets=tokens[:, 2:],
+    )
 
 
 def corrupt(tokens: Tensor, most: float, levels: int) -> Tensor:

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import json
-from pathlib import Path
 import time
-from typing import cast
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +57,7 @@ class TrainingRun:
     @property
     def averaged(self) -> nn.Module:
         """The module with averaged weights: what to evaluate and export."""
-        return cast(nn.Module, self._averaged.module)
+        return self._averaged.module
 
     def train(self, loss_of: Callable[[int], dict[str, Tensor]], until: int | None = None) -> None:
         """
@@ -86,11 +85,14 @@ class TrainingRun:
         state |= {f'average.{name}': value for name, value in self.averaged.state_dict().items()}
         for which, optimiser in enumerate(self._optimisers):
             for index, slots in optimiser.state_dict()['state'].items():
-                state |= {f'optimiser.{which}.{index}.{name}': value
-                          for name, value in slots.items()}
+                state |= {
+                    f'optimiser.{which}.{index}.{name}': value for name, value in slots.items()
+                }
         state['step'] = torch.tensor(self.step)
-        save_tensors({name: value.clone() for name, value in state.items()},
-                     self.folder / 'state.safetensors')
+        save_tensors(
+            {name: value.clone() for name, value in state.items()},
+            self.folder / 'state.safetensors',
+        )
 
     def _one_step(self, loss_of: Callable[[int], dict[str, Tensor]]) -> dict[str, float]:
         rate = self._peak * rate_factor(self.step, self.steps)
@@ -122,7 +124,7 @@ class TrainingRun:
 
     def _log(self, terms: dict[str, float]) -> None:
         entry = {'step': self.step, 'time_s': round(time.time(), 1), **terms}
-        with open(self.folder / 'log.jsonl', 'a') as file:
+        with (self.folder / 'log.jsonl').open('a') as file:
             file.write(json.dumps(entry) + '\n')
 
 
@@ -135,7 +137,8 @@ def rate_factor(step: int, steps: int) -> float:
 def _optimisers(
     module: nn.Module, learning_rate: float, hidden: tuple[str, ...]
 ) -> list[torch.optim.Optimizer]:
-    matrices, others = [], []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():
         is_hidden = parameter.ndim == 2 and name.startswith(hidden) and 'bias' not in name
         (matrices if is_hidden else others).append(parameter)
@@ -146,5 +149,8 @@ def _optimisers(
 
 
 def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value
-            for name, value in state.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(prefix): value
+        for name, value in state.items()
+        if name.startswith(prefix)
+    }

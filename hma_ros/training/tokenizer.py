@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -91,7 +92,6 @@ def train_tokenizer(
         return reconstruction_loss(compiled(frames), frames, still)
 
     run.train(loss_of)
-    averaged = run.averaged
-    assert isinstance(averaged, FrameTokenizer)
+    averaged = cast('FrameTokenizer', run.averaged)
     save_checkpoint(averaged, folder)
     return averaged.eval()

@@ -1,9 +1,11 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The masking schedule."""
 
+import itertools
+
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-import numpy as np
 
 from hma_ros.core.masking import keep_most_confident, masked_after
 
@@ -17,7 +19,7 @@ def test_schedule_of_the_published_model():
 def test_schedule_falls_to_nothing(steps, tokens):
     left = [masked_after(step, steps, tokens) for step in range(steps)]
     assert left[-1] == 0
-    assert all(0 <= after <= before <= tokens for before, after in zip(left, left[1:]))
+    assert all(0 <= after <= before <= tokens for before, after in itertools.pairwise(left))
 
 
 def test_least_confident_tokens_stay_masked_and_known_ones_are_never_masked_again():

@@ -1,8 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Episodes on disk."""
 
-from dataclasses import replace
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +20,11 @@ def make(rows, seed=0):
         rng.normal(size=(rows, 2, 2)).astype(np.float32),
         rng.normal(size=(rows, 2, 2)).astype(np.float32),
         rng.normal(size=(rows + 1, 3)).astype(np.float32),
-        rng.normal(size=(rows + 1, 4)).astype(np.float32), 'expert', seed, seed % 2 == 0)
+        rng.normal(size=(rows + 1, 4)).astype(np.float32),
+        'expert',
+        seed,
+        seed % 2 == 0,
+    )
 
 
 def write(folder, episodes, embodiment='sim_planar'):
@@ -34,12 +38,17 @@ def test_what_was_written_is_read_back_over_several_folders(tmp_path):
     episodes = [make(3, 0), make(5, 1), make(2, 2)]
     folders = [write(tmp_path / 'a', episodes[:2]), write(tmp_path / 'b', episodes[2:])]
     dataset = EpisodeDataset(folders)
-    assert len(dataset) == 3 and dataset.stride == 2 and dataset.metadata['hz'] == 10.0
+    assert len(dataset) == 3
+    assert dataset.stride == 2
+    assert dataset.metadata['hz'] == 10.0
     for expected, found in zip(episodes, dataset, strict=True):
         for name in ('frames', 'actions', 'labels', 'joints', 'states'):
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
-        assert (found.kind, found.seed, found.success) == ('expert', expected.seed,
-                                                           expected.success)
+        assert (found.kind, found.seed, found.success) == (
+            'expert',
+            expected.seed,
+            expected.success,
+        )
 
 
 def test_layout_is_that_of_the_published_raw_image_folders(tmp_path):
@@ -48,7 +57,8 @@ def test_layout_is_that_of_the_published_raw_image_folders(tmp_path):
     assert segments.tolist() == [0, 0, 0, 0, 1, 1]
     assert (folder / 'video.bin').stat().st_size == 6 * 8 * 8 * 3
     actions = np.fromfile(folder / 'actions/actions.bin', np.float32).reshape(6, 4)
-    assert np.isnan(actions[[3, 5]]).all() and np.isfinite(actions[[0, 1, 2, 4]]).all()
+    assert np.isnan(actions[[3, 5]]).all()
+    assert np.isfinite(actions[[0, 1, 2, 4]]).all()
 
 
 def test_a_folder_in_use_is_not_overwritten(tmp_path):
@@ -60,8 +70,8 @@ def test_a_folder_in_use_is_not_overwritten(tmp_path):
 def test_an_episode_of_another_size_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r'joints.bin: shape \(4,\), expected \(3,\)'):
         write(tmp_path / 'a', [make(2), replace(make(2), joints=np.zeros((3, 4)))])
-    with pytest.raises(ConfigError, match='labels.bin: episode has 5 entries, expected 3'):
-        write(tmp_path / 'b', [replace(make(2), labels=np.zeros((4, 2, 2)))])
+    with pytest.raises(ConfigError, match='states.bin: episode has 5 entries, expected 3'):
+        write(tmp_path / 'b', [replace(make(2), states=np.zeros((5, 4)))])
 
 
 def test_a_truncated_file_is_named_with_both_sizes(tmp_path):

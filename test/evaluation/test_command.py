@@ -38,6 +38,20 @@ def test_from_episodes_to_page_and_pictures(
     assert (tmp_path / 'images' / 'horizon.svg').read_text().startswith('<svg')
 
 
+def test_policies_are_counted_in_closed_loop(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / 'closed_loop.json'
+    arguments = ['--bundle', str(bundle), '--episodes', '1', '--policies', 'model']
+    assert main(['evaluate', 'closed-loop', *arguments, '--workers', '1', '--out', str(out)]) == 0
+    assert 'of 1' in capsys.readouterr().out
+    (result,) = json.loads(out.read_text())['results']
+    assert (result['task'], result['policy'], result['episodes']) == ('sim_planar', 'model', 1)
+    assert json.loads(out.read_text())['command'] == (
+        f'hma evaluate closed-loop --bundle {bundle} --episodes 1 --policies model --workers 1'
+    )
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [

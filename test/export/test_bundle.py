@@ -12,19 +12,30 @@ from hma_ros.network.trunk import TrunkConfig
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.world_model import WorldModel
 
-TOKENS = TokenizerConfig(image_size=32, width=16, detail_width=8, encoder_blocks=1,
-                         decoder_blocks=1)
+TOKENS = TokenizerConfig(
+    image_size=32, width=16, detail_width=8, encoder_blocks=1, decoder_blocks=1
+)
 TRUNK = TrunkConfig(width=32, layers=2, head_width=16, image_tokens=TOKENS.image_tokens)
 
 
 @pytest.fixture(scope='module')
 def exported(tmp_path_factory):
     torch.manual_seed(0)
-    stem = StemConfig('two_axes', ('x', 'y'), 2, 5.0, (0.0, 1.0), (1.0, 2.0), (-1.0, -1.0),
-                      (1.0, 1.0), state_size=3)
+    stem = StemConfig(
+        'two_axes',
+        ('x', 'y'),
+        2,
+        5.0,
+        (0.0, 1.0),
+        (1.0, 2.0),
+        (-1.0, -1.0),
+        (1.0, 1.0),
+        state_size=3,
+    )
     model, folder = Hma(TRUNK, [stem]).eval(), tmp_path_factory.mktemp('bundle')
-    export_bundle(model, FrameTokenizer(TOKENS).eval(), folder, {'two_axes': 'sim_planar'},
-                  'simulation')
+    export_bundle(
+        model, FrameTokenizer(TOKENS).eval(), folder, {'two_axes': 'sim_planar'}, 'simulation'
+    )
     return model, folder
 
 

@@ -5,8 +5,9 @@ import torch
 
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 
-CONFIG = TokenizerConfig(image_size=32, width=32, detail_width=16, encoder_blocks=1,
-                         decoder_blocks=1)
+CONFIG = TokenizerConfig(
+    image_size=32, width=32, detail_width=16, encoder_blocks=1, decoder_blocks=1
+)
 
 
 def test_tokens_have_the_factored_vocabulary_and_decode_to_pictures():
@@ -17,14 +18,17 @@ def test_tokens_have_the_factored_vocabulary_and_decode_to_pictures():
         levels = model.encode(frames)
         drawn = model.decode(model.values(levels))
     assert levels.shape == (3, CONFIG.image_tokens, CONFIG.factors)
-    assert levels.min() >= 0 and levels.max() < CONFIG.levels
-    assert drawn.shape == frames.shape and drawn.dtype == torch.uint8
+    assert levels.min() >= 0
+    assert levels.max() < CONFIG.levels
+    assert drawn.shape == frames.shape
+    assert drawn.dtype == torch.uint8
 
 
 def test_values_span_minus_one_to_one():
     model = FrameTokenizer(CONFIG)
     values = model.values(torch.arange(CONFIG.levels))
-    assert values[0] == -1 and values[-1] == 1
+    assert values[0] == -1
+    assert values[-1] == 1
     torch.testing.assert_close(values.diff(), torch.full((CONFIG.levels - 1,), 2 / 7))
 
 

@@ -7,8 +7,16 @@ import torch
 from hma_ros.network.trunk import Trunk, TrunkConfig
 from hma_ros.training.objective import layout
 
-CONFIG = TrunkConfig(width=32, layers=2, head_width=16, window=3, image_tokens=4, action_tokens=2,
-                     factors=2, levels=4)
+CONFIG = TrunkConfig(
+    width=32,
+    layers=2,
+    head_width=16,
+    window=3,
+    image_tokens=4,
+    action_tokens=2,
+    factors=2,
+    levels=4,
+)
 
 
 @pytest.fixture
@@ -40,12 +48,13 @@ def run(trunk, tokens, modulation):
 def stream(trunk, tokens, modulation):
     """Row by row with a sliding cache."""
     batch, kept = len(tokens), CONFIG.window - 1
-    past = torch.zeros(CONFIG.layers, 2, batch, CONFIG.row_tokens, CONFIG.heads, kept,
-                       CONFIG.head_width)
+    past = torch.zeros(
+        CONFIG.layers, 2, batch, CONFIG.row_tokens, CONFIG.heads, kept, CONFIG.head_width
+    )
     bias = torch.full((batch, kept), float('-inf'))
     outputs = []
     for row in range(tokens.shape[1]):
-        own, before = tokens[:, row:row + 1], tokens[:, max(row - 1, 0):max(row, 1)]
+        own, before = tokens[:, row : row + 1], tokens[:, max(row - 1, 0) : max(row, 1)]
         x = trunk.embed(own, before, torch.zeros(own.shape[:3], dtype=torch.bool))
         x, new = trunk.step(x, modulation[:, row], past, bias)
         past = torch.cat([past[..., 1:, :], new], -2)
@@ -87,7 +96,8 @@ def test_a_masked_token_does_not_leak_into_the_embedding(trunk):
     masked = torch.ones(tokens.shape[:3], dtype=torch.bool)
     other = (tokens + 1) % CONFIG.levels
     torch.testing.assert_close(
-        trunk.embed(tokens, tokens, masked), trunk.embed(other, tokens, masked))
+        trunk.embed(tokens, tokens, masked), trunk.embed(other, tokens, masked)
+    )
 
 
 @torch.no_grad()
@@ -97,7 +107,7 @@ def test_training_layout_predicts_each_frame_as_the_robot_imagines_it(trunk):
     tokens, modulation = draw(rows=rows + 1)
     lag, allowed = layout(rows, CONFIG.window)
     levels = torch.cat([tokens[:, :rows], tokens[:, 1:]], 1)
-    first = torch.cat([tokens[:, :1], tokens[:, :rows - 1]], 1)
+    first = torch.cat([tokens[:, :1], tokens[:, : rows - 1]], 1)
     previous = torch.cat([first, tokens[:, :rows]], 1)
     masked = torch.zeros(levels.shape[:3], dtype=torch.bool)
     masked[:, rows:] = True
@@ -105,16 +115,17 @@ def test_training_layout_predicts_each_frame_as_the_robot_imagines_it(trunk):
     trained = trunk(trunk.embed(levels, previous, masked), doubled, lag, allowed)[:, -1:]
 
     batch, kept = len(tokens), CONFIG.window - 1
-    past = torch.zeros(CONFIG.layers, 2, batch, CONFIG.row_tokens, CONFIG.heads, kept,
-                       CONFIG.head_width)
+    past = torch.zeros(
+        CONFIG.layers, 2, batch, CONFIG.row_tokens, CONFIG.heads, kept, CONFIG.head_width
+    )
     bias = torch.full((batch, kept), float('-inf'))
     for row in range(rows):
-        own, before = tokens[:, row:row + 1], first[:, row:row + 1]
+        own, before = tokens[:, row : row + 1], first[:, row : row + 1]
         x = trunk.embed(own, before, torch.zeros(own.shape[:3], dtype=torch.bool))
         _, new = trunk.step(x, modulation[:, row], past, bias)
         past = torch.cat([past[..., 1:, :], new], -2)
         bias = torch.cat([bias[:, 1:], torch.zeros(batch, 1)], 1)
     hidden = torch.ones(own.shape[:3], dtype=torch.bool)
-    x = trunk.embed(tokens[:, rows:], tokens[:, rows - 1:rows], hidden)
+    x = trunk.embed(tokens[:, rows:], tokens[:, rows - 1 : rows], hidden)
     imagined, _ = trunk.step(x, modulation[:, rows], past, bias)
     torch.testing.assert_close(imagined, trained, atol=2e-5, rtol=1e-5)

@@ -26,8 +26,11 @@ def test_shipped_bundle_serves_the_four_simulated_robots(bundle):
     manifest.verify()
     assert manifest.trained_on == 'simulation'
     assert {name: stem.embodiment for name, stem in manifest.stems.items()} == {
-        'franka_pick': 'sim_franka', 'ur5e_push': 'sim_ur5e', 'so101_reach': 'sim_so101',
-        'planar_push': 'sim_planar'}
+        'franka_pick': 'sim_franka',
+        'ur5e_push': 'sim_ur5e',
+        'so101_reach': 'sim_so101',
+        'planar_push': 'sim_planar',
+    }
     assert manifest.stem('franka_pick').action_dim == 4
 
 

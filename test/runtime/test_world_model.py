@@ -29,8 +29,10 @@ def watch(model, pictures):
 def test_acts_in_physical_units_within_the_range_of_the_demonstrations(model):
     watch(model, frames(3))
     chunk = model.act()
-    assert chunk.shape == (model.stem.stride, 4) and chunk.dtype == np.float32
-    assert (chunk >= model.stem.lower).all() and (chunk <= model.stem.upper).all()
+    assert chunk.shape == (model.stem.stride, 4)
+    assert chunk.dtype == np.float32
+    assert (chunk >= model.stem.lower).all()
+    assert (chunk <= model.stem.upper).all()
 
 
 def test_only_the_last_window_of_rows_matters(model):
@@ -49,7 +51,8 @@ def test_imagining_leaves_the_context_alone_and_repeats_itself(model):
     first, second = model.imagine(None, 3), model.imagine(None, 3)
     np.testing.assert_array_equal(first.frames, second.frames)
     np.testing.assert_array_equal(model.act(), before)
-    assert first.frames.shape == (3, 64, 64, 3) and first.frames.dtype == np.uint8
+    assert first.frames.shape == (3, 64, 64, 3)
+    assert first.frames.dtype == np.uint8
     np.testing.assert_array_equal(first.actions[0], before)
 
 
@@ -67,8 +70,9 @@ def test_nothing_observed_yet(model):
         model.imagine(None, 1)
 
 
-@pytest.mark.parametrize('frame', [
-    np.zeros((32, 64, 3), np.uint8), np.zeros((64, 64, 3), np.float32)])
+@pytest.mark.parametrize(
+    'frame', [np.zeros((32, 64, 3), np.uint8), np.zeros((64, 64, 3), np.float32)]
+)
 def test_wrong_frame_is_named_and_leaves_the_context(model, frame):
     watch(model, frames(2))
     with pytest.raises(InferenceError, match=r'frame: .*, expected uint8\[64, 64, 3\]'):
@@ -98,8 +102,11 @@ def test_too_few_chunks(model):
 
 
 def test_runtime_and_core_import_neither_torch_nor_ros():
-    code = ('import sys; import hma_ros.runtime.world_model, hma_ros.core.execution; '
-            'print(sorted({"torch", "rclpy"} & set(sys.modules)))')
-    found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
-                           check=True)
+    code = (
+        'import sys; import hma_ros.runtime.world_model, hma_ros.core.execution; '
+        'print(sorted({"torch", "rclpy"} & set(sys.modules)))'
+    )
+    found = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, check=True
+    )
     assert found.stdout.strip() == '[]'

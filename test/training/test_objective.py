@@ -12,8 +12,10 @@ def episode(rows=6, tokens=4, factors=2):
     rng = np.random.default_rng(0)
     return TokenEpisode(
         rng.integers(4, size=(rows + 1, tokens, factors)).astype(np.uint8),
-        np.arange(rows, dtype=np.float32)[:, None], -np.arange(rows, dtype=np.float32)[:, None],
-        np.arange(rows + 1, dtype=np.float32)[:, None])
+        np.arange(rows, dtype=np.float32)[:, None],
+        -np.arange(rows, dtype=np.float32)[:, None],
+        np.arange(rows + 1, dtype=np.float32)[:, None],
+    )
 
 
 def test_masked_rows_attend_to_clean_rows_before_them_and_to_themselves():
@@ -24,20 +26,23 @@ def test_masked_rows_attend_to_clean_rows_before_them_and_to_themselves():
         [False, True, True, False, False, False],
         [True, False, False, True, False, False],
         [False, True, False, False, True, False],
-        [False, False, True, False, False, True]]
-    assert lag[5, 2] == 1 and lag[5, 5] == 0
+        [False, False, True, False, False, True],
+    ]
+    assert lag[5, 2] == 1
+    assert lag[5, 5] == 0
 
 
 def test_window_pairs_each_row_with_the_action_that_led_to_it():
     item = episode()
     batch = WindowSampler([item], rows=3, seed=0).draw(50)
     for levels, actions, known, labels, states in zip(
-            batch.levels, batch.actions, batch.known, batch.labels, batch.states, strict=True):
+        batch.levels, batch.actions, batch.known, batch.labels, batch.states, strict=True
+    ):
         start = int(states[0, 0])
         assert actions[1:, 0].tolist() == [start, start + 1, start + 2]
         assert labels[:, 0].tolist() == [-start, -start - 1, -start - 2]
         assert known.tolist() == [start > 0, True, True, True]
-        np.testing.assert_array_equal(levels[1:], item.levels[start:start + 4])
+        np.testing.assert_array_equal(levels[1:], item.levels[start : start + 4])
         np.testing.assert_array_equal(levels[0], item.levels[max(start - 1, 0)])
 
 
@@ -46,8 +51,10 @@ def test_prepared_rows_hide_only_what_is_to_be_predicted():
     batch = WindowSampler([episode()], rows=3, seed=0).draw(8)
     config = ObjectiveConfig(fully_masked=1.0, hidden_history=1.0, hidden_action=0.0, corruption=0)
     rows = prepare(batch, config, levels=4)
-    assert not rows.masked[:, :3].any() and rows.masked[:, 3:].all()
-    assert not rows.known[:, :3].any() and rows.known[:, 3:].all()
+    assert not rows.masked[:, :3].any()
+    assert rows.masked[:, 3:].all()
+    assert not rows.known[:, :3].any()
+    assert rows.known[:, 3:].all()
     torch.testing.assert_close(rows.levels[:, 3:], rows.targets)
     torch.testing.assert_close(rows.previous[:, 3:], rows.levels[:, :3])
 

@@ -20,6 +20,7 @@ def loss_of(module):
     def draw(step):
         x = torch.randn(32, 4, generator=torch.Generator().manual_seed(step))
         return {'squared': (module(x) - x.sum(1, keepdim=True)).square().mean()}
+
     return draw
 
 
@@ -34,7 +35,8 @@ def test_orthogonalised_matrix_has_singular_values_near_one():
     torch.manual_seed(0)
     for shape in ((16, 48), (48, 16)):
         singular = torch.linalg.svdvals(orthogonalise(torch.randn(shape)))
-        assert singular.min() > 0.6 and singular.max() < 1.3
+        assert singular.min() > 0.6
+        assert singular.max() < 1.3
 
 
 def test_interrupted_run_ends_like_an_uninterrupted_one(tmp_path):
