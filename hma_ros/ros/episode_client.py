@@ -109,13 +109,15 @@ class EpisodeClient:
         wall_s, start_ns = time.monotonic(), self._now_ns
         end_ns = start_ns + round(horizon_s * 1e9)
         while not self._success and self._now_ns < end_ns:
-            before_ns = self._now_ns
-            self._until(
-                lambda before_ns=before_ns: self._now_ns > before_ns or self._success,
-                '/clock: expected it to move',
-            )
+            self._wait_for_clock()
         return EpisodeResult(
             seed, bool(self._success), (self._now_ns - start_ns) * 1e-9, time.monotonic() - wall_s
+        )
+
+    def _wait_for_clock(self) -> None:
+        before_ns = self._now_ns
+        self._until(
+            lambda: self._now_ns > before_ns or self._success, '/clock: expected it to move'
         )
 
     def _reset(self, seed: int) -> None:
