@@ -83,7 +83,7 @@ class EpisodeRecord:
 
 
 class EpisodeWriter:
-    """Append episodes to a new folder; :meth:`close` writes the metadata that makes it readable."""
+    """Append episodes to a new folder; only after :meth:`close` can it be read."""
 
     def __init__(
         self,

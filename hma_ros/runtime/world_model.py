@@ -60,7 +60,7 @@ class WorldModel:
         :param frame: ``uint8[H, W, 3]`` RGB.
         :param executed: ``float32[stride, A]`` what was executed since the frame before, in
             physical units; None where that is not known.
-        :raises InferenceError: wrong shape or type, or a graph failed; the context stays as it was.
+        :raises InferenceError: wrong shape or type, or a graph failed; the context stays.
         """
         size = self.manifest.image_size
         if frame.shape != (size, size, 3) or frame.dtype != np.uint8:

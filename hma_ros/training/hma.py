@@ -77,7 +77,7 @@ def _frame_batches(dataset: EpisodeDataset) -> Iterator[np.ndarray]:
 
 
 def stem_config(name: str, dataset: EpisodeDataset) -> StemConfig:
-    """Describe an embodiment's action space, with the statistics of executed and expert actions."""
+    """Describe an embodiment's actions, with statistics of what was executed and advised."""
     names = tuple(dataset.metadata['action_names'])
     labels = np.concatenate([episode.labels.reshape(-1, len(names)) for episode in dataset])
     actions = np.concatenate([episode.actions.reshape(-1, len(names)) for episode in dataset])
