@@ -14,7 +14,7 @@ setup: ## make .venv with ROS 2 from wheels and this package (what the robot and
 setup-dev: ## the same, with torch and the tools of the tests
 	@$(PYTHON) scripts/setup_env.py dev
 
-demo: setup ## run every demonstration; results in demo/
+demo: setup ## the main job on a simulated Franka; pictures in demo/
 	@$(BIN)/hma run demo
 
 test: setup-dev lint pytest ## all checks and tests
@@ -35,8 +35,8 @@ pytest: setup-dev ## the tests only
 bench: setup ## measure latency and write the tables
 	@$(BIN)/python -m benchmarks
 
-train: setup-dev ## train the bundled models again (hours)
-	@$(BIN)/hma train
+train: setup-dev ## make the shipped bundle again: episodes, training, export (two hours; resumes)
+	@$(BIN)/hma train all --out runs/hma_sim --bundle models/hma_sim
 
 clean: ## remove the environment and what builds and runs left
 	rm -rf .venv build install log out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

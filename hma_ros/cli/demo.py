@@ -5,21 +5,18 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from hma_ros.bringup import describe, parse_request
-from hma_ros.cli.supervisor import Supervisor
-from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
+from hma_ros.cli.session import running_nodes
+from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import HmaError
 
 if TYPE_CHECKING:
     from hma_ros.evaluation.pictures import Imagined
+    from hma_ros.ros.episode_client import EpisodeClient
     from hma_ros.ros.episode_recorder import EpisodeRecorder, RecordedRollout
 
 # Starts that no training episode has: those have even seeds.
@@ -30,59 +27,35 @@ _LEAD = 3
 
 def run(args: argparse.Namespace) -> int:
     """Run three episodes through the nodes and draw what was imagined and what happened."""
-    bringup = describe(
-        parse_request(
-            {
-                'robot': args.robot,
-                'sim': 'true',
-                'mode': 'execute',
-                'seed': str(SEEDS[0]),
-                'real_time_factor': str(args.real_time_factor),
-            }
-        )
-    )
-    # This process listens too, so it needs the same network settings.
-    os.environ.update(bringup.environment(os.environ))
-    spec = load_embodiment(embodiment_path(args.robot, sim=True))
-    out = Path(args.out)
-    print(f'demo: {spec.name}: the model sees the camera, imagines, and moves the arm')
-    with _running(Supervisor(bringup)):
-        successes, pictures, facts = _episodes(spec, out)
+    from hma_ros.ros.episode_recorder import EpisodeRecorder
+
+    print(f'demo: {args.robot}: the model sees the camera, imagines, and moves the arm')
+    with running_nodes(args.robot, args.real_time_factor) as (spec, client):
+        bar = _Progress(spec)
+        recorder = EpisodeRecorder(client.node, spec, bar.row)
+        successes, best, film = _episodes(client, recorder, bar)
     print(f'\ndemo: the policy succeeded in {successes} of {len(SEEDS)} episodes')
-    _print_facts(facts)
-    for path in pictures:
+    _print_facts(recorder.latest_diagnostics.get('world_model', {}))
+    for path in _draw(spec, best, film, Path(args.out)):
         print(f'demo: {path.resolve()}')
     return 0
 
 
-@contextmanager
-def _running(supervisor: Supervisor) -> Iterator[None]:
-    try:
-        supervisor.start()
-        yield
-    finally:
-        supervisor.stop()
-
-
-def _episodes(spec: EmbodimentSpec, out: Path) -> tuple[int, list[Path], dict[str, str]]:
-    from hma_ros.ros.episode_client import EpisodeClient
-    from hma_ros.ros.episode_recorder import EpisodeRecorder
-
+def _episodes(
+    client: EpisodeClient, recorder: EpisodeRecorder, bar: _Progress
+) -> tuple[int, RecordedRollout | None, RecordedRollout | None]:
+    """Run all episodes; returns successes, the liveliest rollout, and a whole episode."""
     successes, best, film = 0, None, None
-    with EpisodeClient() as client:
-        bar = _Progress(spec)
-        recorder = EpisodeRecorder(client.node, spec, bar.row)
-        for number, seed in enumerate(SEEDS, 1):
-            recorder.clear()
-            bar.begin(f'episode {number} of {len(SEEDS)}')
-            result = client.run(seed, HORIZON_S)
-            bar.end(result.success, result.sim_time_s)
-            successes += result.success
-            best = _livelier(best, recorder)
-            if film is None or result.success:
-                film = recorder.ahead(_LEAD) or film
-        facts = recorder.latest_diagnostics.get('world_model', {})
-    return successes, _draw(spec, best, film, out), facts
+    for number, seed in enumerate(SEEDS, 1):
+        recorder.clear()
+        bar.begin(f'episode {number} of {len(SEEDS)}')
+        result = client.run(seed, HORIZON_S)
+        bar.end(result.success, result.sim_time_s)
+        successes += result.success
+        best = _livelier(best, recorder)
+        if film is None or result.success:
+            film = recorder.ahead(_LEAD) or film
+    return successes, best, film
 
 
 class _Progress:
