@@ -85,7 +85,11 @@ def _parser() -> argparse.ArgumentParser:
         help='rows to stream through one context (default: 2000)',
     )
     parser.add_argument(
-        '--threads', type=int, default=2, metavar='N', help='threads of each graph (default: 2)'
+        '--threads',
+        type=int,
+        default=2,
+        metavar='N',
+        help='threads of each graph, outside ROS (default: 2)',
     )
     parser.add_argument(
         '--episodes',
@@ -143,8 +147,7 @@ def _measure_robot(
         )
     results = [as_result('latency', latency), as_result('prediction', prediction)]
     if args.ros_episodes > 0:
-        rate_hz = 1e3 / latency.period_ms
-        through_ros = ros_latency(folder, robot, rate_hz, args.threads, args.ros_episodes)
+        through_ros = ros_latency(folder, robot, args.ros_episodes)
         results.append(as_result('ros_latency', through_ros))
     return results
 

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.latency import Percentiles
-from hma_ros.bringup import describe, parse_request
-from hma_ros.cli.supervisor import Supervisor
+from hma_ros.cli.session import running_nodes
 from hma_ros.core.errors import MessageError
+
+if TYPE_CHECKING:
+    from hma_ros.ros.episode_client import EpisodeClient
 
 # Starts that no training episode has: those have even seeds.
 _FIRST_SEED = 101
@@ -49,9 +50,7 @@ class RosLatency:
     memory_mib: float
 
 
-def ros_latency(
-    bundle: Path, embodiment: str, frame_hz: float, threads: int, episodes: int
-) -> RosLatency:
+def ros_latency(bundle: Path, embodiment: str, episodes: int) -> RosLatency:
     """
     Run episodes in real time, simulator and all nodes on this machine.
 
@@ -59,33 +58,15 @@ def ros_latency(
     :raises ConfigError: a node cannot be started, or refuses.
     :raises MessageError: a node does not answer, or does not report.
     """
-    bringup = describe(
-        parse_request(
-            {
-                'robot': embodiment.removeprefix('sim_'),
-                'sim': 'true',
-                'mode': 'execute',
-                'bundle': str(bundle),
-                'threads': str(threads),
-            }
-        )
-    )
-    # This process listens too, so it needs the same network settings.
-    os.environ.update(bringup.environment(os.environ))
-    nodes = Supervisor(bringup)
-    try:
-        nodes.start()
-        facts = _listen(episodes)
-    finally:
-        nodes.stop()
-    return _read(facts, embodiment, 1e3 / frame_hz)
+    with running_nodes(embodiment.removeprefix('sim_'), bundle=str(bundle)) as (spec, client):
+        facts = _listen(client, episodes)
+    return _read(facts, embodiment, 1e3 / spec.rates.frame_hz)
 
 
-def _listen(episodes: int) -> dict[str, str]:
+def _listen(client: EpisodeClient, episodes: int) -> dict[str, str]:
     """Run episodes; returns the last status of world_model."""
     from diagnostic_msgs.msg import DiagnosticArray
 
-    from hma_ros.ros.episode_client import EpisodeClient
     from hma_ros.ros.qos import REPORT
 
     facts: dict[str, str] = {}
@@ -95,10 +76,9 @@ def _listen(episodes: int) -> dict[str, str]:
             if status.name.startswith('world_model:'):
                 facts.update((item.key, item.value) for item in status.values)
 
-    with EpisodeClient() as client:
-        client.node.create_subscription(DiagnosticArray, '/diagnostics', keep, REPORT)
-        for seed in range(_FIRST_SEED, _FIRST_SEED + 2 * episodes, 2):
-            client.run(seed, _EPISODE_S)
+    client.node.create_subscription(DiagnosticArray, '/diagnostics', keep, REPORT)
+    for seed in range(_FIRST_SEED, _FIRST_SEED + 2 * episodes, 2):
+        client.run(seed, _EPISODE_S)
     return facts
 
 
