@@ -170,6 +170,8 @@ def _autostart(node: HmaNode) -> bool:
 
 def _end(node: Any, executor: MultiThreadedExecutor) -> None:
     """Leave the robot safe first: the callbacks still run, so nothing else can command it."""
+    # Callbacks that were handed to a thread end first: shutdown() destroys what they signal.
+    executor._executor.shutdown(wait=True)
     executor.shutdown(timeout_sec=5.0)
     if isinstance(node, HmaNode):
         node.trigger_shutdown()
