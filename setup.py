@@ -42,7 +42,7 @@ setup(
     install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm', 'transforms3d>=0.4'],
     extras_require={
         'sim': ['mujoco>=3.9', 'pillow'],
-        'train': ['onnx', 'onnxscript', 'torch>=2.5'],
+        'train': ['onnx', 'onnxscript', 'safetensors', 'torch>=2.5'],
     },
     entry_points={'console_scripts': EXECUTABLES},
 )

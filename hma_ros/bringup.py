@@ -68,7 +68,7 @@ ARGUMENTS = (
     Argument('mode', 'shadow', 'shadow: imagine and report; execute: command the robot', MODES),
     Argument('bundle', 'hma_sim', 'model bundle: a folder, or the name of one in models/'),
     Argument('allow_sim_bundle', False, 'let a bundle trained in simulation command a real robot'),
-    Argument('horizon', 8, 'frames to imagine ahead'),
+    Argument('horizon', 8, 'frames to imagine ahead; 0 for actions only'),
     Argument('threads', 2, 'threads of the model'),
     Argument('namespace', '', 'namespace of all nodes'),
     Argument('rviz', False, 'open RViz with the camera, the imagined frames and the path'),
@@ -166,10 +166,11 @@ def describe(request: Request) -> Bringup:
     :raises BundleError: there is no bundle of that name.
     """
     _check(request)
+    bundle = bundle_folder(request.bundle)
     processes = [
-        _world_model(request, bundle_folder(request.bundle)),
+        _world_model(request, bundle),
         _rollout_viewer(request),
-        _action_executor(request),
+        _action_executor(request, bundle),
     ]
     if request.sim:
         processes.insert(0, _sim_robot(request))
@@ -233,9 +234,9 @@ def _check(request: Request) -> None:
         names = ', '.join(robots(request.sim)) or 'none'
         sim = str(request.sim).lower()
         raise ConfigError(f'robot: expected one of {names} with sim:={sim}, got {request.robot!r}')
-    if request.horizon < 1 or request.threads < 1:
+    if request.horizon < 0 or request.threads < 1:
         got = f'{request.horizon} and {request.threads}'
-        raise ConfigError(f'horizon and threads: expected 1 or more, got {got}')
+        raise ConfigError(f'horizon and threads: expected at least 0 and 1, got {got}')
     if not 0.0 < request.real_time_factor <= 100.0:
         got = str(request.real_time_factor)
         raise ConfigError(f'real_time_factor: expected above 0 and at most 100, got {got}')
@@ -265,8 +266,14 @@ def _rollout_viewer(request: Request) -> Process:
     return _node('rollout_viewer', 'draws what was imagined', _common(request))
 
 
-def _action_executor(request: Request) -> Process:
-    parameters = (('mode', request.mode), ('chunk_topic', 'world_model/action_chunk'))
+def _action_executor(request: Request, bundle: Path) -> Process:
+    parameters = (
+        ('mode', request.mode),
+        ('chunk_topic', 'world_model/action_chunk'),
+        # For its manifest: the executor decides by itself whether it may command a real robot.
+        ('bundle', str(bundle)),
+        ('allow_simulation_bundle', request.allow_sim_bundle),
+    )
     reason = f'the only one that commands the robot (mode {request.mode})'
     return _node('action_executor', reason, _common(request) + parameters)
 

@@ -2,6 +2,7 @@
 """``hma doctor``: check everything that can be checked before a robot moves."""
 
 import argparse
+import os
 from collections.abc import Sequence
 
 from hma_ros.cli.finding import Finding, Level
@@ -35,7 +36,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 1 when something fails, else 0."""
-    from hma_ros.bringup import parse_request
+    from hma_ros.bringup import describe, parse_request
     from hma_ros.cli.machine_checks import check_machine
     from hma_ros.cli.run import parse_pairs
 
@@ -45,6 +46,9 @@ def run(args: argparse.Namespace) -> int:
     if spec is not None and not any(_is_missing_ros(finding) for finding in findings):
         from hma_ros.cli.topic_checks import check_topics
 
+        if request.sim:
+            # A simulated robot speaks on this machine only; listen there.
+            os.environ.update(describe(request).environment(os.environ))
         topics = check_topics(spec, request.namespace, args.timeout)
         print_findings(topics)
         findings = [*findings, *topics]

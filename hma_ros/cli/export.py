@@ -17,7 +17,7 @@ EXAMPLES = """\
 examples:
   hma export runs/mine --out models/mine --embodiments sim_franka sim_planar
 
-The graphs are run against the network on random rows before the manifest is written; a bundle
+The trunk is run against the network on random rows before the manifest is written; a bundle
 that does not compute the same is refused.
 """
 
@@ -69,7 +69,7 @@ def export(
     checkpoint: Path, tokenizer: FrameTokenizer, embodiments: Sequence[str], out: Path
 ) -> Path:
     """
-    Export a checkpoint; the manifest names simulation if all of its robots are simulated.
+    Export a checkpoint; the manifest says of each stem whether its robot was a simulated one.
 
     :raises ConfigError: the checkpoint cannot be read.
     :raises BundleError: the graphs do not compute what the network computes.
@@ -78,6 +78,5 @@ def export(
     from hma_ros.network.checkpoint import load_hma
 
     specs = [load_embodiment(name) for name in embodiments]
-    stems = {spec.stem: spec.name for spec in specs}
-    origin = 'simulation' if all(spec.simulated for spec in specs) else 'robot'
-    return export_bundle(load_hma(checkpoint), tokenizer, out, stems, origin)
+    stems = {spec.stem: spec for spec in specs}
+    return export_bundle(load_hma(checkpoint), tokenizer, out, stems)

@@ -90,7 +90,7 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
         stems = ', '.join(manifest.stems)
         remedy = 'export a bundle with this stem, or correct `stem` in the embodiment file'
         return fail('bundle', f'expected stem {spec.stem}, got {stems}', remedy)
-    if manifest.trained_on == 'simulation' and not request.sim:
+    if manifest.stem(spec.stem).trained_on == 'simulation' and not request.sim:
         remedy = 'fine-tune on this robot; allow_sim_bundle:=true overrides this at your own risk'
         return warn('bundle', 'trained in simulation: mode execute will be refused', remedy)
     return ok('bundle', f'{bundle_folder(request.bundle)}: has stem {spec.stem}')

@@ -84,6 +84,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Train what was asked for."""
+    _check_stems(args.embodiments)
     if args.what == 'all':
         return _all(args)
     if args.what == 'tokenizer':
@@ -152,6 +153,19 @@ def _export(args: argparse.Namespace, tokenizer: FrameTokenizer, folder: Path) -
     from hma_ros.cli.export import export
 
     return export(args.out / 'model', tokenizer, args.embodiments, folder)
+
+
+def _check_stems(names: Sequence[str]) -> None:
+    """Refuse two embodiments of one stem: their episodes would overwrite each other."""
+    stems: dict[str, str] = {}
+    for name in names:
+        stem = load_embodiment(name).stem
+        if stem in stems:
+            raise ConfigError(
+                f'--embodiments: {name} has the stem {stem!r} of {stems[stem]}, expected a stem '
+                'of its own; give one of them another name in its embodiment file'
+            )
+        stems[stem] = name
 
 
 def _stems(args: argparse.Namespace) -> list[StemConfig]:

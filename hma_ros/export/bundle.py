@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import BundleError
 from hma_ros.export.graphs import export_graphs, trunk_inputs
 from hma_ros.network.hma import Hma
@@ -28,8 +29,7 @@ def export_bundle(
     model: Hma,
     tokenizer: FrameTokenizer,
     folder: Path,
-    embodiments: Mapping[str, str],
-    trained_on: str,
+    embodiments: Mapping[str, EmbodimentSpec],
     mask_steps: int = 2,
     max_horizon: int = 32,
 ) -> Path:
@@ -37,7 +37,6 @@ def export_bundle(
     Write a bundle and prove it.
 
     :param embodiments: by stem, the embodiment whose episodes it was trained on.
-    :param trained_on: ``simulation`` or ``robot``.
     :returns: the folder.
     :raises BundleError: the graphs do not compute what the network computes.
     """
@@ -50,7 +49,8 @@ def export_bundle(
                 stem.action_names,
                 stem.stride,
                 stem.frame_hz,
-                embodiments[name],
+                embodiments[name].name,
+                'simulation' if embodiments[name].simulated else 'robot',
                 stem.lower,
                 stem.upper,
             )
@@ -60,7 +60,6 @@ def export_bundle(
     trunk = model.trunk.config
     manifest = {
         'format': FORMAT,
-        'trained_on': trained_on,
         'stems': stems,
         'image_size': tokenizer.config.image_size,
         'image_tokens': trunk.image_tokens,

@@ -22,7 +22,7 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
             f'bundle: expected the folder of the bundle that commands {spec.name} '
             'with mode:=execute, got nothing'
         )
-    trained_on = Manifest.read(bundle).trained_on
+    trained_on = Manifest.read(bundle).stem(spec.stem).trained_on
     if trained_on == 'simulation' and not allow:
         raise ConfigError(
             f'{bundle}: expected a bundle trained on a robot to command the real {spec.name} with '

@@ -262,7 +262,7 @@ class WorldModelNode(HmaNode):
             {
                 'active': self._is_working,
                 'rows in context': self._model.rows,
-                'trained on': self._model.manifest.trained_on,
+                'trained on': self._model.stem.trained_on,
                 'share of transport and conversion': 1.0
                 - self._share('inference', 'receipt to action'),
             }

@@ -25,6 +25,7 @@ class StemInfo:
     :param stride: low-level actions in a chunk.
     :param frame_hz: rows per second.
     :param embodiment: the embodiment whose episodes it was trained on.
+    :param trained_on: ``simulation`` or ``robot``.
     :param lower: per action dimension, the least the demonstrations hold, physical units.
     :param upper: likewise, the greatest.
     """
@@ -33,6 +34,7 @@ class StemInfo:
     stride: int
     frame_hz: float
     embodiment: str
+    trained_on: str
     lower: tuple[float, ...]
     upper: tuple[float, ...]
 
@@ -48,7 +50,6 @@ class Manifest:
     Facts of a bundle; they live here and nowhere else.
 
     :param folder: where the bundle lies.
-    :param trained_on: ``simulation`` or ``robot``.
     :param stems: by stem name.
     :param image_size: height and width of a frame, pixels.
     :param image_tokens: tokens of a frame.
@@ -66,7 +67,6 @@ class Manifest:
     """
 
     folder: Path
-    trained_on: str
     stems: Mapping[str, StemInfo]
     image_size: int
     image_tokens: int

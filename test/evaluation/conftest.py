@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from hma_ros.core.embodiment import load_embodiment
 from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeWriter, find_shards
 from hma_ros.export.bundle import export_bundle
 from hma_ros.network.hma import Hma, StemConfig
@@ -56,6 +57,5 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Hma(trunk, [stem]),
         FrameTokenizer(sizes),
         tmp_path_factory.mktemp('bundle'),
-        {'planar_push': EMBODIMENT},
-        'simulation',
+        {'planar_push': load_embodiment(EMBODIMENT)},
     )

@@ -4,6 +4,7 @@
 import pytest
 import torch
 
+from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import BundleError
 from hma_ros.export.bundle import export_bundle, prove
 from hma_ros.network.hma import Hma, StemConfig
@@ -33,15 +34,14 @@ def exported(tmp_path_factory):
         state_size=3,
     )
     model, folder = Hma(TRUNK, [stem]).eval(), tmp_path_factory.mktemp('bundle')
-    export_bundle(
-        model, FrameTokenizer(TOKENS).eval(), folder, {'two_axes': 'sim_planar'}, 'simulation'
-    )
+    robot = load_embodiment('sim_planar')
+    export_bundle(model, FrameTokenizer(TOKENS).eval(), folder, {'two_axes': robot})
     return model, folder
 
 
 def test_manifest_records_the_proof_and_the_origin(exported):
     manifest = Manifest.read(exported[1])
-    assert manifest.trained_on == 'simulation'
+    assert manifest.stem('two_axes').trained_on == 'simulation'
     assert manifest.parity['token_agreement'] > 0.98
     assert 0 < manifest.parity['largest_relative_error'] < 5e-3
     assert manifest.stem('two_axes').stride == 2

@@ -167,6 +167,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 'stride': spec.rates.stride,
                 'frame_hz': spec.rates.frame_hz,
                 'embodiment': spec.name,
+                'trained_on': 'simulation',
                 'lower': spec.action.lower,
                 'upper': spec.action.upper,
             }
@@ -185,7 +186,6 @@ def write_manifest(folder: Path, stems: dict[str, Any]) -> None:
         json.dumps(
             {
                 'format': 1,
-                'trained_on': 'simulation',
                 'stems': stems,
                 'image_size': 64,
                 'image_tokens': SIDE * SIDE,
