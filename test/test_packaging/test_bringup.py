@@ -140,3 +140,11 @@ def test_nodes_declare_what_they_are_given(bundle: Path) -> None:
             (process.node_name, name) for name in given if not re.search(rf'\b{name}\b', source)
         ]
     assert unknown == []
+
+
+def test_model_and_executor_judge_the_same_bundle(bundle: Path) -> None:
+    bringup = _describe(bundle, robot='ur5e', mode='execute', allow_sim_bundle='true')
+    for name in ('world_model', 'action_executor'):
+        parameters = dict(_process(bringup, name).parameters)
+        assert parameters['bundle'] == str(bundle)
+        assert parameters['allow_simulation_bundle'] is True
