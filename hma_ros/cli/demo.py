@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from hma_ros.cli.session import running_nodes
 from hma_ros.core.embodiment import EmbodimentSpec
-from hma_ros.core.errors import HmaError
+from hma_ros.core.errors import InferenceError
 
 if TYPE_CHECKING:
     from hma_ros.evaluation.pictures import Imagined
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _episodes(
     client: EpisodeClient, recorder: EpisodeRecorder, bar: _Progress
-) -> tuple[int, RecordedRollout | None, RecordedRollout | None]:
+) -> tuple[int, RecordedRollout | None, tuple[int, RecordedRollout] | None]:
     """Run all episodes; returns successes, the liveliest rollout, and a whole episode."""
     successes, best, film = 0, None, None
     for number, seed in enumerate(SEEDS, 1):
@@ -54,8 +54,14 @@ def _episodes(
         successes += result.success
         best = _livelier(best, recorder)
         if film is None or result.success:
-            film = recorder.ahead(_LEAD) or film
+            film = _film(recorder) or film
     return successes, best, film
+
+
+def _film(recorder: EpisodeRecorder) -> tuple[int, RecordedRollout] | None:
+    """The episode as imagined up to three rows before; fewer where the machine was too slow."""
+    films = ((lead, recorder.ahead(lead)) for lead in range(_LEAD, 0, -1))
+    return next(((lead, film) for lead, film in films if film is not None), None)
 
 
 class _Progress:
@@ -90,20 +96,24 @@ def _motion(rollout: RecordedRollout) -> float:
 
 
 def _draw(
-    spec: EmbodimentSpec, best: RecordedRollout | None, film: RecordedRollout | None, out: Path
+    spec: EmbodimentSpec,
+    best: RecordedRollout | None,
+    film: tuple[int, RecordedRollout] | None,
+    out: Path,
 ) -> list[Path]:
     from hma_ros.evaluation.pictures import write_animation, write_strip
 
     if best is None or film is None:
-        raise HmaError(
-            'demo: no rollout was seen through to its end, expected at least one; '
+        raise InferenceError(
+            'demo: expected at least one imagined frame that the camera saw later, got none; '
             'the log above says what the world model was missing'
         )
-    dt_s = spec.rates.frame_dt_s
+    lead, episode = film
+    ahead_s = lead * spec.rates.frame_dt_s
     strip, animation = out / 'strip.png', out / 'episode.gif'
     write_strip(_titled(spec, f'{spec.name}: futures imagined by the running model', best), strip)
     write_animation(
-        _titled(spec, f'{spec.name}: imagined {_LEAD * dt_s:.1f} s ahead', film), animation
+        _titled(spec, f'{spec.name}: imagined {ahead_s:.1f} s ahead', episode), animation
     )
     return [strip, animation]
 

@@ -81,7 +81,7 @@ def export_graphs(model: Hma, tokenizer: FrameTokenizer, folder: Path) -> list[s
             {'chunk': chunk, 'known': torch.ones(2, 1, dtype=torch.bool)},
             ['modulation'],
         )
-        features = torch.zeros(2, 1, config.action_tokens * config.width)
+        features = torch.zeros(2, 1, config.feature_size)
         graphs[f'head_{name}'] = (model.heads[name], {'features': features}, ['chunk'])
     for name, (module, inputs, outputs) in graphs.items():
         _write(module.eval(), inputs, outputs, folder / f'{name}.onnx')

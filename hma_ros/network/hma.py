@@ -84,8 +84,7 @@ class Head(nn.Module):
         super().__init__()
         self.register_buffer('mean', torch.tensor(stem.mean).repeat(stem.stride))
         self.register_buffer('std', torch.tensor(stem.std).repeat(stem.stride))
-        features = trunk.action_tokens * trunk.width
-        self.hidden = nn.Linear(features, 2 * trunk.width)
+        self.hidden = nn.Linear(trunk.feature_size, 2 * trunk.width)
         self.out = nn.Linear(2 * trunk.width, stem.chunk_size)
         self.state = nn.Linear(2 * trunk.width, stem.state_size) if stem.state_size else None
 

@@ -10,6 +10,7 @@ between two rows, hence a cache that slides is exact for ever.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,8 @@ class TrunkConfig:
     :param action_tokens: query tokens beside them, read by the action head.
     :param factors: integers per image token.
     :param levels: values each integer can take.
+    :param place_features: numbers the action head reads at every image token, so that it knows
+        where things are and not only that they are there.
     """
 
     width: int = 128
@@ -40,6 +43,12 @@ class TrunkConfig:
     action_tokens: int = 4
     factors: int = 6
     levels: int = 8
+    place_features: int = 8
+
+    @property
+    def feature_size(self) -> int:
+        """Numbers an action head reads."""
+        return self.action_tokens * self.width + self.image_tokens * self.place_features
 
     @property
     def heads(self) -> int:
@@ -175,22 +184,23 @@ class Trunk(nn.Module):
     """
     Token embedding, blocks and the token head, shared by all embodiments.
 
-    Every token also sees the token of the frame before it at its own place, masked or not, so
-    that a picture that stays as it was costs nothing to learn.
+    Every token also sees the frame before at and around its own place, masked or not, so that a
+    picture that stays as it was costs nothing to learn, and one that moves a little not much.
     """
 
     def __init__(self, config: TrunkConfig) -> None:
         super().__init__()
         self.config = config
         width, codes = config.width, config.factors * config.levels
-        self.token_embed = nn.Linear(codes, width, bias=False)
-        self.previous_embed = nn.Linear(codes, width, bias=False)
+        self.token_embed = nn.Conv2d(codes, width, 3, padding=1, bias=False)
+        self.previous_embed = nn.Conv2d(codes, width, 3, padding=1, bias=False)
         self.mask_embed = nn.Parameter(torch.zeros(width))
         self.place_embed = nn.Parameter(torch.randn(config.row_tokens, width) * 0.02)
         self.action_query = nn.Parameter(torch.randn(config.action_tokens, width) * 0.02)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
         self.token_head = nn.Linear(width, codes)
+        self.place_head = nn.Linear(width, config.place_features)
         self.copy_logits = nn.Parameter(
             torch.eye(config.levels).repeat(config.factors, 1, 1) * 3.0
         )
@@ -203,9 +213,11 @@ class Trunk(nn.Module):
         :param previous_BRSF: levels of the frame before, of the same frame where there is none.
         :param masked_BRS: true where the token is to be predicted.
         """
-        own = self.token_embed(self._one_hot(levels_BRSF))
-        own = torch.where(masked_BRS.unsqueeze(-1), self.mask_embed, own)
-        image = own + self.previous_embed(self._one_hot(previous_BRSF))
+        visible = self._one_hot(levels_BRSF) * ~masked_BRS.unsqueeze(-1)
+        own = self._with_neighbours(self.token_embed, visible)
+        own = own + self.mask_embed * masked_BRS.unsqueeze(-1)
+        before = self._with_neighbours(self.previous_embed, self._one_hot(previous_BRSF))
+        image = own + before
         query = self.action_query.expand(*image.shape[:2], -1, -1)
         return torch.cat([image, query], 2) + self.place_embed
 
@@ -236,8 +248,16 @@ class Trunk(nn.Module):
         return logits + torch.einsum('brsfp,fpl->brsfl', before, self.copy_logits)
 
     def action_features(self, x_BRNC: Tensor) -> Tensor:
-        """What an action head reads: ``[B, R, action_tokens * C]``."""
-        return x_BRNC[:, :, self.config.image_tokens :].flatten(2)
+        """What an action head reads, ``[B, R, feature_size]``: action tokens, then places."""
+        image, action = x_BRNC.split([self.config.image_tokens, self.config.action_tokens], 2)
+        return torch.cat([action.flatten(2), self.place_head(image).flatten(2)], 2)
+
+    def _with_neighbours(self, embed: nn.Conv2d, codes_BRSX: Tensor) -> Tensor:
+        """Embed every token together with the eight around it."""
+        side = math.isqrt(self.config.image_tokens)
+        grid = codes_BRSX.flatten(0, 1).transpose(1, 2).unflatten(2, (side, side))
+        embedded = embed(grid).flatten(2).transpose(1, 2)
+        return embedded.unflatten(0, codes_BRSX.shape[:2])
 
     def _one_hot(self, levels: Tensor) -> Tensor:
         return F.one_hot(levels, self.config.levels).flatten(-2).to(self.place_embed.dtype)

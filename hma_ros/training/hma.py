@@ -127,7 +127,7 @@ class HmaTrainer:
         self._trunk = trunk or TrunkConfig()
         self._windows, self._folder = windows, folder
         self.model = Hma(self._trunk, list(stems))
-        self.run = TrainingRun(self.model, folder, steps, 2e-3, ('trunk.blocks',))
+        self.run = TrainingRun(self.model, folder, steps, 3e-3, ('trunk.blocks',))
         torch.manual_seed(self.run.step)
         self._lag, self._allowed = layout(self._trunk.window, self._trunk.window)
         self._pass = torch.compile(self._trunk_pass)
