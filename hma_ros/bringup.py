@@ -135,7 +135,7 @@ class Bringup:
         """
         if not self.sim or any(name in present for name in FASTDDS_VARIABLES):
             return {}
-        return loopback_environment()
+        return loopback_environment(present)
 
 
 def parse_request(values: Mapping[str, str]) -> Request:
@@ -184,17 +184,20 @@ def share_folder() -> Path:
     return embodiment_folder().parent.parent
 
 
-def loopback_environment() -> dict[str, str]:
+def loopback_environment(present: Mapping[str, str]) -> dict[str, str]:
     """
     Return the variables that keep Fast DDS on this machine.
+
+    :param present: the environment; its ``ROS_DISTRO`` says which name Fast DDS reads.
 
     :raises ConfigError: the profile is missing; without it the traffic would leave the machine.
     """
     profile = share_folder() / 'config' / 'fastdds_loopback.xml'
     if not profile.is_file():
         raise ConfigError(f'Fast DDS profile: expected a file, got {profile}')
-    variables = dict.fromkeys(FASTDDS_VARIABLES, str(profile))
-    return {**variables, 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SYSTEM_DEFAULT'}
+    # The old name draws a warning from every process where the new one is known.
+    name = FASTDDS_VARIABLES[present.get('ROS_DISTRO') in ('humble', 'jazzy')]
+    return {name: str(profile), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SYSTEM_DEFAULT'}
 
 
 def robots(sim: bool) -> tuple[str, ...]:

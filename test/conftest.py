@@ -34,7 +34,7 @@ def _claim_domain() -> tuple[int, IO[str]]:
 
 
 _DOMAIN, _LOCK = _claim_domain()
-os.environ.update(loopback_environment())
+os.environ.update(loopback_environment(os.environ))
 os.environ['ROS_DOMAIN_ID'] = str(_DOMAIN)
 
 

@@ -32,8 +32,9 @@ class Targets:
     saturated_HD: NDArray[np.bool_]
 
 
-def targets_from_actions(spec: EmbodimentSpec, base_D: ArrayLike,
-                         actions_HA: ArrayLike) -> Targets:
+def targets_from_actions(
+    spec: EmbodimentSpec, base_D: ArrayLike, actions_HA: ArrayLike
+) -> Targets:
     """
     Turn a chunk of actions into targets.
 
@@ -46,7 +47,7 @@ def targets_from_actions(spec: EmbodimentSpec, base_D: ArrayLike,
     """
     base = _checked(spec, 'base target', base_D, (len(spec.action.coordinates),))
     actions = _checked(spec, 'actions', actions_HA, (None, len(spec.action.names)))
-    commanded = actions[:, :len(spec.action.coordinates)]
+    commanded = actions[:, : len(spec.action.coordinates)]
     gripper = None
     if spec.gripper is not None:
         gripper = np.clip(actions[:, -1], spec.action.lower[-1], spec.action.upper[-1])
@@ -57,8 +58,9 @@ def targets_from_actions(spec: EmbodimentSpec, base_D: ArrayLike,
     return Targets(commanded.copy(), gripper, np.zeros(commanded.shape, np.bool_))
 
 
-def actions_from_targets(spec: EmbodimentSpec, base_D: ArrayLike, targets_HD: ArrayLike,
-                         gripper_H: ArrayLike | None) -> NDArray[np.float64]:
+def actions_from_targets(
+    spec: EmbodimentSpec, base_D: ArrayLike, targets_HD: ArrayLike, gripper_H: ArrayLike | None
+) -> NDArray[np.float64]:
     """
     Turn targets into the actions that lead to them: the inverse of :func:`targets_from_actions`.
 
@@ -73,17 +75,20 @@ def actions_from_targets(spec: EmbodimentSpec, base_D: ArrayLike, targets_HD: Ar
     targets = _checked(spec, 'targets', targets_HD, (None, width))
     actions = np.diff(targets, axis=0, prepend=base[None]) if spec.action.is_delta else targets
     if (gripper_H is None) != (spec.gripper is None):
-        raise MessageError(f'{spec.name}: gripper values: expected '
-                           f'{"none" if spec.gripper is None else "one per step"}, '
-                           f'got {"none" if gripper_H is None else "some"}')
+        raise MessageError(
+            f'{spec.name}: gripper values: expected '
+            f'{"none" if spec.gripper is None else "one per step"}, '
+            f'got {"none" if gripper_H is None else "some"}'
+        )
     if gripper_H is None:
         return actions.copy()
     gripper = _checked(spec, 'gripper values', gripper_H, (len(targets),))
     return np.concatenate([actions, gripper[:, None]], axis=1)
 
 
-def _integrate(spec: EmbodimentSpec, base: NDArray[np.float64], increments: NDArray[np.float64]
-               ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _integrate(
+    spec: EmbodimentSpec, base: NDArray[np.float64], increments: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     width = increments.shape[1]
     bounded = np.clip(increments, spec.action.lower[:width], spec.action.upper[:width])
     lower, upper = np.asarray(spec.limits.lower), np.asarray(spec.limits.upper)
@@ -106,20 +111,27 @@ def _check_bounds(spec: EmbodimentSpec, commanded: NDArray[np.float64]) -> None:
         raise MessageError(
             f'{spec.name}: action {spec.action.names[index]} of step {step}: expected '
             f'{lower[index]:g}..{upper[index]:g} {spec.action.units[index]}, '
-            f'got {commanded[step, index]:g}')
+            f'got {commanded[step, index]:g}'
+        )
 
 
-def _checked(spec: EmbodimentSpec, what: str, values: ArrayLike,
-             shape: tuple[int | None, ...]) -> NDArray[np.float64]:
+def _checked(
+    spec: EmbodimentSpec, what: str, values: ArrayLike, shape: tuple[int | None, ...]
+) -> NDArray[np.float64]:
     array = np.asarray(values, np.float64)
-    fits = array.ndim == len(shape) and array.size > 0 and all(
-        want is None or want == got for want, got in zip(shape, array.shape, strict=True))
+    fits = (
+        array.ndim == len(shape)
+        and array.size > 0
+        and all(want is None or want == got for want, got in zip(shape, array.shape, strict=True))
+    )
     if not fits:
         wanted = ', '.join('H' if want is None else str(want) for want in shape)
         raise MessageError(
-            f'{spec.name}: {what}: expected shape [{wanted}], got {list(array.shape)}')
+            f'{spec.name}: {what}: expected shape [{wanted}], got {list(array.shape)}'
+        )
     if not np.isfinite(array).all():
         where = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
-        raise MessageError(f'{spec.name}: {what}: expected finite values, '
-                           f'got {array[where]} at {list(where)}')
+        raise MessageError(
+            f'{spec.name}: {what}: expected finite values, got {array[where]} at {list(where)}'
+        )
     return array

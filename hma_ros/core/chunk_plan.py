@@ -40,8 +40,15 @@ class ChunkPlan:
         self._offset, self._joined_ns = np.zeros_like(target), 0
         self._gripper = None
 
-    def accept(self, stamp_ns: int, step_dt_s: float, base_D: ArrayLike, targets: Targets,
-               now_ns: int, commanded_D: ArrayLike) -> None:
+    def accept(
+        self,
+        stamp_ns: int,
+        step_dt_s: float,
+        base_D: ArrayLike,
+        targets: Targets,
+        now_ns: int,
+        commanded_D: ArrayLike,
+    ) -> None:
         """
         Replace the plan by a new chunk.
 
@@ -67,7 +74,7 @@ class ChunkPlan:
         if index == 0 or index == len(self._times_ns):
             planned = self._knots[max(index - 1, 0)]
         else:
-            start_ns, end_ns = self._times_ns[index - 1:index + 1]
+            start_ns, end_ns = self._times_ns[index - 1 : index + 1]
             part = (time_ns - start_ns) / (end_ns - start_ns)
             planned = (1.0 - part) * self._knots[index - 1] + part * self._knots[index]
         faded: NDArray[np.float64] = planned + self._fade(time_ns) * self._offset
@@ -93,11 +100,17 @@ class ChunkPlan:
     def _check_time(self, stamp_ns: int, end_ns: int, now_ns: int) -> None:
         age_s = (now_ns - stamp_ns) / _NS
         if age_s > self._max_age_s:
-            raise MessageError(f'action chunk: expected a stamp at most {self._max_age_s:g} s '
-                               f'old, got one {age_s:.3f} s old')
+            raise MessageError(
+                f'action chunk: expected a stamp at most {self._max_age_s:g} s '
+                f'old, got one {age_s:.3f} s old'
+            )
         if age_s < -self._max_lead_s:
-            raise MessageError(f'action chunk: expected a stamp at most {self._max_lead_s:g} s '
-                               f'ahead of the clock, got one {-age_s:.3f} s ahead')
+            raise MessageError(
+                f'action chunk: expected a stamp at most {self._max_lead_s:g} s '
+                f'ahead of the clock, got one {-age_s:.3f} s ahead'
+            )
         if now_ns >= end_ns:
-            raise MessageError(f'action chunk: expected one that ends in the future, '
-                               f'got one that ended {(now_ns - end_ns) / _NS:.3f} s ago')
+            raise MessageError(
+                f'action chunk: expected one that ends in the future, '
+                f'got one that ended {(now_ns - end_ns) / _NS:.3f} s ago'
+            )

@@ -49,8 +49,9 @@ class Execution:
         """Why execution is latched, None if it is not."""
         return self._guard.stop_reason
 
-    def accept(self, stamp_ns: int, step_dt_s: float, actions_HA: ArrayLike,
-               now_ns: int) -> Targets:
+    def accept(
+        self, stamp_ns: int, step_dt_s: float, actions_HA: ArrayLike, now_ns: int
+    ) -> Targets:
         """
         Follow a new chunk.
 
@@ -62,21 +63,24 @@ class Execution:
             it was.
         """
         if self._guard.stop_reason is not None:
-            raise MessageError(f'action chunk: expected none while stopped '
-                               f'({self._guard.stop_reason}), got one')
+            raise MessageError(
+                f'action chunk: expected none while stopped ({self._guard.stop_reason}), got one'
+            )
         if self._plan is None:
             raise MessageError('action chunk: expected none before the robot state, got one')
         if abs(step_dt_s - self._spec.rates.step_dt_s) > 1e-6:
-            raise MessageError(f'action chunk: expected steps of {self._spec.rates.step_dt_s:g} s '
-                               f'({self._spec.name}), got {step_dt_s:g} s')
+            raise MessageError(
+                f'action chunk: expected steps of {self._spec.rates.step_dt_s:g} s '
+                f'({self._spec.name}), got {step_dt_s:g} s'
+            )
         base = self._commanded(self._plan, stamp_ns)
         targets = targets_from_actions(self._spec, base, actions_HA)
-        self._plan.accept(stamp_ns, step_dt_s, base, targets, now_ns,
-                          self._commanded(self._plan, now_ns))
+        self._plan.accept(
+            stamp_ns, step_dt_s, base, targets, now_ns, self._commanded(self._plan, now_ns)
+        )
         return targets
 
-    def step(self, now_ns: int, measured_D: ArrayLike | None,
-             state_age_s: float) -> GuardDecision:
+    def step(self, now_ns: int, measured_D: ArrayLike | None, state_age_s: float) -> GuardDecision:
         """
         Decide and record the command of this period.
 

@@ -38,12 +38,14 @@ class FrameClock:
         by default.
     """
 
-    def __init__(self, frame_hz: float, max_age_s: float,
-                 tolerance_s: float | None = None) -> None:
+    def __init__(
+        self, frame_hz: float, max_age_s: float, tolerance_s: float | None = None
+    ) -> None:
         self._period_ns = round(_NS / frame_hz)
         self._max_age_ns = round(max_age_s * _NS)
         self._tolerance_ns = (
-            self._period_ns // 4 if tolerance_s is None else round(tolerance_s * _NS))
+            self._period_ns // 4 if tolerance_s is None else round(tolerance_s * _NS)
+        )
         self._unused: deque[int] = deque(maxlen=64)
         self._newest_ns: int | None = None
         self._spacing_ns = self._period_ns
@@ -87,16 +89,22 @@ class FrameClock:
         age_ns = now_ns - stamp_ns
         if age_ns > self._max_age_ns:
             self._restart()
-            return FramePick(None, f'stale image: expected at most {self._max_age_ns / _NS:g} s '
-                                   f'old, got {age_ns / _NS:.3f} s')
+            return FramePick(
+                None,
+                f'stale image: expected at most {self._max_age_ns / _NS:g} s '
+                f'old, got {age_ns / _NS:.3f} s',
+            )
         restarts, self._is_continuous = not self._is_continuous, True
         self._due_ns = due_ns + self._period_ns
         return FramePick(stamp_ns, None, restarts)
 
     def _miss(self, due_ns: int, now_ns: int) -> FramePick:
         self._restart()
-        return FramePick(None, f'missing image: expected one within {self._tolerance_ns / _NS:g} '
-                               f's of a row due {(now_ns - due_ns) / _NS:.3f} s ago, got none')
+        return FramePick(
+            None,
+            f'missing image: expected one within {self._tolerance_ns / _NS:g} '
+            f's of a row due {(now_ns - due_ns) / _NS:.3f} s ago, got none',
+        )
 
     def _restart(self) -> None:
         self._due_ns = None
@@ -109,5 +117,4 @@ class FrameClock:
     def _better_to_come(self, stamp_ns: int, due_ns: int, now_ns: int) -> bool:
         """Whether, at the camera's own rate, the next image will be nearer to the row."""
         is_early = due_ns - stamp_ns > self._spacing_ns / 2
-        return (is_early and stamp_ns == self._newest_ns
-                and now_ns <= due_ns + self._tolerance_ns)
+        return is_early and stamp_ns == self._newest_ns and now_ns <= due_ns + self._tolerance_ns

@@ -88,8 +88,13 @@ class Guard:
         self._target = None
         self._velocity[:] = 0.0
 
-    def step(self, desired_D: ArrayLike | None, measured_D: ArrayLike | None,
-             state_age_s: float, next_desired_D: ArrayLike | None = None) -> GuardDecision:
+    def step(
+        self,
+        desired_D: ArrayLike | None,
+        measured_D: ArrayLike | None,
+        state_age_s: float,
+        next_desired_D: ArrayLike | None = None,
+    ) -> GuardDecision:
         """
         Decide the next command.
 
@@ -106,8 +111,11 @@ class Guard:
             self._target = np.array(measured_D, np.float64)
         if self._target is None:
             return GuardDecision(None, 'hold', (fault or 'no measured state',))
-        fault = (fault or self._following_fault(self._target, measured_D)
-                 or self._desired_fault(desired_D))
+        fault = (
+            fault
+            or self._following_fault(self._target, measured_D)
+            or self._desired_fault(desired_D)
+        )
         if fault is not None:
             self._advance(self._target, self._target, np.zeros_like(self._target))
             return GuardDecision(self.commanded_D, 'hold', (fault,))
@@ -126,24 +134,31 @@ class Guard:
         reasons += self._reasons('velocity', needed > self._velocity_limit + _EXACT)
         reasons += self._reasons('acceleration', change > self._velocity_step + _EXACT)
         reached = self._advance(target, goal, goal_velocity)
-        reasons += () if reasons else self._reasons(
-            'braking', np.abs(reached - goal) > BOUND_TOLERANCE)
+        reasons += (
+            () if reasons else self._reasons('braking', np.abs(reached - goal) > BOUND_TOLERANCE)
+        )
         return GuardDecision(reached.copy(), 'limited' if reasons else 'pass', reasons)
 
     def _advance(self, target: Vector, goal: Vector, goal_velocity: Vector) -> Vector:
         """Move the command towards the goal for one period; a goal of the target itself brakes."""
         distance = goal - target
         wanted = distance / self._dt_s
-        is_direct = ((np.abs(wanted) <= self._velocity_limit + _EXACT)
-                     & (np.abs(wanted - self._velocity) <= self._velocity_step + _EXACT)
-                     & (np.abs(wanted - goal_velocity) <= self._velocity_step + _EXACT))
+        is_direct = (
+            (np.abs(wanted) <= self._velocity_limit + _EXACT)
+            & (np.abs(wanted - self._velocity) <= self._velocity_step + _EXACT)
+            & (np.abs(wanted - goal_velocity) <= self._velocity_step + _EXACT)
+        )
         approach = np.sign(distance) * self._stopping_velocity(np.abs(distance))
         velocity = np.where(is_direct, wanted, approach)
         velocity = np.clip(velocity, -self._velocity_limit, self._velocity_limit)
-        velocity = np.clip(velocity, self._velocity - self._velocity_step,
-                           self._velocity + self._velocity_step)
-        velocity = np.clip(velocity, -self._stopping_velocity(target - self._lower),
-                           self._stopping_velocity(self._upper - target))
+        velocity = np.clip(
+            velocity, self._velocity - self._velocity_step, self._velocity + self._velocity_step
+        )
+        velocity = np.clip(
+            velocity,
+            -self._stopping_velocity(target - self._lower),
+            self._stopping_velocity(self._upper - target),
+        )
         self._velocity = velocity
         self._target = target + velocity * self._dt_s
         return self._target
@@ -165,14 +180,17 @@ class Guard:
         if measured_D is None:
             return 'no measured state'
         if not state_age_s <= self._max_age_s:
-            return (f'stale measured state: expected at most {self._max_age_s:g} s old, '
-                    f'got {state_age_s:.3f} s')
+            return (
+                f'stale measured state: expected at most {self._max_age_s:g} s old, '
+                f'got {state_age_s:.3f} s'
+            )
         return self._form_fault('measured state', measured_D)
 
     def _following_fault(self, target: Vector, measured_D: ArrayLike | None) -> str | None:
         error = np.abs(np.asarray(measured_D, np.float64) - target)
-        return self._first(error > self._following_limit, 'following error',
-                           error, self._following_limit)
+        return self._first(
+            error > self._following_limit, 'following error', error, self._following_limit
+        )
 
     def _desired_fault(self, desired_D: ArrayLike | None) -> str | None:
         if desired_D is None:
@@ -182,8 +200,9 @@ class Guard:
             return fault
         desired = np.asarray(desired_D, np.float64)
         beyond = np.maximum(self._lower - desired, desired - self._upper)
-        return self._first(beyond > BOUND_TOLERANCE, 'target beyond its limit by', beyond,
-                           np.zeros_like(beyond))
+        return self._first(
+            beyond > BOUND_TOLERANCE, 'target beyond its limit by', beyond, np.zeros_like(beyond)
+        )
 
     def _form_fault(self, what: str, values: ArrayLike) -> str | None:
         array = np.asarray(values, np.float64)
@@ -194,14 +213,18 @@ class Guard:
                 return f'{what}: expected a finite {name}, got {value}'
         return None
 
-    def _first(self, is_wrong: NDArray[np.bool_], what: str, values: Vector,
-               allowed: Vector) -> str | None:
+    def _first(
+        self, is_wrong: NDArray[np.bool_], what: str, values: Vector, allowed: Vector
+    ) -> str | None:
         if not is_wrong.any():
             return None
         index = int(np.argmax(is_wrong))
-        return (f'{self._names[index]}: {what} {values[index]:.4g}, '
-                f'expected at most {allowed[index]:g}')
+        return (
+            f'{self._names[index]}: {what} {values[index]:.4g}, '
+            f'expected at most {allowed[index]:g}'
+        )
 
     def _reasons(self, what: str, is_cut: NDArray[np.bool_]) -> tuple[str, ...]:
-        return tuple(f'{what} of {name}'
-                     for name, cut in zip(self._names, is_cut, strict=True) if cut)
+        return tuple(
+            f'{what} of {name}' for name, cut in zip(self._names, is_cut, strict=True) if cut
+        )

@@ -23,7 +23,8 @@ def preprocess(rgb: NDArray[np.uint8], camera: CameraSpec) -> NDArray[np.uint8]:
     if rgb.dtype != np.uint8 or rgb.shape != expected:
         raise MessageError(
             f'{camera.topic}: expected an image uint8{list(expected)} (height, width, RGB), '
-            f'got {rgb.dtype}{list(rgb.shape)}')
+            f'got {rgb.dtype}{list(rgb.shape)}'
+        )
     return resize_area(_pad_to_square(_cropped(rgb, camera)), *camera.resize)
 
 
@@ -58,7 +59,7 @@ def _cropped(rgb: NDArray[np.uint8], camera: CameraSpec) -> NDArray[np.uint8]:
     crop = camera.crop
     if crop is None:
         return rgb
-    return rgb[crop.top:crop.top + crop.height, crop.left:crop.left + crop.width]
+    return rgb[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
 
 
 def _pad_to_square(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -68,5 +69,5 @@ def _pad_to_square(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     side = max(height, width)
     square = np.zeros((side, side, 3), np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
-    square[top:top + height, left:left + width] = rgb
+    square[top : top + height, left : left + width] = rgb
     return square

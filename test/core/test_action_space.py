@@ -21,8 +21,9 @@ def test_targets_lead_back_to_the_actions(name: str, horizon: int, seed: int) ->
     spec, rng = SPECS[name], np.random.default_rng(seed)
     base = np.mean([spec.limits.lower, spec.limits.upper], axis=0)
     room = 0.1 if spec.action.is_delta else 1.0  # increments that stay inside the workspace
-    actions = room * rng.uniform(spec.action.lower, spec.action.upper,
-                                 (horizon, len(spec.action.names)))
+    actions = room * rng.uniform(
+        spec.action.lower, spec.action.upper, (horizon, len(spec.action.names))
+    )
     if not spec.action.is_delta:
         actions = np.clip(actions, spec.action.lower, spec.action.upper)
     targets = targets_from_actions(spec, base, actions)
@@ -60,7 +61,8 @@ def test_absolute_target_out_of_bounds_is_refused() -> None:
     with pytest.raises(MessageError) as error:
         targets_from_actions(SO101, np.zeros(6), [[0] * 6, [0, 0, 1.8, 0, 0, 0]])
     assert str(error.value) == (
-        'sim_so101: action elbow_flex of step 1: expected -1.69..1.69 rad, got 1.8')
+        'sim_so101: action elbow_flex of step 1: expected -1.69..1.69 rad, got 1.8'
+    )
 
 
 def test_float32_rounding_at_a_bound_is_not_a_mistake() -> None:
@@ -69,12 +71,18 @@ def test_float32_rounding_at_a_bound_is_not_a_mistake() -> None:
     np.testing.assert_allclose(targets.positions_HD, upper, atol=1e-6)
 
 
-@pytest.mark.parametrize(('actions', 'text'), [
-    ([[0, 0, float('nan'), 1]], 'sim_franka: actions: expected finite values, got nan at [0, 2]'),
-    ([[0, 0, 0]], 'sim_franka: actions: expected shape [H, 4], got [1, 3]'),
-    ([0, 0, 0, 1], 'sim_franka: actions: expected shape [H, 4], got [4]'),
-    (np.zeros((0, 4)), 'sim_franka: actions: expected shape [H, 4], got [0, 4]'),
-])
+@pytest.mark.parametrize(
+    ('actions', 'text'),
+    [
+        (
+            [[0, 0, float('nan'), 1]],
+            'sim_franka: actions: expected finite values, got nan at [0, 2]',
+        ),
+        ([[0, 0, 0]], 'sim_franka: actions: expected shape [H, 4], got [1, 3]'),
+        ([0, 0, 0, 1], 'sim_franka: actions: expected shape [H, 4], got [4]'),
+        (np.zeros((0, 4)), 'sim_franka: actions: expected shape [H, 4], got [0, 4]'),
+    ],
+)
 def test_malformed_actions_are_refused(actions: object, text: str) -> None:
     with pytest.raises(MessageError) as error:
         targets_from_actions(FRANKA, MIDDLE, actions)  # type: ignore[arg-type]

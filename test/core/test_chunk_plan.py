@@ -18,8 +18,11 @@ MS = 1_000_000
 
 def to(*points: list[float], gripper: list[float] | None = None) -> Targets:
     positions = np.array(points, np.float64)
-    return Targets(positions, None if gripper is None else np.array(gripper),
-                   np.zeros(positions.shape, np.bool_))
+    return Targets(
+        positions,
+        None if gripper is None else np.array(gripper),
+        np.zeros(positions.shape, np.bool_),
+    )
 
 
 def test_holds_until_the_first_chunk() -> None:
@@ -63,11 +66,20 @@ def test_gripper_follows_the_step() -> None:
     assert [plan.gripper(time * MS) for time in (0, 99, 100, 900)] == [1.0, 1.0, -1.0, -1.0]
 
 
-@pytest.mark.parametrize(('now_ms', 'text'), [
-    (1900, 'action chunk: expected a stamp at most 0.5 s old, got one 0.900 s old'),
-    (900, 'action chunk: expected a stamp at most 0 s ahead of the clock, got one 0.100 s ahead'),
-    (1250, 'action chunk: expected one that ends in the future, got one that ended 0.050 s ago'),
-])
+@pytest.mark.parametrize(
+    ('now_ms', 'text'),
+    [
+        (1900, 'action chunk: expected a stamp at most 0.5 s old, got one 0.900 s old'),
+        (
+            900,
+            'action chunk: expected a stamp at most 0 s ahead of the clock, got one 0.100 s ahead',
+        ),
+        (
+            1250,
+            'action chunk: expected one that ends in the future, got one that ended 0.050 s ago',
+        ),
+    ],
+)
 def test_chunk_of_the_wrong_time_is_refused_and_the_plan_stays(now_ms: int, text: str) -> None:
     plan = ChunkPlan([7.0], max_age_s=0.5)
     with pytest.raises(MessageError) as error:

@@ -37,8 +37,19 @@ def edited(tmp_path: Path, name: str, dotted: str, value: Any) -> Path:
 
 
 def test_ships_the_robots_it_promises() -> None:
-    assert NAMES == ('aloha', 'franka', 'franka_jtc', 'kinova_gen3', 'sim_franka', 'sim_planar',
-                     'sim_so101', 'sim_ur5e', 'so101', 'ur5e', 'xarm7')
+    assert NAMES == (
+        'aloha',
+        'franka',
+        'franka_jtc',
+        'kinova_gen3',
+        'sim_franka',
+        'sim_planar',
+        'sim_so101',
+        'sim_ur5e',
+        'so101',
+        'ur5e',
+        'xarm7',
+    )
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -73,18 +84,25 @@ def test_a_full_step_is_within_the_velocity_limit(name: str) -> None:
     assert (speed <= np.array(spec.limits.velocity) + 1e-9).all()
 
 
-@pytest.mark.parametrize(('name', 'stem', 'control_hz', 'stride', 'frame_hz', 'width'), [
-    ('sim_franka', 'franka_pick', 20, 2, 10, 4),
-    ('sim_ur5e', 'ur5e_push', 10, 2, 5, 6),
-    ('sim_so101', 'so101_reach', 20, 2, 10, 6),
-    ('sim_planar', 'planar_push', 10, 1, 10, 2),
-])
+@pytest.mark.parametrize(
+    ('name', 'stem', 'control_hz', 'stride', 'frame_hz', 'width'),
+    [
+        ('sim_franka', 'franka_pick', 20, 2, 10, 4),
+        ('sim_ur5e', 'ur5e_push', 10, 2, 5, 6),
+        ('sim_so101', 'so101_reach', 20, 2, 10, 6),
+        ('sim_planar', 'planar_push', 10, 1, 10, 2),
+    ],
+)
 def test_simulated_robots_have_the_rates_of_their_stems(
-        name: str, stem: str, control_hz: float, stride: int, frame_hz: float, width: int) -> None:
+    name: str, stem: str, control_hz: float, stride: int, frame_hz: float, width: int
+) -> None:
     spec = load_embodiment(name)
     assert spec.stem == stem
     assert (spec.rates.control_hz, spec.rates.stride, spec.rates.frame_hz) == (
-        control_hz, stride, frame_hz)
+        control_hz,
+        stride,
+        frame_hz,
+    )
     assert len(spec.action.names) == width
 
 
@@ -112,72 +130,162 @@ def test_unknown_robot_lists_those_there_are() -> None:
     with pytest.raises(EmbodimentError) as error:
         load_embodiment('ur5')
     assert str(error.value) == (
-        "embodiment: expected one of aloha, franka, franka_jtc, kinova_gen3, sim_franka, "
-        "sim_planar, sim_so101, sim_ur5e, so101, ur5e, xarm7, got 'ur5'")
+        'embodiment: expected one of aloha, franka, franka_jtc, kinova_gen3, sim_franka, '
+        "sim_planar, sim_so101, sim_ur5e, so101, ur5e, xarm7, got 'ur5'"
+    )
 
 
 CASES = [
-    ('sim_ur5e', 'limits.velocity', [1, 1, 1, 1, 1],
-     'limits.velocity: expected 6 numbers (one per joint), got 5'),
-    ('sim_ur5e', 'limits.lower', [9, -6, -3, -6, -6, -6],
-     'limits.lower[0]: expected a number below upper[0] = 6.28, got 9.0'),
-    ('sim_ur5e', 'limits.acceleration', [1, 1, 1, 1, 1, 0],
-     'limits.acceleration: expected numbers > 0, got 0.0'),
-    ('sim_ur5e', 'limits.velocity', [1, 1, float('nan'), 1, 1, 1],
-     'limits.velocity: expected finite numbers, got nan'),
-    ('sim_ur5e', 'limits.workspace_policy', 'refuse',
-     "limits.workspace_policy: expected 'saturate' for joint_delta, got 'refuse'"),
-    ('sim_ur5e', 'limits.force', 3,
-     'limits.force: expected one of the known keys (acceleration, following_error, lower, upper, '
-     'velocity, workspace_policy), got an unknown key'),
+    (
+        'sim_ur5e',
+        'limits.velocity',
+        [1, 1, 1, 1, 1],
+        'limits.velocity: expected 6 numbers (one per joint), got 5',
+    ),
+    (
+        'sim_ur5e',
+        'limits.lower',
+        [9, -6, -3, -6, -6, -6],
+        'limits.lower[0]: expected a number below upper[0] = 6.28, got 9.0',
+    ),
+    (
+        'sim_ur5e',
+        'limits.acceleration',
+        [1, 1, 1, 1, 1, 0],
+        'limits.acceleration: expected numbers > 0, got 0.0',
+    ),
+    (
+        'sim_ur5e',
+        'limits.velocity',
+        [1, 1, float('nan'), 1, 1, 1],
+        'limits.velocity: expected finite numbers, got nan',
+    ),
+    (
+        'sim_ur5e',
+        'limits.workspace_policy',
+        'refuse',
+        "limits.workspace_policy: expected 'saturate' for joint_delta, got 'refuse'",
+    ),
+    (
+        'sim_ur5e',
+        'limits.force',
+        3,
+        'limits.force: expected one of the known keys (acceleration, following_error, lower, upper, '
+        'velocity, workspace_policy), got an unknown key',
+    ),
     ('sim_ur5e', 'stem', ..., 'stem: expected a text, got nothing (the key is missing)'),
     ('sim_ur5e', 'stem', 3, 'stem: expected a text, got 3'),
     ('sim_ur5e', 'simulated', 'yes', "simulated: expected true or false, got 'yes'"),
     ('sim_ur5e', 'name', 'ur10', "name: expected 'sim_ur5e', the name of the file, got 'ur10'"),
-    ('sim_ur5e', 'rates.control_hz', 15,
-     'rates.control_hz: expected frame_hz * stride = 10, got 15'),
-    ('sim_ur5e', 'rates.command_hz', 25,
-     'rates.command_hz: expected a whole multiple of control_hz = 10, got 25'),
+    (
+        'sim_ur5e',
+        'rates.control_hz',
+        15,
+        'rates.control_hz: expected frame_hz * stride = 10, got 15',
+    ),
+    (
+        'sim_ur5e',
+        'rates.command_hz',
+        25,
+        'rates.command_hz: expected a whole multiple of control_hz = 10, got 25',
+    ),
     ('sim_ur5e', 'rates.stride', 1.5, 'rates.stride: expected a whole number >= 1, got 1.5'),
-    ('sim_ur5e', 'action.units', ['deg'] * 6,
-     "action.units: expected words of m, rad, open_closed, got 'deg'"),
-    ('sim_ur5e', 'camera.resize', [96, 96],
-     'camera.resize: expected [64, 64], the size the model was trained on, got [96, 96]'),
-    ('sim_ur5e', 'camera.crop', {'top': 0, 'left': 0, 'height': 257, 'width': 256},
-     'camera.crop.height: expected top + height <= 256, the height of the image, got 257'),
-    ('sim_ur5e', 'camera.encodings', ['16UC1'],
-     'camera.encodings: expected words of rgb8, bgr8, rgba8, bgra8, mono8, yuv422, yuv422_yuy2, '
-     "jpeg, png, got '16UC1'"),
-    ('sim_ur5e', 'commands.0.coordinates', ['elbow_joint'],
-     'commands: expected every coordinate once (shoulder_pan_joint, shoulder_lift_joint, '
-     'elbow_joint, wrist_1_joint, wrist_2_joint, wrist_3_joint), got elbow_joint'),
-    ('sim_ur5e', 'commands.0.interface', 'servo',
-     'commands[0].interface: expected one of cartesian_pose, joint_trajectory, forward_position, '
-     "joint_target, interbotix_group, interbotix_single, got 'servo'"),
+    (
+        'sim_ur5e',
+        'action.units',
+        ['deg'] * 6,
+        "action.units: expected words of m, rad, open_closed, got 'deg'",
+    ),
+    (
+        'sim_ur5e',
+        'camera.resize',
+        [96, 96],
+        'camera.resize: expected [64, 64], the size the model was trained on, got [96, 96]',
+    ),
+    (
+        'sim_ur5e',
+        'camera.crop',
+        {'top': 0, 'left': 0, 'height': 257, 'width': 256},
+        'camera.crop.height: expected top + height <= 256, the height of the image, got 257',
+    ),
+    (
+        'sim_ur5e',
+        'camera.encodings',
+        ['16UC1'],
+        'camera.encodings: expected words of rgb8, bgr8, rgba8, bgra8, mono8, yuv422, yuv422_yuy2, '
+        "jpeg, png, got '16UC1'",
+    ),
+    (
+        'sim_ur5e',
+        'commands.0.coordinates',
+        ['elbow_joint'],
+        'commands: expected every coordinate once (shoulder_pan_joint, shoulder_lift_joint, '
+        'elbow_joint, wrist_1_joint, wrist_2_joint, wrist_3_joint), got elbow_joint',
+    ),
+    (
+        'sim_ur5e',
+        'commands.0.interface',
+        'servo',
+        'commands[0].interface: expected one of cartesian_pose, joint_trajectory, forward_position, '
+        "joint_target, interbotix_group, interbotix_single, got 'servo'",
+    ),
     ('sim_ur5e', 'home', [0, 0], 'home: expected 6 numbers (one per joint), got 2'),
-    ('sim_ur5e', 'stops.0.type', 'Bool',
-     "stops[0].type: expected a message type such as 'std_msgs/msg/Bool', got 'Bool'"),
+    (
+        'sim_ur5e',
+        'stops.0.type',
+        'Bool',
+        "stops[0].type: expected a message type such as 'std_msgs/msg/Bool', got 'Bool'",
+    ),
     ('sim_ur5e', 'camera', [], 'camera: expected a mapping, got []'),
-    ('sim_ur5e', 'state.sources', [], 'state.sources: expected a list of at least 1 mappings, '
-     'got []'),
-    ('sim_franka', 'state.pose', None,
-     'state.pose: expected a tool pose topic (ee_delta starts from it), got nothing'),
-    ('sim_franka', 'gripper.threshold', 0.95,
-     'gripper.threshold: expected threshold +- hysteresis between -1 and 1, got 0.95 +- 0.1'),
-    ('sim_franka', 'gripper.open_position', 0.0,
-     'gripper.open_position: expected a position other than closed_position, got 0'),
-    ('sim_franka', 'action.coordinates', ['a', 'b', 'c'],
-     "action.coordinates: expected ['x', 'y', 'z'] for ee_delta, got ['a', 'b', 'c']"),
-    ('sim_franka', 'gripper', None,
-     'action.coordinates: expected 4 texts (one per action name but the gripper), got 3'),
-    ('sim_franka', 'commands.0.orientation_xyzw', [1, 1, 0, 0],
-     'commands[0].orientation_xyzw: expected a quaternion of norm 1, got norm 1.41421'),
+    (
+        'sim_ur5e',
+        'state.sources',
+        [],
+        'state.sources: expected a list of at least 1 mappings, got []',
+    ),
+    (
+        'sim_franka',
+        'state.pose',
+        None,
+        'state.pose: expected a tool pose topic (ee_delta starts from it), got nothing',
+    ),
+    (
+        'sim_franka',
+        'gripper.threshold',
+        0.95,
+        'gripper.threshold: expected threshold +- hysteresis between -1 and 1, got 0.95 +- 0.1',
+    ),
+    (
+        'sim_franka',
+        'gripper.open_position',
+        0.0,
+        'gripper.open_position: expected a position other than closed_position, got 0',
+    ),
+    (
+        'sim_franka',
+        'action.coordinates',
+        ['a', 'b', 'c'],
+        "action.coordinates: expected ['x', 'y', 'z'] for ee_delta, got ['a', 'b', 'c']",
+    ),
+    (
+        'sim_franka',
+        'gripper',
+        None,
+        'action.coordinates: expected 4 texts (one per action name but the gripper), got 3',
+    ),
+    (
+        'sim_franka',
+        'commands.0.orientation_xyzw',
+        [1, 1, 0, 0],
+        'commands[0].orientation_xyzw: expected a quaternion of norm 1, got norm 1.41421',
+    ),
 ]
 
 
 @pytest.mark.parametrize(('name', 'key', 'value', 'text'), CASES)
 def test_mistake_is_refused_with_file_key_and_expectation(
-        tmp_path: Path, name: str, key: str, value: Any, text: str) -> None:
+    tmp_path: Path, name: str, key: str, value: Any, text: str
+) -> None:
     path = edited(tmp_path, name, key, value)
     with pytest.raises(EmbodimentError) as error:
         load_embodiment(path)
@@ -206,8 +314,10 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_folder_of_an_installed_package_is_found(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from hma_ros.core.embodiment import load
+
     installed = tmp_path / 'share' / 'hma_ros' / 'config' / 'embodiments'
     installed.mkdir(parents=True)
     monkeypatch.setattr(load, '__file__', str(tmp_path / 'a' / 'b' / 'c' / 'd' / 'load.py'))

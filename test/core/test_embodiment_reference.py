@@ -15,8 +15,11 @@ TEXT = (Path(__file__).parents[2] / 'docs' / 'reference' / 'embodiments.md').rea
 def keys_of(value: Any, prefix: str = '') -> set[str]:
     """Return the dotted paths of all leaves, list places left out."""
     if isinstance(value, dict):
-        return {path for key, part in value.items()
-                for path in {f'{prefix}{key}'} | keys_of(part, f'{prefix}{key}.')}
+        return {
+            path
+            for key, part in value.items()
+            for path in {f'{prefix}{key}'} | keys_of(part, f'{prefix}{key}.')
+        }
     if isinstance(value, list):
         place = prefix.rstrip('.') + '[].'
         return {path for part in value if isinstance(part, dict) for path in keys_of(part, place)}
@@ -24,16 +27,26 @@ def keys_of(value: Any, prefix: str = '') -> set[str]:
 
 
 def test_lists_exactly_the_keys_of_the_files() -> None:
-    used = {key for path in embodiment_folder().glob('*.yaml')
-            for key in keys_of(yaml.safe_load(path.read_text()))}
+    used = {
+        key
+        for path in embodiment_folder().glob('*.yaml')
+        for key in keys_of(yaml.safe_load(path.read_text()))
+    }
     cells = re.findall(r'^\| (`[^|]*) \| [^|]* \| [^|]* \|$', TEXT, re.MULTILINE)
     listed = {key for cell in cells for key in re.findall(r'`([^`]+)`', cell)}
     assert listed == used - {'camera', 'state', 'action', 'rates', 'limits'}
 
 
 def test_explains_every_word_a_key_may_take() -> None:
-    words = (*spec.SEMANTICS, *spec.UNITS, *spec.TRANSPORTS, *spec.ENCODINGS,
-             *spec.COMMAND_INTERFACES, *spec.GRIPPER_INTERFACES, *spec.WORKSPACE_POLICIES)
+    words = (
+        *spec.SEMANTICS,
+        *spec.UNITS,
+        *spec.TRANSPORTS,
+        *spec.ENCODINGS,
+        *spec.COMMAND_INTERFACES,
+        *spec.GRIPPER_INTERFACES,
+        *spec.WORKSPACE_POLICIES,
+    )
     assert [word for word in words if f'`{word}`' not in TEXT] == []
 
 

@@ -14,8 +14,9 @@ MIDDLE = np.mean([FRANKA.limits.lower, FRANKA.limits.upper], axis=0)
 STAY = np.array([[0.0, 0.0, 0.0, 1.0]] * 2)
 
 
-def execute(spec: EmbodimentSpec, chunks: np.ndarray,
-            late_s: float) -> tuple[np.ndarray, set[str]]:
+def execute(
+    spec: EmbodimentSpec, chunks: np.ndarray, late_s: float
+) -> tuple[np.ndarray, set[str]]:
     """Execute chunks ``[rows, stride, A]`` on a robot that follows; return rows and verdicts."""
     execution = Execution(spec, max_chunk_age_s=1.0)
     tick_ns, row_ns = round(S / spec.rates.command_hz), round(S * spec.rates.frame_dt_s)
@@ -30,8 +31,9 @@ def execute(spec: EmbodimentSpec, chunks: np.ndarray,
         measured = decision.target_D
         verdicts.add(decision.verdict)
     rows = [execution.executed(S + row * row_ns) for row in range(len(chunks))]
-    return np.array([np.full(chunks.shape[1:], np.nan) if row is None else row
-                     for row in rows]), verdicts
+    return np.array(
+        [np.full(chunks.shape[1:], np.nan) if row is None else row for row in rows]
+    ), verdicts
 
 
 def full_speed(spec: EmbodimentSpec) -> np.ndarray:
@@ -50,8 +52,10 @@ def test_chunk_on_time_is_executed_step_by_step(name: str) -> None:
     assert verdicts == {'pass'}
 
 
-@pytest.mark.parametrize(('name', 'late_s'), [
-    ('sim_franka', 0.02), ('sim_franka', 0.05), ('sim_ur5e', 0.04), ('sim_ur5e', 0.1)])
+@pytest.mark.parametrize(
+    ('name', 'late_s'),
+    [('sim_franka', 0.02), ('sim_franka', 0.05), ('sim_ur5e', 0.04), ('sim_ur5e', 0.1)],
+)
 def test_late_chunk_moves_as_far_by_the_end_of_its_row(name: str, late_s: float) -> None:
     spec = load_embodiment(name)
     chunks = full_speed(spec)
@@ -98,7 +102,8 @@ def test_stop_latches_and_refuses_chunks_until_reset() -> None:
     with pytest.raises(MessageError) as error:
         execution.accept(S, 0.05, STAY, S + S // 20)
     assert str(error.value) == (
-        'action chunk: expected none while stopped (emergency stop), got one')
+        'action chunk: expected none while stopped (emergency stop), got one'
+    )
     execution.reset()
     elsewhere = np.add(MIDDLE, [0.02, 0, 0])
     decision = execution.step(2 * S, elsewhere, 0.0)
@@ -116,8 +121,7 @@ def test_chunk_of_another_control_rate_is_refused() -> None:
     execution.step(S, MIDDLE, 0.0)
     with pytest.raises(MessageError) as error:
         execution.accept(S, 0.1, STAY, S)
-    assert str(error.value) == (
-        'action chunk: expected steps of 0.05 s (sim_franka), got 0.1 s')
+    assert str(error.value) == ('action chunk: expected steps of 0.05 s (sim_franka), got 0.1 s')
 
 
 def test_refused_chunk_leaves_the_robot_where_it_is() -> None:

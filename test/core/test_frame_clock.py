@@ -38,8 +38,10 @@ def test_faster_camera_is_sampled_not_swallowed() -> None:
 def test_thirty_hertz_camera_with_jitter_keeps_the_grid(jitter: int) -> None:
     camera = [1000] + [1000 + index * 100 // 3 + jitter * (index % 2) for index in range(1, 13)]
     picks = run(FrameClock(10.0, max_age_s=0.2), camera)
-    assert all(abs(got - want) <= 3 for got, want in zip(
-        stamps(picks), [1000, 1100, 1200, 1300, 1400], strict=True))
+    assert all(
+        abs(got - want) <= 3
+        for got, want in zip(stamps(picks), [1000, 1100, 1200, 1300, 1400], strict=True)
+    )
 
 
 def test_gap_restarts_the_context() -> None:
@@ -54,7 +56,8 @@ def test_missing_image_is_reported() -> None:
     assert clock.tick(1010 * MS) == FramePick(1000 * MS, None, True)
     assert clock.tick(1090 * MS) == FramePick(None)
     assert clock.tick(1326 * MS).reason == (
-        'missing image: expected one within 0.025 s of a row due 0.226 s ago, got none')
+        'missing image: expected one within 0.025 s of a row due 0.226 s ago, got none'
+    )
     assert clock.tick(1330 * MS).reason == 'no image'
 
 
@@ -69,8 +72,7 @@ def test_image_between_two_rows_is_no_row() -> None:
 def test_stale_image_is_no_row_and_breaks_the_context() -> None:
     clock = FrameClock(10.0, max_age_s=0.2)
     clock.offer(1000 * MS)
-    assert clock.tick(1250 * MS).reason == (
-        'stale image: expected at most 0.2 s old, got 0.250 s')
+    assert clock.tick(1250 * MS).reason == ('stale image: expected at most 0.2 s old, got 0.250 s')
     clock.offer(1300 * MS)
     assert clock.tick(1300 * MS) == FramePick(1300 * MS, None, True)
 

@@ -47,17 +47,21 @@ def hostile_runs(draw: st.DrawFn) -> tuple[EmbodimentSpec, list[tuple[object, ob
 
 @settings(deadline=None, max_examples=120)
 @given(hostile_runs(), st.floats(0.0, 1.0))
-def test_no_input_breaks_a_limit(run: tuple[EmbodimentSpec, list[tuple[object, object, float]]],
-                                 place: float) -> None:
+def test_no_input_breaks_a_limit(
+    run: tuple[EmbodimentSpec, list[tuple[object, object, float]]], place: float
+) -> None:
     spec, inputs = run
     lower, upper = np.array(spec.limits.lower), np.array(spec.limits.upper)
     start, dt_s = lower + place * (upper - lower), 1.0 / spec.rates.command_hz
     guard, commands = Guard(spec), [start, start]
     for desired, is_measured, age_s in inputs:
-        measured = (guard.commanded_D if guard.commanded_D is not None else start)
+        measured = guard.commanded_D if guard.commanded_D is not None else start
         decision = guard.step(
-            desired, measured if is_measured else None, age_s,  # type: ignore[arg-type]
-            desired + 0.002 if isinstance(desired, np.ndarray) else None)
+            desired,
+            measured if is_measured else None,
+            age_s,  # type: ignore[arg-type]
+            desired + 0.002 if isinstance(desired, np.ndarray) else None,
+        )
         if decision.target_D is not None:
             commands.append(decision.target_D)
     path = np.array(commands)
@@ -73,7 +77,8 @@ def test_no_input_breaks_a_limit(run: tuple[EmbodimentSpec, list[tuple[object, o
 @settings(deadline=None, max_examples=40)
 @given(hostile_runs())
 def test_after_a_stop_nothing_moves(
-        run: tuple[EmbodimentSpec, list[tuple[object, object, float]]]) -> None:
+    run: tuple[EmbodimentSpec, list[tuple[object, object, float]]],
+) -> None:
     spec, inputs = run
     guard = Guard(spec)
     start = np.mean([spec.limits.lower, spec.limits.upper], axis=0)
@@ -151,23 +156,31 @@ def test_absolute_target_outside_is_held_not_changed() -> None:
     guard.step(np.zeros(6), np.zeros(6), 0.0)
     decision = guard.step([0, 0, 1.7, 0, 0, 0], np.zeros(6), 0.0)
     assert decision.verdict == 'hold'
-    assert decision.reasons == (
-        'elbow_flex: target beyond its limit by 0.01, expected at most 0',)
+    assert decision.reasons == ('elbow_flex: target beyond its limit by 0.01, expected at most 0',)
     np.testing.assert_array_equal(decision.target_D, np.zeros(6))
 
 
-@pytest.mark.parametrize(('desired', 'measured', 'age_s', 'reason'), [
-    ([0.5, np.nan, 0.2], MIDDLE, 0.0, 'target: expected a finite y, got nan'),
-    ([0.5, 0.2], MIDDLE, 0.0, 'target: expected 3 values, got shape [2]'),
-    (None, MIDDLE, 0.0, 'no target'),
-    (MIDDLE, None, 0.0, 'no measured state'),
-    (MIDDLE, MIDDLE, 0.3, 'stale measured state: expected at most 0.1 s old, got 0.300 s'),
-    (MIDDLE, MIDDLE, np.nan, 'stale measured state: expected at most 0.1 s old, got nan s'),
-    (MIDDLE, [0.5, np.inf, 0.2], 0.0, 'measured state: expected a finite y, got inf'),
-    (MIDDLE, np.add(MIDDLE, [0, 0.1, 0]), 0.0, 'y: following error 0.1, expected at most 0.08'),
-])
+@pytest.mark.parametrize(
+    ('desired', 'measured', 'age_s', 'reason'),
+    [
+        ([0.5, np.nan, 0.2], MIDDLE, 0.0, 'target: expected a finite y, got nan'),
+        ([0.5, 0.2], MIDDLE, 0.0, 'target: expected 3 values, got shape [2]'),
+        (None, MIDDLE, 0.0, 'no target'),
+        (MIDDLE, None, 0.0, 'no measured state'),
+        (MIDDLE, MIDDLE, 0.3, 'stale measured state: expected at most 0.1 s old, got 0.300 s'),
+        (MIDDLE, MIDDLE, np.nan, 'stale measured state: expected at most 0.1 s old, got nan s'),
+        (MIDDLE, [0.5, np.inf, 0.2], 0.0, 'measured state: expected a finite y, got inf'),
+        (
+            MIDDLE,
+            np.add(MIDDLE, [0, 0.1, 0]),
+            0.0,
+            'y: following error 0.1, expected at most 0.08',
+        ),
+    ],
+)
 def test_what_cannot_be_obeyed_is_held_with_a_reason(
-        desired: object, measured: object, age_s: float, reason: str) -> None:
+    desired: object, measured: object, age_s: float, reason: str
+) -> None:
     guard = Guard(FRANKA)
     guard.step(MIDDLE, MIDDLE, 0.0)
     decision = guard.step(desired, measured, age_s)  # type: ignore[arg-type]

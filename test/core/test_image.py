@@ -57,13 +57,18 @@ def test_wide_image_is_padded_with_black_above_and_below() -> None:
     assert (result[16:48] == 200).all()
 
 
-@pytest.mark.parametrize(('image', 'got'), [
-    (np.zeros((480, 640, 3), np.uint8), 'uint8[480, 640, 3]'),
-    (np.zeros((256, 256, 3), np.float32), 'float32[256, 256, 3]'),
-    (np.zeros((256, 256), np.uint8), 'uint8[256, 256]'),
-])
+@pytest.mark.parametrize(
+    ('image', 'got'),
+    [
+        (np.zeros((480, 640, 3), np.uint8), 'uint8[480, 640, 3]'),
+        (np.zeros((256, 256, 3), np.float32), 'float32[256, 256, 3]'),
+        (np.zeros((256, 256), np.uint8), 'uint8[256, 256]'),
+    ],
+)
 def test_other_size_or_type_is_refused(image: np.ndarray, got: str) -> None:
     with pytest.raises(MessageError) as error:
         preprocess(image, CAMERA)
-    assert str(error.value) == ('camera/color/image_raw: expected an image uint8[256, 256, 3] '
-                                f'(height, width, RGB), got {got}')
+    assert str(error.value) == (
+        'camera/color/image_raw: expected an image uint8[256, 256, 3] '
+        f'(height, width, RGB), got {got}'
+    )

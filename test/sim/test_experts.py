@@ -92,7 +92,8 @@ PLACE = st.tuples(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2)).map(np.array)
 
 @given(tool=PLACE, block=PLACE, goal=PLACE)
 def test_push_is_finite_and_no_longer_than_a_row(
-        tool: np.ndarray, block: np.ndarray, goal: np.ndarray) -> None:
+    tool: np.ndarray, block: np.ndarray, goal: np.ndarray
+) -> None:
     move = Pusher(0.06, 0.04).push(tool, block, goal)
     assert np.isfinite(move).all()
     assert np.linalg.norm(move) <= 0.04 + 1e-9

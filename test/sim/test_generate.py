@@ -16,8 +16,11 @@ from hma_ros.sim.generate import generate, main, validation_counts
 
 
 def read_bytes(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes()
-            for path in sorted(folder.rglob('*')) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob('*'))
+        if path.is_file()
+    }
 
 
 def test_result_does_not_depend_on_the_workers(tmp_path: Path) -> None:
@@ -31,8 +34,9 @@ def test_result_does_not_depend_on_the_workers(tmp_path: Path) -> None:
 def test_splits_and_seeds_differ(tmp_path: Path) -> None:
     for split in ('train', 'val'):
         generate('sim_planar', tmp_path / 'sim_planar', {'expert': 2}, 0, 1, False, split)
-    train, val = (EpisodeDataset(find_shards(tmp_path, 'sim_planar', split))
-                  for split in ('train', 'val'))
+    train, val = (
+        EpisodeDataset(find_shards(tmp_path, 'sim_planar', split)) for split in ('train', 'val')
+    )
     seeds = [{record.seed for record in part.records} for part in (train, val)]
     assert len(seeds[0]) == len(seeds[1]) == 2
     assert not seeds[0] & seeds[1]
@@ -64,22 +68,48 @@ def test_expert_episode_ends_soon_after_success() -> None:
 
 
 def test_main_writes_both_splits(tmp_path: Path) -> None:
-    main(['--task', 'sim_so101', '--out', str(tmp_path), '--expert', '1', '--play', '0',
-          '--random', '1', '--val', '1', '--workers', '1', '--quiet'])
-    kinds = {split: [record.kind for record in EpisodeDataset(
-        find_shards(tmp_path, 'sim_so101', split)).records] for split in ('train', 'val')}
+    main(
+        [
+            '--task',
+            'sim_so101',
+            '--out',
+            str(tmp_path),
+            '--expert',
+            '1',
+            '--play',
+            '0',
+            '--random',
+            '1',
+            '--val',
+            '1',
+            '--workers',
+            '1',
+            '--quiet',
+        ]
+    )
+    kinds = {
+        split: [
+            record.kind
+            for record in EpisodeDataset(find_shards(tmp_path, 'sim_so101', split)).records
+        ]
+        for split in ('train', 'val')
+    }
     assert sorted(kinds['train']) == ['expert', 'random']
     assert len(kinds['val']) == 1
 
 
-@pytest.mark.parametrize(('task', 'counts', 'split', 'text'), [
-    ('sim_spot', {'expert': 1}, 'train', 'sim_spot'),
-    ('sim_planar', {'dance': 1}, 'train', 'dance'),
-    ('sim_planar', {'expert': -1}, 'train', '-1'),
-    ('sim_planar', {'expert': 1}, 'test', 'test'),
-])
-def test_wrong_orders_are_named(tmp_path: Path, task: str, counts: dict[str, int], split: str,
-                                text: str) -> None:
+@pytest.mark.parametrize(
+    ('task', 'counts', 'split', 'text'),
+    [
+        ('sim_spot', {'expert': 1}, 'train', 'sim_spot'),
+        ('sim_planar', {'dance': 1}, 'train', 'dance'),
+        ('sim_planar', {'expert': -1}, 'train', '-1'),
+        ('sim_planar', {'expert': 1}, 'test', 'test'),
+    ],
+)
+def test_wrong_orders_are_named(
+    tmp_path: Path, task: str, counts: dict[str, int], split: str, text: str
+) -> None:
     with pytest.raises(ConfigError, match=text):
         generate(task, tmp_path, counts, 0, 1, False, split)
 
@@ -92,4 +122,7 @@ def test_folder_in_use_is_refused(tmp_path: Path) -> None:
 
 def test_validation_keeps_the_mix() -> None:
     assert validation_counts({'expert': 700, 'play': 200, 'random': 200}, 60) == {
-        'expert': 40, 'play': 10, 'random': 10}
+        'expert': 40,
+        'play': 10,
+        'random': 10,
+    }

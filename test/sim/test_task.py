@@ -37,8 +37,13 @@ def rollout(task: Task, seed: int, rows: int = 4) -> np.ndarray:
 
 
 def test_rates_and_sizes_are_those_of_the_contract(task: Task) -> None:
-    sizes = (task.control_hz, task.stride, task.action_dim, len(task.joint_names),
-             task.command_target().size)
+    sizes = (
+        task.control_hz,
+        task.stride,
+        task.action_dim,
+        len(task.joint_names),
+        task.command_target().size,
+    )
     assert sizes == CONTRACT[task.name]
     assert task.expert().shape == (task.stride, task.action_dim)
     assert task.expert().dtype == np.float32
@@ -90,8 +95,10 @@ def test_advance_keeps_time_shorter_than_a_physics_step(task: Task) -> None:
 
 def test_command_follows_the_actions_not_the_measured_robot(task: Task) -> None:
     task.reset(3)
-    chunk = task.feasible(task.wander(task.draw_heading(np.random.default_rng(0)),
-                                      np.random.default_rng(0)) + np.zeros((task.stride, 1)))
+    chunk = task.feasible(
+        task.wander(task.draw_heading(np.random.default_rng(0)), np.random.default_rng(0))
+        + np.zeros((task.stride, 1))
+    )
     before, size = task.command_target(), task.command_target().size
     task.step(chunk)
     expected = before + chunk[:, :size].sum(axis=0) if task.delta else chunk[-1, :size]
@@ -121,8 +128,11 @@ def test_step_refuses_a_wrong_chunk(task: Task, wrong: str) -> None:
     chunk = np.zeros((task.stride, task.action_dim))
     if wrong == 'nan':
         chunk[0, 0] = np.nan
-    bad = {'shape': np.zeros((task.stride + 1, task.action_dim)), 'nan': chunk,
-           'flat': chunk.ravel()}[wrong]
+    bad = {
+        'shape': np.zeros((task.stride + 1, task.action_dim)),
+        'nan': chunk,
+        'flat': chunk.ravel(),
+    }[wrong]
     with pytest.raises(ConfigError, match=task.name):
         task.step(bad)
     with pytest.raises(ConfigError, match=task.name):

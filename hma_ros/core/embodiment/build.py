@@ -75,19 +75,28 @@ def _crop(section: Section, height: int, width: int) -> spec.CropSpec:
     )
     section.done()
     if crop.top + crop.height > height:
-        section.fail('height', f'top + height <= {height}, the height of the image',
-                     str(crop.top + crop.height))
+        section.fail(
+            'height',
+            f'top + height <= {height}, the height of the image',
+            str(crop.top + crop.height),
+        )
     if crop.left + crop.width > width:
-        section.fail('width', f'left + width <= {width}, the width of the image',
-                     str(crop.left + crop.width))
+        section.fail(
+            'width',
+            f'left + width <= {width}, the width of the image',
+            str(crop.left + crop.width),
+        )
     return crop
 
 
 def _resize(section: Section) -> tuple[int, int]:
     height, width = section.numbers('resize', 2, 'image side')
     if (height, width) != MODEL_IMAGE_SIZE:
-        section.fail('resize', f'{list(MODEL_IMAGE_SIZE)}, the size the model was trained on',
-                     f'[{height:g}, {width:g}]')
+        section.fail(
+            'resize',
+            f'{list(MODEL_IMAGE_SIZE)}, the size the model was trained on',
+            f'[{height:g}, {width:g}]',
+        )
     return MODEL_IMAGE_SIZE
 
 
@@ -142,20 +151,25 @@ def _action(section: Section, has_gripper: bool) -> spec.ActionSpec:
     section.done()
     _check_gripper_action(section, action, has_gripper)
     if action.is_cartesian and action.coordinates != ('x', 'y', 'z'):
-        section.fail('coordinates', f"['x', 'y', 'z'] for {semantics}",
-                     repr(list(action.coordinates)))
+        section.fail(
+            'coordinates', f"['x', 'y', 'z'] for {semantics}", repr(list(action.coordinates))
+        )
     return action
 
 
 def _check_gripper_action(section: Section, action: spec.ActionSpec, has_gripper: bool) -> None:
     if has_gripper and action.names[-1] != 'gripper':
-        section.fail('names', "'gripper' as the last name, as there is a gripper section",
-                     repr(list(action.names)))
+        section.fail(
+            'names',
+            "'gripper' as the last name, as there is a gripper section",
+            repr(list(action.names)),
+        )
     expected = ['open_closed'] if has_gripper else []
     got = [unit for unit in action.units if unit == 'open_closed']
     if got != expected or (has_gripper and action.units[-1] != 'open_closed'):
-        section.fail('units', "'open_closed' for the gripper and only for it",
-                     repr(list(action.units)))
+        section.fail(
+            'units', "'open_closed' for the gripper and only for it", repr(list(action.units))
+        )
 
 
 def _rates(section: Section) -> spec.RateSpec:
@@ -170,8 +184,11 @@ def _rates(section: Section) -> spec.RateSpec:
         section.fail('control_hz', f'frame_hz * stride = {rates.control_hz:g}', f'{control_hz:g}')
     ratio = rates.command_hz / rates.control_hz
     if ratio < 1.0 or abs(ratio - round(ratio)) > 1e-6:
-        section.fail('command_hz', f'a whole multiple of control_hz = {rates.control_hz:g}',
-                     f'{rates.command_hz:g}')
+        section.fail(
+            'command_hz',
+            f'a whole multiple of control_hz = {rates.control_hz:g}',
+            f'{rates.command_hz:g}',
+        )
     return rates
 
 
@@ -179,8 +196,11 @@ def _commands(top: Section, action: spec.ActionSpec) -> tuple[spec.CommandSpec, 
     commands = tuple(_command(part, action) for part in top.sections('commands', 1))
     carried = [name for command in commands for name in command.coordinates]
     if sorted(carried) != sorted(action.coordinates):
-        top.fail('commands', f'every coordinate once ({", ".join(action.coordinates)})',
-                 ', '.join(carried))
+        top.fail(
+            'commands',
+            f'every coordinate once ({", ".join(action.coordinates)})',
+            ', '.join(carried),
+        )
     return commands
 
 
@@ -197,13 +217,17 @@ def _command(section: Section, action: spec.ActionSpec) -> spec.CommandSpec:
         frame_id=section.string('frame_id') if is_pose else None,
         orientation_xyzw=_orientation(section) if is_pose else None,
         time_from_start_s=(
-            section.positive('time_from_start_s') if interface == 'joint_trajectory' else None),
+            section.positive('time_from_start_s') if interface == 'joint_trajectory' else None
+        ),
         group=section.string('group') if is_interbotix else None,
     )
     section.done()
     if is_pose != action.is_cartesian:
-        section.fail('interface', f'an interface for the action semantics {action.semantics}',
-                     repr(interface))
+        section.fail(
+            'interface',
+            f'an interface for the action semantics {action.semantics}',
+            repr(interface),
+        )
     return command
 
 
@@ -242,13 +266,17 @@ def _check_gripper(section: Section, gripper: spec.GripperSpec) -> None:
         if value < 0.0:
             section.fail(key, 'a number >= 0', f'{value:g}')
     if gripper.open_position == gripper.closed_position:
-        section.fail('open_position', 'a position other than closed_position',
-                     f'{gripper.open_position:g}')
+        section.fail(
+            'open_position', 'a position other than closed_position', f'{gripper.open_position:g}'
+        )
     low, high = sorted((gripper.model_open, gripper.model_closed))
     reach = gripper.threshold - gripper.hysteresis, gripper.threshold + gripper.hysteresis
     if not low < reach[0] <= reach[1] < high:
-        section.fail('threshold', f'threshold +- hysteresis between {low:g} and {high:g}',
-                     f'{gripper.threshold:g} +- {gripper.hysteresis:g}')
+        section.fail(
+            'threshold',
+            f'threshold +- hysteresis between {low:g} and {high:g}',
+            f'{gripper.threshold:g} +- {gripper.hysteresis:g}',
+        )
 
 
 def _limits(section: Section, action: spec.ActionSpec) -> spec.LimitSpec:
@@ -265,8 +293,11 @@ def _limits(section: Section, action: spec.ActionSpec) -> spec.LimitSpec:
     section.done()
     expected = 'saturate' if action.is_delta else 'refuse'
     if limits.workspace_policy != expected:
-        section.fail('workspace_policy', f'{expected!r} for {action.semantics}',
-                     repr(limits.workspace_policy))
+        section.fail(
+            'workspace_policy',
+            f'{expected!r} for {action.semantics}',
+            repr(limits.workspace_policy),
+        )
     return limits
 
 

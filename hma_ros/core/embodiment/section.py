@@ -122,8 +122,9 @@ class Section:
             self.fail(key, 'distinct texts', repr(values))
         return tuple(values)
 
-    def words(self, key: str, allowed: Sequence[str], count: int | None = None,
-              per: str = '') -> tuple[str, ...]:
+    def words(
+        self, key: str, allowed: Sequence[str], count: int | None = None, per: str = ''
+    ) -> tuple[str, ...]:
         """Return a list of allowed words, which may repeat."""
         values = self._list(key, 'words', count, per)
         for value in values:
@@ -178,8 +179,10 @@ class Section:
         for index, value in enumerate(values):
             if not isinstance(value, dict):
                 self.fail(f'{key}[{index}]', 'a mapping', repr(value))
-        return [Section(value, self._label, f'{self._prefix}{key}[{index}].')
-                for index, value in enumerate(values)]
+        return [
+            Section(value, self._label, f'{self._prefix}{key}[{index}].')
+            for index, value in enumerate(values)
+        ]
 
     def _list(self, key: str, kind: str, count: int | None, per: str) -> list[Any]:
         expected = f'{count} {kind} (one per {per})' if count else f'a list of {kind}'
@@ -201,8 +204,10 @@ def _refuse_repeated_keys(node: yaml.Node | None, label: str) -> None:
         keys = [key.value for key, _ in node.value]
         for key, value in node.value:
             if keys.count(key.value) > 1:
-                raise EmbodimentError(f'{label}: {key.value}: expected the key once, '
-                                      f'got it {keys.count(key.value)} times')
+                raise EmbodimentError(
+                    f'{label}: {key.value}: expected the key once, '
+                    f'got it {keys.count(key.value)} times'
+                )
             _refuse_repeated_keys(value, label)
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
