@@ -36,4 +36,5 @@ def keep_most_confident(
     order = np.argsort(ranked, axis=1, kind='stable')[:, :still_masked]
     result: np.ndarray = np.zeros_like(masked_BS)
     np.put_along_axis(result, order, True, axis=1)
-    return np.logical_and(result, masked_BS)
+    kept: np.ndarray = np.logical_and(result, masked_BS)
+    return kept

@@ -138,7 +138,7 @@ class WorldModel:
             chosen = np.where(masked[..., None], probability.argmax(-1), levels)
             confidence = probability.max(-1).prod(-1)
             expected = np.where(masked[..., None], self._expectation(probability), expected)
-            still = masked_after(step, self.manifest.mask_steps, masked.shape[-1])
+            still = masked_after(step, self.manifest.mask_steps, self.manifest.image_tokens)
             masked = keep_most_confident(confidence[:, 0], masked[:, 0], still)[:, None]
             levels = np.where(masked[..., None], levels, chosen)
         return levels, expected

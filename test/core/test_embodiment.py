@@ -170,8 +170,8 @@ CASES = [
         'sim_ur5e',
         'limits.force',
         3,
-        'limits.force: expected one of the known keys (acceleration, following_error, lower, upper, '
-        'velocity, workspace_policy), got an unknown key',
+        'limits.force: expected one of the known keys (acceleration, following_error, lower, '
+        'upper, velocity, workspace_policy), got an unknown key',
     ),
     ('sim_ur5e', 'stem', ..., 'stem: expected a text, got nothing (the key is missing)'),
     ('sim_ur5e', 'stem', 3, 'stem: expected a text, got 3'),
@@ -212,8 +212,8 @@ CASES = [
         'sim_ur5e',
         'camera.encodings',
         ['16UC1'],
-        'camera.encodings: expected words of rgb8, bgr8, rgba8, bgra8, mono8, yuv422, yuv422_yuy2, '
-        "jpeg, png, got '16UC1'",
+        'camera.encodings: expected words of rgb8, bgr8, rgba8, bgra8, mono8, yuv422, '
+        "yuv422_yuy2, jpeg, png, got '16UC1'",
     ),
     (
         'sim_ur5e',
@@ -226,8 +226,8 @@ CASES = [
         'sim_ur5e',
         'commands.0.interface',
         'servo',
-        'commands[0].interface: expected one of cartesian_pose, joint_trajectory, forward_position, '
-        "joint_target, interbotix_group, interbotix_single, got 'servo'",
+        'commands[0].interface: expected one of cartesian_pose, joint_trajectory, '
+        "forward_position, joint_target, interbotix_group, interbotix_single, got 'servo'",
     ),
     ('sim_ur5e', 'home', [0, 0], 'home: expected 6 numbers (one per joint), got 2'),
     (
