@@ -30,7 +30,7 @@ EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
 EPISODES = {'expert': 700, 'play': 220, 'random': 180}
 HELD_OUT = {'expert': 39, 'play': 12, 'random': 9}
 # Shares of the run after which the policy acts and is corrected, and episodes for each robot.
-ROUNDS = (0.3, 0.65)
+ROUNDS = (0.3,)
 ROUND_EPISODES = 90
 
 

@@ -38,7 +38,7 @@ class TrunkConfig:
     width: int = 128
     layers: int = 6
     head_width: int = 32
-    window: int = 4
+    window: int = 2
     image_tokens: int = 64
     action_tokens: int = 4
     factors: int = 6

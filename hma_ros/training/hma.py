@@ -120,7 +120,7 @@ class HmaTrainer:
         stems: Sequence[StemConfig],
         folder: Path,
         steps: int,
-        windows: int = 4,
+        windows: int = 8,
         trunk: TrunkConfig | None = None,
     ) -> None:
         torch.manual_seed(0)

@@ -36,7 +36,7 @@ class ObjectiveConfig:
     :param state_weight: weight of the auxiliary state loss.
     """
 
-    fully_masked: float = 0.5
+    fully_masked: float = 0.7
     hidden_history: float = 0.5
     hidden_action: float = 0.1
     corruption: float = 0.15

@@ -43,7 +43,7 @@ class TrainingRun:
         steps: int,
         learning_rate: float,
         hidden: tuple[str, ...],
-        average_decay: float = 0.998,
+        average_decay: float = 0.99,
     ) -> None:
         self.module, self.folder, self.steps, self.step = module, folder, steps, 0
         self._peak = learning_rate
