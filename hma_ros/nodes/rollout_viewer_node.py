@@ -8,8 +8,7 @@ import numpy as np
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Path
 from numpy.typing import NDArray
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
+from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Float32
 

@@ -1,0 +1,15 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What the oldest supported distribution lacks is not imported."""
+
+import re
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / 'hma_ros'
+# Humble has the class in rclpy.clock, and no module of this name.
+LACKING = re.compile(r'^\s*(?:from|import)\s+rclpy\.clock_type\b', re.MULTILINE)
+
+
+def test_no_module_that_humble_lacks_is_imported() -> None:
+    files = sorted(PACKAGE.rglob('*.py'))
+    assert len(files) > 50
+    assert [path.name for path in files if LACKING.search(path.read_text())] == []
