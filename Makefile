@@ -1,5 +1,5 @@
 # Everything a developer runs. On a machine with ROS 2 use rosdep and colcon instead of setup.
-PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.10 python3,$(shell command -v $(name))))
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help

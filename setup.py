@@ -39,7 +39,7 @@ setup(
     packages=find_packages(include=['hma_ros', 'hma_ros.*']),
     package_data={'hma_ros.sim': ['assets/**/*']},
     data_files=_data_files(),
-    install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm', 'transforms3d>=0.4'],
+    install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm'],
     extras_require={
         'sim': ['mujoco>=3.9', 'pillow'],
         'train': ['onnx', 'onnxscript', 'safetensors', 'torch>=2.5'],

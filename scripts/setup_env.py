@@ -36,7 +36,7 @@ PIP_STEPS = {
 PROFILES = {'runtime': ('runtime',), 'dev': ('runtime', 'torch', 'train', 'dev')}
 BUILD_INPUTS = ('CMakeLists.txt', 'package.xml', 'setup.py', 'hma_ros/__init__.py')
 BUILD_FOLDERS = ('launch', 'msg', 'srv')
-SUPPORTED_PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13))
+SUPPORTED_PYTHONS = ((3, 11), (3, 12), (3, 13))
 
 
 def main() -> int:

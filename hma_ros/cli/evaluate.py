@@ -14,6 +14,7 @@ from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from hma_ros.data.episodes import EpisodeDataset
+    from hma_ros.evaluation.closed_loop import PolicyResult
     from hma_ros.evaluation.prediction import Prediction
     from hma_ros.runtime.manifest import Manifest
     from hma_ros.runtime.world_model import WorldModel
@@ -39,6 +40,7 @@ CLOSED_LOOP_EXAMPLES = """\
 examples:
   hma evaluate closed-loop --robot sim_planar --episodes 20
   hma evaluate closed-loop --policies model --out benchmarks/out/closed_loop.json
+  hma evaluate closed-loop --through-ros --robot sim_so101 --episodes 100
 
 model is the bundle's policy, expert the script it learned from, random the task by luck.
 """
@@ -147,6 +149,18 @@ def _add_closed_loop(parts: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument(
         '--workers', type=int, default=2, metavar='N', help='processes (default: 2)'
     )
+    parser.add_argument(
+        '--through-ros',
+        action='store_true',
+        help='drive the model through the ROS nodes, one episode at a time (default: in process)',
+    )
+    parser.add_argument(
+        '--real-time-factor',
+        type=float,
+        default=1.0,
+        metavar='X',
+        help='speed of the simulation with --through-ros (default: 1, real time)',
+    )
     parser.set_defaults(run=run_closed_loop)
 
 
@@ -224,7 +238,7 @@ def run_prediction(args: argparse.Namespace) -> int:
 
 def run_closed_loop(args: argparse.Namespace) -> int:
     """Print the table of policies, and write the results where asked to."""
-    from hma_ros.evaluation.closed_loop import HELD_OUT_SEED, evaluate_policies
+    from hma_ros.evaluation.closed_loop import HELD_OUT_SEED
     from hma_ros.evaluation.measurements import as_result, write_measurements
     from hma_ros.evaluation.tables import closed_loop_table
 
@@ -235,12 +249,43 @@ def run_closed_loop(args: argparse.Namespace) -> int:
     results = [
         as_result('closed_loop', item)
         for robot in _robots(args, manifest)
-        for item in evaluate_policies(robot, manifest.folder, seeds, args.policies, args.workers)
+        for item in _closed_loop(args, robot, manifest.folder, seeds)
     ]
     print(closed_loop_table(results))
     if args.out:
         write_measurements(args.out, _command(args), results)
     return 0
+
+
+def _closed_loop(
+    args: argparse.Namespace, robot: str, bundle: Path, seeds: Sequence[int]
+) -> list[PolicyResult]:
+    if args.through_ros:
+        return [_through_ros(robot, bundle, seeds, args.real_time_factor)]
+    from hma_ros.evaluation.closed_loop import evaluate_policies
+
+    return evaluate_policies(robot, bundle, seeds, args.policies, args.workers)
+
+
+def _through_ros(
+    robot: str, bundle: Path, seeds: Sequence[int], real_time_factor: float
+) -> PolicyResult:
+    import numpy as np
+    from tqdm import tqdm
+
+    from hma_ros.cli.session import running_nodes
+    from hma_ros.evaluation.closed_loop import PolicyResult
+    from hma_ros.sim import make_task
+
+    task = make_task(robot)
+    horizon_s = task.horizon_rows / task.frame_hz
+    task.close()
+    name = robot.removeprefix('sim_')
+    with running_nodes(name, real_time_factor, str(bundle), horizon=1) as (spec, client):
+        episodes = [client.run(seed, horizon_s) for seed in tqdm(seeds, robot, unit='episode')]
+    rows = [item.sim_time_s * spec.rates.frame_hz for item in episodes if item.success]
+    mean_rows = float(np.mean(rows)) if rows else float('nan')
+    return PolicyResult(robot, 'model, through ROS', len(episodes), len(rows), mean_rows)
 
 
 def run_report(args: argparse.Namespace) -> int:

@@ -4,20 +4,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from hma_ros.core.embodiment import load_embodiment
 
 if TYPE_CHECKING:
     from hma_ros.network.tokenizer import FrameTokenizer
 
 EXAMPLES = """\
 examples:
-  hma export runs/mine --out models/mine --embodiments sim_franka sim_planar
+  hma export runs/mine --out models/mine
 
-The trunk is run against the network on random rows before the manifest is written; a bundle
+Every graph is run against the network on random inputs before the manifest is written; a bundle
 that does not compute the same is refused.
 """
 
@@ -39,13 +36,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='what `hma train --out` wrote: RUN/tokenizer and RUN/model',
     )
     parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='the bundle')
-    parser.add_argument(
-        '--embodiments',
-        nargs='+',
-        required=True,
-        metavar='NAME',
-        help='whose episodes it was trained on',
-    )
     parser.set_defaults(run=run)
 
 
@@ -55,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.runtime.manifest import Manifest
 
     tokenizer = load_tokenizer(args.run_folder / 'tokenizer')
-    export(args.run_folder / 'model', tokenizer, args.embodiments, args.out)
+    export(args.run_folder / 'model', tokenizer, args.out)
     manifest = Manifest.read(args.out)
     size_mb = sum((args.out / name).stat().st_size for name in manifest.files) / 1e6
     print(
@@ -65,11 +55,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def export(
-    checkpoint: Path, tokenizer: FrameTokenizer, embodiments: Sequence[str], out: Path
-) -> Path:
+def export(checkpoint: Path, tokenizer: FrameTokenizer, out: Path) -> Path:
     """
-    Export a checkpoint; the manifest says of each stem whether its robot was a simulated one.
+    Export a checkpoint.
 
     :raises ConfigError: the checkpoint cannot be read.
     :raises BundleError: the graphs do not compute what the network computes.
@@ -77,6 +65,4 @@ def export(
     from hma_ros.export.bundle import export_bundle
     from hma_ros.network.checkpoint import load_hma
 
-    specs = [load_embodiment(name) for name in embodiments]
-    stems = {spec.stem: spec for spec in specs}
-    return export_bundle(load_hma(checkpoint), tokenizer, out, stems)
+    return export_bundle(load_hma(checkpoint), tokenizer, out)

@@ -152,7 +152,7 @@ def _correct(args: argparse.Namespace, tokenizer: FrameTokenizer, number: int) -
 def _export(args: argparse.Namespace, tokenizer: FrameTokenizer, folder: Path) -> Path:
     from hma_ros.cli.export import export
 
-    return export(args.out / 'model', tokenizer, args.embodiments, folder)
+    return export(args.out / 'model', tokenizer, folder)
 
 
 def _check_stems(names: Sequence[str]) -> None:
@@ -171,10 +171,7 @@ def _check_stems(names: Sequence[str]) -> None:
 def _stems(args: argparse.Namespace) -> list[StemConfig]:
     from hma_ros.training.hma import stem_config
 
-    return [
-        stem_config(load_embodiment(name).stem, _dataset(args, name, ('train',)))
-        for name in args.embodiments
-    ]
+    return [stem_config(_dataset(args, name, ('train',))) for name in args.embodiments]
 
 
 def _tokens(args: argparse.Namespace, name: str, tokenizer: FrameTokenizer) -> list[TokenEpisode]:
@@ -182,7 +179,7 @@ def _tokens(args: argparse.Namespace, name: str, tokenizer: FrameTokenizer) -> l
 
     episodes: list[TokenEpisode] = []
     for split in _splits(args, name):
-        cache = args.out / 'tokens' / f'{name}_{split}.npy'
+        cache = args.out / 'tokens' / f'{name}_{split}'
         episodes += tokenise_once(tokenizer, _dataset(args, name, (split,)), cache)
     return standardise_states(episodes)
 

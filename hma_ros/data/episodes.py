@@ -141,8 +141,7 @@ class EpisodeWriter:
 
     def close(self) -> None:
         """Write ``metadata.json`` and close the files."""
-        for file in self._files.values():
-            file.close()
+        self._close_files()
         shapes = {name: list(shape) for name, shape in self._shapes.items()}
         text = json.dumps(
             {
@@ -159,9 +158,16 @@ class EpisodeWriter:
         """Return itself."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Close the folder."""
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close the folder; after an error it stays without metadata, and cannot be read."""
+        if kind is None:
+            self.close()
+        else:
+            self._close_files()
+
+    def _close_files(self) -> None:
+        for file in self._files.values():
+            file.close()
 
     def _check(self, name: str, array: np.ndarray, rows: int) -> None:
         if len(array) != rows + 1:

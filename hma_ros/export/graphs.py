@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -62,31 +63,41 @@ class _Step(nn.Module):
         return logits, self.trunk.action_features(x), row
 
 
-def export_graphs(model: Hma, tokenizer: FrameTokenizer, folder: Path) -> list[str]:
+@dataclass(frozen=True)
+class Part:
     """
-    Write all graphs of a bundle.
+    One graph of a bundle.
 
-    :returns: the names of the files.
+    :param name: file name without ending.
+    :param module: what it computes.
+    :param inputs: random inputs by name, a batch of at least two.
+    :param outputs: their names.
     """
-    config, names = model.trunk.config, []
-    graphs = {
-        'encoder': (_Encode(tokenizer), _encoder_inputs(tokenizer), ['levels']),
-        'decoder': (_Decode(tokenizer), _decoder_inputs(config), ['frames']),
-        'trunk': (_Step(model), trunk_inputs(config, 2), ['logits', 'features', 'row']),
-    }
+
+    name: str
+    module: nn.Module
+    inputs: dict[str, Tensor]
+    outputs: list[str]
+
+
+def bundle_parts(model: Hma, tokenizer: FrameTokenizer, batch: int) -> list[Part]:
+    """Split network and tokenizer into the graphs of a bundle."""
+    trunk, size = model.trunk.config, tokenizer.config.image_size
+    frames = torch.randint(256, (batch, size, size, 3), dtype=torch.uint8)
+    values = torch.rand(batch, trunk.image_tokens, trunk.factors) * 2 - 1
+    parts = [
+        Part('encoder', _Encode(tokenizer), {'frames': frames}, ['levels']),
+        Part('decoder', _Decode(tokenizer), {'values': values}, ['frames']),
+        Part('trunk', _Step(model), trunk_inputs(trunk, batch), ['logits', 'features', 'row']),
+    ]
     for name, stem in model.stem_configs.items():
-        chunk = torch.zeros(2, 1, stem.chunk_size)
-        graphs[f'stem_{name}'] = (
-            model.stems[name],
-            {'chunk': chunk, 'known': torch.ones(2, 1, dtype=torch.bool)},
-            ['modulation'],
-        )
-        features = torch.zeros(2, 1, config.feature_size)
-        graphs[f'head_{name}'] = (model.heads[name], {'features': features}, ['chunk'])
-    for name, (module, inputs, outputs) in graphs.items():
-        _write(module.eval(), inputs, outputs, folder / f'{name}.onnx')
-        names.append(f'{name}.onnx')
-    return names
+        spread = torch.randn(batch, 1, stem.stride, len(stem.action_names))
+        chunk = (spread * torch.tensor(stem.std) + torch.tensor(stem.mean)).flatten(2)
+        given = {'chunk': chunk, 'known': torch.arange(batch)[:, None] % 4 > 0}
+        parts.append(Part(f'stem_{name}', model.stems[name], given, ['modulation']))
+        features = {'features': torch.randn(batch, 1, trunk.feature_size)}
+        parts.append(Part(f'head_{name}', model.heads[name], features, ['chunk']))
+    return parts
 
 
 def trunk_inputs(config: TrunkConfig, batch: int) -> dict[str, Tensor]:
@@ -113,27 +124,23 @@ def trunk_inputs(config: TrunkConfig, batch: int) -> dict[str, Tensor]:
     }
 
 
-def _encoder_inputs(tokenizer: FrameTokenizer) -> dict[str, Tensor]:
-    size = tokenizer.config.image_size
-    return {'frames': torch.randint(256, (2, size, size, 3), dtype=torch.uint8)}
+def write_graph(part: Part, path: Path) -> None:
+    """
+    Export one part.
 
-
-def _decoder_inputs(config: TrunkConfig) -> dict[str, Tensor]:
-    return {'values': torch.rand(2, config.image_tokens, config.factors) * 2 - 1}
-
-
-def _write(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], path: Path) -> None:
+    :raises BundleError: the exporter gave no graph.
+    """
     batched = {'past': 2}
-    shapes = tuple({batched.get(name, 0): torch.export.Dim.DYNAMIC} for name in inputs)
+    shapes = tuple({batched.get(name, 0): torch.export.Dim.DYNAMIC} for name in part.inputs)
     with warnings.catch_warnings():
         # The exporter warns about its own use of deprecated torch functions.
         warnings.simplefilter('ignore')
         program = torch.onnx.export(
-            module,
-            tuple(inputs.values()),
+            part.module.eval(),
+            tuple(part.inputs.values()),
             dynamic_shapes=shapes,
-            input_names=list(inputs),
-            output_names=outputs,
+            input_names=list(part.inputs),
+            output_names=part.outputs,
             opset_version=OPSET,
             dynamo=True,
             verbose=False,

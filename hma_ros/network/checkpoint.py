@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -16,6 +17,8 @@ from torch import nn
 from hma_ros.core.errors import ConfigError
 from hma_ros.network.hma import Hma
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
+
+Model = TypeVar('Model', FrameTokenizer, Hma)
 
 
 def save_checkpoint(model: FrameTokenizer | Hma, folder: str | Path) -> None:
@@ -29,14 +32,14 @@ def save_checkpoint(model: FrameTokenizer | Hma, folder: str | Path) -> None:
 
 def load_tokenizer(folder: str | Path) -> FrameTokenizer:
     """Read a tokenizer; raises ConfigError naming the file that is missing or wrong."""
-    model = FrameTokenizer(TokenizerConfig(**_config(Path(folder))))
+    model = _build(Path(folder), lambda facts: FrameTokenizer(TokenizerConfig(**facts)))
     _load_weights(model, Path(folder))
     return model.eval()
 
 
 def load_hma(folder: str | Path) -> Hma:
     """Read an HMA model; raises ConfigError naming the file that is missing or wrong."""
-    model = Hma.from_config(_config(Path(folder)))
+    model = _build(Path(folder), Hma.from_config)
     _load_weights(model, Path(folder))
     return model.eval()
 
@@ -56,15 +59,14 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         raise ConfigError(f'{path}: {error}; expected a safetensors file') from error
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def _build(folder: Path, make: Callable[[dict[str, Any]], Model]) -> Model:
     path = folder / 'config.json'
     try:
-        config: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        return make(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(
-            f'{path}: {error}; expected the configuration of a checkpoint'
+            f'{path}: {error!r}; expected the configuration of a checkpoint'
         ) from error
-    return config
 
 
 def _load_weights(model: nn.Module, folder: Path) -> None:

@@ -19,6 +19,8 @@ class StemConfig:
     One embodiment's action space as the model sees it.
 
     :param name: stem name, as embodiment files write it.
+    :param embodiment: whose episodes it is trained on.
+    :param trained_on: ``simulation`` or ``robot``: whether that embodiment is a simulated one.
     :param action_names: one per action dimension.
     :param stride: low-level actions in a row's chunk.
     :param frame_hz: rows per second.
@@ -30,6 +32,8 @@ class StemConfig:
     """
 
     name: str
+    embodiment: str
+    trained_on: str
     action_names: tuple[str, ...]
     stride: int
     frame_hz: float

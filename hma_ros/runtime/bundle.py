@@ -59,6 +59,11 @@ class Bundle:
         self.stem_info = self.manifest.stem(stem)
         self.manifest.verify()
         self.encoder, self.decoder, self.trunk, self.stem, self.head = (
-            Graph(self.manifest.folder / f'{name}.onnx', threads)
+            self._graph(f'{name}.onnx', threads)
             for name in ('encoder', 'decoder', 'trunk', f'stem_{stem}', f'head_{stem}')
         )
+
+    def _graph(self, name: str, threads: int) -> Graph:
+        if name not in self.manifest.files:
+            raise BundleError(f'{self.manifest.folder}: no hash of {name}, expected it in files')
+        return Graph(self.manifest.folder / name, threads)

@@ -136,7 +136,15 @@ def _stem(facts: dict[str, Any]) -> StemInfo:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
     }
-    return StemInfo(**values)
+    stem = StemInfo(**values)
+    if stem.trained_on not in ('simulation', 'robot'):
+        raise ValueError(f'trained_on {stem.trained_on!r}, expected simulation or robot')
+    if not len(stem.lower) == len(stem.upper) == stem.action_dim or stem.stride < 1:
+        raise ValueError(
+            f'stride {stem.stride}, lower {stem.lower} and upper {stem.upper}, expected a stride '
+            f'of at least 1 and a bound for each of {stem.action_names}'
+        )
+    return stem
 
 
 def sha256(path: Path) -> str:

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.data.windows import TokenEpisode, WindowBatch, WindowSampler
 from hma_ros.network.checkpoint import save_checkpoint
@@ -51,18 +54,41 @@ def tokenise(tokenizer: FrameTokenizer, dataset: EpisodeDataset) -> list[TokenEp
 def tokenise_once(
     tokenizer: FrameTokenizer, dataset: EpisodeDataset, cache: Path
 ) -> list[TokenEpisode]:
-    """Like :func:`tokenise`, but keep the tokens in a file, and read them if it is there."""
-    if not cache.exists():
+    """
+    Like :func:`tokenise`, but keep the tokens in a file, and read them if it is there.
+
+    :param cache: start of the file's name; the rest tells the tokenizer that made it.
+    :raises ConfigError: the file does not hold the frames of this data set.
+    """
+    path = cache.with_name(f'{cache.name}_{fingerprint(tokenizer)}.npy')
+    if not path.exists():
         episodes = tokenise(tokenizer, dataset)
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        np.save(cache, np.concatenate([episode.levels for episode in episodes]))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix('.partial.npy')
+        np.save(partial, np.concatenate([episode.levels for episode in episodes]))
+        partial.replace(path)
         return episodes
     ends = np.cumsum([episode.rows + 1 for episode in dataset])
-    parts = np.split(np.load(cache, allow_pickle=False), ends[:-1])
+    try:
+        levels = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f'{path}: {error}; expected tokens, remove it to make them') from error
+    if len(levels) != ends[-1]:
+        raise ConfigError(
+            f'{path}: {len(levels)} frames, expected {ends[-1]} as in the episodes; remove it'
+        )
     return [
         TokenEpisode.from_episode(episode, part)
-        for episode, part in zip(dataset, parts, strict=True)
+        for episode, part in zip(dataset, np.split(levels, ends[:-1]), strict=True)
     ]
+
+
+def fingerprint(tokenizer: FrameTokenizer) -> str:
+    """Tell tokenizers apart by their weights: tokens of one mean nothing to another."""
+    digest = hashlib.sha256()
+    for tensor in tokenizer.state_dict().values():
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def _frame_batches(dataset: EpisodeDataset) -> Iterator[np.ndarray]:
@@ -76,14 +102,21 @@ def _frame_batches(dataset: EpisodeDataset) -> Iterator[np.ndarray]:
         yield np.stack(waiting)
 
 
-def stem_config(name: str, dataset: EpisodeDataset) -> StemConfig:
-    """Describe an embodiment's actions, with statistics of what was executed and advised."""
+def stem_config(dataset: EpisodeDataset) -> StemConfig:
+    """
+    Describe an embodiment's actions, with statistics of what was executed and advised.
+
+    :raises EmbodimentError: there is no embodiment file of the data set's name.
+    """
+    spec = load_embodiment(dataset.embodiment)
     names = tuple(dataset.metadata['action_names'])
     labels = np.concatenate([episode.labels.reshape(-1, len(names)) for episode in dataset])
     actions = np.concatenate([episode.actions.reshape(-1, len(names)) for episode in dataset])
     rows = np.concatenate([actions, labels])
     return StemConfig(
-        name=name,
+        name=spec.stem,
+        embodiment=spec.name,
+        trained_on='simulation' if spec.simulated else 'robot',
         action_names=names,
         stride=dataset.stride,
         frame_hz=float(dataset.metadata['hz']),
@@ -199,8 +232,3 @@ def _join(parts: Sequence[Rows]) -> Rows:
         known=empty,
         targets=empty,
     )
-
-
-def trainable(model: nn.Module) -> int:
-    """Count the parameters."""
-    return sum(parameter.numel() for parameter in model.parameters())

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from hma_ros.core.embodiment import load_embodiment
 from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeWriter, find_shards
 from hma_ros.export.bundle import export_bundle
 from hma_ros.network.hma import Hma, StemConfig
@@ -52,10 +51,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sizes = TokenizerConfig(width=16, detail_width=16, encoder_blocks=1, decoder_blocks=1)
     trunk = TrunkConfig(width=32, layers=1, head_width=16, window=2)
     mean, std, lower, upper = (0.28, 0.28), (0.16, 0.16), (0.0, 0.0), (1.0, 1.0)
-    stem = StemConfig('planar_push', ('x', 'y'), STRIDE, 10.0, mean, std, lower, upper)
+    stem = StemConfig(
+        'planar_push', EMBODIMENT, 'simulation', ('x', 'y'), STRIDE, 10.0, mean, std, lower, upper
+    )
     return export_bundle(
         Hma(trunk, [stem]),
         FrameTokenizer(sizes),
         tmp_path_factory.mktemp('bundle'),
-        {'planar_push': load_embodiment(EMBODIMENT)},
     )

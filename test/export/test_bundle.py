@@ -4,9 +4,9 @@
 import pytest
 import torch
 
-from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import BundleError
 from hma_ros.export.bundle import export_bundle, prove
+from hma_ros.export.graphs import bundle_parts
 from hma_ros.network.hma import Hma, StemConfig
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.network.trunk import TrunkConfig
@@ -24,6 +24,8 @@ def exported(tmp_path_factory):
     torch.manual_seed(0)
     stem = StemConfig(
         'two_axes',
+        'sim_planar',
+        'simulation',
         ('x', 'y'),
         2,
         5.0,
@@ -34,16 +36,15 @@ def exported(tmp_path_factory):
         state_size=3,
     )
     model, folder = Hma(TRUNK, [stem]).eval(), tmp_path_factory.mktemp('bundle')
-    robot = load_embodiment('sim_planar')
-    export_bundle(model, FrameTokenizer(TOKENS).eval(), folder, {'two_axes': robot})
+    export_bundle(model, FrameTokenizer(TOKENS).eval(), folder)
     return model, folder
 
 
 def test_manifest_records_the_proof_and_the_origin(exported):
     manifest = Manifest.read(exported[1])
     assert manifest.stem('two_axes').trained_on == 'simulation'
-    assert manifest.parity['token_agreement'] > 0.98
-    assert 0 < manifest.parity['largest_relative_error'] < 5e-3
+    assert manifest.parity['least_agreement'] > 0.98
+    assert 0 < manifest.parity['largest_relative_error'] < 2e-2
     assert manifest.stem('two_axes').stride == 2
 
 
@@ -58,4 +59,4 @@ def test_graphs_of_another_network_are_refused(exported):
     torch.manual_seed(2)
     other = Hma(TRUNK, list(exported[0].stem_configs.values())).eval()
     with pytest.raises(BundleError, match='relative error .* expected at most'):
-        prove(other, exported[1])
+        prove(bundle_parts(other, FrameTokenizer(TOKENS), 4)[2], exported[1])

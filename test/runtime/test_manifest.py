@@ -79,3 +79,27 @@ def test_file_name_that_leaves_the_bundle(copy):
     edit(copy, files={'../../etc/passwd': 'a'})
     with pytest.raises(BundleError, match="'../../etc/passwd', expected plain file names"):
         Manifest.read(copy)
+
+
+def test_graph_without_a_hash(copy):
+    files = json.loads((copy / 'manifest.json').read_text())['files']
+    del files['head_franka_pick.onnx']
+    edit(copy, files=files)
+    with pytest.raises(BundleError, match='no hash of head_franka_pick.onnx'):
+        Bundle(copy, 'franka_pick')
+
+
+@pytest.mark.parametrize(
+    ('facts', 'message'),
+    [
+        ({'trained_on': 'Simulation'}, "trained_on 'Simulation', expected simulation or robot"),
+        ({'lower': [0.0]}, 'expected a stride of at least 1 and a bound for each of'),
+        ({'stride': 0}, 'expected a stride of at least 1'),
+    ],
+)
+def test_stem_with_impossible_facts(copy, facts, message):
+    stems = json.loads((copy / 'manifest.json').read_text())['stems']
+    stems['planar_push'].update(facts)
+    edit(copy, stems=stems)
+    with pytest.raises(BundleError, match=message):
+        Manifest.read(copy)
