@@ -100,11 +100,11 @@ def test_missing_episodes_say_how_to_make_them(tmp_path):
 
 
 def test_an_interrupted_recording_cannot_be_read_as_complete(tmp_path):
-    with (
-        pytest.raises(KeyboardInterrupt),
-        EpisodeWriter(tmp_path, 'sim_planar', 20.0, 2, NAMES, ('a', 'b', 'c', 'd')) as writer,
-    ):
-        writer.add(make(3))
+    def interrupted():
+        yield make(3)
         raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, interrupted())
     with pytest.raises(ConfigError, match='metadata.json'):
         EpisodeDataset([tmp_path])
