@@ -77,6 +77,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar='NAME',
         help='robots to measure (default: all of the bundle)',
     )
+    _add_sizes(parser)
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('benchmarks/out/latest.json'),
+        metavar='FILE',
+        help='default: benchmarks/out/latest.json',
+    )
+    return parser
+
+
+def _add_sizes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--rows',
         type=int,
@@ -112,14 +124,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar='N',
         help='episodes through the ROS nodes, in real time; 0 for none (default: 3)',
     )
-    parser.add_argument(
-        '--out',
-        type=Path,
-        default=Path('benchmarks/out/latest.json'),
-        metavar='FILE',
-        help='default: benchmarks/out/latest.json',
-    )
-    return parser
 
 
 def _measure(args: argparse.Namespace) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-From action chunks to commands: plan, guard and history of one robot, kept consistent.
+From action chunks to commands: plan, guard, gripper and history of one robot, kept consistent.
 
 Increments integrate on what is commanded at the chunk's stamp, which is the truth after a hold, a
 limit or a stop. For a moment that has no command yet it is the last command plus what the plan
@@ -15,6 +15,7 @@ from hma_ros.core.chunk_plan import ChunkPlan
 from hma_ros.core.command_history import CommandHistory
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
+from hma_ros.core.gripper import GripperSwitch
 from hma_ros.core.guard import Guard, GuardDecision
 
 _NS = 1_000_000_000
@@ -36,13 +37,14 @@ class Execution:
         self._guard = Guard(spec)
         self._history = CommandHistory(spec, _HISTORY_S)
         self._plan: ChunkPlan | None = None
-        self._gripper: float | None = None
+        self._idle_reason = 'no measured state'
+        self._gripper = None if spec.gripper is None else GripperSwitch(spec.gripper)
         self._last_ns = 0
 
     @property
-    def gripper(self) -> float | None:
-        """The gripper value commanded last (+1 open, -1 closed); None before or without one."""
-        return self._gripper
+    def gripper_position(self) -> float | None:
+        """The gripper position to command, in its own unit; None before or without one."""
+        return None if self._gripper is None else self._gripper.position
 
     @property
     def stop_reason(self) -> str | None:
@@ -67,7 +69,10 @@ class Execution:
                 f'action chunk: expected none while stopped ({self._guard.stop_reason}), got one'
             )
         if self._plan is None:
-            raise MessageError('action chunk: expected none before the robot state, got one')
+            raise MessageError(
+                'action chunk: expected none before there is a command to start from '
+                f'({self._idle_reason}), got one'
+            )
         if abs(step_dt_s - self._spec.rates.step_dt_s) > 1e-6:
             raise MessageError(
                 f'action chunk: expected steps of {self._spec.rates.step_dt_s:g} s '
@@ -80,26 +85,38 @@ class Execution:
         )
         return targets
 
-    def step(self, now_ns: int, measured_D: ArrayLike | None, state_age_s: float) -> GuardDecision:
+    def step(
+        self,
+        now_ns: int,
+        measured_D: ArrayLike | None,
+        state_age_s: float,
+        gripper_listens: bool = True,
+    ) -> GuardDecision:
         """
         Decide and record the command of this period.
 
         :param measured_D: ``[D]`` where the commanded coordinates are; None if unknown.
         :param state_age_s: age of that measurement.
+        :param gripper_listens: whether the gripper would take a new command now.
         """
         desired = measured_D if self._plan is None else self._plan.target(now_ns)
         following = None if self._plan is None else self._plan.target(now_ns + self._period_ns)
         decision = self._guard.step(desired, measured_D, state_age_s, following)
         if decision.target_D is None:
+            # What is commanded next starts where the robot will be.
+            self._plan, self._idle_reason = None, '; '.join(decision.reasons)
             return decision
         if self._plan is None:
             self._plan = ChunkPlan(decision.target_D, self._max_chunk_age_s)
+            self._history.clear()
+            self._last_ns = 0
         if decision.verdict in ('hold', 'stopped'):
             self._plan.hold(decision.target_D)
-        planned = self._plan.gripper(now_ns)
-        self._gripper = self._gripper if planned is None else planned
+        if self._gripper is not None and gripper_listens:
+            self._gripper.update(self._plan.gripper(now_ns), now_ns)
         if now_ns > self._last_ns:
-            self._history.record(now_ns, decision.target_D, self._gripper)
+            value = None if self._gripper is None else self._gripper.model_value
+            self._history.record(now_ns, decision.target_D, value)
             self._last_ns = now_ns
         return decision
 
@@ -116,16 +133,26 @@ class Execution:
         return self._history.executed(start_ns, self._spec.rates.stride)
 
     def stop(self, reason: str) -> None:
-        """Latch: nothing moves until :meth:`reset`."""
+        """Latch: nothing moves until :meth:`release`."""
         self._guard.stop(reason)
 
+    def release(self) -> None:
+        """Release the latch and start anew where the robot is."""
+        self._guard.release()
+        self.reset()
+
     def reset(self) -> None:
-        """Release the latch and start anew where the robot is; also after a jump of the clock."""
+        """Start anew where the robot is, e.g. after a jump of the clock. A stop stays latched."""
         self._guard.reset()
         self._history.clear()
-        self._plan = None
-        self._gripper = None
+        self._plan, self._idle_reason = None, 'no measured state'
+        self.forget_gripper()
         self._last_ns = 0
+
+    def forget_gripper(self) -> None:
+        """Command the gripper anew with the next value, e.g. after it refused one."""
+        if self._gripper is not None:
+            self._gripper.reset()
 
     def _commanded(self, plan: ChunkPlan, time_ns: int) -> NDArray[np.float64]:
         commanded = self._history.target(time_ns)

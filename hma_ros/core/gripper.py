@@ -24,6 +24,13 @@ class GripperSwitch:
             return None
         return self._spec.open_position if self._is_open else self._spec.closed_position
 
+    @property
+    def model_value(self) -> float | None:
+        """What the model would say for :attr:`position`; None before the first one."""
+        if self._is_open is None:
+            return None
+        return self._spec.model_open if self._is_open else self._spec.model_closed
+
     def reset(self) -> None:
         """Forget what was commanded: the next value is commanded whatever it is."""
         self._is_open: bool | None = None

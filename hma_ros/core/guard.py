@@ -8,9 +8,15 @@ the position limits. What cannot be obeyed is held, and the reason is told:
 ========== ==================================================================================
 pass       the desired target is commanded
 limited    on the way to it: velocity, acceleration or (for increments) the workspace cut it
-hold       refused: the command brakes to a standstill and stays
-stopped    latched: the last command is repeated until :meth:`Guard.reset`
+hold       refused: the command brakes to a standstill
+stopped    latched: one command at rest, then none until :meth:`Guard.release`
 ========== ==================================================================================
+
+A target that cannot be obeyed leaves the command at rest, repeated. Without a fresh measurement,
+or when the robot does not follow, the command falls silent once it is at rest, as a target
+repeated for ever would pull back an arm that was moved meanwhile. It starts again where the robot
+is: with the next fresh measurement, or once the robot has come back to the command it did not
+follow. A robot that stays away from it needs :meth:`Guard.release` or :meth:`Guard.reset`.
 
 Position limits follow ``limits.workspace_policy``. With ``saturate`` (increments) reaching the
 border is normal, as in the data the model learned from: the command stops at the border. With
@@ -38,8 +44,9 @@ class GuardDecision:
     """
     What to command now.
 
-    ``target_D`` is ``float64[D]``, or None while no measured state has been seen, when nothing may
-    be commanded. ``verdict`` is pass, limited, hold or stopped; ``reasons`` are for people.
+    ``target_D`` is ``float64[D]``, or None where nothing may be commanded: before the measured
+    state has been seen, after a stop, and in the silence that follows a loss of the robot.
+    ``verdict`` is pass, limited, hold or stopped; ``reasons`` are for people.
     """
 
     target_D: Vector | None
@@ -66,6 +73,7 @@ class Guard:
         self._target: Vector | None = None
         self._velocity = np.zeros(len(self._names))
         self._stop_reason: str | None = None
+        self._is_silent = False
 
     @property
     def commanded_D(self) -> Vector | None:
@@ -78,15 +86,20 @@ class Guard:
         return self._stop_reason
 
     def stop(self, reason: str) -> None:
-        """Latch: nothing moves until :meth:`reset`. The first reason is kept."""
+        """Latch: nothing moves until :meth:`release`. The first reason is kept."""
         self._stop_reason = self._stop_reason or reason
         self._velocity[:] = 0.0
 
-    def reset(self) -> None:
-        """Release the latch and forget the command: the next one starts where the robot is."""
+    def release(self) -> None:
+        """Release the latch and forget the command."""
         self._stop_reason = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the command: the next one starts where the robot is. A stop stays latched."""
         self._target = None
-        self._velocity[:] = 0.0
+        self._velocity = np.zeros(len(self._names))
+        self._is_silent = False
 
     def step(
         self,
@@ -105,25 +118,38 @@ class Guard:
             target is met at its own speed, one that stays (None) is approached braking.
         """
         if self._stop_reason is not None:
-            return GuardDecision(self.commanded_D, 'stopped', (self._stop_reason,))
-        fault = self._state_fault(measured_D, state_age_s)
-        if fault is None and self._target is None:
+            last = None if self._is_silent else self.commanded_D
+            self._is_silent = True
+            return GuardDecision(last, 'stopped', (self._stop_reason,))
+        stale = self._state_fault(measured_D, state_age_s)
+        lost = stale or self._following_fault(measured_D)
+        if lost is not None:
+            return self._lose(lost, has_state=stale is None)
+        if self._target is None or self._is_silent:
+            self.reset()
             self._target = np.array(measured_D, np.float64)
-        if self._target is None:
-            return GuardDecision(None, 'hold', (fault or 'no measured state',))
-        fault = (
-            fault
-            or self._following_fault(self._target, measured_D)
-            or self._desired_fault(desired_D)
-        )
+        fault = self._desired_fault(desired_D)
         if fault is not None:
-            self._advance(self._target, self._target, np.zeros_like(self._target))
-            return GuardDecision(self.commanded_D, 'hold', (fault,))
+            return self._brake(self._target, fault)
         desired = np.asarray(desired_D, np.float64)
         goal_velocity = np.zeros_like(desired)
         if next_desired_D is not None and self._form_fault('next', next_desired_D) is None:
             goal_velocity = (np.asarray(next_desired_D, np.float64) - desired) / self._dt_s
         return self._follow(self._target, desired, goal_velocity)
+
+    def _brake(self, target: Vector, fault: str) -> GuardDecision:
+        self._advance(target, target, np.zeros_like(target))
+        return GuardDecision(self.commanded_D, 'hold', (fault,))
+
+    def _lose(self, fault: str, has_state: bool) -> GuardDecision:
+        """Brake, then fall silent; only what a seen robot did not follow is remembered."""
+        if self._target is None or self._is_silent:
+            return GuardDecision(None, 'hold', (fault,))
+        decision = self._brake(self._target, fault)
+        self._is_silent = not self._velocity.any()
+        if self._is_silent and not has_state:
+            self._target = None
+        return decision
 
     def _follow(self, target: Vector, desired: Vector, goal_velocity: Vector) -> GuardDecision:
         # Whoever starts outside the box may come back in, but not go further out.
@@ -179,6 +205,11 @@ class Guard:
     def _state_fault(self, measured_D: ArrayLike | None, state_age_s: float) -> str | None:
         if measured_D is None:
             return 'no measured state'
+        if state_age_s < -self._max_age_s:
+            return (
+                f'measured state ahead of the clock: expected at most {self._max_age_s:g} s, '
+                f'got {-state_age_s:.3f} s'
+            )
         if not state_age_s <= self._max_age_s:
             return (
                 f'stale measured state: expected at most {self._max_age_s:g} s old, '
@@ -186,8 +217,10 @@ class Guard:
             )
         return self._form_fault('measured state', measured_D)
 
-    def _following_fault(self, target: Vector, measured_D: ArrayLike | None) -> str | None:
-        error = np.abs(np.asarray(measured_D, np.float64) - target)
+    def _following_fault(self, measured_D: ArrayLike | None) -> str | None:
+        if self._target is None:
+            return None
+        error = np.abs(np.asarray(measured_D, np.float64) - self._target)
         return self._first(
             error > self._following_limit, 'following error', error, self._following_limit
         )

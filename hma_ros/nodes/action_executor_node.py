@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Executes action chunks: small, without a model, and the only one that commands the robot."""
 
+from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -26,6 +27,7 @@ from hma_ros.ros.stop_topics import StopTopics
 
 _NS = 1_000_000_000
 _REPORT_S = 1.0
+_REPORTS_PENDING = 64
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class ActionExecutorNode(HmaNode):
 
     def __init__(self) -> None:
         super().__init__('action_executor', ActionExecutorParameters)
+        # Outlives every configuration: nothing but ~/resume releases it.
+        self._latched: str | None = None
 
     def set_up(self) -> None:
         """Open the topics; in shadow mode no command publisher is made."""
@@ -60,6 +64,9 @@ class ActionExecutorNode(HmaNode):
         check_may_execute(spec, given.mode, given.bundle, given.allow_simulation_bundle)
         self._mode = given.mode
         self._execution = Execution(spec, given.max_chunk_age_s)
+        if self._latched is not None:
+            self._execution.stop(self._latched)
+        self._verdict = GuardDecision(None, 'hold', ('no measured state',))
         self._diagnostics = Diagnostics(self, spec.name)
         self._state = RobotState(self, spec, partial(self._diagnostics.trouble, 'bad states'))
         self._stops = StopTopics(self, spec.stops, self._stop)
@@ -84,16 +91,16 @@ class ActionExecutorNode(HmaNode):
         self._timer = self.create_timer(1.0 / self._spec.rates.command_hz, self._on_tick)
 
     def stop(self) -> None:
-        """Leave the last command on the wire."""
+        """Leave the last command on the wire; a robot that is held or stopped is left alone."""
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
-        if self._commander is not None:
+        if self._commander is not None and self._verdict.verdict in ('pass', 'limited'):
             self._commander.halt(self.now_ns())
 
     def _restart(self) -> None:
         self._execution.reset()
-        self._pending_ns: list[int] = []
+        self._pending_ns: deque[int] = deque(maxlen=_REPORTS_PENDING)
         self._last_ns = 0
         self._verdict = GuardDecision(None, 'hold', ('no measured state',))
         if self._commander is not None:
@@ -115,11 +122,13 @@ class ActionExecutorNode(HmaNode):
         if self._commander is None and self._execution.stop_reason is None:
             # Nothing follows in shadow mode: each chunk is planned from where the robot is.
             self._execution.reset()
+            self._last_ns = 0
             self._step(now_ns)
-        self._pending_ns.append(stamp)
         self._diagnostics.latency('chunk age', (now_ns - stamp) * 1e-9)
         joins_ns = max(now_ns, self._last_ns)
         targets = self._execution.accept(stamp, step_dt_s(message), actions, joins_ns)
+        if self._reports is not None:
+            self._pending_ns.append(stamp)
         self._diagnostics.counts['saturated steps'] += int(targets.saturated_HD.any(axis=1).sum())
 
     def _on_tick(self) -> None:
@@ -130,12 +139,29 @@ class ActionExecutorNode(HmaNode):
             self.get_logger().warning('the clock jumped back: starting anew')
             self._state.clear()
             self._restart()
+        if self._commander is None:
+            self._step(now_ns)
+            return
+        self._mind_gripper(self._commander)
         self._step(now_ns)
-        if self._commander is not None and self._verdict.target_D is not None:
-            self._commander.send(now_ns, self._verdict.target_D, self._state.quat_xyzw)
-            if self._verdict.verdict in ('pass', 'limited'):
-                self._commander.send_gripper(self._execution.gripper, now_ns)
+        self._command(self._commander, now_ns)
         self._report_executed()
+
+    def _mind_gripper(self, commander: Commander) -> None:
+        refusal = commander.gripper_refusal()
+        if refusal is not None:
+            self._execution.forget_gripper()
+            self._diagnostics.trouble('refused grips', refusal)
+
+    def _command(self, commander: Commander, now_ns: int) -> None:
+        target = self._verdict.target_D
+        if target is None:
+            # The next command starts where the robot is, with the orientation it has then.
+            commander.restart()
+            return
+        commander.send(now_ns, target, self._state.quat_xyzw)
+        if self._verdict.verdict in ('pass', 'limited'):
+            commander.send_gripper(self._execution.gripper_position)
 
     def _step(self, now_ns: int) -> None:
         """Decide where the robot shall be one command period from now."""
@@ -143,7 +169,8 @@ class ActionExecutorNode(HmaNode):
         reached_ns = now_ns + round(_NS / self._spec.rates.command_hz)
         if reached_ns <= self._last_ns:
             return
-        self._verdict = self._execution.step(reached_ns, measured, age_s)
+        listens = self._commander is None or self._commander.gripper_listens()
+        self._verdict = self._execution.step(reached_ns, measured, age_s, listens)
         self._last_ns = reached_ns
         is_waiting = self._execution.expired(reached_ns) and self._verdict.verdict == 'pass'
         self._diagnostics.counts['waiting' if is_waiting else self._verdict.verdict] += 1
@@ -156,7 +183,7 @@ class ActionExecutorNode(HmaNode):
             and self._pending_ns
             and self._pending_ns[0] + row_ns <= self._last_ns
         ):
-            stamp = self._pending_ns.pop(0)
+            stamp = self._pending_ns.popleft()
             executed = self._execution.executed(stamp)
             self._reports.publish(from_actions(self._spec, stamp, executed))
 
@@ -164,6 +191,7 @@ class ActionExecutorNode(HmaNode):
         if self._execution.stop_reason is None:
             self.get_logger().error(f'stopped: {reason}')
         self._execution.stop(reason)
+        self._latched = self._execution.stop_reason
 
     def _on_stop(self, _request: Any, response: Any) -> Any:
         self._stop('~/stop was called')
@@ -174,6 +202,8 @@ class ActionExecutorNode(HmaNode):
         response.success = self._stops.reason is None
         if response.success:
             self.get_logger().info('resumed')
+            self._latched = None
+            self._execution.release()
             self._restart()
         else:
             response.message = f'{self._stops.reason}: expected no stop'

@@ -2,6 +2,8 @@
 """The robot's own command interface. Whoever has no Commander cannot move anything."""
 
 import importlib
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,13 +15,13 @@ from std_msgs.msg import Float64MultiArray
 
 from hma_ros.core.embodiment import EmbodimentSpec, GripperSpec
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.gripper import GripperSwitch
 from hma_ros.ros.command_msg import Setpoint, message_type, to_message
 from hma_ros.ros.qos import COMMAND
 
 Vector = NDArray[np.float64]
 _FLUSH = Duration(seconds=0.3)
-_LEVEL = (0.0, 0.0, 0.0, 1.0)
+# How long a goal may stay without an answer, and a refused one is not repeated.
+_ANSWER_S = 1.0
 
 
 class Commander:
@@ -47,8 +49,6 @@ class Commander:
     def restart(self) -> None:
         """Start anew where the robot is."""
         self._quat_xyzw, self._last = None, None
-        if self._gripper is not None:
-            self._gripper.restart()
 
     def send(self, time_ns: int, target_D: Vector, quat_xyzw: tuple[float, ...] | None) -> None:
         """
@@ -63,10 +63,18 @@ class Commander:
         self._last = target_D
         self._publish(time_ns, target_D, velocity_D)
 
-    def send_gripper(self, value: float | None, time_ns: int) -> None:
-        """Tell the gripper the model's value."""
-        if self._gripper is not None:
-            self._gripper.send(value, time_ns)
+    def send_gripper(self, position: float | None) -> None:
+        """Command the gripper to a position, in its own unit; None leaves it alone."""
+        if self._gripper is not None and position is not None:
+            self._gripper.send(position)
+
+    def gripper_listens(self) -> bool:
+        """Whether the gripper would take a new command now."""
+        return self._gripper is None or self._gripper.listens()
+
+    def gripper_refusal(self) -> str | None:
+        """Return why the gripper refused a command, once; None if it did not."""
+        return None if self._gripper is None else self._gripper.refusal()
 
     def halt(self, time_ns: int) -> None:
         """Send the last target once more, at rest, and wait until it is on the wire."""
@@ -86,45 +94,61 @@ class _TopicGripper:
     """A gripper that follows a position on a topic."""
 
     def __init__(self, node: Any, spec: GripperSpec) -> None:
-        self._switch = GripperSwitch(spec)
         self._publisher = node.publisher(Float64MultiArray, spec.name, COMMAND)
 
-    def restart(self) -> None:
-        self._switch.reset()
+    def send(self, position: float) -> None:
+        # Repeated: a position is a state, and one that got lost would stay lost.
+        self._publisher.publish(Float64MultiArray(data=[position]))
 
-    def send(self, value: float | None, time_ns: int) -> None:
-        self._switch.update(value, time_ns)
-        if self._switch.position is not None:
-            # Repeated: a position is a state, and one that got lost would stay lost.
-            self._publisher.publish(Float64MultiArray(data=[self._switch.position]))
+    def listens(self) -> bool:
+        return True
+
+    def refusal(self) -> str | None:
+        return None
 
 
-class _ActionGripper:
-    """A gripper that takes goals; each is sent once."""
+class GoalGripper:
+    """
+    A gripper that takes goals; each is sent once.
 
-    def __init__(self, node: Any, spec: GripperSpec) -> None:
-        self._spec = spec
-        self._switch = GripperSwitch(spec)
-        name = {
-            'gripper_command': 'GripperCommand',
-            'parallel_gripper_command': 'ParallelGripperCommand',
-        }[spec.interface]
-        try:
-            kind = getattr(importlib.import_module('control_msgs.action'), name)
-        except (ImportError, AttributeError) as error:
-            raise ConfigError(
-                f'{spec.name}: expected control_msgs/action/{name} to be installed, got: {error}'
-            ) from error
-        self._make_goal = partial(_goal, kind, spec)
-        self._client = node.own(ActionClient(node, kind, spec.name), lambda item: item.destroy())
+    :param node: an HmaNode.
+    :param kind: the action type.
+    :param name: the action.
+    :param make_goal: from a position to the goal.
+    """
 
-    def restart(self) -> None:
-        self._switch.reset()
+    def __init__(
+        self, node: Any, kind: Any, name: str, make_goal: Callable[[float], Any]
+    ) -> None:
+        self._name, self._make_goal = name, make_goal
+        self._sent: float | None = None
+        self._quiet_until_s = 0.0
+        self._refusal: str | None = None
+        self._client = node.own(ActionClient(node, kind, name), lambda item: item.destroy())
 
-    def send(self, value: float | None, time_ns: int) -> None:
-        position = self._switch.update(value, time_ns)
-        if position is not None:
-            self._client.send_goal_async(self._make_goal(position))
+    def send(self, position: float) -> None:
+        """Send the goal, unless it is the one that was sent last."""
+        if position == self._sent or not self.listens():
+            return
+        self._sent, self._quiet_until_s = position, time.monotonic() + _ANSWER_S
+        answer = self._client.send_goal_async(self._make_goal(position))
+        answer.add_done_callback(partial(self._on_answer, position))
+
+    def listens(self) -> bool:
+        """Whether the server is there, and neither owes an answer nor has just refused."""
+        return time.monotonic() >= self._quiet_until_s and self._client.server_is_ready()
+
+    def refusal(self) -> str | None:
+        """Return why the last goal was refused, once."""
+        refusal, self._refusal = self._refusal, None
+        return refusal
+
+    def _on_answer(self, position: float, answer: Any) -> None:
+        if answer.result().accepted:
+            self._quiet_until_s = 0.0
+            return
+        self._sent = None
+        self._refusal = f'{self._name}: expected the goal {position:g} to be accepted, got refused'
 
 
 def _goal(kind: Any, spec: GripperSpec, position: float) -> Any:
@@ -137,7 +161,21 @@ def _goal(kind: Any, spec: GripperSpec, position: float) -> Any:
     return goal
 
 
-def _gripper(node: Any, spec: GripperSpec) -> _TopicGripper | _ActionGripper:
+def _goal_gripper(node: Any, spec: GripperSpec) -> GoalGripper:
+    name = {
+        'gripper_command': 'GripperCommand',
+        'parallel_gripper_command': 'ParallelGripperCommand',
+    }[spec.interface]
+    try:
+        kind = getattr(importlib.import_module('control_msgs.action'), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f'{spec.name}: expected control_msgs/action/{name} to be installed, got: {error}'
+        ) from error
+    return GoalGripper(node, kind, spec.name, partial(_goal, kind, spec))
+
+
+def _gripper(node: Any, spec: GripperSpec) -> _TopicGripper | GoalGripper:
     if spec.interface == 'forward_position':
         return _TopicGripper(node, spec)
-    return _ActionGripper(node, spec)
+    return _goal_gripper(node, spec)

@@ -80,31 +80,43 @@ def test_after_a_hold_increments_start_where_the_robot_stands() -> None:
     execution.accept(S, 0.05, [[0.015, 0, 0, 1]] * 2, S)
     for tick in range(1, 4):
         execution.step(S + tick * S // 100, MIDDLE, 0.0)
-    for tick in range(4, 20):  # the state went stale: the robot stops short of the target
-        held = execution.step(S + tick * S // 100, MIDDLE, 9.0)
-    assert held.verdict == 'hold'
+    sent = []
+    for tick in range(4, 20):  # the state went stale: the command brakes, then there is none
+        sent.append(execution.step(S + tick * S // 100, MIDDLE, 9.0).target_D)
+    assert sent[0] is not None
+    assert sent[-1] is None
     assert execution.expired(S + 19 * S // 100)
-    assert execution.gripper == 1.0
-    now_ns = S + 20 * S // 100
+    assert execution.gripper_position == 0.08
+    with pytest.raises(MessageError, match=r'a command to start from \(stale measured state'):
+        execution.accept(S + 19 * S // 100, 0.05, STAY, S + 19 * S // 100)
+    now_ns, elsewhere = S + 20 * S // 100, np.add(MIDDLE, [0, 0.1, 0])  # meanwhile it was moved
+    np.testing.assert_array_equal(execution.step(now_ns, elsewhere, 0.0).target_D, elsewhere)
     targets = execution.accept(now_ns, 0.05, [[0.01, 0, 0, 1]], now_ns)
-    np.testing.assert_allclose(targets.positions_HD[0], np.add(held.target_D, [0.01, 0, 0]))
+    np.testing.assert_allclose(targets.positions_HD[0], np.add(elsewhere, [0.01, 0, 0]))
+    # What was commanded across the silence is not known, rather than a straight line.
+    assert execution.executed(S + 15 * S // 100) is None
 
 
-def test_stop_latches_and_refuses_chunks_until_reset() -> None:
+def test_stop_latches_falls_silent_and_refuses_chunks_until_released() -> None:
     execution = Execution(FRANKA, max_chunk_age_s=1.0)
     execution.step(S, MIDDLE, 0.0)
     execution.accept(S, 0.05, [[0.015, 0, 0, 1]] * 2, S)
     moving = execution.step(S + S // 100, MIDDLE, 0.0)
     execution.stop('emergency stop')
-    for tick in range(2, 30):
+    at_rest = execution.step(S + 2 * S // 100, MIDDLE, 0.0)
+    np.testing.assert_array_equal(at_rest.target_D, moving.target_D)
+    for tick in range(3, 30):
         decision = execution.step(S + tick * S // 100, MIDDLE, 0.0)
-        np.testing.assert_array_equal(decision.target_D, moving.target_D)
+        assert (decision.verdict, decision.target_D) == ('stopped', None)
     with pytest.raises(MessageError) as error:
         execution.accept(S, 0.05, STAY, S + S // 20)
     assert str(error.value) == (
         'action chunk: expected none while stopped (emergency stop), got one'
     )
     execution.reset()
+    assert execution.stop_reason == 'emergency stop'
+    assert execution.step(2 * S, MIDDLE, 0.0).target_D is None
+    execution.release()
     elsewhere = np.add(MIDDLE, [0.02, 0, 0])
     decision = execution.step(2 * S, elsewhere, 0.0)
     assert decision.verdict == 'pass'
@@ -112,7 +124,7 @@ def test_stop_latches_and_refuses_chunks_until_reset() -> None:
 
 
 def test_chunk_before_the_robot_state_is_refused() -> None:
-    with pytest.raises(MessageError, match='expected none before the robot state, got one'):
+    with pytest.raises(MessageError, match=r'a command to start from \(no measured state\)'):
         Execution(FRANKA, max_chunk_age_s=1.0).accept(S, 0.05, STAY, S)
 
 
@@ -131,10 +143,33 @@ def test_refused_chunk_leaves_the_robot_where_it_is() -> None:
         execution.accept(S, 0.05, STAY * np.nan, S)
     decision = execution.step(S + S // 100, MIDDLE, 0.0)
     np.testing.assert_array_equal(decision.target_D, MIDDLE)
-    assert execution.gripper is None
+    assert execution.gripper_position is None
 
 
 def test_nothing_is_commanded_before_the_state_is_known() -> None:
     execution = Execution(FRANKA, max_chunk_age_s=1.0)
     assert execution.step(S, None, 0.0).target_D is None
     assert execution.executed(S) is None
+
+
+def rows_of_gripper(values: list[float], listens: bool = True) -> list[object]:
+    """Command a row per value on a standing robot; return the gripper that was executed."""
+    execution = Execution(FRANKA, max_chunk_age_s=1.0)
+    execution.step(S, MIDDLE, 0.0)
+    row_ns = S // 10
+    for row, value in enumerate(values):
+        begin_ns = S + row * row_ns
+        execution.accept(begin_ns, 0.05, [[0, 0, 0, value]] * 2, begin_ns)
+        for tick in range(1, 11):
+            execution.step(begin_ns + tick * S // 100, MIDDLE, 0.0, listens)
+    rows = [execution.executed(S + row * row_ns) for row in range(1, len(values))]
+    return [None if row is None else row[0, -1] for row in rows]
+
+
+def test_reported_gripper_is_the_commanded_one_not_the_models_output() -> None:
+    # Within the hysteresis of 0.1 nothing is switched.
+    assert rows_of_gripper([0.7, 0.3, -0.05, -0.3, 0.05]) == [1.0, 1.0, -1.0, -1.0]
+
+
+def test_gripper_that_does_not_listen_is_not_reported_as_switched() -> None:
+    assert rows_of_gripper([1.0, 1.0], listens=False) == [None]

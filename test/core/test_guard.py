@@ -64,6 +64,8 @@ def test_no_input_breaks_a_limit(
         )
         if decision.target_D is not None:
             commands.append(decision.target_D)
+        elif commands[-1] is not commands[-2]:
+            np.testing.assert_array_equal(commands[-1], commands[-2])  # silent only at rest
     path = np.array(commands)
     velocity = np.diff(path, axis=0) / dt_s
     acceleration = np.diff(velocity, axis=0) / dt_s
@@ -86,10 +88,13 @@ def test_after_a_stop_nothing_moves(
         guard.step(start + 0.01 * step, start, 0.0)
     last = guard.commanded_D
     guard.stop('emergency stop')
-    for desired, _, age_s in inputs:
+    for index, (desired, _, age_s) in enumerate(inputs):
         decision = guard.step(desired, start, age_s)  # type: ignore[arg-type]
         assert (decision.verdict, decision.reasons) == ('stopped', ('emergency stop',))
-        np.testing.assert_array_equal(decision.target_D, last)
+        if index == 0:
+            np.testing.assert_array_equal(decision.target_D, last)
+        else:
+            assert decision.target_D is None
 
 
 def test_first_command_is_where_the_robot_is() -> None:
@@ -168,6 +173,12 @@ def test_absolute_target_outside_is_held_not_changed() -> None:
         (None, MIDDLE, 0.0, 'no target'),
         (MIDDLE, None, 0.0, 'no measured state'),
         (MIDDLE, MIDDLE, 0.3, 'stale measured state: expected at most 0.1 s old, got 0.300 s'),
+        (
+            MIDDLE,
+            MIDDLE,
+            -0.3,
+            'measured state ahead of the clock: expected at most 0.1 s, got 0.300 s',
+        ),
         (MIDDLE, MIDDLE, np.nan, 'stale measured state: expected at most 0.1 s old, got nan s'),
         (MIDDLE, [0.5, np.inf, 0.2], 0.0, 'measured state: expected a finite y, got inf'),
         (
@@ -208,13 +219,45 @@ def test_hold_brakes_within_the_acceleration_limit() -> None:
     assert np.abs(np.diff(speed)).max() <= 5.0 / UR5E.rates.command_hz + 1e-9
 
 
-def test_reset_releases_the_latch_and_starts_where_the_robot_is() -> None:
+def test_lost_robot_is_braked_then_left_alone_then_met_where_it_is() -> None:
+    guard = Guard(UR5E)
+    start = np.zeros(6)
+    guard.step(start, start, 0.0)
+    settle(guard, start + 1.0, 20)
+    sent = [guard.step(start + 1.0, guard.commanded_D, 9.0).target_D for _ in range(40)]
+    moving = [target for target in sent if target is not None]
+    assert sent[len(moving) :] == [None] * (40 - len(moving))
+    assert 2 < len(moving) < 20
+    np.testing.assert_array_equal(moving[-1], moving[-2])
+    elsewhere = start - 0.5
+    np.testing.assert_array_equal(guard.step(elsewhere, elsewhere, 0.0).target_D, elsewhere)
+
+
+def test_robot_that_did_not_follow_is_met_again_only_near_the_command() -> None:
+    guard = Guard(FRANKA)
+    guard.step(MIDDLE, MIDDLE, 0.0)
+    away, near = np.add(MIDDLE, [0, 0.1, 0]), np.add(MIDDLE, [0, 0.05, 0])
+    np.testing.assert_array_equal(guard.step(MIDDLE, away, 0.0).target_D, MIDDLE)
+    for measured, age_s in ((away, 0.0), (away, 9.0), (near, 9.0), (away, 0.0)):
+        decision = guard.step(MIDDLE, measured, age_s)
+        assert (decision.verdict, decision.target_D) == ('hold', None)
+    np.testing.assert_array_equal(guard.step(near, near, 0.0).target_D, near)
+    guard.step(near, MIDDLE - 0.1, 0.0)
+    assert guard.step(near, MIDDLE - 0.1, 0.0).target_D is None
+    guard.reset()
+    np.testing.assert_array_equal(guard.step(MIDDLE, MIDDLE, 0.0).target_D, MIDDLE)
+
+
+def test_only_release_releases_the_latch_and_starts_where_the_robot_is() -> None:
     guard = Guard(FRANKA)
     guard.step(MIDDLE, MIDDLE, 0.0)
     guard.stop('first')
     guard.stop('second')
     assert guard.stop_reason == 'first'
     guard.reset()
+    assert guard.stop_reason == 'first'
+    assert guard.step(MIDDLE, MIDDLE, 0.0).verdict == 'stopped'
+    guard.release()
     assert guard.stop_reason is None
     elsewhere = np.add(MIDDLE, [0.05, 0.05, 0])
     np.testing.assert_array_equal(guard.step(elsewhere, elsewhere, 0.0).target_D, elsewhere)
