@@ -32,13 +32,13 @@ class Setpoint:
     What one command message says.
 
     ``positions`` and ``velocities`` are ``float64[len(coordinates)]`` in the order of
-    ``CommandSpec.coordinates``; ``quat_xyzw`` belongs to tool poses.
+    ``CommandSpec.coordinates``; ``quat_xyzw`` belongs to tool poses, and is empty for others.
     """
 
     time_ns: int
     positions: Vector
     velocities: Vector
-    quat_xyzw: tuple[float, ...] = (0.0, 0.0, 0.0, 1.0)
+    quat_xyzw: tuple[float, ...] = ()
 
 
 def message_type(command: CommandSpec) -> Any:

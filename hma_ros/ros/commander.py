@@ -55,7 +55,8 @@ class Commander:
         Command a target, to be reached one command period after ``time_ns``.
 
         :param target_D: ``float64[D]``.
-        :param quat_xyzw: the measured orientation; the first one is kept.
+        :param quat_xyzw: the measured orientation; the first one is kept. Tool poses wait for it
+            where the embodiment gives none.
         """
         self._quat_xyzw = self._quat_xyzw or quat_xyzw
         before = target_D if self._last is None else self._last
@@ -85,7 +86,10 @@ class Commander:
 
     def _publish(self, time_ns: int, target_D: Vector, velocity_D: Vector) -> None:
         for command, places, publisher in self._outputs:
-            turn = command.orientation_xyzw or self._quat_xyzw or _LEVEL
+            turn = command.orientation_xyzw or self._quat_xyzw or ()
+            if command.interface == 'cartesian_pose' and not turn:
+                # No orientation is made up: the pose waits until one was measured.
+                continue
             setpoint = Setpoint(time_ns, target_D[places], velocity_D[places], turn)
             publisher.publish(to_message(command, setpoint))
 
@@ -117,9 +121,7 @@ class GoalGripper:
     :param make_goal: from a position to the goal.
     """
 
-    def __init__(
-        self, node: Any, kind: Any, name: str, make_goal: Callable[[float], Any]
-    ) -> None:
+    def __init__(self, node: Any, kind: Any, name: str, make_goal: Callable[[float], Any]) -> None:
         self._name, self._make_goal = name, make_goal
         self._sent: float | None = None
         self._quiet_until_s = 0.0

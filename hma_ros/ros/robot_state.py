@@ -17,6 +17,7 @@ from hma_ros.ros.qos import SENSOR_IN
 from hma_ros.ros.stamps import stamp_ns
 
 Vector = NDArray[np.float64]
+_NORM_TOLERANCE = 1e-2
 
 
 class RobotState:
@@ -86,5 +87,10 @@ class RobotState:
             )
         elif not np.isfinite([*xyz, *quat_xyzw]).all():
             self._on_fault(f'{topic}: expected a finite pose, got {[*xyz, *quat_xyzw]}')
+        elif abs(np.linalg.norm(quat_xyzw) - 1.0) > _NORM_TOLERANCE:
+            self._on_fault(
+                f'{topic}: expected a quaternion of norm 1, got norm '
+                f'{np.linalg.norm(quat_xyzw):.3g} of {list(quat_xyzw)}'
+            )
         else:
             self._pose = (xyz, quat_xyzw, stamp_ns(message.header.stamp))

@@ -55,7 +55,7 @@ def test_no_input_breaks_a_limit(
     start, dt_s = lower + place * (upper - lower), 1.0 / spec.rates.command_hz
     guard, commands = Guard(spec), [start, start]
     for desired, is_measured, age_s in inputs:
-        measured = guard.commanded_D if guard.commanded_D is not None else start
+        measured = commands[-1]
         decision = guard.step(
             desired,
             measured if is_measured else None,

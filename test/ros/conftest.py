@@ -1,0 +1,65 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A node with the methods that the parts of a lifecycle node use, in the process of the test."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+DEADLINE_S = 60.0
+
+
+class Bench:
+    """Two nodes of one executor: ``node`` holds the part under test, ``world`` the rest."""
+
+    def __init__(self, context: Any) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        self.node = rclpy.create_node('bench', context=context)
+        self.world = rclpy.create_node('world', context=context)
+        self._executor = SingleThreadedExecutor(context=context)
+        for node in (self.node, self.world):
+            self._executor.add_node(node)
+
+    def own(self, entity: Any, destroy: Callable[[Any], object]) -> Any:
+        return entity
+
+    def publisher(self, kind: Any, topic: str, qos: Any) -> Any:
+        return self.node.create_publisher(kind, topic, qos)
+
+    def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any) -> Any:
+        return self.node.create_subscription(kind, topic, callback, qos)
+
+    def resolve_topic_name(self, topic: str) -> str:
+        return str(self.node.resolve_topic_name(topic))
+
+    def get_logger(self) -> Any:
+        return self.node.get_logger()
+
+    def get_clock(self) -> Any:
+        return self.node.get_clock()
+
+    def get_fully_qualified_name(self) -> str:
+        return str(self.node.get_fully_qualified_name())
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait for a condition."""
+        end_s = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert time.monotonic() < end_s, f'{what}: not within {DEADLINE_S:g} s'
+            self._executor.spin_once(timeout_sec=0.05)
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        for node in (self.node, self.world):
+            node.destroy_node()
+
+
+@pytest.fixture
+def bench(ros_context: object) -> Iterator[Bench]:
+    """Yield a bench, taken down with the test."""
+    made = Bench(ros_context)
+    yield made
+    made.close()
