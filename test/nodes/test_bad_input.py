@@ -161,7 +161,7 @@ def test_executor_without_the_joints_commands_nothing(system: Any) -> None:
         joints.publish(from_positions(now_ns, names, np.zeros(6), np.zeros(6)))
         chunks.publish(from_actions(UR5E, now_ns, np.full((2, 6), 0.01)))
         log = system.log('action_executor')
-        return "expected joint 'wrist_3_joint'" in log and 'before the robot state' in log
+        return "expected joint 'wrist_3_joint'" in log and 'a command to start from' in log
 
     system.until(publish_and_look, 'sentences about the joint and the chunk')
     assert command.topic not in system.counts

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -32,8 +33,10 @@ class Robot:
         self._chunks = system.node.create_publisher(
             ActionChunk, 'world_model/action_chunk', REPORT
         )
+        self.place, self.is_seen = MEASURED, True
         system.node.create_timer(0.02, self._publish)
         system.watch(JointTrajectory, COMMANDS)
+        system.watch(DiagnosticArray, '/diagnostics')
 
     def now_ns(self) -> int:
         return int(self.system.node.get_clock().now().nanoseconds)
@@ -55,6 +58,24 @@ class Robot:
 
         self.system.until(act_and_look, text)
 
+    def fact(self, name: str) -> str:
+        """Return a value of the newest diagnostics."""
+        message = self.system.last.get('/diagnostics')
+        values = {item.key: item.value for item in message.status[0].values} if message else {}
+        return str(values.get(name, '0'))
+
+    def until_silent(self, verdict: str) -> None:
+        """Wait until many periods with a verdict have passed without a command."""
+        periods, sent = int(self.fact(verdict)), -1
+
+        def is_silent() -> bool:
+            nonlocal periods, sent
+            if self.system.counts.get(COMMANDS, 0) != sent:
+                periods, sent = int(self.fact(verdict)), self.system.counts.get(COMMANDS, 0)
+            return self.fact('verdict') == verdict and int(self.fact(verdict)) > periods + 80
+
+        self.system.until(is_silent, f'silence while {verdict}')
+
     def until_moved(self) -> None:
         def push() -> bool:
             self.send(np.full((2, 6), 0.01))
@@ -63,9 +84,10 @@ class Robot:
         self.system.until(push, 'a moving target')
 
     def _publish(self) -> None:
-        self._joints.publish(
-            from_positions(self.now_ns(), UR5E.state.joints, MEASURED, np.zeros(6))
-        )
+        if self.is_seen:
+            self._joints.publish(
+                from_positions(self.now_ns(), UR5E.state.joints, self.place, np.zeros(6))
+            )
 
 
 @pytest.fixture
@@ -78,16 +100,10 @@ def test_shadow_reports_but_has_no_command_publisher(system: Any, robot: Robot) 
     system.until(
         lambda: system.node.count_subscribers('world_model/action_chunk') == 1, 'the executor'
     )
-    from diagnostic_msgs.msg import DiagnosticArray
-
-    system.watch(DiagnosticArray, '/diagnostics')
 
     def accepted() -> bool:
         robot.send(np.full((2, 6), 0.01))
-        if '/diagnostics' not in system.last:
-            return False
-        values = {item.key: item.value for item in system.last['/diagnostics'].status[0].values}
-        return int(values.get('accepted chunks', 0)) > 2
+        return int(robot.fact('accepted chunks')) > 2
 
     system.until(accepted, 'accepted chunks in the diagnostics')
     assert system.node.count_publishers(COMMANDS) == 0
@@ -122,11 +138,12 @@ def test_starts_where_the_robot_is_refuses_nan_latches_stops_and_holds_at_the_en
     system.until(rests, 'rest after the chunk')
 
     assert system.call(Trigger, 'action_executor/stop', Trigger.Request()).success
-    robot.until_commanded()
-    held = robot.target()
     robot.until_log('expected none while stopped', lambda: robot.send(np.full((2, 6), 0.01)))
-    robot.until_commanded()
-    np.testing.assert_array_equal(robot.target(), held)
+    robot.until_silent('stopped')
+    # Neither the lifecycle nor a new configuration releases the latch.
+    for transition in ('deactivate', 'cleanup', 'configure', 'activate'):
+        assert system.transition('action_executor', transition)
+    robot.until_silent('stopped')
 
     assert system.call(Trigger, 'action_executor/resume', Trigger.Request()).success
     robot.until_moved()
@@ -150,4 +167,23 @@ def test_starts_where_the_robot_is_refuses_nan_latches_stops_and_holds_at_the_en
         lambda: not np.any(system.last[COMMANDS].points[0].velocities),
         'a command at rest as the last one',
     )
+    assert system.call(Trigger, 'action_executor/stop', Trigger.Request()).success
+    assert system.transition('action_executor', 'activate')
+    robot.until_silent('stopped')
     assert child.poll() is None
+
+
+def test_lost_robot_is_left_alone_and_met_where_it_is(system: Any, robot: Robot) -> None:
+    system.spawn('action_executor', embodiment='sim_ur5e', mode='execute', autostart=True)
+    robot.until_moved()
+    robot.is_seen = False
+    robot.until_silent('hold')
+    sent = system.counts[COMMANDS]
+    assert system.transition('action_executor', 'deactivate')
+    assert system.transition('action_executor', 'activate')
+    robot.until_silent('hold')
+    assert system.counts[COMMANDS] == sent
+    robot.place, robot.is_seen = MEASURED + 0.3, True
+    robot.until_commanded()
+    np.testing.assert_allclose(robot.target(), robot.place)
+    assert not np.any(system.last[COMMANDS].points[0].velocities)

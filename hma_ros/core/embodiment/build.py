@@ -308,6 +308,7 @@ def _stop(section: Section) -> spec.StopSpec:
         field=section.string('field'),
         stop_values=section.flags('stop_values'),
         reason=section.string('reason'),
+        latched=not section.is_null('latched') and section.boolean('latched'),
     )
     section.done()
     if len(stop.type.split('/')) != 3:

@@ -206,13 +206,19 @@ class LimitSpec:
 
 @dataclass(frozen=True)
 class StopSpec:
-    """A topic that stops the robot when ``field`` takes one of ``stop_values``."""
+    """
+    A topic that stops the robot when ``field`` takes one of ``stop_values``.
+
+    ``latched`` says that its driver publishes only changes and keeps the last one for latecomers
+    (transient local).
+    """
 
     topic: str
     type: str
     field: str
     stop_values: tuple[bool | int, ...]
     reason: str
+    latched: bool = False
 
 
 @dataclass(frozen=True)
