@@ -104,13 +104,13 @@ def _decode_yuv(rows: Rgb, places: tuple[int, int, int]) -> Rgb:
 
 def _decode_compressed(message: Any, topic: str, expected: tuple[str, ...]) -> Rgb:
     from PIL import Image as Picture
-    from PIL import UnidentifiedImageError
 
+    broken = (OSError, SyntaxError, ValueError, Picture.DecompressionBombError)
     try:
         with Picture.open(io.BytesIO(bytes(message.data))) as picture:
             _check_encoding(str(picture.format).lower(), topic, expected, COMPRESSED_ENCODINGS)
             return np.array(picture.convert('RGB'), np.uint8)
-    except (OSError, UnidentifiedImageError, ValueError) as error:
+    except broken as error:
         raise MessageError(
             f'{topic}: expected a {" or ".join(expected)} picture, got {message.format!r} that '
             f'does not decode: {error}'

@@ -102,3 +102,29 @@ def test_errors_name_topic_expectation_and_value() -> None:
         to_rgb(CompressedImage(format='jpeg', data=array('B', b'no picture')), '/camera')
     with pytest.raises(MessageError, match=r'expected uint8\[H, W, 3\], got float64'):
         from_rgb(np.zeros((2, 2, 3)), 0, '')
+
+
+@pytest.mark.parametrize('kind', ['png', 'jpeg'])
+def test_damaged_pictures_are_refused_or_decoded_and_nothing_else(kind: str) -> None:
+    stream = io.BytesIO()
+    Picture.fromarray(np.full((16, 16, 3), (200, 60, 30), np.uint8)).save(stream, kind)
+    whole, rng = stream.getvalue(), np.random.default_rng(0)
+    refused = 0
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= int(rng.integers(1, 256))
+        try:
+            to_rgb(CompressedImage(format=kind, data=array('B', bytes(damaged))), '/camera')
+        except MessageError:
+            refused += 1
+        except Warning:
+            pass  # a size that is merely suspicious
+    assert refused > 8
+
+
+def test_a_picture_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO()
+    Picture.fromarray(np.zeros((16, 16, 3), np.uint8)).save(stream, 'png')
+    monkeypatch.setattr(Picture, 'MAX_IMAGE_PIXELS', 16)
+    with pytest.raises(MessageError, match='/camera: expected a jpeg or png picture'):
+        to_rgb(CompressedImage(format='png', data=array('B', stream.getvalue())), '/camera')
