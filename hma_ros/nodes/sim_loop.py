@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.embodiment import EmbodimentSpec
-from hma_ros.core.errors import ConfigError
+from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.core.timed_targets import TimedTargets
 from hma_ros.sim import make_task
 from hma_ros.sim.simulation import UPDATE_HZ, Task
@@ -26,6 +26,8 @@ _MAX_LAG_STEPS = 5
 class SimLoop:
     """
     Runs a task step by step; its clock never goes back, not even on a reset.
+
+    ``now_ns`` is its time; ``failure`` what ended it, None while it is well.
 
     :param task: name of the task.
     :param seed: of the first episode.
@@ -52,6 +54,7 @@ class SimLoop:
         self._gripper_m: float | None = None
         self._started: Future[None] = Future()
         self.now_ns = 0
+        self.failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, args=(seed,), daemon=True)
 
     def start(self) -> None:
@@ -90,12 +93,22 @@ class SimLoop:
             self._started.set_exception(error)
             return
         self._started.set_result(None)
+        try:
+            self._repeat(task)
+        except Exception as error:
+            # Nobody waits for this thread: whoever runs the node looks here.
+            self.failure = error
+            while not self._resets.empty():
+                self._resets.get()[1].set_exception(HmaError(f'the simulation ended: {error}'))
+        finally:
+            task.close()
+
+    def _repeat(self, task: Task) -> None:
         due_s = time.monotonic()
         while not self._stopped.is_set():
             self._serve_resets(task)
             self._step(task)
             due_s = self._pace(due_s)
-        task.close()
 
     def _step(self, task: Task) -> None:
         end_ns = self.now_ns + _STEP_NS

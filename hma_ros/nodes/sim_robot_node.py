@@ -80,6 +80,12 @@ class SimRobotNode(Node):
         self._open_inputs()
         self.get_logger().info(f'{given.task or spec.name}: episode {given.seed}')
 
+    @property
+    def failure(self) -> str | None:
+        """Why the process must end; None while it need not."""
+        error = self._loop.failure
+        return None if error is None else f'the simulation ended: {type(error).__name__}: {error}'
+
     def close(self) -> None:
         """End the simulation."""
         self._loop.close()

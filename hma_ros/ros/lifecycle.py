@@ -43,7 +43,13 @@ class HmaNode(LifecycleNode):
         self.work_group = MutuallyExclusiveCallbackGroup()
         self._owned: list[Callable[[], object]] = []
         self._is_active = False
+        self.is_finalized = False
         declare(self, parameters)
+
+    @property
+    def failure(self) -> str | None:
+        """Why the process must end; None while it need not."""
+        return None
 
     def set_up(self) -> None:
         """Configure: read parameters and files, open topics; raise HmaError to refuse."""
@@ -101,7 +107,11 @@ class HmaNode(LifecycleNode):
         self._release()
         return _OK
 
-    on_shutdown = on_cleanup
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Run stop if active, and tear_down, for the last time."""
+        self.is_finalized = True
+        return self.on_cleanup(state)
+
     on_error = on_cleanup
 
     def _halt(self) -> None:
@@ -132,7 +142,8 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     """
     Run a node until SIGINT or SIGTERM, then shut it down safely.
 
-    :returns: the exit code; 1 if the node could not be made or started.
+    :param make_node: makes an HmaNode, or another node with ``failure`` and ``close()``.
+    :returns: the exit code; 1 if the node could not be made or started, or has failed.
     """
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     stopped: list[int] = []
@@ -155,6 +166,9 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
             return 1
         while not stopped and rclpy.ok():
             executor.spin_once(timeout_sec=_WAKE_S)
+            if node.failure is not None:
+                node.get_logger().fatal(node.failure)
+                return 1
     except ExternalShutdownException:
         return 0
     finally:
@@ -173,9 +187,9 @@ def _end(node: Any, executor: MultiThreadedExecutor) -> None:
     # Callbacks that were handed to a thread end first: shutdown() destroys what they signal.
     executor._executor.shutdown(wait=True)
     executor.shutdown(timeout_sec=5.0)
-    if isinstance(node, HmaNode):
-        node.trigger_shutdown()
-    else:
+    if not isinstance(node, HmaNode):
         node.close()
+    elif not node.is_finalized:
+        node.trigger_shutdown()
     node.destroy_node()
     rclpy.try_shutdown()

@@ -37,6 +37,16 @@ def test_walks_through_its_states_twice_and_ends_on_a_signal(
     assert 'Traceback' not in system.log(name)
 
 
+def test_a_node_that_was_shut_down_ends_on_a_signal_without_a_traceback(system: Any) -> None:
+    child = system.spawn('rollout_viewer', embodiment='sim_ur5e')
+    assert system.transition('rollout_viewer', 'unconfigured_shutdown')
+    assert system.state('rollout_viewer') == 'finalized'
+    child.send_signal(signal.SIGTERM)
+    system.until(lambda: child.poll() is not None, 'end of the node')
+    assert child.returncode == 0
+    assert 'Traceback' not in system.log('rollout_viewer')
+
+
 @pytest.mark.parametrize(
     ('name', 'forbidden'),
     [

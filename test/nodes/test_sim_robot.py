@@ -1,6 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The simulated robot behaves as a driver: publishes, obeys, refuses, and starts again."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +89,20 @@ def test_episodes_run_through_the_lifecycle(system: Any, tiny_bundle: Path) -> N
             assert result.sim_time_s >= 0.8 or result.success
             # The tiny policy wants 0.024 m in x and y, and the nodes stay active.
             system.until(is_there, 'the wanted place')
+
+
+def test_a_simulation_that_fails_ends_the_process_with_one_line() -> None:
+    script = (
+        'import sys\n'
+        'from hma_ros.nodes import sim_robot_node as robot\n'
+        'def fail(*_): raise RuntimeError("out of memory")\n'
+        'robot.SimRobotNode._publish_image = fail\n'
+        'sys.exit(robot.main())\n'
+    )
+    command = [sys.executable, '-c', script, '--ros-args', '-p', 'embodiment:=sim_planar']
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert answer.returncode == 1
+    lines = (answer.stdout + answer.stderr).splitlines()
+    told = [line for line in lines if 'the simulation ended: RuntimeError: out of memory' in line]
+    assert len(told) == 1
+    assert not [line for line in lines if 'Traceback' in line]
