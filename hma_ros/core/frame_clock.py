@@ -33,7 +33,8 @@ class FrameClock:
     Picks the images that become rows.
 
     :param frame_hz: rows per second.
-    :param max_age_s: an image older than this when picked is refused as stale.
+    :param max_age_s: an image older than this when picked is refused as stale, and one further
+        ahead of the clock on arrival as well.
     :param tolerance_s: largest distance between a row's time and its image; a quarter of a row
         by default.
     """
@@ -52,8 +53,25 @@ class FrameClock:
         self._due_ns: int | None = None
         self._is_continuous = False
 
-    def offer(self, stamp_ns: int) -> None:
-        """Note the stamp of an image that arrived; a jump back of a row or more starts anew."""
+    def offer(self, stamp_ns: int, now_ns: int) -> str | None:
+        """
+        Note the stamp of an image that arrived; a jump back of a row or more starts anew.
+
+        :returns: why the image is refused, None if it is not.
+        """
+        if stamp_ns - now_ns > self._max_age_ns:
+            return (
+                f'image ahead of the clock: expected at most {self._max_age_ns / _NS:g} s, '
+                f'got {(stamp_ns - now_ns) / _NS:.3f} s'
+            )
+        self._note(stamp_ns)
+        return None
+
+    def is_lost(self, pick: FramePick, now_ns: int) -> bool:
+        """Whether the clock jumped back since a row was picked."""
+        return pick.stamp_ns is not None and pick.stamp_ns - now_ns > self._max_age_ns
+
+    def _note(self, stamp_ns: int) -> None:
         if self._newest_ns is not None:
             if stamp_ns < self._newest_ns - self._period_ns:
                 self._unused.clear()

@@ -68,7 +68,12 @@ class ActionExecutorNode(HmaNode):
             self._execution.stop(self._latched)
         self._verdict = GuardDecision(None, 'hold', ('no measured state',))
         self._diagnostics = Diagnostics(self, spec.name)
-        self._state = RobotState(self, spec, partial(self._diagnostics.trouble, 'bad states'))
+        self._state = RobotState(
+            self,
+            spec,
+            partial(self._diagnostics.trouble, 'bad states'),
+            partial(self._diagnostics.over, 'bad states'),
+        )
         self._stops = StopTopics(self, spec.stops, self._stop)
         self._commander = self._reports = None
         if given.mode == 'execute':
@@ -114,7 +119,7 @@ class ActionExecutorNode(HmaNode):
         except MessageError as error:
             self._diagnostics.trouble('refused chunks', str(error))
         else:
-            self._diagnostics.well('accepted chunks')
+            self._diagnostics.well('accepted chunks', 'refused chunks')
 
     def _accept(self, message: Any) -> None:
         actions = to_actions(message, self._spec, self._chunk_topic)
@@ -162,6 +167,8 @@ class ActionExecutorNode(HmaNode):
         commander.send(now_ns, target, self._state.quat_xyzw)
         if self._verdict.verdict in ('pass', 'limited'):
             commander.send_gripper(self._execution.gripper_position)
+            if commander.gripper_listens():
+                self._diagnostics.over('refused grips')
 
     def _step(self, now_ns: int) -> None:
         """Decide where the robot shall be one command period from now."""
@@ -215,6 +222,8 @@ class ActionExecutorNode(HmaNode):
     def _report(self) -> None:
         if self._timer is not None and self._verdict.verdict in ('hold', 'stopped'):
             self._diagnostics.trouble('holding', '; '.join(self._verdict.reasons), WARN)
+        else:
+            self._diagnostics.over('holding')
         self._diagnostics.publish(
             {
                 'mode': self._mode,

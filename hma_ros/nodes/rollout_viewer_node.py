@@ -2,6 +2,7 @@
 """Draws predictions so that people understand them."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,10 @@ class RolloutViewerNode(HmaNode):
         self._lead = given.lead
         self._diagnostics = Diagnostics(self, spec.name)
         self._state = RobotState(
-            self, spec, lambda text: self._diagnostics.trouble('bad states', text)
+            self,
+            spec,
+            partial(self._diagnostics.trouble, 'bad states'),
+            partial(self._diagnostics.over, 'bad states'),
         )
         self._images = self.publisher(Image, '~/image', REPORT)
         self._errors = self.publisher(Float32, '~/error', REPORT)
@@ -87,6 +91,7 @@ class RolloutViewerNode(HmaNode):
         except MessageError as error:
             self._diagnostics.trouble('bad rollouts', str(error))
             return
+        self._diagnostics.over('bad rollouts')
         self._match.add(stamp_ns(message.header.stamp), frame_dt_s(message), frames)
         self._show_path(actions.reshape(-1, actions.shape[2]), stamp_ns(message.header.stamp))
 
@@ -116,7 +121,7 @@ class RolloutViewerNode(HmaNode):
         except MessageError as error:
             self._diagnostics.trouble('bad images', str(error))
             return
-        self._diagnostics.well('compared frames')
+        self._diagnostics.well('compared frames', 'bad images')
         picture = strip([observed, imagined.frame, difference(observed, imagined.frame)])
         self._error = mean_error(observed, imagined.frame)
         self._images.publish(from_rgb(picture, stamp, message.header.frame_id))

@@ -138,9 +138,12 @@ class WorldModelNode(HmaNode):
         if not self._is_working:
             return
         stamp, self._heard_s = stamp_ns(message.header.stamp), time.monotonic()
-        self._mailbox.put(stamp, message, self._heard_s)
         with self._lock:
-            self._frame_clock.offer(stamp)
+            refusal = self._frame_clock.offer(stamp, self.now_ns())
+            if refusal is None:
+                self._mailbox.put(stamp, message, self._heard_s)
+        if refusal is not None:
+            self._diagnostics.trouble('missed rows', f'{self._camera_topic}: {refusal}', WARN)
         self._wake.trigger()
 
     def _on_executed(self, message: Any) -> None:
@@ -151,6 +154,7 @@ class WorldModelNode(HmaNode):
         except MessageError as error:
             self._diagnostics.trouble('bad reports', str(error))
             return
+        self._diagnostics.over('bad reports')
         known = len(actions) == self._spec.rates.stride
         self._executed[stamp_ns(message.header.stamp)] = actions if known else None
         while len(self._executed) > _REPORTS_KEPT:
@@ -166,6 +170,8 @@ class WorldModelNode(HmaNode):
     def _next_row(self) -> bool:
         with self._lock:
             now_ns = self.now_ns()
+            if self._pick is not None and self._frame_clock.is_lost(self._pick, now_ns):
+                self._pick = self._row_ns = None
             if self._pick is None:
                 self._pick = self._due(now_ns)
             if self._pick is None or self._must_wait(self._pick, now_ns):
@@ -218,7 +224,7 @@ class WorldModelNode(HmaNode):
         self._diagnostics.latency('publishing', done_s - decided_s)
         self._diagnostics.latency('receipt to action', done_s - receipt_s)
         self._diagnostics.latency('image stamp to action', (self.now_ns() - stamp) * 1e-9)
-        self._diagnostics.well('rows')
+        self._diagnostics.well('rows', 'missed rows', 'dropped rows', 'camera timeouts')
         self._budget.row_arrived(receipt_s)
         self._imagine(stamp, frame, message.header.frame_id)
 

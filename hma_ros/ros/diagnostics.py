@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """What a node tells about itself on /diagnostics (REP 107)."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -19,11 +20,14 @@ OK, WARN, ERROR, STALE = (
     DiagnosticStatus.STALE,
 )
 _REPEAT_S = 5.0
+_NUMBER = re.compile(r'\d[\d.]*(?:e[+-]?\d+)?')
 
 
 class Diagnostics:
     """
-    Counts, latencies and the present trouble of one node, published once per second.
+    Counts, latencies and the present troubles of one node, published once per second.
+
+    Each kind of trouble lasts until :meth:`well` or :meth:`over` names it.
 
     :param node: the node; must have the methods of HmaNode.
     :param hardware_id: the embodiment.
@@ -34,8 +38,9 @@ class Diagnostics:
         self._hardware_id = hardware_id
         self.counts: Counter[str] = Counter()
         self.latencies: dict[str, LatencyWindow] = {}
-        self._trouble: tuple[bytes, str] | None = None
-        self._logged_s = -_REPEAT_S
+        self._troubles: dict[str, tuple[bytes, str]] = {}
+        self._logged_s: dict[tuple[str, str], float] = {}
+        self._unended: set[str] = set()
         self._rated: tuple[float, Counter[str]] = (time.monotonic(), Counter())
         self._publisher = node.publisher(DiagnosticArray, '/diagnostics', REPORT)
 
@@ -44,29 +49,52 @@ class Diagnostics:
         self.latencies.setdefault(name, LatencyWindow()).record(duration_s)
 
     def trouble(self, what: str, text: str, level: bytes = ERROR) -> None:
-        """Count a problem, remember it until :meth:`well`, and log it now and then."""
-        self.counts[what] += 1
-        is_new = self._trouble is None or self._trouble[1] != text
-        self._trouble = (level, text)
-        if is_new or time.monotonic() - self._logged_s > _REPEAT_S:
-            self._logged_s = time.monotonic()
-            # rclpy refuses two severities from one line.
-            if level == ERROR:
-                self._node.get_logger().error(text)
-            else:
-                self._node.get_logger().warning(text)
+        """
+        Count a problem, remember it until it is over, and log it now and then.
 
-    def well(self, what: str) -> None:
-        """Count a success; after a problem, say that it is over."""
+        :param what: its kind, also the name of the counter.
+        :param text: sentences of a kind that differ in numbers only are the same for the log.
+        """
         self.counts[what] += 1
-        if self._trouble is not None:
-            self._trouble = None
-            self._node.get_logger().info(f'recovered: {what}')
+        self._troubles[what] = (level, text)
+        key, now_s = (what, _NUMBER.sub('#', text)), time.monotonic()
+        if now_s - self._logged_s.get(key, -_REPEAT_S) < _REPEAT_S:
+            return
+        # What is older than this is not asked for again.
+        self._logged_s = {
+            old: then_s for old, then_s in self._logged_s.items() if now_s - then_s < _REPEAT_S
+        }
+        self._logged_s[key] = now_s
+        self._unended.add(what)
+        # rclpy refuses two severities from one line.
+        if level == ERROR:
+            self._node.get_logger().error(text)
+        else:
+            self._node.get_logger().warning(text)
+
+    def well(self, what: str, *troubles: str) -> None:
+        """
+        Count a success.
+
+        :param troubles: kinds of trouble that it ends.
+        """
+        self.counts[what] += 1
+        self.over(*troubles)
+
+    def over(self, *troubles: str) -> None:
+        """End kinds of trouble; the log says so once for each time that it said they began."""
+        for what in troubles:
+            if self._troubles.pop(what, None) is not None and what in self._unended:
+                self._unended.discard(what)
+                self._node.get_logger().info(f'recovered: {what}')
 
     def publish(self, facts: Mapping[str, object]) -> None:
         """Publish the status with some facts more."""
-        level, text = self._trouble or (OK, 'ok')
-        status = DiagnosticStatus(level=level, message=text, hardware_id=self._hardware_id)
+        worst_first = sorted(self._troubles.values(), key=lambda item: item[0], reverse=True)
+        status = DiagnosticStatus(level=OK, message='ok', hardware_id=self._hardware_id)
+        if worst_first:
+            status.level = worst_first[0][0]
+            status.message = '; '.join(text for _, text in worst_first)
         status.name = f'{self._node.get_fully_qualified_name().lstrip("/")}: status'
         values = {**facts, **self._rates(), **self._percentiles(), **memory_mb()}
         status.values = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]

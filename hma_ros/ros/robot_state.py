@@ -26,11 +26,18 @@ class RobotState:
 
     :param node: an HmaNode.
     :param on_fault: told why a message cannot be used.
+    :param on_good: called for each one that can.
     """
 
-    def __init__(self, node: Any, spec: EmbodimentSpec, on_fault: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        node: Any,
+        spec: EmbodimentSpec,
+        on_fault: Callable[[str], None],
+        on_good: Callable[[], None],
+    ) -> None:
         self._spec = spec
-        self._on_fault = on_fault
+        self._on_fault, self._on_good = on_fault, on_good
         self._joints: dict[str, tuple[float, int]] = {}
         self._pose: tuple[Vector, tuple[float, ...], int] | None = None
         for source in spec.state.sources:
@@ -75,6 +82,7 @@ class RobotState:
         stamp = stamp_ns(message.header.stamp)
         for name, value in zip(source.joints, values.tolist(), strict=True):
             self._joints[name] = (value, stamp)
+        self._on_good()
 
     def _on_pose(self, topic: str, message: Any) -> None:
         place, turn = message.pose.position, message.pose.orientation
@@ -94,3 +102,4 @@ class RobotState:
             )
         else:
             self._pose = (xyz, quat_xyzw, stamp_ns(message.header.stamp))
+            self._on_good()

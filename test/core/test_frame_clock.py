@@ -13,7 +13,7 @@ def run(clock: FrameClock, stamps_ms: list[int], delay_ms: int = 5) -> list[Fram
     picks, arrivals = [], {stamp + delay_ms: stamp for stamp in stamps_ms}
     for now in range(0, max(stamps_ms) + 600, 1):
         if now in arrivals:
-            clock.offer(arrivals[now] * MS)
+            clock.offer(arrivals[now] * MS, now * MS)
         if now % 5 == 0 and now >= min(arrivals):
             picks.append(clock.tick(now * MS))
     return [pick for pick in picks if pick.stamp_ns is not None]
@@ -52,7 +52,7 @@ def test_gap_restarts_the_context() -> None:
 
 def test_missing_image_is_reported() -> None:
     clock = FrameClock(10.0, max_age_s=0.2)
-    clock.offer(1000 * MS)
+    clock.offer(1000 * MS, 1000 * MS)
     assert clock.tick(1010 * MS) == FramePick(1000 * MS, None, True)
     assert clock.tick(1090 * MS) == FramePick(None)
     assert clock.tick(1326 * MS).reason == (
@@ -63,17 +63,17 @@ def test_missing_image_is_reported() -> None:
 
 def test_image_between_two_rows_is_no_row() -> None:
     clock = FrameClock(10.0, max_age_s=0.2)
-    clock.offer(1000 * MS)
+    clock.offer(1000 * MS, 1000 * MS)
     clock.tick(1000 * MS)
-    clock.offer(1050 * MS)
+    clock.offer(1050 * MS, 1050 * MS)
     assert clock.tick(1100 * MS) == FramePick(None)
 
 
 def test_stale_image_is_no_row_and_breaks_the_context() -> None:
     clock = FrameClock(10.0, max_age_s=0.2)
-    clock.offer(1000 * MS)
+    clock.offer(1000 * MS, 1000 * MS)
     assert clock.tick(1250 * MS).reason == ('stale image: expected at most 0.2 s old, got 0.250 s')
-    clock.offer(1300 * MS)
+    clock.offer(1300 * MS, 1300 * MS)
     assert clock.tick(1300 * MS) == FramePick(1300 * MS, None, True)
 
 
@@ -83,15 +83,34 @@ def test_no_image_yet() -> None:
 
 def test_clock_that_jumps_back_starts_anew() -> None:
     clock = FrameClock(10.0, max_age_s=0.2)
-    clock.offer(5000 * MS)
+    clock.offer(5000 * MS, 5000 * MS)
     clock.tick(5000 * MS)
-    clock.offer(0)
+    clock.offer(0, 1 * MS)
     assert clock.tick(1 * MS) == FramePick(0, None, True)
 
 
 def test_image_sent_twice_is_one_row() -> None:
     clock = FrameClock(10.0, max_age_s=0.2)
     for _ in range(2):
-        clock.offer(1000 * MS)
+        clock.offer(1000 * MS, 1000 * MS)
     assert clock.tick(1001 * MS).stamp_ns == 1000 * MS
     assert clock.tick(1002 * MS) == FramePick(None)
+
+
+def test_image_far_ahead_of_the_clock_is_refused_and_does_no_harm() -> None:
+    clock = FrameClock(10.0, max_age_s=0.2)
+    assert clock.offer(1000 * MS, 1000 * MS) is None
+    assert clock.tick(1000 * MS) == FramePick(1000 * MS, None, True)
+    assert clock.offer(9000 * MS, 1050 * MS) == (
+        'image ahead of the clock: expected at most 0.2 s, got 7.950 s'
+    )
+    assert clock.offer(1100 * MS, 1100 * MS) is None
+    assert clock.tick(1100 * MS) == FramePick(1100 * MS)
+
+
+def test_a_row_picked_before_the_clock_jumped_back_is_lost() -> None:
+    clock = FrameClock(10.0, max_age_s=0.2)
+    clock.offer(1000 * MS, 1000 * MS)
+    pick = clock.tick(1000 * MS)
+    assert not clock.is_lost(pick, 900 * MS)
+    assert clock.is_lost(pick, 10 * MS)

@@ -142,7 +142,7 @@ def test_camera_silent_then_of_wrong_size_then_of_wrong_encoding(
         return '/world_model/action_chunk' in system.counts
 
     system.until(publish_and_count, 'a chunk after a good picture')
-    system.until(lambda: 'recovered: rows' in system.log('world_model'), 'the recovery')
+    system.until(lambda: 'recovered: dropped rows' in system.log('world_model'), 'the recovery')
 
 
 def test_executor_without_the_joints_commands_nothing(system: Any) -> None:

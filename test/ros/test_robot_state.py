@@ -19,7 +19,7 @@ POSE = FRANKA.state.pose
 
 def test_quaternion_must_have_norm_one(bench: Any) -> None:
     faults: list[str] = []
-    state = RobotState(bench, FRANKA, faults.append)
+    state = RobotState(bench, FRANKA, faults.append, lambda: None)
     poses = bench.world.create_publisher(PoseStamped, POSE.topic, SENSOR_OUT)
     message = PoseStamped()
     message.header.frame_id = POSE.frame_id

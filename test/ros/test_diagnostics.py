@@ -1,0 +1,75 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Troubles are told, not shouted, and each ends by itself."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hma_ros.ros import diagnostics
+from hma_ros.ros.diagnostics import ERROR, OK, WARN, Diagnostics
+
+
+class Node:
+    """Records what a node would log and publish; ``now_s`` is its steady clock."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.sent: list[Any] = []
+        self.now_s = 100.0
+
+    def publisher(self, *_arguments: object) -> Any:
+        return SimpleNamespace(publish=self.sent.append)
+
+    def get_logger(self) -> Any:
+        add = self.log.append
+        return SimpleNamespace(error=add, warning=add, info=add)
+
+    def get_fully_qualified_name(self) -> str:
+        return '/node'
+
+    def get_clock(self) -> Any:
+        from rclpy.clock import Clock
+
+        return Clock()
+
+
+@pytest.fixture
+def node(monkeypatch: pytest.MonkeyPatch) -> Node:
+    made = Node()
+    monkeypatch.setattr(diagnostics, 'time', SimpleNamespace(monotonic=lambda: made.now_s))
+    return made
+
+
+def test_numbers_do_not_defeat_the_throttle(node: Node) -> None:
+    told = Diagnostics(node, 'robot')
+    for index in range(1000):
+        node.now_s = 100.0 + index * 0.011
+        told.trouble('refused chunks', f'a stamp {index * 1e-3:.3f} s old')
+        told.trouble('bad states', 'no joint 1')
+    assert node.log.count('no joint 1') == 3
+    assert len(node.log) == 6
+    assert told.counts['refused chunks'] == 1000
+
+
+def test_a_success_ends_its_own_kind_only(node: Node) -> None:
+    told = Diagnostics(node, 'robot')
+    told.trouble('holding', 'held', WARN)
+    told.trouble('refused chunks', 'refused')
+    told.publish({})
+    told.well('accepted chunks', 'refused chunks')
+    told.publish({})
+    told.over('holding')
+    told.publish({})
+    states = [(message.status[0].level, message.status[0].message) for message in node.sent]
+    assert states == [(ERROR, 'refused; held'), (WARN, 'held'), (OK, 'ok')]
+    assert node.log == ['held', 'refused', 'recovered: refused chunks', 'recovered: holding']
+
+
+def test_the_end_is_told_once_for_each_beginning_that_was_told(node: Node) -> None:
+    told = Diagnostics(node, 'robot')
+    for _ in range(100):
+        told.trouble('refused chunks', 'refused')
+        told.well('accepted chunks', 'refused chunks')
+        told.well('accepted chunks', 'refused chunks')
+    assert node.log == ['refused', 'recovered: refused chunks']
