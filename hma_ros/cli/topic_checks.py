@@ -12,15 +12,17 @@ import rclpy
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, qos_profile_sensor_data
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image, JointState
 
 from hma_ros.cli.finding import Finding, fail, ok, warn
-from hma_ros.core.embodiment import CameraSpec, CommandSpec, EmbodimentSpec
+from hma_ros.core.embodiment import CameraSpec, CommandSpec, EmbodimentSpec, StopSpec
 
 # Seconds of messages to measure rate and age on.
 SAMPLE_S = 2.0
+# A button that a site may have or not; all other stops come from the driver.
+OPTIONAL_STOP = 'emergency_stop'
 COMMAND_TYPES = {
     'cartesian_pose': 'geometry_msgs/msg/PoseStamped',
     'joint_trajectory': 'trajectory_msgs/msg/JointTrajectory',
@@ -67,6 +69,7 @@ def check_topics(spec: EmbodimentSpec, namespace: str, timeout_s: float) -> list
         _spin(node, SAMPLE_S, lambda: False)
         findings = [_judge_input(node, item, spec.simulated) for item in inputs]
         findings += [_judge_command(node, command, spec.simulated) for command in spec.commands]
+        findings += [_judge_stop(node, stop, spec.simulated) for stop in spec.stops]
     return findings
 
 
@@ -191,3 +194,24 @@ def _judge_command(node: Node, command: CommandSpec, sim: bool) -> Finding:
         remedy = 'correct `interface` or `topic` in the embodiment file'
         return fail(topic, f'expected {expected}, got {", ".join(types)}', remedy)
     return ok(topic, f'{len(listeners)} listener(s) of {expected}')
+
+
+def _judge_stop(node: Node, stop: StopSpec, sim: bool) -> Finding:
+    topic = node.resolve_topic_name(stop.topic)
+    publishers = node.get_publishers_info_by_topic(topic)
+    types = sorted({publisher.topic_type for publisher in publishers})
+    if not publishers:
+        text = f'nobody publishes this stop ({stop.reason})'
+        if stop.topic == OPTIONAL_STOP:
+            return warn(topic, text, 'connect a button, or rely on the stop of the robot alone')
+        if sim:
+            return warn(topic, text, 'none is needed in simulation; on the robot it is')
+        return fail(topic, text, 'start the driver, or correct `stops` in the embodiment file')
+    if types != [stop.type]:
+        remedy = 'correct `type` or `topic` of the stop in the embodiment file'
+        return fail(topic, f'expected {stop.type}, got {", ".join(types)}', remedy)
+    kept = DurabilityPolicy.TRANSIENT_LOCAL
+    if stop.latched and any(item.qos_profile.durability != kept for item in publishers):
+        remedy = 'let the driver keep its last message, or set `latched: false`'
+        return warn(topic, 'expected TRANSIENT_LOCAL, got VOLATILE: no state at the start', remedy)
+    return ok(topic, f'{len(publishers)} publisher(s) of {stop.type}')

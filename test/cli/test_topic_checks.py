@@ -10,10 +10,12 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Bool, Int32
 
 from hma_ros.cli.finding import Finding, Level
 from hma_ros.cli.topic_checks import check_topics
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.ros.qos import LATCHED
 
 Change = Callable[[Any], None]
 
@@ -21,11 +23,15 @@ Change = Callable[[Any], None]
 class _Robot(Node):
     """Publishes what the embodiment says, after a change that breaks something."""
 
+    stop_type: Any = Bool
+
     def __init__(self, context: Any, spec: EmbodimentSpec, change: Change) -> None:
         super().__init__('fake_robot', context=context)
         self._spec, self._change = spec, change
         self._image = self.create_publisher(Image, spec.camera.topic, qos_profile_sensor_data)
         self._joints = self.create_publisher(JointState, spec.state.sources[0].topic, 10)
+        # Nobody has to press a button for the topic to be there.
+        self._stop = self.create_publisher(self.stop_type, spec.stops[0].topic, LATCHED)
         self.create_timer(0.02, self._publish)
 
     def _publish(self) -> None:
@@ -87,6 +93,23 @@ def test_a_healthy_robot_is_ok(check: Any, spec: EmbodimentSpec) -> None:
     assert findings[spec.state.sources[0].topic].level is Level.OK
     commands = findings[f'/{spec.commands[0].topic.lstrip("/")}']
     assert (commands.level, commands.text) == (Level.WARN, 'nobody listens to the commands')
+    driver, button = (findings[f'/{stop.topic}'] for stop in spec.stops)
+    assert (driver.level, driver.text) == (Level.OK, '1 publisher(s) of std_msgs/msg/Bool')
+    assert (button.level, button.text) == (
+        Level.WARN,
+        'nobody publishes this stop (emergency stop)',
+    )
+
+
+def test_a_driver_stop_of_another_type_fails(
+    check: Any, spec: EmbodimentSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Robot, 'stop_type', Int32)
+    finding = check(_keep)[f'/{spec.stops[0].topic}']
+    assert (finding.level, finding.text) == (
+        Level.FAIL,
+        'expected std_msgs/msg/Bool, got std_msgs/msg/Int32',
+    )
 
 
 def test_wrong_joint_names_fail(check: Any, spec: EmbodimentSpec) -> None:
@@ -112,3 +135,6 @@ def test_an_absent_robot_fails_in_time(spec: EmbodimentSpec) -> None:
     findings = check_topics(spec, 'nowhere', timeout_s=0.2)
     camera = next(finding for finding in findings if spec.camera.topic in finding.subject)
     assert (camera.level, camera.text) == (Level.FAIL, 'nobody publishes')
+    stop = next(finding for finding in findings if spec.stops[0].topic in finding.subject)
+    assert stop.level is Level.FAIL
+    assert stop.text == 'nobody publishes this stop (the robot program stopped)'
