@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -16,6 +18,7 @@ from hma_ros.msg import ActionChunk
 from hma_ros.ros.chunk_msg import from_actions
 from hma_ros.ros.joint_state_msg import from_positions
 from hma_ros.ros.qos import REPORT, SENSOR_OUT
+from hma_ros.ros.stamps import to_stamp
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
 UR5E = load_embodiment('sim_ur5e')
@@ -187,3 +190,40 @@ def test_lost_robot_is_left_alone_and_met_where_it_is(system: Any, robot: Robot)
     robot.until_commanded()
     np.testing.assert_allclose(robot.target(), robot.place)
     assert not np.any(system.last[COMMANDS].points[0].velocities)
+
+
+def test_shadow_in_simulated_time_plans_nearly_every_chunk(system: Any) -> None:
+    franka = load_embodiment('sim_franka')
+    assert franka.state.pose is not None
+    place = np.mean([franka.limits.lower, franka.limits.upper], axis=0)
+    clocks = system.node.create_publisher(Clock, '/clock', REPORT)
+    poses = system.node.create_publisher(PoseStamped, franka.state.pose.topic, SENSOR_OUT)
+    chunks = system.node.create_publisher(ActionChunk, 'world_model/action_chunk', REPORT)
+    period_ns, ticks = round(1e9 / franka.rates.command_hz), 0
+
+    def tick() -> None:
+        # As the simulated robot does: the clock steps as often as commands are due.
+        nonlocal ticks
+        ticks += 1
+        now_ns = 10**9 + ticks * period_ns
+        clocks.publish(Clock(clock=to_stamp(now_ns)))
+        pose = PoseStamped()
+        pose.header.stamp, pose.header.frame_id = to_stamp(now_ns), franka.state.pose.frame_id
+        pose.pose.position.x, pose.pose.position.y, pose.pose.position.z = place.tolist()
+        pose.pose.orientation.w = 1.0
+        poses.publish(pose)
+        if ticks % 10 == 0:
+            still = [[0.0, 0.0, 0.0, 1.0]] * franka.rates.stride
+            chunks.publish(from_actions(franka, now_ns - 4 * period_ns, still))
+
+    system.node.create_timer(0.02, tick)
+    system.watch(DiagnosticArray, '/diagnostics')
+    system.spawn('action_executor', embodiment='sim_franka', use_sim_time=True, autostart=True)
+
+    def count(name: str) -> int:
+        message = system.last.get('/diagnostics')
+        values = {item.key: item.value for item in message.status[0].values} if message else {}
+        return int(values.get(name, 0))
+
+    system.until(lambda: count('accepted chunks') + count('refused chunks') >= 30, 'chunks')
+    assert count('accepted chunks') > 4 * count('refused chunks')
