@@ -33,7 +33,7 @@ class Robot:
     def __init__(self, system: Any) -> None:
         self.system = system
         self._joints = system.node.create_publisher(JointState, 'joint_states', SENSOR_OUT)
-        self._chunks = system.node.create_publisher(
+        self.chunks = system.node.create_publisher(
             ActionChunk, 'world_model/action_chunk', REPORT
         )
         self.place, self.is_seen = MEASURED, True
@@ -45,7 +45,7 @@ class Robot:
         return int(self.system.node.get_clock().now().nanoseconds)
 
     def send(self, actions: np.ndarray) -> None:
-        self._chunks.publish(from_actions(UR5E, self.now_ns(), actions))
+        self.chunks.publish(from_actions(UR5E, self.now_ns(), actions))
 
     def target(self) -> np.ndarray:
         return np.array(self.system.last[COMMANDS].points[0].positions)
@@ -227,3 +227,16 @@ def test_shadow_in_simulated_time_plans_nearly_every_chunk(system: Any) -> None:
 
     system.until(lambda: count('accepted chunks') + count('refused chunks') >= 30, 'chunks')
     assert count('accepted chunks') > 4 * count('refused chunks')
+
+
+def test_a_chunk_from_the_far_future_blocks_no_report(system: Any, robot: Robot) -> None:
+    system.watch(ActionChunk, 'action_executor/executed')
+    system.spawn('action_executor', embodiment='sim_ur5e', mode='execute', autostart=True)
+    ahead = from_actions(UR5E, robot.now_ns() + 10**15, np.full((2, 6), 0.01))
+    robot.until_log('ahead of the clock', lambda: robot.chunks.publish(ahead))
+
+    def reported() -> bool:
+        robot.send(np.full((2, 6), 0.01))
+        return 'action_executor/executed' in system.last
+
+    system.until(reported, 'a report')
