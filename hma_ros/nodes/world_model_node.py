@@ -63,6 +63,9 @@ class WorldModelParameters:
     camera_timeout_s: float = parameter(
         5.0, 'without a picture for so long: an error [s]', 0.1, 600.0
     )
+    max_failures: int = parameter(
+        50, 'so many rows in a row that fail deactivate the node', 1, 100_000
+    )
     autostart: bool = parameter(False, 'configure and activate at the start')
 
 
@@ -74,6 +77,7 @@ class WorldModelNode(HmaNode):
         # The frame clock is fed while a row is being computed.
         self._lock = threading.Lock()
         self._row_lock = threading.Lock()
+        self._failures = 0
         self._is_working = False
 
     def set_up(self) -> None:
@@ -106,6 +110,7 @@ class WorldModelNode(HmaNode):
         self._executed: dict[int, NDArray[np.float64] | None] = {}
         self._pick: FramePick | None = None
         self._row_ns: int | None = None
+        self._failures = 0
         self._heard_s = time.monotonic()
         self._is_working = True
 
@@ -164,8 +169,19 @@ class WorldModelNode(HmaNode):
     def _work(self) -> None:
         """Process the rows that are due."""
         with self._row_lock:
-            while self._is_working and self._next_row():
+            most = self._given.max_failures
+            while self._is_working and self._failures < most and self._next_row():
                 pass
+        if self._failures >= most:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self.get_logger().error(
+            f'{self._camera_topic}: expected a row that succeeds, got {self._failures} failures '
+            'in a row: deactivating; activate again when the cause is gone'
+        )
+        self._failures = 0
+        self.trigger_deactivate()
 
     def _next_row(self) -> bool:
         with self._lock:
@@ -182,7 +198,10 @@ class WorldModelNode(HmaNode):
         except HmaError as error:
             # The context lacks this row: the next one starts a new context.
             self._row_ns = None
+            self._failures += 1
             self._diagnostics.trouble('dropped rows', str(error))
+        else:
+            self._failures = 0
         return True
 
     def _due(self, now_ns: int) -> FramePick | None:

@@ -145,6 +145,30 @@ def test_camera_silent_then_of_wrong_size_then_of_wrong_encoding(
     system.until(lambda: 'recovered: dropped rows' in system.log('world_model'), 'the recovery')
 
 
+def test_a_model_that_fails_row_after_row_deactivates_itself(
+    system: Any, tiny_bundle: Path
+) -> None:
+    system.spawn(
+        'world_model',
+        embodiment='sim_ur5e',
+        bundle=str(tiny_bundle),
+        threads=1,
+        max_failures=3,
+        autostart=True,
+    )
+    images = system.node.create_publisher(Image, UR5E.camera.topic, SENSOR_OUT)
+
+    def publish_and_look() -> bool:
+        now_ns = system.node.get_clock().now().nanoseconds
+        images.publish(from_rgb(np.zeros((480, 640, 3), np.uint8), now_ns, 'camera'))
+        return 'got 3 failures in a row: deactivating' in system.log('world_model')
+
+    system.until(publish_and_look, 'the end of patience')
+    system.until(lambda: system.state('world_model') == 'inactive', 'inactive')
+    assert system.transition('world_model', 'activate')
+    assert 'Traceback' not in system.log('world_model')
+
+
 def test_executor_without_the_joints_commands_nothing(system: Any) -> None:
     system.spawn('action_executor', embodiment='sim_ur5e', mode='execute', autostart=True)
     command = UR5E.commands[0]
