@@ -224,6 +224,11 @@ class ActionExecutorNode(HmaNode):
             self._diagnostics.trouble('holding', '; '.join(self._verdict.reasons), WARN)
         else:
             self._diagnostics.over('holding')
+        absence = None if self._commander is None else self._commander.gripper_absence()
+        if self._timer is not None and absence is not None:
+            self._diagnostics.trouble('absent gripper', absence, WARN)
+        else:
+            self._diagnostics.over('absent gripper')
         self._diagnostics.publish(
             {
                 'mode': self._mode,

@@ -65,8 +65,8 @@ class Commander:
         self._publish(time_ns, target_D, velocity_D)
 
     def send_gripper(self, position: float | None) -> None:
-        """Command the gripper to a position, in its own unit; None leaves it alone."""
-        if self._gripper is not None and position is not None:
+        """Command the gripper to a position, in its own unit; None commands nothing."""
+        if self._gripper is not None:
             self._gripper.send(position)
 
     def gripper_listens(self) -> bool:
@@ -76,6 +76,10 @@ class Commander:
     def gripper_refusal(self) -> str | None:
         """Return why the gripper refused a command, once; None if it did not."""
         return None if self._gripper is None else self._gripper.refusal()
+
+    def gripper_absence(self) -> str | None:
+        """Return why the gripper takes no commands at all; None if it does."""
+        return None if self._gripper is None else self._gripper.absence()
 
     def halt(self, time_ns: int) -> None:
         """Send the last target once more, at rest, and wait until it is on the wire."""
@@ -100,14 +104,18 @@ class _TopicGripper:
     def __init__(self, node: Any, spec: GripperSpec) -> None:
         self._publisher = node.publisher(Float64MultiArray, spec.name, COMMAND)
 
-    def send(self, position: float) -> None:
-        # Repeated: a position is a state, and one that got lost would stay lost.
-        self._publisher.publish(Float64MultiArray(data=[position]))
+    def send(self, position: float | None) -> None:
+        if position is not None:
+            # Repeated: a position is a state, and one that got lost would stay lost.
+            self._publisher.publish(Float64MultiArray(data=[position]))
 
     def listens(self) -> bool:
         return True
 
     def refusal(self) -> str | None:
+        return None
+
+    def absence(self) -> str | None:
         return None
 
 
@@ -128,8 +136,11 @@ class GoalGripper:
         self._refusal: str | None = None
         self._client = node.own(ActionClient(node, kind, name), lambda item: item.destroy())
 
-    def send(self, position: float) -> None:
-        """Send the goal, unless it is the one that was sent last."""
+    def send(self, position: float | None) -> None:
+        """Send the goal, unless it is the one that was sent last; None forgets that one."""
+        if position is None:
+            self._sent = None
+            return
         if position == self._sent or not self.listens():
             return
         self._sent, self._quiet_until_s = position, time.monotonic() + _ANSWER_S
@@ -144,6 +155,12 @@ class GoalGripper:
         """Return why the last goal was refused, once."""
         refusal, self._refusal = self._refusal, None
         return refusal
+
+    def absence(self) -> str | None:
+        """Return that there is no server; None if there is one."""
+        if self._client.server_is_ready():
+            return None
+        return f'{self._name}: expected an action server of the gripper, got none'
 
     def _on_answer(self, position: float, answer: Any) -> None:
         if answer.result().accepted:

@@ -33,9 +33,7 @@ class Robot:
     def __init__(self, system: Any) -> None:
         self.system = system
         self._joints = system.node.create_publisher(JointState, 'joint_states', SENSOR_OUT)
-        self.chunks = system.node.create_publisher(
-            ActionChunk, 'world_model/action_chunk', REPORT
-        )
+        self.chunks = system.node.create_publisher(ActionChunk, 'world_model/action_chunk', REPORT)
         self.place, self.is_seen = MEASURED, True
         system.node.create_timer(0.02, self._publish)
         system.watch(JointTrajectory, COMMANDS)

@@ -69,9 +69,11 @@ def test_goals_wait_for_the_server_go_out_once_and_a_refusal_is_told(
     gripper = GoalGripper(owner, None, 'gripper', lambda position: position)
     gripper.send(0.08)
     assert not gripper.listens()
+    assert gripper.absence() == 'gripper: expected an action server of the gripper, got none'
     assert server.goals == []
     server.is_ready = True
     assert gripper.listens()
+    assert gripper.absence() is None
     gripper.send(0.08)
     gripper.send(0.08)
     assert server.goals == [0.08]
@@ -86,3 +88,6 @@ def test_goals_wait_for_the_server_go_out_once_and_a_refusal_is_told(
     assert gripper.listens()
     gripper.send(0.08)
     assert server.goals == [0.08, 0.08]
+    gripper.send(None)
+    gripper.send(0.08)
+    assert server.goals == [0.08, 0.08, 0.08]
