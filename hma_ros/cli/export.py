@@ -33,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         'run_folder',
         type=Path,
         metavar='RUN',
-        help='what `hma train --out` wrote: RUN/tokenizer and RUN/model',
+        help='what `hma train --out` wrote: tokenizer, and model, or refitted if it is there',
     )
     parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='the bundle')
     parser.set_defaults(run=run)
@@ -45,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.runtime.manifest import Manifest
 
     tokenizer = load_tokenizer(args.run_folder / 'tokenizer')
-    export(args.run_folder / 'model', tokenizer, args.out)
+    refitted = args.run_folder / 'refitted'
+    checkpoint = refitted if refitted.exists() else args.run_folder / 'model'
+    export(checkpoint, tokenizer, args.out)
     manifest = Manifest.read(args.out)
     size_mb = sum((args.out / name).stat().st_size for name in manifest.files) / 1e6
     print(

@@ -32,6 +32,8 @@ HELD_OUT = {'expert': 39, 'play': 12, 'random': 9}
 # Shares of the run after which the policy acts and is corrected, and episodes for each robot.
 ROUNDS = (0.3,)
 ROUND_EPISODES = 90
+# Steps of each action head on the features of the finished trunk.
+HEAD_STEPS = 4000
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -106,7 +108,8 @@ def _all(args: argparse.Namespace) -> int:
             _model(args, tokenizer, until=int(share * args.steps))
             _correct(args, tokenizer, number)
     _model(args, tokenizer)
-    _export(args, tokenizer, args.bundle)
+    _refit(args, tokenizer)
+    _export('refitted', args, tokenizer, args.bundle)
     print(f'bundle in {args.bundle}')
     return 0
 
@@ -141,7 +144,7 @@ def _correct(args: argparse.Namespace, tokenizer: FrameTokenizer, number: int) -
     """Let the policy act in the simulator and record the expert's corrections."""
     from hma_ros.evaluation.closed_loop import collect
 
-    bundle = _export(args, tokenizer, args.out / 'bundle')
+    bundle = _export('model', args, tokenizer, args.out / 'bundle')
     for name in args.embodiments:
         if _missing(args, name, f'round_{number}'):
             folder = args.data / name / f'round_{number}' / 'shard_00'
@@ -149,10 +152,25 @@ def _correct(args: argparse.Namespace, tokenizer: FrameTokenizer, number: int) -
             print(f'{name}: round {number}, the policy succeeds in {rate:.0%}')
 
 
-def _export(args: argparse.Namespace, tokenizer: FrameTokenizer, folder: Path) -> Path:
+def _refit(args: argparse.Namespace, tokenizer: FrameTokenizer) -> None:
+    """Correct the finished policy once more, and fit its heads to all that was gathered."""
+    from hma_ros.network.checkpoint import load_hma, save_checkpoint
+    from hma_ros.training.heads import refit_head
+
+    _correct(args, tokenizer, len(ROUNDS) + 1)
+    model = load_hma(args.out / 'model')
+    for name in args.embodiments:
+        tokens = _tokens(args, name, tokenizer)
+        refit_head(model, load_embodiment(name).stem, tokens, HEAD_STEPS)
+    save_checkpoint(model, args.out / 'refitted')
+
+
+def _export(
+    checkpoint: str, args: argparse.Namespace, tokenizer: FrameTokenizer, folder: Path
+) -> Path:
     from hma_ros.cli.export import export
 
-    return export(args.out / 'model', tokenizer, folder)
+    return export(args.out / checkpoint, tokenizer, folder)
 
 
 def _check_stems(names: Sequence[str]) -> None:
