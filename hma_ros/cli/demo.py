@@ -84,9 +84,9 @@ class _Progress:
 
 
 def _livelier(best: RecordedRollout | None, recorder: EpisodeRecorder) -> RecordedRollout | None:
-    """Prefer the rollout in which most happened: that is what a picture should show."""
+    """Prefer the longest rollout, and among those the one in which most happened."""
     candidates = [*([best] if best else []), *recorder.rollouts()]
-    return max(candidates, key=_motion, default=None)
+    return max(candidates, key=lambda item: (len(item.imagined), _motion(item)), default=None)
 
 
 def _motion(rollout: RecordedRollout) -> float:

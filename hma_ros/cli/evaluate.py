@@ -360,8 +360,11 @@ def _command(args: argparse.Namespace) -> str:
     """Write the command that measures this again, defaults included."""
     words = ['hma', 'evaluate', args.part]
     for name, value in vars(args).items():
-        if name in {'command', 'part', 'run', 'out', 'pictures'} or value in (None, []):
+        if name in {'command', 'part', 'run', 'out', 'pictures'} or value in (None, [], False):
             continue
-        values = value if isinstance(value, list) else [value]
-        words += [f'--{"robot" if name == "robots" else name}', *map(str, values)]
+        if name == 'real_time_factor' and not args.through_ros:
+            continue
+        values = value if isinstance(value, list) else [] if value is True else [value]
+        option = 'robot' if name == 'robots' else name.replace('_', '-')
+        words += [f'--{option}', *map(str, values)]
     return shlex.join(words)

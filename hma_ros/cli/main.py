@@ -47,5 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HmaError as error:
         print(f'hma: error: {error}', file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        print(
+            f'hma: error: {error}; expected the packages of this command: `make setup-dev`, or '
+            'requirements/train.txt for train and export',
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         return 130

@@ -41,9 +41,9 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     demo.add_argument(
         '--real-time-factor',
         type=float,
-        default=1.0,
+        default=0.5,
         metavar='X',
-        help='speed of the simulation (default: 1, real time)',
+        help='speed of the simulation (default: 0.5, so that two cores have time to imagine far ahead)',
     )
     demo.set_defaults(run=run_demo)
 
