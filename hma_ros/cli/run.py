@@ -43,7 +43,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         type=float,
         default=0.5,
         metavar='X',
-        help='speed of the simulation (default: 0.5, so that two cores have time to imagine far ahead)',
+        help='speed of the simulation (default: 0.5: two cores can then imagine far ahead)',
     )
     demo.set_defaults(run=run_demo)
 
