@@ -59,9 +59,11 @@ def _episodes(
 
 
 def _film(recorder: EpisodeRecorder) -> tuple[int, RecordedRollout] | None:
-    """The episode as imagined up to three rows before; fewer where the machine was too slow."""
-    films = ((lead, recorder.ahead(lead)) for lead in range(_LEAD, 0, -1))
-    return next(((lead, film) for lead, film in films if film is not None), None)
+    """The episode as imagined up to three rows before: the farthest that shows most of it."""
+    films = [(lead, recorder.ahead(lead)) for lead in range(_LEAD, 0, -1)]
+    shown = [(lead, film) for lead, film in films if film is not None]
+    longest = max((len(film.imagined) for _, film in shown), default=0)
+    return next((item for item in shown if len(item[1].imagined) >= 0.6 * longest), None)
 
 
 class _Progress:

@@ -41,9 +41,9 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     demo.add_argument(
         '--real-time-factor',
         type=float,
-        default=0.5,
+        default=0.3,
         metavar='X',
-        help='speed of the simulation (default: 0.5: two cores can then imagine far ahead)',
+        help='speed of the simulation (default: 0.3: two cores can then imagine far ahead)',
     )
     demo.set_defaults(run=run_demo)
 
