@@ -360,7 +360,9 @@ def _command(args: argparse.Namespace) -> str:
     """Write the command that measures this again, defaults included."""
     words = ['hma', 'evaluate', args.part]
     for name, value in vars(args).items():
-        if name in {'command', 'part', 'run', 'out', 'pictures'} or value in (None, [], False):
+        if name in {'command', 'part', 'run', 'out', 'pictures'}:
+            continue
+        if value is None or value is False or value == []:
             continue
         if name == 'real_time_factor' and not args.through_ros:
             continue

@@ -98,7 +98,7 @@ def rollout_strip(rollout: Imagined, columns: int = 6, scale: int = 3) -> Image.
     left, top = _MARGIN + _LABEL_WIDTH, _MARGIN + _TITLE_SIZE + 40
     lanes = [top + lane * (side + _GAP) for lane in range(3)]
     width = left + (len(moments) + 1) * (side + _GAP) + _GAP + _MARGIN
-    picture = Image.new('RGB', (width, lanes[2] + side + 24 + _MARGIN), _PAPER)
+    picture = Image.new('RGB', (width, lanes[2] + side + 62 + _MARGIN), _PAPER)
     draw = ImageDraw.Draw(picture)
     draw.text((_MARGIN, _MARGIN), rollout.title, _INK, _font(_TITLE_SIZE))
     for name, y in zip(_LANES, lanes, strict=True):
@@ -115,7 +115,7 @@ def rollout_strip(rollout: Imagined, columns: int = 6, scale: int = 3) -> Image.
         _centred(
             draw, x + side // 2, lanes[2] + side + 14, f'{psnr(observed, imagined):.1f} dB', _SOFT
         )
-    _legend(picture, (left, lanes[2] + side - 34))
+    _legend(picture, (left, lanes[2] + side + 38))
     return picture
 
 
