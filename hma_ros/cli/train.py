@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hma_ros.data.windows import TokenEpisode
     from hma_ros.network.hma import StemConfig
     from hma_ros.network.tokenizer import FrameTokenizer
+    from hma_ros.training.heads import HeadFitter
 
 EXAMPLES = """\
 examples:
@@ -29,10 +30,11 @@ Losses are written to OUT/tokenizer/log.jsonl and OUT/model/log.jsonl.
 EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
 EPISODES = {'expert': 700, 'play': 220, 'random': 180}
 HELD_OUT = {'expert': 39, 'play': 12, 'random': 9}
-# Shares of the run after which the policy acts and is corrected, and episodes for each robot.
-ROUNDS = (0.3,)
-ROUND_EPISODES = 90
-# Steps of each action head on the features of the finished trunk.
+# Rounds in which the policy acts and is corrected, and episodes of each robot in a round.
+ROUNDS = 4
+ROUND_EPISODES = 120
+# Steps of each action head on the features of the finished trunk, before a round and at the end.
+ROUND_STEPS = 1500
 HEAD_STEPS = 4000
 
 
@@ -98,17 +100,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _all(args: argparse.Namespace) -> int:
-    """Generate, train the tokenizer, then HMA with rounds of correction, and export."""
+    """Generate, train the tokenizer, then HMA, then its heads in rounds of correction; export."""
     if args.bundle is None:
         raise ConfigError('--bundle: missing, expected the folder to export to')
     _generate(args)
     tokenizer = _tokenizer(args)
-    for number, share in enumerate(ROUNDS, 1):
-        if any(_missing(args, name, f'round_{number}') for name in args.embodiments):
-            _model(args, tokenizer, until=int(share * args.steps))
-            _correct(args, tokenizer, number)
     _model(args, tokenizer)
-    _refit(args, tokenizer)
+    _heads(args, tokenizer)
     _export('refitted', args, tokenizer, args.bundle)
     print(f'bundle in {args.bundle}')
     return 0
@@ -126,43 +124,55 @@ def _generate(args: argparse.Namespace) -> None:
 def _tokenizer(args: argparse.Namespace) -> FrameTokenizer:
     from hma_ros.training.tokenizer import train_tokenizer
 
-    datasets = [_dataset(args, name, ('train',)) for name in args.embodiments]
+    datasets = [_dataset(args, name, 'train') for name in args.embodiments]
     return train_tokenizer(datasets, args.out / 'tokenizer', args.tokenizer_steps)
 
 
-def _model(args: argparse.Namespace, tokenizer: FrameTokenizer, until: int | None = None) -> None:
-    from hma_ros.training.hma import HmaTrainer
+def _model(args: argparse.Namespace, tokenizer: FrameTokenizer) -> None:
+    from hma_ros.training.hma import HmaTrainer, standardise_states
 
     trainer = HmaTrainer(_stems(args), args.out / 'model', args.steps)
-    trainer.train(
-        {load_embodiment(name).stem: _tokens(args, name, tokenizer) for name in args.embodiments},
-        until,
-    )
+    episodes = {
+        load_embodiment(name).stem: standardise_states(_tokens(args, name, 'train', tokenizer))
+        for name in args.embodiments
+    }
+    trainer.train(episodes)
+
+
+def _heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> None:
+    """Fit the heads to what the trunk sees, round after round of the policy being corrected."""
+    from hma_ros.network.checkpoint import load_hma, save_checkpoint
+    from hma_ros.training.heads import HeadFitter
+
+    model = load_hma(args.out / 'model')
+    fitter = HeadFitter(model)
+    for number in range(ROUNDS + 1):
+        split = f'round_{number}' if number else 'train'
+        if any(_missing(args, name, split) for name in args.embodiments):
+            _fit(args, fitter, ROUND_STEPS)
+            save_checkpoint(model, args.out / 'refitted')
+            _correct(args, tokenizer, number)
+        for name in args.embodiments:
+            fitter.add(load_embodiment(name).stem, _tokens(args, name, split, tokenizer))
+    _fit(args, fitter, HEAD_STEPS)
+    save_checkpoint(model, args.out / 'refitted')
+
+
+def _fit(args: argparse.Namespace, fitter: HeadFitter, steps: int) -> None:
+    for name in args.embodiments:
+        fitter.fit(load_embodiment(name).stem, steps)
 
 
 def _correct(args: argparse.Namespace, tokenizer: FrameTokenizer, number: int) -> None:
-    """Let the policy act in the simulator and record the expert's corrections."""
+    """Let the policy act in the simulator, and record the expert's corrections."""
     from hma_ros.evaluation.closed_loop import collect
 
-    bundle = _export('model', args, tokenizer, args.out / 'bundle')
+    bundle = _export('refitted', args, tokenizer, args.out / 'bundle')
     for name in args.embodiments:
         if _missing(args, name, f'round_{number}'):
             folder = args.data / name / f'round_{number}' / 'shard_00'
             rate = collect(name, bundle, folder, ROUND_EPISODES, number, workers=args.workers)
             print(f'{name}: round {number}, the policy succeeds in {rate:.0%}')
-
-
-def _refit(args: argparse.Namespace, tokenizer: FrameTokenizer) -> None:
-    """Correct the finished policy once more, and fit its heads to all that was gathered."""
-    from hma_ros.network.checkpoint import load_hma, save_checkpoint
-    from hma_ros.training.heads import refit_head
-
-    _correct(args, tokenizer, len(ROUNDS) + 1)
-    model = load_hma(args.out / 'model')
-    for name in args.embodiments:
-        tokens = _tokens(args, name, tokenizer)
-        refit_head(model, load_embodiment(name).stem, tokens, HEAD_STEPS)
-    save_checkpoint(model, args.out / 'refitted')
 
 
 def _export(
@@ -189,30 +199,22 @@ def _check_stems(names: Sequence[str]) -> None:
 def _stems(args: argparse.Namespace) -> list[StemConfig]:
     from hma_ros.training.hma import stem_config
 
-    return [stem_config(_dataset(args, name, ('train',))) for name in args.embodiments]
+    return [stem_config(_dataset(args, name, 'train')) for name in args.embodiments]
 
 
-def _tokens(args: argparse.Namespace, name: str, tokenizer: FrameTokenizer) -> list[TokenEpisode]:
-    from hma_ros.training.hma import standardise_states, tokenise_once
+def _tokens(
+    args: argparse.Namespace, name: str, split: str, tokenizer: FrameTokenizer
+) -> list[TokenEpisode]:
+    from hma_ros.training.hma import tokenise_once
 
-    episodes: list[TokenEpisode] = []
-    for split in _splits(args, name):
-        cache = args.out / 'tokens' / f'{name}_{split}'
-        episodes += tokenise_once(tokenizer, _dataset(args, name, (split,)), cache)
-    return standardise_states(episodes)
+    cache = args.out / 'tokens' / f'{name}_{split}'
+    return tokenise_once(tokenizer, _dataset(args, name, split), cache)
 
 
-def _dataset(args: argparse.Namespace, name: str, splits: Sequence[str]) -> EpisodeDataset:
+def _dataset(args: argparse.Namespace, name: str, split: str) -> EpisodeDataset:
     from hma_ros.data.episodes import EpisodeDataset, find_shards
 
-    return EpisodeDataset(
-        [path for split in splits for path in find_shards(args.data, name, split)]
-    )
-
-
-def _splits(args: argparse.Namespace, name: str) -> list[str]:
-    rounds = sorted(path.name for path in (args.data / name).glob('round_*'))
-    return ['train', *(split for split in rounds if not _missing(args, name, split))]
+    return EpisodeDataset(find_shards(args.data, name, split))
 
 
 def _missing(args: argparse.Namespace, name: str, split: str) -> bool:

@@ -60,7 +60,7 @@ class _Step(nn.Module):
         x = self.trunk.embed(levels, previous, masked)
         x, row = self.trunk.step(x, modulation, past, bias)
         logits = self.trunk.token_logits(x, previous)
-        return logits, self.trunk.action_features(x), row
+        return logits, x, row
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def bundle_parts(model: Hma, tokenizer: FrameTokenizer, batch: int) -> list[Part
         chunk = (spread * torch.tensor(stem.std) + torch.tensor(stem.mean)).flatten(2)
         given = {'chunk': chunk, 'known': torch.arange(batch)[:, None] % 4 > 0}
         parts.append(Part(f'stem_{name}', model.stems[name], given, ['modulation']))
-        features = {'features': torch.randn(batch, 1, trunk.feature_size)}
+        features = {'features': torch.randn(batch, 1, trunk.row_tokens, trunk.width)}
         parts.append(Part(f'head_{name}', model.heads[name], features, ['chunk']))
     return parts
 

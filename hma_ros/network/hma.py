@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from hma_ros.network.trunk import Trunk, TrunkConfig
 
+_PLACE_FEATURES = 16
+
 
 @dataclass(frozen=True)
 class StemConfig:
@@ -82,23 +84,37 @@ class Stem(nn.Module):
 
 
 class Head(nn.Module):
-    """Action tokens to the chunk to execute from this row."""
+    """
+    Features of a row to the chunk to execute from it.
+
+    Reads the action tokens whole, and a few numbers at every image token: so it knows where
+    things are, and not only that they are there.
+    """
 
     def __init__(self, stem: StemConfig, trunk: TrunkConfig) -> None:
         super().__init__()
         self.register_buffer('mean', torch.tensor(stem.mean).repeat(stem.stride))
         self.register_buffer('std', torch.tensor(stem.std).repeat(stem.stride))
-        self.hidden = nn.Linear(trunk.feature_size, 2 * trunk.width)
-        self.out = nn.Linear(2 * trunk.width, stem.chunk_size)
-        self.state = nn.Linear(2 * trunk.width, stem.state_size) if stem.state_size else None
+        self.split = [trunk.image_tokens, trunk.action_tokens]
+        self.place = nn.Linear(trunk.width, _PLACE_FEATURES)
+        width, read = 2 * trunk.width, trunk.action_tokens * trunk.width
+        self.hidden = nn.Sequential(
+            nn.Linear(read + trunk.image_tokens * _PLACE_FEATURES, width),
+            nn.GELU(),
+            nn.Linear(width, width),
+            nn.GELU(),
+        )
+        self.out = nn.Linear(width, stem.chunk_size)
+        self.state = nn.Linear(width, stem.state_size) if stem.state_size else None
 
-    def forward(self, features_BRX: Tensor) -> Tensor:
+    def forward(self, features_BRNC: Tensor) -> Tensor:
         """Chunk ``float[B, R, stride * A]`` in physical units."""
-        return self.normalised(features_BRX)[0] * self.std + self.mean
+        return self.normalised(features_BRNC)[0] * self.std + self.mean
 
-    def normalised(self, features_BRX: Tensor) -> tuple[Tensor, Tensor | None]:
+    def normalised(self, features_BRNC: Tensor) -> tuple[Tensor, Tensor | None]:
         """Chunk in units of its standard deviation, and the auxiliary state if there is one."""
-        hidden = F.gelu(self.hidden(features_BRX))
+        image, action = features_BRNC.split(self.split, 2)
+        hidden = self.hidden(torch.cat([action.flatten(2), self.place(image).flatten(2)], 2))
         return self.out(hidden), self.state(hidden) if self.state is not None else None
 
 

@@ -31,8 +31,6 @@ class TrunkConfig:
     :param action_tokens: query tokens beside them, read by the action head.
     :param factors: integers per image token.
     :param levels: values each integer can take.
-    :param place_features: numbers the action head reads at every image token, so that it knows
-        where things are and not only that they are there.
     """
 
     width: int = 128
@@ -43,12 +41,6 @@ class TrunkConfig:
     action_tokens: int = 4
     factors: int = 6
     levels: int = 8
-    place_features: int = 8
-
-    @property
-    def feature_size(self) -> int:
-        """Numbers an action head reads."""
-        return self.action_tokens * self.width + self.image_tokens * self.place_features
 
     @property
     def heads(self) -> int:
@@ -200,7 +192,6 @@ class Trunk(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
         self.token_head = nn.Linear(width, codes)
-        self.place_head = nn.Linear(width, config.place_features)
         self.copy_logits = nn.Parameter(
             torch.eye(config.levels).repeat(config.factors, 1, 1) * 3.0
         )
@@ -246,11 +237,6 @@ class Trunk(nn.Module):
         logits = self.token_head(image).unflatten(-1, (self.config.factors, self.config.levels))
         before = F.one_hot(previous_BRSF, self.config.levels).to(logits.dtype)
         return logits + torch.einsum('brsfp,fpl->brsfl', before, self.copy_logits)
-
-    def action_features(self, x_BRNC: Tensor) -> Tensor:
-        """What an action head reads, ``[B, R, feature_size]``: action tokens, then places."""
-        image, action = x_BRNC.split([self.config.image_tokens, self.config.action_tokens], 2)
-        return torch.cat([action.flatten(2), self.place_head(image).flatten(2)], 2)
 
     def _with_neighbours(self, embed: nn.Conv2d, codes_BRSX: Tensor) -> Tensor:
         """Embed every token together with the eight around it."""

@@ -1,9 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Fit an action head anew on what the trained trunk sees.
+Fit action heads anew on what the trained trunk sees.
 
-The trunk stays as it is, so every row is computed once and the head can be trained on all of them
-many times over: minutes instead of hours, and the imagined frames do not change.
+The trunk stays as it is, so every row is computed once and the heads can be trained on all of
+them many times over: minutes instead of hours, and the imagined frames do not change.
 """
 
 from __future__ import annotations
@@ -25,20 +25,53 @@ _RATE = 1e-3
 _LINEAR_FROM = 0.05
 
 
-def refit_head(model: Hma, stem: str, episodes: Sequence[TokenEpisode], steps: int) -> float:
+class HeadFitter:
     """
-    Train the head of one stem on frozen features, in place.
+    Trains the heads of a model in place, on frozen features that it keeps.
 
-    :param episodes: with the expert's labels; those in which the policy acted teach it most.
-    :param steps: optimiser steps.
-    :returns: mean error over the last hundred steps, in deviations of the actions.
+    :param model: with a trained trunk and stems.
     """
-    torch.manual_seed(0)
-    head = cast('Head', model.heads[stem])
-    rows = [episode_features(model, stem, item) for item in tqdm(episodes, stem, unit='episode')]
-    features = torch.cat(rows)
-    labels = torch.cat([torch.from_numpy(item.labels) for item in episodes])
-    return _fit(head, features, (labels - head.mean) / head.std, steps)
+
+    def __init__(self, model: Hma) -> None:
+        torch.manual_seed(0)
+        self._model = model
+        self._features: dict[str, list[Tensor]] = {}
+        self._targets: dict[str, list[Tensor]] = {}
+
+    def add(self, stem: str, episodes: Sequence[TokenEpisode]) -> None:
+        """Gather rows with the expert's labels; those in which the policy acted teach most."""
+        head = cast('Head', self._model.heads[stem])
+        features = self._features.setdefault(stem, [])
+        targets = self._targets.setdefault(stem, [])
+        for item in tqdm(episodes, f'{stem} features', unit='episode'):
+            features.append(episode_features(self._model, stem, item).half())
+            targets.append((torch.from_numpy(item.labels) - head.mean) / head.std)
+
+    def fit(self, stem: str, steps: int) -> float:
+        """
+        Train the head of one stem on everything gathered.
+
+        :param steps: optimiser steps.
+        :returns: mean error over the last hundred steps, in deviations of the actions.
+        """
+        head = cast('Head', self._model.heads[stem])
+        features, targets = torch.cat(self._features[stem]), torch.cat(self._targets[stem])
+        self._features[stem], self._targets[stem] = [features], [targets]
+        parameters = [*head.place.parameters(), *head.hidden.parameters(), *head.out.parameters()]
+        optimiser = torch.optim.AdamW(parameters, _RATE, weight_decay=0.02)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
+        errors = []
+        for _ in tqdm(range(steps), f'{stem} head', unit='step'):
+            pick = torch.randint(len(features), (_BATCH,))
+            chunk, _ = head.normalised(features[pick].float()[:, None])
+            loss = F.smooth_l1_loss(chunk[:, 0], targets[pick], beta=_LINEAR_FROM)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            errors.append(float(loss.detach()))
+        last = errors[-100:]
+        return sum(last) / len(last)
 
 
 @torch.no_grad()
@@ -46,7 +79,7 @@ def episode_features(model: Hma, stem: str, episode: TokenEpisode) -> Tensor:
     """
     Compute what the action head reads at every row of an episode, as the robot would.
 
-    :returns: ``float32[T, feature_size]``.
+    :returns: ``float32[T, N, C]``.
     """
     config = model.trunk.config
     levels = torch.from_numpy(episode.levels[None, :-1].astype('int64'))
@@ -58,23 +91,5 @@ def episode_features(model: Hma, stem: str, episode: TokenEpisode) -> Tensor:
     allowed = (lag >= 0) & (lag < config.window)
     visible = torch.zeros(levels.shape[:3], dtype=torch.bool)
     x = model.trunk.embed(levels, previous, visible)
-    x = model.trunk(x, model.stems[stem](led_here, known), lag, allowed)
-    return model.trunk.action_features(x)[0]
-
-
-def _fit(head: Head, features: Tensor, targets: Tensor, steps: int) -> float:
-    parameters = [*head.hidden.parameters(), *head.out.parameters()]
-    optimiser = torch.optim.AdamW(parameters, _RATE, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
-    errors = []
-    for _ in tqdm(range(steps), 'head', unit='step'):
-        pick = torch.randint(len(features), (_BATCH,))
-        chunk, _ = head.normalised(features[pick])
-        loss = F.smooth_l1_loss(chunk, targets[pick], beta=_LINEAR_FROM)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        errors.append(float(loss.detach()))
-    last = errors[-100:]
-    return sum(last) / len(last)
+    features: Tensor = model.trunk(x, model.stems[stem](led_here, known), lag, allowed)
+    return features[0]

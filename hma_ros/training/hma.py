@@ -166,15 +166,13 @@ class HmaTrainer:
         self._pass = torch.compile(self._trunk_pass)
         self._objective = ObjectiveConfig()
 
-    def train(
-        self, episodes: Mapping[str, Sequence[TokenEpisode]], until: int | None = None
-    ) -> None:
-        """Train on tokenised episodes of every stem up to step `until`, then save a checkpoint."""
+    def train(self, episodes: Mapping[str, Sequence[TokenEpisode]]) -> None:
+        """Train on tokenised episodes of every stem to the end, then save a checkpoint."""
         samplers = {
             name: WindowSampler(items, self._trunk.window, self.run.step)
             for name, items in episodes.items()
         }
-        self.run.train(lambda _: self._losses(samplers), until)
+        self.run.train(lambda _: self._losses(samplers))
         save_checkpoint(cast(Hma, self.run.averaged), self._folder)
 
     def _losses(self, samplers: Mapping[str, WindowSampler]) -> dict[str, Tensor]:
@@ -196,7 +194,7 @@ class HmaTrainer:
         trunk, rows = self.model.trunk, self._trunk.window
         x = trunk(trunk.embed(levels, previous, masked), modulation, self._lag, self._allowed)
         logits = trunk.token_logits(x[:, rows:], previous[:, rows:])
-        return logits, trunk.action_features(x[:, :rows])
+        return logits, x[:, :rows]
 
     def _sum(
         self,

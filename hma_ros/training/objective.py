@@ -34,6 +34,8 @@ class ObjectiveConfig:
     :param change_weight: weight of tokens that differ from the frame before.
     :param action_weight: weight of the action loss.
     :param state_weight: weight of the auxiliary state loss.
+    :param linear_from: errors of either above this share of a deviation count linearly: fine
+        motion must not drown in coarse.
     """
 
     fully_masked: float = 0.7
@@ -41,8 +43,9 @@ class ObjectiveConfig:
     hidden_action: float = 0.1
     corruption: float = 0.15
     change_weight: float = 3.0
-    action_weight: float = 1.0
-    state_weight: float = 0.5
+    action_weight: float = 0.5
+    state_weight: float = 0.25
+    linear_from: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -120,11 +123,12 @@ def action_losses(
     head = model.heads[stem]
     chunk, state = head.normalised(features)
     target = (torch.from_numpy(batch.labels) - head.mean) / head.std
-    action = config.action_weight * F.smooth_l1_loss(chunk, target, beta=0.5)
+    action = config.action_weight * F.smooth_l1_loss(chunk, target, beta=config.linear_from)
     if state is None:
         return action, torch.zeros(())
     truth = torch.from_numpy(batch.states)
-    return action, config.state_weight * F.smooth_l1_loss(state, truth, beta=0.5)
+    located = F.smooth_l1_loss(state, truth, beta=config.linear_from)
+    return action, config.state_weight * located
 
 
 def _mask_shares(size: int, rows: int, config: ObjectiveConfig) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from hma_ros.data.windows import TokenEpisode
 from hma_ros.network.hma import Hma, StemConfig
 from hma_ros.network.trunk import TrunkConfig
-from hma_ros.training.heads import refit_head
+from hma_ros.training.heads import HeadFitter
 
 TRUNK = TrunkConfig(width=32, layers=2, head_width=16, image_tokens=16, factors=2, levels=4)
 
@@ -28,9 +28,11 @@ def test_a_refitted_head_learns_and_leaves_the_trunk_alone():
                       (1.1, 1.1), (0.0, 0.0), (3.0, 3.0))  # fmt: skip
     model = Hma(TRUNK, [stem]).eval()
     trunk = {name: value.clone() for name, value in model.trunk.state_dict().items()}
-    episodes = [episode(seed) for seed in range(60)]
-    before = refit_head(model, 'two', episodes, steps=100)
-    after = refit_head(model, 'two', episodes, steps=600)
+    fitter = HeadFitter(model)
+    fitter.add('two', [episode(seed) for seed in range(30)])
+    before = fitter.fit('two', steps=100)
+    fitter.add('two', [episode(seed) for seed in range(30, 60)])
+    after = fitter.fit('two', steps=600)
     assert after < 0.5 * before
     for name, value in model.trunk.state_dict().items():
         torch.testing.assert_close(value, trunk[name])
