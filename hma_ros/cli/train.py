@@ -31,7 +31,7 @@ EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
 EPISODES = {'expert': 700, 'play': 220, 'random': 180}
 HELD_OUT = {'expert': 39, 'play': 12, 'random': 9}
 # Rounds in which the policy acts and is corrected, and episodes of each robot in a round.
-ROUNDS = 4
+ROUNDS = 3
 ROUND_EPISODES = 120
 # Steps of each action head on the features of the finished trunk, before a round and at the end.
 ROUND_STEPS = 1500
@@ -78,9 +78,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         '--steps',
         type=int,
-        default=3000,
+        default=2400,
         metavar='N',
-        help='optimiser steps of the model (default: 3000)',
+        help='optimiser steps of the model (default: 2400)',
     )
     parser.add_argument('--workers', type=int, default=2, help='processes (default: 2)')
     parser.set_defaults(run=run)
