@@ -36,7 +36,6 @@ class FrankaPick(Task):
     horizon_rows = 60
     action_names = ('dx', 'dy', 'dz', 'gripper')
     joint_names = tuple(f'fer_joint{i}' for i in range(1, 8))
-    state_names = (*Task.state_names, 'opening')
     view = View((1.02, 0, 0.66), (0.45, 0, 0.145), 39, (0.16, 0.17, 0.22, 1))
     table = Table((0.5, 0), (0.42, 0.5), (0.55, 0.42, 0.30, 1))
     gripper = True
@@ -130,6 +129,11 @@ class FrankaPick(Task):
         """Return the lifting height above where the cube is ``float64[3]`` [m]."""
         return np.array([*self._block()[:2], _LIFTED_M])
 
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """Names of what :meth:`state` returns."""
+        return (*super().state_names, 'opening')
+
     def state(self) -> np.ndarray:
-        """Return the privileged state ``float32[10]``; the last entry is the opening [m]."""
+        """Return the privileged state ``float32[D]``; the last entry is the opening [m]."""
         return np.append(super().state(), np.float32(self.opening()))

@@ -57,7 +57,8 @@ class Kinematics:
 
         :param start: joints to begin from ``float64[J]``.
         :param position: wanted tool position ``float64[3]`` [m].
-        :param rotation: wanted tool rotation ``float64[3, 3]``; None leaves it free.
+        :param rotation: wanted tool rotation ``float64[3, 3]``, or only where its z shall point
+            ``float64[3]``; None leaves it free.
         :param iterations: at most so many steps of damped least squares.
         :param rest: posture a redundant arm drifts to without moving its tool ``float64[J]``.
         """
@@ -66,7 +67,7 @@ class Kinematics:
             error = self._error(joints, position, rotation)
             if np.linalg.norm(error) < _TOLERANCE:
                 break
-            change = self._change(error, joints, rest)
+            change = self._change(error, joints, rotation, rest)
             change = np.clip(change, -_MAX_CHANGE_RAD, _MAX_CHANGE_RAD)
             joints = np.clip(joints + change, self.lower, self.upper)
         return joints
@@ -78,11 +79,18 @@ class Kinematics:
         error = np.asarray(position) - at
         if rotation is None:
             return error
-        turn = 0.5 * np.cross(now.T, rotation.T).sum(axis=0)
+        if rotation.ndim == 1:
+            turn = np.cross(now[:, 2], rotation)
+        else:
+            turn = 0.5 * np.cross(now.T, rotation.T).sum(axis=0)
         return np.concatenate([error, _ROTATION_WEIGHT * turn])
 
     def _change(
-        self, error: np.ndarray, joints: np.ndarray, rest: np.ndarray | None
+        self,
+        error: np.ndarray,
+        joints: np.ndarray,
+        rotation: np.ndarray | None,
+        rest: np.ndarray | None,
     ) -> np.ndarray:
         mujoco.mj_comPos(self._model, self._data)
         mujoco.mj_jacSite(
@@ -90,6 +98,8 @@ class Kinematics:
         )
         jacobian = self._jacobian[: len(error), self._dofs]
         jacobian[3:] *= _ROTATION_WEIGHT
+        if rotation is not None and rotation.ndim == 1:
+            jacobian[3:] -= np.outer(rotation, rotation @ jacobian[3:])
         inverse = jacobian.T @ np.linalg.inv(jacobian @ jacobian.T + _DAMPING * np.eye(len(error)))
         change = inverse @ error
         if rest is None:

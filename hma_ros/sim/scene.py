@@ -15,6 +15,8 @@ ASSETS = Path(__file__).parent / 'assets'
 # and the links of the arm touch nothing.
 TOOL_BIT = 1
 OBJECT_BIT = 2
+# Longer than the ball is high: the rest is in the table.
+_POST_M, _POST_RADIUS_M = 0.22, 0.005
 Rgba = tuple[float, float, float, float]
 Vector3 = tuple[float, float, float]
 
@@ -148,8 +150,20 @@ def add_disc(spec: mujoco.MjSpec, radius: float, rgba: Rgba) -> None:
 
 
 def add_ball(spec: mujoco.MjSpec, radius: float, rgba: Rgba) -> None:
-    """Add the movable mark ``goal``, a ball in the air."""
+    """
+    Add the movable mark ``goal``, a ball on a post.
+
+    Where the post meets the table tells a single camera how far away the ball is.
+    """
     body = spec.worldbody.add_body(name='goal', mocap=True)
+    body.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_CYLINDER,
+        fromto=[0, 0, 0, 0, 0, -_POST_M],
+        size=[_POST_RADIUS_M, 0, 0],
+        rgba=(0.93, 0.93, 0.90, 1),
+        contype=0,
+        conaffinity=0,
+    )
     body.add_geom(
         type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[radius, 0, 0], rgba=rgba, contype=0, conaffinity=0
     )

@@ -34,7 +34,7 @@ class Task(ABC):
     horizon_rows: int
     action_names: tuple[str, ...]
     joint_names: tuple[str, ...]
-    state_names: tuple[str, ...] = (
+    place_names: tuple[str, ...] = (
         'tool_x',
         'tool_y',
         'tool_z',
@@ -276,11 +276,15 @@ class Task(ABC):
         mujoco.mju_mat2Quat(quat_wxyz, site.xmat)
         return site.xpos.copy(), np.roll(quat_wxyz, -1)
 
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """Names of what :meth:`state` returns."""
+        return (*self.place_names, *self.joint_names)
+
     def state(self) -> np.ndarray:
-        """Return the privileged state ``float32[D]`` named by ``state_names`` [m]."""
-        return np.concatenate(
-            [self.tool_pose()[0], self.object_position(), self.goal_position()]
-        ).astype(np.float32)
+        """Return the privileged state ``float32[D]``: places [m], joints [rad or m]."""
+        places = [self.tool_pose()[0], self.object_position(), self.goal_position()]
+        return np.concatenate([*places, self.joint_positions()]).astype(np.float32)
 
     def frame(self, height: int = 64, width: int = 64) -> np.ndarray:
         """

@@ -7,7 +7,6 @@ import mujoco
 import numpy as np
 
 from hma_ros.sim.experts import Pusher
-from hma_ros.sim.kinematics import TOOL_DOWN
 from hma_ros.sim.scene import (
     OBJECT_BIT,
     TOOL_BIT,
@@ -26,6 +25,9 @@ _TOOL_Z_M = 0.035
 _ABOVE_BLOCK_M = 0.058
 _DONE_M = 0.035
 _MAX_ROW_RAD = 0.15
+# The stick is round: where it points matters, not how it is turned.
+_DOWN = np.array([0.0, 0.0, -1.0])
+_WANDERING_TILT = 0.35
 _PUSHER = Pusher(contact_m=0.052, max_step_m=0.05)
 
 
@@ -75,7 +77,7 @@ class Ur5ePush(Task):
 
     def _place(self, rng: np.random.Generator) -> np.ndarray:
         block, goal, tool = _draw_layout(rng)
-        joints = self._arm.solve(_HOME, np.array([*tool, _TOOL_Z_M]), TOOL_DOWN, 200)
+        joints = self._arm.solve(_HOME, np.array([*tool, _TOOL_Z_M]), _DOWN, 200)
         self._data.qpos[self._qpos] = joints
         self._set_block(block, rng.uniform(-np.pi, np.pi))
         self._set_goal(np.array([*goal, 0.002]))
@@ -100,21 +102,24 @@ class Ur5ePush(Task):
         drop = np.clip(height - tool[2], -0.05, 0.05)
         return self._towards(np.array([*place, tool[2] + drop]))
 
-    def _towards(self, position: np.ndarray) -> np.ndarray:
-        joints = self._arm.solve(self._command, position, TOOL_DOWN, 12)
+    def _towards(self, position: np.ndarray, direction: np.ndarray = _DOWN) -> np.ndarray:
+        joints = self._arm.solve(self._command, position, direction, 12)
         change = joints - self._command
         return change * min(1.0, _MAX_ROW_RAD / (float(np.abs(change).max()) + 1e-9))
 
     def draw_heading(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw a velocity of the tool."""
-        return rng.uniform(-0.8, 0.8, 3)
+        """Draw a velocity of the tool and a tilt, which the expert then has to undo."""
+        tilt = rng.uniform(-_WANDERING_TILT, _WANDERING_TILT, 2)
+        return np.concatenate([rng.uniform(-0.8, 0.8, 3), tilt])
 
     def wander(self, heading: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Drift with the tool near the table."""
         tool, _ = self._arm.forward(self._command)
-        place = tool + heading * [0.06, 0.06, 0.02]
+        place = tool + heading[:3] * [0.06, 0.06, 0.02]
+        direction = np.array([*heading[3:], -1.0])
+        direction /= np.linalg.norm(direction)
         place = np.clip(place, [0.36, -0.20, 0.03], [0.66, 0.20, 0.15])
-        return self._towards(place) + rng.normal(0, 0.0075, 6)
+        return self._towards(place, direction) + rng.normal(0, 0.0075, 6)
 
     def success(self) -> bool:
         """Return whether the block is on the disc."""
