@@ -35,7 +35,7 @@ pytest: setup-dev ## the tests only
 bench: setup ## measure latency and write the tables
 	@$(BIN)/python -m benchmarks
 
-train: setup-dev ## make the shipped bundle again: episodes, training, export (two hours; resumes)
+train: setup-dev ## make the shipped bundle again: episodes, training, export (one to two hours; resumes)
 	@$(BIN)/hma train all --out runs/hma_sim --bundle models/hma_sim
 
 clean: ## remove the environment and what builds and runs left

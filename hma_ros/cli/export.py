@@ -5,10 +5,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from hma_ros.network.tokenizer import FrameTokenizer
 
 EXAMPLES = """\
 examples:
@@ -41,13 +37,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Export and say what was proven."""
-    from hma_ros.network.checkpoint import load_tokenizer
+    from hma_ros.export.bundle import export_bundle
+    from hma_ros.network.checkpoint import load_hma, load_tokenizer
     from hma_ros.runtime.manifest import Manifest
 
     tokenizer = load_tokenizer(args.run_folder / 'tokenizer')
     refitted = args.run_folder / 'refitted'
     checkpoint = refitted if refitted.exists() else args.run_folder / 'model'
-    export(checkpoint, tokenizer, args.out)
+    export_bundle(load_hma(checkpoint), tokenizer, args.out)
     manifest = Manifest.read(args.out)
     size_mb = sum((args.out / name).stat().st_size for name in manifest.files) / 1e6
     print(
@@ -55,16 +52,3 @@ def run(args: argparse.Namespace) -> int:
         f'parity {dict(manifest.parity)}'
     )
     return 0
-
-
-def export(checkpoint: Path, tokenizer: FrameTokenizer, out: Path) -> Path:
-    """
-    Export a checkpoint.
-
-    :raises ConfigError: the checkpoint cannot be read.
-    :raises BundleError: the graphs do not compute what the network computes.
-    """
-    from hma_ros.export.bundle import export_bundle
-    from hma_ros.network.checkpoint import load_hma
-
-    return export_bundle(load_hma(checkpoint), tokenizer, out)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from hma_ros.core.errors import ConfigError
 if TYPE_CHECKING:
     from hma_ros.data.episodes import EpisodeDataset
     from hma_ros.data.windows import TokenEpisode
-    from hma_ros.network.hma import StemConfig
+    from hma_ros.network.hma import Hma, StemConfig
     from hma_ros.network.tokenizer import FrameTokenizer
     from hma_ros.training.heads import HeadFitter
 
@@ -101,13 +102,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _all(args: argparse.Namespace) -> int:
     """Generate, train the tokenizer, then HMA, then its heads in rounds of correction; export."""
+    from hma_ros.export.bundle import export_bundle
+
     if args.bundle is None:
         raise ConfigError('--bundle: missing, expected the folder to export to')
     _generate(args)
     tokenizer = _tokenizer(args)
     _model(args, tokenizer)
-    _heads(args, tokenizer)
-    _export('refitted', args, tokenizer, args.bundle)
+    export_bundle(_heads(args, tokenizer), tokenizer, args.bundle)
     print(f'bundle in {args.bundle}')
     return 0
 
@@ -136,51 +138,56 @@ def _model(args: argparse.Namespace, tokenizer: FrameTokenizer) -> None:
         load_embodiment(name).stem: standardise_states(_tokens(args, name, 'train', tokenizer))
         for name in args.embodiments
     }
+    if trainer.run.step < args.steps:
+        # Heads fitted to another trunk must not be exported with this one.
+        shutil.rmtree(args.out / 'refitted', ignore_errors=True)
     trainer.train(episodes)
 
 
-def _heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> None:
+def _heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> Hma:
     """Fit the heads to what the trunk sees, round after round of the policy being corrected."""
     from hma_ros.network.checkpoint import load_hma, save_checkpoint
     from hma_ros.training.heads import HeadFitter
 
     model = load_hma(args.out / 'model')
     fitter = HeadFitter(model)
-    for number in range(ROUNDS + 1):
-        split = f'round_{number}' if number else 'train'
+    _add(args, fitter, 'train', tokenizer)
+    for number in range(1, ROUNDS + 1):
+        split = f'round_{number}'
         if any(_missing(args, name, split) for name in args.embodiments):
             _fit(args, fitter, ROUND_STEPS)
-            save_checkpoint(model, args.out / 'refitted')
-            _correct(args, tokenizer, number)
-        for name in args.embodiments:
-            fitter.add(load_embodiment(name).stem, _tokens(args, name, split, tokenizer))
+            _correct(args, model, tokenizer, number)
+        _add(args, fitter, split, tokenizer)
     _fit(args, fitter, HEAD_STEPS)
     save_checkpoint(model, args.out / 'refitted')
+    return model
+
+
+def _add(
+    args: argparse.Namespace, fitter: HeadFitter, split: str, tokenizer: FrameTokenizer
+) -> None:
+    for name in args.embodiments:
+        fitter.add(load_embodiment(name).stem, _tokens(args, name, split, tokenizer))
 
 
 def _fit(args: argparse.Namespace, fitter: HeadFitter, steps: int) -> None:
     for name in args.embodiments:
-        fitter.fit(load_embodiment(name).stem, steps)
+        error = fitter.fit(load_embodiment(name).stem, steps)
+        print(f'{name}: head error {error:.3f} deviations')
 
 
-def _correct(args: argparse.Namespace, tokenizer: FrameTokenizer, number: int) -> None:
+def _correct(args: argparse.Namespace, model: Hma, tokenizer: FrameTokenizer, number: int) -> None:
     """Let the policy act in the simulator, and record the expert's corrections."""
     from hma_ros.evaluation.closed_loop import collect
+    from hma_ros.export.bundle import export_bundle
 
-    bundle = _export('refitted', args, tokenizer, args.out / 'bundle')
+    bundle = export_bundle(model, tokenizer, args.out / 'bundle')
+    split = f'round_{number}'
     for name in args.embodiments:
-        if _missing(args, name, f'round_{number}'):
-            folder = args.data / name / f'round_{number}' / 'shard_00'
+        if _missing(args, name, split):
+            folder = _root(args, split) / name / split / 'shard_00'
             rate = collect(name, bundle, folder, ROUND_EPISODES, number, workers=args.workers)
             print(f'{name}: round {number}, the policy succeeds in {rate:.0%}')
-
-
-def _export(
-    checkpoint: str, args: argparse.Namespace, tokenizer: FrameTokenizer, folder: Path
-) -> Path:
-    from hma_ros.cli.export import export
-
-    return export(args.out / checkpoint, tokenizer, folder)
 
 
 def _check_stems(names: Sequence[str]) -> None:
@@ -214,8 +221,14 @@ def _tokens(
 def _dataset(args: argparse.Namespace, name: str, split: str) -> EpisodeDataset:
     from hma_ros.data.episodes import EpisodeDataset, find_shards
 
-    return EpisodeDataset(find_shards(args.data, name, split))
+    return EpisodeDataset(find_shards(_root(args, split), name, split))
 
 
 def _missing(args: argparse.Namespace, name: str, split: str) -> bool:
-    return not list((args.data / name / split).glob('**/metadata.json'))
+    return not list((_root(args, split) / name / split).glob('**/metadata.json'))
+
+
+def _root(args: argparse.Namespace, split: str) -> Path:
+    """Return where episodes are: rounds of correction belong to the run whose policy acted."""
+    root: Path = args.out / 'rounds' if split.startswith('round_') else args.data
+    return root

@@ -12,7 +12,7 @@ segment_ids.bin       int32 ``[N]``                index of the episode a frame 
 actions/actions.bin   float32 ``[N, stride * A]``  chunk executed *from* this frame, physical units
 labels.bin            float32 ``[N, stride * A]``  the expert's noiseless chunk at this frame
 joints.bin            float32 ``[N, J]``           joint positions [rad or m]
-states.bin            float32 ``[N, D]``           privileged simulator state, for evaluation
+states.bin            float32 ``[N, D]``           privileged state, for the auxiliary loss
 metadata.json         object                       names, rates, sizes, one entry per episode
 ====================  ===========================  ==============================================
 

@@ -45,7 +45,7 @@ rollouts that see no camera frame after the first row.
 ## Closed loop
 
 The policy drives the simulated robot from unseen starts, against its scripted expert and random
-motion from the same starts.
+motion from the same starts; the row through ROS in real time, all nodes on the same two cores.
 
 <!-- begin closed_loop -->
 <!-- end closed_loop -->

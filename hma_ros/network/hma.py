@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from hma_ros.network.trunk import Trunk, TrunkConfig
 
+# Numbers that an action head reads at each image token.
 _PLACE_FEATURES = 16
 
 
@@ -108,11 +109,20 @@ class Head(nn.Module):
         self.state = nn.Linear(width, stem.state_size) if stem.state_size else None
 
     def forward(self, features_BRNC: Tensor) -> Tensor:
-        """Chunk ``float[B, R, stride * A]`` in physical units."""
+        """
+        Read rows.
+
+        :param features_BRNC: ``float[B, R, N, C]`` of the trunk, image tokens first.
+        :returns: chunk ``float[B, R, stride * A]`` in physical units.
+        """
         return self.normalised(features_BRNC)[0] * self.std + self.mean
 
     def normalised(self, features_BRNC: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Chunk in units of its standard deviation, and the auxiliary state if there is one."""
+        """
+        Like :meth:`forward`, but the chunk in units of its standard deviation.
+
+        :returns: chunk ``float[B, R, stride * A]``; auxiliary state ``float[B, R, D]`` or None.
+        """
         image, action = features_BRNC.split(self.split, 2)
         hidden = self.hidden(torch.cat([action.flatten(2), self.place(image).flatten(2)], 2))
         return self.out(hidden), self.state(hidden) if self.state is not None else None

@@ -57,8 +57,8 @@ class Kinematics:
 
         :param start: joints to begin from ``float64[J]``.
         :param position: wanted tool position ``float64[3]`` [m].
-        :param rotation: wanted tool rotation ``float64[3, 3]``, or only where its z shall point
-            ``float64[3]``; None leaves it free.
+        :param rotation: wanted tool rotation ``float64[3, 3]``, or only where its z shall
+            point, a unit vector ``float64[3]``; None leaves it free.
         :param iterations: at most so many steps of damped least squares.
         :param rest: posture a redundant arm drifts to without moving its tool ``float64[J]``.
         """

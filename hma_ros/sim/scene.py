@@ -15,7 +15,7 @@ ASSETS = Path(__file__).parent / 'assets'
 # and the links of the arm touch nothing.
 TOOL_BIT = 1
 OBJECT_BIT = 2
-# Longer than the ball is high: the rest is in the table.
+# Longer than any ball is high: the rest is below the top of the table, out of sight.
 _POST_M, _POST_RADIUS_M = 0.22, 0.005
 Rgba = tuple[float, float, float, float]
 Vector3 = tuple[float, float, float]

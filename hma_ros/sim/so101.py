@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""SO-101 arm: bring the jaw to a magenta ball; absolute joint targets."""
+"""SO-101 arm: bring the jaw to a magenta ball on a post; absolute joint targets."""
 
 from __future__ import annotations
 

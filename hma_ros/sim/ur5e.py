@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 
 from hma_ros.sim.experts import Pusher
+from hma_ros.sim.kinematics import TOOL_DOWN
 from hma_ros.sim.scene import (
     OBJECT_BIT,
     TOOL_BIT,
@@ -26,8 +27,9 @@ _ABOVE_BLOCK_M = 0.058
 _DONE_M = 0.035
 _MAX_ROW_RAD = 0.15
 # The stick is round: where it points matters, not how it is turned.
-_DOWN = np.array([0.0, 0.0, -1.0])
-_WANDERING_TILT = 0.35
+_DOWN = TOOL_DOWN[:, 2]
+# Tangent of the largest tilt about either axis while wandering.
+_MAX_TILT = 0.35
 _PUSHER = Pusher(contact_m=0.052, max_step_m=0.05)
 
 
@@ -108,8 +110,12 @@ class Ur5ePush(Task):
         return change * min(1.0, _MAX_ROW_RAD / (float(np.abs(change).max()) + 1e-9))
 
     def draw_heading(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw a velocity of the tool and a tilt, which the expert then has to undo."""
-        tilt = rng.uniform(-_WANDERING_TILT, _WANDERING_TILT, 2)
+        """
+        Draw a velocity of the tool and a tilt, which the expert then has to undo.
+
+        :returns: ``float64[5]``: shares of 6, 6 and 2 cm in a row, tangents of the tilt.
+        """
+        tilt = rng.uniform(-_MAX_TILT, _MAX_TILT, 2)
         return np.concatenate([rng.uniform(-0.8, 0.8, 3), tilt])
 
     def wander(self, heading: np.ndarray, rng: np.random.Generator) -> np.ndarray:

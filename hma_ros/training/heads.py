@@ -27,7 +27,7 @@ _LINEAR_FROM = 0.05
 
 class HeadFitter:
     """
-    Trains the heads of a model in place, on frozen features that it keeps.
+    Trains the heads of a model in place, on frozen features that it keeps: about 17 kB a row.
 
     :param model: with a trained trunk and stems.
     """

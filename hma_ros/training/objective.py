@@ -119,7 +119,7 @@ def frame_loss(logits: Tensor, rows: Rows, change_weight: float) -> Tensor:
 def action_losses(
     model: Hma, stem: str, features: Tensor, batch: WindowBatch, config: ObjectiveConfig
 ) -> tuple[Tensor, Tensor]:
-    """Errors of the action head, and of its auxiliary state output."""
+    """Weighted losses of the action head and of its auxiliary state output, scalars."""
     head = model.heads[stem]
     chunk, state = head.normalised(features)
     target = (torch.from_numpy(batch.labels) - head.mean) / head.std

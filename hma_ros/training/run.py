@@ -59,15 +59,14 @@ class TrainingRun:
         """The module with averaged weights: what to evaluate and export."""
         return self._averaged.module
 
-    def train(self, loss_of: Callable[[int], dict[str, Tensor]], until: int | None = None) -> None:
+    def train(self, loss_of: Callable[[int], dict[str, Tensor]]) -> None:
         """
-        Run to step `until`, or to the end.
+        Run to the end.
 
         :param loss_of: from a step number to named loss terms; their sum is minimised.
         """
-        until = min(until or self.steps, self.steps)
-        saved, bar = time.monotonic(), tqdm(total=until, initial=self.step, unit='step')
-        while self.step < until:
+        saved, bar = time.monotonic(), tqdm(total=self.steps, initial=self.step, unit='step')
+        while self.step < self.steps:
             terms = self._one_step(loss_of)
             bar.update()
             if self.step % 20 == 0:

@@ -43,7 +43,17 @@ def test_interrupted_run_ends_like_an_uninterrupted_one(tmp_path):
     whole = line()
     TrainingRun(whole, tmp_path / 'a', 60, 1e-2, ('0',)).train(loss_of(whole))
     first = line()
-    TrainingRun(first, tmp_path / 'b', 60, 1e-2, ('0',)).train(loss_of(first), until=25)
+    losses = loss_of(first)
+
+    def interrupted(step):
+        if step == 25:
+            raise KeyboardInterrupt
+        return losses(step)
+
+    stopped = TrainingRun(first, tmp_path / 'b', 60, 1e-2, ('0',))
+    with pytest.raises(KeyboardInterrupt):
+        stopped.train(interrupted)
+    stopped.save()
     second = line(seed=1)
     run = TrainingRun(second, tmp_path / 'b', 60, 1e-2, ('0',))
     assert run.step == 25
