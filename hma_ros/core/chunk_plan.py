@@ -22,13 +22,12 @@ class ChunkPlan:
     Targets over time.
 
     :param hold_D: ``float64[D]`` held until the first chunk.
-    :param max_age_s: chunks whose stamp is older on arrival are refused.
-    :param max_lead_s: chunks whose stamp is further in the future are refused.
+    :param max_age_s: chunks whose stamp is older on arrival are refused, and those whose stamp is
+        as far ahead: a clock may be told of after the chunk that it stamped.
     """
 
-    def __init__(self, hold_D: ArrayLike, max_age_s: float, max_lead_s: float = 0.0) -> None:
+    def __init__(self, hold_D: ArrayLike, max_age_s: float) -> None:
         self._max_age_s = max_age_s
-        self._max_lead_s = max_lead_s
         self._gripper: NDArray[np.float64] | None = None
         self.hold(hold_D)
 
@@ -104,9 +103,9 @@ class ChunkPlan:
                 f'action chunk: expected a stamp at most {self._max_age_s:g} s '
                 f'old, got one {age_s:.3f} s old'
             )
-        if age_s < -self._max_lead_s:
+        if age_s < -self._max_age_s:
             raise MessageError(
-                f'action chunk: expected a stamp at most {self._max_lead_s:g} s '
+                f'action chunk: expected a stamp at most {self._max_age_s:g} s '
                 f'ahead of the clock, got one {-age_s:.3f} s ahead'
             )
         if now_ns >= end_ns:

@@ -71,8 +71,9 @@ def test_gripper_follows_the_step() -> None:
     [
         (1900, 'action chunk: expected a stamp at most 0.5 s old, got one 0.900 s old'),
         (
-            900,
-            'action chunk: expected a stamp at most 0 s ahead of the clock, got one 0.100 s ahead',
+            400,
+            'action chunk: expected a stamp at most 0.5 s ahead of the clock, '
+            'got one 0.600 s ahead',
         ),
         (
             1250,
@@ -86,6 +87,13 @@ def test_chunk_of_the_wrong_time_is_refused_and_the_plan_stays(now_ms: int, text
         plan.accept(1000 * MS, 0.1, [0.0], to([1.0], [2.0]), now_ms * MS, [0.0])
     assert str(error.value) == text
     assert plan.target(now_ms * MS)[0] == 7.0
+
+
+def test_chunk_that_comes_before_its_time_waits_for_it() -> None:
+    plan = ChunkPlan([7.0], max_age_s=0.5)
+    plan.accept(1000 * MS, 0.1, [7.0], to([8.0], [9.0]), 990 * MS, [7.0])
+    targets = [plan.target(time * MS)[0] for time in (990, 1000, 1100, 1200)]
+    assert targets == [7.0, 7.0, 8.0, 9.0]
 
 
 def test_hold_drops_the_chunk() -> None:
