@@ -45,7 +45,9 @@ class ActionExecutorParameters:
     allow_simulation_bundle: bool = parameter(
         False, 'let a bundle trained in simulation command a real robot'
     )
-    max_chunk_age_s: float = parameter(0.5, 'oldest stamp of a chunk on arrival, and furthest ahead [s]', 0.01, 10.0)
+    max_chunk_age_s: float = parameter(
+        0.5, 'oldest stamp of a chunk on arrival, and furthest ahead [s]', 0.01, 10.0
+    )
     autostart: bool = parameter(False, 'configure and activate at the start')
 
 
