@@ -25,7 +25,8 @@ examples:
   hma train tokenizer --data data --out runs/mine            only the frame tokenizer
   hma train model --data data --out runs/mine --steps 2000   only stems, trunk and heads
 
-Every step goes on from where it was stopped: run the same command again.
+Run the same command again after a stop: episodes, tokenizer and model go on from where they were;
+fits of the heads begin again.
 Losses are written to OUT/tokenizer/log.jsonl and OUT/model/log.jsonl.
 """
 EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')

@@ -9,15 +9,8 @@ import pytest
 
 from hma_ros.sim.kinematics import TOOL_DOWN, Kinematics
 from hma_ros.sim.scene import load_robot
+from hma_ros.sim.ur5e import Ur5ePush
 
-JOINTS = (
-    'shoulder_pan_joint',
-    'shoulder_lift_joint',
-    'elbow_joint',
-    'wrist_1_joint',
-    'wrist_2_joint',
-    'wrist_3_joint',
-)
 HOME = np.array([0.27, -1.88, -2.13, -0.71, 1.57, -1.30])
 PLACES = [(0.5, 0.0, 0.1), (0.4, -0.2, 0.05), (0.6, 0.2, 0.2)]
 
@@ -28,7 +21,7 @@ def arm() -> Kinematics:
     turn = [np.sqrt(0.5), -np.sqrt(0.5), 0, 0]
     spec.body('wrist_3_link').add_site(name='tool', pos=[0, 0.2, 0], quat=turn)
     model: mujoco.MjModel = spec.compile()
-    return Kinematics(model, JOINTS, 'tool')
+    return Kinematics(model, Ur5ePush.joint_names, 'tool')
 
 
 @pytest.mark.parametrize('place', PLACES)
