@@ -15,7 +15,7 @@ from hma_ros.core.errors import BundleError
 from hma_ros.export.graphs import Part, bundle_parts, write_graph
 from hma_ros.network.hma import Hma, StemConfig
 from hma_ros.network.tokenizer import FrameTokenizer
-from hma_ros.runtime.bundle import Graph
+from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import FILE_NAME, FORMAT, StemInfo, sha256
 
 # float16 storage moves weights by up to 2**-11 of their size, and pictures by a few of 255 levels.
