@@ -10,7 +10,7 @@ from hma_ros import __version__
 from hma_ros.core.errors import HmaError
 
 # Modules of this package, in the order of --help.
-COMMANDS = ('run', 'doctor', 'generate', 'train', 'export', 'evaluate')
+COMMANDS = ('run', 'doctor', 'generate', 'train', 'export', 'evaluate', 'verify')
 EXAMPLES = """\
 examples:
   hma run predict robot:=franka sim:=true                try it without a robot

@@ -1,0 +1,57 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma verify``: does this package compute what the published research code computes?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLES = """\
+examples:
+  hma verify golden test/data/golden            all folders there
+  hma verify golden test/data/golden/metrics    one of them
+
+An error is the largest absolute difference over the largest expected magnitude. Exit code 1 when
+a line says FAIL.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``verify``."""
+    parser = subparsers.add_parser(
+        'verify',
+        help='compare with arrays that the published research code wrote',
+        description='Compare with arrays that the published research code wrote.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parts = parser.add_subparsers(dest='part', metavar='PART', required=True)
+    golden = parts.add_parser(
+        'golden',
+        help='models, loaders and metrics against golden folders',
+        description='Compare models, loaders and metrics with golden folders.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    golden.add_argument(
+        'folders',
+        nargs='+',
+        type=Path,
+        metavar='DIR',
+        help='with golden.npz beside what it was computed from, or a folder of such folders',
+    )
+    golden.set_defaults(run=run_golden)
+
+
+def run_golden(args: argparse.Namespace) -> int:
+    """Print one line per array and a summary; 1 when an array is out of tolerance, else 0."""
+    from hma_ros.verification.folders import check_folder, find_folders
+    from hma_ros.verification.report import summary
+
+    comparisons = []
+    for folder, kind in find_folders(args.folders):
+        for item in check_folder(folder, kind):
+            print(item, flush=True)
+            comparisons.append(item)
+    print(summary(comparisons))
+    return 0 if all(item.ok for item in comparisons) else 1

@@ -1,0 +1,60 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The arrays of a golden folder."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from hma_ros.core.errors import ConfigError
+
+GOLDEN_FILE = 'golden.npz'
+
+
+class GoldenArrays(Mapping[str, np.ndarray]):
+    """
+    Read ``golden.npz`` array by array, and remember which were asked for.
+
+    :param folder: the folder that holds it.
+    :raises ConfigError: it is missing or unreadable; later, an array is missing or unreadable.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / GOLDEN_FILE
+        try:
+            self._file = np.load(self.path, allow_pickle=False)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise ConfigError(f'{self.path}: {error}; expected arrays of numpy.savez') from error
+        self._read: set[str] = set()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Return an array; :class:`ConfigError` when there is none of that name."""
+        if name not in self._file.files:
+            raise ConfigError(f"{self.path}: no array '{name}', expected one")
+        self._read.add(name)
+        try:
+            array: np.ndarray = self._file[name]
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise ConfigError(f"{self.path}: array '{name}': {error}") from error
+        return array
+
+    def __contains__(self, name: object) -> bool:
+        """Say whether there is an array of that name, without reading it."""
+        return name in self._file.files
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._file.files)
+
+    def __len__(self) -> int:
+        """Count the arrays."""
+        return len(self._file.files)
+
+    def check_all_read(self) -> None:
+        """Raise :class:`ConfigError` when some array was never asked for, so never verified."""
+        unread = [name for name in self if name not in self._read]
+        if unread:
+            raise ConfigError(f'{self.path}: nothing verifies {unread}, expected only known names')
