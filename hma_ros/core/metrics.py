@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +52,7 @@ def squared_error(
     if first.shape != second.shape or (mask is not None and mask.shape != first.shape[:-1]):
         shapes = [list(item.shape) for item in (first, second, mask) if item is not None]
         raise ValueError(f'pictures and mask: shapes {shapes}, expected equal ones')
-    squares = (_shares(first) - _shares(second)) ** 2
+    squares = (shares(first) - shares(second)) ** 2
     chosen = squares if mask is None else squares[mask]
     return SquaredError(float(chosen.sum()), chosen.size)
 
@@ -61,6 +62,28 @@ def psnr(
 ) -> float:
     """Return the peak signal-to-noise ratio in dB; arguments as in :func:`squared_error`."""
     return squared_error(first, second, mask).psnr_db
+
+
+def delta_psnr(
+    truth: NDArray[np.generic],
+    predicted: NDArray[np.generic],
+    predicted_at_random: Sequence[NDArray[np.generic]],
+) -> float:
+    """
+    Return what a prediction gains from the true actions, in dB: how controllable the model is.
+
+    PSNR under the true actions, less the mean PSNR under random ones (Genie, arXiv 2402.15391;
+    HMA takes five draws).
+
+    :param truth: ``[..., H, W, 3]``, uint8, or floating point in 0 to 1.
+    :param predicted: likewise, from the true actions.
+    :param predicted_at_random: likewise, one for each draw of actions, at least one.
+    :raises ValueError: the shapes differ, or there is no draw.
+    """
+    if not len(predicted_at_random):
+        raise ValueError('predicted_at_random: no picture, expected at least one')
+    random_db = [psnr(truth, picture) for picture in predicted_at_random]
+    return psnr(truth, predicted) - sum(random_db) / len(random_db)
 
 
 def changed_pixels(
@@ -74,10 +97,11 @@ def changed_pixels(
     :param threshold: share of the value range that some channel has to exceed.
     :returns: ``bool[..., H, W]``.
     """
-    moved: NDArray[np.bool_] = np.abs(_shares(after) - _shares(before)).max(-1) > threshold
+    moved: NDArray[np.bool_] = np.abs(shares(after) - shares(before)).max(-1) > threshold
     return moved
 
 
-def _shares(picture: NDArray[np.generic]) -> NDArray[np.float64]:
+def shares(picture: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Return values as shares of their range: uint8 is divided by 255, others are shares."""
     values = picture.astype(np.float64)
     return values / 255 if picture.dtype == np.uint8 else values
