@@ -30,6 +30,7 @@ from typing import BinaryIO
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.data.flat_file import map_array
 
 _FLAT_FILES = (
     'video.bin',
@@ -273,11 +274,7 @@ def _flat(chunks: np.ndarray) -> np.ndarray:
 
 def _map(path: Path, count: int, shape: Sequence[int]) -> np.ndarray:
     dtype = {'video.bin': np.uint8, 'segment_ids.bin': np.int32}.get(path.name, np.float32)
-    expected = count * int(np.prod(shape, initial=1)) * np.dtype(dtype).itemsize
-    size = path.stat().st_size if path.exists() else None
-    if size != expected:
-        raise ConfigError(f'{path}: {size} bytes, expected {expected} for {count} frames')
-    return np.memmap(path, dtype, 'r', shape=(count, *shape))
+    return map_array(path, dtype, (count, *shape))
 
 
 def find_shards(root: str | Path, embodiment: str, split: str) -> list[Path]:

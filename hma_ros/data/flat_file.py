@@ -1,0 +1,29 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Flat binary files of one array, without a header."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from hma_ros.core.errors import ConfigError
+
+
+def map_array(path: Path, dtype: DTypeLike, shape: Sequence[int]) -> np.ndarray:
+    """
+    Map a file as a read-only array.
+
+    :param path: the file.
+    :param dtype: of the numbers, in this machine's byte order.
+    :param shape: of the whole array, C order; the first axis counts frames.
+    :raises ConfigError: the file is missing, or of another size.
+    """
+    expected = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = path.stat().st_size if path.is_file() else None
+    if size != expected:
+        found = 'no such file' if size is None else f'{size} bytes'
+        raise ConfigError(f'{path}: {found}, expected {expected} for {shape[0]} frames')
+    return np.memmap(path, dtype, 'r', shape=tuple(shape))
