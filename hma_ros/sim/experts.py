@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 _DONE_M = 0.012
-_ON_AXIS_M = 0.012
 _DETOUR_M = 0.035
 _STANDOFF_M = 0.015
 _TURN_RAD = 0.55
+# Seen from the block, off the line to the goal: below it pushes, at twice that it goes round.
+_BEHIND_RAD = 0.25
+# From here on it goes round at full distance.
+_CLEAR_RAD = 0.8
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Pusher:
         Return the displacement ``float64[2]`` [m] of the next row.
 
         Only the present positions matter (no phases are remembered), so a camera sees all that
-        the decision depends on.
+        the decision depends on. It changes smoothly with them: where a policy is unsure of a
+        place by millimetres, the mean of what it thinks possible is still a good decision.
 
         :param tool: pusher position ``float64[2]``.
         :param block: block position ``float64[2]``.
@@ -42,17 +46,11 @@ class Pusher:
         if distance < _DONE_M:
             return np.zeros(2)
         way = way / distance
-        side = np.array([-way[1], way[0]])
         relative = tool - block
-        along, across = float(relative @ way), float(relative @ side)
-        if along < -0.4 * self.contact_m and abs(across) < _ON_AXIS_M:
-            gap = max(0.0, -along - self.contact_m)
-            speed = min(self.max_step_m, max(_DONE_M, 0.6 * distance) + gap)
-            move = way * speed - side * (1.2 * across)
-        elif along < -0.7 * self.contact_m:
-            move = block - way * (self.contact_m + _STANDOFF_M) - tool
-        else:
-            move = self._around(relative, way)
+        off = _wrapped(_angle(-way) - _angle(relative))
+        share = float(np.clip(2.0 - abs(off) / _BEHIND_RAD, 0.0, 1.0))
+        move = share * self._straight(relative, way, distance)
+        move += (1.0 - share) * self._around(relative, off)
         return move * min(1.0, self.max_step_m / (float(np.linalg.norm(move)) + 1e-9))
 
     def behind(self, block: np.ndarray, goal: np.ndarray) -> np.ndarray:
@@ -60,14 +58,27 @@ class Pusher:
         way = goal - block
         return block - way / (np.linalg.norm(way) + 1e-9) * (self.contact_m + _STANDOFF_M)
 
-    def _around(self, relative: np.ndarray, way: np.ndarray) -> np.ndarray:
-        """Circle round the block towards the side away from the goal."""
-        clear = self.contact_m + _DETOUR_M
-        angle = np.arctan2(relative[1], relative[0])
-        back = np.arctan2(-way[1], -way[0])
-        turn = np.clip((back - angle + np.pi) % (2 * np.pi) - np.pi, -_TURN_RAD, _TURN_RAD)
-        turn *= min(1.0, self.max_step_m / 0.04)
+    def _straight(self, relative: np.ndarray, way: np.ndarray, distance: float) -> np.ndarray:
+        """Push, or close the gap, and come on to the line through block and goal."""
+        along = float(relative @ way)
+        gap = max(0.0, -along - self.contact_m)
+        speed = min(self.max_step_m, max(_DONE_M, 0.6 * distance) + gap)
+        return way * speed - 1.2 * (relative - way * along)
+
+    def _around(self, relative: np.ndarray, off: float) -> np.ndarray:
+        """Circle round the block towards the side away from the goal, closer as it is reached."""
+        room = min(1.0, abs(off) / _CLEAR_RAD)
+        clear = self.contact_m + _STANDOFF_M + (_DETOUR_M - _STANDOFF_M) * room
         radius = float(np.linalg.norm(relative))
-        if radius > clear:
-            clear = max(clear, radius - self.max_step_m)
-        return clear * np.array([np.cos(angle + turn), np.sin(angle + turn)]) - relative
+        most = _TURN_RAD * min(1.0, self.max_step_m / 0.04)
+        angle = _angle(relative) + np.clip(off, -most, most)
+        clear = max(clear, radius - self.max_step_m)
+        return clear * np.array([np.cos(angle), np.sin(angle)]) - relative
+
+
+def _angle(vector: np.ndarray) -> float:
+    return float(np.arctan2(vector[1], vector[0]))
+
+
+def _wrapped(angle: float) -> float:
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)

@@ -23,7 +23,8 @@ from hma_ros.sim.simulation import Task
 # Elbow up, tool down, above the middle of the table.
 _HOME = np.array([0.2713, -1.8755, -2.1314, -0.7055, 1.5708, -1.2995])
 _TOOL_Z_M = 0.035
-_ABOVE_BLOCK_M = 0.058
+# Up to here the stick pushes the block; so much higher it passes over it.
+_BESIDE_BLOCK_M, _LIFT_M = 0.048, 0.014
 _DONE_M = 0.035
 _MAX_ROW_RAD = 0.15
 # The stick is round: where it points matters, not how it is turned.
@@ -54,7 +55,7 @@ class Ur5ePush(Task):
     limits = np.array(
         [[-6.28, -6.28, -3.14, -6.28, -6.28, -6.28], [6.28, 6.28, 3.14, 6.28, 6.28, 6.28]]
     )
-    noise = np.full(6, 0.0225)
+    noise = np.full(6, 0.015)
 
     def _build(self) -> mujoco.MjSpec:
         spec = load_robot('ur5e')
@@ -91,15 +92,14 @@ class Ur5ePush(Task):
     def _expert_row(self) -> np.ndarray:
         tool, _ = self._arm.forward(self._command)
         block, goal = self._block()[:2], self._goal()[:2]
-        height = _TOOL_Z_M
-        if tool[2] > _ABOVE_BLOCK_M:
-            start = _PUSHER.behind(block, goal)
-            move = start - tool[:2]
-            if np.linalg.norm(move) > 0.02:
-                height = tool[2]
-            move *= min(1.0, 0.05 / (float(np.linalg.norm(move)) + 1e-9))
-        else:
-            move = _PUSHER.push(tool[:2], block, goal)
+        start = _PUSHER.behind(block, goal) - tool[:2]
+        away = float(np.linalg.norm(start))
+        lifted = float(np.clip((tool[2] - _BESIDE_BLOCK_M) / _LIFT_M, 0.0, 1.0))
+        move = (1.0 - lifted) * _PUSHER.push(tool[:2], block, goal)
+        move += lifted * start * min(1.0, 0.05 / (away + 1e-9))
+        # Lifted, it comes down only behind the block.
+        keep = lifted * float(np.clip(away / 0.02 - 1.0, 0.0, 1.0))
+        height = keep * tool[2] + (1.0 - keep) * _TOOL_Z_M
         place = np.clip(tool[:2] + move, [0.30, -0.28], [0.72, 0.28])
         drop = np.clip(height - tool[2], -0.05, 0.05)
         return self._towards(np.array([*place, tool[2] + drop]))
