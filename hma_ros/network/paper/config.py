@@ -1,0 +1,288 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Sizes and variants of the paper's models, and how a released ``config.json`` says them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from hma_ros.core.errors import ConfigError
+
+# Width that maximal-update parametrisation scales from (Yang et al., arXiv 2203.03466).
+MUP_BASE_WIDTH = 256
+
+
+class Meaning(str, Enum):
+    """
+    Which of two readings a model follows where the authors' code departs from the paper.
+
+    ``UPSTREAM`` computes what the released checkpoints were trained with, quirks included;
+    ``CORRECTED`` what the paper describes. They differ only where ``model.md`` lists it.
+    """
+
+    UPSTREAM = 'upstream'
+    CORRECTED = 'corrected'
+
+
+class TimePositions(str, Enum):
+    """How a row knows when it is."""
+
+    # A learned vector per row of the window (released checkpoints); the window is a hard end.
+    LEARNED = 'learned'
+    # Rotary, so only the lag between two rows counts and a sliding context is exact for ever.
+    ROTARY = 'rotary'
+
+
+class Injection(str, Enum):
+    """How every block takes in the row's action (paper, sec. 3 and the ablation of it)."""
+
+    NONE = 'none'
+    ADD = 'mlp'
+    CROSS_ATTENTION = 'cross_attention'
+    MODULATE = 'modulate'
+
+
+@dataclass(frozen=True)
+class Domain:
+    """
+    One embodiment's action space, as a stem and a head see it.
+
+    :param name: of its parameters in the checkpoint.
+    :param stride: low-level actions in the chunk of a row.
+    :param mean: per action dimension, units of the data set.
+    :param std: likewise.
+    """
+
+    name: str
+    stride: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def chunk_size(self) -> int:
+        """Numbers in the chunk of a row."""
+        return self.stride * len(self.mean)
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """
+    What the continuous kind has beside the trunk.
+
+    :param patch: latent pixels that a token spans in each direction.
+    :param latent_channels: of a latent pixel.
+    :param width: of the denoiser.
+    :param blocks: of the denoiser.
+    :param steps: denoising steps when sampling as published.
+    :param mask_steps: masked passes per frame when sampling as published.
+    """
+
+    patch: int
+    latent_channels: int
+    width: int
+    blocks: int
+    steps: int
+    mask_steps: int
+
+
+@dataclass(frozen=True)
+class PaperConfig:
+    """
+    A model of the paper.
+
+    :param layers: blocks of the trunk.
+    :param heads: attention heads.
+    :param width: channels of a token (upstream: d_model).
+    :param rows: rows of the window (upstream: T).
+    :param positions: rows of the table of places that belong to the image (upstream: S).
+    :param action_tokens: tokens beside the image that carry the action (concatenation).
+    :param factors: integers per discrete token.
+    :param factor_size: values each integer can take.
+    :param concat: whether the action is appended as tokens.
+    :param injection: how the blocks take in the action besides.
+    :param predict_actions: whether actions are masked and predicted.
+    :param mup: maximal-update parametrisation.
+    :param qk_norm: normalise queries and keys instead of the inputs of attention and MLP.
+    :param action_loss_weight: of the action loss beside the frame loss.
+    :param domains: action spaces, in the order of the checkpoint.
+    :param diffusion: set for the continuous kind.
+    """
+
+    layers: int
+    heads: int
+    width: int
+    rows: int
+    positions: int
+    action_tokens: int = 64
+    factors: int = 2
+    factor_size: int = 512
+    concat: bool = True
+    injection: Injection = Injection.MODULATE
+    predict_actions: bool = True
+    mup: bool = False
+    qk_norm: bool = False
+    qkv_bias: bool = False
+    proj_bias: bool = True
+    mlp_ratio: float = 4.0
+    mlp_bias: bool = True
+    action_loss_weight: float = 0.5
+    domains: tuple[Domain, ...] = ()
+    diffusion: Diffusion | None = None
+    meaning: Meaning = Meaning.CORRECTED
+    time: TimePositions = TimePositions.LEARNED
+
+    @property
+    def head_width(self) -> int:
+        """Channels of an attention head."""
+        return self.width // self.heads
+
+    @property
+    def attention_scale(self) -> float:
+        """Factor on queries; 8 / head width makes it that of width 64 (released: mup)."""
+        return 8 / self.head_width if self.mup else self.head_width**-0.5
+
+    @property
+    def readout_scale(self) -> float:
+        """Factor on the input of a readout (released: mup)."""
+        return MUP_BASE_WIDTH / self.width if self.mup else 1.0
+
+    @property
+    def image_tokens(self) -> int:
+        """Tokens of a frame in the sequence."""
+        return self.positions // (self.diffusion.patch**2 if self.diffusion else 1)
+
+    @property
+    def has_action_tokens(self) -> bool:
+        """Whether rows carry action tokens when actions are given: to be told them, or asked."""
+        asked = self.predict_actions and self.meaning is Meaning.CORRECTED
+        return self.concat or asked
+
+    @property
+    def row_tokens(self) -> int:
+        """Tokens of a row when actions are given."""
+        return self.image_tokens + (self.action_tokens if self.has_action_tokens else 0)
+
+    @property
+    def is_cacheable(self) -> bool:
+        """Whether past rows never change: not so in upstream's cross-attention."""
+        return not (
+            self.injection is Injection.CROSS_ATTENTION and self.meaning is Meaning.UPSTREAM
+        )
+
+    @property
+    def kept_tokens(self) -> int:
+        """Keys and values kept of a row and layer; cross-attention keeps the action's too."""
+        return self.row_tokens + (self.injection is Injection.CROSS_ATTENTION)
+
+    def domain(self, name: str) -> Domain:
+        """Return an action space; raises ConfigError listing those there are."""
+        for domain in self.domains:
+            if domain.name == name:
+                return domain
+        known = ', '.join(domain.name for domain in self.domains) or 'none'
+        raise ConfigError(f"stem '{name}', expected one of {known}")
+
+    @staticmethod
+    def from_released(facts: Mapping[str, Any], source: str = 'config.json') -> PaperConfig:
+        """
+        Read the configuration of a released checkpoint; it follows upstream's meaning.
+
+        :param facts: the parsed ``config.json``.
+        :param source: named in errors.
+        :raises ConfigError: a key is missing or has a value this model cannot have.
+        """
+        try:
+            return _from_released(facts)
+        except KeyError as error:
+            raise ConfigError(
+                f'{source}: no key {error}, expected a configuration of HMA'
+            ) from error
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f'{source}: {error}') from error
+
+
+def _from_released(facts: Mapping[str, Any]) -> PaperConfig:
+    network = str(facts['action_network'])
+    has_actions = bool(facts['init_actions'])
+    continuous = bool(facts.get('Diffusion', 'vae_embed_dim' in facts))
+    return PaperConfig(
+        layers=int(facts['num_layers']),
+        heads=int(facts['num_heads']),
+        width=int(facts['d_model']),
+        rows=int(facts['T']),
+        positions=int(facts['S']),
+        action_tokens=int(facts['action_token_size']),
+        factors=int(facts['num_factored_vocabs']),
+        factor_size=_factor_size(facts),
+        concat='concat' in network,
+        injection=_injection(network) if has_actions else Injection.NONE,
+        predict_actions=bool(facts['jointly_predict_actions']),
+        mup=bool(facts['use_mup']),
+        qk_norm=bool(facts['qk_norm']),
+        qkv_bias=bool(facts['qkv_bias']),
+        proj_bias=bool(facts['proj_bias']),
+        mlp_ratio=float(facts['mlp_ratio']),
+        mlp_bias=bool(facts['mlp_bias']),
+        action_loss_weight=float(facts['action_loss_weight']),
+        domains=_domains(facts) if has_actions else (),
+        diffusion=_diffusion(facts) if continuous else None,
+        meaning=Meaning.UPSTREAM,
+    )
+
+
+def _injection(network: str) -> Injection:
+    """Find the injection in the name of the action network; the first that fits counts."""
+    for injection in (Injection.ADD, Injection.CROSS_ATTENTION, Injection.MODULATE):
+        if injection.value in network:
+            return injection
+    if 'concat' in network:
+        return Injection.NONE
+    raise ValueError(
+        f"action_network: '{network}', expected mlp, cross_attention, modulate, concat or "
+        'concat with one of them'
+    )
+
+
+def _factor_size(facts: Mapping[str, Any]) -> int:
+    if facts['image_vocab_size'] is None:
+        return int(facts['factored_vocab_size'])
+    factors, vocabulary = int(facts['num_factored_vocabs']), int(facts['image_vocab_size'])
+    size = round(vocabulary ** (1 / factors))
+    if size**factors != vocabulary:
+        raise ValueError(f'image_vocab_size: {vocabulary}, expected a power of {factors}')
+    return size
+
+
+def _domains(facts: Mapping[str, Any]) -> tuple[Domain, ...]:
+    names, sizes, stats = facts['action_domains'], facts['d_actions'], facts['action_stats']
+    if not len(names) == len(sizes) == len(stats):
+        raise ValueError(
+            f'action_domains, d_actions, action_stats: {len(names)}, {len(sizes)} and '
+            f'{len(stats)} entries, expected as many of each'
+        )
+    return tuple(
+        _domain(name, size, mean, std)
+        for name, size, (mean, std) in zip(names, sizes, stats, strict=True)
+    )
+
+
+def _domain(name: str, size: int, mean: list[float], std: list[float]) -> Domain:
+    if len(mean) != len(std) or size % len(mean):
+        raise ValueError(
+            f'd_actions of {name}: {size}, expected a multiple of the {len(mean)} means and '
+            f'{len(std)} deviations'
+        )
+    return Domain(name, size // len(mean), tuple(map(float, mean)), tuple(map(float, std)))
+
+
+def _diffusion(facts: Mapping[str, Any]) -> Diffusion:
+    return Diffusion(
+        patch=int(facts['patch_size']),
+        latent_channels=int(facts['vae_embed_dim']),
+        width=int(facts['diffloss_w']),
+        blocks=int(facts['diffloss_d']),
+        steps=int(facts['num_sampling_steps']),
+        mask_steps=int(facts['maskgit_steps']),
+    )

@@ -1,0 +1,185 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The discrete model: factored tokens in, logits of every factor out (MaskGIT kind)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hma_ros.network.paper.attention import Rows
+from hma_ros.network.paper.conditioning import Conditioning, masked_mean, squared_error_BR
+from hma_ros.network.paper.config import Meaning, PaperConfig
+from hma_ros.network.paper.trunk import PaperTrunk
+
+_LABEL_SMOOTHING = 0.01
+
+
+class DiscreteRows(NamedTuple):
+    """
+    What the model says of some rows.
+
+    :param logits_BRSFV: of every factor of every token.
+    :param chunk_BRX: what the action head says, not yet in units; None without one.
+    :param kept_L2BNHRD: keys and values to keep.
+    """
+
+    logits_BRSFV: Tensor
+    chunk_BRX: Tensor | None
+    kept_L2BNHRD: Tensor
+
+
+class TokenEmbedding(nn.Module):
+    """Sum of an embedding per factor, or the embedding of a masked token."""
+
+    def __init__(self, config: PaperConfig) -> None:
+        super().__init__()
+        self.mask_token_embed = nn.Parameter(torch.zeros(1, config.width))
+        self.factored_embeds = nn.ModuleList(
+            nn.Embedding(config.factor_size, config.width) for _ in range(config.factors)
+        )
+
+    def forward(self, factors_BRSF: Tensor, masked_BRS: Tensor) -> Tensor:
+        """``int64[B, R, S, F]`` to ``[B, R, S, C]``."""
+        parts = [
+            embed(factors_BRSF[..., index]) for index, embed in enumerate(self.factored_embeds)
+        ]
+        embedded = torch.stack(parts).sum(0)
+        return torch.where(masked_BRS.unsqueeze(-1), self.mask_token_embed, embedded)
+
+
+class DiscreteHma(PaperTrunk):
+    """
+    Trunk with token embedding, token head and an action head per embodiment.
+
+    Tokens are given as ids below ``mask_id``, factor 0 in the lowest digits; ``mask_id`` itself
+    stands for a token to predict.
+    """
+
+    def __init__(self, config: PaperConfig) -> None:
+        super().__init__(config)
+        self.token_embed = TokenEmbedding(config)
+        self.out_x_proj = nn.Linear(config.width, config.factors * config.factor_size)
+        if config.domains:
+            self.action_out_projectors = nn.ModuleDict(
+                {
+                    domain.name: nn.Linear(config.width, domain.chunk_size)
+                    for domain in config.domains
+                }
+            )
+
+    @property
+    def mask_id(self) -> int:
+        """Id of a masked token, one above all others."""
+        return int(self.config.factor_size**self.config.factors)
+
+    def forward(
+        self,
+        ids_BRS: Tensor,
+        domain: str,
+        actions_BRX: Tensor | None,
+        masked_BR: Tensor | None = None,
+        rows: Rows | None = None,
+        is_normalised: bool = False,
+    ) -> DiscreteRows:
+        """
+        Predict every token of every row, and the actions if the model has learned to.
+
+        :param ids_BRS: ``int64[B, R, S]``.
+        :param actions_BRX: ``float32[B, R, stride * A]`` in units of the data set, or None.
+        :param masked_BR: actions to predict, see :meth:`PaperTrunk.condition`.
+        :param rows: None for a window of its own.
+        """
+        rows = rows or Rows.window(self.config, ids_BRS.shape[1], ids_BRS.device)
+        given = self.condition(
+            domain, actions_BRX, rows, masked_BR, len(ids_BRS), is_normalised
+        )
+        masked = ids_BRS == self.mask_id
+        return self.rows(self.factorise(ids_BRS), masked, domain, given, rows)
+
+    def rows(
+        self, factors_BRSF: Tensor, masked_BRS: Tensor, domain: str, given: Conditioning, rows: Rows
+    ) -> DiscreteRows:
+        """Run rows whose stem work is done; what a masked token holds does not matter."""
+        image = self.token_embed(factors_BRSF, masked_BRS)
+        x, kept = self.run(self.place(image, given, rows), domain, given, rows)
+        logits = self.out_x_proj(x[:, :, : image.shape[2]] * self.config.readout_scale)
+        factors = (self.config.factors, self.config.factor_size)
+        return DiscreteRows(logits.unflatten(-1, factors), self._read_actions(x, domain), kept)
+
+    def factorise(self, ids: Tensor) -> Tensor:
+        """Ids to factors ``[..., F]``, factor 0 in the lowest digits."""
+        size = self.config.factor_size
+        parts = [ids // size**index % size for index in range(self.config.factors)]
+        return torch.stack(parts, -1)
+
+    def join(self, factors_F: Tensor) -> Tensor:
+        """Undo :meth:`factorise`."""
+        powers = self.config.factor_size ** torch.arange(self.config.factors)
+        return (factors_F * powers.to(factors_F.device)).sum(-1)
+
+    def in_units(self, chunk_BRX: Tensor, domain: str) -> Tensor:
+        """Chunks of the action head in units of the data set."""
+        chunk: Tensor = self.action_preprocessor[domain].inverse(chunk_BRX)
+        return chunk
+
+    def _read_actions(self, x_BRNC: Tensor, domain: str) -> Tensor | None:
+        """Mean of the last tokens of a row; of image tokens where upstream appends none."""
+        if not (self.config.predict_actions and self.config.domains):
+            return None
+        read = x_BRNC[:, :, -self.config.action_tokens :].mean(2) * self.config.readout_scale
+        chunk: Tensor = self.action_out_projectors[domain](read)
+        return chunk
+
+
+class DiscreteLoss(NamedTuple):
+    """Terms of the training loss; `accuracy` counts tokens of which every factor is right."""
+
+    frame: Tensor
+    action: Tensor | None
+    accuracy: Tensor
+
+
+def discrete_loss(
+    model: DiscreteHma,
+    output: DiscreteRows,
+    ids_BTS: Tensor,
+    labels_BTS: Tensor,
+    domain: str,
+    actions_BTX: Tensor,
+    masked_BT: Tensor,
+) -> DiscreteLoss:
+    """
+    Compare a window with what it should have been (paper, sec. 3).
+
+    Frames: cross entropy of the masked tokens of all rows but the first, summed over factors.
+    Actions: squared error of the masked rows in deviations. Upstream compares with actions in
+    units, and scales the mean over all rows by the masked share instead.
+
+    :param ids_BTS: what the model saw.
+    :param labels_BTS: what was there.
+    """
+    relevant = ids_BTS[:, 1:] == model.mask_id
+    factors = model.factorise(labels_BTS[:, 1:])
+    logits = output.logits_BRSFV[:, 1:]
+    entropy = F.cross_entropy(
+        logits.flatten(0, 3), factors.flatten(), reduction='none', label_smoothing=_LABEL_SMOOTHING
+    ).view_as(factors)
+    frame = masked_mean(entropy.sum(-1), relevant)
+    accuracy = masked_mean((logits.argmax(-1) == factors).all(-1), relevant)
+    if output.chunk_BRX is None:
+        return DiscreteLoss(frame, None, accuracy)
+    return DiscreteLoss(
+        frame, _action_loss(model, output.chunk_BRX, domain, actions_BTX, masked_BT), accuracy
+    )
+
+
+def _action_loss(
+    model: DiscreteHma, chunk: Tensor, domain: str, actions: Tensor, masked: Tensor
+) -> Tensor:
+    if model.config.meaning is Meaning.UPSTREAM:
+        return F.mse_loss(chunk, actions) * masked.float().mean()
+    target = model.action_preprocessor[domain](actions)
+    return masked_mean(squared_error_BR(chunk, target), masked)
