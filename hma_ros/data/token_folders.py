@@ -100,7 +100,7 @@ class TokenFolder:
         :returns: ``int64[T, h, w]`` tokens, or ``float32[T, h, w, C]`` scaled latents.
         :raises ConfigError: a token is outside the vocabulary, or a latent not finite.
         """
-        raw = self.video[indices]
+        raw = np.asarray(self.video[indices])
         if self.vocabulary is None:
             return self._scaled(raw)
         if raw.max(initial=0) >= self.vocabulary:
@@ -119,7 +119,7 @@ class TokenFolder:
         return np.stack([actions.mean(0, dtype=np.float64), actions.std(0, dtype=np.float64)])
 
     def _scaled(self, raw: np.ndarray) -> np.ndarray:
-        latents = np.moveaxis(raw, 1, -1).astype(np.float32) * np.float32(LATENT_SCALE)
+        latents = np.moveaxis(raw, 1, -1).astype(np.float32, order='C') * np.float32(LATENT_SCALE)
         if not np.isfinite(latents).all():
             raise ConfigError(
                 f'{self.path / "video.bin"}: a latent is not finite, expected finite'

@@ -79,7 +79,7 @@ class TokenWindows:
         stop = start + self.rows * self.stride
         return TokenWindow(
             self.folder.frames(slice(start, stop, self.stride)),
-            self.folder.actions[start:stop].reshape(self.rows, -1),
+            self.folder.actions[start:stop].reshape(self.rows, -1).copy(),
         )
 
 

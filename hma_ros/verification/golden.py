@@ -25,9 +25,12 @@ class GoldenArrays(Mapping[str, np.ndarray]):
     def __init__(self, folder: Path) -> None:
         self.path = folder / GOLDEN_FILE
         try:
-            self._file = np.load(self.path, allow_pickle=False)
+            file = np.load(self.path, allow_pickle=False)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise ConfigError(f'{self.path}: {error}; expected arrays of numpy.savez') from error
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ConfigError(f'{self.path}: a single array, expected arrays of numpy.savez')
+        self._file = file
         self._read: set[str] = set()
 
     def __getitem__(self, name: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hma_ros.core.metrics import SquaredError, changed_pixels, psnr, squared_error
+from hma_ros.core.metrics import SquaredError, changed_pixels, delta_psnr, psnr, squared_error
 
 BLACK = np.zeros((2, 2, 3), np.uint8)
 pictures = st.integers(0, 2**32 - 1).map(
@@ -40,6 +40,14 @@ def test_the_mask_chooses_pixels() -> None:
 def test_errors_are_pooled_over_pixels_not_averaged_over_pictures() -> None:
     both = SquaredError(1.0, 1) + SquaredError(0.0, 9)
     assert both.psnr_db == pytest.approx(10.0)
+
+
+def test_delta_psnr_is_against_the_mean_of_the_draws() -> None:
+    near, far, farther = (np.full_like(BLACK, value) for value in (1, 51, 255))
+    # 48.13 dB less the mean of 13.98 and 0 dB.
+    assert delta_psnr(BLACK, near, [far, farther]) == pytest.approx(41.1411, abs=1e-4)
+    with pytest.raises(ValueError, match='no picture, expected at least one'):
+        delta_psnr(BLACK, near, [])
 
 
 def test_floating_point_pictures_are_shares() -> None:
