@@ -1,0 +1,311 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Open-MAGVIT2, the frame tokenizer of the published discrete models.
+
+A 256x256 picture becomes 16x16 tokens of 18 bits: lookup-free quantisation (Yu et al. 2023,
+arXiv 2310.05737), as trained by Luo et al. 2024 (arXiv 2409.04410). Modules carry the names of
+the published state dict. The order of operations is that of the published model as well, so
+that ids are equal to the last bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.network.checkpoint import load_tensors
+
+# Parts of the training state that compute no tokens. Pictures of the published data sets were
+# tokenised with the raw weights, so the averaged ones (model_ema) are not wanted.
+_TRAINING_ONLY = ('loss.', 'model_ema.')
+_NORM_EPSILON = 1e-6
+
+
+@dataclass(frozen=True)
+class Magvit2Config:
+    """
+    Sizes of the tokenizer; the defaults are the published ones.
+
+    :param image_size: height and width of a frame, pixels.
+    :param bits: bits of a token, which are the channels of its latent.
+    :param width: channels at full resolution.
+    :param multipliers: channels of each level in units of `width`; the size halves in between.
+    :param blocks: residual blocks of a level.
+    :param norm_groups: groups of every group norm.
+    :param factors: numbers that the token model predicts for a token, see :func:`split_ids`.
+    """
+
+    image_size: int = 256
+    bits: int = 18
+    width: int = 128
+    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
+    blocks: int = 2
+    norm_groups: int = 32
+    factors: int = 2
+
+    @property
+    def grid(self) -> int:
+        """Tokens in each direction."""
+        return self.image_size // 2 ** (len(self.multipliers) - 1)
+
+    @property
+    def image_tokens(self) -> int:
+        """Tokens of one frame."""
+        return self.grid**2
+
+    @property
+    def factor_size(self) -> int:
+        """Values each factor can take."""
+        return int(2 ** (self.bits // self.factors))
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels of each level, full resolution first."""
+        return [self.width * multiplier for multiplier in self.multipliers]
+
+
+def split_ids(ids: Tensor, base: int = 512, factors: int = 2) -> Tensor:
+    """
+    Split ids into factors, the least significant first: ``(id % 512, id // 512)``.
+
+    :param ids: ``int64[...]``.
+    :param base: values of a factor; 2 gives bits.
+    :param factors: how many.
+    :returns: ``int64[..., factors]``.
+    """
+    return ids[..., None] // _powers(base, factors, ids) % base
+
+
+def join_factors(factors: Tensor, base: int = 512) -> Tensor:
+    """Inverse of :func:`split_ids`: ``int64[..., factors]`` to ``int64[...]``."""
+    return (factors * _powers(base, factors.shape[-1], factors)).sum(-1)
+
+
+def _powers(base: int, count: int, like: Tensor) -> Tensor:
+    return torch.tensor([base**power for power in range(count)], device=like.device)
+
+
+class ResBlock(nn.Module):
+    """Two convolutions, each after norm and swish; a 1x1 shortcut where the width changes."""
+
+    def __init__(self, config: Magvit2Config, width_in: int, width: int) -> None:
+        super().__init__()
+        self.norm1 = _norm(config, width_in)
+        self.norm2 = _norm(config, width)
+        self.conv1 = nn.Conv2d(width_in, width, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        # Without a change of width the published model has no weights of this name.
+        self.nin_shortcut = (
+            nn.Identity() if width_in == width else nn.Conv2d(width_in, width, 1, bias=False)
+        )
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """``float[B, width_in, H, W]`` to ``float[B, width, H, W]``."""
+        changed = self.conv1(_swish(self.norm1(x_BCHW)))
+        changed = self.conv2(_swish(self.norm2(changed)))
+        return changed + self.nin_shortcut(x_BCHW)
+
+
+class DownLevel(nn.Module):
+    """The blocks of a level, and the step to half the size."""
+
+    def __init__(self, config: Magvit2Config, width_in: int, width: int, last: bool) -> None:
+        super().__init__()
+        self.block = _blocks(config, width_in, width)
+        self.downsample = (
+            nn.Identity() if last else nn.Conv2d(width, width, 3, stride=2, padding=1)
+        )
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Halve height and width, except on the last level."""
+        return self.downsample(self.block(x_BCHW))
+
+
+class Upsample(nn.Module):
+    """A convolution to four times the channels, which become 2x2 pixels."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, 4 * width, 3, padding=1)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Double height and width; the place in the 2x2 is the slow part of the channels."""
+        x = self.conv1(x_BCHW).unflatten(1, (4, -1))
+        return F.pixel_shuffle(x.transpose(1, 2).flatten(1, 2), 2)
+
+
+class UpLevel(nn.Module):
+    """The blocks of a level, and the step to twice the size."""
+
+    def __init__(self, config: Magvit2Config, width_in: int, width: int, last: bool) -> None:
+        super().__init__()
+        self.block = _blocks(config, width_in, width)
+        self.upsample = nn.Identity() if last else Upsample(width)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Double height and width, except on the last level."""
+        return self.upsample(self.block(x_BCHW))
+
+
+class Encoder(nn.Module):
+    """Frame to latents whose signs are the bits."""
+
+    def __init__(self, config: Magvit2Config) -> None:
+        super().__init__()
+        widths = config.widths
+        pairs = zip([config.width, *widths], widths, strict=False)
+        self.conv_in = nn.Conv2d(3, config.width, 3, padding=1, bias=False)
+        self.down = nn.Sequential(
+            *(
+                DownLevel(config, width_in, width, last=level == len(widths) - 1)
+                for level, (width_in, width) in enumerate(pairs)
+            )
+        )
+        self.mid_block = _blocks(config, widths[-1], widths[-1])
+        self.norm_out = _norm(config, widths[-1])
+        self.conv_out = nn.Conv2d(widths[-1], config.bits, 1)
+
+    def forward(self, frames_BCHW: Tensor) -> Tensor:
+        """``float[B, 3, H, W]`` in [-1, 1] to ``float[B, bits, grid, grid]``."""
+        x = self.mid_block(self.down(self.conv_in(frames_BCHW)))
+        return self.conv_out(_swish(self.norm_out(x)))
+
+
+class Decoder(nn.Module):
+    """Bits, as -1 and 1, to a frame."""
+
+    def __init__(self, config: Magvit2Config) -> None:
+        super().__init__()
+        widths = config.widths
+        pairs = zip([*widths[1:], widths[-1]], widths, strict=True)
+        self.conv_in = nn.Conv2d(config.bits, widths[-1], 3, padding=1)
+        self.mid_block = _blocks(config, widths[-1], widths[-1])
+        # Numbered from full resolution, as in the encoder, and run from the other end.
+        self.up = nn.ModuleList(
+            UpLevel(config, width_in, width, last=level == 0)
+            for level, (width_in, width) in enumerate(pairs)
+        )
+        self.norm_out = _norm(config, widths[0])
+        self.conv_out = nn.Conv2d(widths[0], 3, 3, padding=1)
+
+    def forward(self, bits_BCHW: Tensor) -> Tensor:
+        """``float[B, bits, grid, grid]`` to ``float[B, 3, H, W]``, about in [-1, 1]."""
+        x = self.mid_block(self.conv_in(bits_BCHW))
+        for level in reversed(self.up):
+            x = level(x)
+        return self.conv_out(_swish(self.norm_out(x)))
+
+
+class Magvit2(nn.Module):
+    """
+    Encoder, sign and decoder.
+
+    Bit c of an id, counted from the least significant, says whether latent channel c is positive.
+    The authors run it in bfloat16, as ``model.to(torch.bfloat16)`` does here.
+    """
+
+    def __init__(self, config: Magvit2Config) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+
+    def encode(self, frames_BHWC: Tensor) -> Tensor:
+        """
+        Tokenise pictures.
+
+        :param frames_BHWC: ``uint8[B, image_size, image_size, 3]`` RGB.
+        :returns: ids ``int64[B, S]`` below ``2 ** bits``, row by row of the grid.
+        """
+        dtype = self.encoder.conv_in.weight.dtype
+        latents = self.encoder(scale_frames(frames_BHWC, dtype))
+        return join_factors((latents > 0).long().flatten(2).transpose(1, 2), 2)
+
+    def decode(self, ids_BS: Tensor) -> Tensor:
+        """
+        Draw pictures.
+
+        :param ids_BS: ``int64[B, S]``, see :meth:`encode`.
+        :returns: ``uint8[B, image_size, image_size, 3]`` RGB.
+        """
+        dtype = self.decoder.conv_in.weight.dtype
+        bits = (split_ids(ids_BS, 2, self.config.bits) * 2 - 1).to(dtype)
+        grid = bits.unflatten(1, (self.config.grid, self.config.grid))
+        return draw_frames(self.decoder(grid.permute(0, 3, 1, 2)))
+
+
+def scale_frames(frames_BHWC: Tensor, dtype: torch.dtype) -> Tensor:
+    """
+    Pictures as the published tokenizers expect them.
+
+    :param frames_BHWC: ``uint8[B, H, W, 3]``.
+    :param dtype: of the result; computed in double precision, as in the published data.
+    :returns: ``[B, 3, H, W]`` in [-1, 1].
+    """
+    return (frames_BHWC.permute(0, 3, 1, 2).double() / 255 * 2 - 1).to(dtype)
+
+
+def draw_frames(frames_BCHW: Tensor) -> Tensor:
+    """
+    Pictures as the published tokenizers give them: clamped, and truncated, not rounded.
+
+    :param frames_BCHW: ``float[B, 3, H, W]``, meant to be in [-1, 1].
+    :returns: ``uint8[B, H, W, 3]``.
+    """
+    return ((frames_BCHW.clamp(-1, 1) + 1) * 127.5).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def load_magvit2(path: str | Path, config: Magvit2Config | None = None) -> Magvit2:
+    """
+    Read the published weights.
+
+    :param path: `.safetensors`, or the original Lightning checkpoint, of which tensors are read
+        and nothing is executed.
+    :param config: sizes; None for the published ones.
+    :raises ConfigError: the file is unreadable, or its names or shapes are not those expected.
+    """
+    path = Path(path)
+    model = Magvit2(config or Magvit2Config())
+    tensors = load_tensors(path) if path.suffix == '.safetensors' else _read_lightning(path)
+    wanted = {
+        name: tensor for name, tensor in tensors.items() if not name.startswith(_TRAINING_ONLY)
+    }
+    try:
+        model.load_state_dict(wanted)
+    except RuntimeError as error:
+        raise ConfigError(f'{path}: {error}') from error
+    return model.eval()
+
+
+def _read_lightning(path: Path) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)['state_dict']
+    except UnpicklingError as error:
+        raise ConfigError(
+            f'{path}: holds more than tensors, which only running code from the file could read; '
+            'expected a checkpoint of tensors. Where you trust it, save its "state_dict" as '
+            '.safetensors and give that instead'
+        ) from error
+    except (OSError, EOFError, RuntimeError, KeyError, TypeError) as error:
+        raise ConfigError(f'{path}: {error!r}; expected a Lightning checkpoint') from error
+
+
+def _norm(config: Magvit2Config, width: int) -> nn.GroupNorm:
+    return nn.GroupNorm(config.norm_groups, width, eps=_NORM_EPSILON)
+
+
+def _blocks(config: Magvit2Config, width_in: int, width: int) -> nn.Sequential:
+    inputs = [width_in, *[width] * (config.blocks - 1)]
+    return nn.Sequential(*(ResBlock(config, given, width) for given in inputs))
+
+
+def _swish(x: Tensor) -> Tensor:
+    # Not F.silu, which rounds differently: a latent near zero would change its sign.
+    return x * torch.sigmoid(x)
