@@ -37,6 +37,9 @@ class Conditioning:
 class Normaliser(nn.Module):
     """Chunks to mean zero and deviation one, per action dimension, and back."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, domain: Domain) -> None:
         super().__init__()
         self.register_buffer('mean', torch.tensor(domain.mean))
@@ -111,7 +114,12 @@ class CrossAttention(nn.Module):
         self.norm = nn.LayerNorm(config.width // self.heads)
 
     def forward(
-        self, x_BRNC: Tensor, action_BRC: Tensor, rows: Rows, past_2BHPD: Tensor | None, window: int
+        self,
+        x_BRNC: Tensor,
+        action_BRC: Tensor,
+        rows: Rows,
+        past_2BHPD: Tensor | None,
+        window: int,
     ) -> tuple[Tensor, Tensor]:
         """
         Return what is added to the tokens, and keys and values ``[2, B, H, R, D]`` to keep.
@@ -132,7 +140,7 @@ class CrossAttention(nn.Module):
     def forward_upstream(self, x_BRNC: Tensor, action_BRC: Tensor) -> Tensor:
         """Return what the authors' code adds to the tokens; not causal."""
         batch, rows, tokens, width = x_BRNC.shape
-        # Upstream repeats the batch of actions, so token n of sample b meets actions (b N + n) % B.
+        # The batch of actions is repeated: token n of sample b meets actions (b N + n) % B.
         action = action_BRC.repeat(tokens, 1, 1)[:, None]
         x = x_BRNC.permute(0, 2, 1, 3).reshape(batch * tokens, rows, width)
         query, key, value = self._split(x[:, :, None], action.transpose(1, 2)[:, :, 0])

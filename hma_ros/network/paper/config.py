@@ -108,6 +108,7 @@ class PaperConfig:
     :param action_loss_weight: of the action loss beside the frame loss.
     :param domains: action spaces, in the order of the checkpoint.
     :param diffusion: set for the continuous kind.
+    :raises ValueError: sizes do not fit each other.
     """
 
     layers: int
@@ -132,6 +133,14 @@ class PaperConfig:
     diffusion: Diffusion | None = None
     meaning: Meaning = Meaning.CORRECTED
     time: TimePositions = TimePositions.LEARNED
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f'heads: {self.heads}, expected a divisor of width {self.width}')
+        if self.time is TimePositions.ROTARY and self.head_width % 2:
+            raise ValueError(
+                f'heads: {self.heads}, expected an even head width, not {self.head_width}'
+            )
 
     @property
     def head_width(self) -> int:
@@ -205,7 +214,11 @@ class PaperConfig:
 
 def _from_released(facts: Mapping[str, Any]) -> PaperConfig:
     network = str(facts['action_network'])
-    has_actions = bool(facts['init_actions'])
+    has_actions = bool(facts['init_actions'] and facts['action_domains'])
+    if not facts['jointly_predict_states']:
+        raise ValueError(
+            'jointly_predict_states: False, expected true: its token head is untrained'
+        )
     continuous = bool(facts.get('Diffusion', 'vae_embed_dim' in facts))
     return PaperConfig(
         layers=int(facts['num_layers']),

@@ -93,14 +93,17 @@ class DiscreteHma(PaperTrunk):
         :param rows: None for a window of its own.
         """
         rows = rows or Rows.window(self.config, ids_BRS.shape[1], ids_BRS.device)
-        given = self.condition(
-            domain, actions_BRX, rows, masked_BR, len(ids_BRS), is_normalised
-        )
+        given = self.condition(domain, actions_BRX, rows, masked_BR, len(ids_BRS), is_normalised)
         masked = ids_BRS == self.mask_id
         return self.rows(self.factorise(ids_BRS), masked, domain, given, rows)
 
     def rows(
-        self, factors_BRSF: Tensor, masked_BRS: Tensor, domain: str, given: Conditioning, rows: Rows
+        self,
+        factors_BRSF: Tensor,
+        masked_BRS: Tensor,
+        domain: str,
+        given: Conditioning,
+        rows: Rows,
     ) -> DiscreteRows:
         """Run rows whose stem work is done; what a masked token holds does not matter."""
         image = self.token_embed(factors_BRSF, masked_BRS)

@@ -193,7 +193,7 @@ class PaperTrunk(nn.Module):
         """
         Run placed rows through all blocks.
 
-        :returns: features ``[B, R, N, C]``, and keys and values to keep, ``[L, 2, B, N, H, R, D]``.
+        :returns: features ``[B, R, N, C]``, and keys and values ``[L, 2, B, N, H, R, D]`` to keep.
         :raises ConfigError: kept rows are given to a model whose past rows change.
         """
         if rows.past_P is not None and not self.config.is_cacheable:

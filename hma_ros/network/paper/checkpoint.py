@@ -1,0 +1,125 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Checkpoints of the paper's models: those the authors released, and our own.
+
+Both are folders with ``config.json`` and ``model.safetensors``, and name parameters alike. They
+differ in the configuration: a released one is upstream's (Hugging Face), read by
+:meth:`~hma_ros.network.paper.config.PaperConfig.from_released` and followed in upstream's meaning;
+ours is :class:`~hma_ros.network.paper.config.PaperConfig` as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.network.checkpoint import load_tensors, save_tensors
+from hma_ros.network.paper.config import (
+    Diffusion,
+    Domain,
+    Injection,
+    Meaning,
+    PaperConfig,
+    TimePositions,
+)
+from hma_ros.network.paper.discrete import DiscreteHma
+
+CONFIG_FILE = 'config.json'
+WEIGHTS_FILE = 'model.safetensors'
+
+
+def read_released(folder: str | Path) -> DiscreteHma:
+    """
+    Read a checkpoint as the authors released it, in their code's meaning.
+
+    The authors' loader leaves a parameter at random when its name is missing; this one does not.
+
+    :param folder: local copy of the Hugging Face repository.
+    :raises ConfigError: a file is missing or malformed, or parameters are missing, unknown or of
+        another shape; all of them are named.
+    """
+    path = Path(folder) / CONFIG_FILE
+    return _load(PaperConfig.from_released(_read_object(path), str(path)), Path(folder))
+
+
+def read_paper(folder: str | Path) -> DiscreteHma:
+    """
+    Read what :func:`save_paper` wrote.
+
+    :raises ConfigError: as in :func:`read_released`.
+    """
+    path = Path(folder) / CONFIG_FILE
+    facts = _read_object(path)
+    try:
+        config = _config(facts)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f'{path}: {error}; expected what save_paper wrote') from error
+    return _load(config, Path(folder))
+
+
+def save_paper(model: DiscreteHma, folder: str | Path) -> None:
+    """Write a model for :func:`read_paper`: configuration as JSON, weights as safetensors."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG_FILE).write_text(json.dumps(asdict(model.config), indent=1))
+    save_tensors(model.state_dict(), folder / WEIGHTS_FILE)
+
+
+def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
+    """
+    Copy tensors into a model that has exactly these.
+
+    :param source: named in the error.
+    :raises ConfigError: names or shapes differ; the one text names every difference.
+    """
+    expected = model.state_dict()
+    shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
+    differences = [f'missing {name}' for name in expected if name not in shapes]
+    differences += [f'unexpected {name}' for name in shapes if name not in expected]
+    differences += [
+        f'{name} {shapes[name]}, expected {list(tensor.shape)}'
+        for name, tensor in expected.items()
+        if name in shapes and shapes[name] != list(tensor.shape)
+    ]
+    if differences:
+        raise ConfigError(
+            f'{source}: not the parameters that {CONFIG_FILE} says: {"; ".join(differences)}'
+        )
+    model.load_state_dict(tensors)
+
+
+def _load(config: PaperConfig, folder: Path) -> DiscreteHma:
+    model = DiscreteHma(config)
+    path = folder / WEIGHTS_FILE
+    load_strictly(model, load_tensors(path), path)
+    return model.eval()
+
+
+def _config(facts: Mapping[str, Any]) -> PaperConfig:
+    domains = tuple(
+        Domain(one['name'], one['stride'], tuple(one['mean']), tuple(one['std']))
+        for one in facts['domains']
+    )
+    diffusion = None if facts['diffusion'] is None else Diffusion(**facts['diffusion'])
+    enums = {
+        'injection': Injection(facts['injection']),
+        'meaning': Meaning(facts['meaning']),
+        'time': TimePositions(facts['time']),
+    }
+    return PaperConfig(**{**facts, **enums, 'domains': domains, 'diffusion': diffusion})
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f'{path}: {error}; expected a JSON object') from error
+    if not isinstance(facts, dict):
+        raise ConfigError(f'{path}: {type(facts).__name__}, expected a JSON object')
+    return facts

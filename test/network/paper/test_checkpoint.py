@@ -1,0 +1,183 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Checkpoints of the paper's models are read whole or refused by name."""
+
+import json
+import shutil
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+import torch
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.network.checkpoint import load_tensors, save_tensors
+from hma_ros.network.paper.checkpoint import read_paper, read_released, save_paper
+from hma_ros.network.paper.config import (
+    Domain,
+    Injection,
+    Meaning,
+    PaperConfig,
+    TimePositions,
+)
+from hma_ros.network.paper.discrete import DiscreteHma
+
+DATA = Path(__file__).parents[2] / 'data'
+RELEASED = DATA / 'golden/disc_concat_modulate'
+LAYOUTS = json.loads((DATA / 'released_layouts.json').read_text())
+DOMAINS = (
+    Domain('language_table', 1, (0.0,) * 2, (1.0,) * 2),
+    Domain('droid', 7, (0.0,) * 7, (1.0,) * 7),
+)
+# As trained by the published scripts.
+BASE = PaperConfig(
+    layers=32,
+    heads=8,
+    width=256,
+    rows=12,
+    positions=256,
+    mup=True,
+    domains=DOMAINS,
+    meaning=Meaning.UPSTREAM,
+)
+
+
+def published(kind: str) -> dict[str, list[int]]:
+    """Names and shapes of a released Base model that has two domains."""
+    places = product(range(32), range(4), [domain.name for domain in DOMAINS])
+    shapes = {}
+    for layer, block, domain in places:
+        for pattern, shape in LAYOUTS[kind].items():
+            name = pattern.format(layer=layer, block=block, domain=domain)
+            shapes[name] = shape[domain] if isinstance(shape, dict) else shape
+    return shapes
+
+
+def shapes_of(model: torch.nn.Module) -> dict[str, list[int]]:
+    return {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
+def with_weights(folder: Path, change) -> Path:
+    """Return a copy of the released folder after ``change(tensors)``."""
+    shutil.copytree(RELEASED, folder)
+    tensors = load_tensors(folder / 'model.safetensors')
+    change(tensors)
+    save_tensors(tensors, folder / 'model.safetensors')
+    return folder
+
+
+def test_the_discrete_layout_is_the_published_one():
+    with torch.device('meta'):
+        model = DiscreteHma(BASE)
+    assert shapes_of(model) == published('discrete')
+    assert len(shapes_of(model)) == 859
+
+
+def test_a_released_folder_is_read_in_upstream_meaning():
+    model = read_released(RELEASED)
+    assert model.config.meaning is Meaning.UPSTREAM
+    assert not model.training
+    weights = load_tensors(RELEASED / 'model.safetensors')
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
+
+
+def test_every_missing_unexpected_or_misshapen_parameter_is_named(tmp_path):
+    def spoil(tensors):
+        del tensors['out_x_proj.bias'], tensors['decoder.layers.2.norm2.weight']
+        tensors['out_x_proj.biases'] = torch.zeros(16)
+        tensors['action_mlp.franka.model.0.weight'] = torch.zeros(32, 7)
+
+    folder = with_weights(tmp_path / 'spoilt', spoil)
+    with pytest.raises(ConfigError) as caught:
+        read_released(folder)
+    assert str(caught.value) == (
+        f'{folder}/model.safetensors: not the parameters that config.json says: '
+        'missing decoder.layers.2.norm2.weight; missing out_x_proj.bias; '
+        'unexpected out_x_proj.biases; '
+        'action_mlp.franka.model.0.weight [32, 7], expected [32, 14]'
+    )
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'action_network': 'film'}, "action_network: 'film', expected mlp, cross_attention,"),
+        ({'d_actions': [14, 15]}, 'd_actions of aloha: 15, expected a multiple of the 14 means'),
+        ({'d_actions': [14]}, 'action_domains, d_actions, action_stats: 2, 1 and 2 entries'),
+        ({'image_vocab_size': 63}, 'image_vocab_size: 63, expected a power of 2'),
+        ({'d_model': None}, 'config.json: '),
+        ({'num_heads': 5}, 'heads: 5, expected a divisor of width 32'),
+        ({'jointly_predict_states': False}, 'jointly_predict_states: False, expected true'),
+    ],
+)
+def test_a_configuration_that_no_model_has_is_refused(tmp_path, change, message):
+    folder = shutil.copytree(RELEASED, tmp_path / 'released')
+    facts = json.loads((folder / 'config.json').read_text())
+    (folder / 'config.json').write_text(json.dumps({**facts, **change}))
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_released(folder)
+    assert str(folder / 'config.json') in str(caught.value)
+
+
+def test_missing_keys_and_files_are_named(tmp_path):
+    with pytest.raises(ConfigError, match='config.json: .*expected a JSON object'):
+        read_released(tmp_path)
+    (tmp_path / 'config.json').write_text('[]')
+    with pytest.raises(ConfigError, match='config.json: list, expected a JSON object'):
+        read_released(tmp_path)
+    (tmp_path / 'config.json').write_text('{"T": 12}')
+    with pytest.raises(ConfigError, match="config.json: no key 'action_network', expected"):
+        read_released(tmp_path)
+    shutil.copy(RELEASED / 'config.json', tmp_path)
+    with pytest.raises(ConfigError, match='model.safetensors: .*expected a safetensors file'):
+        read_released(tmp_path)
+
+
+def test_a_checkpoint_without_actions_has_no_stems(tmp_path):
+    folder = tmp_path / 'passive'
+
+    def strip(tensors):
+        for name in [name for name in tensors if 'action_' in name and 'mask' not in name]:
+            del tensors[name]
+
+    with_weights(folder, strip)
+    facts = json.loads((folder / 'config.json').read_text())
+    facts.update(init_actions=False, action_domains=None, d_actions=None, action_stats=None)
+    (folder / 'config.json').write_text(json.dumps(facts))
+    assert read_released(folder).config.domains == ()
+
+
+@pytest.mark.parametrize('meaning', Meaning)
+@pytest.mark.parametrize('time', TimePositions)
+@pytest.mark.parametrize('injection', Injection)
+def test_our_own_checkpoints_come_back_as_they_were(tmp_path, meaning, time, injection):
+    small = replace(BASE, layers=2, width=16, rows=3, positions=4, action_tokens=2, factor_size=4)
+    model = DiscreteHma(replace(small, meaning=meaning, time=time, injection=injection))
+    for tensor in model.parameters():
+        torch.nn.init.normal_(tensor)
+    save_paper(model, tmp_path)
+    again = read_paper(tmp_path)
+    assert again.config == model.config
+    weights = again.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'time': 'sundial'}, "'sundial' is not a valid TimePositions"),
+        ({'gadgets': 3}, "unexpected keyword argument 'gadgets'"),
+        ({'domains': [{'name': 'droid'}]}, "'stride'"),
+    ],
+)
+def test_a_spoilt_configuration_of_ours_is_refused(tmp_path, change, message):
+    save_paper(DiscreteHma(replace(BASE, layers=1, width=16, factor_size=4)), tmp_path)
+    facts = json.loads((tmp_path / 'config.json').read_text())
+    (tmp_path / 'config.json').write_text(json.dumps({**facts, **change}))
+    with pytest.raises(ConfigError, match=message):
+        read_paper(tmp_path)
+
+
+def test_a_released_checkpoint_is_not_one_of_ours():
+    with pytest.raises(ConfigError, match="config.json: 'domains'; expected what save_paper"):
+        read_paper(RELEASED)
