@@ -20,12 +20,14 @@ class TokenEpisode:
     :param levels: ``uint8[T + 1, S, F]``.
     :param actions: ``float32[T, stride * A]`` executed, physical units.
     :param labels: ``float32[T, stride * A]`` the expert's.
+    :param joints: ``float32[T + 1, J]`` measured, rad or m.
     :param states: ``float32[T + 1, D]``.
     """
 
     levels: np.ndarray
     actions: np.ndarray
     labels: np.ndarray
+    joints: np.ndarray
     states: np.ndarray
 
     @staticmethod
@@ -35,6 +37,7 @@ class TokenEpisode:
             levels.astype(np.uint8),
             episode.actions.reshape(episode.rows, -1),
             episode.labels.reshape(episode.rows, -1),
+            np.asarray(episode.joints),
             np.asarray(episode.states),
         )
 
@@ -49,6 +52,7 @@ class WindowBatch:
     :param actions: ``float32[B, T + 1, stride * A]``; index 0 led to the first row.
     :param known: ``bool[B, T + 1]``; false where there was no such action.
     :param labels: ``float32[B, T, stride * A]``.
+    :param joints: ``float32[B, T, J]``.
     :param states: ``float32[B, T, D]``.
     """
 
@@ -56,6 +60,7 @@ class WindowBatch:
     actions: np.ndarray
     known: np.ndarray
     labels: np.ndarray
+    joints: np.ndarray
     states: np.ndarray
 
 
@@ -87,13 +92,13 @@ class WindowSampler:
     def _window(self, episode: TokenEpisode) -> tuple[np.ndarray, ...]:
         start = int(self._rng.integers(len(episode.actions) - self._rows + 1))
         stop = start + self._rows
+        rows = slice(start, stop)
         before = max(start - 1, 0)
         levels = np.concatenate(
             [episode.levels[before : before + 1], episode.levels[start : stop + 1]]
         ).astype(np.int64)
-        actions = np.concatenate(
-            [episode.actions[before : before + 1], episode.actions[start:stop]]
-        )
+        actions = np.concatenate([episode.actions[before : before + 1], episode.actions[rows]])
         known = np.ones(self._rows + 1, bool)
         known[0] = start > 0
-        return levels, actions, known, episode.labels[start:stop], episode.states[start:stop]
+        labels, joints, states = episode.labels[rows], episode.joints[rows], episode.states[rows]
+        return levels, actions, known, labels, joints, states

@@ -48,7 +48,7 @@ class PolicyResult:
 
 class ModelActor:
     """
-    HMA as a policy: it sees the camera, and what was executed.
+    HMA as a policy: it sees the camera, the joints, and what was executed.
 
     :param noise: deviation of the executed row action, as a share of the task's own expert noise;
         0 to evaluate, more to collect states worth learning from.
@@ -62,7 +62,7 @@ class ModelActor:
 
     def act(self, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
         """Observe, decide, and remember what the robot will make of it."""
-        self._model.observe(frame, self._executed)
+        self._model.observe(frame, self._executed, self._task.joint_positions())
         row = self._task.row_from(self._model.act())
         row = row + self._rng.normal(0.0, 1.0, row.shape) * self._noise * self._task.noise
         self._executed = self._task.feasible(self._task.chunk_from(row))

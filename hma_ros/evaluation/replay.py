@@ -11,11 +11,12 @@ from hma_ros.runtime.world_model import WorldModel
 
 def replay(model: WorldModel, episode: Episode) -> Iterator[int]:
     """
-    Observe an episode from its first frame on, with the actions that were executed.
+    Observe an episode from its first frame on, with what was executed and the joints measured.
 
     :yields: each row, when its frame is the newest one observed.
     """
     model.reset()
     for row in range(episode.rows):
-        model.observe(episode.frames[row], episode.actions[row - 1] if row else None)
+        executed = episode.actions[row - 1] if row else None
+        model.observe(episode.frames[row], executed, episode.joints[row])
         yield row

@@ -126,4 +126,6 @@ def _stem_info(stem: StemConfig) -> StemInfo:
         trained_on=stem.trained_on,
         lower=stem.lower,
         upper=stem.upper,
+        joint_names=stem.joint_names,
+        joint_motion=stem.joint_motion,
     )

@@ -95,8 +95,13 @@ def bundle_parts(model: Hma, tokenizer: FrameTokenizer, batch: int) -> list[Part
         chunk = (spread * torch.tensor(stem.std) + torch.tensor(stem.mean)).flatten(2)
         given = {'chunk': chunk, 'known': torch.arange(batch)[:, None] % 4 > 0}
         parts.append(Part(f'stem_{name}', model.stems[name], given, ['modulation']))
-        features = {'features': torch.randn(batch, 1, trunk.row_tokens, trunk.width)}
-        parts.append(Part(f'head_{name}', model.heads[name], features, ['chunk']))
+        around = torch.randn(batch, 1, len(stem.joint_names))
+        seen = {
+            'features': torch.randn(batch, 1, trunk.row_tokens, trunk.width),
+            'joints': around * torch.tensor(stem.joint_std) + torch.tensor(stem.joint_mean),
+            'measured': torch.arange(batch)[:, None] % 4 > 0,
+        }
+        parts.append(Part(f'head_{name}', model.heads[name], seen, ['chunk']))
     return parts
 
 

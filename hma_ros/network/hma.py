@@ -14,12 +14,14 @@ from hma_ros.network.trunk import Trunk, TrunkConfig
 
 # Numbers that an action head reads at each image token.
 _PLACE_FEATURES = 16
+# Numbers into which it turns the measured joints.
+_JOINT_FEATURES = 64
 
 
 @dataclass(frozen=True)
 class StemConfig:
     """
-    One embodiment's action space as the model sees it.
+    One embodiment's actions and joints as the model sees them.
 
     :param name: stem name, as embodiment files write it.
     :param embodiment: whose episodes it is trained on.
@@ -31,6 +33,11 @@ class StemConfig:
     :param std: likewise, positive.
     :param lower: likewise, least value the expert ever gave.
     :param upper: likewise, greatest.
+    :param joint_names: measured joints that the action head reads.
+    :param joint_mean: per joint, rad or m.
+    :param joint_std: likewise, positive.
+    :param joint_motion: what a chunk does to the joints: they go by its ``sum``, to its ``last``
+        action, or ``unknown``.
     :param state_size: privileged numbers the auxiliary head predicts in training, 0 for none.
     """
 
@@ -44,6 +51,10 @@ class StemConfig:
     std: tuple[float, ...]
     lower: tuple[float, ...]
     upper: tuple[float, ...]
+    joint_names: tuple[str, ...]
+    joint_mean: tuple[float, ...]
+    joint_std: tuple[float, ...]
+    joint_motion: str = 'unknown'
     state_size: int = 0
 
     @property
@@ -86,21 +97,30 @@ class Stem(nn.Module):
 
 class Head(nn.Module):
     """
-    Features of a row to the chunk to execute from it.
+    Features of a row, and the joints measured then, to the chunk to execute from it.
 
     Reads the action tokens whole, and a few numbers at every image token: so it knows where
-    things are, and not only that they are there.
+    things are, and not only that they are there. The joints tell what pixels are too coarse for.
     """
 
     def __init__(self, stem: StemConfig, trunk: TrunkConfig) -> None:
         super().__init__()
         self.register_buffer('mean', torch.tensor(stem.mean).repeat(stem.stride))
         self.register_buffer('std', torch.tensor(stem.std).repeat(stem.stride))
+        self.register_buffer('joint_mean', torch.tensor(stem.joint_mean))
+        self.register_buffer('joint_std', torch.tensor(stem.joint_std))
         self.split = [trunk.image_tokens, trunk.action_tokens]
         self.place = nn.Linear(trunk.width, _PLACE_FEATURES)
         width, read = 2 * trunk.width, trunk.action_tokens * trunk.width
+        self.joints = nn.Sequential(
+            nn.Linear(len(stem.joint_names), width), nn.GELU(), nn.Linear(width, _JOINT_FEATURES)
+        )
+        self.unknown_joints = nn.Parameter(torch.zeros(_JOINT_FEATURES))
+        self.from_joints = nn.Linear(len(stem.joint_names), stem.chunk_size, bias=False)
+        nn.init.zeros_(self.from_joints.weight)
+        read += trunk.image_tokens * _PLACE_FEATURES + _JOINT_FEATURES
         self.hidden = nn.Sequential(
-            nn.Linear(read + trunk.image_tokens * _PLACE_FEATURES, width),
+            nn.Linear(read, width),
             nn.GELU(),
             nn.Linear(width, width),
             nn.GELU(),
@@ -108,24 +128,34 @@ class Head(nn.Module):
         self.out = nn.Linear(width, stem.chunk_size)
         self.state = nn.Linear(width, stem.state_size) if stem.state_size else None
 
-    def forward(self, features_BRNC: Tensor) -> Tensor:
+    def forward(self, features_BRNC: Tensor, joints_BRJ: Tensor, measured_BR: Tensor) -> Tensor:
         """
         Read rows.
 
         :param features_BRNC: ``float[B, R, N, C]`` of the trunk, image tokens first.
+        :param joints_BRJ: ``float[B, R, J]``, rad or m.
+        :param measured_BR: false where the joints are not known.
         :returns: chunk ``float[B, R, stride * A]`` in physical units.
         """
-        return self.normalised(features_BRNC)[0] * self.std + self.mean
+        return self.normalised(features_BRNC, joints_BRJ, measured_BR)[0] * self.std + self.mean
 
-    def normalised(self, features_BRNC: Tensor) -> tuple[Tensor, Tensor | None]:
+    def normalised(
+        self, features_BRNC: Tensor, joints_BRJ: Tensor, measured_BR: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         """
         Like :meth:`forward`, but the chunk in units of its standard deviation.
 
         :returns: chunk ``float[B, R, stride * A]``; auxiliary state ``float[B, R, D]`` or None.
         """
         image, action = features_BRNC.split(self.split, 2)
-        hidden = self.hidden(torch.cat([action.flatten(2), self.place(image).flatten(2)], 2))
-        return self.out(hidden), self.state(hidden) if self.state is not None else None
+        measured = measured_BR.unsqueeze(-1)
+        scaled = (joints_BRJ - self.joint_mean) / self.joint_std
+        joints = torch.where(measured, self.joints(scaled), self.unknown_joints)
+        read = torch.cat([action.flatten(2), self.place(image).flatten(2), joints], 2)
+        hidden = self.hidden(read)
+        # Absolute targets are where the joints are, and a little: straight on, nothing is lost.
+        chunk = self.out(hidden) + self.from_joints(scaled * measured)
+        return chunk, self.state(hidden) if self.state is not None else None
 
 
 class Hma(nn.Module):

@@ -12,8 +12,9 @@ from typing import Any
 
 from hma_ros.core.errors import BundleError
 
-FORMAT = 1
+FORMAT = 2
 FILE_NAME = 'manifest.json'
+JOINT_MOTIONS = ('sum', 'last', 'unknown')
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class StemInfo:
     :param trained_on: ``simulation`` or ``robot``.
     :param lower: per action dimension, the least the demonstrations hold, physical units.
     :param upper: likewise, the greatest.
+    :param joint_names: measured joints that the policy reads, in this order.
+    :param joint_motion: one of :data:`JOINT_MOTIONS`: what a chunk does to these joints: they go
+        by its sum, to its last action, or it cannot be told.
     """
 
     action_names: tuple[str, ...]
@@ -37,6 +41,8 @@ class StemInfo:
     trained_on: str
     lower: tuple[float, ...]
     upper: tuple[float, ...]
+    joint_names: tuple[str, ...]
+    joint_motion: str
 
     @property
     def action_dim(self) -> int:
@@ -139,6 +145,8 @@ def _stem(facts: dict[str, Any]) -> StemInfo:
     stem = StemInfo(**values)
     if stem.trained_on not in ('simulation', 'robot'):
         raise ValueError(f'trained_on {stem.trained_on!r}, expected simulation or robot')
+    if stem.joint_motion not in JOINT_MOTIONS:
+        raise ValueError(f'joint_motion {stem.joint_motion!r}, expected one of {JOINT_MOTIONS}')
     if not len(stem.lower) == len(stem.upper) == stem.action_dim or stem.stride < 1:
         raise ValueError(
             f'stride {stem.stride}, lower {stem.lower} and upper {stem.upper}, expected a stride '

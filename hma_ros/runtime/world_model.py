@@ -52,14 +52,19 @@ class WorldModel:
         """Forget everything observed."""
         self._context = Context.empty(self.manifest)
         self._chunk: np.ndarray | None = None
+        self._joints: np.ndarray | None = None
 
-    def observe(self, frame: np.ndarray, executed: np.ndarray | None) -> None:
+    def observe(
+        self, frame: np.ndarray, executed: np.ndarray | None, joints: np.ndarray | None = None
+    ) -> None:
         """
         Take in the next frame of the model clock.
 
         :param frame: ``uint8[H, W, 3]`` RGB.
         :param executed: ``float32[stride, A]`` what was executed since the frame before, in
             physical units; None where that is not known.
+        :param joints: ``float32[J]`` measured with the frame, in the order of the stem's
+            ``joint_names``, rad or m; None where they are not known.
         :raises InferenceError: wrong shape or type, or a graph failed; the context stays.
         """
         size = self.manifest.image_size
@@ -67,9 +72,10 @@ class WorldModel:
             raise InferenceError(
                 f'frame: {frame.dtype}{list(frame.shape)}, expected uint8[{size}, {size}, 3]'
             )
+        modulation, joints = self._modulation(executed), self._checked(joints)
         levels = self._bundle.encoder({'frames': frame[None]})[0][:, None]
-        self._context, chunk = self._commit(self._context, levels, self._modulation(executed))
-        self._chunk = chunk[0]
+        self._context, chunk = self._commit(self._context, levels, modulation, joints)
+        self._chunk, self._joints = chunk[0], joints
 
     def act(self) -> np.ndarray:
         """
@@ -95,7 +101,7 @@ class WorldModel:
         :raises InferenceError: the context is empty, or an argument is out of range.
         """
         self._check_horizon(chunks, horizon)
-        context, frames, actions = self._context, [], []
+        context, joints, frames, actions = self._context, self._joints, [], []
         chunk = self.act()
         for row in range(horizon):
             chunk = chunk if chunks is None else np.asarray(chunks[row], np.float32)
@@ -104,7 +110,8 @@ class WorldModel:
             frames.append(self._bundle.decoder({'values': values[:, 0]})[0][0])
             actions.append(chunk)
             if row + 1 < horizon:
-                context, decided = self._commit(context, levels, modulation)
+                joints = self._moved(joints, chunk)
+                context, decided = self._commit(context, levels, modulation, joints)
                 chunk = decided[0]
         return Rollout(np.stack(frames), np.stack(actions))
 
@@ -115,12 +122,16 @@ class WorldModel:
         return drawn
 
     def _commit(
-        self, context: Context, levels: np.ndarray, modulation: np.ndarray
+        self,
+        context: Context,
+        levels: np.ndarray,
+        modulation: np.ndarray,
+        joints: np.ndarray | None,
     ) -> tuple[Context, np.ndarray]:
         visible = np.zeros(levels.shape[:-1], bool)
         previous = levels if context.levels is None else context.levels
         _, features, row = self._pass(context, levels, previous, visible, modulation)
-        chunk = self._bundle.head({'features': features})[0]
+        chunk = self._bundle.head({'features': features, **self._head_joints(joints)})[0]
         shaped = chunk.reshape(-1, self.stem.stride, self.stem.action_dim)
         limited = shaped.clip(self.stem.lower, self.stem.upper).astype(np.float32)
         return context.append(row, levels), limited
@@ -171,6 +182,32 @@ class WorldModel:
         return self._bundle.stem(
             {'chunk': values.reshape(1, 1, -1), 'known': np.full((1, 1), known)}
         )[0][:, 0]
+
+    def _checked(self, joints: np.ndarray | None) -> np.ndarray | None:
+        if joints is None:
+            return None
+        values, names = np.asarray(joints, np.float32), self.stem.joint_names
+        if values.shape != (len(names),) or not np.isfinite(values).all():
+            raise InferenceError(
+                f'joints: {values.tolist()}, expected finite float32[{len(names)}]: '
+                f'{", ".join(names)}'
+            )
+        return values
+
+    def _head_joints(self, joints: np.ndarray | None) -> dict[str, np.ndarray]:
+        """Give the head what is measured; where nothing is, it does not read the zeros."""
+        known = joints is not None
+        values = np.zeros(len(self.stem.joint_names), np.float32) if joints is None else joints
+        return {'joints': values[None, None], 'measured': np.full((1, 1), known)}
+
+    def _moved(self, joints: np.ndarray | None, chunk: np.ndarray) -> np.ndarray | None:
+        """Tell where a chunk brings the joints, if it commands them."""
+        if joints is None or self.stem.joint_motion == 'unknown':
+            return None
+        moved: np.ndarray = (
+            chunk[-1] if self.stem.joint_motion == 'last' else joints + chunk.sum(0)
+        )
+        return moved.astype(np.float32)
 
     def _values(self, levels: np.ndarray) -> np.ndarray:
         return (levels * (2 / (self.manifest.levels - 1)) - 1).astype(np.float32)

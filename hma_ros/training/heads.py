@@ -21,6 +21,8 @@ from hma_ros.network.hma import Head, Hma
 
 _BATCH = 256
 _RATE = 1e-3
+# Share of rows shown without the measured joints, as in imagination.
+_HIDDEN_JOINTS = 0.1
 # Errors above this share of a deviation count linearly: fine motion must not drown in coarse.
 _LINEAR_FROM = 0.05
 
@@ -36,15 +38,18 @@ class HeadFitter:
         torch.manual_seed(0)
         self._model = model
         self._features: dict[str, list[Tensor]] = {}
+        self._joints: dict[str, list[Tensor]] = {}
         self._targets: dict[str, list[Tensor]] = {}
 
     def add(self, stem: str, episodes: Sequence[TokenEpisode]) -> None:
         """Gather rows with the expert's labels; those in which the policy acted teach most."""
         head = cast('Head', self._model.heads[stem])
         features = self._features.setdefault(stem, [])
+        joints = self._joints.setdefault(stem, [])
         targets = self._targets.setdefault(stem, [])
         for item in tqdm(episodes, f'{stem} features', unit='episode'):
             features.append(episode_features(self._model, stem, item).half())
+            joints.append(torch.from_numpy(item.joints[:-1].copy()))
             targets.append((torch.from_numpy(item.labels) - head.mean) / head.std)
 
     def fit(self, stem: str, steps: int) -> float:
@@ -55,15 +60,21 @@ class HeadFitter:
         :returns: mean error over the last hundred steps, in deviations of the actions.
         """
         head = cast('Head', self._model.heads[stem])
-        features, targets = torch.cat(self._features[stem]), torch.cat(self._targets[stem])
-        self._features[stem], self._targets[stem] = [features], [targets]
-        parameters = [*head.place.parameters(), *head.hidden.parameters(), *head.out.parameters()]
+        features, joints, targets = (
+            torch.cat(kept[stem]) for kept in (self._features, self._joints, self._targets)
+        )
+        self._features[stem], self._joints[stem] = [features], [joints]
+        self._targets[stem] = [targets]
+        parameters = [item for item in head.parameters() if item.requires_grad]
         optimiser = torch.optim.AdamW(parameters, _RATE, weight_decay=0.02)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
         errors = []
         for _ in tqdm(range(steps), f'{stem} head', unit='step'):
             pick = torch.randint(len(features), (_BATCH,))
-            chunk, _ = head.normalised(features[pick].float()[:, None])
+            measured = torch.rand(_BATCH, 1) >= _HIDDEN_JOINTS
+            chunk, _ = head.normalised(
+                features[pick].float()[:, None], joints[pick][:, None], measured
+            )
             loss = F.smooth_l1_loss(chunk[:, 0], targets[pick], beta=_LINEAR_FROM)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()

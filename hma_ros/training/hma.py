@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.data.windows import TokenEpisode, WindowBatch, WindowSampler
@@ -104,11 +105,18 @@ def _frame_batches(dataset: EpisodeDataset) -> Iterator[np.ndarray]:
 
 def stem_config(dataset: EpisodeDataset) -> StemConfig:
     """
-    Describe an embodiment's actions, with statistics of what was executed and advised.
+    Describe an embodiment's actions and joints, with statistics of the episodes.
 
     :raises EmbodimentError: there is no embodiment file of the data set's name.
+    :raises ConfigError: the episodes hold another number of joints than that file.
     """
     spec = load_embodiment(dataset.embodiment)
+    joints = np.concatenate([episode.joints for episode in dataset])
+    if joints.shape[1] != len(spec.state.joints):
+        raise ConfigError(
+            f'{dataset.embodiment}: episodes with {joints.shape[1]} joints, expected '
+            f'{len(spec.state.joints)} as in {spec.path}'
+        )
     names = tuple(dataset.metadata['action_names'])
     labels = np.concatenate([episode.labels.reshape(-1, len(names)) for episode in dataset])
     actions = np.concatenate([episode.actions.reshape(-1, len(names)) for episode in dataset])
@@ -124,18 +132,26 @@ def stem_config(dataset: EpisodeDataset) -> StemConfig:
         std=tuple(map(float, rows.std(0) + 1e-6)),
         lower=tuple(map(float, labels.min(0))),
         upper=tuple(map(float, labels.max(0))),
+        joint_names=spec.state.joints,
+        joint_mean=tuple(map(float, joints.mean(0))),
+        joint_std=tuple(map(float, joints.std(0) + 1e-3)),
+        joint_motion=joint_motion(spec),
         state_size=len(dataset.metadata['state_names']),
     )
+
+
+def joint_motion(spec: EmbodimentSpec) -> str:
+    """Tell what a chunk does to the joints, where it commands all of them: see StemConfig."""
+    if spec.gripper is not None or spec.action.coordinates != spec.state.joints:
+        return 'unknown'
+    return 'sum' if spec.action.is_delta else 'last'
 
 
 def standardise_states(episodes: Sequence[TokenEpisode]) -> list[TokenEpisode]:
     """Bring every privileged number to mean zero and deviation one over the data set."""
     states = np.concatenate([episode.states for episode in episodes])
     mean, std = states.mean(0), states.std(0) + 1e-3
-    return [
-        TokenEpisode(item.levels, item.actions, item.labels, (item.states - mean) / std)
-        for item in episodes
-    ]
+    return [replace(item, states=(item.states - mean) / std) for item in episodes]
 
 
 class HmaTrainer:

@@ -30,6 +30,8 @@ class ObjectiveConfig:
     :param hidden_history: share of windows whose past actions are all hidden from the context,
         so that the policy reads the scene and does not copy what it did last.
     :param hidden_action: share of masked rows predicted without their action (passive dynamics).
+    :param hidden_joints: share of rows whose action is asked for without the measured joints, as
+        in imagination.
     :param corruption: largest share of context tokens replaced at random.
     :param change_weight: weight of tokens that differ from the frame before.
     :param action_weight: weight of the action loss.
@@ -41,6 +43,7 @@ class ObjectiveConfig:
     fully_masked: float = 0.7
     hidden_history: float = 0.5
     hidden_action: float = 0.1
+    hidden_joints: float = 0.1
     corruption: float = 0.15
     change_weight: float = 3.0
     action_weight: float = 0.5
@@ -121,7 +124,9 @@ def action_losses(
 ) -> tuple[Tensor, Tensor]:
     """Weighted losses of the action head and of its auxiliary state output, scalars."""
     head = model.heads[stem]
-    chunk, state = head.normalised(features)
+    joints = torch.from_numpy(batch.joints)
+    measured = torch.rand(joints.shape[:2]) >= config.hidden_joints
+    chunk, state = head.normalised(features, joints, measured)
     target = (torch.from_numpy(batch.labels) - head.mean) / head.std
     action = config.action_weight * F.smooth_l1_loss(chunk, target, beta=config.linear_from)
     if state is None:

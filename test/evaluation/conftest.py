@@ -52,7 +52,20 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trunk = TrunkConfig(width=32, layers=1, head_width=16, window=2)
     mean, std, lower, upper = (0.28, 0.28), (0.16, 0.16), (0.0, 0.0), (1.0, 1.0)
     stem = StemConfig(
-        'planar_push', EMBODIMENT, 'simulation', ('x', 'y'), STRIDE, 10.0, mean, std, lower, upper
+        'planar_push',
+        EMBODIMENT,
+        'simulation',
+        ('x', 'y'),
+        STRIDE,
+        10.0,
+        mean,
+        std,
+        lower,
+        upper,
+        ('joint_x', 'joint_y'),
+        (28.0, 28.0),
+        (16.0, 16.0),
+        'last',
     )
     return export_bundle(
         Hma(trunk, [stem]),

@@ -32,15 +32,15 @@ class Oracle:
 
     def __init__(self, follows_actions: bool) -> None:
         self._follows_actions = follows_actions
-        self.observed: list[tuple[np.ndarray, np.ndarray | None]] = []
+        self.observed: list[tuple[np.ndarray, np.ndarray | None, np.ndarray]] = []
 
     def reset(self) -> None:
         """Forget."""
         self.observed = []
 
-    def observe(self, frame: np.ndarray, executed: np.ndarray | None) -> None:
+    def observe(self, frame: np.ndarray, executed: np.ndarray | None, joints: np.ndarray) -> None:
         """Remember."""
-        self.observed.append((frame, executed))
+        self.observed.append((frame, executed, joints))
 
     def imagine(self, chunks: np.ndarray, horizon: int) -> Rollout:
         """Paint."""
@@ -94,8 +94,9 @@ def test_episodes_are_replayed_with_what_was_executed(episodes: EpisodeDataset) 
     oracle, episode = Oracle(True), episodes[1]
     assert list(replay(oracle, episode)) == [0, 1, 2, 3, 4]
     assert oracle.observed[0][1] is None
-    for row, (frame, executed) in enumerate(oracle.observed):
+    for row, (frame, executed, joints) in enumerate(oracle.observed):
         np.testing.assert_array_equal(frame, episode.frames[row])
+        np.testing.assert_array_equal(joints, episode.joints[row])
         if row:
             np.testing.assert_array_equal(executed, episode.actions[row - 1])
 

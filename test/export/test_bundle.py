@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Export proves itself."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -33,6 +34,9 @@ def exported(tmp_path_factory):
         (1.0, 2.0),
         (-1.0, -1.0),
         (1.0, 1.0),
+        ('slider',),
+        (0.5,),
+        (0.1,),
         state_size=3,
     )
     model, folder = Hma(TRUNK, [stem]).eval(), tmp_path_factory.mktemp('bundle')
@@ -46,12 +50,14 @@ def test_manifest_records_the_proof_and_the_origin(exported):
     assert manifest.parity['least_agreement'] > 0.98
     assert 0 < manifest.parity['largest_relative_error'] < 2e-2
     assert manifest.stem('two_axes').stride == 2
+    assert manifest.stem('two_axes').joint_names == ('slider',)
 
 
 def test_bundle_runs(exported):
     torch.manual_seed(1)
     model = WorldModel(exported[1], 'two_axes', threads=1)
-    model.observe(torch.randint(256, (32, 32, 3), dtype=torch.uint8).numpy(), None)
+    picture = torch.randint(256, (32, 32, 3), dtype=torch.uint8).numpy()
+    model.observe(picture, None, np.array([0.4]))
     assert model.imagine(None, 2).frames.shape == (2, 32, 32, 3)
 
 

@@ -170,6 +170,8 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 'trained_on': 'simulation',
                 'lower': spec.action.lower,
                 'upper': spec.action.upper,
+                'joint_names': spec.state.joints,
+                'joint_motion': 'unknown',
             }
             for spec in robots.values()
         },
@@ -185,7 +187,7 @@ def write_manifest(folder: Path, stems: dict[str, Any]) -> None:
     (folder / 'manifest.json').write_text(
         json.dumps(
             {
-                'format': 1,
+                'format': 2,
                 'stems': stems,
                 'image_size': 64,
                 'image_tokens': SIDE * SIDE,
@@ -331,7 +333,11 @@ def _head(chunk: np.ndarray) -> Any:
     return helper.make_graph(
         nodes,
         'head',
-        [_value('features', FLOAT, 'B', 1, SIDE * SIDE)],
+        [
+            _value('features', FLOAT, 'B', 1, SIDE * SIDE),
+            _value('joints', FLOAT, 'B', 1, 'J'),
+            _value('measured', BOOL, 'B', 1),
+        ],
         [_value('chunk', FLOAT, 'B', 1, len(chunk))],
         constants,
     )

@@ -65,7 +65,7 @@ def test_unknown_stem_lists_those_there_are(bundle):
 
 def test_another_format(copy):
     edit(copy, format=99)
-    with pytest.raises(BundleError, match='manifest.json: format 99, expected 1'):
+    with pytest.raises(BundleError, match='manifest.json: format 99, expected 2'):
         Manifest.read(copy)
 
 
@@ -95,6 +95,7 @@ def test_graph_without_a_hash(copy):
         ({'trained_on': 'Simulation'}, "trained_on 'Simulation', expected simulation or robot"),
         ({'lower': [0.0]}, 'expected a stride of at least 1 and a bound for each of'),
         ({'stride': 0}, 'expected a stride of at least 1'),
+        ({'joint_motion': 'up'}, "joint_motion 'up', expected one of"),
     ],
 )
 def test_stem_with_impossible_facts(copy, facts, message):

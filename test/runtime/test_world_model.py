@@ -88,6 +88,16 @@ def test_wrong_executed_chunk(model, chunk):
     assert model.rows == 2
 
 
+@pytest.mark.parametrize('joints', [np.zeros(6), np.full(7, np.nan)])
+def test_wrong_joints_are_named_and_leave_the_context(model, joints):
+    watch(model, frames(2))
+    with pytest.raises(
+        InferenceError, match=r'joints: .*, expected finite float32\[7\]: fer_joint1'
+    ):
+        model.observe(frames(1)[0], None, joints)
+    assert model.rows == 2
+
+
 @pytest.mark.parametrize('horizon', [0, 1000])
 def test_horizon_out_of_range(model, horizon):
     watch(model, frames(1))

@@ -7,9 +7,12 @@ import torch
 from hma_ros.data.windows import TokenEpisode
 from hma_ros.network.hma import Hma, StemConfig
 from hma_ros.network.trunk import TrunkConfig
-from hma_ros.training.heads import HeadFitter
+from hma_ros.training.heads import HeadFitter, episode_features
 
 TRUNK = TrunkConfig(width=32, layers=2, head_width=16, image_tokens=16, factors=2, levels=4)
+
+STEM = StemConfig('two', 'sim_planar', 'simulation', ('x', 'y'), 1, 5.0, (1.5, 1.5), (1.1, 1.1),
+                  (0.0, 0.0), (3.0, 3.0), ('slider',), (0.0,), (1.0,))  # fmt: skip
 
 
 def episode(seed, rows=8):
@@ -19,14 +22,13 @@ def episode(seed, rows=8):
     places = rng.integers(16, size=rows + 1)
     levels[np.arange(rows + 1), places] = 3
     labels = np.stack([places % 4, places // 4], -1)[:rows].astype(np.float32)
-    return TokenEpisode(levels, labels, labels, np.zeros((rows + 1, 1), np.float32))
+    nothing = np.zeros((rows + 1, 1), np.float32)
+    return TokenEpisode(levels, labels, labels, nothing, nothing)
 
 
 def test_a_refitted_head_learns_and_leaves_the_trunk_alone():
     torch.manual_seed(0)
-    stem = StemConfig('two', 'sim_planar', 'simulation', ('x', 'y'), 1, 5.0, (1.5, 1.5),
-                      (1.1, 1.1), (0.0, 0.0), (3.0, 3.0))  # fmt: skip
-    model = Hma(TRUNK, [stem]).eval()
+    model = Hma(TRUNK, [STEM]).eval()
     trunk = {name: value.clone() for name, value in model.trunk.state_dict().items()}
     fitter = HeadFitter(model)
     fitter.add('two', [episode(seed) for seed in range(30)])
@@ -36,3 +38,27 @@ def test_a_refitted_head_learns_and_leaves_the_trunk_alone():
     assert after < 0.5 * before
     for name, value in model.trunk.state_dict().items():
         torch.testing.assert_close(value, trunk[name])
+
+
+def test_a_head_reads_what_only_the_joints_tell():
+    """Where the pictures say nothing, the labels are where the joint was measured."""
+    torch.manual_seed(0)
+
+    def moved(seed):
+        item = episode(seed)
+        joints = np.random.default_rng(seed).normal(size=(9, 1)).astype(np.float32)
+        return TokenEpisode(
+            item.levels, item.actions, np.repeat(joints[:-1], 2, 1), joints, item.states
+        )
+
+    model = Hma(TRUNK, [STEM]).eval()
+    fitter = HeadFitter(model)
+    fitter.add('two', [moved(seed) for seed in range(30)])
+    fitter.fit('two', steps=300)
+    features = episode_features(model, 'two', moved(0))[:1].repeat(2, 1, 1)[None]
+    joints = torch.tensor([[[0.5], [-1.0]]])
+    with torch.no_grad():
+        known = model.heads['two'](features, joints, torch.tensor([[True, True]]))
+        unknown = model.heads['two'](features, joints, torch.tensor([[False, False]]))
+    torch.testing.assert_close(known[0, 0] - known[0, 1], torch.full((2,), 1.5), atol=0.4, rtol=0)
+    torch.testing.assert_close(unknown[0, 0], unknown[0, 1])

@@ -1,6 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """What training shows the model, and what it asks."""
 
+from dataclasses import fields
+
 import numpy as np
 import torch
 
@@ -14,6 +16,7 @@ def episode(rows=6, tokens=4, factors=2):
         rng.integers(4, size=(rows + 1, tokens, factors)).astype(np.uint8),
         np.arange(rows, dtype=np.float32)[:, None],
         -np.arange(rows, dtype=np.float32)[:, None],
+        10 * np.arange(rows + 1, dtype=np.float32)[:, None],
         np.arange(rows + 1, dtype=np.float32)[:, None],
     )
 
@@ -35,10 +38,12 @@ def test_masked_rows_attend_to_clean_rows_before_them_and_to_themselves():
 def test_window_pairs_each_row_with_the_action_that_led_to_it():
     item = episode()
     batch = WindowSampler([item], rows=3, seed=0).draw(50)
-    for levels, actions, known, labels, states in zip(
-        batch.levels, batch.actions, batch.known, batch.labels, batch.states, strict=True
-    ):
+    for row in range(50):
+        levels, actions, known, labels, joints, states = (
+            getattr(batch, field.name)[row] for field in fields(batch)
+        )
         start = int(states[0, 0])
+        assert joints[:, 0].tolist() == [10 * start, 10 * start + 10, 10 * start + 20]
         assert actions[1:, 0].tolist() == [start, start + 1, start + 2]
         assert labels[:, 0].tolist() == [-start, -start - 1, -start - 2]
         assert known.tolist() == [start > 0, True, True, True]
