@@ -4,15 +4,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hma_ros.core.rotary import rotations
 from hma_ros.network.paper.config import PaperConfig, TimePositions
 
 # Row index of a slot that holds nothing yet: too long ago for any window.
 EMPTY_ROW = -(2**31)
+
+
+class KeyValue(NamedTuple):
+    """
+    Keys and values of some rows at every token.
+
+    :param key_BNHRD: turned by their rows already.
+    :param value_BNHRD: likewise shaped.
+    """
+
+    key_BNHRD: Tensor
+    value_BNHRD: Tensor
+
+    def select(self, tokens: slice) -> KeyValue:
+        """Return those of some tokens."""
+        return KeyValue(self.key_BNHRD[:, tokens], self.value_BNHRD[:, tokens])
 
 
 @dataclass(frozen=True)
@@ -25,13 +43,13 @@ class Rows:
     :param rotation_R2D: ``float32[R, 2, D / 2]`` of :func:`hma_ros.core.rotary.rotations`; None
         with learned positions.
     :param past_P: ``int64[P]``, rows of the kept slots in any order, :data:`EMPTY_ROW` for none.
-    :param past_L2BNHPD: keys and values of the kept slots.
+    :param past: of every layer, what the kept slots hold.
     """
 
     index_R: Tensor
     rotation_R2D: Tensor | None = None
     past_P: Tensor | None = None
-    past_L2BNHPD: Tensor | None = None
+    past: tuple[KeyValue, ...] = ()
 
     @staticmethod
     def window(config: PaperConfig, count: int, device: torch.device | str = 'cpu') -> Rows:
@@ -46,9 +64,9 @@ class Rows:
             turn = torch.from_numpy(rotations(index_R.numpy(), config.head_width)).to(device)
         return Rows(index_R.to(device), turn)
 
-    def past(self, layer: int) -> Tensor | None:
-        """Keys and values ``[2, B, N, H, P, D]`` that a layer kept."""
-        return None if self.past_L2BNHPD is None else self.past_L2BNHPD[layer]
+    def kept(self, layer: int) -> KeyValue | None:
+        """What a layer kept of the past, None of a window of its own."""
+        return self.past[layer] if self.past else None
 
     def allowed(self, window: int) -> Tensor:
         """Whether row r may attend to row p: ``bool[R, P + R]``, kept rows first."""
@@ -69,31 +87,34 @@ class SelfAttention(nn.Module):
 
     def over_tokens(self, x_BRNC: Tensor) -> Tensor:
         """Mix the tokens of each row, in both directions."""
-        parts = self._project(x_BRNC.flatten(0, 1)).permute(2, 0, 3, 1, 4)
-        query, key, value = parts.unbind(0)
-        mixed = _mix(query * self.scale, key, value)
+        query, key, value = (part.transpose(1, 2) for part in self._project(x_BRNC.flatten(0, 1)))
+        mixed = (query * self.scale @ key.transpose(-1, -2)).softmax(-1) @ value
         return self.proj(mixed.transpose(1, 2).flatten(2)).unflatten(0, x_BRNC.shape[:2])
 
     def over_rows(
-        self, x_BRNC: Tensor, rows: Rows, past_2BNHPD: Tensor | None, window: int
-    ) -> tuple[Tensor, Tensor]:
+        self, x_BRNC: Tensor, rows: Rows, past: KeyValue | None, window: int
+    ) -> tuple[Tensor, KeyValue]:
         """
         Mix each token with itself in the rows before.
 
-        :returns: ``[B, R, N, C]``, and the keys and values of these rows ``[2, B, N, H, R, D]``.
+        :returns: ``[B, R, N, C]``, and the keys and values of these rows.
         """
-        query, key, value = self._project(x_BRNC).permute(3, 0, 2, 4, 1, 5).unbind(0)
-        query, own = turn(query, rows), torch.stack([turn(key, rows), value])
-        mixed = attend(query, own, past_2BNHPD, rows.allowed(window), self.scale)
+        query, key, value = (part.permute(0, 2, 3, 1, 4) for part in self._project(x_BRNC))
+        own = KeyValue(turn(key, rows), value)
+        mixed = attend(turn(query, rows) * self.scale, own, past, rows.allowed(window))
         return self.proj(mixed.permute(0, 3, 1, 2, 4).flatten(3)), own
 
-    def _project(self, x: Tensor) -> Tensor:
-        """``[..., C]`` to ``[..., 3, H, D]``, queries and keys normalised if they are to be."""
-        parts = self.qkv(x).unflatten(-1, (3, self.heads, -1))
+    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values ``[..., H, D]``; the first two normalised if they are to be."""
+        weights = self.qkv.weight.chunk(3)
+        biases = (None,) * 3 if self.qkv.bias is None else self.qkv.bias.chunk(3)
+        query, key, value = (
+            F.linear(x, weight, bias).unflatten(-1, (self.heads, -1))
+            for weight, bias in zip(weights, biases, strict=True)
+        )
         if self.norm is None:
-            return parts
-        query_key, value = parts.split([2, 1], -3)
-        return torch.cat([self.norm(query_key), value], -3)
+            return query, key, value
+        return self.norm(query), self.norm(key), value
 
 
 def turn(x_HRD: Tensor, rows: Rows) -> Tensor:
@@ -105,29 +126,23 @@ def turn(x_HRD: Tensor, rows: Rows) -> Tensor:
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], -1)
 
 
-def attend(
-    query: Tensor, own_2: Tensor, past_2: Tensor | None, allowed_RP: Tensor, scale: float
-) -> Tensor:
+def attend(query: Tensor, own: KeyValue, past: KeyValue | None, allowed_RP: Tensor) -> Tensor:
     """
-    Attend over kept rows and own rows.
+    Attend over kept rows and own rows; softmax written out.
 
-    :param query: ``[..., R, D]``.
-    :param own_2: keys and values ``[2, ..., R, D]`` of the same rows.
-    :param past_2: the same of kept rows, ``[2, ..., P, D]``.
-    :param allowed_RP: ``bool[R, P + R]``.
+    In the order of operations of the authors' code, so that float32 windows are equal to the last
+    bit; fused kernels differ by 1e-5 of the logits. Kept rows are never copied.
+
+    :param query: ``[B, N, H, R, D]``, scaled.
+    :param own: of the same rows.
+    :param past: of kept rows.
+    :param allowed_RP: ``bool[R, P + R]``, kept rows first.
     """
-    key, value = (own_2 if past_2 is None else torch.cat([past_2, own_2], -2)).unbind(0)
-    return _mix(query * scale, key, value, allowed_RP)
-
-
-def _mix(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None = None) -> Tensor:
-    """
-    Softmax attention written out.
-
-    In the same order of operations as the authors' code, so that float32 results are equal to
-    the last bit; fused kernels differ by 1e-5 of the logits.
-    """
-    scores = query @ key.transpose(-1, -2)
-    if allowed is not None:
-        scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
-    return scores.softmax(-1) @ value
+    scores = query @ own.key_BNHRD.transpose(-1, -2)
+    if past is not None:
+        scores = torch.cat([query @ past.key_BNHRD.transpose(-1, -2), scores], -1)
+    weights = scores.masked_fill(~allowed_RP, torch.finfo(scores.dtype).min).softmax(-1)
+    if past is None:
+        return weights @ own.value_BNHRD
+    kept = past.value_BNHRD.shape[-2]
+    return weights[..., :kept] @ past.value_BNHRD + weights[..., kept:] @ own.value_BNHRD

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hma_ros.network.paper.attention import Rows, attend, turn
+from hma_ros.network.paper.attention import KeyValue, Rows, attend, turn
 from hma_ros.network.paper.config import Domain, Injection, Meaning, PaperConfig
 
 # What upstream adds to deviations before it divides; a constant dimension is divided by this.
@@ -114,27 +114,20 @@ class CrossAttention(nn.Module):
         self.norm = nn.LayerNorm(config.width // self.heads)
 
     def forward(
-        self,
-        x_BRNC: Tensor,
-        action_BRC: Tensor,
-        rows: Rows,
-        past_2BHPD: Tensor | None,
-        window: int,
-    ) -> tuple[Tensor, Tensor]:
+        self, x_BRNC: Tensor, action_BRC: Tensor, rows: Rows, past: KeyValue | None, window: int
+    ) -> tuple[Tensor, KeyValue]:
         """
-        Return what is added to the tokens, and keys and values ``[2, B, H, R, D]`` to keep.
+        Return what is added to the tokens, and keys and values of one token to keep.
 
-        :param past_2BHPD: those of kept rows.
+        :param past: those of kept rows.
         """
         query, key, value = self._split(x_BRNC, action_BRC)
-        query = turn(query.permute(0, 2, 3, 1, 4), rows)
-        own = torch.stack([turn(key.transpose(1, 2), rows), value.transpose(1, 2)])
-        # Every token asks the same few actions.
-        tokens = query.shape[1]
-        spread = own.unsqueeze(2).expand(-1, -1, tokens, -1, -1, -1)
-        past = None if past_2BHPD is None else past_2BHPD.unsqueeze(2)
-        past = None if past is None else past.expand(-1, -1, tokens, -1, -1, -1)
-        mixed = attend(query, spread, past, rows.allowed(window), self.scale)
+        query = turn(query.permute(0, 2, 3, 1, 4), rows) * self.scale
+        # One place for all tokens, which ask the same few actions.
+        own = KeyValue(
+            turn(key.transpose(1, 2), rows).unsqueeze(1), value.transpose(1, 2).unsqueeze(1)
+        )
+        mixed = attend(query, own, past, rows.allowed(window))
         return self.proj(mixed.permute(0, 3, 1, 2, 4).flatten(3)), own
 
     def forward_upstream(self, x_BRNC: Tensor, action_BRC: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hma_ros.network.paper.attention import Rows
+from hma_ros.network.paper.attention import KeyValue, Rows
 from hma_ros.network.paper.conditioning import Conditioning, masked_mean, squared_error_BR
 from hma_ros.network.paper.config import Meaning, PaperConfig
 from hma_ros.network.paper.trunk import PaperTrunk
@@ -23,12 +23,12 @@ class DiscreteRows(NamedTuple):
 
     :param logits_BRSFV: of every factor of every token.
     :param chunk_BRX: what the action head says, not yet in units; None without one.
-    :param kept_L2BNHRD: keys and values to keep.
+    :param kept: of every layer, keys and values to keep.
     """
 
     logits_BRSFV: Tensor
     chunk_BRX: Tensor | None
-    kept_L2BNHRD: Tensor
+    kept: tuple[KeyValue, ...]
 
 
 class TokenEmbedding(nn.Module):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.paper.attention import Rows, SelfAttention
+from hma_ros.network.paper.attention import KeyValue, Rows, SelfAttention
 from hma_ros.network.paper.conditioning import (
     Conditioning,
     CrossAttention,
@@ -60,21 +60,23 @@ class Block(nn.Module):
 
     def forward(
         self, x_BRNC: Tensor, domain: str, given: Conditioning, rows: Rows, layer: int
-    ) -> tuple[Tensor, Tensor]:
-        """Return the rows, and their keys and values ``[2, B, N, H, R, D]`` to keep."""
-        past, tokens = rows.past(layer), x_BRNC.shape[2]
+    ) -> tuple[Tensor, KeyValue]:
+        """Return the rows, and their keys and values to keep."""
+        past, tokens = rows.kept(layer), slice(x_BRNC.shape[2])
         x = x_BRNC + self.spatial_attn.over_tokens(self.norm1(x_BRNC))
         x, kept_action = self._inject(x, domain, given, rows, layer)
-        own_past = None if past is None else past[:, :, :tokens]
-        mixed, kept = self.temporal_attn.over_rows(x, rows, own_past, self.config.rows)
+        if past is not None and kept_action is not None:
+            past = past.select(tokens)
+        mixed, kept = self.temporal_attn.over_rows(x, rows, past, self.config.rows)
         if kept_action is not None:
-            kept = torch.cat([kept, kept_action.unsqueeze(2)], 2)
+            pairs = zip(kept, kept_action, strict=True)
+            kept = KeyValue(*(torch.cat(pair, 1) for pair in pairs))
         x = x + mixed
         return x + self.mlp(self.norm2(x)), kept
 
     def _inject(
         self, x: Tensor, domain: str, given: Conditioning, rows: Rows, layer: int
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, KeyValue | None]:
         """Take in the actions; the second part is what cross-attention keeps of them."""
         if given.shift_scale_BRL2C is not None:
             modulation = cast('Modulation', self.action_projectors[domain])
@@ -86,8 +88,8 @@ class Block(nn.Module):
         cross = cast('CrossAttention', self.action_projectors[domain])
         if self.config.meaning is Meaning.UPSTREAM:
             return x + cross.forward_upstream(x, given.injected_BRC), None
-        past = rows.past(layer)
-        past = None if past is None else past[:, :, -1]
+        past = rows.kept(layer)
+        past = None if past is None else past.select(slice(x.shape[2], None))
         mixed, kept = cross(x, given.injected_BRC, rows, past, self.config.rows)
         return x + mixed, kept
 
@@ -189,11 +191,11 @@ class PaperTrunk(nn.Module):
 
     def run(
         self, x_BRNC: Tensor, domain: str, given: Conditioning, rows: Rows
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, tuple[KeyValue, ...]]:
         """
         Run placed rows through all blocks.
 
-        :returns: features ``[B, R, N, C]``, and keys and values ``[L, 2, B, N, H, R, D]`` to keep.
+        :returns: features ``[B, R, N, C]``, and what to keep of every layer.
         :raises ConfigError: kept rows are given to a model whose past rows change.
         """
         if rows.past_P is not None and not self.config.is_cacheable:
@@ -205,7 +207,7 @@ class PaperTrunk(nn.Module):
         for layer, block in enumerate(self.blocks):
             x, own = block(x, domain, given, rows, layer)
             kept.append(own)
-        return x, torch.stack(kept)
+        return x, tuple(kept)
 
     def _conditioning(
         self, domain: str, rows: Rows, shown: Tensor, injected: Tensor
