@@ -23,21 +23,27 @@ OPSET = 18
 _HALF_FROM_ELEMENTS = 1024
 
 
-class _Encode(nn.Module):
-    def __init__(self, tokenizer: FrameTokenizer) -> None:
+class Encode(nn.Module):
+    """A tokenizer's `encode` as a graph."""
+
+    def __init__(self, tokenizer: nn.Module) -> None:
         super().__init__()
         self.tokenizer = tokenizer
 
     def forward(self, frames: Tensor) -> Tensor:
+        """``uint8[B, H, W, 3]`` to what the tokenizer makes of it."""
         return self.tokenizer.encode(frames)
 
 
-class _Decode(nn.Module):
-    def __init__(self, tokenizer: FrameTokenizer) -> None:
+class Decode(nn.Module):
+    """A tokenizer's `decode` as a graph."""
+
+    def __init__(self, tokenizer: nn.Module) -> None:
         super().__init__()
         self.tokenizer = tokenizer
 
     def forward(self, values: Tensor) -> Tensor:
+        """What the tokenizer decodes to ``uint8[B, H, W, 3]``."""
         return self.tokenizer.decode(values)
 
 
@@ -72,12 +78,14 @@ class Part:
     :param module: what it computes.
     :param inputs: random inputs by name, a batch of at least two.
     :param outputs: their names.
+    :param half: store large weights as half precision, see :func:`store_half`.
     """
 
     name: str
     module: nn.Module
     inputs: dict[str, Tensor]
     outputs: list[str]
+    half: bool = True
 
 
 def bundle_parts(model: Hma, tokenizer: FrameTokenizer, batch: int) -> list[Part]:
@@ -86,8 +94,8 @@ def bundle_parts(model: Hma, tokenizer: FrameTokenizer, batch: int) -> list[Part
     frames = torch.randint(256, (batch, size, size, 3), dtype=torch.uint8)
     values = torch.rand(batch, trunk.image_tokens, trunk.factors) * 2 - 1
     parts = [
-        Part('encoder', _Encode(tokenizer), {'frames': frames}, ['levels']),
-        Part('decoder', _Decode(tokenizer), {'values': values}, ['frames']),
+        Part('encoder', Encode(tokenizer), {'frames': frames}, ['levels']),
+        Part('decoder', Decode(tokenizer), {'values': values}, ['frames']),
         Part('trunk', _Step(model), trunk_inputs(trunk, batch), ['logits', 'features', 'row']),
     ]
     for name, stem in model.stem_configs.items():
@@ -152,7 +160,8 @@ def write_graph(part: Part, path: Path) -> None:
         )
     if program is None:
         raise BundleError(f'{path}: the exporter gave nothing, expected a graph')
-    onnx.save(store_half(program.model_proto), path)
+    graph = program.model_proto
+    onnx.save(store_half(graph) if part.half else graph, path)
 
 
 def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
