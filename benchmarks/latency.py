@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.runtime.bundle import Bundle
+from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 
 _WARM_UP = 10
@@ -76,7 +77,7 @@ def measure_latency(
 def _measure(
     folder: Path, stem: str, episode_folders: Sequence[Path], rows: int, threads: int
 ) -> Latency:
-    bundle = Bundle(folder, stem, threads)
+    bundle = Bundle(folder, stem, Execution(threads=threads))
     model = WorldModel(bundle)
     frames, chunks = _material(EpisodeDataset(episode_folders))
     stream_ms, memory_mib = _stream(model, frames, chunks, rows)

@@ -17,6 +17,7 @@ from hma_ros.network.hma import Hma, StemConfig
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import FILE_NAME, FORMAT, StemInfo, sha256
+from hma_ros.runtime.providers import Execution
 
 # float16 storage moves weights by up to 2**-11 of their size, and pictures by a few of 255 levels.
 _TOLERANCE = 2e-2
@@ -93,7 +94,7 @@ def prove(part: Part, folder: Path) -> Proof:
     with torch.no_grad():
         expected = part.module(*part.inputs.values())
     expected = expected if isinstance(expected, tuple) else (expected,)
-    graph = Graph(folder / f'{part.name}.onnx', threads=1)
+    graph = Graph(folder / f'{part.name}.onnx', Execution(provider='cpu', threads=1))
     found = graph({name: value.numpy() for name, value in part.inputs.items()})
     pairs = [(left, right.numpy()) for left, right in zip(found, expected, strict=True)]
     real = [pair for pair in pairs if pair[1].dtype != np.int64]

@@ -3,41 +3,175 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from hma_ros.core.errors import BundleError, InferenceError
+from hma_ros.core.errors import BundleError, HmaError, InferenceError
+from hma_ros.runtime.device import read_gpu, read_tensorrt_version
+from hma_ros.runtime.engine_cache import (
+    EngineKey,
+    Profile,
+    Shape,
+    default_engine_cache,
+    make_folder,
+)
+from hma_ros.runtime.manifest import sha256
+from hma_ros.runtime.providers import (
+    NAMES,
+    Execution,
+    Provider,
+    check_used,
+    choose,
+    cuda_options,
+    tensorrt_options,
+)
 
 Arrays = Mapping[str, np.ndarray]
 
+_CPU: Provider = (NAMES['cpu'], {})
+_TYPES = {'float': 'float32', 'double': 'float64'}
+
+
+@dataclass(frozen=True)
+class Port:
+    """
+    An input or output of a graph.
+
+    :param shape: a size that is not fixed is a name.
+    :param dtype: as numpy names it.
+    """
+
+    shape: Shape
+    dtype: np.dtype[Any]
+
 
 class Graph:
-    """One ONNX graph: arrays in by name, arrays out in the order of the graph."""
+    """
+    One ONNX graph: arrays in by name, arrays out in the order of the graph.
 
-    def __init__(self, path: Path, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Spinning threads take the cores that the camera and the controller need.
-        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-        self._name = path.name
+    :param path: of the file.
+    :param execution: where and how to run it.
+    :raises ConfigError: the provider does not work here.
+    :raises BundleError: onnxruntime cannot load the graph.
+
+    ``provider`` is what it runs on, ``engines`` the folder of its TensorRT engines if it has any,
+    ``inputs`` and ``outputs`` are its ports by name, ``session`` is onnxruntime's.
+    """
+
+    def __init__(self, path: Path, execution: Execution = Execution()) -> None:  # noqa: B008
+        self.name = path.name
+        self.engines: Path | None = None
+        self.device_id = execution.device_id
+        self.provider = choose(execution, onnxruntime.get_available_providers())
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=['CPUExecutionProvider']
-            )
-        except Exception as error:  # onnxruntime has no common public base class
-            raise BundleError(f'{path}: {error}; expected a graph onnxruntime can load') from error
+            self.session = self._open(path, execution)
+        except HmaError:
+            if self.provider == 'cpu' or not execution.allow_cpu:
+                raise
+            self.provider, self.engines = 'cpu', None
+            self.session = self._open(path, execution)
+        self.inputs = {item.name: _port(item) for item in self.session.get_inputs()}
+        self.outputs = {item.name: _port(item) for item in self.session.get_outputs()}
 
     def __call__(self, inputs: Arrays) -> list[np.ndarray]:
         """Run once; raises InferenceError on failure or a non-finite output."""
         try:
-            outputs: list[np.ndarray] = self._session.run(None, dict(inputs))
-        except Exception as error:  # likewise
-            raise InferenceError(f'{self._name}: {error}') from error
-        for output, info in zip(outputs, self._session.get_outputs(), strict=True):
-            if output.dtype.kind == 'f' and not np.isfinite(output).all():
-                raise InferenceError(f"{self._name}: output '{info.name}' is not finite")
+            outputs: list[np.ndarray] = self.session.run(None, dict(inputs))
+        except Exception as error:  # onnxruntime has no common public base class
+            raise InferenceError(f'{self.name}: {error}') from error
+        for name, output in zip(self.outputs, outputs, strict=True):
+            self.check_finite(name, output)
         return outputs
+
+    def check_finite(self, name: str, output: np.ndarray) -> None:
+        """Raise InferenceError when a real output is not finite."""
+        if output.dtype.kind == 'f' and not np.isfinite(output).all():
+            raise InferenceError(f"{self.name}: output '{name}' is not finite")
+
+    def placed(self) -> dict[str, int]:
+        """Count the nodes that each provider runs, by its name in onnxruntime."""
+        parts = self.session.get_provider_graph_assignment_info()
+        count: Counter[str] = Counter()
+        for part in parts:
+            count[part.ep_name] += len(part.get_nodes())
+        return dict(count)
+
+    def _open(self, path: Path, execution: Execution) -> Any:
+        options = _options(execution.threads)
+        try:
+            providers = self._providers(path, execution, options)
+            # Without fallback: onnxruntime would print something and go on with the CPU.
+            session = onnxruntime.InferenceSession(
+                str(path), options, providers=providers, enable_fallback=0
+            )
+        except HmaError:
+            raise
+        except Exception as error:  # onnxruntime has no common public base class
+            raise BundleError(
+                f'{path}: {error}; expected a graph onnxruntime can load with {self.provider}'
+            ) from error
+        check_used(self.provider, session.get_providers())
+        return session
+
+    def _providers(self, path: Path, execution: Execution, options: Any) -> list[Provider]:
+        if self.provider == 'cpu':
+            return [_CPU]
+        # The libraries of CUDA may have come with pip.
+        if hasattr(onnxruntime, 'preload_dlls'):
+            # It prints what it does not find, be it needed or not.
+            with contextlib.redirect_stdout(None):
+                onnxruntime.preload_dlls()
+        rest = [cuda_options(execution), _CPU]
+        if self.provider == 'cuda':
+            return rest
+        free = _input_shapes(path)
+        profile = Profile.of(free, execution.max_batch)
+        self.engines = make_folder(_engine_folder(path, execution, profile))
+        if execution.max_batch > 1:
+            return [tensorrt_options(execution, self.engines, profile.options()), *rest]
+        for name in {size for shape in free.values() for size in shape if isinstance(size, str)}:
+            options.add_free_dimension_override_by_name(name, 1)
+        return [tensorrt_options(execution, self.engines, {}), *rest]
+
+
+def _options(threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads take the cores that the camera and the controller need.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    options.add_session_config_entry('session.record_ep_graph_assignment_info', '1')
+    return options
+
+
+def _input_shapes(path: Path) -> dict[str, Shape]:
+    """Read what a graph declares, without making it fast."""
+    options = _options(threads=1)
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(str(path), options, providers=[_CPU])
+    return {item.name: tuple(item.shape) for item in session.get_inputs()}
+
+
+def _engine_folder(path: Path, execution: Execution, profile: Profile) -> Path:
+    key = EngineKey(
+        graph=path.name,
+        sha256=sha256(path),
+        gpu=read_gpu(execution.device_id),
+        tensorrt=read_tensorrt_version(),
+        onnxruntime=onnxruntime.__version__,
+        precision=execution.precision,
+        profile=profile,
+    )
+    return key.folder(execution.engine_cache or default_engine_cache())
+
+
+def _port(item: Any) -> Port:
+    name = item.type.removeprefix('tensor(').removesuffix(')')
+    return Port(tuple(item.shape), np.dtype(_TYPES.get(name, name)))

@@ -70,6 +70,7 @@ class Manifest:
     :param max_horizon: most rows to imagine at once.
     :param files: SHA-256 by file name.
     :param parity: what the export proved, see :mod:`hma_ros.export`.
+    :param precision: of the arithmetic in its graphs, ``fp32`` or ``fp16``.
     """
 
     folder: Path
@@ -87,6 +88,7 @@ class Manifest:
     max_horizon: int
     files: Mapping[str, str]
     parity: Mapping[str, float]
+    precision: str = 'fp32'
 
     @staticmethod
     def read(folder: str | Path) -> Manifest:

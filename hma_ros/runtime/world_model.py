@@ -12,6 +12,7 @@ from hma_ros.core.errors import InferenceError
 from hma_ros.core.masking import keep_most_confident, masked_after
 from hma_ros.runtime.bundle import Bundle
 from hma_ros.runtime.context import Context
+from hma_ros.runtime.providers import Execution
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,14 @@ class WorldModel:
 
     :param bundle: folder of an exported model, or the opened bundle.
     :param stem: embodiment to serve, as the bundle names it.
-    :param threads: of each graph.
+    :param threads: of each graph; an opened bundle has its own.
     :raises BundleError: the bundle cannot be used.
     """
 
     def __init__(self, bundle: str | Path | Bundle, stem: str = '', threads: int = 2) -> None:
-        self._bundle = bundle if isinstance(bundle, Bundle) else Bundle(bundle, stem, threads)
+        if not isinstance(bundle, Bundle):
+            bundle = Bundle(bundle, stem, Execution(threads=threads))
+        self._bundle = bundle
         self.manifest = self._bundle.manifest
         self.stem = self._bundle.stem_info
         self.reset()

@@ -1,0 +1,138 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Where graphs run: CPU, CUDA or TensorRT.
+
+onnxruntime lists a provider that was compiled in, whether or not it works here, and falls back to
+the CPU when it does not. So what a session says it uses is compared with what was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hma_ros.core.errors import ConfigError
+
+NAMES = {
+    'cpu': 'CPUExecutionProvider',
+    'cuda': 'CUDAExecutionProvider',
+    'tensorrt': 'TensorrtExecutionProvider',
+}
+PROVIDERS = ('auto', *NAMES)
+PRECISIONS = ('fp32', 'fp16')
+
+Provider = tuple[str, dict[str, str]]
+
+_JETSON_INDEX = 'https://pypi.jetson-ai-lab.io/jp6/cu126'
+_REMEDY = (
+    "pip uninstall onnxruntime; pip install 'onnxruntime-gpu[cuda,cudnn]' (Jetson with JetPack 6: "
+    f'pip install onnxruntime-gpu --index-url {_JETSON_INDEX}; TensorRT needs libnvinfer.so.10 '
+    'too); or take provider cpu, or allow_cpu'
+)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """
+    How to run the graphs of a bundle.
+
+    :param provider: one of :data:`PROVIDERS`; ``auto`` is CUDA where onnxruntime was built for
+        it, otherwise the CPU.
+    :param device_id: of the GPU, as CUDA counts them.
+    :param precision: one of :data:`PRECISIONS`, that of the bundle: whether TensorRT may use half
+        precision, and CUDA must not use TensorFloat-32.
+    :param threads: of each graph on the CPU.
+    :param engine_cache: folder of TensorRT engines; None for one in the user's cache.
+    :param allow_cpu: run on the CPU rather than fail when the provider does not work.
+    :param max_batch: most rows of a batch that a TensorRT engine is built for.
+    :raises ConfigError: a value is out of range.
+    """
+
+    provider: str = 'auto'
+    device_id: int = 0
+    precision: str = 'fp32'
+    threads: int = 2
+    engine_cache: Path | None = None
+    allow_cpu: bool = False
+    max_batch: int = 1
+
+    def __post_init__(self) -> None:
+        _check_choice('provider', self.provider, PROVIDERS)
+        _check_choice('precision', self.precision, PRECISIONS)
+        for name, least in (('device_id', 0), ('threads', 1), ('max_batch', 1)):
+            if (value := getattr(self, name)) < least:
+                raise ConfigError(f'{name}: expected at least {least}, got {value}')
+
+
+def choose(execution: Execution, available: Sequence[str]) -> str:
+    """
+    Decide which provider to ask for.
+
+    :param available: as onnxruntime lists them: what it was compiled with.
+    :returns: ``cpu``, ``cuda`` or ``tensorrt``.
+    :raises ConfigError: onnxruntime was not built for it, and the CPU is not allowed.
+    """
+    asked = execution.provider
+    if asked == 'auto':
+        return 'cuda' if NAMES['cuda'] in available else 'cpu'
+    if NAMES[asked] in available:
+        return asked
+    if execution.allow_cpu:
+        return 'cpu'
+    there = ', '.join(name for name in NAMES if NAMES[name] in available)
+    raise ConfigError(
+        f'provider: expected one that onnxruntime has ({there}), got {asked}: {_REMEDY}'
+    )
+
+
+def check_used(asked: str, used: Sequence[str]) -> None:
+    """
+    Compare what was asked with what a session says it uses.
+
+    :param asked: as :func:`choose` returns.
+    :param used: ``session.get_providers()``, in order of priority.
+    :raises ConfigError: it fell back.
+    """
+    if not used or used[0] != NAMES[asked]:
+        raise ConfigError(
+            f'provider: expected {asked}, got {", ".join(used) or "none"}: the provider is '
+            f'installed but does not work here, its libraries or the GPU are missing: {_REMEDY}'
+        )
+
+
+def cuda_options(execution: Execution) -> Provider:
+    """Options of the CUDA provider."""
+    return NAMES['cuda'], {
+        'device_id': str(execution.device_id),
+        # A Jetson shares its memory with the CPU: take what is needed, not the next power of two.
+        'arena_extend_strategy': 'kSameAsRequested',
+        # TensorFloat-32 keeps ten bits of the mantissa: that is not float32.
+        'use_tf32': '0',
+    }
+
+
+def tensorrt_options(execution: Execution, folder: Path, profile: dict[str, str]) -> Provider:
+    """
+    Options of the TensorRT provider.
+
+    :param folder: of this graph's engines, see :mod:`hma_ros.runtime.engine_cache`.
+    :param profile: range of shapes, as the provider's options name it.
+    """
+    half = execution.precision == 'fp16'
+    return NAMES['tensorrt'], {
+        'device_id': str(execution.device_id),
+        'trt_fp16_enable': str(half),
+        'trt_layer_norm_fp32_fallback': str(half),
+        'trt_engine_cache_enable': 'True',
+        'trt_engine_cache_path': str(folder),
+        'trt_timing_cache_enable': 'True',
+        # Beside the engines' folders: what was timed for one graph counts for the next.
+        'trt_timing_cache_path': str(folder.parent),
+        **profile,
+    }
+
+
+def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ConfigError(f'{name}: expected one of {", ".join(choices)}, got {value!r}')
