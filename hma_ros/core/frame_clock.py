@@ -96,6 +96,12 @@ class FrameClock:
             return FramePick(None)
         return self._miss(self._due_ns, now_ns)
 
+    def has_next(self) -> bool:
+        """Whether an image that may be the next row has arrived."""
+        if self._due_ns is None or not self._unused:
+            return False
+        return self._unused[-1] >= self._due_ns - self._tolerance_ns
+
     def _first(self, now_ns: int) -> FramePick:
         if not self._unused:
             return FramePick(None, 'no image')

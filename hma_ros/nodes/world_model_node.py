@@ -22,6 +22,7 @@ from hma_ros.nodes.execution_gate import check_may_execute
 from hma_ros.ros.chunk_msg import from_actions, to_actions
 from hma_ros.ros.diagnostics import WARN, Diagnostics
 from hma_ros.ros.image_msg import from_rgb, to_rgb
+from hma_ros.ros.joint_samples import JointSamples
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.mailbox import Mailbox
 from hma_ros.ros.parameters import parameter, read
@@ -58,7 +59,10 @@ class WorldModelParameters:
         'action_executor/executed', 'where what was really commanded is reported'
     )
     executed_timeout_s: float = parameter(
-        0.05, 'how long a frame waits for the report of the row before it [s]', 0.0, 1.0
+        0.05,
+        'how long a frame waits for the report of the row before it, and for its joints [s]',
+        0.0,
+        1.0,
     )
     camera_timeout_s: float = parameter(
         5.0, 'without a picture for so long: an error [s]', 0.1, 600.0
@@ -110,6 +114,7 @@ class WorldModelNode(HmaNode):
         self._executed: dict[int, NDArray[np.float64] | None] = {}
         self._pick: FramePick | None = None
         self._row_ns: int | None = None
+        self._joints.clear()
         self._failures = 0
         self._heard_s = time.monotonic()
         self._is_working = True
@@ -130,6 +135,7 @@ class WorldModelNode(HmaNode):
         self._strips = self.publisher(Image, '~/prediction/image', REPORT)
         self.subscribe(self._camera_type, camera.topic, self._on_image, SENSOR_IN)
         self.subscribe(ActionChunk, self._given.executed_topic, self._on_executed, REPORT)
+        self._joints = JointSamples(self, self._spec, self._on_joints)
 
     def _warm_up(self) -> None:
         camera = self._spec.camera
@@ -165,6 +171,11 @@ class WorldModelNode(HmaNode):
         while len(self._executed) > _REPORTS_KEPT:
             self._executed.pop(next(iter(self._executed)))
         self._wake.trigger()
+
+    def _on_joints(self) -> None:
+        # They come often: only a row that waits for them is worth waking up for.
+        if self._pick is not None:
+            self._wake.trigger()
 
     def _work(self) -> None:
         """Process the rows that are due."""
@@ -213,12 +224,15 @@ class WorldModelNode(HmaNode):
         return None
 
     def _must_wait(self, pick: FramePick, now_ns: int) -> bool:
-        """Whether the report of what was executed since the last frame may still come."""
+        """Whether what belongs to the row may still come: joints, and what was executed."""
+        stamp = pick.stamp_ns or 0
+        if now_ns - stamp >= self._given.executed_timeout_s * _NS:
+            return False
+        if not self._joints.reaches(stamp):
+            return True
         if pick.restarts or self._row_ns is None or self._row_ns in self._executed:
             return False
-        if self.count_publishers(self._executed_topic) == 0 or pick.stamp_ns is None:
-            return False
-        return now_ns - pick.stamp_ns < self._given.executed_timeout_s * _NS
+        return bool(self.count_publishers(self._executed_topic) > 0)
 
     def _process(self, pick: FramePick) -> None:
         stamp = pick.stamp_ns or 0
@@ -232,8 +246,11 @@ class WorldModelNode(HmaNode):
         started_s = time.monotonic()
         self._diagnostics.latency('waiting', started_s - receipt_s)
         frame = self._decode(message)
+        joints = self._measured(stamp)
+        if joints is None:
+            return
         decoded_s = time.monotonic()
-        chunk = self._decide(frame, pick.restarts)
+        chunk = self._decide(frame, joints, pick.restarts)
         decided_s = time.monotonic()
         self._row_ns = stamp
         self._chunks.publish(from_actions(self._spec, stamp, chunk))
@@ -251,7 +268,20 @@ class WorldModelNode(HmaNode):
         camera = self._spec.camera
         return preprocess(to_rgb(message, self._camera_topic, camera.encodings), camera)
 
-    def _decide(self, frame: NDArray[np.uint8], restarts: bool) -> NDArray[np.float32]:
+    def _measured(self, stamp: int) -> NDArray[np.float32] | None:
+        """Return the joints of a frame; without them the row is lost, never made up."""
+        try:
+            joints = self._joints.at(stamp)
+        except MessageError as error:
+            self._row_ns = None
+            self._diagnostics.trouble('missed joints', str(error))
+            return None
+        self._diagnostics.over('missed joints')
+        return joints
+
+    def _decide(
+        self, frame: NDArray[np.uint8], joints: NDArray[np.float32], restarts: bool
+    ) -> NDArray[np.float32]:
         executed = None
         if restarts or self._row_ns is None:
             self._model.reset()
@@ -260,16 +290,17 @@ class WorldModelNode(HmaNode):
         else:
             executed = self._executed.get(self._row_ns)
             self._diagnostics.counts['unknown actions'] += executed is None
-        self._model.observe(frame, None if executed is None else executed.astype(np.float32))
+        known = None if executed is None else executed.astype(np.float32)
+        self._model.observe(frame, known, joints)
         return self._model.act()
 
     def _imagine(self, stamp: int, frame: NDArray[np.uint8], frame_id: str) -> None:
         if self._horizon == 0:
             return
         started_s = time.monotonic()
-        frames = self._budget.frames(started_s)
-        rollout = self._model.imagine(None, frames)
-        spent_s = time.monotonic() - started_s
+        most = self._budget.frames(started_s)
+        rollout = self._model.imagine(None, most, self._is_next_here)
+        spent_s, frames = time.monotonic() - started_s, len(rollout.frames)
         self._budget.imagined(frames, spent_s)
         self._diagnostics.latency('imagined frame', spent_s / frames)
         self._diagnostics.counts['imagined frames'] += frames
@@ -277,6 +308,10 @@ class WorldModelNode(HmaNode):
             from_rollout(self._spec, stamp, rollout.frames, rollout.actions, frame_id)
         )
         self._strips.publish(from_rgb(strip([frame, *rollout.frames]), stamp, frame_id))
+
+    def _is_next_here(self) -> bool:
+        with self._lock:
+            return self._frame_clock.has_next()
 
     def _report(self) -> None:
         silent_s = time.monotonic() - self._heard_s if self._is_working else 0.0
@@ -313,10 +348,11 @@ def check_stem(spec: EmbodimentSpec, model: WorldModel) -> None:
     """
     Compare the embodiment with the stem that shall serve it.
 
-    :raises BundleError: other actions, stride or frame rate than the stem was trained on.
+    :raises BundleError: other actions, joints, stride or frame rate than the stem was trained on.
     """
     for what, expected, got in (
         ('action names', tuple(model.stem.action_names), spec.action.names),
+        ('joints', tuple(model.stem.joint_names), spec.state.joints),
         ('stride', model.stem.stride, spec.rates.stride),
         ('frame_hz', model.stem.frame_hz, spec.rates.frame_hz),
         ('image size', (model.manifest.image_size,) * 2, spec.camera.resize),

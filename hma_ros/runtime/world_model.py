@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,7 +94,12 @@ class WorldModel:
             raise InferenceError('act: the context is empty, expected an observed frame')
         return self._chunk.copy()
 
-    def imagine(self, chunks: np.ndarray | None, horizon: int) -> Rollout:
+    def imagine(
+        self,
+        chunks: np.ndarray | None,
+        horizon: int,
+        is_enough: Callable[[], bool] = lambda: False,
+    ) -> Rollout:
         """
         Imagine the frames that follow, and what the policy would do in them.
 
@@ -101,6 +107,7 @@ class WorldModel:
 
         :param chunks: ``float32[horizon, stride, A]`` to execute; None lets the policy choose.
         :param horizon: rows to imagine, ``1 <= horizon <= manifest.max_horizon``.
+        :param is_enough: asked after each frame; true ends the rollout there.
         :raises InferenceError: the context is empty, or an argument is out of range.
         """
         self._check_horizon(chunks, horizon)
@@ -112,10 +119,11 @@ class WorldModel:
             levels, values = self._generate(context, modulation)
             frames.append(self._bundle.decoder({'values': values[:, 0]})[0][0])
             actions.append(chunk)
-            if row + 1 < horizon:
-                joints = self._moved(joints, chunk)
-                context, decided = self._commit(context, levels, modulation, joints)
-                chunk = decided[0]
+            if row + 1 == horizon or is_enough():
+                break
+            joints = self._moved(joints, chunk)
+            context, decided = self._commit(context, levels, modulation, joints)
+            chunk = decided[0]
         return Rollout(np.stack(frames), np.stack(actions))
 
     def reconstruct(self, frame: np.ndarray) -> np.ndarray:

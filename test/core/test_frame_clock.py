@@ -114,3 +114,17 @@ def test_a_row_picked_before_the_clock_jumped_back_is_lost() -> None:
     pick = clock.tick(1000 * MS)
     assert not clock.is_lost(pick, 900 * MS)
     assert clock.is_lost(pick, 10 * MS)
+
+
+def test_the_next_row_is_here_once_an_image_near_its_time_is() -> None:
+    clock = FrameClock(10.0, 0.5)
+    assert not clock.has_next()
+    clock.offer(0, 0)
+    clock.tick(0)
+    assert not clock.has_next()
+    clock.offer(60 * MS, 60 * MS)
+    assert not clock.has_next()
+    clock.offer(80 * MS, 80 * MS)
+    assert clock.has_next()
+    assert clock.tick(130 * MS).stamp_ns == 80 * MS
+    assert not clock.has_next()

@@ -40,11 +40,15 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
     shutil.copytree(tiny_bundle, tampered)
     with (tampered / 'trunk.onnx').open('ab') as graph:
         graph.write(b'x')
-    poor = tmp_path / 'poor'
-    shutil.copytree(tiny_bundle, poor)
+    poor, left = tmp_path / 'poor', tmp_path / 'left'
+    for folder in (poor, left):
+        shutil.copytree(tiny_bundle, folder)
     manifest = json.loads((poor / 'manifest.json').read_text())
-    manifest['stems'].pop('ur5e_push')
+    stem = manifest['stems'].pop('ur5e_push')
     (poor / 'manifest.json').write_text(json.dumps(manifest))
+    stem['joint_names'] = [f'left_{name}' for name in stem['joint_names']]
+    manifest['stems']['ur5e_push'] = stem
+    (left / 'manifest.json').write_text(json.dumps(manifest))
     system.spawn('world_model', threads=1)
     good = {'embodiment': 'sim_ur5e', 'bundle': str(tiny_bundle), 'mode': 'shadow'}
     for change, sentence in (
@@ -52,6 +56,7 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
         ({'bundle': str(tmp_path / 'nowhere')}, 'no such folder'),
         ({'bundle': str(tampered)}, 'trunk.onnx'),
         ({'bundle': str(poor)}, "no stem 'ur5e_push'"),
+        ({'bundle': str(left)}, "expected joints ('left_shoulder_pan_joint'"),
         ({'mode': 'fly'}, 'mode: expected one of shadow, execute'),
         ({'embodiment': 'ur5e', 'mode': 'execute'}, 'got one trained in simulation'),
     ):
@@ -98,7 +103,7 @@ def test_a_node_that_cannot_start_ends_with_a_sentence(
     assert 'Traceback' not in system.log('action_executor')
 
 
-def test_camera_silent_then_of_wrong_size_then_of_wrong_encoding(
+def test_camera_silent_then_of_wrong_size_then_of_wrong_encoding_then_no_joints(
     system: Any, tiny_bundle: Path
 ) -> None:
     system.watch(ActionChunk, '/world_model/action_chunk')
@@ -137,12 +142,22 @@ def test_camera_silent_then_of_wrong_size_then_of_wrong_encoding(
     until(np.zeros((256, 256, 3), np.uint8), 'bgr8', "expected encoding rgb8, got 'bgr8'")
     assert '/world_model/action_chunk' not in system.counts
 
+    good = np.zeros((256, 256, 3), np.uint8)
+    until(good, 'rgb8', '/joint_states: expected joint states at the time of a frame, got none')
+    assert '/world_model/action_chunk' not in system.counts
+    joints = system.node.create_publisher(JointState, 'joint_states', SENSOR_OUT)
+
     def publish_and_count() -> bool:
-        publish(np.zeros((256, 256, 3), np.uint8))
+        now_ns = system.node.get_clock().now().nanoseconds
+        joints.publish(from_positions(now_ns, UR5E.state.joints, np.zeros(6), np.zeros(6)))
+        publish(good)
         return '/world_model/action_chunk' in system.counts
 
-    system.until(publish_and_count, 'a chunk after a good picture')
-    system.until(lambda: 'recovered: dropped rows' in system.log('world_model'), 'the recovery')
+    system.until(publish_and_count, 'a chunk after a good picture and joints')
+    for kind in ('dropped rows', 'missed joints'):
+        system.until(
+            lambda kind=kind: f'recovered: {kind}' in system.log('world_model'), f'{kind} to end'
+        )
 
 
 def test_a_model_that_fails_row_after_row_deactivates_itself(

@@ -56,6 +56,13 @@ def test_imagining_leaves_the_context_alone_and_repeats_itself(model):
     np.testing.assert_array_equal(first.actions[0], before)
 
 
+def test_a_rollout_ends_early_when_there_is_no_more_time(model):
+    watch(model, frames(3))
+    rollout = model.imagine(None, 5, is_enough=lambda: True)
+    assert len(rollout.frames) == len(rollout.actions) == 1
+    np.testing.assert_array_equal(rollout.frames, model.imagine(None, 1).frames)
+
+
 def test_given_chunks_are_the_ones_imagined_under(model):
     watch(model, frames(3))
     chunks = np.zeros((2, model.stem.stride, 4), np.float32)
