@@ -14,9 +14,7 @@ from hma_ros.verification.folders import find_folders, kind_of
 GOLDEN = Path(__file__).parents[1] / 'data/golden'
 KINDS = {
     'data': 'loaders',
-    'disc_concat_modulate': 'discrete',
-    'disc_loss512': 'discrete',
-    'disc_mup': 'discrete',
+    **{path.name: 'discrete' for path in GOLDEN.glob('disc_*')},
     'mar_concat_modulate': 'continuous',
     'metrics': 'metrics',
 }
