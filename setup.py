@@ -42,6 +42,7 @@ setup(
     install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm'],
     extras_require={
         'sim': ['mujoco>=3.9', 'pillow'],
+        'svd': ['diffusers>=0.30', 'safetensors', 'torch>=2.5'],
         'train': ['onnx', 'onnxscript', 'safetensors', 'torch>=2.5'],
     },
     entry_points={'console_scripts': EXECUTABLES},

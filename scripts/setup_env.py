@@ -30,7 +30,7 @@ REQUIREMENTS = ROOT / 'requirements'
 PIP_STEPS = {
     'runtime': ('ros', 'runtime'),
     'torch': ('torch',),
-    'train': ('train',),
+    'train': ('train', 'svd'),
     'dev': ('dev',),
 }
 PROFILES = {'runtime': ('runtime',), 'dev': ('runtime', 'torch', 'train', 'dev')}

@@ -78,12 +78,17 @@ def test_joining_undoes_splitting(token, vocabulary):
     assert join_factors(split, base).tolist() == [token]
 
 
-def test_frames_are_clamped_and_truncated():
+def test_drawn_frames_are_clamped_and_truncated():
     frames = torch.tensor([-1.5, -1.0, 0.0, 0.999, 1.0, 1.5]).view(1, 1, 1, 6)
     assert draw_frames(frames).flatten().tolist() == [0, 0, 127, 254, 255, 255]
-    assert scale_frames(torch.tensor([0, 255]).view(1, 1, 2, 1), torch.float32).tolist() == [
-        [[[-1.0, 1.0]]]
-    ]
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_frames_are_scaled_as_if_in_double_precision(dtype):
+    levels = torch.arange(256, dtype=torch.uint8)
+    expected = torch.from_numpy(np.arange(256) / 255.0 * 2 - 1.0).to(dtype)
+    scaled = scale_frames(levels.view(1, 1, 256, 1), dtype)
+    assert torch.equal(scaled.flatten(), expected)
 
 
 def test_the_defaults_are_the_published_sizes():

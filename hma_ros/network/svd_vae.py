@@ -1,0 +1,107 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The image autoencoder of Stable Video Diffusion, tokenizer of the published continuous models.
+
+A 256x256 picture becomes 32x32 latents of 4 numbers (Blattmann et al. 2023, arXiv 2311.15127).
+The network comes from diffusers, which is an extra and imported only when a model is loaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.network.magvit2 import draw_frames, scale_frames
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKLTemporalDecoder
+
+# Latents times this have about unit variance; the continuous model works on these.
+LATENT_SCALE = 0.18215
+# What the authors let the decoder see, before scaling.
+_LATENT_LIMIT = 25.0
+_FILES = ('config.json', 'diffusion_pytorch_model.safetensors')
+
+
+class SvdVae(nn.Module):
+    """Pictures to latents and back, with the authors' scaling. Each frame is drawn on its own."""
+
+    def __init__(self, autoencoder: AutoencoderKLTemporalDecoder) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+
+    def latent_shape(self, image_size: int) -> tuple[int, int, int]:
+        """Channels, height and width of the latents of a square picture."""
+        config = self.autoencoder.config
+        size = image_size // 2 ** (len(config.block_out_channels) - 1)
+        return config.latent_channels, size, size
+
+    def encode(self, frames_BHWC: Tensor) -> Tensor:
+        """
+        Take the mean of the posterior; nothing is drawn at random.
+
+        :param frames_BHWC: ``uint8[B, H, W, 3]`` RGB, the size a multiple of 8 for the published
+            model.
+        :returns: ``float[B, C, h, w]``, scaled to about unit variance.
+        """
+        frames = scale_frames(frames_BHWC, self.autoencoder.dtype)
+        return self.autoencoder.encode(frames).latent_dist.mean * LATENT_SCALE
+
+    def decode(self, latents_BCHW: Tensor) -> Tensor:
+        """
+        Draw pictures.
+
+        :param latents_BCHW: ``float[B, C, h, w]``, scaled as :meth:`encode` gives them.
+        :returns: ``uint8[B, H, W, 3]`` RGB.
+        """
+        latents = (latents_BCHW / LATENT_SCALE).clamp(-_LATENT_LIMIT, _LATENT_LIMIT)
+        latents = latents.to(self.autoencoder.dtype)
+        return draw_frames(self.autoencoder.decode(latents, num_frames=1).sample)
+
+
+def load_svd_vae(folder: str | Path) -> SvdVae:
+    """
+    Read the autoencoder from this machine; nothing is fetched.
+
+    :param folder: a copy of `stabilityai/stable-video-diffusion-img2vid`, or its folder `vae`.
+    :raises ConfigError: diffusers is not installed, or the folder is incomplete or not this model.
+    """
+    folder = Path(folder)
+    if (folder / 'vae').is_dir():
+        folder = folder / 'vae'
+    missing = [name for name in _FILES if not (folder / name).is_file()]
+    if missing:
+        raise ConfigError(
+            f'{folder}: lacks {" and ".join(missing)}; expected a copy of the folder vae of '
+            'stabilityai/stable-video-diffusion-img2vid'
+        )
+    try:
+        autoencoder, report = _autoencoder_class().from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            low_cpu_mem_usage=False,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        raise ConfigError(
+            f'{folder}: {error}; expected an AutoencoderKLTemporalDecoder'
+        ) from error
+    wrong = {kind: names for kind, names in report.items() if names}
+    if wrong:
+        raise ConfigError(f'{folder}: {wrong}; expected an AutoencoderKLTemporalDecoder')
+    return SvdVae(autoencoder).eval()
+
+
+def _autoencoder_class() -> Any:
+    try:
+        from diffusers import AutoencoderKLTemporalDecoder
+    except ImportError as error:
+        raise ConfigError(
+            f'diffusers: {error}; expected for the tokenizer of continuous models. '
+            "Install it: pip install 'hma_ros[svd]'"
+        ) from error
+    return AutoencoderKLTemporalDecoder
