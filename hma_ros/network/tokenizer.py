@@ -126,7 +126,7 @@ class FrameTokenizer(nn.Module):
 
     def forward(self, frames_BCHW: Tensor) -> Tensor:
         """Reconstruct frames; gradients pass the rounding straight through."""
-        bounded = self._bound(self.encoder(frames_BCHW))
+        bounded = torch.tanh(self.encoder(frames_BCHW))
         values = bounded + (self.values(self._round(bounded)) - bounded).detach()
         return self.decoder(values)
 
@@ -137,14 +137,25 @@ class FrameTokenizer(nn.Module):
         :param frames_BHWC: ``uint8[B, H, W, 3]`` RGB.
         :returns: levels ``int64[B, S, factors]``.
         """
+        return self._round(self.encode_continuous(frames_BHWC))
+
+    def encode_continuous(self, frames_BHWC: Tensor) -> Tensor:
+        """
+        Tokenise pictures without rounding, for a model of continuous latents.
+
+        :param frames_BHWC: ``uint8[B, H, W, 3]`` RGB.
+        :returns: latents ``float32[B, S, factors]`` in [-1, 1], which :meth:`decode` takes as
+            they are.
+        """
         scaled = frames_BHWC.permute(0, 3, 1, 2).float() / 127.5 - 1
-        return self._round(self._bound(self.encoder(scaled)))
+        return torch.tanh(self.encoder(scaled))
 
     def decode(self, values_BSF: Tensor) -> Tensor:
         """
         Draw pictures.
 
-        :param values_BSF: ``float[B, S, factors]`` in [-1, 1], see :meth:`values`.
+        :param values_BSF: ``float[B, S, factors]`` in [-1, 1]: of levels, see :meth:`values`, or
+            any in between, see :meth:`encode_continuous`.
         :returns: ``uint8[B, H, W, 3]`` RGB.
         """
         frames = (self.decoder(values_BSF).permute(0, 2, 3, 1) + 1) * 127.5
@@ -153,9 +164,6 @@ class FrameTokenizer(nn.Module):
     def values(self, levels: Tensor) -> Tensor:
         """Map integer levels to their values in [-1, 1]."""
         return levels.float() * (2 / (self.config.levels - 1)) - 1
-
-    def _bound(self, latents: Tensor) -> Tensor:
-        return torch.tanh(latents)
 
     def _round(self, bounded: Tensor) -> Tensor:
         return ((bounded + 1) * ((self.config.levels - 1) / 2)).round().long()

@@ -32,6 +32,20 @@ def test_values_span_minus_one_to_one():
     torch.testing.assert_close(values.diff(), torch.full((CONFIG.levels - 1,), 2 / 7))
 
 
+@torch.no_grad()
+def test_continuous_latents_are_what_is_rounded_to_levels():
+    torch.manual_seed(0)
+    model = FrameTokenizer(CONFIG).eval()
+    model.encoder.out.weight *= 30
+    frames = torch.randint(256, (3, 32, 32, 3), dtype=torch.uint8)
+    latents, levels = model.encode_continuous(frames), model.encode(frames)
+    assert latents.abs().max() <= 1
+    # Half a step between levels: 1 / (8 - 1).
+    assert (latents - model.values(levels)).abs().max() <= 1 / 7 + 1e-6
+    assert levels.unique().numel() == CONFIG.levels
+    assert model.decode(latents).shape == frames.shape
+
+
 def test_rounding_lets_gradients_reach_the_encoder():
     model = FrameTokenizer(CONFIG)
     model(torch.rand(2, 3, 32, 32) * 2 - 1).square().mean().backward()
