@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hma_ros.core.errors import ConfigError
 from hma_ros.core.rotary import rotations
 from hma_ros.network.paper.config import PaperConfig, TimePositions
 
@@ -58,10 +59,19 @@ class Rows:
 
     @staticmethod
     def at(config: PaperConfig, index_R: Tensor, device: torch.device | str = 'cpu') -> Rows:
-        """Return rows of given index, with nothing kept."""
+        """
+        Return rows of given index, with nothing kept.
+
+        :raises ConfigError: learned positions end before.
+        """
         turn = None
         if config.time is TimePositions.ROTARY:
             turn = torch.from_numpy(rotations(index_R.numpy(), config.head_width)).to(device)
+        elif not set(index_R.tolist()) <= set(range(config.rows)):
+            raise ConfigError(
+                f'rows {index_R.tolist()}: expected each in [0, {config.rows}), where learned '
+                'positions end'
+            )
         return Rows(index_R.to(device), turn)
 
     def kept(self, layer: int) -> KeyValue | None:

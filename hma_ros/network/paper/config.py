@@ -137,6 +137,8 @@ class PaperConfig:
     def __post_init__(self) -> None:
         if self.width % self.heads:
             raise ValueError(f'heads: {self.heads}, expected a divisor of width {self.width}')
+        if self.action_tokens < 1:
+            raise ValueError(f'action_tokens: {self.action_tokens}, expected at least 1')
         if self.time is TimePositions.ROTARY and self.head_width % 2:
             raise ValueError(
                 f'heads: {self.heads}, expected an even head width, not {self.head_width}'

@@ -149,7 +149,8 @@ class PaperTrunk(nn.Module):
         no actions is having all of them masked.
 
         :param actions_BRX: ``float32[B, R, stride * A]`` in units of the data set; None for none.
-        :param masked_BR: which are to be predicted; counts only in models that predict actions.
+        :param masked_BR: which are not known; in upstream's meaning counts only in models that
+            predict actions.
         :param batch: of the rows, when there are no actions.
         :param is_normalised: whether the actions are in deviations already.
         :raises ConfigError: unknown domain, or another chunk size than the domain has.
@@ -161,11 +162,10 @@ class PaperTrunk(nn.Module):
             hidden = self._mask_tokens(rows, batch)
             return self._conditioning(domain, rows, hidden, hidden)
         action = self.embed_actions(domain, actions_BRX, is_normalised)
-        shown = action
-        if masked_BR is not None and self.config.predict_actions:
+        shown, leaks = action, self.config.meaning is Meaning.UPSTREAM
+        if masked_BR is not None and (self.config.predict_actions or not leaks):
             hidden = self._mask_tokens(rows, len(action))
             shown = torch.where(masked_BR.bool().unsqueeze(-1), hidden, action)
-        leaks = self.config.meaning is Meaning.UPSTREAM
         return self._conditioning(domain, rows, shown, action if leaks else shown)
 
     def embed_actions(self, domain: str, actions_BRX: Tensor, is_normalised: bool) -> Tensor:
@@ -216,15 +216,27 @@ class PaperTrunk(nn.Module):
         if config.has_action_tokens:
             # Without concatenation they tell nothing, and only ask for the action.
             tokens = shown if config.concat else self._mask_tokens(rows, len(shown))
-        if config.injection is Injection.NONE:
+        if config.injection is Injection.NONE or not config.domains:
             return Conditioning(tokens)
         if config.injection is not Injection.MODULATE:
-            return Conditioning(tokens, injected)
+            return Conditioning(tokens, self._timed(injected, rows))
         parts = [
             cast('Modulation', block.action_projectors[domain]).shift_scale(injected)
             for block in self.blocks
         ]
         return Conditioning(tokens, shift_scale_BRL2C=torch.stack(parts, 2))
+
+    def _timed(self, action_BRC: Tensor, rows: Rows) -> Tensor:
+        """
+        Say when each action was, to tokens that attend to many of them.
+
+        Upstream does not; and with rotary positions it is the same of all rows.
+        """
+        config = self.config
+        if config.injection is Injection.ADD or config.meaning is Meaning.UPSTREAM:
+            return action_BRC
+        # The place of the first action token.
+        return action_BRC + self._of_rows(self.pos_embed_TSC[0, :, config.image_tokens], rows)
 
     def _mask_tokens(self, rows: Rows, batch: int) -> Tensor:
         table = self._of_rows(self.action_mask_tokens[0, :, 0], rows)
