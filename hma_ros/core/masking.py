@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def masked_after(step: int, steps: int, tokens: int) -> int:
@@ -38,3 +40,40 @@ def keep_most_confident(
     np.put_along_axis(result, order, True, axis=1)
     kept: np.ndarray = np.logical_and(result, masked_BS)
     return kept
+
+
+def reveal_new(order_BS: NDArray[np.int64], steps: int) -> Iterator[NDArray[np.int64]]:
+    """
+    Tokens to sample at each step, in an order drawn beforehand: each token once.
+
+    Steps that would reveal nothing are left out, so there are at most as many as tokens.
+
+    :param order_BS: a permutation of the tokens for each sample; the last come first.
+    :param steps: mask steps of a frame.
+    :returns: ``int64[B, K]`` per step, ascending.
+    """
+    masked = order_BS.shape[1]
+    for step in range(steps):
+        still = _masked_after_in_order(step, steps, order_BS.shape[1])
+        if still < masked:
+            yield np.sort(order_BS[:, still:masked], axis=1)
+            masked = still
+
+
+def reveal_all_again(order_BS: NDArray[np.int64], steps: int) -> Iterator[NDArray[np.int64]]:
+    """
+    Tokens that the authors' code samples at each step: all those revealed so far, again.
+
+    The last step so samples the whole frame, given what was there; see :func:`reveal_new`.
+    """
+    for step in range(steps):
+        still = _masked_after_in_order(step, steps, order_BS.shape[1])
+        yield np.sort(order_BS[:, still:], axis=1)
+
+
+def _masked_after_in_order(step: int, steps: int, tokens: int) -> int:
+    """Schedule of MAR (arXiv 2406.11838): rounded down, and at each step some of either kind."""
+    if step >= steps - 1:
+        return 0
+    rounded = math.floor(math.cos(math.pi / 2 * (step + 1) / steps) * tokens)
+    return max(1, min(tokens - 1, rounded))

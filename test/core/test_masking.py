@@ -7,7 +7,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hma_ros.core.masking import keep_most_confident, masked_after
+from hma_ros.core.masking import (
+    keep_most_confident,
+    masked_after,
+    reveal_all_again,
+    reveal_new,
+)
 
 
 def test_schedule_of_the_published_model():
@@ -28,3 +33,31 @@ def test_least_confident_tokens_stay_masked_and_known_ones_are_never_masked_agai
     assert keep_most_confident(confidence, masked, 2).tolist() == [[False, True, True, False]]
     assert keep_most_confident(confidence, masked, 4).tolist() == masked.tolist()
     assert not keep_most_confident(confidence, masked, 0).any()
+
+
+def counts(steps):
+    return [step.shape[1] for step in steps]
+
+
+def test_the_published_model_samples_again_what_it_has_revealed():
+    order = np.arange(16)[None]
+    assert counts(reveal_all_again(order, 2)) == [5, 16]
+    assert counts(reveal_all_again(order, 4)) == [2, 5, 10, 16]
+    assert counts(reveal_all_again(order, 8)) == [1, 2, 3, 5, 8, 10, 13, 16]
+    assert counts(reveal_all_again(np.arange(256)[None], 2)) == [75, 256]
+
+
+def test_new_tokens_are_the_difference_between_steps():
+    assert counts(reveal_new(np.arange(16)[None], 4)) == [2, 3, 5, 6]
+    first, second = reveal_new(np.array([[3, 1, 0, 2], [0, 1, 2, 3]]), 2)
+    assert first.tolist() == [[0, 2], [2, 3]]
+    assert second.tolist() == [[1, 3], [0, 1]]
+
+
+@given(st.integers(1, 40), st.integers(1, 30))
+def test_each_token_is_sampled_once(steps, tokens):
+    order = np.stack([np.random.default_rng(seed).permutation(tokens) for seed in range(2)])
+    revealed = list(reveal_new(order, steps))
+    assert all(step.size for step in revealed)
+    assert len(revealed) <= steps
+    assert (np.sort(np.concatenate(revealed, 1), 1) == np.arange(tokens)).all()

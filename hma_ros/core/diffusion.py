@@ -1,0 +1,287 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Noise schedule of a diffusion model, and how to sample with few or many steps.
+
+Ancestral sampling with learned variances (Ho et al., arXiv 2006.11239; Nichol and Dhariwal,
+arXiv 2102.09672) is what the paper does; DDIM (arXiv 2010.02502) and DPM-Solver++
+(arXiv 2211.01095) follow the same learned noise along an ordinary differential equation and need
+far fewer steps. All of them are plain arithmetic around a denoiser, whatever computes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+# ``denoise(x_NE, timestep)`` returns the noise in x and the raw variance output v, both
+# ``float32[N, E]``; `timestep` is that of the training schedule.
+Denoise = Callable[[Array, int], tuple[Array, Array]]
+
+TRAINING_STEPS = 1000
+_COSINE_OFFSET = 0.008
+_LARGEST_BETA = 0.999
+# Noise over signal where few-step sampling begins and ends, and how the steps between crowd
+# towards the end (Karras et al., arXiv 2206.00364). On mixtures with a known denoiser, 4 to 12
+# steps come nearest to the limit of many with about these.
+_NOISIEST, _CLEANEST, _CROWDING = 20.0, 0.1, 7.0
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseSchedule:
+    """
+    Variances of the forward process, the cleanest step first.
+
+    :param timesteps_K: ``int64[K]``, ascending; what the denoiser is told.
+    :param betas_K: ``float64[K]``, variance added at each step.
+    """
+
+    timesteps_K: NDArray[np.int64]
+    betas_K: Array
+
+    @staticmethod
+    def cosine(steps: int = TRAINING_STEPS) -> NoiseSchedule:
+        """Return the schedule models are trained with (arXiv 2102.09672, sec. 3.2)."""
+        share = np.arange(steps + 1) / steps
+        signal = np.cos((share + _COSINE_OFFSET) / (1 + _COSINE_OFFSET) * math.pi / 2) ** 2
+        betas = np.minimum(1 - signal[1:] / signal[:-1], _LARGEST_BETA)
+        return NoiseSchedule(np.arange(steps), betas)
+
+    def respaced(self, steps: Sequence[int] | NDArray[np.int64]) -> NoiseSchedule:
+        """
+        Keep some steps: the same noise at each, larger strides between.
+
+        :param steps: indices into this schedule, ascending.
+        """
+        kept = np.asarray(steps)
+        signal = self.alpha_bars_K[kept]
+        betas = 1 - signal / np.concatenate([[1.0], signal[:-1]])
+        return NoiseSchedule(self.timesteps_K[kept], betas)
+
+    def evenly(self, count: int) -> NoiseSchedule:
+        """Keep `count` steps at even distances, both ends included (upstream's choice)."""
+        stride = (len(self.betas_K) - 1) / max(count - 1, 1)
+        # Summed up, not multiplied: ties are rounded as upstream rounds them.
+        places = np.concatenate([[0.0], np.cumsum(np.full(count - 1, stride))])
+        return self.respaced(np.rint(places).astype(np.int64))
+
+    def crowded(self, count: int) -> NoiseSchedule:
+        """
+        Keep at most `count` steps, many where there is little noise.
+
+        The noisiest steps are left out: there an error of the denoiser becomes one of the clean
+        sample up to ten thousand times as large, and nearly nothing is learned from it.
+        """
+        cleanest, noisiest = _CLEANEST ** (1 / _CROWDING), _NOISIEST ** (1 / _CROWDING)
+        wanted = -_CROWDING * np.log(np.linspace(cleanest, noisiest, count))
+        nearest = np.abs(self.log_snr_K[:, None] - wanted).argmin(0)
+        return self.respaced(np.unique(nearest))
+
+    @cached_property
+    def alpha_bars_K(self) -> Array:
+        """Share of the signal's variance that is left after each step."""
+        return np.cumprod(1 - self.betas_K)
+
+    @cached_property
+    def previous_alpha_bars_K(self) -> Array:
+        """The same one step before; all of it before the first."""
+        return np.concatenate([[1.0], self.alpha_bars_K[:-1]])
+
+    @property
+    def log_snr_K(self) -> Array:
+        """Logarithm of signal over noise, both as amplitudes."""
+        result: Array = 0.5 * np.log(self.alpha_bars_K / (1 - self.alpha_bars_K))
+        return result
+
+    @cached_property
+    def posterior_start_K(self) -> Array:
+        """Weight of the clean sample in the posterior mean of the step before."""
+        left = np.sqrt(self.previous_alpha_bars_K)
+        result: Array = self.betas_K * left / (1 - self.alpha_bars_K)
+        return result
+
+    @cached_property
+    def posterior_noisy_K(self) -> Array:
+        """Weight of the noisy sample in it."""
+        kept = np.sqrt(1 - self.betas_K)
+        result: Array = (1 - self.previous_alpha_bars_K) * kept / (1 - self.alpha_bars_K)
+        return result
+
+    @cached_property
+    def least_log_variance_K(self) -> Array:
+        """Logarithm of the posterior variance; that of the first step, zero, is the second's."""
+        variance = self.betas_K * (1 - self.previous_alpha_bars_K) / (1 - self.alpha_bars_K)
+        variance[0] = variance[min(1, len(variance) - 1)]
+        return np.log(np.maximum(variance, np.finfo(np.float64).tiny))
+
+    @cached_property
+    def most_log_variance_K(self) -> Array:
+        """Logarithm of the variance that the step adds."""
+        result: Array = np.log(self.betas_K)
+        return result
+
+    def start(self, x_NE: Array, eps_NE: Array, step: int, clip: float | None) -> Array:
+        """
+        Tell the clean sample from the noise in a noisy one.
+
+        :param step: index into this schedule.
+        :param clip: largest magnitude of the result, None for any.
+        """
+        signal = self.alpha_bars_K[step]
+        scale, share = np.float32(math.sqrt(1 / signal)), np.float32(math.sqrt(1 / signal - 1))
+        start: Array = scale * x_NE - share * eps_NE
+        return start if clip is None else np.clip(start, -clip, clip)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """
+    All randomness of a sample.
+
+    :param start_NE: ``float32[N, E]``, where sampling begins.
+    :param steps_KNE: ``float32[K, N, E]``, added at each step but the last, in deviations and in
+        the order of sampling; None adds nothing (upstream: temperature 0).
+    """
+
+    start_NE: Array
+    steps_KNE: Array | None = None
+
+
+class Solver(str, Enum):
+    """How to get from noise to a sample."""
+
+    ANCESTRAL = 'ancestral'
+    DDIM = 'ddim'
+    DPM = 'dpm-solver++'
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """
+    How samples are made.
+
+    :param solver: the few-step ones add no noise on the way.
+    :param steps: calls of the denoiser, at most.
+    :param temperature: of the noise that ancestral steps add; upstream's default is 0.
+    :param clip: largest magnitude of a clean sample.
+    """
+
+    solver: Solver = Solver.DPM
+    steps: int = 10
+    temperature: float = 0.0
+    clip: float | None = 10.0
+
+    @cached_property
+    def schedule(self) -> NoiseSchedule:
+        """The steps, of the cosine schedule models are trained with."""
+        training = NoiseSchedule.cosine()
+        is_ancestral = self.solver is Solver.ANCESTRAL
+        return training.evenly(self.steps) if is_ancestral else training.crowded(self.steps)
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Noise:
+        """Draw what a sample ``float32[N, E]`` needs."""
+        start = generator.standard_normal(shape, np.float32)
+        if self.solver is not Solver.ANCESTRAL or self.temperature == 0:
+            return Noise(start)
+        steps = generator.standard_normal((self.steps, *shape), np.float32)
+        return Noise(start, np.float32(self.temperature) * steps)
+
+    def sample(self, denoise: Denoise, noise: Noise) -> Array:
+        """Make a sample ``float32[N, E]``."""
+        if self.solver is Solver.ANCESTRAL:
+            return ancestral(self.schedule, denoise, noise, self.clip)
+        solve = ddim if self.solver is Solver.DDIM else dpm_solver
+        return solve(self.schedule, denoise, noise.start_NE, self.clip)
+
+
+def guided(denoise: Denoise, scale: float) -> Denoise:
+    """
+    Guide by the difference that a condition makes (arXiv 2207.12598), laid out as upstream does.
+
+    :param denoise: of 2 N rows, the first half with the condition, the second without.
+    :param scale: 1 follows the condition, more exaggerates it.
+    :returns: a denoiser of 2 N rows, that looks at the first half of its input alone.
+    """
+
+    def both(x_NE: Array, timestep: int) -> tuple[Array, Array]:
+        half = x_NE[: len(x_NE) // 2]
+        eps, variance = denoise(np.concatenate([half, half]), timestep)
+        told, untold = np.split(eps, 2)
+        told = untold + np.float32(scale) * (told - untold)
+        return np.concatenate([told, told]), variance
+
+    return both
+
+
+def ancestral(
+    schedule: NoiseSchedule, denoise: Denoise, noise: Noise, clip: float | None
+) -> Array:
+    """Sample from the posterior of each step, with learned variances between two bounds."""
+    x = noise.start_NE
+    for index, step in enumerate(reversed(range(len(schedule.betas_K)))):
+        eps, variance = denoise(x, int(schedule.timesteps_K[step]))
+        start = schedule.start(x, eps, step, clip)
+        weights = schedule.posterior_start_K[step], schedule.posterior_noisy_K[step]
+        mean = np.float32(weights[0]) * start + np.float32(weights[1]) * x
+        if step == 0 or noise.steps_KNE is None:
+            x = mean
+        else:
+            x = mean + _deviation(schedule, variance, step) * noise.steps_KNE[index]
+    return x
+
+
+def _deviation(schedule: NoiseSchedule, variance_NE: Array, step: int) -> Array:
+    share = (variance_NE + 1) / 2
+    most, least = schedule.most_log_variance_K[step], schedule.least_log_variance_K[step]
+    result: Array = np.exp(0.5 * (share * np.float32(most) + (1 - share) * np.float32(least)))
+    return result
+
+
+def ddim(schedule: NoiseSchedule, denoise: Denoise, x_NE: Array, clip: float | None) -> Array:
+    """Follow the noise without adding any: first order."""
+    for step in reversed(range(len(schedule.betas_K))):
+        eps, _ = denoise(x_NE, int(schedule.timesteps_K[step]))
+        start = schedule.start(x_NE, eps, step, clip)
+        # A clipped sample has other noise in it than the denoiser says.
+        signal, noise = _amplitudes(schedule.alpha_bars_K[step])
+        eps = (x_NE - signal * start) / noise
+        signal, noise = _amplitudes(schedule.previous_alpha_bars_K[step])
+        x_NE = signal * start + noise * eps
+    return x_NE
+
+
+def dpm_solver(
+    schedule: NoiseSchedule, denoise: Denoise, x_NE: Array, clip: float | None
+) -> Array:
+    """
+    Follow the noise without adding any: second order, from the two last clean samples.
+
+    DPM-Solver++(2M), algorithm 2 of arXiv 2211.01095. The last step ends without any noise and is
+    of first order.
+    """
+    log_snr, previous = schedule.log_snr_K, None
+    for step in reversed(range(1, len(schedule.betas_K))):
+        eps, _ = denoise(x_NE, int(schedule.timesteps_K[step]))
+        start = schedule.start(x_NE, eps, step, clip)
+        stride = log_snr[step - 1] - log_snr[step]
+        ahead = start
+        if previous is not None:
+            ratio = (log_snr[step] - log_snr[step + 1]) / stride
+            ahead = start + np.float32(0.5 / ratio) * (start - previous)
+        noise = _amplitudes(schedule.alpha_bars_K[step])[1]
+        next_signal, next_noise = _amplitudes(schedule.alpha_bars_K[step - 1])
+        gain = next_signal * np.float32(-math.expm1(-stride))
+        x_NE, previous = next_noise / noise * x_NE + gain * ahead, start
+    eps, _ = denoise(x_NE, int(schedule.timesteps_K[0]))
+    return schedule.start(x_NE, eps, 0, clip)
+
+
+def _amplitudes(alpha_bar: float) -> tuple[np.float32, np.float32]:
+    """Signal and noise."""
+    return np.float32(math.sqrt(alpha_bar)), np.float32(math.sqrt(1 - alpha_bar))
