@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hma_ros.core.errors import ConfigError
 from hma_ros.network.paper.checkpoint import read_released
 from hma_ros.network.paper.discrete import DiscreteHma, discrete_loss
 from hma_ros.network.paper.full_window import FramePass, decode_frame
@@ -47,6 +48,8 @@ def check(folder: Path) -> Iterator[Comparison]:
         nothing here computes.
     """
     golden, model = GoldenArrays(folder), read_released(folder)
+    if not isinstance(model, DiscreteHma):
+        raise ConfigError(f'{folder}: a continuous model, expected a discrete one')
     parts = (_losses,) if 'labels' in golden else (_passes, _hidden, _normalised, _rollouts)
     for domain in model.config.domains:
         for part in parts:

@@ -28,13 +28,16 @@ from hma_ros.network.paper.config import (
     PaperConfig,
     TimePositions,
 )
+from hma_ros.network.paper.continuous import ContinuousHma
 from hma_ros.network.paper.discrete import DiscreteHma
+
+PaperModel = DiscreteHma | ContinuousHma
 
 CONFIG_FILE = 'config.json'
 WEIGHTS_FILE = 'model.safetensors'
 
 
-def read_released(folder: str | Path) -> DiscreteHma:
+def read_released(folder: str | Path) -> PaperModel:
     """
     Read a checkpoint as the authors released it, in their code's meaning.
 
@@ -48,7 +51,7 @@ def read_released(folder: str | Path) -> DiscreteHma:
     return _load(PaperConfig.from_released(_read_object(path), str(path)), Path(folder))
 
 
-def read_paper(folder: str | Path) -> DiscreteHma:
+def read_paper(folder: str | Path) -> PaperModel:
     """
     Read what :func:`save_paper` wrote.
 
@@ -63,7 +66,7 @@ def read_paper(folder: str | Path) -> DiscreteHma:
     return _load(config, Path(folder))
 
 
-def save_paper(model: DiscreteHma, folder: str | Path) -> None:
+def save_paper(model: PaperModel, folder: str | Path) -> None:
     """Write a model for :func:`read_paper`: configuration as JSON, weights as safetensors."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,8 +97,8 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], source: Path)
     model.load_state_dict(tensors)
 
 
-def _load(config: PaperConfig, folder: Path) -> DiscreteHma:
-    model = DiscreteHma(config)
+def _load(config: PaperConfig, folder: Path) -> PaperModel:
+    model = DiscreteHma(config) if config.diffusion is None else ContinuousHma(config)
     path = folder / WEIGHTS_FILE
     load_strictly(model, load_tensors(path), path)
     return model.eval()

@@ -1,0 +1,113 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What the continuous model is not shown in training, and the noise its heads learn from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hma_ros.network.paper.continuous import ContinuousDraws, ContinuousHma
+from hma_ros.network.paper.diffusion_head import DiffusionDraws, DiffusionHead
+
+
+@dataclass(frozen=True)
+class LatentMasking:
+    """
+    Rates of masking.
+
+    The share of a frame that is masked is ``cos(pi / 2 * u)``, ``offset <= u < 1``: with an
+    offset no frame is ever masked as a whole, though sampling begins with one that is.
+
+    :param whole_patches: mask patches, as sampling does; otherwise pixels, which leaves half of
+        the patches masked in part.
+    :param offset: of the cosine.
+    :param prompted: share of windows of which the first rows are all shown.
+    :param prompt: fewest rows shown then; otherwise only the first row is.
+    """
+
+    whole_patches: bool = True
+    offset: float = 0.0
+    prompted: float = 0.2
+    prompt: int = 4
+
+
+# As the released models were trained.
+UPSTREAM_MASKING = LatentMasking(whole_patches=False, offset=0.1)
+
+
+@dataclass(frozen=True)
+class LatentBatch:
+    """
+    All that is random about a training step.
+
+    :param masked_BTSQ: pixels of patches to hide; Q is 1 where patches are masked whole.
+    :param asked_BT: rows whose chunks are to be predicted: from some row on.
+    :param draws: what the heads are trained with.
+    """
+
+    masked_BTSQ: Tensor
+    asked_BT: Tensor
+    draws: ContinuousDraws
+
+
+def draw_batch(
+    model: ContinuousHma,
+    domain: str,
+    windows: int,
+    rows: int,
+    masking: LatentMasking,
+    generator: torch.Generator,
+) -> LatentBatch:
+    """
+    Draw for a batch of windows.
+
+    :param domain: whose chunks are learned.
+    :param windows: in the batch.
+    :param rows: of each.
+    """
+    tokens, pixels = model.config.image_tokens, model.parts.patch**2
+    shape = (windows, rows, tokens, 1 if masking.whole_patches else pixels)
+    first = torch.randint(rows, (windows, 1), generator=generator)
+    patches = _draw(model.diffloss, windows * rows * tokens, generator)
+    chunks = None
+    if model.config.predict_actions and model.config.domains:
+        chunks = _draw(model.action_head(domain), windows * rows, generator)
+    return LatentBatch(
+        masked_BTSQ=draw_masks(shape, masking, generator),
+        asked_BT=torch.arange(rows) >= first,
+        draws=ContinuousDraws(patches, chunks),
+    )
+
+
+def draw_masks(
+    shape_BTSQ: tuple[int, int, int, int], masking: LatentMasking, generator: torch.Generator
+) -> Tensor:
+    """Draw which pixels to hide; never any of the first row."""
+    windows, rows = shape_BTSQ[:2]
+    angle = masking.offset + (1 - masking.offset) * torch.rand(windows, rows, generator=generator)
+    share = torch.cos(math.pi / 2 * angle)[..., None, None]
+    masked = torch.rand(shape_BTSQ, generator=generator) < share
+    shown = _shown_rows(windows, rows, masking, generator)
+    return masked & (torch.arange(rows) >= shown)[..., None, None]
+
+
+def _shown_rows(
+    windows: int, rows: int, masking: LatentMasking, generator: torch.Generator
+) -> Tensor:
+    """How many rows each window begins with, ``int64[B, 1]``."""
+    if rows <= masking.prompt:
+        return torch.ones(windows, 1, dtype=torch.int64)
+    prompt = torch.randint(masking.prompt, rows, (windows, 1), generator=generator)
+    is_prompted = torch.rand(windows, 1, generator=generator) < masking.prompted
+    return torch.where(is_prompted, prompt, 1)
+
+
+def _draw(head: DiffusionHead, count: int, generator: torch.Generator) -> DiffusionDraws:
+    steps = len(head.schedule.betas_K)
+    return DiffusionDraws(
+        torch.randint(steps, (count,), generator=generator),
+        torch.randn(count, head.size, generator=generator),
+    )

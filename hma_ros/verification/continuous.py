@@ -1,0 +1,286 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The continuous model against arrays of the research code.
+
+``config.json`` and ``model.safetensors`` are a checkpoint as the authors release them. All arrays
+are compared in upstream's meaning: revealed patches are sampled again at every step, action heads
+learn units of the data set, and the trunk sees the actions that are to be predicted.
+
+=================================  ============================================================
+array                              of what
+=================================  ============================================================
+``sched/{train,gen}/...``          noise schedules: that of training, and the released steps
+``patchified``, ...                ``latents`` with the pixels of ``pixel_mask`` hidden
+``hidden/{dom}/{i}``               input of block i, or output of the last
+``z/{dom}``, ``z_action/{dom}``    a pass over them, with ``actions_in``; ``noact``: without
+``head/...``                       the denoiser and its training terms at given steps
+``ddpm/{name}/sample``             samples from given noise; the name says temperature, clipping
+                                   and guidance
+``train/{dom}/...``                training losses with given draws
+``roll/{dom}/{name}/...``          frames sampled after the first of ``latents``; the name is ``s``
+                                   and the mask steps, then the temperature
+=================================  ============================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hma_ros.core.diffusion import Noise, Sampling, Solver, ancestral, guided
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.patches import patchify, unpatchify
+from hma_ros.network.paper.checkpoint import read_released
+from hma_ros.network.paper.continuous import ContinuousDraws, ContinuousHma, continuous_loss
+from hma_ros.network.paper.diffusion_head import DiffusionDraws, waves
+from hma_ros.network.paper.full_window_continuous import FrameSample, sample_chunks, sample_frame
+from hma_ros.verification.golden import GoldenArrays
+from hma_ros.verification.report import AMPLIFIED, FLOAT32, IDENTICAL, Comparison, compare
+
+Found = Iterator[tuple[str, Any]]
+# Upstream's largest magnitude of a clean sample.
+_CLIP = 10.0
+
+
+def check(folder: Path) -> Iterator[Comparison]:
+    """
+    Compare every array in the folder.
+
+    :raises ConfigError: the checkpoint is incomplete or not of this kind, an array is missing, or
+        one is there that nothing here computes.
+    """
+    golden, model = GoldenArrays(folder), read_released(folder)
+    if not isinstance(model, ContinuousHma):
+        raise ConfigError(f'{folder}: a discrete model, expected a continuous one')
+    for part in (_schedules, _patches, _head, _samples):
+        yield from _compared(golden, part(model, golden))
+    for domain in model.config.domains:
+        for of_domain in (_passes, _hidden, _losses, _rollouts):
+            yield from _compared(golden, of_domain(model, golden, domain.name))
+    golden.check_all_read()
+
+
+def _compared(golden: GoldenArrays, found: Found) -> Iterator[Comparison]:
+    for name, array in found:
+        expected = golden[name]
+        is_exact = expected.dtype.kind in 'biu'
+        # A sample that is not clipped, or conditions the next, amplifies rounding errors.
+        is_amplified = name.startswith('roll/') or 'clip0' in name
+        tolerance = IDENTICAL if is_exact else AMPLIFIED if is_amplified else FLOAT32
+        yield compare(name, np.asarray(array), expected, tolerance)
+
+
+def _schedules(model: ContinuousHma, _: GoldenArrays) -> Found:
+    training = model.diffloss.schedule
+    for kind, schedule in (('train', training), ('gen', training.evenly(model.parts.steps))):
+        arrays = {
+            'timestep_map': schedule.timesteps_K,
+            'betas': schedule.betas_K,
+            'alphas_cumprod': schedule.alpha_bars_K,
+            'posterior_log_variance_clipped': schedule.least_log_variance_K,
+            'posterior_mean_coef1': schedule.posterior_start_K,
+            'posterior_mean_coef2': schedule.posterior_noisy_K,
+        }
+        for name, array in arrays.items():
+            yield f'sched/{kind}/{name}', array
+
+
+@torch.no_grad()
+def _patches(model: ContinuousHma, golden: GoldenArrays) -> Found:
+    clean, masked = _window(model, golden)
+    latents = golden['latents']
+    height, width = latents.shape[2:4]
+    hidden = model.hide(clean, masked).numpy()
+    patch, size = model.parts.patch, (height, width)
+    grid = (height // patch, width // patch)
+    yield 'latents_masked', unpatchify(hidden, patch, size)
+    yield 'patchified', hidden.reshape(*hidden.shape[:2], *grid, -1)
+    yield 'latents', unpatchify(clean.numpy(), patch, size)
+    hit = masked.any(-1).unflatten(-1, grid)
+    yield 'train/patch_loss_mask', hit
+
+
+@torch.no_grad()
+def _head(model: ContinuousHma, golden: GoldenArrays) -> Found:
+    head, of = model.diffloss, _reader(golden, 'head/')
+    draws = DiffusionDraws(of('t'), of('noise'))
+    terms = head.terms(of('z'), of('x0'), draws)
+    yield 'head/t_emb', waves(of('t'))
+    yield 'head/net_out', torch.cat(head.net(of('x_t'), of('t'), of('z')), -1)
+    yield 'head/q_sample', head.noisy(of('x0'), draws)
+    yield 'head/train_mse', terms.error_N
+    yield 'head/train_vb', terms.bound_N
+    yield 'head/train_loss', terms.error_N + terms.bound_N
+
+
+def _samples(model: ContinuousHma, golden: GoldenArrays) -> Found:
+    denoise = model.diffloss.denoiser(_reader(golden, 'head/')('z'))
+    schedule = model.diffloss.schedule.evenly(model.parts.steps)
+    for name in _names(golden, 'ddpm/', level=1):
+        if f'ddpm/{name}/sample' not in golden:
+            continue
+        noise, scale = _given_noise(golden, f'ddpm/{name}/')
+        clip = _CLIP if name.endswith('clip1') else None
+        source = denoise if scale is None else guided(denoise, scale)
+        yield f'ddpm/{name}/sample', ancestral(schedule, source, noise, clip)
+
+
+def _given_noise(golden: GoldenArrays, prefix: str) -> tuple[Noise, float | None]:
+    """Noise of ``T{temperature}_...`` or ``cfg{scale}_T{temperature}_...``, and the scale."""
+    first, *_ = words = prefix.split('/')[1].split('_')
+    if not first.startswith('cfg'):
+        steps = np.float32(first[1:]) * golden['ddpm/step_noise']
+        return Noise(golden['ddpm/init_noise'], steps), None
+    half, steps = golden[f'{prefix}half_noise'], golden[f'{prefix}step_noise']
+    start = np.concatenate([half, half])
+    return Noise(start, np.float32(words[1][1:]) * steps), float(first[3:])
+
+
+@torch.no_grad()
+def _passes(model: ContinuousHma, golden: GoldenArrays, domain: str) -> Found:
+    clean, masked = _window(model, golden)
+    actions = torch.from_numpy(golden[f'actions_in/{domain}'])
+    given = model(clean, masked, domain, actions)
+    unknown = model(clean[:1], masked[:1], domain, None)
+    for name, output in (('', given), ('_noact', unknown)):
+        yield f'z{name}/{domain}', _as_upstream(output.z_BRSC, model, golden)
+        if output.z_action_BRC is not None:
+            yield f'z_action{name}/{domain}', output.z_action_BRC
+
+
+@torch.no_grad()
+def _hidden(model: ContinuousHma, golden: GoldenArrays, domain: str) -> Found:
+    if f'hidden/{domain}/0' not in golden:
+        return
+    seen: list[Tensor] = []
+    hooks = [
+        block.register_forward_hook(lambda _, given, made: seen.extend([given[0], made[0]]))
+        for block in model.blocks
+    ]
+    model(*_window(model, golden), domain, torch.from_numpy(golden[f'actions_in/{domain}']))
+    for hook in hooks:
+        hook.remove()
+    for index, hidden in enumerate([*seen[::2], seen[-1]]):
+        yield f'hidden/{domain}/{index}', hidden
+
+
+@torch.no_grad()
+def _losses(model: ContinuousHma, golden: GoldenArrays, domain: str) -> Found:
+    of = _reader(golden, f'train/{domain}/')
+    draws = ContinuousDraws(
+        DiffusionDraws(of('draw1_randint'), of('draw2_randn_like')),
+        DiffusionDraws(of('draw3_randint'), of('draw4_randn_like')),
+    )
+    clean, masked = _window(model, golden)
+    actions = torch.from_numpy(golden[f'actions_in/{domain}'])
+    # Chunks count from a drawn row on.
+    counted = torch.arange(clean.shape[1]) >= of('draw0_randint')
+    output = model(clean, masked, domain, actions, counted)
+    loss = continuous_loss(model, output, clean, masked, domain, actions, counted, draws)
+    yield f'train/{domain}/loss', loss.frame
+    yield f'train/{domain}/action_loss', loss.action
+
+
+def _rollouts(model: ContinuousHma, golden: GoldenArrays, domain: str) -> Found:
+    for name in _names(golden, f'roll/{domain}/', level=2):
+        yield from _rollout(model, golden, domain, f'roll/{domain}/{name}')
+
+
+def _rollout(model: ContinuousHma, golden: GoldenArrays, domain: str, prefix: str) -> Found:
+    """Sample all rows after the prompt; upstream samples all chunks after each step."""
+    replay, orders = _Replay(model, golden, prefix), golden[f'{prefix}/orders']
+    window, _ = _window(model, golden)
+    first, counts, chunk = [], [], None
+    for row, order in enumerate(orders, window.shape[1] - len(orders)):
+        frames = _frames(model, golden, domain, replay, window, row, order)
+        for step, frame in enumerate(frames):
+            if frame.z_action_BTC is not None:
+                chunk = sample_chunks(
+                    model, frame.z_action_BTC, domain, replay.sampling, replay.draw
+                )
+            first += [frame.z_BSC] if step == 0 else []
+            counts.append(frame.sampled_BK.size)
+            window[:, row] = frame.patches_BSE
+    size = golden['latents'].shape[2:4]
+    yield f'{prefix}/latents', unpatchify(window.numpy(), model.parts.patch, size)
+    yield f'{prefix}/first_z', _as_upstream(torch.stack(first, 1), model, golden)
+    yield f'{prefix}/n_tokens_each_sample_call', np.array(counts)
+    if chunk is not None:
+        yield f'{prefix}/actions_out_last', chunk.flatten(0, 1)
+
+
+def _frames(
+    model: ContinuousHma,
+    golden: GoldenArrays,
+    domain: str,
+    replay: _Replay,
+    window: Tensor,
+    row: int,
+    order: np.ndarray,
+) -> Iterator[FrameSample]:
+    return sample_frame(
+        model,
+        window,
+        row,
+        domain,
+        torch.from_numpy(golden[f'actions_in/{domain}']),
+        order,
+        replay.mask_steps,
+        replay.sampling,
+        replay.draw,
+        resample_revealed=True,
+    )
+
+
+class _Replay:
+    """
+    Hands out recorded noise in the order in which it was drawn.
+
+    :param prefix: of the arrays; ends in ``s{mask steps}_T{temperature}``.
+    """
+
+    def __init__(self, model: ContinuousHma, golden: GoldenArrays, prefix: str) -> None:
+        mask_steps, temperature = prefix.rpartition('/')[2].split('_')
+        self.mask_steps, self._temperature = int(mask_steps[1:]), np.float32(temperature[1:])
+        self.sampling = Sampling(Solver.ANCESTRAL, model.parts.steps)
+        self._source, self._left = f'{golden.path}: {prefix}', golden[f'{prefix}/noise_flat']
+        self._shapes = golden[f'{prefix}/noise_shapes'].tolist()
+
+    def draw(self, shape: tuple[int, int]) -> Noise:
+        """Return where sampling began, then what was added at each step."""
+        count = 1 + self.sampling.steps
+        recorded, self._shapes = self._shapes[:count], self._shapes[count:]
+        if recorded != [list(shape)] * count:
+            raise ConfigError(
+                f'{self._source}/noise_shapes: {recorded}, expected {count} of {list(shape)}'
+            )
+        flat, self._left = np.split(self._left, [count * shape[0] * shape[1]])
+        start, *added = flat.reshape(count, *shape)
+        return Noise(start, self._temperature * np.stack(added))
+
+
+def _window(model: ContinuousHma, golden: GoldenArrays) -> tuple[Tensor, Tensor]:
+    """Patches ``[B, T, S, E]``, and which of their pixels are masked."""
+    clean = patchify(golden['latents'], model.parts.patch)
+    masked = patchify(golden['pixel_mask'][..., None], model.parts.patch)
+    return torch.from_numpy(clean), torch.from_numpy(masked)
+
+
+def _as_upstream(z_BRSC: Tensor, model: ContinuousHma, golden: GoldenArrays) -> Tensor:
+    """As ``[B, C, T, h, w]``."""
+    grid = [side // model.parts.patch for side in golden['latents'].shape[2:4]]
+    return z_BRSC.permute(0, 3, 1, 2).unflatten(3, grid)
+
+
+def _reader(golden: GoldenArrays, prefix: str) -> Callable[[str], Tensor]:
+    return lambda name: torch.from_numpy(golden[prefix + name])
+
+
+def _names(golden: GoldenArrays, prefix: str, level: int) -> list[str]:
+    """Names at a level below those arrays that begin with `prefix`."""
+    return sorted({key.split('/')[level] for key in golden if key.startswith(prefix)})
