@@ -47,9 +47,8 @@ def _episodes(
     """Run all episodes; returns successes, the liveliest rollout, and a whole episode."""
     successes, best, film = 0, None, None
     for number, seed in enumerate(SEEDS, 1):
-        recorder.clear()
         bar.begin(f'episode {number} of {len(SEEDS)}')
-        result = client.run(seed, HORIZON_S)
+        result = client.run(seed, HORIZON_S, recorder.begin)
         bar.end(result.success, result.sim_time_s)
         successes += result.success
         best = _livelier(best, recorder)

@@ -87,12 +87,16 @@ class EpisodeClient:
         self._node.destroy_node()
         rclpy.try_shutdown(context=self._context)
 
-    def run(self, seed: int, horizon_s: float) -> EpisodeResult:
+    def run(
+        self, seed: int, horizon_s: float, on_begin: Callable[[int], None] = lambda now_ns: None
+    ) -> EpisodeResult:
         """
         Run one episode.
 
         :param seed: which episode.
         :param horizon_s: simulated seconds after which it has failed.
+        :param on_begin: told the simulated time when the robot is at its start, and before a node
+            works: what is stamped before belongs to another episode.
         :raises ConfigError: a node or the simulator refuses.
         :raises MessageError: a node or the clock does not answer in time.
         """
@@ -101,6 +105,7 @@ class EpisodeClient:
         self._success = None
         self._reset(seed)
         self._until(lambda: self._success is False, 'sim_robot/success: expected a message')
+        on_begin(self._now_ns)
         for name in self._names:
             self._bring(name, State.PRIMARY_STATE_ACTIVE)
         return self._watch(seed, horizon_s)

@@ -60,15 +60,16 @@ class EpisodeRecorder:
     ) -> None:
         self._spec, self._on_row = spec, on_row
         self.latest_diagnostics: dict[str, dict[str, str]] = {}
-        self.clear()
+        self.begin(0)
         node.create_subscription(Image, spec.camera.topic, self._on_image, SENSOR_IN)
         node.create_subscription(
             PredictedRollout, 'world_model/prediction', self._on_rollout, REPORT
         )
         node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, REPORT)
 
-    def clear(self) -> None:
-        """Begin a new episode."""
+    def begin(self, now_ns: int) -> None:
+        """Begin a new episode; what was seen or imagined before is not part of it."""
+        self._begin_ns = now_ns
         self._seen: dict[int, np.ndarray] = {}
         self._imagined: list[tuple[int, np.ndarray]] = []
         self._match = RolloutMatch(1, self._tolerance_s)
@@ -114,11 +115,16 @@ class EpisodeRecorder:
         return self._seen[nearest]
 
     def _on_image(self, message: Any) -> None:
+        stamp = stamp_ns(message.header.stamp)
+        if stamp < self._begin_ns:
+            return
         frame = to_rgb(message, self._spec.camera.topic, self._spec.camera.encodings)
-        self._seen[stamp_ns(message.header.stamp)] = preprocess(frame, self._spec.camera)
+        self._seen[stamp] = preprocess(frame, self._spec.camera)
 
     def _on_rollout(self, message: Any) -> None:
         stamp, frames = stamp_ns(message.header.stamp), to_frames(message, 'prediction')
+        if stamp < self._begin_ns:
+            return
         now, before = self._frame_at(stamp), self._match.find(stamp)
         quality = float('nan') if now is None or before is None else psnr(now, before.frame)
         self._match.add(stamp, frame_dt_s(message), frames)

@@ -83,12 +83,14 @@ def test_episodes_run_through_the_lifecycle(system: Any, tiny_bundle: Path) -> N
         return message is not None and np.allclose(message.position, 0.024, atol=0.01)
 
     with EpisodeClient(nodes=('action_executor', 'world_model'), timeout_s=300.0) as client:
+        begun: list[int] = []
         for seed in (1, 2):
-            result = client.run(seed, horizon_s=0.8)
+            result = client.run(seed, 0.8, begun.append)
             assert result.seed == seed
             assert result.sim_time_s >= 0.8 or result.success
             # The tiny policy wants 0.024 m in x and y, and the nodes stay active.
             system.until(is_there, 'the wanted place')
+        assert begun[1] - begun[0] >= 0.8e9
 
 
 def test_a_simulation_that_fails_ends_the_process_with_one_line() -> None:
