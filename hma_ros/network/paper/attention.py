@@ -148,11 +148,17 @@ def attend(query: Tensor, own: KeyValue, past: KeyValue | None, allowed_RP: Tens
     :param past: of kept rows.
     :param allowed_RP: ``bool[R, P + R]``, kept rows first.
     """
-    scores = query @ own.key_BNHRD.transpose(-1, -2)
-    if past is not None:
-        scores = torch.cat([query @ past.key_BNHRD.transpose(-1, -2), scores], -1)
-    weights = scores.masked_fill(~allowed_RP, torch.finfo(scores.dtype).min).softmax(-1)
     if past is None:
-        return weights @ own.value_BNHRD
-    kept = past.value_BNHRD.shape[-2]
-    return weights[..., :kept] @ past.value_BNHRD + weights[..., kept:] @ own.value_BNHRD
+        scores = query @ own.key_BNHRD.transpose(-1, -2)
+        return _weights(scores, allowed_RP) @ own.value_BNHRD
+    # Few own rows: sums of products are faster than thousands of tiny matrix products.
+    scores = (query.unsqueeze(-2) * own.key_BNHRD.unsqueeze(-3)).sum(-1)
+    scores = torch.cat([query @ past.key_BNHRD.transpose(-1, -2), scores], -1)
+    kept = past.key_BNHRD.shape[-2]
+    weights = _weights(scores, allowed_RP)
+    mixed = (weights[..., kept:, None] * own.value_BNHRD.unsqueeze(-3)).sum(-2)
+    return weights[..., :kept] @ past.value_BNHRD + mixed
+
+
+def _weights(scores: Tensor, allowed_RP: Tensor) -> Tensor:
+    return scores.masked_fill(~allowed_RP, torch.finfo(scores.dtype).min).softmax(-1)
