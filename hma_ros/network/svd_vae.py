@@ -102,6 +102,6 @@ def _autoencoder_class() -> Any:
     except ImportError as error:
         raise ConfigError(
             f'diffusers: {error}; expected for the tokenizer of continuous models. '
-            "Install it: pip install 'hma_ros[svd]'"
+            'Install it: pip install diffusers, the extra svd of hma_ros'
         ) from error
     return AutoencoderKLTemporalDecoder

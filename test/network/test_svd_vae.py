@@ -129,5 +129,5 @@ def test_a_spoiled_file_is_refused(published, name):
 
 def test_without_diffusers_the_error_says_how_to_get_it(published, monkeypatch):
     monkeypatch.setitem(sys.modules, 'diffusers', None)
-    with pytest.raises(ConfigError, match=r"diffusers.*pip install 'hma_ros\[svd\]'"):
+    with pytest.raises(ConfigError, match=r'diffusers.*pip install diffusers'):
         load_svd_vae(published)
