@@ -184,6 +184,7 @@ def _masked_loss(
     head: DiffusionHead, z: Tensor, clean: Tensor, masked: Tensor, draws: DiffusionDraws
 ) -> Tensor:
     """Only what is masked passes through the head."""
-    hit = masked.flatten().bool()
+    masked = masked.bool()
+    hit = masked.flatten()
     chosen = DiffusionDraws(draws.timestep_N[hit], draws.noise_NE[hit])
     return head.loss(z[masked], clean[masked], chosen)
