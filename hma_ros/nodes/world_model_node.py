@@ -174,7 +174,7 @@ class WorldModelNode(HmaNode):
 
     def _on_joints(self) -> None:
         # They come often: only a row that waits for them is worth waking up for.
-        if self._pick is not None:
+        if self._is_working and self._pick is not None:
             self._wake.trigger()
 
     def _work(self) -> None:
