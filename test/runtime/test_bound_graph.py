@@ -1,0 +1,200 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What stays on the device: the same code as on a GPU, with the CPU as the device."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from hma_ros.core.errors import InferenceError
+from hma_ros.runtime.bound_graph import BindingPlan, BoundGraph
+from hma_ros.runtime.graph import Graph
+from hma_ros.runtime.providers import Execution
+
+CPU = Execution(provider='cpu', threads=1)
+SLOTS, WIDTH = 4, 3
+
+
+def save(path, nodes, inputs, outputs):
+    ports = [
+        [helper.make_tensor_value_info(name, kind, shape) for name, kind, shape in side]
+        for side in (inputs, outputs)
+    ]
+    graph = helper.make_graph(nodes, 'test', *ports)
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9), path
+    )
+    return Graph(path, CPU)
+
+
+@pytest.fixture(scope='module')
+def ring(tmp_path_factory):
+    """Attention in small: a row is the input plus what the weights take of the kept rows."""
+    real = TensorProto.FLOAT
+    nodes = [
+        helper.make_node('Mul', ['past', 'weights'], ['weighed']),
+        helper.make_node('ReduceSum', ['weighed'], ['mixed'], keepdims=1, noop_with_empty_axes=0),
+        helper.make_node('Add', ['x', 'mixed'], ['sum']),
+        helper.make_node('Identity', ['sum'], ['row']),
+        helper.make_node('ReduceMax', ['sum'], ['largest'], keepdims=0),
+    ]
+    return save(
+        tmp_path_factory.mktemp('ring') / 'ring.onnx',
+        nodes,
+        [
+            ('x', real, [1, WIDTH]),
+            ('past', real, [SLOTS, WIDTH]),
+            ('weights', real, [SLOTS, 1]),
+        ],
+        [('row', real, [1, WIDTH]), ('largest', real, [])],
+    )
+
+
+@pytest.fixture(scope='module')
+def doubled(tmp_path_factory):
+    nodes = [
+        helper.make_node('Add', ['x', 'x'], ['twice']),
+        helper.make_node('Neg', ['x'], ['negative']),
+    ]
+    return save(
+        tmp_path_factory.mktemp('doubled') / 'doubled.onnx',
+        nodes,
+        [('x', TensorProto.FLOAT, ['batch', 2])],
+        [
+            ('twice', TensorProto.FLOAT, ['batch', 2]),
+            ('negative', TensorProto.FLOAT, ['batch', 2]),
+        ],
+    )
+
+
+def test_plan_says_where_each_array_lives(ring):
+    assert BindingPlan.of(ring.inputs, ring.outputs, ['past', 'row']) == BindingPlan(
+        host_in=('x', 'weights'),
+        device_in=('past',),
+        device_out=('row',),
+        host_out=('largest',),
+    )
+
+
+def test_rows_written_into_a_ring_on_the_device_equal_rows_kept_on_the_host(ring):
+    """A slot is overwritten while its weight is zero; nothing but the row is ever written."""
+    random = np.random.default_rng(0)
+    bound = BoundGraph(ring, ['past', 'row'])
+    past = np.zeros((SLOTS, WIDTH), np.float32)
+    cache = bound.put(past)
+    bound.bind('past', cache)
+    for row in range(3 * SLOTS):
+        spare = row % SLOTS
+        weights = random.random((SLOTS, 1)).astype(np.float32)
+        weights[spare] = 0
+        x = random.standard_normal((1, WIDTH)).astype(np.float32)
+        bound.bind('row', cache.slot(spare))
+        (largest,) = bound({'x': x, 'weights': weights})
+        expected_row, expected = ring({'x': x, 'past': past, 'weights': weights})
+        past[spare] = expected_row
+        np.testing.assert_array_equal(largest, expected)
+        np.testing.assert_array_equal(cache.numpy(), past)
+        np.testing.assert_array_equal(cache.slot(spare).numpy(), expected_row)
+
+
+def test_an_output_becomes_an_input_by_binding_alone(doubled):
+    bound = BoundGraph(doubled, ['x', 'twice'])
+    first, second = (bound.put(np.full((1, 2), value, np.float32)) for value in (3, 0))
+    for _ in range(3):
+        bound.bind('x', first)
+        bound.bind('twice', second)
+        (negative,) = bound({})
+        first, second = second, first
+    np.testing.assert_array_equal(first.numpy(), [[24, 24]])
+    np.testing.assert_array_equal(negative, [[-12, -12]])
+
+
+def test_results_stay_when_the_graph_runs_again_and_the_batch_may_change(doubled):
+    bound = BoundGraph(doubled, [])
+    first = bound({'x': np.ones((1, 2), np.float32)})
+    second = bound({'x': np.full((1, 2), 5, np.float32)})
+    third = bound({'x': np.full((3, 2), 7, np.float32)})
+    np.testing.assert_array_equal(first[0], [[2, 2]])
+    np.testing.assert_array_equal(second[1], [[-5, -5]])
+    np.testing.assert_array_equal(third[0], np.full((3, 2), 14))
+
+
+def test_the_callers_array_stays_his_own(doubled):
+    bound = BoundGraph(doubled, ['x', 'twice'])
+    mine = np.ones((1, 2), np.float32)
+    bound.bind('x', bound.put(mine))
+    output = bound.put(mine)
+    bound.bind('twice', output)
+    bound({})
+    np.testing.assert_array_equal(mine, 1)
+    np.testing.assert_array_equal(output.numpy(), 2)
+
+
+def test_arrays_outlive_their_last_name(doubled):
+    """The binding keeps what it points to."""
+    bound = BoundGraph(doubled, ['x'])
+    bound.bind('x', bound.put(np.full((1000, 2), 4, np.float32)))
+    waste = [np.zeros((1000, 2), np.float32) for _ in range(50)]
+    assert (bound({})[0] == 8).all()
+    assert len(waste) == 50
+
+
+def test_trunk_of_the_shipped_bundle_with_a_past_on_the_device(bundle):
+    graph = Graph(bundle / 'trunk.onnx', CPU)
+    random = np.random.default_rng(0)
+    given = {}
+    for name, port in graph.inputs.items():
+        shape = tuple(size if isinstance(size, int) else 1 for size in port.shape)
+        given[name] = (2 * random.random(shape)).astype(port.dtype)
+    expected = graph(given)
+    bound = BoundGraph(graph, ['past', 'row'])
+    past = bound.put(given.pop('past'))
+    row = bound.put(np.zeros_like(expected[2]))
+    bound.bind('past', past)
+    bound.bind('row', row)
+    logits, features = bound(given)
+    np.testing.assert_array_equal(logits, expected[0])
+    np.testing.assert_array_equal(features, expected[1])
+    np.testing.assert_array_equal(row.numpy(), expected[2])
+
+
+@pytest.mark.parametrize(
+    ('attempt', 'message'),
+    [
+        (lambda graph: BoundGraph(graph, ['cache']), "expected some of x, .*, got 'cache'"),
+        (
+            lambda graph: bind(graph, 'past', np.zeros((SLOTS, WIDTH + 1), np.float32)),
+            r'past: expected float32\[4, 3\], got float32\[4, 4\]',
+        ),
+        (
+            lambda graph: bind(graph, 'past', np.zeros((SLOTS, WIDTH))),
+            r'expected float32\[4, 3\], got float64\[4, 3\]',
+        ),
+        (
+            lambda graph: bind(graph, 'x', np.zeros((1, WIDTH), np.float32)),
+            "expected one of the resident arrays past, row, got 'x'",
+        ),
+        (lambda graph: BoundGraph(graph, ['past'])({}), 'past: expected a bound array'),
+        (
+            lambda graph: BoundGraph(graph, [])({'x': np.zeros((1, WIDTH), np.float32)}),
+            'expected inputs x, past, weights, got x',
+        ),
+        (
+            lambda graph: BoundGraph(graph, []).put(np.zeros((2, 1))).slot(2),
+            'slot: expected 0 to 1, got 2',
+        ),
+    ],
+)
+def test_misuse_is_named(ring, attempt, message):
+    with pytest.raises(InferenceError, match=message):
+        attempt(ring)
+
+
+def bind(graph, name, array):
+    bound = BoundGraph(graph, ['past', 'row'])
+    bound.bind(name, bound.put(array))
+
+
+def test_result_that_is_not_finite(doubled):
+    with pytest.raises(InferenceError, match="doubled.onnx: output 'twice' is not finite"):
+        BoundGraph(doubled, [])({'x': np.full((1, 2), np.nan, np.float32)})
