@@ -35,6 +35,8 @@ PaperModel = DiscreteHma | ContinuousHma
 
 CONFIG_FILE = 'config.json'
 WEIGHTS_FILE = 'model.safetensors'
+# The authors build these heads, 25 million parameters each, also where nothing trains them.
+_DEAD_HEADS = 'action_diff_losses.'
 
 
 def read_released(folder: str | Path) -> PaperModel:
@@ -48,7 +50,12 @@ def read_released(folder: str | Path) -> PaperModel:
         another shape; all of them are named.
     """
     path = Path(folder) / CONFIG_FILE
-    return _load(PaperConfig.from_released(_read_object(path), str(path)), Path(folder))
+    config = PaperConfig.from_released(_read_object(path), str(path))
+    weights = Path(folder) / WEIGHTS_FILE
+    tensors = load_tensors(weights)
+    if not config.predict_actions:
+        tensors = {name: tensors[name] for name in tensors if not name.startswith(_DEAD_HEADS)}
+    return _build(config, tensors, weights)
 
 
 def read_paper(folder: str | Path) -> PaperModel:
@@ -63,7 +70,8 @@ def read_paper(folder: str | Path) -> PaperModel:
         config = _config(facts)
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f'{path}: {error}; expected what save_paper wrote') from error
-    return _load(config, Path(folder))
+    weights = Path(folder) / WEIGHTS_FILE
+    return _build(config, load_tensors(weights), weights)
 
 
 def save_paper(model: PaperModel, folder: str | Path) -> None:
@@ -97,10 +105,9 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], source: Path)
     model.load_state_dict(tensors)
 
 
-def _load(config: PaperConfig, folder: Path) -> PaperModel:
+def _build(config: PaperConfig, tensors: Mapping[str, Tensor], source: Path) -> PaperModel:
     model = DiscreteHma(config) if config.diffusion is None else ContinuousHma(config)
-    path = folder / WEIGHTS_FILE
-    load_strictly(model, load_tensors(path), path)
+    load_strictly(model, tensors, source)
     return model.eval()
 
 

@@ -14,12 +14,14 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.network.checkpoint import load_tensors, save_tensors
 from hma_ros.network.paper.checkpoint import read_paper, read_released, save_paper
 from hma_ros.network.paper.config import (
+    Diffusion,
     Domain,
     Injection,
     Meaning,
     PaperConfig,
     TimePositions,
 )
+from hma_ros.network.paper.continuous import ContinuousHma
 from hma_ros.network.paper.discrete import DiscreteHma
 
 DATA = Path(__file__).parents[2] / 'data'
@@ -71,6 +73,36 @@ def test_the_discrete_layout_is_the_published_one():
         model = DiscreteHma(BASE)
     assert shapes_of(model) == published('discrete')
     assert len(shapes_of(model)) == 859
+
+
+@pytest.mark.parametrize(('predicts', 'tensors'), [(True, 991), (False, 903)])
+def test_the_continuous_layout_is_the_published_one(predicts, tensors):
+    config = replace(
+        BASE,
+        positions=1024,
+        qkv_bias=True,
+        mlp_bias=False,
+        predict_actions=predicts,
+        diffusion=Diffusion(2, 4, 1024, 4, 100, 16),
+    )
+    with torch.device('meta'):
+        shapes = shapes_of(ContinuousHma(config))
+    expected = published('continuous')
+    # Published checkpoints hold these heads also where nothing has trained them.
+    heads = {name for name in expected if name.startswith('action_diff_losses.')}
+    assert shapes == {n: expected[n] for n in expected if predicts or n not in heads}
+    assert len(shapes) == tensors
+
+
+def test_untrained_heads_of_a_continuous_model_are_left_out(tmp_path):
+    folder = shutil.copytree(DATA / 'golden/mar_concat_modulate', tmp_path / 'video')
+    facts = json.loads((folder / 'config.json').read_text())
+    assert any('action_diff_losses' in name for name in read_released(folder).state_dict())
+    (folder / 'config.json').write_text(json.dumps({**facts, 'jointly_predict_actions': False}))
+    model = read_released(folder)
+    assert not any('action_diff_losses' in name for name in model.state_dict())
+    save_paper(model, folder)
+    assert read_paper(folder).config == model.config
 
 
 def test_a_released_folder_is_read_in_upstream_meaning():
