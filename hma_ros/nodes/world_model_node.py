@@ -33,6 +33,7 @@ from hma_ros.runtime.world_model import WorldModel
 
 _NS = 1_000_000_000
 _REPORT_S = 1.0
+_TELL_S = 10.0
 _LOOK_S = 0.02
 _MAILBOX_SIZE = 16
 _REPORTS_KEPT = 16
@@ -116,7 +117,7 @@ class WorldModelNode(HmaNode):
         self._row_ns: int | None = None
         self._joints.clear()
         self._failures = 0
-        self._heard_s = time.monotonic()
+        self._heard_s = self._told_s = time.monotonic()
         self._is_working = True
 
     def stop(self) -> None:
@@ -262,7 +263,7 @@ class WorldModelNode(HmaNode):
         self._diagnostics.latency('image stamp to action', (self.now_ns() - stamp) * 1e-9)
         self._diagnostics.well('rows', 'missed rows', 'dropped rows', 'camera timeouts')
         self._budget.row_arrived(receipt_s)
-        self._imagine(stamp, frame, message.header.frame_id)
+        self._tell(self._imagine(stamp, frame, message.header.frame_id))
 
     def _decode(self, message: Any) -> NDArray[np.uint8]:
         camera = self._spec.camera
@@ -294,9 +295,10 @@ class WorldModelNode(HmaNode):
         self._model.observe(frame, known, joints)
         return self._model.act()
 
-    def _imagine(self, stamp: int, frame: NDArray[np.uint8], frame_id: str) -> None:
+    def _imagine(self, stamp: int, frame: NDArray[np.uint8], frame_id: str) -> int:
+        """Publish what follows; returns how many frames there was time for."""
         if self._horizon == 0:
-            return
+            return 0
         started_s = time.monotonic()
         most = self._budget.frames(started_s)
         rollout = self._model.imagine(None, most, self._is_next_here)
@@ -308,6 +310,7 @@ class WorldModelNode(HmaNode):
             from_rollout(self._spec, stamp, rollout.frames, rollout.actions, frame_id)
         )
         self._strips.publish(from_rgb(strip([frame, *rollout.frames]), stamp, frame_id))
+        return frames
 
     def _is_next_here(self) -> bool:
         with self._lock:
@@ -325,6 +328,19 @@ class WorldModelNode(HmaNode):
                 'share of transport and conversion': 1.0
                 - self._share('inference', 'receipt to action'),
             }
+        )
+
+    def _tell(self, frames: int) -> None:
+        """Say now and then what the model does, for those who watch the terminal."""
+        now_s = time.monotonic()
+        if self._diagnostics.counts['rows'] > 1 and now_s - self._told_s < _TELL_S:
+            return
+        self._told_s = now_s
+        to_action = self._diagnostics.latencies['receipt to action']
+        self.get_logger().info(
+            f'{self._diagnostics.counts["rows"]} rows, imagining {frames} frames ahead; image to '
+            f'action {to_action.percentile_ms(50):.0f} ms (median), '
+            f'{to_action.percentile_ms(95):.0f} ms (95 of 100)'
         )
 
     def _share(self, part: str, whole: str) -> float:

@@ -24,6 +24,8 @@ class _Robot(Node):
     """Publishes what the embodiment says, after a change that breaks something."""
 
     stop_type: Any = Bool
+    # So many messages and no more; None for ever.
+    most: int | None = None
 
     def __init__(self, context: Any, spec: EmbodimentSpec, change: Change) -> None:
         super().__init__('fake_robot', context=context)
@@ -32,9 +34,13 @@ class _Robot(Node):
         self._joints = self.create_publisher(JointState, spec.state.sources[0].topic, 10)
         # Nobody has to press a button for the topic to be there.
         self._stop = self.create_publisher(self.stop_type, spec.stops[0].topic, LATCHED)
+        self._count = 0
         self.create_timer(0.02, self._publish)
 
     def _publish(self) -> None:
+        self._count += 1
+        if self.most is not None and self._count > self.most:
+            return
         camera, source = self._spec.camera, self._spec.state.sources[0]
         image = Image(height=camera.height, width=camera.width, encoding=camera.encodings[0])
         joints = JointState(name=list(source.message_names))
@@ -138,3 +144,14 @@ def test_an_absent_robot_fails_in_time(spec: EmbodimentSpec) -> None:
     stop = next(finding for finding in findings if spec.stops[0].topic in finding.subject)
     assert stop.level is Level.FAIL
     assert stop.text == 'nobody publishes this stop (the robot program stopped)'
+
+
+def test_only_what_comes_while_measuring_is_a_rate(
+    check: Callable[[Change], dict[str, Finding]],
+    spec: EmbodimentSpec,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A driver of 50 Hz that stops after 1.5 s has not 50 Hz."""
+    monkeypatch.setattr(_Robot, 'most', 75)
+    finding = check(_keep)[spec.camera.topic]
+    assert not finding.text.startswith(('49', '50'))

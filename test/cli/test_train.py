@@ -1,0 +1,113 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma train all`` does its steps in order, and does none twice; the steps have own tests."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hma_ros.cli.main import main
+
+ROBOTS = ('sim_planar', 'sim_so101')
+STEMS = ('planar_push', 'so101_reach')
+
+
+class Steps:
+    """Stands in for every step, and notes them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done: list[str] = []
+        for name, step in (
+            ('hma_ros.sim.generate.generate', self._generate),
+            ('hma_ros.training.tokenizer.train_tokenizer', self._tokenizer),
+            ('hma_ros.training.hma.HmaTrainer', self._trainer),
+            ('hma_ros.training.hma.stem_config', lambda dataset: dataset),
+            ('hma_ros.training.hma.tokenise_once', lambda tokenizer, dataset, cache: [dataset]),
+            ('hma_ros.training.hma.standardise_states', lambda episodes: episodes),
+            ('hma_ros.training.heads.HeadFitter', self._fitter),
+            ('hma_ros.network.checkpoint.load_hma', lambda folder: f'model of {folder.name}'),
+            ('hma_ros.network.checkpoint.save_checkpoint', self._save),
+            ('hma_ros.evaluation.closed_loop.collect', self._collect),
+            ('hma_ros.export.bundle.export_bundle', self._export),
+            ('hma_ros.data.episodes.EpisodeDataset', lambda shards: shards[0].parts[-3:-1]),
+        ):
+            monkeypatch.setattr(name, step)
+
+    def take(self) -> list[str]:
+        """Return what was done since the last call."""
+        done, self.done = self.done, []
+        return done
+
+    def _episodes(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        (folder / 'metadata.json').write_text('{}')
+
+    def _generate(self, name: str, folder: Path, counts: Any, workers: int, split: str) -> None:
+        self.done.append(f'generate {name} {split}')
+        self._episodes(folder / split / 'shard_00')
+
+    def _tokenizer(self, datasets: Any, folder: Path, steps: int) -> str:
+        self.done.append(f'tokenizer on {len(datasets)}')
+        return 'tokenizer'
+
+    def _trainer(self, stems: Any, folder: Path, steps: int) -> Any:
+        train = lambda episodes: self.done.append(f'model of {" ".join(episodes)}')  # noqa: E731
+        return SimpleNamespace(run=SimpleNamespace(step=0), train=train)
+
+    def _fitter(self, model: str) -> Any:
+        def fit(stem: str, steps: int) -> float:
+            self.done.append(f'fit {stem}')
+            return 0.0
+
+        def add(stem: str, episodes: Any) -> None:
+            self.done.append(f'add {"/".join(episodes[0])}')
+
+        return SimpleNamespace(add=add, fit=fit)
+
+    def _collect(
+        self, name: str, bundle: str, folder: Path, episodes: int, seed: int, workers: int
+    ) -> float:
+        self.done.append(f'correct {name} {seed}')
+        self._episodes(folder)
+        return 1.0
+
+    def _save(self, model: str, folder: Path) -> None:
+        self.done.append(f'save {folder.name}')
+
+    def _export(self, model: str, tokenizer: str, folder: Path) -> str:
+        self.done.append(f'export {folder.name}')
+        return str(folder)
+
+
+def both(what: str, names: tuple[str, ...], after: str = '') -> list[str]:
+    return [f'{what}{name}{after}' for name in names]
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
+    pytest.importorskip('torch')
+    return Steps(monkeypatch)
+
+
+def test_all_generates_trains_corrects_and_exports_in_this_order(
+    steps: Steps, tmp_path: Path
+) -> None:
+    command = ['train', 'all', '--data', str(tmp_path / 'data'), '--out', str(tmp_path / 'out')]
+    command += ['--bundle', str(tmp_path / 'bundle'), '--embodiments', *ROBOTS]
+    assert main(command) == 0
+    expected = [f'generate {name} {split}' for name in ROBOTS for split in ('train', 'val')]
+    expected += ['tokenizer on 2', f'model of {" ".join(STEMS)}', *both('add ', ROBOTS, '/train')]
+    for number in (1, 2, 3):
+        expected += [*both('fit ', STEMS), 'export bundle']
+        expected += both('correct ', ROBOTS, f' {number}')
+        expected += both('add ', ROBOTS, f'/round_{number}')
+    expected += [*both('fit ', STEMS), 'save refitted', 'export bundle']
+    assert steps.take() == expected
+
+    assert main(command) == 0
+    again = [step for step in expected if not step.startswith(('generate', 'correct', 'export'))]
+    fits = both('fit ', STEMS)
+    kept = [step for step in again if step not in fits]
+    kept[-1:] = [*fits, 'save refitted', 'export bundle']
+    assert steps.take() == kept
