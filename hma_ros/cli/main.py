@@ -9,8 +9,17 @@ from collections.abc import Sequence
 from hma_ros import __version__
 from hma_ros.core.errors import HmaError
 
-# Modules of this package, in the order of --help.
-COMMANDS = ('run', 'doctor', 'generate', 'train', 'export', 'evaluate', 'verify')
+# Each has a module of its name in this package; in the order of --help.
+COMMANDS = (
+    'run',
+    'doctor',
+    'generate',
+    'train',
+    'export',
+    'import-checkpoint',
+    'evaluate',
+    'verify',
+)
 EXAMPLES = """\
 examples:
   hma run predict robot:=franka sim:=true                try it without a robot
@@ -30,7 +39,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--version', action='version', version=f'hma_ros {__version__}')
     subparsers = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
     for name in COMMANDS:
-        importlib.import_module(f'hma_ros.cli.{name}').add_parser(subparsers)
+        module = importlib.import_module(f'hma_ros.cli.{name.replace("-", "_")}')
+        module.add_parser(subparsers)
     return parser
 
 

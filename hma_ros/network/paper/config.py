@@ -106,6 +106,7 @@ class PaperConfig:
     :param mup: maximal-update parametrisation.
     :param qk_norm: normalise queries and keys instead of the inputs of attention and MLP.
     :param action_loss_weight: of the action loss beside the frame loss.
+    :param dropped_actions: share of training windows that had no actions at all.
     :param domains: action spaces, in the order of the checkpoint.
     :param diffusion: set for the continuous kind.
     :raises ValueError: sizes do not fit each other.
@@ -129,6 +130,7 @@ class PaperConfig:
     mlp_ratio: float = 4.0
     mlp_bias: bool = True
     action_loss_weight: float = 0.5
+    dropped_actions: float = 0.0
     domains: tuple[Domain, ...] = ()
     diffusion: Diffusion | None = None
     meaning: Meaning = Meaning.CORRECTED
@@ -241,6 +243,7 @@ def _from_released(facts: Mapping[str, Any]) -> PaperConfig:
         mlp_ratio=float(facts['mlp_ratio']),
         mlp_bias=bool(facts['mlp_bias']),
         action_loss_weight=float(facts['action_loss_weight']),
+        dropped_actions=float(facts['drop_action_ratio']),
         domains=_domains(facts) if has_actions else (),
         diffusion=_diffusion(facts) if continuous else None,
         meaning=Meaning.UPSTREAM,

@@ -55,6 +55,14 @@ def published(kind: str) -> dict[str, list[int]]:
     return shapes
 
 
+def as_continuous(config: PaperConfig) -> PaperConfig:
+    """Return the continuous model that was trained beside a discrete one."""
+    diffusion = Diffusion(
+        patch=2, latent_channels=4, width=1024, blocks=4, steps=100, mask_steps=16
+    )
+    return replace(config, positions=1024, qkv_bias=True, mlp_bias=False, diffusion=diffusion)
+
+
 def shapes_of(model: torch.nn.Module) -> dict[str, list[int]]:
     return {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
 
@@ -75,16 +83,29 @@ def test_the_discrete_layout_is_the_published_one():
     assert len(shapes_of(model)) == 859
 
 
+@pytest.mark.parametrize(
+    ('kind', 'width', 'million'),
+    [
+        (DiscreteHma, 256, 43.645),
+        (DiscreteHma, 1024, 678.681),
+        (ContinuousHma, 256, 95.752),
+        (ContinuousHma, 1024, 741.246),
+    ],
+)
+def test_the_sizes_are_those_of_table_1(kind, width, million):
+    """One data set, language_table: 44, 679, 96 and 741 million."""
+    config = replace(BASE, width=width, domains=DOMAINS[:1])
+    if kind is ContinuousHma:
+        config = as_continuous(config)
+    with torch.device('meta'):
+        model = kind(config)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert round(count / 1e6, 3) == million
+
+
 @pytest.mark.parametrize(('predicts', 'tensors'), [(True, 991), (False, 903)])
 def test_the_continuous_layout_is_the_published_one(predicts, tensors):
-    config = replace(
-        BASE,
-        positions=1024,
-        qkv_bias=True,
-        mlp_bias=False,
-        predict_actions=predicts,
-        diffusion=Diffusion(2, 4, 1024, 4, 100, 16),
-    )
+    config = replace(as_continuous(BASE), predict_actions=predicts)
     with torch.device('meta'):
         shapes = shapes_of(ContinuousHma(config))
     expected = published('continuous')

@@ -1,0 +1,119 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma import-checkpoint``: from a checkpoint of the authors to a bundle."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hma_ros.network.paper.checkpoint import PaperModel
+    from hma_ros.network.paper.config import Domain, PaperConfig
+
+SETTINGS = ('policy', 'forward', 'passive', 'full')
+EXAMPLES = """\
+examples:
+  hf download liruiw/hma-base-disc --local-dir hma-base-disc
+  hma import-checkpoint hma-base-disc                       what is it, and what can it do?
+  hma import-checkpoint hma-base-disc models/base --stem language_table --require forward
+
+The folder holds config.json and model.safetensors. Every parameter must be there, and no other.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``import-checkpoint``."""
+    parser = subparsers.add_parser(
+        'import-checkpoint',
+        help="a bundle from a checkpoint of the paper's authors",
+        description="Check a local copy of a checkpoint of the paper's authors, say what it can "
+        'do, and write a bundle from it.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('source', type=Path, metavar='SRC', help='the folder of the checkpoint')
+    parser.add_argument(
+        'bundle', type=Path, nargs='?', metavar='DST', help='the bundle; without it, only check'
+    )
+    parser.add_argument(
+        '--stem', action='append', metavar='NAME', help='action spaces to export; default all'
+    )
+    parser.add_argument(
+        '--require',
+        action='append',
+        choices=SETTINGS,
+        default=[],
+        help='refuse a checkpoint that was not trained for this',
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, report, refuse what is required in vain, export."""
+    from hma_ros.network.paper.checkpoint import read_released
+    from hma_ros.network.paper.settings import Setting, require
+
+    model = read_released(args.source)
+    print(f'{args.source}')
+    for line in describe(model):
+        print(line)
+    for name in args.require:
+        require(model.config, Setting(name), str(args.source))
+    return 0
+
+
+def describe(model: PaperModel) -> Iterator[str]:
+    """Yield the lines of the report."""
+    from hma_ros.network.paper.settings import abilities
+
+    config = model.config
+    counts = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    names = [domain.name for domain in config.domains]
+    own = sum(n for key, n in counts.items() if any(f'.{name}.' in key for name in names))
+    yield f'kind         {_kind(config)}'
+    yield f'parameters   {sum(counts.values()) / 1e6:.3f} million, {own / 1e6:.3f} of single stems'
+    yield f'trunk        {config.layers} layers, {config.heads} heads, width {config.width}'
+    yield f'row          {config.image_tokens} tokens, {config.row_tokens} with its action'
+    yield f'window       {config.rows} rows'
+    yield f'actions      {_conditioning(config)}'
+    for setting, ability in abilities(config).items():
+        yield f'{setting.value:<12} {_verdict(ability.refusal, ability.caution)}'
+    for domain in config.domains:
+        yield f'stem         {_stem(domain)}'
+
+
+def _kind(config: PaperConfig) -> str:
+    parts = config.diffusion
+    if parts is None:
+        return f'discrete, {config.factors} factors of {config.factor_size}'
+    return (
+        f'continuous, patches of {parts.patch} x {parts.patch} of {parts.latent_channels} channels'
+    )
+
+
+def _conditioning(config: PaperConfig) -> str:
+    ways = ['concat'] if config.concat else []
+    if config.injection.value != 'none':
+        ways.append(config.injection.value)
+    return '+'.join(ways) if config.domains else 'none'
+
+
+def _stem(domain: Domain) -> str:
+    """One line: size, stride, and what rate of rows the stride was meant for."""
+    from hma_ros.data.domains import RATE_HZ, upstream_stride
+
+    text = f'{domain.name}: {len(domain.mean)} numbers x stride {domain.stride}'
+    if domain.name not in RATE_HZ:
+        return f'{text}, rate unknown'
+    rate_hz = RATE_HZ[domain.name]
+    text += f', {rate_hz / domain.stride:.3g} rows/s of {rate_hz} Hz'
+    expected = upstream_stride(domain.name)
+    return text if expected == domain.stride else f'{text} (stride {expected} expected)'
+
+
+def _verdict(refusal: str, caution: str) -> str:
+    if refusal:
+        return f'no: {refusal}'
+    return f'yes, but {caution}' if caution else 'yes'

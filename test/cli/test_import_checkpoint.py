@@ -1,0 +1,87 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Checkpoints of the authors are checked, described, and refused where they cannot serve."""
+
+import json
+import shutil
+from pathlib import Path
+
+from hma_ros.cli.import_checkpoint import SETTINGS
+from hma_ros.cli.main import main
+from hma_ros.network.paper.settings import Setting
+
+GOLDEN = Path(__file__).parents[1] / 'data/golden'
+
+
+def report(capsys, folder: Path) -> dict[str, list[str]]:
+    """Lines of the report, by their first word."""
+    assert main(['import-checkpoint', str(folder)]) == 0
+    lines: dict[str, list[str]] = {}
+    for line in capsys.readouterr().out.splitlines()[1:]:
+        name, _, text = line.partition(' ')
+        lines.setdefault(name, []).append(text.strip())
+    return lines
+
+
+def renamed(folder: Path, old: str, new: str) -> Path:
+    """Rename a domain of a copy of a golden checkpoint."""
+    from hma_ros.network.checkpoint import load_tensors, save_tensors
+
+    shutil.copytree(GOLDEN / 'disc_modulate', folder)
+    tensors = load_tensors(folder / 'model.safetensors')
+    tensors = {name.replace(old, new): tensor for name, tensor in tensors.items()}
+    save_tensors(tensors, folder / 'model.safetensors')
+    facts = json.loads((folder / 'config.json').read_text())
+    (folder / 'config.json').write_text(json.dumps({**facts, 'action_domains': [new]}))
+    return folder
+
+
+def test_every_setting_can_be_required():
+    assert list(SETTINGS) == [setting.value for setting in Setting]
+
+
+def test_a_discrete_checkpoint_is_described(capsys):
+    lines = report(capsys, GOLDEN / 'disc_concat_modulate')
+    assert lines['kind'] == ['discrete, 2 factors of 8']
+    assert lines['trunk'] == ['3 layers, 4 heads, width 32']
+    assert lines['row'] == ['16 tokens, 20 with its action']
+    assert lines['window'] == ['6 rows']
+    assert lines['actions'] == ['concat+modulate']
+    assert lines['forward'] == ['yes']
+    assert lines['stem'] == [
+        'franka: 7 numbers x stride 2, rate unknown',
+        'aloha: 14 numbers x stride 1, rate unknown',
+    ]
+
+
+def test_a_continuous_checkpoint_is_described(capsys):
+    lines = report(capsys, GOLDEN / 'mar_concat_modulate')
+    assert lines['kind'] == ['continuous, patches of 2 x 2 of 4 channels']
+
+
+def test_rates_of_rows_come_from_the_table_of_data_sets(capsys, tmp_path):
+    # Recorded at 6 Hz, for which the stride should be 3; it is 2 in the checkpoint.
+    lines = report(capsys, renamed(tmp_path / 'other', 'franka', 'robomimic'))
+    assert lines['stem'] == [
+        'robomimic: 3 numbers x stride 2, 3 rows/s of 6 Hz (stride 3 expected)'
+    ]
+    lines = report(
+        capsys, renamed(tmp_path / 'right', 'franka', 'berkeley_mvp_converted_externally_to_rlds')
+    )
+    assert lines['stem'][0].endswith('3 numbers x stride 2, 2.5 rows/s of 5 Hz')
+
+
+def test_a_policy_without_trained_heads_is_refused_with_the_reason(capsys, tmp_path):
+    folder = GOLDEN / 'disc_modulate_video'
+    assert report(capsys, folder)['policy'] == [
+        'no: its action heads were never trained (jointly_predict_actions: false)'
+    ]
+    bundle = tmp_path / 'bundle'
+    assert main(['import-checkpoint', str(folder), str(bundle), '--require', 'policy']) == 2
+    error = capsys.readouterr().err
+    assert 'cannot be used for policy: its action heads were never trained' in error
+    assert not bundle.exists()
+
+
+def test_an_incomplete_folder_is_refused(capsys, tmp_path):
+    assert main(['import-checkpoint', str(tmp_path)]) == 2
+    assert 'config.json' in capsys.readouterr().err

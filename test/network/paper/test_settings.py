@@ -1,0 +1,51 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What a checkpoint can be used for is what it was trained for."""
+
+import pytest
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.network.paper.config import Diffusion, Domain, Injection, Meaning, PaperConfig
+from hma_ros.network.paper.settings import Setting, abilities, require
+
+DOMAINS = (Domain('robot', 1, (0.0,), (1.0,)),)
+DIFFUSION = Diffusion(patch=2, latent_channels=4, width=8, blocks=1, steps=10, mask_steps=2)
+ALL = {'policy', 'forward', 'passive', 'full'}
+
+
+def config(**changes) -> PaperConfig:
+    sizes = {'layers': 1, 'heads': 2, 'width': 16, 'rows': 4, 'positions': 4, 'domains': DOMAINS}
+    return PaperConfig(**{**sizes, **changes})
+
+
+@pytest.mark.parametrize(
+    ('changes', 'possible', 'cautioned'),
+    [
+        ({}, ALL, set()),
+        ({'predict_actions': False}, {'forward', 'passive'}, {'passive'}),
+        ({'predict_actions': False, 'dropped_actions': 0.1}, {'forward', 'passive'}, set()),
+        ({'domains': ()}, {'passive'}, set()),
+        ({'meaning': Meaning.UPSTREAM}, ALL, ALL - {'forward'}),
+        ({'meaning': Meaning.UPSTREAM, 'dropped_actions': 0.1}, ALL, {'policy', 'full'}),
+        # Concatenated tokens alone do hide what is to be predicted.
+        ({'meaning': Meaning.UPSTREAM, 'injection': Injection.NONE}, ALL, set()),
+        (
+            {'meaning': Meaning.UPSTREAM, 'injection': Injection.NONE, 'diffusion': DIFFUSION},
+            ALL,
+            ALL - {'forward'},
+        ),
+    ],
+)
+def test_settings_follow_from_the_training(changes, possible, cautioned):
+    found = abilities(config(**changes))
+    assert {name.value for name, ability in found.items() if not ability.refusal} == possible
+    assert {name.value for name, ability in found.items() if ability.caution} == cautioned
+
+
+def test_a_refusal_says_why_and_what_else():
+    require(config(), Setting.POLICY, 'here')
+    with pytest.raises(ConfigError) as caught:
+        require(config(predict_actions=False), Setting.POLICY, 'here')
+    assert str(caught.value) == (
+        'here: cannot be used for policy: its action heads were never trained '
+        '(jointly_predict_actions: false); expected one of forward, passive'
+    )
