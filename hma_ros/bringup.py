@@ -18,6 +18,7 @@ from hma_ros.core.embodiment import (
 from hma_ros.core.errors import BundleError, ConfigError
 
 MODES = ('shadow', 'execute')
+PROVIDERS = ('auto', 'cpu', 'cuda', 'tensorrt')
 FASTDDS_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 
 Value = bool | int | float | str
@@ -70,6 +71,10 @@ ARGUMENTS = (
     Argument('allow_sim_bundle', False, 'let a bundle trained in simulation command a real robot'),
     Argument('horizon', 8, 'frames to imagine ahead; 0 for actions only'),
     Argument('threads', 2, 'threads of the model'),
+    Argument('provider', 'auto', 'what runs the model', PROVIDERS),
+    Argument('device_id', 0, 'GPU to use, as CUDA counts them'),
+    Argument('allow_cpu', False, 'run on the CPU rather than fail without the provider'),
+    Argument('engine_cache', '', "folder of TensorRT engines; empty for the user's cache"),
     Argument('namespace', '', 'namespace of all nodes'),
     Argument('rviz', False, 'open RViz with the camera, the imagined frames and the path'),
     Argument('use_sim_time', False, 'follow /clock; always on with sim:=true'),
@@ -89,6 +94,10 @@ class Request:
     allow_sim_bundle: bool
     horizon: int
     threads: int
+    provider: str
+    device_id: int
+    allow_cpu: bool
+    engine_cache: str
     namespace: str
     rviz: bool
     use_sim_time: bool
@@ -260,6 +269,10 @@ def _world_model(request: Request, bundle: Path) -> Process:
         ('allow_simulation_bundle', request.allow_sim_bundle),
         ('horizon', request.horizon),
         ('threads', request.threads),
+        ('provider', request.provider),
+        ('device_id', request.device_id),
+        ('allow_cpu', request.allow_cpu),
+        ('engine_cache', request.engine_cache),
     )
     reason = 'watches the camera, imagines what follows and proposes actions'
     return _node('world_model', reason, _common(request) + parameters)

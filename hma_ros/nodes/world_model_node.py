@@ -3,7 +3,6 @@
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,16 +18,18 @@ from hma_ros.core.imagination_budget import ImaginationBudget
 from hma_ros.core.strip import strip
 from hma_ros.msg import ActionChunk, PredictedRollout
 from hma_ros.nodes.execution_gate import check_may_execute
+from hma_ros.nodes.world_model_parameters import WorldModelParameters
 from hma_ros.ros.chunk_msg import from_actions, to_actions
 from hma_ros.ros.diagnostics import WARN, Diagnostics
 from hma_ros.ros.image_msg import from_rgb, to_rgb
 from hma_ros.ros.joint_samples import JointSamples
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.mailbox import Mailbox
-from hma_ros.ros.parameters import parameter, read
+from hma_ros.ros.parameters import read
 from hma_ros.ros.qos import REPORT, SENSOR_IN
 from hma_ros.ros.rollout_msg import from_rollout
 from hma_ros.ros.stamps import stamp_ns
+from hma_ros.runtime.bundle import Bundle
 from hma_ros.runtime.world_model import WorldModel
 
 _NS = 1_000_000_000
@@ -37,41 +38,6 @@ _TELL_S = 10.0
 _LOOK_S = 0.02
 _MAILBOX_SIZE = 16
 _REPORTS_KEPT = 16
-
-
-@dataclass(frozen=True)
-class WorldModelParameters:
-    """Parameters of the world model."""
-
-    embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
-    bundle: str = parameter('', 'folder of the model bundle')
-    mode: str = parameter(
-        'shadow',
-        'what the chunks are for; execute is refused for a real robot '
-        'with a bundle trained in simulation',
-        choices=('shadow', 'execute'),
-    )
-    allow_simulation_bundle: bool = parameter(
-        False, 'let a bundle trained in simulation command a real robot'
-    )
-    horizon: int = parameter(8, 'frames to imagine ahead, as far as time allows', 0, 64)
-    threads: int = parameter(2, 'threads of the model', 1, 64)
-    executed_topic: str = parameter(
-        'action_executor/executed', 'where what was really commanded is reported'
-    )
-    executed_timeout_s: float = parameter(
-        0.05,
-        'how long a frame waits for the report of the row before it, and for its joints [s]',
-        0.0,
-        1.0,
-    )
-    camera_timeout_s: float = parameter(
-        5.0, 'without a picture for so long: an error [s]', 0.1, 600.0
-    )
-    max_failures: int = parameter(
-        50, 'so many rows in a row that fail deactivate the node', 1, 100_000
-    )
-    autostart: bool = parameter(False, 'configure and activate at the start')
 
 
 class WorldModelNode(HmaNode):
@@ -90,7 +56,7 @@ class WorldModelNode(HmaNode):
         given = self._given = read(self, WorldModelParameters)
         spec = self._spec = load_embodiment(given.embodiment)
         check_may_execute(spec, given.mode, given.bundle, given.allow_simulation_bundle)
-        self._model = WorldModel(given.bundle, spec.stem, given.threads)
+        self._model = self._load_model()
         check_stem(spec, self._model)
         self._horizon = min(given.horizon, self._model.manifest.max_horizon)
         self._diagnostics = Diagnostics(self, spec.name)
@@ -105,6 +71,16 @@ class WorldModelNode(HmaNode):
         self._wake = self.own(
             self.create_guard_condition(self._work, self.work_group), self.destroy_guard_condition
         )
+
+    def _load_model(self) -> WorldModel:
+        given = self._given
+        bundle = Bundle(given.bundle, self._spec.stem, given.execution)
+        self._provider = bundle.provider
+        if given.provider not in ('auto', self._provider):
+            self.get_logger().warning(
+                f'provider: expected {given.provider}, got {self._provider}: allow_cpu is set'
+            )
+        return WorldModel(bundle)
 
     def start(self) -> None:
         """Begin with an empty context."""
@@ -324,6 +300,7 @@ class WorldModelNode(HmaNode):
             {
                 'active': self._is_working,
                 'rows in context': self._model.rows,
+                'provider': self._provider,
                 'trained on': self._model.stem.trained_on,
                 'share of transport and conversion': 1.0
                 - self._share('inference', 'receipt to action'),

@@ -11,7 +11,7 @@ from hma_ros.bringup import Request, describe
 from hma_ros.nodes.action_executor_node import ActionExecutorParameters
 from hma_ros.nodes.rollout_viewer_node import RolloutViewerParameters
 from hma_ros.nodes.sim_robot_node import SimRobotParameters
-from hma_ros.nodes.world_model_node import WorldModelParameters
+from hma_ros.nodes.world_model_parameters import WorldModelParameters
 
 TEXT = (Path(__file__).parents[2] / 'docs' / 'reference' / 'nodes.md').read_text()
 KINDS = {
@@ -53,6 +53,10 @@ def test_bringup_gives_no_parameter_that_is_not_declared(sim: bool, tmp_path: Pa
         allow_sim_bundle=False,
         horizon=2,
         threads=1,
+        provider='cpu',
+        device_id=0,
+        allow_cpu=False,
+        engine_cache='',
         namespace='',
         rviz=False,
         use_sim_time=sim,
