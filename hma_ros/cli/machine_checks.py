@@ -2,9 +2,9 @@
 """The checks of ``hma doctor`` that need no robot: versions, files, rendering."""
 
 import importlib
-import importlib.metadata
 import os
 import sys
+from pathlib import Path
 
 from hma_ros.bringup import FASTDDS_VARIABLES, Request, bundle_folder
 from hma_ros.cli.finding import Finding, fail, ok, warn
@@ -25,7 +25,7 @@ def check_machine(request: Request) -> tuple[list[Finding], EmbodimentSpec | Non
     spec, finding = _embodiment(request)
     findings.append(finding)
     if spec is not None:
-        findings.append(_bundle(request, spec))
+        findings += [_bundle(request, spec), _provider(request)]
     if request.sim:
         findings.append(_rendering(request))
     return findings, spec
@@ -41,8 +41,8 @@ def _python() -> Finding:
 def _onnxruntime() -> Finding:
     remedy = 'rosdep install --from-paths . --ignore-src, or pip install onnxruntime'
     try:
-        importlib.import_module('onnxruntime')
-        version = importlib.metadata.version('onnxruntime')
+        # Its own word: the distribution may be onnxruntime-gpu.
+        version: str = importlib.import_module('onnxruntime').__version__
     except ImportError as error:
         return fail('onnxruntime', f'not importable: {error}', remedy)
     if tuple(int(part) for part in version.split('.')[:2]) < MINIMUM_ONNXRUNTIME:
@@ -94,6 +94,35 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
         remedy = 'fine-tune on this robot; allow_sim_bundle:=true overrides this at your own risk'
         return warn('bundle', 'trained in simulation: mode execute will be refused', remedy)
     return ok('bundle', f'{bundle_folder(request.bundle)}: has stem {spec.stem}')
+
+
+def _provider(request: Request) -> Finding:
+    """Run the smallest graph: onnxruntime lists providers that it has, working or not."""
+    remedy = 'provider:=cpu runs everywhere'
+    try:
+        from hma_ros.runtime.engines import build
+        from hma_ros.runtime.providers import Execution
+
+        graphs = bundle_folder(request.bundle).glob('*.onnx')
+        execution = Execution(
+            provider=request.provider,
+            device_id=request.device_id,
+            threads=request.threads,
+            engine_cache=Path(request.engine_cache) if request.engine_cache else None,
+            allow_cpu=request.allow_cpu,
+        )
+        built = build(min(graphs, key=lambda path: path.stat().st_size), execution)
+    except (HmaError, ImportError) as error:
+        return fail('provider', str(error), remedy)
+    if request.provider not in ('auto', built.provider):
+        text = f'expected {request.provider}, got {built.provider}: allow_cpu is set'
+        return warn('provider', text, 'leave out allow_cpu to learn what is missing')
+    return ok('provider', f'{built.provider} of {_providers()}')
+
+
+def _providers() -> str:
+    available = importlib.import_module('onnxruntime').get_available_providers()
+    return ', '.join(name.removesuffix('ExecutionProvider') for name in available)
 
 
 def _rendering(request: Request) -> Finding:

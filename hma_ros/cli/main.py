@@ -16,6 +16,7 @@ COMMANDS = (
     'generate',
     'train',
     'export',
+    'build-engines',
     'import-checkpoint',
     'evaluate',
     'verify',

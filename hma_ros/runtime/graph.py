@@ -96,10 +96,10 @@ class Graph:
             raise InferenceError(f"{self.name}: output '{name}' is not finite")
 
     def placed(self) -> dict[str, int]:
-        """Count the nodes that each provider runs, by its name in onnxruntime."""
-        parts = self.session.get_provider_graph_assignment_info()
+        """Count the nodes that each provider runs; empty where onnxruntime is too old to tell."""
         count: Counter[str] = Counter()
-        for part in parts:
+        tell = getattr(self.session, 'get_provider_graph_assignment_info', tuple)
+        for part in tell():
             count[part.ep_name] += len(part.get_nodes())
         return dict(count)
 

@@ -1,0 +1,76 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma build-engines``: build the TensorRT engines of a bundle before a robot waits for them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+EXAMPLES = """\
+examples:
+  hma build-engines hma_sim                       on the robot's own GPU, once
+  hma build-engines hma_sim --engine-cache /data/engines
+  hma build-engines hma_sim --provider cpu        only load, optimise and run every graph
+
+An engine fits one GPU and one version of TensorRT and onnxruntime; after a change of any, or of
+the bundle, build again. Without this the first start of the world model builds them.
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``build-engines``."""
+    parser = subparsers.add_parser(
+        'build-engines',
+        help='build the TensorRT engines of a bundle',
+        description='Build the TensorRT engines of all graphs of a bundle, and run each once.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('bundle', metavar='BUNDLE', help='a folder, or the name of one in models/')
+    parser.add_argument(
+        '--provider',
+        default='tensorrt',
+        choices=('tensorrt', 'cuda', 'cpu'),
+        help='what runs the graphs (default: tensorrt); only tensorrt has something to keep',
+    )
+    parser.add_argument(
+        '--device-id', type=int, default=0, metavar='N', help='GPU, as CUDA counts (default: 0)'
+    )
+    parser.add_argument(
+        '--engine-cache',
+        type=Path,
+        metavar='FOLDER',
+        help='where engines are kept (default: ~/.cache/hma_ros/engines)',
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build one graph after another; say how long each took and where its engine is."""
+    from tqdm import tqdm
+
+    from hma_ros.bringup import bundle_folder
+    from hma_ros.runtime.engines import build
+    from hma_ros.runtime.manifest import Manifest
+    from hma_ros.runtime.providers import Execution
+
+    manifest = Manifest.read(bundle_folder(args.bundle))
+    manifest.verify()
+    execution = Execution(
+        provider=args.provider,
+        device_id=args.device_id,
+        precision=manifest.precision,
+        engine_cache=args.engine_cache,
+    )
+    names = sorted(name for name in manifest.files if name.endswith('.onnx'))
+    total_s = 0.0
+    with tqdm(names, 'engines', unit='graph') as progress:
+        for name in progress:
+            progress.set_postfix_str(name)
+            built = build(manifest.folder / name, execution)
+            total_s += built.seconds
+            progress.write(str(built))
+    print(f'{len(names)} graphs of {manifest.folder} run on {args.provider}: {total_s:.1f} s')
+    if args.provider != 'tensorrt':
+        print(f'{args.provider} has nothing to keep: it takes this long at every start')
+    return 0

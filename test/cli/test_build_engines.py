@@ -1,0 +1,78 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Building engines, and what the doctor says of providers, on a machine without a GPU."""
+
+import re
+from pathlib import Path
+
+import onnxruntime
+import pytest
+
+from hma_ros.bringup import parse_request
+from hma_ros.cli.finding import Level
+from hma_ros.cli.machine_checks import check_machine
+from hma_ros.cli.main import main
+
+CPU_BUILD = ['CPUExecutionProvider']
+GPU_BUILD = ['TensorrtExecutionProvider', 'CUDAExecutionProvider', 'CPUExecutionProvider']
+
+
+def test_cpu_loads_and_runs_every_graph_and_keeps_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    cache = tmp_path / 'engines'
+    options = ['--provider', 'cpu', '--engine-cache', str(cache)]
+    assert main(['build-engines', 'hma_sim', *options]) == 0
+    text = capsys.readouterr().out
+    graphs = sorted((Path(__file__).parents[2] / 'models' / 'hma_sim').glob('*.onnx'))
+    assert all(f'{graph.name}: cpu, ' in text for graph in graphs)
+    assert f'{len(graphs)} graphs' in text
+    assert 'cpu has nothing to keep' in text
+    assert not cache.exists()
+
+
+def test_tensorrt_that_is_not_there_is_an_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: CPU_BUILD)
+    assert main(['build-engines', 'hma_sim']) == 2
+    assert 'provider: expected one that onnxruntime has (cpu), got tensorrt' in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ('values', 'level', 'text'),
+    [
+        ({}, Level.OK, 'cpu of CPU'),
+        ({'provider': 'cpu'}, Level.OK, 'cpu of CPU'),
+        ({'provider': 'cuda'}, Level.FAIL, 'got cuda: .*onnxruntime-gpu'),
+        ({'provider': 'cuda', 'allow_cpu': 'true'}, Level.WARN, 'expected cuda, got cpu'),
+        ({'bundle': 'none_such'}, Level.FAIL, 'none_such'),
+    ],
+)
+def test_doctor_tries_the_provider(
+    values: dict[str, str], level: Level, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: CPU_BUILD)
+    found = finding(values)
+    assert found.level is level
+    assert re.search(text, found.text)
+
+
+def test_doctor_does_not_believe_the_list_of_providers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What onnxruntime-gpu lists on a machine without a GPU."""
+    session = onnxruntime.InferenceSession
+
+    def fall_back(path, options, providers, enable_fallback=1):
+        return session(path, options, providers=CPU_BUILD)
+
+    monkeypatch.setattr(onnxruntime, 'InferenceSession', fall_back)
+    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: GPU_BUILD)
+    found = finding({})
+    assert found.level is Level.FAIL
+    assert 'does not work here' in found.text
+
+
+def finding(values: dict[str, str]):
+    findings, _ = check_machine(parse_request({'robot': 'franka', **values}))
+    return next(item for item in findings if item.subject == 'provider')
