@@ -9,6 +9,7 @@ from pathlib import Path
 EXAMPLES = """\
 examples:
   hma export runs/mine --out models/mine
+  hma export runs/mine --out models/mine_fp16 --precision fp16     for a GPU
 
 Every graph is run against the network on random inputs before the manifest is written; a bundle
 that does not compute the same is refused.
@@ -32,6 +33,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='what `hma train --out` wrote: tokenizer, and model, or refitted if it is there',
     )
     parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='the bundle')
+    parser.add_argument(
+        '--precision',
+        default='fp32',
+        choices=('fp32', 'fp16'),
+        help='of the arithmetic (default: fp32); fp16 is for GPUs, the CPU gains nothing by it',
+    )
     parser.set_defaults(run=run)
 
 
@@ -44,11 +51,11 @@ def run(args: argparse.Namespace) -> int:
     tokenizer = load_tokenizer(args.run_folder / 'tokenizer')
     refitted = args.run_folder / 'refitted'
     checkpoint = refitted if refitted.exists() else args.run_folder / 'model'
-    export_bundle(load_hma(checkpoint), tokenizer, args.out)
+    export_bundle(load_hma(checkpoint), tokenizer, args.out, precision=args.precision)
     manifest = Manifest.read(args.out)
     size_mb = sum((args.out / name).stat().st_size for name in manifest.files) / 1e6
     print(
         f'{args.out}: stems {", ".join(manifest.stems)}; {size_mb:.1f} MB; '
-        f'parity {dict(manifest.parity)}'
+        f'{manifest.precision}, parity {dict(manifest.parity)}'
     )
     return 0

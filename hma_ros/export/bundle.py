@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 
 from hma_ros.core.errors import BundleError
 from hma_ros.export.graphs import Part, bundle_parts, write_graph
+from hma_ros.export.half import compute_half
 from hma_ros.network.hma import Hma, StemConfig
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.runtime.graph import Graph
@@ -31,10 +33,12 @@ def export_bundle(
     folder: Path,
     mask_steps: int = 2,
     max_horizon: int = 32,
+    precision: str = 'fp32',
 ) -> Path:
     """
     Write a bundle and prove it; a bundle that is there already is replaced only by a proven one.
 
+    :param precision: of the arithmetic, ``fp32`` or ``fp16``.
     :returns: the folder.
     :raises BundleError: the graphs do not compute what the network computes.
     """
@@ -43,7 +47,10 @@ def export_bundle(
     partial.mkdir(parents=True)
     parts = bundle_parts(model, tokenizer, _PROOF_ROWS)
     for part in parts:
-        write_graph(part, partial / f'{part.name}.onnx')
+        path = partial / f'{part.name}.onnx'
+        write_graph(part, path)
+        if precision == 'fp16':
+            onnx.save(compute_half(onnx.load(path)), path)
     proofs = {part.name: prove(part, partial) for part in parts}
     stems = {name: asdict(_stem_info(stem)) for name, stem in model.stem_configs.items()}
     trunk = model.trunk.config
@@ -66,6 +73,7 @@ def export_bundle(
             'largest_relative_error': max(proof.error for proof in proofs.values()),
             'least_agreement': min(proof.agreement for proof in proofs.values()),
         },
+        'precision': precision,
     }
     (partial / FILE_NAME).write_text(json.dumps(manifest, indent=1) + '\n')
     shutil.rmtree(folder, ignore_errors=True)

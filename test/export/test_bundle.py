@@ -44,11 +44,24 @@ def exported(tmp_path_factory):
     return model, folder
 
 
+def test_half_precision_is_proven_and_recorded(exported, tmp_path):
+    torch.manual_seed(3)
+    tokenizer = FrameTokenizer(TOKENS).eval()
+    folder = export_bundle(exported[0], tokenizer, tmp_path / 'new', precision='fp16')
+    manifest = Manifest.read(folder)
+    assert manifest.precision == 'fp16'
+    assert manifest.parity['least_agreement'] > 0.98
+    model = WorldModel(folder, 'two_axes', threads=1)
+    model.observe(np.full((32, 32, 3), 90, np.uint8), None, np.array([0.4]))
+    assert model.imagine(None, 1).frames.dtype == np.uint8
+
+
 def test_manifest_records_the_proof_and_the_origin(exported):
     manifest = Manifest.read(exported[1])
     assert manifest.stem('two_axes').trained_on == 'simulation'
     assert manifest.parity['least_agreement'] > 0.98
     assert 0 < manifest.parity['largest_relative_error'] < 2e-2
+    assert manifest.precision == 'fp32'
     assert manifest.stem('two_axes').stride == 2
     assert manifest.stem('two_axes').joint_names == ('slider',)
 
