@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -145,23 +147,59 @@ def write_graph(part: Part, path: Path) -> None:
     """
     batched = {'past': 2}
     shapes = tuple({batched.get(name, 0): torch.export.Dim.DYNAMIC} for name in part.inputs)
+    graph = _export(
+        part.module, tuple(part.inputs.values()), shapes, list(part.inputs), part.outputs
+    )
+    onnx.save(store_half(graph) if part.half else graph, path)
+
+
+def trace(
+    module: nn.Module,
+    inputs: dict[str, Tensor],
+    varying: Mapping[str, Sequence[int]],
+    outputs: Sequence[str],
+) -> onnx.ModelProto:
+    """
+    Export a module that takes one dictionary of arrays and gives another.
+
+    :param inputs: example by name; an axis that varies is two long at least.
+    :param varying: by name, the axes whose size is not fixed.
+    :raises BundleError: the exporter gave no graph.
+    """
+    shapes = {
+        name: {axis: torch.export.Dim.DYNAMIC for axis in varying.get(name, ())} for name in inputs
+    }
+    # By keyword: a dictionary that comes last would be taken for keywords itself.
+    named = {'feeds': inputs}
+    return _export(module, (), {'feeds': shapes}, list(inputs), list(outputs), named)
+
+
+def _export(
+    module: nn.Module,
+    inputs: tuple[Any, ...],
+    shapes: Any,
+    input_names: list[str],
+    output_names: list[str],
+    named: dict[str, Any] | None = None,
+) -> onnx.ModelProto:
     with warnings.catch_warnings():
         # The exporter warns about its own use of deprecated torch functions.
         warnings.simplefilter('ignore')
         program = torch.onnx.export(
-            part.module.eval(),
-            tuple(part.inputs.values()),
+            module.eval(),
+            inputs,
+            kwargs=named,
             dynamic_shapes=shapes,
-            input_names=list(part.inputs),
-            output_names=part.outputs,
+            input_names=input_names,
+            output_names=output_names,
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
         )
     if program is None:
-        raise BundleError(f'{path}: the exporter gave nothing, expected a graph')
-    graph = program.model_proto
-    onnx.save(store_half(graph) if part.half else graph, path)
+        raise BundleError(f'{output_names}: the exporter gave nothing, expected a graph')
+    graph: onnx.ModelProto = program.model_proto
+    return graph
 
 
 def store_half(model: onnx.ModelProto) -> onnx.ModelProto:

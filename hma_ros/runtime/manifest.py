@@ -129,15 +129,25 @@ class Manifest:
 
         :raises BundleError: naming the file that is missing or was changed.
         """
-        for name, expected in self.files.items():
-            path = self.folder / name
-            if not path.is_file():
-                raise BundleError(f'{path}: missing, expected the file listed in {FILE_NAME}')
-            if (found := sha256(path)) != expected:
-                raise BundleError(
-                    f'{path}: sha256 {found[:12]}…, expected {expected[:12]}… as in {FILE_NAME}; '
-                    'the file was changed after export'
-                )
+        check_files(self.folder, self.files)
+
+
+def check_files(folder: Path, files: Mapping[str, str]) -> None:
+    """
+    Compare files with their hashes.
+
+    :param files: SHA-256 by name.
+    :raises BundleError: naming the file that is missing or was changed.
+    """
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise BundleError(f'{path}: missing, expected the file listed in {FILE_NAME}')
+        if (found := sha256(path)) != expected:
+            raise BundleError(
+                f'{path}: sha256 {found[:12]}…, expected {expected[:12]}… as in {FILE_NAME}; '
+                'the file was changed after export'
+            )
 
 
 def _stem(facts: dict[str, Any]) -> StemInfo:
@@ -159,4 +169,8 @@ def _stem(facts: dict[str, Any]) -> StemInfo:
 
 def sha256(path: Path) -> str:
     """Hash a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,59 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Integer matrix products: weights as int8, activations scaled to uint8 as they come."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+
+import onnx
+import onnxruntime
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+_FOLDED, _QUANTISED = 'folded.onnx', 'quantised.onnx'
+
+
+def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
+    """
+    Replace products with constant matrices by integer ones, a scale per column.
+
+    Attention, norms and sums stay float32. Four times the products per second on processors with
+    AVX-512 VNNI; what it costs in pictures is for :mod:`hma_ros.evaluation` to say.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        _fold(model, folder / _FOLDED)
+        logger = logging.getLogger()
+        level = logger.level
+        logger.setLevel(logging.ERROR)  # it advises to do what was just done
+        try:
+            quantize_dynamic(
+                folder / _FOLDED,
+                folder / _QUANTISED,
+                op_types_to_quantize=['MatMul', 'Gemm'],
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                use_external_data_format=True,
+                extra_options={'MatMulConstBOnly': True},
+            )
+        finally:
+            logger.setLevel(level)
+        return onnx.load(folder / _QUANTISED)
+
+
+def _fold(model: onnx.ModelProto, path: Path) -> None:
+    """Compute what is constant, so that slices of weights become weights."""
+    traced = path.with_name('traced.onnx')
+    onnx.save(model, traced, save_as_external_data=True, location='traced.bin')
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(path)
+    options.add_session_config_entry(
+        'session.optimized_model_external_initializers_file_name', 'folded.bin'
+    )
+    onnxruntime.InferenceSession(str(traced), options, providers=['CPUExecutionProvider'])
+    folded = onnx.load(path)
+    # Shapes that were inferred before folding contradict those after it.
+    del folded.graph.value_info[:]
+    onnx.save(folded, path, save_as_external_data=True, location='again.bin')

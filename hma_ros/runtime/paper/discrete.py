@@ -1,0 +1,50 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Fill in frames of the discrete kind (MaskGIT, arXiv 2202.04200; HMA, sec. 3)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hma_ros.core.masking import keep_most_confident, masked_after
+from hma_ros.runtime.paper.model import PaperModel, Row
+from hma_ros.runtime.paper.ring import RowRing
+
+
+class TokenFiller:
+    """
+    Predicts all tokens of a frame at once and keeps those it is surest of, some times over.
+
+    :param model: of the discrete kind.
+    :param mask_steps: passes per frame; None takes those of the manifest.
+    """
+
+    def __init__(self, model: PaperModel, mask_steps: int | None = None) -> None:
+        self._model = model
+        self._mask_steps = mask_steps or model.manifest.mask_steps
+
+    def fill(
+        self, ring: RowRing, row: int, before: Row, chunk_BX: np.ndarray | None
+    ) -> np.ndarray:
+        """
+        Imagine the frame after a row; the first pass takes in that row as well, and keeps it.
+
+        :param ring: all rows before `before`.
+        :param row: index of the new frame.
+        :param chunk_BX: what will be executed from the new frame on, None if it is not known.
+        :returns: factors ``int64[B, S, F]``.
+        """
+        blank = Row.blank(before.tokens_BSE, chunk_BX)
+        outputs = self._model.run(ring, row - 1, [before, blank])
+        ring.append(row - 1, self._model.kept(outputs))
+        present = self._reveal(blank, outputs, 1, 0)
+        for step in range(1, self._mask_steps):
+            outputs = self._model.run(ring, row, [present])
+            present = self._reveal(present, outputs, 0, step)
+        return present.tokens_BSE
+
+    def _reveal(self, row: Row, outputs: dict[str, np.ndarray], which: int, step: int) -> Row:
+        best, confidence = outputs['best'][:, which], outputs['confidence'][:, which]
+        chosen = np.where(row.masked_BS[..., None], best, row.tokens_BSE)
+        still = masked_after(step, self._mask_steps, row.masked_BS.shape[1])
+        masked = keep_most_confident(confidence, row.masked_BS, still)
+        return Row(chosen, masked, row.chunk_BX)

@@ -1,0 +1,127 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The graphs of a bundle of the paper's model, for one stem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hma_ros.core.errors import BundleError, InferenceError
+from hma_ros.core.rotary import rotations
+from hma_ros.runtime.graph import Arrays, Graph
+from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.runtime.paper.ring import RowRing
+from hma_ros.runtime.providers import Execution
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    A row as the trunk takes it in.
+
+    :param tokens_BSE: ``int64[B, S, F]`` factors or ``float32[B, S, E]`` patches.
+    :param masked_BS: which tokens are to be predicted; what they hold does not matter.
+    :param chunk_BX: ``float32[B, stride * A]`` in units of the data set; None hides the action.
+    """
+
+    tokens_BSE: np.ndarray
+    masked_BS: np.ndarray
+    chunk_BX: np.ndarray | None
+
+    @staticmethod
+    def seen(tokens_BSE: np.ndarray, chunk_BX: np.ndarray | None) -> Row:
+        """Return a row of a frame that is known."""
+        return Row(tokens_BSE, np.zeros(tokens_BSE.shape[:2], bool), chunk_BX)
+
+    @staticmethod
+    def blank(like_BSE: np.ndarray, chunk_BX: np.ndarray | None) -> Row:
+        """Return a row of a frame to be imagined."""
+        return Row(np.zeros_like(like_BSE), np.ones(like_BSE.shape[:2], bool), chunk_BX)
+
+
+class PaperModel:
+    """
+    Stem, trunk and heads of one embodiment.
+
+    :param folder: of the bundle.
+    :param stem: as the manifest names it.
+    :param execution: where and how to run.
+    :raises BundleError: missing, tampered, another format, unknown stem, or a broken graph.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        stem: str,
+        execution: Execution = Execution(),  # noqa: B008
+    ) -> None:
+        self.manifest = PaperManifest.read(folder)
+        self.stem = self.manifest.stem(stem)
+        self.manifest.verify()
+        self._execution = execution
+        self._stem = self.graph(f'stem_{stem}')
+        self._trunk = self.graph(f'trunk_{stem}')
+        self._outputs = list(self._trunk.outputs)
+        self._is_rotary = self.manifest.time == 'rotary'
+
+    def graph(self, name: str) -> Graph:
+        """Open a graph of the bundle; raises BundleError if it has none of this name."""
+        file = f'{name}.onnx'
+        if file not in self.manifest.files:
+            raise BundleError(
+                f'{self.manifest.folder}: no graph {file}, expected one in {self.manifest.kind} '
+                'bundles of this stem'
+            )
+        return Graph(self.manifest.folder / file, self._execution)
+
+    def run(self, ring: RowRing, first: int, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+        """
+        Compute some rows, given the kept ones.
+
+        :param first: index of the first of them.
+        :returns: by name, see :mod:`hma_ros.export.paper`; `kept` names are in order of layers.
+        :raises InferenceError: an action is hidden that this model has to see, or is not finite.
+        """
+        index_R = np.arange(first, first + len(rows), dtype=np.int64)
+        feeds: dict[str, np.ndarray] = {
+            'tokens': np.stack([row.tokens_BSE for row in rows], 1),
+            'masked': np.stack([row.masked_BS for row in rows], 1),
+            'index': index_R,
+            'past_index': ring.rows_P,
+            **self._condition(rows, index_R),
+            **ring.feeds,
+        }
+        if self._is_rotary:
+            feeds['rotation'] = rotations(index_R, self.manifest.head_width)
+        return dict(zip(self._outputs, self._trunk(feeds), strict=True))
+
+    def kept(self, outputs: Arrays) -> list[np.ndarray]:
+        """Pick keys and values out of the outputs of a run."""
+        return [value for name, value in outputs.items() if name.startswith('kept_')]
+
+    def _condition(self, rows: Sequence[Row], index_R: np.ndarray) -> dict[str, np.ndarray]:
+        """Do the work of the stem."""
+        batch = len(rows[0].tokens_BSE)
+        known_BR = np.stack([np.full(batch, row.chunk_BX is not None) for row in rows], 1)
+        if not known_BR.all() and self.manifest.meaning == 'upstream':
+            raise InferenceError(
+                'chunk: hidden, expected the action of every row: the blocks of a model of '
+                "upstream's meaning see also actions that are to be predicted"
+            )
+        chunks = [self._chunk(row.chunk_BX, batch) for row in rows]
+        inputs = {'chunk': np.stack(chunks, 1), 'known': known_BR, 'index': index_R}
+        names = self._stem.outputs
+        return dict(zip(names, self._stem(inputs), strict=True))
+
+    def _chunk(self, chunk_BX: np.ndarray | None, batch: int) -> np.ndarray:
+        shape = (batch, self.stem.chunk_size)
+        if chunk_BX is None:
+            # The stem replaces it: hidden is not zero.
+            return np.zeros(shape, np.float32)
+        chunk = np.asarray(chunk_BX, np.float32)
+        if chunk.shape != shape or not np.isfinite(chunk).all():
+            raise InferenceError(f'chunk: {chunk.tolist()}, expected finite float32{list(shape)}')
+        return chunk

@@ -1,0 +1,183 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+A model of the paper in a world: observe frames, act, and imagine what follows.
+
+Row k is frame k with the chunk executed from it, so a row is complete, and kept, only when its
+action is known.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from typing import Protocol
+
+import numpy as np
+
+from hma_ros.core.errors import InferenceError
+from hma_ros.runtime.paper.continuous import Sampler
+from hma_ros.runtime.paper.model import PaperModel, Row
+from hma_ros.runtime.paper.ring import RowRing
+
+
+class Setting(str, Enum):
+    """What is told and what is imagined (paper, sec. 3)."""
+
+    FORWARD = 'forward dynamics'
+    PASSIVE = 'passive dynamics'
+    FULL = 'full dynamics'
+
+
+class Filler(Protocol):
+    """Imagines one frame: of tokens or of patches."""
+
+    def fill(
+        self, ring: RowRing, row: int, before: Row, chunk_BX: np.ndarray | None
+    ) -> np.ndarray:
+        """See :meth:`hma_ros.runtime.paper.discrete.TokenFiller.fill`."""
+        ...
+
+
+class PaperWorld:
+    """
+    One model and one context of tokens; pictures are the business of a frame tokenizer.
+
+    :param model: the graphs of one stem.
+    :param filler: of its kind.
+    :param policy: samples chunks in the continuous kind; the discrete has them in the trunk.
+    """
+
+    def __init__(self, model: PaperModel, filler: Filler, policy: Sampler | None = None) -> None:
+        self._model, self._filler, self._policy = model, filler, policy
+        self._ring = RowRing(model.manifest)
+        self._ends = model.manifest.time == 'learned'
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything observed."""
+        self._ring.clear()
+        self._history: deque[Row] = deque(maxlen=self._model.manifest.window)
+        self._newest: np.ndarray | None = None
+        self._index = -1
+
+    def observe(self, tokens_SE: np.ndarray, executed_X: np.ndarray | None) -> None:
+        """
+        Take in the next frame.
+
+        :param tokens_SE: ``int64[S, F]`` factors or ``float32[S, E]`` patches.
+        :param executed_X: ``float32[stride * A]`` what was executed since the frame before, in
+            units of the data set; None where that is not known.
+        :raises InferenceError: a graph failed; the context stays.
+        """
+        if self._newest is not None:
+            self._commit(Row.seen(self._newest, _batched(executed_X)))
+        self._newest = tokens_SE[None]
+        self._index += 1
+        if self._ends and self._index >= self._model.manifest.window:
+            self._slide(self._model.manifest.window // 2)
+
+    def act(self) -> np.ndarray:
+        """
+        Decide what to do from the newest frame on: a pass with its action hidden.
+
+        :returns: ``float32[stride * A]`` in units of the data set.
+        :raises InferenceError: nothing was observed, or the action heads are not trained.
+        """
+        return self._decide(self._newest_frame(), self._index)[0]
+
+    def imagine(
+        self, horizon: int, setting: Setting, chunks_HX: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """
+        Imagine the frames that follow.
+
+        :param horizon: frames to imagine.
+        :param chunks_HX: ``float32[horizon or more, stride * A]`` of forward dynamics, the first
+            executed from the newest frame on.
+        :returns: tokens ``[horizon, S, E]``, and the chunks ``float32[horizon, stride * A]`` that
+            lead to them, None in passive dynamics.
+        :raises InferenceError: nothing was observed, chunks are missing, or the horizon is longer
+            than the window of a model with learned positions.
+        """
+        self._check(horizon, setting, chunks_HX)
+        frame, frames, chunks = self._newest_frame(), [], []
+        with self._ring.branch():
+            for step in range(horizon):
+                chunk = self._chunk(step, setting, chunks_HX, frame)
+                ahead = self._ahead(step, setting, chunks_HX, chunk)
+                row = self._index + step + 1
+                frame = self._filler.fill(self._ring, row, Row.seen(frame, chunk), ahead)
+                frames.append(frame[0])
+                chunks.append(None if chunk is None else chunk[0])
+        is_passive = setting is Setting.PASSIVE
+        return np.stack(frames), None if is_passive else np.stack([*filter(_is_set, chunks)])
+
+    def _chunk(
+        self, step: int, setting: Setting, chunks: np.ndarray | None, frame: np.ndarray
+    ) -> np.ndarray | None:
+        if setting is Setting.FULL:
+            return self._decide(frame, self._index + step)
+        return None if chunks is None else chunks[step][None]
+
+    def _ahead(
+        self, step: int, setting: Setting, chunks: np.ndarray | None, chunk: np.ndarray | None
+    ) -> np.ndarray | None:
+        """Return the action of the frame to imagine itself, as far as it is known."""
+        if setting is Setting.FORWARD and chunks is not None and step + 1 < len(chunks):
+            return chunks[step + 1][None]
+        # The authors' demonstration repeats the last action, for a model that must be told one.
+        return chunk if self._model.manifest.meaning == 'upstream' else None
+
+    def _decide(self, frame: np.ndarray, index: int) -> np.ndarray:
+        if not self._model.manifest.predicts_actions:
+            raise InferenceError(
+                'act: the action heads of this model were not trained, expected one trained '
+                'with jointly_predict_actions'
+            )
+        outputs = self._model.run(self._ring, index, [Row.seen(frame, None)])
+        if self._policy is None:
+            chunk: np.ndarray = outputs['chunk'][:, 0]
+            return chunk
+        scaled = self._policy(outputs['z_action'][:, 0])
+        shaped = scaled.reshape(len(scaled), self._model.stem.stride, -1)
+        mean, std = np.float32(self._model.stem.mean), np.float32(self._model.stem.std)
+        return (shaped * std + mean).reshape(len(scaled), -1).astype(np.float32)
+
+    def _commit(self, row: Row) -> None:
+        outputs = self._model.run(self._ring, self._index, [row])
+        self._ring.append(self._index, self._model.kept(outputs))
+        self._history.append(row)
+
+    def _slide(self, keep: int) -> None:
+        """Begin the window anew with the last rows: learned positions cannot go beyond it."""
+        rows = list(self._history)[-keep:] if keep else []
+        self._ring.clear()
+        self._history.clear()
+        for self._index, row in enumerate(rows):
+            self._commit(row)
+        self._index = len(rows)
+
+    def _newest_frame(self) -> np.ndarray:
+        if self._newest is None:
+            raise InferenceError('the context is empty, expected an observed frame')
+        return self._newest
+
+    def _check(self, horizon: int, setting: Setting, chunks: np.ndarray | None) -> None:
+        if (setting is Setting.FORWARD) != (chunks is not None):
+            raise InferenceError(f'chunks: {chunks}, expected them in forward dynamics alone')
+        if chunks is not None and len(chunks) < horizon:
+            raise InferenceError(f'chunks: {len(chunks)}, expected {horizon}, one per frame')
+        room = self._model.manifest.window - 1
+        if horizon < 1 or (self._ends and horizon > room):
+            limit = f'1 to {room}' if self._ends else 'at least 1'
+            raise InferenceError(f'horizon: {horizon}, expected {limit}')
+        if self._ends and self._index + horizon > room:
+            self._slide(room - horizon)
+
+
+def _batched(chunk_X: np.ndarray | None) -> np.ndarray | None:
+    return None if chunk_X is None else np.asarray(chunk_X, np.float32)[None]
+
+
+def _is_set(value: np.ndarray | None) -> bool:
+    return value is not None
