@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,8 +14,8 @@ from torch.nn import functional as F
 
 from hma_ros.network.trunk import Trunk, TrunkConfig
 
-# Numbers that an action head reads at each image token.
-_PLACE_FEATURES = 16
+# Places that an action head looks for in the picture.
+_POINTS = 16
 # Numbers into which it turns the measured joints.
 _JOINT_FEATURES = 64
 
@@ -95,12 +97,39 @@ class Stem(nn.Module):
         return self.project(F.silu(action)).unflatten(-1, self.shape)
 
 
+class Points(nn.Module):
+    """
+    Places in the picture, each of the learned kind of thing (spatial softmax, arXiv 1504.00702).
+
+    Every token says how much of the thing it holds, and where in or about itself. What is learned
+    at one token holds at all of them, so a few hundred scenes are enough to find things exactly.
+    """
+
+    def __init__(self, trunk: TrunkConfig) -> None:
+        super().__init__()
+        side = math.isqrt(trunk.image_tokens)
+        middle = torch.linspace(-1, 1, side)
+        grid = torch.stack(torch.meshgrid(middle, middle, indexing='ij'), -1)
+        self.register_buffer('grid', grid.reshape(-1, 1, 2), persistent=False)
+        self.look = nn.Sequential(
+            nn.Linear(trunk.width, trunk.width // 2),
+            nn.GELU(),
+            nn.Linear(trunk.width // 2, 3 * _POINTS),
+        )
+
+    def forward(self, image_BRSC: Tensor) -> Tensor:
+        """``float[B, R, S, C]`` to rows and columns ``float[B, R, 2 * points]``, edges at 1."""
+        said = self.look(image_BRSC).unflatten(-1, (_POINTS, 3))
+        weight = said[..., :1].softmax(2)
+        return (weight * (self.grid + said[..., 1:])).sum(2).flatten(2)
+
+
 class Head(nn.Module):
     """
     Features of a row, and the joints measured then, to the chunk to execute from it.
 
-    Reads the action tokens whole, and a few numbers at every image token: so it knows where
-    things are, and not only that they are there. The joints tell what pixels are too coarse for.
+    Reads the action tokens whole, and the image tokens as points: so it knows where things are,
+    and not only that they are there. The joints tell what pixels are too coarse for.
     """
 
     def __init__(self, stem: StemConfig, trunk: TrunkConfig) -> None:
@@ -110,23 +139,15 @@ class Head(nn.Module):
         self.register_buffer('joint_mean', torch.tensor(stem.joint_mean))
         self.register_buffer('joint_std', torch.tensor(stem.joint_std))
         self.split = [trunk.image_tokens, trunk.action_tokens]
-        self.place = nn.Linear(trunk.width, _PLACE_FEATURES)
-        width, read = 2 * trunk.width, trunk.action_tokens * trunk.width
-        self.joints = nn.Sequential(
-            nn.Linear(len(stem.joint_names), width), nn.GELU(), nn.Linear(width, _JOINT_FEATURES)
-        )
+        width, joints, chunk = 3 * trunk.width, len(stem.joint_names), stem.chunk_size
+        self.points = Points(trunk)
+        self.joints = _mlp(joints, width, _JOINT_FEATURES)
         self.unknown_joints = nn.Parameter(torch.zeros(_JOINT_FEATURES))
-        self.from_joints = nn.Linear(len(stem.joint_names), stem.chunk_size, bias=False)
+        seen = 2 * _POINTS + _JOINT_FEATURES
+        self.chunk = _mlp(trunk.action_tokens * trunk.width + seen, width, width, width, chunk)
+        self.from_joints = nn.Linear(joints, chunk, bias=False)
         nn.init.zeros_(self.from_joints.weight)
-        read += trunk.image_tokens * _PLACE_FEATURES + _JOINT_FEATURES
-        self.hidden = nn.Sequential(
-            nn.Linear(read, width),
-            nn.GELU(),
-            nn.Linear(width, width),
-            nn.GELU(),
-        )
-        self.out = nn.Linear(width, stem.chunk_size)
-        self.state = nn.Linear(width, stem.state_size) if stem.state_size else None
+        self.state = nn.Linear(seen, stem.state_size) if stem.state_size else None
 
     def forward(self, features_BRNC: Tensor, joints_BRJ: Tensor, measured_BR: Tensor) -> Tensor:
         """
@@ -151,11 +172,19 @@ class Head(nn.Module):
         measured = measured_BR.unsqueeze(-1)
         scaled = (joints_BRJ - self.joint_mean) / self.joint_std
         joints = torch.where(measured, self.joints(scaled), self.unknown_joints)
-        read = torch.cat([action.flatten(2), self.place(image).flatten(2), joints], 2)
-        hidden = self.hidden(read)
+        seen = torch.cat([self.points(image), joints], 2)
         # Absolute targets are where the joints are, and a little: straight on, nothing is lost.
-        chunk = self.out(hidden) + self.from_joints(scaled * measured)
-        return chunk, self.state(hidden) if self.state is not None else None
+        near = self.from_joints(scaled * measured)
+        chunk = self.chunk(torch.cat([action.flatten(2), seen], 2)) + near
+        # Read off without another layer: the points have to be the places.
+        return chunk, self.state(seen) if self.state is not None else None
+
+
+def _mlp(*widths: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), nn.GELU()]
+    return nn.Sequential(*layers[:-1])
 
 
 class Hma(nn.Module):

@@ -9,6 +9,7 @@ them many times over: minutes instead of hours, and the imagined frames do not c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import cast
 
 import torch
@@ -20,11 +21,23 @@ from hma_ros.data.windows import TokenEpisode
 from hma_ros.network.hma import Head, Hma
 
 _BATCH = 256
-_RATE = 1e-3
+_RATE = 2e-3
+# Weight of the simulator's state, by which the head learns to see.
+_STATE_WEIGHT = 0.5
 # Share of rows shown without the measured joints, as in imagination.
 _HIDDEN_JOINTS = 0.1
 # Errors above this share of a deviation count linearly: fine motion must not drown in coarse.
 _LINEAR_FROM = 0.05
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What a head is fitted to: ``half[N, tokens, C]``, ``[N, J]``, ``[N, X]``, ``[N, D]``."""
+
+    features: Tensor
+    joints: Tensor
+    targets: Tensor
+    states: Tensor
 
 
 class HeadFitter:
@@ -37,52 +50,64 @@ class HeadFitter:
     def __init__(self, model: Hma) -> None:
         torch.manual_seed(0)
         self._model = model
-        self._features: dict[str, list[Tensor]] = {}
-        self._joints: dict[str, list[Tensor]] = {}
-        self._targets: dict[str, list[Tensor]] = {}
+        self._gathered: dict[str, list[_Rows]] = {}
 
     def add(self, stem: str, episodes: Sequence[TokenEpisode]) -> None:
         """Gather rows with the expert's labels; those in which the policy acted teach most."""
         head = cast('Head', self._model.heads[stem])
-        features = self._features.setdefault(stem, [])
-        joints = self._joints.setdefault(stem, [])
-        targets = self._targets.setdefault(stem, [])
+        gathered = self._gathered.setdefault(stem, [])
         for item in tqdm(episodes, f'{stem} features', unit='episode'):
-            features.append(episode_features(self._model, stem, item).half())
-            joints.append(torch.from_numpy(item.joints[:-1].copy()))
-            targets.append((torch.from_numpy(item.labels) - head.mean) / head.std)
+            gathered.append(
+                _Rows(
+                    episode_features(self._model, stem, item).half(),
+                    torch.tensor(item.joints[:-1]),
+                    (torch.tensor(item.labels) - head.mean) / head.std,
+                    torch.tensor(item.states[:-1]),
+                )
+            )
 
     def fit(self, stem: str, steps: int) -> float:
         """
         Train the head of one stem on everything gathered.
 
         :param steps: optimiser steps.
-        :returns: mean error over the last hundred steps, in deviations of the actions.
+        :returns: mean error of the chunks over the last hundred steps, in deviations.
         """
         head = cast('Head', self._model.heads[stem])
-        features, joints, targets = (
-            torch.cat(kept[stem]) for kept in (self._features, self._joints, self._targets)
-        )
-        self._features[stem], self._joints[stem] = [features], [joints]
-        self._targets[stem] = [targets]
+        rows = self._joined(stem)
         parameters = [item for item in head.parameters() if item.requires_grad]
         optimiser = torch.optim.AdamW(parameters, _RATE, weight_decay=0.02)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
+        mean, std = rows.states.mean(0), rows.states.std(0) + 1e-3
         errors = []
         for _ in tqdm(range(steps), f'{stem} head', unit='step'):
-            pick = torch.randint(len(features), (_BATCH,))
+            pick = torch.randint(len(rows.features), (_BATCH,))
             measured = torch.rand(_BATCH, 1) >= _HIDDEN_JOINTS
-            chunk, _ = head.normalised(
-                features[pick].float()[:, None], joints[pick][:, None], measured
+            chunk, state = head.normalised(
+                rows.features[pick].float()[:, None], rows.joints[pick][:, None], measured
             )
-            loss = F.smooth_l1_loss(chunk[:, 0], targets[pick], beta=_LINEAR_FROM)
+            error = F.smooth_l1_loss(chunk[:, 0], rows.targets[pick], beta=_LINEAR_FROM)
+            loss = error
+            if state is not None:
+                truth = (rows.states[pick] - mean) / std
+                located = F.smooth_l1_loss(state[:, 0], truth, beta=_LINEAR_FROM)
+                loss = error + _STATE_WEIGHT * located
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
             schedule.step()
-            errors.append(float(loss.detach()))
+            errors.append(float(error.detach()))
         last = errors[-100:]
         return sum(last) / len(last)
+
+    def _joined(self, stem: str) -> _Rows:
+        """Join what was gathered, and keep it so: it exists only once."""
+        parts = self._gathered[stem]
+        joined = _Rows(
+            *(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(_Rows))
+        )
+        self._gathered[stem] = [joined]
+        return joined
 
 
 @torch.no_grad()
@@ -94,7 +119,7 @@ def episode_features(model: Hma, stem: str, episode: TokenEpisode) -> Tensor:
     """
     config = model.trunk.config
     levels = torch.from_numpy(episode.levels[None, :-1].astype('int64'))
-    actions = torch.from_numpy(episode.actions)[None]
+    actions = torch.tensor(episode.actions)[None]
     previous = torch.cat([levels[:, :1], levels[:, :-1]], 1)
     led_here = torch.cat([actions[:, :1], actions[:, :-1]], 1)
     known = torch.arange(levels.shape[1])[None] > 0

@@ -1,0 +1,40 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What an action head reads: places in the picture, and joints where they are measured."""
+
+import torch
+
+from hma_ros.network.hma import Head, Points, StemConfig
+from hma_ros.network.trunk import TrunkConfig
+
+TRUNK = TrunkConfig(width=8, layers=1, head_width=8, image_tokens=16, action_tokens=1)
+STEM = StemConfig('two', 'sim_planar', 'simulation', ('x', 'y'), 1, 5.0, (0.0, 0.0), (1.0, 1.0),
+                  (-1.0, -1.0), (1.0, 1.0), ('a', 'b', 'c'), (1.0, 2.0, 3.0), (0.1, 0.1, 0.1),
+                  state_size=5)  # fmt: skip
+
+
+def test_a_point_is_where_its_thing_is_to_a_part_of_a_token():
+    points = Points(TRUNK)
+    points.look = torch.nn.Linear(8, 48)
+    torch.nn.init.zeros_(points.look.weight)
+    torch.nn.init.zeros_(points.look.bias)
+    with torch.no_grad():
+        points.look.weight[0, 0] = 100.0  # the first point looks for the first feature
+        points.look.weight[1, 1] = 1.0  # and the second feature moves it down
+    image = torch.zeros(1, 1, 16, 8)
+    image[0, 0, 4 * 2 + 3, :2] = torch.tensor([1.0, 0.05])
+    place = points(image)[0, 0, :2]
+    torch.testing.assert_close(place, torch.tensor([1 / 3 + 0.05, 1.0]))
+    image[0, 0, 4 * 2 + 2, 0] = 1.0  # half of it in the token before
+    torch.testing.assert_close(points(image)[0, 0, 1], torch.tensor(2 / 3))
+
+
+def test_unmeasured_joints_are_not_read():
+    torch.manual_seed(0)
+    head = Head(STEM, TRUNK)
+    torch.nn.init.normal_(head.from_joints.weight)
+    features, measured = torch.randn(1, 2, 17, 8), torch.tensor([[True, False]])
+    near, far = torch.ones(1, 2, 3), torch.full((1, 2, 3), 9.0)
+    first, second = head(features, near, measured), head(features, far, measured)
+    assert (first[0, 0] - second[0, 0]).abs().max() > 0.1
+    torch.testing.assert_close(first[0, 1], second[0, 1])
+    assert head.normalised(features, near, measured)[1].shape == (1, 2, 5)
