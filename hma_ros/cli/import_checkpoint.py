@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=[],
         help='refuse a checkpoint that was not trained for this',
     )
+    parser.add_argument(
+        '--precision',
+        default='fp32',
+        help='of the matrix products in the bundle: fp32 (default) or int8',
+    )
     parser.set_defaults(run=run)
 
 
@@ -61,7 +66,19 @@ def run(args: argparse.Namespace) -> int:
         print(line)
     for name in args.require:
         require(model.config, Setting(name), str(args.source))
+    if args.bundle:
+        _export(model, args.bundle, args.stem or (), args.precision)
     return 0
+
+
+def _export(model: PaperModel, folder: Path, stems: Sequence[str], precision: str) -> None:
+    from hma_ros.export.paper import export_paper
+    from hma_ros.runtime.paper.manifest import PaperManifest
+
+    for name in stems:
+        model.config.domain(name)
+    manifest = PaperManifest.read(export_paper(model, folder, stems, precision))
+    print(f'{folder}: stems {", ".join(manifest.stems)}; parity {dict(manifest.parity)}')
 
 
 def describe(model: PaperModel) -> Iterator[str]:
@@ -73,7 +90,7 @@ def describe(model: PaperModel) -> Iterator[str]:
     names = [domain.name for domain in config.domains]
     own = sum(n for key, n in counts.items() if any(f'.{name}.' in key for name in names))
     yield f'kind         {_kind(config)}'
-    yield f'parameters   {sum(counts.values()) / 1e6:.3f} million, {own / 1e6:.3f} of single stems'
+    yield f'parameters   {sum(counts.values()) / 1e6:.3f} million, {own / 1e6:.3f} of the stems'
     yield f'trunk        {config.layers} layers, {config.heads} heads, width {config.width}'
     yield f'row          {config.image_tokens} tokens, {config.row_tokens} with its action'
     yield f'window       {config.rows} rows'

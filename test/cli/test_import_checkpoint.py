@@ -8,6 +8,7 @@ from pathlib import Path
 from hma_ros.cli.import_checkpoint import SETTINGS
 from hma_ros.cli.main import main
 from hma_ros.network.paper.settings import Setting
+from hma_ros.runtime.paper.manifest import PaperManifest
 
 GOLDEN = Path(__file__).parents[1] / 'data/golden'
 
@@ -80,6 +81,24 @@ def test_a_policy_without_trained_heads_is_refused_with_the_reason(capsys, tmp_p
     error = capsys.readouterr().err
     assert 'cannot be used for policy: its action heads were never trained' in error
     assert not bundle.exists()
+
+
+def test_a_bundle_is_written_and_proven(capsys, tmp_path):
+    bundle = tmp_path / 'bundle'
+    folder = GOLDEN / 'disc_concat'
+    assert main(['import-checkpoint', str(folder), str(bundle), '--stem', 'franka']) == 0
+    manifest = PaperManifest.read(bundle)
+    manifest.verify()
+    assert (manifest.kind, manifest.meaning) == ('discrete', 'upstream')
+    assert list(manifest.stems) == ['franka']
+    assert manifest.parity['largest_relative_error'] < 1e-5
+    assert f'{bundle}: stems franka; parity' in capsys.readouterr().out
+
+
+def test_an_unknown_stem_is_refused(capsys, tmp_path):
+    arguments = [str(GOLDEN / 'disc_concat'), str(tmp_path / 'bundle'), '--stem', 'toaster']
+    assert main(['import-checkpoint', *arguments]) == 2
+    assert "stem 'toaster', expected one of franka" in capsys.readouterr().err
 
 
 def test_an_incomplete_folder_is_refused(capsys, tmp_path):
