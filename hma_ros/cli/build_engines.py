@@ -50,27 +50,25 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from hma_ros.bringup import bundle_folder
-    from hma_ros.runtime.engines import build
-    from hma_ros.runtime.manifest import Manifest
+    from hma_ros.runtime.engines import build, graphs_of
     from hma_ros.runtime.providers import Execution
 
-    manifest = Manifest.read(bundle_folder(args.bundle))
-    manifest.verify()
+    folder = bundle_folder(args.bundle)
+    graphs, precision = graphs_of(folder)
     execution = Execution(
         provider=args.provider,
         device_id=args.device_id,
-        precision=manifest.precision,
+        precision=precision,
         engine_cache=args.engine_cache,
     )
-    names = sorted(name for name in manifest.files if name.endswith('.onnx'))
     total_s = 0.0
-    with tqdm(names, 'engines', unit='graph') as progress:
-        for name in progress:
-            progress.set_postfix_str(name)
-            built = build(manifest.folder / name, execution)
+    with tqdm(graphs, 'engines', unit='graph') as progress:
+        for path in progress:
+            progress.set_postfix_str(path.name)
+            built = build(path, execution)
             total_s += built.seconds
             progress.write(str(built))
-    print(f'{len(names)} graphs of {manifest.folder} run on {args.provider}: {total_s:.1f} s')
+    print(f'{len(graphs)} graphs of {folder} run on {args.provider}: {total_s:.1f} s')
     if args.provider != 'tensorrt':
         print(f'{args.provider} has nothing to keep: it takes this long at every start')
     return 0

@@ -4,7 +4,8 @@ A graph that writes a row into a ring of kept keys and values, where they are.
 
 ScatterND copies its input to its output unless both are one buffer, on the CPU and on CUDA. So
 with each cache bound as input and as output of this graph, see
-:mod:`hma_ros.runtime.bound_graph`, only the row is written. TensorRT knows no such buffers: run this graph with CUDA beside its engines.
+:mod:`hma_ros.runtime.bound_graph`, only the row is written. TensorRT knows no such buffers: run
+this graph with CUDA beside its engines.
 """
 
 from __future__ import annotations

@@ -17,8 +17,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hma_ros.runtime.device import Gpu
+from hma_ros.runtime.manifest import sha256
 
 Shape = tuple[int | str, ...]
+
+_NO_WEIGHTS = ('.onnx', '.json')
 
 
 @dataclass(frozen=True)
@@ -34,16 +37,16 @@ class Profile:
     most: Mapping[str, tuple[int, ...]]
 
     @staticmethod
-    def of(inputs: Mapping[str, Shape], max_batch: int) -> Profile:
+    def of(inputs: Mapping[str, Shape], max_size: int) -> Profile:
         """
-        Let every dimension that is not fixed be a batch of 1 to ``max_batch``.
+        Let every size that is not fixed range from 1 to ``max_size``.
 
-        :param inputs: shapes as the graph declares them, a dimension that is not fixed as a name.
+        :param inputs: shapes as the graph declares them, a size that is not fixed as a name.
         """
         free = {name: shape for name, shape in inputs.items() if not _is_fixed(shape)}
         return Profile(
             least={name: _fixed(shape, 1) for name, shape in free.items()},
-            most={name: _fixed(shape, max_batch) for name, shape in free.items()},
+            most={name: _fixed(shape, max_size) for name, shape in free.items()},
         )
 
     def options(self) -> dict[str, str]:
@@ -64,7 +67,7 @@ class EngineKey:
     Everything an engine depends on; another value of any field names another folder.
 
     :param graph: file name.
-    :param sha256: of that file.
+    :param sha256: of that file and the weights beside it.
     :param tensorrt: version.
     :param onnxruntime: version.
     """
@@ -95,6 +98,18 @@ def make_folder(folder: Path) -> Path:
     """Make a folder that only its owner may write: an engine is code that the GPU runs."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+def hash_graph(path: Path) -> str:
+    """
+    Hash a graph and the weights beside it: they are part of its engine.
+
+    :param path: of the graph; what else in its folder is neither graph nor manifest is weights.
+    """
+    beside = sorted(path.parent.iterdir())
+    weights = [item for item in beside if item.is_file() and item.suffix not in _NO_WEIGHTS]
+    digests = [f'{item.name} {sha256(item)}' for item in [path, *weights]]
+    return hashlib.sha256('\n'.join(digests).encode()).hexdigest()
 
 
 def _is_fixed(shape: Shape) -> bool:

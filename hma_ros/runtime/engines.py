@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hma_ros.core.errors import BundleError
 from hma_ros.runtime.graph import Graph
+from hma_ros.runtime.manifest import FILE_NAME, check_files
 from hma_ros.runtime.providers import Execution
 
 
@@ -37,6 +40,24 @@ class Built:
         places = ', '.join(f'{count} nodes {name}' for name, count in self.placed.items())
         kept = f'; {self.engines}' if self.engines else ''
         return f'{self.name}: {self.provider}, {self.seconds:.1f} s ({places}){kept}'
+
+
+def graphs_of(folder: Path) -> tuple[list[Path], str]:
+    """
+    List the graphs of a bundle of whatever model, after comparing all files with their hashes.
+
+    :returns: their paths, and the precision of their arithmetic.
+    :raises BundleError: not a bundle, or tampered.
+    """
+    path = folder / FILE_NAME
+    try:
+        facts = json.loads(path.read_text())
+        files = {str(name): str(digest) for name, digest in facts['files'].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f'{path}: {error!r}; expected the manifest of a bundle') from error
+    check_files(folder, files)
+    names = sorted(name for name in files if name.endswith('.onnx'))
+    return [folder / name for name in names], str(facts.get('precision', 'fp32'))
 
 
 def build(path: Path, execution: Execution) -> Built:

@@ -20,9 +20,9 @@ from hma_ros.runtime.engine_cache import (
     Profile,
     Shape,
     default_engine_cache,
+    hash_graph,
     make_folder,
 )
-from hma_ros.runtime.manifest import sha256
 from hma_ros.runtime.providers import (
     NAMES,
     Execution,
@@ -132,9 +132,9 @@ class Graph:
         if self.provider == 'cuda':
             return rest
         free = _input_shapes(path)
-        profile = Profile.of(free, execution.max_batch)
+        profile = Profile.of(free, execution.max_size)
         self.engines = make_folder(_engine_folder(path, execution, profile))
-        if execution.max_batch > 1:
+        if execution.max_size > 1:
             return [tensorrt_options(execution, self.engines, profile.options()), *rest]
         for name in {size for shape in free.values() for size in shape if isinstance(size, str)}:
             options.add_free_dimension_override_by_name(name, 1)
@@ -162,7 +162,7 @@ def _input_shapes(path: Path) -> dict[str, Shape]:
 def _engine_folder(path: Path, execution: Execution, profile: Profile) -> Path:
     key = EngineKey(
         graph=path.name,
-        sha256=sha256(path),
+        sha256=hash_graph(path),
         gpu=read_gpu(execution.device_id),
         tensorrt=read_tensorrt_version(),
         onnxruntime=onnxruntime.__version__,

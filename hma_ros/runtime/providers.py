@@ -20,7 +20,7 @@ NAMES = {
     'tensorrt': 'TensorrtExecutionProvider',
 }
 PROVIDERS = ('auto', *NAMES)
-PRECISIONS = ('fp32', 'fp16')
+PRECISIONS = ('fp32', 'fp16', 'int8')
 
 Provider = tuple[str, dict[str, str]]
 
@@ -40,12 +40,13 @@ class Execution:
     :param provider: one of :data:`PROVIDERS`; ``auto`` is CUDA where onnxruntime was built for
         it, otherwise the CPU.
     :param device_id: of the GPU, as CUDA counts them.
-    :param precision: one of :data:`PRECISIONS`, that of the bundle: whether TensorRT may use half
-        precision, and CUDA must not use TensorFloat-32.
+    :param precision: one of :data:`PRECISIONS`, that of the bundle; for ``fp16`` alone TensorRT
+        may use half precision.
     :param threads: of each graph on the CPU.
     :param engine_cache: folder of TensorRT engines; None for one in the user's cache.
     :param allow_cpu: run on the CPU rather than fail when the provider does not work.
-    :param max_batch: most rows of a batch that a TensorRT engine is built for.
+    :param max_size: TensorRT engines take sizes of 1 to this wherever a graph leaves them open
+        (batch, rows at once).
     :raises ConfigError: a value is out of range.
     """
 
@@ -55,12 +56,12 @@ class Execution:
     threads: int = 2
     engine_cache: Path | None = None
     allow_cpu: bool = False
-    max_batch: int = 1
+    max_size: int = 1
 
     def __post_init__(self) -> None:
         _check_choice('provider', self.provider, PROVIDERS)
         _check_choice('precision', self.precision, PRECISIONS)
-        for name, least in (('device_id', 0), ('threads', 1), ('max_batch', 1)):
+        for name, least in (('device_id', 0), ('threads', 1), ('max_size', 1)):
             if (value := getattr(self, name)) < least:
                 raise ConfigError(f'{name}: expected at least {least}, got {value}')
 

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hma_ros.runtime.device import Gpu
-from hma_ros.runtime.engine_cache import EngineKey, Profile, default_engine_cache, make_folder
+from hma_ros.runtime.engine_cache import (
+    EngineKey,
+    Profile,
+    default_engine_cache,
+    hash_graph,
+    make_folder,
+)
 
 PORTS = {'chunk': ('s17', 1, 8), 'known': ('s17', 1), 'scale': (4,)}
 KEY = EngineKey(
@@ -77,6 +83,19 @@ def test_profile_ranges_over_what_is_not_fixed():
 def test_default_folder_is_in_the_users_cache():
     assert default_engine_cache({'XDG_CACHE_HOME': '/fast'}) == Path('/fast/hma_ros/engines')
     assert default_engine_cache({}) == Path.home() / '.cache' / 'hma_ros' / 'engines'
+
+
+def test_weights_beside_a_graph_are_part_of_its_engine(tmp_path):
+    """Two trainings give one graph: only the file of weights differs."""
+    graph = tmp_path / 'trunk.onnx'
+    graph.write_bytes(b'graph')
+    (tmp_path / 'weights.bin').write_bytes(b'first training')
+    before = hash_graph(graph)
+    (tmp_path / 'head.onnx').write_bytes(b'another graph')
+    (tmp_path / 'manifest.json').write_text('{}')
+    assert hash_graph(graph) == before
+    (tmp_path / 'weights.bin').write_bytes(b'second training')
+    assert hash_graph(graph) != before
 
 
 def test_only_the_owner_may_write_engines(tmp_path):

@@ -79,7 +79,7 @@ def test_engine_of_one_row_has_fixed_shapes(bundle, asked, tmp_path):
 
 
 def test_engine_of_many_rows_has_a_profile(bundle, asked, tmp_path):
-    execution = Execution(provider='tensorrt', engine_cache=tmp_path, max_batch=8)
+    execution = Execution(provider='tensorrt', engine_cache=tmp_path, max_size=8)
     graph = Graph(bundle / 'stem_franka_pick.onnx', execution)
     options = asked[0][0][0][1]
     assert options['trt_profile_max_shapes'] == 'chunk:8x1x8,known:8x1'

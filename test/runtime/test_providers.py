@@ -56,10 +56,10 @@ def test_silent_fall_back_is_noticed():
     ('values', 'message'),
     [
         ({'provider': 'gpu'}, "provider: expected one of auto, cpu, cuda, tensorrt, got 'gpu'"),
-        ({'precision': 'fp8'}, "precision: expected one of fp32, fp16, got 'fp8'"),
+        ({'precision': 'fp8'}, "precision: expected one of fp32, fp16, int8, got 'fp8'"),
         ({'device_id': -1}, 'device_id: expected at least 0, got -1'),
         ({'threads': 0}, 'threads: expected at least 1, got 0'),
-        ({'max_batch': 0}, 'max_batch: expected at least 1, got 0'),
+        ({'max_size': 0}, 'max_size: expected at least 1, got 0'),
     ],
 )
 def test_values_out_of_range(values, message):

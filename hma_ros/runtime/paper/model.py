@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +61,10 @@ class PaperModel:
         self.manifest = PaperManifest.read(folder)
         self.stem = self.manifest.stem(stem)
         self.manifest.verify()
-        self._execution = execution
+        # Before the present row the trunk takes in the one that has just become past.
+        self._execution = replace(
+            execution, precision=self.manifest.precision, max_size=max(2, execution.max_size)
+        )
         self._stem = self.graph(f'stem_{stem}')
         self._trunk = self.graph(f'trunk_{stem}')
         self._outputs = list(self._trunk.outputs)
