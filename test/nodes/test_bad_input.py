@@ -50,7 +50,12 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
     manifest['stems']['ur5e_push'] = stem
     (left / 'manifest.json').write_text(json.dumps(manifest))
     system.spawn('world_model', threads=1)
-    good = {'embodiment': 'sim_ur5e', 'bundle': str(tiny_bundle), 'mode': 'shadow'}
+    good = {
+        'embodiment': 'sim_ur5e',
+        'bundle': str(tiny_bundle),
+        'mode': 'shadow',
+        'provider': 'cpu',
+    }
     for change, sentence in (
         ({'embodiment': 'r2d2'}, 'expected one of aloha, franka, franka_jtc'),
         ({'bundle': str(tmp_path / 'nowhere')}, 'no such folder'),
@@ -58,6 +63,7 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
         ({'bundle': str(poor)}, "no stem 'ur5e_push'"),
         ({'bundle': str(left)}, "expected joints ('left_shoulder_pan_joint'"),
         ({'mode': 'fly'}, 'mode: expected one of shadow, execute'),
+        ({'provider': 'npu'}, 'provider: expected one of auto, cpu, cuda, tensorrt'),
         ({'embodiment': 'ur5e', 'mode': 'execute'}, 'got one trained in simulation'),
     ):
         set_parameters(system, 'world_model', **{**good, **change})
