@@ -72,13 +72,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _export(model: PaperModel, folder: Path, stems: Sequence[str], precision: str) -> None:
+    """Blocks of released models see every action, so their bundles serve forward dynamics."""
     from hma_ros.export.paper import export_paper
     from hma_ros.runtime.paper.manifest import PaperManifest
 
     for name in stems:
         model.config.domain(name)
     manifest = PaperManifest.read(export_paper(model, folder, stems, precision))
-    print(f'{folder}: stems {", ".join(manifest.stems)}; parity {dict(manifest.parity)}')
+    print(
+        f'{folder}: forward dynamics of {", ".join(manifest.stems)}; parity '
+        f'{dict(manifest.parity)}'
+    )
 
 
 def describe(model: PaperModel) -> Iterator[str]:

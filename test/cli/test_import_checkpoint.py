@@ -92,7 +92,7 @@ def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     assert (manifest.kind, manifest.meaning) == ('discrete', 'upstream')
     assert list(manifest.stems) == ['franka']
     assert manifest.parity['largest_relative_error'] < 1e-5
-    assert f'{bundle}: stems franka; parity' in capsys.readouterr().out
+    assert f'{bundle}: forward dynamics of franka; parity' in capsys.readouterr().out
 
 
 def test_an_unknown_stem_is_refused(capsys, tmp_path):
