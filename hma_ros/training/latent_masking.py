@@ -83,21 +83,29 @@ def draw_batch(
 
 
 def draw_masks(
-    shape_BTSQ: tuple[int, int, int, int], masking: LatentMasking, generator: torch.Generator
+    shape_BTSQ: tuple[int, int, int, int],
+    masking: LatentMasking,
+    generator: torch.Generator,
+    shown_B1: Tensor | None = None,
 ) -> Tensor:
-    """Draw which pixels to hide; never any of the first row."""
+    """
+    Draw which pixels to hide; never any of the first row.
+
+    :param shown_B1: how many rows each window begins with, drawn here if None.
+    """
     windows, rows = shape_BTSQ[:2]
     angle = masking.offset + (1 - masking.offset) * torch.rand(windows, rows, generator=generator)
     share = torch.cos(math.pi / 2 * angle)[..., None, None]
     masked = torch.rand(shape_BTSQ, generator=generator) < share
-    shown = _shown_rows(windows, rows, masking, generator)
-    return masked & (torch.arange(rows) >= shown)[..., None, None]
+    if shown_B1 is None:
+        shown_B1 = shown_rows(windows, rows, masking, generator)
+    return masked & (torch.arange(rows) >= shown_B1)[..., None, None]
 
 
-def _shown_rows(
+def shown_rows(
     windows: int, rows: int, masking: LatentMasking, generator: torch.Generator
 ) -> Tensor:
-    """How many rows each window begins with, ``int64[B, 1]``."""
+    """Draw how many rows each window begins with, ``int64[B, 1]``."""
     if rows <= masking.prompt:
         return torch.ones(windows, 1, dtype=torch.int64)
     prompt = torch.randint(masking.prompt, rows, (windows, 1), generator=generator)

@@ -101,16 +101,27 @@ class ContinuousHma(PaperTrunk):
         rows: Rows,
     ) -> ContinuousRows:
         """Run rows whose stem work is done; what a masked pixel holds does not matter."""
+        x, kept = self.run(self.embed(patches_BRSE, masked_BRSQ, given, rows), domain, given, rows)
+        return self.read(x, rows, kept)
+
+    def embed(
+        self, patches_BRSE: Tensor, masked_BRSQ: Tensor, given: Conditioning, rows: Rows
+    ) -> Tensor:
+        """Do what is done before the blocks: ``[B, R, N, C]``."""
         image = self.token_embed(self.hide(patches_BRSE, masked_BRSQ))
-        placed = self.z_proj_ln(self.place(image, given, rows))
-        x, kept = self.run(placed, domain, given, rows)
-        z = self.decoder_norm(self.out_x_proj(x[:, :, : image.shape[2]]))
-        places = self.diffusion_pos_embed_learned[0].unflatten(0, (-1, self.config.image_tokens))
+        placed: Tensor = self.z_proj_ln(self.place(image, given, rows))
+        return placed
+
+    def read(self, x_BRNC: Tensor, rows: Rows, kept: tuple[KeyValue, ...] = ()) -> ContinuousRows:
+        """Do what is done after the blocks."""
+        tokens = self.config.image_tokens
+        z = self.decoder_norm(self.out_x_proj(x_BRNC[:, :, :tokens]))
+        places = self.diffusion_pos_embed_learned[0].unflatten(0, (-1, tokens))
         z = z + self._of_rows(places, rows)
         z_action = None
         if self.config.predict_actions and self.config.domains:
             # Of image tokens where upstream appends none, as in the discrete model.
-            z_action = x[:, :, -self.config.action_tokens :].mean(2)
+            z_action = x_BRNC[:, :, -self.config.action_tokens :].mean(2)
         return ContinuousRows(z, z_action, kept)
 
     def action_head(self, domain: str) -> DiffusionHead:

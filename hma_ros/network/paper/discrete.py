@@ -106,11 +106,21 @@ class DiscreteHma(PaperTrunk):
         rows: Rows,
     ) -> DiscreteRows:
         """Run rows whose stem work is done; what a masked token holds does not matter."""
-        image = self.token_embed(factors_BRSF, masked_BRS)
-        x, kept = self.run(self.place(image, given, rows), domain, given, rows)
-        logits = self.out_x_proj(x[:, :, : image.shape[2]] * self.config.readout_scale)
+        x, kept = self.run(self.embed(factors_BRSF, masked_BRS, given, rows), domain, given, rows)
+        return self.read(x, domain, kept)
+
+    def embed(
+        self, factors_BRSF: Tensor, masked_BRS: Tensor, given: Conditioning, rows: Rows
+    ) -> Tensor:
+        """Do what is done before the blocks: ``[B, R, N, C]``."""
+        return self.place(self.token_embed(factors_BRSF, masked_BRS), given, rows)
+
+    def read(self, x_BRNC: Tensor, domain: str, kept: tuple[KeyValue, ...] = ()) -> DiscreteRows:
+        """Do what is done after the blocks."""
+        image = x_BRNC[:, :, : self.config.image_tokens] * self.config.readout_scale
         factors = (self.config.factors, self.config.factor_size)
-        return DiscreteRows(logits.unflatten(-1, factors), self._read_actions(x, domain), kept)
+        logits = self.out_x_proj(image).unflatten(-1, factors)
+        return DiscreteRows(logits, self._read_actions(x_BRNC, domain), kept)
 
     def factorise(self, ids: Tensor) -> Tensor:
         """Ids to factors ``[..., F]``, factor 0 in the lowest digits."""

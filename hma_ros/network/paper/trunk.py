@@ -64,7 +64,7 @@ class Block(nn.Module):
         """Return the rows, and their keys and values to keep."""
         past, tokens = rows.kept(layer), slice(x_BRNC.shape[2])
         x = x_BRNC + self.spatial_attn.over_tokens(self.norm1(x_BRNC))
-        x, kept_action = self._inject(x, domain, given, rows, layer)
+        x, kept_action = self.inject(x, domain, given, rows, layer)
         if past is not None and kept_action is not None:
             past = past.select(tokens)
         mixed, kept = self.temporal_attn.over_rows(x, rows, past, self.config.rows)
@@ -74,10 +74,10 @@ class Block(nn.Module):
         x = x + mixed
         return x + self.mlp(self.norm2(x)), kept
 
-    def _inject(
+    def inject(
         self, x: Tensor, domain: str, given: Conditioning, rows: Rows, layer: int
     ) -> tuple[Tensor, KeyValue | None]:
-        """Take in the actions; the second part is what cross-attention keeps of them."""
+        """Add the actions to the rows; the second part is what cross-attention keeps of them."""
         if given.shift_scale_BRL2C is not None:
             modulation = cast('Modulation', self.action_projectors[domain])
             return x + modulation(x, given.shift_scale_BRL2C[:, :, layer]), None

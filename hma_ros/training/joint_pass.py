@@ -1,0 +1,85 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The paper's trunk in training: windows of all embodiments in one pass, attention fused.
+
+Equal to :meth:`~hma_ros.network.paper.trunk.PaperTrunk.run` of each embodiment but for rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hma_ros.network.paper.attention import Rows, SelfAttention, turn
+from hma_ros.network.paper.conditioning import Conditioning
+from hma_ros.network.paper.trunk import Block, PaperTrunk
+
+
+class JointPass:
+    """
+    The blocks of a trunk, for training.
+
+    :param trunk: whose blocks.
+    :param domains: embodiments of a batch, each with as many windows.
+    :param rows: of every window.
+    :param compiled: fuse what is around the matrix products; the first call takes a minute.
+    """
+
+    def __init__(
+        self, trunk: PaperTrunk, domains: Sequence[str], rows: Rows, compiled: bool = True
+    ) -> None:
+        self._trunk, self._domains, self._rows = trunk, list(domains), rows
+        self._allowed_RR = rows.allowed(trunk.config.rows)
+        # All blocks are alike: each half is compiled once.
+        self._spread, self._mix = spread, mix
+        if compiled:
+            self._spread, self._mix = torch.compile(spread), torch.compile(mix)
+
+    def __call__(self, placed_BRNC: Tensor, given: Sequence[Conditioning]) -> Tensor:
+        """
+        Run the blocks.
+
+        :param placed_BRNC: of all embodiments, one after the other.
+        :param given: what each takes in of its actions.
+        :returns: features ``[B, R, N, C]``.
+        """
+        x = placed_BRNC
+        for layer, block in enumerate(self._trunk.blocks):
+            x = self._spread(block, x)
+            parts = zip(x.chunk(len(self._domains)), self._domains, given, strict=True)
+            x = torch.cat(
+                [block.inject(part, name, of, self._rows, layer)[0] for part, name, of in parts]
+            )
+            x = self._mix(block, x, self._rows, self._allowed_RR)
+        return x
+
+
+def spread(block: Block, x_BRNC: Tensor) -> Tensor:
+    """Do the part of a block before the action: mix the tokens of each row."""
+    attention, flat = block.spatial_attn, block.norm1(x_BRNC).flatten(0, 1)
+    query, key, value = (part.transpose(1, 2) for part in _project(attention, flat))
+    mixed = F.scaled_dot_product_attention(query, key, value, scale=attention.scale)
+    return x_BRNC + attention.proj(mixed.transpose(1, 2).flatten(2)).view_as(x_BRNC)
+
+
+def mix(block: Block, x_BRNC: Tensor, rows: Rows, allowed_RR: Tensor) -> Tensor:
+    """Do the part of a block after the action: mix each token with itself in other rows."""
+    attention = block.temporal_attn
+    query, key, value = (part.permute(0, 2, 3, 1, 4) for part in _project(attention, x_BRNC))
+    query, key = turn(query, rows) * attention.scale, turn(key, rows)
+    # A few rows: sums of products, which a compiler fuses, beat thousands of tiny matrices.
+    scores = (query.unsqueeze(-2) * key.unsqueeze(-3)).sum(-1)
+    weights = scores.masked_fill(~allowed_RR, torch.finfo(scores.dtype).min).softmax(-1)
+    mixed = (weights.unsqueeze(-1) * value.unsqueeze(-3)).sum(-2)
+    x = x_BRNC + attention.proj(mixed.permute(0, 3, 1, 2, 4).flatten(3))
+    return x + block.mlp(block.norm2(x))
+
+
+def _project(attention: SelfAttention, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    query, key, value = attention.qkv(x).unflatten(-1, (3, attention.heads, -1)).unbind(-3)
+    if attention.norm is None:
+        return query, key, value
+    return attention.norm(query), attention.norm(key), value

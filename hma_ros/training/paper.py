@@ -1,0 +1,110 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Training of the paper's models on many embodiments together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.data.row_windows import RowSource
+from hma_ros.network.paper.attention import Rows
+from hma_ros.network.paper.checkpoint import PaperModel, save_paper
+from hma_ros.network.paper.conditioning import Modulation
+from hma_ros.network.paper.config import PaperConfig, TimePositions
+from hma_ros.network.paper.continuous import ContinuousHma
+from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.network.paper.trunk import Block
+from hma_ros.training.joint_pass import JointPass
+from hma_ros.training.paper_objective import ContinuousObjective, DiscreteObjective
+from hma_ros.training.run import TrainingRun
+
+# Parameters that Muon updates, where they are matrices: those between hidden layers.
+_HIDDEN = ('decoder.layers', 'diffloss.net.res_blocks')
+_RATE = 3e-3
+
+
+class PaperTrainer:
+    """
+    One training run.
+
+    With rotary time the windows drawn should be longer than those a row attends to: a row then
+    sees rows that have seen others before, as it does when they are kept.
+
+    :param config: of the model.
+    :param folder: checkpoint, state and log; a run goes on from what it finds there.
+    :param steps: optimiser steps of the whole run.
+    :param rows: of the windows drawn.
+    :param windows: of each embodiment in a step.
+    :param compiled: see :class:`JointPass`.
+    :raises ConfigError: windows longer than learned positions are.
+    """
+
+    def __init__(
+        self,
+        config: PaperConfig,
+        folder: Path,
+        steps: int,
+        rows: int,
+        windows: int = 2,
+        compiled: bool = True,
+    ) -> None:
+        if config.time is TimePositions.LEARNED and rows > config.rows:
+            raise ConfigError(
+                f'rows: {rows}, expected at most {config.rows}, where learned positions end'
+            )
+        torch.manual_seed(0)
+        self.model = initialised(config)
+        self._folder, self._windows = folder, windows
+        self.run = TrainingRun(self.model, folder, steps, _RATE, _HIDDEN)
+        self._generator = torch.Generator().manual_seed(self.run.step)
+        index = Rows.window(config, rows)
+        self._pass = JointPass(self.model, [d.name for d in config.domains], index, compiled)
+        self._objective = (
+            DiscreteObjective(self.model, index)
+            if isinstance(self.model, DiscreteHma)
+            else ContinuousObjective(self.model, index)
+        )
+
+    @property
+    def averaged(self) -> PaperModel:
+        """The model with averaged weights: what to evaluate and export."""
+        return cast('PaperModel', self.run.averaged)
+
+    def train(self, sources: Mapping[str, RowSource]) -> PaperModel:
+        """
+        Train to the end and save a checkpoint.
+
+        :param sources: of every embodiment; windows of as many rows as the trainer's.
+        :returns: the averaged model.
+        """
+        self.run.train(lambda _: self.losses(sources))
+        save_paper(self.averaged, self._folder)
+        return self.averaged.eval()
+
+    def losses(self, sources: Mapping[str, RowSource]) -> dict[str, Tensor]:
+        """Draw a batch and return its loss terms."""
+        names = [domain.name for domain in self.model.config.domains]
+        batches = {name: sources[name].draw(self._windows) for name in names}
+        return self._objective.losses(batches, self._pass, self._generator)
+
+
+def initialised(config: PaperConfig) -> PaperModel:
+    """Build a model whose blocks change nothing yet: each branch ends in a layer of zeros."""
+    model = DiscreteHma(config) if config.diffusion is None else ContinuousHma(config)
+    for module in model.modules():
+        if isinstance(module, Block):
+            _to_zero(module.spatial_attn.proj, module.temporal_attn.proj, module.mlp.fc2)
+        if isinstance(module, Modulation):
+            _to_zero(module.linear_out)
+    return model
+
+
+def _to_zero(*layers: nn.Linear) -> None:
+    for layer in layers:
+        for parameter in layer.parameters():
+            nn.init.zeros_(parameter)
