@@ -14,6 +14,9 @@ from hma_ros.core.patches import patchify
 from hma_ros.data.token_windows import TokenWindows
 from hma_ros.data.windows import TokenEpisode
 
+# Latents of our frame tokenizer, in [-1, 1], times this have about unit variance.
+LATENT_SCALE = 5.0
+
 # From frames of a token folder, ``[T, h, w]`` or ``[T, h, w, C]``, to tokens ``[T, S, E]``.
 Reader = Callable[[np.ndarray], np.ndarray]
 
@@ -34,6 +37,18 @@ class RowEpisode:
     def of_levels(episode: TokenEpisode) -> RowEpisode:
         """Take the levels of our frame tokenizer as factors."""
         return RowEpisode(episode.levels[: len(episode.actions)], episode.actions)
+
+    @staticmethod
+    def of_latents(latents: np.ndarray, actions: np.ndarray) -> RowEpisode:
+        """
+        Take latents of our frame tokenizer, scaled, as patches of one pixel.
+
+        :param latents: ``float16[T + 1, S, F]`` in [-1, 1].
+        :param actions: ``float32[T, stride, A]``.
+        """
+        rows = len(actions)
+        scaled = latents[:rows] * latents.dtype.type(LATENT_SCALE)
+        return RowEpisode(scaled, actions.reshape(rows, -1))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -37,19 +37,27 @@ _ENCODE_BATCH = 256
 
 def tokenise(tokenizer: FrameTokenizer, dataset: EpisodeDataset) -> list[TokenEpisode]:
     """Encode every frame of a data set, with a progress bar."""
-    encode = torch.compile(tokenizer.encode)
-    levels = []
-    with torch.no_grad():
-        for chunk in tqdm(list(_frame_batches(dataset)), dataset.embodiment, unit='batch'):
-            padded = np.zeros((_ENCODE_BATCH, *chunk.shape[1:]), np.uint8)
-            padded[: len(chunk)] = chunk
-            levels.append(encode(torch.from_numpy(padded)).numpy()[: len(chunk)].astype(np.uint8))
+    levels = encode_frames(tokenizer.encode, dataset).astype(np.uint8)
     ends = np.cumsum([episode.rows + 1 for episode in dataset])
-    parts = np.split(np.concatenate(levels), ends[:-1])
     return [
         TokenEpisode.from_episode(episode, part)
-        for episode, part in zip(dataset, parts, strict=True)
+        for episode, part in zip(dataset, np.split(levels, ends[:-1]), strict=True)
     ]
+
+
+@torch.no_grad()
+def encode_frames(encode: Callable[[Tensor], Tensor], dataset: EpisodeDataset) -> np.ndarray:
+    """
+    Encode every frame of a data set, one after the other, with a progress bar.
+
+    :param encode: from ``uint8[B, H, W, 3]``, always as many.
+    """
+    encode, parts = torch.compile(encode), []
+    for chunk in tqdm(list(_frame_batches(dataset)), dataset.embodiment, unit='batch'):
+        padded = np.zeros((_ENCODE_BATCH, *chunk.shape[1:]), np.uint8)
+        padded[: len(chunk)] = chunk
+        parts.append(encode(torch.from_numpy(padded)).numpy()[: len(chunk)])
+    return np.concatenate(parts)
 
 
 def tokenise_once(

@@ -53,7 +53,7 @@ class DiscreteObjective:
             given.append(model.condition(name, actions, self._rows, draw.asked_BT))
             placed.append(model.embed(draw.seen_BTSF, draw.masked_BTS, given[-1], self._rows))
         features = run(torch.cat(placed), given).chunk(len(placed))
-        terms = {}
+        terms: dict[str, Tensor] = {}
         for (name, batch), x in zip(batches.items(), features, strict=True):
             draw = draws[name]
             seen = model.join(draw.seen_BTSF).masked_fill(draw.masked_BTS, model.mask_id)
@@ -94,7 +94,7 @@ class ContinuousObjective:
             given.append(model.condition(name, actions, self._rows, hidden))
             placed.append(model.embed(patches, draw.masked_BTSQ, given[-1], self._rows))
         features = run(torch.cat(placed), given).chunk(len(placed))
-        terms = {}
+        terms: dict[str, Tensor] = {}
         for (name, batch), x in zip(batches.items(), features, strict=True):
             draw, output = draws[name], model.read(x, self._rows)
             patches, actions = torch.from_numpy(batch.tokens), torch.from_numpy(batch.actions)
