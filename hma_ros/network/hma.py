@@ -40,6 +40,9 @@ class StemConfig:
     :param joint_std: likewise, positive.
     :param joint_motion: what a chunk does to the joints: they go by its ``sum``, to its ``last``
         action, or ``unknown``.
+    :param move_mean: per action dimension, of what the expert advised; with ``last``, of how far
+        that is from the joints.
+    :param move_std: likewise, positive.
     :param state_size: privileged numbers the auxiliary head predicts in training, 0 for none.
     """
 
@@ -56,7 +59,9 @@ class StemConfig:
     joint_names: tuple[str, ...]
     joint_mean: tuple[float, ...]
     joint_std: tuple[float, ...]
-    joint_motion: str = 'unknown'
+    joint_motion: str
+    move_mean: tuple[float, ...]
+    move_std: tuple[float, ...]
     state_size: int = 0
 
     @property
@@ -129,24 +134,26 @@ class Head(nn.Module):
     Features of a row, and the joints measured then, to the chunk to execute from it.
 
     Reads the action tokens whole, and the image tokens as points: so it knows where things are,
-    and not only that they are there. The joints tell what pixels are too coarse for.
+    and not only that they are there. The joints tell what pixels are too coarse for; where they
+    are not measured, they are guessed from the picture. Absolute targets are read as ways from
+    the joints, which are short and alike wherever the robot is.
     """
 
     def __init__(self, stem: StemConfig, trunk: TrunkConfig) -> None:
         super().__init__()
-        self.register_buffer('mean', torch.tensor(stem.mean).repeat(stem.stride))
-        self.register_buffer('std', torch.tensor(stem.std).repeat(stem.stride))
+        self.register_buffer('mean', torch.tensor(stem.move_mean).repeat(stem.stride))
+        self.register_buffer('std', torch.tensor(stem.move_std).repeat(stem.stride))
         self.register_buffer('joint_mean', torch.tensor(stem.joint_mean))
         self.register_buffer('joint_std', torch.tensor(stem.joint_std))
         self.split = [trunk.image_tokens, trunk.action_tokens]
+        self.targets = stem.stride if stem.joint_motion == 'last' else 0
         width, joints, chunk = 3 * trunk.width, len(stem.joint_names), stem.chunk_size
         self.points = Points(trunk)
+        read = trunk.action_tokens * trunk.width + 2 * _POINTS
+        self.guess = _mlp(read, width, joints)
         self.joints = _mlp(joints, width, _JOINT_FEATURES)
-        self.unknown_joints = nn.Parameter(torch.zeros(_JOINT_FEATURES))
+        self.chunk = _mlp(read + _JOINT_FEATURES, width, width, width, chunk)
         seen = 2 * _POINTS + _JOINT_FEATURES
-        self.chunk = _mlp(trunk.action_tokens * trunk.width + seen, width, width, width, chunk)
-        self.from_joints = nn.Linear(joints, chunk, bias=False)
-        nn.init.zeros_(self.from_joints.weight)
         self.state = nn.Linear(seen, stem.state_size) if stem.state_size else None
 
     def forward(self, features_BRNC: Tensor, joints_BRJ: Tensor, measured_BR: Tensor) -> Tensor:
@@ -158,24 +165,25 @@ class Head(nn.Module):
         :param measured_BR: false where the joints are not known.
         :returns: chunk ``float[B, R, stride * A]`` in physical units.
         """
-        return self.normalised(features_BRNC, joints_BRJ, measured_BR)[0] * self.std + self.mean
+        return self.read(features_BRNC, joints_BRJ, measured_BR)[0]
 
-    def normalised(
+    def read(
         self, features_BRNC: Tensor, joints_BRJ: Tensor, measured_BR: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         """
-        Like :meth:`forward`, but the chunk in units of its standard deviation.
+        Like :meth:`forward`, with what only training asks for.
 
-        :returns: chunk ``float[B, R, stride * A]``; auxiliary state ``float[B, R, D]`` or None.
+        :returns: chunk; auxiliary state ``float[B, R, D]``, standardised, or None.
         """
         image, action = features_BRNC.split(self.split, 2)
-        measured = measured_BR.unsqueeze(-1)
-        scaled = (joints_BRJ - self.joint_mean) / self.joint_std
-        joints = torch.where(measured, self.joints(scaled), self.unknown_joints)
-        seen = torch.cat([self.points(image), joints], 2)
-        # Absolute targets are where the joints are, and a little: straight on, nothing is lost.
-        near = self.from_joints(scaled * measured)
-        chunk = self.chunk(torch.cat([action.flatten(2), seen], 2)) + near
+        points, action = self.points(image), action.flatten(2)
+        guessed = self.guess(torch.cat([action, points], 2))
+        measured = (joints_BRJ - self.joint_mean) / self.joint_std
+        joints = torch.where(measured_BR.unsqueeze(-1), measured, guessed)
+        seen = torch.cat([points, self.joints(joints)], 2)
+        chunk = self.chunk(torch.cat([action, seen], 2)) * self.std + self.mean
+        if self.targets:
+            chunk = chunk + (joints * self.joint_std + self.joint_mean).repeat(1, 1, self.targets)
         # Read off without another layer: the points have to be the places.
         return chunk, self.state(seen) if self.state is not None else None
 

@@ -36,7 +36,7 @@ class _Rows:
 
     features: Tensor
     joints: Tensor
-    targets: Tensor
+    labels: Tensor
     states: Tensor
 
 
@@ -54,14 +54,13 @@ class HeadFitter:
 
     def add(self, stem: str, episodes: Sequence[TokenEpisode]) -> None:
         """Gather rows with the expert's labels; those in which the policy acted teach most."""
-        head = cast('Head', self._model.heads[stem])
         gathered = self._gathered.setdefault(stem, [])
         for item in tqdm(episodes, f'{stem} features', unit='episode'):
             gathered.append(
                 _Rows(
                     episode_features(self._model, stem, item).half(),
                     torch.tensor(item.joints[:-1]),
-                    (torch.tensor(item.labels) - head.mean) / head.std,
+                    torch.tensor(item.labels),
                     torch.tensor(item.states[:-1]),
                 )
             )
@@ -83,10 +82,11 @@ class HeadFitter:
         for _ in tqdm(range(steps), f'{stem} head', unit='step'):
             pick = torch.randint(len(rows.features), (_BATCH,))
             measured = torch.rand(_BATCH, 1) >= _HIDDEN_JOINTS
-            chunk, state = head.normalised(
+            chunk, state = head.read(
                 rows.features[pick].float()[:, None], rows.joints[pick][:, None], measured
             )
-            error = F.smooth_l1_loss(chunk[:, 0], rows.targets[pick], beta=_LINEAR_FROM)
+            off = (chunk[:, 0] - rows.labels[pick]) / head.std
+            error = F.smooth_l1_loss(off, torch.zeros_like(off), beta=_LINEAR_FROM)
             loss = error
             if state is not None:
                 truth = (rows.states[pick] - mean) / std

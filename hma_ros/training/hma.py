@@ -128,7 +128,8 @@ def stem_config(dataset: EpisodeDataset) -> StemConfig:
     names = tuple(dataset.metadata['action_names'])
     labels = np.concatenate([episode.labels.reshape(-1, len(names)) for episode in dataset])
     actions = np.concatenate([episode.actions.reshape(-1, len(names)) for episode in dataset])
-    rows = np.concatenate([actions, labels])
+    rows, motion = np.concatenate([actions, labels]), joint_motion(spec)
+    moves = labels if motion != 'last' else labels - _before(dataset)
     return StemConfig(
         name=spec.stem,
         embodiment=spec.name,
@@ -143,9 +144,17 @@ def stem_config(dataset: EpisodeDataset) -> StemConfig:
         joint_names=spec.state.joints,
         joint_mean=tuple(map(float, joints.mean(0))),
         joint_std=tuple(map(float, joints.std(0) + 1e-3)),
-        joint_motion=joint_motion(spec),
+        joint_motion=motion,
+        move_mean=tuple(map(float, moves.mean(0))),
+        move_std=tuple(map(float, moves.std(0) + 1e-6)),
         state_size=len(dataset.metadata['state_names']),
     )
+
+
+def _before(dataset: EpisodeDataset) -> np.ndarray:
+    """Joints from which each low-level action was advised, ``float32[N, J]``."""
+    joints = np.concatenate([episode.joints[:-1] for episode in dataset])
+    return np.repeat(joints, dataset.stride, axis=0)
 
 
 def joint_motion(spec: EmbodimentSpec) -> str:

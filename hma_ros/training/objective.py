@@ -126,9 +126,10 @@ def action_losses(
     head = model.heads[stem]
     joints = torch.from_numpy(batch.joints)
     measured = torch.rand(joints.shape[:2]) >= config.hidden_joints
-    chunk, state = head.normalised(features, joints, measured)
-    target = (torch.from_numpy(batch.labels) - head.mean) / head.std
-    action = config.action_weight * F.smooth_l1_loss(chunk, target, beta=config.linear_from)
+    chunk, state = head.read(features, joints, measured)
+    error = (chunk - torch.from_numpy(batch.labels)) / head.std
+    nothing = torch.zeros_like(error)
+    action = config.action_weight * F.smooth_l1_loss(error, nothing, beta=config.linear_from)
     if state is None:
         return action, torch.zeros(())
     truth = torch.from_numpy(batch.states)

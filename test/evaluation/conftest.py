@@ -66,6 +66,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (28.0, 28.0),
         (16.0, 16.0),
         'last',
+        (0.0, 0.0),
+        (0.1, 0.1),
     )
     return export_bundle(
         Hma(trunk, [stem]),

@@ -8,8 +8,8 @@ from hma_ros.network.trunk import TrunkConfig
 
 TRUNK = TrunkConfig(width=8, layers=1, head_width=8, image_tokens=16, action_tokens=1)
 STEM = StemConfig('two', 'sim_planar', 'simulation', ('x', 'y'), 1, 5.0, (0.0, 0.0), (1.0, 1.0),
-                  (-1.0, -1.0), (1.0, 1.0), ('a', 'b', 'c'), (1.0, 2.0, 3.0), (0.1, 0.1, 0.1),
-                  state_size=5)  # fmt: skip
+                  (-1.0, -1.0), (1.0, 1.0), ('a', 'b'), (1.0, 2.0), (0.1, 0.1), 'last',
+                  (0.0, 0.0), (0.01, 0.01), state_size=5)  # fmt: skip
 
 
 def test_a_point_is_where_its_thing_is_to_a_part_of_a_token():
@@ -28,13 +28,13 @@ def test_a_point_is_where_its_thing_is_to_a_part_of_a_token():
     torch.testing.assert_close(points(image)[0, 0, 1], torch.tensor(2 / 3))
 
 
-def test_unmeasured_joints_are_not_read():
+def test_targets_are_ways_from_the_joints_and_unmeasured_joints_are_not_read():
     torch.manual_seed(0)
     head = Head(STEM, TRUNK)
-    torch.nn.init.normal_(head.from_joints.weight)
     features, measured = torch.randn(1, 2, 17, 8), torch.tensor([[True, False]])
-    near, far = torch.ones(1, 2, 3), torch.full((1, 2, 3), 9.0)
+    near, far = torch.ones(1, 2, 2), torch.full((1, 2, 2), 3.0)
     first, second = head(features, near, measured), head(features, far, measured)
-    assert (first[0, 0] - second[0, 0]).abs().max() > 0.1
+    torch.testing.assert_close(first[0, 0], near[0, 0], atol=0.1, rtol=0)
+    torch.testing.assert_close(second[0, 0], far[0, 0], atol=0.1, rtol=0)
     torch.testing.assert_close(first[0, 1], second[0, 1])
-    assert head.normalised(features, near, measured)[1].shape == (1, 2, 5)
+    assert head.read(features, near, measured)[1].shape == (1, 2, 5)

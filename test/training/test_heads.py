@@ -12,7 +12,8 @@ from hma_ros.training.heads import HeadFitter, episode_features
 TRUNK = TrunkConfig(width=32, layers=2, head_width=16, image_tokens=16, factors=2, levels=4)
 
 STEM = StemConfig('two', 'sim_planar', 'simulation', ('x', 'y'), 1, 5.0, (1.5, 1.5), (1.1, 1.1),
-                  (0.0, 0.0), (3.0, 3.0), ('slider',), (0.0,), (1.0,))  # fmt: skip
+                  (0.0, 0.0), (3.0, 3.0), ('slider',), (0.0,), (1.0,), 'unknown', (1.5, 1.5),
+                  (1.1, 1.1))  # fmt: skip
 
 
 def episode(seed, rows=8):
