@@ -34,9 +34,12 @@ def exported(tmp_path_factory):
         (1.0, 2.0),
         (-1.0, -1.0),
         (1.0, 1.0),
-        ('slider',),
-        (0.5,),
-        (0.1,),
+        ('left', 'right'),
+        (0.5, 0.5),
+        (0.1, 0.1),
+        'last',
+        (0.0, 0.0),
+        (0.3, 0.3),
         state_size=3,
     )
     model, folder = Hma(TRUNK, [stem]).eval(), tmp_path_factory.mktemp('bundle')
@@ -52,7 +55,7 @@ def test_half_precision_is_proven_and_recorded(exported, tmp_path):
     assert manifest.precision == 'fp16'
     assert manifest.parity['least_agreement'] > 0.98
     model = WorldModel(folder, 'two_axes', threads=1)
-    model.observe(np.full((32, 32, 3), 90, np.uint8), None, np.array([0.4]))
+    model.observe(np.full((32, 32, 3), 90, np.uint8), None, np.array([0.4, 0.5]))
     assert model.imagine(None, 1).frames.dtype == np.uint8
 
 
@@ -63,14 +66,14 @@ def test_manifest_records_the_proof_and_the_origin(exported):
     assert 0 < manifest.parity['largest_relative_error'] < 2e-2
     assert manifest.precision == 'fp32'
     assert manifest.stem('two_axes').stride == 2
-    assert manifest.stem('two_axes').joint_names == ('slider',)
+    assert manifest.stem('two_axes').joint_names == ('left', 'right')
 
 
 def test_bundle_runs(exported):
     torch.manual_seed(1)
     model = WorldModel(exported[1], 'two_axes', threads=1)
     picture = torch.randint(256, (32, 32, 3), dtype=torch.uint8).numpy()
-    model.observe(picture, None, np.array([0.4]))
+    model.observe(picture, None, np.array([0.4, 0.5]))
     assert model.imagine(None, 2).frames.shape == (2, 32, 32, 3)
 
 
