@@ -22,7 +22,7 @@ from hma_ros.sim.simulation import Task
 
 # Elbow up, tool down, above the middle of the table.
 _HOME = np.array([0.2713, -1.8755, -2.1314, -0.7055, 1.5708, -1.2995])
-_TOOL_Z_M = 0.035
+_TOOL_Z_M = 0.03
 # Up to here the stick pushes the block; so much higher it passes over it.
 _BESIDE_BLOCK_M, _LIFT_M = 0.048, 0.014
 _DONE_M = 0.035
@@ -90,7 +90,8 @@ class Ur5ePush(Task):
         self._data.ctrl[:6] = command
 
     def _expert_row(self) -> np.ndarray:
-        tool, _ = self._arm.forward(self._command)
+        joints = self.joint_positions()
+        tool, _ = self._arm.forward(joints)
         block, goal = self._block()[:2], self._goal()[:2]
         start = _PUSHER.behind(block, goal) - tool[:2]
         away = float(np.linalg.norm(start))
@@ -102,11 +103,10 @@ class Ur5ePush(Task):
         height = keep * tool[2] + (1.0 - keep) * _TOOL_Z_M
         place = np.clip(tool[:2] + move, [0.30, -0.28], [0.72, 0.28])
         drop = np.clip(height - tool[2], -0.05, 0.05)
-        return self._towards(np.array([*place, tool[2] + drop]))
+        return self._way(joints, np.array([*place, tool[2] + drop]), _DOWN)
 
-    def _towards(self, position: np.ndarray, direction: np.ndarray = _DOWN) -> np.ndarray:
-        joints = self._arm.solve(self._command, position, direction, 12)
-        change = joints - self._command
+    def _way(self, joints: np.ndarray, position: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        change = self._arm.solve(joints, position, direction, 12) - joints
         return change * min(1.0, _MAX_ROW_RAD / (float(np.abs(change).max()) + 1e-9))
 
     def draw_heading(self, rng: np.random.Generator) -> np.ndarray:
@@ -125,7 +125,7 @@ class Ur5ePush(Task):
         direction = np.array([*heading[3:], -1.0])
         direction /= np.linalg.norm(direction)
         place = np.clip(place, [0.36, -0.20, 0.03], [0.66, 0.20, 0.15])
-        return self._towards(place, direction) + rng.normal(0, 0.0075, 6)
+        return self._way(self._command, place, direction) + rng.normal(0, 0.0075, 6)
 
     def success(self) -> bool:
         """Return whether the block is on the disc."""
