@@ -63,7 +63,8 @@ class PaperTrainer:
         self.run = TrainingRun(self.model, folder, steps, _RATE, _HIDDEN)
         self._generator = torch.Generator().manual_seed(self.run.step)
         index = Rows.window(config, rows)
-        self._pass = JointPass(self.model, [d.name for d in config.domains], index, compiled)
+        names = [domain.name for domain in config.domains]
+        self._pass = JointPass(self.model, names, index, compiled)
         self._objective = (
             DiscreteObjective(self.model, index)
             if isinstance(self.model, DiscreteHma)
