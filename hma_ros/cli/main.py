@@ -15,6 +15,7 @@ COMMANDS = (
     'doctor',
     'generate',
     'train',
+    'train-paper',
     'export',
     'build-engines',
     'import-checkpoint',

@@ -52,6 +52,16 @@ class EpisodeRecordings:
         name = load_embodiment(self.dataset.embodiment).stem
         return _domain(name, self.dataset.stride, actions.mean(0), actions.std(0))
 
+    @property
+    def image_pixels(self) -> int:
+        """Tokens or latent pixels of a frame."""
+        return self.tokenizer.config.image_tokens
+
+    @property
+    def channels(self) -> int:
+        """Numbers of a latent pixel."""
+        return self.tokenizer.config.factors
+
     def source(self, config: PaperConfig, rows: int, seed: int) -> RowSource:
         """Return windows of the kind of a model."""
         if config.diffusion is None:
@@ -74,6 +84,16 @@ class FolderRecordings:
     def domain(self) -> Domain:
         """Its action space, by the name of the folder's domain."""
         return _domain(self.folder.domain, self.folder.stride, *self.folder.action_statistics())
+
+    @property
+    def image_pixels(self) -> int:
+        """Tokens or latent pixels of a frame."""
+        return int(np.prod(self.folder.video.shape[-2:]))
+
+    @property
+    def channels(self) -> int:
+        """Numbers of a latent pixel; one of tokens."""
+        return 1 if self.folder.vocabulary is not None else int(self.folder.video.shape[1])
 
     def source(self, config: PaperConfig, rows: int, seed: int) -> RowSource:
         """

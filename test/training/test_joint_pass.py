@@ -1,0 +1,69 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The pass of training computes what the model computes."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from hma_ros.network.paper.attention import Rows
+from hma_ros.network.paper.config import (
+    Domain,
+    Injection,
+    Meaning,
+    PaperConfig,
+    TimePositions,
+)
+from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.training.joint_pass import JointPass
+
+CONFIG = PaperConfig(
+    layers=2,
+    heads=2,
+    width=16,
+    rows=3,
+    positions=4,
+    action_tokens=2,
+    factors=2,
+    factor_size=5,
+    domains=(
+        Domain('arm', 1, (0.0, 1.0), (1.0, 2.0)),
+        Domain('table', 2, (0.0, 0.5, 1.0), (1.0, 1.0, 1.0)),
+    ),
+    time=TimePositions.ROTARY,
+)
+VARIANTS = {
+    'rotary, longer than the window': (CONFIG, 6),
+    'learned': (replace(CONFIG, time=TimePositions.LEARNED), 3),
+    'normalised queries, mup': (replace(CONFIG, qk_norm=True, mup=True), 5),
+    'added': (replace(CONFIG, injection=Injection.ADD), 4),
+    'cross-attention': (replace(CONFIG, injection=Injection.CROSS_ATTENTION), 4),
+    'upstream': (
+        replace(CONFIG, meaning=Meaning.UPSTREAM, time=TimePositions.LEARNED, qkv_bias=True),
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize(('config', 'count'), VARIANTS.values(), ids=VARIANTS)
+def test_all_embodiments_in_one_pass_are_as_each_alone(config, count):
+    torch.manual_seed(0)
+    model = DiscreteHma(config)
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    rows = Rows.window(config, count)
+    placed, given, expected = [], [], []
+    for domain in config.domains:
+        ids = torch.randint(25, (3, count, 4))
+        actions = torch.randn(3, count, domain.chunk_size)
+        asked = torch.rand(3, count) < 0.5
+        given.append(model.condition(domain.name, actions, rows, asked))
+        masked = ids == model.mask_id
+        placed.append(model.embed(model.factorise(ids), masked, given[-1], rows))
+        expected.append(model(ids, domain.name, actions, asked, rows).logits_BRSFV)
+    names = [domain.name for domain in config.domains]
+    features = JointPass(model, names, rows, compiled=False)(torch.cat(placed), given)
+    found = [
+        model.read(x, name).logits_BRSFV for x, name in zip(features.chunk(2), names, strict=True)
+    ]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
