@@ -1,68 +1,89 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Measure the shipped bundle, print the tables, and write them as JSON."""
+"""Measure, print the tables, and write the results as JSON."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.latency import measure_latency
-from benchmarks.ros_latency import ros_latency
-from hma_ros.bringup import bundle_folder
-from hma_ros.core.errors import ConfigError, HmaError
-from hma_ros.data.episodes import find_shards
-from hma_ros.evaluation.held_out import fresh_episodes, kinds
-from hma_ros.evaluation.measurements import as_result, describe_machine, write_measurements
-from hma_ros.evaluation.prediction import PredictionConfig, measure_prediction
+from benchmarks.sections import SECTIONS
+from hma_ros.core.errors import HmaError
+from hma_ros.evaluation.measurements import describe_machine, write_measurements
 from hma_ros.evaluation.tables import TABLES, machine_table
-from hma_ros.runtime.manifest import Manifest
-from hma_ros.runtime.world_model import WorldModel
 
 EXAMPLES = """\
-examples:
-  python -m benchmarks                                       the shipped bundle, as `make bench`
-  python -m benchmarks --rows 200 --robot sim_planar         a first impression
-  python -m benchmarks --bundle runs/mine/bundle --out benchmarks/out/mine.json
+sections:
+  robot     latency, memory and prediction of the shipped bundle, also through the ROS nodes
+  shipped   the shipped bundle against itself without a context; growth with rows, horizon and
+            candidates
+  speed     the paper's sizes against the published algorithm, on random weights; how near the
+            machine's limit; growth with the window; GPU rows where there is a GPU
+  quality   few-step sampling and int8 on trained models: what they cost in pictures
+  training  sequences a second against the plain loop
 
-Episodes are made in the simulator, always the same ones, from starts that training never saw.
-All of it takes about ten minutes, and nothing else should run meanwhile; the tables name the load
-of the machine.
+examples:
+  python -m benchmarks                                       all of it, as `make bench`
+  python -m benchmarks --only robot --rows 200 --robot sim_planar     a first impression
+  python -m benchmarks --only speed --rows-like base_T12              some rows again
+
+Sections that are not measured keep their results in the file. Episodes are made in the simulator,
+always the same ones, from starts that training never saw. Bundles of the paper's sizes are made in
+out/bench once. All of it takes about half an hour, and nothing else should run meanwhile; the
+tables name the load of the machine.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run all benchmarks.
+    Run the benchmarks.
 
     :returns: 0, or 2 on an error of the user's to fix.
     """
     args = _parser().parse_args(arguments)
-    try:
-        results = _measure(args)
-    except HmaError as error:
-        print(f'benchmarks: error: {error}', file=sys.stderr)
-        return 2
+    results: list[dict[str, Any]] = []
+    for name in args.only or SECTIONS:
+        try:
+            results += SECTIONS[name](args)
+        except HmaError as error:
+            print(f'benchmarks: error: {error}', file=sys.stderr)
+            return 2
+        # What was measured is kept, whatever happens to the next section.
+        write_measurements(args.out, _command(args), _merged(args.out, results))
     for name, tables in TABLES.items():
         chosen = [result for result in results if result['name'] == name]
         if chosen:
             print(*(table(chosen) for table in tables), sep='\n')
+    for result in results:
+        if 'ratio' in result:
+            print(f'{result["name"]:<24} {result["ratio"]:6.1f} x')
     print(machine_table(describe_machine()))
-    write_measurements(args.out, _command(args), results)
     print(f'wrote {args.out}')
     return 0
+
+
+def _merged(path: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put results in the place of earlier ones of the same kind, keeping the others."""
+    if not path.exists():
+        return list(results)
+    names = {result['name'] for result in results}
+    earlier = json.loads(path.read_text())['results']
+    return [item for item in earlier if item['name'] not in names] + list(results)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='python -m benchmarks',
-        description='Measure latency, memory and prediction of a bundle.',
+        description='Measure speed, latency, memory and prediction.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        '--only', nargs='+', choices=tuple(SECTIONS), help='sections to measure (default: all)'
     )
     parser.add_argument(
         '--bundle',
@@ -78,88 +99,38 @@ def _parser() -> argparse.ArgumentParser:
         help='robots to measure (default: all of the bundle)',
     )
     _add_sizes(parser)
-    parser.add_argument(
-        '--out',
-        type=Path,
-        default=Path('benchmarks/out/latest.json'),
-        metavar='FILE',
-        help='default: benchmarks/out/latest.json',
-    )
+    for name, default, text in (
+        ('--out', 'benchmarks/out/latest.json', 'results'),
+        ('--scratch', 'out/bench', "bundles of the paper's sizes, kept for the next time"),
+    ):
+        parser.add_argument(
+            name, type=Path, default=Path(default), metavar='PATH', help=f'{text} ({default})'
+        )
     return parser
 
 
 def _add_sizes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        '--rows',
-        type=int,
-        default=2000,
-        metavar='N',
-        help='rows to stream through one context (default: 2000)',
-    )
-    parser.add_argument(
-        '--threads',
-        type=int,
-        default=2,
-        metavar='N',
-        help='threads of each graph, outside ROS (default: 2)',
-    )
-    parser.add_argument(
-        '--episodes',
-        type=int,
-        default=12,
-        metavar='N',
-        help='held-out episodes of each robot (default: 12)',
-    )
-    parser.add_argument(
-        '--prediction-rows',
-        type=int,
-        default=100,
-        metavar='N',
-        help='rows to predict from (default: 100)',
-    )
-    parser.add_argument(
-        '--ros-episodes',
-        type=int,
-        default=3,
-        metavar='N',
-        help='episodes through the ROS nodes, in real time; 0 for none (default: 3)',
-    )
-
-
-def _measure(args: argparse.Namespace) -> list[dict[str, Any]]:
-    manifest = Manifest.read(bundle_folder(args.bundle))
-    stems = {info.embodiment: stem for stem, info in manifest.stems.items()}
-    results = []
-    for robot in args.robot or stems:
-        if robot not in stems:
-            raise ConfigError(f"--robot: '{robot}', expected one of {', '.join(stems)}")
-        results += _measure_robot(args, manifest.folder, stems[robot], robot)
-    return results
-
-
-def _measure_robot(
-    args: argparse.Namespace, folder: Path, stem: str, robot: str
-) -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory() as scratch:
-        episodes = fresh_episodes(scratch, robot, kinds(args.episodes))
-        shards = find_shards(scratch, robot, 'val')
-        latency = measure_latency(folder, stem, shards, max(20, args.rows), args.threads)
-        prediction = measure_prediction(
-            WorldModel(folder, stem, args.threads),
-            episodes,
-            PredictionConfig(max_rows=args.prediction_rows),
+    for name, default, text in (
+        ('--rows', 10_000, 'rows to stream through one context'),
+        ('--threads', 2, 'threads of each graph, outside ROS'),
+        ('--episodes', 12, 'held-out episodes of each robot'),
+        ('--prediction-rows', 100, 'rows to predict from'),
+        ('--ros-episodes', 3, 'episodes through the ROS nodes, in real time; 0 for none'),
+        ('--rounds', 5, 'rounds of each duel'),
+    ):
+        parser.add_argument(
+            name, type=int, default=default, metavar='N', help=f'{text} (default: {default})'
         )
-    results = [as_result('latency', latency), as_result('prediction', prediction)]
-    if args.ros_episodes > 0:
-        through_ros = ros_latency(folder, robot, args.ros_episodes)
-        results.append(as_result('ros_latency', through_ros))
-    return results
+    parser.add_argument(
+        '--rows-like', default='', metavar='NAME', help='only results of speed that start so'
+    )
 
 
 def _command(args: argparse.Namespace) -> str:
     words = ['python', '-m', 'benchmarks', '--bundle', args.bundle]
+    words += ['--only', *args.only] if args.only else []
     words += ['--robot', *args.robot] if args.robot else []
-    for name in ('rows', 'threads', 'episodes', 'prediction_rows', 'ros_episodes'):
+    for name in ('rows', 'threads', 'episodes', 'prediction_rows', 'ros_episodes', 'rounds'):
         words += [f'--{name.replace("_", "-")}', str(getattr(args, name))]
     return shlex.join(words)
 

@@ -121,7 +121,7 @@ def _stream(
         model.observe(frames[index], chunks[index])
         model.act()
         durations[row] = 1e3 * (time.perf_counter() - start)
-        memory_mib.append(_resident_mib())
+        memory_mib.append(resident_mib())
     return durations, memory_mib
 
 
@@ -141,6 +141,7 @@ def _percentiles(durations_ms: np.ndarray) -> Percentiles:
     return Percentiles(*(float(value) for value in np.percentile(durations_ms, [50, 95, 99])))
 
 
-def _resident_mib() -> float:
+def resident_mib() -> float:
+    """Memory of this process that is in RAM, MiB."""
     pages = int(Path('/proc/self/statm').read_text().split()[1])
     return pages * os.sysconf('SC_PAGE_SIZE') / 2**20

@@ -1,0 +1,155 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+How near a pass of the trunk is to what the machine can do.
+
+Peak is the rate of large matrix products with the same runtime, threads and precision.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from benchmarks.duel import seconds
+from hma_ros.core.rotary import rotations
+from hma_ros.export.quantise import quantise
+from hma_ros.runtime.paper.manifest import PaperManifest
+
+_PEAK_SIZE, _PEAK_PRODUCTS = 2048, 4
+_RUNS = 8
+_PRODUCTS = ('MatMul', 'FusedMatMul', 'Gemm')
+_INTEGER_PRODUCTS = ('DynamicQuantizeMatMul', 'MatMulIntegerToFloat', 'MatMulInteger')
+
+Session = Any
+
+
+def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
+    """
+    Profile a pass of one row.
+
+    :returns: a line of the results: seconds, rates, bytes, and shares of time.
+    """
+    manifest = PaperManifest.read(folder)
+    peak = _peak(manifest.precision, threads)
+    session = _session(str(folder / f'trunk_{stem}.onnx'), threads)
+    feeds = _feeds(session, manifest)
+    duration_s = min(seconds(lambda: session.run(None, feeds)) for _ in range(_RUNS))
+    work = _flop(manifest, _width(feeds))
+    return {
+        'name': f'limits_{folder.name}',
+        'precision': manifest.precision,
+        'pass_s': duration_s,
+        'gflop': sum(work.values()) / 1e9,
+        'gflop_per_s': sum(work.values()) / duration_s / 1e9,
+        'peak_gflop_per_s': peak / 1e9,
+        'share_of_peak': sum(work.values()) / duration_s / peak,
+        'weight_bytes': (folder / 'weights.bin').stat().st_size,
+        'context_bytes': sum(v.nbytes for k, v in feeds.items() if k.startswith('past_')),
+        'shares': _shares(folder / f'trunk_{stem}.onnx', feeds, threads),
+    }
+
+
+def _width(feeds: dict[str, np.ndarray]) -> int:
+    return int(feeds['action'].shape[-1])
+
+
+def _flop(manifest: PaperManifest, width: int) -> dict[str, float]:
+    """Multiplications and additions of one row, as the graph does them."""
+    tokens = manifest.kept_tokens
+    per_token = manifest.layers * 17 * width**2
+    head = manifest.image_tokens * width * manifest.factors * manifest.factor_size
+    spatial = manifest.layers * 2 * tokens**2 * width
+    temporal = manifest.layers * 2 * tokens * manifest.window * width
+    return {
+        'products': 2.0 * (tokens * per_token + head),
+        'attention': 2.0 * (spatial + temporal),
+    }
+
+
+def _shares(path: Path, feeds: dict[str, np.ndarray], threads: int) -> dict[str, float]:
+    """Split the time of a pass into products with weights, attention, and the rest."""
+    with tempfile.TemporaryDirectory() as scratch:
+        session = _session(str(path), threads, profile=Path(scratch) / 'profile')
+        for _ in range(_RUNS):
+            session.run(None, feeds)
+        events = json.loads(Path(session.end_profiling()).read_text())
+    spent: Counter[str] = Counter()
+    for event in events:
+        if event.get('cat') == 'Node' and event['name'].endswith('_kernel_time'):
+            spent[_kind(event['args'])] += event['dur']
+    total = sum(spent.values())
+    return {kind: duration / total for kind, duration in spent.most_common()}
+
+
+def _kind(node: dict[str, Any]) -> str:
+    operator = node['op_name']
+    if operator in _INTEGER_PRODUCTS:
+        return 'products with weights'
+    if operator in _PRODUCTS:
+        # Weights that were packed ahead are not listed among the inputs.
+        return (
+            'attention' if len(node.get('input_type_shape', ())) > 1 else 'products with weights'
+        )
+    return 'attention' if operator in ('Softmax', 'Where', 'ReduceSum') else 'the rest'
+
+
+def _feeds(session: Session, manifest: PaperManifest) -> dict[str, np.ndarray]:
+    """Draw inputs of one row in the middle of a full window."""
+    generator, row = np.random.default_rng(0), manifest.window - 1
+    tokens = (1, 1, manifest.image_tokens)
+    known: dict[str, Callable[[], np.ndarray]] = {
+        'tokens': lambda: generator.integers(0, manifest.factor_size, (*tokens, manifest.factors)),
+        'masked': lambda: generator.random(tokens) < 0.5,
+        'index': lambda: np.array([row]),
+        'past_index': lambda: np.arange(row),
+        'rotation': lambda: rotations(np.array([row]), manifest.head_width),
+    }
+    feeds = {}
+    for port in session.get_inputs():
+        shape = [size if isinstance(size, int) else 1 for size in port.shape]
+        make = known.get(port.name, lambda shape=shape: 0.1 * generator.standard_normal(shape))
+        value = make()
+        feeds[port.name] = value if port.name in known else value.astype(np.float32)
+    return feeds
+
+
+def _peak(precision: str, threads: int) -> float:
+    """Measure the rate of large products, operations a second."""
+    size = _PEAK_SIZE
+    weights = np.random.default_rng(0).standard_normal((size, size), np.float32)
+    names = [f'x{index}' for index in range(_PEAK_PRODUCTS + 1)]
+    nodes = [
+        helper.make_node('MatMul', [before, 'w'], [after]) for before, after in pairwise(names)
+    ]
+    ports = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [size, size])
+        for name in (names[0], names[-1])
+    ]
+    initial = [numpy_helper.from_array(weights / size**0.5, 'w')]
+    graph = helper.make_graph(nodes, 'peak', [ports[0]], [ports[1]], initial)
+    opsets = [helper.make_opsetid('', 18)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    if precision == 'int8':
+        model = quantise(model)
+    session = _session(model.SerializeToString(), threads)
+    feeds = {names[0]: weights}
+    best = min(seconds(lambda: session.run(None, feeds)) for _ in range(_RUNS))
+    return 2.0 * size**3 * _PEAK_PRODUCTS / best
+
+
+def _session(source: str | bytes, threads: int, profile: Path | None = None) -> Session:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile)
+    return onnxruntime.InferenceSession(source, options, providers=['CPUExecutionProvider'])

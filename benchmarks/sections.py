@@ -1,0 +1,98 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What can be measured, by name; heavy imports inside, so that a robot needs no torch."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.latency import measure_latency
+from benchmarks.ros_latency import ros_latency
+from hma_ros.bringup import bundle_folder
+from hma_ros.core.errors import ConfigError
+from hma_ros.data.episodes import EpisodeDataset, find_shards
+from hma_ros.evaluation.held_out import fresh_episodes, kinds
+from hma_ros.evaluation.measurements import as_result
+from hma_ros.evaluation.prediction import PredictionConfig, measure_prediction
+from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.world_model import WorldModel
+
+Results = list[dict[str, Any]]
+
+
+def robot(args: argparse.Namespace) -> Results:
+    """Latency, memory and prediction of a bundle, robot by robot."""
+    folder, stems = _stems(args)
+    results: Results = []
+    for name, stem in stems.items():
+        with tempfile.TemporaryDirectory() as scratch:
+            episodes = fresh_episodes(scratch, name, kinds(args.episodes))
+            shards = find_shards(scratch, name, 'val')
+            latency = measure_latency(folder, stem, shards, max(20, args.rows), args.threads)
+            prediction = measure_prediction(
+                WorldModel(folder, stem, args.threads),
+                episodes,
+                PredictionConfig(max_rows=args.prediction_rows),
+            )
+        results += [as_result('latency', latency), as_result('prediction', prediction)]
+        if args.ros_episodes > 0:
+            through_ros = ros_latency(folder, name, args.ros_episodes)
+            results.append(as_result('ros_latency', through_ros))
+    return results
+
+
+def shipped(args: argparse.Namespace) -> Results:
+    """The shipped bundle against itself without a context, and how it grows."""
+    from benchmarks.growth import candidate_growth, horizon_growth, stream_growth
+    from benchmarks.shipped import shipped_results
+
+    folder, stems = _stems(args)
+    name, stem = next(iter(stems.items()))
+    with tempfile.TemporaryDirectory() as scratch:
+        fresh_episodes(scratch, name, kinds(args.episodes))
+        dataset = EpisodeDataset(find_shards(scratch, name, 'val'))
+        frames = np.concatenate([episode.frames for episode in dataset])
+    model = WorldModel(folder, stem, args.threads)
+    return [
+        *shipped_results(model, frames, args.rounds),
+        stream_growth(model, frames, args.rows),
+        horizon_growth(model, frames),
+        candidate_growth(model, frames),
+    ]
+
+
+def speed(args: argparse.Namespace) -> Results:
+    """The paper's sizes against the published algorithm."""
+    from benchmarks.growth import window_growth
+    from benchmarks.limits import limits
+    from benchmarks.paper_models import STEM
+    from benchmarks.speed import speed_results
+
+    results = speed_results(args.scratch, args.threads, args.rounds, args.rows_like)
+    if args.rows_like:
+        return results
+    folders = [args.scratch / name for name in ('base_T12_fp32', 'base_T12_int8')]
+    results += [limits(folder, STEM, args.threads) for folder in folders]
+    return [*results, window_growth(args.scratch, args.threads)]
+
+
+def _stems(args: argparse.Namespace) -> tuple[Path, dict[str, str]]:
+    """Return the bundle, and the stems to measure by robot."""
+    manifest = Manifest.read(bundle_folder(args.bundle))
+    stems = {info.embodiment: stem for stem, info in manifest.stems.items()}
+    for name in args.robot:
+        if name not in stems:
+            raise ConfigError(f"--robot: '{name}', expected one of {', '.join(stems)}")
+    return manifest.folder, {name: stems[name] for name in args.robot or stems}
+
+
+SECTIONS: dict[str, Callable[[argparse.Namespace], Results]] = {
+    'robot': robot,
+    'shipped': shipped,
+    'speed': speed,
+}

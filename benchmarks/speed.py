@@ -1,0 +1,202 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+How much faster a frame is imagined than by the published algorithm, on the same weights.
+
+The baseline computes all T rows at every mask step, future ones included, in torch float32, with
+the stem's work in every pass: :mod:`hma_ros.network.paper.full_window`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.duel import duel, row
+from benchmarks.paper_models import (
+    STEM,
+    bundle,
+    continuous_config,
+    discrete_config,
+    random_continuous,
+    random_discrete,
+)
+from hma_ros.core.diffusion import Sampling, Solver
+from hma_ros.network.paper.config import Meaning
+from hma_ros.network.paper.continuous import ContinuousHma
+from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.network.paper.full_window import decode_frame
+from hma_ros.network.paper.full_window_continuous import sample_frame
+from hma_ros.runtime.paper.continuous import PatchFiller, Sampler
+from hma_ros.runtime.paper.discrete import TokenFiller
+from hma_ros.runtime.paper.model import PaperModel, Row
+from hma_ros.runtime.providers import Execution
+
+MASK_STEPS = 2
+# Rows seen before the one that is imagined.
+_PROMPT = 4
+# Steps of the sampler that costs no quality, see ``benchmarks/quality.py``.
+FEW_STEPS = 8
+
+Results = list[dict[str, Any]]
+
+
+def speed_results(scratch: Path, threads: int, rounds: int, only: str = '') -> Results:
+    """
+    Measure every row of the paper's sizes.
+
+    :param scratch: where bundles are made, and looked for.
+    :param rounds: of each duel.
+    :param only: measure rows whose name starts like this.
+    """
+    makers: dict[str, Callable[[], Results]] = {
+        'base_T12': partial(_discrete, scratch, threads, rounds, 256, 12, ('fp32', 'int8')),
+        'base_T16': partial(_discrete, scratch, threads, rounds, 256, 16, ('fp32',)),
+        'xl_T12': partial(_discrete, scratch, threads, max(1, rounds // 3), 1024, 12, ('fp32',)),
+        'mar_base': partial(_continuous, scratch, threads, max(2, rounds // 2)),
+    }
+    return [
+        result
+        for name, make in makers.items()
+        if name.startswith(only) or only.startswith(name)
+        for result in make()
+    ]
+
+
+def _discrete(
+    scratch: Path, threads: int, rounds: int, width: int, rows: int, precisions: tuple[str, ...]
+) -> Results:
+    torch.set_num_threads(threads)
+    model = random_discrete(discrete_config(width, rows))
+    size = 'base' if width == 256 else 'xl'
+    scene = _DiscreteScene(model, rows)
+    results = []
+    for precision in precisions:
+        folder = bundle(model, scratch / f'{size}_T{rows}_{precision}', precision)
+        runtime = PaperModel(folder, STEM, Execution(provider='cpu', threads=threads))
+        ours = scene.ours(runtime)
+        equal = float((ours() == scene.baseline()).mean())
+        result = duel(ours, scene.baseline, rounds, repeats=3, warm_up_baseline=False)
+        which = 'fp32' if precision == 'fp32' else 'best'
+        results.append(
+            row(
+                f'{size}_T{rows}_{which}',
+                result,
+                precision=precision,
+                equal_tokens=equal,
+                parameters=sum(item.numel() for item in model.parameters()),
+            )
+        )
+    return results
+
+
+class _DiscreteScene:
+    """A prompt with actions, and the frame after it imagined in two ways."""
+
+    def __init__(self, model: DiscreteHma, rows: int) -> None:
+        self._model = model
+        ids = torch.randint(model.mask_id, (1, rows, model.config.image_tokens))
+        ids[:, _PROMPT:] = model.mask_id
+        self._ids, self._actions = ids, torch.randn(1, rows, 2)
+        self._factors = model.factorise(ids).numpy()
+
+    def baseline(self) -> np.ndarray:
+        """Imagine as published."""
+        passes = decode_frame(self._model, self._ids, _PROMPT, STEM, self._actions, MASK_STEPS)
+        *_, last = passes
+        return self._model.factorise(last.ids_BS).numpy()
+
+    def ours(self, runtime: PaperModel) -> Callable[[], np.ndarray]:
+        """Prepare what was seen; returns what imagines, taking in the newest row as well."""
+        ring, filler = runtime.ring(), TokenFiller(runtime, MASK_STEPS)
+        actions = self._actions.numpy()
+        rows = [Row.seen(self._factors[:, k], actions[:, k]) for k in range(_PROMPT)]
+        for index, item in enumerate(rows[:-1]):
+            ring.append(index, runtime.kept(runtime.run(ring, index, [item])))
+
+        def imagine() -> np.ndarray:
+            with ring.branch():
+                return filler.fill(ring, _PROMPT, rows[-1], actions[:, _PROMPT])
+
+        return imagine
+
+
+def _continuous(scratch: Path, threads: int, rounds: int) -> Results:
+    torch.set_num_threads(threads)
+    upstream = random_continuous(continuous_config(Meaning.UPSTREAM))
+    corrected = random_continuous(continuous_config(Meaning.CORRECTED))
+    baseline = _ContinuousScene(upstream)
+    published = {steps: Sampling(Solver.ANCESTRAL, steps, temperature=0) for steps in (16, 100)}
+    few = Sampling(Solver.DPM, FEW_STEPS)
+    results = []
+    for name, model, sampling, against in (
+        ('mar_base_16', upstream, published[16], published[16]),
+        ('mar_base_100', upstream, published[100], published[100]),
+        ('mar_base_few_step', corrected, few, published[100]),
+    ):
+        for precision in ('fp32', 'int8'):
+            meaning = model.config.meaning.value
+            folder = bundle(model, scratch / f'mar_{meaning}_{precision}', precision)
+            ours = _ContinuousScene(model).ours(folder, sampling, threads)
+            result = duel(
+                ours,
+                partial(baseline.baseline, against),
+                rounds,
+                repeats=2,
+                warm_up_baseline=False,
+            )
+            which = name if precision == 'int8' else f'{name}_fp32'
+            results.append(row(which, result, precision=precision, steps=sampling.steps))
+    return results
+
+
+class _ContinuousScene:
+    """A prompt of latents with actions, and the frame after it imagined in two ways."""
+
+    def __init__(self, model: ContinuousHma) -> None:
+        self._model, config = model, model.config
+        generator = torch.Generator().manual_seed(0)
+        shape = (1, config.rows, config.image_tokens, model.diffloss.size)
+        self._window = torch.randn(shape, generator=generator)
+        self._actions = torch.randn((1, config.rows, 2), generator=generator)
+        self._order = np.random.default_rng(0).permutation(config.image_tokens)[None]
+
+    def baseline(self, sampling: Sampling) -> np.ndarray:
+        """Imagine as published: every step samples again all that is revealed."""
+        draw = partial(sampling.draw, np.random.default_rng(0))
+        steps: Iterator[Any] = sample_frame(
+            self._model,
+            self._window,
+            _PROMPT,
+            STEM,
+            self._actions,
+            self._order,
+            MASK_STEPS,
+            sampling,
+            draw,
+            resample_revealed=True,
+        )
+        *_, last = steps
+        patches: np.ndarray = last.patches_BSE.numpy()
+        return patches
+
+    def ours(self, folder: Path, sampling: Sampling, threads: int) -> Callable[[], np.ndarray]:
+        """Prepare what was seen; returns what imagines."""
+        runtime = PaperModel(folder, STEM, Execution(provider='cpu', threads=threads))
+        generator = np.random.default_rng(0)
+        sampler = Sampler(runtime, 'patch', sampling, generator)
+        filler = PatchFiller(runtime, sampler, generator, MASK_STEPS)
+        ring, window, actions = runtime.ring(), self._window.numpy(), self._actions.numpy()
+        rows = [Row.seen(window[:, k], actions[:, k]) for k in range(_PROMPT)]
+        for index, item in enumerate(rows[:-1]):
+            ring.append(index, runtime.kept(runtime.run(ring, index, [item])))
+
+        def imagine() -> np.ndarray:
+            with ring.branch():
+                return filler.fill(ring, _PROMPT, rows[-1], actions[:, _PROMPT])
+
+        return imagine
