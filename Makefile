@@ -32,7 +32,7 @@ format: setup-dev ## put the sources into the form that lint wants
 pytest: setup-dev ## the tests only
 	$(BIN)/python -m pytest
 
-bench: setup ## measure latency and write the tables
+bench: setup-dev ## measure speed, latency and prediction, and write the tables (half an hour)
 	@$(BIN)/python -m benchmarks
 
 train: setup-dev ## make the shipped bundle again: episodes, training, export (one to two hours; resumes)

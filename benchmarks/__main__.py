@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.sections import SECTIONS
 from hma_ros.core.errors import HmaError
-from hma_ros.evaluation.measurements import describe_machine, write_measurements
+from hma_ros.evaluation.measurements import describe_machine, section_of, write_measurements
 from hma_ros.evaluation.tables import TABLES, machine_table
 
 EXAMPLES = """\
@@ -48,19 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: list[dict[str, Any]] = []
     for name in args.only or SECTIONS:
         try:
-            results += SECTIONS[name](args)
+            results += [{**item, 'command': _command(args, name)} for item in SECTIONS[name](args)]
         except HmaError as error:
             print(f'benchmarks: error: {error}', file=sys.stderr)
             return 2
         # What was measured is kept, whatever happens to the next section.
         write_measurements(args.out, _command(args), _merged(args.out, results))
     for name, tables in TABLES.items():
-        chosen = [result for result in results if result['name'] == name]
+        chosen = [result for result in results if section_of(result) == name]
         if chosen:
             print(*(table(chosen) for table in tables), sep='\n')
-    for result in results:
-        if 'ratio' in result:
-            print(f'{result["name"]:<24} {result["ratio"]:6.1f} x')
     print(machine_table(describe_machine()))
     print(f'wrote {args.out}')
     return 0
@@ -126,9 +123,10 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _command(args: argparse.Namespace) -> str:
+def _command(args: argparse.Namespace, section: str = '') -> str:
+    """Return what to type to measure again: everything, or a section."""
     words = ['python', '-m', 'benchmarks', '--bundle', args.bundle]
-    words += ['--only', *args.only] if args.only else []
+    words += ['--only', section] if section else []
     words += ['--robot', *args.robot] if args.robot else []
     for name in ('rows', 'threads', 'episodes', 'prediction_rows', 'ros_episodes', 'rounds'):
         words += [f'--{name.replace("_", "-")}', str(getattr(args, name))]

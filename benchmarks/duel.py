@@ -64,4 +64,4 @@ def seconds(work: Callable[[], object], repeats: int = 1) -> float:
 
 def row(name: str, result: Duel, **more: Any) -> dict[str, Any]:
     """Return a line of the results."""
-    return {'name': name, **vars(result), **more}
+    return {'name': name, 'section': 'speed', **vars(result), **more}

@@ -43,6 +43,7 @@ def stream_growth(model: WorldModel, frames: np.ndarray, rows: int) -> dict[str,
     tenths_s = [float(np.median(part)) for part in np.array_split(durations, 10)]
     return {
         'name': 'growth_rows',
+        'section': 'growth',
         'rows': rows,
         'tenths_s': tenths_s,
         'last_over_first': tenths_s[-1] / tenths_s[0],
@@ -60,6 +61,7 @@ def horizon_growth(model: WorldModel, frames: np.ndarray) -> dict[str, Any]:
     per_frame = [duration / steps for duration, steps in zip(durations, HORIZONS, strict=True)]
     return {
         'name': 'growth_horizon',
+        'section': 'growth',
         'horizons': list(HORIZONS),
         'seconds': durations,
         'seconds_per_frame': per_frame,
@@ -83,6 +85,7 @@ def candidate_growth(model: WorldModel, frames: np.ndarray, horizon: int = 4) ->
     ]
     return {
         'name': 'growth_candidates',
+        'section': 'growth',
         'candidates': list(CANDIDATES),
         'seconds': durations,
         'seconds_per_candidate': [
@@ -116,6 +119,7 @@ def window_growth(scratch: Path, threads: int) -> dict[str, Any]:
         context_mib.append(slots * manifest.kept_tokens / 2**20)
     return {
         'name': 'growth_window',
+        'section': 'growth',
         'windows': list(WINDOWS),
         'layers': _LAYERS,
         'seconds': durations,

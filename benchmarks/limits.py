@@ -46,6 +46,7 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
     work = _flop(manifest, _width(feeds))
     return {
         'name': f'limits_{folder.name}',
+        'section': 'limits',
         'precision': manifest.precision,
         'pass_s': duration_s,
         'gflop': sum(work.values()) / 1e9,

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,14 @@ class Measurements:
     machine: dict[str, str]
     results: tuple[dict[str, Any], ...]
 
-    def named(self, name: str) -> list[dict[str, Any]]:
-        """Return the results of one kind."""
-        return [result for result in self.results if result['name'] == name]
+    def section(self, name: str) -> list[dict[str, Any]]:
+        """Return the results that are shown together; most are alone under their name."""
+        return [item for item in self.results if section_of(item) == name]
+
+
+def section_of(result: Mapping[str, Any]) -> str:
+    """Tell where a result is shown."""
+    return str(result.get('section', result['name']))
 
 
 def as_result(name: str, measured: Any) -> dict[str, Any]:

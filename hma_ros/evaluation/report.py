@@ -15,6 +15,7 @@ from pathlib import Path
 from hma_ros.core.errors import ConfigError
 from hma_ros.evaluation.chart import Axis, line_chart
 from hma_ros.evaluation.measurements import Measurements, read_measurements
+from hma_ros.evaluation.speed_tables import growth_charts
 from hma_ros.evaluation.tables import TABLES, Result, machine_table
 
 _SECTION = re.compile(r'(<!-- begin (\w+)[^>]*-->\n).*?(<!-- end \2 -->)', re.DOTALL)
@@ -65,6 +66,30 @@ stamp of the image, on the simulated clock.
 <!-- begin ros_latency -->
 <!-- end ros_latency -->
 
+## Speed against the published algorithm
+
+A frame imagined in the way that the authors' code does it (all T rows, future ones included, at
+every mask step; the stem's work in every pass; torch float32) against ours, on the same weights,
+in turns in one process. Ours includes taking the newest row into the context. Weights are random
+where a row has one of the paper's sizes; *equal tokens* compares the two frames. The rows
+*shipped* compare the shipped bundle with itself when the context is computed anew at every row.
+
+<!-- begin speed -->
+<!-- end speed -->
+
+How near one pass over one row is to what the machine can do: *peak* is the rate of large matrix
+products with the same runtime, threads and precision. The last columns say where the time goes.
+
+<!-- begin limits -->
+<!-- end limits -->
+
+A context is a ring: row ten thousand costs what row ten does. Frames of a rollout cost the same
+each; candidates share a pass, so that many cost less than one each; a longer window costs its
+keys and values (HMA-Base with four layers).
+
+<!-- begin growth -->
+<!-- end growth -->
+
 ## Training
 
 <!-- begin training -->
@@ -89,10 +114,14 @@ def write_report(
     images = page.parent / 'images'
     images.mkdir(parents=True, exist_ok=True)
     # Several files may hold predictions; the chart shows those that most rows went into.
-    predictions = max((file.named('prediction') for file in files), key=_rows)
+    predictions = max((file.section('prediction') for file in files), key=_rows)
     if any(item['horizon'] for item in predictions):
         (images / 'horizon.svg').write_text(horizon_chart(predictions))
         sections['prediction'] += '\n![PSNR over rows ahead](images/horizon.svg)\n'
+    growth = [item for file in files for item in file.section('growth')]
+    for name, chart in growth_charts(growth).items():
+        (images / name).write_text(chart)
+        sections['growth'] += f'\n![{name.removesuffix(".svg")}](images/{name})\n'
     if training_logs:
         sections['training'] = _training(training_logs, images)
     text = page.read_text(encoding='utf-8') if page.exists() else TEMPLATE
@@ -166,10 +195,13 @@ def _rows(results: Sequence[Result]) -> int:
 def _section(name: str, files: Sequence[Measurements]) -> str:
     parts = []
     for file in files:
-        results = file.named(name)
+        results = file.section(name)
         if results:
             tables = '\n'.join(write(results) for write in TABLES[name])
-            parts.append(f'```\n{file.command}\n```\n\n{tables}\n{_machine(file)}')
+            # Parts of a file may have been measured again, each by a command of its own.
+            commands = dict.fromkeys(item.get('command', file.command) for item in results)
+            typed = '\n'.join(commands)
+            parts.append(f'```\n{typed}\n```\n\n{tables}\n{_machine(file)}')
     return '\n'.join(parts) or _NOTHING
 
 

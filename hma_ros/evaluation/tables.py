@@ -7,21 +7,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hma_ros.evaluation.markdown import markdown_table, number
+from hma_ros.evaluation.speed_tables import growth_table, limits_table, speed_table
+
 Result = Mapping[str, Any]
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out a table: the first column to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    rule = ['-' * widths[0], *('-' * (width - 1) + ':' for width in widths[1:])]
-    lines = [
-        [
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        for row in (header, rule, *rows)
-    ]
-    return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines) + '\n'
 
 
 def changed_table(results: Sequence[Result]) -> str:
@@ -215,12 +204,10 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], str], ...]] = {
     'closed_loop': (closed_loop_table,),
     'latency': (latency_table, stream_table),
     'ros_latency': (ros_table,),
+    'speed': (speed_table,),
+    'limits': (limits_table,),
+    'growth': (growth_table,),
 }
-
-
-def number(value: float | None, digits: int = 1, sign: bool = False) -> str:
-    """Write a number, or a dash for None."""
-    return '-' if value is None else f'{value:{"+" if sign else ""}.{digits}f}'
 
 
 def interval(item: Result) -> str:

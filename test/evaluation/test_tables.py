@@ -6,11 +6,10 @@ from xml.etree import ElementTree
 import pytest
 
 from hma_ros.evaluation.chart import Axis, line_chart
+from hma_ros.evaluation.markdown import markdown_table, number
 from hma_ros.evaluation.tables import (
     closed_loop_table,
     interval,
-    markdown_table,
-    number,
     ros_table,
     wilson_interval,
 )

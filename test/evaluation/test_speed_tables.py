@@ -1,0 +1,73 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Speed, limits and growth as people read them."""
+
+import pytest
+
+from hma_ros.evaluation.speed_tables import (
+    duration,
+    growth_charts,
+    growth_table,
+    limits_table,
+    speed_table,
+)
+
+GROWTH = {
+    'name': 'growth_window',
+    'section': 'growth',
+    'windows': [4, 32],
+    'seconds': [0.01, 0.03],
+}
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'text'), [(4.256, '4.26 s'), (0.0123, '12.3 ms'), (2.5e-6, '2.5 µs')]
+)
+def test_a_duration_has_a_unit_that_suits_it(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_duel_says_who_won_by_how_much() -> None:
+    duel = {
+        'name': 'base_T12_fp32',
+        'precision': 'fp32',
+        'baseline_s': 4.0,
+        'ours_s': 0.25,
+        'ratio': 16.0,
+        'worst_ratio': 14.0,
+        'best_ratio': 18.0,
+        'equal_tokens': 1.0,
+    }
+    line = speed_table([duel]).splitlines()[2]
+    cells = [cell.strip() for cell in line.strip('|').split('|')]
+    assert cells == [
+        'base_T12_fp32',
+        'fp32',
+        '4 s',
+        '250 ms',
+        '16.0 x',
+        '14.0 to 18.0',
+        '100.0%',
+    ]
+
+
+def test_limits_name_where_the_time_goes() -> None:
+    item = {
+        'name': 'limits_base',
+        'pass_s': 0.1,
+        'gflop': 20.0,
+        'gflop_per_s': 200.0,
+        'peak_gflop_per_s': 500.0,
+        'share_of_peak': 0.4,
+        'weight_bytes': 1.4e8,
+        'context_bytes': 2.3e8,
+        'shares': {'attention': 0.75, 'the rest': 0.25},
+    }
+    cells = [cell.strip() for cell in limits_table([item]).splitlines()[2].strip('|').split('|')]
+    assert cells[5:] == ['40%', '140', '230', '0%', '75%', '25%']
+
+
+def test_growth_is_told_and_drawn() -> None:
+    assert '3.00' in growth_table([GROWTH])
+    charts = growth_charts([GROWTH])
+    assert list(charts) == ['growth_window.svg']
+    assert 'window, rows' in charts['growth_window.svg']
