@@ -18,7 +18,7 @@ from hma_ros.core.embodiment import (
 from hma_ros.core.errors import BundleError, ConfigError
 
 MODES = ('shadow', 'execute')
-PROVIDERS = ('auto', 'cpu', 'cuda', 'tensorrt')
+PROVIDERS = ('auto', 'cpu', 'cuda', 'tensorrt', 'torch-cuda')
 FASTDDS_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
 
 Value = bool | int | float | str

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from hma_ros.data.episodes import EpisodeDataset
     from hma_ros.evaluation.closed_loop import PolicyResult
     from hma_ros.evaluation.prediction import Prediction
-    from hma_ros.runtime.manifest import Manifest
-    from hma_ros.runtime.world_model import WorldModel
+    from hma_ros.runtime.families import AnyManifest
+    from hma_ros.runtime.world import World
 
 EXAMPLES = """\
 examples:
@@ -303,15 +303,15 @@ def run_report(args: argparse.Namespace) -> int:
     return 0
 
 
-def _manifest(args: argparse.Namespace) -> Manifest:
+def _manifest(args: argparse.Namespace) -> AnyManifest:
     from hma_ros.bringup import bundle_folder
-    from hma_ros.runtime.manifest import Manifest
+    from hma_ros.runtime.families import read_manifest
 
-    return Manifest.read(bundle_folder(args.bundle))
+    return read_manifest(bundle_folder(args.bundle))
 
 
-def _robots(args: argparse.Namespace, manifest: Manifest) -> Sequence[str]:
-    served = [stem.embodiment for stem in manifest.stems.values()]
+def _robots(args: argparse.Namespace, manifest: AnyManifest) -> Sequence[str]:
+    served = [stem.embodiment for stem in manifest.robots.values()]
     for robot in args.robots:
         if robot not in served:
             raise ConfigError(
@@ -321,12 +321,12 @@ def _robots(args: argparse.Namespace, manifest: Manifest) -> Sequence[str]:
     return args.robots or served
 
 
-def _predict(args: argparse.Namespace, manifest: Manifest, robot: str) -> Prediction:
+def _predict(args: argparse.Namespace, manifest: AnyManifest, robot: str) -> Prediction:
     from hma_ros.evaluation.prediction import PredictionConfig, measure_prediction
-    from hma_ros.runtime.world_model import WorldModel
+    from hma_ros.runtime.open import open_world_model
 
-    stem = next(name for name, info in manifest.stems.items() if info.embodiment == robot)
-    model = WorldModel(manifest.folder, stem)
+    stem = next(name for name, info in manifest.robots.items() if info.embodiment == robot)
+    model = open_world_model(manifest.folder, stem)
     with tempfile.TemporaryDirectory() as scratch:
         episodes = _episodes(args, robot, scratch)
         config = PredictionConfig(args.rows, args.trials, args.horizon, args.seed)
@@ -344,7 +344,7 @@ def _episodes(args: argparse.Namespace, robot: str, scratch: str) -> EpisodeData
     return fresh_episodes(scratch, robot, kinds(args.episodes))
 
 
-def _draw(model: WorldModel, episodes: EpisodeDataset, path: Path) -> None:
+def _draw(model: World, episodes: EpisodeDataset, path: Path) -> None:
     """Draw the longest episode, from its first quarter on."""
     from hma_ros.evaluation.pictures import imagine_episode, write_animation, write_strip
 

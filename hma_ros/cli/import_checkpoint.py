@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hma_ros.core.errors import ConfigError
+
 if TYPE_CHECKING:
     from hma_ros.network.paper.checkpoint import PaperModel
     from hma_ros.network.paper.config import Domain, PaperConfig
+    from hma_ros.runtime.manifest import StemInfo
 
 SETTINGS = ('policy', 'forward', 'passive', 'full')
 EXAMPLES = """\
@@ -18,6 +21,8 @@ examples:
   hf download liruiw/hma-base-disc --local-dir hma-base-disc
   hma import-checkpoint hma-base-disc                       what is it, and what can it do?
   hma import-checkpoint hma-base-disc models/base --stem language_table --require forward
+  hma import-checkpoint hma-base-disc models/base --stem language_table \\
+    --tokenizer magvit2.ckpt --embodiment my_table        a bundle that runs on a robot
 
 The folder holds config.json and model.safetensors. Every parameter must be there, and no other.
 """
@@ -50,7 +55,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         '--precision',
         default='fp32',
-        help='of the matrix products in the bundle: fp32 (default) or int8',
+        help='of the matrix products in the bundle: fp32 (default), fp16 (for GPUs) or int8',
+    )
+    parser.add_argument(
+        '--tokenizer',
+        type=Path,
+        metavar='PATH',
+        help='the frame tokenizer to put beside: Open-MAGVIT2 (.safetensors, .ckpt) for a '
+        'discrete model, a folder of the SVD autoencoder for a continuous one',
+    )
+    parser.add_argument(
+        '--embodiment',
+        action='append',
+        default=[],
+        metavar='NAME',
+        help='a robot that the bundle shall serve, through the stem that its file names',
+    )
+    parser.add_argument(
+        '--torch',
+        action='store_true',
+        help='keep the network in the bundle as well, for provider:=torch-cuda',
     )
     parser.set_defaults(run=run)
 
@@ -67,22 +91,45 @@ def run(args: argparse.Namespace) -> int:
     for name in args.require:
         require(model.config, Setting(name), str(args.source))
     if args.bundle:
-        _export(model, args.bundle, args.stem or (), args.precision)
+        _export(model, args)
     return 0
 
 
-def _export(model: PaperModel, folder: Path, stems: Sequence[str], precision: str) -> None:
+def _export(model: PaperModel, args: argparse.Namespace) -> None:
     """Blocks of released models see every action, so their bundles serve forward dynamics."""
-    from hma_ros.export.paper import export_paper
+    from hma_ros.export.paper import BundleOptions, export_paper
+    from hma_ros.network.paper.frames import load_codec
     from hma_ros.runtime.paper.manifest import PaperManifest
 
-    for name in stems:
-        model.config.domain(name)
-    manifest = PaperManifest.read(export_paper(model, folder, stems, precision))
+    stems = args.stem or [domain.name for domain in model.config.domains]
+    options = BundleOptions(
+        stems=stems,
+        precision=args.precision,
+        codec=load_codec(args.tokenizer, model.config) if args.tokenizer else None,
+        robots=_robots(args.embodiment, stems),
+        checkpoint=args.torch,
+    )
+    manifest = PaperManifest.read(export_paper(model, args.bundle, options))
     print(
-        f'{folder}: forward dynamics of {", ".join(manifest.stems)}; parity '
+        f'{args.bundle}: forward dynamics of {", ".join(manifest.stems)}; parity '
         f'{dict(manifest.parity)}'
     )
+
+
+def _robots(embodiments: Sequence[str], stems: Sequence[str]) -> dict[str, StemInfo]:
+    from hma_ros.core.embodiment import load_embodiment
+    from hma_ros.export.robot import robot_of
+
+    robots = {}
+    for name in embodiments:
+        spec = load_embodiment(name)
+        if spec.stem not in stems:
+            raise ConfigError(
+                f"--embodiment {name}: its stem is '{spec.stem}', expected one of "
+                f'{", ".join(stems)}; write that into a copy of {spec.path}'
+            )
+        robots[spec.stem] = robot_of(spec)
+    return robots
 
 
 def describe(model: PaperModel) -> Iterator[str]:

@@ -80,9 +80,9 @@ def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:
 
 def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
     try:
-        from hma_ros.runtime.manifest import Manifest
+        from hma_ros.runtime.families import read_manifest, robot_stem
 
-        manifest = Manifest.read(bundle_folder(request.bundle))
+        manifest = read_manifest(bundle_folder(request.bundle))
         manifest.verify()
     except (HmaError, ImportError) as error:
         return fail('bundle', str(error), 'give bundle:=FOLDER, or make one with `hma export`')
@@ -90,7 +90,17 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
         stems = ', '.join(manifest.stems)
         remedy = 'export a bundle with this stem, or correct `stem` in the embodiment file'
         return fail('bundle', f'expected stem {spec.stem}, got {stems}', remedy)
-    if manifest.stem(spec.stem).trained_on == 'simulation' and not request.sim:
+    try:
+        stem, size = robot_stem(manifest, spec.stem), manifest.image_size
+    except HmaError as error:
+        return fail('bundle', str(error), 'export it again with what is missing')
+    if (size, size) != spec.camera.resize:
+        remedy = 'write the size of the bundle into camera.resize of the embodiment file'
+        return fail('bundle', f'frames of {size} pixels, camera of {spec.camera.resize}', remedy)
+    if manifest.policy_refusal:
+        text = f'predicts, but proposes no actions: {manifest.policy_refusal}'
+        return warn('bundle', text, 'mode execute will be refused')
+    if stem.trained_on == 'simulation' and not request.sim:
         remedy = 'fine-tune on this robot; allow_sim_bundle:=true overrides this at your own risk'
         return warn('bundle', 'trained in simulation: mode execute will be refused', remedy)
     return ok('bundle', f'{bundle_folder(request.bundle)}: has stem {spec.stem}')
@@ -101,7 +111,8 @@ def _provider(request: Request) -> Finding:
     remedy = 'provider:=cpu runs everywhere'
     try:
         from hma_ros.runtime.engines import build
-        from hma_ros.runtime.providers import Execution
+        from hma_ros.runtime.paper.engine import torch_provider
+        from hma_ros.runtime.providers import TORCH, Execution
 
         graphs = bundle_folder(request.bundle).glob('*.onnx')
         execution = Execution(
@@ -111,13 +122,15 @@ def _provider(request: Request) -> Finding:
             engine_cache=Path(request.engine_cache) if request.engine_cache else None,
             allow_cpu=request.allow_cpu,
         )
-        built = build(min(graphs, key=lambda path: path.stat().st_size), execution)
+        smallest = min(graphs, key=lambda path: path.stat().st_size)
+        is_torch = request.provider == TORCH
+        found = torch_provider(execution) if is_torch else build(smallest, execution).provider
     except (HmaError, ImportError) as error:
         return fail('provider', str(error), remedy)
-    if request.provider not in ('auto', built.provider):
-        text = f'expected {request.provider}, got {built.provider}: allow_cpu is set'
+    if request.provider not in ('auto', found):
+        text = f'expected {request.provider}, got {found}: allow_cpu is set'
         return warn('provider', text, 'leave out allow_cpu to learn what is missing')
-    return ok('provider', f'{built.provider} of {_providers()}')
+    return ok('provider', found if is_torch else f'{found} of {_providers()}')
 
 
 def _providers() -> str:

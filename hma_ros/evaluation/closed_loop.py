@@ -16,7 +16,9 @@ from tqdm import tqdm
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import Episode, EpisodeWriter
-from hma_ros.runtime.world_model import WorldModel
+from hma_ros.runtime.open import open_world_model
+from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.world import World
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import Actor, run_actor
 from hma_ros.sim.simulation import Task
@@ -54,7 +56,7 @@ class ModelActor:
         0 to evaluate, more to collect states worth learning from.
     """
 
-    def __init__(self, task: Task, model: WorldModel, noise: float = 0.0, seed: int = 0) -> None:
+    def __init__(self, task: Task, model: World, noise: float = 0.0, seed: int = 0) -> None:
         self._task, self._model, self._noise = task, model, noise
         self._rng = np.random.default_rng(seed)
         self._executed: np.ndarray | None = None
@@ -188,5 +190,5 @@ def _task(name: str) -> Task:
 
 
 @cache
-def _model(bundle: str, embodiment: str) -> WorldModel:
-    return WorldModel(bundle, load_embodiment(embodiment).stem, threads=1)
+def _model(bundle: str, embodiment: str) -> World:
+    return open_world_model(bundle, load_embodiment(embodiment).stem, Execution(threads=1))

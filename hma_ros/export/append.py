@@ -26,35 +26,41 @@ def append_graph(
     """
     Build it.
 
-    Inputs are ``slot`` ``int64[1]``, and for each cache ``NAME`` and ``NAME_row``, whose size
-    along the axis of slots is one; outputs are ``NAME_new``.
+    Inputs are ``slot`` ``int64[1]``, for each cache ``NAME`` and ``NAME_row``, some rows along
+    the axis of slots, and ``which`` of these rows, ``int64[]``; outputs are ``NAME_new``.
 
     :param names: of the caches.
-    :param shape: of each, the axis of slots the last but one.
+    :param shape: of each, the axis of slots the last but one; the first axis, the batch, may have
+        any size in the end.
     """
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-    *lead, _, width = shape
-    inputs = [helper.make_tensor_value_info('slot', onnx.TensorProto.INT64, [1])]
-    outputs = []
-    nodes = [
-        helper.make_node('Mul', ['slot', 'unit'], ['offset']),
-        helper.make_node('Add', ['first', 'offset'], ['places']),
+    slots, width = shape[-2:]
+    lead: list[int | str] = ['B', *shape[1:-2]]
+    inputs = [
+        helper.make_tensor_value_info('slot', onnx.TensorProto.INT64, [1]),
+        helper.make_tensor_value_info('which', onnx.TensorProto.INT64, []),
     ]
+    outputs = []
+    nodes = _places(names[0], len(lead))
     for name in names:
-        row = f'{name}_row'
-        inputs.append(helper.make_tensor_value_info(name, kind, shape))
-        inputs.append(helper.make_tensor_value_info(row, kind, [*lead, 1, width]))
-        outputs.append(helper.make_tensor_value_info(f'{name}_new', kind, shape))
-        nodes.append(helper.make_node('Squeeze', [row, 'axis'], [f'{row}_flat']))
+        row, cache = f'{name}_row', [*lead, slots, width]
+        inputs.append(helper.make_tensor_value_info(name, kind, cache))
+        inputs.append(helper.make_tensor_value_info(row, kind, [*lead, 'R', width]))
+        outputs.append(helper.make_tensor_value_info(f'{name}_new', kind, cache))
+        nodes.append(helper.make_node('Gather', [row, 'which'], [f'{row}_one'], axis=len(lead)))
         nodes.append(
-            helper.make_node('ScatterND', [name, 'places', f'{row}_flat'], [f'{name}_new'])
+            helper.make_node('ScatterND', [name, 'places', f'{row}_one'], [f'{name}_new'])
         )
-    # The index of slot 0 for every leading index.
-    first = np.moveaxis(np.indices([*lead, 1])[..., 0], 0, -1)
+    # Leading index, without that of the batch, and slot 0.
+    within = np.moveaxis(np.indices([1, *shape[1:-2], 1])[1:, ..., 0], 0, -1)
     constants = {
-        'first': first.astype(np.int64),
-        'unit': np.eye(len(lead) + 1, dtype=np.int64)[-1],
-        'axis': np.array([len(lead)]),
+        'within': within.astype(np.int64),
+        'unit': np.eye(len(lead), dtype=np.int64)[-1],
+        'none': np.array(0),
+        'one': np.array(1),
+        'first': np.array([0]),
+        'like_batch': np.array([-1, *[1] * len(lead)]),
+        'batchwise': np.array([*shape[1:-2], 1]),
     }
     graph = helper.make_graph(
         nodes,
@@ -65,3 +71,21 @@ def append_graph(
     )
     opsets = [helper.make_opsetid('', _OPSET)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
+
+
+def _places(name: str, lead: int) -> list[onnx.NodeProto]:
+    """Build the index ``[B, ..., lead + 1]`` of a slot, of every leading index."""
+    return [
+        helper.make_node('Shape', [name], ['batch'], start=0, end=1),
+        helper.make_node('Squeeze', ['batch', 'first'], ['count']),
+        helper.make_node('Range', ['none', 'count', 'one'], ['samples']),
+        helper.make_node('Reshape', ['samples', 'like_batch'], ['sample']),
+        helper.make_node('Concat', ['batch', 'batchwise'], ['sample_shape'], axis=0),
+        helper.make_node('Expand', ['sample', 'sample_shape'], ['sample_index']),
+        helper.make_node('Mul', ['slot', 'unit'], ['offset']),
+        helper.make_node('Add', ['within', 'offset'], ['one_sample']),
+        helper.make_node('Shape', ['one_sample'], ['inner_shape'], start=1, end=lead + 1),
+        helper.make_node('Concat', ['batch', 'inner_shape'], ['index_shape'], axis=0),
+        helper.make_node('Expand', ['one_sample', 'index_shape'], ['others']),
+        helper.make_node('Concat', ['sample_index', 'others'], ['places'], axis=-1),
+    ]

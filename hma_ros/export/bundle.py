@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 
-from hma_ros.core.errors import BundleError
 from hma_ros.export.graphs import Part, bundle_parts, write_graph
 from hma_ros.export.half import compute_half
+from hma_ros.export.proof import Proof
 from hma_ros.network.hma import Hma, StemConfig
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.runtime.graph import Graph
@@ -22,8 +21,7 @@ from hma_ros.runtime.manifest import FILE_NAME, FORMAT, StemInfo, sha256
 from hma_ros.runtime.providers import Execution
 
 # float16 storage moves weights by up to 2**-11 of their size, and pictures by a few of 255 levels.
-_TOLERANCE = 2e-2
-_AGREEMENT = 0.98
+TOLERATED = Proof(error=2e-2, agreement=0.98)
 _PROOF_ROWS = 16
 
 
@@ -51,8 +49,8 @@ def export_bundle(
         write_graph(part, path)
         if precision == 'fp16':
             onnx.save(compute_half(onnx.load(path)), path)
-    proofs = {part.name: prove(part, partial) for part in parts}
-    stems = {name: asdict(_stem_info(stem)) for name, stem in model.stem_configs.items()}
+    proof = Proof.worst(prove(part, partial) for part in parts)
+    stems = {name: asdict(stem_info(stem)) for name, stem in model.stem_configs.items()}
     trunk = model.trunk.config
     manifest = {
         'format': FORMAT,
@@ -70,27 +68,14 @@ def export_bundle(
         'max_horizon': max_horizon,
         'files': {path.name: sha256(path) for path in sorted(partial.glob('*.onnx'))},
         'parity': {
-            'largest_relative_error': max(proof.error for proof in proofs.values()),
-            'least_agreement': min(proof.agreement for proof in proofs.values()),
+            'largest_relative_error': proof.error,
+            'least_agreement': proof.agreement,
         },
         'precision': precision,
     }
     (partial / FILE_NAME).write_text(json.dumps(manifest, indent=1) + '\n')
     shutil.rmtree(folder, ignore_errors=True)
     return partial.rename(folder)
-
-
-@dataclass(frozen=True)
-class Proof:
-    """
-    How far a graph is from the network.
-
-    :param error: largest difference of a real output, relative to its largest value.
-    :param agreement: share of equal choices: of tokens, and of the most likely levels.
-    """
-
-    error: float
-    agreement: float
 
 
 def prove(part: Part, folder: Path) -> Proof:
@@ -105,28 +90,13 @@ def prove(part: Part, folder: Path) -> Proof:
     graph = Graph(folder / f'{part.name}.onnx', Execution(provider='cpu', threads=1))
     found = graph({name: value.numpy() for name, value in part.inputs.items()})
     pairs = [(left, right.numpy()) for left, right in zip(found, expected, strict=True)]
-    real = [pair for pair in pairs if pair[1].dtype != np.int64]
-    choices = [pair for pair in pairs if pair[1].dtype == np.int64]
     if part.name == 'trunk':
-        choices.append((found[0].argmax(-1), pairs[0][1].argmax(-1)))
-    proof = Proof(
-        error=max((_relative_error(*pair) for pair in real), default=0.0),
-        agreement=min((float((left == right).mean()) for left, right in choices), default=1.0),
-    )
-    if proof.error > _TOLERANCE or proof.agreement < _AGREEMENT:
-        raise BundleError(
-            f'{folder / part.name}.onnx: relative error {proof.error:.2g} and agreement '
-            f'{proof.agreement:.4f}, expected at most {_TOLERANCE} and at least {_AGREEMENT}'
-        )
-    return proof
+        pairs.append((found[0].argmax(-1), pairs[0][1].argmax(-1)))
+    return Proof.of(pairs).check(TOLERATED, folder / f'{part.name}.onnx')
 
 
-def _relative_error(found: np.ndarray, expected: np.ndarray) -> float:
-    wide = expected.astype(np.float64)
-    return float(np.abs(found - wide).max() / max(np.abs(wide).max(), 1e-9))
-
-
-def _stem_info(stem: StemConfig) -> StemInfo:
+def stem_info(stem: StemConfig) -> StemInfo:
+    """Pick out what the runtime needs to know of a stem."""
     return StemInfo(
         action_names=stem.action_names,
         stride=stem.stride,

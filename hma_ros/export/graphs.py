@@ -167,7 +167,7 @@ def trace(
     :raises BundleError: the exporter gave no graph.
     """
     shapes = {
-        name: {axis: torch.export.Dim.DYNAMIC for axis in varying.get(name, ())} for name in inputs
+        name: dict.fromkeys(varying.get(name, ()), torch.export.Dim.DYNAMIC) for name in inputs
     }
     # By keyword: a dictionary that comes last would be taken for keywords itself.
     named = {'feeds': inputs}

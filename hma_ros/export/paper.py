@@ -5,83 +5,101 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 from tqdm import tqdm
 
-from hma_ros.core.errors import BundleError, ConfigError
-from hma_ros.export.graphs import trace
-from hma_ros.export.paper_graphs import PaperModel, PaperPart, head_parts, paper_parts
+from hma_ros.core.errors import ConfigError
+from hma_ros.export.append import append_graph
+from hma_ros.export.bundle import prove
+from hma_ros.export.graphs import trace, write_graph
+from hma_ros.export.half import compute_half
+from hma_ros.export.paper_graphs import PaperPart, head_parts, paper_parts
+from hma_ros.export.proof import Proof
 from hma_ros.export.quantise import quantise
+from hma_ros.export.tokenizer_graphs import codec_parts
 from hma_ros.export.weights import SharedWeights
+from hma_ros.network.paper.checkpoint import PaperModel, save_paper
 from hma_ros.network.paper.config import PaperConfig
 from hma_ros.network.paper.continuous import ContinuousHma
+from hma_ros.network.paper.frames import FrameCodec
 from hma_ros.runtime.graph import Graph
-from hma_ros.runtime.manifest import FILE_NAME, sha256
-from hma_ros.runtime.paper.manifest import FAMILY, FORMAT, PaperStem
+from hma_ros.runtime.manifest import FILE_NAME, StemInfo, sha256
+from hma_ros.runtime.paper.manifest import FAMILY, FORMAT, FrameFacts, PaperStem
 from hma_ros.runtime.providers import Execution
 
 WEIGHTS = 'weights.bin'
+APPEND = 'append.onnx'
+_KEPT = ('past_key', 'past_value', 'kept_')
+# Of the parts made cheaper; thin margins of random weights flip many tokens.
+TOLERANCES = {
+    'fp32': Proof(error=1e-3, agreement=0.999),
+    'fp16': Proof(error=2e-2, agreement=0.95),
+    'int8': Proof(error=0.2, agreement=0.5),
+}
 
 
 @dataclass(frozen=True)
-class Tolerance:
+class BundleOptions:
     """
-    What a precision may differ from the network.
+    What a bundle shall hold, and recommend.
 
-    :param error: largest difference of a real output, relative to its largest value.
-    :param agreement: least share of equal tokens; thin margins of random weights flip many.
+    :param stems: to export; none means all the model has.
+    :param precision: ``fp32``, or ``fp16`` or ``int8`` of what is worth to be made cheaper.
+    :param mask_steps: passes per frame that the bundle recommends.
+    :param denoise_steps: calls of the denoiser per sample that a continuous one recommends.
+    :param codec: the frame tokenizer; without one the bundle takes and gives tokens alone.
+    :param robots: the robots that stems serve, by stem; without one it runs on none.
+    :param checkpoint: whether the network is kept too, for the torch engine.
     """
 
-    error: float
-    agreement: float
-
-
-TOLERANCES = {'fp32': Tolerance(1e-3, 0.999), 'int8': Tolerance(0.2, 0.5)}
+    stems: Sequence[str] = ()
+    precision: str = 'fp32'
+    mask_steps: int = 2
+    denoise_steps: int = 10
+    codec: FrameCodec | None = None
+    robots: Mapping[str, StemInfo] = field(default_factory=dict)
+    checkpoint: bool = False
 
 
 def export_paper(
     model: PaperModel,
     folder: Path,
-    stems: Sequence[str] = (),
-    precision: str = 'fp32',
-    mask_steps: int = 2,
+    options: BundleOptions = BundleOptions(),
 ) -> Path:
     """
     Write a bundle and prove it; one that is there already is replaced only by a proven one.
 
-    :param stems: to export; none means all the model has.
-    :param precision: ``fp32``, or ``int8`` of the matrix products.
-    :param mask_steps: passes per frame that the bundle recommends.
     :returns: the folder.
-    :raises ConfigError: unknown precision or stem, or a model whose past rows change.
+    :raises ConfigError: unknown precision or stem, a robot that does not fit its stem, or a model
+        whose past rows change.
     :raises BundleError: the graphs do not compute what the network computes.
     """
-    _check(model.config, precision)
-    names = list(stems) or [domain.name for domain in model.config.domains]
+    facts = _manifest(model.config, options)
     partial = folder.with_name(f'{folder.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    proofs = _write(model.eval(), names, partial, precision)
-    facts = _manifest(model.config, names, precision, mask_steps)
+    proof = Proof.worst(_write(model.eval(), list(facts['stems']), partial, options))
+    if options.checkpoint:
+        save_paper(model, partial)
+    tolerated = TOLERANCES[options.precision]
     facts['files'] = {path.name: sha256(path) for path in sorted(partial.iterdir())}
     facts['parity'] = {
-        'largest_relative_error': max(proof.error for proof in proofs),
-        'least_agreement': min(proof.agreement for proof in proofs),
-        'tolerated_relative_error': TOLERANCES[precision].error,
-        'tolerated_agreement': TOLERANCES[precision].agreement,
+        'largest_relative_error': proof.error,
+        'least_agreement': proof.agreement,
+        'tolerated_relative_error': tolerated.error,
+        'tolerated_agreement': tolerated.agreement,
     }
     (partial / FILE_NAME).write_text(json.dumps(facts, indent=1) + '\n')
     shutil.rmtree(folder, ignore_errors=True)
     return partial.rename(folder)
 
 
-def prove_part(part: PaperPart, path: Path, tolerance: Tolerance) -> Tolerance:
+def prove_part(part: PaperPart, path: Path, tolerated: Proof) -> Proof:
     """
     Run a part of the network and its graph on the same random inputs.
 
@@ -90,26 +108,56 @@ def prove_part(part: PaperPart, path: Path, tolerance: Tolerance) -> Tolerance:
     """
     expected = part.outputs()
     graph = Graph(path, Execution(provider='cpu', threads=2))
-    inputs = {name: value.numpy() for name, value in part.inputs.items() if name in graph.inputs}
+    inputs = {
+        name: part.inputs[name].numpy().astype(port.dtype) for name, port in graph.inputs.items()
+    }
     found = dict(zip(graph.outputs, graph(inputs), strict=True))
-    errors, agreements = [0.0], [1.0]
-    for name, value in expected.items():
-        if value.is_floating_point():
-            errors.append(_relative_error(found[name], value.numpy()))
-        else:
-            agreements.append(float((found[name] == value.numpy()).mean()))
-    proof = Tolerance(max(errors), min(agreements))
-    if proof.error > tolerance.error or proof.agreement < tolerance.agreement:
-        raise BundleError(
-            f'{path.name}: relative error {proof.error:.2g} and agreement {proof.agreement:.4f}, '
-            f'expected at most {tolerance.error} and at least {tolerance.agreement}'
+    pairs = [(found[name], value.numpy()) for name, value in expected.items()]
+    return Proof.of(pairs).check(tolerated, path)
+
+
+def _write(
+    model: PaperModel, stems: Sequence[str], folder: Path, options: BundleOptions
+) -> Iterator[Proof]:
+    parts = [part for stem in stems for part in paper_parts(model, stem)]
+    if isinstance(model, ContinuousHma):
+        parts += head_parts(model.diffloss, 'patch', model.config.width)
+    with SharedWeights(folder / WEIGHTS) as weights:
+        for part in tqdm(parts, 'graphs', unit='graph'):
+            weights.save(_graph(part, options.precision), folder / f'{part.name}.onnx')
+    for part in tqdm(parts, 'proofs', unit='graph'):
+        tolerated = TOLERANCES[options.precision if part.heavy else 'fp32']
+        yield prove_part(part, folder / f'{part.name}.onnx', tolerated)
+    _write_append(model.config, folder, options.precision)
+    for codec_part in codec_parts(options.codec) if options.codec else ():
+        write_graph(codec_part, folder / f'{codec_part.name}.onnx')
+        yield prove(codec_part, folder)
+
+
+def _graph(part: PaperPart, precision: str) -> onnx.ModelProto:
+    model = trace(part.module, part.inputs, part.varying, list(part.outputs()))
+    if precision == 'fp32' or not part.heavy:
+        return model
+    if precision == 'int8':
+        return quantise(model)
+    # Past rows as they are kept: half the memory, and no casts.
+    ports = [port.name for port in (*model.graph.input, *model.graph.output)]
+    return compute_half(model, [name for name in ports if name.startswith(_KEPT)])
+
+
+def _write_append(config: PaperConfig, folder: Path, precision: str) -> None:
+    names = [f'past_{what}_{i}' for i in range(config.layers) for what in ('key', 'value')]
+    shape = (1, config.kept_tokens, config.heads, config.rows - 1, config.head_width)
+    dtype = 'float16' if precision == 'fp16' else 'float32'
+    onnx.save(append_graph(names, shape, dtype), folder / APPEND)
+
+
+def _manifest(config: PaperConfig, options: BundleOptions) -> dict[str, Any]:
+    """Say everything but what is measured; raises ConfigError as :func:`export_paper` does."""
+    if options.precision not in TOLERANCES:
+        raise ConfigError(
+            f"precision: '{options.precision}', expected one of {', '.join(TOLERANCES)}"
         )
-    return proof
-
-
-def _check(config: PaperConfig, precision: str) -> None:
-    if precision not in TOLERANCES:
-        raise ConfigError(f"precision: '{precision}', expected one of {', '.join(TOLERANCES)}")
     if not config.is_cacheable:
         raise ConfigError(
             'injection: cross_attention in upstream meaning mixes past and future rows, expected '
@@ -117,33 +165,8 @@ def _check(config: PaperConfig, precision: str) -> None:
         )
     if not config.domains:
         raise ConfigError('domains: none, expected a model with at least one stem')
-
-
-def _write(
-    model: PaperModel, stems: Sequence[str], folder: Path, precision: str
-) -> list[Tolerance]:
-    parts = [part for stem in stems for part in paper_parts(model, stem)]
-    if isinstance(model, ContinuousHma):
-        parts += head_parts(model.diffloss, 'patch', model.config.width)
-    with SharedWeights(folder / WEIGHTS) as weights:
-        for part in tqdm(parts, 'graphs', unit='graph'):
-            weights.save(_graph(part, precision), folder / f'{part.name}.onnx')
-    proofs = []
-    for part in tqdm(parts, 'proofs', unit='graph'):
-        used = precision if part.heavy else 'fp32'
-        proofs.append(prove_part(part, folder / f'{part.name}.onnx', TOLERANCES[used]))
-    return proofs
-
-
-def _graph(part: PaperPart, precision: str) -> onnx.ModelProto:
-    model = trace(part.module, part.inputs, part.varying, list(part.outputs()))
-    return quantise(model) if precision == 'int8' and part.heavy else model
-
-
-def _manifest(
-    config: PaperConfig, stems: Sequence[str], precision: str, mask_steps: int
-) -> dict[str, Any]:
-    diffusion = config.diffusion
+    diffusion, codec = config.diffusion, options.codec
+    names = list(options.stems) or [domain.name for domain in config.domains]
     return {
         'family': FAMILY,
         'format': FORMAT,
@@ -160,17 +183,21 @@ def _manifest(
         'factor_size': config.factor_size,
         'patch_size': diffusion.patch**2 * diffusion.latent_channels if diffusion else 0,
         'predicts_actions': config.predict_actions,
-        'mask_steps': mask_steps,
-        'precision': precision,
-        'stems': {name: asdict(_stem(config, name)) for name in stems},
+        'mask_steps': options.mask_steps,
+        'denoise_steps': options.denoise_steps,
+        'precision': options.precision,
+        'frames': codec and asdict(FrameFacts(codec.name, codec.image_size, codec.latent_scale)),
+        'stems': {name: asdict(_stem(config, name, options.robots.get(name))) for name in names},
     }
 
 
-def _stem(config: PaperConfig, name: str) -> PaperStem:
+def _stem(config: PaperConfig, name: str, robot: StemInfo | None) -> PaperStem:
     domain = config.domain(name)
-    return PaperStem(domain.stride, domain.mean, domain.std)
-
-
-def _relative_error(found: np.ndarray, expected: np.ndarray) -> float:
-    wide = expected.astype(np.float64)
-    return float(np.abs(found - wide).max() / max(np.abs(wide).max(), 1e-9))
+    stem = PaperStem(domain.stride, domain.mean, domain.std, robot)
+    if robot and (robot.stride, robot.action_dim) != (stem.stride, len(stem.mean)):
+        raise ConfigError(
+            f"stem '{name}': expected a robot of {len(stem.mean)} numbers x stride {stem.stride}, "
+            f'got {robot.embodiment} of {robot.action_dim} ({", ".join(robot.action_names)}) x '
+            f'{robot.stride}'
+        )
+    return stem

@@ -2,37 +2,33 @@
 """
 The parts of a model of the paper as graphs.
 
-| graph | in | out |
-|---|---|---|
-| `stem_S` | `chunk`, `known`, `index` | what the trunk takes of actions: `action`, `injected`, `shift_scale` |
-| `trunk_S` | rows: `tokens`, `masked`, `index`, `rotation`, those; kept rows: `past_*` | `best`, `confidence`, `logits`, `chunk`, or `z`, `z_action`; `kept_*` |
-| `condition_H`, `time_H`, `denoise_H` | `z`; `timestep`; `x` with both | parts of a diffusion head |
-
-S is a stem, H is `patch` or `action_S`. The blocks hold weights of each stem, so every stem has a
-trunk graph; :class:`~hma_ros.export.weights.SharedWeights` stores what they share once.
-"""  # noqa: E501
+`stem_S`, `trunk_S`, `condition_H`, `time_H`, `denoise_H` are those of
+:mod:`hma_ros.network.paper.parts`; S is a stem, H is `patch` or `action_S`. The blocks hold
+weights of each stem, so every stem has a trunk graph;
+:class:`~hma_ros.export.weights.SharedWeights` stores what they share once.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from hma_ros.core.rotary import rotations
-from hma_ros.network.paper.attention import KeyValue, Rows
-from hma_ros.network.paper.conditioning import Conditioning
-from hma_ros.network.paper.config import Meaning, PaperConfig, TimePositions
+from hma_ros.network.paper.checkpoint import PaperModel
+from hma_ros.network.paper.config import PaperConfig, TimePositions
 from hma_ros.network.paper.continuous import ContinuousHma
-from hma_ros.network.paper.diffusion_head import Denoiser, DiffusionHead
-from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.network.paper.diffusion_head import DiffusionHead
+from hma_ros.network.paper.parts import (
+    ConditionPart,
+    DenoisePart,
+    StemPart,
+    TimePart,
+    TrunkPart,
+)
 
 _BATCH, _ROWS = 2, 2
-PaperModel = DiscreteHma | ContinuousHma
-
-# Inputs of the trunk by their name as outputs of the stem.
-_GIVEN = {'action': 'tokens_BRC', 'injected': 'injected_BRC', 'shift_scale': 'shift_scale_BRL2C'}
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ class PaperPart:
     :param name: file name without ending.
     :param module: takes one dictionary, gives another.
     :param inputs: example inputs by name, a batch of two.
-    :param fixed: axes of inputs that are not the batch and yet may vary, beside axis 0.
+    :param varying: by name, the axes of inputs whose size is not fixed.
     :param heavy: whether its matrix products are worth to be made cheaper.
     """
 
@@ -78,104 +74,12 @@ def head_parts(head: DiffusionHead, name: str, condition: int) -> list[PaperPart
         each = {'x': x, 'condition': net.cond_embed(z), 'time': net.time_embed(steps[:1])}
     batch = (0,)
     return [
-        PaperPart(f'condition_{name}', _Condition(net), {'z': z}, {'z': batch}, False),
-        PaperPart(f'time_{name}', _Time(net), {'timestep': steps}, {'timestep': batch}, False),
-        PaperPart(f'denoise_{name}', _Denoise(net), each, {'x': batch, 'condition': batch}, True),
+        PaperPart(f'condition_{name}', ConditionPart(net), {'z': z}, {'z': batch}, False),
+        PaperPart(f'time_{name}', TimePart(net), {'timestep': steps}, {'timestep': batch}, False),
+        PaperPart(
+            f'denoise_{name}', DenoisePart(net), each, {'x': batch, 'condition': batch}, True
+        ),
     ]
-
-
-class _Stem(nn.Module):
-    def __init__(self, model: PaperModel, stem: str) -> None:
-        super().__init__()
-        self.model, self.stem = model, stem
-
-    def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
-        rows = Rows(feeds['index'])
-        # Upstream's models see every action, and the runtime refuses to hide one from them.
-        is_corrected = self.model.config.meaning is Meaning.CORRECTED
-        masked = ~feeds['known'] if is_corrected else None
-        given = self.model.condition(self.stem, feeds['chunk'], rows, masked)
-        parts = {name: getattr(given, field) for name, field in _GIVEN.items()}
-        result = {name: value for name, value in parts.items() if value is not None}
-        if not is_corrected:
-            # An input that nothing reads would not be one of the graph.
-            first = next(iter(result))
-            result[first] = result[first] + 0 * feeds['known'].sum()
-        return result
-
-
-class _Trunk(nn.Module):
-    def __init__(self, model: PaperModel, stem: str) -> None:
-        super().__init__()
-        self.model, self.stem = model, stem
-
-    def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
-        model, layers = self.model, range(self.model.config.layers)
-        past = (KeyValue(feeds[f'past_key_{i}'], feeds[f'past_value_{i}']) for i in layers)
-        rows = Rows(feeds['index'], feeds.get('rotation'), feeds['past_index'], tuple(past))
-        given = Conditioning(**{field: feeds.get(name) for name, field in _GIVEN.items()})
-        if isinstance(model, DiscreteHma):
-            result, kept = self._discrete(model, feeds, given, rows)
-        else:
-            result, kept = self._continuous(model, feeds, given, rows)
-        for layer, (key, value) in enumerate(kept):
-            result |= {f'kept_key_{layer}': key, f'kept_value_{layer}': value}
-        return result
-
-    def _discrete(
-        self, model: DiscreteHma, feeds: dict[str, Tensor], given: Conditioning, rows: Rows
-    ) -> tuple[dict[str, Tensor], tuple[KeyValue, ...]]:
-        output = model.rows(feeds['tokens'], feeds['masked'], self.stem, given, rows)
-        probability, best = output.logits_BRSFV.softmax(-1).max(-1)
-        result = {
-            'best': best,
-            'confidence': probability.prod(-1),
-            'logits': output.logits_BRSFV,
-        }
-        if output.chunk_BRX is not None:
-            # Upstream's heads learn chunks in units, ours in deviations.
-            in_units = model.config.meaning is Meaning.UPSTREAM
-            chunk = output.chunk_BRX
-            result['chunk'] = chunk if in_units else model.in_units(chunk, self.stem)
-        return result, output.kept
-
-    def _continuous(
-        self, model: ContinuousHma, feeds: dict[str, Tensor], given: Conditioning, rows: Rows
-    ) -> tuple[dict[str, Tensor], tuple[KeyValue, ...]]:
-        masked = feeds['masked'].unsqueeze(-1)
-        output = model.rows(feeds['tokens'], masked, self.stem, given, rows)
-        result = {'z': output.z_BRSC}
-        if output.z_action_BRC is not None:
-            result['z_action'] = output.z_action_BRC
-        return result, output.kept
-
-
-class _Condition(nn.Module):
-    def __init__(self, net: Denoiser) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {'condition': self.net.cond_embed(feeds['z'])}
-
-
-class _Time(nn.Module):
-    def __init__(self, net: Denoiser) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {'time': self.net.time_embed(feeds['timestep'])}
-
-
-class _Denoise(nn.Module):
-    def __init__(self, net: Denoiser) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
-        eps, variance = self.net.denoise(feeds['x'], feeds['condition'] + feeds['time'])
-        return {'eps': eps, 'variance': variance}
 
 
 def _stem_part(model: PaperModel, stem: str) -> PaperPart:
@@ -188,7 +92,7 @@ def _stem_part(model: PaperModel, stem: str) -> PaperPart:
         'index': torch.arange(config.rows - _ROWS, config.rows),
     }
     varying = {'chunk': (0, 1), 'known': (0, 1), 'index': (0,)}
-    return PaperPart(f'stem_{stem}', _Stem(model, stem), inputs, varying, heavy=False)
+    return PaperPart(f'stem_{stem}', StemPart(model, stem), inputs, varying, heavy=False)
 
 
 def _trunk_part(model: PaperModel, stem: str, given: dict[str, Tensor]) -> PaperPart:
@@ -204,14 +108,14 @@ def _trunk_part(model: PaperModel, stem: str, given: dict[str, Tensor]) -> Paper
     if config.time is TimePositions.ROTARY:
         turns = rotations(index.numpy(), config.head_width)
         inputs['rotation'] = torch.from_numpy(turns)
-    varying: dict[str, tuple[int, ...]] = {name: (0, 1) for name in ('tokens', 'masked', *given)}
+    varying: dict[str, tuple[int, ...]] = dict.fromkeys(('tokens', 'masked', *given), (0, 1))
     varying |= {'index': (0,), 'rotation': (0,)}
     kept = (_BATCH, config.kept_tokens, config.heads, slots, config.head_width)
     for layer in range(config.layers):
         for what in ('key', 'value'):
             inputs[f'past_{what}_{layer}'] = torch.randn(kept)
             varying[f'past_{what}_{layer}'] = (0,)
-    return PaperPart(f'trunk_{stem}', _Trunk(model, stem), inputs, varying, heavy=True)
+    return PaperPart(f'trunk_{stem}', TrunkPart(model, stem), inputs, varying, heavy=True)
 
 
 def _past_index(slots: int) -> Tensor:
@@ -228,4 +132,4 @@ def _random_tokens(config: PaperConfig) -> dict[str, Tensor]:
     else:
         tokens = torch.randn(*shape, config.diffusion.patch**2 * config.diffusion.latent_channels)
     masked = torch.rand(shape) < 0.5
-    return {'tokens': cast('Tensor', tokens), 'masked': masked}
+    return {'tokens': tokens, 'masked': masked}

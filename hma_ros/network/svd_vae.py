@@ -33,11 +33,15 @@ class SvdVae(nn.Module):
         super().__init__()
         self.autoencoder = autoencoder
 
-    def latent_shape(self, image_size: int) -> tuple[int, int, int]:
-        """Channels, height and width of the latents of a square picture."""
-        config = self.autoencoder.config
-        size = image_size // 2 ** (len(config.block_out_channels) - 1)
-        return config.latent_channels, size, size
+    @property
+    def pixels(self) -> int:
+        """Pixels that a latent spans in each direction."""
+        return 2 ** (len(self.autoencoder.config.block_out_channels) - 1)
+
+    @property
+    def latent_channels(self) -> int:
+        """Numbers of a latent."""
+        return self.autoencoder.config.latent_channels
 
     def encode(self, frames_BHWC: Tensor) -> Tensor:
         """

@@ -3,27 +3,33 @@
 
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
-from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.families import read_manifest, robot_stem
 
 
 def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool) -> None:
     """
-    Refuse to command a real robot with what was trained in simulation.
+    Refuse to command a robot without a policy, or a real one with what was trained in simulation.
 
     :param bundle: folder of the bundle whose chunks are executed.
     :param allow: the user says that it shall be done nevertheless.
     :raises ConfigError: execution is refused.
     :raises BundleError: the bundle's manifest cannot be read.
     """
-    if mode != 'execute' or spec.simulated:
+    if mode != 'execute' or (spec.simulated and not bundle):
         return
     if not bundle:
         raise ConfigError(
             f'bundle: expected the folder of the bundle that commands {spec.name} '
             'with mode:=execute, got nothing'
         )
-    trained_on = Manifest.read(bundle).stem(spec.stem).trained_on
-    if trained_on == 'simulation' and not allow:
+    manifest = read_manifest(bundle)
+    if refusal := manifest.policy_refusal:
+        raise ConfigError(
+            f'{bundle}: expected a bundle with a policy for mode:=execute, but {refusal}; use '
+            'mode:=shadow, in which it predicts'
+        )
+    is_simulation = robot_stem(manifest, spec.stem).trained_on == 'simulation'
+    if is_simulation and not (allow or spec.simulated):
         raise ConfigError(
             f'{bundle}: expected a bundle trained on a robot to command the real {spec.name} with '
             'mode:=execute, got one trained in simulation; use mode:=shadow, or say '

@@ -29,8 +29,8 @@ from hma_ros.ros.parameters import read
 from hma_ros.ros.qos import REPORT, SENSOR_IN
 from hma_ros.ros.rollout_msg import from_rollout
 from hma_ros.ros.stamps import stamp_ns
-from hma_ros.runtime.bundle import Bundle
-from hma_ros.runtime.world_model import WorldModel
+from hma_ros.runtime.open import open_world_model
+from hma_ros.runtime.world import World
 
 _NS = 1_000_000_000
 _REPORT_S = 1.0
@@ -72,15 +72,18 @@ class WorldModelNode(HmaNode):
             self.create_guard_condition(self._work, self.work_group), self.destroy_guard_condition
         )
 
-    def _load_model(self) -> WorldModel:
+    def _load_model(self) -> World:
         given = self._given
-        bundle = Bundle(given.bundle, self._spec.stem, given.execution)
-        self._provider = bundle.provider
-        if given.provider not in ('auto', self._provider):
+        model = open_world_model(given.bundle, self._spec.stem, given.execution)
+        if given.provider not in ('auto', model.provider):
             self.get_logger().warning(
-                f'provider: expected {given.provider}, got {self._provider}: allow_cpu is set'
+                f'provider: expected {given.provider}, got {model.provider}: allow_cpu is set'
             )
-        return WorldModel(bundle)
+        if refusal := model.manifest.policy_refusal:
+            self.get_logger().warning(
+                f'{given.bundle}: predicts alone and proposes no actions: {refusal}'
+            )
+        return model
 
     def start(self) -> None:
         """Begin with an empty context."""
@@ -117,9 +120,12 @@ class WorldModelNode(HmaNode):
     def _warm_up(self) -> None:
         camera = self._spec.camera
         dark = np.zeros((camera.height, camera.width, 3), np.uint8)
+        still = np.zeros((1, self._model.stem.stride, self._model.stem.action_dim), np.float32)
         self._model.observe(preprocess(dark, camera), None)
+        if not self._model.manifest.policy_refusal:
+            self._model.act()
         if self._horizon:
-            self._model.imagine(None, 1)
+            self._model.imagine(still, 1)
         self._model.reset()
 
     def _on_image(self, message: Any) -> None:
@@ -230,7 +236,8 @@ class WorldModelNode(HmaNode):
         chunk = self._decide(frame, joints, pick.restarts)
         decided_s = time.monotonic()
         self._row_ns = stamp
-        self._chunks.publish(from_actions(self._spec, stamp, chunk))
+        if chunk is not None:
+            self._chunks.publish(from_actions(self._spec, stamp, chunk))
         done_s = time.monotonic()
         self._diagnostics.latency('conversion', decoded_s - started_s)
         self._diagnostics.latency('inference', decided_s - decoded_s)
@@ -258,7 +265,8 @@ class WorldModelNode(HmaNode):
 
     def _decide(
         self, frame: NDArray[np.uint8], joints: NDArray[np.float32], restarts: bool
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[np.float32] | None:
+        """Take in a row; returns what to do then, if there is a policy."""
         executed = None
         if restarts or self._row_ns is None:
             self._model.reset()
@@ -269,11 +277,11 @@ class WorldModelNode(HmaNode):
             self._diagnostics.counts['unknown actions'] += executed is None
         known = None if executed is None else executed.astype(np.float32)
         self._model.observe(frame, known, joints)
-        return self._model.act()
+        return None if self._model.manifest.policy_refusal else self._model.act()
 
     def _imagine(self, stamp: int, frame: NDArray[np.uint8], frame_id: str) -> int:
         """Publish what follows; returns how many frames there was time for."""
-        if self._horizon == 0:
+        if self._horizon == 0 or not self._model.can_imagine:
             return 0
         started_s = time.monotonic()
         most = self._budget.frames(started_s)
@@ -300,7 +308,7 @@ class WorldModelNode(HmaNode):
             {
                 'active': self._is_working,
                 'rows in context': self._model.rows,
-                'provider': self._provider,
+                'provider': self._model.provider,
                 'trained on': self._model.stem.trained_on,
                 'share of transport and conversion': 1.0
                 - self._share('inference', 'receipt to action'),
@@ -337,15 +345,17 @@ class WorldModelNode(HmaNode):
         )
 
 
-def check_stem(spec: EmbodimentSpec, model: WorldModel) -> None:
+def check_stem(spec: EmbodimentSpec, model: World) -> None:
     """
     Compare the embodiment with the stem that shall serve it.
 
     :raises BundleError: other actions, joints, stride or frame rate than the stem was trained on.
     """
+    # A model that reads no joints does not mind which there are.
+    joints = spec.state.joints if model.stem.joint_names else ()
     for what, expected, got in (
         ('action names', tuple(model.stem.action_names), spec.action.names),
-        ('joints', tuple(model.stem.joint_names), spec.state.joints),
+        ('joints', tuple(model.stem.joint_names), joints),
         ('stride', model.stem.stride, spec.rates.stride),
         ('frame_hz', model.stem.frame_hz, spec.rates.frame_hz),
         ('image size', (model.manifest.image_size,) * 2, spec.camera.resize),

@@ -162,7 +162,8 @@ class BoundGraph:
         try:
             self._bind_host_outputs()
             for name, array in inputs.items():
-                self._binding.bind_cpu_input(name, np.ascontiguousarray(array))
+                # Not ascontiguousarray, which makes arrays of scalars.
+                self._binding.bind_cpu_input(name, np.asarray(array, order='C'))
             self._graph.session.run_with_iobinding(self._binding)
             values = self._binding.get_outputs()[: len(self.plan.host_out)]
             outputs = [value.numpy() for value in values]

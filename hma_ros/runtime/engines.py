@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hma_ros.core.errors import BundleError
+from hma_ros.runtime.families import read_manifest
 from hma_ros.runtime.graph import Graph
-from hma_ros.runtime.manifest import FILE_NAME, check_files
 from hma_ros.runtime.providers import Execution
 
 
@@ -49,15 +47,10 @@ def graphs_of(folder: Path) -> tuple[list[Path], str]:
     :returns: their paths, and the precision of their arithmetic.
     :raises BundleError: not a bundle, or tampered.
     """
-    path = folder / FILE_NAME
-    try:
-        facts = json.loads(path.read_text())
-        files = {str(name): str(digest) for name, digest in facts['files'].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BundleError(f'{path}: {error!r}; expected the manifest of a bundle') from error
-    check_files(folder, files)
-    names = sorted(name for name in files if name.endswith('.onnx'))
-    return [folder / name for name in names], str(facts.get('precision', 'fp32'))
+    manifest = read_manifest(folder)
+    manifest.verify()
+    names = sorted(name for name in manifest.files if name.endswith('.onnx'))
+    return [folder / name for name in names], manifest.precision
 
 
 def build(path: Path, execution: Execution) -> Built:

@@ -109,10 +109,20 @@ class Manifest:
                 raise BundleError(f'{path}: format {found}, expected {FORMAT}')
             if strange := [name for name in facts['files'] if Path(name).name != name]:
                 raise BundleError(f'{path}: files {strange[0]!r}, expected plain file names')
-            stems = {name: _stem(stem) for name, stem in facts.pop('stems').items()}
+            stems = {name: read_stem(stem) for name, stem in facts.pop('stems').items()}
             return Manifest(folder=folder, stems=stems, **facts)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BundleError(f'{path}: {error!r}; expected the manifest of a bundle') from error
+
+    @property
+    def robots(self) -> Mapping[str, StemInfo]:
+        """The stems that can run on a robot: all of them."""
+        return self.stems
+
+    @property
+    def policy_refusal(self) -> str:
+        """Why it cannot decide what to do: this family always can."""
+        return ''
 
     def stem(self, name: str) -> StemInfo:
         """Return a stem's facts; raises BundleError listing the stems there are."""
@@ -150,7 +160,13 @@ def check_files(folder: Path, files: Mapping[str, str]) -> None:
             )
 
 
-def _stem(facts: dict[str, Any]) -> StemInfo:
+def read_stem(facts: Mapping[str, Any]) -> StemInfo:
+    """
+    Read a stem's facts.
+
+    :raises TypeError: a fact is missing or unknown.
+    :raises ValueError: a fact is out of range.
+    """
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
     }

@@ -9,7 +9,7 @@ the CPU when it does not. So what a session says it uses is compared with what w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
@@ -19,7 +19,9 @@ NAMES = {
     'cuda': 'CUDAExecutionProvider',
     'tensorrt': 'TensorrtExecutionProvider',
 }
-PROVIDERS = ('auto', *NAMES)
+# Of bundles of the paper's models alone: not onnxruntime, but torch with CUDA graphs.
+TORCH = 'torch-cuda'
+PROVIDERS = ('auto', *NAMES, TORCH)
 PRECISIONS = ('fp32', 'fp16', 'int8')
 
 Provider = tuple[str, dict[str, str]]
@@ -65,17 +67,22 @@ class Execution:
             if (value := getattr(self, name)) < least:
                 raise ConfigError(f'{name}: expected at least {least}, got {value}')
 
+    def without_tensorrt(self) -> Execution:
+        """Return the same with CUDA in the place of TensorRT."""
+        return replace(self, provider='cuda') if self.provider == 'tensorrt' else self
+
 
 def choose(execution: Execution, available: Sequence[str]) -> str:
     """
     Decide which provider to ask for.
 
     :param available: as onnxruntime lists them: what it was compiled with.
-    :returns: ``cpu``, ``cuda`` or ``tensorrt``.
+    :returns: ``cpu``, ``cuda`` or ``tensorrt``; where torch runs the model, the best of what is
+        there for the graphs that remain.
     :raises ConfigError: onnxruntime was not built for it, and the CPU is not allowed.
     """
     asked = execution.provider
-    if asked == 'auto':
+    if asked in ('auto', TORCH):
         return 'cuda' if NAMES['cuda'] in available else 'cpu'
     if NAMES[asked] in available:
         return asked

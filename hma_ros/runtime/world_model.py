@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +13,7 @@ from hma_ros.core.masking import keep_most_confident, masked_after
 from hma_ros.runtime.bundle import Bundle
 from hma_ros.runtime.context import Context
 from hma_ros.runtime.providers import Execution
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """
-    Imagined rows, oldest first.
-
-    :param frames: ``uint8[horizon, H, W, 3]`` RGB; frame i follows chunk i.
-    :param actions: ``float32[horizon, stride, A]``, the chunks that lead to them.
-    """
-
-    frames: np.ndarray
-    actions: np.ndarray
+from hma_ros.runtime.world import Rollout, check_frame, check_horizon
 
 
 class WorldModel:
@@ -48,9 +35,19 @@ class WorldModel:
         self.reset()
 
     @property
+    def provider(self) -> str:
+        """What the graphs run on: ``cpu``, ``cuda`` or ``tensorrt``."""
+        return self._bundle.provider
+
+    @property
     def rows(self) -> int:
         """Rows observed since the last reset."""
         return self._context.rows
+
+    @property
+    def can_imagine(self) -> bool:
+        """Whether anything was observed: the policy says what follows."""
+        return self._chunk is not None
 
     def reset(self) -> None:
         """Forget everything observed."""
@@ -71,11 +68,7 @@ class WorldModel:
             ``joint_names``, rad or m; None where they are not known.
         :raises InferenceError: wrong shape or type, or a graph failed; the context stays.
         """
-        size = self.manifest.image_size
-        if frame.shape != (size, size, 3) or frame.dtype != np.uint8:
-            raise InferenceError(
-                f'frame: {frame.dtype}{list(frame.shape)}, expected uint8[{size}, {size}, 3]'
-            )
+        check_frame(frame, self.manifest.image_size)
         modulation, joints = self._modulation(executed), self._checked(joints)
         levels = self._bundle.encoder({'frames': frame[None]})[0][:, None]
         self._context, chunk = self._commit(self._context, levels, modulation, joints)
@@ -110,7 +103,7 @@ class WorldModel:
         :param is_enough: asked after each frame; true ends the rollout there.
         :raises InferenceError: the context is empty, or an argument is out of range.
         """
-        self._check_horizon(chunks, horizon)
+        check_horizon(chunks, horizon, self.manifest.max_horizon)
         context, joints, frames, actions = self._context, self._joints, [], []
         chunk = self.act()
         for row in range(horizon):
@@ -228,12 +221,6 @@ class WorldModel:
         grid = np.linspace(-1, 1, self.manifest.levels, dtype=np.float32)
         mean: np.ndarray = (probability @ grid).astype(np.float32)
         return mean
-
-    def _check_horizon(self, chunks: np.ndarray | None, horizon: int) -> None:
-        if not 1 <= horizon <= self.manifest.max_horizon:
-            raise InferenceError(f'horizon: {horizon}, expected 1 to {self.manifest.max_horizon}')
-        if chunks is not None and len(chunks) < horizon:
-            raise InferenceError(f'chunks: {len(chunks)}, expected {horizon}, one per row')
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -19,7 +19,8 @@ from hma_ros.evaluation.prediction import (
     sample_rows,
 )
 from hma_ros.evaluation.replay import replay
-from hma_ros.runtime.world_model import Rollout, WorldModel
+from hma_ros.runtime.world import Rollout
+from hma_ros.runtime.world_model import WorldModel
 
 CONFIG = PredictionConfig(max_rows=100, trials=3, horizon=2)
 

@@ -10,50 +10,54 @@ from hma_ros.runtime.bound_graph import BoundGraph
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.providers import Execution
 
-# Batch, tokens, heads, slots, width.
-SHAPE = (2, 5, 3, 4, 8)
+# Batch, tokens, heads, slots, width; and rows, of which one is written.
+BATCH, SHAPE, ROWS = 2, (1, 5, 3, 4, 8), 2
 SLOTS = SHAPE[3]
+NAMES = ('key', 'value')
 
 
 @pytest.fixture(scope='module', params=['float32', 'float16'])
 def graph(request, tmp_path_factory):
     path = tmp_path_factory.mktemp('append') / 'append.onnx'
-    onnx.save(append_graph(['key', 'value'], SHAPE, request.param), path)
+    onnx.save(append_graph(NAMES, SHAPE, request.param), path)
     return Graph(path, Execution(provider='cpu', threads=1))
+
+
+def rings(graph, fill=0.0):
+    return {name: np.full((BATCH, *SHAPE[1:]), fill, graph.inputs[name].dtype) for name in NAMES}
 
 
 def rows(graph, count):
     random = np.random.default_rng(0)
-    port = graph.inputs['key_row']
+    shape = (BATCH, *SHAPE[1:3], ROWS, SHAPE[-1])
     for _ in range(count):
         yield {
-            f'{name}_row': random.standard_normal(port.shape).astype(port.dtype)
-            for name in ('key', 'value')
+            f'{name}_row': random.standard_normal(shape).astype(graph.inputs[name].dtype)
+            for name in NAMES
         }
 
 
 def test_ring_on_the_device_equals_a_ring_of_numpy(graph):
-    bound = BoundGraph(graph, [name for name in (*graph.inputs, *graph.outputs) if name != 'slot'])
-    dtype = graph.inputs['key'].dtype
-    host = {name: np.zeros(SHAPE, dtype) for name in ('key', 'value')}
+    bound = BoundGraph(graph, {*graph.inputs, *graph.outputs} - {'slot', 'which'})
+    host = rings(graph)
     device = {name: bound.put(array) for name, array in host.items()}
     for name, array in device.items():
         bound.bind(name, array)
         bound.bind(f'{name}_new', array)
     for index, given in enumerate(rows(graph, 3 * SLOTS)):
-        slot = index % SLOTS
+        slot, which = index % SLOTS, index % ROWS
         for name, row in given.items():
             bound.bind(name, bound.put(row))
-            host[name.removesuffix('_row')][..., slot : slot + 1, :] = row
-        assert bound({'slot': np.array([slot])}) == []
+            host[name.removesuffix('_row')][..., slot, :] = row[..., which, :]
+        assert bound({'slot': np.array([slot]), 'which': np.array(which)}) == []
         for name, array in device.items():
             np.testing.assert_array_equal(array.numpy(), host[name])
 
 
 def test_what_is_not_bound_in_place_stays(graph):
-    given = next(rows(graph, 1))
-    old = {name: np.ones(SHAPE, graph.inputs[name].dtype) for name in ('key', 'value')}
-    new = dict(zip(graph.outputs, graph({'slot': np.array([2]), **old, **given}), strict=True))
+    given, old = next(rows(graph, 1)), rings(graph, fill=1.0)
+    place = {'slot': np.array([2]), 'which': np.array(1)}
+    new = dict(zip(graph.outputs, graph({**place, **old, **given}), strict=True))
     assert (old['key'] == 1).all()
-    np.testing.assert_array_equal(new['key_new'][..., 2:3, :], given['key_row'])
+    np.testing.assert_array_equal(new['key_new'][..., 2, :], given['key_row'][..., 1, :])
     assert (np.delete(new['key_new'], 2, 3) == 1).all()

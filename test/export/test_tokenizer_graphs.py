@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The published tokenizers compute the same in onnxruntime."""
+"""Frame tokenizers compute the same in onnxruntime, and give what the trunk takes."""
 
 import numpy as np
 import onnxruntime
@@ -7,8 +7,10 @@ import torch
 from diffusers import AutoencoderKLTemporalDecoder
 
 from hma_ros.export.graphs import write_graph
-from hma_ros.export.tokenizer_graphs import magvit2_parts, svd_parts
+from hma_ros.export.tokenizer_graphs import codec_parts
 from hma_ros.network.magvit2 import Magvit2, Magvit2Config
+from hma_ros.network.paper.config import Diffusion, PaperConfig
+from hma_ros.network.paper.frames import make_codec
 from hma_ros.network.svd_vae import SvdVae
 
 
@@ -33,13 +35,17 @@ def assert_equal_pictures(drawn, expected):
     assert (drawn == expected).mean() > 0.99
 
 
+def sizes(**changes):
+    return PaperConfig(layers=1, heads=1, width=8, rows=4, **changes)
+
+
 def test_magvit2_graphs_compute_what_the_network_computes(tmp_path):
     torch.manual_seed(0)
     config = Magvit2Config(image_size=16, width=32, multipliers=(1, 2), blocks=1)
-    encoder, decoder = magvit2_parts(Magvit2(config).eval())
-    for ids, expected in run(encoder, tmp_path):
-        assert ids.dtype == np.int64
-        np.testing.assert_array_equal(ids, expected)
+    encoder, decoder = codec_parts(make_codec(Magvit2(config).eval(), sizes(positions=64)))
+    for factors, expected in run(encoder, tmp_path):
+        assert (factors.dtype, factors.shape[1:]) == (np.int64, (64, 2))
+        np.testing.assert_array_equal(factors, expected)
     for drawn, expected in run(decoder, tmp_path):
         assert_equal_pictures(drawn, expected)
 
@@ -49,9 +55,12 @@ def test_svd_graphs_compute_what_the_network_computes(tmp_path):
     autoencoder = AutoencoderKLTemporalDecoder(
         down_block_types=('DownEncoderBlock2D',) * 2, block_out_channels=(32, 32)
     )
-    encoder, decoder = svd_parts(SvdVae(autoencoder).eval(), image_size=16)
-    for latents, expected in run(encoder, tmp_path):
-        assert latents.dtype == np.float32
-        np.testing.assert_allclose(latents, expected, rtol=1e-4, atol=1e-5)
+    config = sizes(
+        positions=64, diffusion=Diffusion(2, 4, width=8, blocks=1, steps=10, mask_steps=2)
+    )
+    encoder, decoder = codec_parts(make_codec(SvdVae(autoencoder).eval(), config))
+    for patches, expected in run(encoder, tmp_path):
+        assert (patches.dtype, patches.shape[1:]) == (np.float32, (16, 16))
+        np.testing.assert_allclose(patches, expected, rtol=1e-4, atol=1e-5)
     for drawn, expected in run(decoder, tmp_path):
         assert_equal_pictures(drawn, expected)

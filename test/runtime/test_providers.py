@@ -55,7 +55,10 @@ def test_silent_fall_back_is_noticed():
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        ({'provider': 'gpu'}, "provider: expected one of auto, cpu, cuda, tensorrt, got 'gpu'"),
+        (
+            {'provider': 'gpu'},
+            "provider: expected one of auto, cpu, cuda, tensorrt, torch-cuda, got 'gpu'",
+        ),
         ({'precision': 'fp8'}, "precision: expected one of fp32, fp16, int8, got 'fp8'"),
         ({'device_id': -1}, 'device_id: expected at least 0, got -1'),
         ({'threads': 0}, 'threads: expected at least 1, got 0'),

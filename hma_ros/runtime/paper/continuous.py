@@ -7,9 +7,9 @@ import numpy as np
 
 from hma_ros.core.diffusion import Denoise, Sampling
 from hma_ros.core.masking import reveal_all_again, reveal_new
-from hma_ros.runtime.graph import Graph
+from hma_ros.runtime.paper.engine import Part
 from hma_ros.runtime.paper.model import PaperModel, Row
-from hma_ros.runtime.paper.ring import RowRing
+from hma_ros.runtime.paper.ring import Ring
 
 
 class Sampler:
@@ -28,10 +28,11 @@ class Sampler:
         self, model: PaperModel, head: str, sampling: Sampling, generator: np.random.Generator
     ) -> None:
         self._sampling, self._generator = sampling, generator
-        self._condition = model.graph(f'condition_{head}')
-        self._denoise = model.graph(f'denoise_{head}')
-        self._size = int(self._denoise.inputs['x'].shape[1])
-        self._times = _time_table(model.graph(f'time_{head}'), sampling)
+        self._condition = model.part(f'condition_{head}')
+        self._denoise = model.part(f'denoise_{head}')
+        is_patch = head == 'patch'
+        self._size = model.manifest.patch_size if is_patch else model.stem.chunk_size
+        self._times = _time_table(model.part(f'time_{head}'), sampling)
 
     def __call__(self, z_NC: np.ndarray) -> np.ndarray:
         """Draw one sample ``float32[N, E]`` for each z."""
@@ -48,9 +49,9 @@ class Sampler:
         return denoise
 
 
-def _time_table(graph: Graph, sampling: Sampling) -> dict[int, np.ndarray]:
+def _time_table(embed: Part, sampling: Sampling) -> dict[int, np.ndarray]:
     steps = np.asarray(sampling.schedule.timesteps_K, np.int64)
-    embedded = graph({'timestep': steps})[0]
+    embedded = embed({'timestep': steps})[0]
     return {int(step): embedded[index : index + 1] for index, step in enumerate(steps)}
 
 
@@ -77,9 +78,7 @@ class PatchFiller:
         is_upstream = model.manifest.meaning == 'upstream'
         self._reveal = reveal_all_again if is_upstream else reveal_new
 
-    def fill(
-        self, ring: RowRing, row: int, before: Row, chunk_BX: np.ndarray | None
-    ) -> np.ndarray:
+    def fill(self, ring: Ring, row: int, before: Row, chunk_BX: np.ndarray | None) -> np.ndarray:
         """Imagine the frame after a row, see :meth:`TokenFiller.fill`: ``float32[B, S, E]``."""
         present = Row.blank(before.tokens_BSE, chunk_BX)
         batch, tokens = present.masked_BS.shape

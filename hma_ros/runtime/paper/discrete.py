@@ -7,7 +7,7 @@ import numpy as np
 
 from hma_ros.core.masking import keep_most_confident, masked_after
 from hma_ros.runtime.paper.model import PaperModel, Row
-from hma_ros.runtime.paper.ring import RowRing
+from hma_ros.runtime.paper.ring import Ring
 
 
 class TokenFiller:
@@ -22,9 +22,7 @@ class TokenFiller:
         self._model = model
         self._mask_steps = mask_steps or model.manifest.mask_steps
 
-    def fill(
-        self, ring: RowRing, row: int, before: Row, chunk_BX: np.ndarray | None
-    ) -> np.ndarray:
+    def fill(self, ring: Ring, row: int, before: Row, chunk_BX: np.ndarray | None) -> np.ndarray:
         """
         Imagine the frame after a row; the first pass takes in that row as well, and keeps it.
 

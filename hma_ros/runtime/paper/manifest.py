@@ -9,14 +9,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hma_ros.core.errors import BundleError
-from hma_ros.runtime.manifest import FILE_NAME, check_files
+from hma_ros.runtime.manifest import FILE_NAME, StemInfo, check_files, read_stem
 
 FAMILY = 'paper'
 FORMAT = 1
 KINDS = ('discrete', 'continuous')
 MEANINGS = ('upstream', 'corrected')
 TIMES = ('learned', 'rotary')
+TOKENIZERS = ('magvit2', 'svd', 'levels', 'values')
+# Rows to imagine at most where no window ends it.
+_SLIDING_HORIZON = 32
+
+
+@dataclass(frozen=True)
+class FrameFacts:
+    """
+    The frame tokenizer in a bundle.
+
+    :param tokenizer: one of :data:`TOKENIZERS`: what its graphs were made from.
+    :param image_size: height and width of a frame, pixels.
+    :param latent_scale: what the encoder graph has multiplied latents with, and the decoder
+        graph divides by; 1 for discrete tokens.
+    """
+
+    tokenizer: str
+    image_size: int
+    latent_scale: float
 
 
 @dataclass(frozen=True)
@@ -27,16 +48,27 @@ class PaperStem:
     :param stride: low-level actions in the chunk of a row.
     :param mean: per action dimension, units of the data set.
     :param std: likewise.
+    :param robot: the robot that it serves, whose units are those of the data set; None of a stem
+        that is not meant for a robot.
     """
 
     stride: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    robot: StemInfo | None = None
 
     @property
     def chunk_size(self) -> int:
         """Numbers in the chunk of a row."""
         return self.stride * len(self.mean)
+
+    def limit(self, chunk_BX: np.ndarray) -> np.ndarray:
+        """Keep chunks within the bounds of the robot; beyond them a head only guesses."""
+        if self.robot is None:
+            return chunk_BX
+        bounds = (np.tile(bound, self.stride) for bound in (self.robot.lower, self.robot.upper))
+        limited: np.ndarray = chunk_BX.clip(*bounds).astype(np.float32)
+        return limited
 
 
 @dataclass(frozen=True)
@@ -63,6 +95,8 @@ class PaperManifest:
     :param stems: by name.
     :param files: SHA-256 by file name.
     :param parity: what the export proved.
+    :param frames: the frame tokenizer; None in a bundle that only takes and gives tokens.
+    :param denoise_steps: calls of the denoiser per sample of the continuous kind.
     """
 
     folder: Path
@@ -84,6 +118,38 @@ class PaperManifest:
     stems: Mapping[str, PaperStem]
     files: Mapping[str, str]
     parity: Mapping[str, float]
+    frames: FrameFacts | None = None
+    denoise_steps: int = 10
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of a frame, pixels; raises BundleError without a tokenizer."""
+        if self.frames is None:
+            raise BundleError(
+                f'{self.folder}: no frame tokenizer, expected encoder and decoder: '
+                'export it with one (`hma import-checkpoint --tokenizer`)'
+            )
+        return self.frames.image_size
+
+    @property
+    def policy_refusal(self) -> str:
+        """Why it cannot decide what to do; empty if it can."""
+        if not self.predicts_actions:
+            return 'its action heads were never trained (jointly_predict_actions)'
+        if self.meaning == 'upstream':
+            return "its blocks have to be told the very action that it is to predict (upstream's)"
+        return ''
+
+    @property
+    def max_horizon(self) -> int:
+        """Most rows to imagine at once."""
+        return self.window - 1 if self.time == 'learned' else _SLIDING_HORIZON
+
+    @property
+    def robots(self) -> Mapping[str, StemInfo]:
+        """The stems that can run on a robot."""
+        pairs = ((name, stem.robot) for name, stem in self.stems.items())
+        return {name: robot for name, robot in pairs if robot is not None}
 
     @staticmethod
     def read(folder: str | Path) -> PaperManifest:
@@ -102,11 +168,17 @@ class PaperManifest:
                     f'{path}: family and format {found}, expected {(FAMILY, FORMAT)}'
                 )
             stems = {name: _stem(stem) for name, stem in facts.pop('stems').items()}
+            frames = facts.pop('frames', None)
+            facts['frames'] = None if frames is None else FrameFacts(**frames)
             manifest = PaperManifest(folder=folder, stems=stems, **facts)
             _check(manifest)
             return manifest
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BundleError(f'{path}: {error!r}; expected the manifest of a bundle') from error
+
+    def ring_shape(self, batch: int) -> tuple[int, ...]:
+        """Return the shape of kept keys, or values, of a layer."""
+        return batch, self.kept_tokens, self.heads, self.window - 1, self.head_width
 
     def stem(self, name: str) -> PaperStem:
         """Return a stem's facts; raises BundleError listing the stems there are."""
@@ -122,9 +194,15 @@ class PaperManifest:
 
 
 def _stem(facts: Mapping[str, Any]) -> PaperStem:
-    stem = PaperStem(int(facts['stride']), tuple(facts['mean']), tuple(facts['std']))
+    robot = None if facts.get('robot') is None else read_stem(facts['robot'])
+    stem = PaperStem(int(facts['stride']), tuple(facts['mean']), tuple(facts['std']), robot)
     if len(stem.mean) != len(stem.std) or stem.stride < 1:
         raise ValueError(f'{stem}, expected a stride of at least 1 and as many std as mean')
+    if robot is not None and (robot.stride, robot.action_dim) != (stem.stride, len(stem.mean)):
+        raise ValueError(
+            f'robot {robot.embodiment} of {robot.action_dim} numbers x stride {robot.stride}, '
+            f'expected {len(stem.mean)} x {stem.stride} as the stem has'
+        )
     return stem
 
 
@@ -132,5 +210,7 @@ def _check(manifest: PaperManifest) -> None:
     for name, choices in (('kind', KINDS), ('meaning', MEANINGS), ('time', TIMES)):
         if (value := getattr(manifest, name)) not in choices:
             raise ValueError(f'{name} {value!r}, expected one of {choices}')
+    if manifest.frames and manifest.frames.tokenizer not in TOKENIZERS:
+        raise ValueError(f'frames {manifest.frames}, expected a tokenizer of {TOKENIZERS}')
     if strange := [name for name in manifest.files if Path(name).name != name]:
         raise ValueError(f'files {strange[0]!r}, expected plain file names')

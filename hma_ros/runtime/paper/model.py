@@ -1,19 +1,20 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The graphs of a bundle of the paper's model, for one stem."""
+"""A model of the paper for one stem, whatever computes it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from hma_ros.core.errors import BundleError, InferenceError
+from hma_ros.core.errors import InferenceError
 from hma_ros.core.rotary import rotations
-from hma_ros.runtime.graph import Arrays, Graph
+from hma_ros.runtime.paper.engine import Part, open_engine
 from hma_ros.runtime.paper.manifest import PaperManifest
-from hma_ros.runtime.paper.ring import RowRing
+from hma_ros.runtime.paper.ring import Ring
 from hma_ros.runtime.providers import Execution
 
 
@@ -49,6 +50,7 @@ class PaperModel:
     :param folder: of the bundle.
     :param stem: as the manifest names it.
     :param execution: where and how to run.
+    :raises ConfigError: the provider does not work here.
     :raises BundleError: missing, tampered, another format, unknown stem, or a broken graph.
     """
 
@@ -62,50 +64,45 @@ class PaperModel:
         self.stem = self.manifest.stem(stem)
         self.manifest.verify()
         # Before the present row the trunk takes in the one that has just become past.
-        self._execution = replace(
-            execution, precision=self.manifest.precision, max_size=max(2, execution.max_size)
-        )
-        self._stem = self.graph(f'stem_{stem}')
-        self._trunk = self.graph(f'trunk_{stem}')
-        self._outputs = list(self._trunk.outputs)
+        most = max(2, execution.max_size)
+        execution = replace(execution, precision=self.manifest.precision, max_size=most)
+        self.engine = open_engine(self.manifest, stem, execution)
         self._is_rotary = self.manifest.time == 'rotary'
 
-    def graph(self, name: str) -> Graph:
-        """Open a graph of the bundle; raises BundleError if it has none of this name."""
-        file = f'{name}.onnx'
-        if file not in self.manifest.files:
-            raise BundleError(
-                f'{self.manifest.folder}: no graph {file}, expected one in {self.manifest.kind} '
-                'bundles of this stem'
-            )
-        return Graph(self.manifest.folder / file, self._execution)
+    def part(self, name: str) -> Part:
+        """Return a part of a diffusion head; raises BundleError if there is none of the name."""
+        return self.engine.part(name)
 
-    def run(self, ring: RowRing, first: int, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+    def ring(self, batch: int = 1) -> Ring:
+        """Return room for past rows of some contexts side by side."""
+        return self.engine.ring(batch)
+
+    def run(self, ring: Ring, first: int, rows: Sequence[Row]) -> dict[str, Any]:
         """
         Compute some rows, given the kept ones.
 
         :param first: index of the first of them.
-        :returns: by name, see :mod:`hma_ros.export.paper`; `kept` names are in order of layers.
+        :returns: by name, see :mod:`hma_ros.export.paper_graphs`; what begins with `kept` is in
+            order of layers, and only for a ring.
         :raises InferenceError: an action is hidden that this model has to see, or is not finite.
         """
         index_R = np.arange(first, first + len(rows), dtype=np.int64)
-        feeds: dict[str, np.ndarray] = {
+        feeds: dict[str, Any] = {
             'tokens': np.stack([row.tokens_BSE for row in rows], 1),
             'masked': np.stack([row.masked_BS for row in rows], 1),
             'index': index_R,
             'past_index': ring.rows_P,
             **self._condition(rows, index_R),
-            **ring.feeds,
         }
         if self._is_rotary:
             feeds['rotation'] = rotations(index_R, self.manifest.head_width)
-        return dict(zip(self._outputs, self._trunk(feeds), strict=True))
+        return self.engine.trunk(feeds, ring)
 
-    def kept(self, outputs: Arrays) -> list[np.ndarray]:
+    def kept(self, outputs: Mapping[str, Any]) -> list[Any]:
         """Pick keys and values out of the outputs of a run."""
         return [value for name, value in outputs.items() if name.startswith('kept_')]
 
-    def _condition(self, rows: Sequence[Row], index_R: np.ndarray) -> dict[str, np.ndarray]:
+    def _condition(self, rows: Sequence[Row], index_R: np.ndarray) -> Mapping[str, Any]:
         """Do the work of the stem."""
         batch = len(rows[0].tokens_BSE)
         known_BR = np.stack([np.full(batch, row.chunk_BX is not None) for row in rows], 1)
@@ -115,9 +112,9 @@ class PaperModel:
                 "upstream's meaning see also actions that are to be predicted"
             )
         chunks = [self._chunk(row.chunk_BX, batch) for row in rows]
-        inputs = {'chunk': np.stack(chunks, 1), 'known': known_BR, 'index': index_R}
-        names = self._stem.outputs
-        return dict(zip(names, self._stem(inputs), strict=True))
+        return self.engine.stem(
+            {'chunk': np.stack(chunks, 1), 'known': known_BR, 'index': index_R}
+        )
 
     def _chunk(self, chunk_BX: np.ndarray | None, batch: int) -> np.ndarray:
         shape = (batch, self.stem.chunk_size)

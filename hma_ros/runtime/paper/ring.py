@@ -1,52 +1,44 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Keys and values of the last rows: one buffer that is written into and never moved."""
+"""
+Keys and values of the last rows: buffers that are written into and never moved.
+
+The trunk tells rows apart by their index, not by their slot, so a new row replaces the oldest and
+nothing is shifted: a context of any length costs the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
-from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
+from hma_ros.runtime.graph import Graph
 
 # Row index of a slot that holds nothing: too long ago for any window.
 EMPTY_ROW = -(2**31)
 
 
-class RowRing:
+class Ring(ABC):
     """
     Slots for the rows that the next row attends to, in no particular order.
 
-    The trunk tells rows apart by their index, not by their slot, so a new row replaces the oldest
-    and nothing is shifted: a context of any length costs the same.
+    :param slots: how many.
 
-    :param manifest: sizes.
-    :param batch: contexts side by side.
+    ``rows_P`` is ``int64[slots]``, the row in each slot.
     """
 
-    def __init__(self, manifest: PaperManifest, batch: int = 1) -> None:
-        self.slots = manifest.window - 1
-        shape = (
-            batch,
-            manifest.kept_tokens,
-            manifest.heads,
-            self.slots,
-            manifest.head_width,
-        )
-        self.rows_P = np.full(self.slots, EMPTY_ROW, np.int64)
-        self.feeds = {
-            f'past_{what}_{layer}': np.zeros(shape, np.float32)
-            for layer in range(manifest.layers)
-            for what in ('key', 'value')
-        }
-        self._journal: list[tuple[int, int, list[np.ndarray]]] | None = None
+    def __init__(self, slots: int) -> None:
+        self.rows_P = np.full(slots, EMPTY_ROW, np.int64)
 
     def clear(self) -> None:
         """Forget everything."""
         self.rows_P[:] = EMPTY_ROW
 
-    def append(self, row: int, kept: Sequence[np.ndarray], which: int = 0) -> None:
+    def append(self, row: int, kept: Sequence[Any], which: int = 0) -> None:
         """
         Put a row in the place of the oldest.
 
@@ -55,23 +47,97 @@ class RowRing:
         :param which: of the R rows.
         """
         slot = int(self.rows_P.argmin())
-        buffers = list(self.feeds.values())
-        if self._journal is not None:
-            old = [buffer[..., slot, :].copy() for buffer in buffers]
-            self._journal.append((slot, int(self.rows_P[slot]), old))
-        for buffer, values in zip(buffers, kept, strict=True):
-            buffer[..., slot, :] = values[..., which, :]
+        self._write(slot, kept, which)
         self.rows_P[slot] = row
 
     @contextmanager
     def branch(self) -> Iterator[None]:
         """Undo on leaving what was appended: imagining must not disturb the context."""
-        self._journal = []
+        rows_P = self.rows_P.copy()
+        self._begin()
         try:
             yield
         finally:
-            for slot, row, old in reversed(self._journal):
-                for buffer, values in zip(self.feeds.values(), old, strict=True):
-                    buffer[..., slot, :] = values
-                self.rows_P[slot] = row
-            self._journal = None
+            self._end()
+            self.rows_P[:] = rows_P
+
+    @abstractmethod
+    def _write(self, slot: int, kept: Sequence[Any], which: int) -> None:
+        """Put keys and values of one row into a slot."""
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Note what is written from now on."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Undo it."""
+
+
+class RowRing(Ring):
+    """
+    A ring in memory that can be indexed.
+
+    :param feeds: buffers ``[B, N, H, slots, D]`` by the name of the trunk's input.
+    """
+
+    def __init__(self, feeds: Mapping[str, Any]) -> None:
+        super().__init__(next(iter(feeds.values())).shape[-2])
+        self.feeds = feeds
+        self._journal: list[tuple[int, list[Any]]] | None = None
+
+    def _write(self, slot: int, kept: Sequence[Any], which: int) -> None:
+        buffers = list(self.feeds.values())
+        if self._journal is not None:
+            self._journal.append((slot, [_copy(buffer[..., slot, :]) for buffer in buffers]))
+        for buffer, values in zip(buffers, kept, strict=True):
+            buffer[..., slot, :] = values[..., which, :]
+
+    def _begin(self) -> None:
+        self._journal = []
+
+    def _end(self) -> None:
+        for slot, old in reversed(self._journal or []):
+            for buffer, values in zip(self.feeds.values(), old, strict=True):
+                buffer[..., slot, :] = values
+        self._journal = None
+
+
+class DeviceRing(Ring):
+    """
+    A ring that never leaves the device of a graph.
+
+    :param append: graph of :mod:`hma_ros.export.append`. It writes in place where input and
+        output are one buffer, and copies where they are not: so a branch begins with a copy.
+    :param zeros: buffers by the name of the trunk's input.
+    """
+
+    def __init__(self, append: Graph, zeros: Mapping[str, np.ndarray]) -> None:
+        super().__init__(next(iter(zeros.values())).shape[-2])
+        ports = {*append.inputs, *append.outputs} - {'slot', 'which'}
+        self._append = BoundGraph(append, ports)
+        self._own = {name: self._append.put(array) for name, array in zeros.items()}
+        self._zeros = zeros
+        self._spare: Mapping[str, DeviceArray] | None = None
+        self._target: Mapping[str, DeviceArray] = self._own
+        self.feeds: Mapping[str, DeviceArray] = self._own
+
+    def _write(self, slot: int, kept: Sequence[DeviceArray], which: int) -> None:
+        for (name, present), row in zip(self.feeds.items(), kept, strict=True):
+            self._append.bind(name, present)
+            self._append.bind(f'{name}_row', row)
+            self._append.bind(f'{name}_new', self._target[name])
+        self._append({'slot': np.array([slot]), 'which': np.array(which)})
+        self.feeds = self._target
+
+    def _begin(self) -> None:
+        if self._spare is None:
+            self._spare = {name: self._append.put(array) for name, array in self._zeros.items()}
+        self._target = self._spare
+
+    def _end(self) -> None:
+        self.feeds = self._target = self._own
+
+
+def _copy(values: Any) -> Any:
+    return values.copy() if isinstance(values, np.ndarray) else values.clone()

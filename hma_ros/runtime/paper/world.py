@@ -9,6 +9,7 @@ action is known.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
@@ -17,7 +18,7 @@ import numpy as np
 from hma_ros.core.errors import InferenceError
 from hma_ros.runtime.paper.continuous import Sampler
 from hma_ros.runtime.paper.model import PaperModel, Row
-from hma_ros.runtime.paper.ring import RowRing
+from hma_ros.runtime.paper.ring import Ring
 
 
 class Setting(str, Enum):
@@ -31,9 +32,7 @@ class Setting(str, Enum):
 class Filler(Protocol):
     """Imagines one frame: of tokens or of patches."""
 
-    def fill(
-        self, ring: RowRing, row: int, before: Row, chunk_BX: np.ndarray | None
-    ) -> np.ndarray:
+    def fill(self, ring: Ring, row: int, before: Row, chunk_BX: np.ndarray | None) -> np.ndarray:
         """See :meth:`hma_ros.runtime.paper.discrete.TokenFiller.fill`."""
         ...
 
@@ -49,7 +48,7 @@ class PaperWorld:
 
     def __init__(self, model: PaperModel, filler: Filler, policy: Sampler | None = None) -> None:
         self._model, self._filler, self._policy = model, filler, policy
-        self._ring = RowRing(model.manifest)
+        self._ring = model.ring()
         self._ends = model.manifest.time == 'learned'
         self.reset()
 
@@ -58,6 +57,7 @@ class PaperWorld:
         self._ring.clear()
         self._history: deque[Row] = deque(maxlen=self._model.manifest.window)
         self._newest: np.ndarray | None = None
+        self._decided: np.ndarray | None = None
         self._index = -1
 
     def observe(self, tokens_SE: np.ndarray, executed_X: np.ndarray | None) -> None:
@@ -71,7 +71,7 @@ class PaperWorld:
         """
         if self._newest is not None:
             self._commit(Row.seen(self._newest, _batched(executed_X)))
-        self._newest = tokens_SE[None]
+        self._newest, self._decided = tokens_SE[None], None
         self._index += 1
         if self._ends and self._index >= self._model.manifest.window:
             self._slide(self._model.manifest.window // 2)
@@ -80,13 +80,22 @@ class PaperWorld:
         """
         Decide what to do from the newest frame on: a pass with its action hidden.
 
+        Asked again it says the same, and imagining goes by it.
+
         :returns: ``float32[stride * A]`` in units of the data set.
-        :raises InferenceError: nothing was observed, or the action heads are not trained.
+        :raises InferenceError: nothing was observed, or the model has no policy.
         """
-        return self._decide(self._newest_frame(), self._index)[0]
+        if self._decided is None:
+            self._decided = self._decide(self._newest_frame(), self._index)
+        decided: np.ndarray = self._decided[0].copy()
+        return decided
 
     def imagine(
-        self, horizon: int, setting: Setting, chunks_HX: np.ndarray | None = None
+        self,
+        horizon: int,
+        setting: Setting,
+        chunks_HX: np.ndarray | None = None,
+        is_enough: Callable[[np.ndarray], bool] = lambda _: False,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """
         Imagine the frames that follow.
@@ -94,13 +103,16 @@ class PaperWorld:
         :param horizon: frames to imagine.
         :param chunks_HX: ``float32[horizon or more, stride * A]`` of forward dynamics, the first
             executed from the newest frame on.
+        :param is_enough: is told the tokens of each frame as they come; true ends it there.
         :returns: tokens ``[horizon, S, E]``, and the chunks ``float32[horizon, stride * A]`` that
             lead to them, None in passive dynamics.
         :raises InferenceError: nothing was observed, chunks are missing, or the horizon is longer
             than the window of a model with learned positions.
         """
         self._check(horizon, setting, chunks_HX)
-        frame, frames, chunks = self._newest_frame(), [], []
+        frame = self._newest_frame()
+        frames: list[np.ndarray] = []
+        chunks: list[np.ndarray] = []
         with self._ring.branch():
             for step in range(horizon):
                 chunk = self._chunk(step, setting, chunks_HX, frame)
@@ -108,40 +120,38 @@ class PaperWorld:
                 row = self._index + step + 1
                 frame = self._filler.fill(self._ring, row, Row.seen(frame, chunk), ahead)
                 frames.append(frame[0])
-                chunks.append(None if chunk is None else chunk[0])
-        is_passive = setting is Setting.PASSIVE
-        return np.stack(frames), None if is_passive else np.stack([*filter(_is_set, chunks)])
+                chunks += [] if chunk is None else [chunk[0]]
+                if is_enough(frame[0]):
+                    break
+        return np.stack(frames), None if setting is Setting.PASSIVE else np.stack(chunks)
 
     def _chunk(
         self, step: int, setting: Setting, chunks: np.ndarray | None, frame: np.ndarray
     ) -> np.ndarray | None:
         if setting is Setting.FULL:
-            return self._decide(frame, self._index + step)
-        return None if chunks is None else chunks[step][None]
+            return self._decide(frame, self._index + step) if step else self.act()[None]
+        return None if chunks is None else _batched(chunks[step])
 
     def _ahead(
         self, step: int, setting: Setting, chunks: np.ndarray | None, chunk: np.ndarray | None
     ) -> np.ndarray | None:
         """Return the action of the frame to imagine itself, as far as it is known."""
         if setting is Setting.FORWARD and chunks is not None and step + 1 < len(chunks):
-            return chunks[step + 1][None]
+            return _batched(chunks[step + 1])
         # The authors' demonstration repeats the last action, for a model that must be told one.
         return chunk if self._model.manifest.meaning == 'upstream' else None
 
     def _decide(self, frame: np.ndarray, index: int) -> np.ndarray:
-        if not self._model.manifest.predicts_actions:
-            raise InferenceError(
-                'act: the action heads of this model were not trained, expected one trained '
-                'with jointly_predict_actions'
-            )
+        if refusal := self._model.manifest.policy_refusal:
+            raise InferenceError(f'act: expected a model with a policy, but {refusal}')
         outputs = self._model.run(self._ring, index, [Row.seen(frame, None)])
         if self._policy is None:
-            chunk: np.ndarray = outputs['chunk'][:, 0]
-            return chunk
+            return self._model.stem.limit(outputs['chunk'][:, 0])
         scaled = self._policy(outputs['z_action'][:, 0])
         shaped = scaled.reshape(len(scaled), self._model.stem.stride, -1)
-        mean, std = np.float32(self._model.stem.mean), np.float32(self._model.stem.std)
-        return (shaped * std + mean).reshape(len(scaled), -1).astype(np.float32)
+        mean, std = np.array(self._model.stem.mean), np.array(self._model.stem.std)
+        chunk = (shaped * std + mean).reshape(len(scaled), -1).astype(np.float32)
+        return self._model.stem.limit(chunk)
 
     def _commit(self, row: Row) -> None:
         outputs = self._model.run(self._ring, self._index, [row])
@@ -177,7 +187,3 @@ class PaperWorld:
 
 def _batched(chunk_X: np.ndarray | None) -> np.ndarray | None:
     return None if chunk_X is None else np.asarray(chunk_X, np.float32)[None]
-
-
-def _is_set(value: np.ndarray | None) -> bool:
-    return value is not None

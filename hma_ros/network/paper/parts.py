@@ -1,0 +1,134 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+A model of the paper cut into parts that take arrays by name and give arrays by name.
+
+| part | in | out |
+|---|---|---|
+| stem | `chunk`, `known`, `index` | what the trunk takes of actions: `action`, `injected`, `shift_scale` |
+| trunk | rows: `tokens`, `masked`, `index`, `rotation`, those; kept rows: `past_*` | `best`, `confidence`, `logits`, `chunk`, or `z`, `z_action`; `kept_*` |
+| condition, time, denoise | `z`; `timestep`; `x` with both | parts of a diffusion head |
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from hma_ros.network.paper.attention import KeyValue, Rows
+from hma_ros.network.paper.checkpoint import PaperModel
+from hma_ros.network.paper.conditioning import Conditioning
+from hma_ros.network.paper.config import Meaning
+from hma_ros.network.paper.continuous import ContinuousHma
+from hma_ros.network.paper.diffusion_head import Denoiser
+from hma_ros.network.paper.discrete import DiscreteHma
+
+# Inputs of the trunk by their name as outputs of the stem.
+_GIVEN = {'action': 'tokens_BRC', 'injected': 'injected_BRC', 'shift_scale': 'shift_scale_BRL2C'}
+
+
+class StemPart(nn.Module):
+    """Chunks to what the trunk takes of them."""
+
+    def __init__(self, model: PaperModel, stem: str) -> None:
+        super().__init__()
+        self.model, self.stem = model, stem
+
+    def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute it."""
+        rows = Rows(feeds['index'])
+        # Upstream's models see every action, and the runtime refuses to hide one from them.
+        is_corrected = self.model.config.meaning is Meaning.CORRECTED
+        masked = ~feeds['known'] if is_corrected else None
+        given = self.model.condition(self.stem, feeds['chunk'], rows, masked)
+        parts = {name: getattr(given, field) for name, field in _GIVEN.items()}
+        result = {name: value for name, value in parts.items() if value is not None}
+        if not is_corrected:
+            # An input that nothing reads would not be one of the graph.
+            first = next(iter(result))
+            result[first] = result[first] + 0 * feeds['known'].sum()
+        return result
+
+
+class TrunkPart(nn.Module):
+    """Rows, given kept ones, to what is said of them and what to keep."""
+
+    def __init__(self, model: PaperModel, stem: str) -> None:
+        super().__init__()
+        self.model, self.stem = model, stem
+
+    def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute it."""
+        model, layers = self.model, range(self.model.config.layers)
+        past = (KeyValue(feeds[f'past_key_{i}'], feeds[f'past_value_{i}']) for i in layers)
+        rows = Rows(feeds['index'], feeds.get('rotation'), feeds['past_index'], tuple(past))
+        given = Conditioning(**{field: feeds.get(name) for name, field in _GIVEN.items()})
+        if isinstance(model, DiscreteHma):
+            result, kept = self._discrete(model, feeds, given, rows)
+        else:
+            result, kept = self._continuous(model, feeds, given, rows)
+        for layer, (key, value) in enumerate(kept):
+            result |= {f'kept_key_{layer}': key, f'kept_value_{layer}': value}
+        return result
+
+    def _discrete(
+        self, model: DiscreteHma, feeds: dict[str, Tensor], given: Conditioning, rows: Rows
+    ) -> tuple[dict[str, Tensor], tuple[KeyValue, ...]]:
+        output = model.rows(feeds['tokens'], feeds['masked'], self.stem, given, rows)
+        probability, best = output.logits_BRSFV.softmax(-1).max(-1)
+        result = {
+            'best': best,
+            'confidence': probability.prod(-1),
+            'logits': output.logits_BRSFV,
+        }
+        if output.chunk_BRX is not None:
+            # Upstream's heads learn chunks in units, ours in deviations.
+            in_units = model.config.meaning is Meaning.UPSTREAM
+            chunk = output.chunk_BRX
+            result['chunk'] = chunk if in_units else model.in_units(chunk, self.stem)
+        return result, output.kept
+
+    def _continuous(
+        self, model: ContinuousHma, feeds: dict[str, Tensor], given: Conditioning, rows: Rows
+    ) -> tuple[dict[str, Tensor], tuple[KeyValue, ...]]:
+        masked = feeds['masked'].unsqueeze(-1)
+        output = model.rows(feeds['tokens'], masked, self.stem, given, rows)
+        result = {'z': output.z_BRSC}
+        if output.z_action_BRC is not None:
+            result['z_action'] = output.z_action_BRC
+        return result, output.kept
+
+
+class ConditionPart(nn.Module):
+    """What depends on z alone."""
+
+    def __init__(self, net: Denoiser) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute it."""
+        return {'condition': self.net.cond_embed(feeds['z'])}
+
+
+class TimePart(nn.Module):
+    """What depends on time alone."""
+
+    def __init__(self, net: Denoiser) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute it."""
+        return {'time': self.net.time_embed(feeds['timestep'])}
+
+
+class DenoisePart(nn.Module):
+    """The rest, at every step."""
+
+    def __init__(self, net: Denoiser) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute it."""
+        eps, variance = self.net.denoise(feeds['x'], feeds['condition'] + feeds['time'])
+        return {'eps': eps, 'variance': variance}

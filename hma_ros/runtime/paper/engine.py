@@ -1,0 +1,174 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What computes the parts of a model of the paper: onnxruntime here, torch where asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
+from hma_ros.runtime.graph import Arrays, Graph
+from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.runtime.paper.ring import DeviceRing, Ring, RowRing
+from hma_ros.runtime.providers import TORCH, Execution
+
+# A part of a model: arrays by name in, arrays out.
+Part = Callable[[Arrays], list[np.ndarray]]
+# Loaded by name and only when asked for: the network and torch come with it.
+_TORCH_ENGINE = 'hma_ros.torch_engine.engine'
+
+
+class Engine(Protocol):
+    """
+    Computes the parts of a model for one stem, see :mod:`hma_ros.export.paper_graphs`.
+
+    ``provider`` is what it runs on.
+    """
+
+    provider: str
+
+    def part(self, name: str) -> Part:
+        """Return a part of a diffusion head; raises BundleError if there is none of the name."""
+        ...
+
+    def ring(self, batch: int) -> Ring:
+        """Return an empty ring, which :meth:`trunk` can read."""
+        ...
+
+    def stem(self, inputs: Arrays) -> Mapping[str, Any]:
+        """Return what the trunk takes of actions; only :meth:`trunk` need understand it."""
+        ...
+
+    def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
+        """Return the outputs by name; ``kept_*`` are for the ring, all else is on the host."""
+        ...
+
+
+def open_engine(manifest: PaperManifest, stem: str, execution: Execution) -> Engine:
+    """
+    Open what runs a bundle, whose files are verified.
+
+    :raises ConfigError: the provider does not work here.
+    :raises BundleError: a part is missing or broken.
+    """
+    if execution.provider == TORCH:
+        engine: Engine = _torch_engine().TorchEngine(manifest, stem, execution)
+        return engine
+    trunk = open_graph(manifest, f'trunk_{stem}', execution)
+    kind = HostEngine if trunk.provider == 'cpu' else DeviceEngine
+    return kind(manifest, stem, execution, trunk)
+
+
+def open_graph(manifest: PaperManifest, name: str, execution: Execution) -> Graph:
+    """Open a graph of a bundle; raises BundleError if it has none of this name."""
+    file = f'{name}.onnx'
+    if file not in manifest.files:
+        raise BundleError(
+            f'{manifest.folder}: no graph {file}, expected it in a {manifest.kind} bundle that '
+            'can do this'
+        )
+    return Graph(manifest.folder / file, execution)
+
+
+class HostEngine:
+    """
+    Graphs that take and give arrays of the host.
+
+    :param trunk: opened already: it tells the provider.
+    """
+
+    def __init__(
+        self, manifest: PaperManifest, stem: str, execution: Execution, trunk: Graph
+    ) -> None:
+        self._manifest, self._execution, self._graph = manifest, execution, trunk
+        self.provider = trunk.provider
+        self._stem = open_graph(manifest, f'stem_{stem}', execution)
+
+    def part(self, name: str) -> Part:
+        """See :class:`Engine`."""
+        return open_graph(self._manifest, name, self._execution)
+
+    def ring(self, batch: int) -> Ring:
+        """See :class:`Engine`."""
+        return RowRing(self._empty(batch))
+
+    def stem(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """See :class:`Engine`."""
+        return dict(zip(self._stem.outputs, self._stem(inputs), strict=True))
+
+    def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
+        """See :class:`Engine`."""
+        outputs = self._graph({**feeds, **cast('RowRing', ring).feeds})
+        return dict(zip(self._graph.outputs, outputs, strict=True))
+
+    def _empty(self, batch: int) -> dict[str, np.ndarray]:
+        ports = self._graph.inputs
+        shape = self._manifest.ring_shape(batch)
+        return {
+            name: np.zeros(shape, port.dtype)
+            for name, port in ports.items()
+            if name.startswith(('past_key', 'past_value'))
+        }
+
+
+class DeviceEngine(HostEngine):
+    """Graphs on a device, where past rows and what is kept of new ones stay."""
+
+    def __init__(
+        self, manifest: PaperManifest, stem: str, execution: Execution, trunk: Graph
+    ) -> None:
+        super().__init__(manifest, stem, execution, trunk)
+        # TensorRT would not write in place.
+        self._append = open_graph(manifest, 'append', execution.without_tensorrt())
+        self._bound: dict[tuple[int, ...], tuple[BoundGraph, dict[str, DeviceArray]]] = {}
+
+    def ring(self, batch: int) -> Ring:
+        """See :class:`Engine`."""
+        return DeviceRing(self._append, self._empty(batch))
+
+    def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
+        """See :class:`Engine`."""
+        bound, kept = self._binding(*feeds['masked'].shape[:2])
+        for name, array in cast('DeviceRing', ring).feeds.items():
+            bound.bind(name, array)
+        outputs = bound(feeds)
+        return {**dict(zip(bound.plan.host_out, outputs, strict=True)), **kept}
+
+    def _binding(self, batch: int, rows: int) -> tuple[BoundGraph, dict[str, DeviceArray]]:
+        """Bind once for each shape: what is kept of rows has memory of its own."""
+        if (batch, rows) not in self._bound:
+            past = self._empty(batch)
+            names = [name for name in self._graph.outputs if name.startswith('kept_')]
+            bound = BoundGraph(self._graph, [*past, *names])
+            *lead, _, width = self._manifest.ring_shape(batch)
+            kept = {
+                name: bound.put(np.zeros((*lead, rows, width), self._graph.outputs[name].dtype))
+                for name in names
+            }
+            for name, array in kept.items():
+                bound.bind(name, array)
+            self._bound[batch, rows] = bound, kept
+        return self._bound[batch, rows]
+
+
+def torch_provider(execution: Execution) -> str:
+    """
+    Say what torch would run on: ``torch-cuda``, or ``torch-cpu`` where that is allowed.
+
+    :raises ConfigError: torch is not installed, or there is no such device.
+    """
+    return f'torch-{_torch_engine().find_device(execution).type}'
+
+
+def _torch_engine() -> Any:
+    try:
+        return importlib.import_module(_TORCH_ENGINE)
+    except ImportError as error:
+        raise ConfigError(
+            f'provider: {TORCH}: {error}; expected torch and safetensors: pip install torch '
+            'safetensors'
+        ) from error

@@ -1,0 +1,49 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Pictures to what the trunk takes, and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from hma_ros.runtime.paper.engine import open_graph
+from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.world import check_frame
+
+
+class FrameCodec:
+    """
+    The frame tokenizer of a bundle.
+
+    Its graphs give and take tokens as the trunk does, whatever they were made from: factors of
+    ids and levels, or scaled and patched latents.
+
+    :raises BundleError: the bundle has none, or its graphs are broken.
+    """
+
+    def __init__(self, manifest: PaperManifest, execution: Execution) -> None:
+        self._size = manifest.image_size
+        # A latent near zero may not change its sign.
+        execution = replace(execution, precision='fp32')
+        self._encoder, self._decoder = (
+            open_graph(manifest, name, execution) for name in ('encoder', 'decoder')
+        )
+
+    def encode(self, frame: np.ndarray) -> np.ndarray:
+        """
+        Tokenise a picture.
+
+        :param frame: ``uint8[H, W, 3]`` RGB.
+        :returns: ``int64[S, F]`` factors or ``float32[S, E]`` patches.
+        :raises InferenceError: another size or type, or the graph failed.
+        """
+        check_frame(frame, self._size)
+        tokens: np.ndarray = self._encoder({'frames': frame[None]})[0][0]
+        return tokens
+
+    def decode(self, tokens_SE: np.ndarray) -> np.ndarray:
+        """Draw a picture ``uint8[H, W, 3]``; raises InferenceError if the graph fails."""
+        frame: np.ndarray = self._decoder({'tokens': tokens_SE[None]})[0][0]
+        return frame

@@ -1,0 +1,147 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A model of the paper on the robot: pictures in, chunks and pictures out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from hma_ros.core.diffusion import Sampling
+from hma_ros.core.errors import InferenceError
+from hma_ros.runtime.families import robot_stem
+from hma_ros.runtime.paper.continuous import PatchFiller, Sampler
+from hma_ros.runtime.paper.discrete import TokenFiller
+from hma_ros.runtime.paper.frames import FrameCodec
+from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.runtime.paper.model import PaperModel
+from hma_ros.runtime.paper.world import PaperWorld, Setting
+from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.world import Rollout, check_horizon
+
+
+class PaperWorldModel:
+    """
+    A bundle of the paper's family for one robot, see :class:`~hma_ros.runtime.world.World`.
+
+    Two things differ from the streaming model. A model in upstream's meaning must be told every
+    action, so where one is not known its context begins anew. And a model without a policy
+    imagines that what was executed last goes on.
+
+    :param folder: of the bundle.
+    :param stem: embodiment to serve.
+    :param seed: of the noise that continuous models draw.
+    :raises ConfigError: the provider does not work here.
+    :raises BundleError: the bundle cannot be used, has no frame tokenizer, or no robot at this
+        stem.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        stem: str,
+        execution: Execution = Execution(),  # noqa: B008
+        seed: int = 0,
+    ) -> None:
+        self.manifest = PaperManifest.read(folder)
+        self.stem = robot_stem(self.manifest, stem)
+        self._frames = FrameCodec(self.manifest, execution)
+        model = PaperModel(folder, stem, execution)
+        self.provider = model.engine.provider
+        self._world = make_world(model, stem, np.random.default_rng(seed))
+        self.reset()
+
+    @property
+    def rows(self) -> int:
+        """Rows observed since the context began."""
+        return self._rows
+
+    @property
+    def can_imagine(self) -> bool:
+        """Whether there is a policy, or an action to go on with."""
+        return self._rows > 0 and (not self.manifest.policy_refusal or self._executed is not None)
+
+    def reset(self) -> None:
+        """Forget everything observed."""
+        self._world.reset()
+        self._rows = 0
+        self._executed: np.ndarray | None = None
+
+    def observe(
+        self, frame: np.ndarray, executed: np.ndarray | None, joints: np.ndarray | None = None
+    ) -> None:
+        """Take in a frame; these models see no joints."""
+        tokens_SE = self._frames.encode(frame)
+        chunk = None if executed is None else self._flat(executed, 'executed')
+        if chunk is None and self.manifest.meaning == 'upstream':
+            self.reset()
+        self._world.observe(tokens_SE, chunk)
+        self._rows += 1
+        self._executed = chunk
+
+    def act(self) -> np.ndarray:
+        """Decide what to do from the newest frame on."""
+        return self._shaped(self._world.act())
+
+    def imagine(
+        self,
+        chunks: np.ndarray | None,
+        horizon: int,
+        is_enough: Callable[[], bool] = lambda: False,
+    ) -> Rollout:
+        """Imagine the frames that follow."""
+        check_horizon(chunks, horizon, self.manifest.max_horizon)
+        setting, chunks_HX = self._ahead(chunks, horizon)
+        frames: list[np.ndarray] = []
+
+        def drawn(tokens_SE: np.ndarray) -> bool:
+            frames.append(self._frames.decode(tokens_SE))
+            return is_enough()
+
+        _, actions_HX = self._world.imagine(horizon, setting, chunks_HX, drawn)
+        # None in passive dynamics alone.
+        return Rollout(np.stack(frames), self._shaped(cast('np.ndarray', actions_HX)))
+
+    def reconstruct(self, frame: np.ndarray) -> np.ndarray:
+        """Draw a frame from its own tokens."""
+        return self._frames.decode(self._frames.encode(frame))
+
+    def _ahead(self, chunks: np.ndarray | None, horizon: int) -> tuple[Setting, np.ndarray | None]:
+        """Choose the setting, and what is told."""
+        if chunks is not None:
+            flat = [self._flat(chunk, 'chunks') for chunk in chunks[:horizon]]
+            return Setting.FORWARD, np.stack(flat)
+        if not self.manifest.policy_refusal:
+            return Setting.FULL, None
+        if self._executed is None:
+            raise InferenceError(
+                'imagine: expected chunks, or a frame observed with what was executed before it: '
+                f'there is no policy to ask, {self.manifest.policy_refusal}'
+            )
+        return Setting.FORWARD, np.tile(self._executed, (horizon, 1))
+
+    def _flat(self, chunk: np.ndarray, what: str) -> np.ndarray:
+        shape = (self.stem.stride, self.stem.action_dim)
+        values = np.asarray(chunk, np.float32)
+        if values.shape != shape or not np.isfinite(values).all():
+            raise InferenceError(
+                f'{what}: {values.tolist()}, expected finite float32{list(shape)}'
+            )
+        return values.reshape(-1)
+
+    def _shaped(self, flat: np.ndarray) -> np.ndarray:
+        shaped: np.ndarray = flat.reshape(*flat.shape[:-1], self.stem.stride, self.stem.action_dim)
+        return shaped
+
+
+def make_world(model: PaperModel, stem: str, generator: np.random.Generator) -> PaperWorld:
+    """Set a model up as its manifest recommends: mask steps, and steps of the few-step sampler."""
+    if model.manifest.kind == 'discrete':
+        return PaperWorld(model, TokenFiller(model))
+    sampling = Sampling(steps=model.manifest.denoise_steps)
+    filler = PatchFiller(model, Sampler(model, 'patch', sampling, generator), generator)
+    if model.manifest.policy_refusal:
+        return PaperWorld(model, filler)
+    return PaperWorld(model, filler, Sampler(model, f'action_{stem}', sampling, generator))

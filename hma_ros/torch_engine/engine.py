@@ -1,0 +1,217 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+A model of the paper run by torch: all on the device, and launched as CUDA graphs.
+
+A pass over one row is a thousand small kernels, whose launching takes longer than their work. A
+CUDA graph launches them at once. It is recorded for each shape of the inputs, with inputs copied
+to where it reads them; the ring is read where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hma_ros.core.errors import BundleError, ConfigError, InferenceError
+from hma_ros.network.paper.checkpoint import PaperModel, read_paper
+from hma_ros.network.paper.continuous import ContinuousHma
+from hma_ros.network.paper.parts import (
+    ConditionPart,
+    DenoisePart,
+    StemPart,
+    TimePart,
+    TrunkPart,
+)
+from hma_ros.runtime.graph import Arrays
+from hma_ros.runtime.paper.engine import Part
+from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.runtime.paper.ring import Ring, RowRing
+from hma_ros.runtime.providers import Execution
+
+Tensors = dict[str, Tensor]
+_HEAD_PARTS = {'condition': ConditionPart, 'time': TimePart, 'denoise': DenoisePart}
+_FILES = ('config.json', 'model.safetensors')
+# Before recording, so that libraries have allocated what they need.
+_WARM_UPS = 3
+
+
+class TorchEngine:
+    """
+    See :class:`~hma_ros.runtime.paper.engine.Engine`.
+
+    Half precision, that of the bundle, is of weights and matrix products; norms and softmax stay
+    float32, and so does the normalising of actions.
+
+    :param execution: without CUDA it runs on the CPU where that is allowed, and records nothing.
+    :raises ConfigError: there is no CUDA device.
+    :raises BundleError: the bundle was exported without its network, or in int8.
+    """
+
+    def __init__(self, manifest: PaperManifest, stem: str, execution: Execution) -> None:
+        self._device = find_device(execution)
+        self.provider = f'torch-{self._device.type}'
+        self._manifest = manifest
+        self._model = _load(manifest, self._device)
+        self._stem = self._compute(StemPart(self._model, stem))
+        self._trunk = self._compute(TrunkPart(self._model, stem))
+
+    def part(self, name: str) -> Part:
+        """See :class:`~hma_ros.runtime.paper.engine.Engine`."""
+        kind, _, head = name.partition('_')
+        if not isinstance(self._model, ContinuousHma) or kind not in _HEAD_PARTS:
+            raise BundleError(f'{self._manifest.folder}: no part {name}, expected one of a head')
+        is_patch = head == 'patch'
+        owner = (
+            self._model.diffloss
+            if is_patch
+            else self._model.action_head(head.removeprefix('action_'))
+        )
+        compute = self._compute(_HEAD_PARTS[kind](owner.net))
+
+        def run(inputs: Arrays) -> list[np.ndarray]:
+            return [_to_host(name, value) for value in compute(inputs).values()]
+
+        return run
+
+    def ring(self, batch: int) -> Ring:
+        """See :class:`~hma_ros.runtime.paper.engine.Engine`."""
+        dtype = torch.float16 if self._is_half else torch.float32
+        shape = self._manifest.ring_shape(batch)
+        return RowRing(
+            {
+                f'past_{what}_{layer}': torch.zeros(shape, dtype=dtype, device=self._device)
+                for layer in range(self._manifest.layers)
+                for what in ('key', 'value')
+            }
+        )
+
+    def stem(self, inputs: Arrays) -> Tensors:
+        """See :class:`~hma_ros.runtime.paper.engine.Engine`."""
+        return self._stem(inputs)
+
+    def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
+        """See :class:`~hma_ros.runtime.paper.engine.Engine`."""
+        outputs = self._trunk(feeds, cast('RowRing', ring).feeds)
+        return {
+            name: value if name.startswith('kept_') else _to_host(name, value)
+            for name, value in outputs.items()
+        }
+
+    @property
+    def _is_half(self) -> bool:
+        return self._manifest.precision == 'fp16'
+
+    def _compute(self, module: nn.Module) -> Compute:
+        return Compute(module, self._device, self._is_half)
+
+
+class Compute:
+    """
+    A part of the network on a device; results hold until it is called again.
+
+    :param module: takes one dictionary of tensors, gives another.
+    :param is_half: whether matrix products are of halves.
+    """
+
+    def __init__(self, module: nn.Module, device: torch.device, is_half: bool) -> None:
+        self._module, self._device, self._is_half = module, device, is_half
+        self._recorded: dict[tuple[Any, ...], Callable[[Tensors], Tensors]] = {}
+
+    def __call__(
+        self, inputs: Mapping[str, Any], resident: Mapping[str, Tensor] | None = None
+    ) -> Tensors:
+        """
+        Run once.
+
+        :param inputs: arrays or tensors by name.
+        :param resident: tensors that are read where they are.
+        """
+        resident = resident or {}
+        given = {name: torch.as_tensor(value) for name, value in inputs.items()}
+        if self._device.type == 'cpu':
+            return self._run({**given, **resident})
+        shapes = tuple((name, value.shape) for name, value in given.items())
+        places = tuple(value.data_ptr() for value in resident.values())
+        if (shapes, places) not in self._recorded:
+            self._recorded[shapes, places] = self._record(given, resident)
+        return self._recorded[shapes, places](given)
+
+    @torch.no_grad()
+    def _run(self, inputs: Mapping[str, Tensor]) -> Tensors:
+        # What autocast keeps from one call to the next would be lost to a recording.
+        with torch.autocast(
+            self._device.type, torch.float16, enabled=self._is_half, cache_enabled=False
+        ):
+            outputs: Tensors = self._module(dict(inputs))
+            return outputs
+
+    def _record(
+        self, given: Tensors, resident: Mapping[str, Tensor]
+    ) -> Callable[[Tensors], Tensors]:
+        inputs = {name: value.to(self._device, copy=True) for name, value in given.items()}
+        every = {**inputs, **resident}
+        beside = torch.cuda.Stream(self._device)
+        beside.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(beside):
+            for _ in range(_WARM_UPS):
+                self._run(every)
+        torch.cuda.current_stream(self._device).wait_stream(beside)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.device(self._device), torch.cuda.graph(graph):
+            outputs = self._run(every)
+
+        def replay(fresh: Tensors) -> Tensors:
+            for name, value in fresh.items():
+                inputs[name].copy_(value)
+            graph.replay()
+            return outputs
+
+        return replay
+
+
+def find_device(execution: Execution) -> torch.device:
+    """
+    Return the GPU, or the CPU where there is none and that is allowed.
+
+    :raises ConfigError: there is no such device.
+    """
+    if torch.cuda.is_available():
+        if execution.device_id >= (count := torch.cuda.device_count()):
+            raise ConfigError(f'device_id: expected below {count}, got {execution.device_id}')
+        return torch.device('cuda', execution.device_id)
+    if execution.allow_cpu:
+        return torch.device('cpu')
+    raise ConfigError(
+        f'provider: {execution.provider}: torch {torch.__version__} finds no CUDA device, '
+        'expected one; install torch for CUDA and its driver, or take provider cpu, or allow_cpu'
+    )
+
+
+def _load(manifest: PaperManifest, device: torch.device) -> PaperModel:
+    if missing := [name for name in _FILES if name not in manifest.files]:
+        raise BundleError(
+            f'{manifest.folder}: no {missing[0]}, expected the network in the bundle: export it '
+            'with `--torch`'
+        )
+    if manifest.precision == 'int8':
+        raise BundleError(
+            f'{manifest.folder}: precision int8, expected fp32 or fp16: torch would not compute '
+            'what was exported'
+        )
+    model = read_paper(manifest.folder).requires_grad_(False).to(device)
+    if manifest.precision == 'fp16':
+        model.half()
+        # Units of a data set may be any; a table is not large.
+        model.action_preprocessor.float()
+    return model
+
+
+def _to_host(name: str, value: Tensor) -> np.ndarray:
+    array: np.ndarray = (value.float() if value.is_floating_point() else value).cpu().numpy()
+    if array.dtype.kind == 'f' and not np.isfinite(array).all():
+        raise InferenceError(f"torch: output '{name}' is not finite")
+    return array

@@ -1,0 +1,122 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Whatever computes a model, it computes the same."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.runtime.paper.engine import DeviceEngine, open_graph
+from hma_ros.runtime.paper.model import PaperModel
+from hma_ros.runtime.paper.ring import DeviceRing
+from hma_ros.runtime.paper.world import PaperWorld, Setting
+from hma_ros.runtime.paper.world_model import make_world
+from hma_ros.runtime.providers import TORCH, Execution
+
+STEM = 'planar_push'
+CPU = Execution(provider='cpu', threads=1)
+TORCH_CPU = Execution(provider=TORCH, threads=1, allow_cpu=True)
+
+
+def on_the_device(folder: Path) -> PaperModel:
+    """Let the host's memory be a device's: the code of a GPU, run without one."""
+    model = PaperModel(folder, STEM, CPU)
+    trunk = open_graph(model.manifest, f'trunk_{STEM}', CPU)
+    model.engine = DeviceEngine(model.manifest, STEM, CPU, trunk)
+    return model
+
+
+def in_torch(folder: Path) -> PaperModel:
+    return PaperModel(folder, STEM, TORCH_CPU)
+
+
+def story(model: PaperModel) -> list[np.ndarray]:
+    """Observe more rows than the window, and act and imagine in every setting on the way."""
+    world = make_world(model, STEM, np.random.default_rng(0))
+    random, told = np.random.default_rng(1), []
+    for row in range(7):
+        executed = None if row in (0, 3) else random.uniform(-0.1, 0.1, 2).astype(np.float32)
+        world.observe(tokens(model, random), executed)
+        told += [world.act(), *imagined(world, random)]
+    return told
+
+
+def imagined(world: PaperWorld, random: np.random.Generator) -> list[np.ndarray]:
+    chunks = random.uniform(-0.1, 0.1, (3, 2)).astype(np.float32)
+    frames, own = world.imagine(3, Setting.FULL)
+    assert own is not None
+    forward, _ = world.imagine(3, Setting.FORWARD, chunks)
+    passive, none = world.imagine(2, Setting.PASSIVE)
+    assert none is None
+    return [frames, own, forward, passive]
+
+
+def tokens(model: PaperModel, random: np.random.Generator) -> np.ndarray:
+    facts = model.manifest
+    if facts.kind == 'discrete':
+        return random.integers(0, facts.factor_size, (facts.image_tokens, facts.factors))
+    return random.standard_normal((facts.image_tokens, facts.patch_size)).astype(np.float32)
+
+
+@pytest.mark.parametrize('kind', ['discrete', 'continuous'])
+@pytest.mark.parametrize('other', [on_the_device, in_torch])
+def test_engines_agree(
+    make_bundle: Callable[..., Path], kind: str, other: Callable[[Path], PaperModel]
+) -> None:
+    folder = make_bundle(kind)
+    expected = story(PaperModel(folder, STEM, CPU))
+    for found, value in zip(story(other(folder)), expected, strict=True):
+        if value.dtype.kind == 'i':
+            np.testing.assert_array_equal(found, value)
+        else:
+            np.testing.assert_allclose(found, value, atol=2e-4)
+
+
+@pytest.mark.parametrize('other', [on_the_device, in_torch])
+def test_engines_agree_in_half_precision(
+    make_bundle: Callable[..., Path], other: Callable[[Path], PaperModel]
+) -> None:
+    """Each rounds where it likes, so chunks are near each other, and most tokens the same."""
+    folder = make_bundle(precision='fp16')
+    full = PaperModel(make_bundle(), STEM, CPU)
+    model = other(folder)
+    expected, found = story(full), story(model)
+    chunks = [np.abs(left - right).max() for left, right in zip(found, expected, strict=True)]
+    assert max(chunks[::5]) < 2e-3
+    same = [
+        (left == right).mean() for left, right in zip(found[1::5], expected[1::5], strict=True)
+    ]
+    assert np.mean(same) > 0.97
+
+
+def test_past_rows_are_half_where_the_bundle_is(make_bundle: Callable[..., Path]) -> None:
+    ring = on_the_device(make_bundle(precision='fp16')).ring()
+    assert isinstance(ring, DeviceRing)
+    assert {array.dtype for array in ring.feeds.values()} == {np.dtype(np.float16)}
+
+
+def test_torch_without_cuda_is_refused_unless_the_cpu_is_allowed(
+    make_bundle: Callable[..., Path],
+) -> None:
+    with pytest.raises(ConfigError, match='torch-cuda: torch .* finds no CUDA device'):
+        PaperModel(make_bundle(), STEM, Execution(provider=TORCH))
+    assert in_torch(make_bundle()).engine.provider == 'torch-cpu'
+
+
+def test_torch_needs_the_network_in_the_bundle(
+    make_bundle: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make_bundle()
+    bare = tmp_path / 'bare'
+    bare.mkdir()
+    for path in folder.iterdir():
+        text = path.read_text() if path.name == 'manifest.json' else None
+        if text is not None:
+            lines = [line for line in text.splitlines() if 'model.safetensors' not in line]
+            (bare / path.name).write_text('\n'.join(lines))
+        elif path.name != 'model.safetensors':
+            (bare / path.name).symlink_to(path)
+    with pytest.raises(BundleError, match='no model.safetensors, expected the network'):
+        PaperModel(bare, STEM, TORCH_CPU)
