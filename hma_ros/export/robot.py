@@ -1,0 +1,27 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What a bundle says of a robot, taken from its embodiment file."""
+
+from __future__ import annotations
+
+from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.runtime.manifest import StemInfo
+
+
+def robot_of(spec: EmbodimentSpec) -> StemInfo:
+    """
+    Say that a stem of the paper's models serves a robot.
+
+    Nobody can check that the data set meant the same by its numbers: units, frames, directions.
+    Actions are kept within the bounds of the file. The models read no joints.
+    """
+    return StemInfo(
+        action_names=spec.action.names,
+        stride=spec.rates.stride,
+        frame_hz=spec.rates.frame_hz,
+        embodiment=spec.name,
+        trained_on='simulation' if spec.simulated else 'robot',
+        lower=spec.action.lower,
+        upper=spec.action.upper,
+        joint_names=(),
+        joint_motion='unknown',
+    )
