@@ -70,9 +70,11 @@ def speed(args: argparse.Namespace) -> Results:
     """The paper's sizes against the published algorithm."""
     from benchmarks.growth import window_growth
     from benchmarks.limits import limits
+    from benchmarks.memory import keep_memory
     from benchmarks.paper_models import STEM
     from benchmarks.speed import speed_results
 
+    keep_memory()
     results = speed_results(args.scratch, args.threads, args.rounds, args.rows_like)
     if args.rows_like:
         return results

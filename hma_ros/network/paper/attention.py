@@ -109,24 +109,30 @@ class SelfAttention(nn.Module):
 
         :returns: ``[B, R, N, C]``, and the keys and values of these rows.
         """
-        query, key, value = (part.permute(0, 2, 3, 1, 4) for part in self._project(x_BRNC))
+        # Rows of a token side by side in memory, as they are read.
+        parts = self._project(x_BRNC.transpose(1, 2).contiguous())
+        query, key, value = (part.transpose(2, 3) for part in parts)
         own = KeyValue(turn(key, rows), value)
         mixed = attend(turn(query, rows) * self.scale, own, past, rows.allowed(window))
-        return self.proj(mixed.permute(0, 3, 1, 2, 4).flatten(3)), own
+        return self.proj(mixed.transpose(2, 3).flatten(3)).transpose(1, 2), own
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values ``[..., H, D]``; the first two normalised if they are to be."""
-        # Three products instead of one that is cut up: the parts need not be copied.
-        width = self.proj.in_features
-        query, key, value = (
-            F.linear(
-                x, self.qkv.weight[part], None if self.qkv.bias is None else self.qkv.bias[part]
-            ).unflatten(-1, (self.heads, -1))
-            for part in (slice(i * width, (i + 1) * width) for i in range(3))
-        )
+        query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in self._parts(x))
         if self.norm is None:
             return query, key, value
         return self.norm(query), self.norm(key), value
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
+        if not torch.compiler.is_exporting():
+            return self.qkv(x).chunk(3, -1)
+        # A graph would copy the parts of one product: three products give them as they are.
+        width, bias = self.proj.in_features, self.qkv.bias
+        places = (slice(start * width, (start + 1) * width) for start in range(3))
+        return tuple(
+            F.linear(x, self.qkv.weight[place], None if bias is None else bias[place])
+            for place in places
+        )
 
 
 def turn(x_HRD: Tensor, rows: Rows) -> Tensor:
