@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-The paper's trunk in training: windows of all embodiments in one pass, attention fused.
+The paper's trunk in training: windows of all embodiments in one pass.
 
 Equal to :meth:`~hma_ros.network.paper.trunk.PaperTrunk.run` of each embodiment but for rounding.
 """
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from hma_ros.network.paper.attention import Rows, SelfAttention, turn
 from hma_ros.network.paper.conditioning import Conditioning
@@ -61,7 +60,8 @@ def spread(block: Block, x_BRNC: Tensor) -> Tensor:
     """Do the part of a block before the action: mix the tokens of each row."""
     attention, flat = block.spatial_attn, block.norm1(x_BRNC).flatten(0, 1)
     query, key, value = (part.transpose(1, 2) for part in _project(attention, flat))
-    mixed = F.scaled_dot_product_attention(query, key, value, scale=attention.scale)
+    # Fused attention loses on CPUs: backward it multiplies in pieces too small for their units.
+    mixed = (query * attention.scale @ key.transpose(-1, -2)).softmax(-1) @ value
     return x_BRNC + attention.proj(mixed.transpose(1, 2).flatten(2)).view_as(x_BRNC)
 
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -41,6 +42,7 @@ class PaperTrainer:
     :param rows: of the windows drawn.
     :param windows: of each embodiment in a step.
     :param compiled: see :class:`JointPass`.
+    :param precision: of matrix products, see :func:`multiplying`.
     :raises ConfigError: windows longer than learned positions are.
     """
 
@@ -52,6 +54,7 @@ class PaperTrainer:
         rows: int,
         windows: int = 2,
         compiled: bool = True,
+        precision: str = 'medium',
     ) -> None:
         if config.time is TimePositions.LEARNED and rows > config.rows:
             raise ConfigError(
@@ -59,12 +62,12 @@ class PaperTrainer:
             )
         torch.manual_seed(0)
         self.model = initialised(config)
-        self._folder, self._windows = folder, windows
+        self._folder, self._windows, self.precision = folder, windows, precision
         self.run = TrainingRun(self.model, folder, steps, _RATE, _HIDDEN)
         self._generator = torch.Generator().manual_seed(self.run.step)
         index = Rows.window(config, rows)
         names = [domain.name for domain in config.domains]
-        self._pass = JointPass(self.model, names, index, compiled)
+        self.run_blocks = JointPass(self.model, names, index, compiled)
         self._objective = (
             DiscreteObjective(self.model, index)
             if isinstance(self.model, DiscreteHma)
@@ -83,7 +86,8 @@ class PaperTrainer:
         :param sources: of every embodiment; windows of as many rows as the trainer's.
         :returns: the averaged model.
         """
-        self.run.train(lambda _: self.losses(sources))
+        with multiplying(self.precision):
+            self.run.train(lambda _: self.losses(sources))
         save_paper(self.averaged, self._folder)
         return self.averaged.eval()
 
@@ -91,7 +95,22 @@ class PaperTrainer:
         """Draw a batch and return its loss terms."""
         names = [domain.name for domain in self.model.config.domains]
         batches = {name: sources[name].draw(self._windows) for name in names}
-        return self._objective.losses(batches, self._pass, self._generator)
+        return self._objective.losses(batches, self.run_blocks, self._generator)
+
+
+@contextmanager
+def multiplying(precision: str) -> Iterator[None]:
+    """
+    Set the precision in which float32 matrices are multiplied.
+
+    :param precision: ``highest``, or ``medium``: in bfloat16 where there are units for it.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def initialised(config: PaperConfig) -> PaperModel:

@@ -67,7 +67,7 @@ class TrainingRun:
         """
         saved, bar = time.monotonic(), tqdm(total=self.steps, initial=self.step, unit='step')
         while self.step < self.steps:
-            terms = self._one_step(loss_of)
+            terms = self.advance(loss_of)
             bar.update()
             if self.step % 20 == 0:
                 self._log(terms)
@@ -93,7 +93,8 @@ class TrainingRun:
             self.folder / 'state.safetensors',
         )
 
-    def _one_step(self, loss_of: Callable[[int], dict[str, Tensor]]) -> dict[str, float]:
+    def advance(self, loss_of: Callable[[int], dict[str, Tensor]]) -> dict[str, float]:
+        """Do one step, and return its loss terms."""
         rate = self._peak * rate_factor(self.step, self.steps)
         for optimiser in self._optimisers:
             optimiser.zero_grad(set_to_none=True)

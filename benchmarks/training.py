@@ -1,0 +1,114 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+How many windows a second are learned from, against the same loop as it is written down.
+
+Both sides draw the same kind of batches, have the same losses and the same optimisers. The
+baseline runs each embodiment through the model by itself, without a compiler, in full float32.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.duel import duel, row
+from hma_ros.data.row_windows import EpisodeRows, RowEpisode, RowSource
+from hma_ros.network.paper.attention import Rows
+from hma_ros.network.paper.conditioning import Conditioning
+from hma_ros.network.paper.config import Diffusion, Domain, PaperConfig, TimePositions
+from hma_ros.network.paper.trunk import PaperTrunk
+from hma_ros.training.paper import PaperTrainer, multiplying
+
+# As `hma train-paper` has them.
+_ROWS, _WINDOWS = 8, 2
+_NAMES = ('franka_pick', 'ur5e_push', 'so101_reach', 'planar_push')
+_DISCRETE = PaperConfig(
+    layers=6,
+    heads=4,
+    width=96,
+    rows=5,
+    positions=64,
+    action_tokens=4,
+    factors=6,
+    factor_size=8,
+    domains=tuple(Domain(name, 2, (0.0,) * 4, (1.0,) * 4) for name in _NAMES),
+    time=TimePositions.ROTARY,
+)
+CONFIGS = {
+    'discrete': _DISCRETE,
+    'continuous': replace(
+        _DISCRETE,
+        predict_actions=False,
+        diffusion=Diffusion(
+            patch=1, latent_channels=6, width=192, blocks=3, steps=100, mask_steps=2
+        ),
+    ),
+}
+
+
+def training_results(rounds: int = 7, threads: int = 1) -> list[dict[str, Any]]:
+    """Return a row ``training_throughput`` of each kind."""
+    torch.set_num_threads(threads)
+    return [_compare(kind, config, rounds) for kind, config in CONFIGS.items()]
+
+
+def _compare(kind: str, config: PaperConfig, rounds: int) -> dict[str, Any]:
+    sources = random_sources(config)
+    with tempfile.TemporaryDirectory() as scratch:
+        quick = PaperTrainer(config, Path(scratch, 'ours'), 1000, _ROWS, _WINDOWS)
+        plain = PaperTrainer(
+            config, Path(scratch, 'plain'), 1000, _ROWS, _WINDOWS, precision='highest'
+        )
+        plain.run_blocks = partial(_alone, plain.model, Rows.window(config, _ROWS))
+        result = duel(partial(_step, quick, sources), partial(_step, plain, sources), rounds, 2)
+    sequences = _WINDOWS * len(config.domains)
+    return row(
+        'training_throughput',
+        result,
+        kind=kind,
+        sequences_per_s=sequences / result.ours_s,
+        baseline_sequences_per_s=sequences / result.baseline_s,
+        rows_per_sequence=_ROWS,
+        parameters=sum(item.numel() for item in quick.model.parameters()),
+    )
+
+
+def _step(trainer: PaperTrainer, sources: dict[str, RowSource]) -> None:
+    with multiplying(trainer.precision):
+        trainer.run.advance(lambda _: trainer.losses(sources))
+
+
+def _alone(
+    trunk: PaperTrunk, rows: Rows, placed_BRNC: Tensor, given: Sequence[Conditioning]
+) -> Tensor:
+    """Run the blocks as the model does, embodiment by embodiment."""
+    names = [domain.name for domain in trunk.config.domains]
+    parts = zip(placed_BRNC.chunk(len(names)), names, given, strict=True)
+    return torch.cat([trunk.run(part, name, of, rows)[0] for part, name, of in parts])
+
+
+def random_sources(config: PaperConfig) -> dict[str, RowSource]:
+    """Make up an episode of each embodiment."""
+    rng = np.random.default_rng(0)
+    shape = (40, config.image_tokens)
+    draw: Callable[[], np.ndarray] = partial(
+        rng.integers, config.factor_size, size=(*shape, config.factors)
+    )
+    if config.diffusion is not None:
+        draw = partial(rng.standard_normal, (*shape, config.diffusion.latent_channels), np.float32)
+    return {
+        domain.name: EpisodeRows(
+            [RowEpisode(draw(), rng.standard_normal((40, domain.chunk_size), np.float32))],
+            _ROWS,
+            seed=0,
+        )
+        for domain in config.domains
+    }
