@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Memory that is given back and taken again costs page faults, on one side more than on the other."""
+"""Freed memory that is given back costs page faults, on one side more than on the other."""
 
 from __future__ import annotations
 
