@@ -43,6 +43,12 @@ class Context:
             np.zeros(shape, np.float32), np.full((batch, kept), -np.inf, np.float32), None, 0
         )
 
+    def spread(self, batch: int) -> Context:
+        """Return as many copies side by side."""
+        levels = None if self.levels is None else np.repeat(self.levels, batch, 0)
+        past, bias = np.repeat(self.past, batch, 2), np.repeat(self.bias, batch, 0)
+        return Context(past, bias, levels, self.rows)
+
     def append(self, row: np.ndarray, levels: np.ndarray) -> Context:
         """
         Take in a row and forget the oldest.

@@ -119,6 +119,31 @@ class WorldModel:
             chunk = decided[0]
         return Rollout(np.stack(frames), np.stack(actions))
 
+    def imagine_candidates(self, chunks_NHXA: np.ndarray, horizon: int) -> np.ndarray:
+        """
+        Imagine the futures of many action sequences, as one batch from the present context.
+
+        :param chunks_NHXA: ``float32[N, horizon or more, stride, A]`` in physical units.
+        :param horizon: rows to imagine, ``1 <= horizon <= manifest.max_horizon``.
+        :returns: ``uint8[N, horizon, H, W, 3]`` RGB.
+        :raises InferenceError: the context is empty, or an argument is out of range.
+        """
+        chunks = np.asarray(chunks_NHXA, np.float32)
+        if chunks.ndim != 4 or not len(chunks):
+            raise InferenceError(
+                f'candidates: float32{list(chunks.shape)}, expected [N, horizon, stride, A] with '
+                'at least one'
+            )
+        check_horizon(chunks[0], horizon, self.manifest.max_horizon)
+        context, frames = self._context.spread(len(chunks)), []
+        for row in range(horizon):
+            modulation = self._modulations(chunks[:, row], is_known=True)
+            levels, values = self._generate(context, modulation)
+            frames.append(self._bundle.decoder({'values': values[:, 0]})[0])
+            if row + 1 < horizon:
+                context, _ = self._extend(context, levels, modulation)
+        return np.stack(frames, 1)
+
     def reconstruct(self, frame: np.ndarray) -> np.ndarray:
         """Draw a frame from its own tokens: the best any imagined frame can be."""
         levels = self._bundle.encoder({'frames': frame[None]})[0]
@@ -132,13 +157,20 @@ class WorldModel:
         modulation: np.ndarray,
         joints: np.ndarray | None,
     ) -> tuple[Context, np.ndarray]:
-        visible = np.zeros(levels.shape[:-1], bool)
-        previous = levels if context.levels is None else context.levels
-        _, features, row = self._pass(context, levels, previous, visible, modulation)
+        context, features = self._extend(context, levels, modulation)
         chunk = self._bundle.head({'features': features, **self._head_joints(joints)})[0]
         shaped = chunk.reshape(-1, self.stem.stride, self.stem.action_dim)
         limited = shaped.clip(self.stem.lower, self.stem.upper).astype(np.float32)
-        return context.append(row, levels), limited
+        return context, limited
+
+    def _extend(
+        self, context: Context, levels: np.ndarray, modulation: np.ndarray
+    ) -> tuple[Context, np.ndarray]:
+        """Take rows into the context; also returns what the head reads."""
+        visible = np.zeros(levels.shape[:-1], bool)
+        previous = levels if context.levels is None else context.levels
+        _, features, row = self._pass(context, levels, previous, visible, modulation)
+        return context.append(row, levels), features
 
     def _generate(self, context: Context, modulation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fill in a masked frame; returns its levels and the values to draw it from."""
@@ -178,14 +210,18 @@ class WorldModel:
         )
 
     def _modulation(self, chunk: np.ndarray | None) -> np.ndarray:
-        shape = (self.stem.stride, self.stem.action_dim)
-        known = chunk is not None
-        values = np.zeros(shape, np.float32) if chunk is None else np.asarray(chunk, np.float32)
-        if values.shape != shape or not np.isfinite(values).all():
-            raise InferenceError(f'chunk: {values.tolist()}, expected finite float32{list(shape)}')
-        return self._bundle.stem(
-            {'chunk': values.reshape(1, 1, -1), 'known': np.full((1, 1), known)}
-        )[0][:, 0]
+        if chunk is not None:
+            return self._modulations(np.asarray(chunk, np.float32)[None], is_known=True)
+        shape = (1, self.stem.stride, self.stem.action_dim)
+        return self._modulations(np.zeros(shape, np.float32), is_known=False)
+
+    def _modulations(self, chunks: np.ndarray, is_known: bool) -> np.ndarray:
+        """Do the work of the stem for a batch; of unknown chunks it does not read the zeros."""
+        shape, batch = (self.stem.stride, self.stem.action_dim), len(chunks)
+        if chunks.shape[1:] != shape or not np.isfinite(chunks).all():
+            raise InferenceError(f'chunk: {chunks.tolist()}, expected finite float32{list(shape)}')
+        known = np.full((batch, 1), is_known)
+        return self._bundle.stem({'chunk': chunks.reshape(batch, 1, -1), 'known': known})[0][:, 0]
 
     def _checked(self, joints: np.ndarray | None) -> np.ndarray | None:
         if joints is None:

@@ -69,6 +69,24 @@ def test_given_chunks_are_the_ones_imagined_under(model):
     np.testing.assert_array_equal(model.imagine(chunks, 2).actions, chunks)
 
 
+def test_candidates_are_the_same_together_as_alone(model):
+    watch(model, frames(3))
+    generator = np.random.default_rng(0)
+    shape = (3, 2, model.stem.stride, 4)
+    chunks = generator.uniform(model.stem.lower, model.stem.upper, shape).astype(np.float32)
+    together = model.imagine_candidates(chunks, 2)
+    alone = np.stack([model.imagine(item, 2).frames for item in chunks])
+    # A product of several rows is rounded otherwise than one of a single row.
+    assert np.abs(together.astype(int) - alone).max() <= 1
+    assert together.shape == (3, 2, 64, 64, 3)
+
+
+def test_no_candidate_is_an_error(model):
+    watch(model, frames(1))
+    with pytest.raises(InferenceError, match=r'candidates: float32\[0, 1, 2, 4\], expected'):
+        model.imagine_candidates(np.zeros((0, 1, 2, 4), np.float32), 1)
+
+
 def test_nothing_observed_yet(model):
     model.reset()
     with pytest.raises(InferenceError, match='act: the context is empty, expected an observed'):
