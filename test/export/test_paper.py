@@ -1,0 +1,106 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Bundles of the paper's models: proven, shared, and refused when they are not what they were."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.export.paper import TOLERANCES, BundleOptions, export_paper
+from hma_ros.network.paper.checkpoint import read_released
+from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.runtime.paper.model import PaperModel
+from hma_ros.runtime.providers import Execution
+
+GOLDEN = Path(__file__).parents[1] / 'data' / 'golden'
+
+
+@pytest.fixture
+def network():
+    return read_released(GOLDEN / 'disc_concat')
+
+
+def test_the_proof_is_in_the_manifest(network, tmp_path):
+    folder = export_paper(network, tmp_path / 'bundle')
+    parity = json.loads((folder / 'manifest.json').read_text())['parity']
+    assert 0 <= parity['largest_relative_error'] <= parity['tolerated_relative_error'] == 1e-3
+    assert parity['least_agreement'] == 1
+
+
+def test_integers_are_proven_within_a_tolerance_of_their_own(network, tmp_path):
+    exact = export_paper(network, tmp_path / 'fp32')
+    cheap = export_paper(network, tmp_path / 'int8', BundleOptions(precision='int8'))
+    manifest = PaperManifest.read(cheap)
+    assert manifest.precision == 'int8'
+    assert 0 < manifest.parity['largest_relative_error'] <= TOLERANCES['int8'].error
+    operators = {node.op_type for node in onnx.load(cheap / 'trunk_franka.onnx').graph.node}
+    assert 'DynamicQuantizeLinear' in operators
+    assert 'DynamicQuantizeLinear' not in {
+        node.op_type for node in onnx.load(exact / 'trunk_franka.onnx').graph.node
+    }
+
+
+def test_what_stems_share_is_stored_once(tmp_path):
+    network = read_released(GOLDEN / 'disc_concat_modulate')
+    sizes = []
+    for stems in (('franka',), ('franka', 'aloha')):
+        folder = export_paper(network, tmp_path / '_'.join(stems), BundleOptions(stems=stems))
+        sizes.append((folder / 'weights.bin').stat().st_size)
+    assert sizes[0] < sizes[1] < 1.5 * sizes[0]
+
+
+def test_changed_weights_are_refused(network, tmp_path):
+    folder = export_paper(network, tmp_path / 'bundle')
+    path = folder / 'weights.bin'
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(BundleError, match=r'weights\.bin: sha256 .*changed after export'):
+        PaperModel(folder, 'franka', Execution(provider='cpu'))
+
+
+def test_a_bundle_that_is_not_proven_replaces_nothing(network, tmp_path, monkeypatch):
+    folder = export_paper(network, tmp_path / 'bundle')
+    before = (folder / 'manifest.json').read_text()
+    with torch.no_grad():
+        network.out_x_proj.weight.mul_(2)
+    nothing = TOLERANCES['fp32'].__class__(error=0.0, agreement=1.0)
+    monkeypatch.setitem(TOLERANCES, 'fp32', nothing)
+    with pytest.raises(BundleError, match='relative error'):
+        export_paper(network, folder)
+    assert (folder / 'manifest.json').read_text() == before
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'precision': 'fp64'}, 'precision: .*fp64.*, expected one of fp32'),
+        ({'stems': ('toaster',)}, "stem 'toaster', expected one of franka"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_before_anything_is_written(
+    network, tmp_path, options, message
+):
+    with pytest.raises(ConfigError, match=message):
+        export_paper(network, tmp_path / 'bundle', BundleOptions(**options))
+    assert not list(tmp_path.iterdir())
+
+
+def test_past_rows_that_change_cannot_be_kept(tmp_path):
+    network = read_released(GOLDEN / 'disc_cross_attention')
+    with pytest.raises(ConfigError, match='mixes past and future rows'):
+        export_paper(network, tmp_path / 'bundle')
+
+
+def test_a_hidden_action_is_refused_where_the_model_must_see_it(network, tmp_path):
+    from hma_ros.core.errors import InferenceError
+    from hma_ros.runtime.paper.model import Row
+
+    model = PaperModel(export_paper(network, tmp_path / 'b'), 'franka', Execution(provider='cpu'))
+    row = Row.seen(np.zeros((1, model.manifest.image_tokens, 2), np.int64), None)
+    with pytest.raises(InferenceError, match='chunk: hidden, expected the action of every row'):
+        model.run(model.ring(), 0, [row])
