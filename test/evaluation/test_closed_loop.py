@@ -22,11 +22,13 @@ BUNDLE = Path(__file__).parents[2] / 'models' / 'hma_sim'
 SEEDS = range(HELD_OUT_SEED, HELD_OUT_SEED + 6)
 
 
-def test_shipped_policy_reaches_the_ball_where_luck_does_not():
-    results = evaluate_policies('sim_so101', BUNDLE, SEEDS, workers=1, progress=False)
+@pytest.mark.parametrize(('task', 'most'), [('sim_so101', 3), ('sim_ur5e', 2), ('sim_planar', 1)])
+def test_shipped_policy_succeeds_where_luck_does_not(task, most):
+    """All but so many of six episodes."""
+    results = evaluate_policies(task, BUNDLE, SEEDS, workers=1, progress=False)
     successes = {result.policy: result.successes for result in results}
     assert successes['expert'] == len(SEEDS)
-    assert successes['model'] >= 3
+    assert successes['model'] >= len(SEEDS) - most
     assert successes['random'] <= 1
 
 
