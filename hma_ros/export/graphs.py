@@ -20,7 +20,8 @@ from hma_ros.network.hma import Hma
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.network.trunk import TrunkConfig
 
-OPSET = 18
+# The first in which GELU is one operator.
+OPSET = 20
 # Smaller tensors are norms and biases: nothing to save, precision to lose.
 _HALF_FROM_ELEMENTS = 1024
 

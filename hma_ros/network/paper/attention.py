@@ -160,7 +160,8 @@ def attend(query: Tensor, own: KeyValue, past: KeyValue | None, allowed_RP: Tens
         scores = query @ own.key_BNHRD.transpose(-1, -2)
         return _weights(scores, allowed_RP) @ own.value_BNHRD
     # Few own rows: sums of products are faster than thousands of tiny matrix products.
-    scores = (query.unsqueeze(-2) * own.key_BNHRD.unsqueeze(-3)).sum(-1)
+    products = query.unsqueeze(-2) * own.key_BNHRD.unsqueeze(-3)
+    scores = products @ products.new_ones(products.shape[-1])
     scores = torch.cat([query @ past.key_BNHRD.transpose(-1, -2), scores], -1)
     kept = past.key_BNHRD.shape[-2]
     weights = _weights(scores, allowed_RP)

@@ -32,11 +32,13 @@ class TokenFiller:
         :returns: factors ``int64[B, S, F]``.
         """
         blank = Row.blank(before.tokens_BSE, chunk_BX)
-        outputs = self._model.run(ring, row - 1, [before, blank])
+        given = self._model.condition(row - 1, [before, blank])
+        outputs = self._model.run(ring, row - 1, [before, blank], given)
         ring.append(row - 1, self._model.kept(outputs))
         present = self._reveal(blank, outputs, 1, 0)
+        own = {name: value[:, 1:] for name, value in given.items()}
         for step in range(1, self._mask_steps):
-            outputs = self._model.run(ring, row, [present])
+            outputs = self._model.run(ring, row, [present], own)
             present = self._reveal(present, outputs, 0, step)
         return present.tokens_BSE
 

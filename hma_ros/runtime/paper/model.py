@@ -77,11 +77,18 @@ class PaperModel:
         """Return room for past rows of some contexts side by side."""
         return self.engine.ring(batch)
 
-    def run(self, ring: Ring, first: int, rows: Sequence[Row]) -> dict[str, Any]:
+    def run(
+        self,
+        ring: Ring,
+        first: int,
+        rows: Sequence[Row],
+        given: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """
         Compute some rows, given the kept ones.
 
         :param first: index of the first of them.
+        :param given: what :meth:`condition` says of the same rows, where it is known already.
         :returns: by name, see :mod:`hma_ros.export.paper_graphs`; what begins with `kept` is in
             order of layers, and only for a ring.
         :raises InferenceError: an action is hidden that this model has to see, or is not finite.
@@ -92,7 +99,7 @@ class PaperModel:
             'masked': np.stack([row.masked_BS for row in rows], 1),
             'index': index_R,
             'past_index': ring.rows_P,
-            **self._condition(rows, index_R),
+            **(self.condition(first, rows) if given is None else given),
         }
         if self._is_rotary:
             feeds['rotation'] = rotations(index_R, self.manifest.head_width)
@@ -102,8 +109,14 @@ class PaperModel:
         """Pick keys and values out of the outputs of a run."""
         return [value for name, value in outputs.items() if name.startswith('kept_')]
 
-    def _condition(self, rows: Sequence[Row], index_R: np.ndarray) -> Mapping[str, Any]:
-        """Do the work of the stem."""
+    def condition(self, first: int, rows: Sequence[Row]) -> Mapping[str, Any]:
+        """
+        Do the work of the stem, once per row: the passes of a frame share it.
+
+        :returns: by name, with rows on the second axis.
+        :raises InferenceError: as :meth:`run`.
+        """
+        index_R = np.arange(first, first + len(rows), dtype=np.int64)
         batch = len(rows[0].tokens_BSE)
         known_BR = np.stack([np.full(batch, row.chunk_BX is not None) for row in rows], 1)
         if not known_BR.all() and self.manifest.meaning == 'upstream':

@@ -88,7 +88,7 @@ class RowRing(Ring):
 
     def _write(self, slot: int, kept: Sequence[Any], which: int) -> None:
         buffers = list(self.feeds.values())
-        if self._journal is not None:
+        if self._journal is not None and self.rows_P[slot] != EMPTY_ROW:
             self._journal.append((slot, [_copy(buffer[..., slot, :]) for buffer in buffers]))
         for buffer, values in zip(buffers, kept, strict=True):
             buffer[..., slot, :] = values[..., which, :]
