@@ -9,9 +9,9 @@ inherit it. A lock keeps parallel sessions apart, so that nobody hears the nodes
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -52,3 +52,79 @@ def ros_context() -> Iterator[object]:
     rclpy.init(args=[], context=context)
     yield context
     rclpy.try_shutdown(context=context)
+
+
+@pytest.fixture(scope='session')
+def make_paper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """
+    Return a function that makes a bundle of a small random model of the paper, once each.
+
+    Of a kind, a precision, whether for a robot, and changes to the model; its stem serves the
+    simulated planar robot, its frame tokenizer is ours.
+    """
+    made: dict[str, Path] = {}
+
+    def make(
+        kind: str = 'discrete', precision: str = 'fp32', robot: bool = True, **changes: object
+    ) -> Path:
+        key = f'{kind} {precision} {robot} {sorted(changes.items())}'
+        if key not in made:
+            folder = tmp_path_factory.mktemp('paper') / 'bundle'
+            made[key] = _export_paper(folder, kind, precision, robot, changes)
+        return made[key]
+
+    return make
+
+
+def _export_paper(
+    folder: Path, kind: str, precision: str, robot: bool, changes: dict[str, Any]
+) -> Path:
+    import torch
+
+    from hma_ros.core.embodiment import load_embodiment
+    from hma_ros.export.paper import BundleOptions, export_paper
+    from hma_ros.export.robot import robot_of
+    from hma_ros.network.paper.frames import make_codec
+    from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
+
+    sizes = {'width': 8, 'detail_width': 4, 'encoder_blocks': 1, 'decoder_blocks': 1}
+    tokens = TokenizerConfig(patch=16, factors=3, levels=4, **sizes)
+    spec = load_embodiment('sim_planar')
+    model = _paper_model(tokens, spec.stem, kind, changes)
+    torch.manual_seed(1)
+    options = BundleOptions(
+        precision=precision,
+        codec=make_codec(FrameTokenizer(tokens).eval(), model.config, latent_scale=2.0),
+        robots={spec.stem: robot_of(spec)} if robot else {},
+        denoise_steps=4,
+        checkpoint=True,
+    )
+    return export_paper(model, folder, options)
+
+
+def _paper_model(tokens: Any, stem: str, kind: str, changes: dict[str, Any]) -> Any:
+    """Build a model with nothing left at zero."""
+    import torch
+
+    from hma_ros.network.paper.config import Diffusion, Domain, PaperConfig, TimePositions
+    from hma_ros.network.paper.continuous import ContinuousHma
+    from hma_ros.network.paper.discrete import DiscreteHma
+
+    parts = Diffusion(tokens.patch // 8, tokens.factors, width=16, blocks=1, steps=9, mask_steps=2)
+    sizes = {'layers': 2, 'heads': 2, 'width': 16, 'rows': 4, 'action_tokens': 2, 'mlp_ratio': 1.0}
+    facts = {
+        **sizes,
+        'positions': tokens.image_tokens,
+        'factors': tokens.factors,
+        'factor_size': tokens.levels,
+        'domains': (Domain(stem, 1, (0.0, 0.0), (0.1, 0.1)),),
+        'diffusion': parts if kind == 'continuous' else None,
+        'time': TimePositions.ROTARY,
+        **changes,
+    }
+    torch.manual_seed(0)
+    model = (ContinuousHma if facts['diffusion'] else DiscreteHma)(PaperConfig(**facts))
+    for name, parameter in model.named_parameters():
+        centre = float('norm' in name and 'weight' in name)
+        torch.nn.init.normal_(parameter, centre, 0.5 * parameter.shape[-1] ** -0.5)
+    return model.eval().requires_grad_(False)

@@ -56,7 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         '--bundle', type=Path, metavar='FOLDER', help='export here in the end (default: do not)'
     )
     parser.add_argument(
-        '--precision', default='fp32', choices=('fp32', 'int8'), help='of the bundle'
+        '--precision', default='fp32', choices=('fp32', 'fp16', 'int8'), help='of the bundle'
     )
     parser.add_argument(
         '--objective',

@@ -10,7 +10,9 @@ import onnx
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 
-def compute_half(model: onnx.ModelProto, half_ports: Collection[str] = ()) -> onnx.ModelProto:
+def compute_half(
+    model: onnx.ModelProto, half_ports: Collection[str] = (), is_typed: bool = False
+) -> onnx.ModelProto:
     """
     Turn the arithmetic of a float32 graph to float16; the model given is changed too.
 
@@ -19,10 +21,14 @@ def compute_half(model: onnx.ModelProto, half_ports: Collection[str] = ()) -> on
 
     :param half_ports: inputs and outputs that become float16 as well, such as the two ends of a
         cache; all others keep their type.
+    :param is_typed: whether the graph tells the type of every value, as torch exports it; if not
+        types are inferred, which fails beyond 2 GB.
     """
     ports = [*model.graph.input, *model.graph.output]
     kept = [port.name for port in ports if port.name not in half_ports]
     # It warns of every constant below the smallest float16, such as the epsilon of a norm.
     logging.getLogger('onnxruntime.transformers.float16').setLevel(logging.ERROR)
-    halved: onnx.ModelProto = convert_float_to_float16(model, keep_io_types=kept)
+    halved: onnx.ModelProto = convert_float_to_float16(
+        model, keep_io_types=kept, disable_shape_infer=is_typed
+    )
     return halved

@@ -142,7 +142,8 @@ def _graph(part: PaperPart, precision: str) -> onnx.ModelProto:
         return quantise(model)
     # Past rows as they are kept: half the memory, and no casts.
     ports = [port.name for port in (*model.graph.input, *model.graph.output)]
-    return compute_half(model, [name for name in ports if name.startswith(_KEPT)])
+    kept = [name for name in ports if name.startswith(_KEPT)]
+    return compute_half(model, kept, is_typed=True)
 
 
 def _write_append(config: PaperConfig, folder: Path, precision: str) -> None:

@@ -93,7 +93,8 @@ class RolloutViewerNode(HmaNode):
             return
         self._diagnostics.over('bad rollouts')
         self._match.add(stamp_ns(message.header.stamp), frame_dt_s(message), frames)
-        self._show_path(actions.reshape(-1, actions.shape[2]), stamp_ns(message.header.stamp))
+        if actions is not None:
+            self._show_path(actions.reshape(-1, actions.shape[2]), stamp_ns(message.header.stamp))
 
     def _show_path(self, actions_HA: NDArray[np.float64], time_ns: int) -> None:
         start = self._state.measured(time_ns)[0] if self._spec.action.is_cartesian else None

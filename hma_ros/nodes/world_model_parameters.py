@@ -16,7 +16,7 @@ class WorldModelParameters:
     bundle: str = parameter('', 'folder of the model bundle')
     mode: str = parameter(
         'shadow',
-        'what the chunks are for; execute is refused for a real robot '
+        'what the chunks are for; execute is refused without a policy, and for a real robot '
         'with a bundle trained in simulation',
         choices=('shadow', 'execute'),
     )

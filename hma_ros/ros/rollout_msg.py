@@ -33,13 +33,15 @@ def to_frames(message: Any, topic: str) -> NDArray[np.uint8]:
     return np.stack(frames)
 
 
-def to_actions(message: Any, topic: str) -> NDArray[np.float64]:
+def to_actions(message: Any, topic: str) -> NDArray[np.float64] | None:
     """
     Read the actions that lead to the frames.
 
-    :returns: ``float64[horizon, stride, A]``.
+    :returns: ``float64[horizon, stride, A]``; None if frames were imagined whatever is done.
     :raises MessageError: a wrong count or a value that is not finite.
     """
+    if not message.actions:
+        return None
     shape = (message.horizon, message.stride, len(message.action_names))
     actions = np.array(message.actions, np.float64)
     if actions.size != np.prod(shape) or not np.isfinite(actions).all():
@@ -51,7 +53,7 @@ def from_rollout(
     spec: EmbodimentSpec,
     time_ns: int,
     frames: NDArray[np.uint8],
-    actions: NDArray[np.float32],
+    actions: NDArray[np.float32] | None,
     frame_id: str,
 ) -> PredictedRollout:
     """
@@ -59,7 +61,8 @@ def from_rollout(
 
     :param time_ns: stamp of the last observed frame.
     :param frames: ``uint8[horizon, H, W, 3]``, oldest first.
-    :param actions: ``float32[horizon, stride, A]``; row i leads to frame i.
+    :param actions: ``float32[horizon, stride, A]``; row i leads to frame i; None if
+        they are not known.
     """
     message = PredictedRollout(embodiment=spec.name, horizon=len(frames))
     message.header.stamp = to_stamp(time_ns)
@@ -71,7 +74,8 @@ def from_rollout(
     ]
     message.action_names = list(spec.action.names)
     message.stride = spec.rates.stride
-    message.actions = actions.astype(np.float64).ravel().tolist()
+    if actions is not None:
+        message.actions = actions.astype(np.float64).ravel().tolist()
     return message
 
 

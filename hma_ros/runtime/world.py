@@ -20,11 +20,12 @@ class Rollout:
     Imagined rows, oldest first.
 
     :param frames: ``uint8[horizon, H, W, 3]`` RGB; frame i follows chunk i.
-    :param actions: ``float32[horizon, stride, A]``, the chunks that lead to them.
+    :param actions: ``float32[horizon, stride, A]``, the chunks that lead to them; None of passive
+        dynamics, in which frames follow frames whatever is done.
     """
 
     frames: np.ndarray
-    actions: np.ndarray
+    actions: np.ndarray | None
 
 
 class World(Protocol):
@@ -94,8 +95,9 @@ class World(Protocol):
         """
         Imagine the frames that follow.
 
-        :param chunks: ``float32[horizon, stride, A]`` to execute; None lets the policy choose, or,
-            of a model without one, repeats what was executed last.
+        :param chunks: ``float32[horizon, stride, A]`` to execute; None lets the policy choose. A
+            model without one goes on with what was executed last, or, where that is not known,
+            imagines passive dynamics, if it can.
         :param horizon: rows to imagine, ``1 <= horizon <= manifest.max_horizon``.
         :param is_enough: asked after each frame; true ends the rollout there.
         :raises InferenceError: the context is empty, or an argument is out of range.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -69,18 +69,19 @@ class PaperWorld:
             units of the data set; None where that is not known.
         :raises InferenceError: a graph failed; the context stays.
         """
-        if self._newest is not None:
-            self._commit(Row.seen(self._newest, _batched(executed_X)))
-        self._newest, self._decided = tokens_SE[None], None
+        before, newest, self._decided = self._newest, tokens_SE[None], None
+        if before is not None:
+            self._commit(Row.seen(before, _batched(executed_X)), newest)
+        self._newest = newest
         self._index += 1
         if self._ends and self._index >= self._model.manifest.window:
             self._slide(self._model.manifest.window // 2)
 
     def act(self) -> np.ndarray:
         """
-        Decide what to do from the newest frame on: a pass with its action hidden.
+        Decide what to do from the newest frame on.
 
-        Asked again it says the same, and imagining goes by it.
+        Mostly that was done when the frame was observed. Imagining goes by the answer.
 
         :returns: ``float32[stride * A]`` in units of the data set.
         :raises InferenceError: nothing was observed, or the model has no policy.
@@ -145,16 +146,27 @@ class PaperWorld:
         if refusal := self._model.manifest.policy_refusal:
             raise InferenceError(f'act: expected a model with a policy, but {refusal}')
         outputs = self._model.run(self._ring, index, [Row.seen(frame, None)])
+        return self._read(outputs, 0)
+
+    def _read(self, outputs: dict[str, Any], which: int) -> np.ndarray:
+        """Take the chunk of a row whose action was hidden."""
         if self._policy is None:
-            return self._model.stem.limit(outputs['chunk'][:, 0])
-        scaled = self._policy(outputs['z_action'][:, 0])
+            return self._model.stem.limit(outputs['chunk'][:, which])
+        scaled = self._policy(outputs['z_action'][:, which])
         shaped = scaled.reshape(len(scaled), self._model.stem.stride, -1)
         mean, std = np.array(self._model.stem.mean), np.array(self._model.stem.std)
         chunk = (shaped * std + mean).reshape(len(scaled), -1).astype(np.float32)
         return self._model.stem.limit(chunk)
 
-    def _commit(self, row: Row) -> None:
-        outputs = self._model.run(self._ring, self._index, [row])
+    def _commit(self, row: Row, after: np.ndarray | None = None) -> None:
+        """Keep a row; in the same pass decide what to do in the frame after it, if it fits."""
+        facts, asked = self._model.manifest, []
+        is_last = self._ends and self._index + 1 == facts.window
+        if after is not None and not facts.policy_refusal and not is_last:
+            asked = [Row.seen(after, None)]
+        outputs = self._model.run(self._ring, self._index, [row, *asked])
+        if asked:
+            self._decided = self._read(outputs, 1)
         self._ring.append(self._index, self._model.kept(outputs))
         self._history.append(row)
 

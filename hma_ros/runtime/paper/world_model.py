@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -28,7 +27,8 @@ class PaperWorldModel:
 
     Two things differ from the streaming model. A model in upstream's meaning must be told every
     action, so where one is not known its context begins anew. And a model without a policy
-    imagines that what was executed last goes on.
+    imagines that what was executed last goes on; where that is not known, corrected models imagine
+    what follows whatever is done.
 
     :param folder: of the bundle.
     :param stem: embodiment to serve.
@@ -60,8 +60,9 @@ class PaperWorldModel:
 
     @property
     def can_imagine(self) -> bool:
-        """Whether there is a policy, or an action to go on with."""
-        return self._rows > 0 and (not self.manifest.policy_refusal or self._executed is not None)
+        """Whether something was observed, and an action to go on with if it needs one."""
+        is_told = self._executed is not None or self.manifest.meaning != 'upstream'
+        return self._rows > 0 and is_told
 
     def reset(self) -> None:
         """Forget everything observed."""
@@ -101,8 +102,8 @@ class PaperWorldModel:
             return is_enough()
 
         _, actions_HX = self._world.imagine(horizon, setting, chunks_HX, drawn)
-        # None in passive dynamics alone.
-        return Rollout(np.stack(frames), self._shaped(cast('np.ndarray', actions_HX)))
+        actions = None if actions_HX is None else self._shaped(actions_HX)
+        return Rollout(np.stack(frames), actions)
 
     def reconstruct(self, frame: np.ndarray) -> np.ndarray:
         """Draw a frame from its own tokens."""
@@ -115,12 +116,14 @@ class PaperWorldModel:
             return Setting.FORWARD, np.stack(flat)
         if not self.manifest.policy_refusal:
             return Setting.FULL, None
-        if self._executed is None:
-            raise InferenceError(
-                'imagine: expected chunks, or a frame observed with what was executed before it: '
-                f'there is no policy to ask, {self.manifest.policy_refusal}'
-            )
-        return Setting.FORWARD, np.tile(self._executed, (horizon, 1))
+        if self._executed is not None:
+            return Setting.FORWARD, np.tile(self._executed, (horizon, 1))
+        if self.can_imagine:
+            return Setting.PASSIVE, None
+        raise InferenceError(
+            'imagine: expected chunks, or a frame observed with what was executed before it: '
+            f'there is no policy to ask, {self.manifest.policy_refusal}'
+        )
 
     def _flat(self, chunk: np.ndarray, what: str) -> np.ndarray:
         shape = (self.stem.stride, self.stem.action_dim)

@@ -63,9 +63,9 @@ def tokens(model: PaperModel, random: np.random.Generator) -> np.ndarray:
 @pytest.mark.parametrize('kind', ['discrete', 'continuous'])
 @pytest.mark.parametrize('other', [on_the_device, in_torch])
 def test_engines_agree(
-    make_bundle: Callable[..., Path], kind: str, other: Callable[[Path], PaperModel]
+    make_paper_bundle: Callable[..., Path], kind: str, other: Callable[[Path], PaperModel]
 ) -> None:
-    folder = make_bundle(kind)
+    folder = make_paper_bundle(kind)
     expected = story(PaperModel(folder, STEM, CPU))
     for found, value in zip(story(other(folder)), expected, strict=True):
         if value.dtype.kind == 'i':
@@ -76,11 +76,11 @@ def test_engines_agree(
 
 @pytest.mark.parametrize('other', [on_the_device, in_torch])
 def test_engines_agree_in_half_precision(
-    make_bundle: Callable[..., Path], other: Callable[[Path], PaperModel]
+    make_paper_bundle: Callable[..., Path], other: Callable[[Path], PaperModel]
 ) -> None:
     """Each rounds where it likes, so chunks are near each other, and most tokens the same."""
-    folder = make_bundle(precision='fp16')
-    full = PaperModel(make_bundle(), STEM, CPU)
+    folder = make_paper_bundle(precision='fp16')
+    full = PaperModel(make_paper_bundle(), STEM, CPU)
     model = other(folder)
     expected, found = story(full), story(model)
     chunks = [np.abs(left - right).max() for left, right in zip(found, expected, strict=True)]
@@ -91,24 +91,24 @@ def test_engines_agree_in_half_precision(
     assert np.mean(same) > 0.97
 
 
-def test_past_rows_are_half_where_the_bundle_is(make_bundle: Callable[..., Path]) -> None:
-    ring = on_the_device(make_bundle(precision='fp16')).ring()
+def test_past_rows_are_half_where_the_bundle_is(make_paper_bundle: Callable[..., Path]) -> None:
+    ring = on_the_device(make_paper_bundle(precision='fp16')).ring()
     assert isinstance(ring, DeviceRing)
     assert {array.dtype for array in ring.feeds.values()} == {np.dtype(np.float16)}
 
 
 def test_torch_without_cuda_is_refused_unless_the_cpu_is_allowed(
-    make_bundle: Callable[..., Path],
+    make_paper_bundle: Callable[..., Path],
 ) -> None:
     with pytest.raises(ConfigError, match='torch-cuda: torch .* finds no CUDA device'):
-        PaperModel(make_bundle(), STEM, Execution(provider=TORCH))
-    assert in_torch(make_bundle()).engine.provider == 'torch-cpu'
+        PaperModel(make_paper_bundle(), STEM, Execution(provider=TORCH))
+    assert in_torch(make_paper_bundle()).engine.provider == 'torch-cpu'
 
 
 def test_torch_needs_the_network_in_the_bundle(
-    make_bundle: Callable[..., Path], tmp_path: Path
+    make_paper_bundle: Callable[..., Path], tmp_path: Path
 ) -> None:
-    folder = make_bundle()
+    folder = make_paper_bundle()
     bare = tmp_path / 'bare'
     bare.mkdir()
     for path in folder.iterdir():

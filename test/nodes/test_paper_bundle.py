@@ -1,0 +1,89 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A bundle of the paper's models through the nodes: with a policy, and as a mere predictor."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sensor_msgs.msg import Image
+
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.msg import ActionChunk, PredictedRollout
+from hma_ros.network.paper.config import Meaning, TimePositions
+from hma_ros.ros.chunk_msg import from_actions
+from hma_ros.ros.qos import REPORT, SENSOR_IN
+from hma_ros.ros.stamps import stamp_ns
+
+pytestmark = [pytest.mark.ros, pytest.mark.timeout(1800)]
+PLANAR = load_embodiment('sim_planar')
+CAMERA = f'/{PLANAR.camera.topic}'
+FACTOR = 0.1
+COMMON = {'embodiment': 'sim_planar', 'use_sim_time': True, 'autostart': True}
+
+
+def start_model(system: Any, bundle: Path, **parameters: object) -> None:
+    system.spawn(
+        'world_model',
+        bundle=str(bundle),
+        horizon=2,
+        threads=1,
+        camera_timeout_s=300.0,
+        **COMMON,
+        **parameters,
+    )
+
+
+def test_its_policy_moves_the_robot(system: Any, make_paper_bundle: Callable[..., Path]) -> None:
+    system.watch(ActionChunk, '/action_executor/executed')
+    system.watch(PredictedRollout, '/world_model/prediction')
+    system.spawn('sim_robot', embodiment='sim_planar', real_time_factor=FACTOR)
+    system.spawn('action_executor', mode='execute', **COMMON)
+    start_model(system, make_paper_bundle(), mode='execute')
+
+    def was_commanded() -> bool:
+        report = system.last.get('/action_executor/executed')
+        return report is not None and any(report.actions)
+
+    system.until(was_commanded, 'commands')
+    system.until(lambda: '/world_model/prediction' in system.last, 'imagined frames')
+    rollout = system.last['/world_model/prediction']
+    assert len(rollout.actions) == rollout.horizon * PLANAR.rates.stride * 2
+    assert 'Traceback' not in system.log('world_model')
+
+
+def test_without_a_policy_it_predicts_and_refuses_to_execute(
+    system: Any, make_paper_bundle: Callable[..., Path]
+) -> None:
+    bundle = make_paper_bundle(
+        meaning=Meaning.UPSTREAM, time=TimePositions.LEARNED, predict_actions=False
+    )
+    start_model(system, bundle, mode='execute')
+    system.until(
+        lambda: 'its action heads were never trained' in system.log('world_model'), 'the refusal'
+    )
+    system.spawned('world_model').terminate()
+    system.until(lambda: system.spawned('world_model').poll() is not None, 'end of the node')
+
+    system.watch(ActionChunk, '/world_model/action_chunk')
+    system.watch(PredictedRollout, '/world_model/prediction')
+    system.watch(Image, CAMERA, SENSOR_IN)
+    reports = system.node.create_publisher(ActionChunk, '/driven', REPORT)
+    system.spawn('sim_robot', embodiment='sim_planar', real_time_factor=FACTOR)
+    start_model(system, bundle, executed_topic='/driven', executed_timeout_s=1.0)
+    told: set[int] = set()
+
+    def is_predicted() -> bool:
+        # Somebody else drives the robot, and says so.
+        if CAMERA in system.last:
+            stamp = stamp_ns(system.last[CAMERA].header.stamp)
+            if stamp not in told:
+                told.add(stamp)
+                reports.publish(from_actions(PLANAR, stamp, [[0.0, 0.1]]))
+        return '/world_model/prediction' in system.last
+
+    system.until(is_predicted, 'imagined frames')
+    assert set(system.last['/world_model/prediction'].actions) == {0.0, pytest.approx(0.1)}
+    assert '/world_model/action_chunk' not in system.last
+    assert 'predicts alone and proposes no actions' in system.log('world_model')
+    assert 'Traceback' not in system.log('world_model')

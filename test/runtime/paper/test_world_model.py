@@ -1,0 +1,185 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The paper's models on a robot: the same interface as the streaming model."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hma_ros.core.errors import BundleError, ConfigError, InferenceError
+from hma_ros.network.paper.config import Meaning, TimePositions
+from hma_ros.runtime.families import read_manifest, robot_stem
+from hma_ros.runtime.open import open_world_model
+from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.runtime.providers import TORCH, Execution
+from hma_ros.runtime.world import World
+from hma_ros.runtime.world_model import WorldModel
+
+STEM = 'planar_push'
+CPU = Execution(provider='cpu', threads=1)
+SHIPPED = Path(__file__).parents[3] / 'models' / 'hma_sim'
+# As the authors train models of video alone.
+UPSTREAM = {
+    'meaning': Meaning.UPSTREAM,
+    'time': TimePositions.LEARNED,
+    'predict_actions': False,
+}
+Make = Callable[..., Path]
+
+
+def opened(folder: Path) -> World:
+    return open_world_model(folder, STEM, CPU)
+
+
+def picture(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+
+
+def chunk(value: float) -> np.ndarray:
+    return np.full((1, 2), value, np.float32)
+
+
+@pytest.mark.parametrize('kind', ['discrete', 'continuous'])
+def test_observe_act_imagine(make_paper_bundle: Make, kind: str) -> None:
+    model = opened(make_paper_bundle(kind))
+    assert not model.can_imagine
+    for row in range(6):
+        model.observe(picture(row), None if row == 0 else chunk(0.01 * row))
+    assert model.rows == 6
+    action = model.act()
+    assert (action.shape, action.dtype) == ((1, 2), np.float32)
+    np.testing.assert_array_equal(model.act(), action)
+    rollout = model.imagine(None, 3)
+    assert (rollout.frames.shape, rollout.frames.dtype) == ((3, 64, 64, 3), np.uint8)
+    assert rollout.actions is not None
+    np.testing.assert_array_equal(rollout.actions[0], action)
+    assert len(model.imagine(None, 3, lambda: True).frames) == 1
+    told = model.imagine(np.stack([chunk(0.1), chunk(0.2)]), 2)
+    np.testing.assert_array_equal(told.actions, np.stack([chunk(0.1), chunk(0.2)]))
+    model.reset()
+    assert model.rows == 0
+
+
+def test_imagining_does_not_disturb_the_context(make_paper_bundle: Make) -> None:
+    disturbed, calm = opened(make_paper_bundle()), opened(make_paper_bundle())
+    for row in range(6):
+        for model in (disturbed, calm):
+            model.observe(picture(row), None if row == 0 else chunk(0.05))
+        disturbed.imagine(None, 2)
+        np.testing.assert_array_equal(disturbed.act(), calm.act())
+
+
+def test_actions_stay_within_the_bounds_of_the_robot(make_paper_bundle: Make) -> None:
+    model = opened(make_paper_bundle('continuous'))
+    model.observe(picture(0), None)
+    rollout = model.imagine(None, 3)
+    assert rollout.actions is not None
+    # A random diffusion head goes far beyond.
+    assert np.abs(rollout.actions).max() == np.float32(0.24)
+
+
+def test_a_model_that_must_be_told_actions_begins_anew_where_one_is_not_known(
+    make_paper_bundle: Make,
+) -> None:
+    model = opened(make_paper_bundle(**UPSTREAM))
+    assert model.manifest.max_horizon == 3
+    model.observe(picture(0), None)
+    model.observe(picture(1), chunk(0.1))
+    assert model.rows == 2
+    model.observe(picture(2), None)
+    assert model.rows == 1
+    assert not model.can_imagine
+    with pytest.raises(InferenceError, match='expected chunks, or a frame observed with what was'):
+        model.imagine(None, 1)
+
+
+def test_without_a_policy_what_was_executed_last_goes_on(make_paper_bundle: Make) -> None:
+    model = opened(make_paper_bundle(**UPSTREAM))
+    for row in range(9):
+        model.observe(picture(row), None if row == 0 else chunk(0.1))
+    with pytest.raises(InferenceError, match='action heads were never trained'):
+        model.act()
+    rollout = model.imagine(None, 3)
+    np.testing.assert_array_equal(rollout.actions, np.stack([chunk(0.1)] * 3))
+    np.testing.assert_array_equal(
+        rollout.frames, model.imagine(np.stack([chunk(0.1)] * 3), 3).frames
+    )
+
+
+def test_a_corrected_model_without_a_policy_imagines_whatever_is_done(
+    make_paper_bundle: Make,
+) -> None:
+    model = opened(make_paper_bundle(predict_actions=False))
+    model.observe(picture(0), None)
+    rollout = model.imagine(None, 2)
+    assert rollout.actions is None
+    assert rollout.frames.shape == (2, 64, 64, 3)
+
+
+def test_bad_input_is_refused(make_paper_bundle: Make) -> None:
+    model = opened(make_paper_bundle())
+    with pytest.raises(InferenceError, match=r'frame: uint8\[8, 8, 3\], expected uint8\[64, 64'):
+        model.observe(np.zeros((8, 8, 3), np.uint8), None)
+    model.observe(picture(0), None)
+    with pytest.raises(InferenceError, match=r'executed: .*, expected finite float32\[1, 2\]'):
+        model.observe(picture(1), np.array([[0.1, np.nan]]))
+    with pytest.raises(InferenceError, match='horizon: 33, expected 1 to 32'):
+        model.imagine(None, 33)
+    with pytest.raises(InferenceError, match='chunks: 1, expected 2'):
+        model.imagine(chunk(0.1)[None], 2)
+
+
+def test_reconstruction_is_that_of_the_tokenizer(make_paper_bundle: Make) -> None:
+    drawn = opened(make_paper_bundle()).reconstruct(picture(0))
+    assert (drawn.shape, drawn.dtype) == ((64, 64, 3), np.uint8)
+
+
+def changed(folder: Path, to: Path, **facts: object) -> Path:
+    shutil.copytree(folder, to)
+    manifest = json.loads((to / 'manifest.json').read_text())
+    (to / 'manifest.json').write_text(json.dumps({**manifest, **facts}))
+    return to
+
+
+def test_what_is_not_for_a_robot_is_refused_with_the_reason(
+    make_paper_bundle: Make, tmp_path: Path
+) -> None:
+    folder = make_paper_bundle()
+    blind = changed(folder, tmp_path / 'blind', frames=None)
+    with pytest.raises(BundleError, match='no frame tokenizer'):
+        opened(blind)
+    stems = json.loads((folder / 'manifest.json').read_text())['stems']
+    stems[STEM]['robot'] = None
+    loose = changed(folder, tmp_path / 'loose', stems=stems)
+    with pytest.raises(BundleError, match=r"stem 'planar_push' says nothing of a robot"):
+        opened(loose)
+    with pytest.raises(BundleError, match=r"no stem 'toaster', expected one of \['planar_push'\]"):
+        robot_stem(read_manifest(folder), 'toaster')
+
+
+def test_a_robot_of_other_actions_is_refused(make_paper_bundle: Make, tmp_path: Path) -> None:
+    folder = make_paper_bundle()
+    stems = json.loads((folder / 'manifest.json').read_text())['stems']
+    stems[STEM]['stride'] = 2
+    with pytest.raises(BundleError, match='sim_planar of 2 numbers x stride 1, expected 2 x 2'):
+        PaperManifest.read(changed(folder, tmp_path / 'other', stems=stems))
+
+
+def test_the_family_decides_what_is_opened(make_paper_bundle: Make) -> None:
+    assert isinstance(opened(SHIPPED), WorldModel)
+    assert list(read_manifest(SHIPPED).robots) == list(read_manifest(SHIPPED).stems)
+    assert read_manifest(make_paper_bundle()).policy_refusal == ''
+    with pytest.raises(ConfigError, match="torch-cuda runs bundles of the paper's models"):
+        open_world_model(SHIPPED, STEM, Execution(provider=TORCH))
+
+
+def test_torch_runs_it_all(make_paper_bundle: Make) -> None:
+    model = open_world_model(
+        make_paper_bundle(), STEM, Execution(provider=TORCH, allow_cpu=True, threads=1)
+    )
+    assert model.provider == 'torch-cpu'
+    model.observe(picture(0), None)
+    assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
