@@ -44,13 +44,13 @@ def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _sums(path: Path) -> list[str]:
-    """Name the products with a vector: sums, which are nothing to make cheaper."""
+    """Name the products with a column of ones: sums, which are nothing to make cheaper."""
     graph = onnx.load(path, load_external_data=False).graph
-    vectors = {tensor.name for tensor in graph.initializer if len(tensor.dims) == 1}
+    columns = {tensor.name for tensor in graph.initializer if list(tensor.dims)[1:] == [1]}
     return [
         node.name
         for node in graph.node
-        if node.op_type == 'MatMul' and not vectors.isdisjoint(node.input)
+        if node.op_type == 'MatMul' and not columns.isdisjoint(node.input)
     ]
 
 
