@@ -52,25 +52,27 @@ def test_its_policy_moves_the_robot(system: Any, make_paper_bundle: Callable[...
     assert 'Traceback' not in system.log('world_model')
 
 
-def test_without_a_policy_it_predicts_and_refuses_to_execute(
-    system: Any, make_paper_bundle: Callable[..., Path]
-) -> None:
-    bundle = make_paper_bundle(
+@pytest.fixture
+def predictor(make_paper_bundle: Callable[..., Path]) -> Path:
+    """Return a bundle as of the authors' models of video alone."""
+    return make_paper_bundle(
         meaning=Meaning.UPSTREAM, time=TimePositions.LEARNED, predict_actions=False
     )
-    start_model(system, bundle, mode='execute')
-    system.until(
-        lambda: 'its action heads were never trained' in system.log('world_model'), 'the refusal'
-    )
-    system.spawned('world_model').terminate()
-    system.until(lambda: system.spawned('world_model').poll() is not None, 'end of the node')
 
+
+def test_without_a_policy_it_refuses_to_execute(system: Any, predictor: Path) -> None:
+    start_model(system, predictor, mode='execute')
+    reason = 'expected a bundle with a policy for mode:=execute, but its action heads were never'
+    system.until(lambda: reason in system.log('world_model'), 'the refusal')
+
+
+def test_without_a_policy_it_predicts(system: Any, predictor: Path) -> None:
     system.watch(ActionChunk, '/world_model/action_chunk')
     system.watch(PredictedRollout, '/world_model/prediction')
     system.watch(Image, CAMERA, SENSOR_IN)
     reports = system.node.create_publisher(ActionChunk, '/driven', REPORT)
     system.spawn('sim_robot', embodiment='sim_planar', real_time_factor=FACTOR)
-    start_model(system, bundle, executed_topic='/driven', executed_timeout_s=1.0)
+    start_model(system, predictor, executed_topic='/driven', executed_timeout_s=1.0)
     told: set[int] = set()
 
     def is_predicted() -> bool:
@@ -83,7 +85,8 @@ def test_without_a_policy_it_predicts_and_refuses_to_execute(
         return '/world_model/prediction' in system.last
 
     system.until(is_predicted, 'imagined frames')
-    assert set(system.last['/world_model/prediction'].actions) == {0.0, pytest.approx(0.1)}
+    rollout = system.last['/world_model/prediction']
+    assert list(rollout.actions) == pytest.approx([0.0, 0.1] * rollout.horizon)
     assert '/world_model/action_chunk' not in system.last
     assert 'predicts alone and proposes no actions' in system.log('world_model')
     assert 'Traceback' not in system.log('world_model')
