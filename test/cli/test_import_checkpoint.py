@@ -7,8 +7,11 @@ from pathlib import Path
 
 from hma_ros.cli.import_checkpoint import SETTINGS
 from hma_ros.cli.main import main
+from hma_ros.core.embodiment import embodiment_folder
+from hma_ros.network.checkpoint import save_checkpoint
 from hma_ros.network.paper.settings import Setting
-from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
+from hma_ros.runtime.paper.manifest import FrameFacts, PaperManifest
 
 GOLDEN = Path(__file__).parents[1] / 'data/golden'
 
@@ -86,11 +89,17 @@ def test_a_policy_without_trained_heads_is_refused_with_the_reason(capsys, tmp_p
 def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     bundle = tmp_path / 'bundle'
     folder = GOLDEN / 'disc_concat'
-    assert main(['import-checkpoint', str(folder), str(bundle), '--stem', 'franka']) == 0
+    tokenizer = FrameTokenizer(TokenizerConfig(image_size=16, factors=2, levels=4))
+    save_checkpoint(tokenizer, tmp_path / 'tokenizer')
+    beside = ['--stem', 'franka', '--tokenizer', str(tmp_path / 'tokenizer'), '--torch']
+    assert main(['import-checkpoint', str(folder), str(bundle), *beside]) == 0
     manifest = PaperManifest.read(bundle)
     manifest.verify()
     assert (manifest.kind, manifest.meaning) == ('discrete', 'upstream')
     assert list(manifest.stems) == ['franka']
+    assert manifest.frames == FrameFacts('levels', 16, 1.0)
+    assert {'encoder.onnx', 'decoder.onnx', 'model.safetensors'} <= set(manifest.files)
+    assert manifest.robots == {}
     assert manifest.parity['largest_relative_error'] < 1e-5
     assert f'{bundle}: forward dynamics of franka; parity' in capsys.readouterr().out
 
@@ -99,6 +108,25 @@ def test_an_unknown_stem_is_refused(capsys, tmp_path):
     arguments = [str(GOLDEN / 'disc_concat'), str(tmp_path / 'bundle'), '--stem', 'toaster']
     assert main(['import-checkpoint', *arguments]) == 2
     assert "stem 'toaster', expected one of franka" in capsys.readouterr().err
+
+
+def test_a_tokenizer_or_robot_that_does_not_fit_is_refused(capsys, tmp_path):
+    save_checkpoint(FrameTokenizer(TokenizerConfig()), tmp_path / 'tokenizer')
+    planar = (embodiment_folder() / 'sim_planar.yaml').read_text()
+    other = tmp_path / 'sim_planar.yaml'
+    other.write_text(planar.replace('stem: planar_push', 'stem: franka'))
+    for beside, sentence in (
+        (['--tokenizer', str(tmp_path / 'tokenizer')], 'expected 4 tokens of 2 factors of 4, as'),
+        (['--embodiment', 'sim_planar'], "its stem is 'planar_push', expected one of franka"),
+        (
+            ['--embodiment', str(other)],
+            'expected a robot of 3 numbers x stride 2, got sim_planar of 2 (x, y) x 1',
+        ),
+    ):
+        arguments = [str(GOLDEN / 'disc_concat'), str(tmp_path / 'bundle'), *beside]
+        assert main(['import-checkpoint', *arguments]) == 2
+        assert sentence in capsys.readouterr().err
+    assert not (tmp_path / 'bundle').exists()
 
 
 def test_an_incomplete_folder_is_refused(capsys, tmp_path):
