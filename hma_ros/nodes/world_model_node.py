@@ -58,6 +58,7 @@ class WorldModelNode(HmaNode):
         check_may_execute(spec, given.mode, given.bundle, given.allow_simulation_bundle)
         self._model = self._load_model()
         check_stem(spec, self._model)
+        self._reads_joints = bool(self._model.stem.joint_names)
         self._horizon = min(given.horizon, self._model.manifest.max_horizon)
         self._diagnostics = Diagnostics(self, spec.name)
         self._warm_up()
@@ -211,7 +212,7 @@ class WorldModelNode(HmaNode):
         stamp = pick.stamp_ns or 0
         if now_ns - stamp >= self._given.executed_timeout_s * _NS:
             return False
-        if not self._joints.reaches(stamp):
+        if self._reads_joints and not self._joints.reaches(stamp):
             return True
         if pick.restarts or self._row_ns is None or self._row_ns in self._executed:
             return False
@@ -229,8 +230,8 @@ class WorldModelNode(HmaNode):
         started_s = time.monotonic()
         self._diagnostics.latency('waiting', started_s - receipt_s)
         frame = self._decode(message)
-        joints = self._measured(stamp)
-        if joints is None:
+        joints = self._measured(stamp) if self._reads_joints else None
+        if joints is None and self._reads_joints:
             return
         decoded_s = time.monotonic()
         chunk = self._decide(frame, joints, pick.restarts)
@@ -264,7 +265,7 @@ class WorldModelNode(HmaNode):
         return joints
 
     def _decide(
-        self, frame: NDArray[np.uint8], joints: NDArray[np.float32], restarts: bool
+        self, frame: NDArray[np.uint8], joints: NDArray[np.float32] | None, restarts: bool
     ) -> NDArray[np.float32] | None:
         """Take in a row; returns what to do then, if there is a policy."""
         executed = None
