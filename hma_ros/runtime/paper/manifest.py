@@ -210,6 +210,9 @@ def _check(manifest: PaperManifest) -> None:
     for name, choices in (('kind', KINDS), ('meaning', MEANINGS), ('time', TIMES)):
         if (value := getattr(manifest, name)) not in choices:
             raise ValueError(f'{name} {value!r}, expected one of {choices}')
+    for name in ('window', 'mask_steps', 'denoise_steps'):
+        if (value := getattr(manifest, name)) < 1:
+            raise ValueError(f'{name} {value!r}, expected at least 1')
     if manifest.frames and manifest.frames.tokenizer not in TOKENIZERS:
         raise ValueError(f'frames {manifest.frames}, expected a tokenizer of {TOKENIZERS}')
     if strange := [name for name in manifest.files if Path(name).name != name]:

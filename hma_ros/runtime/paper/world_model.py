@@ -47,8 +47,9 @@ class PaperWorldModel:
     ) -> None:
         self.manifest = PaperManifest.read(folder)
         self.stem = robot_stem(self.manifest, stem)
-        self._frames = FrameCodec(self.manifest, execution)
+        # Compares the files with their hashes, before any graph is opened.
         model = PaperModel(folder, stem, execution)
+        self._frames = FrameCodec(self.manifest, execution)
         self.provider = model.engine.provider
         self._world = make_world(model, stem, np.random.default_rng(seed))
         self.reset()
