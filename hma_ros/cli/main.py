@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(
             f'hma: error: {error}; expected the packages of this command: `make setup-dev`, or '
-            'requirements/train.txt for train, export and verify',
+            'requirements/train.txt for what trains, exports, imports or verifies',
             file=sys.stderr,
         )
         return 2

@@ -3,7 +3,7 @@
 Decoding as published: every mask step computes the whole window, future rows included.
 
 The reference for exactness, and the baseline for speed. What runs on a robot keeps past rows:
-see :mod:`hma_ros.runtime.stream`.
+see :mod:`hma_ros.runtime.paper.world`.
 """
 
 from __future__ import annotations
