@@ -38,16 +38,18 @@ def duel(
     rounds: int,
     repeats: int = 1,
     warm_up_baseline: bool = True,
+    units: int = 1,
 ) -> Duel:
     """
     Time both in turns, after one run of each that does not count.
 
     :param repeats: runs of ours per round, of which the mean counts: the faster side needs more.
+    :param units: how many of what the baseline does one run of ours does.
     """
     ours()
     if warm_up_baseline:
         baseline()
-    pairs = [(seconds(ours, repeats), seconds(baseline, 1)) for _ in range(rounds)]
+    pairs = [(seconds(ours, repeats) / units, seconds(baseline)) for _ in range(rounds)]
     ours_s, baseline_s = (np.array(side) for side in zip(*pairs, strict=True))
     ratios = baseline_s / ours_s
     middle = float(np.median(ours_s)), float(np.median(baseline_s))

@@ -70,8 +70,9 @@ stamp of the image, on the simulated clock.
 
 A frame imagined in the way that the authors' code does it (all T rows, future ones included, at
 every mask step; the stem's work in every pass; torch float32) against ours, on the same weights,
-in turns in one process. Ours includes taking the newest row into the context. Weights are random
-where a row has one of the paper's sizes; *equal tokens* compares the two frames. The rows
+in turns in one process. Four frames are given and the rest of the window is imagined; ours is the
+mean of these frames, taking each into the context included. Weights are random where a row has one
+of the paper's sizes; *equal tokens* compares all frames of the window (XL: the first). The rows
 *shipped* compare the shipped bundle with itself when the context is computed anew at every row.
 
 <!-- begin speed -->
