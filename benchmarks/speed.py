@@ -116,8 +116,8 @@ class _DiscreteScene:
     def baseline(self, frames: int) -> np.ndarray:
         """Imagine some frames as published: factors ``[frames, S, F]``."""
         window = self._ids.clone()
-        for row in range(_PROMPT, _PROMPT + frames):
-            window[:, row] = self._published(window, row)
+        for index in range(_PROMPT, _PROMPT + frames):
+            window[:, index] = self._published(window, index)
         return self._model.factorise(window[0, _PROMPT : _PROMPT + frames]).numpy()
 
     def ours(self, runtime: PaperModel) -> Callable[[], np.ndarray]:
@@ -125,8 +125,8 @@ class _DiscreteScene:
         world = PaperWorld(runtime, TokenFiller(runtime, MASK_STEPS))
         factors = self._model.factorise(self._ids).numpy()[0]
         actions = self._actions.numpy()[0]
-        for row in range(_PROMPT):
-            world.observe(factors[row], actions[row - 1] if row else None)
+        for index in range(_PROMPT):
+            world.observe(factors[index], actions[index - 1] if index else None)
         chunks = actions[_PROMPT - 1 :]
         return lambda: world.imagine(self.horizon, Setting.FORWARD, chunks)[0]
 
