@@ -54,18 +54,15 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.runtime.providers import Execution
 
     folder = bundle_folder(args.bundle)
-    graphs, precision = graphs_of(folder)
     execution = Execution(
-        provider=args.provider,
-        device_id=args.device_id,
-        precision=precision,
-        engine_cache=args.engine_cache,
+        provider=args.provider, device_id=args.device_id, engine_cache=args.engine_cache
     )
+    graphs = graphs_of(folder, execution)
     total_s = 0.0
     with tqdm(graphs, 'engines', unit='graph') as progress:
-        for path in progress:
+        for path, fitting in progress:
             progress.set_postfix_str(path.name)
-            built = build(path, execution)
+            built = build(path, fitting)
             total_s += built.seconds
             progress.write(str(built))
     print(f'{len(graphs)} graphs of {folder} run on {args.provider}: {total_s:.1f} s')

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from hma_ros.runtime.families import read_manifest
 from hma_ros.runtime.graph import Graph
+from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.paper.engine import fitted
 from hma_ros.runtime.providers import Execution
 
 
@@ -40,17 +42,20 @@ class Built:
         return f'{self.name}: {self.provider}, {self.seconds:.1f} s ({places}){kept}'
 
 
-def graphs_of(folder: Path) -> tuple[list[Path], str]:
+def graphs_of(folder: Path, execution: Execution) -> list[tuple[Path, Execution]]:
     """
     List the graphs of a bundle of whatever model, after comparing all files with their hashes.
 
-    :returns: their paths, and the precision of their arithmetic.
+    :returns: their paths, and how a robot runs each: it looks for engines made just so.
     :raises BundleError: not a bundle, or tampered.
     """
     manifest = read_manifest(folder)
     manifest.verify()
     names = sorted(name for name in manifest.files if name.endswith('.onnx'))
-    return [folder / name for name in names], manifest.precision
+    if isinstance(manifest, Manifest):
+        own = replace(execution, precision=manifest.precision)
+        return [(folder / name, own) for name in names]
+    return [(folder / name, fitted(manifest, Path(name).stem, execution)) for name in names]
 
 
 def build(path: Path, execution: Execution) -> Built:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Protocol, cast
 
 import numpy as np
 
+from hma_ros.core.diffusion import TRAINING_STEPS
 from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.graph import Arrays, Graph
@@ -18,6 +20,8 @@ from hma_ros.runtime.providers import TORCH, Execution
 
 # A part of a model: arrays by name in, arrays out.
 Part = Callable[[Arrays], list[np.ndarray]]
+# Slots that a ring on the host begins with.
+_FIRST_SLOTS = 4
 # Loaded by name and only when asked for: the network and torch come with it.
 _TORCH_ENGINE = 'hma_ros.torch_engine.engine'
 
@@ -64,14 +68,38 @@ def open_engine(manifest: PaperManifest, stem: str, execution: Execution) -> Eng
 
 
 def open_graph(manifest: PaperManifest, name: str, execution: Execution) -> Graph:
-    """Open a graph of a bundle; raises BundleError if it has none of this name."""
+    """Open a graph of a bundle as :func:`fitted`; raises BundleError if it has none such."""
     file = f'{name}.onnx'
     if file not in manifest.files:
         raise BundleError(
             f'{manifest.folder}: no graph {file}, expected it in a {manifest.kind} bundle that '
             'can do this'
         )
-    return Graph(manifest.folder / file, execution)
+    return Graph(manifest.folder / file, fitted(manifest, name, execution))
+
+
+def fitted(manifest: PaperManifest, name: str, execution: Execution) -> Execution:
+    """
+    Say how a graph of a bundle is run; engines are kept by it, so building them asks here too.
+
+    :param name: of the graph, without ending.
+    :param execution: its `max_size` is that of a batch; the precision is that of the bundle.
+    """
+    if name in ('encoder', 'decoder'):
+        # A latent near zero may not change its sign.
+        return replace(execution, precision='fp32')
+    execution = replace(execution, precision=manifest.precision)
+    if name == 'append':
+        # TensorRT would not write in place.
+        return execution.without_tensorrt()
+    batch, kind = execution.max_size, name.partition('_')[0]
+    if kind == 'time':
+        return replace(execution, max_size=TRAINING_STEPS)
+    if kind in ('condition', 'denoise'):
+        return replace(execution, max_size=batch * manifest.image_tokens)
+    # Before the present row the trunk takes in the one that has just become past.
+    room = {'past_index': (manifest.window - 1,)}
+    return replace(execution, max_size=max(2, batch), shapes=room)
 
 
 class HostEngine:
@@ -93,8 +121,10 @@ class HostEngine:
         return open_graph(self._manifest, name, self._execution)
 
     def ring(self, batch: int) -> Ring:
-        """See :class:`Engine`."""
-        return RowRing(self._empty(batch))
+        """See :class:`Engine`; it begins small, since a pass reads every slot, empty or not."""
+        room, axis = self._manifest.window - 1, self._graph.inputs['past_index'].shape[0]
+        slots = min(_FIRST_SLOTS, room) if isinstance(axis, str) else room
+        return RowRing(self._empty(batch, slots), room)
 
     def stem(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """See :class:`Engine`."""
@@ -105,9 +135,9 @@ class HostEngine:
         outputs = self._graph({**feeds, **cast('RowRing', ring).feeds})
         return dict(zip(self._graph.outputs, outputs, strict=True))
 
-    def _empty(self, batch: int) -> dict[str, np.ndarray]:
+    def _empty(self, batch: int, slots: int | None = None) -> dict[str, np.ndarray]:
         ports = self._graph.inputs
-        shape = self._manifest.ring_shape(batch)
+        shape = self._manifest.ring_shape(batch, slots)
         return {
             name: np.zeros(shape, port.dtype)
             for name, port in ports.items()
@@ -122,8 +152,7 @@ class DeviceEngine(HostEngine):
         self, manifest: PaperManifest, stem: str, execution: Execution, trunk: Graph
     ) -> None:
         super().__init__(manifest, stem, execution, trunk)
-        # TensorRT would not write in place.
-        self._append = open_graph(manifest, 'append', execution.without_tensorrt())
+        self._append = open_graph(manifest, 'append', execution)
         self._bound: dict[tuple[int, ...], tuple[BoundGraph, dict[str, DeviceArray]]] = {}
 
     def ring(self, batch: int) -> Ring:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from hma_ros.runtime.paper.engine import open_graph
@@ -25,8 +23,6 @@ class FrameCodec:
 
     def __init__(self, manifest: PaperManifest, execution: Execution) -> None:
         self._size = manifest.image_size
-        # A latent near zero may not change its sign.
-        execution = replace(execution, precision='fp32')
         self._encoder, self._decoder = (
             open_graph(manifest, name, execution) for name in ('encoder', 'decoder')
         )

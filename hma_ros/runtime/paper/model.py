@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +63,6 @@ class PaperModel:
         self.manifest = PaperManifest.read(folder)
         self.stem = self.manifest.stem(stem)
         self.manifest.verify()
-        # Before the present row the trunk takes in the one that has just become past.
-        most = max(2, execution.max_size)
-        execution = replace(execution, precision=self.manifest.precision, max_size=most)
         self.engine = open_engine(self.manifest, stem, execution)
         self._is_rotary = self.manifest.time == 'rotary'
 
