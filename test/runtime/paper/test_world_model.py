@@ -11,7 +11,9 @@ import pytest
 
 from hma_ros.core.errors import BundleError, ConfigError, InferenceError
 from hma_ros.network.paper.config import Meaning, TimePositions
+from hma_ros.runtime.engines import graphs_of
 from hma_ros.runtime.families import read_manifest, robot_stem
+from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.open import open_world_model
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.providers import TORCH, Execution
@@ -183,3 +185,39 @@ def test_torch_runs_it_all(make_paper_bundle: Make) -> None:
     assert model.provider == 'torch-cpu'
     model.observe(picture(0), None)
     assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
+
+
+@pytest.mark.parametrize('kind', ['discrete', 'continuous'])
+def test_engines_are_built_for_the_very_sizes_that_a_robot_asks_for(
+    make_paper_bundle: Make, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    used: dict[str, Execution] = {}
+    init = Graph.__init__
+
+    def note(graph: Graph, path: Path, execution: Execution) -> None:
+        used[path.name] = execution
+        init(graph, path, execution)
+
+    monkeypatch.setattr(Graph, '__init__', note)
+    folder = make_paper_bundle(kind)
+    opened(folder)
+    built = {path.name: execution for path, execution in graphs_of(folder, CPU)}
+    assert {name: built[name] for name in used} == used
+    assert used[f'trunk_{STEM}.onnx'].max_size == 2
+    if kind == 'continuous':
+        assert used['denoise_patch.onnx'].max_size == read_manifest(folder).image_tokens
+
+
+def test_a_changed_tokenizer_is_told_by_its_hash(make_paper_bundle: Make, tmp_path: Path) -> None:
+    folder = changed(make_paper_bundle(), tmp_path / 'tampered')
+    (folder / 'encoder.onnx').write_bytes(b'not a graph')
+    with pytest.raises(BundleError, match='encoder.onnx: sha256 .* changed after export'):
+        opened(folder)
+
+
+@pytest.mark.parametrize('name', ['window', 'mask_steps', 'denoise_steps'])
+def test_a_manifest_that_counts_nothing_is_refused(
+    make_paper_bundle: Make, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(BundleError, match=f'{name} 0, expected at least 1'):
+        read_manifest(changed(make_paper_bundle(), tmp_path / 'none', **{name: 0}))
