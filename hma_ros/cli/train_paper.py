@@ -116,13 +116,20 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
         ('mask-steps', 2, 'masked passes per frame'),
     ):
         group.add_argument(
-            f'--{name}', type=int, default=default, metavar='N', help=f'{text} ({default})'
+            f'--{name}', type=positive, default=default, metavar='N', help=f'{text} ({default})'
         )
     group.add_argument(
         '--passive',
         action='store_true',
         help='learn to predict frames alone, not actions',
     )
+
+
+def positive(text: str) -> int:
+    """Read a count; raises ArgumentTypeError of less than 1."""
+    if (count := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f'{text}, expected at least 1')
+    return count
 
 
 def run(args: argparse.Namespace) -> int:

@@ -105,3 +105,9 @@ def test_heads_that_do_not_divide_the_width_are_refused(tmp_path, capsys):
     words = ['train-paper', 'discrete', '--folders', folder, '--out', str(tmp_path / 'run')]
     assert main([*words, '--width', '10', '--heads', '4']) == 2
     assert '--heads: 4, expected a divisor of width 10' in capsys.readouterr().err
+
+
+def test_counts_below_one_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(['train-paper', 'continuous', '--out', 'run', '--mask-steps', '0'])
+    assert '--mask-steps: 0, expected at least 1' in capsys.readouterr().err

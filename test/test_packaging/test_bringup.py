@@ -10,6 +10,7 @@ import pytest
 from hma_ros.bringup import (
     ARGUMENTS,
     FASTDDS_VARIABLES,
+    PROVIDERS,
     Bringup,
     Process,
     Request,
@@ -19,6 +20,7 @@ from hma_ros.bringup import (
     robots,
 )
 from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.runtime import providers
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,6 +36,11 @@ def _process(bringup: Bringup, name: str) -> Process:
 def test_arguments_and_request_agree() -> None:
     assert [item.name for item in ARGUMENTS] == [item.name for item in fields(Request)]
     assert all(item.description for item in ARGUMENTS)
+
+
+def test_providers_are_those_of_the_runtime() -> None:
+    """The bringup imports no onnxruntime, so it has a list of its own."""
+    assert PROVIDERS == providers.PROVIDERS
 
 
 def test_defaults_command_nothing() -> None:
