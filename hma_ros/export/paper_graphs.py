@@ -110,14 +110,11 @@ def _trunk_part(model: PaperModel, stem: str, given: dict[str, Tensor]) -> Paper
         inputs['rotation'] = torch.from_numpy(turns)
     varying: dict[str, tuple[int, ...]] = dict.fromkeys(('tokens', 'masked', *given), (0, 1))
     varying |= {'index': (0,), 'rotation': (0,)}
-    # A ring begins with few slots. An axis of one would be taken for fixed.
-    is_long = slots > 1
-    varying['past_index'] = (0,) if is_long else ()
     kept = (_BATCH, config.kept_tokens, config.heads, slots, config.head_width)
     for layer in range(config.layers):
         for what in ('key', 'value'):
             inputs[f'past_{what}_{layer}'] = torch.randn(kept)
-            varying[f'past_{what}_{layer}'] = (0, 3) if is_long else (0,)
+            varying[f'past_{what}_{layer}'] = (0,)
     return PaperPart(f'trunk_{stem}', TrunkPart(model, stem), inputs, varying, heavy=True)
 
 

@@ -132,10 +132,6 @@ class Graph:
         if self.provider == 'cuda':
             return rest
         free = _input_shapes(path)
-        known = _known_sizes(free, execution.shapes)
-        for name, size in known.items():
-            options.add_free_dimension_override_by_name(name, size)
-        free = {name: tuple(known.get(size, size) for size in free[name]) for name in free}
         profile = Profile.of(free, execution.max_size)
         self.engines = make_folder(_engine_folder(path, execution, profile))
         if execution.max_size > 1:
@@ -161,18 +157,6 @@ def _input_shapes(path: Path) -> dict[str, Shape]:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(str(path), options, providers=[_CPU])
     return {item.name: tuple(item.shape) for item in session.get_inputs()}
-
-
-def _known_sizes(
-    declared: Mapping[str, Shape], shapes: Mapping[str, tuple[int, ...]]
-) -> dict[str | int, int]:
-    """Tell the sizes of axes that a graph has only names for."""
-    return {
-        name: size
-        for port, shape in shapes.items()
-        for name, size in zip(declared.get(port, ()), shape, strict=False)
-        if isinstance(name, str)
-    }
 
 
 def _engine_folder(path: Path, execution: Execution, profile: Profile) -> Path:

@@ -8,8 +8,8 @@ the CPU when it does not. So what a session says it uses is compared with what w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
@@ -49,7 +49,6 @@ class Execution:
     :param allow_cpu: run on the CPU rather than fail when the provider does not work.
     :param max_size: TensorRT engines take sizes of 1 to this wherever a graph leaves them open
         (batch, rows at once).
-    :param shapes: of inputs that are known though a graph leaves them open, by name.
     :raises ConfigError: a value is out of range.
     """
 
@@ -60,7 +59,6 @@ class Execution:
     engine_cache: Path | None = None
     allow_cpu: bool = False
     max_size: int = 1
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_choice('provider', self.provider, PROVIDERS)

@@ -20,8 +20,6 @@ from hma_ros.runtime.providers import TORCH, Execution
 
 # A part of a model: arrays by name in, arrays out.
 Part = Callable[[Arrays], list[np.ndarray]]
-# Slots that a ring on the host begins with.
-_FIRST_SLOTS = 4
 # Loaded by name and only when asked for: the network and torch come with it.
 _TORCH_ENGINE = 'hma_ros.torch_engine.engine'
 
@@ -98,8 +96,7 @@ def fitted(manifest: PaperManifest, name: str, execution: Execution) -> Executio
     if kind in ('condition', 'denoise'):
         return replace(execution, max_size=batch * manifest.image_tokens)
     # Before the present row the trunk takes in the one that has just become past.
-    room = {'past_index': (manifest.window - 1,)}
-    return replace(execution, max_size=max(2, batch), shapes=room)
+    return replace(execution, max_size=max(2, batch))
 
 
 class HostEngine:
@@ -121,10 +118,8 @@ class HostEngine:
         return open_graph(self._manifest, name, self._execution)
 
     def ring(self, batch: int) -> Ring:
-        """See :class:`Engine`; it begins small, since a pass reads every slot, empty or not."""
-        room, axis = self._manifest.window - 1, self._graph.inputs['past_index'].shape[0]
-        slots = min(_FIRST_SLOTS, room) if isinstance(axis, str) else room
-        return RowRing(self._empty(batch, slots), room)
+        """See :class:`Engine`."""
+        return RowRing(self._empty(batch))
 
     def stem(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """See :class:`Engine`."""
@@ -135,9 +130,9 @@ class HostEngine:
         outputs = self._graph({**feeds, **cast('RowRing', ring).feeds})
         return dict(zip(self._graph.outputs, outputs, strict=True))
 
-    def _empty(self, batch: int, slots: int | None = None) -> dict[str, np.ndarray]:
+    def _empty(self, batch: int) -> dict[str, np.ndarray]:
         ports = self._graph.inputs
-        shape = self._manifest.ring_shape(batch, slots)
+        shape = self._manifest.ring_shape(batch)
         return {
             name: np.zeros(shape, port.dtype)
             for name, port in ports.items()

@@ -176,10 +176,9 @@ class PaperManifest:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BundleError(f'{path}: {error!r}; expected the manifest of a bundle') from error
 
-    def ring_shape(self, batch: int, slots: int | None = None) -> tuple[int, ...]:
-        """Return the shape of kept keys, or values, of a layer; None is all rows of a window."""
-        slots = self.window - 1 if slots is None else slots
-        return batch, self.kept_tokens, self.heads, slots, self.head_width
+    def ring_shape(self, batch: int) -> tuple[int, ...]:
+        """Return the shape of kept keys, or values, of a layer."""
+        return batch, self.kept_tokens, self.heads, self.window - 1, self.head_width
 
     def stem(self, name: str) -> PaperStem:
         """Return a stem's facts; raises BundleError listing the stems there are."""

@@ -46,8 +46,6 @@ class Ring(ABC):
         :param kept: keys and values of every layer as the trunk gives them, ``[B, N, H, R, D]``.
         :param which: of the R rows.
         """
-        if self.rows_P.min() != EMPTY_ROW:
-            self._grow()
         slot = int(self.rows_P.argmin())
         self._write(slot, kept, which)
         self.rows_P[slot] = row
@@ -61,12 +59,7 @@ class Ring(ABC):
             yield
         finally:
             self._end()
-            # Slots that were added meanwhile are empty again.
-            self.rows_P[:] = EMPTY_ROW
-            self.rows_P[: len(rows_P)] = rows_P
-
-    def _grow(self) -> None:  # noqa: B027
-        """Add empty slots, where there may be more."""
+            self.rows_P[:] = rows_P
 
     @abstractmethod
     def _write(self, slot: int, kept: Sequence[Any], which: int) -> None:
@@ -86,12 +79,11 @@ class RowRing(Ring):
     A ring in memory that can be indexed.
 
     :param feeds: buffers ``[B, N, H, slots, D]`` by the name of the trunk's input.
-    :param most: slots that it may grow to; None keeps those of the buffers.
     """
 
-    def __init__(self, feeds: Mapping[str, Any], most: int | None = None) -> None:
+    def __init__(self, feeds: Mapping[str, Any]) -> None:
         super().__init__(next(iter(feeds.values())).shape[-2])
-        self.feeds, self._most = dict(feeds), most or len(self.rows_P)
+        self.feeds = feeds
         self._journal: list[tuple[int, list[Any]]] | None = None
 
     def _write(self, slot: int, kept: Sequence[Any], which: int) -> None:
@@ -100,16 +92,6 @@ class RowRing(Ring):
             self._journal.append((slot, [_copy(buffer[..., slot, :]) for buffer in buffers]))
         for buffer, values in zip(buffers, kept, strict=True):
             buffer[..., slot, :] = values[..., which, :]
-
-    def _grow(self) -> None:
-        slots = len(self.rows_P)
-        more = min(slots, self._most - slots)
-        if more <= 0:
-            return
-        self.rows_P = np.append(self.rows_P, np.full(more, EMPTY_ROW, np.int64))
-        for name, buffer in self.feeds.items():
-            room = np.zeros((*buffer.shape[:-2], more, buffer.shape[-1]), buffer.dtype)
-            self.feeds[name] = np.concatenate([buffer, room], -2)
 
     def _begin(self) -> None:
         self._journal = []
