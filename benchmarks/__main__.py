@@ -23,7 +23,8 @@ sections:
             candidates
   speed     the paper's sizes against the published algorithm, on random weights; how near the
             machine's limit; growth with the window; GPU rows where there is a GPU
-  quality   few-step sampling and int8 on trained models: what they cost in pictures
+  quality   few-step sampling and int8 on models of `hma train-paper` (--trained): what they cost
+            in pictures; left out where none are given
   training  sequences a second against the plain loop
 
 examples:
@@ -67,9 +68,14 @@ def _merged(path: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any
     """Put results in the place of earlier ones of the same kind, keeping the others."""
     if not path.exists():
         return list(results)
-    names = {result['name'] for result in results}
+    measured = {_key(result) for result in results}
     earlier = json.loads(path.read_text())['results']
-    return [item for item in earlier if item['name'] not in names] + list(results)
+    return [item for item in earlier if _key(item) not in measured] + list(results)
+
+
+def _key(result: dict[str, Any]) -> tuple[Any, ...]:
+    """Tell what was measured of whom."""
+    return tuple(result.get(name) for name in ('name', 'embodiment', 'kind', 'sampler'))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,10 +120,19 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
         ('--prediction-rows', 100, 'rows to predict from'),
         ('--ros-episodes', 3, 'episodes through the ROS nodes, in real time; 0 for none'),
         ('--rounds', 5, 'rounds of each duel'),
+        ('--contexts', 25, 'contexts of each robot to imagine from, of quality'),
     ):
         parser.add_argument(
             name, type=int, default=default, metavar='N', help=f'{text} (default: {default})'
         )
+    parser.add_argument(
+        '--trained',
+        nargs='+',
+        type=Path,
+        default=[],
+        metavar='FOLDER',
+        help='models of `hma train-paper`: folders with their bundles fp32 and int8, for quality',
+    )
     parser.add_argument(
         '--rows-like', default='', metavar='NAME', help='only results of speed that start so'
     )
@@ -128,6 +143,7 @@ def _command(args: argparse.Namespace, section: str = '') -> str:
     words = ['python', '-m', 'benchmarks', '--bundle', args.bundle]
     words += ['--only', section] if section else []
     words += ['--robot', *args.robot] if args.robot else []
+    words += ['--trained', *map(str, args.trained)] if args.trained else []
     for name in ('rows', 'threads', 'episodes', 'prediction_rows', 'ros_episodes', 'rounds'):
         words += [f'--{name.replace("_", "-")}', str(getattr(args, name))]
     return shlex.join(words)

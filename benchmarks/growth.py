@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ def stream_growth(model: WorldModel, frames: np.ndarray, rows: int) -> dict[str,
         model.observe(frames[row % len(frames)], chunk, joints)
         model.act()
         durations[row] = time.perf_counter() - start
-        if (row + 1) % (rows // 10) == 0:
+        if (row + 1) % max(1, rows // 10) == 0:
             memory_mib.append(resident_mib())
     tenths_s = [float(np.median(part)) for part in np.array_split(durations, 10)]
     return {
@@ -58,6 +60,9 @@ def horizon_growth(model: WorldModel, frames: np.ndarray) -> dict[str, Any]:
         min(seconds(lambda horizon=horizon: model.imagine(None, horizon)) for _ in range(_REPEATS))
         for horizon in HORIZONS
     ]
+    memory_mib = [
+        _memory_of(lambda horizon=horizon: model.imagine(None, horizon)) for horizon in HORIZONS
+    ]
     per_frame = [duration / steps for duration, steps in zip(durations, HORIZONS, strict=True)]
     return {
         'name': 'growth_horizon',
@@ -65,6 +70,7 @@ def horizon_growth(model: WorldModel, frames: np.ndarray) -> dict[str, Any]:
         'horizons': list(HORIZONS),
         'seconds': durations,
         'seconds_per_frame': per_frame,
+        'memory_mib': memory_mib,
         'last_over_first_per_frame': per_frame[-1] / per_frame[0],
     }
 
@@ -83,11 +89,16 @@ def candidate_growth(model: WorldModel, frames: np.ndarray, horizon: int = 4) ->
         )
         for count in CANDIDATES
     ]
+    memory_mib = [
+        _memory_of(lambda count=count: model.imagine_candidates(chunks[:count], horizon))
+        for count in CANDIDATES
+    ]
     return {
         'name': 'growth_candidates',
         'section': 'growth',
         'candidates': list(CANDIDATES),
         'seconds': durations,
+        'memory_mib': memory_mib,
         'seconds_per_candidate': [
             duration / count for duration, count in zip(durations, CANDIDATES, strict=True)
         ],
@@ -123,8 +134,17 @@ def window_growth(scratch: Path, threads: int) -> dict[str, Any]:
         'windows': list(WINDOWS),
         'layers': _LAYERS,
         'seconds': durations,
-        'context_mib': context_mib,
+        'memory_mib': context_mib,
     }
+
+
+def _memory_of(work: Callable[[], object]) -> float:
+    """Most memory that numpy and Python take for something, beside the runtime's own, MiB."""
+    tracemalloc.start()
+    work()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 2**20
 
 
 def _see(model: WorldModel, frames: np.ndarray) -> None:

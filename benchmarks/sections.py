@@ -83,6 +83,33 @@ def speed(args: argparse.Namespace) -> Results:
     return [*results, window_growth(args.scratch, args.threads)]
 
 
+def quality(args: argparse.Namespace) -> Results:
+    """What few-step sampling and int8 cost in pictures, on models that were trained here."""
+    if not args.trained:
+        print('quality: no --trained models are given, left out')
+        return []
+    from benchmarks.quality import quality_results
+
+    results: Results = []
+    with tempfile.TemporaryDirectory() as scratch:
+        episodes = {}
+        for name, stem in _stems(args)[1].items():
+            fresh_episodes(scratch, name, kinds(args.episodes))
+            episodes[stem] = EpisodeDataset(find_shards(scratch, name, 'val'))
+        for folder in args.trained:
+            exact, quick = folder / 'fp32', folder / 'int8'
+            rows = quality_results(exact, quick, episodes, args.contexts, args.threads)
+            results += [{**row, 'section': 'quality'} for row in rows]
+    return results
+
+
+def training(args: argparse.Namespace) -> Results:
+    """Sequences a second against the plain loop."""
+    from benchmarks.training import training_results
+
+    return training_results(args.rounds, args.threads)
+
+
 def _stems(args: argparse.Namespace) -> tuple[Path, dict[str, str]]:
     """Return the bundle, and the stems to measure by robot."""
     manifest = Manifest.read(bundle_folder(args.bundle))
@@ -97,4 +124,6 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], Results]] = {
     'robot': robot,
     'shipped': shipped,
     'speed': speed,
+    'quality': quality,
+    'training': training,
 }

@@ -74,6 +74,10 @@ in turns in one process. Four frames are given and the rest of the window is ima
 mean of these frames, taking each into the context included. Weights are random where a row has one
 of the paper's sizes; *equal tokens* compares all frames of the window (XL: the first). The rows
 *shipped* compare the shipped bundle with itself when the context is computed anew at every row.
+*mar_base_few_step* has the weights of the others, but samples each patch once and in few steps,
+against the published 100 steps of every patch shown so far; what that costs in pictures is
+measured on a trained model, below. *training_throughput* is a step of `hma train-paper` against the
+plain loop.
 
 <!-- begin speed -->
 <!-- end speed -->
@@ -86,10 +90,23 @@ products with the same runtime, threads and precision. The last columns say wher
 
 A context is a ring: row ten thousand costs what row ten does. Frames of a rollout cost the same
 each; candidates share a pass, so that many cost less than one each; a longer window costs its
-keys and values (HMA-Base with four layers).
+keys and values (HMA-Base with four layers). Memory is that of the process for rows, of the arrays
+beside the runtime's own for horizon and candidates, and of keys and values for the window.
 
 <!-- begin growth -->
 <!-- end growth -->
+
+## Few steps and integers
+
+What faster sampling and int8 products cost in pictures, on models trained with `hma train-paper` on
+the four simulated robots. All variants imagine from the same contexts of held-out episodes with the
+same noise and the true actions. Decibels are over the pixels that changed, one row ahead and at the
+end of a rollout of eight; differences are to 100 ancestral steps (samplers) or to float32 (int8).
+The energy score is least for samples of the true distribution; steps without noise (temperature 0)
+win in decibels by being near the mean, and lose there.
+
+<!-- begin quality -->
+<!-- end quality -->
 
 ## Training
 

@@ -70,7 +70,8 @@ def limits_table(results: Sequence[Result]) -> str:
 def growth_table(results: Sequence[Result]) -> str:
     """What each quantity does to time."""
     rows = [row for item in results for row in _growth_rows(item)]
-    return markdown_table(('growth with', 'from', 'to', 'time, from', 'to', 'ratio'), rows)
+    header = ('growth with', 'from', 'to', 'time, from', 'to', 'ratio', 'memory, MiB: from', 'to')
+    return markdown_table(header, rows)
 
 
 def growth_charts(results: Sequence[Result]) -> dict[str, str]:
@@ -86,6 +87,48 @@ def growth_charts(results: Sequence[Result]) -> dict[str, str]:
     return charts
 
 
+def quality_table(results: Sequence[Result]) -> str:
+    """What samplers and integers cost in imagined pictures; brackets hold 95 % intervals."""
+    header = (
+        'model, sampler',
+        'contexts',
+        'one row ahead, dB',
+        'difference, dB',
+        'rollout, dB',
+        'difference, dB',
+        'energy score',
+        'equal tokens',
+        'frame, ms',
+    )
+    return markdown_table(
+        header,
+        [
+            (
+                f'{item["name"]}, {item["sampler"]}',
+                str(item['contexts']),
+                *(
+                    _bounded(item[key], digits)
+                    for key, digits in (
+                        ('changed_db', 2),
+                        ('difference_db', 2),
+                        ('rollout_db', 2),
+                        ('rollout_difference_db', 2),
+                        ('energy_score', 3),
+                    )
+                ),
+                f'{item["equal_tokens"]:.1%}' if 'equal_tokens' in item else '-',
+                number(item['frame_ms'], 0),
+            )
+            for item in results
+        ],
+    )
+
+
+def _bounded(value: Sequence[float], digits: int) -> str:
+    middle, low, high = (number(item, digits) for item in value)
+    return f'{middle} [{low}, {high}]'
+
+
 def duration(seconds: float) -> str:
     """Write a duration in the unit that suits it."""
     for unit, factor in _DURATIONS:
@@ -98,8 +141,17 @@ def _growth_rows(item: Result) -> list[tuple[str, ...]]:
     quantity, xs = _axis(item)
     seconds = item.get('seconds', item.get('tenths_s'))
     first, last = seconds[0], seconds[-1]
+    memory = item['memory_mib']
     return [
-        (quantity, str(xs[0]), str(xs[-1]), duration(first), duration(last), f'{last / first:.2f}')
+        (
+            quantity,
+            str(xs[0]),
+            str(xs[-1]),
+            duration(first),
+            duration(last),
+            f'{last / first:.2f}',
+            *(number(value) for value in (memory[0], memory[-1])),
+        )
     ]
 
 

@@ -8,7 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hma_ros.evaluation.markdown import markdown_table, number
-from hma_ros.evaluation.speed_tables import growth_table, limits_table, speed_table
+from hma_ros.evaluation.speed_tables import (
+    growth_table,
+    limits_table,
+    quality_table,
+    speed_table,
+)
 
 Result = Mapping[str, Any]
 
@@ -207,6 +212,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], str], ...]] = {
     'speed': (speed_table,),
     'limits': (limits_table,),
     'growth': (growth_table,),
+    'quality': (quality_table,),
 }
 
 

@@ -16,6 +16,7 @@ GROWTH = {
     'section': 'growth',
     'windows': [4, 32],
     'seconds': [0.01, 0.03],
+    'memory_mib': [1.0, 8.0],
 }
 
 
