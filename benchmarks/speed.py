@@ -80,7 +80,7 @@ def _discrete(
     results = []
     for precision in precisions:
         folder = bundle(model, scratch / f'{size}_T{rows}_{precision}', precision)
-        runtime = PaperModel(folder, STEM, Execution(provider='cpu', threads=threads))
+        runtime = PaperModel(folder, STEM, Execution(provider='cpu', threads=threads, spin=True))
         ours = scene.ours(runtime)
         equal = float((ours()[: len(expected)] == expected).mean())
         result = duel(
@@ -196,7 +196,7 @@ class _ContinuousScene:
 
     def ours(self, folder: Path, sampling: Sampling, threads: int) -> Callable[[], np.ndarray]:
         """Prepare what was seen; returns what imagines."""
-        runtime = PaperModel(folder, STEM, Execution(provider='cpu', threads=threads))
+        runtime = PaperModel(folder, STEM, Execution(provider='cpu', threads=threads, spin=True))
         generator = np.random.default_rng(0)
         sampler = Sampler(runtime, 'patch', sampling, generator)
         filler = PatchFiller(runtime, sampler, generator, MASK_STEPS)

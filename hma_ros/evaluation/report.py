@@ -70,14 +70,14 @@ stamp of the image, on the simulated clock.
 
 A frame imagined in the way that the authors' code does it (all T rows, future ones included, at
 every mask step; the stem's work in every pass; torch float32) against ours, on the same weights,
-in turns in one process. Four frames are given and the rest of the window is imagined; ours is the
-mean of these frames, taking each into the context included. Weights are random where a row has one
-of the paper's sizes; *equal tokens* compares all frames of the window (XL: the first). The rows
-*shipped* compare the shipped bundle with itself when the context is computed anew at every row.
-*mar_base_few_step* has the weights of the others, but samples each patch once and in few steps,
-against the published 100 steps of every patch shown so far; what that costs in pictures is
-measured on a trained model, below. *training_throughput* is a step of `hma train-paper` against
-the plain loop.
+in turns in one process. Four frames are given and the rest of the window is imagined; ours is
+the mean of these frames, taking each into the context included, with threads that wait busily.
+Weights are random where a row has one of the paper's sizes; *equal tokens* compares all frames
+of the window (XL: the first). The rows *shipped* compare the shipped bundle with itself when the
+context is computed anew at every row. *mar_base_few_step* has the weights of the others, but
+samples each patch once and in few steps, against the published 100 steps of every patch shown so
+far; what that costs in pictures is measured on a trained model, below. *training_throughput* is
+a step of `hma train-paper` against the plain loop.
 
 <!-- begin speed -->
 <!-- end speed -->

@@ -32,6 +32,9 @@ class WorldModelParameters:
     )
     device_id: int = parameter(0, 'GPU to use, as CUDA counts them', 0, 63)
     allow_cpu: bool = parameter(False, 'run on the CPU rather than fail without the provider')
+    spin: bool = parameter(
+        False, 'let threads wait busily: faster passes, where the model has cores of its own'
+    )
     engine_cache: str = parameter(
         '', 'folder of TensorRT engines; empty for ~/.cache/hma_ros/engines'
     )
@@ -61,4 +64,5 @@ class WorldModelParameters:
             threads=self.threads,
             engine_cache=Path(self.engine_cache) if self.engine_cache else None,
             allow_cpu=self.allow_cpu,
+            spin=self.spin,
         )

@@ -104,7 +104,7 @@ class Graph:
         return dict(count)
 
     def _open(self, path: Path, execution: Execution) -> Any:
-        options = _options(execution.threads)
+        options = _options(execution.threads, execution.spin)
         try:
             providers = self._providers(path, execution, options)
             # Without fallback: onnxruntime would print something and go on with the CPU.
@@ -141,12 +141,12 @@ class Graph:
         return [tensorrt_options(execution, self.engines, {}), *rest]
 
 
-def _options(threads: int) -> Any:
+def _options(threads: int, spin: bool = False) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Spinning threads take the cores that the camera and the controller need.
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    options.add_session_config_entry('session.intra_op.allow_spinning', str(int(spin)))
     options.add_session_config_entry('session.record_ep_graph_assignment_info', '1')
     return options
 
