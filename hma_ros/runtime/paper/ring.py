@@ -52,7 +52,7 @@ class Ring(ABC):
 
     @contextmanager
     def branch(self) -> Iterator[None]:
-        """Undo on leaving what was appended: imagining must not disturb the context."""
+        """Undo on leaving what was appended or cleared: imagining does not disturb the context."""
         rows_P = self.rows_P.copy()
         self._begin()
         try:
@@ -84,20 +84,23 @@ class RowRing(Ring):
     def __init__(self, feeds: Mapping[str, Any]) -> None:
         super().__init__(next(iter(feeds.values())).shape[-2])
         self.feeds = feeds
-        self._journal: list[tuple[int, list[Any]]] | None = None
+        self._journal: dict[int, list[Any]] | None = None
+        self._held = self.rows_P != EMPTY_ROW
 
     def _write(self, slot: int, kept: Sequence[Any], which: int) -> None:
         buffers = list(self.feeds.values())
-        if self._journal is not None and self.rows_P[slot] != EMPTY_ROW:
-            self._journal.append((slot, [_copy(buffer[..., slot, :]) for buffer in buffers]))
+        if self._journal is not None and self._held[slot] and slot not in self._journal:
+            self._journal[slot] = [_copy(buffer[..., slot, :]) for buffer in buffers]
         for buffer, values in zip(buffers, kept, strict=True):
             buffer[..., slot, :] = values[..., which, :]
 
     def _begin(self) -> None:
-        self._journal = []
+        self._journal = {}
+        # Not as it is when written: the ring may be cleared within a branch.
+        self._held = self.rows_P != EMPTY_ROW
 
     def _end(self) -> None:
-        for slot, old in reversed(self._journal or []):
+        for slot, old in (self._journal or {}).items():
             for buffer, values in zip(self.feeds.values(), old, strict=True):
                 buffer[..., slot, :] = values
         self._journal = None

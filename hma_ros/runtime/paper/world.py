@@ -59,6 +59,12 @@ class PaperWorld:
         self._newest: np.ndarray | None = None
         self._decided: np.ndarray | None = None
         self._index = -1
+        self._rows = 0
+
+    @property
+    def rows(self) -> int:
+        """Frames observed since the context began."""
+        return self._rows
 
     def observe(self, tokens_SE: np.ndarray, executed_X: np.ndarray | None) -> None:
         """
@@ -67,15 +73,22 @@ class PaperWorld:
         :param tokens_SE: ``int64[S, F]`` factors or ``float32[S, E]`` patches.
         :param executed_X: ``float32[stride * A]`` what was executed since the frame before, in
             units of the data set; None where that is not known.
-        :raises InferenceError: a graph failed; the context stays.
+        :raises InferenceError: a graph failed; the context stays, or is empty if it was to begin
+            anew because a window of learned positions was full.
         """
         before, newest, self._decided = self._newest, tokens_SE[None], None
         if before is not None:
             self._commit(Row.seen(before, _batched(executed_X)), newest)
         self._newest = newest
         self._index += 1
+        self._rows += 1
         if self._ends and self._index >= self._model.manifest.window:
-            self._slide(self._model.manifest.window // 2)
+            try:
+                self._index = self._rebuild(self._model.manifest.window // 2)
+            except Exception:
+                # Half of a context would be taken for all of it.
+                self.reset()
+                raise
 
     def act(self) -> np.ndarray:
         """
@@ -99,7 +112,10 @@ class PaperWorld:
         is_enough: Callable[[np.ndarray], bool] = lambda _: False,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """
-        Imagine the frames that follow.
+        Imagine the frames that follow; what was observed stays as it is.
+
+        Where a window of learned positions has no room for the horizon behind what was observed,
+        as many of the newest rows go before it as fit, and each costs a pass every time.
 
         :param horizon: frames to imagine.
         :param chunks_HX: ``float32[horizon or more, stride * A]`` of forward dynamics, the first
@@ -112,13 +128,15 @@ class PaperWorld:
         """
         self._check(horizon, setting, chunks_HX)
         frame = self._newest_frame()
+        if setting is Setting.FULL:
+            # From all that was observed, of which less may be left below.
+            self.act()
         frames: list[np.ndarray] = []
         chunks: list[np.ndarray] = []
         with self._ring.branch():
-            for step in range(horizon):
-                chunk = self._chunk(step, setting, chunks_HX, frame)
+            for step, row in enumerate(self._places(horizon)):
+                chunk = self._chunk(step, setting, chunks_HX, frame, row - 1)
                 ahead = self._ahead(step, setting, chunks_HX, chunk)
-                row = self._index + step + 1
                 frame = self._filler.fill(self._ring, row, Row.seen(frame, chunk), ahead)
                 frames.append(frame[0])
                 chunks += [] if chunk is None else [chunk[0]]
@@ -127,10 +145,15 @@ class PaperWorld:
         return np.stack(frames), None if setting is Setting.PASSIVE else np.stack(chunks)
 
     def _chunk(
-        self, step: int, setting: Setting, chunks: np.ndarray | None, frame: np.ndarray
+        self,
+        step: int,
+        setting: Setting,
+        chunks: np.ndarray | None,
+        frame: np.ndarray,
+        index: int,
     ) -> np.ndarray | None:
         if setting is Setting.FULL:
-            return self._decide(frame, self._index + step) if step else self.act()[None]
+            return self._decide(frame, index) if step else self.act()[None]
         return None if chunks is None else _batched(chunks[step])
 
     def _ahead(
@@ -158,11 +181,11 @@ class PaperWorld:
         chunk = (shaped * std + mean).reshape(len(scaled), -1).astype(np.float32)
         return self._model.stem.limit(chunk)
 
-    def _commit(self, row: Row, after: np.ndarray | None = None) -> None:
+    def _commit(self, row: Row, after: np.ndarray) -> None:
         """Keep a row; in the same pass decide what to do in the frame after it, if it fits."""
         facts, asked = self._model.manifest, []
         is_last = self._ends and self._index + 1 == facts.window
-        if after is not None and not facts.policy_refusal and not is_last:
+        if not facts.policy_refusal and not is_last:
             asked = [Row.seen(after, None)]
         outputs = self._model.run(self._ring, self._index, [row, *asked])
         if asked:
@@ -170,14 +193,24 @@ class PaperWorld:
         self._ring.append(self._index, self._model.kept(outputs))
         self._history.append(row)
 
-    def _slide(self, keep: int) -> None:
-        """Begin the window anew with the last rows: learned positions cannot go beyond it."""
+    def _places(self, horizon: int) -> range:
+        """Return the rows to imagine, of a ring that has room before them."""
+        room = self._model.manifest.window - 1 - horizon
+        is_short = self._ends and self._index > room
+        first = 1 + (self._rebuild(room) if is_short else self._index)
+        return range(first, first + horizon)
+
+    def _rebuild(self, keep: int) -> int:
+        """
+        Begin the window anew with the last rows: learned positions cannot go beyond it.
+
+        :returns: the place of the newest frame, which follows them.
+        """
         rows = list(self._history)[-keep:] if keep else []
         self._ring.clear()
-        self._history.clear()
-        for self._index, row in enumerate(rows):
-            self._commit(row)
-        self._index = len(rows)
+        for index, row in enumerate(rows):
+            self._ring.append(index, self._model.kept(self._model.run(self._ring, index, [row])))
+        return len(rows)
 
     def _newest_frame(self) -> np.ndarray:
         if self._newest is None:
@@ -193,8 +226,6 @@ class PaperWorld:
         if horizon < 1 or (self._ends and horizon > room):
             limit = f'1 to {room}' if self._ends else 'at least 1'
             raise InferenceError(f'horizon: {horizon}, expected {limit}')
-        if self._ends and self._index + horizon > room:
-            self._slide(room - horizon)
 
 
 def _batched(chunk_X: np.ndarray | None) -> np.ndarray | None:

@@ -57,18 +57,17 @@ class PaperWorldModel:
     @property
     def rows(self) -> int:
         """Rows observed since the context began."""
-        return self._rows
+        return self._world.rows
 
     @property
     def can_imagine(self) -> bool:
         """Whether something was observed, and an action to go on with if it needs one."""
         is_told = self._executed is not None or self.manifest.meaning != 'upstream'
-        return self._rows > 0 and is_told
+        return self.rows > 0 and is_told
 
     def reset(self) -> None:
         """Forget everything observed."""
         self._world.reset()
-        self._rows = 0
         self._executed: np.ndarray | None = None
 
     def observe(
@@ -80,7 +79,6 @@ class PaperWorldModel:
         if chunk is None and self.manifest.meaning == 'upstream':
             self.reset()
         self._world.observe(tokens_SE, chunk)
-        self._rows += 1
         self._executed = chunk
 
     def act(self) -> np.ndarray:

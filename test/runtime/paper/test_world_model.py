@@ -3,8 +3,9 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from hma_ros.runtime.families import read_manifest, robot_stem
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.open import open_world_model
 from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.runtime.paper.model import PaperModel, Row
+from hma_ros.runtime.paper.ring import Ring
 from hma_ros.runtime.providers import TORCH, Execution
 from hma_ros.runtime.world import World
 from hma_ros.runtime.world_model import WorldModel
@@ -65,13 +68,47 @@ def test_observe_act_imagine(make_paper_bundle: Make, kind: str) -> None:
     assert model.rows == 0
 
 
-def test_imagining_does_not_disturb_the_context(make_paper_bundle: Make) -> None:
-    disturbed, calm = opened(make_paper_bundle()), opened(make_paper_bundle())
-    for row in range(6):
+@pytest.mark.parametrize('horizon', [2, 3])
+@pytest.mark.parametrize('time', TimePositions)
+def test_imagining_does_not_disturb_the_context(
+    make_paper_bundle: Make, time: TimePositions, horizon: int
+) -> None:
+    """Not even where learned positions leave no room for what is imagined."""
+    folder = make_paper_bundle(time=time)
+    disturbed, calm = opened(folder), opened(folder)
+    for row in range(9):
         for model in (disturbed, calm):
             model.observe(picture(row), None if row == 0 else chunk(0.05))
-        disturbed.imagine(None, 2)
+        disturbed.imagine(None, horizon)
+        disturbed.imagine(np.stack([chunk(0.1)] * horizon), horizon)
         np.testing.assert_array_equal(disturbed.act(), calm.act())
+    np.testing.assert_array_equal(disturbed.imagine(None, 1).frames, calm.imagine(None, 1).frames)
+
+
+def test_a_context_that_fails_to_begin_anew_is_empty(
+    make_paper_bundle: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = opened(make_paper_bundle(time=TimePositions.LEARNED))
+    window = model.manifest.window
+    for row in range(window):
+        model.observe(picture(row), None if row == 0 else chunk(0.05))
+    run = PaperModel.run
+
+    def fail(paper: PaperModel, ring: Ring, first: int, rows: Sequence[Row]) -> dict[str, Any]:
+        # The second of the rows that it begins with.
+        if first == 1:
+            raise InferenceError('out of memory')
+        return run(paper, ring, first, rows)
+
+    monkeypatch.setattr(PaperModel, 'run', fail)
+    with pytest.raises(InferenceError, match='out of memory'):
+        model.observe(picture(window), chunk(0.05))
+    monkeypatch.setattr(PaperModel, 'run', run)
+    assert (model.rows, model.can_imagine) == (0, False)
+    with pytest.raises(InferenceError, match='the context is empty'):
+        model.act()
+    model.observe(picture(0), None)
+    assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
 
 
 def test_actions_stay_within_the_bounds_of_the_robot(make_paper_bundle: Make) -> None:
