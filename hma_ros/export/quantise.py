@@ -48,7 +48,7 @@ def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
 def _sums(path: Path) -> list[str]:
     """Name the products with a column of ones: sums, which are nothing to make cheaper."""
     graph = onnx.load(path, load_external_data=False).graph
-    columns = {tensor.name for tensor in graph.initializer if list(tensor.dims)[1:] == [1]}
+    columns = {tensor.name for tensor in graph.initializer if list(tensor.dims)[1:] in ([], [1])}
     return [
         node.name
         for node in graph.node
