@@ -21,7 +21,7 @@ from hma_ros.runtime.world_model import WorldModel
 
 HORIZONS = (1, 2, 4, 8, 16, 32)
 CANDIDATES = (1, 2, 4, 8, 16, 32, 64)
-WINDOWS = (4, 8, 16, 32)
+WINDOWS = (4, 8, 16)
 # Enough to see how a pass grows with the window, without the whole of Base.
 _LAYERS = 4
 _REPEATS = 5
