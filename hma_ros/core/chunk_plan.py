@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.action_space import Targets
-from hma_ros.core.errors import MessageError
+from hma_ros.core.errors import LateError, MessageError
 
 _NS = 1_000_000_000
 
@@ -55,8 +55,8 @@ class ChunkPlan:
         :param base_D: ``float64[D]`` target commanded at the stamp (the base of increments).
         :param targets: from :func:`~hma_ros.core.action_space.targets_from_actions`.
         :param commanded_D: ``float64[D]`` commanded now; the plan goes on from there.
-        :raises MessageError: the chunk is too old, already over, or from the future; the plan
-            stays as it was.
+        :raises LateError: the chunk is too old or already over; the plan stays as it was.
+        :raises MessageError: it is from the future; likewise.
         """
         steps = len(targets.positions_HD)
         ends_ns = stamp_ns + np.rint(np.arange(steps + 1) * step_dt_s * _NS).astype(np.int64)
@@ -99,7 +99,7 @@ class ChunkPlan:
     def _check_time(self, stamp_ns: int, end_ns: int, now_ns: int) -> None:
         age_s = (now_ns - stamp_ns) / _NS
         if age_s > self._max_age_s:
-            raise MessageError(
+            raise LateError(
                 f'action chunk: expected a stamp at most {self._max_age_s:g} s '
                 f'old, got one {age_s:.3f} s old'
             )
@@ -109,7 +109,7 @@ class ChunkPlan:
                 f'ahead of the clock, got one {-age_s:.3f} s ahead'
             )
         if now_ns >= end_ns:
-            raise MessageError(
+            raise LateError(
                 f'action chunk: expected one that ends in the future, '
                 f'got one that ended {(now_ns - end_ns) / _NS:.3f} s ago'
             )

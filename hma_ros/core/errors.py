@@ -27,5 +27,9 @@ class MessageError(HmaError):
     """A message or an array at the boundary has the wrong form."""
 
 
+class LateError(MessageError):
+    """A message is well formed, but came too late to be of use."""
+
+
 class InferenceError(HmaError):
     """The model cannot answer, or answered with something unusable."""

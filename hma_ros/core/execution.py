@@ -60,9 +60,9 @@ class Execution:
         :param stamp_ns: start of step 0.
         :param actions_HA: ``[H, A]`` in physical units.
         :returns: the targets, with the increments that were cut off marked.
-        :raises MessageError: malformed, out of bounds, too old, from the future, for another
-            control rate, while stopped, or before the robot's state was seen; the plan stays as
-            it was.
+        :raises LateError: too old or already over; the plan stays as it was.
+        :raises MessageError: malformed, out of bounds, from the future, for another control rate,
+            while stopped, or before the robot's state was seen; likewise.
         """
         if self._guard.stop_reason is not None:
             raise MessageError(

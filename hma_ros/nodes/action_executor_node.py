@@ -10,7 +10,7 @@ from rclpy.clock import Clock, ClockType
 from std_srvs.srv import Trigger
 
 from hma_ros.core.embodiment import load_embodiment
-from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.core.errors import ConfigError, LateError, MessageError
 from hma_ros.core.execution import Execution
 from hma_ros.core.guard import GuardDecision
 from hma_ros.msg import ActionChunk
@@ -28,6 +28,10 @@ from hma_ros.ros.stop_topics import StopTopics
 _NS = 1_000_000_000
 _REPORT_S = 1.0
 _REPORTS_PENDING = 64
+_LATE = (
+    'the model is slower than the rows of the robot (lower real_time_factor in simulation, '
+    'imagine fewer frames with horizon, or take a faster machine), or the clocks disagree'
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,9 @@ class ActionExecutorNode(HmaNode):
             return
         try:
             self._accept(message)
+        except LateError as error:
+            self._diagnostics.counts['late chunks'] += 1
+            self._diagnostics.trouble('refused chunks', f'{error}: {_LATE}', WARN)
         except MessageError as error:
             self._diagnostics.trouble('refused chunks', str(error))
         else:

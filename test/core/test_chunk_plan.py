@@ -10,7 +10,7 @@ from hma_ros.core.action_space import Targets, targets_from_actions
 from hma_ros.core.chunk_plan import ChunkPlan
 from hma_ros.core.command_history import CommandHistory
 from hma_ros.core.embodiment import load_embodiment
-from hma_ros.core.errors import MessageError
+from hma_ros.core.errors import LateError, MessageError
 
 FRANKA, PLANAR = load_embodiment('sim_franka'), load_embodiment('sim_planar')
 MS = 1_000_000
@@ -67,25 +67,33 @@ def test_gripper_follows_the_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ('now_ms', 'text'),
+    ('now_ms', 'kind', 'text'),
     [
-        (1900, 'action chunk: expected a stamp at most 0.5 s old, got one 0.900 s old'),
+        (
+            1900,
+            LateError,
+            'action chunk: expected a stamp at most 0.5 s old, got one 0.900 s old',
+        ),
         (
             400,
+            MessageError,
             'action chunk: expected a stamp at most 0.5 s ahead of the clock, '
             'got one 0.600 s ahead',
         ),
         (
             1250,
+            LateError,
             'action chunk: expected one that ends in the future, got one that ended 0.050 s ago',
         ),
     ],
 )
-def test_chunk_of_the_wrong_time_is_refused_and_the_plan_stays(now_ms: int, text: str) -> None:
+def test_chunk_of_the_wrong_time_is_refused_and_the_plan_stays(
+    now_ms: int, kind: type[MessageError], text: str
+) -> None:
     plan = ChunkPlan([7.0], max_age_s=0.5)
     with pytest.raises(MessageError) as error:
         plan.accept(1000 * MS, 0.1, [0.0], to([1.0], [2.0]), now_ms * MS, [0.0])
-    assert str(error.value) == text
+    assert (type(error.value), str(error.value)) == (kind, text)
     assert plan.target(now_ms * MS)[0] == 7.0
 
 
