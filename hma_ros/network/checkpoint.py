@@ -53,6 +53,8 @@ def save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     """Read tensors; raises ConfigError naming the file."""
+    if not path.is_file():
+        raise ConfigError(f'{path}: no such file, expected a safetensors file')
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:

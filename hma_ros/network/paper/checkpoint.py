@@ -126,6 +126,10 @@ def _config(facts: Mapping[str, Any]) -> PaperConfig:
 
 
 def _read_object(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ConfigError(
+            f'{path.parent}: no {path.name} there, expected a folder with it and {WEIGHTS_FILE}'
+        )
     try:
         facts = json.loads(path.read_text())
     except (OSError, ValueError) as error:

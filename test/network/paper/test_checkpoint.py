@@ -173,7 +173,7 @@ def test_a_configuration_that_no_model_has_is_refused(tmp_path, change, message)
 
 
 def test_missing_keys_and_files_are_named(tmp_path):
-    with pytest.raises(ConfigError, match='config.json: .*expected a JSON object'):
+    with pytest.raises(ConfigError, match=f'^{tmp_path}: no config.json there, expected'):
         read_released(tmp_path)
     (tmp_path / 'config.json').write_text('[]')
     with pytest.raises(ConfigError, match='config.json: list, expected a JSON object'):
@@ -182,7 +182,7 @@ def test_missing_keys_and_files_are_named(tmp_path):
     with pytest.raises(ConfigError, match="config.json: no key 'action_network', expected"):
         read_released(tmp_path)
     shutil.copy(RELEASED / 'config.json', tmp_path)
-    with pytest.raises(ConfigError, match='model.safetensors: .*expected a safetensors file'):
+    with pytest.raises(ConfigError, match='model.safetensors: no such file, expected a safetensors file'):
         read_released(tmp_path)
 
 
