@@ -11,6 +11,7 @@ examples:
   hma verify golden test/data/golden            all folders there
   hma verify golden test/data/golden/metrics    one of them
 
+All of test/data/golden takes a minute or two; a line before each folder says how much is in it.
 An error is the largest absolute difference over the largest expected magnitude. Exit code 1 when
 a line says FAIL.
 """
@@ -46,10 +47,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run_golden(args: argparse.Namespace) -> int:
     """Print one line per array and a summary; 1 when an array is out of tolerance, else 0."""
     from hma_ros.verification.folders import check_folder, find_folders
+    from hma_ros.verification.golden import GoldenArrays
     from hma_ros.verification.report import summary
 
     comparisons = []
     for folder, kind in find_folders(args.folders):
+        print(f'{folder}: {len(GoldenArrays(folder))} arrays, {kind}', flush=True)
         for item in check_folder(folder, kind):
             print(item, flush=True)
             comparisons.append(item)
