@@ -13,6 +13,7 @@ from hma_ros.core.errors import ConfigError
 if TYPE_CHECKING:
     from hma_ros.network.paper.checkpoint import PaperModel
     from hma_ros.network.paper.config import Domain, PaperConfig
+    from hma_ros.network.paper.settings import Ability
     from hma_ros.runtime.manifest import StemInfo
 
 SETTINGS = ('policy', 'forward', 'passive', 'full')
@@ -50,11 +51,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action='append',
         choices=SETTINGS,
         default=[],
-        help='refuse a checkpoint that was not trained for this',
+        help='refuse a checkpoint that was not trained for this; with DST, one whose bundle '
+        'could not do it',
     )
     parser.add_argument(
         '--precision',
         default='fp32',
+        choices=('fp32', 'fp16', 'int8'),
         help='of the matrix products in the bundle: fp32 (default), fp16 (for GPUs) or int8',
     )
     parser.add_argument(
@@ -82,23 +85,25 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Read, report, refuse what is required in vain, export."""
     from hma_ros.network.paper.checkpoint import read_released
-    from hma_ros.network.paper.settings import Setting, require
+    from hma_ros.network.paper.settings import Setting, abilities, bundle_abilities, require
 
     model = read_released(args.source)
     print(f'{args.source}')
     for line in describe(model):
         print(line)
+    found = bundle_abilities(model.config) if args.bundle else abilities(model.config)
     for name in args.require:
-        require(model.config, Setting(name), str(args.source))
+        require(found, Setting(name), str(args.source))
     if args.bundle:
         _export(model, args)
     return 0
 
 
 def _export(model: PaperModel, args: argparse.Namespace) -> None:
-    """Blocks of released models see every action, so their bundles serve forward dynamics."""
+    """Write the bundle, and say what it can do."""
     from hma_ros.export.paper import BundleOptions, export_paper
     from hma_ros.network.paper.frames import load_codec
+    from hma_ros.network.paper.settings import bundle_abilities
     from hma_ros.runtime.paper.manifest import PaperManifest
 
     stems = args.stem or [domain.name for domain in model.config.domains]
@@ -110,10 +115,9 @@ def _export(model: PaperModel, args: argparse.Namespace) -> None:
         checkpoint=args.torch,
     )
     manifest = PaperManifest.read(export_paper(model, args.bundle, options))
-    print(
-        f'{args.bundle}: forward dynamics of {", ".join(manifest.stems)}; parity '
-        f'{dict(manifest.parity)}'
-    )
+    found = bundle_abilities(model.config).items()
+    able = ', '.join(setting.value for setting, ability in found if not ability.refusal)
+    print(f'{args.bundle}: {able} of {", ".join(stems)}; parity {dict(manifest.parity)}')
 
 
 def _robots(embodiments: Sequence[str], stems: Sequence[str]) -> dict[str, StemInfo]:
@@ -134,7 +138,7 @@ def _robots(embodiments: Sequence[str], stems: Sequence[str]) -> dict[str, StemI
 
 def describe(model: PaperModel) -> Iterator[str]:
     """Yield the lines of the report."""
-    from hma_ros.network.paper.settings import abilities
+    from hma_ros.network.paper.settings import abilities, bundle_abilities
 
     config = model.config
     counts = {name: parameter.numel() for name, parameter in model.named_parameters()}
@@ -146,8 +150,9 @@ def describe(model: PaperModel) -> Iterator[str]:
     yield f'row          {config.image_tokens} tokens, {config.row_tokens} with its action'
     yield f'window       {config.rows} rows'
     yield f'actions      {_conditioning(config)}'
+    bundled = bundle_abilities(config)
     for setting, ability in abilities(config).items():
-        yield f'{setting.value:<12} {_verdict(ability.refusal, ability.caution)}'
+        yield f'{setting.value:<12} {_verdicts(ability, bundled[setting])}'
     for domain in config.domains:
         yield f'stem         {_stem(domain)}'
 
@@ -181,7 +186,14 @@ def _stem(domain: Domain) -> str:
     return text if expected == domain.stride else f'{text} (stride {expected} expected)'
 
 
-def _verdict(refusal: str, caution: str) -> str:
-    if refusal:
-        return f'no: {refusal}'
-    return f'yes, but {caution}' if caution else 'yes'
+def _verdicts(checkpoint: Ability, bundle: Ability) -> str:
+    """One of both, or each where they differ."""
+    if checkpoint == bundle:
+        return _verdict(checkpoint)
+    return f'checkpoint: {_verdict(checkpoint)}; bundle: {_verdict(bundle)}'
+
+
+def _verdict(ability: Ability) -> str:
+    if ability.refusal:
+        return f'no: {ability.refusal}'
+    return f'yes, but {ability.caution}' if ability.caution else 'yes'

@@ -184,6 +184,7 @@ def _manifest(config: PaperConfig, options: BundleOptions) -> dict[str, Any]:
         'factor_size': config.factor_size,
         'patch_size': diffusion.patch**2 * diffusion.latent_channels if diffusion else 0,
         'predicts_actions': config.predict_actions,
+        'hides_actions': config.hides_actions,
         'mask_steps': options.mask_steps,
         'denoise_steps': options.denoise_steps,
         'precision': options.precision,

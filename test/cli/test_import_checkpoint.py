@@ -86,6 +86,19 @@ def test_a_policy_without_trained_heads_is_refused_with_the_reason(capsys, tmp_p
     assert not bundle.exists()
 
 
+def test_a_bundle_that_could_not_act_is_refused_for_a_policy(capsys, tmp_path):
+    folder = GOLDEN / 'disc_modulate'
+    assert report(capsys, folder)['policy'] == [
+        'checkpoint: yes, but in training it was shown the actions that it was to predict; '
+        "bundle: no: its blocks have to be told the action of every row (upstream's)"
+    ]
+    assert main(['import-checkpoint', str(folder), '--require', 'policy']) == 0
+    bundle = tmp_path / 'bundle'
+    assert main(['import-checkpoint', str(folder), str(bundle), '--require', 'policy']) == 2
+    assert 'cannot be used for policy: its blocks have to be told' in capsys.readouterr().err
+    assert not bundle.exists()
+
+
 def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     bundle = tmp_path / 'bundle'
     folder = GOLDEN / 'disc_concat'
@@ -101,7 +114,7 @@ def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     assert {'encoder.onnx', 'decoder.onnx', 'model.safetensors'} <= set(manifest.files)
     assert manifest.robots == {}
     assert manifest.parity['largest_relative_error'] < 1e-5
-    assert f'{bundle}: forward dynamics of franka; parity' in capsys.readouterr().out
+    assert f'{bundle}: policy, forward, passive, full of franka; parity' in capsys.readouterr().out
 
 
 def test_an_unknown_stem_is_refused(capsys, tmp_path):

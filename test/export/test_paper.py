@@ -9,11 +9,11 @@ import onnx
 import pytest
 import torch
 
-from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.core.errors import BundleError, ConfigError, InferenceError
 from hma_ros.export.paper import TOLERANCES, BundleOptions, export_paper
 from hma_ros.network.paper.checkpoint import read_released
 from hma_ros.runtime.paper.manifest import PaperManifest
-from hma_ros.runtime.paper.model import PaperModel
+from hma_ros.runtime.paper.model import PaperModel, Row
 from hma_ros.runtime.providers import Execution
 
 GOLDEN = Path(__file__).parents[1] / 'data' / 'golden'
@@ -96,10 +96,26 @@ def test_past_rows_that_change_cannot_be_kept(tmp_path):
         export_paper(network, tmp_path / 'bundle')
 
 
-def test_a_hidden_action_is_refused_where_the_model_must_see_it(network, tmp_path):
-    from hma_ros.core.errors import InferenceError
-    from hma_ros.runtime.paper.model import Row
+@pytest.mark.parametrize('shown', ['noact', 'actmask'])
+def test_actions_hidden_in_tokens_alone_are_those_of_the_research_code(network, tmp_path, shown):
+    """A published policy that was never shown its answer acts, in its own meaning."""
+    model = PaperModel(export_paper(network, tmp_path / 'b'), 'franka', Execution(provider='cpu'))
+    assert model.manifest.policy_refusal == ''
+    with np.load(GOLDEN / 'disc_concat' / 'golden.npz') as golden:
+        ids = golden['tokens_masked'][:1].reshape(1, 4, 4)
+        hidden = golden['action_mask/franka'][0] if shown == 'actmask' else np.ones(4)
+        actions, expected = golden['actions_in/franka'], golden[f'actions_out_{shown}/franka'][:1]
+    factors = network.factorise(torch.from_numpy(ids)).numpy()
+    masked = ids == network.mask_id
+    rows = [
+        Row(factors[:, i], masked[:, i], None if hidden[i] else actions[:1, i]) for i in range(4)
+    ]
+    found = model.run(model.ring(), 0, rows)['chunk']
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
+
+def test_a_hidden_action_is_refused_where_the_model_must_see_it(tmp_path):
+    network = read_released(GOLDEN / 'disc_modulate')
     model = PaperModel(export_paper(network, tmp_path / 'b'), 'franka', Execution(provider='cpu'))
     row = Row.seen(np.zeros((1, model.manifest.image_tokens, 2), np.int64), None)
     with pytest.raises(InferenceError, match='chunk: hidden, expected the action of every row'):

@@ -185,6 +185,17 @@ class PaperConfig:
         )
 
     @property
+    def hides_actions(self) -> bool:
+        """
+        Whether a hidden action is seen nowhere.
+
+        Upstream's blocks see it all the same, and so do the tokens of its continuous kind.
+        """
+        in_tokens = self.injection is Injection.NONE and self.diffusion is None
+        is_trained = in_tokens and self.predict_actions
+        return self.meaning is Meaning.CORRECTED or is_trained
+
+    @property
     def kept_tokens(self) -> int:
         """Keys and values kept of a row and layer; cross-attention keeps the action's too."""
         return self.row_tokens + (self.injection is Injection.CROSS_ATTENTION)

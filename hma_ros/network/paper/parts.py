@@ -35,13 +35,13 @@ class StemPart(nn.Module):
     def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute it."""
         rows = Rows(feeds['index'])
-        # Upstream's models see every action, and the runtime refuses to hide one from them.
-        is_corrected = self.model.config.meaning is Meaning.CORRECTED
-        masked = ~feeds['known'] if is_corrected else None
+        # From the others the runtime refuses to hide an action.
+        can_hide = self.model.config.hides_actions
+        masked = ~feeds['known'] if can_hide else None
         given = self.model.condition(self.stem, feeds['chunk'], rows, masked)
         parts = {name: getattr(given, field) for name, field in _GIVEN.items()}
         result = {name: value for name, value in parts.items() if value is not None}
-        if not is_corrected:
+        if not can_hide:
             # An input that nothing reads would not be one of the graph.
             first = next(iter(result))
             result[first] = result[first] + 0 * feeds['known'].sum()

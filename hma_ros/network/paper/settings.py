@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.paper.config import Injection, Meaning, PaperConfig
+from hma_ros.network.paper.config import PaperConfig
 
 
 class Setting(str, Enum):
@@ -26,7 +27,7 @@ class Setting(str, Enum):
 @dataclass(frozen=True)
 class Ability:
     """
-    Whether a checkpoint can be used in a setting.
+    Whether a checkpoint, or a bundle of it, can be used in a setting.
 
     :param refusal: why it cannot; empty if it can.
     :param caution: what to know beforehand; empty if nothing.
@@ -44,7 +45,7 @@ def abilities(config: PaperConfig) -> dict[Setting, Ability]:
         heads = Ability(
             refusal='its action heads were never trained (jointly_predict_actions: false)'
         )
-    elif config.domains and _shows_targets(config):
+    elif config.domains and not config.hides_actions:
         heads = Ability(caution='in training it was shown the actions that it was to predict')
     return {
         Setting.POLICY: heads,
@@ -56,28 +57,39 @@ def abilities(config: PaperConfig) -> dict[Setting, Ability]:
     }
 
 
-def require(config: PaperConfig, setting: Setting, source: str) -> None:
-    """
-    Refuse a setting that a model was not trained for.
+def bundle_abilities(config: PaperConfig) -> dict[Setting, Ability]:
+    """Say of every setting whether a bundle of such a model can be used in it."""
+    if not config.is_cacheable:
+        return dict.fromkeys(Setting, Ability(refusal='its past rows change, so none can be kept'))
+    if not config.domains:
+        return dict.fromkeys(Setting, Ability(refusal='it has no stem'))
+    found = abilities(config)
+    if config.hides_actions:
+        return found
+    told = Ability(refusal="its blocks have to be told the action of every row (upstream's)")
+    return {
+        name: ability if name is Setting.FORWARD or ability.refusal else told
+        for name, ability in found.items()
+    }
 
+
+def require(found: Mapping[Setting, Ability], setting: Setting, source: str) -> None:
+    """
+    Refuse a setting that a model cannot be used in.
+
+    :param found: of :func:`abilities` or :func:`bundle_abilities`.
     :param source: of the checkpoint, named in the error.
     :raises ConfigError: with the reason.
     """
-    if refusal := abilities(config)[setting].refusal:
-        able = [name.value for name, ability in abilities(config).items() if not ability.refusal]
+    if refusal := found[setting].refusal:
+        able = [name.value for name, ability in found.items() if not ability.refusal]
         raise ConfigError(
             f'{source}: cannot be used for {setting.value}: {refusal}; expected one of '
-            f'{", ".join(able)}'
+            f'{", ".join(able) or "none"}'
         )
-
-
-def _shows_targets(config: PaperConfig) -> bool:
-    """Whether hidden actions were seen all the same: upstream hides them in tokens only."""
-    is_seen = config.injection is not Injection.NONE or config.diffusion is not None
-    return config.meaning is Meaning.UPSTREAM and is_seen
 
 
 def _has_seen_none(config: PaperConfig) -> bool:
     """Whether rows without any action were part of the training."""
-    hides = config.predict_actions and not _shows_targets(config)
+    hides = config.predict_actions and config.hides_actions
     return not config.domains or config.dropped_actions > 0 or hides

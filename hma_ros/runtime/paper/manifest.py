@@ -97,6 +97,8 @@ class PaperManifest:
     :param parity: what the export proved.
     :param frames: the frame tokenizer; None in a bundle that only takes and gives tokens.
     :param denoise_steps: calls of the denoiser per sample of the continuous kind.
+    :param hides_actions: whether an action that is not known can be hidden from it; None, in
+        bundles that do not say it, where its meaning is `corrected`.
     """
 
     folder: Path
@@ -120,6 +122,7 @@ class PaperManifest:
     parity: Mapping[str, float]
     frames: FrameFacts | None = None
     denoise_steps: int = 10
+    hides_actions: bool | None = None
 
     @property
     def image_size(self) -> int:
@@ -132,11 +135,17 @@ class PaperManifest:
         return self.frames.image_size
 
     @property
+    def can_hide(self) -> bool:
+        """Whether it can do without the action of a row."""
+        says = self.hides_actions
+        return self.meaning == 'corrected' if says is None else says
+
+    @property
     def policy_refusal(self) -> str:
         """Why it cannot decide what to do; empty if it can."""
         if not self.predicts_actions:
             return 'its action heads were never trained (jointly_predict_actions)'
-        if self.meaning == 'upstream':
+        if not self.can_hide:
             return "its blocks have to be told the very action that it is to predict (upstream's)"
         return ''
 

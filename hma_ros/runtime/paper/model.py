@@ -116,7 +116,7 @@ class PaperModel:
         index_R = np.arange(first, first + len(rows), dtype=np.int64)
         batch = len(rows[0].tokens_BSE)
         known_BR = np.stack([np.full(batch, row.chunk_BX is not None) for row in rows], 1)
-        if not known_BR.all() and self.manifest.meaning == 'upstream':
+        if not known_BR.all() and not self.manifest.can_hide:
             raise InferenceError(
                 'chunk: hidden, expected the action of every row: the blocks of a model of '
                 "upstream's meaning see also actions that are to be predicted"

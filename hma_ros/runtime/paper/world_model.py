@@ -25,10 +25,10 @@ class PaperWorldModel:
     """
     A bundle of the paper's family for one robot, see :class:`~hma_ros.runtime.world.World`.
 
-    Two things differ from the streaming model. A model in upstream's meaning must be told every
-    action, so where one is not known its context begins anew. And a model without a policy
-    imagines that what was executed last goes on; where that is not known, corrected models imagine
-    what follows whatever is done.
+    Two things differ from the streaming model. A model whose blocks must be told every action,
+    as upstream's, begins its context anew where one is not known. And a model without a policy
+    imagines that what was executed last goes on; where that is not known, one that need not be
+    told imagines what follows whatever is done.
 
     :param folder: of the bundle.
     :param stem: embodiment to serve.
@@ -62,7 +62,7 @@ class PaperWorldModel:
     @property
     def can_imagine(self) -> bool:
         """Whether something was observed, and an action to go on with if it needs one."""
-        is_told = self._executed is not None or self.manifest.meaning != 'upstream'
+        is_told = self._executed is not None or self.manifest.can_hide
         return self.rows > 0 and is_told
 
     def reset(self) -> None:
@@ -76,7 +76,7 @@ class PaperWorldModel:
         """Take in a frame; these models see no joints."""
         tokens_SE = self._frames.encode(frame)
         chunk = None if executed is None else self._flat(executed, 'executed')
-        if chunk is None and self.manifest.meaning == 'upstream':
+        if chunk is None and not self.manifest.can_hide:
             self.reset()
         self._world.observe(tokens_SE, chunk)
         self._executed = chunk

@@ -5,7 +5,7 @@ import pytest
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.network.paper.config import Diffusion, Domain, Injection, Meaning, PaperConfig
-from hma_ros.network.paper.settings import Setting, abilities, require
+from hma_ros.network.paper.settings import Setting, abilities, bundle_abilities, require
 
 DOMAINS = (Domain('robot', 1, (0.0,), (1.0,)),)
 DIFFUSION = Diffusion(patch=2, latent_channels=4, width=8, blocks=1, steps=10, mask_steps=2)
@@ -42,10 +42,30 @@ def test_settings_follow_from_the_training(changes, possible, cautioned):
 
 
 def test_a_refusal_says_why_and_what_else():
-    require(config(), Setting.POLICY, 'here')
+    require(abilities(config()), Setting.POLICY, 'here')
     with pytest.raises(ConfigError) as caught:
-        require(config(predict_actions=False), Setting.POLICY, 'here')
+        require(abilities(config(predict_actions=False)), Setting.POLICY, 'here')
     assert str(caught.value) == (
         'here: cannot be used for policy: its action heads were never trained '
         '(jointly_predict_actions: false); expected one of forward, passive'
     )
+
+
+@pytest.mark.parametrize(
+    ('changes', 'possible'),
+    [
+        ({}, ALL),
+        ({'predict_actions': False}, {'forward', 'passive'}),
+        ({'domains': ()}, set()),
+        ({'meaning': Meaning.UPSTREAM}, {'forward'}),
+        ({'meaning': Meaning.UPSTREAM, 'injection': Injection.CROSS_ATTENTION}, set()),
+        ({'meaning': Meaning.UPSTREAM, 'injection': Injection.NONE}, ALL),
+        (
+            {'meaning': Meaning.UPSTREAM, 'injection': Injection.NONE, 'diffusion': DIFFUSION},
+            {'forward'},
+        ),
+    ],
+)
+def test_a_bundle_can_do_less_where_actions_cannot_be_hidden(changes, possible):
+    found = bundle_abilities(config(**changes))
+    assert {name.value for name, ability in found.items() if not ability.refusal} == possible
