@@ -47,16 +47,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Build one graph after another; say how long each took and where its engine is."""
+    from onnxruntime import get_available_providers
     from tqdm import tqdm
 
     from hma_ros.bringup import bundle_folder
     from hma_ros.runtime.engines import build, graphs_of
-    from hma_ros.runtime.providers import Execution
+    from hma_ros.runtime.providers import Execution, choose
 
     folder = bundle_folder(args.bundle)
     execution = Execution(
         provider=args.provider, device_id=args.device_id, engine_cache=args.engine_cache
     )
+    # Refused before a bar is drawn that cannot move.
+    choose(execution, get_available_providers())
     graphs = graphs_of(folder, execution)
     total_s = 0.0
     with tqdm(graphs, 'engines', unit='graph') as progress:

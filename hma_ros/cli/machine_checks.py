@@ -130,12 +130,15 @@ def _provider(request: Request) -> Finding:
     if request.provider not in ('auto', found):
         text = f'expected {request.provider}, got {found}: allow_cpu is set'
         return warn('provider', text, 'leave out allow_cpu to learn what is missing')
-    return ok('provider', found if is_torch else f'{found} of {_providers()}')
+    return ok('provider', f'runs on {found}' + ('' if is_torch else f'; {_built_for()}'))
 
 
-def _providers() -> str:
+def _built_for() -> str:
+    from hma_ros.runtime.providers import NAMES
+
     available = importlib.import_module('onnxruntime').get_available_providers()
-    return ', '.join(name.removesuffix('ExecutionProvider') for name in available)
+    known = ', '.join(name for name, long_name in NAMES.items() if long_name in available)
+    return f'onnxruntime was built for {known}'
 
 
 def _rendering(request: Request) -> Finding:
