@@ -72,7 +72,7 @@ def check_topics(spec: EmbodimentSpec, namespace: str, timeout_s: float) -> list
         for item in inputs:
             item.begin()
         _spin(node, SAMPLE_S, lambda: False)
-        findings = [_judge_input(node, item, spec.simulated) for item in inputs]
+        findings = [_judge_input(node, item, spec) for item in inputs]
         findings += [_judge_command(node, command, spec.simulated) for command in spec.commands]
         findings += [_judge_stop(node, stop, spec.simulated) for stop in spec.stops]
     return findings
@@ -148,9 +148,9 @@ def _receive(node: Node, item: _Input, message: Any) -> None:
     item.last = message
 
 
-def _judge_input(node: Node, item: _Input, sim: bool) -> Finding:
+def _judge_input(node: Node, item: _Input, spec: EmbodimentSpec) -> Finding:
     if item.last is None:
-        return _judge_silence(node, item, sim)
+        return _judge_silence(node, item, spec)
     complaint = item.complaint(item.last)
     if complaint:
         return fail(item.topic, complaint, 'configure the driver, or correct the embodiment file')
@@ -170,13 +170,14 @@ def _judge_input(node: Node, item: _Input, sim: bool) -> Finding:
     return ok(item.topic, text)
 
 
-def _judge_silence(node: Node, item: _Input, sim: bool) -> Finding:
+def _judge_silence(node: Node, item: _Input, spec: EmbodimentSpec) -> Finding:
     topic = node.resolve_topic_name(item.topic)
     publishers = node.get_publishers_info_by_topic(topic)
     types = sorted({publisher.topic_type for publisher in publishers})
     if not publishers:
-        if sim:
-            remedy = 'start the simulated robot: hma run predict robot:=... sim:=true'
+        if spec.simulated:
+            robot = spec.name.removeprefix('sim_')
+            remedy = f'start the simulated robot: hma run predict robot:={robot} sim:=true'
             return warn(topic, 'nobody publishes', remedy)
         remedy = 'start the driver; compare `ros2 topic list`, namespace and ROS_DOMAIN_ID'
         return fail(topic, 'nobody publishes', remedy)
@@ -208,10 +209,10 @@ def _judge_stop(node: Node, stop: StopSpec, sim: bool) -> Finding:
     types = sorted({publisher.topic_type for publisher in publishers})
     if not publishers:
         text = f'nobody publishes this stop ({stop.reason})'
-        if stop.topic == OPTIONAL_STOP:
-            return warn(topic, text, 'connect a button, or rely on the stop of the robot alone')
         if sim:
             return warn(topic, text, 'none is needed in simulation; on the robot it is')
+        if stop.topic == OPTIONAL_STOP:
+            return warn(topic, text, 'connect a button, or rely on the stop of the robot alone')
         return fail(topic, text, 'start the driver, or correct `stops` in the embodiment file')
     if types != [stop.type]:
         remedy = 'correct `type` or `topic` of the stop in the embodiment file'

@@ -146,6 +146,13 @@ def test_an_absent_robot_fails_in_time(spec: EmbodimentSpec) -> None:
     assert stop.text == 'nobody publishes this stop (the robot program stopped)'
 
 
+def test_an_absent_simulation_is_named_and_needs_no_button() -> None:
+    findings = check_topics(load_embodiment('sim_franka'), 'nowhere', timeout_s=0.2)
+    remedies = {finding.subject.rpartition('/')[2]: finding.remedy for finding in findings}
+    assert any('hma run predict robot:=franka sim:=true' in text for text in remedies.values())
+    assert remedies['emergency_stop'] == 'none is needed in simulation; on the robot it is'
+
+
 def test_only_what_comes_while_measuring_is_a_rate(
     check: Callable[[Change], dict[str, Finding]],
     spec: EmbodimentSpec,
