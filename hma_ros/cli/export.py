@@ -45,6 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Export and say what was proven."""
     from hma_ros.export.bundle import export_bundle
+    from hma_ros.export.proof import parity_text
     from hma_ros.network.checkpoint import load_hma, load_tokenizer
     from hma_ros.runtime.manifest import Manifest
 
@@ -56,6 +57,6 @@ def run(args: argparse.Namespace) -> int:
     size_mb = sum((args.out / name).stat().st_size for name in manifest.files) / 1e6
     print(
         f'{args.out}: stems {", ".join(manifest.stems)}; {size_mb:.1f} MB; '
-        f'{manifest.precision}, parity {dict(manifest.parity)}'
+        f'{manifest.precision}; against the network: {parity_text(manifest.parity)}'
     )
     return 0

@@ -102,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
 def _export(model: PaperModel, args: argparse.Namespace) -> None:
     """Write the bundle, and say what it can do."""
     from hma_ros.export.paper import BundleOptions, export_paper
+    from hma_ros.export.proof import parity_text
     from hma_ros.network.paper.frames import load_codec
     from hma_ros.network.paper.settings import bundle_abilities
     from hma_ros.runtime.paper.manifest import PaperManifest
@@ -117,7 +118,8 @@ def _export(model: PaperModel, args: argparse.Namespace) -> None:
     manifest = PaperManifest.read(export_paper(model, args.bundle, options))
     found = bundle_abilities(model.config).items()
     able = ', '.join(setting.value for setting, ability in found if not ability.refusal)
-    print(f'{args.bundle}: {able} of {", ".join(stems)}; parity {dict(manifest.parity)}')
+    print(f'{args.bundle}: {able} of {", ".join(stems)}')
+    print(f'against the checkpoint: {parity_text(manifest.parity)}')
 
 
 def _robots(embodiments: Sequence[str], stems: Sequence[str]) -> dict[str, StemInfo]:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -183,9 +185,7 @@ def _export(
     output_names: list[str],
     named: dict[str, Any] | None = None,
 ) -> onnx.ModelProto:
-    with warnings.catch_warnings():
-        # The exporter warns about its own use of deprecated torch functions.
-        warnings.simplefilter('ignore')
+    with _quiet_exporter():
         program = torch.onnx.export(
             module.eval(),
             inputs,
@@ -201,6 +201,22 @@ def _export(
         raise BundleError(f'{output_names}: the exporter gave nothing, expected a graph')
     graph: onnx.ModelProto = program.model_proto
     return graph
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keep to itself what the exporter says about its own affairs."""
+    # One line for each operator of torchvision, which no graph here has.
+    log = logging.getLogger('torch.onnx._internal.exporter._registration')
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            # It uses deprecated functions of torch.
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def store_half(model: onnx.ModelProto) -> onnx.ModelProto:

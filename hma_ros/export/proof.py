@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,18 @@ class Proof:
                 f'expected at most {tolerated.error} and at least {tolerated.agreement}'
             )
         return self
+
+
+def parity_text(parity: Mapping[str, float]) -> str:
+    """Say the two numbers that a manifest keeps, and what was tolerated where it keeps that."""
+    error, agreement = parity['largest_relative_error'], parity['least_agreement']
+    most, least = parity.get('tolerated_relative_error'), parity.get('tolerated_agreement')
+    tolerated_error = '' if most is None else f' (at most {most:g} allowed)'
+    tolerated_agreement = '' if least is None else f' (at least {100 * least:g} % required)'
+    return (
+        f'relative error {error:.1e}{tolerated_error}, '
+        f'equal choices {100 * agreement:.4g} %{tolerated_agreement}'
+    )
 
 
 def _relative_error(found: np.ndarray, expected: np.ndarray) -> float:

@@ -114,7 +114,12 @@ def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     assert {'encoder.onnx', 'decoder.onnx', 'model.safetensors'} <= set(manifest.files)
     assert manifest.robots == {}
     assert manifest.parity['largest_relative_error'] < 1e-5
-    assert f'{bundle}: policy, forward, passive, full of franka; parity' in capsys.readouterr().out
+    written, proven = capsys.readouterr().out.splitlines()[-2:]
+    assert written == f'{bundle}: policy, forward, passive, full of franka'
+    assert proven.startswith('against the checkpoint: relative error ')
+    assert proven.endswith(
+        '(at most 0.001 allowed), equal choices 100 % (at least 99.9 % required)'
+    )
 
 
 def test_an_unknown_stem_is_refused(capsys, tmp_path):
