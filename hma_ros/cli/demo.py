@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,10 @@ def run(args: argparse.Namespace) -> int:
         recorder = EpisodeRecorder(client.node, spec, bar.row)
         successes, best, film = _episodes(client, recorder, bar)
     print(f'\ndemo: the policy succeeded in {successes} of {len(SEEDS)} episodes')
-    _print_facts(recorder.latest_diagnostics.get('world_model', {}))
+    facts = recorder.latest_diagnostics
+    _print_facts(facts.get('world_model', {}))
+    if advice := slowness(facts, spec.rates.frame_dt_s, args.real_time_factor):
+        print(f'demo: {advice}')
     for path in _draw(spec, best, film, Path(args.out)):
         print(f'demo: {path.resolve()}')
     return 0
@@ -107,7 +111,8 @@ def _draw(
     if best is None or film is None:
         raise InferenceError(
             'demo: expected at least one imagined frame that the camera saw later, got none; '
-            'the log above says what the world model was missing'
+            'the log above says what the world model was missing; a slow machine needs a lower '
+            '--real-time-factor'
         )
     lead, episode = film
     ahead_s = lead * spec.rates.frame_dt_s
@@ -123,6 +128,27 @@ def _titled(spec: EmbodimentSpec, title: str, rollout: RecordedRollout) -> Imagi
     from hma_ros.evaluation.pictures import Imagined
 
     return Imagined(title, spec.rates.frame_hz, rollout.last, rollout.observed, rollout.imagined)
+
+
+def slowness(facts: Mapping[str, Mapping[str, str]], row_s: float, factor: float) -> str:
+    """
+    Say in a sentence that the machine is too slow, and what to do; empty if it is not.
+
+    :param facts: the latest diagnostics by node; durations are of simulated time, as rows are.
+    :param row_s: row period, s.
+    :param factor: speed of the simulation.
+    """
+    age_ms = float(facts.get('world_model', {}).get('image stamp to action p95 ms', 'nan'))
+    late = int(facts.get('action_executor', {}).get('late chunks', '0'))
+    row_ms = row_s * 1e3
+    # A single late chunk is that of the first pass, which is slower than all others.
+    if late <= 1 and not age_ms >= row_ms:
+        return ''
+    return (
+        f'this machine is too slow for {factor:g} of real time: from image to action it took '
+        f'{age_ms:.0f} ms (p95) where a row has {row_ms:.0f} ms, and {late} chunks came too late; '
+        f'try --real-time-factor {factor / 2:.2g}'
+    )
 
 
 def _print_facts(facts: dict[str, str]) -> None:

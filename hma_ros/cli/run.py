@@ -19,6 +19,16 @@ examples:
       print the commands only
 """
 
+DEMO_EXAMPLES = """\
+examples:
+  hma run demo
+      the Franka arm at 0.3 of real time; pictures in demo/
+  hma run demo --robot planar --out /tmp/planar
+      another robot, pictures elsewhere
+  hma run demo --real-time-factor 0.1
+      on a slow machine: more time for each row, so more frames are imagined
+"""
+
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     """Add ``run predict`` and ``run demo``."""
@@ -35,7 +45,15 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     predict.add_argument('values', nargs='+', metavar='name:=value', help='as with ros2 launch')
     predict.add_argument('--dry-run', action='store_true', help='print the commands, run nothing')
     predict.set_defaults(run=run)
-    demo = targets.add_parser('demo', help='three episodes on a simulated robot, with pictures')
+    demo = targets.add_parser(
+        'demo',
+        help='three episodes on a simulated robot, with pictures',
+        description='Let the shipped model move a simulated robot through three episodes, by the\n'
+        'same nodes and topics as a real one. A line for each says how far ahead it imagines;\n'
+        'in the end come latencies, and two pictures of what was imagined and what happened.',
+        epilog=DEMO_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     demo.add_argument('--robot', default='franka', help='simulated robot (default: franka)')
     demo.add_argument('--out', default='demo', metavar='FOLDER', help='results (default: demo)')
     demo.add_argument(
@@ -43,7 +61,8 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         type=float,
         default=0.3,
         metavar='X',
-        help='speed of the simulation (default: 0.3: two cores can then imagine far ahead)',
+        help='speed of the simulation (default: 0.3: two cores can then imagine far ahead; '
+        'lower it on a slow machine)',
     )
     demo.set_defaults(run=run_demo)
 
