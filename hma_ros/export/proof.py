@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ class Proof:
     """
     What was found, or what is tolerated.
 
-    :param error: largest difference of a real output, relative to its largest value.
+    :param error: largest difference of a real output, relative to its largest value; infinite
+        where an output is not finite.
     :param agreement: least share of equal choices: of tokens, of most likely levels.
     """
 
@@ -73,5 +75,8 @@ def parity_text(parity: Mapping[str, float]) -> str:
 
 
 def _relative_error(found: np.ndarray, expected: np.ndarray) -> float:
+    if not (np.isfinite(found).all() and np.isfinite(expected).all()):
+        # NaN is lost in every comparison.
+        return math.inf
     wide = expected.astype(np.float64)
     return float(np.abs(found - wide).max() / max(np.abs(wide).max(), 1e-9))
