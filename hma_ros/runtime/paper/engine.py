@@ -141,13 +141,23 @@ class HostEngine:
 
 
 class DeviceEngine(HostEngine):
-    """Graphs on a device, where past rows and what is kept of new ones stay."""
+    """
+    Graphs on a device, where past rows and what is kept of new ones stay.
+
+    :raises ConfigError: the trunk runs there, but what appends to past rows does not.
+    """
 
     def __init__(
         self, manifest: PaperManifest, stem: str, execution: Execution, trunk: Graph
     ) -> None:
         super().__init__(manifest, stem, execution, trunk)
         self._append = open_graph(manifest, 'append', execution)
+        if self._append.provider == 'cpu' != trunk.provider:
+            # Addresses of the host mean nothing there.
+            raise ConfigError(
+                f'provider: {trunk.name} runs on {trunk.provider}, but {self._append.name} only '
+                'on cpu, expected both on the device; provider:=cpu runs everywhere'
+            )
         self._bound: dict[tuple[int, ...], tuple[BoundGraph, dict[str, DeviceArray]]] = {}
 
     def ring(self, batch: int) -> Ring:

@@ -97,6 +97,16 @@ def test_past_rows_are_half_where_the_bundle_is(make_paper_bundle: Callable[...,
     assert {array.dtype for array in ring.feeds.values()} == {np.dtype(np.float16)}
 
 
+def test_past_rows_of_the_host_are_not_bound_to_a_device(
+    make_paper_bundle: Callable[..., Path],
+) -> None:
+    model = PaperModel(make_paper_bundle(), STEM, CPU)
+    trunk = open_graph(model.manifest, f'trunk_{STEM}', CPU)
+    trunk.provider = 'cuda'
+    with pytest.raises(ConfigError, match='runs on cuda, but append.onnx only on cpu'):
+        DeviceEngine(model.manifest, STEM, CPU, trunk)
+
+
 def test_torch_without_cuda_is_refused_unless_the_cpu_is_allowed(
     make_paper_bundle: Callable[..., Path],
 ) -> None:
