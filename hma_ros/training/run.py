@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from hma_ros.core.errors import ConfigError
 from hma_ros.network.checkpoint import load_tensors, save_tensors
 from hma_ros.training.muon import Muon
 
@@ -34,6 +35,7 @@ class TrainingRun:
     :param learning_rate: peak rate of both optimisers.
     :param hidden: names of parameters for Muon start with one of these.
     :param average_decay: decay per step of the averaged weights.
+    :raises ConfigError: the folder holds the state of another model.
     """
 
     def __init__(
@@ -111,6 +113,12 @@ class TrainingRun:
 
     def _resume(self) -> None:
         state = load_tensors(self.folder / 'state.safetensors')
+        own = {f'module.{name}': value for name, value in self.module.state_dict().items()}
+        if difference := _difference(state, {**own, 'step': torch.tensor(self.step)}):
+            raise ConfigError(
+                f'{self.folder}: holds the state of another model: {difference}; expected the '
+                'sizes it was begun with, or another folder'
+            )
         self.step = int(state.pop('step'))
         self.module.load_state_dict(_below(state, 'module.'))
         self.averaged.load_state_dict(_below(state, 'average.'))
@@ -146,6 +154,17 @@ def _optimisers(
         Muon(matrices, learning_rate),
         torch.optim.AdamW(others, learning_rate, betas=(0.9, 0.95), weight_decay=0.01),
     ]
+
+
+def _difference(state: dict[str, Tensor], expected: dict[str, Tensor]) -> str:
+    """Name the first tensor of a module that is missing, of another shape, or too many."""
+    for name, value in expected.items():
+        if name not in state:
+            return f'no {name}'
+        if state[name].shape != value.shape:
+            return f'{name} is {list(state[name].shape)}, expected {list(value.shape)}'
+    strange = [name for name in state if name.startswith('module.') and name not in expected]
+    return f'{strange[0]}, expected no such tensor' if strange else ''
 
 
 def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

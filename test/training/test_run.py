@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch import nn
 
+from hma_ros.core.errors import ConfigError
 from hma_ros.training.muon import orthogonalise
 from hma_ros.training.run import TrainingRun, rate_factor
 
 
-def line(seed=0):
+def line(seed=0, width=8):
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+    return nn.Sequential(nn.Linear(4, width), nn.Tanh(), nn.Linear(width, 1))
 
 
 def loss_of(module):
@@ -60,6 +61,20 @@ def test_interrupted_run_ends_like_an_uninterrupted_one(tmp_path):
     run.train(loss_of(second))
     for left, right in zip(whole.parameters(), second.parameters(), strict=True):
         torch.testing.assert_close(left, right)
+
+
+@pytest.mark.parametrize(
+    ('other', 'difference'),
+    [
+        (line(width=16), r'module\.0\.weight is \[8, 4\], expected \[16, 4\]'),
+        (nn.Sequential(nn.Linear(4, 8), nn.LayerNorm(8)), r'no module\.1\.weight'),
+        (nn.Sequential(nn.Linear(4, 8), nn.Tanh()), r'module\.2\.\w+, expected no such tensor'),
+    ],
+)
+def test_the_state_of_another_model_is_refused(tmp_path, other, difference):
+    TrainingRun(line(), tmp_path, 60, 1e-2, ('0',)).save()
+    with pytest.raises(ConfigError, match=f'holds the state of another model: {difference}'):
+        TrainingRun(other, tmp_path, 60, 1e-2, ('0',))
 
 
 def test_training_lowers_the_loss_and_logs_it(tmp_path):
