@@ -139,6 +139,13 @@ class PaperConfig:
     def __post_init__(self) -> None:
         if self.width % self.heads:
             raise ValueError(f'heads: {self.heads}, expected a divisor of width {self.width}')
+        if self.rows < 2:
+            raise ValueError(f'rows: {self.rows}, expected at least 2: a row and one before it')
+        if self.diffusion and self.positions % self.diffusion.patch**2:
+            raise ValueError(
+                f'patch: {self.diffusion.patch}, expected a side whose square divides the '
+                f'{self.positions} positions of a frame'
+            )
         if self.action_tokens < 1:
             raise ValueError(f'action_tokens: {self.action_tokens}, expected at least 1')
         if self.time is TimePositions.ROTARY and self.head_width % 2:

@@ -138,8 +138,11 @@ def make_codec(tokenizer: Tokenizer, config: PaperConfig, latent_scale: float = 
     Fit a tokenizer to a model.
 
     :param latent_scale: that a continuous model was trained with on our own tokenizer's latents.
-    :raises ConfigError: it makes other tokens than the model takes; both are named.
+    :raises ConfigError: it makes other tokens than the model takes, both are named; or those are
+        not of a square.
     """
+    if math.isqrt(config.positions) ** 2 != config.positions:
+        raise ConfigError(f'positions: {config.positions}, expected a square, as pictures are')
     parts = config.diffusion
     patch = parts.patch if parts else 1
     if isinstance(tokenizer, Magvit2):
