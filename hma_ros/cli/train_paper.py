@@ -150,7 +150,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace, model: PaperModel) -> None:
     """Write the bundle; one of our own episodes has the tokenizer in it, and serves its robots."""
-    from hma_ros.data.row_windows import LATENT_SCALE
+    from hma_ros.data.row_windows import OWN_LATENT_SCALE
     from hma_ros.export.paper import BundleOptions, export_paper
     from hma_ros.export.robot import robot_of
     from hma_ros.network.paper.frames import load_codec
@@ -160,7 +160,7 @@ def _export(args: argparse.Namespace, model: PaperModel) -> None:
         specs = [load_embodiment(name) for name in args.embodiments]
         options = replace(
             options,
-            codec=load_codec(args.tokenizer, model.config, LATENT_SCALE),
+            codec=load_codec(args.tokenizer, model.config, OWN_LATENT_SCALE),
             robots={spec.stem: robot_of(spec) for spec in specs},
         )
     export_paper(model, args.bundle, options)
@@ -192,6 +192,11 @@ def _config(args: argparse.Namespace, recordings: Sequence[Recordings]) -> Paper
     is_upstream = args.objective == 'upstream'
     domains = tuple(item.domain for item in recordings)
     _check_names(domains)
+    if is_upstream and args.rows > args.window:
+        raise ConfigError(
+            f'--rows: {args.rows}, expected at most {args.window} as --window says, where learned '
+            'positions end'
+        )
     try:
         return PaperConfig(
             layers=args.layers,
@@ -209,7 +214,9 @@ def _config(args: argparse.Namespace, recordings: Sequence[Recordings]) -> Paper
             time=TimePositions.LEARNED if is_upstream else TimePositions.ROTARY,
         )
     except ValueError as error:
-        raise ConfigError(f'--{error}') from error
+        field, _, text = str(error).partition(':')
+        option = {'rows': 'window'}.get(field, field).replace('_', '-')
+        raise ConfigError(f'--{option}:{text}') from error
 
 
 def _diffusion(args: argparse.Namespace, channels: int) -> Diffusion | None:

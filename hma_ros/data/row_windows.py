@@ -14,8 +14,9 @@ from hma_ros.core.patches import patchify
 from hma_ros.data.token_windows import TokenWindows
 from hma_ros.data.windows import TokenEpisode
 
-# Latents of our frame tokenizer, in [-1, 1], times this have about unit variance.
-LATENT_SCALE = 5.0
+# Latents of our own frame tokenizer, in [-1, 1], times this have about unit variance; those of the
+# authors' data sets have a scale of their own.
+OWN_LATENT_SCALE = 5.0
 
 # From frames of a token folder, ``[T, h, w]`` or ``[T, h, w, C]``, to tokens ``[T, S, E]``.
 Reader = Callable[[np.ndarray], np.ndarray]
@@ -47,7 +48,7 @@ class RowEpisode:
         :param actions: ``float32[T, stride, A]``.
         """
         rows = len(actions)
-        scaled = latents[:rows] * latents.dtype.type(LATENT_SCALE)
+        scaled = latents[:rows] * latents.dtype.type(OWN_LATENT_SCALE)
         return RowEpisode(scaled, actions.reshape(rows, -1))
 
 

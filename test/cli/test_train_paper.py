@@ -107,6 +107,32 @@ def test_heads_that_do_not_divide_the_width_are_refused(tmp_path, capsys):
     assert '--heads: 4, expected a divisor of width 10' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['--window', '1'], '--window: 1, expected at least 2'),
+        (
+            ['--objective', 'upstream', '--rows', '4'],
+            '--rows: 4, expected at most 3 as --window says',
+        ),
+    ],
+)
+def test_windows_that_do_not_fit_are_refused_by_the_name_of_their_option(
+    tmp_path, capsys, words, message
+):
+    folder = write_folder(tmp_path / 'one', 'one')
+    start = ['train-paper', 'discrete', '--folders', folder, '--out', str(tmp_path / 'run')]
+    assert main([*start, *SIZES, *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_patches_that_do_not_divide_a_frame_are_refused(tmp_path, capsys):
+    folder = write_folder(tmp_path / 'one', 'one', latents=True)
+    words = ['train-paper', 'continuous', '--folders', folder, '--out', str(tmp_path / 'run')]
+    assert main([*words, *SIZES, '--patch', '3']) == 2
+    assert '--patch: 3, expected a side whose square divides' in capsys.readouterr().err
+
+
 def test_counts_below_one_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(['train-paper', 'continuous', '--out', 'run', '--mask-steps', '0'])

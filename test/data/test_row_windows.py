@@ -6,7 +6,7 @@ import pytest
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.row_windows import (
-    LATENT_SCALE,
+    OWN_LATENT_SCALE,
     EpisodeRows,
     RowEpisode,
     factors_of,
@@ -51,7 +51,7 @@ def test_latents_are_scaled_and_stay_real():
     assert rows.actions.shape == (2, 6)
     batch = EpisodeRows([rows], rows=2, seed=0).draw(1)
     assert batch.tokens.dtype == np.float32
-    assert (batch.tokens == 0.5 * LATENT_SCALE).all()
+    assert (batch.tokens == 0.5 * OWN_LATENT_SCALE).all()
 
 
 def test_ids_have_factor_zero_in_their_lowest_digits():
