@@ -19,13 +19,17 @@ def read_manifest(folder: str | Path) -> AnyManifest:
 
     :raises BundleError: missing, malformed, of an unknown family or format.
     """
+    path = Path(folder) / FILE_NAME
     try:
-        facts = json.loads((Path(folder) / FILE_NAME).read_text())
-        is_paper = facts.get('family') == FAMILY
+        family = json.loads(path.read_text()).get('family')
     except (OSError, ValueError, AttributeError):
         # The reader says what is wrong.
-        is_paper = False
-    return PaperManifest.read(folder) if is_paper else Manifest.read(folder)
+        family = None
+    if family not in (None, FAMILY):
+        raise BundleError(
+            f"{path}: family {family!r}, expected '{FAMILY}', or none of a streaming model"
+        )
+    return PaperManifest.read(folder) if family else Manifest.read(folder)
 
 
 def robot_stem(manifest: AnyManifest, name: str) -> StemInfo:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,6 +181,11 @@ def read_stem(facts: Mapping[str, Any]) -> StemInfo:
             f'stride {stem.stride}, lower {stem.lower} and upper {stem.upper}, expected a stride '
             f'of at least 1 and a bound for each of {stem.action_names}'
         )
+    for name, lower, upper in zip(stem.action_names, stem.lower, stem.upper, strict=True):
+        if not -math.inf < lower <= upper < math.inf:
+            raise ValueError(
+                f'{name}: lower {lower} and upper {upper}, expected finite bounds in this order'
+            )
     return stem
 
 

@@ -95,6 +95,8 @@ def test_graph_without_a_hash(copy):
         ({'trained_on': 'Simulation'}, "trained_on 'Simulation', expected simulation or robot"),
         ({'lower': [0.0]}, 'expected a stride of at least 1 and a bound for each of'),
         ({'stride': 0}, 'expected a stride of at least 1'),
+        ({'upper': [0.2, float('nan')]}, 'upper nan, expected finite bounds in this order'),
+        ({'lower': [0.5, -0.2], 'upper': [0.2, 0.2]}, 'lower 0.5 and upper 0.2, expected finite'),
         ({'joint_motion': 'up'}, "joint_motion 'up', expected one of"),
     ],
 )

@@ -215,6 +215,14 @@ def test_the_family_decides_what_is_opened(make_paper_bundle: Make) -> None:
         open_world_model(SHIPPED, STEM, Execution(provider=TORCH))
 
 
+def test_an_unknown_family_is_named(make_paper_bundle: Make, tmp_path: Path) -> None:
+    other = changed(make_paper_bundle(), tmp_path / 'other', family='toy')
+    with pytest.raises(
+        BundleError, match="family 'toy', expected 'paper', or none of a streaming"
+    ):
+        read_manifest(other)
+
+
 def test_torch_runs_it_all(make_paper_bundle: Make) -> None:
     model = open_world_model(
         make_paper_bundle(), STEM, Execution(provider=TORCH, allow_cpu=True, threads=1)
