@@ -3,8 +3,8 @@
 A model of the paper run by torch: all on the device, and launched as CUDA graphs.
 
 A pass over one row is a thousand small kernels, whose launching takes longer than their work. A
-CUDA graph launches them at once. It is recorded for each shape of the inputs, with inputs copied
-to where it reads them; the ring is read where it is.
+CUDA graph launches them at once. It is recorded for each shape and type of the inputs, with
+inputs copied to where it reads them; the ring is read where it is.
 """
 
 from __future__ import annotations
@@ -134,11 +134,11 @@ class Compute:
         given = {name: torch.as_tensor(value) for name, value in inputs.items()}
         if self._device.type == 'cpu':
             return self._run({**given, **resident})
-        shapes = tuple((name, value.shape) for name, value in given.items())
+        forms = tuple((name, value.shape, value.dtype) for name, value in given.items())
         places = tuple(value.data_ptr() for value in resident.values())
-        if (shapes, places) not in self._recorded:
-            self._recorded[shapes, places] = self._record(given, resident)
-        return self._recorded[shapes, places](given)
+        if (forms, places) not in self._recorded:
+            self._recorded[forms, places] = self._record(given, resident)
+        return self._recorded[forms, places](given)
 
     @torch.no_grad()
     def _run(self, inputs: Mapping[str, Tensor]) -> Tensors:
