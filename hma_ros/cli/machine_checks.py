@@ -1,15 +1,21 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The checks of ``hma doctor`` that need no robot: versions, files, rendering."""
 
+from __future__ import annotations
+
 import importlib
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hma_ros.bringup import FASTDDS_VARIABLES, Request, bundle_folder
 from hma_ros.cli.finding import Finding, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
 from hma_ros.core.errors import HmaError
+
+if TYPE_CHECKING:
+    from hma_ros.runtime.providers import Execution
 
 MINIMUM_PYTHON = (3, 10)
 MINIMUM_ONNXRUNTIME = (1, 18)
@@ -107,14 +113,12 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
 
 
 def _provider(request: Request) -> Finding:
-    """Run the smallest graph: onnxruntime lists providers that it has, working or not."""
+    """Run a graph: onnxruntime lists providers that it has, working or not."""
     remedy = 'provider:=cpu runs everywhere'
     try:
-        from hma_ros.runtime.engines import build
         from hma_ros.runtime.paper.engine import torch_provider
         from hma_ros.runtime.providers import TORCH, Execution
 
-        graphs = bundle_folder(request.bundle).glob('*.onnx')
         execution = Execution(
             provider=request.provider,
             device_id=request.device_id,
@@ -122,15 +126,25 @@ def _provider(request: Request) -> Finding:
             engine_cache=Path(request.engine_cache) if request.engine_cache else None,
             allow_cpu=request.allow_cpu,
         )
-        smallest = min(graphs, key=lambda path: path.stat().st_size)
         is_torch = request.provider == TORCH
-        found = torch_provider(execution) if is_torch else build(smallest, execution).provider
+        found = torch_provider(execution) if is_torch else _run_smallest(request, execution)
     except (HmaError, ImportError) as error:
         return fail('provider', str(error), remedy)
     if request.provider not in ('auto', found):
         text = f'expected {request.provider}, got {found}: allow_cpu is set'
         return warn('provider', text, 'leave out allow_cpu to learn what is missing')
     return ok('provider', f'runs on {found}' + ('' if is_torch else f'; {_built_for()}'))
+
+
+def _run_smallest(request: Request, execution: Execution) -> str:
+    """Run the smallest graph as a robot would, and say on what it ran."""
+    from hma_ros.runtime.engines import build, graphs_of
+
+    graphs = graphs_of(bundle_folder(request.bundle), execution)
+    # A graph that is kept from TensorRT tells nothing of it.
+    asked = [(path, own) for path, own in graphs if own.provider == execution.provider]
+    path, own = min(asked, key=lambda graph: graph[0].stat().st_size)
+    return build(path, own).provider
 
 
 def _built_for() -> str:
