@@ -273,3 +273,15 @@ def test_a_chunk_from_the_far_future_blocks_no_report(system: Any, robot: Robot)
         return 'action_executor/executed' in system.last
 
     system.until(reported, 'a report')
+
+
+def test_a_late_chunk_is_a_warning_with_advice_and_counted(system: Any, robot: Robot) -> None:
+    system.spawn('action_executor', embodiment='sim_ur5e', autostart=True)
+
+    def send_late() -> None:
+        robot.chunks.publish(from_actions(UR5E, robot.now_ns() - 10**9, np.full((2, 6), 0.01)))
+
+    robot.until_log('lower real_time_factor in simulation', send_late)
+    lines = system.log('action_executor').splitlines()
+    assert all('[WARN]' in line for line in lines if 'real_time_factor' in line)
+    system.until(lambda: int(robot.fact('late chunks')) >= 1, 'the count')
