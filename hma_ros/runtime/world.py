@@ -71,7 +71,8 @@ class World(Protocol):
             physical units; None where that is not known.
         :param joints: ``float32[J]`` measured with the frame, in the order of the stem's
             ``joint_names``, rad or m; None where they are not known.
-        :raises InferenceError: wrong shape or type, or a graph failed; the context stays.
+        :raises InferenceError: wrong shape or type, or a graph failed; the context stays, or is
+            empty, as :attr:`rows` tells, if it was to begin anew.
         """
         ...
 
