@@ -49,12 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results: list[dict[str, Any]] = []
     for name in args.only or SECTIONS:
         try:
-            results += [{**item, 'command': _command(args, name)} for item in SECTIONS[name](args)]
+            for item in SECTIONS[name](args):
+                results.append({**item, 'command': _command(args, name)})
+                # What was measured is kept, whatever happens next.
+                write_measurements(args.out, _command(args), _merged(args.out, results))
         except HmaError as error:
             print(f'benchmarks: error: {error}', file=sys.stderr)
             return 2
-        # What was measured is kept, whatever happens to the next section.
-        write_measurements(args.out, _command(args), _merged(args.out, results))
     for name, tables in TABLES.items():
         chosen = [result for result in results if section_of(result) == name]
         if chosen:

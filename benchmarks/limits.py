@@ -117,6 +117,8 @@ def _feeds(session: Session, manifest: PaperManifest) -> dict[str, np.ndarray]:
     feeds = {}
     for port in session.get_inputs():
         shape = [size if isinstance(size, int) else 1 for size in port.shape]
+        if port.name.startswith(('past_key', 'past_value')):
+            shape[-2] = row
         make = known.get(port.name, lambda shape=shape: 0.1 * generator.standard_normal(shape))
         value = make()
         feeds[port.name] = value if port.name in known else value.astype(np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def shipped(args: argparse.Namespace) -> Results:
     ]
 
 
-def speed(args: argparse.Namespace) -> Results:
+def speed(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The paper's sizes against the published algorithm."""
     from benchmarks.growth import window_growth
     from benchmarks.limits import limits
@@ -75,12 +75,13 @@ def speed(args: argparse.Namespace) -> Results:
     from benchmarks.speed import speed_results
 
     keep_memory()
-    results = speed_results(args.scratch, args.threads, args.rounds, args.rows_like)
-    if args.rows_like:
-        return results
+    if args.rows_like not in ('limits', 'growth'):
+        yield from speed_results(args.scratch, args.threads, args.rounds, args.rows_like)
+    if args.rows_like not in ('', 'limits', 'growth'):
+        return
     folders = [args.scratch / name for name in ('base_T12_fp32', 'base_T12_int8')]
-    results += [limits(folder, STEM, args.threads) for folder in folders]
-    return [*results, window_growth(args.scratch, args.threads)]
+    yield from (limits(folder, STEM, args.threads) for folder in folders)
+    yield window_growth(args.scratch, args.threads)
 
 
 def quality(args: argparse.Namespace) -> Results:
@@ -120,7 +121,7 @@ def _stems(args: argparse.Namespace) -> tuple[Path, dict[str, str]]:
     return manifest.folder, {name: stems[name] for name in args.robot or stems}
 
 
-SECTIONS: dict[str, Callable[[argparse.Namespace], Results]] = {
+SECTIONS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]] = {
     'robot': robot,
     'shipped': shipped,
     'speed': speed,

@@ -46,7 +46,9 @@ FEW_STEPS = Sampling(Solver.DDIM, 10)
 Results = list[dict[str, Any]]
 
 
-def speed_results(scratch: Path, threads: int, rounds: int, only: str = '') -> Results:
+def speed_results(
+    scratch: Path, threads: int, rounds: int, only: str = ''
+) -> Iterator[dict[str, Any]]:
     """
     Measure every row of the paper's sizes.
 
@@ -60,12 +62,9 @@ def speed_results(scratch: Path, threads: int, rounds: int, only: str = '') -> R
         'xl_T12': partial(_discrete, scratch, threads, max(1, rounds // 3), 1024, 12, ('fp32',)),
         'mar_base': partial(_continuous, scratch, threads, max(2, rounds // 2)),
     }
-    return [
-        result
-        for name, make in makers.items()
-        if name.startswith(only) or only.startswith(name)
-        for result in make()
-    ]
+    for name, make in makers.items():
+        if name.startswith(only) or only.startswith(name):
+            yield from make()
 
 
 def _discrete(
