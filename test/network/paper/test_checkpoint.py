@@ -182,7 +182,9 @@ def test_missing_keys_and_files_are_named(tmp_path):
     with pytest.raises(ConfigError, match="config.json: no key 'action_network', expected"):
         read_released(tmp_path)
     shutil.copy(RELEASED / 'config.json', tmp_path)
-    with pytest.raises(ConfigError, match='model.safetensors: no such file, expected a safetensors file'):
+    with pytest.raises(
+        ConfigError, match='model.safetensors: no such file, expected a safetensors file'
+    ):
         read_released(tmp_path)
 
 
