@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from hma_ros.core.rotary import rotations
+from hma_ros.network.paper.attention import EMPTY_ROW
 from hma_ros.network.paper.checkpoint import PaperModel
 from hma_ros.network.paper.config import PaperConfig, TimePositions
 from hma_ros.network.paper.continuous import ContinuousHma
@@ -121,7 +122,7 @@ def _trunk_part(model: PaperModel, stem: str, given: dict[str, Tensor]) -> Paper
 def _past_index(slots: int) -> Tensor:
     """Kept rows before the example's rows, the oldest slot empty where there are several."""
     index = torch.arange(slots) - 1
-    index[0] = -(2**31)
+    index[0] = EMPTY_ROW
     return index
 
 
