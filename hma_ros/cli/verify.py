@@ -46,10 +46,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run_golden(args: argparse.Namespace) -> int:
     """Print one line per array and a summary; 1 when an array is out of tolerance, else 0."""
+    import torch
+
     from hma_ros.verification.folders import check_folder, find_folders
     from hma_ros.verification.golden import GoldenArrays
     from hma_ros.verification.report import summary
 
+    # Sums are then taken in one order, whatever the number of cores.
+    torch.set_num_threads(1)
     comparisons = []
     for folder, kind in find_folders(args.folders):
         print(f'{folder}: {len(GoldenArrays(folder))} arrays, {kind}', flush=True)

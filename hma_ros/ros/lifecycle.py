@@ -14,7 +14,7 @@ from typing import Any
 
 import rclpy
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException, InvalidHandle, MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
@@ -138,6 +138,23 @@ class HmaNode(LifecycleNode):
         return True
 
 
+class PatientExecutor(MultiThreadedExecutor):
+    """
+    Executor whose callbacks may destroy what it is about to wait for.
+
+    rclpy passes over subscriptions, timers and services that are gone by then, but not over the
+    events of publishers and subscriptions: a node that was cleaned up in the wrong instant died.
+    """
+
+    def wait_for_ready_callbacks(self, *args: Any, **kwargs: Any) -> Any:
+        """Collect anew what there is to wait for until nothing of it is gone."""
+        while True:
+            try:
+                return super().wait_for_ready_callbacks(*args, **kwargs)
+            except InvalidHandle:
+                continue
+
+
 def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     """
     Run a node until SIGINT or SIGTERM, then shut it down safely.
@@ -159,7 +176,7 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
         rclpy.logging.get_logger('hma_ros').fatal(str(error))
         rclpy.try_shutdown()
         return 1
-    executor = MultiThreadedExecutor(num_threads=2)
+    executor = PatientExecutor(num_threads=2)
     executor.add_node(node)
     try:
         if isinstance(node, HmaNode) and not _autostart(node):

@@ -125,4 +125,5 @@ def _text(shapes: Mapping[str, tuple[int, ...]]) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r'[^A-Za-z0-9.]+', '_', text).strip('_')
+    # No dot at either end: '.' and '..' are other folders.
+    return re.sub(r'[^A-Za-z0-9.]+', '_', text).strip('_.') or 'unnamed'

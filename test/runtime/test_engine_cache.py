@@ -4,7 +4,7 @@
 from dataclasses import fields, replace
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hma_ros.runtime.device import Gpu
@@ -64,6 +64,8 @@ def test_folders_are_equal_exactly_when_the_keys_are(first, second):
 
 
 @given(KEYS)
+@example(replace(KEY, gpu=Gpu('.', ' ', 1)))
+@example(replace(KEY, gpu=Gpu('', '..', 1)))
 def test_folder_lies_two_below_the_cache_whatever_the_names(key):
     folder = key.folder(CACHE)
     assert folder.parent.parent == CACHE

@@ -9,8 +9,11 @@ import pytest
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.network.checkpoint import load_tensors, save_tensors
+from hma_ros.network.paper.checkpoint import read_released
 from hma_ros.verification import continuous
 from hma_ros.verification.continuous import check
+from hma_ros.verification.golden import GoldenArrays
+from hma_ros.verification.report import relative_error
 
 GOLDEN = Path(__file__).parents[1] / 'data/golden/mar_concat_modulate'
 
@@ -39,6 +42,29 @@ def test_everything_is_within_tolerance():
     assert groups >= {'sched', 'head', 'ddpm', 'hidden', 'z', 'z_noact', 'train', 'roll'}
     # Only where a first step amplifies rounding errors may they be seen.
     assert all(item.error < 2e-6 for item in found.values() if not item.name.startswith('roll/'))
+
+
+def test_rollout_that_rounding_tears_apart_is_judged_by_what_rounding_does_to_it():
+    golden, model = GoldenArrays(GOLDEN), read_released(GOLDEN)
+    chaotic, calm = ([{}, {}] for _ in range(2))
+    for index, nudge in enumerate((None, np.random.default_rng(1))):
+        for domain, arrays in (('franka', chaotic), ('aloha', calm)):
+            arrays[index].update(
+                continuous._rollout(model, golden, domain, f'roll/{domain}/s4_T1', nudge)
+            )
+
+    def shift(arrays, name):
+        return relative_error(np.asarray(arrays[1][name]), np.asarray(arrays[0][name]))
+
+    assert shift(chaotic, 'roll/franka/s4_T1/latents') > 1e-3
+    assert shift(calm, 'roll/aloha/s4_T1/latents') < 1e-3
+
+
+def test_wrong_rollout_is_not_taken_for_rounding(copy):
+    replace_array(copy, 'roll/aloha/s4_T1/latents', lambda a: a + 0.01 * np.abs(a).max())
+    found = compared(copy)
+    assert not found['roll/aloha/s4_T1/latents'].ok
+    assert found['roll/aloha/s4_T1/first_z'].ok
 
 
 @pytest.mark.parametrize(
