@@ -25,6 +25,7 @@ from benchmarks.paper_models import (
     random_continuous,
     random_discrete,
 )
+from benchmarks.quality import FEW_STEPS, SAMPLERS
 from hma_ros.core.diffusion import Sampling, Solver
 from hma_ros.network.paper.config import Meaning
 from hma_ros.network.paper.continuous import ContinuousHma
@@ -40,8 +41,6 @@ from hma_ros.runtime.providers import Execution
 MASK_STEPS = 2
 # Rows seen before the one that is imagined.
 _PROMPT = 4
-# The sampler that is nearest to the published one in pictures, see ``benchmarks/quality.py``.
-FEW_STEPS = Sampling(Solver.DDIM, 10)
 
 Results = list[dict[str, Any]]
 
@@ -144,7 +143,7 @@ def _continuous(scratch: Path, threads: int, rounds: int) -> Results:
     for name, model, sampling, against in (
         ('mar_base_16', upstream, published[16], published[16]),
         ('mar_base_100', upstream, published[100], published[100]),
-        ('mar_base_few_step', corrected, FEW_STEPS, published[100]),
+        ('mar_base_few_step', corrected, SAMPLERS[FEW_STEPS], published[100]),
     ):
         for precision in ('fp32', 'int8'):
             meaning = model.config.meaning.value

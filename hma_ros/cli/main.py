@@ -3,6 +3,8 @@
 
 import argparse
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -51,11 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Run the command.
 
     :param arguments: without the program name; None takes those of the process.
-    :returns: 0 on success, 1 on a finding, 2 on an error of the user's to fix, 130 on Ctrl-C.
+    :returns: 0 on success, 1 on a finding, 2 on an error of the user's to fix, 130 on Ctrl-C, 141
+        where nobody reads the output to its end.
     """
     parsed = build_parser().parse_args(arguments)
     try:
-        return int(parsed.run(parsed))
+        code = int(parsed.run(parsed))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Who reads has read enough, like head(1); what is left goes nowhere, without an error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except HmaError as error:
         print(f'hma: error: {error}', file=sys.stderr)
         return 2

@@ -27,7 +27,7 @@ def append_graph(
     Build it.
 
     Inputs are ``slot`` ``int64[1]``, for each cache ``NAME`` and ``NAME_row``, some rows along
-    the axis of slots, and ``which`` of these rows, ``int64[]``; outputs are ``NAME_new``.
+    the second axis, and ``which`` of these rows, ``int64[]``; outputs are ``NAME_new``.
 
     :param names: of the caches.
     :param shape: of each, the axis of slots the last but one; the first axis, the batch, may have
@@ -44,10 +44,11 @@ def append_graph(
     nodes = _places(names[0], len(lead))
     for name in names:
         row, cache = f'{name}_row', [*lead, slots, width]
+        rows = [lead[0], 'R', *lead[1:], width]
         inputs.append(helper.make_tensor_value_info(name, kind, cache))
-        inputs.append(helper.make_tensor_value_info(row, kind, [*lead, 'R', width]))
+        inputs.append(helper.make_tensor_value_info(row, kind, rows))
         outputs.append(helper.make_tensor_value_info(f'{name}_new', kind, cache))
-        nodes.append(helper.make_node('Gather', [row, 'which'], [f'{row}_one'], axis=len(lead)))
+        nodes.append(helper.make_node('Gather', [row, 'which'], [f'{row}_one'], axis=1))
         nodes.append(
             helper.make_node('ScatterND', [name, 'places', f'{row}_one'], [f'{name}_new'])
         )

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from hma_ros.core.errors import ConfigError
 from hma_ros.export.append import append_graph
 from hma_ros.export.bundle import prove
+from hma_ros.export.fuse import fuse_attention
 from hma_ros.export.graphs import trace, write_graph
 from hma_ros.export.half import compute_half
 from hma_ros.export.paper_graphs import PaperPart, head_parts, paper_parts
@@ -124,7 +125,8 @@ def _write(
         parts += head_parts(model.diffloss, 'patch', model.config.width)
     with SharedWeights(folder / WEIGHTS) as weights:
         for part in tqdm(parts, 'graphs', unit='graph'):
-            weights.save(_graph(part, options.precision), folder / f'{part.name}.onnx')
+            graph = _graph(part, options.precision, model.config.heads)
+            weights.save(graph, folder / f'{part.name}.onnx')
     for part in tqdm(parts, 'proofs', unit='graph'):
         tolerated = TOLERANCES[options.precision if part.heavy else 'fp32']
         yield prove_part(part, folder / f'{part.name}.onnx', tolerated)
@@ -134,12 +136,12 @@ def _write(
         yield prove(codec_part, folder)
 
 
-def _graph(part: PaperPart, precision: str) -> onnx.ModelProto:
+def _graph(part: PaperPart, precision: str, heads: int) -> onnx.ModelProto:
     model = trace(part.module, part.inputs, part.varying, list(part.outputs()))
     if precision == 'fp32' or not part.heavy:
         return model
     if precision == 'int8':
-        return quantise(model)
+        return quantise(fuse_attention(model, heads))
     # Past rows as they are kept: half the memory, and no casts.
     ports = [port.name for port in (*model.graph.input, *model.graph.output)]
     kept = [name for name in ports if name.startswith(_KEPT)]

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from hma_ros.core.rotary import rotations
-from hma_ros.network.paper.attention import EMPTY_ROW
+from hma_ros.core.rows import EMPTY_ROW
 from hma_ros.network.paper.checkpoint import PaperModel
 from hma_ros.network.paper.config import PaperConfig, TimePositions
 from hma_ros.network.paper.continuous import ContinuousHma

@@ -38,7 +38,11 @@ def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
                 per_channel=True,
                 weight_type=QuantType.QInt8,
                 use_external_data_format=True,
-                extra_options={'MatMulConstBOnly': True},
+                # Of what the runtime's own operators make, it would not know the type.
+                extra_options={
+                    'MatMulConstBOnly': True,
+                    'DefaultTensorType': onnx.TensorProto.FLOAT,
+                },
             )
         finally:
             logger.setLevel(level)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hma_ros.network.paper.attention import Rows, SelfAttention, turn
+from hma_ros.network.paper.attention import Rows, SelfAttention, by_token, turn
 from hma_ros.network.paper.conditioning import Conditioning
 from hma_ros.network.paper.trunk import Block, PaperTrunk
 
@@ -68,8 +68,9 @@ def spread(block: Block, x_BRNC: Tensor) -> Tensor:
 def mix(block: Block, x_BRNC: Tensor, rows: Rows, allowed_RR: Tensor) -> Tensor:
     """Do the part of a block after the action: mix each token with itself in other rows."""
     attention = block.temporal_attn
-    query, key, value = (part.permute(0, 2, 3, 1, 4) for part in _project(attention, x_BRNC))
+    query, key, value = _project(attention, x_BRNC)
     query, key = turn(query, rows) * attention.scale, turn(key, rows)
+    query, key, value = (by_token(part) for part in (query, key, value))
     # A few rows: sums of products, which a compiler fuses, beat thousands of tiny matrices.
     scores = (query.unsqueeze(-2) * key.unsqueeze(-3)).sum(-1)
     weights = scores.masked_fill(~allowed_RR, torch.finfo(scores.dtype).min).softmax(-1)

@@ -71,3 +71,13 @@ def test_help_imports_nothing_heavy() -> None:
         'sys.exit(repr(heavy) if heavy else 0)'
     )
     subprocess.run([sys.executable, '-c', script], check=True)
+
+
+def test_reader_that_leaves_early_gets_no_traceback():
+    program = 'import sys; from hma_ros.cli.main import main; sys.exit(main(sys.argv[1:]))'
+    golden = Path(__file__).parents[1] / 'data/golden/metrics'
+    command = [sys.executable, '-c', program, 'verify', 'golden', str(golden)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        child.stdout.close()
+        assert child.stderr.read() == b''
+    assert child.returncode == 141

@@ -14,24 +14,23 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.core.rotary import rotations
 from hma_ros.network.paper.config import PaperConfig, TimePositions
 
-# Row index of a slot that holds nothing yet: too long ago for any window.
-EMPTY_ROW = -(2**31)
-
 
 class KeyValue(NamedTuple):
     """
     Keys and values of some rows at every token.
 
-    :param key_BNHRD: turned by their rows already.
-    :param value_BNHRD: likewise shaped.
+    Of new rows ``[B, R, N, H, D]``, as they are made; of kept rows ``[B, N, H, P, D]``, as they
+    are read: those of a token side by side.
+
+    :param key: turned by their rows already.
     """
 
-    key_BNHRD: Tensor
-    value_BNHRD: Tensor
+    key: Tensor
+    value: Tensor
 
     def select(self, tokens: slice) -> KeyValue:
-        """Return those of some tokens."""
-        return KeyValue(self.key_BNHRD[:, tokens], self.value_BNHRD[:, tokens])
+        """Return those of some tokens, of kept rows."""
+        return KeyValue(self.key[:, tokens], self.value[:, tokens])
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,8 @@ class Rows:
         also the place in the window.
     :param rotation_R2D: ``float32[R, 2, D / 2]`` of :func:`hma_ros.core.rotary.rotations`; None
         with learned positions.
-    :param past_P: ``int64[P]``, rows of the kept slots in any order, :data:`EMPTY_ROW` for none.
+    :param past_P: ``int64[P]``, rows of the kept slots in any order,
+        :data:`~hma_ros.core.rows.EMPTY_ROW` for none.
     :param past: of every layer, what the kept slots hold.
     """
 
@@ -109,12 +109,11 @@ class SelfAttention(nn.Module):
 
         :returns: ``[B, R, N, C]``, and the keys and values of these rows.
         """
-        # Rows of a token side by side in memory, as they are read.
-        parts = self._project(x_BRNC.transpose(1, 2).contiguous())
-        query, key, value = (part.transpose(2, 3) for part in parts)
-        own = KeyValue(turn(key, rows), value)
-        mixed = attend(turn(query, rows) * self.scale, own, past, rows.allowed(window))
-        return self.proj(mixed.transpose(2, 3).flatten(3)).transpose(1, 2), own
+        query, key, value = self._project(x_BRNC)
+        query, key = turn(query, rows) * self.scale, turn(key, rows)
+        own = KeyValue(key, value)
+        mixed = attend(query, own, past, rows.allowed(window))
+        return self.proj(mixed.flatten(3)), own
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values ``[..., H, D]``; the first two normalised if they are to be."""
@@ -135,38 +134,44 @@ class SelfAttention(nn.Module):
         )
 
 
-def turn(x_HRD: Tensor, rows: Rows) -> Tensor:
-    """Rotate queries or keys ``[..., R, D]`` by their row; nothing with learned positions."""
+def turn(x_BRNHD: Tensor, rows: Rows) -> Tensor:
+    """Rotate queries or keys by their row; nothing with learned positions."""
     if rows.rotation_R2D is None:
-        return x_HRD
-    cosine, sine = rows.rotation_R2D.unbind(1)
-    first, second = x_HRD.chunk(2, -1)
+        return x_BRNHD
+    cosine, sine = rows.rotation_R2D[:, :, None, None].unbind(1)
+    first, second = x_BRNHD.chunk(2, -1)
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], -1)
+
+
+def by_token(x_BRNHD: Tensor) -> Tensor:
+    """Lay out as kept rows are: ``[B, N, H, R, D]``."""
+    return x_BRNHD.permute(0, 2, 3, 1, 4)
 
 
 def attend(query: Tensor, own: KeyValue, past: KeyValue | None, allowed_RP: Tensor) -> Tensor:
     """
     Attend over kept rows and own rows; softmax written out.
 
-    In the order of operations of the authors' code, so that float32 windows are equal to the last
-    bit; fused kernels differ by 1e-5 of the logits. Kept rows are never copied.
+    Without kept rows in the order of operations of the authors' code, so that float32 windows are
+    equal to the last bit; fused kernels differ by 1e-5 of the logits.
 
-    :param query: ``[B, N, H, R, D]``, scaled.
-    :param own: of the same rows.
-    :param past: of kept rows.
+    :param query: ``[B, R, N, H, D]``, scaled.
+    :param own: of the same rows; of one token for all, or of as many.
+    :param past: of kept rows, never copied.
     :param allowed_RP: ``bool[R, P + R]``, kept rows first.
+    :returns: ``[B, R, N, H, D]``.
     """
+    forbidden = torch.finfo(query.dtype).min
     if past is None:
-        scores = query @ own.key_BNHRD.transpose(-1, -2)
-        return _weights(scores, allowed_RP) @ own.value_BNHRD
-    # Of few rows: one product with a column of ones is faster than thousands of tiny ones.
-    products = query.unsqueeze(-2) * own.key_BNHRD.unsqueeze(-3)
-    scores = (products @ products.new_ones(products.shape[-1], 1)).squeeze(-1)
-    scores = torch.cat([query @ past.key_BNHRD.transpose(-1, -2), scores], -1)
-    kept = past.key_BNHRD.shape[-2]
-    weights = _weights(scores, allowed_RP)
-    return weights[..., :kept] @ past.value_BNHRD + weights[..., kept:] @ own.value_BNHRD
-
-
-def _weights(scores: Tensor, allowed_RP: Tensor) -> Tensor:
-    return scores.masked_fill(~allowed_RP, torch.finfo(scores.dtype).min).softmax(-1)
+        scores = by_token(query) @ by_token(own.key).transpose(-1, -2)
+        weights = scores.masked_fill(~allowed_RP, forbidden).softmax(-1)
+        return (weights @ by_token(own.value)).permute(0, 3, 1, 2, 4)
+    # Of the few own rows, sums of products: thousands of tiny matrix products are slower.
+    products = query.unsqueeze(2) * own.key.unsqueeze(1)
+    new = (products @ products.new_ones(products.shape[-1], 1)).squeeze(-1)
+    old = by_token(query) @ past.key.transpose(-1, -2)
+    bias = torch.zeros_like(allowed_RP, dtype=query.dtype).masked_fill(~allowed_RP, forbidden)
+    scores = torch.cat([old, new.permute(0, 3, 4, 1, 2)], -1) + bias
+    old, new = scores.softmax(-1).split([old.shape[-1], query.shape[1]], -1)
+    mixed = (new.permute(0, 3, 4, 1, 2).unsqueeze(-1) * own.value.unsqueeze(1)).sum(2)
+    return mixed + (old @ past.value).permute(0, 3, 1, 2, 4)

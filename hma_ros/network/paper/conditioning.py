@@ -122,13 +122,12 @@ class CrossAttention(nn.Module):
         :param past: those of kept rows.
         """
         query, key, value = self._split(x_BRNC, action_BRC)
-        query = turn(query.permute(0, 2, 3, 1, 4), rows) * self.scale
         # One place for all tokens, which ask the same few actions.
-        own = KeyValue(
-            turn(key.transpose(1, 2), rows).unsqueeze(1), value.transpose(1, 2).unsqueeze(1)
-        )
+        key, value = key.unsqueeze(2), value.unsqueeze(2)
+        query, key = turn(query, rows) * self.scale, turn(key, rows)
+        own = KeyValue(key, value)
         mixed = attend(query, own, past, rows.allowed(window))
-        return self.proj(mixed.permute(0, 3, 1, 2, 4).flatten(3)), own
+        return self.proj(mixed.flatten(3)), own
 
     def forward_upstream(self, x_BRNC: Tensor, action_BRC: Tensor) -> Tensor:
         """Return what the authors' code adds to the tokens; not causal."""

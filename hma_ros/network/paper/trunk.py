@@ -70,7 +70,7 @@ class Block(nn.Module):
         mixed, kept = self.temporal_attn.over_rows(x, rows, past, self.config.rows)
         if kept_action is not None:
             pairs = zip(kept, kept_action, strict=True)
-            kept = KeyValue(*(torch.cat(pair, 1) for pair in pairs))
+            kept = KeyValue(*(torch.cat(pair, 2) for pair in pairs))
         x = x + mixed
         return x + self.mlp(self.norm2(x)), kept
 

@@ -178,9 +178,11 @@ class DeviceEngine(HostEngine):
             past = self._empty(batch)
             names = [name for name in self._graph.outputs if name.startswith('kept_')]
             bound = BoundGraph(self._graph, [*past, *names])
-            *lead, _, width = self._manifest.ring_shape(batch)
+            _, *inner, _, width = self._manifest.ring_shape(batch)
             kept = {
-                name: bound.put(np.zeros((*lead, rows, width), self._graph.outputs[name].dtype))
+                name: bound.put(
+                    np.zeros((batch, rows, *inner, width), self._graph.outputs[name].dtype)
+                )
                 for name in names
             }
             for name, array in kept.items():

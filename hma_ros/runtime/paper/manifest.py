@@ -15,7 +15,7 @@ from hma_ros.core.errors import BundleError
 from hma_ros.runtime.manifest import FILE_NAME, StemInfo, check_files, read_stem
 
 FAMILY = 'paper'
-FORMAT = 1
+FORMAT = 2
 KINDS = ('discrete', 'continuous')
 MEANINGS = ('upstream', 'corrected')
 TIMES = ('learned', 'rotary')

@@ -15,11 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from hma_ros.core.rows import EMPTY_ROW
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.graph import Graph
-
-# Row index of a slot that holds nothing: too long ago for any window.
-EMPTY_ROW = -(2**31)
 
 
 class Ring(ABC):
@@ -43,7 +41,7 @@ class Ring(ABC):
         Put a row in the place of the oldest.
 
         :param row: its index.
-        :param kept: keys and values of every layer as the trunk gives them, ``[B, N, H, R, D]``.
+        :param kept: keys and values of every layer as the trunk gives them, ``[B, R, N, H, D]``.
         :param which: of the R rows.
         """
         slot = int(self.rows_P.argmin())
@@ -92,7 +90,7 @@ class RowRing(Ring):
         if self._journal is not None and self._held[slot] and slot not in self._journal:
             self._journal[slot] = [_copy(buffer[..., slot, :]) for buffer in buffers]
         for buffer, values in zip(buffers, kept, strict=True):
-            buffer[..., slot, :] = values[..., which, :]
+            buffer[..., slot, :] = values[:, which]
 
     def _begin(self) -> None:
         self._journal = {}

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.paper.attention import EMPTY_ROW, KeyValue, Rows
+from hma_ros.core.rows import EMPTY_ROW
+from hma_ros.network.paper.attention import KeyValue, Rows
 from hma_ros.network.paper.config import Injection, Meaning, TimePositions
 from hma_ros.network.paper.discrete import DiscreteHma, DiscreteRows
 
@@ -40,7 +41,7 @@ class Ring:
         self.row_P[slots] = index_R
         for own, kept in zip(said.kept, self.past, strict=True):
             for new, old in zip(own, kept, strict=True):
-                old[..., slots, :] = new[..., : len(index_R), :]
+                old[..., slots, :] = new[:, : len(index_R)].permute(0, 2, 3, 1, 4)
 
 
 def assert_same(said: DiscreteRows, expected: DiscreteRows, rows: slice) -> None:

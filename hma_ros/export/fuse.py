@@ -1,0 +1,124 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Attention within a row as one operator of onnxruntime, which never writes all scores down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+_DOMAIN = 'com.microsoft'
+_BY_HEAD, _BY_HEAD_TURNED = [0, 2, 1, 3], [0, 2, 3, 1]
+
+
+class _Attention(NamedTuple):
+    """The places of a graph between which attention is written out; all ``[B, S, H, D]``."""
+
+    query: str
+    key: str
+    value: str
+    mixed: onnx.NodeProto
+    scale: float
+
+
+def fuse_attention(model: onnx.ModelProto, heads: int) -> onnx.ModelProto:
+    """
+    Replace attention without a mask, written out as the network does, by MultiHeadAttention.
+
+    That operator exists in onnxruntime for the CPU and for CUDA, and not in TensorRT: it is for
+    bundles that run on the CPU. The model is changed, and returned.
+
+    :param heads: of every attention in it.
+    """
+    graph = model.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    found = {
+        node.output[0]: attention
+        for node in graph.node
+        if (attention := _match(node, makers, constants)) is not None
+    }
+    nodes = [
+        made
+        for node in graph.node
+        for made in (_fused(found[node.output[0]], heads) if node.output[0] in found else [node])
+    ]
+    del graph.node[:]
+    graph.node.extend(_needed(nodes, {port.name for port in graph.output}))
+    if found:
+        graph.initializer.append(numpy_helper.from_array(np.array([0, 0, -1]), 'flat'))
+        graph.initializer.append(numpy_helper.from_array(np.array([0, 0, heads, -1]), 'headed'))
+        model.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
+    return model
+
+
+def _needed(nodes: Sequence[onnx.NodeProto], names: set[str]) -> list[onnx.NodeProto]:
+    """Leave out what nothing reads any more: the runtime would compute it."""
+    kept = []
+    for node in reversed(nodes):
+        if not names.isdisjoint(node.output):
+            names |= set(node.input)
+            kept.append(node)
+    return kept[::-1]
+
+
+def _match(
+    node: onnx.NodeProto,
+    makers: Mapping[str, onnx.NodeProto],
+    constants: Mapping[str, onnx.TensorProto],
+) -> _Attention | None:
+    """Look backwards from what brings the heads of each token together again."""
+    before = _looking_back(makers)
+    if _turns(node) != _BY_HEAD:
+        return None
+    mix = before(node, 0, 'MatMul')
+    scores = before(before(mix, 0, 'Softmax'), 0, 'MatMul')
+    scaled, key, value = before(scores, 0, 'Mul'), before(scores, 1), before(mix, 1)
+    query = before(scaled, 0)
+    if (_turns(query), _turns(key), _turns(value)) != (_BY_HEAD, _BY_HEAD_TURNED, _BY_HEAD):
+        return None
+    scale = constants.get(scaled.input[1])
+    if scale is None or numpy_helper.to_array(scale).size != 1:
+        return None
+    factor = float(numpy_helper.to_array(scale).reshape(()))
+    return _Attention(query.input[0], key.input[0], value.input[0], node, factor)
+
+
+def _looking_back(
+    makers: Mapping[str, onnx.NodeProto],
+) -> Callable[..., onnx.NodeProto]:
+    def before(node: onnx.NodeProto, place: int, kind: str = '') -> onnx.NodeProto:
+        """Return what makes an input; an empty node where that is nothing of the kind."""
+        maker = makers.get(node.input[place]) if place < len(node.input) else None
+        return maker if maker is not None and kind in ('', maker.op_type) else onnx.NodeProto()
+
+    return before
+
+
+def _turns(node: onnx.NodeProto) -> list[int]:
+    return list(node.attribute[0].ints) if node.op_type == 'Transpose' else []
+
+
+def _fused(attention: _Attention, heads: int) -> list[onnx.NodeProto]:
+    result = attention.mixed.output[0]
+    flat = [f'{result}_{name}' for name in ('query', 'key', 'value')]
+    inputs = (attention.query, attention.key, attention.value)
+    return [
+        *(
+            helper.make_node('Reshape', [given, 'flat'], [name])
+            for given, name in zip(inputs, flat, strict=True)
+        ),
+        helper.make_node(
+            'MultiHeadAttention',
+            flat,
+            [f'{result}_flat'],
+            name=f'{attention.mixed.name}_fused',
+            domain=_DOMAIN,
+            num_heads=heads,
+            scale=attention.scale,
+        ),
+        helper.make_node('Reshape', [f'{result}_flat', 'headed'], [result]),
+    ]
