@@ -40,7 +40,10 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
     :returns: a line of the results: seconds, rates, bytes, and shares of time.
     """
     manifest = PaperManifest.read(folder)
-    peak, peak_attention = (_peak(kind, threads) for kind in (manifest.precision, 'fp32'))
+    peak = peak_exact = _peak(manifest.precision, threads)
+    if manifest.precision == 'int8':
+        # Attention and readouts stay float32.
+        peak_exact = _peak('fp32', threads)
     session = _session(str(folder / f'trunk_{stem}.onnx'), threads)
     feeds = _feeds(session, manifest)
     duration_s = min(seconds(lambda: session.run(None, feeds)) for _ in range(_RUNS))
@@ -53,8 +56,9 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
         'gflop': sum(work.values()) / 1e9,
         'gflop_per_s': sum(work.values()) / duration_s / 1e9,
         'peak_gflop_per_s': peak / 1e9,
-        # Attention is float32 in every precision.
-        'share_of_peak': (work['products'] / peak + work['attention'] / peak_attention)
+        'share_of_peak': (
+            work['products'] / peak + (work['attention'] + work['readout']) / peak_exact
+        )
         / duration_s,
         'weight_bytes': (folder / 'weights.bin').stat().st_size,
         'context_bytes': sum(v.nbytes for k, v in feeds.items() if k.startswith('past_')),
@@ -74,7 +78,8 @@ def _flop(manifest: PaperManifest, width: int) -> dict[str, float]:
     spatial = manifest.layers * 2 * tokens**2 * width
     temporal = manifest.layers * 2 * tokens * manifest.window * width
     return {
-        'products': 2.0 * (tokens * per_token + head),
+        'products': 2.0 * tokens * per_token,
+        'readout': 2.0 * head,
         'attention': 2.0 * (spatial + temporal),
     }
 

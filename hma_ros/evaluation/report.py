@@ -84,8 +84,8 @@ a step of `hma train-paper` against the plain loop.
 
 How near one pass over one row is to what the machine can do: *peak* is the rate of large matrix
 products with the same runtime, threads and precision, *of peak* the share of the time that the
-operations would take at their peaks, attention at that of float32. The last columns say where the
-time goes.
+operations would take at their peaks; attention and readouts are float32 in int8 too. The last
+columns say where the time goes.
 
 <!-- begin limits -->
 <!-- end limits -->

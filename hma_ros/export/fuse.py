@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Attention within a row as one operator of onnxruntime, which never writes all scores down."""
+"""Attention within a row as one operator of onnxruntime, which need not keep all scores."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+
+from hma_ros.core.errors import BundleError
 
 _DOMAIN = 'com.microsoft'
 _BY_HEAD, _BY_HEAD_TURNED = [0, 2, 1, 3], [0, 2, 3, 1]
@@ -24,7 +26,7 @@ class _Attention(NamedTuple):
     scale: float
 
 
-def fuse_attention(model: onnx.ModelProto, heads: int) -> onnx.ModelProto:
+def fuse_attention(model: onnx.ModelProto, heads: int, count: int) -> onnx.ModelProto:
     """
     Replace attention without a mask, written out as the network does, by MultiHeadAttention.
 
@@ -32,6 +34,8 @@ def fuse_attention(model: onnx.ModelProto, heads: int) -> onnx.ModelProto:
     bundles that run on the CPU. The model is changed, and returned.
 
     :param heads: of every attention in it.
+    :param count: how many of them there are.
+    :raises BundleError: another number is found.
     """
     graph = model.graph
     makers = {name: node for node in graph.node for name in node.output}
@@ -41,6 +45,11 @@ def fuse_attention(model: onnx.ModelProto, heads: int) -> onnx.ModelProto:
         for node in graph.node
         if (attention := _match(node, makers, constants)) is not None
     }
+    if len(found) != count:
+        raise BundleError(
+            f'trunk: {len(found)} places of attention within a row, expected {count}: the '
+            'exporter writes it otherwise than it did'
+        )
     nodes = [
         made
         for node in graph.node
@@ -48,10 +57,9 @@ def fuse_attention(model: onnx.ModelProto, heads: int) -> onnx.ModelProto:
     ]
     del graph.node[:]
     graph.node.extend(_needed(nodes, {port.name for port in graph.output}))
-    if found:
-        graph.initializer.append(numpy_helper.from_array(np.array([0, 0, -1]), 'flat'))
-        graph.initializer.append(numpy_helper.from_array(np.array([0, 0, heads, -1]), 'headed'))
-        model.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
+    graph.initializer.append(numpy_helper.from_array(np.array([0, 0, -1]), 'flat'))
+    graph.initializer.append(numpy_helper.from_array(np.array([0, 0, heads, -1]), 'headed'))
+    model.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
     return model
 
 
@@ -75,10 +83,13 @@ def _match(
     if _turns(node) != _BY_HEAD:
         return None
     mix = before(node, 0, 'MatMul')
-    scores = before(before(mix, 0, 'Softmax'), 0, 'MatMul')
+    weigh = before(mix, 0, 'Softmax')
+    scores = before(weigh, 0, 'MatMul')
     scaled, key, value = before(scores, 0, 'Mul'), before(scores, 1), before(mix, 1)
     query = before(scaled, 0)
     if (_turns(query), _turns(key), _turns(value)) != (_BY_HEAD, _BY_HEAD_TURNED, _BY_HEAD):
+        return None
+    if [attribute.i for attribute in weigh.attribute if attribute.name == 'axis'] != [-1]:
         return None
     scale = constants.get(scaled.input[1])
     if scale is None or numpy_helper.to_array(scale).size != 1:

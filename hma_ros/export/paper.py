@@ -125,7 +125,7 @@ def _write(
         parts += head_parts(model.diffloss, 'patch', model.config.width)
     with SharedWeights(folder / WEIGHTS) as weights:
         for part in tqdm(parts, 'graphs', unit='graph'):
-            graph = _graph(part, options.precision, model.config.heads)
+            graph = _graph(part, options.precision, model.config)
             weights.save(graph, folder / f'{part.name}.onnx')
     for part in tqdm(parts, 'proofs', unit='graph'):
         tolerated = TOLERANCES[options.precision if part.heavy else 'fp32']
@@ -136,12 +136,14 @@ def _write(
         yield prove(codec_part, folder)
 
 
-def _graph(part: PaperPart, precision: str, heads: int) -> onnx.ModelProto:
+def _graph(part: PaperPart, precision: str, config: PaperConfig) -> onnx.ModelProto:
     model = trace(part.module, part.inputs, part.varying, list(part.outputs()))
     if precision == 'fp32' or not part.heavy:
         return model
     if precision == 'int8':
-        return quantise(fuse_attention(model, heads))
+        if part.name.startswith('trunk_'):
+            model = fuse_attention(model, config.heads, config.layers)
+        return quantise(model)
     # Past rows as they are kept: half the memory, and no casts.
     ports = [port.name for port in (*model.graph.input, *model.graph.output)]
     kept = [name for name in ports if name.startswith(_KEPT)]

@@ -9,6 +9,7 @@ way a node leaves a state, it leaves through :meth:`HmaNode.stop` and :meth:`Hma
 import signal
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -25,6 +26,8 @@ _OK = TransitionCallbackReturn.SUCCESS
 _FAILURE = TransitionCallbackReturn.FAILURE
 # How often a node that hears nothing looks whether it shall end.
 _WAKE_S = 0.1
+# How often what to wait for may be gone before that is a defect: once for each that is destroyed.
+_COLLECTED_ANEW = 20
 
 
 class HmaNode(LifecycleNode):
@@ -147,12 +150,11 @@ class PatientExecutor(MultiThreadedExecutor):
     """
 
     def wait_for_ready_callbacks(self, *args: Any, **kwargs: Any) -> Any:
-        """Collect anew what there is to wait for until nothing of it is gone."""
-        while True:
-            try:
+        """Collect anew what there is to wait for; raises InvalidHandle if that stays invalid."""
+        for _ in range(_COLLECTED_ANEW):
+            with suppress(InvalidHandle):
                 return super().wait_for_ready_callbacks(*args, **kwargs)
-            except InvalidHandle:
-                continue
+        return super().wait_for_ready_callbacks(*args, **kwargs)
 
 
 def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:

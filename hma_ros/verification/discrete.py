@@ -35,6 +35,7 @@ from hma_ros.network.paper.checkpoint import read_released
 from hma_ros.network.paper.discrete import DiscreteHma, discrete_loss
 from hma_ros.network.paper.full_window import FramePass, decode_frame
 from hma_ros.verification.golden import GoldenArrays
+from hma_ros.verification.one_thread import one_thread
 from hma_ros.verification.report import FLOAT32, IDENTICAL, Comparison, compare
 
 Found = Iterator[tuple[str, Tensor | None]]
@@ -47,6 +48,11 @@ def check(folder: Path) -> Iterator[Comparison]:
     :raises ConfigError: the checkpoint is incomplete, an array is missing, or one is there that
         nothing here computes.
     """
+    with one_thread():
+        yield from _all(folder)
+
+
+def _all(folder: Path) -> Iterator[Comparison]:
     golden, model = GoldenArrays(folder), read_released(folder)
     if not isinstance(model, DiscreteHma):
         raise ConfigError(f'{folder}: a continuous model, expected a discrete one')

@@ -34,7 +34,7 @@ class Comparison:
     @property
     def ok(self) -> bool:
         """Whether the error is within the tolerance."""
-        return self.error <= self.tolerance
+        return math.isfinite(self.error) and self.error <= self.tolerance
 
     def __str__(self) -> str:
         """Return the line of the report."""

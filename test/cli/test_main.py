@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import hma_ros.cli.verify
 from hma_ros.bringup import ARGUMENTS
 from hma_ros.cli.main import COMMANDS, main
 from hma_ros.cli.run import parse_pairs
@@ -73,7 +74,7 @@ def test_help_imports_nothing_heavy() -> None:
     subprocess.run([sys.executable, '-c', script], check=True)
 
 
-def test_reader_that_leaves_early_gets_no_traceback():
+def test_reader_that_leaves_early_gets_no_traceback() -> None:
     program = 'import sys; from hma_ros.cli.main import main; sys.exit(main(sys.argv[1:]))'
     golden = Path(__file__).parents[1] / 'data/golden/metrics'
     command = [sys.executable, '-c', program, 'verify', 'golden', str(golden)]
@@ -81,3 +82,12 @@ def test_reader_that_leaves_early_gets_no_traceback():
         child.stdout.close()
         assert child.stderr.read() == b''
     assert child.returncode == 141
+
+
+def test_another_broken_pipe_is_not_taken_for_the_output(monkeypatch):
+    def run(_: object) -> int:
+        raise BrokenPipeError('of a worker')
+
+    monkeypatch.setattr(hma_ros.cli.verify, 'run_golden', run)
+    with pytest.raises(BrokenPipeError, match='of a worker'):
+        main(['verify', 'golden', 'anything'])

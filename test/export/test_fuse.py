@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from hma_ros.core.errors import BundleError
 from hma_ros.export.fuse import fuse_attention
 from hma_ros.export.graphs import trace
 from hma_ros.network.paper.attention import Rows, SelfAttention
@@ -45,14 +46,14 @@ def test_only_attention_without_a_mask_is_fused_and_nothing_changes(qk_norm):
     x = np.random.default_rng(0).standard_normal((5, 3, 9, 16), np.float32)
     feeds = {'x': x, 'index': np.arange(3)}
     expected = computed(written, feeds)
-    fused = fuse_attention(written, heads=2)
+    fused = fuse_attention(written, heads=2, count=1)
     kinds = Counter(node.op_type for node in fused.graph.node)
     # What is over rows stays: its future is masked.
     assert (kinds['MultiHeadAttention'], kinds['Softmax']) == (1, 1)
     np.testing.assert_allclose(computed(fused, feeds), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_a_graph_without_attention_stays_as_it_is():
+def test_a_graph_with_another_number_of_them_is_refused():
     class Linear(nn.Module):
         def __init__(self):
             super().__init__()
@@ -62,5 +63,5 @@ def test_a_graph_without_attention_stays_as_it_is():
             return {'y': self.linear(feeds['x']).softmax(-1)}
 
     model = trace(Linear(), {'x': torch.randn(2, 4)}, {'x': (0,)}, ['y'])
-    before = model.SerializeToString()
-    assert fuse_attention(model, heads=1).SerializeToString() == before
+    with pytest.raises(BundleError, match='0 places of attention within a row, expected 2'):
+        fuse_attention(model, heads=1, count=2)

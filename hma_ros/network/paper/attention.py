@@ -15,22 +15,22 @@ from hma_ros.core.rotary import rotations
 from hma_ros.network.paper.config import PaperConfig, TimePositions
 
 
-class KeyValue(NamedTuple):
-    """
-    Keys and values of some rows at every token.
+class NewRows(NamedTuple):
+    """Keys, turned by their rows already, and values of the rows that are computed."""
 
-    Of new rows ``[B, R, N, H, D]``, as they are made; of kept rows ``[B, N, H, P, D]``, as they
-    are read: those of a token side by side.
+    key_BRNHD: Tensor
+    value_BRNHD: Tensor
 
-    :param key: turned by their rows already.
-    """
 
-    key: Tensor
-    value: Tensor
+class KeptRows(NamedTuple):
+    """The same of rows of before, those of a token side by side, as they are read; finite."""
 
-    def select(self, tokens: slice) -> KeyValue:
-        """Return those of some tokens, of kept rows."""
-        return KeyValue(self.key[:, tokens], self.value[:, tokens])
+    key_BNHPD: Tensor
+    value_BNHPD: Tensor
+
+    def select(self, tokens: slice) -> KeptRows:
+        """Return those of some tokens."""
+        return KeptRows(self.key_BNHPD[:, tokens], self.value_BNHPD[:, tokens])
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Rows:
     index_R: Tensor
     rotation_R2D: Tensor | None = None
     past_P: Tensor | None = None
-    past: tuple[KeyValue, ...] = ()
+    past: tuple[KeptRows, ...] = ()
 
     @staticmethod
     def window(config: PaperConfig, count: int, device: torch.device | str = 'cpu') -> Rows:
@@ -74,7 +74,7 @@ class Rows:
             )
         return Rows(index_R.to(device), turn)
 
-    def kept(self, layer: int) -> KeyValue | None:
+    def kept(self, layer: int) -> KeptRows | None:
         """What a layer kept of the past, None of a window of its own."""
         return self.past[layer] if self.past else None
 
@@ -102,8 +102,8 @@ class SelfAttention(nn.Module):
         return self.proj(mixed.transpose(1, 2).flatten(2)).unflatten(0, x_BRNC.shape[:2])
 
     def over_rows(
-        self, x_BRNC: Tensor, rows: Rows, past: KeyValue | None, window: int
-    ) -> tuple[Tensor, KeyValue]:
+        self, x_BRNC: Tensor, rows: Rows, past: KeptRows | None, window: int
+    ) -> tuple[Tensor, NewRows]:
         """
         Mix each token with itself in the rows before.
 
@@ -111,7 +111,7 @@ class SelfAttention(nn.Module):
         """
         query, key, value = self._project(x_BRNC)
         query, key = turn(query, rows) * self.scale, turn(key, rows)
-        own = KeyValue(key, value)
+        own = NewRows(key, value)
         mixed = attend(query, own, past, rows.allowed(window))
         return self.proj(mixed.flatten(3)), own
 
@@ -148,30 +148,39 @@ def by_token(x_BRNHD: Tensor) -> Tensor:
     return x_BRNHD.permute(0, 2, 3, 1, 4)
 
 
-def attend(query: Tensor, own: KeyValue, past: KeyValue | None, allowed_RP: Tensor) -> Tensor:
+def attend(query_BRNHD: Tensor, own: NewRows, past: KeptRows | None, allowed_RP: Tensor) -> Tensor:
     """
     Attend over kept rows and own rows; softmax written out.
 
-    Without kept rows in the order of operations of the authors' code, so that float32 windows are
-    equal to the last bit; fused kernels differ by 1e-5 of the logits.
+    Without kept rows in the order of operations of the authors' code, whose float32 windows are
+    equal to the last bit on the machine that wrote them; fused kernels differ by 1e-5 of the
+    logits.
 
-    :param query: ``[B, R, N, H, D]``, scaled.
+    :param query_BRNHD: scaled.
     :param own: of the same rows; of one token for all, or of as many.
     :param past: of kept rows, never copied.
     :param allowed_RP: ``bool[R, P + R]``, kept rows first.
     :returns: ``[B, R, N, H, D]``.
     """
-    forbidden = torch.finfo(query.dtype).min
     if past is None:
-        scores = by_token(query) @ by_token(own.key).transpose(-1, -2)
+        scores = by_token(query_BRNHD) @ by_token(own.key_BRNHD).transpose(-1, -2)
+        forbidden = torch.finfo(scores.dtype).min
         weights = scores.masked_fill(~allowed_RP, forbidden).softmax(-1)
-        return (weights @ by_token(own.value)).permute(0, 3, 1, 2, 4)
+        return (weights @ by_token(own.value_BRNHD)).permute(0, 3, 1, 2, 4)
+    weights_BNHRP = _scores(query_BRNHD, own, past, allowed_RP).softmax(-1)
+    kept, new = weights_BNHRP.split([past.key_BNHPD.shape[-2], query_BRNHD.shape[1]], -1)
+    products = new.permute(0, 3, 4, 1, 2).unsqueeze(-1) * own.value_BRNHD.unsqueeze(1)
+    return products.sum(2) + (kept @ past.value_BNHPD).permute(0, 3, 1, 2, 4)
+
+
+def _scores(query_BRNHD: Tensor, own: NewRows, past: KeptRows, allowed_RP: Tensor) -> Tensor:
+    """Score kept rows, then own ones: ``[B, N, H, R, P + R]``."""
     # Of the few own rows, sums of products: thousands of tiny matrix products are slower.
-    products = query.unsqueeze(2) * own.key.unsqueeze(1)
+    products = query_BRNHD.unsqueeze(2) * own.key_BRNHD.unsqueeze(1)
     new = (products @ products.new_ones(products.shape[-1], 1)).squeeze(-1)
-    old = by_token(query) @ past.key.transpose(-1, -2)
-    bias = torch.zeros_like(allowed_RP, dtype=query.dtype).masked_fill(~allowed_RP, forbidden)
-    scores = torch.cat([old, new.permute(0, 3, 4, 1, 2)], -1) + bias
-    old, new = scores.softmax(-1).split([old.shape[-1], query.shape[1]], -1)
-    mixed = (new.permute(0, 3, 4, 1, 2).unsqueeze(-1) * own.value.unsqueeze(1)).sum(2)
-    return mixed + (old @ past.value).permute(0, 3, 1, 2, 4)
+    kept = by_token(query_BRNHD) @ past.key_BNHPD.transpose(-1, -2)
+    scores = torch.cat([kept, new.permute(0, 3, 4, 1, 2)], -1)
+    # Added, which is quicker than replacing; half precision may reach -inf, which is as good,
+    # since a row always attends to itself.
+    bias = torch.zeros_like(allowed_RP, dtype=scores.dtype)
+    return scores + bias.masked_fill(~allowed_RP, torch.finfo(scores.dtype).min)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hma_ros.network.paper.attention import KeyValue, Rows, attend, turn
+from hma_ros.network.paper.attention import KeptRows, NewRows, Rows, attend, turn
 from hma_ros.network.paper.config import Domain, Injection, Meaning, PaperConfig
 
 # What upstream adds to deviations before it divides; a constant dimension is divided by this.
@@ -114,8 +114,8 @@ class CrossAttention(nn.Module):
         self.norm = nn.LayerNorm(config.width // self.heads)
 
     def forward(
-        self, x_BRNC: Tensor, action_BRC: Tensor, rows: Rows, past: KeyValue | None, window: int
-    ) -> tuple[Tensor, KeyValue]:
+        self, x_BRNC: Tensor, action_BRC: Tensor, rows: Rows, past: KeptRows | None, window: int
+    ) -> tuple[Tensor, NewRows]:
         """
         Return what is added to the tokens, and keys and values of one token to keep.
 
@@ -125,7 +125,7 @@ class CrossAttention(nn.Module):
         # One place for all tokens, which ask the same few actions.
         key, value = key.unsqueeze(2), value.unsqueeze(2)
         query, key = turn(query, rows) * self.scale, turn(key, rows)
-        own = KeyValue(key, value)
+        own = NewRows(key, value)
         mixed = attend(query, own, past, rows.allowed(window))
         return self.proj(mixed.flatten(3)), own
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.paper.attention import KeyValue, Rows
+from hma_ros.network.paper.attention import NewRows, Rows
 from hma_ros.network.paper.conditioning import Conditioning
 from hma_ros.network.paper.config import Diffusion, Meaning, PaperConfig, TimePositions
 from hma_ros.network.paper.diffusion_head import DiffusionDraws, DiffusionHead
@@ -27,7 +27,7 @@ class ContinuousRows(NamedTuple):
 
     z_BRSC: Tensor
     z_action_BRC: Tensor | None
-    kept: tuple[KeyValue, ...]
+    kept: tuple[NewRows, ...]
 
 
 class ContinuousHma(PaperTrunk):
@@ -112,7 +112,7 @@ class ContinuousHma(PaperTrunk):
         placed: Tensor = self.z_proj_ln(self.place(image, given, rows))
         return placed
 
-    def read(self, x_BRNC: Tensor, rows: Rows, kept: tuple[KeyValue, ...] = ()) -> ContinuousRows:
+    def read(self, x_BRNC: Tensor, rows: Rows, kept: tuple[NewRows, ...] = ()) -> ContinuousRows:
         """Do what is done after the blocks."""
         tokens = self.config.image_tokens
         z = self.decoder_norm(self.out_x_proj(x_BRNC[:, :, :tokens]))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hma_ros.network.paper.attention import KeyValue, Rows
+from hma_ros.network.paper.attention import NewRows, Rows
 from hma_ros.network.paper.conditioning import Conditioning, masked_mean, squared_error_BR
 from hma_ros.network.paper.config import Meaning, PaperConfig
 from hma_ros.network.paper.trunk import PaperTrunk
@@ -28,7 +28,7 @@ class DiscreteRows(NamedTuple):
 
     logits_BRSFV: Tensor
     chunk_BRX: Tensor | None
-    kept: tuple[KeyValue, ...]
+    kept: tuple[NewRows, ...]
 
 
 class TokenEmbedding(nn.Module):
@@ -115,7 +115,7 @@ class DiscreteHma(PaperTrunk):
         """Do what is done before the blocks: ``[B, R, N, C]``."""
         return self.place(self.token_embed(factors_BRSF, masked_BRS), given, rows)
 
-    def read(self, x_BRNC: Tensor, domain: str, kept: tuple[KeyValue, ...] = ()) -> DiscreteRows:
+    def read(self, x_BRNC: Tensor, domain: str, kept: tuple[NewRows, ...] = ()) -> DiscreteRows:
         """Do what is done after the blocks."""
         image = x_BRNC[:, :, : self.config.image_tokens] * self.config.readout_scale
         factors = (self.config.factors, self.config.factor_size)

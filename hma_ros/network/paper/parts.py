@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from hma_ros.network.paper.attention import KeyValue, Rows
+from hma_ros.network.paper.attention import KeptRows, NewRows, Rows
 from hma_ros.network.paper.checkpoint import PaperModel
 from hma_ros.network.paper.conditioning import Conditioning
 from hma_ros.network.paper.config import Meaning
@@ -58,7 +58,7 @@ class TrunkPart(nn.Module):
     def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute it."""
         model, layers = self.model, range(self.model.config.layers)
-        past = (KeyValue(feeds[f'past_key_{i}'], feeds[f'past_value_{i}']) for i in layers)
+        past = (KeptRows(feeds[f'past_key_{i}'], feeds[f'past_value_{i}']) for i in layers)
         rows = Rows(feeds['index'], feeds.get('rotation'), feeds['past_index'], tuple(past))
         given = Conditioning(**{field: feeds.get(name) for name, field in _GIVEN.items()})
         if isinstance(model, DiscreteHma):
@@ -71,7 +71,7 @@ class TrunkPart(nn.Module):
 
     def _discrete(
         self, model: DiscreteHma, feeds: dict[str, Tensor], given: Conditioning, rows: Rows
-    ) -> tuple[dict[str, Tensor], tuple[KeyValue, ...]]:
+    ) -> tuple[dict[str, Tensor], tuple[NewRows, ...]]:
         output = model.rows(feeds['tokens'], feeds['masked'], self.stem, given, rows)
         probability, best = output.logits_BRSFV.softmax(-1).max(-1)
         result = {
@@ -88,7 +88,7 @@ class TrunkPart(nn.Module):
 
     def _continuous(
         self, model: ContinuousHma, feeds: dict[str, Tensor], given: Conditioning, rows: Rows
-    ) -> tuple[dict[str, Tensor], tuple[KeyValue, ...]]:
+    ) -> tuple[dict[str, Tensor], tuple[NewRows, ...]]:
         masked = feeds['masked'].unsqueeze(-1)
         output = model.rows(feeds['tokens'], masked, self.stem, given, rows)
         result = {'z': output.z_BRSC}

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.paper.attention import KeyValue, Rows, SelfAttention
+from hma_ros.network.paper.attention import NewRows, Rows, SelfAttention
 from hma_ros.network.paper.conditioning import (
     Conditioning,
     CrossAttention,
@@ -60,7 +60,7 @@ class Block(nn.Module):
 
     def forward(
         self, x_BRNC: Tensor, domain: str, given: Conditioning, rows: Rows, layer: int
-    ) -> tuple[Tensor, KeyValue]:
+    ) -> tuple[Tensor, NewRows]:
         """Return the rows, and their keys and values to keep."""
         past, tokens = rows.kept(layer), slice(x_BRNC.shape[2])
         x = x_BRNC + self.spatial_attn.over_tokens(self.norm1(x_BRNC))
@@ -70,13 +70,13 @@ class Block(nn.Module):
         mixed, kept = self.temporal_attn.over_rows(x, rows, past, self.config.rows)
         if kept_action is not None:
             pairs = zip(kept, kept_action, strict=True)
-            kept = KeyValue(*(torch.cat(pair, 2) for pair in pairs))
+            kept = NewRows(*(torch.cat(pair, 2) for pair in pairs))
         x = x + mixed
         return x + self.mlp(self.norm2(x)), kept
 
     def inject(
         self, x: Tensor, domain: str, given: Conditioning, rows: Rows, layer: int
-    ) -> tuple[Tensor, KeyValue | None]:
+    ) -> tuple[Tensor, NewRows | None]:
         """Add the actions to the rows; the second part is what cross-attention keeps of them."""
         if given.shift_scale_BRL2C is not None:
             modulation = cast('Modulation', self.action_projectors[domain])
@@ -191,7 +191,7 @@ class PaperTrunk(nn.Module):
 
     def run(
         self, x_BRNC: Tensor, domain: str, given: Conditioning, rows: Rows
-    ) -> tuple[Tensor, tuple[KeyValue, ...]]:
+    ) -> tuple[Tensor, tuple[NewRows, ...]]:
         """
         Run placed rows through all blocks.
 

@@ -174,7 +174,8 @@ class PaperManifest:
             found = facts.pop('family', None), facts.pop('format', None)
             if found != (FAMILY, FORMAT):
                 raise BundleError(
-                    f'{path}: family and format {found}, expected {(FAMILY, FORMAT)}'
+                    f'{path}: family and format {found}, expected {(FAMILY, FORMAT)}; '
+                    'export it again'
                 )
             stems = {name: _stem(stem) for name, stem in facts.pop('stems').items()}
             frames = facts.pop('frames', None)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.rows import EMPTY_ROW
-from hma_ros.network.paper.attention import KeyValue, Rows
+from hma_ros.network.paper.attention import KeptRows, Rows
 from hma_ros.network.paper.config import Injection, Meaning, TimePositions
 from hma_ros.network.paper.discrete import DiscreteHma, DiscreteRows
 
@@ -19,13 +19,13 @@ TOLERANCE = 1e-10
 class Ring:
     """A model with the rows it has kept: the newest take the places of the oldest."""
 
-    def __init__(self, model: DiscreteHma, slots: int) -> None:
+    def __init__(self, model: DiscreteHma, slots: int, batch: int = 1) -> None:
         config = model.config
         self.model, self.row_P = model, torch.full((slots,), EMPTY_ROW)
-        shape = (1, config.kept_tokens, config.heads, slots, config.head_width)
+        shape = (batch, config.kept_tokens, config.heads, slots, config.head_width)
         # What empty slots hold must not matter, as long as it is finite.
         self.past = tuple(
-            KeyValue(*(torch.full(shape, 1e30, dtype=torch.float64) for _ in range(2)))
+            KeptRows(*(torch.full(shape, 1e30, dtype=torch.float64) for _ in range(2)))
             for _ in range(config.layers)
         )
 
@@ -57,7 +57,7 @@ def assert_streams(model, stream, rows: int, slots: int, steps: list[int]) -> No
     whole = model(
         stream.ids_BRS, 'robot', stream.actions_BRX, rows=Rows.window(model.config, rows)
     )
-    ring, start = Ring(model, slots), 0
+    ring, start = Ring(model, slots, len(stream.ids_BRS)), 0
     while start < rows:
         index = torch.arange(start, min(start + steps[start % len(steps)], rows))
         said = ring.say(stream.ids_BRS[:, index], stream.actions_BRX[:, index], index)
@@ -83,11 +83,15 @@ def test_learned_positions_within_their_window(make_model, make_stream, conditio
             assert_streams(model, make_stream(model, rows), rows, rows - 1, steps=[1])
 
 
-@given(steps=st.lists(st.integers(1, 4), min_size=1, max_size=5), spare=st.integers(0, 3))
+@given(
+    steps=st.lists(st.integers(1, 4), min_size=1, max_size=5),
+    spare=st.integers(0, 3),
+    batch=st.integers(1, 3),
+)
 @settings(max_examples=20, deadline=None)
-def test_rows_in_any_portions_and_larger_rings(make_model, make_stream, steps, spare):
+def test_rows_in_any_portions_and_larger_rings(make_model, make_stream, steps, spare, batch):
     model = make_model(injection=Injection.CROSS_ATTENTION, time=TimePositions.ROTARY)
-    assert_streams(model, make_stream(model, 23), 23, model.config.rows - 1 + spare, steps)
+    assert_streams(model, make_stream(model, 23, batch), 23, model.config.rows - 1 + spare, steps)
 
 
 @pytest.mark.parametrize('time', TimePositions)
