@@ -13,16 +13,20 @@ from onnx import helper, numpy_helper
 from hma_ros.core.errors import BundleError
 
 _DOMAIN = 'com.microsoft'
+_FLAT = 'flat'
 _BY_HEAD, _BY_HEAD_TURNED = [0, 2, 1, 3], [0, 2, 3, 1]
 
 
 class _Attention(NamedTuple):
-    """The places of a graph between which attention is written out; all ``[B, S, H, D]``."""
+    """
+    The places of a graph between which attention is written out.
 
-    query: str
-    key: str
-    value: str
-    mixed: onnx.NodeProto
+    :param inputs: queries, keys and values, ``[B, S, H, D]``.
+    :param flatten: node that makes the result ``[B, S, H * D]``, or what has as many numbers.
+    """
+
+    inputs: tuple[str, str, str]
+    flatten: onnx.NodeProto
     scale: float
 
 
@@ -53,12 +57,14 @@ def fuse_attention(model: onnx.ModelProto, heads: int, count: int) -> onnx.Model
     nodes = [
         made
         for node in graph.node
-        for made in (_fused(found[node.output[0]], heads) if node.output[0] in found else [node])
+        for made in (
+            _fused(found[node.output[0]], heads, makers) if node.output[0] in found else [node]
+        )
     ]
     del graph.node[:]
     graph.node.extend(_needed(nodes, {port.name for port in graph.output}))
-    graph.initializer.append(numpy_helper.from_array(np.array([0, 0, -1]), 'flat'))
-    graph.initializer.append(numpy_helper.from_array(np.array([0, 0, heads, -1]), 'headed'))
+    if any(_FLAT in node.input for node in graph.node):
+        graph.initializer.append(numpy_helper.from_array(np.array([0, 0, -1]), _FLAT))
     model.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
     return model
 
@@ -80,9 +86,9 @@ def _match(
 ) -> _Attention | None:
     """Look backwards from what brings the heads of each token together again."""
     before = _looking_back(makers)
-    if _turns(node) != _BY_HEAD:
+    if node.op_type != 'Reshape' or _turns(before(node, 0)) != _BY_HEAD:
         return None
-    mix = before(node, 0, 'MatMul')
+    mix = before(before(node, 0), 0, 'MatMul')
     weigh = before(mix, 0, 'Softmax')
     scores = before(weigh, 0, 'MatMul')
     scaled, key, value = before(scores, 0, 'Mul'), before(scores, 1), before(mix, 1)
@@ -95,7 +101,7 @@ def _match(
     if scale is None or numpy_helper.to_array(scale).size != 1:
         return None
     factor = float(numpy_helper.to_array(scale).reshape(()))
-    return _Attention(query.input[0], key.input[0], value.input[0], node, factor)
+    return _Attention((query.input[0], key.input[0], value.input[0]), node, factor)
 
 
 def _looking_back(
@@ -113,23 +119,27 @@ def _turns(node: onnx.NodeProto) -> list[int]:
     return list(node.attribute[0].ints) if node.op_type == 'Transpose' else []
 
 
-def _fused(attention: _Attention, heads: int) -> list[onnx.NodeProto]:
-    result = attention.mixed.output[0]
-    flat = [f'{result}_{name}' for name in ('query', 'key', 'value')]
-    inputs = (attention.query, attention.key, attention.value)
-    return [
-        *(
-            helper.make_node('Reshape', [given, 'flat'], [name])
-            for given, name in zip(inputs, flat, strict=True)
-        ),
-        helper.make_node(
-            'MultiHeadAttention',
-            flat,
-            [f'{result}_flat'],
-            name=f'{attention.mixed.name}_fused',
-            domain=_DOMAIN,
-            num_heads=heads,
-            scale=attention.scale,
-        ),
-        helper.make_node('Reshape', [f'{result}_flat', 'headed'], [result]),
-    ]
+def _fused(
+    attention: _Attention, heads: int, makers: Mapping[str, onnx.NodeProto]
+) -> list[onnx.NodeProto]:
+    nodes, flat = [], []
+    for given in attention.inputs:
+        maker = makers[given]
+        if maker.op_type == 'Reshape':  # it was flat before
+            flat.append(maker.input[0])
+            continue
+        flat.append(f'{given}_flat')
+        nodes.append(helper.make_node('Reshape', [given, _FLAT], [flat[-1]]))
+    mixed, flatten = f'{attention.flatten.output[0]}_mixed', onnx.NodeProto()
+    flatten.CopyFrom(attention.flatten)
+    flatten.input[0] = mixed
+    fused = helper.make_node(
+        'MultiHeadAttention',
+        flat,
+        [mixed],
+        name=f'{attention.flatten.name}_fused',
+        domain=_DOMAIN,
+        num_heads=heads,
+        scale=attention.scale,
+    )
+    return [*nodes, fused, flatten]

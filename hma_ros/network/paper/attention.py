@@ -170,7 +170,9 @@ def attend(query_BRNHD: Tensor, own: NewRows, past: KeptRows | None, allowed_RP:
     weights_BNHRP = _scores(query_BRNHD, own, past, allowed_RP).softmax(-1)
     kept, new = weights_BNHRP.split([past.key_BNHPD.shape[-2], query_BRNHD.shape[1]], -1)
     products = new.permute(0, 3, 4, 1, 2).unsqueeze(-1) * own.value_BRNHD.unsqueeze(1)
-    return products.sum(2) + (kept @ past.value_BNHPD).permute(0, 3, 1, 2, 4)
+    ones = products.new_ones(1, products.shape[2])
+    mixed = (ones @ products.flatten(3)).unflatten(-1, products.shape[3:]).squeeze(2)
+    return mixed + (kept @ past.value_BNHPD).permute(0, 3, 1, 2, 4)
 
 
 def _scores(query_BRNHD: Tensor, own: NewRows, past: KeptRows, allowed_RP: Tensor) -> Tensor:
