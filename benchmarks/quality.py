@@ -45,7 +45,7 @@ REFERENCE = 'ancestral 100'
 CONTROL = 'ancestral 100, other noise'
 MOST_LIKELY, COPY = 'most likely', 'last frame again'
 # The sampler whose speed is measured; of it int8 is measured as well.
-FEW_STEPS = 'DDIM 20'
+FEW_STEPS = 'ancestral 16'
 # Rows seen before imagining; rows imagined in one go; samples of the energy score.
 _SEEN, HORIZON, _SAMPLES = 8, 8, 2
 _RESAMPLES = 2000

@@ -4,6 +4,7 @@
 import argparse
 import importlib
 import os
+import select
 import signal
 import sys
 from collections.abc import Sequence
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        if _can_be_read(sys.stdout):
+        if _has_reader(sys.stdout):
             raise  # the pipe was another one
         # Who reads has read enough, like head(1); what is left goes nowhere, without an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -82,9 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _can_be_read(stream: TextIO) -> bool:
-    try:
-        stream.flush()
-    except BrokenPipeError:
-        return False
-    return True
+def _has_reader(stream: TextIO) -> bool:
+    poll = select.poll()
+    poll.register(stream.fileno(), select.POLLERR)
+    return not any(event & select.POLLERR for _, event in poll.poll(0))

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,14 +78,10 @@ class EpisodeRecorder:
         """Return the rollouts, each as far as the camera saw what became of it."""
         recorded = []
         for stamp, frames in self._imagined:
-            moments = [
-                self._frame_at(stamp + round((row + 1) * self._dt_s * _NS))
-                for row in range(len(frames))
-            ]
-            known = [frame for frame in moments if frame is not None]
-            last = self._frame_at(stamp)
-            if last is not None and known and len(known) == len(moments):
-                recorded.append(RecordedRollout(stamp, last, np.stack(known), frames))
+            last, observed = self._frame_at(stamp), list(self._after(stamp, len(frames)))
+            if last is not None and observed:
+                imagined = frames[: len(observed)]
+                recorded.append(RecordedRollout(stamp, last, np.stack(observed), imagined))
         return recorded
 
     def ahead(self, lead: int) -> RecordedRollout | None:
@@ -107,6 +103,14 @@ class EpisodeRecorder:
     @property
     def _tolerance_s(self) -> float:
         return self._dt_s / 4
+
+    def _after(self, stamp_ns: int, count: int) -> Iterator[np.ndarray]:
+        """Give the frames of the rows after a stamp, until one was not seen."""
+        for row in range(1, count + 1):
+            frame = self._frame_at(stamp_ns + round(row * self._dt_s * _NS))
+            if frame is None:
+                return
+            yield frame
 
     def _frame_at(self, moment_ns: int) -> np.ndarray | None:
         nearest = min(self._seen, key=lambda stamp: abs(stamp - moment_ns), default=None)

@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The hma command teaches, and reports errors of the user's in one line."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,11 +75,14 @@ def test_help_imports_nothing_heavy() -> None:
     subprocess.run([sys.executable, '-c', script], check=True)
 
 
-def test_reader_that_leaves_early_gets_no_traceback() -> None:
+@pytest.mark.parametrize('unbuffered', ['', '1'])
+def test_reader_that_leaves_early_gets_no_traceback(unbuffered: str) -> None:
     program = 'import sys; from hma_ros.cli.main import main; sys.exit(main(sys.argv[1:]))'
     golden = Path(__file__).parents[1] / 'data/golden/metrics'
     command = [sys.executable, '-c', program, 'verify', 'golden', str(golden)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+    environment = {**os.environ, 'PYTHONUNBUFFERED': unbuffered}
+    pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, **pipes) as child:
         child.stdout.close()
         assert child.stderr.read() == b''
     assert child.returncode == 141

@@ -66,3 +66,20 @@ def test_a_rollout_never_spans_two_episodes(bench: Any) -> None:
     assert [item.stamp_ns for item in robot.recorder.rollouts()] == [5 * ROW_NS]
     rollout = robot.recorder.rollouts()[0]
     assert {int(value) for value in np.unique([rollout.last, *rollout.observed])} == {200}
+
+
+def test_the_end_of_an_episode_is_shown_as_far_as_it_was_seen(bench: Any) -> None:
+    robot = Robot(bench)
+    robot.recorder.begin(0)
+    for row in range(1, 6):
+        robot.show(row, 10 * row)
+    for row in (1, 3, 4, 5):
+        robot.imagine(row, 8)
+    robot.until_told(4)
+    bench.until(lambda: len(robot.recorder.rollouts()) == 3, 'all pictures')
+    seen = [[int(frame[0, 0, 0]) for frame in item.observed] for item in robot.recorder.rollouts()]
+    assert seen == [[20, 30, 40, 50], [40, 50], [50]]
+    assert all(len(item.imagined) == len(item.observed) for item in robot.recorder.rollouts())
+    film = robot.recorder.ahead(2)
+    assert film is not None
+    assert [int(frame[0, 0, 0]) for frame in film.observed] == [30, 50]

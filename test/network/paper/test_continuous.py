@@ -10,7 +10,7 @@ import torch
 
 from hma_ros.core.diffusion import Sampling, Solver
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.paper.attention import Rows
+from hma_ros.network.paper.attention import KeptRows, Rows, by_token
 from hma_ros.network.paper.config import (
     Diffusion,
     Domain,
@@ -86,7 +86,8 @@ def test_a_row_alone_is_as_in_the_window(time, injection):
     model, (patches, masked, actions) = make(time=time, injection=injection), window()
     whole = model(patches, masked, 'robot', actions)
     past = Rows.at(model.config, torch.arange(3))
-    kept = model(patches[:, :3], masked[:, :3], 'robot', actions[:, :3], rows=past).kept
+    said = model(patches[:, :3], masked[:, :3], 'robot', actions[:, :3], rows=past)
+    kept = tuple(KeptRows(*map(by_token, new)) for new in said.kept)
     now = replace(Rows.at(model.config, torch.tensor([3])), past_P=torch.arange(3), past=kept)
     alone = model(patches[:, 3:], masked[:, 3:], 'robot', actions[:, 3:], rows=now)
     torch.testing.assert_close(alone.z_BRSC, whole.z_BRSC[:, 3:], rtol=1e-5, atol=1e-5)
