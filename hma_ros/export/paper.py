@@ -61,7 +61,7 @@ class BundleOptions:
     stems: Sequence[str] = ()
     precision: str = 'fp32'
     mask_steps: int = 2
-    denoise_steps: int = 10
+    denoise_steps: int = 16
     codec: FrameCodec | None = None
     robots: Mapping[str, StemInfo] = field(default_factory=dict)
     checkpoint: bool = False

@@ -121,7 +121,7 @@ class PaperManifest:
     files: Mapping[str, str]
     parity: Mapping[str, float]
     frames: FrameFacts | None = None
-    denoise_steps: int = 10
+    denoise_steps: int = 16
     hides_actions: bool | None = None
 
     @property
