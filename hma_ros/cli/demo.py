@@ -152,10 +152,17 @@ def slowness(facts: Mapping[str, Mapping[str, str]], row_s: float, factor: float
 
 
 def _print_facts(facts: dict[str, str]) -> None:
-    for name in ('image stamp to action', 'receipt to action', 'inference'):
+    stages = {
+        'image stamp to action': ', on the simulated clock, in its steps of 10 ms',
+        'receipt to action': '',
+        'inference': '',
+    }
+    for name, clock in stages.items():
         values = [facts.get(f'{name} p{percent} ms') for percent in (50, 95, 99)]
         if all(values):
-            print(f'demo: {name}: p50 {values[0]} ms, p95 {values[1]} ms, p99 {values[2]} ms')
+            print(
+                f'demo: {name}: p50 {values[0]} ms, p95 {values[1]} ms, p99 {values[2]} ms{clock}'
+            )
     for name in ('share of transport and conversion', 'memory MB'):
         if name in facts:
             print(f'demo: {name} of world_model: {facts[name]}')

@@ -61,7 +61,9 @@ context is a ring of fixed size: the last rows of a long stream cost what the fi
 
 Through the nodes, with the simulator on the same machine: from the arrival of an image in the
 world model's process until the action is published; *image stamp to action* is the same from the
-stamp of the image, on the simulated clock.
+stamp of the image, on the simulated clock, which moves in steps of 10 ms. *Missed* rows had no
+image in time: on this shared machine the simulator itself stood still now and then, with gaps of
+half a second to two seconds in /clock, most often while an episode begins.
 
 <!-- begin ros_latency -->
 <!-- end ros_latency -->
@@ -74,10 +76,11 @@ in turns in one process. Four frames are given and the rest of the window is ima
 mean of these frames, taking each into the context included, with threads that wait busily. Weights
 are random where a row has one of the paper's sizes; *equal tokens* compares all frames of the
 window (XL: the first). The rows *shipped* compare the shipped bundle with itself when the context
-is computed anew at every row. *mar_base_few_step* has the weights of the others, but samples each
-patch once and in 16 ancestral steps with their noise, which is what the runtime does, against the
-published 100 steps of every patch shown so far; what that costs in pictures is measured on a
-trained model, below. *training_throughput* is a step of `hma train-paper` against the plain loop.
+is computed anew at every row, acting and imagining eight frames. *mar_base_few_step* has the
+weights of the others, but samples each patch once and in 16 ancestral steps with their noise,
+which is what the runtime does, against the published 100 steps of every patch shown so far; what
+that costs in pictures is measured on a trained model, below. *training_throughput* is a step of
+`hma train-paper` against the plain loop.
 
 <!-- begin speed -->
 <!-- end speed -->
@@ -90,8 +93,8 @@ columns say where the time goes.
 <!-- begin limits -->
 <!-- end limits -->
 
-A context is a ring: row ten thousand costs what row ten does. Frames of a rollout cost the same
-each; candidates share a pass, so that many cost less than one each; a longer window costs its
+A context is a ring: row ten thousand costs what row ten does. Frames of a rollout cost about the
+same each; candidates share a pass, so that many cost less than one each; a longer window costs its
 keys and values (HMA-Base with four layers). Memory is that of the process for rows, of the arrays
 beside the runtime's own for horizon and candidates, and of keys and values for the window.
 
