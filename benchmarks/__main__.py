@@ -145,7 +145,8 @@ def _command(args: argparse.Namespace, section: str = '') -> str:
     words += ['--only', section] if section else []
     words += ['--robot', *args.robot] if args.robot else []
     words += ['--trained', *map(str, args.trained)] if args.trained else []
-    for name in ('rows', 'threads', 'episodes', 'prediction_rows', 'ros_episodes', 'rounds'):
+    numbers = ('rows', 'threads', 'episodes', 'prediction_rows', 'ros_episodes', 'rounds')
+    for name in (*numbers, 'contexts'):
         words += [f'--{name.replace("_", "-")}', str(getattr(args, name))]
     return shlex.join(words)
 

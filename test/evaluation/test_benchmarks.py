@@ -22,7 +22,7 @@ def test_a_bundle_is_measured(bundle: Path, tmp_path: Path) -> None:
     done = _bench(bundle, *small, '--out', str(out))
     assert done.returncode == 0, done.stderr
     measured = json.loads(out.read_text())
-    assert measured['command'].endswith(f'{" ".join(small)} --rounds 5')
+    assert measured['command'].endswith(f'{" ".join(small)} --rounds 5 --contexts 25')
     assert measured['machine']['cores'].isdigit()
     latency, prediction = measured['results']
     assert (latency['name'], prediction['name']) == ('latency', 'prediction')
