@@ -56,7 +56,7 @@ Found = Iterable[tuple[str, Any]]
 _CLIP = 10.0
 # Replays with other last bits; how many times what they move is taken for rounding, and what is
 # not, whatever they move.
-_NUDGES, _NUDGE_MARGIN, _LARGEST_TOLERANCE = 4, 4.0, 0.5
+_NUDGES, _NUDGE_MARGIN, _LARGEST_TOLERANCE = 12, 4.0, 0.5
 
 
 def check(folder: Path) -> Iterator[Comparison]:
