@@ -124,8 +124,8 @@ def _fused(
 ) -> list[onnx.NodeProto]:
     nodes, flat = [], []
     for given in attention.inputs:
-        maker = makers[given]
-        if maker.op_type == 'Reshape':  # it was flat before
+        maker = makers.get(given)
+        if maker is not None and maker.op_type == 'Reshape':  # it was flat before
             flat.append(maker.input[0])
             continue
         flat.append(f'{given}_flat')
