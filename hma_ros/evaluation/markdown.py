@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Result = Mapping[str, Any]
+# Its header, and the cell of a result.
+Column = tuple[str, Callable[[Result], str]]
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -18,6 +23,12 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         for row in (header, rule, *rows)
     ]
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines) + '\n'
+
+
+def results_table(results: Sequence[Result], columns: Sequence[Column]) -> str:
+    """Lay out a line for each result."""
+    rows = [[cell(item) for _, cell in columns] for item in results]
+    return markdown_table([header for header, _ in columns], rows)
 
 
 def number(value: float | None, digits: int = 1, sign: bool = False) -> str:

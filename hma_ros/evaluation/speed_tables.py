@@ -3,68 +3,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from hma_ros.evaluation.chart import Axis, line_chart
-from hma_ros.evaluation.markdown import markdown_table, number
-
-Result = Mapping[str, Any]
+from hma_ros.evaluation.markdown import Column, Result, markdown_table, number, results_table
 
 _DURATIONS = (('s', 1.0), ('ms', 1e3), ('µs', 1e6))
 
 
 def speed_table(results: Sequence[Result]) -> str:
     """One line for each duel."""
-    header = ('row', 'precision', 'baseline', 'ours', 'ratio', 'worst to best', 'equal tokens')
-    return markdown_table(
-        header,
-        [
-            (
-                item['name'],
-                str(item.get('precision', '-')),
-                duration(item['baseline_s']),
-                duration(item['ours_s']),
-                f'{item["ratio"]:.1f} x',
-                f'{item["worst_ratio"]:.1f} to {item["best_ratio"]:.1f}',
-                f'{item["equal_tokens"]:.1%}' if 'equal_tokens' in item else '-',
-            )
-            for item in results
-        ],
-    )
+    columns: list[Column] = [
+        ('row', lambda item: item['name']),
+        ('precision', lambda item: str(item.get('precision', '-'))),
+        ('baseline', lambda item: duration(item['baseline_s'])),
+        ('ours', lambda item: duration(item['ours_s'])),
+        ('ratio', lambda item: f'{item["ratio"]:.1f} x'),
+        ('worst to best', lambda item: f'{item["worst_ratio"]:.1f} to {item["best_ratio"]:.1f}'),
+        ('equal tokens', _equal_tokens),
+    ]
+    return results_table(results, columns)
 
 
 def limits_table(results: Sequence[Result]) -> str:
     """How near a pass of one row is to the machine's limit, and where its time goes."""
-    kinds = ('products with weights', 'attention', 'the rest')
-    header = (
-        'bundle',
-        'pass',
-        'GFLOP',
-        'GFLOP/s',
-        'peak GFLOP/s',
-        'of peak',
-        'weights, MB',
-        'context, MB',
-        *kinds,
-    )
-    return markdown_table(
-        header,
-        [
-            (
-                item['name'].removeprefix('limits_'),
-                duration(item['pass_s']),
-                number(item['gflop']),
-                number(item['gflop_per_s'], 0),
-                number(item['peak_gflop_per_s'], 0),
-                f'{item["share_of_peak"]:.0%}',
-                number(item['weight_bytes'] / 1e6, 0),
-                number(item['context_bytes'] / 1e6, 0),
-                *(f'{item["shares"].get(kind, 0):.0%}' for kind in kinds),
-            )
-            for item in results
-        ],
-    )
+
+    def share(kind: str) -> Column:
+        return kind, lambda item: f'{item["shares"].get(kind, 0):.0%}'
+
+    columns: list[Column] = [
+        ('bundle', lambda item: item['name'].removeprefix('limits_')),
+        ('pass', lambda item: duration(item['pass_s'])),
+        ('GFLOP', lambda item: number(item['gflop'])),
+        ('GFLOP/s', lambda item: number(item['gflop_per_s'], 0)),
+        ('peak GFLOP/s', lambda item: number(item['peak_gflop_per_s'], 0)),
+        ('of peak', lambda item: f'{item["share_of_peak"]:.0%}'),
+        ('weights, MB', lambda item: number(item['weight_bytes'] / 1e6, 0)),
+        ('context, MB', lambda item: number(item['context_bytes'] / 1e6, 0)),
+        *map(share, ('products with weights', 'attention', 'the rest')),
+    ]
+    return results_table(results, columns)
 
 
 def growth_table(results: Sequence[Result]) -> str:
@@ -89,39 +67,22 @@ def growth_charts(results: Sequence[Result]) -> dict[str, str]:
 
 def quality_table(results: Sequence[Result]) -> str:
     """What samplers and integers cost in imagined pictures; brackets hold 95 % intervals."""
-    header = (
-        'model, sampler',
-        'contexts',
-        'one row ahead, dB',
-        'difference, dB',
-        'rollout, dB',
-        'difference, dB',
-        'energy score',
-        'equal tokens',
-        'frame, ms',
-    )
-    return markdown_table(
-        header,
-        [
-            (
-                f'{item["name"]}, {item["sampler"]}',
-                str(item['contexts']),
-                *(
-                    _bounded(item[key], digits)
-                    for key, digits in (
-                        ('changed_db', 2),
-                        ('difference_db', 2),
-                        ('rollout_db', 2),
-                        ('rollout_difference_db', 2),
-                        ('energy_score', 3),
-                    )
-                ),
-                f'{item["equal_tokens"]:.1%}' if 'equal_tokens' in item else '-',
-                number(item['frame_ms'], 0),
-            )
-            for item in results
-        ],
-    )
+    columns: list[Column] = [
+        ('model, sampler', lambda item: f'{item["name"]}, {item["sampler"]}'),
+        ('contexts', lambda item: str(item['contexts'])),
+        ('one row ahead, dB', lambda item: _bounded(item['changed_db'], 2)),
+        ('difference, dB', lambda item: _bounded(item['difference_db'], 2)),
+        ('rollout, dB', lambda item: _bounded(item['rollout_db'], 2)),
+        ('difference, dB', lambda item: _bounded(item['rollout_difference_db'], 2)),
+        ('energy score', lambda item: _bounded(item['energy_score'], 3)),
+        ('equal tokens', _equal_tokens),
+        ('frame, ms', lambda item: number(item['frame_ms'], 0)),
+    ]
+    return results_table(results, columns)
+
+
+def _equal_tokens(item: Result) -> str:
+    return f'{item["equal_tokens"]:.1%}' if 'equal_tokens' in item else '-'
 
 
 def _bounded(value: Sequence[float], digits: int) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from hma_ros.evaluation.markdown import markdown_table, number
+from hma_ros.evaluation.markdown import Column, Result, markdown_table, number, results_table
 from hma_ros.evaluation.speed_tables import (
     growth_table,
     limits_table,
@@ -15,69 +14,36 @@ from hma_ros.evaluation.speed_tables import (
     speed_table,
 )
 
-Result = Mapping[str, Any]
-
 
 def changed_table(results: Sequence[Result]) -> str:
     """Compare one-step predictions over the pixels that really changed."""
-    header = (
-        'robot',
-        'rows',
-        'pixels that changed',
-        'imagined, dB',
-        'last frame copied, dB',
-        'gain, dB [95 %]',
-        'delta PSNR, dB [95 %]',
-        'mean picture, dB',
-        'tokenizer alone, dB',
-    )
-    return markdown_table(
-        header,
-        [
-            (
-                item['embodiment'],
-                str(item['rows']),
-                f'{100 * item["changed_share"]:.1f} %',
-                number(item['changed']['imagined_db']),
-                number(item['changed']['copied_db']),
-                interval(item['changed_gain']),
-                interval(item['delta_changed']),
-                number(item['mean_picture_changed_db']),
-                number(item['tokenizer_changed_db']),
-            )
-            for item in results
-        ],
-    )
+    columns: list[Column] = [
+        ('robot', lambda item: item['embodiment']),
+        ('rows', lambda item: str(item['rows'])),
+        ('pixels that changed', lambda item: f'{100 * item["changed_share"]:.1f} %'),
+        ('imagined, dB', lambda item: number(item['changed']['imagined_db'])),
+        ('last frame copied, dB', lambda item: number(item['changed']['copied_db'])),
+        ('gain, dB [95 %]', lambda item: interval(item['changed_gain'])),
+        ('delta PSNR, dB [95 %]', lambda item: interval(item['delta_changed'])),
+        ('mean picture, dB', lambda item: number(item['mean_picture_changed_db'])),
+        ('tokenizer alone, dB', lambda item: number(item['tokenizer_changed_db'])),
+    ]
+    return results_table(results, columns)
 
 
 def whole_table(results: Sequence[Result]) -> str:
     """Compare one-step predictions over whole frames, with and without the tokenizer's loss."""
-    header = (
-        'robot',
-        'imagined, dB',
-        'copied, dB',
-        'gain, dB',
-        'imagined, camera as truth, dB',
-        'copied, camera as truth, dB',
-        'tokenizer alone, dB',
-        'delta PSNR, dB [95 %]',
-    )
-    return markdown_table(
-        header,
-        [
-            (
-                item['embodiment'],
-                number(item['drawn']['imagined_db']),
-                number(item['drawn']['copied_db']),
-                number(item['drawn']['gain_db'], sign=True),
-                number(item['whole']['imagined_db']),
-                number(item['whole']['copied_db']),
-                number(item['tokenizer_db']),
-                interval(item['delta_whole']),
-            )
-            for item in results
-        ],
-    )
+    columns: list[Column] = [
+        ('robot', lambda item: item['embodiment']),
+        ('imagined, dB', lambda item: number(item['drawn']['imagined_db'])),
+        ('copied, dB', lambda item: number(item['drawn']['copied_db'])),
+        ('gain, dB', lambda item: number(item['drawn']['gain_db'], sign=True)),
+        ('imagined, camera as truth, dB', lambda item: number(item['whole']['imagined_db'])),
+        ('copied, camera as truth, dB', lambda item: number(item['whole']['copied_db'])),
+        ('tokenizer alone, dB', lambda item: number(item['tokenizer_db'])),
+        ('delta PSNR, dB [95 %]', lambda item: interval(item['delta_whole'])),
+    ]
+    return results_table(results, columns)
 
 
 def horizon_table(results: Sequence[Result]) -> str:
@@ -114,57 +80,31 @@ def closed_loop_table(results: Sequence[Result]) -> str:
 
 def latency_table(results: Sequence[Result]) -> str:
     """Set how long things take against the time there is."""
-    header = (
-        'robot',
-        'period, ms',
-        'observe and act, ms: p50',
-        'p95',
-        'p99',
-        'imagine a frame, ms: p50',
-        'p95',
-        'encode, ms',
-        'decode, ms',
-    )
-    return markdown_table(
-        header,
-        [
-            (
-                item['embodiment'],
-                number(item['period_ms'], 0),
-                *(number(item['observe_act_ms'][key]) for key in ('p50', 'p95', 'p99')),
-                *(number(item['imagine_ms'][key]) for key in ('p50', 'p95')),
-                number(item['encode_ms']['p50']),
-                number(item['decode_ms']['p50']),
-            )
-            for item in results
-        ],
-    )
+    columns: list[Column] = [
+        ('robot', lambda item: item['embodiment']),
+        ('period, ms', lambda item: number(item['period_ms'], 0)),
+        ('observe and act, ms: p50', lambda item: number(item['observe_act_ms']['p50'])),
+        ('p95', lambda item: number(item['observe_act_ms']['p95'])),
+        ('p99', lambda item: number(item['observe_act_ms']['p99'])),
+        ('imagine a frame, ms: p50', lambda item: number(item['imagine_ms']['p50'])),
+        ('p95', lambda item: number(item['imagine_ms']['p95'])),
+        ('encode, ms', lambda item: number(item['encode_ms']['p50'])),
+        ('decode, ms', lambda item: number(item['decode_ms']['p50'])),
+    ]
+    return results_table(results, columns)
 
 
 def stream_table(results: Sequence[Result]) -> str:
     """Show that the thousandth row costs what the first does."""
-    header = (
-        'robot',
-        'rows streamed',
-        'first tenth, ms',
-        'last tenth, ms',
-        'memory, MiB',
-        'memory growth, MiB',
-    )
-    return markdown_table(
-        header,
-        [
-            (
-                item['embodiment'],
-                str(item['rows']),
-                number(item['first_tenth_ms']),
-                number(item['last_tenth_ms']),
-                number(item['memory_mib'], 0),
-                number(item['memory_growth_mib'], sign=True),
-            )
-            for item in results
-        ],
-    )
+    columns: list[Column] = [
+        ('robot', lambda item: item['embodiment']),
+        ('rows streamed', lambda item: str(item['rows'])),
+        ('first tenth, ms', lambda item: number(item['first_tenth_ms'])),
+        ('last tenth, ms', lambda item: number(item['last_tenth_ms'])),
+        ('memory, MiB', lambda item: number(item['memory_mib'], 0)),
+        ('memory growth, MiB', lambda item: number(item['memory_growth_mib'], sign=True)),
+    ]
+    return results_table(results, columns)
 
 
 def ros_table(results: Sequence[Result]) -> str:
