@@ -102,11 +102,11 @@ class ActionExecutorNode(HmaNode):
         self._timer = self.create_timer(1.0 / self._spec.rates.command_hz, self._on_tick)
 
     def stop(self) -> None:
-        """Leave the last command on the wire; a robot that is held or stopped is left alone."""
+        """Leave the last command on the wire, at rest; what fell silent is left alone."""
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
-        if self._commander is not None and self._verdict.verdict in ('pass', 'limited'):
+        if self._commander is not None:
             self._commander.halt(self.now_ns())
 
     def _restart(self) -> None:
@@ -147,7 +147,8 @@ class ActionExecutorNode(HmaNode):
 
     def _on_tick(self) -> None:
         now_ns = self.now_ns()
-        if now_ns == 0:
+        # A tick that was due already may come after the last command: it sends nothing.
+        if self._timer is None or now_ns == 0:
             return
         if now_ns + _NS < self._last_ns:
             self.get_logger().warning('the clock jumped back: starting anew')

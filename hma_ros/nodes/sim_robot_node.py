@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
@@ -121,9 +120,7 @@ class SimRobotNode(Node):
         gripper = self._spec.gripper
         if gripper is not None:
             self.create_subscription(Float64MultiArray, gripper.name, self._on_gripper, COMMAND)
-        # A reset waits for the simulation, commands go on meanwhile.
-        group = MutuallyExclusiveCallbackGroup()
-        self.create_service(ResetEpisode, '~/reset', self._on_reset, callback_group=group)
+        self.create_service(ResetEpisode, '~/reset', self._on_reset)
 
     def _on_command(self, index: int, command: CommandSpec, message: Any) -> None:
         try:

@@ -29,6 +29,7 @@ from hma_ros.ros.parameters import read
 from hma_ros.ros.qos import REPORT, SENSOR_IN
 from hma_ros.ros.rollout_msg import from_rollout
 from hma_ros.ros.stamps import stamp_ns
+from hma_ros.ros.work_thread import WorkThread
 from hma_ros.runtime.open import open_world_model
 from hma_ros.runtime.world import World
 
@@ -47,9 +48,14 @@ class WorldModelNode(HmaNode):
         super().__init__('world_model', WorldModelParameters)
         # The frame clock is fed while a row is being computed.
         self._lock = threading.Lock()
-        self._row_lock = threading.Lock()
+        self._worker: WorkThread | None = None
         self._failures = 0
         self._is_working = False
+
+    @property
+    def failure(self) -> str | None:
+        """Why the process must end; None while it need not."""
+        return None if self._worker is None else self._worker.failure
 
     def set_up(self) -> None:
         """Load the model and run it once, so that the first frame finds it warm."""
@@ -65,12 +71,8 @@ class WorldModelNode(HmaNode):
         self._open_topics()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.own(self.create_timer(_REPORT_S, self._report, clock=steady), self.destroy_timer)
-        self.own(
-            self.create_timer(_LOOK_S, self._work, clock=steady, callback_group=self.work_group),
-            self.destroy_timer,
-        )
-        self._wake = self.own(
-            self.create_guard_condition(self._work, self.work_group), self.destroy_guard_condition
+        self._spent = self.own(
+            self.create_guard_condition(self._give_up), self.destroy_guard_condition
         )
 
     def _load_model(self) -> World:
@@ -99,12 +101,13 @@ class WorldModelNode(HmaNode):
         self._failures = 0
         self._heard_s = self._told_s = time.monotonic()
         self._is_working = True
+        self._worker = WorkThread(self._work, _LOOK_S)
 
     def stop(self) -> None:
         """Finish the present row, if there is one."""
         self._is_working = False
-        with self._row_lock:
-            pass
+        if self._worker is not None:
+            self._worker.close()
 
     def _open_topics(self) -> None:
         camera = self._spec.camera
@@ -139,7 +142,7 @@ class WorldModelNode(HmaNode):
                 self._mailbox.put(stamp, message, self._heard_s)
         if refusal is not None:
             self._diagnostics.trouble('missed rows', f'{self._camera_topic}: {refusal}', WARN)
-        self._wake.trigger()
+        self._wake()
 
     def _on_executed(self, message: Any) -> None:
         if not self._is_working:
@@ -154,28 +157,34 @@ class WorldModelNode(HmaNode):
         self._executed[stamp_ns(message.header.stamp)] = actions if known else None
         while len(self._executed) > _REPORTS_KEPT:
             self._executed.pop(next(iter(self._executed)))
-        self._wake.trigger()
+        self._wake()
 
     def _on_joints(self) -> None:
         # They come often: only a row that waits for them is worth waking up for.
         if self._is_working and self._pick is not None:
-            self._wake.trigger()
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._worker is not None:
+            self._worker.wake()
 
     def _work(self) -> None:
-        """Process the rows that are due."""
-        with self._row_lock:
-            most = self._given.max_failures
-            while self._is_working and self._failures < most and self._next_row():
-                pass
-        if self._failures >= most:
-            self._give_up()
+        """Process the rows that are due; runs in the worker's thread."""
+        while self._is_working and not self._is_spent() and self._next_row():
+            pass
+        if self._is_spent():
+            self._spent.trigger()
+
+    def _is_spent(self) -> bool:
+        return bool(self._failures >= self._given.max_failures)
 
     def _give_up(self) -> None:
+        if not self._is_working or not self._is_spent():
+            return
         self.get_logger().error(
             f'{self._camera_topic}: expected a row that succeeds, got {self._failures} failures '
             'in a row: deactivating; activate again when the cause is gone'
         )
-        self._failures = 0
         self.trigger_deactivate()
 
     def _next_row(self) -> bool:

@@ -82,7 +82,11 @@ class Commander:
         return None if self._gripper is None else self._gripper.absence()
 
     def halt(self, time_ns: int) -> None:
-        """Send the last target once more, at rest, and wait until it is on the wire."""
+        """
+        Send the last target once more, at rest, and wait until it is on the wire.
+
+        Nothing is sent before the first target, or since :meth:`restart`.
+        """
         if self._last is not None:
             self._publish(time_ns, self._last, np.zeros_like(self._last))
             for _, _, publisher in self._outputs:

@@ -9,13 +9,11 @@ way a node leaves a state, it leaves through :meth:`HmaNode.stop` and :meth:`Hma
 import signal
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 import rclpy
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.executors import ExternalShutdownException, InvalidHandle, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
@@ -26,16 +24,14 @@ _OK = TransitionCallbackReturn.SUCCESS
 _FAILURE = TransitionCallbackReturn.FAILURE
 # How often a node that hears nothing looks whether it shall end.
 _WAKE_S = 0.1
-# How often what to wait for may be gone before that is a defect: once for each that is destroyed.
-_COLLECTED_ANEW = 20
 
 
 class HmaNode(LifecycleNode):
     """
     A lifecycle node; subclasses fill in set_up, start, stop and tear_down.
 
-    Inputs have a callback group of their own, so that slow work in ``work_group`` does not keep
-    messages waiting.
+    Callbacks run one after another in one thread; slow work belongs into a WorkThread, so that it
+    does not keep messages waiting.
 
     :param name: node name.
     :param parameters: its parameter dataclass; must have a field ``autostart``.
@@ -43,7 +39,6 @@ class HmaNode(LifecycleNode):
 
     def __init__(self, name: str, parameters: type) -> None:
         super().__init__(name)
-        self.work_group = MutuallyExclusiveCallbackGroup()
         self._owned: list[Callable[[], object]] = []
         self._is_active = False
         self.is_finalized = False
@@ -141,22 +136,6 @@ class HmaNode(LifecycleNode):
         return True
 
 
-class PatientExecutor(MultiThreadedExecutor):
-    """
-    Executor whose callbacks may destroy what it is about to wait for.
-
-    rclpy passes over subscriptions, timers and services that are gone by then, but not over the
-    events of publishers and subscriptions: a node that was cleaned up in the wrong instant died.
-    """
-
-    def wait_for_ready_callbacks(self, *args: Any, **kwargs: Any) -> Any:
-        """Collect anew what there is to wait for; raises InvalidHandle if that stays invalid."""
-        for _ in range(_COLLECTED_ANEW):
-            with suppress(InvalidHandle):
-                return super().wait_for_ready_callbacks(*args, **kwargs)
-        return super().wait_for_ready_callbacks(*args, **kwargs)
-
-
 def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     """
     Run a node until SIGINT or SIGTERM, then shut it down safely.
@@ -178,7 +157,7 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
         rclpy.logging.get_logger('hma_ros').fatal(str(error))
         rclpy.try_shutdown()
         return 1
-    executor = PatientExecutor(num_threads=2)
+    executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
         if isinstance(node, HmaNode) and not _autostart(node):
@@ -201,10 +180,8 @@ def _autostart(node: HmaNode) -> bool:
     return bool(node.trigger_configure() == _OK and node.trigger_activate() == _OK)
 
 
-def _end(node: Any, executor: MultiThreadedExecutor) -> None:
-    """Leave the robot safe first: the callbacks still run, so nothing else can command it."""
-    # Callbacks that were handed to a thread end first: shutdown() destroys what they signal.
-    executor._executor.shutdown(wait=True)
+def _end(node: Any, executor: SingleThreadedExecutor) -> None:
+    """Leave the robot safe: no callback runs any more, so nothing can command it after that."""
     executor.shutdown(timeout_sec=5.0)
     if not isinstance(node, HmaNode):
         node.close()

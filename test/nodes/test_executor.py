@@ -2,6 +2,7 @@
 """The executor between a hand-made robot and hand-made chunks: nothing but what it may."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -189,6 +190,43 @@ def test_lost_robot_is_left_alone_and_met_where_it_is(system: Any, robot: Robot)
     robot.until_commanded()
     np.testing.assert_allclose(robot.target(), robot.place)
     assert not np.any(system.last[COMMANDS].points[0].velocities)
+
+
+def test_deactivated_while_it_brakes_the_last_command_is_at_rest(
+    system: Any, robot: Robot, tmp_path: Path
+) -> None:
+    sluggish = tmp_path / 'sim_ur5e.yaml'
+    text = Path(UR5E.path).read_text()
+    assert '[150.0, ' in text
+    sluggish.write_text(text.replace('150.0', '1.0'))
+    clocks = system.node.create_publisher(Clock, '/clock', REPORT)
+    stopped_ns = 0
+    system.node.create_timer(
+        0.02, lambda: clocks.publish(Clock(clock=to_stamp(stopped_ns or robot.now_ns())))
+    )
+    system.spawn(
+        'action_executor',
+        embodiment=str(sluggish),
+        mode='execute',
+        use_sim_time=True,
+        autostart=True,
+    )
+
+    def is_fast() -> bool:
+        robot.send(np.full((2, 6), 0.01))
+        last = system.last.get(COMMANDS)
+        return last is not None and min(last.points[0].velocities) > 0.05
+
+    system.until(is_fast, 'a motion that takes several periods to stop')
+    # One period later the state is stale: the command brakes, and the clock stands.
+    robot.is_seen, stopped_ns = False, robot.now_ns() + 10**9
+    system.until(lambda: 'stale' in robot.fact('reasons'), 'braking')
+    assert np.any(system.last[COMMANDS].points[0].velocities)
+    assert system.transition('action_executor', 'deactivate')
+    system.until(
+        lambda: not np.any(system.last[COMMANDS].points[0].velocities),
+        'a command at rest as the last one',
+    )
 
 
 class SteppedFranka:

@@ -1,0 +1,59 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Work beside the executor: woken, repeated, ended with its present call, and never lost."""
+
+import queue
+import threading
+
+from hma_ros.ros.work_thread import WorkThread
+
+_PATIENCE_S = 30.0
+
+
+def test_works_when_woken_also_while_it_works() -> None:
+    begun: queue.SimpleQueue[int] = queue.SimpleQueue()
+    go_on = threading.Event()
+
+    def work() -> None:
+        begun.put(threading.get_ident())
+        go_on.wait(_PATIENCE_S)
+
+    thread = WorkThread(work, period_s=1e6)
+    first = begun.get(timeout=_PATIENCE_S)
+    assert first != threading.get_ident()
+    thread.wake()
+    assert begun.empty()
+    go_on.set()
+    assert begun.get(timeout=_PATIENCE_S) == first
+    thread.close()
+
+
+def test_works_once_in_every_period_without_being_woken() -> None:
+    calls: queue.SimpleQueue[None] = queue.SimpleQueue()
+    thread = WorkThread(lambda: calls.put(None), period_s=1e-3)
+    for _ in range(3):
+        calls.get(timeout=_PATIENCE_S)
+    thread.close()
+
+
+def test_close_waits_for_the_present_call_and_no_other_follows() -> None:
+    has_begun, go_on, ended = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        has_begun.set()
+        go_on.wait(_PATIENCE_S)
+        ended.append(True)
+
+    thread = WorkThread(work, period_s=1e6)
+    has_begun.wait(_PATIENCE_S)
+    threading.Timer(0.05, go_on.set).start()
+    thread.close()
+    assert ended == [True]
+    thread.wake()
+    assert ended == [True]
+
+
+def test_what_ends_it_is_told() -> None:
+    thread = WorkThread(lambda: [][1], period_s=1e6)
+    thread.close()
+    assert thread.failure is not None
+    assert 'IndexError' in thread.failure
