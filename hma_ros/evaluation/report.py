@@ -62,8 +62,7 @@ context is a ring of fixed size: the last rows of a long stream cost what the fi
 Through the nodes, with the simulator on the same machine: from the arrival of an image in the
 world model's process until the action is published; *image stamp to action* is the same from the
 stamp of the image, on the simulated clock, which moves in steps of 10 ms. *Missed* rows had no
-image in time: on this shared machine the simulator itself stood still now and then, with gaps of
-half a second to two seconds in /clock, most often while an episode begins.
+image in time.
 
 <!-- begin ros_latency -->
 <!-- end ros_latency -->
