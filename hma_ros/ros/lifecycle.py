@@ -30,7 +30,7 @@ class HmaNode(LifecycleNode):
     """
     A lifecycle node; subclasses fill in set_up, start, stop and tear_down.
 
-    Callbacks run one after another in one thread; slow work belongs into a WorkThread, so that it
+    Callbacks run one after another in one thread; slow work belongs in a WorkThread, so that it
     does not keep messages waiting.
 
     :param name: node name.

@@ -53,7 +53,15 @@ def test_close_waits_for_the_present_call_and_no_other_follows() -> None:
 
 
 def test_what_ends_it_is_told() -> None:
-    thread = WorkThread(lambda: [][1], period_s=1e6)
+    has_begun = threading.Event()
+
+    def fail() -> None:
+        has_begun.set()
+        raise IndexError
+
+    thread = WorkThread(fail, period_s=1e6)
+    # Closed before it began it would have nothing to tell.
+    has_begun.wait(_PATIENCE_S)
     thread.close()
     assert thread.failure is not None
     assert 'IndexError' in thread.failure
