@@ -46,8 +46,8 @@ rollouts that see no camera frame after the first row.
 ## Closed loop
 
 The policy drives the simulated robot from unseen starts, against its scripted expert and random
-motion from the same starts; the row through ROS in real time, all nodes on the same two cores. Its rows count from
-when every node is active, by which time the robot may have begun to move.
+motion from the same starts; the row through ROS in real time, all nodes on the same two cores. Its
+rows count from when every node is active, by which time the robot may have begun to move.
 
 <!-- begin closed_loop -->
 <!-- end closed_loop -->
