@@ -125,7 +125,8 @@ def _fused(
     nodes, flat = [], []
     for given in attention.inputs:
         maker = makers.get(given)
-        if maker is not None and maker.op_type == 'Reshape':  # it was flat before
+        # It was flat before; an input of the graph need not have been.
+        if maker is not None and maker.op_type == 'Reshape' and maker.input[0] in makers:
             flat.append(maker.input[0])
             continue
         flat.append(f'{given}_flat')

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.export.append import append_graph
 from hma_ros.export.bundle import prove
 from hma_ros.export.fuse import fuse_attention
-from hma_ros.export.graphs import trace, write_graph
+from hma_ros.export.graphs import write_graph
 from hma_ros.export.half import compute_half
+from hma_ros.export.lanes import lane_graphs, prove_lanes
 from hma_ros.export.paper_graphs import PaperPart, head_parts, paper_parts
 from hma_ros.export.proof import Proof
 from hma_ros.export.quantise import quantise
@@ -28,6 +30,7 @@ from hma_ros.network.paper.checkpoint import PaperModel, save_paper
 from hma_ros.network.paper.config import PaperConfig
 from hma_ros.network.paper.continuous import ContinuousHma
 from hma_ros.network.paper.frames import FrameCodec
+from hma_ros.network.paper.lanes import has_lanes
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import FILE_NAME, StemInfo, sha256
 from hma_ros.runtime.paper.manifest import FAMILY, FORMAT, FrameFacts, PaperStem
@@ -123,26 +126,44 @@ def _write(
     parts = [part for stem in stems for part in paper_parts(model, stem)]
     if isinstance(model, ContinuousHma):
         parts += head_parts(model.diffloss, 'patch', model.config.width)
+    lanes = _lanes(model, parts, options.precision)
     with SharedWeights(folder / WEIGHTS) as weights:
         for part in tqdm(parts, 'graphs', unit='graph'):
-            graph = _graph(part, options.precision, model.config)
+            graph = part.graph()
+            if part.heavy:
+                graph = _cheaper(graph, part.name, options.precision, model.config)
             weights.save(graph, folder / f'{part.name}.onnx')
+        cut = chain.from_iterable(lane_graphs(model, trunk) for trunk in lanes)
+        for name, graph in tqdm(cut, 'lanes', unit='graph'):
+            cheap = _cheaper(graph, name, options.precision, model.config)
+            weights.save(cheap, folder / f'{name}.onnx')
     for part in tqdm(parts, 'proofs', unit='graph'):
         tolerated = TOLERANCES[options.precision if part.heavy else 'fp32']
         yield prove_part(part, folder / f'{part.name}.onnx', tolerated)
+        if part in lanes:
+            yield prove_lanes(part, folder, model.config.layers, tolerated)
     _write_append(model.config, folder, options.precision)
     for codec_part in codec_parts(options.codec) if options.codec else ():
         write_graph(codec_part, folder / f'{codec_part.name}.onnx')
         yield prove(codec_part, folder)
 
 
-def _graph(part: PaperPart, precision: str, config: PaperConfig) -> onnx.ModelProto:
-    model = trace(part.module, part.inputs, part.varying, list(part.outputs()))
-    if precision == 'fp32' or not part.heavy:
+def _lanes(model: PaperModel, parts: Sequence[PaperPart], precision: str) -> list[PaperPart]:
+    """Pick the trunks to cut into lanes too: integers are for the CPU alone."""
+    if precision != 'int8' or not has_lanes(model.config):
+        return []
+    return [part for part in parts if part.name.startswith('trunk_')]
+
+
+def _cheaper(
+    model: onnx.ModelProto, name: str, precision: str, config: PaperConfig
+) -> onnx.ModelProto:
+    if precision == 'fp32':
         return model
     if precision == 'int8':
-        if part.name.startswith('trunk_'):
-            model = fuse_attention(model, config.heads, config.layers)
+        places = {'trunk': config.layers, 'layer': 1}.get(name.partition('_')[0])
+        if places is not None:
+            model = fuse_attention(model, config.heads, places)
         return quantise(model)
     # Past rows as they are kept: half the memory, and no casts.
     ports = [port.name for port in (*model.graph.input, *model.graph.output)]

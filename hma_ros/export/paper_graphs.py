@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import onnx
 import torch
 from torch import Tensor, nn
 
 from hma_ros.core.rotary import rotations
 from hma_ros.core.rows import EMPTY_ROW
+from hma_ros.export.graphs import trace
 from hma_ros.network.paper.checkpoint import PaperModel
 from hma_ros.network.paper.config import PaperConfig, TimePositions
 from hma_ros.network.paper.continuous import ContinuousHma
@@ -55,6 +57,10 @@ class PaperPart:
         with torch.no_grad():
             result: dict[str, Tensor] = self.module(self.inputs)
         return result
+
+    def graph(self) -> onnx.ModelProto:
+        """Export it; raises BundleError if the exporter gave no graph."""
+        return trace(self.module, self.inputs, self.varying, list(self.outputs()))
 
 
 def paper_parts(model: PaperModel, stem: str) -> list[PaperPart]:

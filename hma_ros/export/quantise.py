@@ -13,6 +13,9 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 _FOLDED, _QUANTISED = 'folded.onnx', 'quantised.onnx'
 _PRODUCTS = ('MatMul', 'Gemm')
+_ERRORS = 3
+# Outputs that a graph takes in, again or another one.
+_TAKEN_IN = ('kept_', 'x_', 'query_', 'key_', 'value_')
 
 
 def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -64,11 +67,11 @@ def readouts(path: Path) -> list[str]:
     """
     Name the products behind which there is no other before an output of the graph.
 
-    What is kept of a row, ``kept_*``, is no readout.
+    What is kept of a row, or goes on to the next layer, is no readout.
     """
     graph = onnx.load(path, load_external_data=False).graph
     makers = {name: node for node in graph.node for name in node.output}
-    names = [port.name for port in graph.output if not port.name.startswith('kept_')]
+    names = [port.name for port in graph.output if not port.name.startswith(_TAKEN_IN)]
     seen, found = set(names), []
     while names:
         node = makers.get(names.pop())
@@ -90,6 +93,7 @@ def _fold(model: onnx.ModelProto, path: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(path)
+    options.log_severity_level = _ERRORS  # it lists every weight that folding makes needless
     options.add_session_config_entry(
         'session.optimized_model_external_initializers_file_name', 'folded.bin'
     )

@@ -90,8 +90,9 @@ def _compared(golden: GoldenArrays, found: Found) -> Iterator[Comparison]:
     for name, array in found:
         expected = golden[name]
         is_exact = expected.dtype.kind in 'biu'
-        # A sample that is not clipped, or conditions the next, amplifies rounding errors.
-        is_amplified = name.startswith('roll/') or 'clip0' in name
+        # The last bit of a frequency, on which processors differ, is 6e-5 of a wave at step 999;
+        # sampling sees such waves, and its first step amplifies what it is given.
+        is_amplified = name.startswith(('roll/', 'ddpm/', 'head/t_emb'))
         tolerance = IDENTICAL if is_exact else AMPLIFIED if is_amplified else FLOAT32
         yield compare(name, np.asarray(array), expected, tolerance)
 

@@ -37,8 +37,8 @@ def test_everything_is_within_tolerance():
     assert {item.name for item in found.values() if not item.ok} == set()
     groups = {name.split('/')[0] for name in found}
     assert groups >= {'sched', 'head', 'ddpm', 'hidden', 'z', 'z_noact', 'train', 'roll'}
-    # Only where a first step amplifies rounding errors may they be seen.
-    assert all(item.error < 2e-6 for item in found.values() if not item.name.startswith('roll/'))
+    # Only rollouts, whose samples condition the next, may be far off.
+    assert all(item.error < 1e-4 for item in found.values() if not item.name.startswith('roll/'))
 
 
 @pytest.mark.parametrize(

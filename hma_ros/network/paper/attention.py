@@ -97,9 +97,13 @@ class SelfAttention(nn.Module):
 
     def over_tokens(self, x_BRNC: Tensor) -> Tensor:
         """Mix the tokens of each row, in both directions."""
-        query, key, value = (part.transpose(1, 2) for part in self._project(x_BRNC.flatten(0, 1)))
+        return self.mix(*self._project(x_BRNC.flatten(0, 1))).unflatten(0, x_BRNC.shape[:2])
+
+    def mix(self, query_RNHD: Tensor, key_RSHD: Tensor, value_RSHD: Tensor) -> Tensor:
+        """Mix all S tokens of each row for N of them: ``[R, N, C]``."""
+        query, key, value = (part.transpose(1, 2) for part in (query_RNHD, key_RSHD, value_RSHD))
         mixed = (query * self.scale @ key.transpose(-1, -2)).softmax(-1) @ value
-        return self.proj(mixed.transpose(1, 2).flatten(2)).unflatten(0, x_BRNC.shape[:2])
+        return self.proj(mixed.transpose(1, 2).flatten(2))
 
     def over_rows(
         self, x_BRNC: Tensor, rows: Rows, past: KeptRows | None, window: int
@@ -115,14 +119,23 @@ class SelfAttention(nn.Module):
         mixed = attend(query, own, past, rows.allowed(window))
         return self.proj(mixed.flatten(3)), own
 
-    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values ``[..., H, D]``; the first two normalised if they are to be."""
-        query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in self._parts(x))
+    def project(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return queries, keys and values ``[..., C]``, the first two normalised if need be."""
+        query, key, value = self._products(x)
         if self.norm is None:
             return query, key, value
-        return self.norm(query), self.norm(key), value
+        normal = (self.norm(self.by_head(part)).flatten(-2) for part in (query, key))
+        return *normal, value
 
-    def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
+    def by_head(self, part: Tensor) -> Tensor:
+        """``[..., C]`` to ``[..., H, D]``."""
+        return part.unflatten(-1, (self.heads, -1))
+
+    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        query, key, value = (self.by_head(part) for part in self.project(x))
+        return query, key, value
+
+    def _products(self, x: Tensor) -> tuple[Tensor, ...]:
         if not torch.compiler.is_exporting():
             return self.qkv(x).chunk(3, -1)
         # A graph would copy the parts of one product: three products give them as they are.

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from hma_ros.network.paper.attention import KeptRows, NewRows, Rows
+from hma_ros.network.paper.attention import KeptRows, Rows
 from hma_ros.network.paper.checkpoint import PaperModel
 from hma_ros.network.paper.conditioning import Conditioning
 from hma_ros.network.paper.config import Meaning
-from hma_ros.network.paper.continuous import ContinuousHma
 from hma_ros.network.paper.diffusion_head import Denoiser
 from hma_ros.network.paper.discrete import DiscreteHma
 
@@ -60,41 +59,48 @@ class TrunkPart(nn.Module):
         model, layers = self.model, range(self.model.config.layers)
         past = (KeptRows(feeds[f'past_key_{i}'], feeds[f'past_value_{i}']) for i in layers)
         rows = Rows(feeds['index'], feeds.get('rotation'), feeds['past_index'], tuple(past))
-        given = Conditioning(**{field: feeds.get(name) for name, field in _GIVEN.items()})
-        if isinstance(model, DiscreteHma):
-            result, kept = self._discrete(model, feeds, given, rows)
-        else:
-            result, kept = self._continuous(model, feeds, given, rows)
+        x, given = enter(model, feeds, rows), conditioning(feeds)
+        x, kept = model.run(x, self.stem, given, rows)
+        result = leave(model, self.stem, x, rows)
         for layer, (key, value) in enumerate(kept):
             result |= {f'kept_key_{layer}': key, f'kept_value_{layer}': value}
         return result
 
-    def _discrete(
-        self, model: DiscreteHma, feeds: dict[str, Tensor], given: Conditioning, rows: Rows
-    ) -> tuple[dict[str, Tensor], tuple[NewRows, ...]]:
-        output = model.rows(feeds['tokens'], feeds['masked'], self.stem, given, rows)
-        probability, best = output.logits_BRSFV.softmax(-1).max(-1)
-        result = {
-            'best': best,
-            'confidence': probability.prod(-1),
-            'logits': output.logits_BRSFV,
-        }
-        if output.chunk_BRX is not None:
-            # Upstream's heads learn chunks in units, ours in deviations.
-            in_units = model.config.meaning is Meaning.UPSTREAM
-            chunk = output.chunk_BRX
-            result['chunk'] = chunk if in_units else model.in_units(chunk, self.stem)
-        return result, output.kept
 
-    def _continuous(
-        self, model: ContinuousHma, feeds: dict[str, Tensor], given: Conditioning, rows: Rows
-    ) -> tuple[dict[str, Tensor], tuple[NewRows, ...]]:
-        masked = feeds['masked'].unsqueeze(-1)
-        output = model.rows(feeds['tokens'], masked, self.stem, given, rows)
-        result = {'z': output.z_BRSC}
-        if output.z_action_BRC is not None:
-            result['z_action'] = output.z_action_BRC
-        return result, output.kept
+def conditioning(feeds: dict[str, Tensor]) -> Conditioning:
+    """Put together what the stem said."""
+    return Conditioning(**{field: feeds.get(name) for name, field in _GIVEN.items()})
+
+
+def enter(model: PaperModel, feeds: dict[str, Tensor], rows: Rows) -> Tensor:
+    """Do what is done before the blocks: ``[B, R, N, C]``."""
+    given = conditioning(feeds)
+    if isinstance(model, DiscreteHma):
+        return model.embed(feeds['tokens'], feeds['masked'], given, rows)
+    return model.embed(feeds['tokens'], feeds['masked'].unsqueeze(-1), given, rows)
+
+
+def leave(model: PaperModel, stem: str, x_BRNC: Tensor, rows: Rows) -> dict[str, Tensor]:
+    """Do what is done after the blocks."""
+    if isinstance(model, DiscreteHma):
+        return _leave_discrete(model, stem, x_BRNC)
+    output = model.read(x_BRNC, rows)
+    result = {'z': output.z_BRSC}
+    if output.z_action_BRC is not None:
+        result['z_action'] = output.z_action_BRC
+    return result
+
+
+def _leave_discrete(model: DiscreteHma, stem: str, x_BRNC: Tensor) -> dict[str, Tensor]:
+    output = model.read(x_BRNC, stem)
+    probability, best = output.logits_BRSFV.softmax(-1).max(-1)
+    result = {'best': best, 'confidence': probability.prod(-1), 'logits': output.logits_BRSFV}
+    if output.chunk_BRX is not None:
+        # Upstream's heads learn chunks in units, ours in deviations.
+        in_units = model.config.meaning is Meaning.UPSTREAM
+        chunk = output.chunk_BRX
+        result['chunk'] = chunk if in_units else model.in_units(chunk, stem)
+    return result
 
 
 class ConditionPart(nn.Module):

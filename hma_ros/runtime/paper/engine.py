@@ -9,14 +9,17 @@ from dataclasses import replace
 from typing import Any, Protocol, cast
 
 import numpy as np
+import onnxruntime
 
 from hma_ros.core.diffusion import TRAINING_STEPS
 from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.core.rows import LANES
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.graph import Arrays, Graph
+from hma_ros.runtime.paper.lanes import Lanes
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.ring import DeviceRing, Ring, RowRing
-from hma_ros.runtime.providers import TORCH, Execution
+from hma_ros.runtime.providers import TORCH, Execution, choose
 
 # A part of a model: arrays by name in, arrays out.
 Part = Callable[[Arrays], list[np.ndarray]]
@@ -60,6 +63,9 @@ def open_engine(manifest: PaperManifest, stem: str, execution: Execution) -> Eng
     if execution.provider == TORCH:
         engine: Engine = _torch_engine().TorchEngine(manifest, stem, execution)
         return engine
+    provider = choose(execution, onnxruntime.get_available_providers())
+    if provider == 'cpu' and execution.threads >= LANES and manifest.has_lanes(stem):
+        return LaneEngine(manifest, stem, execution)
     trunk = open_graph(manifest, f'trunk_{stem}', execution)
     kind = HostEngine if trunk.provider == 'cpu' else DeviceEngine
     return kind(manifest, stem, execution, trunk)
@@ -99,7 +105,44 @@ def fitted(manifest: PaperManifest, name: str, execution: Execution) -> Executio
     return replace(execution, max_size=max(2, batch))
 
 
-class HostEngine:
+class _GraphEngine:
+    """All but the trunk, and the ring that it reads."""
+
+    def __init__(
+        self, manifest: PaperManifest, stem: str, execution: Execution, provider: str
+    ) -> None:
+        self._manifest, self._execution, self.provider = manifest, execution, provider
+        self._stem = open_graph(manifest, f'stem_{stem}', execution)
+
+    def part(self, name: str) -> Part:
+        """See :class:`Engine`."""
+        return open_graph(self._manifest, name, self._execution)
+
+    def stem(self, inputs: Arrays) -> dict[str, np.ndarray]:
+        """See :class:`Engine`."""
+        return dict(zip(self._stem.outputs, self._stem(inputs), strict=True))
+
+
+class LaneEngine(_GraphEngine):
+    """Graphs on the CPU whose trunk is cut into lanes."""
+
+    def __init__(self, manifest: PaperManifest, stem: str, execution: Execution) -> None:
+        super().__init__(manifest, stem, execution, 'cpu')
+        fit = replace(execution, provider='cpu', precision=manifest.precision)
+        self._lanes = Lanes(manifest.folder, stem, manifest.layers, fit)
+
+    def ring(self, batch: int) -> Ring:
+        """See :class:`Engine`."""
+        first, tokens, *rest = self._manifest.ring_shape(batch)
+        shape = (first, tokens // LANES, *rest)
+        return RowRing({name: np.zeros(shape, np.float32) for name in self._lanes.past})
+
+    def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
+        """See :class:`Engine`."""
+        return self._lanes(feeds, cast('RowRing', ring).feeds)
+
+
+class HostEngine(_GraphEngine):
     """
     Graphs that take and give arrays of the host.
 
@@ -109,21 +152,12 @@ class HostEngine:
     def __init__(
         self, manifest: PaperManifest, stem: str, execution: Execution, trunk: Graph
     ) -> None:
-        self._manifest, self._execution, self._graph = manifest, execution, trunk
-        self.provider = trunk.provider
-        self._stem = open_graph(manifest, f'stem_{stem}', execution)
-
-    def part(self, name: str) -> Part:
-        """See :class:`Engine`."""
-        return open_graph(self._manifest, name, self._execution)
+        super().__init__(manifest, stem, execution, trunk.provider)
+        self._graph = trunk
 
     def ring(self, batch: int) -> Ring:
         """See :class:`Engine`."""
         return RowRing(self._empty(batch))
-
-    def stem(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """See :class:`Engine`."""
-        return dict(zip(self._stem.outputs, self._stem(inputs), strict=True))
 
     def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
         """See :class:`Engine`."""

@@ -198,6 +198,10 @@ class PaperManifest:
             )
         return self.stems[name]
 
+    def has_lanes(self, stem: str) -> bool:
+        """Whether the trunk of a stem is there in lanes too, which is for the CPU."""
+        return f'enter_{stem}.onnx' in self.files
+
     def verify(self) -> None:
         """Compare every file with its hash; raises BundleError naming the one that differs."""
         check_files(self.folder, self.files)
