@@ -57,14 +57,11 @@ def fuse_attention(model: onnx.ModelProto, heads: int, count: int) -> onnx.Model
     nodes = [
         made
         for node in graph.node
-        for made in (
-            _fused(found[node.output[0]], heads, makers) if node.output[0] in found else [node]
-        )
+        for made in (_fused(found[node.output[0]], heads) if node.output[0] in found else [node])
     ]
     del graph.node[:]
     graph.node.extend(_needed(nodes, {port.name for port in graph.output}))
-    if any(_FLAT in node.input for node in graph.node):
-        graph.initializer.append(numpy_helper.from_array(np.array([0, 0, -1]), _FLAT))
+    graph.initializer.append(numpy_helper.from_array(np.array([0, 0, -1]), _FLAT))
     model.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
     return model
 
@@ -119,18 +116,12 @@ def _turns(node: onnx.NodeProto) -> list[int]:
     return list(node.attribute[0].ints) if node.op_type == 'Transpose' else []
 
 
-def _fused(
-    attention: _Attention, heads: int, makers: Mapping[str, onnx.NodeProto]
-) -> list[onnx.NodeProto]:
-    nodes, flat = [], []
-    for given in attention.inputs:
-        maker = makers.get(given)
-        # It was flat before; an input of the graph need not have been.
-        if maker is not None and maker.op_type == 'Reshape' and maker.input[0] in makers:
-            flat.append(maker.input[0])
-            continue
-        flat.append(f'{given}_flat')
-        nodes.append(helper.make_node('Reshape', [given, _FLAT], [flat[-1]]))
+def _fused(attention: _Attention, heads: int) -> list[onnx.NodeProto]:
+    flat = [f'{given}_flat' for given in attention.inputs]
+    nodes = [
+        helper.make_node('Reshape', [given, _FLAT], [name])
+        for given, name in zip(attention.inputs, flat, strict=True)
+    ]
     mixed, flatten = f'{attention.flatten.output[0]}_mixed', onnx.NodeProto()
     flatten.CopyFrom(attention.flatten)
     flatten.input[0] = mixed
