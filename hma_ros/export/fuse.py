@@ -51,7 +51,7 @@ def fuse_attention(model: onnx.ModelProto, heads: int, count: int) -> onnx.Model
     }
     if len(found) != count:
         raise BundleError(
-            f'trunk: {len(found)} places of attention within a row, expected {count}: the '
+            f'{len(found)} places of attention within a row, expected {count}: the '
             'exporter writes it otherwise than it did'
         )
     nodes = [

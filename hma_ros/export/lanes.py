@@ -20,15 +20,18 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from hma_ros.core.rows import LANES
+from hma_ros.core.lanes import LANES
 from hma_ros.export.paper_graphs import PaperPart
 from hma_ros.export.proof import Proof
 from hma_ros.network.paper.checkpoint import PaperModel
 from hma_ros.network.paper.lanes import EnterPart, LayerPart, LeavePart
 from hma_ros.network.paper.trunk import Block
+from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.paper.lanes import Lanes
 from hma_ros.runtime.providers import Execution
 
+# How the names of outputs begin that are for the next layer, or for rows to come.
+PASSED_ON = ('kept_', 'x_', 'query_', 'key_', 'value_')
 _ENTER = ('tokens', 'masked', 'index', 'action')
 _OF_STEM = ('injected', 'shift_scale')
 _OF_ROWS = ('index', 'past_index', 'rotation')
@@ -120,7 +123,11 @@ def prove_lanes(trunk: PaperPart, folder: Path, layers: int, tolerated: Proof) -
     :raises BundleError: out of tolerance.
     """
     stem = trunk.name.removeprefix('trunk_')
-    lanes = Lanes(folder, stem, layers, Execution(provider='cpu', threads=LANES))
+
+    def open_graph(name: str, execution: Execution) -> Graph:
+        return Graph(folder / f'{name}.onnx', execution)
+
+    lanes = Lanes(open_graph, stem, layers, Execution(provider='cpu'))
     inputs = {name: value.numpy() for name, value in trunk.inputs.items()}
     found = _join(lanes(inputs, _split(inputs)))
     pairs = [(found[name], value.numpy()) for name, value in trunk.outputs().items()]

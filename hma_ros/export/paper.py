@@ -20,7 +20,7 @@ from hma_ros.export.bundle import prove
 from hma_ros.export.fuse import fuse_attention
 from hma_ros.export.graphs import write_graph
 from hma_ros.export.half import compute_half
-from hma_ros.export.lanes import lane_graphs, prove_lanes
+from hma_ros.export.lanes import PASSED_ON, lane_graphs, prove_lanes
 from hma_ros.export.paper_graphs import PaperPart, head_parts, paper_parts
 from hma_ros.export.proof import Proof
 from hma_ros.export.quantise import quantise
@@ -164,7 +164,7 @@ def _cheaper(
         places = {'trunk': config.layers, 'layer': 1}.get(name.partition('_')[0])
         if places is not None:
             model = fuse_attention(model, config.heads, places)
-        return quantise(model)
+        return quantise(model, PASSED_ON)
     # Past rows as they are kept: half the memory, and no casts.
     ports = [port.name for port in (*model.graph.input, *model.graph.output)]
     kept = [name for name in ports if name.startswith(_KEPT)]

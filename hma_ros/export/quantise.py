@@ -14,21 +14,24 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 _FOLDED, _QUANTISED = 'folded.onnx', 'quantised.onnx'
 _PRODUCTS = ('MatMul', 'Gemm')
 _ERRORS = 3
-# Outputs that a graph takes in, again or another one.
-_TAKEN_IN = ('kept_', 'x_', 'query_', 'key_', 'value_')
+_KEPT = ('kept_',)
 
 
-def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
+def quantise(model: onnx.ModelProto, passed_on: tuple[str, ...] = _KEPT) -> onnx.ModelProto:
     """
     Replace products with constant matrices by integer ones, a scale per column.
 
     Attention, norms, sums and readouts stay float32: the token head alone, one product of many,
     causes a third of the tokens that change. Four times the products per second on processors with
     AVX-512 VNNI; what it costs in pictures is for :mod:`hma_ros.evaluation` to say.
+
+    :param passed_on: how the names of outputs begin that another run takes in, see
+        :func:`readouts`.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         _fold(model, folder / _FOLDED)
+        exact = [*_sums(folder / _FOLDED), *readouts(folder / _FOLDED, passed_on)]
         logger = logging.getLogger()
         level = logger.level
         logger.setLevel(logging.ERROR)  # it advises to do what was just done
@@ -37,7 +40,7 @@ def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
                 folder / _FOLDED,
                 folder / _QUANTISED,
                 op_types_to_quantize=list(_PRODUCTS),
-                nodes_to_exclude=[*_sums(folder / _FOLDED), *readouts(folder / _FOLDED)],
+                nodes_to_exclude=exact,
                 per_channel=True,
                 weight_type=QuantType.QInt8,
                 use_external_data_format=True,
@@ -63,15 +66,16 @@ def _sums(path: Path) -> list[str]:
     ]
 
 
-def readouts(path: Path) -> list[str]:
+def readouts(path: Path, passed_on: tuple[str, ...] = _KEPT) -> list[str]:
     """
     Name the products behind which there is no other before an output of the graph.
 
-    What is kept of a row, or goes on to the next layer, is no readout.
+    :param passed_on: how the names of outputs begin that are no readouts, but go on to another
+        run: what is kept of a row, what a layer makes for the next one.
     """
     graph = onnx.load(path, load_external_data=False).graph
     makers = {name: node for node in graph.node for name in node.output}
-    names = [port.name for port in graph.output if not port.name.startswith(_TAKEN_IN)]
+    names = [port.name for port in graph.output if not port.name.startswith(passed_on)]
     seen, found = set(names), []
     while names:
         node = makers.get(names.pop())

@@ -14,6 +14,7 @@ from hma_ros.runtime.families import read_manifest
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.paper.engine import fitted
+from hma_ros.runtime.paper.manifest import LANE_GRAPHS
 from hma_ros.runtime.providers import Execution
 
 
@@ -46,12 +47,18 @@ def graphs_of(folder: Path, execution: Execution) -> list[tuple[Path, Execution]
     """
     List the graphs of a bundle of whatever model, after comparing all files with their hashes.
 
+    Lanes are left out: they run on the CPU alone, where there is nothing to build.
+
     :returns: their paths, and how a robot runs each: it looks for engines made just so.
     :raises BundleError: not a bundle, or tampered.
     """
     manifest = read_manifest(folder)
     manifest.verify()
-    names = sorted(name for name in manifest.files if name.endswith('.onnx'))
+    names = sorted(
+        name
+        for name in manifest.files
+        if name.endswith('.onnx') and not name.startswith(LANE_GRAPHS)
+    )
     if isinstance(manifest, Manifest):
         own = replace(execution, precision=manifest.precision)
         return [(folder / name, own) for name in names]

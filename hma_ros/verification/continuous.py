@@ -46,6 +46,7 @@ from hma_ros.verification.report import (
     AMPLIFIED,
     FLOAT32,
     IDENTICAL,
+    REORDERED,
     Comparison,
     compare,
     relative_error,
@@ -89,12 +90,17 @@ def _all(folder: Path) -> Iterator[Comparison]:
 def _compared(golden: GoldenArrays, found: Found) -> Iterator[Comparison]:
     for name, array in found:
         expected = golden[name]
-        is_exact = expected.dtype.kind in 'biu'
-        # The last bit of a frequency, on which processors differ, is 6e-5 of a wave at step 999;
-        # sampling sees such waves, and its first step amplifies what it is given.
-        is_amplified = name.startswith(('roll/', 'ddpm/', 'head/t_emb'))
-        tolerance = IDENTICAL if is_exact else AMPLIFIED if is_amplified else FLOAT32
-        yield compare(name, np.asarray(array), expected, tolerance)
+        yield compare(name, np.asarray(array), expected, _tolerance(name, expected))
+
+
+def _tolerance(name: str, expected: np.ndarray) -> float:
+    if expected.dtype.kind in 'biu':
+        return IDENTICAL
+    if name.startswith('roll/') or 'clip0' in name:
+        # A sample that is not clipped, or conditions the next, amplifies rounding errors.
+        return AMPLIFIED
+    # The last bit of a frequency, on which processors differ, is 6e-5 of a wave at step 999.
+    return REORDERED if name.startswith(('ddpm/', 'head/t_emb')) else FLOAT32
 
 
 def _schedules(model: ContinuousHma, _: GoldenArrays) -> Found:

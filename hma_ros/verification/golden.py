@@ -6,7 +6,6 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,12 +19,10 @@ class GoldenArrays(Mapping[str, np.ndarray]):
     Read ``golden.npz`` array by array, and remember which were asked for.
 
     :param folder: the folder that holds it.
-    :param real: type in which reals are given; None for that in which they were written.
     :raises ConfigError: it is missing or unreadable; later, an array is missing or unreadable.
     """
 
-    def __init__(self, folder: Path, real: type[np.floating[Any]] | None = None) -> None:
-        self._real = real
+    def __init__(self, folder: Path) -> None:
         self.path = folder / GOLDEN_FILE
         try:
             file = np.load(self.path, allow_pickle=False)
@@ -45,8 +42,7 @@ class GoldenArrays(Mapping[str, np.ndarray]):
             array: np.ndarray = self._file[name]
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise ConfigError(f"{self.path}: array '{name}': {error}") from error
-        is_given = self._real is None or array.dtype.kind != 'f'
-        return array if is_given else array.astype(self._real)
+        return array
 
     def __contains__(self, name: object) -> bool:
         """Say whether there is an array of that name, without reading it."""

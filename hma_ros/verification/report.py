@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 # Tolerances, as shares of the largest expected magnitude.
 IDENTICAL = 0.0  # tokens, indices, copies
 FLOAT32 = 1e-5  # sums of float32 in another order
+REORDERED = 1e-4  # the same behind many layers: what kinds of processor differ by
 AMPLIFIED = 1e-3  # diffusion multiplies rounding errors, at its first step by 2e4
 
 

@@ -37,8 +37,9 @@ def test_everything_is_within_tolerance():
     assert {item.name for item in found.values() if not item.ok} == set()
     groups = {name.split('/')[0] for name in found}
     assert groups >= {'sched', 'head', 'ddpm', 'hidden', 'z', 'z_noact', 'train', 'roll'}
-    # Only rollouts, whose samples condition the next, may be far off.
-    assert all(item.error < 1e-4 for item in found.values() if not item.name.startswith('roll/'))
+    # Only where time steps or a first step amplify rounding errors may they be seen.
+    amplified = ('roll/', 'ddpm/', 'head/t_emb')
+    assert all(item.error < 1e-5 for item in found.values() if not item.name.startswith(amplified))
 
 
 @pytest.mark.parametrize(

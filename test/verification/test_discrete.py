@@ -12,7 +12,6 @@ import torch
 from hma_ros.cli.main import main
 from hma_ros.network.checkpoint import load_tensors, save_tensors
 from hma_ros.verification.discrete import check
-from hma_ros.verification.report import AMPLIFIED
 
 GOLDEN = Path(__file__).parents[1] / 'data/golden'
 FOLDERS = sorted(path.name for path in GOLDEN.glob('disc_*'))
@@ -35,7 +34,7 @@ def test_every_conditioning_is_there():
 def test_everything_is_within_tolerance(name):
     found = compared(GOLDEN / name)
     assert {item.name for item in found.values() if not item.ok} == set()
-    assert all(item.error < 1e-4 for item in found.values())
+    assert all(item.error < 1e-5 for item in found.values() if not item.name.startswith('roll/'))
 
 
 def test_rollouts_and_losses_are_among_it():
@@ -65,17 +64,6 @@ def test_what_a_changed_weight_moves_is_named(tmp_path, parameter, untouched):
     failed = {item.name for item in compared(folder).values() if not item.ok}
     assert failed
     assert not failed & untouched
-
-
-def test_what_rounding_cannot_do_is_no_rounding(tmp_path):
-    folder = shutil.copytree(GOLDEN / 'disc_mup', tmp_path / 'changed')
-    with np.load(folder / 'golden.npz') as file:
-        arrays = dict(file)
-    arrays['logits/franka'][0, 0, 0, 0, 0] += 2e-3 * np.abs(arrays['logits/franka']).max()
-    np.savez(folder / 'golden.npz', **arrays)
-    found = compared(folder)
-    assert [name for name, item in found.items() if not item.ok] == ['logits/franka']
-    assert found['logits/franka'].tolerance <= AMPLIFIED
 
 
 def test_the_exit_code_tells(tmp_path, capsys):

@@ -99,9 +99,14 @@ class SelfAttention(nn.Module):
         """Mix the tokens of each row, in both directions."""
         return self.mix(*self._project(x_BRNC.flatten(0, 1))).unflatten(0, x_BRNC.shape[:2])
 
-    def mix(self, query_RNHD: Tensor, key_RSHD: Tensor, value_RSHD: Tensor) -> Tensor:
-        """Mix all S tokens of each row for N of them: ``[R, N, C]``."""
-        query, key, value = (part.transpose(1, 2) for part in (query_RNHD, key_RSHD, value_RSHD))
+    def mix(self, query_MNHD: Tensor, key_MSHD: Tensor, value_MSHD: Tensor) -> Tensor:
+        """
+        Mix all S tokens of each of M rows for N of them: ``[M, N, C]``.
+
+        :param query_MNHD: normalised and not yet scaled, of whatever tokens of the rows.
+        :param key_MSHD: likewise, of all of them; values too.
+        """
+        query, key, value = (part.transpose(1, 2) for part in (query_MNHD, key_MSHD, value_MSHD))
         mixed = (query * self.scale @ key.transpose(-1, -2)).softmax(-1) @ value
         return self.proj(mixed.transpose(1, 2).flatten(2))
 
@@ -119,13 +124,13 @@ class SelfAttention(nn.Module):
         mixed = attend(query, own, past, rows.allowed(window))
         return self.proj(mixed.flatten(3)), own
 
-    def project(self, x: Tensor) -> tuple[Tensor, ...]:
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries, keys and values ``[..., C]``, the first two normalised if need be."""
         query, key, value = self._products(x)
         if self.norm is None:
             return query, key, value
-        normal = (self.norm(self.by_head(part)).flatten(-2) for part in (query, key))
-        return *normal, value
+        query, key = (self.norm(self.by_head(part)).flatten(-2) for part in (query, key))
+        return query, key, value
 
     def by_head(self, part: Tensor) -> Tensor:
         """``[..., C]`` to ``[..., H, D]``."""

@@ -9,10 +9,11 @@ machines that costs as much as the product.
 | part | in | out |
 |---|---|---|
 | enter | what the trunk takes of rows | of each lane `x_L`, `query_L`, `key_L`, `value_L` |
-| layer | of a lane `x`, `query`, `past_*`; of every lane `key_L`, `value_L`; `layer` | of the lane `x_next`, and for the layer to come `query_next`, `key_next`, `value_next`; `kept_*` |
-| leave | `x_L` | what the trunk says of rows |
+| layer | of a lane `x`, `query`, `past_key`, `past_value`; of every lane `key_L`, `value_L`; `layer`; as the trunk does `index`, `past_index`, `rotation`, `injected`, `shift_scale` | of the lane `x_next`, and for the layer to come `query_next`, `key_next`, `value_next`; `kept_key`, `kept_value` |
+| leave | `x_L`, `index` | what the trunk says of rows |
 
-All of them are ``float32[B, R, N / lanes, C]``, queries and keys normalised already.
+`x`, `query`, `key` and `value` are ``float32[B, R, N / lanes, C]``, queries and keys normalised
+already; kept rows are those of the trunk, of the lane's tokens; `layer` is ``int64[1]``.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hma_ros.core.rows import LANES
+from hma_ros.core.lanes import LANES
 from hma_ros.network.paper.attention import KeptRows, Rows
 from hma_ros.network.paper.checkpoint import PaperModel
 from hma_ros.network.paper.conditioning import Conditioning

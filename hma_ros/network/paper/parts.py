@@ -68,12 +68,17 @@ class TrunkPart(nn.Module):
 
 
 def conditioning(feeds: dict[str, Tensor]) -> Conditioning:
-    """Put together what the stem said."""
+    """Put together what the stem said: those of `action`, `injected`, `shift_scale` there are."""
     return Conditioning(**{field: feeds.get(name) for name, field in _GIVEN.items()})
 
 
 def enter(model: PaperModel, feeds: dict[str, Tensor], rows: Rows) -> Tensor:
-    """Do what is done before the blocks: ``[B, R, N, C]``."""
+    """
+    Do what is done before the blocks.
+
+    :param feeds: `tokens`, `masked`, and `action` where rows have action tokens.
+    :returns: ``float32[B, R, N, C]``.
+    """
     given = conditioning(feeds)
     if isinstance(model, DiscreteHma):
         return model.embed(feeds['tokens'], feeds['masked'], given, rows)
@@ -81,7 +86,11 @@ def enter(model: PaperModel, feeds: dict[str, Tensor], rows: Rows) -> Tensor:
 
 
 def leave(model: PaperModel, stem: str, x_BRNC: Tensor, rows: Rows) -> dict[str, Tensor]:
-    """Do what is done after the blocks."""
+    """
+    Do what is done after the blocks.
+
+    :returns: what the trunk says of rows, by name; kept rows are not among it.
+    """
     if isinstance(model, DiscreteHma):
         return _leave_discrete(model, stem, x_BRNC)
     output = model.read(x_BRNC, rows)

@@ -6,20 +6,20 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol, cast
 
 import numpy as np
-import onnxruntime
 
 from hma_ros.core.diffusion import TRAINING_STEPS
 from hma_ros.core.errors import BundleError, ConfigError
-from hma_ros.core.rows import LANES
+from hma_ros.core.lanes import LANES
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.graph import Arrays, Graph
 from hma_ros.runtime.paper.lanes import Lanes
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.ring import DeviceRing, Ring, RowRing
-from hma_ros.runtime.providers import TORCH, Execution, choose
+from hma_ros.runtime.providers import TORCH, Execution
 
 # A part of a model: arrays by name in, arrays out.
 Part = Callable[[Arrays], list[np.ndarray]]
@@ -63,12 +63,18 @@ def open_engine(manifest: PaperManifest, stem: str, execution: Execution) -> Eng
     if execution.provider == TORCH:
         engine: Engine = _torch_engine().TorchEngine(manifest, stem, execution)
         return engine
-    provider = choose(execution, onnxruntime.get_available_providers())
-    if provider == 'cpu' and execution.threads >= LANES and manifest.has_lanes(stem):
+    if _has_lanes(manifest, stem, execution):
         return LaneEngine(manifest, stem, execution)
     trunk = open_graph(manifest, f'trunk_{stem}', execution)
     kind = HostEngine if trunk.provider == 'cpu' else DeviceEngine
     return kind(manifest, stem, execution, trunk)
+
+
+def _has_lanes(manifest: PaperManifest, stem: str, execution: Execution) -> bool:
+    """Whether there are as many threads as lanes, on the CPU, be it chosen or fallen back to."""
+    if execution.threads != LANES or not manifest.has_lanes(stem):
+        return False
+    return open_graph(manifest, f'enter_{stem}', execution).provider == 'cpu'
 
 
 def open_graph(manifest: PaperManifest, name: str, execution: Execution) -> Graph:
@@ -128,8 +134,8 @@ class LaneEngine(_GraphEngine):
 
     def __init__(self, manifest: PaperManifest, stem: str, execution: Execution) -> None:
         super().__init__(manifest, stem, execution, 'cpu')
-        fit = replace(execution, provider='cpu', precision=manifest.precision)
-        self._lanes = Lanes(manifest.folder, stem, manifest.layers, fit)
+        on_cpu = replace(execution, provider='cpu')
+        self._lanes = Lanes(partial(open_graph, manifest), stem, manifest.layers, on_cpu)
 
     def ring(self, batch: int) -> Ring:
         """See :class:`Engine`."""

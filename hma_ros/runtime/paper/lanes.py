@@ -8,15 +8,15 @@ all of them made: see :mod:`hma_ros.network.paper.lanes`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from pathlib import Path
-from threading import Barrier, BrokenBarrierError
+from threading import Barrier, BrokenBarrierError, Lock
 
 import numpy as np
 
-from hma_ros.core.rows import LANES
+from hma_ros.core.errors import InferenceError
+from hma_ros.core.lanes import LANES
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.graph import Arrays, Graph
 from hma_ros.runtime.providers import Execution
@@ -27,25 +27,31 @@ _KEPT = ('key', 'value')
 
 class Lanes:
     """
-    Runs the trunk of one stem.
+    Runs the trunk of one stem, rows of one call at a time; every lane has one thread.
 
-    :param folder: of the bundle, whose files are verified.
+    :param open_graph: opens a graph of the bundle by its name without ending.
     :param layers: of the trunk.
-    :param execution: on the CPU; its threads are those of all lanes together.
+    :param execution: on the CPU.
     :raises BundleError: a graph is missing or broken.
 
     ``past`` names the kept rows that it reads, in the order in which it gives new ones.
     """
 
-    def __init__(self, folder: Path, stem: str, layers: int, execution: Execution) -> None:
+    def __init__(
+        self,
+        open_graph: Callable[[str, Execution], Graph],
+        stem: str,
+        layers: int,
+        execution: Execution,
+    ) -> None:
         # Threads that wait busily for their next graph would take the cores of the lanes.
-        whole = replace(execution, spin=False)
-        lane = replace(execution, threads=max(1, execution.threads // LANES))
-        self._enter = Graph(folder / f'enter_{stem}.onnx', whole)
-        self._leave = Graph(folder / f'leave_{stem}.onnx', whole)
-        # Of its own for every lane: memory that they shared would go from core to core.
+        whole = replace(execution, threads=LANES, spin=False)
+        lane = replace(whole, threads=1)
+        self._enter = open_graph(f'enter_{stem}', whole)
+        self._leave = open_graph(f'leave_{stem}', whole)
+        # Of its own for every lane: memory in which both worked would go from core to core.
         self._layers = [
-            [Graph(folder / f'layer_{i}_{stem}.onnx', lane) for i in range(layers)]
+            [open_graph(f'layer_{index}_{stem}', lane) for index in range(layers)]
             for _ in range(LANES)
         ]
         self.past = [
@@ -54,8 +60,9 @@ class Lanes:
             for what in _KEPT
             for lane in range(LANES)
         ]
-        self._threads = ThreadPoolExecutor(LANES, 'lane')
+        self._others = ThreadPoolExecutor(LANES - 1, 'lane')
         self._passes: dict[tuple[int, ...], _Pass] = {}
+        self._turn = Lock()
 
     def __call__(self, feeds: Arrays, past: Arrays) -> dict[str, np.ndarray]:
         """
@@ -68,14 +75,15 @@ class Lanes:
             ``float32[B, R, N / lanes, H, D]``, valid until rows of the same shape are computed.
         :raises InferenceError: a graph failed, or what is said of the rows is not finite.
         """
-        state = _run(self._enter, feeds)
-        shape = state['x_0'].shape[:2]
-        if shape not in self._passes:
-            self._passes[shape] = _Pass(self._layers, feeds, state, past)
-        rows = self._passes[shape]
-        rows.take(feeds, state, past)
-        rows.run(self._threads)
-        return {**_run(self._leave, {**feeds, **rows.left}), **rows.kept}
+        with self._turn:
+            state = _run(self._enter, feeds)
+            shape = state['x_0'].shape[:2]
+            if shape not in self._passes:
+                self._passes[shape] = _Pass(self._layers, feeds, state, past)
+            current = self._passes[shape]
+            current.take(feeds, state, past)
+            current.run(self._others)
+            return {**_run(self._leave, {**feeds, **current.left}), **current.kept}
 
 
 class _Pass:
@@ -93,9 +101,9 @@ class _Pass:
         self._feeds = {name: feeds[name].copy() for name in feeds if name in first.inputs}
         self._states = [{name: array.copy() for name, array in state.items()} for _ in range(2)]
         self._past: Arrays = {}
-        rows = state['x_0'].shape[1]
+        shape = state['x_0'].shape[:2]
         self.kept = {
-            name.replace('past', 'kept', 1): _kept_of(array, rows) for name, array in past.items()
+            name.replace('past', 'kept', 1): _kept_of(array, shape) for name, array in past.items()
         }
         self._lanes = [
             [self._bound(graph, layer, lane) for layer, graph in enumerate(graphs)]
@@ -108,24 +116,43 @@ class _Pass:
         }
 
     def take(self, feeds: Arrays, state: Arrays, past: Arrays) -> None:
-        """Put in place what the next run reads; kept rows are read where they are."""
+        """Copy what the next run reads to where it reads it; kept rows stay where they are."""
         for own, given in ((self._feeds, feeds), (self._states[0], state)):
             for name, array in own.items():
                 np.copyto(array, given[name])
         if past is self._past:
             return
-        self._past = past
         for lane, graphs in enumerate(self._lanes):
             for layer, graph in enumerate(graphs):
                 for what in _KEPT:
                     graph.bind(f'past_{what}', _bindable(past[f'past_{what}_{layer}_{lane}']))
+        self._past = past
 
-    def run(self, threads: ThreadPoolExecutor) -> None:
-        """Run all layers; raises what the first lane to fail raised."""
-        meeting = Barrier(LANES)
-        lanes = [threads.submit(_run_lane, graphs, meeting) for graphs in self._lanes]
-        wait(lanes)
-        _raise_first(lanes)
+    def run(self, others: ThreadPoolExecutor) -> None:
+        """
+        Run all layers, the first lane in the caller's thread.
+
+        However it ends, no lane is running then.
+
+        :raises InferenceError: a lane failed, or has no thread.
+        """
+        meeting, running = Barrier(LANES), list[Future[None]]()
+        first, *rest = self._lanes
+        try:
+            for graphs in rest:
+                running.append(others.submit(_run_lane, graphs, meeting))
+            _run_lane(first, meeting)
+        except BrokenBarrierError:
+            pass  # the lane that failed says why, below
+        except BaseException as error:
+            meeting.abort()
+            if isinstance(error, RuntimeError):
+                raise InferenceError(f'lanes: {error}; expected a thread for each') from error
+            raise
+        finally:
+            wait(running)
+        for lane in running:
+            lane.result()
 
     def _bound(self, graph: Graph, layer: int, lane: int) -> BoundGraph:
         bound = BoundGraph(graph, [*graph.inputs, *graph.outputs])
@@ -153,22 +180,14 @@ def _run_lane(graphs: Sequence[BoundGraph], meeting: Barrier) -> None:
         for graph in graphs:
             graph({})
             meeting.wait()
-    except Exception:
+    except BaseException:
         meeting.abort()
         raise
 
 
-def _raise_first(lanes: Sequence[Future[None]]) -> None:
-    """Raise what a lane failed of, and not what the others say when they wait for it in vain."""
-    for lane in lanes:
-        error = lane.exception()
-        if error is not None and not isinstance(error, BrokenBarrierError):
-            raise error
-
-
-def _kept_of(past_BNHPD: np.ndarray, rows: int) -> np.ndarray:
-    batch, tokens, heads, _, width = past_BNHPD.shape
-    return np.zeros((batch, rows, tokens, heads, width), past_BNHPD.dtype)
+def _kept_of(past_BNHPD: np.ndarray, shape_BR: tuple[int, ...]) -> np.ndarray:
+    _, tokens, heads, _, width = past_BNHPD.shape
+    return np.zeros((*shape_BR, tokens, heads, width), past_BNHPD.dtype)
 
 
 def _bindable(array: np.ndarray) -> DeviceArray:

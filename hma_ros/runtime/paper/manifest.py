@@ -20,6 +20,8 @@ KINDS = ('discrete', 'continuous')
 MEANINGS = ('upstream', 'corrected')
 TIMES = ('learned', 'rotary')
 TOKENIZERS = ('magvit2', 'svd', 'levels', 'values')
+# How the names of graphs begin that are a trunk cut into lanes; they are for the CPU alone.
+LANE_GRAPHS = ('enter_', 'layer_', 'leave_')
 # Rows to imagine at most where no window ends it.
 _SLIDING_HORIZON = 32
 
@@ -199,7 +201,7 @@ class PaperManifest:
         return self.stems[name]
 
     def has_lanes(self, stem: str) -> bool:
-        """Whether the trunk of a stem is there in lanes too, which is for the CPU."""
+        """Whether the trunk of a stem is there in lanes too."""
         return f'enter_{stem}.onnx' in self.files
 
     def verify(self) -> None:

@@ -6,8 +6,9 @@ from itertools import pairwise
 import pytest
 import torch
 
+from hma_ros.core.lanes import LANES
 from hma_ros.core.rotary import rotations
-from hma_ros.core.rows import EMPTY_ROW, LANES
+from hma_ros.core.rows import EMPTY_ROW
 from hma_ros.network.paper.config import Diffusion, Injection, Meaning, TimePositions
 from hma_ros.network.paper.continuous import ContinuousHma
 from hma_ros.network.paper.lanes import EnterPart, LayerPart, LeavePart, has_lanes
