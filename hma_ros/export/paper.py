@@ -164,7 +164,8 @@ def _cheaper(
         places = {'trunk': config.layers, 'layer': 1}.get(name.partition('_')[0])
         if places is not None:
             model = fuse_attention(model, config.heads, places)
-        return quantise(model, PASSED_ON)
+        is_end = name.startswith(('trunk_', f'layer_{config.layers - 1}_'))
+        return quantise(model, PASSED_ON, is_end)
     # Past rows as they are kept: half the memory, and no casts.
     ports = [port.name for port in (*model.graph.input, *model.graph.output)]
     kept = [name for name in ports if name.startswith(_KEPT)]

@@ -2,6 +2,7 @@
 """Graphs of lanes are the trunk, each layer with its own weights."""
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -69,10 +70,20 @@ def test_every_layer_has_its_own_weights(network, tmp_path):
         assert relative_error(whole, value.numpy()) < 1e-5, name
 
 
+def count_integer_products(path):
+    nodes = onnx.load(path, load_external_data=False).graph.node
+    return sum(node.op_type == 'MatMulInteger' for node in nodes)
+
+
 def test_weights_of_lanes_are_those_of_the_trunk(network, tmp_path):
     folder = export_paper(network, tmp_path / 'int8', BundleOptions(precision='int8'))
     layers = sorted(path.name for path in folder.glob('layer_*'))
     assert layers == [f'layer_{index}_robot.onnx' for index in range(LAYERS)]
+    integers = [count_integer_products(folder / name) for name in layers]
+    # Queries, keys and values of the next layer among them; the last is float32.
+    assert integers == [11] * (LAYERS - 1) + [0]
+    # Of the last layer only those before its attention.
+    assert count_integer_products(folder / 'trunk_robot.onnx') == 11 * (LAYERS - 1) + 3
     exact = export_paper(network, tmp_path / 'fp32')
     sizes = [(path / 'weights.bin').stat().st_size for path in (folder, exact)]
     assert sizes[0] < sizes[1]
