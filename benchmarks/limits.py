@@ -45,7 +45,7 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
     manifest = PaperManifest.read(folder)
     peak = peak_exact = _peak(manifest.precision, threads)
     if manifest.precision == 'int8':
-        # Attention and readouts stay float32.
+        # Attention, readouts and the end of the last layer stay float32.
         peak_exact = _peak('fp32', threads)
     feeds = _feeds(_session(str(folder / f'trunk_{stem}.onnx'), threads), manifest)
     duration_s = _pass_s(folder, stem, threads)
@@ -59,7 +59,8 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
         'gflop_per_s': sum(work.values()) / duration_s / 1e9,
         'peak_gflop_per_s': peak / 1e9,
         'share_of_peak': (
-            work['products'] / peak + (work['attention'] + work['readout']) / peak_exact
+            work['products'] / peak
+            + (work['end'] + work['attention'] + work['readout']) / peak_exact
         )
         / duration_s,
         'weight_bytes': (folder / 'weights.bin').stat().st_size,
@@ -88,12 +89,14 @@ def _width(feeds: dict[str, np.ndarray]) -> int:
 def _flop(manifest: PaperManifest, width: int) -> dict[str, float]:
     """Multiplications and additions of one row, as the graph does them."""
     tokens = manifest.kept_tokens
-    per_token = manifest.layers * 17 * width**2
+    per_layer = 2.0 * tokens * width**2
     head = manifest.image_tokens * width * manifest.factors * manifest.factor_size
     spatial = manifest.layers * 2 * tokens**2 * width
     temporal = manifest.layers * 2 * tokens * manifest.window * width
     return {
-        'products': 2.0 * tokens * per_token,
+        # Behind the last attention within a row, where queries, keys and values are made.
+        'products': (manifest.layers * 17 - 14) * per_layer,
+        'end': 14 * per_layer,
         'readout': 2.0 * head,
         'attention': 2.0 * (spatial + temporal),
     }

@@ -51,8 +51,8 @@ def fuse_attention(model: onnx.ModelProto, heads: int, count: int) -> onnx.Model
     }
     if len(found) != count:
         raise BundleError(
-            f'{len(found)} places of attention within a row, expected {count}: the '
-            'exporter writes it otherwise than it did'
+            f'{len(found)} places of attention within a row, expected {count}: the exporter '
+            'writes it otherwise than it did'
         )
     nodes = [
         made

@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-A trunk whose tokens are shared out to lanes, each with threads and graphs of its own.
+A trunk whose tokens are shared out to lanes, each with a thread and graphs of its own.
 
 Lanes run a layer at a time and wait for each other behind it, since the next one begins with what
 all of them made: see :mod:`hma_ros.network.paper.lanes`.
