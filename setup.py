@@ -5,9 +5,10 @@ Serve pip, and name the executables of the package.
 colcon builds with CMakeLists.txt, which reads the entry points from this file.
 """
 
+import platform
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 ROOT = Path(__file__).parent
 DATA_FOLDERS = ('config', 'launch', 'models', 'rviz')
@@ -18,6 +19,18 @@ EXECUTABLES = [
     'sim_robot_node = hma_ros.nodes.sim_robot_node:main',
     'world_model_node = hma_ros.nodes.world_model_node:main',
 ]
+
+# As in CMakeLists.txt, for all files: the one that asks the processor has nothing to gain by it.
+LAYERS = Extension(
+    'hma_ros._layers',
+    sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'native').glob('*.cpp')),
+    extra_compile_args=[
+        *('-O3', '-std=c++20', '-march=x86-64-v4', '-mavx512vnni', '-ffp-contract=fast'),
+        *('-Wno-uninitialized', '-Wno-maybe-uninitialized'),
+    ],
+    # Without it the graphs of a bundle are run.
+    optional=True,
+)
 
 
 def _data_files() -> list[tuple[str, list[str]]]:
@@ -37,6 +50,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['hma_ros', 'hma_ros.*']),
+    ext_modules=[LAYERS] if platform.machine() in ('x86_64', 'AMD64') else [],
     package_data={'hma_ros.sim': ['assets/**/*']},
     data_files=_data_files(),
     install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm'],

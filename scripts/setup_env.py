@@ -35,7 +35,7 @@ PIP_STEPS = {
 }
 PROFILES = {'runtime': ('runtime',), 'dev': ('runtime', 'torch', 'train', 'dev')}
 BUILD_INPUTS = ('CMakeLists.txt', 'package.xml', 'setup.py', 'hma_ros/__init__.py')
-BUILD_FOLDERS = ('launch', 'msg', 'srv')
+BUILD_FOLDERS = ('launch', 'msg', 'native', 'srv')
 SUPPORTED_PYTHONS = ((3, 11), (3, 12), (3, 13))
 
 
@@ -138,7 +138,7 @@ def _build_inputs() -> list[Path]:
 
 
 def _build() -> None:
-    print('setup: building the messages and installing hma_ros', flush=True)
+    print('setup: building the messages and the compiled layers, and installing hma_ros', flush=True)
     build = VENV / 'build'
     shutil.rmtree(build, ignore_errors=True)
     definitions = {

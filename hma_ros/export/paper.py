@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from hma_ros.export.bundle import prove
 from hma_ros.export.fuse import fuse_attention
 from hma_ros.export.graphs import write_graph
 from hma_ros.export.half import compute_half
-from hma_ros.export.lanes import PASSED_ON, lane_graphs, prove_lanes
+from hma_ros.export.layers import edge_parts, has_layers, prove_layers, write_layers
 from hma_ros.export.paper_graphs import PaperPart, head_parts, paper_parts
 from hma_ros.export.proof import Proof
 from hma_ros.export.quantise import quantise
@@ -30,10 +29,15 @@ from hma_ros.network.paper.checkpoint import PaperModel, save_paper
 from hma_ros.network.paper.config import PaperConfig
 from hma_ros.network.paper.continuous import ContinuousHma
 from hma_ros.network.paper.frames import FrameCodec
-from hma_ros.network.paper.lanes import has_lanes
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import FILE_NAME, StemInfo, sha256
-from hma_ros.runtime.paper.manifest import FAMILY, FORMAT, FrameFacts, PaperStem
+from hma_ros.runtime.paper.manifest import (
+    FAMILY,
+    FORMAT,
+    FrameFacts,
+    PaperManifest,
+    PaperStem,
+)
 from hma_ros.runtime.providers import Execution
 
 WEIGHTS = 'weights.bin'
@@ -123,36 +127,43 @@ def prove_part(part: PaperPart, path: Path, tolerated: Proof) -> Proof:
 def _write(
     model: PaperModel, stems: Sequence[str], folder: Path, options: BundleOptions
 ) -> Iterator[Proof]:
+    precision, config = options.precision, model.config
     parts = [part for stem in stems for part in paper_parts(model, stem)]
     if isinstance(model, ContinuousHma):
-        parts += head_parts(model.diffloss, 'patch', model.config.width)
-    lanes = _lanes(model, parts, options.precision)
+        parts += head_parts(model.diffloss, 'patch', config.width)
+    # Halves are for GPUs.
+    compiled = [part for part in parts if part.name.startswith('trunk_')]
+    compiled = compiled if has_layers(config) and precision != 'fp16' else []
+    parts += [edge for trunk in compiled for edge in edge_parts(model, trunk)]
     with SharedWeights(folder / WEIGHTS) as weights:
         for part in tqdm(parts, 'graphs', unit='graph'):
             graph = part.graph()
             if part.heavy:
-                graph = _cheaper(graph, part.name, options.precision, model.config)
+                graph = _cheaper(graph, part.name, precision, config)
             weights.save(graph, folder / f'{part.name}.onnx')
-        cut = chain.from_iterable(lane_graphs(model, trunk) for trunk in lanes)
-        for name, graph in tqdm(cut, 'lanes', unit='graph'):
-            cheap = _cheaper(graph, name, options.precision, model.config)
-            weights.save(cheap, folder / f'{name}.onnx')
+        for trunk in compiled:
+            stem = trunk.name.removeprefix('trunk_')
+            path = folder / PaperManifest.layers_file(stem)
+            write_layers(model, stem, precision == 'int8', weights, path)
     for part in tqdm(parts, 'proofs', unit='graph'):
-        tolerated = TOLERANCES[options.precision if part.heavy else 'fp32']
+        tolerated = TOLERANCES[precision if part.heavy else 'fp32']
         yield prove_part(part, folder / f'{part.name}.onnx', tolerated)
-        if part in lanes:
-            yield prove_lanes(part, folder, model.config.layers, tolerated)
-    _write_append(model.config, folder, options.precision)
+    yield from _prove_layers(model, compiled, folder, precision)
+    _write_append(config, folder, precision)
     for codec_part in codec_parts(options.codec) if options.codec else ():
         write_graph(codec_part, folder / f'{codec_part.name}.onnx')
         yield prove(codec_part, folder)
 
 
-def _lanes(model: PaperModel, parts: Sequence[PaperPart], precision: str) -> list[PaperPart]:
-    """Pick the trunks to cut into lanes too: integers are for the CPU alone."""
-    if precision != 'int8' or not has_lanes(model.config):
-        return []
-    return [part for part in parts if part.name.startswith('trunk_')]
+def _prove_layers(
+    model: PaperModel, trunks: Sequence[PaperPart], folder: Path, precision: str
+) -> Iterator[Proof]:
+    for trunk in tqdm(trunks, 'layers', unit='trunk'):
+        path = folder / PaperManifest.layers_file(trunk.name.removeprefix('trunk_'))
+        tolerated = TOLERANCES[precision]
+        proof = prove_layers(model, trunk, path, precision == 'int8', tolerated)
+        if proof is not None:
+            yield proof
 
 
 def _cheaper(
@@ -161,11 +172,10 @@ def _cheaper(
     if precision == 'fp32':
         return model
     if precision == 'int8':
-        places = {'trunk': config.layers, 'layer': 1}.get(name.partition('_')[0])
-        if places is not None:
-            model = fuse_attention(model, config.heads, places)
-        is_end = name.startswith(('trunk_', f'layer_{config.layers - 1}_'))
-        return quantise(model, PASSED_ON, is_end)
+        is_trunk = name.startswith('trunk_')
+        if is_trunk:
+            model = fuse_attention(model, config.heads, config.layers)
+        return quantise(model, is_end=is_trunk)
     # Past rows as they are kept: half the memory, and no casts.
     ports = [port.name for port in (*model.graph.input, *model.graph.output)]
     kept = [name for name in ports if name.startswith(_KEPT)]

@@ -14,12 +14,10 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 _FOLDED, _QUANTISED = 'folded.onnx', 'quantised.onnx'
 _PRODUCTS = ('MatMul', 'Gemm')
 _ERRORS = 3
-_KEPT = ('kept_',)
+_KEPT = 'kept_'
 
 
-def quantise(
-    model: onnx.ModelProto, passed_on: tuple[str, ...] = _KEPT, is_end: bool = False
-) -> onnx.ModelProto:
+def quantise(model: onnx.ModelProto, is_end: bool = False) -> onnx.ModelProto:
     """
     Replace products with constant matrices by integer ones, a scale per column.
 
@@ -28,15 +26,13 @@ def quantise(
     Four times the products per second on processors with AVX-512 VNNI; what it costs in pictures
     is for :mod:`hma_ros.evaluation` to say.
 
-    :param passed_on: how the names of outputs begin that another run takes in, see
-        :func:`readouts`.
     :param is_end: whether the last layer is in it: behind its attention within a row, one
         MultiHeadAttention, all stays float32.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         _fold(model, folder / _FOLDED)
-        exact = [*_sums(folder / _FOLDED), *readouts(folder / _FOLDED, passed_on)]
+        exact = [*_sums(folder / _FOLDED), *readouts(folder / _FOLDED)]
         exact += behind_attention(folder / _FOLDED) if is_end else []
         logger = logging.getLogger()
         level = logger.level
@@ -72,16 +68,15 @@ def _sums(path: Path) -> list[str]:
     ]
 
 
-def readouts(path: Path, passed_on: tuple[str, ...] = _KEPT) -> list[str]:
+def readouts(path: Path) -> list[str]:
     """
     Name the products behind which there is no other before an output of the graph.
 
-    :param passed_on: how the names of outputs begin that are no readouts, but go on to another
-        run: what is kept of a row, what a layer makes for the next one.
+    What is kept of a row is no readout: it goes on to another run.
     """
     graph = onnx.load(path, load_external_data=False).graph
     makers = {name: node for node in graph.node for name in node.output}
-    names = [port.name for port in graph.output if not port.name.startswith(passed_on)]
+    names = [port.name for port in graph.output if not port.name.startswith(_KEPT)]
     seen, found = set(names), []
     while names:
         node = makers.get(names.pop())

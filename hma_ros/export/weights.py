@@ -21,14 +21,16 @@ class SharedWeights:
     Moves large tensors of graphs into one file; equal ones, of trunks of several stems, once.
 
     :param path: of the file, beside the graphs.
+
+    ``path`` is that.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._places: dict[str, int] = {}
 
     def __enter__(self) -> SharedWeights:
-        self._file = self._path.open('wb')
+        self._file = self.path.open('wb')
         return self
 
     def __exit__(
@@ -48,18 +50,23 @@ class SharedWeights:
         self._file.flush()
         onnx.save(model, path)
 
-    def _refer(self, tensor: TensorProto, data: bytes) -> None:
+    def place(self, data: bytes) -> int:
+        """Return where some bytes are in the file, written now if they are not there yet."""
         digest = hashlib.sha256(data).hexdigest()
         if digest not in self._places:
             self._file.write(b'\0' * (-self._file.tell() % _ALIGNMENT))
             self._places[digest] = self._file.tell()
             self._file.write(data)
+        return self._places[digest]
+
+    def _refer(self, tensor: TensorProto, data: bytes) -> None:
+        offset = self.place(data)
         for field in ('raw_data', 'float_data', 'int32_data', 'int64_data', 'external_data'):
             tensor.ClearField(field)
         tensor.data_location = TensorProto.EXTERNAL
         facts = {
-            'location': self._path.name,
-            'offset': str(self._places[digest]),
+            'location': self.path.name,
+            'offset': str(offset),
             'length': str(len(data)),
         }
         for key, value in facts.items():

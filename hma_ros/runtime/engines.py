@@ -14,7 +14,7 @@ from hma_ros.runtime.families import read_manifest
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.paper.engine import fitted
-from hma_ros.runtime.paper.manifest import LANE_GRAPHS
+from hma_ros.runtime.paper.manifest import EDGE_GRAPHS
 from hma_ros.runtime.providers import Execution
 
 
@@ -47,7 +47,7 @@ def graphs_of(folder: Path, execution: Execution) -> list[tuple[Path, Execution]
     """
     List the graphs of a bundle of whatever model, after comparing all files with their hashes.
 
-    Lanes are left out: they run on the CPU alone, where there is nothing to build.
+    What goes around compiled layers is left out: it runs on the CPU alone.
 
     :returns: their paths, and how a robot runs each: it looks for engines made just so.
     :raises BundleError: not a bundle, or tampered.
@@ -57,7 +57,7 @@ def graphs_of(folder: Path, execution: Execution) -> list[tuple[Path, Execution]
     names = sorted(
         name
         for name in manifest.files
-        if name.endswith('.onnx') and not name.startswith(LANE_GRAPHS)
+        if name.endswith('.onnx') and not name.startswith(EDGE_GRAPHS)
     )
     if isinstance(manifest, Manifest):
         own = replace(execution, precision=manifest.precision)

@@ -48,7 +48,7 @@ class Execution:
     :param engine_cache: folder of TensorRT engines; None for one in the user's cache.
     :param allow_cpu: run on the CPU rather than fail when the provider does not work.
     :param spin: let threads of the CPU wait busily for each other: passes take a sixth less, and
-        the cores are taken while they run. Lanes never do.
+        the cores are taken while they run. Compiled layers do so for a moment at most.
     :param max_size: TensorRT engines take sizes of 1 to this wherever a graph leaves them open
         (batch, rows at once).
     :raises ConfigError: a value is out of range.

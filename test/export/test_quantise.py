@@ -50,12 +50,6 @@ def test_only_the_last_product_before_an_output_is_a_readout(network, tmp_path):
     assert readouts(tmp_path / 'network.onnx') == ['third', 'third_MatMul']
 
 
-def test_what_goes_on_to_another_run_is_no_readout(network, tmp_path):
-    onnx.save(network, tmp_path / 'network.onnx')
-    (output,) = (port.name for port in network.graph.output if not port.name.startswith('kept_'))
-    assert readouts(tmp_path / 'network.onnx', ('kept_', output)) == []
-
-
 def test_readouts_stay_float32_and_the_rest_does_not(network):
     kinds = Counter(node.op_type for node in quantise(network).graph.node)
     assert kinds['MatMulInteger'] == 2

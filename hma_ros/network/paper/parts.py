@@ -6,6 +6,7 @@ A model of the paper cut into parts that take arrays by name and give arrays by 
 |---|---|---|
 | stem | `chunk`, `known`, `index` | what the trunk takes of actions: `action`, `injected`, `shift_scale` |
 | trunk | rows: `tokens`, `masked`, `index`, `rotation`, those; kept rows: `past_*` | `best`, `confidence`, `logits`, `chunk`, or `z`, `z_action`; `kept_*` |
+| enter, leave | rows to `x`; `x`, `index` to what is said of them | the trunk without its layers |
 | condition, time, denoise | `z`; `timestep`; `x` with both | parts of a diffusion head |
 """  # noqa: E501
 
@@ -65,6 +66,30 @@ class TrunkPart(nn.Module):
         for layer, (key, value) in enumerate(kept):
             result |= {f'kept_key_{layer}': key, f'kept_value_{layer}': value}
         return result
+
+
+class EnterPart(nn.Module):
+    """Rows to `x`, ``float32[B, R, N, C]``, as the first layer takes them."""
+
+    def __init__(self, model: PaperModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute it."""
+        return {'x': enter(self.model, feeds, Rows(feeds['index']))}
+
+
+class LeavePart(nn.Module):
+    """`x` behind the last layer to what is said of rows."""
+
+    def __init__(self, model: PaperModel, stem: str) -> None:
+        super().__init__()
+        self.model, self.stem = model, stem
+
+    def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Compute it."""
+        return leave(self.model, self.stem, feeds['x'], Rows(feeds['index']))
 
 
 def conditioning(feeds: dict[str, Tensor]) -> Conditioning:

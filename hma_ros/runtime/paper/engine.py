@@ -6,17 +6,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any, Protocol, cast
 
 import numpy as np
 
 from hma_ros.core.diffusion import TRAINING_STEPS
 from hma_ros.core.errors import BundleError, ConfigError
-from hma_ros.core.lanes import LANES
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
+from hma_ros.runtime.compiled import library
 from hma_ros.runtime.graph import Arrays, Graph
-from hma_ros.runtime.paper.lanes import Lanes
+from hma_ros.runtime.paper.layers import Layers
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.ring import DeviceRing, Ring, RowRing
 from hma_ros.runtime.providers import TORCH, Execution
@@ -63,16 +62,16 @@ def open_engine(manifest: PaperManifest, stem: str, execution: Execution) -> Eng
     if execution.provider == TORCH:
         engine: Engine = _torch_engine().TorchEngine(manifest, stem, execution)
         return engine
-    if _has_lanes(manifest, stem, execution):
-        return LaneEngine(manifest, stem, execution)
+    if _has_layers(manifest, stem, execution):
+        return LayerEngine(manifest, stem, execution)
     trunk = open_graph(manifest, f'trunk_{stem}', execution)
     kind = HostEngine if trunk.provider == 'cpu' else DeviceEngine
     return kind(manifest, stem, execution, trunk)
 
 
-def _has_lanes(manifest: PaperManifest, stem: str, execution: Execution) -> bool:
-    """Whether there are as many threads as lanes, on the CPU, be it chosen or fallen back to."""
-    if execution.threads != LANES or not manifest.has_lanes(stem):
+def _has_layers(manifest: PaperManifest, stem: str, execution: Execution) -> bool:
+    """Whether compiled layers run here, and the CPU is chosen or fallen back to."""
+    if not manifest.has_layers(stem) or library() is None:
         return False
     return open_graph(manifest, f'enter_{stem}', execution).provider == 'cpu'
 
@@ -129,23 +128,39 @@ class _GraphEngine:
         return dict(zip(self._stem.outputs, self._stem(inputs), strict=True))
 
 
-class LaneEngine(_GraphEngine):
-    """Graphs on the CPU whose trunk is cut into lanes."""
+class LayerEngine(_GraphEngine):
+    """Graphs on the CPU around compiled layers."""
 
     def __init__(self, manifest: PaperManifest, stem: str, execution: Execution) -> None:
         super().__init__(manifest, stem, execution, 'cpu')
-        on_cpu = replace(execution, provider='cpu')
-        self._lanes = Lanes(partial(open_graph, manifest), stem, manifest.layers, on_cpu)
+        # Threads that wait busily for their next graph would take the cores of the layers.
+        on_cpu = replace(execution, provider='cpu', spin=False)
+        self._enter = open_graph(manifest, f'enter_{stem}', on_cpu)
+        self._leave = open_graph(manifest, f'leave_{stem}', on_cpu)
+        # Beside whole numbers halves are exact, and they are half to read.
+        dtype = np.float16 if manifest.precision == 'int8' else np.float32
+        path = manifest.folder / manifest.layers_file(stem)
+        self.layers = Layers(path, manifest.window, execution.threads, dtype)
 
     def ring(self, batch: int) -> Ring:
         """See :class:`Engine`."""
-        first, tokens, *rest = self._manifest.ring_shape(batch)
-        shape = (first, tokens // LANES, *rest)
-        return RowRing({name: np.zeros(shape, np.float32) for name in self._lanes.past})
+        shape, dtype = self._manifest.ring_shape(batch), self.layers.dtype
+        names = [
+            f'past_{what}_{layer}'
+            for layer in range(self._manifest.layers)
+            for what in ('key', 'value')
+        ]
+        return RowRing({name: np.zeros(shape, dtype) for name in names})
 
     def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
         """See :class:`Engine`."""
-        return self._lanes(feeds, cast('RowRing', ring).feeds)
+        past = cast('RowRing', ring).feeds
+        (x,) = self._enter({name: feeds[name] for name in self._enter.inputs})
+        x, kept = self.layers(x, feeds, list(past.values()))
+        inputs = {**feeds, 'x': x}
+        said = self._leave({name: inputs[name] for name in self._leave.inputs})
+        names = [name.replace('past', 'kept', 1) for name in past]
+        return {**dict(zip(self._leave.outputs, said, strict=True)), **dict(zip(names, kept, strict=True))}
 
 
 class HostEngine(_GraphEngine):

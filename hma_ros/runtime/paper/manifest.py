@@ -20,8 +20,8 @@ KINDS = ('discrete', 'continuous')
 MEANINGS = ('upstream', 'corrected')
 TIMES = ('learned', 'rotary')
 TOKENIZERS = ('magvit2', 'svd', 'levels', 'values')
-# How the names of graphs begin that are a trunk cut into lanes; they are for the CPU alone.
-LANE_GRAPHS = ('enter_', 'layer_', 'leave_')
+# How the names of graphs begin that go around compiled layers; they are for the CPU alone.
+EDGE_GRAPHS = ('enter_', 'leave_')
 # Rows to imagine at most where no window ends it.
 _SLIDING_HORIZON = 32
 
@@ -200,9 +200,14 @@ class PaperManifest:
             )
         return self.stems[name]
 
-    def has_lanes(self, stem: str) -> bool:
-        """Whether the trunk of a stem is there in lanes too."""
-        return f'enter_{stem}.onnx' in self.files
+    @staticmethod
+    def layers_file(stem: str) -> str:
+        """Name the file that describes the layers of a stem's trunk."""
+        return f'layers_{stem}.json'
+
+    def has_layers(self, stem: str) -> bool:
+        """Whether the trunk of a stem is there for the compiled library too."""
+        return self.layers_file(stem) in self.files
 
     def verify(self) -> None:
         """Compare every file with its hash; raises BundleError naming the one that differs."""

@@ -1,0 +1,173 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The trunk of one stem for the compiled library.
+
+`layers_S.json` says where the weights are, the graphs `enter_S` and `leave_S` are what goes around
+the layers; S is a stem.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hma_ros.export.paper_graphs import PaperPart
+from hma_ros.export.proof import Proof
+from hma_ros.export.weights import SharedWeights
+from hma_ros.network.paper.checkpoint import PaperModel
+from hma_ros.network.paper.conditioning import Modulation
+from hma_ros.network.paper.config import Injection, PaperConfig
+from hma_ros.network.paper.parts import EnterPart, LeavePart
+from hma_ros.network.paper.trunk import Block
+from hma_ros.runtime.compiled import library
+from hma_ros.runtime.paper.layer_file import Shape
+from hma_ros.runtime.paper.layers import Layers
+
+_LARGEST = 127
+_ENTER = ('tokens', 'masked', 'index', 'action')
+
+
+def has_layers(config: PaperConfig) -> bool:
+    """Whether the library can compute a trunk: with cross-attention it cannot."""
+    return config.injection is not Injection.CROSS_ATTENTION and _shape(config).is_computable
+
+
+def edge_parts(model: PaperModel, trunk: PaperPart) -> list[PaperPart]:
+    """
+    Return what goes before and behind the layers.
+
+    :param trunk: the whole of it, whose example inputs they share.
+    """
+    stem = trunk.name.removeprefix('trunk_')
+    inputs = {name: trunk.inputs[name] for name in _ENTER if name in trunk.inputs}
+    enter = PaperPart(f'enter_{stem}', EnterPart(model), inputs, trunk.varying, heavy=False)
+    behind = {'x': enter.outputs()['x'], 'index': inputs['index']}
+    varying = {**trunk.varying, 'x': (0, 1)}
+    leave = PaperPart(f'leave_{stem}', LeavePart(model, stem), behind, varying, heavy=False)
+    return [enter, leave]
+
+
+def write_layers(
+    model: PaperModel, stem: str, is_whole: bool, weights: SharedWeights, path: Path
+) -> None:
+    """
+    Write the weights of all layers, and where they are.
+
+    :param is_whole: whether as whole numbers: all but what follows the last attention within a
+        row, as in :func:`hma_ros.export.quantise.quantise`.
+    """
+    last = len(model.blocks) - 1
+    layers = [
+        {
+            'matrices': {
+                name: [_place_columns(part, is_whole and _is_cheap(name, index == last), weights)
+                       for part in parts]
+                for name, parts in _matrices(block, stem).items()
+            },
+            'norms': {
+                name: {'weight': _place(norm.weight, weights), 'bias': _place(norm.bias, weights)}
+                for name, norm in _norms(block).items()
+            },
+        }
+        for index, block in enumerate(model.blocks)
+    ]
+    facts = {'weights': weights.path.name, 'shape': asdict(_shape(model.config)), 'layers': layers}
+    path.write_text(json.dumps(facts) + '\n')
+
+
+def prove_layers(
+    model: PaperModel, trunk: PaperPart, path: Path, is_whole: bool, tolerated: Proof
+) -> Proof | None:
+    """
+    Run the trunk of the network, and its compiled layers, on the same random inputs.
+
+    :param path: of `layers_S.json`.
+    :returns: what was found; None where the library does not run.
+    :raises BundleError: out of tolerance.
+    """
+    if library() is None:
+        return None
+    dtype = np.float16 if is_whole else np.float32
+    layers = Layers(path, model.config.rows, threads=2, dtype=dtype)
+    feeds = {name: value.numpy() for name, value in trunk.inputs.items()}
+    names = [name for name in feeds if name.startswith(('past_key', 'past_value'))]
+    enter, leave = edge_parts(model, trunk)
+    x, kept = layers(
+        enter.outputs()['x'].numpy(), feeds, [feeds[name].astype(dtype) for name in names]
+    )
+    with torch.no_grad():
+        said = leave.module({**leave.inputs, 'x': torch.from_numpy(x)})
+    found = {name: value.numpy() for name, value in said.items()}
+    found |= {name.replace('past', 'kept'): part for name, part in zip(names, kept, strict=True)}
+    pairs = [(found[name], value.numpy()) for name, value in trunk.outputs().items()]
+    return Proof.of(pairs).check(tolerated, path)
+
+
+def _shape(config: PaperConfig) -> Shape:
+    hidden = int(config.width * config.mlp_ratio)
+    scale = config.attention_scale
+    return Shape(config.width, config.heads, hidden, config.row_tokens, scale)
+
+
+def _is_cheap(name: str, is_last: bool) -> bool:
+    """Whether a product is made of whole numbers where the bundle is."""
+    return not is_last or name == 'space_made'
+
+
+def _matrices(block: Block, stem: str) -> dict[str, list[tuple[Tensor, Tensor | None]]]:
+    """Weights and biases of the products of a layer, those side by side whose rows are the same."""
+    plain = {
+        'space_out': block.spatial_attn.proj,
+        'time_out': block.temporal_attn.proj,
+        'channels_in': block.mlp.fc1,
+        'channels_out': block.mlp.fc2,
+    }
+    if stem in block.action_projectors:
+        plain['inject'] = cast('Modulation', block.action_projectors[stem]).linear_out
+    result = {name: [(linear.weight, linear.bias)] for name, linear in plain.items()}
+    for name, attention in (('space_made', block.spatial_attn), ('time_made', block.temporal_attn)):
+        weights, bias = attention.qkv.weight.chunk(3), attention.qkv.bias
+        biases = (None,) * 3 if bias is None else bias.chunk(3)
+        result[name] = list(zip(weights, biases, strict=True))
+    return result
+
+
+def _norms(block: Block) -> dict[str, nn.LayerNorm]:
+    norms = {
+        'before_space': block.norm1,
+        'in_space': block.spatial_attn.norm,
+        'in_time': block.temporal_attn.norm,
+        'before_channels': block.norm2,
+    }
+    return {name: norm for name, norm in norms.items() if isinstance(norm, nn.LayerNorm)}
+
+
+def _place_columns(
+    part: tuple[Tensor, Tensor | None], is_whole: bool, weights: SharedWeights
+) -> dict[str, Any]:
+    """Write the columns of a matrix, which are the rows of a weight."""
+    weight, bias = part
+    values_KN = weight.detach().numpy().T
+    places = {} if bias is None else {'bias': _place(bias, weights)}
+    if not is_whole:
+        return {'values': _place(values_KN, weights), **places}
+    size_N = np.abs(values_KN).max(0)
+    scale_N = np.where(size_N > 0, size_N / _LARGEST, 1).astype(np.float32)
+    whole_KN = np.rint(values_KN / scale_N).astype(np.int8)
+    return {'values': _place(whole_KN, weights), 'scale': _place(scale_N, weights), **places}
+
+
+def _place(array: Tensor | np.ndarray, weights: SharedWeights) -> dict[str, Any]:
+    values = array.detach().numpy() if isinstance(array, Tensor) else array
+    values = np.ascontiguousarray(values)
+    return {
+        'dtype': values.dtype.name,
+        'shape': list(values.shape),
+        'offset': weights.place(values.tobytes()),
+    }

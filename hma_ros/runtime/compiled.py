@@ -1,0 +1,74 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The compiled library of the package: where it lies, whether it runs here, what it offers."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import CDLL, POINTER, Structure, c_float, c_int, c_void_p
+from functools import cache
+from pathlib import Path
+
+import hma_ros
+
+# Beside the generated messages, or beside this package where pip built it.
+_PATTERN = '_layers*.so'
+
+
+class Facts(Structure):
+    """`Facts` of native/trunk.h."""
+
+    _fields_ = (
+        *((name, c_int) for name in ('layers', 'width', 'heads', 'hidden', 'tokens', 'threads')),
+        ('is_half', c_int),
+        ('scale', c_float),
+    )
+
+
+class Call(Structure):
+    """`Call` of native/trunk.h."""
+
+    _fields_ = (
+        *((name, c_int) for name in ('batch', 'rows', 'slots')),
+        *((name, c_void_p) for name in ('x', 'added', 'modulation', 'rotation', 'bias')),
+        *((name, c_void_p) for name in ('past', 'kept')),
+    )
+
+
+@cache
+def library() -> CDLL | None:
+    """
+    Load the library.
+
+    :returns: None where it was not built, or the processor lacks AVX-512 VNNI.
+    """
+    for folder in hma_ros.__path__:
+        for path in sorted(Path(folder).glob(_PATTERN)):
+            loaded = _declare(CDLL(str(path)))
+            return loaded if loaded.hma_is_supported() else None
+    return None
+
+
+def why_not() -> str:
+    """Say why :func:`library` gives none."""
+    if any(sorted(Path(folder).glob(_PATTERN)) for folder in hma_ros.__path__):
+        return 'the processor has no AVX-512 VNNI'
+    return 'it was not built, which needs a compiler and an x86-64 processor'
+
+
+def _declare(loaded: CDLL) -> CDLL:
+    trunk, array = c_void_p, c_void_p
+    place = [trunk, c_int, c_int]
+    for name, result, arguments in (
+        ('is_supported', c_int, []),
+        ('open', trunk, [POINTER(Facts)]),
+        ('close', None, [trunk]),
+        ('matrix', c_int, [*place, c_int, c_int, c_int]),
+        ('put_real', None, [*place, c_int, c_int, array, array]),
+        ('put_whole', None, [*place, c_int, c_int, array, array, array]),
+        ('norm', c_int, [*place, c_int, array, array]),
+        ('run', c_int, [trunk, POINTER(Call)]),
+        ('spent', None, [trunk, POINTER(ctypes.c_double)]),
+    ):
+        function = getattr(loaded, f'hma_{name}')
+        function.restype, function.argtypes = result, arguments
+    return loaded

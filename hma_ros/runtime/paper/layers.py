@@ -1,0 +1,185 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The layers of a trunk, computed by the package's own compiled library (`native/`).
+
+What comes before and behind them are the graphs `enter_S` and `leave_S`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from hma_ros.core.errors import BundleError, InferenceError
+from hma_ros.runtime.compiled import Call, Facts, library, why_not
+from hma_ros.runtime.paper.layer_file import MATRICES, NORMS, Arrays, Layer, read_layers
+
+# What time is spent on, in the order of `Kind` of native/trunk.h.
+KINDS = ('products with weights', 'attention', 'the rest', 'waiting')
+# What actions add to every token, and how they modulate it, by name as the trunk takes it.
+_GIVEN = ('injected', 'shift_scale', 'rotation')
+# Far below any score, and finite.
+_NEVER = np.float32(-1e30)
+
+
+class Layers:
+    """
+    Runs all layers of the trunk of one stem; threads share out the tokens of a row.
+
+    :param path: of `layers_S.json`; it and the weights beside it are verified.
+    :param window: rows a row attends to.
+    :param threads: that compute; they sleep between calls.
+    :param dtype: of kept rows, ``float32`` or ``float16``.
+    :raises BundleError: the file does not describe layers, or they cannot be opened here.
+    """
+
+    def __init__(self, path: Path, window: int, threads: int, dtype: type[np.floating]) -> None:
+        loaded = library()
+        if loaded is None:
+            raise BundleError(f'{path}: expected the compiled library, but {why_not()}')
+        self._library, self._window, self.dtype = loaded, window, np.dtype(dtype)
+        self._turn = Lock()
+        self._kept: dict[tuple[int, ...], list[np.ndarray]] = {}
+        self.shape, layers = read_layers(path)
+        self._count, self._injects = len(layers), 'inject' in layers[0].matrices
+        self._trunk = self._open(threads)
+        for index, layer in enumerate(layers):
+            self._fill(index, layer)
+
+    def __call__(
+        self, x_BRNC: np.ndarray, feeds: Mapping[str, Any], past: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """
+        Compute some rows; calls take turns.
+
+        :param x_BRNC: ``float32``, the rows as `enter_S` gives them.
+        :param feeds: what the trunk takes besides: `index`, `past_index`, and those of `rotation`,
+            `injected`, `shift_scale` there are.
+        :param past: keys and values of every layer, ``dtype[B, N, H, slots, D]``.
+        :returns: the rows behind the last layer, and keys and values ``dtype[B, R, N, H, D]`` to
+            keep, valid until rows of the same shape are computed.
+        :raises InferenceError: an array of another shape or type than these, or out of memory.
+        """
+        x = np.array(x_BRNC, np.float32, order='C')
+        given = {name: np.ascontiguousarray(feeds[name]) for name in _GIVEN if name in feeds}
+        bias_RP = _bias(feeds['index'], feeds['past_index'], self._window)
+        self._check(x, given, past, len(feeds['past_index']))
+        with self._turn:
+            kept = self._room(x.shape[0], x.shape[1])
+            call = Call(
+                batch=x.shape[0],
+                rows=x.shape[1],
+                slots=past[0].shape[-2],
+                x=x.ctypes.data,
+                added=_address(given.get('injected')),
+                modulation=_address(given.get('shift_scale')),
+                rotation=_address(given.get('rotation')),
+                bias=bias_RP.ctypes.data,
+                past=ctypes.cast(_addresses(past), ctypes.c_void_p),
+                kept=ctypes.cast(_addresses(kept), ctypes.c_void_p),
+            )
+            if not self._library.hma_run(self._trunk, ctypes.byref(call)):
+                raise InferenceError(f'layers: no memory for {x.shape[:2]} rows')
+        return x, kept
+
+    def spent(self) -> dict[str, float]:
+        """Tell what threads have spent seconds on, all together, since this was last asked."""
+        seconds = (ctypes.c_double * len(KINDS))()
+        with self._turn:
+            self._library.hma_spent(self._trunk, seconds)
+        return dict(zip(KINDS, seconds, strict=True))
+
+    def _room(self, batch: int, rows: int) -> list[np.ndarray]:
+        if (batch, rows) not in self._kept:
+            shape = (batch, rows, self.shape.tokens, self.shape.heads, self.shape.head_width)
+            arrays = [np.zeros(shape, self.dtype) for _ in range(2 * self._count)]
+            self._kept[batch, rows] = arrays
+        return self._kept[batch, rows]
+
+    def _check(
+        self, x: np.ndarray, given: Arrays, past: Sequence[np.ndarray], slots: int
+    ) -> None:
+        """The library reads and writes what it is told: refuse all that it would read beyond."""
+        shape, (batch, rows) = self.shape, x.shape[:2]
+        kept = (batch, shape.tokens, shape.heads, slots, shape.head_width)
+        real = np.dtype(np.float32)
+        expected = {
+            'x': ((batch, rows, shape.tokens, shape.width), real),
+            'injected': ((batch, rows, shape.width), real),
+            'shift_scale': ((batch, rows, self._count, 2, shape.width), real),
+            'rotation': ((rows, 2, shape.head_width // 2), real),
+            **{f'past {index}': (kept, self.dtype) for index in range(2 * self._count)},
+        }
+        found = {'x': x, **given, **{f'past {index}': part for index, part in enumerate(past)}}
+        for name, array in found.items():
+            if (array.shape, array.dtype) != expected.get(name) or not array.flags.c_contiguous:
+                raise InferenceError(
+                    f'layers: {name} {array.dtype}{list(array.shape)}, expected '
+                    f'{expected.get(name)}, without gaps'
+                )
+        if len(past) != 2 * self._count or ('shift_scale' in given) != self._injects:
+            raise InferenceError(
+                f'layers: {len(past)} arrays of kept rows and {sorted(given)}, expected '
+                f'{2 * self._count}, and shift_scale: {self._injects}'
+            )
+
+    def _open(self, threads: int) -> ctypes.c_void_p:
+        shape = self.shape
+        facts = Facts(
+            layers=self._count,
+            width=shape.width,
+            heads=shape.heads,
+            hidden=shape.hidden,
+            tokens=shape.tokens,
+            threads=threads,
+            is_half=int(self.dtype == np.float16),
+            scale=shape.scale,
+        )
+        trunk = ctypes.c_void_p(self._library.hma_open(ctypes.byref(facts)))
+        if trunk.value is None:
+            raise BundleError(f'layers: no memory for {self._count} of them, or no {threads} threads')
+        weakref.finalize(self, self._library.hma_close, trunk)
+        return trunk
+
+    def _fill(self, index: int, layer: Layer) -> None:
+        for name, blocks in layer.matrices.items():
+            self._fill_matrix(index, MATRICES.index(name), blocks)
+        for name, norm in layer.norms.items():
+            where, width = (self._trunk, index, NORMS.index(name)), len(norm['weight'])
+            addresses = (_address(norm['weight']), _address(norm['bias']))
+            if not self._library.hma_norm(*where, width, *addresses):
+                raise BundleError(f'layers: no memory for {name} of layer {index}')
+
+    def _fill_matrix(self, index: int, place: int, blocks: Sequence[Arrays]) -> None:
+        """Put the columns of a matrix side by side."""
+        depth, is_whole = len(blocks[0]['values']), blocks[0]['values'].dtype == np.int8
+        columns = sum(block['values'].shape[1] for block in blocks)
+        where = (self._trunk, index, place)
+        if not self._library.hma_matrix(*where, depth, columns, int(is_whole)):
+            raise BundleError(f'layers: no memory for {MATRICES[place]} of layer {index}')
+        put = self._library.hma_put_whole if is_whole else self._library.hma_put_real
+        names, first = ('values', 'scale', 'bias') if is_whole else ('values', 'bias'), 0
+        for block in blocks:
+            count = block['values'].shape[1]
+            put(*where, first, count, *(_address(block.get(name)) for name in names))
+            first += count
+
+
+def _bias(index_R: np.ndarray, past_P: np.ndarray, window: int) -> np.ndarray:
+    """Zero where row r may attend to row p, ``float32[R, P + R]``, kept rows first."""
+    lag = index_R[:, None] - np.concatenate([past_P, index_R])
+    return np.where((lag >= 0) & (lag < window), np.float32(0), _NEVER)
+
+
+def _address(array: np.ndarray | None) -> int | None:
+    return None if array is None else int(array.ctypes.data)
+
+
+def _addresses(arrays: Sequence[np.ndarray]) -> Any:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

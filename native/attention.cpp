@@ -1,0 +1,187 @@
+// Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+#include "attention.h"
+
+#include <algorithm>
+
+namespace hma
+{
+namespace
+{
+
+// Far below any score, and finite.
+constexpr float kNever = -1e30f;
+
+inline int whole_vectors(int count) {return (count + kLanes - 1) / kLanes * kLanes;}
+
+template<int VECTORS, typename Kept>
+inline float dot(const Vector (& query)[VECTORS], const Kept * key)
+{
+  Vector products = query[0] * load(key);
+  for (int v = 1; v < VECTORS; ++v) {
+    products = multiply_add(query[v], load(key + v * kLanes), products);
+  }
+  return sum(products);
+}
+
+template<int VECTORS, typename Kept>
+inline void add_weighted(Vector (& mixed)[VECTORS], float weight, const Kept * value)
+{
+  for (int v = 0; v < VECTORS; ++v) {
+    mixed[v] = multiply_add(fill(weight), load(value + v * kLanes), mixed[v]);
+  }
+}
+
+// Kept rows come from far away, a little of them for every head: ask for those of a head ahead.
+constexpr int kHeadsAhead = 2;
+constexpr size_t kLine = 64;
+
+template<typename Kept>
+inline void prefetch(const Kept * from, size_t count)
+{
+  const char * line = reinterpret_cast<const char *>(from);
+  for (size_t place = 0; place < count * sizeof(Kept); place += kLine) {
+    _mm_prefetch(line + place, _MM_HINT_T0);
+  }
+}
+
+template<int VECTORS, typename Kept>
+void mix_head(
+  const OwnRows & own, const Kept * keys, const Kept * values, int slots, int place,
+  const float * bias, float * scores, const std::vector<float *> & out)
+{
+  constexpr int kDepth = VECTORS * kLanes;
+  const int rows = static_cast<int>(own.queries.size()), count = slots + rows;
+  for (int r = 0; r < rows; ++r, bias += count) {
+    Vector query[VECTORS], mixed[VECTORS] = {};
+    for (int v = 0; v < VECTORS; ++v) {
+      query[v] = load(own.queries[r] + place + v * kLanes);
+    }
+    for (int p = 0; p < slots; ++p) {
+      scores[p] = dot(query, keys + p * kDepth) + bias[p];
+    }
+    for (int p = 0; p < rows; ++p) {
+      scores[slots + p] = dot(query, own.keys[p] + place) + bias[slots + p];
+    }
+    const Vector share = fill(soften(scores, count));
+    for (int p = 0; p < slots; ++p) {
+      add_weighted(mixed, scores[p], values + p * kDepth);
+    }
+    for (int p = 0; p < rows; ++p) {
+      add_weighted(mixed, scores[slots + p], own.values[p] + place);
+    }
+    for (int v = 0; v < VECTORS; ++v) {
+      store(out[r] + place + v * kLanes, mixed[v] * share);
+    }
+  }
+}
+
+template<int VECTORS, typename Kept>
+void mix_heads(
+  const OwnRows & own, const KeptRows<Kept> & kept, int heads, const float * bias, float * scores,
+  const std::vector<float *> & out)
+{
+  constexpr int kDepth = VECTORS * kLanes;
+  const size_t size = static_cast<size_t>(kept.slots) * kDepth;
+  for (int head = 0; head < heads; ++head) {
+    const size_t first = head * size;
+    prefetch(kept.keys + first + kHeadsAhead * size, size);
+    prefetch(kept.values + first + kHeadsAhead * size, size);
+    mix_head<VECTORS>(
+      own, kept.keys + first, kept.values + first, kept.slots, head * kDepth, bias, scores, out);
+  }
+}
+
+}  // namespace
+
+void RowTokens::resize(int rows, int tokens, int heads, int depth)
+{
+  tokens_ = tokens, heads_ = heads, depth_ = depth;
+  padded_ = panels(tokens) * kPanel;
+  const size_t size = static_cast<size_t>(rows) * heads * padded_ * depth;
+  keys_.resize(size);
+  values_.resize(size);
+}
+
+void RowTokens::put(int row, int token, const float * key, const float * value)
+{
+  for (int head = 0; head < heads_; ++head, key += depth_, value += depth_) {
+    const size_t first = (static_cast<size_t>(row) * heads_ + head) * padded_ * depth_;
+    std::copy_n(value, depth_, values_.data() + first + static_cast<size_t>(token) * depth_);
+    const int panel = token / kPanel * kPanel;
+    float * column = keys_.data() + first + static_cast<size_t>(panel) * depth_ + token - panel;
+    for (int d = 0; d < depth_; ++d) {
+      column[d * kPanel] = key[d];
+    }
+  }
+}
+
+void RowTokens::mix(
+  int row, const float * queries, int count, int stride, std::vector<float> & scores,
+  float * out) const
+{
+  const size_t size = static_cast<size_t>(count) * padded_;
+  scores.resize(std::max(scores.size(), size + count));
+  float * shares = scores.data() + size;
+  for (int head = 0; head < heads_; ++head) {
+    const size_t first = (static_cast<size_t>(row) * heads_ + head) * padded_ * depth_;
+    const Panels keys{keys_.data() + first, depth_, kPanel};
+    const Panels values{values_.data() + first, tokens_, depth_};
+    const int place = head * depth_;
+    multiply(
+      queries + place, count, stride, keys, whole_vectors(tokens_),
+      {scores.data(), padded_, false});
+    for (int m = 0; m < count; ++m) {
+      shares[m] = soften(scores.data() + static_cast<size_t>(m) * padded_, tokens_);
+    }
+    multiply(scores.data(), count, padded_, values, depth_, {out + place, stride, false});
+    // Of few outcomes, not of many weights.
+    for (int m = 0; m < count; ++m) {
+      for (int d = place; d < place + depth_; d += kLanes) {
+        float * part = out + static_cast<size_t>(m) * stride + d;
+        store(part, load(part) * fill(shares[m]));
+      }
+    }
+  }
+}
+
+template<typename Kept>
+void mix_rows(
+  const OwnRows & own, const KeptRows<Kept> & kept, int heads, int depth, const float * bias,
+  std::vector<float> & scores, const std::vector<float *> & out)
+{
+  const int count = kept.slots + static_cast<int>(own.queries.size());
+  scores.resize(std::max(scores.size(), static_cast<size_t>(whole_vectors(count))));
+  switch (depth / kLanes) {
+    case 1: return mix_heads<1>(own, kept, heads, bias, scores.data(), out);
+    case 2: return mix_heads<2>(own, kept, heads, bias, scores.data(), out);
+    case 3: return mix_heads<3>(own, kept, heads, bias, scores.data(), out);
+    default: return mix_heads<4>(own, kept, heads, bias, scores.data(), out);
+  }
+}
+
+template void mix_rows(
+  const OwnRows &, const KeptRows<float> &, int, int, const float *, std::vector<float> &,
+  const std::vector<float *> &);
+template void mix_rows(
+  const OwnRows &, const KeptRows<Half> &, int, int, const float *, std::vector<float> &,
+  const std::vector<float *> &);
+
+float soften(float * scores, int count)
+{
+  const int end = whole_vectors(count);
+  std::fill(scores + count, scores + end, kNever);
+  Vector most = load(scores);
+  for (int n = kLanes; n < end; n += kLanes) {
+    most = _mm512_max_ps(most, load(scores + n));
+  }
+  const Vector shift = fill(_mm512_reduce_max_ps(most));
+  Vector total = fill(0.0f);
+  for (int n = 0; n < end; n += kLanes) {
+    const Vector weight = exponential(load(scores + n) - shift);
+    store(scores + n, weight);
+    total += weight;
+  }
+  return 1.0f / sum(total);
+}
+
+}  // namespace hma

@@ -1,0 +1,267 @@
+// Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+#include "products.h"
+
+#include <algorithm>
+
+namespace hma
+{
+namespace
+{
+
+// Rows that are computed together: as many as registers hold sums of.
+constexpr int kTileRows = 6, kNarrowTileRows = 12;
+constexpr int kGroup = 4;  // numbers that one instruction multiplies and adds
+
+// Call `tile` with rows and vectors known to the compiler: sums stay in registers.
+template<int ROWS, int VECTORS, typename Tile>
+void fit(int rows, int vectors, const Tile & tile)
+{
+  if constexpr (ROWS > 1) {
+    if (rows < ROWS) {
+      return fit<ROWS - 1, VECTORS>(rows, vectors, tile);
+    }
+  }
+  if constexpr (VECTORS > 1) {
+    if (vectors < VECTORS) {
+      return fit<ROWS, VECTORS - 1>(rows, vectors, tile);
+    }
+  }
+  tile.template operator()<ROWS, VECTORS>();
+}
+
+// Call `tile` with first row, rows, first column, columns of each, panel by panel.
+template<typename Tile>
+void each_tile(int count, int columns, int width, const Tile & tile)
+{
+  constexpr int kVectors = kPanel / kLanes;
+  const bool is_narrow = width <= kPanel / 2;
+  const int rows = is_narrow ? kNarrowTileRows : kTileRows;
+  for (int column = 0; column < columns; column += width) {
+    const int vectors = std::min(width, columns - column) / kLanes;
+    for (int row = 0; row < count; row += rows) {
+      const auto fitted = [&]<int ROWS, int VECTORS>() {
+          tile.template operator()<ROWS, VECTORS>(row, column);
+        };
+      if (is_narrow) {
+        fit<kNarrowTileRows, kVectors / 2>(std::min(rows, count - row), vectors, fitted);
+      } else {
+        fit<kTileRows, kVectors>(std::min(rows, count - row), vectors, fitted);
+      }
+    }
+  }
+}
+
+inline void deliver(const Target & target, int row, int column, Vector value)
+{
+  float * place = target.rows + static_cast<size_t>(row) * target.stride + column;
+  store(place, target.is_added ? value + load(place) : value);
+}
+
+template<int ROWS, int VECTORS>
+inline void real_sums(
+  const float * rows, int row_stride, const float * panel, int depth, int width,
+  Vector (& sums)[ROWS][VECTORS])
+{
+  for (int k = 0; k < depth; ++k, panel += width) {
+    Vector column[VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; ++v) {
+      column[v] = load(panel + v * kLanes);
+    }
+#pragma GCC unroll 12
+    for (int r = 0; r < ROWS; ++r) {
+      const Vector row = fill(rows[r * row_stride + k]);
+#pragma GCC unroll 4
+      for (int v = 0; v < VECTORS; ++v) {
+        sums[r][v] = multiply_add(row, column[v], sums[r][v]);
+      }
+    }
+  }
+}
+
+inline __m512i spread(const uint8_t * group)
+{
+  int32_t four;
+  __builtin_memcpy(&four, group, kGroup);
+  return _mm512_set1_epi32(four);
+}
+
+// sum += the products of each four numbers; written out, as GCC 12 keeps copies of every sum.
+inline void add_products(__m512i & sum, __m512i row, __m512i column)
+{
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(row), "v"(column));
+}
+
+template<int ROWS, int VECTORS>
+inline void whole_sums(
+  const uint8_t * rows, const int8_t * panel, int depth, __m512i (& sums)[ROWS][VECTORS])
+{
+  for (int k = 0; k < depth; k += kGroup, panel += kGroup * kPanel) {
+    __m512i column[VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; ++v) {
+      column[v] = _mm512_loadu_si512(panel + v * kGroup * kLanes);
+    }
+#pragma GCC unroll 12
+    for (int r = 0; r < ROWS; ++r) {
+      const __m512i row = spread(rows + r * depth + k);
+#pragma GCC unroll 4
+      for (int v = 0; v < VECTORS; ++v) {
+        add_products(sums[r][v], row, column[v]);
+      }
+    }
+  }
+}
+
+// What a sum of products of whole numbers stands for.
+inline Vector value_of(__m512i sum, float row_scale, int zero, const float * scale, const int * sums)
+{
+  const __m512i shift = _mm512_mullo_epi32(_mm512_set1_epi32(zero), _mm512_loadu_si512(sums));
+  const Vector products = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, shift));
+  return products * (fill(row_scale) * load(scale));
+}
+
+}  // namespace
+
+void WholeRows::take(const float * rows, int count, int depth)
+{
+  // Growing fills with zeros, so room that is there already is not given back.
+  numbers.resize(std::max(numbers.size(), static_cast<size_t>(count) * depth));
+  scale.resize(std::max(scale.size(), static_cast<size_t>(count)));
+  zero.resize(scale.size());
+  for (int m = 0; m < count; ++m, rows += depth) {
+    Vector low = fill(0.0f), high = fill(0.0f);
+    for (int k = 0; k < depth; k += kLanes) {
+      low = _mm512_min_ps(low, load(rows + k));
+      high = _mm512_max_ps(high, load(rows + k));
+    }
+    const float least = _mm512_reduce_min_ps(low), most = _mm512_reduce_max_ps(high);
+    // A row of zeros has any scale.
+    scale[m] = most > least ? (most - least) / 255.0f : 1.0f;
+    zero[m] = static_cast<int32_t>(-least / scale[m] + 0.5f);
+    const Vector inverse = fill(1.0f / scale[m]);
+    const __m512i shift = _mm512_set1_epi32(zero[m]);
+    uint8_t * out = numbers.data() + static_cast<size_t>(m) * depth;
+    for (int k = 0; k < depth; k += kLanes) {
+      const __m512i whole = _mm512_add_epi32(_mm512_cvtps_epi32(load(rows + k) * inverse), shift);
+      const __m512i bounded = _mm512_max_epi32(whole, _mm512_setzero_si512());
+      _mm_storeu_si128(reinterpret_cast<__m128i *>(out + k), _mm512_cvtusepi32_epi8(bounded));
+    }
+  }
+}
+
+void multiply(
+  const float * rows, int count, int row_stride, const Panels & panels, int columns,
+  const Target & target)
+{
+  each_tile(
+    count, columns, panels.width, [&]<int ROWS, int VECTORS>(int row, int column) {
+      Vector sums[ROWS][VECTORS] = {};
+      real_sums(
+        rows + static_cast<size_t>(row) * row_stride, row_stride,
+        panels.values + static_cast<size_t>(column) * panels.depth, panels.depth, panels.width,
+        sums);
+#pragma GCC unroll 12
+      for (int r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; ++v) {
+          deliver(target, row + r, column + v * kLanes, sums[r][v]);
+        }
+      }
+    });
+}
+
+Matrix::Matrix(int depth, int columns, bool is_whole)
+: depth_(depth), columns_(columns), is_whole_(is_whole)
+{
+  const size_t wide = static_cast<size_t>(panels(columns)) * kPanel;
+  bias_.resize(wide);
+  if (is_whole) {
+    numbers_.resize(wide * depth);
+    scale_.resize(wide);
+    sums_.resize(wide);
+  } else {
+    real_.resize(wide * depth);
+  }
+}
+
+void Matrix::put(const float * values, int first, int count)
+{
+  for (int k = 0; k < depth_; ++k) {
+    for (int n = 0; n < count; ++n) {
+      const size_t panel = (first + n) / kPanel, place = (first + n) % kPanel;
+      real_[(panel * depth_ + k) * kPanel + place] = values[static_cast<size_t>(k) * count + n];
+    }
+  }
+}
+
+void Matrix::put(const int8_t * values, const float * scale, int first, int count)
+{
+  std::copy_n(scale, count, scale_.begin() + first);
+  for (int k = 0; k < depth_; ++k) {
+    for (int n = 0; n < count; ++n) {
+      const size_t panel = (first + n) / kPanel, place = (first + n) % kPanel;
+      const int8_t value = values[static_cast<size_t>(k) * count + n];
+      const size_t group = panel * (depth_ / kGroup) + k / kGroup;
+      numbers_[(group * kPanel + place) * kGroup + k % kGroup] = value;
+      sums_[first + n] += value;
+    }
+  }
+}
+
+void Matrix::put_bias(const float * bias, int first, int count)
+{
+  std::copy_n(bias, count, bias_.begin() + first);
+}
+
+void Matrix::multiply(
+  const float * rows, const WholeRows & whole, int count, const Target & target) const
+{
+  each_tile(
+    count, columns_, kPanel, [&]<int ROWS, int VECTORS>(int row, int column) {
+      if (is_whole_) {
+        whole_tile<ROWS, VECTORS>(whole, row, column, target);
+      } else {
+        real_tile<ROWS, VECTORS>(rows, row, column, target);
+      }
+    });
+}
+
+template<int ROWS, int VECTORS>
+void Matrix::real_tile(const float * rows, int row, int column, const Target & target) const
+{
+  Vector sums[ROWS][VECTORS] = {};
+  real_sums(
+    rows + static_cast<size_t>(row) * depth_, depth_,
+    real_.data() + static_cast<size_t>(column) * depth_, depth_, kPanel, sums);
+#pragma GCC unroll 6
+  for (int r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; ++v) {
+      const int n = column + v * kLanes;
+      deliver(target, row + r, n, sums[r][v] + load(bias_.data() + n));
+    }
+  }
+}
+
+template<int ROWS, int VECTORS>
+void Matrix::whole_tile(const WholeRows & rows, int row, int column, const Target & target) const
+{
+  __m512i sums[ROWS][VECTORS] = {};
+  whole_sums(
+    rows.numbers.data() + static_cast<size_t>(row) * depth_,
+    numbers_.data() + static_cast<size_t>(column) * depth_, depth_, sums);
+#pragma GCC unroll 6
+  for (int r = 0; r < ROWS; ++r) {
+    const int m = row + r;
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; ++v) {
+      const int n = column + v * kLanes;
+      const Vector value = value_of(
+        sums[r][v], rows.scale[m], rows.zero[m], scale_.data() + n, sums_.data() + n);
+      deliver(target, m, n, value + load(bias_.data() + n));
+    }
+  }
+}
+
+}  // namespace hma

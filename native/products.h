@@ -1,0 +1,88 @@
+// Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+// Products of rows with matrices, in float32 or in whole numbers.
+#ifndef PRODUCTS_H_
+#define PRODUCTS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "vectors.h"
+
+namespace hma
+{
+
+// Columns that are computed together.
+constexpr int kPanel = 4 * kLanes;
+
+inline int panels(int columns) {return (columns + kPanel - 1) / kPanel;}
+
+// Rows as whole numbers: a value is scale * (number - zero), of each row its own.
+struct WholeRows
+{
+  std::vector<uint8_t> numbers;  // [count][depth]
+  std::vector<float> scale;
+  std::vector<int32_t> zero;
+
+  // rows: [count][depth], depth a multiple of 16
+  void take(const float * rows, int count, int depth);
+};
+
+// Where the rows of a product go.
+struct Target
+{
+  float * rows;    // [count][stride]
+  int stride;
+  bool is_added;   // to what is there, or put in its place
+};
+
+// A matrix in columns side by side.
+struct Panels
+{
+  const float * values;  // [panels][depth][width]
+  int depth;
+  int width;             // of a panel, a multiple of 16 up to kPanel
+};
+
+// target[m][n] = rows[m] . column n, for `columns` of them, a multiple of 16.
+void multiply(
+  const float * rows, int count, int row_stride, const Panels & panels, int columns,
+  const Target & target);
+
+// A constant matrix [depth][columns] with a bias; depth and columns are multiples of 16.
+class Matrix
+{
+public:
+  Matrix() = default;
+  Matrix(int depth, int columns, bool is_whole);
+
+  int depth() const {return depth_;}
+  int columns() const {return columns_;}
+  bool is_whole() const {return is_whole_;}
+
+  // Set columns from `first` on: values are [depth][count].
+  void put(const float * values, int first, int count);
+  void put(const int8_t * values, const float * scale, int first, int count);
+  void put_bias(const float * bias, int first, int count);
+
+  // target = rows times matrix, and bias. rows: [count][depth].
+  // whole: the same rows, of which a matrix of whole numbers reads those.
+  void multiply(
+    const float * rows, const WholeRows & whole, int count, const Target & target) const;
+
+private:
+  template<int ROWS, int VECTORS>
+  void real_tile(const float * rows, int row, int column, const Target & target) const;
+  template<int ROWS, int VECTORS>
+  void whole_tile(const WholeRows & rows, int row, int column, const Target & target) const;
+
+  int depth_ = 0, columns_ = 0;
+  bool is_whole_ = false;
+  std::vector<float> real_;      // [panel][depth][kPanel]
+  std::vector<int8_t> numbers_;  // [panel][depth / 4][kPanel][4]
+  std::vector<float> scale_, bias_;
+  std::vector<int32_t> sums_;    // of the numbers of each column
+};
+
+}  // namespace hma
+
+#endif  // PRODUCTS_H_

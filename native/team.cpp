@@ -1,0 +1,90 @@
+// Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+#include "team.h"
+
+#include <immintrin.h>
+
+namespace hma
+{
+namespace
+{
+// About as long as a sleep and a waking take.
+constexpr int kBusyTurns = 2000;
+}  // namespace
+
+void Meeting::wait()
+{
+  const uint32_t now = times_.load(std::memory_order_acquire);
+  if (present_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
+    present_.store(0, std::memory_order_relaxed);
+    times_.store(now + 1, std::memory_order_release);
+    return;
+  }
+  for (int turn = 0; times_.load(std::memory_order_acquire) == now; ++turn) {
+    if (turn < kBusyTurns) {
+      _mm_pause();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+Team::Team(int members)
+: meeting_(members)
+{
+  try {
+    for (int member = 1; member < members; ++member) {
+      threads_.emplace_back([this, member] {serve(member);});
+    }
+  } catch (...) {
+    stop();
+    throw;
+  }
+}
+
+Team::~Team() {stop();}
+
+void Team::run(const std::function<void(int)> & job)
+{
+  {
+    const std::lock_guard lock(mutex_);
+    job_ = &job;
+    busy_ = size() - 1;
+    ++jobs_;
+  }
+  called_.notify_all();
+  job(0);
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [this] {return busy_ == 0;});
+}
+
+void Team::serve(int member)
+{
+  uint64_t seen = 0;
+  for (;; ++seen) {
+    std::unique_lock lock(mutex_);
+    called_.wait(lock, [&] {return is_over_ || jobs_ > seen;});
+    if (is_over_) {
+      return;
+    }
+    lock.unlock();
+    (*job_)(member);
+    lock.lock();
+    if (--busy_ == 0) {
+      done_.notify_one();
+    }
+  }
+}
+
+void Team::stop()
+{
+  {
+    const std::lock_guard lock(mutex_);
+    is_over_ = true;
+  }
+  called_.notify_all();
+  for (std::thread & thread : threads_) {
+    thread.join();
+  }
+}
+
+}  // namespace hma

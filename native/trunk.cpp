@@ -1,0 +1,366 @@
+// Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+#include "trunk.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hma
+{
+namespace
+{
+
+// Rows that a thread takes through a layer at a time: what they become stays in its cache, and
+// weights are read once for all of them.
+constexpr int kBlockRows = 80;
+constexpr float kEpsilon = 1e-5f, kEpsilonOfModulation = 1e-6f;
+
+// Mean zero and deviation one.
+void normalise(const float * row, int width, float epsilon, float * out)
+{
+  Vector total = fill(0.0f), squares = fill(0.0f);
+  for (int k = 0; k < width; k += kLanes) {
+    total += load(row + k);
+  }
+  const Vector mean = fill(sum(total) / width);
+  for (int k = 0; k < width; k += kLanes) {
+    const Vector part = load(row + k) - mean;
+    squares = multiply_add(part, part, squares);
+  }
+  const Vector inverse = fill(1.0f / std::sqrt(sum(squares) / width + epsilon));
+  for (int k = 0; k < width; k += kLanes) {
+    store(out + k, (load(row + k) - mean) * inverse);
+  }
+}
+
+// out = a * b + c, or c alone without b
+void scale_and_shift(const float * a, const float * b, const float * c, int width, float * out)
+{
+  for (int k = 0; k < width; k += kLanes) {
+    store(out + k, multiply_add(load(a + k), load(b + k), load(c + k)));
+  }
+}
+
+// Weights of attention that are next to nothing would take a hundred times as long as others.
+class NoDenormals
+{
+public:
+  NoDenormals() : before_(_mm_getcsr()) {_mm_setcsr(before_ | _MM_FLUSH_ZERO_ON | kZerosIn);}
+  ~NoDenormals() {_mm_setcsr(before_);}
+  NoDenormals(const NoDenormals &) = delete;
+  NoDenormals & operator=(const NoDenormals &) = delete;
+
+private:
+  static constexpr unsigned kZerosIn = 0x0040;  // denormals are taken for zeros
+  const unsigned before_;
+};
+
+float * sized(std::vector<float> & room, size_t size)
+{
+  room.resize(std::max(room.size(), size));
+  return room.data();
+}
+
+}  // namespace
+
+void Norm::apply(const float * rows, int count, int width, float * out) const
+{
+  for (int m = 0; m < count; ++m, rows += width, out += width) {
+    normalise(rows, width, kEpsilon, out);
+    scale_and_shift(out, weight.data(), bias.data(), width, out);
+  }
+}
+
+Trunk::Trunk(const Facts & facts)
+: facts_(facts), layers_(facts.layers), team_(facts.threads), rooms_(facts.threads)
+{
+}
+
+void Room::count(Kind kind)
+{
+  const auto now = std::chrono::steady_clock::now();
+  spent[kind] += std::chrono::duration<double>(now - since).count();
+  since = now;
+}
+
+Seconds Trunk::spent()
+{
+  Seconds total{};
+  for (Room & room : rooms_) {
+    for (int kind = 0; kind < kKinds; ++kind) {
+      total[kind] += room.spent[kind];
+    }
+    room.spent = {};
+  }
+  return total;
+}
+
+void Trunk::run(const Call & call)
+{
+  call_ = &call;
+  for (RowTokens & tokens : tokens_) {
+    tokens.resize(call.batch * call.rows, facts_.tokens, facts_.heads, depth());
+  }
+  sized(queries_, static_cast<size_t>(call.batch) * call.rows * facts_.tokens * facts_.width);
+  team_.run([this](int member) {run_member(member);});
+}
+
+void Trunk::run_member(int member)
+{
+  const NoDenormals guard;
+  Room & room = rooms_[member];
+  room.since = std::chrono::steady_clock::now();
+  each_block(
+    member, [&](const Block & block) {
+      fetch(block, room);
+      make(layers_.front(), block, tokens_[0], room);
+    });
+  wait(room);
+  for (int index = 0; index < facts_.layers; ++index) {
+    const Layer & layer = layers_[index];
+    each_block(
+      member, [&](const Block & block) {
+        fetch(block, room);
+        over_tokens(layer, block, tokens_[index % 2], room);
+        inject(index, block, room);
+        over_rows(index, block, room);
+        over_channels(layer, block, room);
+        save(block, room);
+        if (index + 1 < facts_.layers) {
+          // The other set of keys: a slower thread still reads this one.
+          make(layers_[index + 1], block, tokens_[(index + 1) % 2], room);
+        }
+      });
+    wait(room);
+  }
+}
+
+void Trunk::wait(Room & room)
+{
+  room.count(kRest);
+  team_.meeting().wait();
+  room.count(kWaiting);
+}
+
+template<typename Work>
+void Trunk::each_block(int member, const Work & work)
+{
+  // Contexts are shared out like tokens: a thread has the same part of each.
+  const int64_t tokens = facts_.tokens, members = team_.size();
+  const int begin = static_cast<int>(tokens * member / members);
+  const int size = static_cast<int>(tokens * (member + 1) / members) - begin;
+  const int most = std::max(1, kBlockRows / call_->rows);
+  const int blocks = (size + most - 1) / most;
+  for (int context = 0; context < call_->batch; ++context) {
+    for (int index = 0; index < blocks; ++index) {
+      const int first = begin + size * index / blocks;
+      work(Block{context, first, begin + size * (index + 1) / blocks - first});
+    }
+  }
+}
+
+float * Trunk::place(float * rows, const Block & block, int row) const
+{
+  const size_t index = static_cast<size_t>(block.context) * call_->rows + row;
+  return rows + (index * facts_.tokens + block.first) * facts_.width;
+}
+
+void Trunk::fetch(const Block & block, Room & room) const
+{
+  const size_t size = static_cast<size_t>(block.count) * facts_.width;
+  float * x = sized(room.x, call_->rows * size);
+  for (int r = 0; r < call_->rows; ++r) {
+    std::copy_n(place(call_->x, block, r), size, x + r * size);
+  }
+}
+
+void Trunk::save(const Block & block, const Room & room) const
+{
+  const size_t size = static_cast<size_t>(block.count) * facts_.width;
+  for (int r = 0; r < call_->rows; ++r) {
+    std::copy_n(room.x.data() + r * size, size, place(call_->x, block, r));
+  }
+}
+
+void Trunk::product(
+  const Matrix & matrix, const float * rows, int count, Room & room, const Target & target) const
+{
+  if (matrix.is_whole()) {
+    room.whole.take(rows, count, matrix.depth());
+  }
+  room.count(kRest);
+  matrix.multiply(rows, room.whole, count, target);
+  room.count(kProducts);
+}
+
+// Queries, keys and values of tokens, for attention within their rows.
+void Trunk::make(const Layer & layer, const Block & block, RowTokens & to, Room & room)
+{
+  const int width = facts_.width, rows = count(block);
+  const Norm & before = layer.norms[kBeforeSpace], & inside = layer.norms[kInSpace];
+  const float * x = room.x.data();
+  if (!before.weight.empty()) {
+    float * normed = sized(room.normed, static_cast<size_t>(rows) * width);
+    before.apply(x, rows, width, normed);
+    x = normed;
+  }
+  float * made = sized(room.made, static_cast<size_t>(rows) * 3 * width);
+  product(layer.matrices[kSpaceMade], x, rows, room, {made, 3 * width, false});
+  for (int m = 0; m < rows; ++m, made += 3 * width) {
+    const int row = m / block.count, token = m % block.count;
+    if (!inside.weight.empty()) {
+      inside.apply(made, 2 * facts_.heads, depth(), made);
+    }
+    float * query = place(queries_.data(), block, row) + static_cast<size_t>(token) * width;
+    for (int k = 0; k < width; k += kLanes) {
+      store(query + k, load(made + k) * fill(facts_.scale));
+    }
+    to.put(
+      block.context * call_->rows + row, block.first + token, made + width, made + 2 * width);
+  }
+}
+
+void Trunk::over_tokens(
+  const Layer & layer, const Block & block, const RowTokens & all, Room & room)
+{
+  const int width = facts_.width;
+  const size_t size = static_cast<size_t>(block.count) * width;
+  float * mixed = sized(room.mixed, call_->rows * size);
+  room.count(kRest);
+  for (int r = 0; r < call_->rows; ++r) {
+    all.mix(
+      block.context * call_->rows + r, place(queries_.data(), block, r), block.count, width,
+      room.scores, mixed + r * size);
+  }
+  room.count(kAttention);
+  product(layer.matrices[kSpaceOut], mixed, count(block), room, {room.x.data(), width, true});
+}
+
+void Trunk::inject(int index, const Block & block, Room & room) const
+{
+  const int width = facts_.width, rows = count(block);
+  float * x = room.x.data();
+  if (call_->added != nullptr) {
+    for (int m = 0; m < rows; ++m, x += width) {
+      const size_t row = static_cast<size_t>(block.context) * call_->rows + m / block.count;
+      for (int k = 0; k < width; k += kLanes) {
+        store(x + k, load(x + k) + load(call_->added + row * width + k));
+      }
+    }
+  }
+  if (call_->modulation == nullptr) {
+    return;
+  }
+  float * normed = sized(room.normed, static_cast<size_t>(rows) * width);
+  for (int m = 0; m < rows; ++m) {
+    const size_t row = static_cast<size_t>(block.context) * call_->rows + m / block.count;
+    const float * shift = call_->modulation + (row * facts_.layers + index) * 2 * width;
+    float * out = normed + static_cast<size_t>(m) * width;
+    normalise(x + static_cast<size_t>(m) * width, width, kEpsilonOfModulation, out);
+    for (int k = 0; k < width; k += kLanes) {
+      const Vector scale = fill(1.0f) + load(shift + width + k);
+      store(out + k, multiply_add(load(out + k), scale, load(shift + k)));
+    }
+  }
+  product(layers_[index].matrices[kInject], normed, rows, room, {x, width, true});
+}
+
+// Turn each head of a row by its index.
+void Trunk::turn(float * rows, const float * rotation) const
+{
+  const int half = depth() / 2;
+  for (int head = 0; head < facts_.heads; ++head, rows += depth()) {
+    for (int d = 0; d < half; ++d) {
+      const float first = rows[d], second = rows[half + d];
+      rows[d] = first * rotation[d] - second * rotation[half + d];
+      rows[half + d] = second * rotation[d] + first * rotation[half + d];
+    }
+  }
+}
+
+void Trunk::over_rows(int index, const Block & block, Room & room) const
+{
+  const int width = facts_.width, rows = count(block);
+  const Layer & layer = layers_[index];
+  const Norm & inside = layer.norms[kInTime];
+  float * made = sized(room.made, static_cast<size_t>(rows) * 3 * width);
+  product(layer.matrices[kTimeMade], room.x.data(), rows, room, {made, 3 * width, false});
+  for (int m = 0; m < rows; ++m, made += 3 * width) {
+    if (!inside.weight.empty()) {
+      inside.apply(made, 2 * facts_.heads, depth(), made);
+    }
+    if (call_->rotation != nullptr) {
+      const float * rotation = call_->rotation + m / block.count * depth();
+      turn(made, rotation);
+      turn(made + width, rotation);
+    }
+    for (int k = 0; k < width; k += kLanes) {
+      store(made + k, load(made + k) * fill(facts_.scale));
+    }
+  }
+  sized(room.mixed, static_cast<size_t>(rows) * width);
+  room.count(kRest);
+  if (facts_.is_half) {
+    mix_block<Half>(index, block, room);
+  } else {
+    mix_block<float>(index, block, room);
+  }
+  room.count(kAttention);
+  product(
+    layer.matrices[kTimeOut], room.mixed.data(), rows, room, {room.x.data(), width, true});
+}
+
+template<typename Kept>
+void Trunk::mix_block(int index, const Block & block, Room & room) const
+{
+  const int rows = call_->rows, width = facts_.width;
+  const Kept * keys = static_cast<const Kept *>(call_->past[2 * index]);
+  const Kept * values = static_cast<const Kept *>(call_->past[2 * index + 1]);
+  Kept * kept[2] = {
+    static_cast<Kept *>(call_->kept[2 * index]), static_cast<Kept *>(call_->kept[2 * index + 1])};
+  room.own.queries.resize(rows), room.own.keys.resize(rows), room.own.values.resize(rows);
+  room.out.resize(rows);
+  for (int t = 0; t < block.count; ++t) {
+    const size_t token = block.first + t;
+    for (int r = 0; r < rows; ++r) {
+      const size_t m = static_cast<size_t>(r) * block.count + t;
+      const float * made = room.made.data() + m * 3 * width;
+      room.own.queries[r] = made;
+      room.own.keys[r] = made + width;
+      room.own.values[r] = made + 2 * width;
+      room.out[r] = room.mixed.data() + m * width;
+      const size_t row = static_cast<size_t>(block.context) * rows + r;
+      for (int what = 0; what < 2; ++what) {
+        for (int k = 0; k < width; k += kLanes) {
+          const size_t place = (row * facts_.tokens + token) * width + k;
+          store(kept[what] + place, load(made + (1 + what) * width + k));
+        }
+      }
+    }
+    const size_t first =
+      (static_cast<size_t>(block.context) * facts_.tokens + token) * call_->slots * width;
+    mix_rows(
+      room.own, KeptRows<Kept>{keys + first, values + first, call_->slots}, facts_.heads, depth(),
+      call_->bias, room.scores, room.out);
+  }
+}
+
+void Trunk::over_channels(const Layer & layer, const Block & block, Room & room) const
+{
+  const int width = facts_.width, hidden = facts_.hidden, rows = count(block);
+  const Norm & before = layer.norms[kBeforeChannels];
+  const float * x = room.x.data();
+  if (!before.weight.empty()) {
+    float * normed = sized(room.normed, static_cast<size_t>(rows) * width);
+    before.apply(x, rows, width, normed);
+    x = normed;
+  }
+  const size_t size = static_cast<size_t>(rows) * hidden;
+  float * made = sized(room.made, size);
+  product(layer.matrices[kChannelsIn], x, rows, room, {made, hidden, false});
+  for (size_t k = 0; k < size; k += kLanes) {
+    store(made + k, gelu(load(made + k)));
+  }
+  product(layer.matrices[kChannelsOut], made, rows, room, {room.x.data(), width, true});
+}
+
+}  // namespace hma

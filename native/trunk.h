@@ -1,0 +1,132 @@
+// Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+// The layers of a trunk of the paper: space, action, time, channels.
+#ifndef TRUNK_H_
+#define TRUNK_H_
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+#include "attention.h"
+#include "products.h"
+#include "team.h"
+
+namespace hma
+{
+
+// C layout: Python hands these over.
+struct Facts
+{
+  int layers, width, heads, hidden, tokens, threads;
+  int is_half;  // whether kept rows are in half precision
+  float scale;  // of queries
+};
+
+// Rows of one call: B contexts, R rows of N tokens and C numbers, P kept slots, H heads of D.
+struct Call
+{
+  int batch, rows, slots;
+  float * x;                // [B][R][N][C], in and out
+  const float * added;      // [B][R][C], what actions add to every token; may be null
+  const float * modulation;  // [B][R][layers][2][C], shift first; may be null
+  const float * rotation;   // [R][2][D / 2], cosines first; null with learned positions
+  const float * bias;       // [R][P + R], far below zero where a row may not attend
+  const void * const * past;  // of each layer keys and values [B][N][H][P][D]
+  void * const * kept;        // of each layer keys and values [B][R][N][H][D]
+};
+
+struct Norm
+{
+  std::vector<float> weight, bias;  // empty where there is none
+
+  // out = rows of `width` numbers with mean zero and deviation one, scaled and shifted.
+  void apply(const float * rows, int count, int width, float * out) const;
+};
+
+enum Place { kSpaceMade, kSpaceOut, kInject, kTimeMade, kTimeOut, kChannelsIn, kChannelsOut };
+constexpr int kMatrices = kChannelsOut + 1;
+
+// What time is spent on.
+enum Kind { kProducts, kAttention, kRest, kWaiting };
+constexpr int kKinds = kWaiting + 1;
+using Seconds = std::array<double, kKinds>;
+
+enum NormPlace { kBeforeSpace, kInSpace, kInTime, kBeforeChannels };
+constexpr int kNorms = kBeforeChannels + 1;
+
+struct Layer
+{
+  std::array<Matrix, kMatrices> matrices;
+  std::array<Norm, kNorms> norms;
+};
+
+// Tokens [first, first + count) of all rows of one context: rows are count tokens each.
+struct Block
+{
+  int context, first, count;
+};
+
+// What one thread works in.
+struct Room
+{
+  std::vector<float> x, normed, made, mixed, scores;
+  WholeRows whole;
+  OwnRows own;
+  std::vector<float *> out;
+  Seconds spent{};
+  std::chrono::steady_clock::time_point since;
+
+  // Count the time since the last call as spent on something.
+  void count(Kind kind);
+};
+
+class Trunk
+{
+public:
+  explicit Trunk(const Facts & facts);
+
+  const Facts & facts() const {return facts_;}
+  Layer & layer(int index) {return layers_.at(index);}
+
+  // Compute rows; calls do not overlap.
+  void run(const Call & call);
+
+  // What threads have spent since this was last asked.
+  Seconds spent();
+
+private:
+  void run_member(int member);
+  void wait(Room & room);
+  template<typename Work>
+  void each_block(int member, const Work & work);
+  void fetch(const Block & block, Room & room) const;
+  void save(const Block & block, const Room & room) const;
+  float * place(float * rows, const Block & block, int row) const;
+
+  void make(const Layer & layer, const Block & block, RowTokens & to, Room & room);
+  void over_tokens(const Layer & layer, const Block & block, const RowTokens & all, Room & room);
+  void inject(int index, const Block & block, Room & room) const;
+  void over_rows(int index, const Block & block, Room & room) const;
+  template<typename Kept>
+  void mix_block(int index, const Block & block, Room & room) const;
+  void over_channels(const Layer & layer, const Block & block, Room & room) const;
+
+  void product(
+    const Matrix & matrix, const float * rows, int count, Room & room, const Target & target) const;
+  void turn(float * rows, const float * rotation) const;
+  int depth() const {return facts_.width / facts_.heads;}
+  int count(const Block & block) const {return call_->rows * block.count;}
+
+  Facts facts_;
+  std::vector<Layer> layers_;
+  Team team_;
+  std::vector<Room> rooms_;
+  std::array<RowTokens, 2> tokens_;  // of this layer and the next one
+  std::vector<float> queries_;       // [B][R][N][C]
+  const Call * call_ = nullptr;
+};
+
+}  // namespace hma
+
+#endif  // TRUNK_H_

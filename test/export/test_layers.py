@@ -1,0 +1,187 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Compiled layers compute what the network computes, whatever the variant and the shape."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from hma_ros.core.errors import BundleError
+from hma_ros.core.rotary import rotations
+from hma_ros.core.rows import EMPTY_ROW
+from hma_ros.export.layers import has_layers, write_layers
+from hma_ros.export.weights import SharedWeights
+from hma_ros.network.paper.attention import KeptRows, Rows
+from hma_ros.network.paper.config import Diffusion, Domain, Injection, Meaning, PaperConfig
+from hma_ros.network.paper.config import TimePositions
+from hma_ros.network.paper.continuous import ContinuousHma
+from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.runtime.compiled import library, why_not
+from hma_ros.runtime.paper.layers import KINDS, Layers
+from hma_ros.verification.report import relative_error
+
+pytestmark = pytest.mark.skipif(library() is None, reason=f'compiled layers: {why_not()}')
+
+STEM = 'robot'
+SLOTS = 4
+CONFIG = PaperConfig(
+    layers=3,
+    heads=2,
+    width=32,
+    rows=SLOTS + 1,
+    positions=6,
+    action_tokens=2,
+    factor_size=4,
+    injection=Injection.MODULATE,
+    time=TimePositions.ROTARY,
+    domains=(Domain(STEM, 1, (0.0,), (1.0,)),),
+)
+
+
+def network(**changes):
+    config = dataclasses.replace(CONFIG, **changes)
+    torch.manual_seed(0)
+    kind = ContinuousHma if config.diffusion else DiscreteHma
+    model = kind(config).eval().requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.normal_(float(parameter.ndim < 2), 0.5 * parameter.shape[-1] ** -0.5)
+    return model
+
+
+def written(model, folder, is_whole=False):
+    path = folder / 'layers_robot.json'
+    with SharedWeights(folder / 'weights.bin') as weights:
+        write_layers(model, STEM, is_whole, weights, path)
+    return path
+
+
+def feeds_of(model, batch, rows):
+    config = model.config
+    torch.manual_seed(1)
+    first = SLOTS - rows + 1
+    index = torch.arange(first, first + rows)
+    given = model.condition(STEM, torch.randn(batch, rows, 1), Rows(index))
+    feeds = {
+        'index': index,
+        'past_index': torch.tensor([EMPTY_ROW, *range(first - SLOTS + 1, first)]),
+        'injected': given.injected_BRC,
+        'shift_scale': given.shift_scale_BRL2C,
+    }
+    if config.time is TimePositions.ROTARY:
+        turns = rotations(index.numpy(), config.head_width)
+        feeds['rotation'] = torch.from_numpy(turns)
+    feeds = {name: value for name, value in feeds.items() if value is not None}
+    past = [
+        torch.randn(batch, config.row_tokens, config.heads, SLOTS, config.head_width)
+        for _ in range(2 * config.layers)
+    ]
+    return given, feeds, past
+
+
+def check(model, layers, batch=2, rows=2, tolerance=1e-5):
+    config = model.config
+    given, feeds, past = feeds_of(model, batch, rows)
+    x = torch.randn(batch, rows, config.row_tokens, config.width)
+    pairs = [KeptRows(*past[2 * i : 2 * i + 2]) for i in range(config.layers)]
+    known = Rows(feeds['index'], feeds.get('rotation'), feeds['past_index'], tuple(pairs))
+    expected, expected_kept = model.run(x, STEM, given, known)
+    arrays = {name: value.numpy() for name, value in feeds.items()}
+    found, kept = layers(x.numpy(), arrays, [part.numpy().astype(layers.dtype) for part in past])
+    assert relative_error(found, expected.numpy()) < tolerance
+    for part, value in zip(kept, [each for new in expected_kept for each in new], strict=True):
+        assert relative_error(part.astype(np.float32), value.numpy()) < tolerance
+
+
+@pytest.mark.parametrize('time', TimePositions)
+@pytest.mark.parametrize('meaning', Meaning)
+@pytest.mark.parametrize('injection', [i for i in Injection if i is not Injection.CROSS_ATTENTION])
+def test_every_way_in_for_actions(tmp_path, injection, meaning, time):
+    model = network(injection=injection, meaning=meaning, time=time)
+    check(model, Layers(written(model, tmp_path), SLOTS + 1, 2, np.float32))
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'qk_norm': False},
+        {'qkv_bias': True, 'mlp_bias': False},
+        {'mup': True},
+        {'width': 96, 'heads': 2},
+        {'width': 128, 'heads': 2},
+        {'width': 64, 'heads': 4, 'mlp_ratio': 1.25},
+        {'positions': 100, 'action_tokens': 3},
+    ],
+)
+def test_every_shape(tmp_path, changes):
+    model = network(**changes)
+    check(model, Layers(written(model, tmp_path), SLOTS + 1, 2, np.float32))
+
+
+def test_the_continuous_kind(tmp_path):
+    parts = Diffusion(patch=1, latent_channels=4, width=8, blocks=1, steps=4, mask_steps=2)
+    model = network(diffusion=parts)
+    check(model, Layers(written(model, tmp_path), SLOTS + 1, 2, np.float32))
+
+
+@pytest.mark.parametrize('threads', [1, 2, 3, 16])
+@pytest.mark.parametrize(('batch', 'rows'), [(1, 1), (1, 3), (3, 1)])
+def test_threads_share_out_whatever_there_is(tmp_path, threads, batch, rows):
+    """More threads than tokens too."""
+    model = network()
+    check(model, Layers(written(model, tmp_path), SLOTS + 1, threads, np.float32), batch, rows)
+
+
+def test_whole_numbers_are_near(tmp_path):
+    """The more columns a row has, the less one of them counts; these have few."""
+    model = network(width=128, heads=4)
+    path = written(model, tmp_path, is_whole=True)
+    check(model, Layers(path, SLOTS + 1, 2, np.float32), tolerance=0.03)
+    check(model, Layers(path, SLOTS + 1, 2, np.float16), tolerance=0.03)
+
+
+def test_cross_attention_and_odd_sizes_are_left_to_graphs():
+    assert has_layers(CONFIG)
+    for changes in (
+        {'injection': Injection.CROSS_ATTENTION},
+        {'width': 24},
+        {'width': 32, 'heads': 4},
+        {'width': 256, 'heads': 2},
+    ):
+        assert not has_layers(dataclasses.replace(CONFIG, **changes))
+
+
+def test_time_is_accounted_for(tmp_path):
+    model = network()
+    layers = Layers(written(model, tmp_path), SLOTS + 1, 2, np.float32)
+    check(model, layers)
+    spent = layers.spent()
+    assert tuple(spent) == KINDS
+    assert min(spent.values()) > 0
+    assert sum(layers.spent().values()) == 0
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda facts: facts.pop('shape'), "KeyError\\('shape'\\)"),
+        (lambda facts: facts['shape'].pop('heads'), "'heads'"),
+        (lambda facts: facts['layers'][0]['matrices'].update(strange=[]), 'strange'),
+        (lambda facts: first_matrix(facts).update(offset=10**9), 'offset 1000000000'),
+        (lambda facts: first_matrix(facts).update(dtype='object'), 'dtype object'),
+        (lambda facts: first_matrix(facts).update(shape=[16, 32]), '16, 32'),
+        (lambda facts: facts['layers'][0]['matrices'].pop('space_out'), 'space_out'),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(tmp_path, change, message):
+    path = written(network(), tmp_path)
+    facts = json.loads(path.read_text())
+    change(facts)
+    path.write_text(json.dumps(facts))
+    with pytest.raises(BundleError, match=message):
+        Layers(path, SLOTS + 1, 2, np.float32)
+
+
+def first_matrix(facts):
+    return facts['layers'][0]['matrices']['space_out'][0]['values']
