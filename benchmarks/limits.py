@@ -2,9 +2,9 @@
 """
 How near a pass of the trunk is to what the machine can do.
 
-Peak is the rate of large matrix products with the same runtime, threads and precision; the share
-of it is the time that the operations of a pass would take at their peaks. The pass is that of the
-engine, with lanes where it has them; where its time goes is told of the whole trunk's graph.
+Peak is the best rate of large matrix products, of onnxruntime and torch, with as many threads and
+in the same precision; the share of it is the time that the operations of a pass would take at their
+peaks. Compiled layers say where their time goes, a graph is profiled.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.duel import seconds
 from hma_ros.core.rotary import rotations
 from hma_ros.export.quantise import quantise
+from hma_ros.runtime.paper.engine import LayerEngine
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.model import PaperModel, Row
 from hma_ros.runtime.providers import Execution
@@ -47,9 +49,12 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
     if manifest.precision == 'int8':
         # Attention, readouts and the end of the last layer stay float32.
         peak_exact = _peak('fp32', threads)
-    feeds = _feeds(_session(str(folder / f'trunk_{stem}.onnx'), threads), manifest)
-    duration_s = _pass_s(folder, stem, threads)
+    trunk = folder / f'trunk_{stem}.onnx'
+    feeds = _feeds(_session(str(trunk), threads), manifest)
+    model = PaperModel(folder, stem, Execution(provider='cpu', threads=threads, spin=True))
+    duration_s, context_bytes = _pass(model)
     work = _flop(manifest, _width(feeds))
+    is_compiled = isinstance(model.engine, LayerEngine)
     return {
         'name': f'limits_{folder.name}',
         'section': 'limits',
@@ -64,14 +69,15 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
         )
         / duration_s,
         'weight_bytes': (folder / 'weights.bin').stat().st_size,
-        'context_bytes': sum(v.nbytes for k, v in feeds.items() if k.startswith('past_')),
-        'shares': _shares(folder / f'trunk_{stem}.onnx', feeds, threads),
+        'context_bytes': context_bytes,
+        'shares': _shared(model.engine.layers.spent())
+        if is_compiled
+        else _profile(trunk, feeds, threads),
     }
 
 
-def _pass_s(folder: Path, stem: str, threads: int) -> float:
-    """Time a row behind a full window, the best of some."""
-    model = PaperModel(folder, stem, Execution(provider='cpu', threads=threads, spin=True))
+def _pass(model: PaperModel) -> tuple[float, int]:
+    """Time a row behind a full window, the best of some; and tell the bytes of the context."""
     facts, ring = model.manifest, model.ring()
     tokens = np.zeros((1, facts.image_tokens, facts.factors), np.int64)
     row = Row.seen(tokens, np.zeros((1, model.stem.chunk_size), np.float32))
@@ -79,7 +85,8 @@ def _pass_s(folder: Path, stem: str, threads: int) -> float:
         ring.append(index, model.kept(model.run(ring, index, [row])))
     last = facts.window - 1
     given = model.condition(last, [row])
-    return min(seconds(lambda: model.run(ring, last, [row], given)) for _ in range(_RUNS))
+    best_s = _best_s(lambda: model.run(ring, last, [row], given))
+    return best_s, sum(array.nbytes for array in ring.feeds.values())
 
 
 def _width(feeds: dict[str, np.ndarray]) -> int:
@@ -102,7 +109,12 @@ def _flop(manifest: PaperManifest, width: int) -> dict[str, float]:
     }
 
 
-def _shares(path: Path, feeds: dict[str, np.ndarray], threads: int) -> dict[str, float]:
+def _shared(spent: dict[str, float]) -> dict[str, float]:
+    total = sum(spent.values())
+    return {kind: duration / total for kind, duration in spent.items()}
+
+
+def _profile(path: Path, feeds: dict[str, np.ndarray], threads: int) -> dict[str, float]:
     """Split the time of a pass into products with weights, attention, and the rest."""
     with tempfile.TemporaryDirectory() as scratch:
         session = _session(str(path), threads, profile=Path(scratch) / 'profile')
@@ -113,8 +125,7 @@ def _shares(path: Path, feeds: dict[str, np.ndarray], threads: int) -> dict[str,
     for event in events:
         if event.get('cat') == 'Node' and event['name'].endswith('_kernel_time'):
             spent[_kind(event['args'])] += event['dur']
-    total = sum(spent.values())
-    return {kind: duration / total for kind, duration in spent.most_common()}
+    return _shared(dict(spent.most_common()))
 
 
 def _kind(node: dict[str, Any]) -> str:
@@ -154,7 +165,24 @@ def _feeds(session: Session, manifest: PaperManifest) -> dict[str, np.ndarray]:
 
 
 def _peak(precision: str, threads: int) -> float:
-    """Measure the rate of large products, operations a second."""
+    """Measure the best rate of large products, operations a second."""
+    return max(_onnxruntime_peak(precision, threads), _torch_peak(precision, threads))
+
+
+def _torch_peak(precision: str, threads: int) -> float:
+    torch.set_num_threads(threads)
+    matrix = torch.randn(_PEAK_SIZE, _PEAK_SIZE)
+    if precision == 'int8':
+        matrix = (matrix * 20).to(torch.int8)
+        return 2.0 * _PEAK_SIZE**3 / _best_s(lambda: torch._int_mm(matrix, matrix))
+    return 2.0 * _PEAK_SIZE**3 / _best_s(lambda: matrix @ matrix)
+
+
+def _best_s(work: Callable[[], Any]) -> float:
+    return min(seconds(work) for _ in range(_RUNS))
+
+
+def _onnxruntime_peak(precision: str, threads: int) -> float:
     size = _PEAK_SIZE
     weights = np.random.default_rng(0).standard_normal((size, size), np.float32)
     # What comes last is no product: quantising leaves readouts as they are.
@@ -179,8 +207,7 @@ def _peak(precision: str, threads: int) -> float:
         model = quantise(model)
     session = _session(model.SerializeToString(), threads)
     feeds = {names[0]: weights}
-    best = min(seconds(lambda: session.run(None, feeds)) for _ in range(_RUNS))
-    return 2.0 * size**3 * _PEAK_PRODUCTS / best
+    return 2.0 * size**3 * _PEAK_PRODUCTS / _best_s(lambda: session.run(None, feeds))
 
 
 def _session(source: str | bytes, threads: int, profile: Path | None = None) -> Session:

@@ -10,6 +10,8 @@ namespace
 
 // Far below any score, and finite.
 constexpr float kNever = -1e30f;
+// Tokens that attend at a time: their scores stay in the nearest cache.
+constexpr int kQueries = 24;
 
 inline int whole_vectors(int count) {return (count + kLanes - 1) / kLanes * kLanes;}
 
@@ -116,31 +118,30 @@ void RowTokens::put(int row, int token, const float * key, const float * value)
 }
 
 void RowTokens::mix(
-  int row, const float * queries, int count, int stride, std::vector<float> & scores,
+  int row, int head, const float * queries, int count, int stride, std::vector<float> & scores,
   float * out) const
 {
-  const size_t size = static_cast<size_t>(count) * padded_;
-  scores.resize(std::max(scores.size(), size + count));
-  float * shares = scores.data() + size;
-  for (int head = 0; head < heads_; ++head) {
-    const size_t first = (static_cast<size_t>(row) * heads_ + head) * padded_ * depth_;
-    const Panels keys{keys_.data() + first, depth_, kPanel};
-    const Panels values{values_.data() + first, tokens_, depth_};
-    const int place = head * depth_;
+  scores.resize(std::max(scores.size(), static_cast<size_t>(kQueries) * padded_));
+  const size_t first = (static_cast<size_t>(row) * heads_ + head) * padded_ * depth_;
+  const Panels keys{keys_.data() + first, depth_, kPanel};
+  const Panels values{values_.data() + first, tokens_, depth_};
+  queries += head * depth_, out += head * depth_;
+  for (int done = 0; done < count; done += kQueries) {
+    const int some = std::min(kQueries, count - done);
+    float shares[kQueries];
     multiply(
-      queries + place, count, stride, keys, whole_vectors(tokens_),
-      {scores.data(), padded_, false});
-    for (int m = 0; m < count; ++m) {
+      queries, some, stride, keys, whole_vectors(tokens_), {scores.data(), padded_, false});
+    for (int m = 0; m < some; ++m) {
       shares[m] = soften(scores.data() + static_cast<size_t>(m) * padded_, tokens_);
     }
-    multiply(scores.data(), count, padded_, values, depth_, {out + place, stride, false});
+    multiply(scores.data(), some, padded_, values, depth_, {out, stride, false});
     // Of few outcomes, not of many weights.
-    for (int m = 0; m < count; ++m) {
-      for (int d = place; d < place + depth_; d += kLanes) {
-        float * part = out + static_cast<size_t>(m) * stride + d;
-        store(part, load(part) * fill(shares[m]));
+    for (int m = 0; m < some; ++m, out += stride) {
+      for (int d = 0; d < depth_; d += kLanes) {
+        store(out + d, load(out + d) * fill(shares[m]));
       }
     }
+    queries += static_cast<size_t>(some) * stride;
   }
 }
 

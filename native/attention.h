@@ -21,11 +21,11 @@ public:
   // Put those of one token, float[heads][depth] each.
   void put(int row, int token, const float * key, const float * value);
 
-  // Mix the tokens of a row. queries, out: [count][stride], scaled, heads side by side;
-  // scores: room, grown as needed.
+  // Mix the tokens of a row in one head. queries, out: [count][stride], scaled, heads side by
+  // side; scores: room, grown as needed.
   void mix(
-    int row, const float * queries, int count, int stride, std::vector<float> & scores,
-    float * out) const;
+    int row, int head, const float * queries, int count, int stride,
+    std::vector<float> & scores, float * out) const;
 
 private:
   int tokens_ = 0, padded_ = 0, heads_ = 0, depth_ = 0;

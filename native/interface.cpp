@@ -26,41 +26,32 @@ Trunk * hma_open(const Facts * facts)
 
 void hma_close(Trunk * trunk) {delete trunk;}
 
-// Make room for a matrix, of whole numbers or not.
-int hma_matrix(Trunk * trunk, int layer, int place, int depth, int columns, int is_whole)
+int hma_put_real(
+  Trunk * trunk, int layer, int place, int depth, int columns, const float * values,
+  const float * bias)
 {
   try {
-    trunk->layer(layer).matrices.at(place) = Matrix(depth, columns, is_whole != 0);
+    trunk->layer(layer).matrices.at(place) = Matrix(depth, columns, values, bias);
     return 1;
   } catch (const std::exception &) {
     return 0;
   }
 }
 
-// Set columns [first, first + count); bias may be null. values: [depth][count].
-void hma_put_real(
-  Trunk * trunk, int layer, int place, int first, int count, const float * values,
-  const float * bias)
-{
-  Matrix & matrix = trunk->layer(layer).matrices[place];
-  matrix.put(values, first, count);
-  if (bias != nullptr) {
-    matrix.put_bias(bias, first, count);
-  }
-}
-
-void hma_put_whole(
-  Trunk * trunk, int layer, int place, int first, int count, const int8_t * values,
+int hma_put_whole(
+  Trunk * trunk, int layer, int place, int depth, int columns, const int8_t * numbers,
   const float * scale, const float * bias)
 {
-  Matrix & matrix = trunk->layer(layer).matrices[place];
-  matrix.put(values, scale, first, count);
-  if (bias != nullptr) {
-    matrix.put_bias(bias, first, count);
+  try {
+    trunk->layer(layer).matrices.at(place) = Matrix(depth, columns, numbers, scale, bias);
+    return 1;
+  } catch (const std::exception &) {
+    return 0;
   }
 }
 
-int hma_norm(Trunk * trunk, int layer, int place, int width, const float * weight, const float * bias)
+int hma_norm(
+  Trunk * trunk, int layer, int place, int width, const float * weight, const float * bias)
 {
   try {
     hma::Norm & norm = trunk->layer(layer).norms.at(place);
@@ -72,7 +63,6 @@ int hma_norm(Trunk * trunk, int layer, int place, int width, const float * weigh
   }
 }
 
-// A thread that runs out of memory ends the process: what threads work in is small.
 int hma_run(Trunk * trunk, const Call * call)
 {
   try {

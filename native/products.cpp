@@ -2,6 +2,7 @@
 #include "products.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace hma
 {
@@ -10,6 +11,8 @@ namespace
 
 // Rows that are computed together: as many as registers hold sums of.
 constexpr int kTileRows = 6, kNarrowTileRows = 12;
+// Bytes ahead of which a matrix is asked for, as it is read: about as long as it takes to come.
+constexpr int kAhead = 1024;
 constexpr int kGroup = 4;  // numbers that one instruction multiplies and adds
 
 // Call `tile` with rows and vectors known to the compiler: sums stay in registers.
@@ -67,6 +70,7 @@ inline void real_sums(
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; ++v) {
       column[v] = load(panel + v * kLanes);
+      _mm_prefetch(reinterpret_cast<const char *>(panel + v * kLanes) + kAhead, _MM_HINT_T0);
     }
 #pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r) {
@@ -101,6 +105,7 @@ inline void whole_sums(
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; ++v) {
       column[v] = _mm512_loadu_si512(panel + v * kGroup * kLanes);
+      _mm_prefetch(panel + v * kGroup * kLanes + kAhead, _MM_HINT_T0);
     }
 #pragma GCC unroll 12
     for (int r = 0; r < ROWS; ++r) {
@@ -111,14 +116,6 @@ inline void whole_sums(
       }
     }
   }
-}
-
-// What a sum of products of whole numbers stands for.
-inline Vector value_of(__m512i sum, float row_scale, int zero, const float * scale, const int * sums)
-{
-  const __m512i shift = _mm512_mullo_epi32(_mm512_set1_epi32(zero), _mm512_loadu_si512(sums));
-  const Vector products = _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, shift));
-  return products * (fill(row_scale) * load(scale));
 }
 
 }  // namespace
@@ -138,9 +135,9 @@ void WholeRows::take(const float * rows, int count, int depth)
     const float least = _mm512_reduce_min_ps(low), most = _mm512_reduce_max_ps(high);
     // A row of zeros has any scale.
     scale[m] = most > least ? (most - least) / 255.0f : 1.0f;
-    zero[m] = static_cast<int32_t>(-least / scale[m] + 0.5f);
+    zero[m] = std::floor(-least / scale[m] + 0.5f);
     const Vector inverse = fill(1.0f / scale[m]);
-    const __m512i shift = _mm512_set1_epi32(zero[m]);
+    const __m512i shift = _mm512_set1_epi32(static_cast<int>(zero[m]));
     uint8_t * out = numbers.data() + static_cast<size_t>(m) * depth;
     for (int k = 0; k < depth; k += kLanes) {
       const __m512i whole = _mm512_add_epi32(_mm512_cvtps_epi32(load(rows + k) * inverse), shift);
@@ -171,11 +168,14 @@ void multiply(
     });
 }
 
-Matrix::Matrix(int depth, int columns, bool is_whole)
+Matrix::Matrix(int depth, int columns, const float * bias, bool is_whole)
 : depth_(depth), columns_(columns), is_whole_(is_whole)
 {
   const size_t wide = static_cast<size_t>(panels(columns)) * kPanel;
   bias_.resize(wide);
+  if (bias != nullptr) {
+    std::copy_n(bias, columns, bias_.begin());
+  }
   if (is_whole) {
     numbers_.resize(wide * depth);
     scale_.resize(wide);
@@ -185,33 +185,29 @@ Matrix::Matrix(int depth, int columns, bool is_whole)
   }
 }
 
-void Matrix::put(const float * values, int first, int count)
+Matrix::Matrix(int depth, int columns, const float * values, const float * bias)
+: Matrix(depth, columns, bias, false)
 {
-  for (int k = 0; k < depth_; ++k) {
-    for (int n = 0; n < count; ++n) {
-      const size_t panel = (first + n) / kPanel, place = (first + n) % kPanel;
-      real_[(panel * depth_ + k) * kPanel + place] = values[static_cast<size_t>(k) * count + n];
+  for (int k = 0; k < depth; ++k) {
+    for (int n = 0; n < columns; ++n, ++values) {
+      const size_t panel = n / kPanel;
+      real_[(panel * depth + k) * kPanel + n % kPanel] = *values;
     }
   }
 }
 
-void Matrix::put(const int8_t * values, const float * scale, int first, int count)
+Matrix::Matrix(
+  int depth, int columns, const int8_t * numbers, const float * scale, const float * bias)
+: Matrix(depth, columns, bias, true)
 {
-  std::copy_n(scale, count, scale_.begin() + first);
-  for (int k = 0; k < depth_; ++k) {
-    for (int n = 0; n < count; ++n) {
-      const size_t panel = (first + n) / kPanel, place = (first + n) % kPanel;
-      const int8_t value = values[static_cast<size_t>(k) * count + n];
-      const size_t group = panel * (depth_ / kGroup) + k / kGroup;
-      numbers_[(group * kPanel + place) * kGroup + k % kGroup] = value;
-      sums_[first + n] += value;
+  std::copy_n(scale, columns, scale_.begin());
+  for (int k = 0; k < depth; ++k) {
+    for (int n = 0; n < columns; ++n, ++numbers) {
+      const size_t group = n / kPanel * (depth / kGroup) + k / kGroup;
+      numbers_[(group * kPanel + n % kPanel) * kGroup + k % kGroup] = *numbers;
+      sums_[n] += scale[n] * *numbers;
     }
   }
-}
-
-void Matrix::put_bias(const float * bias, int first, int count)
-{
-  std::copy_n(bias, count, bias_.begin() + first);
 }
 
 void Matrix::multiply(
@@ -254,12 +250,14 @@ void Matrix::whole_tile(const WholeRows & rows, int row, int column, const Targe
 #pragma GCC unroll 6
   for (int r = 0; r < ROWS; ++r) {
     const int m = row + r;
+    const Vector scale = fill(rows.scale[m]), zero = fill(rows.zero[m]);
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; ++v) {
       const int n = column + v * kLanes;
-      const Vector value = value_of(
-        sums[r][v], rows.scale[m], rows.zero[m], scale_.data() + n, sums_.data() + n);
-      deliver(target, m, n, value + load(bias_.data() + n));
+      // The zero of a row, times the sum of a column, is in every sum.
+      const Vector number = _mm512_cvtepi32_ps(sums[r][v]) * load(scale_.data() + n);
+      const Vector product = _mm512_fnmadd_ps(zero, load(sums_.data() + n), number);
+      deliver(target, m, n, multiply_add(product, scale, load(bias_.data() + n)));
     }
   }
 }

@@ -16,12 +16,11 @@ constexpr int kPanel = 4 * kLanes;
 
 inline int panels(int columns) {return (columns + kPanel - 1) / kPanel;}
 
-// Rows as whole numbers: a value is scale * (number - zero), of each row its own.
+// Rows as whole numbers: a value is scale * (number - zero), both of the row.
 struct WholeRows
 {
   std::vector<uint8_t> numbers;  // [count][depth]
-  std::vector<float> scale;
-  std::vector<int32_t> zero;
+  std::vector<float> scale, zero;
 
   // rows: [count][depth], depth a multiple of 16
   void take(const float * rows, int count, int depth);
@@ -53,16 +52,15 @@ class Matrix
 {
 public:
   Matrix() = default;
-  Matrix(int depth, int columns, bool is_whole);
+  // values: [depth][columns]; bias: [columns], may be null
+  Matrix(int depth, int columns, const float * values, const float * bias);
+  // A value is its number times the scale of its column.
+  Matrix(
+    int depth, int columns, const int8_t * numbers, const float * scale, const float * bias);
 
   int depth() const {return depth_;}
   int columns() const {return columns_;}
   bool is_whole() const {return is_whole_;}
-
-  // Set columns from `first` on: values are [depth][count].
-  void put(const float * values, int first, int count);
-  void put(const int8_t * values, const float * scale, int first, int count);
-  void put_bias(const float * bias, int first, int count);
 
   // target = rows times matrix, and bias. rows: [count][depth].
   // whole: the same rows, of which a matrix of whole numbers reads those.
@@ -70,6 +68,7 @@ public:
     const float * rows, const WholeRows & whole, int count, const Target & target) const;
 
 private:
+  Matrix(int depth, int columns, const float * bias, bool is_whole);
   template<int ROWS, int VECTORS>
   void real_tile(const float * rows, int row, int column, const Target & target) const;
   template<int ROWS, int VECTORS>
@@ -80,7 +79,7 @@ private:
   std::vector<float> real_;      // [panel][depth][kPanel]
   std::vector<int8_t> numbers_;  // [panel][depth / 4][kPanel][4]
   std::vector<float> scale_, bias_;
-  std::vector<int32_t> sums_;    // of the numbers of each column
+  std::vector<float> sums_;      // of the values of each column
 };
 
 }  // namespace hma

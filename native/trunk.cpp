@@ -11,7 +11,7 @@ namespace
 
 // Rows that a thread takes through a layer at a time: what they become stays in its cache, and
 // weights are read once for all of them.
-constexpr int kBlockRows = 80;
+constexpr int kBlockRows = 54;
 constexpr float kEpsilon = 1e-5f, kEpsilonOfModulation = 1e-6f;
 
 // Mean zero and deviation one.
@@ -104,34 +104,45 @@ void Trunk::run(const Call & call)
   team_.run([this](int member) {run_member(member);});
 }
 
-void Trunk::run_member(int member)
+void Trunk::run_member(int member) noexcept
 {
   const NoDenormals guard;
   Room & room = rooms_[member];
   room.since = std::chrono::steady_clock::now();
-  each_block(
-    member, [&](const Block & block) {
-      fetch(block, room);
-      make(layers_.front(), block, tokens_[0], room);
-    });
+  for (int context = 0; context < call_->batch; ++context) {
+    each_block(
+      member, context, [&](const Block & block) {
+        fetch(block, room);
+        make(layers_.front(), block, tokens_[0], room);
+      });
+  }
   wait(room);
   for (int index = 0; index < facts_.layers; ++index) {
-    const Layer & layer = layers_[index];
-    each_block(
-      member, [&](const Block & block) {
-        fetch(block, room);
-        over_tokens(layer, block, tokens_[index % 2], room);
-        inject(index, block, room);
-        over_rows(index, block, room);
-        over_channels(layer, block, room);
-        save(block, room);
-        if (index + 1 < facts_.layers) {
-          // The other set of keys: a slower thread still reads this one.
-          make(layers_[index + 1], block, tokens_[(index + 1) % 2], room);
-        }
-      });
+    for (int context = 0; context < call_->batch; ++context) {
+      run_layer(index, member, context);
+    }
     wait(room);
   }
+}
+
+void Trunk::run_layer(int index, int member, int context)
+{
+  Room & room = rooms_[member];
+  const Layer & layer = layers_[index];
+  mix_tokens(member, context, tokens_[index % 2]);
+  each_block(
+    member, context, [&](const Block & block) {
+      fetch(block, room);
+      add_mixed(layer, block, room);
+      inject(index, block, room);
+      over_rows(index, block, room);
+      over_channels(layer, block, room);
+      save(block, room);
+      if (index + 1 < facts_.layers) {
+        // The other set of keys: a slower thread still reads this one.
+        make(layers_[index + 1], block, tokens_[(index + 1) % 2], room);
+      }
+    });
 }
 
 void Trunk::wait(Room & room)
@@ -142,19 +153,16 @@ void Trunk::wait(Room & room)
 }
 
 template<typename Work>
-void Trunk::each_block(int member, const Work & work)
+void Trunk::each_block(int member, int context, const Work & work) const
 {
-  // Contexts are shared out like tokens: a thread has the same part of each.
   const int64_t tokens = facts_.tokens, members = team_.size();
   const int begin = static_cast<int>(tokens * member / members);
   const int size = static_cast<int>(tokens * (member + 1) / members) - begin;
   const int most = std::max(1, kBlockRows / call_->rows);
   const int blocks = (size + most - 1) / most;
-  for (int context = 0; context < call_->batch; ++context) {
-    for (int index = 0; index < blocks; ++index) {
-      const int first = begin + size * index / blocks;
-      work(Block{context, first, begin + size * (index + 1) / blocks - first});
-    }
+  for (int index = 0; index < blocks; ++index) {
+    const int before = size * index / blocks;
+    work(Block{context, begin + before, size * (index + 1) / blocks - before, before});
   }
 }
 
@@ -219,20 +227,35 @@ void Trunk::make(const Layer & layer, const Block & block, RowTokens & to, Room 
   }
 }
 
-void Trunk::over_tokens(
-  const Layer & layer, const Block & block, const RowTokens & all, Room & room)
+// Head by head, so that its keys and values are fetched once for all blocks.
+void Trunk::mix_tokens(int member, int context, const RowTokens & all)
 {
+  Room & room = rooms_[member];
   const int width = facts_.width;
-  const size_t size = static_cast<size_t>(block.count) * width;
-  float * mixed = sized(room.mixed, call_->rows * size);
+  sized(room.mixed, static_cast<size_t>(facts_.tokens) * call_->rows * width);
   room.count(kRest);
   for (int r = 0; r < call_->rows; ++r) {
-    all.mix(
-      block.context * call_->rows + r, place(queries_.data(), block, r), block.count, width,
-      room.scores, mixed + r * size);
+    for (int head = 0; head < facts_.heads; ++head) {
+      each_block(
+        member, context, [&](const Block & block) {
+          all.mix(
+            context * call_->rows + r, head, place(queries_.data(), block, r), block.count, width,
+            room.scores, mixed(block, room) + static_cast<size_t>(r) * block.count * width);
+        });
+    }
   }
   room.count(kAttention);
-  product(layer.matrices[kSpaceOut], mixed, count(block), room, {room.x.data(), width, true});
+}
+
+float * Trunk::mixed(const Block & block, Room & room) const
+{
+  return room.mixed.data() + static_cast<size_t>(block.before) * call_->rows * facts_.width;
+}
+
+void Trunk::add_mixed(const Layer & layer, const Block & block, Room & room) const
+{
+  const Target target{room.x.data(), facts_.width, true};
+  product(layer.matrices[kSpaceOut], mixed(block, room), count(block), room, target);
 }
 
 void Trunk::inject(int index, const Block & block, Room & room) const
@@ -297,7 +320,7 @@ void Trunk::over_rows(int index, const Block & block, Room & room) const
       store(made + k, load(made + k) * fill(facts_.scale));
     }
   }
-  sized(room.mixed, static_cast<size_t>(rows) * width);
+  sized(room.mixed_rows, static_cast<size_t>(rows) * width);
   room.count(kRest);
   if (facts_.is_half) {
     mix_block<Half>(index, block, room);
@@ -306,7 +329,7 @@ void Trunk::over_rows(int index, const Block & block, Room & room) const
   }
   room.count(kAttention);
   product(
-    layer.matrices[kTimeOut], room.mixed.data(), rows, room, {room.x.data(), width, true});
+    layer.matrices[kTimeOut], room.mixed_rows.data(), rows, room, {room.x.data(), width, true});
 }
 
 template<typename Kept>
@@ -327,7 +350,7 @@ void Trunk::mix_block(int index, const Block & block, Room & room) const
       room.own.queries[r] = made;
       room.own.keys[r] = made + width;
       room.own.values[r] = made + 2 * width;
-      room.out[r] = room.mixed.data() + m * width;
+      room.out[r] = room.mixed_rows.data() + m * width;
       const size_t row = static_cast<size_t>(block.context) * rows + r;
       for (int what = 0; what < 2; ++what) {
         for (int k = 0; k < width; k += kLanes) {

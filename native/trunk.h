@@ -61,16 +61,17 @@ struct Layer
   std::array<Norm, kNorms> norms;
 };
 
-// Tokens [first, first + count) of all rows of one context: rows are count tokens each.
+// Tokens [first, first + count) of all rows of one context: rows are count tokens each. Before it
+// a thread has `before` tokens of the context.
 struct Block
 {
-  int context, first, count;
+  int context, first, count, before;
 };
 
 // What one thread works in.
 struct Room
 {
-  std::vector<float> x, normed, made, mixed, scores;
+  std::vector<float> x, normed, made, mixed, mixed_rows, scores;
   WholeRows whole;
   OwnRows own;
   std::vector<float *> out;
@@ -96,16 +97,20 @@ public:
   Seconds spent();
 
 private:
-  void run_member(int member);
+  // Ends the process where a thread runs out of memory: the others would wait for ever.
+  void run_member(int member) noexcept;
   void wait(Room & room);
   template<typename Work>
-  void each_block(int member, const Work & work);
+  void each_block(int member, int context, const Work & work) const;
+  void run_layer(int index, int member, int context);
   void fetch(const Block & block, Room & room) const;
   void save(const Block & block, const Room & room) const;
   float * place(float * rows, const Block & block, int row) const;
 
   void make(const Layer & layer, const Block & block, RowTokens & to, Room & room);
-  void over_tokens(const Layer & layer, const Block & block, const RowTokens & all, Room & room);
+  void mix_tokens(int member, int context, const RowTokens & all);
+  float * mixed(const Block & block, Room & room) const;
+  void add_mixed(const Layer & layer, const Block & block, Room & room) const;
   void inject(int index, const Block & block, Room & room) const;
   void over_rows(int index, const Block & block, Room & room) const;
   template<typename Kept>

@@ -66,9 +66,10 @@ def write_layers(
     layers = [
         {
             'matrices': {
-                name: [_place_columns(part, is_whole and _is_cheap(name, index == last), weights)
-                       for part in parts]
-                for name, parts in _matrices(block, stem).items()
+                name: _place_matrix(
+                    name, linear, is_whole and _is_cheap(name, index == last), weights
+                )
+                for name, linear in _matrices(block, stem).items()
             },
             'norms': {
                 name: {'weight': _place(norm.weight, weights), 'bias': _place(norm.bias, weights)}
@@ -120,22 +121,18 @@ def _is_cheap(name: str, is_last: bool) -> bool:
     return not is_last or name == 'space_made'
 
 
-def _matrices(block: Block, stem: str) -> dict[str, list[tuple[Tensor, Tensor | None]]]:
-    """Weights and biases of the products of a layer, those side by side whose rows are the same."""
-    plain = {
+def _matrices(block: Block, stem: str) -> dict[str, nn.Linear]:
+    matrices = {
+        'space_made': block.spatial_attn.qkv,
         'space_out': block.spatial_attn.proj,
+        'time_made': block.temporal_attn.qkv,
         'time_out': block.temporal_attn.proj,
         'channels_in': block.mlp.fc1,
         'channels_out': block.mlp.fc2,
     }
     if stem in block.action_projectors:
-        plain['inject'] = cast('Modulation', block.action_projectors[stem]).linear_out
-    result = {name: [(linear.weight, linear.bias)] for name, linear in plain.items()}
-    for name, attention in (('space_made', block.spatial_attn), ('time_made', block.temporal_attn)):
-        weights, bias = attention.qkv.weight.chunk(3), attention.qkv.bias
-        biases = (None,) * 3 if bias is None else bias.chunk(3)
-        result[name] = list(zip(weights, biases, strict=True))
-    return result
+        matrices['inject'] = cast('Modulation', block.action_projectors[stem]).linear_out
+    return matrices
 
 
 def _norms(block: Block) -> dict[str, nn.LayerNorm]:
@@ -148,19 +145,22 @@ def _norms(block: Block) -> dict[str, nn.LayerNorm]:
     return {name: norm for name, norm in norms.items() if isinstance(norm, nn.LayerNorm)}
 
 
-def _place_columns(
-    part: tuple[Tensor, Tensor | None], is_whole: bool, weights: SharedWeights
+def _place_matrix(
+    name: str, linear: nn.Linear, is_whole: bool, weights: SharedWeights
 ) -> dict[str, Any]:
-    """Write the columns of a matrix, which are the rows of a weight."""
-    weight, bias = part
-    values_KN = weight.detach().numpy().T
-    places = {} if bias is None else {'bias': _place(bias, weights)}
-    if not is_whole:
-        return {'values': _place(values_KN, weights), **places}
-    size_N = np.abs(values_KN).max(0)
-    scale_N = np.where(size_N > 0, size_N / _LARGEST, 1).astype(np.float32)
-    whole_KN = np.rint(values_KN / scale_N).astype(np.int8)
-    return {'values': _place(whole_KN, weights), 'scale': _place(scale_N, weights), **places}
+    # As it lies in the trunk's graph, so that it is stored once: that turns all but what it cuts.
+    is_turned = name.endswith('_made') and not is_whole
+    values = linear.weight.detach().numpy()
+    values = values if is_turned else values.T
+    facts: dict[str, Any] = {'is_turned': is_turned}
+    if linear.bias is not None:
+        facts['bias'] = _place(linear.bias, weights)
+    if is_whole:
+        size_N = np.abs(values).max(0)
+        scale_N = np.where(size_N > 0, size_N / _LARGEST, 1).astype(np.float32)
+        facts['scale'] = _place(scale_N, weights)
+        values = np.rint(values / scale_N).astype(np.int8)
+    return {**facts, 'values': _place(values, weights)}
 
 
 def _place(array: Tensor | np.ndarray, weights: SharedWeights) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def test_time_is_accounted_for(tmp_path):
     [
         (lambda facts: facts.pop('shape'), "KeyError\\('shape'\\)"),
         (lambda facts: facts['shape'].pop('heads'), "'heads'"),
-        (lambda facts: facts['layers'][0]['matrices'].update(strange=[]), 'strange'),
+        (lambda facts: facts['layers'][0]['matrices'].update(strange={}), 'strange'),
         (lambda facts: first_matrix(facts).update(offset=10**9), 'offset 1000000000'),
         (lambda facts: first_matrix(facts).update(dtype='object'), 'dtype object'),
         (lambda facts: first_matrix(facts).update(shape=[16, 32]), '16, 32'),
@@ -184,4 +184,4 @@ def test_a_description_that_does_not_fit_is_refused(tmp_path, change, message):
 
 
 def first_matrix(facts):
-    return facts['layers'][0]['matrices']['space_out'][0]['values']
+    return facts['layers'][0]['matrices']['space_out']['values']

@@ -132,9 +132,9 @@ class LayerEngine(_GraphEngine):
     """Graphs on the CPU around compiled layers."""
 
     def __init__(self, manifest: PaperManifest, stem: str, execution: Execution) -> None:
-        super().__init__(manifest, stem, execution, 'cpu')
         # Threads that wait busily for their next graph would take the cores of the layers.
         on_cpu = replace(execution, provider='cpu', spin=False)
+        super().__init__(manifest, stem, on_cpu, 'cpu')
         self._enter = open_graph(manifest, f'enter_{stem}', on_cpu)
         self._leave = open_graph(manifest, f'leave_{stem}', on_cpu)
         # Beside whole numbers halves are exact, and they are half to read.
@@ -144,13 +144,11 @@ class LayerEngine(_GraphEngine):
 
     def ring(self, batch: int) -> Ring:
         """See :class:`Engine`."""
-        shape, dtype = self._manifest.ring_shape(batch), self.layers.dtype
-        names = [
-            f'past_{what}_{layer}'
-            for layer in range(self._manifest.layers)
-            for what in ('key', 'value')
-        ]
-        return RowRing({name: np.zeros(shape, dtype) for name in names})
+        layers, dtype = range(self._manifest.layers), self.layers.dtype
+        names = [f'past_{what}_{layer}' for layer in layers for what in ('key', 'value')]
+        # One array, so that the system may give it large pages.
+        whole = np.zeros((len(names), *self._manifest.ring_shape(batch)), dtype)
+        return RowRing(dict(zip(names, whole, strict=True)))
 
     def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
         """See :class:`Engine`."""
@@ -160,7 +158,7 @@ class LayerEngine(_GraphEngine):
         inputs = {**feeds, 'x': x}
         said = self._leave({name: inputs[name] for name in self._leave.inputs})
         names = [name.replace('past', 'kept', 1) for name in past]
-        return {**dict(zip(self._leave.outputs, said, strict=True)), **dict(zip(names, kept, strict=True))}
+        return dict(zip([*self._leave.outputs, *names], [*said, *kept], strict=True))
 
 
 class HostEngine(_GraphEngine):

@@ -9,7 +9,7 @@ it says, the compiled library gets arrays of the sizes that it expects.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -68,14 +68,14 @@ class Shape:
 @dataclass(frozen=True)
 class Layer:
     """
-    Weights of one layer, views of the file.
+    Weights of one layer.
 
-    :param matrices: by name, columns side by side: `values` ``[depth, count]`` ``float32``, or
-        ``int8`` with a `scale` ``[count]``; `bias` ``[count]`` where there is one.
+    :param matrices: by name: `values` ``[depth, columns]`` ``float32``, or ``int8`` with a `scale`
+        ``[columns]``; `bias` ``[columns]`` where there is one.
     :param norms: by name, `weight` and `bias`.
     """
 
-    matrices: Mapping[str, Sequence[Arrays]]
+    matrices: Mapping[str, Arrays]
     norms: Mapping[str, Arrays]
 
 
@@ -109,8 +109,8 @@ def _layer(shape: Shape, facts: Mapping[str, Any], weights: np.ndarray) -> Layer
     if missing := sorted(set(MATRICES) - {'inject'} - set(facts['matrices'])):
         raise ValueError(f'no {missing[0]}, expected all of {MATRICES} but inject')
     matrices = {
-        name: _matrix(name, sizes[name], parts, weights)
-        for name, parts in facts['matrices'].items()
+        name: _matrix(*sizes[name], matrix, weights)
+        for name, matrix in facts['matrices'].items()
     }
     norm_sizes = dict(zip(NORMS, (width, shape.head_width, shape.head_width, width), strict=True))
     norms = {
@@ -123,27 +123,17 @@ def _layer(shape: Shape, facts: Mapping[str, Any], weights: np.ndarray) -> Layer
     return Layer(matrices, norms)
 
 
-def _matrix(
-    name: str, size: tuple[int, int], parts: Sequence[Mapping[str, Any]], weights: np.ndarray
-) -> list[Arrays]:
-    """Read the columns of a matrix, which are side by side."""
-    depth, columns = size
-    found = [_columns(depth, part, weights) for part in parts]
-    kinds = {block['values'].dtype for block in found}
-    if sum(block['values'].shape[1] for block in found) != columns or len(kinds) != 1:
-        shapes = [(*block['values'].shape, block['values'].dtype.name) for block in found]
-        raise ValueError(f'{name} {shapes}, expected {columns} columns of one kind')
-    return found
-
-
-def _columns(depth: int, part: Mapping[str, Any], weights: np.ndarray) -> Arrays:
-    dtype = np.dtype(part['values']['dtype'])
+def _matrix(depth: int, columns: int, facts: Mapping[str, Any], weights: np.ndarray) -> Arrays:
+    """Read a matrix, which may lie on its side: as the network has it, or as graphs do."""
+    dtype = np.dtype(facts['values']['dtype'])
     if dtype not in (np.int8, np.float32):
         raise ValueError(f'dtype {dtype}, expected int8 or float32')
-    count = int(part['values']['shape'][-1])
-    names = [*(['scale'] if dtype == np.int8 else []), *(['bias'] if 'bias' in part else [])]
-    rest = {name: _read(weights, part[name], (count,), np.float32) for name in names}
-    return {'values': _read(weights, part['values'], (depth, count), dtype), **rest}
+    is_turned = bool(facts['is_turned'])
+    shape = (columns, depth) if is_turned else (depth, columns)
+    values = _read(weights, facts['values'], shape, dtype)
+    names = [*(['scale'] if dtype == np.int8 else []), *(['bias'] if 'bias' in facts else [])]
+    rest = {name: _read(weights, facts[name], (columns,), np.float32) for name in names}
+    return {'values': np.ascontiguousarray(values.T if is_turned else values), **rest}
 
 
 def _read(

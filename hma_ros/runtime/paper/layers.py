@@ -72,6 +72,7 @@ class Layers:
         self._check(x, given, past, len(feeds['past_index']))
         with self._turn:
             kept = self._room(x.shape[0], x.shape[1])
+            addresses = _addresses(past), _addresses(kept)
             call = Call(
                 batch=x.shape[0],
                 rows=x.shape[1],
@@ -81,8 +82,8 @@ class Layers:
                 modulation=_address(given.get('shift_scale')),
                 rotation=_address(given.get('rotation')),
                 bias=bias_RP.ctypes.data,
-                past=ctypes.cast(_addresses(past), ctypes.c_void_p),
-                kept=ctypes.cast(_addresses(kept), ctypes.c_void_p),
+                past=ctypes.addressof(addresses[0]),
+                kept=ctypes.addressof(addresses[1]),
             )
             if not self._library.hma_run(self._trunk, ctypes.byref(call)):
                 raise InferenceError(f'layers: no memory for {x.shape[:2]} rows')
@@ -148,27 +149,19 @@ class Layers:
         return trunk
 
     def _fill(self, index: int, layer: Layer) -> None:
-        for name, blocks in layer.matrices.items():
-            self._fill_matrix(index, MATRICES.index(name), blocks)
+        library = self._library
+        for name, matrix in layer.matrices.items():
+            values = matrix['values']
+            put = library.hma_put_whole if values.dtype == np.int8 else library.hma_put_real
+            names = ('values', 'scale', 'bias') if values.dtype == np.int8 else ('values', 'bias')
+            addresses = (_address(matrix.get(part)) for part in names)
+            if not put(self._trunk, index, MATRICES.index(name), *values.shape, *addresses):
+                raise BundleError(f'layers: no memory for {name} of layer {index}')
         for name, norm in layer.norms.items():
             where, width = (self._trunk, index, NORMS.index(name)), len(norm['weight'])
-            addresses = (_address(norm['weight']), _address(norm['bias']))
-            if not self._library.hma_norm(*where, width, *addresses):
+            addresses = (_address(norm[part]) for part in ('weight', 'bias'))
+            if not library.hma_norm(*where, width, *addresses):
                 raise BundleError(f'layers: no memory for {name} of layer {index}')
-
-    def _fill_matrix(self, index: int, place: int, blocks: Sequence[Arrays]) -> None:
-        """Put the columns of a matrix side by side."""
-        depth, is_whole = len(blocks[0]['values']), blocks[0]['values'].dtype == np.int8
-        columns = sum(block['values'].shape[1] for block in blocks)
-        where = (self._trunk, index, place)
-        if not self._library.hma_matrix(*where, depth, columns, int(is_whole)):
-            raise BundleError(f'layers: no memory for {MATRICES[place]} of layer {index}')
-        put = self._library.hma_put_whole if is_whole else self._library.hma_put_real
-        names, first = ('values', 'scale', 'bias') if is_whole else ('values', 'bias'), 0
-        for block in blocks:
-            count = block['values'].shape[1]
-            put(*where, first, count, *(_address(block.get(name)) for name in names))
-            first += count
 
 
 def _bias(index_R: np.ndarray, past_P: np.ndarray, window: int) -> np.ndarray:

@@ -1,0 +1,226 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A bundle runs its layers compiled where it can, and says the same."""
+
+import json
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hma_ros.core.errors import BundleError, ConfigError, InferenceError
+from hma_ros.runtime import compiled
+from hma_ros.runtime.compiled import library, why_not
+from hma_ros.runtime.engines import graphs_of
+from hma_ros.runtime.manifest import FILE_NAME
+from hma_ros.runtime.paper.engine import HostEngine, LayerEngine
+from hma_ros.runtime.paper.model import PaperModel, Row
+from hma_ros.runtime.providers import Execution
+
+needs_library = pytest.mark.skipif(library() is None, reason=f'compiled layers: {why_not()}')
+STEM = 'planar_push'
+CPU = Execution(provider='cpu', threads=2)
+# The least that is computed so.
+WIDTH = 32
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def make(make_paper_bundle: Make) -> Make:
+    return lambda kind='discrete', precision='fp32': make_paper_bundle(
+        kind, precision, width=WIDTH
+    )
+
+
+@pytest.fixture
+def in_graphs(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], PaperModel]:
+    """Return a function that opens a bundle as where the library does not run."""
+
+    def opened(folder: Path) -> PaperModel:
+        with monkeypatch.context() as patch:
+            patch.setattr('hma_ros.runtime.paper.engine.library', lambda: None)
+            model = PaperModel(folder, STEM, CPU)
+        assert type(model.engine) is HostEngine
+        return model
+
+    return opened
+
+
+def opened(folder: Path) -> PaperModel:
+    model = PaperModel(folder, STEM, CPU)
+    assert type(model.engine) is LayerEngine
+    return model
+
+
+def rows(model: PaperModel, count: int, batch: int = 1) -> list[Row]:
+    facts, random = model.manifest, np.random.default_rng(0)
+    shape = (batch, facts.image_tokens)
+    found = []
+    for _ in range(count):
+        if facts.kind == 'discrete':
+            tokens = random.integers(0, facts.factor_size, (*shape, facts.factors))
+        else:
+            tokens = random.standard_normal((*shape, facts.patch_size)).astype(np.float32)
+        found.append(Row.seen(tokens, random.uniform(-0.1, 0.1, (batch, 2)).astype(np.float32)))
+    return found
+
+
+def streamed(model: PaperModel, given: list[Row]) -> list[dict[str, np.ndarray]]:
+    """Say something of every row and the next one, and keep the first."""
+    ring, said = model.ring(len(given[0].tokens_BSE)), []
+    for index in range(len(given) - 1):
+        outputs = model.run(ring, index, given[index : index + 2])
+        said.append({k: v.copy() for k, v in outputs.items() if not k.startswith('kept_')})
+        ring.append(index, model.kept(outputs))
+    return said
+
+
+@needs_library
+@pytest.mark.parametrize('kind', ['discrete', 'continuous'])
+@pytest.mark.parametrize('batch', [1, 3])
+@pytest.mark.parametrize(('precision', 'tolerance'), [('fp32', 2e-5), ('int8', 0.05)])
+def test_layers_say_what_graphs_say(
+    make: Make,
+    in_graphs: Callable[[Path], PaperModel],
+    kind: str,
+    batch: int,
+    precision: str,
+    tolerance: float,
+) -> None:
+    """Integers are near and not equal: here each token has a scale of its own."""
+    folder = make(kind, precision)
+    graphs, layers = in_graphs(folder), opened(folder)
+    given = rows(graphs, 9, batch)
+    name = 'logits' if kind == 'discrete' else 'z'
+    for found, expected in zip(streamed(layers, given), streamed(graphs, given), strict=True):
+        assert found.keys() == expected.keys()
+        error = np.abs(found[name] - expected[name]).max() / np.abs(expected[name]).max()
+        assert error < tolerance
+
+
+@needs_library
+def test_layers_say_the_same_again(make: Make) -> None:
+    model = opened(make(precision='int8'))
+    given = rows(model, 6)
+    first = streamed(model, given)
+    for found, expected in zip(streamed(model, given), first, strict=True):
+        for name, value in expected.items():
+            np.testing.assert_array_equal(found[name], value, name)
+
+
+@needs_library
+@pytest.mark.parametrize('precision', ['fp32', 'int8'])
+def test_a_branch_is_undone(make: Make, precision: str) -> None:
+    model = opened(make(precision=precision))
+    given, ring = rows(model, 7), model.ring()
+    for index in range(3):
+        ring.append(index, model.kept(model.run(ring, index, [given[index]])))
+    before = model.run(ring, 3, [given[3]])['logits']
+    with ring.branch():
+        for index in range(3, 7):
+            ring.append(index, model.kept(model.run(ring, index, [given[index]])))
+    np.testing.assert_array_equal(model.run(ring, 3, [given[3]])['logits'], before)
+
+
+@needs_library
+def test_callers_take_turns(make: Make) -> None:
+    model = opened(make())
+    ring, given = model.ring(), rows(model, 1)
+    expected = model.run(ring, 0, given)['logits']
+    with ThreadPoolExecutor(4) as callers:
+        runs = [callers.submit(lambda: model.run(ring, 0, given)['logits']) for _ in range(40)]
+        for found in runs:
+            np.testing.assert_array_equal(found.result(60), expected)
+
+
+@needs_library
+def test_rings_are_read_in_turn(make: Make) -> None:
+    model = opened(make())
+    given, rings = rows(model, 4), (model.ring(), model.ring())
+    rings[0].append(0, model.kept(model.run(rings[0], 0, [given[0]])))
+    rings[1].append(0, model.kept(model.run(rings[1], 0, [given[1]])))
+    alone = [model.run(ring, 1, [given[2]])['logits'] for ring in rings]
+    assert not np.array_equal(*alone)
+    for ring, expected in zip(rings, alone, strict=True):
+        np.testing.assert_array_equal(model.run(ring, 1, [given[2]])['logits'], expected)
+
+
+@needs_library
+@pytest.mark.parametrize(
+    ('name', 'change', 'message'),
+    [
+        ('rotation', lambda value: value[:, :, :1], r'rotation float32\[1, 2, 1\]'),
+        ('shift_scale', lambda value: value.astype(np.float64), 'shift_scale float64'),
+        ('past_index', lambda value: value[:1], r'past 0 float32\[1, .*expected'),
+    ],
+)
+def test_arrays_of_another_size_are_not_read(
+    make: Make, name: str, change: Callable[[Any], Any], message: str
+) -> None:
+    model = opened(make())
+    ring, row = model.ring(), rows(model, 1)
+    feeds = {**given_of(model, row), 'past_index': ring.rows_P}
+    feeds[name] = change(feeds[name])
+    with pytest.raises(InferenceError, match=message):
+        model.engine.trunk(feeds, ring)
+
+
+def given_of(model: PaperModel, row: list[Row]) -> dict[str, Any]:
+    """What the engine is given for the first row of a stream."""
+    taken: dict[str, Any] = {}
+    trunk = model.engine.trunk
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            model.engine, 'trunk', lambda feeds, ring: taken.update(feeds) or trunk(feeds, ring)
+        )
+        model.run(model.ring(), 0, row)
+    return taken
+
+
+@needs_library
+def test_layers_that_the_manifest_does_not_list_are_not_run(make: Make, tmp_path: Path) -> None:
+    changed = tmp_path / 'bundle'
+    shutil.copytree(make(), changed)
+    facts = json.loads((changed / FILE_NAME).read_text())
+    del facts['files'][f'layers_{STEM}.json']
+    (changed / FILE_NAME).write_text(json.dumps(facts))
+    assert type(PaperModel(changed, STEM, CPU).engine) is HostEngine
+
+
+def test_layers_that_were_changed_are_refused(make: Make, tmp_path: Path) -> None:
+    changed = tmp_path / 'bundle'
+    shutil.copytree(make(), changed)
+    path = changed / f'layers_{STEM}.json'
+    path.write_text(path.read_text().replace('offset', 'Offset', 1))
+    with pytest.raises(BundleError, match=rf'layers_{STEM}\.json: sha256'):
+        PaperModel(changed, STEM, CPU)
+
+
+@needs_library
+def test_a_provider_that_is_not_there_gives_layers_where_the_cpu_may_do(make: Make) -> None:
+    folder = make(precision='int8')
+    with pytest.raises(ConfigError, match='provider: expected one that onnxruntime has'):
+        PaperModel(folder, STEM, Execution(provider='tensorrt'))
+    allowed = Execution(provider='tensorrt', allow_cpu=True)
+    assert type(PaperModel(folder, STEM, allowed).engine) is LayerEngine
+
+
+def test_halves_and_narrow_heads_have_no_layers(make_paper_bundle: Make, make: Make) -> None:
+    for folder in (make(precision='fp16'), make_paper_bundle()):
+        assert not PaperModel(folder, STEM, CPU).manifest.has_layers(STEM)
+
+
+def test_no_engines_are_built_of_what_goes_around_layers(make: Make) -> None:
+    graphs = graphs_of(make(precision='int8'), CPU)
+    names = {path.name.partition('_')[0] for path, _ in graphs}
+    assert names == {'append.onnx', 'decoder.onnx', 'encoder.onnx', 'stem', 'trunk'}
+
+
+def test_why_there_is_no_library_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(compiled.hma_ros, '__path__', [str(tmp_path)])
+    assert 'not built' in why_not()
+    (tmp_path / '_layers.so').touch()
+    assert 'AVX-512' in why_not()
