@@ -3,8 +3,8 @@
 How near a pass of the trunk is to what the machine can do.
 
 Peak is the best rate of large matrix products, of onnxruntime and torch, with as many threads and
-in the same precision; the share of it is the time that the operations of a pass would take at their
-peaks. Compiled layers say where their time goes, a graph is profiled.
+in the same precision; the share of it is the time that the operations of a pass would take at
+their peaks. Compiled layers say where their time goes; a graph is profiled.
 """
 
 from __future__ import annotations

@@ -15,21 +15,36 @@ constexpr int kQueries = 24;
 
 inline int whole_vectors(int count) {return (count + kLanes - 1) / kLanes * kLanes;}
 
+// Of a head with VECTORS vectors, the last of which may not be full.
 template<int VECTORS, typename Kept>
-inline float dot(const Vector (& query)[VECTORS], const Kept * key)
+inline void take(const Kept * from, Mask last, Vector (& to)[VECTORS])
 {
-  Vector products = query[0] * load(key);
+  for (int v = 0; v < VECTORS - 1; ++v) {
+    to[v] = load(from + v * kLanes);
+  }
+  to[VECTORS - 1] = load(from + (VECTORS - 1) * kLanes, last);
+}
+
+template<int VECTORS, typename Kept>
+inline float dot(const Vector (& query)[VECTORS], const Kept * from, Mask last)
+{
+  Vector key[VECTORS];
+  take(from, last, key);
+  Vector products = query[0] * key[0];
   for (int v = 1; v < VECTORS; ++v) {
-    products = multiply_add(query[v], load(key + v * kLanes), products);
+    products = multiply_add(query[v], key[v], products);
   }
   return sum(products);
 }
 
 template<int VECTORS, typename Kept>
-inline void add_weighted(Vector (& mixed)[VECTORS], float weight, const Kept * value)
+inline void add_weighted(
+  Vector (& mixed)[VECTORS], float weight, const Kept * from, Mask last)
 {
+  Vector value[VECTORS];
+  take(from, last, value);
   for (int v = 0; v < VECTORS; ++v) {
-    mixed[v] = multiply_add(fill(weight), load(value + v * kLanes), mixed[v]);
+    mixed[v] = multiply_add(fill(weight), value[v], mixed[v]);
   }
 }
 
@@ -48,48 +63,47 @@ inline void prefetch(const Kept * from, size_t count)
 
 template<int VECTORS, typename Kept>
 void mix_head(
-  const OwnRows & own, const Kept * keys, const Kept * values, int slots, int place,
+  const OwnRows & own, const Kept * keys, const Kept * values, int slots, int depth, int place,
   const float * bias, float * scores, const std::vector<float *> & out)
 {
-  constexpr int kDepth = VECTORS * kLanes;
   const int rows = static_cast<int>(own.queries.size()), count = slots + rows;
+  const Mask last = mask((VECTORS - 1) * kLanes, depth);
   for (int r = 0; r < rows; ++r, bias += count) {
     Vector query[VECTORS], mixed[VECTORS] = {};
-    for (int v = 0; v < VECTORS; ++v) {
-      query[v] = load(own.queries[r] + place + v * kLanes);
-    }
+    take(own.queries[r] + place, last, query);
     for (int p = 0; p < slots; ++p) {
-      scores[p] = dot(query, keys + p * kDepth) + bias[p];
+      scores[p] = dot(query, keys + p * depth, last) + bias[p];
     }
     for (int p = 0; p < rows; ++p) {
-      scores[slots + p] = dot(query, own.keys[p] + place) + bias[slots + p];
+      scores[slots + p] = dot(query, own.keys[p] + place, last) + bias[slots + p];
     }
     const Vector share = fill(soften(scores, count));
     for (int p = 0; p < slots; ++p) {
-      add_weighted(mixed, scores[p], values + p * kDepth);
+      add_weighted(mixed, scores[p], values + p * depth, last);
     }
     for (int p = 0; p < rows; ++p) {
-      add_weighted(mixed, scores[slots + p], own.values[p] + place);
+      add_weighted(mixed, scores[slots + p], own.values[p] + place, last);
     }
     for (int v = 0; v < VECTORS; ++v) {
-      store(out[r] + place + v * kLanes, mixed[v] * share);
+      const Mask those = v < VECTORS - 1 ? 0xffff : last;
+      store(out[r] + place + v * kLanes, mixed[v] * share, those);
     }
   }
 }
 
 template<int VECTORS, typename Kept>
 void mix_heads(
-  const OwnRows & own, const KeptRows<Kept> & kept, int heads, const float * bias, float * scores,
-  const std::vector<float *> & out)
+  const OwnRows & own, const KeptRows<Kept> & kept, int heads, int depth, const float * bias,
+  float * scores, const std::vector<float *> & out)
 {
-  constexpr int kDepth = VECTORS * kLanes;
-  const size_t size = static_cast<size_t>(kept.slots) * kDepth;
+  const size_t size = static_cast<size_t>(kept.slots) * depth;
   for (int head = 0; head < heads; ++head) {
     const size_t first = head * size;
     prefetch(kept.keys + first + kHeadsAhead * size, size);
     prefetch(kept.values + first + kHeadsAhead * size, size);
     mix_head<VECTORS>(
-      own, kept.keys + first, kept.values + first, kept.slots, head * kDepth, bias, scores, out);
+      own, kept.keys + first, kept.values + first, kept.slots, depth, head * depth, bias, scores,
+      out);
   }
 }
 
@@ -99,18 +113,18 @@ void RowTokens::resize(int rows, int tokens, int heads, int depth)
 {
   tokens_ = tokens, heads_ = heads, depth_ = depth;
   padded_ = panels(tokens) * kPanel;
-  const size_t size = static_cast<size_t>(rows) * heads * padded_ * depth;
-  keys_.resize(size);
-  values_.resize(size);
+  const size_t places = static_cast<size_t>(rows) * heads * padded_;
+  keys_.resize(places * depth);
+  values_.resize(places * whole_vectors(depth));
 }
 
 void RowTokens::put(int row, int token, const float * key, const float * value)
 {
+  const int wide = whole_vectors(depth_), panel = token / kPanel * kPanel;
   for (int head = 0; head < heads_; ++head, key += depth_, value += depth_) {
-    const size_t first = (static_cast<size_t>(row) * heads_ + head) * padded_ * depth_;
-    std::copy_n(value, depth_, values_.data() + first + static_cast<size_t>(token) * depth_);
-    const int panel = token / kPanel * kPanel;
-    float * column = keys_.data() + first + static_cast<size_t>(panel) * depth_ + token - panel;
+    const size_t first = (static_cast<size_t>(row) * heads_ + head) * padded_;
+    std::copy_n(value, depth_, values_.data() + (first + token) * wide);
+    float * column = keys_.data() + (first + panel) * depth_ + token - panel;
     for (int d = 0; d < depth_; ++d) {
       column[d * kPanel] = key[d];
     }
@@ -122,9 +136,11 @@ void RowTokens::mix(
   float * out) const
 {
   scores.resize(std::max(scores.size(), static_cast<size_t>(kQueries) * padded_));
-  const size_t first = (static_cast<size_t>(row) * heads_ + head) * padded_ * depth_;
-  const Panels keys{keys_.data() + first, depth_, kPanel};
-  const Panels values{values_.data() + first, tokens_, depth_};
+  const size_t first = (static_cast<size_t>(row) * heads_ + head) * padded_;
+  const int wide = whole_vectors(depth_);
+  const Panels keys{keys_.data() + first * depth_, depth_, kPanel};
+  const Panels values{values_.data() + first * wide, tokens_, wide};
+  float mixed[kQueries * kPanel];
   queries += head * depth_, out += head * depth_;
   for (int done = 0; done < count; done += kQueries) {
     const int some = std::min(kQueries, count - done);
@@ -134,11 +150,11 @@ void RowTokens::mix(
     for (int m = 0; m < some; ++m) {
       shares[m] = soften(scores.data() + static_cast<size_t>(m) * padded_, tokens_);
     }
-    multiply(scores.data(), some, padded_, values, depth_, {out, stride, false});
+    multiply(scores.data(), some, padded_, values, wide, {mixed, wide, false});
     // Of few outcomes, not of many weights.
     for (int m = 0; m < some; ++m, out += stride) {
       for (int d = 0; d < depth_; d += kLanes) {
-        store(out + d, load(out + d) * fill(shares[m]));
+        store(out + d, load(mixed + m * wide + d) * fill(shares[m]), mask(d, depth_));
       }
     }
     queries += static_cast<size_t>(some) * stride;
@@ -152,11 +168,11 @@ void mix_rows(
 {
   const int count = kept.slots + static_cast<int>(own.queries.size());
   scores.resize(std::max(scores.size(), static_cast<size_t>(whole_vectors(count))));
-  switch (depth / kLanes) {
-    case 1: return mix_heads<1>(own, kept, heads, bias, scores.data(), out);
-    case 2: return mix_heads<2>(own, kept, heads, bias, scores.data(), out);
-    case 3: return mix_heads<3>(own, kept, heads, bias, scores.data(), out);
-    default: return mix_heads<4>(own, kept, heads, bias, scores.data(), out);
+  switch (whole_vectors(depth) / kLanes) {
+    case 1: return mix_heads<1>(own, kept, heads, depth, bias, scores.data(), out);
+    case 2: return mix_heads<2>(own, kept, heads, depth, bias, scores.data(), out);
+    case 3: return mix_heads<3>(own, kept, heads, depth, bias, scores.data(), out);
+    default: return mix_heads<4>(own, kept, heads, depth, bias, scores.data(), out);
   }
 }
 

@@ -30,7 +30,7 @@ public:
 private:
   int tokens_ = 0, padded_ = 0, heads_ = 0, depth_ = 0;
   std::vector<float> keys_;    // [row][head][panel][depth][kPanel]
-  std::vector<float> values_;  // [row][head][padded][depth]
+  std::vector<float> values_;  // [row][head][padded][whole vectors of depth]
 };
 
 // A token's queries, and its own keys and values, in rows that are computed; [rows] pointers to

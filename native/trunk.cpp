@@ -19,24 +19,18 @@ void normalise(const float * row, int width, float epsilon, float * out)
 {
   Vector total = fill(0.0f), squares = fill(0.0f);
   for (int k = 0; k < width; k += kLanes) {
-    total += load(row + k);
+    total += load(row + k, mask(k, width));
   }
   const Vector mean = fill(sum(total) / width);
   for (int k = 0; k < width; k += kLanes) {
-    const Vector part = load(row + k) - mean;
+    const Mask those = mask(k, width);
+    const Vector part = _mm512_maskz_sub_ps(those, load(row + k, those), mean);
     squares = multiply_add(part, part, squares);
   }
   const Vector inverse = fill(1.0f / std::sqrt(sum(squares) / width + epsilon));
   for (int k = 0; k < width; k += kLanes) {
-    store(out + k, (load(row + k) - mean) * inverse);
-  }
-}
-
-// out = a * b + c, or c alone without b
-void scale_and_shift(const float * a, const float * b, const float * c, int width, float * out)
-{
-  for (int k = 0; k < width; k += kLanes) {
-    store(out + k, multiply_add(load(a + k), load(b + k), load(c + k)));
+    const Mask those = mask(k, width);
+    store(out + k, (load(row + k, those) - mean) * inverse, those);
   }
 }
 
@@ -66,7 +60,11 @@ void Norm::apply(const float * rows, int count, int width, float * out) const
 {
   for (int m = 0; m < count; ++m, rows += width, out += width) {
     normalise(rows, width, kEpsilon, out);
-    scale_and_shift(out, weight.data(), bias.data(), width, out);
+    for (int k = 0; k < width; k += kLanes) {
+      const Mask those = mask(k, width);
+      const Vector scale = load(weight.data() + k, those), shift = load(bias.data() + k, those);
+      store(out + k, multiply_add(load(out + k, those), scale, shift), those);
+    }
   }
 }
 

@@ -31,6 +31,21 @@ inline void store(Half * to, Vector value)
   constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   _mm256_storeu_si256(reinterpret_cast<__m256i *>(to), _mm512_cvtps_ph(value, kNearest));
 }
+// Of the numbers from `place` on of `count`, those that a vector holds.
+using Mask = __mmask16;
+inline Mask mask(int place, int count)
+{
+  return count - place >= kLanes ? 0xffff : static_cast<Mask>((1u << (count - place)) - 1u);
+}
+inline Vector load(const float * from, Mask those) {return _mm512_maskz_loadu_ps(those, from);}
+inline Vector load(const Half * from, Mask those)
+{
+  return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(those, from));
+}
+inline void store(float * to, Vector value, Mask those)
+{
+  _mm512_mask_storeu_ps(to, those, value);
+}
 inline Vector fill(float value) {return _mm512_set1_ps(value);}
 inline float sum(Vector value) {return _mm512_reduce_add_ps(value);}
 // a * b + c

@@ -138,7 +138,9 @@ def _build_inputs() -> list[Path]:
 
 
 def _build() -> None:
-    print('setup: building the messages and the compiled layers, and installing hma_ros', flush=True)
+    print(
+        'setup: building the messages and the compiled layers, and installing hma_ros', flush=True
+    )
     build = VENV / 'build'
     shutil.rmtree(build, ignore_errors=True)
     definitions = {

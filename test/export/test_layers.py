@@ -14,8 +14,14 @@ from hma_ros.core.rows import EMPTY_ROW
 from hma_ros.export.layers import has_layers, write_layers
 from hma_ros.export.weights import SharedWeights
 from hma_ros.network.paper.attention import KeptRows, Rows
-from hma_ros.network.paper.config import Diffusion, Domain, Injection, Meaning, PaperConfig
-from hma_ros.network.paper.config import TimePositions
+from hma_ros.network.paper.config import (
+    Diffusion,
+    Domain,
+    Injection,
+    Meaning,
+    PaperConfig,
+    TimePositions,
+)
 from hma_ros.network.paper.continuous import ContinuousHma
 from hma_ros.network.paper.discrete import DiscreteHma
 from hma_ros.runtime.compiled import library, why_not
@@ -105,10 +111,13 @@ def test_every_way_in_for_actions(tmp_path, injection, meaning, time):
 @pytest.mark.parametrize(
     'changes',
     [
-        {'qk_norm': False},
+        {'qk_norm': True},
         {'qkv_bias': True, 'mlp_bias': False},
         {'mup': True},
         {'width': 96, 'heads': 2},
+        {'width': 96, 'heads': 4},
+        {'width': 48, 'heads': 8},
+        {'qk_norm': True, 'heads': 4},
         {'width': 128, 'heads': 2},
         {'width': 64, 'heads': 4, 'mlp_ratio': 1.25},
         {'positions': 100, 'action_tokens': 3},
@@ -146,7 +155,7 @@ def test_cross_attention_and_odd_sizes_are_left_to_graphs():
     for changes in (
         {'injection': Injection.CROSS_ATTENTION},
         {'width': 24},
-        {'width': 32, 'heads': 4},
+        {'mlp_ratio': 1.25},
         {'width': 256, 'heads': 2},
     ):
         assert not has_layers(dataclasses.replace(CONFIG, **changes))

@@ -59,10 +59,10 @@ class Shape:
     @property
     def is_computable(self) -> bool:
         """Whether the compiled library has loops for them."""
-        sizes = (self.width, self.hidden, self.head_width)
-        is_whole = self.head_width * self.heads == self.width and min(sizes) > 0
-        fits = not any(size % VECTOR for size in sizes) and self.head_width <= WIDEST_HEAD
-        return is_whole and fits and self.tokens > 0
+        is_sound = min(self.width, self.heads, self.hidden, self.tokens) > 0
+        is_whole = is_sound and self.head_width * self.heads == self.width
+        fits = not (self.width % VECTOR or self.hidden % VECTOR)
+        return is_whole and fits and self.head_width <= WIDEST_HEAD
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def read_layers(path: Path) -> tuple[Shape, list[Layer]]:
         facts = json.loads(path.read_text())
         shape = Shape(**facts['shape'])
         if not shape.is_computable:
-            raise ValueError(f'{shape}, expected multiples of {VECTOR}')
+            raise ValueError(f'{shape}, expected widths in multiples of {VECTOR}')
         weights = np.memmap(path.with_name(Path(facts['weights']).name), np.uint8, 'r')
         layers = [_layer(shape, layer, weights) for layer in facts['layers']]
         if not layers or len({'inject' in layer.matrices for layer in layers}) > 1:
@@ -109,8 +109,7 @@ def _layer(shape: Shape, facts: Mapping[str, Any], weights: np.ndarray) -> Layer
     if missing := sorted(set(MATRICES) - {'inject'} - set(facts['matrices'])):
         raise ValueError(f'no {missing[0]}, expected all of {MATRICES} but inject')
     matrices = {
-        name: _matrix(*sizes[name], matrix, weights)
-        for name, matrix in facts['matrices'].items()
+        name: _matrix(*sizes[name], matrix, weights) for name, matrix in facts['matrices'].items()
     }
     norm_sizes = dict(zip(NORMS, (width, shape.head_width, shape.head_width, width), strict=True))
     norms = {

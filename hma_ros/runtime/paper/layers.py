@@ -103,9 +103,7 @@ class Layers:
             self._kept[batch, rows] = arrays
         return self._kept[batch, rows]
 
-    def _check(
-        self, x: np.ndarray, given: Arrays, past: Sequence[np.ndarray], slots: int
-    ) -> None:
+    def _check(self, x: np.ndarray, given: Arrays, past: Sequence[np.ndarray], slots: int) -> None:
         """The library reads and writes what it is told: refuse all that it would read beyond."""
         shape, (batch, rows) = self.shape, x.shape[:2]
         kept = (batch, shape.tokens, shape.heads, slots, shape.head_width)
@@ -144,7 +142,9 @@ class Layers:
         )
         trunk = ctypes.c_void_p(self._library.hma_open(ctypes.byref(facts)))
         if trunk.value is None:
-            raise BundleError(f'layers: no memory for {self._count} of them, or no {threads} threads')
+            raise BundleError(
+                f'layers: no memory for {self._count} of them, or no {threads} threads'
+            )
         weakref.finalize(self, self._library.hma_close, trunk)
         return trunk
 

@@ -23,16 +23,7 @@ from hma_ros.runtime.providers import Execution
 needs_library = pytest.mark.skipif(library() is None, reason=f'compiled layers: {why_not()}')
 STEM = 'planar_push'
 CPU = Execution(provider='cpu', threads=2)
-# The least that is computed so.
-WIDTH = 32
 Make = Callable[..., Path]
-
-
-@pytest.fixture
-def make(make_paper_bundle: Make) -> Make:
-    return lambda kind='discrete', precision='fp32': make_paper_bundle(
-        kind, precision, width=WIDTH
-    )
 
 
 @pytest.fixture
@@ -83,7 +74,7 @@ def streamed(model: PaperModel, given: list[Row]) -> list[dict[str, np.ndarray]]
 @pytest.mark.parametrize('batch', [1, 3])
 @pytest.mark.parametrize(('precision', 'tolerance'), [('fp32', 2e-5), ('int8', 0.05)])
 def test_layers_say_what_graphs_say(
-    make: Make,
+    make_paper_bundle: Make,
     in_graphs: Callable[[Path], PaperModel],
     kind: str,
     batch: int,
@@ -91,7 +82,7 @@ def test_layers_say_what_graphs_say(
     tolerance: float,
 ) -> None:
     """Integers are near and not equal: here each token has a scale of its own."""
-    folder = make(kind, precision)
+    folder = make_paper_bundle(kind, precision)
     graphs, layers = in_graphs(folder), opened(folder)
     given = rows(graphs, 9, batch)
     name = 'logits' if kind == 'discrete' else 'z'
@@ -102,8 +93,8 @@ def test_layers_say_what_graphs_say(
 
 
 @needs_library
-def test_layers_say_the_same_again(make: Make) -> None:
-    model = opened(make(precision='int8'))
+def test_layers_say_the_same_again(make_paper_bundle: Make) -> None:
+    model = opened(make_paper_bundle(precision='int8'))
     given = rows(model, 6)
     first = streamed(model, given)
     for found, expected in zip(streamed(model, given), first, strict=True):
@@ -113,8 +104,8 @@ def test_layers_say_the_same_again(make: Make) -> None:
 
 @needs_library
 @pytest.mark.parametrize('precision', ['fp32', 'int8'])
-def test_a_branch_is_undone(make: Make, precision: str) -> None:
-    model = opened(make(precision=precision))
+def test_a_branch_is_undone(make_paper_bundle: Make, precision: str) -> None:
+    model = opened(make_paper_bundle(precision=precision))
     given, ring = rows(model, 7), model.ring()
     for index in range(3):
         ring.append(index, model.kept(model.run(ring, index, [given[index]])))
@@ -126,8 +117,8 @@ def test_a_branch_is_undone(make: Make, precision: str) -> None:
 
 
 @needs_library
-def test_callers_take_turns(make: Make) -> None:
-    model = opened(make())
+def test_callers_take_turns(make_paper_bundle: Make) -> None:
+    model = opened(make_paper_bundle())
     ring, given = model.ring(), rows(model, 1)
     expected = model.run(ring, 0, given)['logits']
     with ThreadPoolExecutor(4) as callers:
@@ -137,8 +128,8 @@ def test_callers_take_turns(make: Make) -> None:
 
 
 @needs_library
-def test_rings_are_read_in_turn(make: Make) -> None:
-    model = opened(make())
+def test_rings_are_read_in_turn(make_paper_bundle: Make) -> None:
+    model = opened(make_paper_bundle())
     given, rings = rows(model, 4), (model.ring(), model.ring())
     rings[0].append(0, model.kept(model.run(rings[0], 0, [given[0]])))
     rings[1].append(0, model.kept(model.run(rings[1], 0, [given[1]])))
@@ -158,9 +149,9 @@ def test_rings_are_read_in_turn(make: Make) -> None:
     ],
 )
 def test_arrays_of_another_size_are_not_read(
-    make: Make, name: str, change: Callable[[Any], Any], message: str
+    make_paper_bundle: Make, name: str, change: Callable[[Any], Any], message: str
 ) -> None:
-    model = opened(make())
+    model = opened(make_paper_bundle())
     ring, row = model.ring(), rows(model, 1)
     feeds = {**given_of(model, row), 'past_index': ring.rows_P}
     feeds[name] = change(feeds[name])
@@ -181,18 +172,20 @@ def given_of(model: PaperModel, row: list[Row]) -> dict[str, Any]:
 
 
 @needs_library
-def test_layers_that_the_manifest_does_not_list_are_not_run(make: Make, tmp_path: Path) -> None:
+def test_layers_that_the_manifest_does_not_list_are_not_run(
+    make_paper_bundle: Make, tmp_path: Path
+) -> None:
     changed = tmp_path / 'bundle'
-    shutil.copytree(make(), changed)
+    shutil.copytree(make_paper_bundle(), changed)
     facts = json.loads((changed / FILE_NAME).read_text())
     del facts['files'][f'layers_{STEM}.json']
     (changed / FILE_NAME).write_text(json.dumps(facts))
     assert type(PaperModel(changed, STEM, CPU).engine) is HostEngine
 
 
-def test_layers_that_were_changed_are_refused(make: Make, tmp_path: Path) -> None:
+def test_layers_that_were_changed_are_refused(make_paper_bundle: Make, tmp_path: Path) -> None:
     changed = tmp_path / 'bundle'
-    shutil.copytree(make(), changed)
+    shutil.copytree(make_paper_bundle(), changed)
     path = changed / f'layers_{STEM}.json'
     path.write_text(path.read_text().replace('offset', 'Offset', 1))
     with pytest.raises(BundleError, match=rf'layers_{STEM}\.json: sha256'):
@@ -200,21 +193,23 @@ def test_layers_that_were_changed_are_refused(make: Make, tmp_path: Path) -> Non
 
 
 @needs_library
-def test_a_provider_that_is_not_there_gives_layers_where_the_cpu_may_do(make: Make) -> None:
-    folder = make(precision='int8')
+def test_a_provider_that_is_not_there_gives_layers_where_the_cpu_may_do(
+    make_paper_bundle: Make,
+) -> None:
+    folder = make_paper_bundle(precision='int8')
     with pytest.raises(ConfigError, match='provider: expected one that onnxruntime has'):
         PaperModel(folder, STEM, Execution(provider='tensorrt'))
     allowed = Execution(provider='tensorrt', allow_cpu=True)
     assert type(PaperModel(folder, STEM, allowed).engine) is LayerEngine
 
 
-def test_halves_and_narrow_heads_have_no_layers(make_paper_bundle: Make, make: Make) -> None:
-    for folder in (make(precision='fp16'), make_paper_bundle()):
-        assert not PaperModel(folder, STEM, CPU).manifest.has_layers(STEM)
+def test_halves_have_no_layers(make_paper_bundle: Make) -> None:
+    folder = make_paper_bundle(precision='fp16')
+    assert not PaperModel(folder, STEM, CPU).manifest.has_layers(STEM)
 
 
-def test_no_engines_are_built_of_what_goes_around_layers(make: Make) -> None:
-    graphs = graphs_of(make(precision='int8'), CPU)
+def test_no_engines_are_built_of_what_goes_around_layers(make_paper_bundle: Make) -> None:
+    graphs = graphs_of(make_paper_bundle(precision='int8'), CPU)
     names = {path.name.partition('_')[0] for path, _ in graphs}
     assert names == {'append.onnx', 'decoder.onnx', 'encoder.onnx', 'stem', 'trunk'}
 
