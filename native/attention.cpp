@@ -194,7 +194,7 @@ float soften(float * scores, int count)
   const Vector shift = fill(_mm512_reduce_max_ps(most));
   Vector total = fill(0.0f);
   for (int n = 0; n < end; n += kLanes) {
-    const Vector weight = exponential(load(scores + n) - shift);
+    const Vector weight = power_of_two(load(scores + n) - shift);
     store(scores + n, weight);
     total += weight;
   }

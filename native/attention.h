@@ -21,8 +21,8 @@ public:
   // Put those of one token, float[heads][depth] each.
   void put(int row, int token, const float * key, const float * value);
 
-  // Mix the tokens of a row in one head. queries, out: [count][stride], scaled, heads side by
-  // side; scores: room, grown as needed.
+  // Mix the tokens of a row in one head. queries, out: [count][stride], heads side by side, scaled
+  // for powers of two; scores: room, grown as needed.
   void mix(
     int row, int head, const float * queries, int count, int stride,
     std::vector<float> & scores, float * out) const;
@@ -34,7 +34,7 @@ private:
 };
 
 // A token's queries, and its own keys and values, in rows that are computed; [rows] pointers to
-// float[heads][depth], queries scaled.
+// float[heads][depth], queries scaled for powers of two.
 struct OwnRows
 {
   std::vector<const float *> queries, keys, values;
@@ -56,8 +56,8 @@ void mix_rows(
   const OwnRows & own, const KeptRows<Kept> & kept, int heads, int depth, const float * bias,
   std::vector<float> & scores, const std::vector<float *> & out);
 
-// In place, a row of scores to weights; returns one over their sum. Room up to a multiple of 16 is
-// written.
+// In place, a row of scores, whose powers of two are weights, to these; returns one over their sum.
+// Room up to a multiple of 16 is written.
 float soften(float * scores, int count);
 
 }  // namespace hma

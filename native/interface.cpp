@@ -2,6 +2,7 @@
 // What Python calls, see hma_ros/runtime/compiled.py. Functions that can fail return whether
 // they did not, sizes and places are checked there.
 #include <algorithm>
+#include <cstring>
 #include <exception>
 #include <memory>
 
@@ -70,6 +71,26 @@ int hma_run(Trunk * trunk, const Call * call)
     return 1;
   } catch (const std::exception &) {
     return 0;
+  }
+}
+
+// Put one of the rows of every array [contexts][rows][places][bytes] into a slot of another
+// [contexts][places][slots][bytes].
+void hma_append(
+  int arrays, void * const * to, const void * const * from, int contexts, int rows, int which,
+  int places, int slots, int slot, int bytes)
+{
+  for (int index = 0; index < arrays; ++index) {
+    for (int context = 0; context < contexts; ++context) {
+      const size_t first = (static_cast<size_t>(context) * rows + which) * places * bytes;
+      const char * source = static_cast<const char *>(from[index]) + first;
+      char * target = static_cast<char *>(to[index]) + (
+        static_cast<size_t>(context) * places * slots + slot) * bytes;
+      for (int place = 0; place < places; ++place) {
+        std::memcpy(target, source, bytes);
+        source += bytes, target += static_cast<size_t>(slots) * bytes;
+      }
+    }
   }
 }
 

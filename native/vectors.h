@@ -51,24 +51,21 @@ inline float sum(Vector value) {return _mm512_reduce_add_ps(value);}
 // a * b + c
 inline Vector multiply_add(Vector a, Vector b, Vector c) {return _mm512_fmadd_ps(a, b, c);}
 
-// Exponential of what is not above zero; relative error below 2e-7, below -87 as there.
-inline Vector exponential(Vector x)
+// Powers of two of what is not above zero; relative error below 2e-7, below -126 as there.
+inline Vector power_of_two(Vector x)
 {
-  x = _mm512_max_ps(x, fill(-87.0f));
-  const Vector turns = _mm512_roundscale_ps(x * fill(1.44269504088896341f), 8);
-  // ln 2 in two parts: what is left is exact.
-  Vector rest = multiply_add(turns, fill(-0.693359375f), x);
-  rest = multiply_add(turns, fill(2.12194440e-4f), rest);
-  // Taylor's polynomial, fitted to [-ln 2 / 2, ln 2 / 2] (Cephes).
-  Vector power = fill(1.9875691500e-4f);
-  for (const float term :
-    {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f})
+  x = _mm512_max_ps(x, fill(-126.0f));
+  const Vector whole = _mm512_roundscale_ps(x, 8);
+  const Vector rest = x - whole;
+  // Nearest in relative error for [-1/2, 1/2] with one at zero.
+  Vector power = fill(1.326472615e-3f);
+  for (const float term : {9.671512991e-3f, 5.550733581e-2f, 2.402224243e-1f, 6.931470037e-1f, 1.0f})
   {
     power = multiply_add(power, rest, fill(term));
   }
-  power = multiply_add(power, rest * rest, rest) + fill(1.0f);
-  return _mm512_scalef_ps(power, turns);
+  return _mm512_scalef_ps(power, whole);
 }
+constexpr float kLogTwoOfE = 1.44269504088896341f;
 
 // x times the share of a normal distribution below x. Abramowitz and Stegun 7.1.26, whose error
 // of 1.5e-7 is one of the share.
@@ -80,7 +77,7 @@ inline Vector gelu(Vector x)
   for (const float term : {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f}) {
     tail = multiply_add(tail, t, fill(term));
   }
-  tail = fill(0.5f) * tail * t * exponential(-(size * size));
+  tail = fill(0.5f) * tail * t * power_of_two(size * size * fill(-kLogTwoOfE));
   const __mmask16 is_negative = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ);
   return x * _mm512_mask_blend_ps(is_negative, fill(1.0f) - tail, tail);
 }

@@ -66,6 +66,7 @@ def _declare(loaded: CDLL) -> CDLL:
         ('put_whole', c_int, [*place, c_int, c_int, array, array, array]),
         ('norm', c_int, [*place, c_int, array, array]),
         ('run', c_int, [trunk, POINTER(Call)]),
+        ('append', None, [c_int, array, array, *(c_int,) * 7]),
         ('spent', None, [trunk, POINTER(ctypes.c_double)]),
     ):
         function = getattr(loaded, f'hma_{name}')

@@ -15,7 +15,7 @@ from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.compiled import library
 from hma_ros.runtime.graph import Arrays, Graph
-from hma_ros.runtime.paper.layers import Layers
+from hma_ros.runtime.paper.layers import LayerRing, Layers
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.ring import DeviceRing, Ring, RowRing
 from hma_ros.runtime.providers import TORCH, Execution
@@ -144,11 +144,9 @@ class LayerEngine(_GraphEngine):
 
     def ring(self, batch: int) -> Ring:
         """See :class:`Engine`."""
-        layers, dtype = range(self._manifest.layers), self.layers.dtype
+        layers = range(self._manifest.layers)
         names = [f'past_{what}_{layer}' for layer in layers for what in ('key', 'value')]
-        # One array, so that the system may give it large pages.
-        whole = np.zeros((len(names), *self._manifest.ring_shape(batch)), dtype)
-        return RowRing(dict(zip(names, whole, strict=True)))
+        return LayerRing(self._manifest.ring_shape(batch), self.layers.dtype, names)
 
     def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
         """See :class:`Engine`."""

@@ -12,13 +12,14 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from hma_ros.core.errors import BundleError, InferenceError
 from hma_ros.runtime.compiled import Call, Facts, library, why_not
 from hma_ros.runtime.paper.layer_file import MATRICES, NORMS, Arrays, Layer, read_layers
+from hma_ros.runtime.paper.ring import RowRing
 
 # What time is spent on, in the order of `Kind` of native/trunk.h.
 KINDS = ('products with weights', 'attention', 'the rest', 'waiting')
@@ -162,6 +163,38 @@ class Layers:
             addresses = (_address(norm[part]) for part in ('weight', 'bias'))
             if not library.hma_norm(*where, width, *addresses):
                 raise BundleError(f'layers: no memory for {name} of layer {index}')
+
+
+class LayerRing(RowRing):
+    """
+    A ring that the compiled library writes, of keys and values in one array.
+
+    :param shape: ``(B, N, H, slots, D)`` of one array.
+    :param dtype: of kept rows.
+    :param names: of the arrays, as the trunk names them.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], dtype: np.dtype[Any], names: Sequence[str]
+    ) -> None:
+        # Large enough for the system to give it large pages.
+        whole = np.zeros((len(names), *shape), dtype)
+        super().__init__(dict(zip(names, whole, strict=True)))
+
+    def _put(self, slot: int, kept: Sequence[np.ndarray], which: int) -> None:
+        first, rows = next(iter(self.feeds.values())), kept[0].shape[1]
+        contexts, tokens, heads, slots, width = first.shape
+        expected = (contexts, rows, tokens, heads, width)
+        if any((part.shape, part.dtype) != (expected, first.dtype) for part in kept) or not (
+            len(kept) == len(self.feeds) and 0 <= which < rows
+        ):
+            raise InferenceError(
+                f'kept rows: {len(kept)} of {kept[0].dtype}{list(kept[0].shape)}, expected '
+                f'{len(self.feeds)} of {first.dtype}{list(expected)}, and one of {rows} of them'
+            )
+        to, of = _addresses(list(self.feeds.values())), _addresses(kept)
+        sizes = (contexts, rows, which, tokens * heads, slots, slot, width * first.itemsize)
+        cast('ctypes.CDLL', library()).hma_append(len(kept), to, of, *sizes)
 
 
 def _bias(index_R: np.ndarray, past_P: np.ndarray, window: int) -> np.ndarray:

@@ -89,7 +89,10 @@ class RowRing(Ring):
         buffers = list(self.feeds.values())
         if self._journal is not None and self._held[slot] and slot not in self._journal:
             self._journal[slot] = [_copy(buffer[..., slot, :]) for buffer in buffers]
-        for buffer, values in zip(buffers, kept, strict=True):
+        self._put(slot, kept, which)
+
+    def _put(self, slot: int, kept: Sequence[Any], which: int) -> None:
+        for buffer, values in zip(self.feeds.values(), kept, strict=True):
             buffer[..., slot, :] = values[:, which]
 
     def _begin(self) -> None:
