@@ -24,7 +24,10 @@ EXECUTABLES = [
 LAYERS = Extension(
     'hma_ros._layers',
     sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'native').glob('*.cpp')),
+    depends=sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'native').glob('*.h')),
+    extra_link_args=['-pthread'],
     extra_compile_args=[
+        '-pthread',
         *('-O3', '-std=c++20', '-march=x86-64-v4', '-mavx512vnni', '-ffp-contract=fast'),
         *('-Wno-uninitialized', '-Wno-maybe-uninitialized'),
     ],

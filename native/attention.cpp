@@ -114,8 +114,9 @@ void RowTokens::resize(int rows, int tokens, int heads, int depth)
   tokens_ = tokens, heads_ = heads, depth_ = depth;
   padded_ = panels(tokens) * kPanel;
   const size_t places = static_cast<size_t>(rows) * heads * padded_;
-  keys_.resize(places * depth);
-  values_.resize(places * whole_vectors(depth));
+  // Never less: growing fills with zeros, and behind the last token they have to stay.
+  keys_.resize(std::max(keys_.size(), places * depth));
+  values_.resize(std::max(values_.size(), places * whole_vectors(depth)));
 }
 
 void RowTokens::put(int row, int token, const float * key, const float * value)

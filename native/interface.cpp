@@ -1,6 +1,6 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// What Python calls, see hma_ros/runtime/compiled.py. Functions that can fail return whether
-// they did not, sizes and places are checked there.
+// What Python calls, see hma_ros/runtime/compiled.py; there sizes and places are checked. What puts
+// something returns whether there was memory for it.
 #include <algorithm>
 #include <cstring>
 #include <exception>
@@ -14,6 +14,12 @@ using hma::Matrix;
 using hma::Trunk;
 
 extern "C" {
+
+// Whether Python's idea of what it hands over is that of this build.
+int hma_agrees(int version, int facts_size, int call_size)
+{
+  return version == 1 && facts_size == sizeof(Facts) && call_size == sizeof(Call);
+}
 
 // Returns null without memory or threads.
 Trunk * hma_open(const Facts * facts)
@@ -51,7 +57,7 @@ int hma_put_whole(
   }
 }
 
-int hma_norm(
+int hma_put_norm(
   Trunk * trunk, int layer, int place, int width, const float * weight, const float * bias)
 {
   try {
@@ -64,13 +70,13 @@ int hma_norm(
   }
 }
 
+// Returns 0 when done, 1 without memory, 2 where what is kept is not finite.
 int hma_run(Trunk * trunk, const Call * call)
 {
   try {
-    trunk->run(*call);
-    return 1;
+    return trunk->run(*call) ? 0 : 2;
   } catch (const std::exception &) {
-    return 0;
+    return 1;
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace hma
 {
@@ -133,11 +134,10 @@ void WholeRows::take(const float * rows, int count, int depth)
       high = _mm512_max_ps(high, load(rows + k));
     }
     const float least = _mm512_reduce_min_ps(low), most = _mm512_reduce_max_ps(high);
-    // A row of zeros has any scale.
-    scale[m] = most > least ? (most - least) / 255.0f : 1.0f;
+    scale[m] = std::max((most - least) / 255.0f, std::numeric_limits<float>::min());
     zero[m] = std::floor(-least / scale[m] + 0.5f);
     const Vector inverse = fill(1.0f / scale[m]);
-    const __m512i shift = _mm512_set1_epi32(static_cast<int>(zero[m]));
+    const __m512i shift = _mm512_cvtps_epi32(fill(zero[m]));
     uint8_t * out = numbers.data() + static_cast<size_t>(m) * depth;
     for (int k = 0; k < depth; k += kLanes) {
       const __m512i whole = _mm512_add_epi32(_mm512_cvtps_epi32(load(rows + k) * inverse), shift);
@@ -149,7 +149,7 @@ void WholeRows::take(const float * rows, int count, int depth)
 
 void multiply(
   const float * rows, int count, int row_stride, const Panels & panels, int columns,
-  const Target & target)
+  const Target & target, const float * bias)
 {
   each_tile(
     count, columns, panels.width, [&]<int ROWS, int VECTORS>(int row, int column) {
@@ -162,7 +162,8 @@ void multiply(
       for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; ++v) {
-          deliver(target, row + r, column + v * kLanes, sums[r][v]);
+          const int n = column + v * kLanes;
+          deliver(target, row + r, n, bias == nullptr ? sums[r][v] : sums[r][v] + load(bias + n));
         }
       }
     });
@@ -201,43 +202,30 @@ Matrix::Matrix(
 : Matrix(depth, columns, bias, true)
 {
   std::copy_n(scale, columns, scale_.begin());
+  std::vector<int32_t> sums(columns);
   for (int k = 0; k < depth; ++k) {
     for (int n = 0; n < columns; ++n, ++numbers) {
       const size_t group = n / kPanel * (depth / kGroup) + k / kGroup;
       numbers_[(group * kPanel + n % kPanel) * kGroup + k % kGroup] = *numbers;
-      sums_[n] += scale[n] * *numbers;
+      sums[n] += *numbers;
     }
+  }
+  for (int n = 0; n < columns; ++n) {
+    sums_[n] = scale[n] * static_cast<float>(sums[n]);
   }
 }
 
 void Matrix::multiply(
   const float * rows, const WholeRows & whole, int count, const Target & target) const
 {
+  if (!is_whole_) {
+    const Panels panels{real_.data(), depth_, kPanel};
+    return hma::multiply(rows, count, depth_, panels, columns_, target, bias_.data());
+  }
   each_tile(
     count, columns_, kPanel, [&]<int ROWS, int VECTORS>(int row, int column) {
-      if (is_whole_) {
-        whole_tile<ROWS, VECTORS>(whole, row, column, target);
-      } else {
-        real_tile<ROWS, VECTORS>(rows, row, column, target);
-      }
+      whole_tile<ROWS, VECTORS>(whole, row, column, target);
     });
-}
-
-template<int ROWS, int VECTORS>
-void Matrix::real_tile(const float * rows, int row, int column, const Target & target) const
-{
-  Vector sums[ROWS][VECTORS] = {};
-  real_sums(
-    rows + static_cast<size_t>(row) * depth_, depth_,
-    real_.data() + static_cast<size_t>(column) * depth_, depth_, kPanel, sums);
-#pragma GCC unroll 6
-  for (int r = 0; r < ROWS; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < VECTORS; ++v) {
-      const int n = column + v * kLanes;
-      deliver(target, row + r, n, sums[r][v] + load(bias_.data() + n));
-    }
-  }
 }
 
 template<int ROWS, int VECTORS>

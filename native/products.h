@@ -42,10 +42,11 @@ struct Panels
   int width;             // of a panel, a multiple of 16 up to kPanel
 };
 
-// target[m][n] = rows[m] . column n, for `columns` of them, a multiple of 16.
+// target[m][n] = rows[m] . column n, and bias where there is one, for `columns` of them, a multiple
+// of 16.
 void multiply(
   const float * rows, int count, int row_stride, const Panels & panels, int columns,
-  const Target & target);
+  const Target & target, const float * bias = nullptr);
 
 // A constant matrix [depth][columns] with a bias; depth and columns are multiples of 16.
 class Matrix
@@ -69,8 +70,6 @@ public:
 
 private:
   Matrix(int depth, int columns, const float * bias, bool is_whole);
-  template<int ROWS, int VECTORS>
-  void real_tile(const float * rows, int row, int column, const Target & target) const;
   template<int ROWS, int VECTORS>
   void whole_tile(const WholeRows & rows, int row, int column, const Target & target) const;
 

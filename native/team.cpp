@@ -17,15 +17,16 @@ void Meeting::wait()
   if (present_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
     present_.store(0, std::memory_order_relaxed);
     times_.store(now + 1, std::memory_order_release);
+    times_.notify_all();
     return;
   }
-  for (int turn = 0; times_.load(std::memory_order_acquire) == now; ++turn) {
-    if (turn < kBusyTurns) {
-      _mm_pause();
-    } else {
-      std::this_thread::yield();
+  for (int turn = 0; turn < kBusyTurns; ++turn) {
+    if (times_.load(std::memory_order_acquire) != now) {
+      return;
     }
+    _mm_pause();
   }
+  times_.wait(now, std::memory_order_acquire);
 }
 
 Team::Team(int members)

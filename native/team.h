@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -13,7 +14,7 @@
 namespace hma
 {
 
-// Waits busily for a moment only: the others are about to arrive, or have no core of their own.
+// Waits busily for a moment, then asleep: the others are about to arrive, or have no core.
 class Meeting
 {
 public:

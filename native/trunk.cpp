@@ -34,6 +34,16 @@ void normalise(const float * row, int width, float epsilon, float * out)
   }
 }
 
+// row = row * (least + scale) + shift
+void adjust(float * row, const float * scale, float least, const float * shift, int width)
+{
+  for (int k = 0; k < width; k += kLanes) {
+    const Mask those = mask(k, width);
+    const Vector factor = fill(least) + load(scale + k, those);
+    store(row + k, multiply_add(load(row + k, those), factor, load(shift + k, those)), those);
+  }
+}
+
 // Weights of attention that are next to nothing would take a hundred times as long as others.
 class NoDenormals
 {
@@ -60,11 +70,7 @@ void Norm::apply(const float * rows, int count, int width, float * out) const
 {
   for (int m = 0; m < count; ++m, rows += width, out += width) {
     normalise(rows, width, kEpsilon, out);
-    for (int k = 0; k < width; k += kLanes) {
-      const Mask those = mask(k, width);
-      const Vector scale = load(weight.data() + k, those), shift = load(bias.data() + k, those);
-      store(out + k, multiply_add(load(out + k, those), scale, shift), those);
-    }
+    adjust(out, weight.data(), 0.0f, bias.data(), width);
   }
 }
 
@@ -94,14 +100,18 @@ Seconds Trunk::spent()
   return total;
 }
 
-void Trunk::run(const Call & call)
+bool Trunk::run(const Call & call)
 {
   call_ = &call;
+  for (Room & room : rooms_) {
+    room.is_finite = true;
+  }
   for (RowTokens & tokens : tokens_) {
     tokens.resize(call.batch * call.rows, facts_.tokens, facts_.heads, depth());
   }
   sized(queries_, static_cast<size_t>(call.batch) * call.rows * facts_.tokens * facts_.width);
   team_.run([this](int member) {run_member(member);});
+  return std::all_of(rooms_.begin(), rooms_.end(), [](const Room & room) {return room.is_finite;});
 }
 
 void Trunk::run_member(int member) noexcept
@@ -152,12 +162,17 @@ void Trunk::wait(Room & room)
   room.count(kWaiting);
 }
 
+Trunk::Share Trunk::share(int member) const
+{
+  const int64_t tokens = facts_.tokens, members = team_.size();
+  const int first = static_cast<int>(tokens * member / members);
+  return {first, static_cast<int>(tokens * (member + 1) / members) - first};
+}
+
 template<typename Work>
 void Trunk::each_block(int member, int context, const Work & work) const
 {
-  const int64_t tokens = facts_.tokens, members = team_.size();
-  const int begin = static_cast<int>(tokens * member / members);
-  const int size = static_cast<int>(tokens * (member + 1) / members) - begin;
+  const auto [begin, size] = share(member);
   const int most = std::max(1, kBlockRows / call_->rows);
   const int blocks = (size + most - 1) / most;
   for (int index = 0; index < blocks; ++index) {
@@ -232,7 +247,7 @@ void Trunk::mix_tokens(int member, int context, const RowTokens & all)
 {
   Room & room = rooms_[member];
   const int width = facts_.width;
-  sized(room.mixed, static_cast<size_t>(facts_.tokens) * call_->rows * width);
+  sized(room.mixed, static_cast<size_t>(share(member).count) * call_->rows * width);
   room.count(kRest);
   for (int r = 0; r < call_->rows; ++r) {
     for (int head = 0; head < facts_.heads; ++head) {
@@ -279,10 +294,7 @@ void Trunk::inject(int index, const Block & block, Room & room) const
     const float * shift = call_->modulation + (row * facts_.layers + index) * 2 * width;
     float * out = normed + static_cast<size_t>(m) * width;
     normalise(x + static_cast<size_t>(m) * width, width, kEpsilonOfModulation, out);
-    for (int k = 0; k < width; k += kLanes) {
-      const Vector scale = fill(1.0f) + load(shift + width + k);
-      store(out + k, multiply_add(load(out + k), scale, load(shift + k)));
-    }
+    adjust(out, shift + width, 1.0f, shift, width);
   }
   product(layers_[index].matrices[kInject], normed, rows, room, {x, width, true});
 }
@@ -312,7 +324,7 @@ void Trunk::over_rows(int index, const Block & block, Room & room) const
       inside.apply(made, 2 * facts_.heads, depth(), made);
     }
     if (call_->rotation != nullptr) {
-      const float * rotation = call_->rotation + m / block.count * depth();
+      const float * rotation = call_->rotation + m / block.count * (depth() / 2 * 2);
       turn(made, rotation);
       turn(made + width, rotation);
     }
@@ -353,9 +365,11 @@ void Trunk::mix_block(int index, const Block & block, Room & room) const
       room.out[r] = room.mixed_rows.data() + m * width;
       const size_t row = static_cast<size_t>(block.context) * rows + r;
       for (int what = 0; what < 2; ++what) {
+        Kept * place = kept[what] + (row * facts_.tokens + token) * width;
         for (int k = 0; k < width; k += kLanes) {
-          const size_t place = (row * facts_.tokens + token) * width + k;
-          store(kept[what] + place, load(made + (1 + what) * width + k));
+          const Vector value = load(made + (1 + what) * width + k);
+          room.is_finite = room.is_finite && fits(place, value);
+          store(place + k, value);
         }
       }
     }

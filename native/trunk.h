@@ -75,6 +75,7 @@ struct Room
   WholeRows whole;
   OwnRows own;
   std::vector<float *> out;
+  bool is_finite = true;  // all that it keeps
   Seconds spent{};
   std::chrono::steady_clock::time_point since;
 
@@ -87,16 +88,22 @@ class Trunk
 public:
   explicit Trunk(const Facts & facts);
 
-  const Facts & facts() const {return facts_;}
   Layer & layer(int index) {return layers_.at(index);}
 
-  // Compute rows; calls do not overlap.
-  void run(const Call & call);
+  // Compute rows; returns whether all that is kept of them is finite. Calls do not overlap.
+  bool run(const Call & call);
 
   // What threads have spent since this was last asked.
   Seconds spent();
 
 private:
+  // Tokens of every row that a thread computes.
+  struct Share
+  {
+    int first, count;
+  };
+  Share share(int member) const;
+
   // Ends the process where a thread runs out of memory: the others would wait for ever.
   void run_member(int member) noexcept;
   void wait(Room & room);

@@ -47,6 +47,15 @@ inline void store(float * to, Vector value, Mask those)
   _mm512_mask_storeu_ps(to, those, value);
 }
 inline Vector fill(float value) {return _mm512_set1_ps(value);}
+// Whether all numbers are finite when stored.
+inline bool fits(const float *, Vector value)
+{
+  return _mm512_cmp_ps_mask(_mm512_abs_ps(value), fill(3.402823466e38f), _CMP_NLE_UQ) == 0;
+}
+inline bool fits(const Half *, Vector value)
+{
+  return _mm512_cmp_ps_mask(_mm512_abs_ps(value), fill(65504.0f), _CMP_NLE_UQ) == 0;
+}
 inline float sum(Vector value) {return _mm512_reduce_add_ps(value);}
 // a * b + c
 inline Vector multiply_add(Vector a, Vector b, Vector c) {return _mm512_fmadd_ps(a, b, c);}
@@ -54,7 +63,8 @@ inline Vector multiply_add(Vector a, Vector b, Vector c) {return _mm512_fmadd_ps
 // Powers of two of what is not above zero; relative error below 2e-7, below -126 as there.
 inline Vector power_of_two(Vector x)
 {
-  x = _mm512_max_ps(x, fill(-126.0f));
+  // In this order what is not a number stays so.
+  x = _mm512_max_ps(fill(-126.0f), x);
   const Vector whole = _mm512_roundscale_ps(x, 8);
   const Vector rest = x - whole;
   // Nearest in relative error for [-1/2, 1/2] with one at zero.

@@ -148,11 +148,13 @@ def _run_smallest(request: Request, execution: Execution) -> str:
 
 
 def _built_for() -> str:
+    from hma_ros.runtime.compiled import library, why_not
     from hma_ros.runtime.providers import NAMES
 
     available = importlib.import_module('onnxruntime').get_available_providers()
     known = ', '.join(name for name, long_name in NAMES.items() if long_name in available)
-    return f'onnxruntime was built for {known}'
+    layers = 'run' if library() else f'do not: {why_not()}'
+    return f'onnxruntime was built for {known}; compiled layers of the paper models {layers}'
 
 
 def _rendering(request: Request) -> Finding:

@@ -40,7 +40,7 @@ def limits_table(results: Sequence[Result]) -> str:
         ('of peak', lambda item: f'{item["share_of_peak"]:.0%}'),
         ('weights, MB', lambda item: number(item['weight_bytes'] / 1e6, 0)),
         ('context, MB', lambda item: number(item['context_bytes'] / 1e6, 0)),
-        *map(share, ('products with weights', 'attention', 'the rest')),
+        *map(share, ('products with weights', 'attention', 'the rest', 'waiting')),
     ]
     return results_table(results, columns)
 

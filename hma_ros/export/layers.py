@@ -25,7 +25,6 @@ from hma_ros.network.paper.conditioning import Modulation
 from hma_ros.network.paper.config import Injection, PaperConfig
 from hma_ros.network.paper.parts import EnterPart, LeavePart
 from hma_ros.network.paper.trunk import Block
-from hma_ros.runtime.compiled import library
 from hma_ros.runtime.paper.layer_file import Shape
 from hma_ros.runtime.paper.layers import Layers
 
@@ -84,16 +83,14 @@ def write_layers(
 
 def prove_layers(
     model: PaperModel, trunk: PaperPart, path: Path, is_whole: bool, tolerated: Proof
-) -> Proof | None:
+) -> Proof:
     """
     Run the trunk of the network, and its compiled layers, on the same random inputs.
 
     :param path: of `layers_S.json`.
-    :returns: what was found; None where the library does not run.
+    :returns: what was found.
     :raises BundleError: out of tolerance.
     """
-    if library() is None:
-        return None
     dtype = np.float16 if is_whole else np.float32
     layers = Layers(path, model.config.rows, threads=2, dtype=dtype)
     feeds = {name: value.numpy() for name, value in trunk.inputs.items()}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -29,6 +30,7 @@ from hma_ros.network.paper.checkpoint import PaperModel, save_paper
 from hma_ros.network.paper.config import PaperConfig
 from hma_ros.network.paper.continuous import ContinuousHma
 from hma_ros.network.paper.frames import FrameCodec
+from hma_ros.runtime.compiled import library, why_not
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import FILE_NAME, StemInfo, sha256
 from hma_ros.runtime.paper.manifest import (
@@ -40,6 +42,7 @@ from hma_ros.runtime.paper.manifest import (
 )
 from hma_ros.runtime.providers import Execution
 
+_LOG = logging.getLogger(__name__)
 WEIGHTS = 'weights.bin'
 APPEND = 'append.onnx'
 _KEPT = ('past_key', 'past_value', 'kept_')
@@ -81,6 +84,9 @@ def export_paper(
 ) -> Path:
     """
     Write a bundle and prove it; one that is there already is replaced only by a proven one.
+
+    Where the compiled library does not run, nothing could be proven of it, and the bundle is left
+    without layers for it; a warning says so.
 
     :returns: the folder.
     :raises ConfigError: unknown precision or stem, a robot that does not fit its stem, or a model
@@ -131,9 +137,12 @@ def _write(
     parts = [part for stem in stems for part in paper_parts(model, stem)]
     if isinstance(model, ContinuousHma):
         parts += head_parts(model.diffloss, 'patch', config.width)
+    trunks = [part for part in parts if part.name.startswith('trunk_')]
     # Halves are for GPUs.
-    compiled = [part for part in parts if part.name.startswith('trunk_')]
-    compiled = compiled if has_layers(config) and precision != 'fp16' else []
+    compiled = trunks if has_layers(config) and precision != 'fp16' else []
+    if compiled and library() is None:
+        _LOG.warning('without compiled layers, which could not be proven here: %s', why_not())
+        compiled = []
     parts += [edge for trunk in compiled for edge in edge_parts(model, trunk)]
     with SharedWeights(folder / WEIGHTS) as weights:
         for part in tqdm(parts, 'graphs', unit='graph'):
@@ -161,9 +170,7 @@ def _prove_layers(
     for trunk in tqdm(trunks, 'layers', unit='trunk'):
         path = folder / PaperManifest.layers_file(trunk.name.removeprefix('trunk_'))
         tolerated = TOLERANCES[precision]
-        proof = prove_layers(model, trunk, path, precision == 'int8', tolerated)
-        if proof is not None:
-            yield proof
+        yield prove_layers(model, trunk, path, precision == 'int8', tolerated)
 
 
 def _cheaper(

@@ -12,6 +12,8 @@ import hma_ros
 
 # Beside the generated messages, or beside this package where pip built it.
 _PATTERN = '_layers*.so'
+# Of the functions in native/interface.cpp, which says it too.
+_VERSION = 1
 
 
 class Facts(Structure):
@@ -34,37 +36,46 @@ class Call(Structure):
     )
 
 
-@cache
 def library() -> CDLL | None:
     """
     Load the library.
 
-    :returns: None where it was not built, or the processor lacks AVX-512 VNNI.
+    :returns: None where there is none that runs here, see :func:`why_not`.
     """
-    for folder in hma_ros.__path__:
-        for path in sorted(Path(folder).glob(_PATTERN)):
-            loaded = _declare(CDLL(str(path)))
-            return loaded if loaded.hma_is_supported() else None
-    return None
+    return _load()[0]
 
 
 def why_not() -> str:
     """Say why :func:`library` gives none."""
-    if any(sorted(Path(folder).glob(_PATTERN)) for folder in hma_ros.__path__):
-        return 'the processor has no AVX-512 VNNI'
-    return 'it was not built, which needs a compiler and an x86-64 processor'
+    return _load()[1]
+
+
+@cache
+def _load() -> tuple[CDLL | None, str]:
+    reason = 'it was not built, which needs a compiler for x86-64 with AVX-512 VNNI'
+    for path in (path for folder in hma_ros.__path__ for path in Path(folder).glob(_PATTERN)):
+        try:
+            loaded = CDLL(str(path))
+            if not loaded.hma_is_supported():
+                reason = 'the processor has no AVX-512 VNNI'
+            elif loaded.hma_agrees(_VERSION, ctypes.sizeof(Facts), ctypes.sizeof(Call)):
+                return _declare(loaded), ''
+            else:
+                reason = f'{path} is of another version, build again'
+        except (OSError, AttributeError) as error:
+            reason = f'{error}; build again'
+    return None, reason
 
 
 def _declare(loaded: CDLL) -> CDLL:
     trunk, array = c_void_p, c_void_p
     place = [trunk, c_int, c_int]
     for name, result, arguments in (
-        ('is_supported', c_int, []),
         ('open', trunk, [POINTER(Facts)]),
         ('close', None, [trunk]),
         ('put_real', c_int, [*place, c_int, c_int, array, array]),
         ('put_whole', c_int, [*place, c_int, c_int, array, array, array]),
-        ('norm', c_int, [*place, c_int, array, array]),
+        ('put_norm', c_int, [*place, c_int, array, array]),
         ('run', c_int, [trunk, POINTER(Call)]),
         ('append', None, [c_int, array, array, *(c_int,) * 7]),
         ('spent', None, [trunk, POINTER(ctypes.c_double)]),

@@ -64,7 +64,7 @@ def test_limits_name_where_the_time_goes() -> None:
         'shares': {'attention': 0.75, 'the rest': 0.25},
     }
     cells = [cell.strip() for cell in limits_table([item]).splitlines()[2].strip('|').split('|')]
-    assert cells[5:] == ['40%', '140', '230', '0%', '75%', '25%']
+    assert cells[5:] == ['40%', '140', '230', '0%', '75%', '25%', '0%']
 
 
 def test_growth_is_told_and_drawn() -> None:

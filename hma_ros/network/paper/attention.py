@@ -97,18 +97,9 @@ class SelfAttention(nn.Module):
 
     def over_tokens(self, x_BRNC: Tensor) -> Tensor:
         """Mix the tokens of each row, in both directions."""
-        return self.mix(*self._project(x_BRNC.flatten(0, 1))).unflatten(0, x_BRNC.shape[:2])
-
-    def mix(self, query_MNHD: Tensor, key_MSHD: Tensor, value_MSHD: Tensor) -> Tensor:
-        """
-        Mix all S tokens of each of M rows for N of them: ``[M, N, C]``.
-
-        :param query_MNHD: normalised and not yet scaled, of whatever tokens of the rows.
-        :param key_MSHD: likewise, of all of them; values too.
-        """
-        query, key, value = (part.transpose(1, 2) for part in (query_MNHD, key_MSHD, value_MSHD))
+        query, key, value = (part.transpose(1, 2) for part in self._project(x_BRNC.flatten(0, 1)))
         mixed = (query * self.scale @ key.transpose(-1, -2)).softmax(-1) @ value
-        return self.proj(mixed.transpose(1, 2).flatten(2))
+        return self.proj(mixed.transpose(1, 2).flatten(2)).unflatten(0, x_BRNC.shape[:2])
 
     def over_rows(
         self, x_BRNC: Tensor, rows: Rows, past: KeptRows | None, window: int
@@ -124,21 +115,12 @@ class SelfAttention(nn.Module):
         mixed = attend(query, own, past, rows.allowed(window))
         return self.proj(mixed.flatten(3)), own
 
-    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries, keys and values ``[..., C]``, the first two normalised if need be."""
-        query, key, value = self._products(x)
+    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values ``[..., H, D]``; the first two normalised if they are to be."""
+        query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in self._products(x))
         if self.norm is None:
             return query, key, value
-        query, key = (self.norm(self.by_head(part)).flatten(-2) for part in (query, key))
-        return query, key, value
-
-    def by_head(self, part: Tensor) -> Tensor:
-        """``[..., C]`` to ``[..., H, D]``."""
-        return part.unflatten(-1, (self.heads, -1))
-
-    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        query, key, value = (self.by_head(part) for part in self.project(x))
-        return query, key, value
+        return self.norm(query), self.norm(key), value
 
     def _products(self, x: Tensor) -> tuple[Tensor, ...]:
         if not torch.compiler.is_exporting():

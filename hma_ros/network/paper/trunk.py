@@ -62,15 +62,9 @@ class Block(nn.Module):
         self, x_BRNC: Tensor, domain: str, given: Conditioning, rows: Rows, layer: int
     ) -> tuple[Tensor, NewRows]:
         """Return the rows, and their keys and values to keep."""
-        x = x_BRNC + self.spatial_attn.over_tokens(self.norm1(x_BRNC))
-        return self.after_space(x, domain, given, rows, layer)
-
-    def after_space(
-        self, x_BRNC: Tensor, domain: str, given: Conditioning, rows: Rows, layer: int
-    ) -> tuple[Tensor, NewRows]:
-        """Do the rest, in which no token of a row meets another."""
         past, tokens = rows.kept(layer), slice(x_BRNC.shape[2])
-        x, kept_action = self.inject(x_BRNC, domain, given, rows, layer)
+        x = x_BRNC + self.spatial_attn.over_tokens(self.norm1(x_BRNC))
+        x, kept_action = self.inject(x, domain, given, rows, layer)
         if past is not None and kept_action is not None:
             past = past.select(tokens)
         mixed, kept = self.temporal_attn.over_rows(x, rows, past, self.config.rows)

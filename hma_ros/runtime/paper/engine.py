@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Protocol, cast
 
 import numpy as np
+import onnxruntime
 
 from hma_ros.core.diffusion import TRAINING_STEPS
 from hma_ros.core.errors import BundleError, ConfigError
@@ -18,7 +19,7 @@ from hma_ros.runtime.graph import Arrays, Graph
 from hma_ros.runtime.paper.layers import LayerRing, Layers
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.ring import DeviceRing, Ring, RowRing
-from hma_ros.runtime.providers import TORCH, Execution
+from hma_ros.runtime.providers import TORCH, Execution, choose
 
 # A part of a model: arrays by name in, arrays out.
 Part = Callable[[Arrays], list[np.ndarray]]
@@ -62,18 +63,16 @@ def open_engine(manifest: PaperManifest, stem: str, execution: Execution) -> Eng
     if execution.provider == TORCH:
         engine: Engine = _torch_engine().TorchEngine(manifest, stem, execution)
         return engine
-    if _has_layers(manifest, stem, execution):
+    is_compiled = manifest.has_layers(stem) and library() is not None
+    if is_compiled and choose(execution, onnxruntime.get_available_providers()) == 'cpu':
         return LayerEngine(manifest, stem, execution)
     trunk = open_graph(manifest, f'trunk_{stem}', execution)
-    kind = HostEngine if trunk.provider == 'cpu' else DeviceEngine
-    return kind(manifest, stem, execution, trunk)
-
-
-def _has_layers(manifest: PaperManifest, stem: str, execution: Execution) -> bool:
-    """Whether compiled layers run here, and the CPU is chosen or fallen back to."""
-    if not manifest.has_layers(stem) or library() is None:
-        return False
-    return open_graph(manifest, f'enter_{stem}', execution).provider == 'cpu'
+    if trunk.provider != 'cpu':
+        return DeviceEngine(manifest, stem, execution, trunk)
+    if is_compiled:
+        # The provider was there, but did not work, and the CPU may do.
+        return LayerEngine(manifest, stem, execution)
+    return HostEngine(manifest, stem, execution, trunk)
 
 
 def open_graph(manifest: PaperManifest, name: str, execution: Execution) -> Graph:
@@ -137,10 +136,14 @@ class LayerEngine(_GraphEngine):
         super().__init__(manifest, stem, on_cpu, 'cpu')
         self._enter = open_graph(manifest, f'enter_{stem}', on_cpu)
         self._leave = open_graph(manifest, f'leave_{stem}', on_cpu)
-        # Beside whole numbers halves are exact, and they are half to read.
+        # What rounding to halves costs is nothing beside whole numbers, and they are half to read.
         dtype = np.float16 if manifest.precision == 'int8' else np.float32
         path = manifest.folder / manifest.layers_file(stem)
         self.layers = Layers(path, manifest.window, execution.threads, dtype)
+        found = (self.layers.count, *self.layers.kept_shape)
+        facts = (manifest.layers, manifest.kept_tokens, manifest.heads, manifest.head_width)
+        if found != facts:
+            raise BundleError(f'{path}: layers of {found}, expected {facts} as in the manifest')
 
     def ring(self, batch: int) -> Ring:
         """See :class:`Engine`."""

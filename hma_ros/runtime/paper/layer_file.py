@@ -31,6 +31,7 @@ MATRICES = (
 NORMS = ('before_space', 'in_space', 'in_time', 'before_channels')
 # Numbers that the processor takes at a time, and channels of the widest head.
 VECTOR, WIDEST_HEAD = 16, 64
+DEEPEST = 2**16
 
 Arrays = dict[str, np.ndarray]
 
@@ -62,7 +63,9 @@ class Shape:
         is_sound = min(self.width, self.heads, self.hidden, self.tokens) > 0
         is_whole = is_sound and self.head_width * self.heads == self.width
         fits = not (self.width % VECTOR or self.hidden % VECTOR)
-        return is_whole and fits and self.head_width <= WIDEST_HEAD
+        # Sums of products of whole numbers have 32 bits.
+        is_safe = max(self.width, self.hidden) <= DEEPEST
+        return is_whole and fits and is_safe and self.head_width <= WIDEST_HEAD
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,12 @@ def read_layers(path: Path) -> tuple[Shape, list[Layer]]:
 
 def _layer(shape: Shape, facts: Mapping[str, Any], weights: np.ndarray) -> Layer:
     width, hidden = shape.width, shape.hidden
-    square, made = (width, width), (width, 3 * width)
-    sizes = dict(zip(MATRICES, (made, *(square,) * 2, made, square), strict=False))
-    sizes |= {'channels_in': (width, hidden), 'channels_out': (hidden, width)}
+    sizes = {
+        **dict.fromkeys(('space_made', 'time_made'), (width, 3 * width)),
+        **dict.fromkeys(('space_out', 'inject', 'time_out'), (width, width)),
+        'channels_in': (width, hidden),
+        'channels_out': (hidden, width),
+    }
     if missing := sorted(set(MATRICES) - {'inject'} - set(facts['matrices'])):
         raise ValueError(f'no {missing[0]}, expected all of {MATRICES} but inject')
     matrices = {

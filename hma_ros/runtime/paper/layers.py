@@ -25,6 +25,7 @@ from hma_ros.runtime.paper.ring import RowRing
 KINDS = ('products with weights', 'attention', 'the rest', 'waiting')
 # What actions add to every token, and how they modulate it, by name as the trunk takes it.
 _GIVEN = ('injected', 'shift_scale', 'rotation')
+_NO_MEMORY = 1
 # Far below any score, and finite.
 _NEVER = np.float32(-1e30)
 
@@ -38,6 +39,8 @@ class Layers:
     :param threads: that compute; they sleep between calls.
     :param dtype: of kept rows, ``float32`` or ``float16``.
     :raises BundleError: the file does not describe layers, or they cannot be opened here.
+
+    ``shape`` is that of the trunk, ``count`` that of its layers.
     """
 
     def __init__(self, path: Path, window: int, threads: int, dtype: type[np.floating]) -> None:
@@ -46,9 +49,9 @@ class Layers:
             raise BundleError(f'{path}: expected the compiled library, but {why_not()}')
         self._library, self._window, self.dtype = loaded, window, np.dtype(dtype)
         self._turn = Lock()
-        self._kept: dict[tuple[int, ...], list[np.ndarray]] = {}
+        self._kept = np.zeros(0, self.dtype)
         self.shape, layers = read_layers(path)
-        self._count, self._injects = len(layers), 'inject' in layers[0].matrices
+        self.count, self._injects = len(layers), 'inject' in layers[0].matrices
         self._trunk = self._open(threads)
         for index, layer in enumerate(layers):
             self._fill(index, layer)
@@ -64,13 +67,14 @@ class Layers:
             `injected`, `shift_scale` there are.
         :param past: keys and values of every layer, ``dtype[B, N, H, slots, D]``.
         :returns: the rows behind the last layer, and keys and values ``dtype[B, R, N, H, D]`` to
-            keep, valid until rows of the same shape are computed.
-        :raises InferenceError: an array of another shape or type than these, or out of memory.
+            keep, valid until the next call.
+        :raises InferenceError: an array of another shape or type than these, what is to be kept is
+            not finite, or out of memory.
         """
         x = np.array(x_BRNC, np.float32, order='C')
         given = {name: np.ascontiguousarray(feeds[name]) for name in _GIVEN if name in feeds}
         bias_RP = _bias(feeds['index'], feeds['past_index'], self._window)
-        self._check(x, given, past, len(feeds['past_index']))
+        self._check({'x': x, 'bias': bias_RP, **given}, past)
         with self._turn:
             kept = self._room(x.shape[0], x.shape[1])
             addresses = _addresses(past), _addresses(kept)
@@ -86,9 +90,20 @@ class Layers:
                 past=ctypes.addressof(addresses[0]),
                 kept=ctypes.addressof(addresses[1]),
             )
-            if not self._library.hma_run(self._trunk, ctypes.byref(call)):
-                raise InferenceError(f'layers: no memory for {x.shape[:2]} rows')
+            failed = self._library.hma_run(self._trunk, ctypes.byref(call))
+        if failed:
+            reason = (
+                f'no memory for {x.shape[:2]} rows'
+                if failed == _NO_MEMORY
+                else (f'keys or values are not finite in {self.dtype}')
+            )
+            raise InferenceError(f'layers: {reason}')
         return x, kept
+
+    @property
+    def kept_shape(self) -> tuple[int, int, int]:
+        """Tokens, heads and channels of a head of what is kept of a row."""
+        return self.shape.tokens, self.shape.heads, self.shape.head_width
 
     def spent(self) -> dict[str, float]:
         """Tell what threads have spent seconds on, all together, since this was last asked."""
@@ -98,41 +113,46 @@ class Layers:
         return dict(zip(KINDS, seconds, strict=True))
 
     def _room(self, batch: int, rows: int) -> list[np.ndarray]:
-        if (batch, rows) not in self._kept:
-            shape = (batch, rows, self.shape.tokens, self.shape.heads, self.shape.head_width)
-            arrays = [np.zeros(shape, self.dtype) for _ in range(2 * self._count)]
-            self._kept[batch, rows] = arrays
-        return self._kept[batch, rows]
+        """Return arrays for what is kept, of the same memory for rows of every shape."""
+        sizes = (batch, rows, *self.kept_shape)
+        count = 2 * self.count * int(np.prod(sizes))
+        if count > len(self._kept):
+            self._kept = np.zeros(count, self.dtype)
+        return list(self._kept[:count].reshape(-1, *sizes))
 
-    def _check(self, x: np.ndarray, given: Arrays, past: Sequence[np.ndarray], slots: int) -> None:
+    def _check(self, given: Arrays, past: Sequence[np.ndarray]) -> None:
         """The library reads and writes what it is told: refuse all that it would read beyond."""
-        shape, (batch, rows) = self.shape, x.shape[:2]
+        shape, (batch, rows) = self.shape, given['x'].shape[:2]
+        slots = past[0].shape[-2] if past else 0
         kept = (batch, shape.tokens, shape.heads, slots, shape.head_width)
         real = np.dtype(np.float32)
         expected = {
             'x': ((batch, rows, shape.tokens, shape.width), real),
+            'bias': ((rows, slots + rows), real),
             'injected': ((batch, rows, shape.width), real),
-            'shift_scale': ((batch, rows, self._count, 2, shape.width), real),
+            'shift_scale': ((batch, rows, self.count, 2, shape.width), real),
             'rotation': ((rows, 2, shape.head_width // 2), real),
-            **{f'past {index}': (kept, self.dtype) for index in range(2 * self._count)},
+            **{f'past {index}': (kept, self.dtype) for index in range(2 * self.count)},
         }
-        found = {'x': x, **given, **{f'past {index}': part for index, part in enumerate(past)}}
+        found = {**given, **{f'past {index}': part for index, part in enumerate(past)}}
         for name, array in found.items():
             if (array.shape, array.dtype) != expected.get(name) or not array.flags.c_contiguous:
                 raise InferenceError(
                     f'layers: {name} {array.dtype}{list(array.shape)}, expected '
                     f'{expected.get(name)}, without gaps'
                 )
-        if len(past) != 2 * self._count or ('shift_scale' in given) != self._injects:
+        is_whole = len(past) == 2 * self.count and batch > 0 and rows > 0
+        if not is_whole or ('shift_scale' in given) != self._injects:
             raise InferenceError(
-                f'layers: {len(past)} arrays of kept rows and {sorted(given)}, expected '
-                f'{2 * self._count}, and shift_scale: {self._injects}'
+                f'layers: {batch} x {rows} rows, {len(past)} arrays of kept ones, '
+                f'{sorted(given)}, expected some, {2 * self.count}, and shift_scale: '
+                f'{self._injects}'
             )
 
     def _open(self, threads: int) -> ctypes.c_void_p:
         shape = self.shape
         facts = Facts(
-            layers=self._count,
+            layers=self.count,
             width=shape.width,
             heads=shape.heads,
             hidden=shape.hidden,
@@ -144,24 +164,25 @@ class Layers:
         trunk = ctypes.c_void_p(self._library.hma_open(ctypes.byref(facts)))
         if trunk.value is None:
             raise BundleError(
-                f'layers: no memory for {self._count} of them, or no {threads} threads'
+                f'layers: no memory for {self.count} of them, or no {threads} threads'
             )
-        weakref.finalize(self, self._library.hma_close, trunk)
+        # At the end of the process a thread may still be in it.
+        weakref.finalize(self, self._library.hma_close, trunk).atexit = False
         return trunk
 
     def _fill(self, index: int, layer: Layer) -> None:
-        library = self._library
         for name, matrix in layer.matrices.items():
             values = matrix['values']
-            put = library.hma_put_whole if values.dtype == np.int8 else library.hma_put_real
-            names = ('values', 'scale', 'bias') if values.dtype == np.int8 else ('values', 'bias')
+            is_whole = values.dtype == np.int8
+            put = self._library.hma_put_whole if is_whole else self._library.hma_put_real
+            names = ('values', 'scale', 'bias') if is_whole else ('values', 'bias')
             addresses = (_address(matrix.get(part)) for part in names)
             if not put(self._trunk, index, MATRICES.index(name), *values.shape, *addresses):
                 raise BundleError(f'layers: no memory for {name} of layer {index}')
         for name, norm in layer.norms.items():
             where, width = (self._trunk, index, NORMS.index(name)), len(norm['weight'])
             addresses = (_address(norm[part]) for part in ('weight', 'bias'))
-            if not library.hma_norm(*where, width, *addresses):
+            if not self._library.hma_put_norm(*where, width, *addresses):
                 raise BundleError(f'layers: no memory for {name} of layer {index}')
 
 
@@ -174,9 +195,7 @@ class LayerRing(RowRing):
     :param names: of the arrays, as the trunk names them.
     """
 
-    def __init__(
-        self, shape: tuple[int, ...], dtype: np.dtype[Any], names: Sequence[str]
-    ) -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], names: Sequence[str]) -> None:
         # Large enough for the system to give it large pages.
         whole = np.zeros((len(names), *shape), dtype)
         super().__init__(dict(zip(names, whole, strict=True)))
@@ -185,9 +204,11 @@ class LayerRing(RowRing):
         first, rows = next(iter(self.feeds.values())), kept[0].shape[1]
         contexts, tokens, heads, slots, width = first.shape
         expected = (contexts, rows, tokens, heads, width)
-        if any((part.shape, part.dtype) != (expected, first.dtype) for part in kept) or not (
-            len(kept) == len(self.feeds) and 0 <= which < rows
-        ):
+        are_whole = all(
+            (part.shape, part.dtype) == (expected, first.dtype) and part.flags.c_contiguous
+            for part in kept
+        )
+        if not (are_whole and len(kept) == len(self.feeds) and 0 <= which < rows):
             raise InferenceError(
                 f'kept rows: {len(kept)} of {kept[0].dtype}{list(kept[0].shape)}, expected '
                 f'{len(self.feeds)} of {first.dtype}{list(expected)}, and one of {rows} of them'

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hma_ros.core.errors import BundleError, ConfigError
-from hma_ros.runtime.paper.engine import DeviceEngine, open_graph
+from hma_ros.runtime.paper.engine import DeviceEngine, HostEngine, open_graph
 from hma_ros.runtime.paper.model import PaperModel
 from hma_ros.runtime.paper.ring import DeviceRing
 from hma_ros.runtime.paper.world import PaperWorld, Setting
@@ -30,6 +30,15 @@ def on_the_device(folder: Path) -> PaperModel:
 
 def in_torch(folder: Path) -> PaperModel:
     return PaperModel(folder, STEM, TORCH_CPU)
+
+
+def in_graphs(folder: Path) -> PaperModel:
+    """On the CPU as where the compiled library does not run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('hma_ros.runtime.paper.engine.library', lambda: None)
+        model = PaperModel(folder, STEM, CPU)
+    assert type(model.engine) is HostEngine
+    return model
 
 
 def story(model: PaperModel) -> list[np.ndarray]:
@@ -61,7 +70,7 @@ def tokens(model: PaperModel, random: np.random.Generator) -> np.ndarray:
 
 
 @pytest.mark.parametrize('kind', ['discrete', 'continuous'])
-@pytest.mark.parametrize('other', [on_the_device, in_torch])
+@pytest.mark.parametrize('other', [in_graphs, on_the_device, in_torch])
 def test_engines_agree(
     make_paper_bundle: Callable[..., Path], kind: str, other: Callable[[Path], PaperModel]
 ) -> None:

@@ -118,13 +118,17 @@ def test_a_branch_is_undone(make_paper_bundle: Make, precision: str) -> None:
 
 @needs_library
 def test_callers_take_turns(make_paper_bundle: Make) -> None:
+    """Each has its own rows: what one leaves behind would show in the other."""
     model = opened(make_paper_bundle())
-    ring, given = model.ring(), rows(model, 1)
-    expected = model.run(ring, 0, given)['logits']
+    ring, given = model.ring(), rows(model, 40)
+
+    def said(row: Row) -> np.ndarray:
+        return model.run(ring, 0, [row])['logits']
+
+    expected = [said(row) for row in given]
     with ThreadPoolExecutor(4) as callers:
-        runs = [callers.submit(lambda: model.run(ring, 0, given)['logits']) for _ in range(40)]
-        for found in runs:
-            np.testing.assert_array_equal(found.result(60), expected)
+        for found, alone in zip(callers.map(said, given), expected, strict=True):
+            np.testing.assert_array_equal(found, alone)
 
 
 @needs_library
@@ -145,7 +149,8 @@ def test_rings_are_read_in_turn(make_paper_bundle: Make) -> None:
     [
         ('rotation', lambda value: value[:, :, :1], r'rotation float32\[1, 2, 1\]'),
         ('shift_scale', lambda value: value.astype(np.float64), 'shift_scale float64'),
-        ('past_index', lambda value: value[:1], r'past 0 float32\[1, .*expected'),
+        ('past_index', lambda value: value[:1], r'bias float32\[1, 2\], expected'),
+        ('index', lambda value: np.repeat(value, 2), r'bias float32\[2, '),
     ],
 )
 def test_arrays_of_another_size_are_not_read(
@@ -214,8 +219,73 @@ def test_no_engines_are_built_of_what_goes_around_layers(make_paper_bundle: Make
     assert names == {'append.onnx', 'decoder.onnx', 'encoder.onnx', 'stem', 'trunk'}
 
 
-def test_why_there_is_no_library_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@needs_library
+@pytest.mark.parametrize(
+    ('precision', 'value'), [('fp32', np.inf), ('fp32', np.nan), ('int8', np.inf)]
+)
+def test_what_is_not_finite_is_never_kept(
+    make_paper_bundle: Make, precision: str, value: float
+) -> None:
+    model = opened(make_paper_bundle(precision=precision))
+    ring, row = model.ring(), rows(model, 1)
+    ring.append(0, model.kept(model.run(ring, 0, row)))
+    next(iter(ring.feeds.values()))[..., 0, 0] = value
+    with pytest.raises(InferenceError, match='not finite'):
+        model.run(ring, 1, row)
+
+
+@needs_library
+def test_keys_beyond_halves_are_refused(make_paper_bundle: Make) -> None:
+    model = opened(make_paper_bundle(precision='int8'))
+    feeds = {**given_of(model, rows(model, 1)), 'past_index': model.ring().rows_P}
+    past = list(model.ring().feeds.values())
+    x = np.full((1, 1, *model.engine.layers.kept_shape[:1], model.engine.layers.shape.width), 1e6)
+    x[..., ::2] = -1e8
+    with pytest.raises(InferenceError, match='not finite in float16'):
+        model.engine.layers(x, feeds, past)
+
+
+@needs_library
+def test_a_ring_refuses_rows_of_another_size(make_paper_bundle: Make) -> None:
+    model = opened(make_paper_bundle())
+    ring = model.ring()
+    kept = model.kept(model.run(ring, 0, rows(model, 1)))
+    for wrong in (
+        [part[..., :-1] for part in kept],
+        kept[:-1],
+        [part[:, :, ::2] for part in kept],
+    ):
+        with pytest.raises(InferenceError, match='kept rows: '):
+            ring.append(0, wrong)
+    with pytest.raises(InferenceError, match='one of 1 of them'):
+        ring.append(0, kept, which=1)
+
+
+@pytest.mark.parametrize(
+    ('content', 'reason'),
+    [(None, 'not built'), (b'', 'build again'), (b'no library', 'build again')],
+)
+def test_without_a_library_that_loads_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    if content is not None:
+        (tmp_path / '_layers.so').write_bytes(content)
     monkeypatch.setattr(compiled.hma_ros, '__path__', [str(tmp_path)])
-    assert 'not built' in why_not()
-    (tmp_path / '_layers.so').touch()
-    assert 'AVX-512' in why_not()
+    found, why = compiled._load.__wrapped__()
+    assert found is None
+    assert reason in why
+
+
+@needs_library
+def test_a_library_of_another_version_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, '_VERSION', 0)
+    found, why = compiled._load.__wrapped__()
+    assert found is None
+    assert 'another version' in why
+
+
+def test_where_the_processor_can_the_library_is_built() -> None:
+    """So that no skip hides a build that broke."""
+    path = Path('/proc/cpuinfo')
+    if path.exists() and 'avx512_vnni' in path.read_text():
+        assert library() is not None, why_not()
