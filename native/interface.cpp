@@ -2,7 +2,6 @@
 // What Python calls, see hma_ros/runtime/compiled.py; there sizes and places are checked. What puts
 // something returns whether there was memory for it.
 #include <algorithm>
-#include <cstring>
 #include <exception>
 #include <memory>
 
@@ -16,9 +15,10 @@ using hma::Trunk;
 extern "C" {
 
 // Whether Python's idea of what it hands over is that of this build.
-int hma_agrees(int version, int facts_size, int call_size)
+int hma_agrees(int version, int facts_size, int call_size, int append_size)
 {
-  return version == 1 && facts_size == sizeof(Facts) && call_size == sizeof(Call);
+  return version == 1 && facts_size == sizeof(Facts) && call_size == sizeof(Call) &&
+         append_size == sizeof(hma::Append);
 }
 
 // Returns null without memory or threads.
@@ -80,25 +80,8 @@ int hma_run(Trunk * trunk, const Call * call)
   }
 }
 
-// Put one of the rows of every array [contexts][rows][places][bytes] into a slot of another
-// [contexts][places][slots][bytes].
-void hma_append(
-  int arrays, void * const * to, const void * const * from, int contexts, int rows, int which,
-  int places, int slots, int slot, int bytes)
-{
-  for (int index = 0; index < arrays; ++index) {
-    for (int context = 0; context < contexts; ++context) {
-      const size_t first = (static_cast<size_t>(context) * rows + which) * places * bytes;
-      const char * source = static_cast<const char *>(from[index]) + first;
-      char * target = static_cast<char *>(to[index]) + (
-        static_cast<size_t>(context) * places * slots + slot) * bytes;
-      for (int place = 0; place < places; ++place) {
-        std::memcpy(target, source, bytes);
-        source += bytes, target += static_cast<size_t>(slots) * bytes;
-      }
-    }
-  }
-}
+// Put a row of what was kept into a slot of each array of a ring.
+void hma_append(Trunk * trunk, const hma::Append * append) {trunk->append(*append);}
 
 // kinds: room for kKinds numbers
 void hma_spent(Trunk * trunk, double * kinds)

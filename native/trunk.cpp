@@ -2,7 +2,7 @@
 #include "trunk.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstring>
 
 namespace hma
 {
@@ -12,37 +12,9 @@ namespace
 // Rows that a thread takes through a layer at a time: what they become stays in its cache, and
 // weights are read once for all of them.
 constexpr int kBlockRows = 54;
-constexpr float kEpsilon = 1e-5f, kEpsilonOfModulation = 1e-6f;
-
-// Mean zero and deviation one.
-void normalise(const float * row, int width, float epsilon, float * out)
-{
-  Vector total = fill(0.0f), squares = fill(0.0f);
-  for (int k = 0; k < width; k += kLanes) {
-    total += load(row + k, mask(k, width));
-  }
-  const Vector mean = fill(sum(total) / width);
-  for (int k = 0; k < width; k += kLanes) {
-    const Mask those = mask(k, width);
-    const Vector part = _mm512_maskz_sub_ps(those, load(row + k, those), mean);
-    squares = multiply_add(part, part, squares);
-  }
-  const Vector inverse = fill(1.0f / std::sqrt(sum(squares) / width + epsilon));
-  for (int k = 0; k < width; k += kLanes) {
-    const Mask those = mask(k, width);
-    store(out + k, (load(row + k, those) - mean) * inverse, those);
-  }
-}
-
-// row = row * (least + scale) + shift
-void adjust(float * row, const float * scale, float least, const float * shift, int width)
-{
-  for (int k = 0; k < width; k += kLanes) {
-    const Mask those = mask(k, width);
-    const Vector factor = fill(least) + load(scale + k, those);
-    store(row + k, multiply_add(load(row + k, those), factor, load(shift + k, those)), those);
-  }
-}
+// Places of a ring that are asked for ahead.
+constexpr int kPlacesAhead = 24;
+constexpr float kEpsilonOfModulation = 1e-6f;
 
 // Weights of attention that are next to nothing would take a hundred times as long as others.
 class NoDenormals
@@ -65,14 +37,6 @@ float * sized(std::vector<float> & room, size_t size)
 }
 
 }  // namespace
-
-void Norm::apply(const float * rows, int count, int width, float * out) const
-{
-  for (int m = 0; m < count; ++m, rows += width, out += width) {
-    normalise(rows, width, kEpsilon, out);
-    adjust(out, weight.data(), 0.0f, bias.data(), width);
-  }
-}
 
 Trunk::Trunk(const Facts & facts)
 : facts_(facts), layers_(facts.layers), team_(facts.threads), rooms_(facts.threads)
@@ -151,6 +115,28 @@ void Trunk::run_layer(int index, int member, int context)
       if (index + 1 < facts_.layers) {
         // The other set of keys: a slower thread still reads this one.
         make(layers_[index + 1], block, tokens_[(index + 1) % 2], room);
+      }
+    });
+}
+
+void Trunk::append(const Append & what)
+{
+  const size_t step = static_cast<size_t>(what.slots) * what.bytes;
+  team_.run(
+    [&](int member) {
+      for (int index = member; index < what.arrays; index += team_.size()) {
+        for (int context = 0; context < what.batch; ++context) {
+          const size_t row = static_cast<size_t>(context) * what.rows + what.row;
+          const char * from = static_cast<const char *>(what.from[index]) +
+            row * what.places * what.bytes;
+          char * to = static_cast<char *>(what.to[index]) + context * what.places * step +
+            static_cast<size_t>(what.slot) * what.bytes;
+          for (int place = 0; place < what.places; ++place, from += what.bytes, to += step) {
+            // A line for each place, from far away.
+            __builtin_prefetch(to + kPlacesAhead * step, 1);
+            std::memcpy(to, from, what.bytes);
+          }
+        }
       }
     });
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "attention.h"
+#include "norms.h"
 #include "products.h"
 #include "team.h"
 
@@ -36,12 +37,12 @@ struct Call
   void * const * kept;        // of each layer keys and values [B][R][N][H][D]
 };
 
-struct Norm
+// One of R rows [B][R][places][bytes] for a slot of [B][places][slots][bytes], of each array.
+struct Append
 {
-  std::vector<float> weight, bias;  // empty where there is none
-
-  // out = rows of `width` numbers with mean zero and deviation one, scaled and shifted.
-  void apply(const float * rows, int count, int width, float * out) const;
+  int arrays, batch, rows, row, places, slots, slot, bytes;
+  const void * const * from;
+  void * const * to;
 };
 
 enum Place { kSpaceMade, kSpaceOut, kInject, kTimeMade, kTimeOut, kChannelsIn, kChannelsOut };
@@ -92,6 +93,9 @@ public:
 
   // Compute rows; returns whether all that is kept of them is finite. Calls do not overlap.
   bool run(const Call & call);
+
+  // Threads share out the arrays; neither while another call runs.
+  void append(const Append & what);
 
   // What threads have spent since this was last asked.
   Seconds spent();

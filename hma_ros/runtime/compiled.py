@@ -36,6 +36,20 @@ class Call(Structure):
     )
 
 
+class Append(Structure):
+    """`Append` of native/trunk.h."""
+
+    _fields_ = (
+        *((name, c_int) for name in ('arrays', 'batch', 'rows', 'row')),
+        *((name, c_int) for name in ('places', 'slots', 'slot', 'bytes')),
+        *((name, c_void_p) for name in ('source', 'target')),
+    )
+
+
+# In the order in which the library is told their sizes.
+_STRUCTURES = (Facts, Call, Append)
+
+
 def library() -> CDLL | None:
     """
     Load the library.
@@ -58,7 +72,7 @@ def _load() -> tuple[CDLL | None, str]:
             loaded = CDLL(str(path))
             if not loaded.hma_is_supported():
                 reason = 'the processor has no AVX-512 VNNI'
-            elif loaded.hma_agrees(_VERSION, ctypes.sizeof(Facts), ctypes.sizeof(Call)):
+            elif loaded.hma_agrees(_VERSION, *map(ctypes.sizeof, _STRUCTURES)):
                 return _declare(loaded), ''
             else:
                 reason = f'{path} is of another version, build again'
@@ -77,7 +91,7 @@ def _declare(loaded: CDLL) -> CDLL:
         ('put_whole', c_int, [*place, c_int, c_int, array, array, array]),
         ('put_norm', c_int, [*place, c_int, array, array]),
         ('run', c_int, [trunk, POINTER(Call)]),
-        ('append', None, [c_int, array, array, *(c_int,) * 7]),
+        ('append', None, [trunk, POINTER(Append)]),
         ('spent', None, [trunk, POINTER(ctypes.c_double)]),
     ):
         function = getattr(loaded, f'hma_{name}')

@@ -147,9 +147,7 @@ class LayerEngine(_GraphEngine):
 
     def ring(self, batch: int) -> Ring:
         """See :class:`Engine`."""
-        layers = range(self._manifest.layers)
-        names = [f'past_{what}_{layer}' for layer in layers for what in ('key', 'value')]
-        return LayerRing(self._manifest.ring_shape(batch), self.layers.dtype, names)
+        return LayerRing(self.layers, self._manifest.ring_shape(batch))
 
     def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
         """See :class:`Engine`."""

@@ -12,12 +12,12 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from hma_ros.core.errors import BundleError, InferenceError
-from hma_ros.runtime.compiled import Call, Facts, library, why_not
+from hma_ros.runtime.compiled import Append, Call, Facts, library, why_not
 from hma_ros.runtime.paper.layer_file import MATRICES, NORMS, Arrays, Layer, read_layers
 from hma_ros.runtime.paper.ring import RowRing
 
@@ -99,6 +99,43 @@ class Layers:
             )
             raise InferenceError(f'layers: {reason}')
         return x, kept
+
+    def append(
+        self, past: Sequence[np.ndarray], slot: int, kept: Sequence[np.ndarray], which: int
+    ) -> None:
+        """
+        Put a row of what was kept into a slot of each array of a ring.
+
+        :raises InferenceError: arrays of another shape or type than those of :meth:`__call__`.
+        """
+        contexts, rows, slots = kept[0].shape[0], kept[0].shape[1], past[0].shape[-2]
+        tokens, heads, width = self.kept_shape
+        shapes = {(contexts, rows, tokens, heads, width), (contexts, tokens, heads, slots, width)}
+        are_whole = all(
+            array.shape in shapes and array.dtype == self.dtype and array.flags.c_contiguous
+            for array in (*kept, *past)
+        )
+        is_there = 0 <= which < rows and 0 <= slot < slots
+        if not are_whole or not is_there or {len(kept), len(past)} != {2 * self.count}:
+            raise InferenceError(
+                f'kept rows: {len(kept)} of {kept[0].dtype}{list(kept[0].shape)}, expected '
+                f'{2 * self.count} of {self.dtype}, {sorted(shapes)}, and {which} one of {rows}'
+            )
+        source, target = _addresses(kept), _addresses(past)
+        append = Append(
+            arrays=len(kept),
+            batch=contexts,
+            rows=rows,
+            row=which,
+            places=tokens * heads,
+            slots=slots,
+            slot=slot,
+            bytes=width * self.dtype.itemsize,
+            source=ctypes.addressof(source),
+            target=ctypes.addressof(target),
+        )
+        with self._turn:
+            self._library.hma_append(self._trunk, ctypes.byref(append))
 
     @property
     def kept_shape(self) -> tuple[int, int, int]:
@@ -188,34 +225,22 @@ class Layers:
 
 class LayerRing(RowRing):
     """
-    A ring that the compiled library writes, of keys and values in one array.
+    A ring that the compiled library writes.
 
+    :param layers: that read it.
     :param shape: ``(B, N, H, slots, D)`` of one array.
-    :param dtype: of kept rows.
-    :param names: of the arrays, as the trunk names them.
     """
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], names: Sequence[str]) -> None:
+    def __init__(self, layers: Layers, shape: tuple[int, ...]) -> None:
+        numbers = range(layers.count)
+        names = [f'past_{what}_{layer}' for layer in numbers for what in ('key', 'value')]
         # Large enough for the system to give it large pages.
-        whole = np.zeros((len(names), *shape), dtype)
+        whole = np.zeros((len(names), *shape), layers.dtype)
         super().__init__(dict(zip(names, whole, strict=True)))
+        self._layers = layers
 
     def _put(self, slot: int, kept: Sequence[np.ndarray], which: int) -> None:
-        first, rows = next(iter(self.feeds.values())), kept[0].shape[1]
-        contexts, tokens, heads, slots, width = first.shape
-        expected = (contexts, rows, tokens, heads, width)
-        are_whole = all(
-            (part.shape, part.dtype) == (expected, first.dtype) and part.flags.c_contiguous
-            for part in kept
-        )
-        if not (are_whole and len(kept) == len(self.feeds) and 0 <= which < rows):
-            raise InferenceError(
-                f'kept rows: {len(kept)} of {kept[0].dtype}{list(kept[0].shape)}, expected '
-                f'{len(self.feeds)} of {first.dtype}{list(expected)}, and one of {rows} of them'
-            )
-        to, of = _addresses(list(self.feeds.values())), _addresses(kept)
-        sizes = (contexts, rows, which, tokens * heads, slots, slot, width * first.itemsize)
-        cast('ctypes.CDLL', library()).hma_append(len(kept), to, of, *sizes)
+        self._layers.append(list(self.feeds.values()), slot, kept, which)
 
 
 def _bias(index_R: np.ndarray, past_P: np.ndarray, window: int) -> np.ndarray:

@@ -257,7 +257,7 @@ def test_a_ring_refuses_rows_of_another_size(make_paper_bundle: Make) -> None:
     ):
         with pytest.raises(InferenceError, match='kept rows: '):
             ring.append(0, wrong)
-    with pytest.raises(InferenceError, match='one of 1 of them'):
+    with pytest.raises(InferenceError, match='1 one of 1'):
         ring.append(0, kept, which=1)
 
 

@@ -1,0 +1,45 @@
+// Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+#include "norms.h"
+
+#include <cmath>
+
+namespace hma
+{
+
+void normalise(const float * row, int width, float epsilon, float * out)
+{
+  Vector total = fill(0.0f), squares = fill(0.0f);
+  for (int k = 0; k < width; k += kLanes) {
+    total += load(row + k, mask(k, width));
+  }
+  const Vector mean = fill(sum(total) / width);
+  for (int k = 0; k < width; k += kLanes) {
+    const Mask those = mask(k, width);
+    const Vector part = _mm512_maskz_sub_ps(those, load(row + k, those), mean);
+    squares = multiply_add(part, part, squares);
+  }
+  const Vector inverse = fill(1.0f / std::sqrt(sum(squares) / width + epsilon));
+  for (int k = 0; k < width; k += kLanes) {
+    const Mask those = mask(k, width);
+    store(out + k, (load(row + k, those) - mean) * inverse, those);
+  }
+}
+
+void adjust(float * row, const float * scale, float least, const float * shift, int width)
+{
+  for (int k = 0; k < width; k += kLanes) {
+    const Mask those = mask(k, width);
+    const Vector factor = fill(least) + load(scale + k, those);
+    store(row + k, multiply_add(load(row + k, those), factor, load(shift + k, those)), those);
+  }
+}
+
+void Norm::apply(const float * rows, int count, int width, float * out) const
+{
+  for (int m = 0; m < count; ++m, rows += width, out += width) {
+    normalise(rows, width, 1e-5f, out);
+    adjust(out, weight.data(), 0.0f, bias.data(), width);
+  }
+}
+
+}  // namespace hma

@@ -1,0 +1,29 @@
+// Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+// Norms of rows.
+#ifndef NORMS_H_
+#define NORMS_H_
+
+#include <vector>
+
+#include "vectors.h"
+
+namespace hma
+{
+
+// out = row with mean zero and deviation one.
+void normalise(const float * row, int width, float epsilon, float * out);
+
+// row = row * (least + scale) + shift
+void adjust(float * row, const float * scale, float least, const float * shift, int width);
+
+struct Norm
+{
+  std::vector<float> weight, bias;  // empty where there is none
+
+  // out = rows of `width` numbers with mean zero and deviation one, scaled and shifted.
+  void apply(const float * rows, int count, int width, float * out) const;
+};
+
+}  // namespace hma
+
+#endif  // NORMS_H_
