@@ -47,7 +47,7 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
     manifest = PaperManifest.read(folder)
     peak = peak_exact = _peak(manifest.precision, threads)
     if manifest.precision == 'int8':
-        # Attention, readouts and the end of the last layer stay float32.
+        # Attention and readouts stay float32.
         peak_exact = _peak('fp32', threads)
     trunk = folder / f'trunk_{stem}.onnx'
     feeds = _feeds(_session(str(trunk), threads), manifest)
@@ -64,8 +64,7 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
         'gflop_per_s': sum(work.values()) / duration_s / 1e9,
         'peak_gflop_per_s': peak / 1e9,
         'share_of_peak': (
-            work['products'] / peak
-            + (work['end'] + work['attention'] + work['readout']) / peak_exact
+            work['products'] / peak + (work['attention'] + work['readout']) / peak_exact
         )
         / duration_s,
         'weight_bytes': (folder / 'weights.bin').stat().st_size,
@@ -103,9 +102,7 @@ def _flop(manifest: PaperManifest, width: int) -> dict[str, float]:
     spatial = manifest.layers * 2 * tokens**2 * width
     temporal = manifest.layers * 2 * tokens * manifest.window * width
     return {
-        # Behind the last attention within a row, where queries, keys and values are made.
-        'products': (manifest.layers * 17 - 14) * per_layer,
-        'end': 14 * per_layer,
+        'products': manifest.layers * 17 * per_layer,
         'readout': 2.0 * head,
         'attention': 2.0 * (spatial + temporal),
     }

@@ -58,16 +58,13 @@ def write_layers(
     """
     Write the weights of all layers, and where they are.
 
-    :param is_whole: whether as whole numbers: all but what follows the last attention within a
-        row, as in :func:`hma_ros.export.quantise.quantise`.
+    :param is_whole: whether as whole numbers: all of them, since each token has a scale of its
+        own; in graphs, where all tokens share one, the end of the last layer stays float32.
     """
-    last = len(model.blocks) - 1
     layers = [
         {
             'matrices': {
-                name: _place_matrix(
-                    name, linear, is_whole and _is_cheap(name, index == last), weights
-                )
+                name: _place_matrix(name, linear, is_whole, weights)
                 for name, linear in _matrices(block, stem).items()
             },
             'norms': {
@@ -75,7 +72,7 @@ def write_layers(
                 for name, norm in _norms(block).items()
             },
         }
-        for index, block in enumerate(model.blocks)
+        for block in model.blocks
     ]
     facts = {'weights': weights.path.name, 'shape': asdict(_shape(model.config)), 'layers': layers}
     path.write_text(json.dumps(facts) + '\n')
@@ -111,11 +108,6 @@ def _shape(config: PaperConfig) -> Shape:
     hidden = int(config.width * config.mlp_ratio)
     scale = config.attention_scale
     return Shape(config.width, config.heads, hidden, config.row_tokens, scale)
-
-
-def _is_cheap(name: str, is_last: bool) -> bool:
-    """Whether a product is made of whole numbers where the bundle is."""
-    return not is_last or name == 'space_made'
 
 
 def _matrices(block: Block, stem: str) -> dict[str, nn.Linear]:
