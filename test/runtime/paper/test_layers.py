@@ -188,6 +188,7 @@ def test_layers_that_the_manifest_does_not_list_are_not_run(
     assert type(PaperModel(changed, STEM, CPU).engine) is HostEngine
 
 
+@needs_library
 def test_layers_that_were_changed_are_refused(make_paper_bundle: Make, tmp_path: Path) -> None:
     changed = tmp_path / 'bundle'
     shutil.copytree(make_paper_bundle(), changed)
