@@ -60,7 +60,6 @@ public:
     int depth, int columns, const int8_t * numbers, const float * scale, const float * bias);
 
   int depth() const {return depth_;}
-  int columns() const {return columns_;}
   bool is_whole() const {return is_whole_;}
 
   // target = rows times matrix, and bias. rows: [count][depth].

@@ -201,24 +201,40 @@ void Trunk::product(
   room.count(kProducts);
 }
 
+const float * Trunk::normed(const Norm & norm, int rows, Room & room) const
+{
+  if (norm.weight.empty()) {
+    return room.x.data();
+  }
+  float * normed = sized(room.normed, static_cast<size_t>(rows) * facts_.width);
+  norm.apply(room.x.data(), rows, facts_.width, normed);
+  return normed;
+}
+
+float * Trunk::attention_inputs(
+  const Matrix & matrix, const Norm & norm, const float * x, int rows, Room & room) const
+{
+  const int stride = 3 * facts_.width;
+  float * made = sized(room.made, static_cast<size_t>(rows) * stride);
+  product(matrix, x, rows, room, {made, stride, false});
+  if (!norm.weight.empty()) {
+    for (int m = 0; m < rows; ++m) {
+      float * row = made + static_cast<size_t>(m) * stride;
+      norm.apply(row, 2 * facts_.heads, depth(), row);
+    }
+  }
+  return made;
+}
+
 // Queries, keys and values of tokens, for attention within their rows.
 void Trunk::make(const Layer & layer, const Block & block, RowTokens & to, Room & room)
 {
   const int width = facts_.width, rows = count(block);
-  const Norm & before = layer.norms[kBeforeSpace], & inside = layer.norms[kInSpace];
-  const float * x = room.x.data();
-  if (!before.weight.empty()) {
-    float * normed = sized(room.normed, static_cast<size_t>(rows) * width);
-    before.apply(x, rows, width, normed);
-    x = normed;
-  }
-  float * made = sized(room.made, static_cast<size_t>(rows) * 3 * width);
-  product(layer.matrices[kSpaceMade], x, rows, room, {made, 3 * width, false});
+  const float * x = normed(layer.norms[kBeforeSpace], rows, room);
+  float * made = attention_inputs(
+    layer.matrices[kSpaceMade], layer.norms[kInSpace], x, rows, room);
   for (int m = 0; m < rows; ++m, made += 3 * width) {
     const int row = m / block.count, token = m % block.count;
-    if (!inside.weight.empty()) {
-      inside.apply(made, 2 * facts_.heads, depth(), made);
-    }
     float * query = place(queries_.data(), block, row) + static_cast<size_t>(token) * width;
     for (int k = 0; k < width; k += kLanes) {
       store(query + k, load(made + k) * fill(facts_.scale));
@@ -302,13 +318,9 @@ void Trunk::over_rows(int index, const Block & block, Room & room) const
 {
   const int width = facts_.width, rows = count(block);
   const Layer & layer = layers_[index];
-  const Norm & inside = layer.norms[kInTime];
-  float * made = sized(room.made, static_cast<size_t>(rows) * 3 * width);
-  product(layer.matrices[kTimeMade], room.x.data(), rows, room, {made, 3 * width, false});
+  float * made = attention_inputs(
+    layer.matrices[kTimeMade], layer.norms[kInTime], room.x.data(), rows, room);
   for (int m = 0; m < rows; ++m, made += 3 * width) {
-    if (!inside.weight.empty()) {
-      inside.apply(made, 2 * facts_.heads, depth(), made);
-    }
     if (call_->rotation != nullptr) {
       const float * rotation = call_->rotation + m / block.count * (depth() / 2 * 2);
       turn(made, rotation);
@@ -370,13 +382,7 @@ void Trunk::mix_block(int index, const Block & block, Room & room) const
 void Trunk::over_channels(const Layer & layer, const Block & block, Room & room) const
 {
   const int width = facts_.width, hidden = facts_.hidden, rows = count(block);
-  const Norm & before = layer.norms[kBeforeChannels];
-  const float * x = room.x.data();
-  if (!before.weight.empty()) {
-    float * normed = sized(room.normed, static_cast<size_t>(rows) * width);
-    before.apply(x, rows, width, normed);
-    x = normed;
-  }
+  const float * x = normed(layer.norms[kBeforeChannels], rows, room);
   const size_t size = static_cast<size_t>(rows) * hidden;
   float * made = sized(room.made, size);
   product(layer.matrices[kChannelsIn], x, rows, room, {made, hidden, false});

@@ -128,6 +128,11 @@ private:
   void mix_block(int index, const Block & block, Room & room) const;
   void over_channels(const Layer & layer, const Block & block, Room & room) const;
 
+  // x of the block, normalised where there is a norm.
+  const float * normed(const Norm & norm, int rows, Room & room) const;
+  // Queries, keys and values side by side; the norm is that of queries and keys.
+  float * attention_inputs(
+    const Matrix & matrix, const Norm & norm, const float * x, int rows, Room & room) const;
   void product(
     const Matrix & matrix, const float * rows, int count, Room & room, const Target & target) const;
   void turn(float * rows, const float * rotation) const;

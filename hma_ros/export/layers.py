@@ -26,7 +26,7 @@ from hma_ros.network.paper.config import Injection, PaperConfig
 from hma_ros.network.paper.parts import EnterPart, LeavePart
 from hma_ros.network.paper.trunk import Block
 from hma_ros.runtime.paper.layer_file import Shape
-from hma_ros.runtime.paper.layers import Layers
+from hma_ros.runtime.paper.layers import Layers, kept_dtype
 
 _LARGEST = 127
 _ENTER = ('tokens', 'masked', 'index', 'action')
@@ -79,16 +79,17 @@ def write_layers(
 
 
 def prove_layers(
-    model: PaperModel, trunk: PaperPart, path: Path, is_whole: bool, tolerated: Proof
+    model: PaperModel, trunk: PaperPart, path: Path, precision: str, tolerated: Proof
 ) -> Proof:
     """
     Run the trunk of the network, and its compiled layers, on the same random inputs.
 
     :param path: of `layers_S.json`.
+    :param precision: of the bundle.
     :returns: what was found.
     :raises BundleError: out of tolerance.
     """
-    dtype = np.float16 if is_whole else np.float32
+    dtype = kept_dtype(precision)
     layers = Layers(path, model.config.rows, threads=2, dtype=dtype)
     feeds = {name: value.numpy() for name, value in trunk.inputs.items()}
     names = [name for name in feeds if name.startswith(('past_key', 'past_value'))]

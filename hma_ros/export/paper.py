@@ -170,7 +170,7 @@ def _prove_layers(
     for trunk in tqdm(trunks, 'layers', unit='trunk'):
         path = folder / PaperManifest.layers_file(trunk.name.removeprefix('trunk_'))
         tolerated = TOLERANCES[precision]
-        yield prove_layers(model, trunk, path, precision == 'int8', tolerated)
+        yield prove_layers(model, trunk, path, precision, tolerated)
 
 
 def _cheaper(

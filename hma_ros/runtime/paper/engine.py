@@ -16,7 +16,7 @@ from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.compiled import library
 from hma_ros.runtime.graph import Arrays, Graph
-from hma_ros.runtime.paper.layers import LayerRing, Layers
+from hma_ros.runtime.paper.layers import LayerRing, Layers, kept_dtype
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.ring import DeviceRing, Ring, RowRing
 from hma_ros.runtime.providers import TORCH, Execution, choose
@@ -136,8 +136,7 @@ class LayerEngine(_GraphEngine):
         super().__init__(manifest, stem, on_cpu, 'cpu')
         self._enter = open_graph(manifest, f'enter_{stem}', on_cpu)
         self._leave = open_graph(manifest, f'leave_{stem}', on_cpu)
-        # What rounding to halves costs is nothing beside whole numbers, and they are half to read.
-        dtype = np.float16 if manifest.precision == 'int8' else np.float32
+        dtype = kept_dtype(manifest.precision)
         path = manifest.folder / manifest.layers_file(stem)
         self.layers = Layers(path, manifest.window, execution.threads, dtype)
         found = (self.layers.count, *self.layers.kept_shape)

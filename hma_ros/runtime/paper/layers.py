@@ -95,7 +95,7 @@ class Layers:
             reason = (
                 f'no memory for {x.shape[:2]} rows'
                 if failed == _NO_MEMORY
-                else (f'keys or values are not finite in {self.dtype}')
+                else f'keys or values are not finite in {self.dtype}'
             )
             raise InferenceError(f'layers: {reason}')
         return x, kept
@@ -241,6 +241,15 @@ class LayerRing(RowRing):
 
     def _put(self, slot: int, kept: Sequence[np.ndarray], which: int) -> None:
         self._layers.append(list(self.feeds.values()), slot, kept, which)
+
+
+def kept_dtype(precision: str) -> type[np.floating]:
+    """
+    Say in what rows are kept: what rounding to halves costs is nothing beside whole numbers.
+
+    :param precision: of a bundle, ``fp32`` or ``int8``.
+    """
+    return np.float16 if precision == 'int8' else np.float32
 
 
 def _bias(index_R: np.ndarray, past_P: np.ndarray, window: int) -> np.ndarray:
