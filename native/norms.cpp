@@ -1,6 +1,7 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 #include "norms.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace hma
@@ -40,6 +41,24 @@ void Norm::apply(const float * rows, int count, int width, float * out) const
     normalise(rows, width, 1e-5f, out);
     adjust(out, weight.data(), 0.0f, bias.data(), width);
   }
+}
+
+float soften(float * scores, int count)
+{
+  const int end = whole_vectors(count);
+  std::fill(scores + count, scores + end, kNever);
+  Vector most = load(scores);
+  for (int n = kLanes; n < end; n += kLanes) {
+    most = _mm512_max_ps(most, load(scores + n));
+  }
+  const Vector shift = fill(_mm512_reduce_max_ps(most));
+  Vector total = fill(0.0f);
+  for (int n = 0; n < end; n += kLanes) {
+    const Vector weight = power_of_two(load(scores + n) - shift);
+    store(scores + n, weight);
+    total += weight;
+  }
+  return 1.0f / sum(total);
 }
 
 }  // namespace hma

@@ -24,6 +24,10 @@ struct Norm
   void apply(const float * rows, int count, int width, float * out) const;
 };
 
+// In place, a row of scores, whose powers of two are weights, to these; returns one over their sum.
+// Room up to a multiple of 16 is written.
+float soften(float * scores, int count);
+
 }  // namespace hma
 
 #endif  // NORMS_H_

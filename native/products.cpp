@@ -5,118 +5,19 @@
 #include <cmath>
 #include <limits>
 
+#include "tiles.h"
+
 namespace hma
 {
 namespace
 {
 
-// Rows that are computed together: as many as registers hold sums of.
-constexpr int kTileRows = 6, kNarrowTileRows = 12;
-// Bytes ahead of which a matrix is asked for, as it is read: about as long as it takes to come.
-constexpr int kAhead = 1024;
-constexpr int kGroup = 4;  // numbers that one instruction multiplies and adds
-
-// Call `tile` with rows and vectors known to the compiler: sums stay in registers.
-template<int ROWS, int VECTORS, typename Tile>
-void fit(int rows, int vectors, const Tile & tile)
-{
-  if constexpr (ROWS > 1) {
-    if (rows < ROWS) {
-      return fit<ROWS - 1, VECTORS>(rows, vectors, tile);
-    }
-  }
-  if constexpr (VECTORS > 1) {
-    if (vectors < VECTORS) {
-      return fit<ROWS, VECTORS - 1>(rows, vectors, tile);
-    }
-  }
-  tile.template operator()<ROWS, VECTORS>();
-}
-
-// Call `tile` with first row, rows, first column, columns of each, panel by panel.
-template<typename Tile>
-void each_tile(int count, int columns, int width, const Tile & tile)
-{
-  constexpr int kVectors = kPanel / kLanes;
-  const bool is_narrow = width <= kPanel / 2;
-  const int rows = is_narrow ? kNarrowTileRows : kTileRows;
-  for (int column = 0; column < columns; column += width) {
-    const int vectors = std::min(width, columns - column) / kLanes;
-    for (int row = 0; row < count; row += rows) {
-      const auto fitted = [&]<int ROWS, int VECTORS>() {
-          tile.template operator()<ROWS, VECTORS>(row, column);
-        };
-      if (is_narrow) {
-        fit<kNarrowTileRows, kVectors / 2>(std::min(rows, count - row), vectors, fitted);
-      } else {
-        fit<kTileRows, kVectors>(std::min(rows, count - row), vectors, fitted);
-      }
-    }
-  }
-}
+constexpr int kFour = kGroup<int8_t>;
 
 inline void deliver(const Target & target, int row, int column, Vector value)
 {
   float * place = target.rows + static_cast<size_t>(row) * target.stride + column;
   store(place, target.is_added ? value + load(place) : value);
-}
-
-template<int ROWS, int VECTORS>
-inline void real_sums(
-  const float * rows, int row_stride, const float * panel, int depth, int width,
-  Vector (& sums)[ROWS][VECTORS])
-{
-  for (int k = 0; k < depth; ++k, panel += width) {
-    Vector column[VECTORS];
-#pragma GCC unroll 4
-    for (int v = 0; v < VECTORS; ++v) {
-      column[v] = load(panel + v * kLanes);
-      _mm_prefetch(reinterpret_cast<const char *>(panel + v * kLanes) + kAhead, _MM_HINT_T0);
-    }
-#pragma GCC unroll 12
-    for (int r = 0; r < ROWS; ++r) {
-      const Vector row = fill(rows[r * row_stride + k]);
-#pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; ++v) {
-        sums[r][v] = multiply_add(row, column[v], sums[r][v]);
-      }
-    }
-  }
-}
-
-inline __m512i spread(const uint8_t * group)
-{
-  int32_t four;
-  __builtin_memcpy(&four, group, kGroup);
-  return _mm512_set1_epi32(four);
-}
-
-// sum += the products of each four numbers; written out, as GCC 12 keeps copies of every sum.
-inline void add_products(__m512i & sum, __m512i row, __m512i column)
-{
-  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(row), "v"(column));
-}
-
-template<int ROWS, int VECTORS>
-inline void whole_sums(
-  const uint8_t * rows, const int8_t * panel, int depth, __m512i (& sums)[ROWS][VECTORS])
-{
-  for (int k = 0; k < depth; k += kGroup, panel += kGroup * kPanel) {
-    __m512i column[VECTORS];
-#pragma GCC unroll 4
-    for (int v = 0; v < VECTORS; ++v) {
-      column[v] = _mm512_loadu_si512(panel + v * kGroup * kLanes);
-      _mm_prefetch(panel + v * kGroup * kLanes + kAhead, _MM_HINT_T0);
-    }
-#pragma GCC unroll 12
-    for (int r = 0; r < ROWS; ++r) {
-      const __m512i row = spread(rows + r * depth + k);
-#pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; ++v) {
-        add_products(sums[r][v], row, column[v]);
-      }
-    }
-  }
 }
 
 }  // namespace
@@ -205,8 +106,8 @@ Matrix::Matrix(
   std::vector<int32_t> sums(columns);
   for (int k = 0; k < depth; ++k) {
     for (int n = 0; n < columns; ++n, ++numbers) {
-      const size_t group = n / kPanel * (depth / kGroup) + k / kGroup;
-      numbers_[(group * kPanel + n % kPanel) * kGroup + k % kGroup] = *numbers;
+      const size_t group = n / kPanel * (depth / kFour) + k / kFour;
+      numbers_[(group * kPanel + n % kPanel) * kFour + k % kFour] = *numbers;
       sums[n] += *numbers;
     }
   }
@@ -232,9 +133,9 @@ template<int ROWS, int VECTORS>
 void Matrix::whole_tile(const WholeRows & rows, int row, int column, const Target & target) const
 {
   __m512i sums[ROWS][VECTORS] = {};
-  whole_sums(
-    rows.numbers.data() + static_cast<size_t>(row) * depth_,
-    numbers_.data() + static_cast<size_t>(column) * depth_, depth_, sums);
+  whole_sums<true>(
+    rows.numbers.data() + static_cast<size_t>(row) * depth_, depth_,
+    numbers_.data() + static_cast<size_t>(column) * depth_, depth_, kPanel, sums);
 #pragma GCC unroll 6
   for (int r = 0; r < ROWS; ++r) {
     const int m = row + r;

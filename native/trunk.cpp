@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
+
+#include "whole_space.h"
 
 namespace hma
 {
@@ -70,12 +73,21 @@ bool Trunk::run(const Call & call)
   for (Room & room : rooms_) {
     room.is_finite = true;
   }
-  for (RowTokens & tokens : tokens_) {
-    tokens.resize(call.batch * call.rows, facts_.tokens, facts_.heads, depth());
+  if (space_ == nullptr) {
+    space_ = make_space();
   }
-  sized(queries_, static_cast<size_t>(call.batch) * call.rows * facts_.tokens * facts_.width);
+  space_->resize(call.batch * call.rows);
   team_.run([this](int member) {run_member(member);});
   return std::all_of(rooms_.begin(), rooms_.end(), [](const Room & room) {return room.is_finite;});
+}
+
+std::unique_ptr<Space> Trunk::make_space() const
+{
+  const auto [tokens, heads, scale] = std::tuple(facts_.tokens, facts_.heads, facts_.scale);
+  if (layers_.front().matrices[kSpaceMade].is_whole()) {
+    return std::make_unique<WholeSpace>(tokens, heads, depth(), scale);
+  }
+  return std::make_unique<RealSpace>(tokens, heads, depth(), scale);
 }
 
 void Trunk::run_member(int member) noexcept
@@ -87,7 +99,7 @@ void Trunk::run_member(int member) noexcept
     each_block(
       member, context, [&](const Block & block) {
         fetch(block, room);
-        make(layers_.front(), block, tokens_[0], room);
+        make(0, block, room);
       });
   }
   wait(room);
@@ -103,7 +115,7 @@ void Trunk::run_layer(int index, int member, int context)
 {
   Room & room = rooms_[member];
   const Layer & layer = layers_[index];
-  mix_tokens(member, context, tokens_[index % 2]);
+  mix_tokens(index, member, context);
   each_block(
     member, context, [&](const Block & block) {
       fetch(block, room);
@@ -113,8 +125,7 @@ void Trunk::run_layer(int index, int member, int context)
       over_channels(layer, block, room);
       save(block, room);
       if (index + 1 < facts_.layers) {
-        // The other set of keys: a slower thread still reads this one.
-        make(layers_[index + 1], block, tokens_[(index + 1) % 2], room);
+        make(index + 1, block, room);
       }
     });
 }
@@ -226,26 +237,24 @@ float * Trunk::attention_inputs(
   return made;
 }
 
-// Queries, keys and values of tokens, for attention within their rows.
-void Trunk::make(const Layer & layer, const Block & block, RowTokens & to, Room & room)
+// Queries, keys and values of tokens, for attention within their rows; those of a layer in the
+// place of those two before: a slower thread still reads the ones between.
+void Trunk::make(int index, const Block & block, Room & room) const
 {
-  const int width = facts_.width, rows = count(block);
+  const Layer & layer = layers_[index];
+  const int rows = count(block);
   const float * x = normed(layer.norms[kBeforeSpace], rows, room);
-  float * made = attention_inputs(
+  const float * made = attention_inputs(
     layer.matrices[kSpaceMade], layer.norms[kInSpace], x, rows, room);
-  for (int m = 0; m < rows; ++m, made += 3 * width) {
-    const int row = m / block.count, token = m % block.count;
-    float * query = place(queries_.data(), block, row) + static_cast<size_t>(token) * width;
-    for (int k = 0; k < width; k += kLanes) {
-      store(query + k, load(made + k) * fill(facts_.scale));
-    }
-    to.put(
-      block.context * call_->rows + row, block.first + token, made + width, made + 2 * width);
+  for (int r = 0; r < call_->rows; ++r) {
+    space_->put(
+      index % 2, block.context * call_->rows + r, block.first, block.count,
+      made + static_cast<size_t>(r) * block.count * 3 * facts_.width);
   }
 }
 
 // Head by head, so that its keys and values are fetched once for all blocks.
-void Trunk::mix_tokens(int member, int context, const RowTokens & all)
+void Trunk::mix_tokens(int index, int member, int context)
 {
   Room & room = rooms_[member];
   const int width = facts_.width;
@@ -255,9 +264,9 @@ void Trunk::mix_tokens(int member, int context, const RowTokens & all)
     for (int head = 0; head < facts_.heads; ++head) {
       each_block(
         member, context, [&](const Block & block) {
-          all.mix(
-            context * call_->rows + r, head, place(queries_.data(), block, r), block.count, width,
-            room.scores, mixed(block, room) + static_cast<size_t>(r) * block.count * width);
+          space_->mix(
+            index % 2, context * call_->rows + r, head, block.first, block.count, room.scores,
+            mixed(block, room) + static_cast<size_t>(r) * block.count * width);
         });
     }
   }
@@ -375,7 +384,7 @@ void Trunk::mix_block(int index, const Block & block, Room & room) const
       (static_cast<size_t>(block.context) * facts_.tokens + token) * call_->slots * width;
     mix_rows(
       room.own, KeptRows<Kept>{keys + first, values + first, call_->slots}, facts_.heads, depth(),
-      call_->bias, room.scores, room.out);
+      call_->bias, room.scores.scores, room.out);
   }
 }
 

@@ -6,11 +6,13 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <vector>
 
-#include "attention.h"
+#include "history.h"
 #include "norms.h"
 #include "products.h"
+#include "space.h"
 #include "team.h"
 
 namespace hma
@@ -72,7 +74,8 @@ struct Block
 // What one thread works in.
 struct Room
 {
-  std::vector<float> x, normed, made, mixed, mixed_rows, scores;
+  std::vector<float> x, normed, made, mixed, mixed_rows;
+  ScoreRoom scores;
   WholeRows whole;
   OwnRows own;
   std::vector<float *> out;
@@ -101,6 +104,8 @@ public:
   Seconds spent();
 
 private:
+  std::unique_ptr<Space> make_space() const;
+
   // Tokens of every row that a thread computes.
   struct Share
   {
@@ -118,8 +123,8 @@ private:
   void save(const Block & block, const Room & room) const;
   float * place(float * rows, const Block & block, int row) const;
 
-  void make(const Layer & layer, const Block & block, RowTokens & to, Room & room);
-  void mix_tokens(int member, int context, const RowTokens & all);
+  void make(int index, const Block & block, Room & room) const;
+  void mix_tokens(int index, int member, int context);
   float * mixed(const Block & block, Room & room) const;
   void add_mixed(const Layer & layer, const Block & block, Room & room) const;
   void inject(int index, const Block & block, Room & room) const;
@@ -143,8 +148,7 @@ private:
   std::vector<Layer> layers_;
   Team team_;
   std::vector<Room> rooms_;
-  std::array<RowTokens, 2> tokens_;  // of this layer and the next one
-  std::vector<float> queries_;       // [B][R][N][C]
+  std::unique_ptr<Space> space_;
   const Call * call_ = nullptr;
 };
 

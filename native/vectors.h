@@ -13,6 +13,7 @@ namespace hma
 
 using Vector = __m512;
 constexpr int kLanes = 16;
+inline int whole_vectors(int count) {return (count + kLanes - 1) / kLanes * kLanes;}
 
 // Kept rows may be stored in half precision.
 struct Half
@@ -56,6 +57,34 @@ inline bool fits(const Half *, Vector value)
 {
   return _mm512_cmp_ps_mask(_mm512_abs_ps(value), fill(65504.0f), _CMP_NLE_UQ) == 0;
 }
+// Lines become columns.
+inline void transpose(Vector (& lines)[kLanes])
+{
+  Vector pairs[kLanes], fours[kLanes];
+  for (int i = 0; i < kLanes; i += 2) {
+    pairs[i] = _mm512_unpacklo_ps(lines[i], lines[i + 1]);
+    pairs[i + 1] = _mm512_unpackhi_ps(lines[i], lines[i + 1]);
+  }
+  for (int i = 0; i < kLanes; i += 4) {
+    for (int half = 0; half < 2; ++half) {
+      const __m512d above = _mm512_castps_pd(pairs[i + half]);
+      const __m512d below = _mm512_castps_pd(pairs[i + half + 2]);
+      fours[i + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(above, below));
+      fours[i + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(above, below));
+    }
+  }
+  // Quarters of fours[4 * i + j] are columns j, 4 + j, 8 + j, 12 + j of lines 4 * i to 4 * i + 3.
+  for (int j = 0; j < 4; ++j) {
+    const Vector upper_even = _mm512_shuffle_f32x4(fours[j], fours[4 + j], 0x88);
+    const Vector upper_odd = _mm512_shuffle_f32x4(fours[j], fours[4 + j], 0xdd);
+    const Vector lower_even = _mm512_shuffle_f32x4(fours[8 + j], fours[12 + j], 0x88);
+    const Vector lower_odd = _mm512_shuffle_f32x4(fours[8 + j], fours[12 + j], 0xdd);
+    lines[j] = _mm512_shuffle_f32x4(upper_even, lower_even, 0x88);
+    lines[4 + j] = _mm512_shuffle_f32x4(upper_odd, lower_odd, 0x88);
+    lines[8 + j] = _mm512_shuffle_f32x4(upper_even, lower_even, 0xdd);
+    lines[12 + j] = _mm512_shuffle_f32x4(upper_odd, lower_odd, 0xdd);
+  }
+}
 inline float sum(Vector value) {return _mm512_reduce_add_ps(value);}
 // a * b + c
 inline Vector multiply_add(Vector a, Vector b, Vector c) {return _mm512_fmadd_ps(a, b, c);}
@@ -75,6 +104,8 @@ inline Vector power_of_two(Vector x)
   }
   return _mm512_scalef_ps(power, whole);
 }
+// Far below any score, and finite.
+constexpr float kNever = -1e30f;
 constexpr float kLogTwoOfE = 1.44269504088896341f;
 
 // x times the share of a normal distribution below x. Abramowitz and Stegun 7.1.26, whose error

@@ -1,19 +1,14 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-#include "attention.h"
+#include "history.h"
 
 #include <algorithm>
+
+#include "norms.h"
 
 namespace hma
 {
 namespace
 {
-
-// Far below any score, and finite.
-constexpr float kNever = -1e30f;
-// Tokens that attend at a time: their scores stay in the nearest cache.
-constexpr int kQueries = 24;
-
-inline int whole_vectors(int count) {return (count + kLanes - 1) / kLanes * kLanes;}
 
 // Of a head with VECTORS vectors, the last of which may not be full.
 template<int VECTORS, typename Kept>
@@ -109,59 +104,6 @@ void mix_heads(
 
 }  // namespace
 
-void RowTokens::resize(int rows, int tokens, int heads, int depth)
-{
-  tokens_ = tokens, heads_ = heads, depth_ = depth;
-  padded_ = panels(tokens) * kPanel;
-  const size_t places = static_cast<size_t>(rows) * heads * padded_;
-  // Never less: growing fills with zeros, and behind the last token they have to stay.
-  keys_.resize(std::max(keys_.size(), places * depth));
-  values_.resize(std::max(values_.size(), places * whole_vectors(depth)));
-}
-
-void RowTokens::put(int row, int token, const float * key, const float * value)
-{
-  const int wide = whole_vectors(depth_), panel = token / kPanel * kPanel;
-  for (int head = 0; head < heads_; ++head, key += depth_, value += depth_) {
-    const size_t first = (static_cast<size_t>(row) * heads_ + head) * padded_;
-    std::copy_n(value, depth_, values_.data() + (first + token) * wide);
-    float * column = keys_.data() + (first + panel) * depth_ + token - panel;
-    for (int d = 0; d < depth_; ++d) {
-      column[d * kPanel] = key[d];
-    }
-  }
-}
-
-void RowTokens::mix(
-  int row, int head, const float * queries, int count, int stride, std::vector<float> & scores,
-  float * out) const
-{
-  scores.resize(std::max(scores.size(), static_cast<size_t>(kQueries) * padded_));
-  const size_t first = (static_cast<size_t>(row) * heads_ + head) * padded_;
-  const int wide = whole_vectors(depth_);
-  const Panels keys{keys_.data() + first * depth_, depth_, kPanel};
-  const Panels values{values_.data() + first * wide, tokens_, wide};
-  float mixed[kQueries * kPanel];
-  queries += head * depth_, out += head * depth_;
-  for (int done = 0; done < count; done += kQueries) {
-    const int some = std::min(kQueries, count - done);
-    float shares[kQueries];
-    multiply(
-      queries, some, stride, keys, whole_vectors(tokens_), {scores.data(), padded_, false});
-    for (int m = 0; m < some; ++m) {
-      shares[m] = soften(scores.data() + static_cast<size_t>(m) * padded_, tokens_);
-    }
-    multiply(scores.data(), some, padded_, values, wide, {mixed, wide, false});
-    // Of few outcomes, not of many weights.
-    for (int m = 0; m < some; ++m, out += stride) {
-      for (int d = 0; d < depth_; d += kLanes) {
-        store(out + d, load(mixed + m * wide + d) * fill(shares[m]), mask(d, depth_));
-      }
-    }
-    queries += static_cast<size_t>(some) * stride;
-  }
-}
-
 template<typename Kept>
 void mix_rows(
   const OwnRows & own, const KeptRows<Kept> & kept, int heads, int depth, const float * bias,
@@ -183,23 +125,5 @@ template void mix_rows(
 template void mix_rows(
   const OwnRows &, const KeptRows<Half> &, int, int, const float *, std::vector<float> &,
   const std::vector<float *> &);
-
-float soften(float * scores, int count)
-{
-  const int end = whole_vectors(count);
-  std::fill(scores + count, scores + end, kNever);
-  Vector most = load(scores);
-  for (int n = kLanes; n < end; n += kLanes) {
-    most = _mm512_max_ps(most, load(scores + n));
-  }
-  const Vector shift = fill(_mm512_reduce_max_ps(most));
-  Vector total = fill(0.0f);
-  for (int n = 0; n < end; n += kLanes) {
-    const Vector weight = power_of_two(load(scores + n) - shift);
-    store(scores + n, weight);
-    total += weight;
-  }
-  return 1.0f / sum(total);
-}
 
 }  // namespace hma

@@ -1,0 +1,39 @@
+// Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+// Attention of a token over rows.
+#ifndef HISTORY_H_
+#define HISTORY_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "vectors.h"
+
+namespace hma
+{
+
+// A token's queries, and its own keys and values, in rows that are computed; [rows] pointers to
+// float[heads][depth], queries scaled for powers of two.
+struct OwnRows
+{
+  std::vector<const float *> queries, keys, values;
+};
+
+// Its kept ones: [heads][slots][depth].
+template<typename Kept>
+struct KeptRows
+{
+  const Kept * keys;
+  const Kept * values;
+  int slots;
+};
+
+// Mix the rows of one token; bias: [rows][slots + rows] is added to the scores.
+// out: [rows] pointers to float[heads][depth].
+template<typename Kept>
+void mix_rows(
+  const OwnRows & own, const KeptRows<Kept> & kept, int heads, int depth, const float * bias,
+  std::vector<float> & scores, const std::vector<float *> & out);
+
+}  // namespace hma
+
+#endif  // HISTORY_H_

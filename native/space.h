@@ -1,0 +1,77 @@
+// Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+// Attention of tokens within their row.
+#ifndef SPACE_H_
+#define SPACE_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "products.h"
+#include "vectors.h"
+
+namespace hma
+{
+
+// What a thread keeps scores in, grown as needed.
+struct ScoreRoom
+{
+  std::vector<float> scores;
+  std::vector<int16_t> weights;
+};
+
+// Rows of N tokens, each with queries, keys and values of H heads of D numbers.
+class Space
+{
+public:
+  // scale: of queries, for powers of two
+  Space(int tokens, int heads, int depth, float scale)
+  : tokens_(tokens), padded_(panels(tokens) * kPanel), heads_(heads), depth_(depth),
+    wide_(whole_vectors(depth)), scale_(scale) {}
+  virtual ~Space() = default;
+
+  // Make room for some rows; what was put is lost.
+  virtual void resize(int rows) = 0;
+
+  // Put some tokens of a row. made: float[count][3][H][D], turn: 0 or 1; keys and values of
+  // one are read while those of the other are put, queries are not.
+  virtual void put(int turn, int row, int first, int count, const float * made) = 0;
+
+  // Mix all tokens of a row into some of them, in one head. out: float[count][H][D]
+  virtual void mix(
+    int turn, int row, int head, int first, int count, ScoreRoom & room, float * out) const = 0;
+
+protected:
+  // The first place of a head of a row; each has `padded` of them.
+  size_t line(int row, int head) const
+  {
+    return (static_cast<size_t>(row) * heads_ + head) * padded_;
+  }
+  int width() const {return heads_ * depth_;}
+
+  const int tokens_, padded_, heads_, depth_, wide_;
+  const float scale_;
+};
+
+class RealSpace : public Space
+{
+public:
+  using Space::Space;
+  void resize(int rows) override;
+  void put(int turn, int row, int first, int count, const float * made) override;
+  void mix(
+    int turn, int row, int head, int first, int count, ScoreRoom & room,
+    float * out) const override;
+
+private:
+  void put_keys(float * keys, int token, int count, const float * made) const;
+
+  std::vector<float> queries_;                // [row][token][head][depth]
+  std::array<std::vector<float>, 2> keys_;    // [row][head][panel][depth][kPanel]
+  std::array<std::vector<float>, 2> values_;  // [row][head][padded][wide]
+};
+
+}  // namespace hma
+
+#endif  // SPACE_H_

@@ -1,0 +1,223 @@
+// Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+#include "whole_space.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "tiles.h"
+
+namespace hma
+{
+namespace
+{
+
+constexpr float kMostNumber = 127.0f;
+// Queries have no sign: their zero is here.
+constexpr int kZero = 128;
+// Of values: 2 ** kBits and below.
+constexpr int kBits = 9;
+// Values below this are nothing: powers of them would not be finite.
+constexpr float kLeastValue = 0x1p-40f;
+// Tokens that attend at a time: their scores stay in the nearest cache.
+constexpr int kQueries = 12;
+
+inline float largest(const float * numbers, int count)
+{
+  Vector most = fill(0.0f);
+  for (int k = 0; k < count; k += kLanes) {
+    most = _mm512_max_ps(most, _mm512_abs_ps(load(numbers + k, mask(k, count))));
+  }
+  return _mm512_reduce_max_ps(most);
+}
+
+inline float scale_of(float most)
+{
+  return std::max(most / kMostNumber, std::numeric_limits<float>::min());
+}
+
+inline __m512i rounded(const float * from, int place, int count, Vector inverse)
+{
+  return _mm512_cvtps_epi32(load(from + place, mask(place, count)) * inverse);
+}
+
+}  // namespace
+
+WholeSpace::WholeSpace(int tokens, int heads, int depth, float scale)
+: Space(tokens, heads, depth, scale),
+  most_weight_(
+    std::min(std::floor(0x1p31f / (1 << kBits) / tokens) - 1.0f, 32767.0f)) {}
+
+void WholeSpace::resize(int rows)
+{
+  const size_t places = line(rows, 0);
+  if (places <= scales_.size()) {
+    return;
+  }
+  queries_.assign(places * wide_, 0);
+  scales_.assign(places, 0.0f);
+  for (Past & past : past_) {
+    // What stays behind the last token is never attended to.
+    past.keys.assign(places * wide_, 0);
+    past.scale.assign(places, 0.0f);
+    past.offset.assign(places, 0);
+    past.values.assign(places * wide_, 0);
+    past.power.assign(places, kNever);
+    past.inverse.assign(places, 0.0f);
+  }
+}
+
+void WholeSpace::put(int turn, int row, int first, int count, const float * made)
+{
+  for (int t = first; t < first + count; ++t) {
+    for (int head = 0; head < heads_; ++head, made += depth_) {
+      put_query(line(row, head) + t, made);
+      put_key(past_[turn], line(row, head), t, made + width());
+      put_value(past_[turn], line(row, head), t, made + 2 * width());
+    }
+    made += 2 * width();
+  }
+}
+
+void WholeSpace::put_query(size_t place, const float * query)
+{
+  const float scale = scale_of(largest(query, depth_));
+  const Vector inverse = fill(1.0f / scale);
+  uint8_t * out = queries_.data() + place * wide_;
+  for (int d = 0; d < depth_; d += kLanes) {
+    const __m512i number =
+      _mm512_add_epi32(rounded(query, d, depth_, inverse), _mm512_set1_epi32(kZero));
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(out + d), _mm512_cvtepi32_epi8(number));
+  }
+  scales_[place] = scale * scale_;
+}
+
+void WholeSpace::put_key(Past & past, size_t line, int token, const float * key) const
+{
+  constexpr int group = kGroup<int8_t>;
+  const float scale = scale_of(largest(key, depth_));
+  const Vector inverse = fill(1.0f / scale);
+  const int panel = token / kPanel * kPanel;
+  int8_t * column = past.keys.data() + (line + panel) * wide_ + (token - panel) * group;
+  __m512i sum = _mm512_setzero_si512();
+  for (int d = 0; d < depth_; d += kLanes) {
+    const __m512i number = rounded(key, d, depth_, inverse);
+    sum = _mm512_add_epi32(sum, number);
+    int8_t numbers[kLanes];
+    _mm_storeu_si128(reinterpret_cast<__m128i *>(numbers), _mm512_cvtepi32_epi8(number));
+    for (int k = 0; k < kLanes; k += group, column += group * kPanel) {
+      std::memcpy(column, numbers + k, group);
+    }
+  }
+  past.scale[line + token] = scale;
+  past.offset[line + token] = -kZero * _mm512_reduce_add_epi32(sum);
+}
+
+void WholeSpace::put_value(Past & past, size_t line, int token, const float * value) const
+{
+  const float most = std::max(largest(value, depth_), kLeastValue);
+  const float power = std::floor(std::log2(most)) + 1.0f - kBits;
+  const float inverse = std::exp2(-power);
+  // Two tokens side by side: the other may be put by another thread.
+  const bool is_second = token % 2 != 0;
+  int16_t * out = past.values.data() + (line + token / 2 * 2) * wide_;
+  for (int d = 0; d < depth_; d += kLanes, out += 2 * kLanes) {
+    const __m512i number = rounded(value, d, depth_, fill(inverse));
+    if (is_second) {
+      _mm512_mask_storeu_epi16(out, 0xaaaaaaaau, _mm512_slli_epi32(number, 16));
+    } else {
+      _mm512_mask_storeu_epi16(out, 0x55555555u, number);
+    }
+  }
+  past.power[line + token] = power;
+  past.inverse[line + token] = inverse;
+}
+
+// scores: [count][padded], powers of two to which values of one scale would be mixed.
+void WholeSpace::score(
+  const Past & past, size_t line, int first, int count, float * scores) const
+{
+  const uint8_t * queries = queries_.data() + (line + first) * wide_;
+  const float * own = scales_.data() + line + first;
+  each_tile(
+    count, whole_vectors(tokens_), kPanel, [&]<int ROWS, int VECTORS>(int row, int column) {
+      __m512i sums[ROWS][VECTORS];
+#pragma GCC unroll 6
+      for (int r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; ++v) {
+          sums[r][v] = _mm512_loadu_si512(past.offset.data() + line + column + v * kLanes);
+        }
+      }
+      whole_sums<false>(
+        queries + row * wide_, wide_, past.keys.data() + (line + column) * wide_, wide_, kPanel,
+        sums);
+#pragma GCC unroll 4
+      for (int v = 0; v < VECTORS; ++v) {
+        const size_t n = column + v * kLanes;
+        const Vector scale = load(past.scale.data() + line + n);
+        const Vector power = load(past.power.data() + line + n);
+#pragma GCC unroll 6
+        for (int r = 0; r < ROWS; ++r) {
+          const Vector number = _mm512_cvtepi32_ps(sums[r][v]) * fill(own[row + r]);
+          store(scores + (row + r) * padded_ + n, multiply_add(number, scale, power));
+        }
+      }
+    });
+}
+
+// Returns what mixed numbers are to be multiplied with.
+float WholeSpace::soften(
+  const Past & past, size_t line, const float * scores, int16_t * weights) const
+{
+  const int end = whole_vectors(tokens_);
+  Vector most = load(scores);
+  for (int n = kLanes; n < end; n += kLanes) {
+    most = _mm512_max_ps(most, load(scores + n));
+  }
+  const Vector shift = fill(_mm512_reduce_max_ps(most) - std::log2(most_weight_));
+  Vector total = fill(0.0f);
+  for (int n = 0; n < end; n += kLanes) {
+    const Vector weight = power_of_two(load(scores + n) - shift);
+    total = multiply_add(weight, load(past.inverse.data() + line + n), total);
+    _mm256_storeu_si256(
+      reinterpret_cast<__m256i *>(weights + n), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(weight)));
+  }
+  return 1.0f / sum(total);
+}
+
+void WholeSpace::mix(
+  int turn, int row, int head, int first, int count, ScoreRoom & room, float * out) const
+{
+  const Past & past = past_[turn];
+  const size_t start = line(row, head), size = static_cast<size_t>(kQueries) * padded_;
+  room.scores.resize(std::max(room.scores.size(), size));
+  room.weights.resize(std::max(room.weights.size(), size));
+  out += head * depth_;
+  for (int done = 0; done < count; done += kQueries) {
+    const int some = std::min(kQueries, count - done);
+    float shares[kQueries];
+    score(past, start, first + done, some, room.scores.data());
+    for (int m = 0; m < some; ++m) {
+      const size_t place = static_cast<size_t>(m) * padded_;
+      shares[m] = soften(past, start, room.scores.data() + place, room.weights.data() + place);
+    }
+    each_tile(
+      some, wide_, wide_, [&]<int ROWS, int VECTORS>(int m, int d) {
+        __m512i sums[ROWS][VECTORS] = {};
+        whole_sums<false>(
+          room.weights.data() + static_cast<size_t>(m) * padded_, padded_,
+          past.values.data() + start * wide_, whole_vectors(tokens_), wide_, sums);
+        for (int r = 0; r < ROWS; ++r) {
+          float * place = out + static_cast<size_t>(done + m + r) * width() + d;
+          for (int v = 0; v < VECTORS; ++v) {
+            const Vector number = _mm512_cvtepi32_ps(sums[r][v]);
+            store(place + v * kLanes, number * fill(shares[m + r]), mask(v * kLanes, depth_));
+          }
+        }
+      });
+  }
+}
+
+}  // namespace hma

@@ -1,0 +1,52 @@
+// Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+// Attention of tokens within their row, in whole numbers.
+#ifndef WHOLE_SPACE_H_
+#define WHOLE_SPACE_H_
+
+#include <array>
+#include <vector>
+
+#include "space.h"
+
+namespace hma
+{
+
+// Each head of a token has scales of its own: queries and keys have 8 bits, values 10, and weights
+// as many as keep sums of all tokens within 32.
+class WholeSpace : public Space
+{
+public:
+  WholeSpace(int tokens, int heads, int depth, float scale);
+  void resize(int rows) override;
+  void put(int turn, int row, int first, int count, const float * made) override;
+  void mix(
+    int turn, int row, int head, int first, int count, ScoreRoom & room,
+    float * out) const override;
+
+private:
+  // What all tokens of rows are read for.
+  struct Past
+  {
+    std::vector<int8_t> keys;      // [row][head][panel][wide / 4][kPanel][4]
+    std::vector<float> scale;      // [row][head][padded], of a key
+    std::vector<int32_t> offset;   // [row][head][padded], what queries are too high by, times a key
+    std::vector<int16_t> values;   // [row][head][padded / 2][wide][2]
+    std::vector<float> power;      // [row][head][padded]: a value is 2 ** power times its number
+    std::vector<float> inverse;    // [row][head][padded]: 2 ** -power
+  };
+
+  void put_query(size_t place, const float * query);
+  void put_key(Past & past, size_t line, int token, const float * key) const;
+  void put_value(Past & past, size_t line, int token, const float * value) const;
+  void score(const Past & past, size_t line, int first, int count, float * scores) const;
+  float soften(const Past & past, size_t line, const float * scores, int16_t * weights) const;
+
+  const float most_weight_;
+  std::vector<uint8_t> queries_;  // [row][head][padded][wide]
+  std::vector<float> scales_;     // [row][head][padded], of a query
+  std::array<Past, 2> past_;
+};
+
+}  // namespace hma
+
+#endif  // WHOLE_SPACE_H_
