@@ -46,8 +46,8 @@ inline __m512i rounded(const float * from, int place, int count, Vector inverse)
 
 WholeSpace::WholeSpace(int tokens, int heads, int depth, float scale)
 : Space(tokens, heads, depth, scale),
-  most_weight_(
-    std::min(std::floor(0x1p31f / (1 << kBits) / tokens) - 1.0f, 32767.0f)) {}
+  power_of_weights_(
+    std::log2(std::min(std::floor(0x1p31f / (1 << kBits) / tokens) - 1.0f, 32767.0f))) {}
 
 void WholeSpace::resize(int rows)
 {
@@ -117,8 +117,8 @@ void WholeSpace::put_key(Past & past, size_t line, int token, const float * key)
 void WholeSpace::put_value(Past & past, size_t line, int token, const float * value) const
 {
   const float most = std::max(largest(value, depth_), kLeastValue);
-  const float power = std::floor(std::log2(most)) + 1.0f - kBits;
-  const float inverse = std::exp2(-power);
+  const float power = std::ilogb(most) + 1.0f - kBits;
+  const float inverse = std::ldexp(1.0f, -static_cast<int>(power));
   // Two tokens side by side: the other may be put by another thread.
   const bool is_second = token % 2 != 0;
   int16_t * out = past.values.data() + (line + token / 2 * 2) * wide_;
@@ -167,7 +167,7 @@ void WholeSpace::score(
     });
 }
 
-// Returns what mixed numbers are to be multiplied with.
+// weights: a row of [panel][kQueries][kPanel]; returns what mixed numbers are multiplied with.
 float WholeSpace::soften(
   const Past & past, size_t line, const float * scores, int16_t * weights) const
 {
@@ -176,13 +176,14 @@ float WholeSpace::soften(
   for (int n = kLanes; n < end; n += kLanes) {
     most = _mm512_max_ps(most, load(scores + n));
   }
-  const Vector shift = fill(_mm512_reduce_max_ps(most) - std::log2(most_weight_));
+  const Vector shift = fill(_mm512_reduce_max_ps(most) - power_of_weights_);
   Vector total = fill(0.0f);
   for (int n = 0; n < end; n += kLanes) {
     const Vector weight = power_of_two(load(scores + n) - shift);
     total = multiply_add(weight, load(past.inverse.data() + line + n), total);
+    int16_t * place = weights + n / kPanel * kPanel * kQueries + n % kPanel;
     _mm256_storeu_si256(
-      reinterpret_cast<__m256i *>(weights + n), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(weight)));
+      reinterpret_cast<__m256i *>(place), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(weight)));
   }
   return 1.0f / sum(total);
 }
@@ -198,25 +199,52 @@ void WholeSpace::mix(
   for (int done = 0; done < count; done += kQueries) {
     const int some = std::min(kQueries, count - done);
     float shares[kQueries];
+    int32_t mixed[kQueries * kPanel];
     score(past, start, first + done, some, room.scores.data());
     for (int m = 0; m < some; ++m) {
-      const size_t place = static_cast<size_t>(m) * padded_;
-      shares[m] = soften(past, start, room.scores.data() + place, room.weights.data() + place);
+      shares[m] = soften(
+        past, start, room.scores.data() + static_cast<size_t>(m) * padded_,
+        room.weights.data() + m * kPanel);
     }
+    mix_values(past, start, room.weights.data(), some, mixed);
+    for (int m = 0; m < some; ++m, out += width()) {
+      for (int d = 0; d < depth_; d += kLanes) {
+        const Vector number = _mm512_cvtepi32_ps(_mm512_loadu_si512(mixed + m * wide_ + d));
+        store(out + d, number * fill(shares[m]), mask(d, depth_));
+      }
+    }
+  }
+}
+
+// mixed: [count][wide]
+void WholeSpace::mix_values(
+  const Past & past, size_t line, const int16_t * weights, int count, int32_t * mixed) const
+{
+  std::fill_n(mixed, static_cast<size_t>(count) * wide_, 0);
+  const int16_t * values = past.values.data() + line * wide_;
+  for (int left = whole_vectors(tokens_); left > 0; left -= kPanel) {
     each_tile(
-      some, wide_, wide_, [&]<int ROWS, int VECTORS>(int m, int d) {
-        __m512i sums[ROWS][VECTORS] = {};
-        whole_sums<false>(
-          room.weights.data() + static_cast<size_t>(m) * padded_, padded_,
-          past.values.data() + start * wide_, whole_vectors(tokens_), wide_, sums);
+      count, wide_, wide_, [&]<int ROWS, int VECTORS>(int m, int d) {
+        __m512i sums[ROWS][VECTORS];
+        int32_t * place = mixed + m * wide_ + d;
+#pragma GCC unroll 12
         for (int r = 0; r < ROWS; ++r) {
-          float * place = out + static_cast<size_t>(done + m + r) * width() + d;
+#pragma GCC unroll 4
           for (int v = 0; v < VECTORS; ++v) {
-            const Vector number = _mm512_cvtepi32_ps(sums[r][v]);
-            store(place + v * kLanes, number * fill(shares[m + r]), mask(v * kLanes, depth_));
+            sums[r][v] = _mm512_loadu_si512(place + r * wide_ + v * kLanes);
+          }
+        }
+        whole_sums<false>(
+          weights + m * kPanel, kPanel, values, std::min(left, kPanel), wide_, sums);
+#pragma GCC unroll 12
+        for (int r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 4
+          for (int v = 0; v < VECTORS; ++v) {
+            _mm512_storeu_si512(place + r * wide_ + v * kLanes, sums[r][v]);
           }
         }
       });
+    weights += kQueries * kPanel, values += kPanel * wide_;
   }
 }
 

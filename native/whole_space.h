@@ -40,8 +40,11 @@ private:
   void put_value(Past & past, size_t line, int token, const float * value) const;
   void score(const Past & past, size_t line, int first, int count, float * scores) const;
   float soften(const Past & past, size_t line, const float * scores, int16_t * weights) const;
+  void mix_values(
+    const Past & past, size_t line, const int16_t * weights, int count,
+    int32_t * mixed) const;
 
-  const float most_weight_;
+  const float power_of_weights_;  // of the largest
   std::vector<uint8_t> queries_;  // [row][head][padded][wide]
   std::vector<float> scales_;     // [row][head][padded], of a query
   std::array<Past, 2> past_;
