@@ -20,6 +20,25 @@ inline void deliver(const Target & target, int row, int column, Vector value)
   store(place, target.is_added ? value + load(place) : value);
 }
 
+// out = rows * factor + shift, rounded, from 0 to 255
+inline void round_bytes(const float * row, int depth, float factor, float shift, uint8_t * out)
+{
+  // Where the halves of registers, packed in pairs, belong.
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  for (int k = 0; k < depth; k += 4 * kLanes) {
+    __m512i whole[4];
+    for (int v = 0; v < 4; ++v) {
+      const int place = k + v * kLanes;
+      const Vector number = load(row + place, mask(place, depth));
+      whole[v] = _mm512_cvtps_epi32(multiply_add(number, fill(factor), fill(shift)));
+    }
+    const __m512i bytes = _mm512_packus_epi16(
+      _mm512_packs_epi32(whole[0], whole[1]), _mm512_packs_epi32(whole[2], whole[3]));
+    const __mmask64 those = depth - k >= 64 ? ~0ull : (1ull << (depth - k)) - 1;
+    _mm512_mask_storeu_epi8(out + k, those, _mm512_permutexvar_epi32(order, bytes));
+  }
+}
+
 }  // namespace
 
 void WholeRows::take(const float * rows, int count, int depth)
@@ -37,14 +56,8 @@ void WholeRows::take(const float * rows, int count, int depth)
     const float least = _mm512_reduce_min_ps(low), most = _mm512_reduce_max_ps(high);
     scale[m] = std::max((most - least) / 255.0f, std::numeric_limits<float>::min());
     zero[m] = std::floor(-least / scale[m] + 0.5f);
-    const Vector inverse = fill(1.0f / scale[m]);
-    const __m512i shift = _mm512_cvtps_epi32(fill(zero[m]));
-    uint8_t * out = numbers.data() + static_cast<size_t>(m) * depth;
-    for (int k = 0; k < depth; k += kLanes) {
-      const __m512i whole = _mm512_add_epi32(_mm512_cvtps_epi32(load(rows + k) * inverse), shift);
-      const __m512i bounded = _mm512_max_epi32(whole, _mm512_setzero_si512());
-      _mm_storeu_si128(reinterpret_cast<__m128i *>(out + k), _mm512_cvtusepi32_epi8(bounded));
-    }
+    round_bytes(
+      rows, depth, 1.0f / scale[m], zero[m], numbers.data() + static_cast<size_t>(m) * depth);
   }
 }
 

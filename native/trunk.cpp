@@ -95,6 +95,8 @@ void Trunk::run_member(int member) noexcept
   const NoDenormals guard;
   Room & room = rooms_[member];
   room.since = std::chrono::steady_clock::now();
+  const size_t tokens = static_cast<size_t>(call_->batch) * share(member).count;
+  sized(room.x, tokens * call_->rows * facts_.width);
   for (int context = 0; context < call_->batch; ++context) {
     each_block(
       member, context, [&](const Block & block) {
@@ -109,6 +111,9 @@ void Trunk::run_member(int member) noexcept
     }
     wait(room);
   }
+  for (int context = 0; context < call_->batch; ++context) {
+    each_block(member, context, [&](const Block & block) {save(block, room);});
+  }
 }
 
 void Trunk::run_layer(int index, int member, int context)
@@ -118,12 +123,10 @@ void Trunk::run_layer(int index, int member, int context)
   mix_tokens(index, member, context);
   each_block(
     member, context, [&](const Block & block) {
-      fetch(block, room);
       add_mixed(layer, block, room);
       inject(index, block, room);
       over_rows(index, block, room);
       over_channels(layer, block, room);
-      save(block, room);
       if (index + 1 < facts_.layers) {
         make(index + 1, block, room);
       }
@@ -174,7 +177,8 @@ void Trunk::each_block(int member, int context, const Work & work) const
   const int blocks = (size + most - 1) / most;
   for (int index = 0; index < blocks; ++index) {
     const int before = size * index / blocks;
-    work(Block{context, begin + before, size * (index + 1) / blocks - before, before});
+    const int count = size * (index + 1) / blocks - before;
+    work(Block{context, begin + before, count, before, context * size + before});
   }
 }
 
@@ -187,18 +191,22 @@ float * Trunk::place(float * rows, const Block & block, int row) const
 void Trunk::fetch(const Block & block, Room & room) const
 {
   const size_t size = static_cast<size_t>(block.count) * facts_.width;
-  float * x = sized(room.x, call_->rows * size);
   for (int r = 0; r < call_->rows; ++r) {
-    std::copy_n(place(call_->x, block, r), size, x + r * size);
+    std::copy_n(place(call_->x, block, r), size, x(block, room) + r * size);
   }
 }
 
-void Trunk::save(const Block & block, const Room & room) const
+void Trunk::save(const Block & block, Room & room) const
 {
   const size_t size = static_cast<size_t>(block.count) * facts_.width;
   for (int r = 0; r < call_->rows; ++r) {
-    std::copy_n(room.x.data() + r * size, size, place(call_->x, block, r));
+    std::copy_n(x(block, room) + r * size, size, place(call_->x, block, r));
   }
+}
+
+float * Trunk::x(const Block & block, Room & room) const
+{
+  return room.x.data() + static_cast<size_t>(block.place) * call_->rows * facts_.width;
 }
 
 void Trunk::product(
@@ -212,13 +220,13 @@ void Trunk::product(
   room.count(kProducts);
 }
 
-const float * Trunk::normed(const Norm & norm, int rows, Room & room) const
+const float * Trunk::normed(const Norm & norm, const float * x, int rows, Room & room) const
 {
   if (norm.weight.empty()) {
-    return room.x.data();
+    return x;
   }
   float * normed = sized(room.normed, static_cast<size_t>(rows) * facts_.width);
-  norm.apply(room.x.data(), rows, facts_.width, normed);
+  norm.apply(x, rows, facts_.width, normed);
   return normed;
 }
 
@@ -243,9 +251,9 @@ void Trunk::make(int index, const Block & block, Room & room) const
 {
   const Layer & layer = layers_[index];
   const int rows = count(block);
-  const float * x = normed(layer.norms[kBeforeSpace], rows, room);
+  const float * normed_x = normed(layer.norms[kBeforeSpace], x(block, room), rows, room);
   const float * made = attention_inputs(
-    layer.matrices[kSpaceMade], layer.norms[kInSpace], x, rows, room);
+    layer.matrices[kSpaceMade], layer.norms[kInSpace], normed_x, rows, room);
   for (int r = 0; r < call_->rows; ++r) {
     space_->put(
       index % 2, block.context * call_->rows + r, block.first, block.count,
@@ -280,19 +288,20 @@ float * Trunk::mixed(const Block & block, Room & room) const
 
 void Trunk::add_mixed(const Layer & layer, const Block & block, Room & room) const
 {
-  const Target target{room.x.data(), facts_.width, true};
+  const Target target{x(block, room), facts_.width, true};
   product(layer.matrices[kSpaceOut], mixed(block, room), count(block), room, target);
 }
 
 void Trunk::inject(int index, const Block & block, Room & room) const
 {
   const int width = facts_.width, rows = count(block);
-  float * x = room.x.data();
+  float * to = x(block, room);
   if (call_->added != nullptr) {
-    for (int m = 0; m < rows; ++m, x += width) {
+    for (int m = 0; m < rows; ++m) {
       const size_t row = static_cast<size_t>(block.context) * call_->rows + m / block.count;
       for (int k = 0; k < width; k += kLanes) {
-        store(x + k, load(x + k) + load(call_->added + row * width + k));
+        float * place = to + static_cast<size_t>(m) * width + k;
+        store(place, load(place) + load(call_->added + row * width + k));
       }
     }
   }
@@ -304,10 +313,10 @@ void Trunk::inject(int index, const Block & block, Room & room) const
     const size_t row = static_cast<size_t>(block.context) * call_->rows + m / block.count;
     const float * shift = call_->modulation + (row * facts_.layers + index) * 2 * width;
     float * out = normed + static_cast<size_t>(m) * width;
-    normalise(x + static_cast<size_t>(m) * width, width, kEpsilonOfModulation, out);
+    normalise(to + static_cast<size_t>(m) * width, width, kEpsilonOfModulation, out);
     adjust(out, shift + width, 1.0f, shift, width);
   }
-  product(layers_[index].matrices[kInject], normed, rows, room, {x, width, true});
+  product(layers_[index].matrices[kInject], normed, rows, room, {to, width, true});
 }
 
 // Turn each head of a row by its index.
@@ -328,7 +337,7 @@ void Trunk::over_rows(int index, const Block & block, Room & room) const
   const int width = facts_.width, rows = count(block);
   const Layer & layer = layers_[index];
   float * made = attention_inputs(
-    layer.matrices[kTimeMade], layer.norms[kInTime], room.x.data(), rows, room);
+    layer.matrices[kTimeMade], layer.norms[kInTime], x(block, room), rows, room);
   for (int m = 0; m < rows; ++m, made += 3 * width) {
     if (call_->rotation != nullptr) {
       const float * rotation = call_->rotation + m / block.count * (depth() / 2 * 2);
@@ -348,7 +357,7 @@ void Trunk::over_rows(int index, const Block & block, Room & room) const
   }
   room.count(kAttention);
   product(
-    layer.matrices[kTimeOut], room.mixed_rows.data(), rows, room, {room.x.data(), width, true});
+    layer.matrices[kTimeOut], room.mixed_rows.data(), rows, room, {x(block, room), width, true});
 }
 
 template<typename Kept>
@@ -391,14 +400,14 @@ void Trunk::mix_block(int index, const Block & block, Room & room) const
 void Trunk::over_channels(const Layer & layer, const Block & block, Room & room) const
 {
   const int width = facts_.width, hidden = facts_.hidden, rows = count(block);
-  const float * x = normed(layer.norms[kBeforeChannels], rows, room);
+  const float * normed_x = normed(layer.norms[kBeforeChannels], x(block, room), rows, room);
   const size_t size = static_cast<size_t>(rows) * hidden;
   float * made = sized(room.made, size);
-  product(layer.matrices[kChannelsIn], x, rows, room, {made, hidden, false});
+  product(layer.matrices[kChannelsIn], normed_x, rows, room, {made, hidden, false});
   for (size_t k = 0; k < size; k += kLanes) {
     store(made + k, gelu(load(made + k)));
   }
-  product(layer.matrices[kChannelsOut], made, rows, room, {room.x.data(), width, true});
+  product(layer.matrices[kChannelsOut], made, rows, room, {x(block, room), width, true});
 }
 
 }  // namespace hma

@@ -65,10 +65,10 @@ struct Layer
 };
 
 // Tokens [first, first + count) of all rows of one context: rows are count tokens each. Before it
-// a thread has `before` tokens of the context.
+// a thread has `before` tokens of the context, and `place` of all contexts.
 struct Block
 {
-  int context, first, count, before;
+  int context, first, count, before, place;
 };
 
 // What one thread works in.
@@ -120,7 +120,8 @@ private:
   void each_block(int member, int context, const Work & work) const;
   void run_layer(int index, int member, int context);
   void fetch(const Block & block, Room & room) const;
-  void save(const Block & block, const Room & room) const;
+  void save(const Block & block, Room & room) const;
+  float * x(const Block & block, Room & room) const;
   float * place(float * rows, const Block & block, int row) const;
 
   void make(int index, const Block & block, Room & room) const;
@@ -133,8 +134,8 @@ private:
   void mix_block(int index, const Block & block, Room & room) const;
   void over_channels(const Layer & layer, const Block & block, Room & room) const;
 
-  // x of the block, normalised where there is a norm.
-  const float * normed(const Norm & norm, int rows, Room & room) const;
+  // x, normalised where there is a norm.
+  const float * normed(const Norm & norm, const float * x, int rows, Room & room) const;
   // Queries, keys and values side by side; the norm is that of queries and keys.
   float * attention_inputs(
     const Matrix & matrix, const Norm & norm, const float * x, int rows, Room & room) const;

@@ -36,7 +36,8 @@ inline void store(Half * to, Vector value)
 using Mask = __mmask16;
 inline Mask mask(int place, int count)
 {
-  return count - place >= kLanes ? 0xffff : static_cast<Mask>((1u << (count - place)) - 1u);
+  const int left = count - place;
+  return left >= kLanes ? 0xffff : left <= 0 ? 0 : static_cast<Mask>((1u << left) - 1u);
 }
 inline Vector load(const float * from, Mask those) {return _mm512_maskz_loadu_ps(those, from);}
 inline Vector load(const Half * from, Mask those)
@@ -89,11 +90,9 @@ inline float sum(Vector value) {return _mm512_reduce_add_ps(value);}
 // a * b + c
 inline Vector multiply_add(Vector a, Vector b, Vector c) {return _mm512_fmadd_ps(a, b, c);}
 
-// Powers of two of what is not above zero; relative error below 2e-7, below -126 as there.
+// Powers of two; relative error below 2e-7.
 inline Vector power_of_two(Vector x)
 {
-  // In this order what is not a number stays so.
-  x = _mm512_max_ps(fill(-126.0f), x);
   const Vector whole = _mm512_roundscale_ps(x, 8);
   const Vector rest = x - whole;
   // Nearest in relative error for [-1/2, 1/2] with one at zero.
@@ -121,7 +120,9 @@ inline Vector gelu(Vector x)
   for (const float term : {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f}) {
     tail = multiply_add(tail, t, fill(term));
   }
-  tail = fill(0.5f) * tail * t * power_of_two(size * size * fill(-kLogTwoOfE));
+  // Not endless, whose powers are no numbers.
+  const Vector squares = _mm512_min_ps(size * size, fill(100.0f));
+  tail = fill(0.5f) * tail * t * power_of_two(squares * fill(-kLogTwoOfE));
   const __mmask16 is_negative = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ);
   return x * _mm512_mask_blend_ps(is_negative, fill(1.0f) - tail, tail);
 }

@@ -139,29 +139,33 @@ void WholeSpace::score(
   const Past & past, size_t line, int first, int count, float * scores) const
 {
   const uint8_t * queries = queries_.data() + (line + first) * wide_;
+  // None of these is written, which the compiler cannot know.
   const float * own = scales_.data() + line + first;
+  const float * scales = past.scale.data() + line, * powers = past.power.data() + line;
+  const int32_t * offsets = past.offset.data() + line;
+  const int8_t * keys = past.keys.data() + line * wide_;
+  const int wide = wide_, padded = padded_;
   each_tile(
-    count, whole_vectors(tokens_), kPanel, [&]<int ROWS, int VECTORS>(int row, int column) {
+    count, whole_vectors(tokens_), kPanel,
+    [=]<int ROWS, int VECTORS>(int row, int column) {
       __m512i sums[ROWS][VECTORS];
 #pragma GCC unroll 6
       for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; ++v) {
-          sums[r][v] = _mm512_loadu_si512(past.offset.data() + line + column + v * kLanes);
+          sums[r][v] = _mm512_loadu_si512(offsets + column + v * kLanes);
         }
       }
       whole_sums<false>(
-        queries + row * wide_, wide_, past.keys.data() + (line + column) * wide_, wide_, kPanel,
-        sums);
+        queries + row * wide, wide, keys + static_cast<size_t>(column) * wide, wide, kPanel, sums);
 #pragma GCC unroll 4
       for (int v = 0; v < VECTORS; ++v) {
         const size_t n = column + v * kLanes;
-        const Vector scale = load(past.scale.data() + line + n);
-        const Vector power = load(past.power.data() + line + n);
+        const Vector scale = load(scales + n), power = load(powers + n);
 #pragma GCC unroll 6
         for (int r = 0; r < ROWS; ++r) {
           const Vector number = _mm512_cvtepi32_ps(sums[r][v]) * fill(own[row + r]);
-          store(scores + (row + r) * padded_ + n, multiply_add(number, scale, power));
+          store(scores + (row + r) * padded + n, multiply_add(number, scale, power));
         }
       }
     });
