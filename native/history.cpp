@@ -20,8 +20,9 @@ inline void take(const Kept * from, Mask last, Vector (& to)[VECTORS])
   to[VECTORS - 1] = load(from + (VECTORS - 1) * kLanes, last);
 }
 
+// Numbers whose sum is the product.
 template<int VECTORS, typename Kept>
-inline float dot(const Vector (& query)[VECTORS], const Kept * from, Mask last)
+inline Vector products(const Vector (& query)[VECTORS], const Kept * from, Mask last)
 {
   Vector key[VECTORS];
   take(from, last, key);
@@ -29,7 +30,7 @@ inline float dot(const Vector (& query)[VECTORS], const Kept * from, Mask last)
   for (int v = 1; v < VECTORS; ++v) {
     products = multiply_add(query[v], key[v], products);
   }
-  return sum(products);
+  return products;
 }
 
 template<int VECTORS, typename Kept>
@@ -66,11 +67,15 @@ void mix_head(
   for (int r = 0; r < rows; ++r, bias += count) {
     Vector query[VECTORS], mixed[VECTORS] = {};
     take(own.queries[r] + place, last, query);
-    for (int p = 0; p < slots; ++p) {
-      scores[p] = dot(query, keys + p * depth, last) + bias[p];
-    }
-    for (int p = 0; p < rows; ++p) {
-      scores[slots + p] = dot(query, own.keys[p] + place, last) + bias[slots + p];
+    for (int first = 0; first < count; first += kLanes) {
+      Vector lines[kLanes];
+      for (int line = 0; line < kLanes; ++line) {
+        const int p = first + line;
+        lines[line] =
+          p < slots ? products(query, keys + p * depth, last) :
+          p < count ? products(query, own.keys[p - slots] + place, last) : fill(0.0f);
+      }
+      store(scores + first, sums(lines) + load(bias + first, mask(first, count)));
     }
     const Vector share = fill(soften(scores, count));
     for (int p = 0; p < slots; ++p) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "tiles.h"
 
@@ -12,7 +13,7 @@ namespace hma
 namespace
 {
 
-constexpr int kFour = kGroup<int8_t>;
+constexpr int kBytes = kGroup<int8_t>;
 
 inline void deliver(const Target & target, int row, int column, Vector value)
 {
@@ -20,21 +21,41 @@ inline void deliver(const Target & target, int row, int column, Vector value)
   store(place, target.is_added ? value + load(place) : value);
 }
 
-// out = rows * factor + shift, rounded, from 0 to 255
+// The least and the largest of a row and zero. A vector waits for the last one like it: four do not
+// wait for each other.
+inline std::pair<float, float> extremes(const float * row, int depth)
+{
+  Vector low[kFour] = {}, high[kFour] = {};
+  for (int k = 0; k < depth; k += kFour * kLanes) {
+    const __mmask64 those = mask_four(k, depth);
+#pragma GCC unroll 4
+    for (int v = 0; v < kFour; ++v) {
+      const Vector number = load(row + k + v * kLanes, static_cast<Mask>(those >> v * kLanes));
+      low[v] = _mm512_min_ps(low[v], number);
+      high[v] = _mm512_max_ps(high[v], number);
+    }
+  }
+  const Vector least = _mm512_min_ps(_mm512_min_ps(low[0], low[1]), _mm512_min_ps(low[2], low[3]));
+  const Vector most =
+    _mm512_max_ps(_mm512_max_ps(high[0], high[1]), _mm512_max_ps(high[2], high[3]));
+  return {_mm512_reduce_min_ps(least), _mm512_reduce_max_ps(most)};
+}
+
+// out = row * factor + shift, rounded, from 0 to 255
 inline void round_bytes(const float * row, int depth, float factor, float shift, uint8_t * out)
 {
-  // Where the halves of registers, packed in pairs, belong.
+  // Where the quarters of registers, packed in pairs, belong.
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  for (int k = 0; k < depth; k += 4 * kLanes) {
-    __m512i whole[4];
-    for (int v = 0; v < 4; ++v) {
-      const int place = k + v * kLanes;
-      const Vector number = load(row + place, mask(place, depth));
+  for (int k = 0; k < depth; k += kFour * kLanes) {
+    const __mmask64 those = mask_four(k, depth);
+    __m512i whole[kFour];
+#pragma GCC unroll 4
+    for (int v = 0; v < kFour; ++v) {
+      const Vector number = load(row + k + v * kLanes, static_cast<Mask>(those >> v * kLanes));
       whole[v] = _mm512_cvtps_epi32(multiply_add(number, fill(factor), fill(shift)));
     }
     const __m512i bytes = _mm512_packus_epi16(
       _mm512_packs_epi32(whole[0], whole[1]), _mm512_packs_epi32(whole[2], whole[3]));
-    const __mmask64 those = depth - k >= 64 ? ~0ull : (1ull << (depth - k)) - 1;
     _mm512_mask_storeu_epi8(out + k, those, _mm512_permutexvar_epi32(order, bytes));
   }
 }
@@ -48,12 +69,7 @@ void WholeRows::take(const float * rows, int count, int depth)
   scale.resize(std::max(scale.size(), static_cast<size_t>(count)));
   zero.resize(scale.size());
   for (int m = 0; m < count; ++m, rows += depth) {
-    Vector low = fill(0.0f), high = fill(0.0f);
-    for (int k = 0; k < depth; k += kLanes) {
-      low = _mm512_min_ps(low, load(rows + k));
-      high = _mm512_max_ps(high, load(rows + k));
-    }
-    const float least = _mm512_reduce_min_ps(low), most = _mm512_reduce_max_ps(high);
+    const auto [least, most] = extremes(rows, depth);
     scale[m] = std::max((most - least) / 255.0f, std::numeric_limits<float>::min());
     zero[m] = std::floor(-least / scale[m] + 0.5f);
     round_bytes(
@@ -119,8 +135,8 @@ Matrix::Matrix(
   std::vector<int32_t> sums(columns);
   for (int k = 0; k < depth; ++k) {
     for (int n = 0; n < columns; ++n, ++numbers) {
-      const size_t group = n / kPanel * (depth / kFour) + k / kFour;
-      numbers_[(group * kPanel + n % kPanel) * kFour + k % kFour] = *numbers;
+      const size_t group = n / kPanel * (depth / kBytes) + k / kBytes;
+      numbers_[(group * kPanel + n % kPanel) * kBytes + k % kBytes] = *numbers;
       sums[n] += *numbers;
     }
   }

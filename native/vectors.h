@@ -34,6 +34,13 @@ inline void store(Half * to, Vector value)
 }
 // Of the numbers from `place` on of `count`, those that a vector holds.
 using Mask = __mmask16;
+// As many vectors as a line of bytes.
+constexpr int kFour = 4;
+inline __mmask64 mask_four(int place, int count)
+{
+  const int left = count - place;
+  return left >= kFour * kLanes ? ~0ull : (1ull << left) - 1;
+}
 inline Mask mask(int place, int count)
 {
   const int left = count - place;
@@ -86,22 +93,55 @@ inline void transpose(Vector (& lines)[kLanes])
     lines[12 + j] = _mm512_shuffle_f32x4(upper_odd, lower_odd, 0xdd);
   }
 }
+// The sum of each line.
+inline Vector sums(const Vector (& lines)[kLanes])
+{
+  Vector halves[8], quarters[4], eighths[2];
+  for (int i = 0; i < 8; ++i) {
+    const Vector first = lines[2 * i], second = lines[2 * i + 1];
+    halves[i] = _mm512_unpacklo_ps(first, second) + _mm512_unpackhi_ps(first, second);
+  }
+  for (int i = 0; i < 4; ++i) {
+    const __m512d first = _mm512_castps_pd(halves[2 * i]);
+    const __m512d second = _mm512_castps_pd(halves[2 * i + 1]);
+    quarters[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(first, second)) +
+      _mm512_castpd_ps(_mm512_unpackhi_pd(first, second));
+  }
+  const auto fold = [](Vector first, Vector second) {
+      return _mm512_shuffle_f32x4(first, second, 0x88) + _mm512_shuffle_f32x4(first, second, 0xdd);
+    };
+  for (int i = 0; i < 2; ++i) {
+    eighths[i] = fold(quarters[2 * i], quarters[2 * i + 1]);
+  }
+  return fold(eighths[0], eighths[1]);
+}
 inline float sum(Vector value) {return _mm512_reduce_add_ps(value);}
 // a * b + c
 inline Vector multiply_add(Vector a, Vector b, Vector c) {return _mm512_fmadd_ps(a, b, c);}
 
-// Powers of two; relative error below 2e-7.
-inline Vector power_of_two(Vector x)
+// Powers of two, of a polynomial of what is behind the point, its last term first.
+template<int TERMS>
+inline Vector power_of_two(Vector x, const float (& terms)[TERMS])
 {
   const Vector whole = _mm512_roundscale_ps(x, 8);
   const Vector rest = x - whole;
-  // Nearest in relative error for [-1/2, 1/2] with one at zero.
-  Vector power = fill(1.326472615e-3f);
-  for (const float term : {9.671512991e-3f, 5.550733581e-2f, 2.402224243e-1f, 6.931470037e-1f, 1.0f})
-  {
-    power = multiply_add(power, rest, fill(term));
+  Vector power = fill(terms[0]);
+#pragma GCC unroll 6
+  for (int term = 1; term < TERMS; ++term) {
+    power = multiply_add(power, rest, fill(terms[term]));
   }
   return _mm512_scalef_ps(power, whole);
+}
+// Nearest in relative error for [-1/2, 1/2]; below 2e-7, with one at zero.
+inline Vector power_of_two(Vector x)
+{
+  return power_of_two(
+    x, {1.326472615e-3f, 9.671512991e-3f, 5.550733581e-2f, 2.402224243e-1f, 6.931470037e-1f, 1.0f});
+}
+// Below 8e-5.
+inline Vector rough_power_of_two(Vector x)
+{
+  return power_of_two(x, {5.517173e-2f, 2.4261127e-1f, 6.9326097e-1f, 9.9992806e-1f});
 }
 // Far below any score, and finite.
 constexpr float kNever = -1e30f;

@@ -146,7 +146,7 @@ void WholeSpace::score(
   const int8_t * keys = past.keys.data() + line * wide_;
   const int wide = wide_, padded = padded_;
   each_tile(
-    count, whole_vectors(tokens_), kPanel,
+    count, padded_, kPanel,
     [=]<int ROWS, int VECTORS>(int row, int column) {
       __m512i sums[ROWS][VECTORS];
 #pragma GCC unroll 6
@@ -175,19 +175,22 @@ void WholeSpace::score(
 float WholeSpace::soften(
   const Past & past, size_t line, const float * scores, int16_t * weights) const
 {
-  const int end = whole_vectors(tokens_);
   Vector most = load(scores);
-  for (int n = kLanes; n < end; n += kLanes) {
+  for (int n = kLanes; n < padded_; n += kLanes) {
     most = _mm512_max_ps(most, load(scores + n));
   }
   const Vector shift = fill(_mm512_reduce_max_ps(most) - power_of_weights_);
+  const float * inverse = past.inverse.data() + line;
   Vector total = fill(0.0f);
-  for (int n = 0; n < end; n += kLanes) {
-    const Vector weight = power_of_two(load(scores + n) - shift);
-    total = multiply_add(weight, load(past.inverse.data() + line + n), total);
-    int16_t * place = weights + n / kPanel * kPanel * kQueries + n % kPanel;
-    _mm256_storeu_si256(
-      reinterpret_cast<__m256i *>(place), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(weight)));
+  for (int n = 0; n < padded_; n += kPanel, weights += kQueries * kPanel) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kPanel; v += kLanes) {
+      const Vector weight = rough_power_of_two(load(scores + n + v) - shift);
+      total = multiply_add(weight, load(inverse + n + v), total);
+      _mm256_storeu_si256(
+        reinterpret_cast<__m256i *>(weights + v),
+        _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(weight)));
+    }
   }
   return 1.0f / sum(total);
 }
@@ -226,7 +229,7 @@ void WholeSpace::mix_values(
 {
   std::fill_n(mixed, static_cast<size_t>(count) * wide_, 0);
   const int16_t * values = past.values.data() + line * wide_;
-  for (int left = whole_vectors(tokens_); left > 0; left -= kPanel) {
+  for (int first = 0; first < padded_; first += kPanel) {
     each_tile(
       count, wide_, wide_, [&]<int ROWS, int VECTORS>(int m, int d) {
         __m512i sums[ROWS][VECTORS];
@@ -239,7 +242,7 @@ void WholeSpace::mix_values(
           }
         }
         whole_sums<false>(
-          weights + m * kPanel, kPanel, values, std::min(left, kPanel), wide_, sums);
+          weights + m * kPanel, kPanel, values, kPanel, wide_, sums);
 #pragma GCC unroll 12
         for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 4
