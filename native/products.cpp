@@ -15,6 +15,15 @@ namespace
 
 constexpr int kBytes = kGroup<int8_t>;
 
+// What a tile, of the row, is to ask for of the panel behind one: a quarter each.
+template<typename Number>
+inline const void * next_panel(const Number * panel, int depth, int width, int row)
+{
+  constexpr int quarters = kPanel / kLanes;
+  const size_t size = static_cast<size_t>(depth) * width;
+  return panel + size + std::min(row / kTileRows, quarters - 1) * (size / quarters);
+}
+
 inline void deliver(const Target & target, int row, int column, Vector value)
 {
   float * place = target.rows + static_cast<size_t>(row) * target.stride + column;
@@ -84,10 +93,10 @@ void multiply(
   each_tile(
     count, columns, panels.width, [&]<int ROWS, int VECTORS>(int row, int column) {
       Vector sums[ROWS][VECTORS] = {};
+      const float * panel = panels.values + static_cast<size_t>(column) * panels.depth;
       real_sums(
-        rows + static_cast<size_t>(row) * row_stride, row_stride,
-        panels.values + static_cast<size_t>(column) * panels.depth, panels.depth, panels.width,
-        sums);
+        rows + static_cast<size_t>(row) * row_stride, row_stride, panel, panels.depth,
+        panels.width, next_panel(panel, panels.depth, panels.width, row), sums);
 #pragma GCC unroll 12
       for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 4
@@ -162,9 +171,10 @@ template<int ROWS, int VECTORS>
 void Matrix::whole_tile(const WholeRows & rows, int row, int column, const Target & target) const
 {
   __m512i sums[ROWS][VECTORS] = {};
-  whole_sums<true>(
-    rows.numbers.data() + static_cast<size_t>(row) * depth_, depth_,
-    numbers_.data() + static_cast<size_t>(column) * depth_, depth_, kPanel, sums);
+  const int8_t * panel = numbers_.data() + static_cast<size_t>(column) * depth_;
+  whole_sums(
+    rows.numbers.data() + static_cast<size_t>(row) * depth_, depth_, panel, depth_, kPanel,
+    next_panel(panel, depth_, kPanel, row), sums);
 #pragma GCC unroll 6
   for (int r = 0; r < ROWS; ++r) {
     const int m = row + r;

@@ -57,12 +57,20 @@ void each_tile(int count, int columns, int width, const Tile & tile)
   }
 }
 
+// Asks for a line of 64 bytes, for the second cache.
+inline void ask(const void * ahead, int line)
+{
+  _mm_prefetch(static_cast<const char *>(ahead) + line * 64, _MM_HINT_T1);
+}
+
+// ahead: a line of it is asked for at every step.
 template<int ROWS, int VECTORS>
 inline void real_sums(
   const float * rows, int row_stride, const float * panel, int depth, int width,
-  Vector (& sums)[ROWS][VECTORS])
+  const void * ahead, Vector (& sums)[ROWS][VECTORS])
 {
   for (int k = 0; k < depth; ++k, panel += width) {
+    ask(ahead, k);
     Vector column[VECTORS];
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; ++v) {
@@ -103,19 +111,22 @@ inline void add_products(__m512i & sum, __m512i row, __m512i column, int16_t)
 }
 
 // rows: of uint8_t where columns are of int8_t, or both of int16_t; panel: [depth / group][width]
-// [group]. What is not FAR is in the cache already.
-template<bool FAR, int ROWS, int VECTORS, typename Row, typename Column>
+// [group]. ahead: as of real_sums; null where all is in the nearest cache already.
+template<int ROWS, int VECTORS, typename Row, typename Column>
 inline void whole_sums(
   const Row * rows, int row_stride, const Column * panel, int depth, int width,
-  __m512i (& sums)[ROWS][VECTORS])
+  const void * ahead, __m512i (& sums)[ROWS][VECTORS])
 {
   constexpr int group = kGroup<Row>;
   for (int k = 0; k < depth; k += group, panel += group * width) {
+    if (ahead != nullptr) {
+      ask(ahead, k / group);
+    }
     __m512i column[VECTORS];
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; ++v) {
       column[v] = _mm512_loadu_si512(panel + v * group * kLanes);
-      if constexpr (FAR) {
+      if (ahead != nullptr) {
         const char * here = reinterpret_cast<const char *>(panel + v * group * kLanes);
         _mm_prefetch(here + kAhead, _MM_HINT_T0);
       }

@@ -156,8 +156,9 @@ void WholeSpace::score(
           sums[r][v] = _mm512_loadu_si512(offsets + column + v * kLanes);
         }
       }
-      whole_sums<false>(
-        queries + row * wide, wide, keys + static_cast<size_t>(column) * wide, wide, kPanel, sums);
+      whole_sums(
+        queries + row * wide, wide, keys + static_cast<size_t>(column) * wide, wide, kPanel,
+        nullptr, sums);
 #pragma GCC unroll 4
       for (int v = 0; v < VECTORS; ++v) {
         const size_t n = column + v * kLanes;
@@ -241,8 +242,8 @@ void WholeSpace::mix_values(
             sums[r][v] = _mm512_loadu_si512(place + r * wide_ + v * kLanes);
           }
         }
-        whole_sums<false>(
-          weights + m * kPanel, kPanel, values, kPanel, wide_, sums);
+        whole_sums(
+          weights + m * kPanel, kPanel, values, kPanel, wide_, nullptr, sums);
 #pragma GCC unroll 12
         for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 4
