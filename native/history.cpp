@@ -44,25 +44,23 @@ inline void add_weighted(
   }
 }
 
-// Kept rows come from far away, a little of them for every head: ask for those of a head ahead.
-constexpr int kHeadsAhead = 2;
-constexpr size_t kLine = 64;
-
+// Kept rows come from far away, a little for every head: ask for those of the next token.
 template<typename Kept>
-inline void prefetch(const Kept * from, size_t count)
+inline void ask(const KeptRows<Kept> & kept, size_t place)
 {
-  const char * line = reinterpret_cast<const char *>(from);
-  for (size_t place = 0; place < count * sizeof(Kept); place += kLine) {
-    _mm_prefetch(line + place, _MM_HINT_T0);
+  for (int p = 0; p < kept.slots; ++p, place += kept.stride) {
+    _mm_prefetch(reinterpret_cast<const char *>(kept.keys + place), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char *>(kept.values + place), _MM_HINT_T0);
   }
 }
 
 template<int VECTORS, typename Kept>
 void mix_head(
-  const OwnRows & own, const Kept * keys, const Kept * values, int slots, int depth, int place,
-  const float * bias, float * scores, const std::vector<float *> & out)
+  const OwnRows & own, const KeptRows<Kept> & kept, int depth, int place, const float * bias,
+  float * scores, const std::vector<float *> & out)
 {
-  const int rows = static_cast<int>(own.queries.size()), count = slots + rows;
+  const int slots = kept.slots, rows = static_cast<int>(own.queries.size()), count = slots + rows;
+  const Kept * keys = kept.keys + place, * values = kept.values + place;
   const Mask last = mask((VECTORS - 1) * kLanes, depth);
   for (int r = 0; r < rows; ++r, bias += count) {
     Vector query[VECTORS], mixed[VECTORS] = {};
@@ -72,14 +70,14 @@ void mix_head(
       for (int line = 0; line < kLanes; ++line) {
         const int p = first + line;
         lines[line] =
-          p < slots ? products(query, keys + p * depth, last) :
+          p < slots ? products(query, keys + p * kept.stride, last) :
           p < count ? products(query, own.keys[p - slots] + place, last) : fill(0.0f);
       }
       store(scores + first, sums(lines) + load(bias + first, mask(first, count)));
     }
     const Vector share = fill(soften(scores, count));
     for (int p = 0; p < slots; ++p) {
-      add_weighted(mixed, scores[p], values + p * depth, last);
+      add_weighted(mixed, scores[p], values + p * kept.stride, last);
     }
     for (int p = 0; p < rows; ++p) {
       add_weighted(mixed, scores[slots + p], own.values[p] + place, last);
@@ -96,14 +94,13 @@ void mix_heads(
   const OwnRows & own, const KeptRows<Kept> & kept, int heads, int depth, const float * bias,
   float * scores, const std::vector<float *> & out)
 {
-  const size_t size = static_cast<size_t>(kept.slots) * depth;
-  for (int head = 0; head < heads; ++head) {
-    const size_t first = head * size;
-    prefetch(kept.keys + first + kHeadsAhead * size, size);
-    prefetch(kept.values + first + kHeadsAhead * size, size);
-    mix_head<VECTORS>(
-      own, kept.keys + first, kept.values + first, kept.slots, depth, head * depth, bias, scores,
-      out);
+  const int width = heads * depth;
+  constexpr int line = 64 / sizeof(Kept);
+  for (int place = 0; place < width; place += depth) {
+    for (int ahead = place; ahead < place + depth; ahead += line) {
+      ask(kept, width + ahead);
+    }
+    mix_head<VECTORS>(own, kept, depth, place, bias, scores, out);
   }
 }
 

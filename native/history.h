@@ -18,13 +18,14 @@ struct OwnRows
   std::vector<const float *> queries, keys, values;
 };
 
-// Its kept ones: [heads][slots][depth].
+// Its kept ones: [slots][heads][depth], slots `stride` numbers apart.
 template<typename Kept>
 struct KeptRows
 {
   const Kept * keys;
   const Kept * values;
   int slots;
+  size_t stride;
 };
 
 // Mix the rows of one token; bias: [rows][slots + rows] is added to the scores.

@@ -15,10 +15,9 @@ using hma::Trunk;
 extern "C" {
 
 // Whether Python's idea of what it hands over is that of this build.
-int hma_agrees(int version, int facts_size, int call_size, int append_size)
+int hma_agrees(int version, int facts_size, int call_size)
 {
-  return version == 1 && facts_size == sizeof(Facts) && call_size == sizeof(Call) &&
-         append_size == sizeof(hma::Append);
+  return version == 2 && facts_size == sizeof(Facts) && call_size == sizeof(Call);
 }
 
 // Returns null without memory or threads.
@@ -79,9 +78,6 @@ int hma_run(Trunk * trunk, const Call * call)
     return 1;
   }
 }
-
-// Put a row of what was kept into a slot of each array of a ring.
-void hma_append(Trunk * trunk, const hma::Append * append) {trunk->append(*append);}
 
 // kinds: room for kKinds numbers
 void hma_spent(Trunk * trunk, double * kinds)

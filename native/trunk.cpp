@@ -15,8 +15,6 @@ namespace
 // Rows that a thread takes through a layer at a time: what they become stays in its cache, and
 // weights are read once for all of them.
 constexpr int kBlockRows = 54;
-// Places of a ring that are asked for ahead.
-constexpr int kPlacesAhead = 24;
 constexpr float kEpsilonOfModulation = 1e-6f;
 
 // Weights of attention that are next to nothing would take a hundred times as long as others.
@@ -129,28 +127,6 @@ void Trunk::run_layer(int index, int member, int context)
       over_channels(layer, block, room);
       if (index + 1 < facts_.layers) {
         make(index + 1, block, room);
-      }
-    });
-}
-
-void Trunk::append(const Append & what)
-{
-  const size_t step = static_cast<size_t>(what.slots) * what.bytes;
-  team_.run(
-    [&](int member) {
-      for (int index = member; index < what.arrays; index += team_.size()) {
-        for (int context = 0; context < what.batch; ++context) {
-          const size_t row = static_cast<size_t>(context) * what.rows + what.row;
-          const char * from = static_cast<const char *>(what.from[index]) +
-            row * what.places * what.bytes;
-          char * to = static_cast<char *>(what.to[index]) + context * what.places * step +
-            static_cast<size_t>(what.slot) * what.bytes;
-          for (int place = 0; place < what.places; ++place, from += what.bytes, to += step) {
-            // A line for each place, from far away.
-            __builtin_prefetch(to + kPlacesAhead * step, 1);
-            std::memcpy(to, from, what.bytes);
-          }
-        }
       }
     });
 }
@@ -389,11 +365,11 @@ void Trunk::mix_block(int index, const Block & block, Room & room) const
         }
       }
     }
-    const size_t first =
-      (static_cast<size_t>(block.context) * facts_.tokens + token) * call_->slots * width;
+    const size_t stride = static_cast<size_t>(facts_.tokens) * width;
+    const size_t first = block.context * call_->slots * stride + token * width;
     mix_rows(
-      room.own, KeptRows<Kept>{keys + first, values + first, call_->slots}, facts_.heads, depth(),
-      call_->bias, room.scores.scores, room.out);
+      room.own, KeptRows<Kept>{keys + first, values + first, call_->slots, stride}, facts_.heads,
+      depth(), call_->bias, room.scores.scores, room.out);
   }
 }
 
@@ -404,8 +380,11 @@ void Trunk::over_channels(const Layer & layer, const Block & block, Room & room)
   const size_t size = static_cast<size_t>(rows) * hidden;
   float * made = sized(room.made, size);
   product(layer.matrices[kChannelsIn], normed_x, rows, room, {made, hidden, false});
+  // Whole numbers do not tell the difference.
+  const bool is_rough = layer.matrices[kChannelsOut].is_whole();
   for (size_t k = 0; k < size; k += kLanes) {
-    store(made + k, gelu(load(made + k)));
+    const Vector value = load(made + k);
+    store(made + k, is_rough ? rough_gelu(value) : gelu(value));
   }
   product(layer.matrices[kChannelsOut], made, rows, room, {x(block, room), width, true});
 }

@@ -35,16 +35,8 @@ struct Call
   const float * modulation;  // [B][R][layers][2][C], shift first; may be null
   const float * rotation;   // [R][2][D / 2], cosines first; null with learned positions
   const float * bias;       // [R][P + R], far below zero where a row may not attend
-  const void * const * past;  // of each layer keys and values [B][N][H][P][D]
+  const void * const * past;  // of each layer keys and values [B][P][N][H][D]
   void * const * kept;        // of each layer keys and values [B][R][N][H][D]
-};
-
-// One of R rows [B][R][places][bytes] for a slot of [B][places][slots][bytes], of each array.
-struct Append
-{
-  int arrays, batch, rows, row, places, slots, slot, bytes;
-  const void * const * from;
-  void * const * to;
 };
 
 enum Place { kSpaceMade, kSpaceOut, kInject, kTimeMade, kTimeOut, kChannelsIn, kChannelsOut };
@@ -96,9 +88,6 @@ public:
 
   // Compute rows; returns whether all that is kept of them is finite. Calls do not overlap.
   bool run(const Call & call);
-
-  // Threads share out the arrays; neither while another call runs.
-  void append(const Append & what);
 
   // What threads have spent since this was last asked.
   Seconds spent();

@@ -167,6 +167,20 @@ inline Vector gelu(Vector x)
   return x * _mm512_mask_blend_ps(is_negative, fill(1.0f) - tail, tail);
 }
 
+// Within 4e-4 for |x| below 3.6, and 3e-4 of |x| beyond.
+inline Vector rough_gelu(Vector x)
+{
+  const Vector most = fill(3.6f);
+  const Vector bounded = _mm512_max_ps(_mm512_min_ps(x, most), fill(0.0f) - most);
+  const Vector square = bounded * bounded;
+  Vector share = fill(-6.109313e-7f);
+  for (const float term : {3.123878e-5f, -6.750247e-4f, 8.188879e-3f, -6.344861e-2f, 3.971638e-1f})
+  {
+    share = multiply_add(share, square, fill(term));
+  }
+  return x * multiply_add(share, bounded, fill(0.5f));
+}
+
 }  // namespace hma
 
 #endif  // VECTORS_H_

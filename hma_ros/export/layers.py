@@ -94,9 +94,8 @@ def prove_layers(
     feeds = {name: value.numpy() for name, value in trunk.inputs.items()}
     names = [name for name in feeds if name.startswith(('past_key', 'past_value'))]
     enter, leave = edge_parts(model, trunk)
-    x, kept = layers(
-        enter.outputs()['x'].numpy(), feeds, [feeds[name].astype(dtype) for name in names]
-    )
+    past = [np.ascontiguousarray(np.moveaxis(feeds[name].astype(dtype), 3, 1)) for name in names]
+    x, kept = layers(enter.outputs()['x'].numpy(), feeds, past)
     with torch.no_grad():
         said = leave.module({**leave.inputs, 'x': torch.from_numpy(x)})
     found = {name: value.numpy() for name, value in said.items()}

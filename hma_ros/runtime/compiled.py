@@ -13,7 +13,7 @@ import hma_ros
 # Beside the generated messages, or beside this package where pip built it.
 _PATTERN = '_layers*.so'
 # Of the functions in native/interface.cpp, which says it too.
-_VERSION = 1
+_VERSION = 2
 
 
 class Facts(Structure):
@@ -36,18 +36,8 @@ class Call(Structure):
     )
 
 
-class Append(Structure):
-    """`Append` of native/trunk.h."""
-
-    _fields_ = (
-        *((name, c_int) for name in ('arrays', 'batch', 'rows', 'row')),
-        *((name, c_int) for name in ('places', 'slots', 'slot', 'bytes')),
-        *((name, c_void_p) for name in ('source', 'target')),
-    )
-
-
 # In the order in which the library is told their sizes.
-_STRUCTURES = (Facts, Call, Append)
+_STRUCTURES = (Facts, Call)
 
 
 def library() -> CDLL | None:
@@ -91,7 +81,6 @@ def _declare(loaded: CDLL) -> CDLL:
         ('put_whole', c_int, [*place, c_int, c_int, array, array, array]),
         ('put_norm', c_int, [*place, c_int, array, array]),
         ('run', c_int, [trunk, POINTER(Call)]),
-        ('append', None, [trunk, POINTER(Append)]),
         ('spent', None, [trunk, POINTER(ctypes.c_double)]),
     ):
         function = getattr(loaded, f'hma_{name}')

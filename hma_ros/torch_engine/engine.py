@@ -86,7 +86,8 @@ class TorchEngine:
                 f'past_{what}_{layer}': torch.zeros(shape, dtype=dtype, device=self._device)
                 for layer in range(self._manifest.layers)
                 for what in ('key', 'value')
-            }
+            },
+            shape[-2],
         )
 
     def stem(self, inputs: Arrays) -> Tensors:

@@ -103,6 +103,8 @@ def fitted(manifest: PaperManifest, name: str, execution: Execution) -> Executio
     batch, kind = execution.max_size, name.partition('_')[0]
     if kind == 'time':
         return replace(execution, max_size=TRAINING_STEPS)
+    if kind == 'stem':
+        return replace(execution, max_size=max(manifest.window, batch))
     if kind in ('condition', 'denoise'):
         return replace(execution, max_size=batch * manifest.image_tokens)
     # Before the present row the trunk takes in the one that has just become past.
@@ -146,7 +148,7 @@ class LayerEngine(_GraphEngine):
 
     def ring(self, batch: int) -> Ring:
         """See :class:`Engine`."""
-        return LayerRing(self.layers, self._manifest.ring_shape(batch))
+        return LayerRing(self.layers, batch, self._manifest.ring_shape(batch)[-2])
 
     def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
         """See :class:`Engine`."""
@@ -174,7 +176,7 @@ class HostEngine(_GraphEngine):
 
     def ring(self, batch: int) -> Ring:
         """See :class:`Engine`."""
-        return RowRing(self._empty(batch))
+        return RowRing(self._empty(batch), self._manifest.ring_shape(batch)[-2])
 
     def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
         """See :class:`Engine`."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from hma_ros.core.errors import BundleError, InferenceError
-from hma_ros.runtime.compiled import Append, Call, Facts, library, why_not
+from hma_ros.runtime.compiled import Call, Facts, library, why_not
 from hma_ros.runtime.paper.layer_file import MATRICES, NORMS, Arrays, Layer, read_layers
 from hma_ros.runtime.paper.ring import RowRing
 
@@ -65,7 +65,7 @@ class Layers:
         :param x_BRNC: ``float32``, the rows as `enter_S` gives them.
         :param feeds: what the trunk takes besides: `index`, `past_index`, and those of `rotation`,
             `injected`, `shift_scale` there are.
-        :param past: keys and values of every layer, ``dtype[B, N, H, slots, D]``.
+        :param past: keys and values of every layer, ``dtype[B, slots, N, H, D]``.
         :returns: the rows behind the last layer, and keys and values ``dtype[B, R, N, H, D]`` to
             keep, valid until the next call.
         :raises InferenceError: an array of another shape or type than these, what is to be kept is
@@ -81,7 +81,7 @@ class Layers:
             call = Call(
                 batch=x.shape[0],
                 rows=x.shape[1],
-                slots=past[0].shape[-2],
+                slots=past[0].shape[1],
                 x=x.ctypes.data,
                 added=_address(given.get('injected')),
                 modulation=_address(given.get('shift_scale')),
@@ -99,43 +99,6 @@ class Layers:
             )
             raise InferenceError(f'layers: {reason}')
         return x, kept
-
-    def append(
-        self, past: Sequence[np.ndarray], slot: int, kept: Sequence[np.ndarray], which: int
-    ) -> None:
-        """
-        Put a row of what was kept into a slot of each array of a ring.
-
-        :raises InferenceError: arrays of another shape or type than those of :meth:`__call__`.
-        """
-        contexts, rows, slots = kept[0].shape[0], kept[0].shape[1], past[0].shape[-2]
-        tokens, heads, width = self.kept_shape
-        shapes = {(contexts, rows, tokens, heads, width), (contexts, tokens, heads, slots, width)}
-        are_whole = all(
-            array.shape in shapes and array.dtype == self.dtype and array.flags.c_contiguous
-            for array in (*kept, *past)
-        )
-        is_there = 0 <= which < rows and 0 <= slot < slots
-        if not are_whole or not is_there or {len(kept), len(past)} != {2 * self.count}:
-            raise InferenceError(
-                f'kept rows: {len(kept)} of {kept[0].dtype}{list(kept[0].shape)}, expected '
-                f'{2 * self.count} of {self.dtype}, {sorted(shapes)}, and {which} one of {rows}'
-            )
-        source, target = _addresses(kept), _addresses(past)
-        append = Append(
-            arrays=len(kept),
-            batch=contexts,
-            rows=rows,
-            row=which,
-            places=tokens * heads,
-            slots=slots,
-            slot=slot,
-            bytes=width * self.dtype.itemsize,
-            source=ctypes.addressof(source),
-            target=ctypes.addressof(target),
-        )
-        with self._turn:
-            self._library.hma_append(self._trunk, ctypes.byref(append))
 
     @property
     def kept_shape(self) -> tuple[int, int, int]:
@@ -160,8 +123,8 @@ class Layers:
     def _check(self, given: Arrays, past: Sequence[np.ndarray]) -> None:
         """The library reads and writes what it is told: refuse all that it would read beyond."""
         shape, (batch, rows) = self.shape, given['x'].shape[:2]
-        slots = past[0].shape[-2] if past else 0
-        kept = (batch, shape.tokens, shape.heads, slots, shape.head_width)
+        slots = past[0].shape[1] if past else 0
+        kept = (batch, slots, *self.kept_shape)
         real = np.dtype(np.float32)
         expected = {
             'x': ((batch, rows, shape.tokens, shape.width), real),
@@ -225,22 +188,22 @@ class Layers:
 
 class LayerRing(RowRing):
     """
-    A ring that the compiled library writes.
+    A ring of whole rows, as layers read it.
 
     :param layers: that read it.
-    :param shape: ``(B, N, H, slots, D)`` of one array.
+    :param batch: contexts side by side.
+    :param slots: how many.
     """
 
-    def __init__(self, layers: Layers, shape: tuple[int, ...]) -> None:
+    def __init__(self, layers: Layers, batch: int, slots: int) -> None:
         numbers = range(layers.count)
         names = [f'past_{what}_{layer}' for layer in numbers for what in ('key', 'value')]
         # Large enough for the system to give it large pages.
-        whole = np.zeros((len(names), *shape), layers.dtype)
-        super().__init__(dict(zip(names, whole, strict=True)))
-        self._layers = layers
+        whole = np.zeros((len(names), batch, slots, *layers.kept_shape), layers.dtype)
+        super().__init__(dict(zip(names, whole, strict=True)), slots)
 
-    def _put(self, slot: int, kept: Sequence[np.ndarray], which: int) -> None:
-        self._layers.append(list(self.feeds.values()), slot, kept, which)
+    def _part(self, buffer: Any, slot: int) -> Any:
+        return buffer[:, slot]
 
 
 def kept_dtype(precision: str) -> type[np.floating]:

@@ -77,10 +77,11 @@ class RowRing(Ring):
     A ring in memory that can be indexed.
 
     :param feeds: buffers ``[B, N, H, slots, D]`` by the name of the trunk's input.
+    :param slots: how many.
     """
 
-    def __init__(self, feeds: Mapping[str, Any]) -> None:
-        super().__init__(next(iter(feeds.values())).shape[-2])
+    def __init__(self, feeds: Mapping[str, Any], slots: int) -> None:
+        super().__init__(slots)
         self.feeds = feeds
         self._journal: dict[int, list[Any]] | None = None
         self._held = self.rows_P != EMPTY_ROW
@@ -88,12 +89,16 @@ class RowRing(Ring):
     def _write(self, slot: int, kept: Sequence[Any], which: int) -> None:
         buffers = list(self.feeds.values())
         if self._journal is not None and self._held[slot] and slot not in self._journal:
-            self._journal[slot] = [_copy(buffer[..., slot, :]) for buffer in buffers]
-        self._put(slot, kept, which)
+            self._journal[slot] = [_copy(self._part(buffer, slot)) for buffer in buffers]
+        self._put(slot, [values[:, which] for values in kept])
 
-    def _put(self, slot: int, kept: Sequence[Any], which: int) -> None:
-        for buffer, values in zip(self.feeds.values(), kept, strict=True):
-            buffer[..., slot, :] = values[:, which]
+    def _put(self, slot: int, row: Sequence[Any]) -> None:
+        for buffer, values in zip(self.feeds.values(), row, strict=True):
+            self._part(buffer, slot)[...] = values
+
+    def _part(self, buffer: Any, slot: int) -> Any:
+        """Return the place of a row in one of the buffers."""
+        return buffer[..., slot, :]
 
     def _begin(self) -> None:
         self._journal = {}
@@ -102,8 +107,7 @@ class RowRing(Ring):
 
     def _end(self) -> None:
         for slot, old in (self._journal or {}).items():
-            for buffer, values in zip(self.feeds.values(), old, strict=True):
-                buffer[..., slot, :] = values
+            self._put(slot, old)
         self._journal = None
 
 
