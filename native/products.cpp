@@ -15,13 +15,12 @@ namespace
 
 constexpr int kBytes = kGroup<int8_t>;
 
-// What a tile, of the row, is to ask for of the panel behind one: a quarter each.
-template<typename Number>
-inline const void * next_panel(const Number * panel, int depth, int width, int row)
+// What a tile, of the row, is to ask for of what is read after a panel: a quarter each.
+inline const char * quarter_of(const void * next, size_t panel_bytes, int row)
 {
   constexpr int quarters = kPanel / kLanes;
-  const size_t size = static_cast<size_t>(depth) * width;
-  return panel + size + std::min(row / kTileRows, quarters - 1) * (size / quarters);
+  return static_cast<const char *>(next) +
+         std::min(row / kTileRows, quarters - 1) * (panel_bytes / quarters);
 }
 
 inline void deliver(const Target & target, int row, int column, Vector value)
@@ -94,9 +93,12 @@ void multiply(
     count, columns, panels.width, [&]<int ROWS, int VECTORS>(int row, int column) {
       Vector sums[ROWS][VECTORS] = {};
       const float * panel = panels.values + static_cast<size_t>(column) * panels.depth;
+      const size_t size = static_cast<size_t>(panels.depth) * panels.width;
+      const bool is_last = panels.then != nullptr && column + panels.width >= columns;
       real_sums(
         rows + static_cast<size_t>(row) * row_stride, row_stride, panel, panels.depth,
-        panels.width, next_panel(panel, panels.depth, panels.width, row), sums);
+        panels.width,
+        quarter_of(is_last ? panels.then : panel + size, size * sizeof(float), row), sums);
 #pragma GCC unroll 12
       for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 4
@@ -154,11 +156,16 @@ Matrix::Matrix(
   }
 }
 
+void Matrix::precede(const Matrix & next)
+{
+  then_ = next.is_whole_ ? static_cast<const void *>(next.numbers_.data()) : next.real_.data();
+}
+
 void Matrix::multiply(
   const float * rows, const WholeRows & whole, int count, const Target & target) const
 {
   if (!is_whole_) {
-    const Panels panels{real_.data(), depth_, kPanel};
+    const Panels panels{real_.data(), depth_, kPanel, then_};
     return hma::multiply(rows, count, depth_, panels, columns_, target, bias_.data());
   }
   each_tile(
@@ -172,9 +179,11 @@ void Matrix::whole_tile(const WholeRows & rows, int row, int column, const Targe
 {
   __m512i sums[ROWS][VECTORS] = {};
   const int8_t * panel = numbers_.data() + static_cast<size_t>(column) * depth_;
+  const size_t size = static_cast<size_t>(depth_) * kPanel;
+  const bool is_last = column + kPanel >= columns_;
   whole_sums(
     rows.numbers.data() + static_cast<size_t>(row) * depth_, depth_, panel, depth_, kPanel,
-    next_panel(panel, depth_, kPanel, row), sums);
+    quarter_of(is_last ? then_ : panel + size, size, row), sums);
 #pragma GCC unroll 6
   for (int r = 0; r < ROWS; ++r) {
     const int m = row + r;

@@ -40,6 +40,7 @@ struct Panels
   const float * values;  // [panels][depth][width]
   int depth;
   int width;             // of a panel, a multiple of 16 up to kPanel
+  const void * then = nullptr;  // what is read after them, where it is known
 };
 
 // target[m][n] = rows[m] . column n, and bias where there is one, for `columns` of them, a multiple
@@ -62,6 +63,9 @@ public:
   int depth() const {return depth_;}
   bool is_whole() const {return is_whole_;}
 
+  // Tell which matrix is multiplied after this one: it is asked for meanwhile.
+  void precede(const Matrix & next);
+
   // target = rows times matrix, and bias. rows: [count][depth].
   // whole: the same rows, of which a matrix of whole numbers reads those.
   void multiply(
@@ -74,6 +78,7 @@ private:
 
   int depth_ = 0, columns_ = 0;
   bool is_whole_ = false;
+  const void * then_ = nullptr;
   std::vector<float> real_;      // [panel][depth][kPanel]
   std::vector<int8_t> numbers_;  // [panel][depth / 4][kPanel][4]
   std::vector<float> scale_, bias_;

@@ -73,6 +73,7 @@ bool Trunk::run(const Call & call)
   }
   if (space_ == nullptr) {
     space_ = make_space();
+    line_up();
   }
   space_->resize(call.batch * call.rows);
   team_.run([this](int member) {run_member(member);});
@@ -86,6 +87,25 @@ std::unique_ptr<Space> Trunk::make_space() const
     return std::make_unique<WholeSpace>(tokens, heads, depth(), scale);
   }
   return std::make_unique<RealSpace>(tokens, heads, depth(), scale);
+}
+
+// In the order of a block in run_layer; after it comes the next block.
+void Trunk::line_up()
+{
+  for (int index = 0; index < facts_.layers; ++index) {
+    std::vector<Matrix *> order;
+    for (int place = kSpaceOut; place < kMatrices; ++place) {
+      if (place != kInject || call_->modulation != nullptr) {
+        order.push_back(&layers_[index].matrices[place]);
+      }
+    }
+    if (index + 1 < facts_.layers) {
+      order.push_back(&layers_[index + 1].matrices[kSpaceMade]);
+    }
+    for (size_t n = 0; n < order.size(); ++n) {
+      order[n]->precede(*order[(n + 1) % order.size()]);
+    }
+  }
 }
 
 void Trunk::run_member(int member) noexcept

@@ -94,6 +94,7 @@ public:
 
 private:
   std::unique_ptr<Space> make_space() const;
+  void line_up();
 
   // Tokens of every row that a thread computes.
   struct Share
