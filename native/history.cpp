@@ -56,13 +56,14 @@ inline void ask(const KeptRows<Kept> & kept, size_t place)
 
 template<int VECTORS, typename Kept>
 void mix_head(
-  const OwnRows & own, const KeptRows<Kept> & kept, int depth, int place, const float * bias,
-  float * scores, const std::vector<float *> & out)
+  const OwnRows & own, const KeptRows<Kept> & kept, int first_row, int depth, int place,
+  const float * bias, float * scores, const std::vector<float *> & out)
 {
   const int slots = kept.slots, rows = static_cast<int>(own.queries.size()), count = slots + rows;
   const Kept * keys = kept.keys + place, * values = kept.values + place;
   const Mask last = mask((VECTORS - 1) * kLanes, depth);
-  for (int r = 0; r < rows; ++r, bias += count) {
+  bias += first_row * count;
+  for (int r = first_row; r < rows; ++r, bias += count) {
     Vector query[VECTORS], mixed[VECTORS] = {};
     take(own.queries[r] + place, last, query);
     for (int first = 0; first < count; first += kLanes) {
@@ -91,8 +92,8 @@ void mix_head(
 
 template<int VECTORS, typename Kept>
 void mix_heads(
-  const OwnRows & own, const KeptRows<Kept> & kept, int heads, int depth, const float * bias,
-  float * scores, const std::vector<float *> & out)
+  const OwnRows & own, const KeptRows<Kept> & kept, int first, int heads, int depth,
+  const float * bias, float * scores, const std::vector<float *> & out)
 {
   const int width = heads * depth;
   constexpr int line = 64 / sizeof(Kept);
@@ -100,7 +101,7 @@ void mix_heads(
     for (int ahead = place; ahead < place + depth; ahead += line) {
       ask(kept, width + ahead);
     }
-    mix_head<VECTORS>(own, kept, depth, place, bias, scores, out);
+    mix_head<VECTORS>(own, kept, first, depth, place, bias, scores, out);
   }
 }
 
@@ -108,24 +109,24 @@ void mix_heads(
 
 template<typename Kept>
 void mix_rows(
-  const OwnRows & own, const KeptRows<Kept> & kept, int heads, int depth, const float * bias,
-  std::vector<float> & scores, const std::vector<float *> & out)
+  const OwnRows & own, const KeptRows<Kept> & kept, int first, int heads, int depth,
+  const float * bias, std::vector<float> & scores, const std::vector<float *> & out)
 {
   const int count = kept.slots + static_cast<int>(own.queries.size());
   scores.resize(std::max(scores.size(), static_cast<size_t>(whole_vectors(count))));
   switch (whole_vectors(depth) / kLanes) {
-    case 1: return mix_heads<1>(own, kept, heads, depth, bias, scores.data(), out);
-    case 2: return mix_heads<2>(own, kept, heads, depth, bias, scores.data(), out);
-    case 3: return mix_heads<3>(own, kept, heads, depth, bias, scores.data(), out);
-    default: return mix_heads<4>(own, kept, heads, depth, bias, scores.data(), out);
+    case 1: return mix_heads<1>(own, kept, first, heads, depth, bias, scores.data(), out);
+    case 2: return mix_heads<2>(own, kept, first, heads, depth, bias, scores.data(), out);
+    case 3: return mix_heads<3>(own, kept, first, heads, depth, bias, scores.data(), out);
+    default: return mix_heads<4>(own, kept, first, heads, depth, bias, scores.data(), out);
   }
 }
 
 template void mix_rows(
-  const OwnRows &, const KeptRows<float> &, int, int, const float *, std::vector<float> &,
+  const OwnRows &, const KeptRows<float> &, int, int, int, const float *, std::vector<float> &,
   const std::vector<float *> &);
 template void mix_rows(
-  const OwnRows &, const KeptRows<Half> &, int, int, const float *, std::vector<float> &,
+  const OwnRows &, const KeptRows<Half> &, int, int, int, const float *, std::vector<float> &,
   const std::vector<float *> &);
 
 }  // namespace hma

@@ -28,12 +28,12 @@ struct KeptRows
   size_t stride;
 };
 
-// Mix the rows of one token; bias: [rows][slots + rows] is added to the scores.
-// out: [rows] pointers to float[heads][depth].
+// Mix the rows of one token into those from `first` on; bias: [rows][slots + rows] is added to the
+// scores. out: [rows] pointers to float[heads][depth].
 template<typename Kept>
 void mix_rows(
-  const OwnRows & own, const KeptRows<Kept> & kept, int heads, int depth, const float * bias,
-  std::vector<float> & scores, const std::vector<float *> & out);
+  const OwnRows & own, const KeptRows<Kept> & kept, int first, int heads, int depth,
+  const float * bias, std::vector<float> & scores, const std::vector<float *> & out);
 
 }  // namespace hma
 

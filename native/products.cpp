@@ -29,11 +29,12 @@ inline void deliver(const Target & target, int row, int column, Vector value)
   store(place, target.is_added ? value + load(place) : value);
 }
 
-// The least and the largest of a row and zero. A vector waits for the last one like it: four do not
-// wait for each other.
+// The least and the largest of a row and zero, or not numbers where one of the row is none. A vector
+// waits for the last one like it: four do not wait for each other.
 inline std::pair<float, float> extremes(const float * row, int depth)
 {
-  Vector low[kFour] = {}, high[kFour] = {};
+  // Of what is not a number neither minimum nor maximum can be relied on.
+  Vector low[kFour] = {}, high[kFour] = {}, nothing = fill(0.0f);
   for (int k = 0; k < depth; k += kFour * kLanes) {
     const __mmask64 those = mask_four(k, depth);
 #pragma GCC unroll 4
@@ -41,12 +42,13 @@ inline std::pair<float, float> extremes(const float * row, int depth)
       const Vector number = load(row + k + v * kLanes, static_cast<Mask>(those >> v * kLanes));
       low[v] = _mm512_min_ps(low[v], number);
       high[v] = _mm512_max_ps(high[v], number);
+      nothing = multiply_add(number, fill(0.0f), nothing);
     }
   }
   const Vector least = _mm512_min_ps(_mm512_min_ps(low[0], low[1]), _mm512_min_ps(low[2], low[3]));
   const Vector most =
     _mm512_max_ps(_mm512_max_ps(high[0], high[1]), _mm512_max_ps(high[2], high[3]));
-  return {_mm512_reduce_min_ps(least), _mm512_reduce_max_ps(most)};
+  return {_mm512_reduce_min_ps(least) + sum(nothing), _mm512_reduce_max_ps(most)};
 }
 
 // out = row * factor + shift, rounded, from 0 to 255

@@ -144,7 +144,7 @@ void Trunk::run_layer(int index, int member, int context)
       add_mixed(layer, block, room);
       inject(index, block, room);
       over_rows(index, block, room);
-      over_channels(layer, block, room);
+      over_channels(index, block, room);
       if (index + 1 < facts_.layers) {
         make(index + 1, block, room);
       }
@@ -352,22 +352,26 @@ void Trunk::over_rows(int index, const Block & block, Room & room) const
     mix_block<float>(index, block, room);
   }
   room.count(kAttention);
+  const int before = first_needed(index) * block.count;
+  const size_t place = static_cast<size_t>(before) * width;
   product(
-    layer.matrices[kTimeOut], room.mixed_rows.data(), rows, room, {x(block, room), width, true});
+    layer.matrices[kTimeOut], room.mixed_rows.data() + place, rows - before, room,
+    {x(block, room) + place, width, true});
 }
 
 template<typename Kept>
 void Trunk::mix_block(int index, const Block & block, Room & room) const
 {
   const int rows = call_->rows, width = facts_.width;
-  const Kept * keys = static_cast<const Kept *>(call_->past[2 * index]);
-  const Kept * values = static_cast<const Kept *>(call_->past[2 * index + 1]);
-  Kept * kept[2] = {
-    static_cast<Kept *>(call_->kept[2 * index]), static_cast<Kept *>(call_->kept[2 * index + 1])};
+  const size_t size = static_cast<size_t>(facts_.tokens) * width;
+  const size_t stride = 2 * facts_.layers * size;
+  const Kept * past = static_cast<const Kept *>(call_->past) +
+    block.context * call_->slots * stride + 2 * index * size;
+  Kept * kept = static_cast<Kept *>(call_->kept) + block.context * rows * stride + 2 * index * size;
   room.own.queries.resize(rows), room.own.keys.resize(rows), room.own.values.resize(rows);
   room.out.resize(rows);
   for (int t = 0; t < block.count; ++t) {
-    const size_t token = block.first + t;
+    const size_t first = static_cast<size_t>(block.first + t) * width;
     for (int r = 0; r < rows; ++r) {
       const size_t m = static_cast<size_t>(r) * block.count + t;
       const float * made = room.made.data() + m * 3 * width;
@@ -375,9 +379,8 @@ void Trunk::mix_block(int index, const Block & block, Room & room) const
       room.own.keys[r] = made + width;
       room.own.values[r] = made + 2 * width;
       room.out[r] = room.mixed_rows.data() + m * width;
-      const size_t row = static_cast<size_t>(block.context) * rows + r;
       for (int what = 0; what < 2; ++what) {
-        Kept * place = kept[what] + (row * facts_.tokens + token) * width;
+        Kept * place = kept + r * stride + what * size + first;
         for (int k = 0; k < width; k += kLanes) {
           const Vector value = load(made + (1 + what) * width + k);
           room.is_finite = room.is_finite && fits(place, value);
@@ -385,18 +388,20 @@ void Trunk::mix_block(int index, const Block & block, Room & room) const
         }
       }
     }
-    const size_t stride = static_cast<size_t>(facts_.tokens) * width;
-    const size_t first = block.context * call_->slots * stride + token * width;
+    const KeptRows<Kept> those{past + first, past + size + first, call_->slots, stride};
     mix_rows(
-      room.own, KeptRows<Kept>{keys + first, values + first, call_->slots, stride}, facts_.heads,
-      depth(), call_->bias, room.scores.scores, room.out);
+      room.own, those, first_needed(index), facts_.heads, depth(), call_->bias, room.scores.scores,
+      room.out);
   }
 }
 
-void Trunk::over_channels(const Layer & layer, const Block & block, Room & room) const
+void Trunk::over_channels(int index, const Block & block, Room & room) const
 {
-  const int width = facts_.width, hidden = facts_.hidden, rows = count(block);
-  const float * normed_x = normed(layer.norms[kBeforeChannels], x(block, room), rows, room);
+  const Layer & layer = layers_[index];
+  const int width = facts_.width, hidden = facts_.hidden;
+  const int before = first_needed(index) * block.count, rows = count(block) - before;
+  float * to = x(block, room) + static_cast<size_t>(before) * width;
+  const float * normed_x = normed(layer.norms[kBeforeChannels], to, rows, room);
   const size_t size = static_cast<size_t>(rows) * hidden;
   float * made = sized(room.made, size);
   product(layer.matrices[kChannelsIn], normed_x, rows, room, {made, hidden, false});
@@ -406,7 +411,7 @@ void Trunk::over_channels(const Layer & layer, const Block & block, Room & room)
     const Vector value = load(made + k);
     store(made + k, is_rough ? rough_gelu(value) : gelu(value));
   }
-  product(layer.matrices[kChannelsOut], made, rows, room, {x(block, room), width, true});
+  product(layer.matrices[kChannelsOut], made, rows, room, {to, width, true});
 }
 
 }  // namespace hma

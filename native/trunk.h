@@ -30,13 +30,13 @@ struct Facts
 struct Call
 {
   int batch, rows, slots;
-  float * x;                // [B][R][N][C], in and out
+  float * x;                // [B][R][N][C]; the last row of them also out
   const float * added;      // [B][R][C], what actions add to every token; may be null
   const float * modulation;  // [B][R][layers][2][C], shift first; may be null
   const float * rotation;   // [R][2][D / 2], cosines first; null with learned positions
   const float * bias;       // [R][P + R], far below zero where a row may not attend
-  const void * const * past;  // of each layer keys and values [B][P][N][H][D]
-  void * const * kept;        // of each layer keys and values [B][R][N][H][D]
+  const void * past;        // keys and values [B][P][layers][2][N][H][D]
+  void * kept;              // those of these rows, [B][R][layers][2][N][H][D]
 };
 
 enum Place { kSpaceMade, kSpaceOut, kInject, kTimeMade, kTimeOut, kChannelsIn, kChannelsOut };
@@ -122,7 +122,7 @@ private:
   void over_rows(int index, const Block & block, Room & room) const;
   template<typename Kept>
   void mix_block(int index, const Block & block, Room & room) const;
-  void over_channels(const Layer & layer, const Block & block, Room & room) const;
+  void over_channels(int index, const Block & block, Room & room) const;
 
   // x, normalised where there is a norm.
   const float * normed(const Norm & norm, const float * x, int rows, Room & room) const;
@@ -132,6 +132,8 @@ private:
   void product(
     const Matrix & matrix, const float * rows, int count, Room & room, const Target & target) const;
   void turn(float * rows, const float * rotation) const;
+  // Behind the last layer nobody asks for rows before the last one: they are only kept.
+  int first_needed(int index) const {return index + 1 < facts_.layers ? 0 : call_->rows - 1;}
   int depth() const {return facts_.width / facts_.heads;}
   int count(const Block & block) const {return call_->rows * block.count;}
 

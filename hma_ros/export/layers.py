@@ -9,6 +9,7 @@ the layers; S is a stem.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -94,14 +95,29 @@ def prove_layers(
     feeds = {name: value.numpy() for name, value in trunk.inputs.items()}
     names = [name for name in feeds if name.startswith(('past_key', 'past_value'))]
     enter, leave = edge_parts(model, trunk)
-    past = [np.ascontiguousarray(np.moveaxis(feeds[name].astype(dtype), 3, 1)) for name in names]
+    past = _side_by_side([feeds[name].astype(dtype) for name in names])
     x, kept = layers(enter.outputs()['x'].numpy(), feeds, past)
+    index = leave.inputs['index'][-1:]
     with torch.no_grad():
-        said = leave.module({**leave.inputs, 'x': torch.from_numpy(x)})
+        said = leave.module({**leave.inputs, 'index': index, 'x': torch.from_numpy(x)})
     found = {name: value.numpy() for name, value in said.items()}
-    found |= {name.replace('past', 'kept'): part for name, part in zip(names, kept, strict=True)}
-    pairs = [(found[name], value.numpy()) for name, value in trunk.outputs().items()]
+    rows = np.moveaxis(kept, (2, 3), (0, 1)).reshape(len(names), *kept.shape[:2], *kept.shape[4:])
+    found_rows = {
+        name.replace('past', 'kept'): part for name, part in zip(names, rows, strict=True)
+    }
+    found |= found_rows
+    pairs = [
+        (found[name], value.numpy() if name in found_rows else value[:, -1:].numpy())
+        for name, value in trunk.outputs().items()
+    ]
     return Proof.of(pairs).check(tolerated, path)
+
+
+def _side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Put kept rows as layers take them, of keys and values of every layer as the trunk does."""
+    rows_BPLNHD = np.moveaxis(np.stack(parts), (0, 4), (2, 1))
+    batch, slots, count, *inner = rows_BPLNHD.shape
+    return np.ascontiguousarray(rows_BPLNHD).reshape(batch, slots, count // 2, 2, *inner)
 
 
 def _shape(config: PaperConfig) -> Shape:

@@ -90,9 +90,9 @@ class PatchFiller:
             if z_BSC is None:
                 outputs = self._model.run(ring, row - 1, [before, present], given)
                 ring.append(row - 1, self._model.kept(outputs))
-                z_BSC = outputs['z'][:, 1]
+                z_BSC = outputs['z']
             else:
-                z_BSC = self._model.run(ring, row, [present], own)['z'][:, 0]
+                z_BSC = self._model.run(ring, row, [present], own)['z']
             present = self._show(present, chosen_BK, z_BSC)
         return present.tokens_BSE
 

@@ -35,15 +35,15 @@ class TokenFiller:
         given = self._model.condition(row - 1, [before, blank])
         outputs = self._model.run(ring, row - 1, [before, blank], given)
         ring.append(row - 1, self._model.kept(outputs))
-        present = self._reveal(blank, outputs, 1, 0)
+        present = self._reveal(blank, outputs, 0)
         own = {name: value[:, 1:] for name, value in given.items()}
         for step in range(1, self._mask_steps):
             outputs = self._model.run(ring, row, [present], own)
-            present = self._reveal(present, outputs, 0, step)
+            present = self._reveal(present, outputs, step)
         return present.tokens_BSE
 
-    def _reveal(self, row: Row, outputs: dict[str, np.ndarray], which: int, step: int) -> Row:
-        best, confidence = outputs['best'][:, which], outputs['confidence'][:, which]
+    def _reveal(self, row: Row, outputs: dict[str, np.ndarray], step: int) -> Row:
+        best, confidence = outputs['best'], outputs['confidence']
         chosen = np.where(row.masked_BS[..., None], best, row.tokens_BSE)
         still = masked_after(step, self._mask_steps, row.masked_BS.shape[1])
         masked = keep_most_confident(confidence, row.masked_BS, still)

@@ -49,7 +49,11 @@ class Engine(Protocol):
         ...
 
     def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
-        """Return the outputs by name; ``kept_*`` are for the ring, all else is on the host."""
+        """
+        Return the outputs by name; ``kept_*`` are for the ring, all else is on the host.
+
+        What is said of rows before the last may be left out.
+        """
         ...
 
 
@@ -141,8 +145,8 @@ class LayerEngine(_GraphEngine):
         dtype = kept_dtype(manifest.precision)
         path = manifest.folder / manifest.layers_file(stem)
         self.layers = Layers(path, manifest.window, execution.threads, dtype)
-        found = (self.layers.count, *self.layers.kept_shape)
-        facts = (manifest.layers, manifest.kept_tokens, manifest.heads, manifest.head_width)
+        found = self.layers.kept_shape
+        facts = (manifest.layers, 2, manifest.kept_tokens, manifest.heads, manifest.head_width)
         if found != facts:
             raise BundleError(f'{path}: layers of {found}, expected {facts} as in the manifest')
 
@@ -152,13 +156,11 @@ class LayerEngine(_GraphEngine):
 
     def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
         """See :class:`Engine`."""
-        past = cast('RowRing', ring).feeds
         (x,) = self._enter({name: feeds[name] for name in self._enter.inputs})
-        x, kept = self.layers(x, feeds, list(past.values()))
-        inputs = {**feeds, 'x': x}
+        x, kept = self.layers(x, feeds, cast('RowRing', ring).feeds['past_rows'])
+        inputs = {**feeds, 'index': feeds['index'][-1:], 'x': x}
         said = self._leave({name: inputs[name] for name in self._leave.inputs})
-        names = [name.replace('past', 'kept', 1) for name in past]
-        return dict(zip([*self._leave.outputs, *names], [*said, *kept], strict=True))
+        return {**dict(zip(self._leave.outputs, said, strict=True)), 'kept_rows': kept}
 
 
 class HostEngine(_GraphEngine):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -57,38 +57,37 @@ class Layers:
             self._fill(index, layer)
 
     def __call__(
-        self, x_BRNC: np.ndarray, feeds: Mapping[str, Any], past: Sequence[np.ndarray]
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        self, x_BRNC: np.ndarray, feeds: Mapping[str, Any], past: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """
         Compute some rows; calls take turns.
 
         :param x_BRNC: ``float32``, the rows as `enter_S` gives them.
         :param feeds: what the trunk takes besides: `index`, `past_index`, and those of `rotation`,
             `injected`, `shift_scale` there are.
-        :param past: keys and values of every layer, ``dtype[B, slots, N, H, D]``.
-        :returns: the rows behind the last layer, and keys and values ``dtype[B, R, N, H, D]`` to
-            keep, valid until the next call.
+        :param past: kept rows, ``dtype[B, slots, layers, 2, N, H, D]``, keys before values.
+        :returns: the last row behind the last layer, ``float32[B, 1, N, C]``, and all rows to
+            keep, ``dtype[B, R, layers, 2, N, H, D]``, valid until the next call.
         :raises InferenceError: an array of another shape or type than these, what is to be kept is
             not finite, or out of memory.
         """
         x = np.array(x_BRNC, np.float32, order='C')
         given = {name: np.ascontiguousarray(feeds[name]) for name in _GIVEN if name in feeds}
         bias_RP = _bias(feeds['index'], feeds['past_index'], self._window)
-        self._check({'x': x, 'bias': bias_RP, **given}, past)
+        self._check({'x': x, 'bias': bias_RP, 'past': past, **given})
         with self._turn:
             kept = self._room(x.shape[0], x.shape[1])
-            addresses = _addresses(past), _addresses(kept)
             call = Call(
                 batch=x.shape[0],
                 rows=x.shape[1],
-                slots=past[0].shape[1],
+                slots=past.shape[1],
                 x=x.ctypes.data,
                 added=_address(given.get('injected')),
                 modulation=_address(given.get('shift_scale')),
                 rotation=_address(given.get('rotation')),
                 bias=bias_RP.ctypes.data,
-                past=ctypes.addressof(addresses[0]),
-                kept=ctypes.addressof(addresses[1]),
+                past=past.ctypes.data,
+                kept=kept.ctypes.data,
             )
             failed = self._library.hma_run(self._trunk, ctypes.byref(call))
         if failed:
@@ -98,12 +97,12 @@ class Layers:
                 else f'keys or values are not finite in {self.dtype}'
             )
             raise InferenceError(f'layers: {reason}')
-        return x, kept
+        return x[:, -1:], kept
 
     @property
-    def kept_shape(self) -> tuple[int, int, int]:
-        """Tokens, heads and channels of a head of what is kept of a row."""
-        return self.shape.tokens, self.shape.heads, self.shape.head_width
+    def kept_shape(self) -> tuple[int, int, int, int, int]:
+        """Layers, keys and values, tokens, heads and channels of a head of what is kept of a row."""
+        return self.count, 2, self.shape.tokens, self.shape.heads, self.shape.head_width
 
     def spent(self) -> dict[str, float]:
         """Tell what threads have spent seconds on, all together, since this was last asked."""
@@ -112,19 +111,18 @@ class Layers:
             self._library.hma_spent(self._trunk, seconds)
         return dict(zip(KINDS, seconds, strict=True))
 
-    def _room(self, batch: int, rows: int) -> list[np.ndarray]:
-        """Return arrays for what is kept, of the same memory for rows of every shape."""
+    def _room(self, batch: int, rows: int) -> np.ndarray:
+        """Return an array for what is kept, of the same memory for rows of every shape."""
         sizes = (batch, rows, *self.kept_shape)
-        count = 2 * self.count * int(np.prod(sizes))
+        count = int(np.prod(sizes))
         if count > len(self._kept):
             self._kept = np.zeros(count, self.dtype)
-        return list(self._kept[:count].reshape(-1, *sizes))
+        return self._kept[:count].reshape(sizes)
 
-    def _check(self, given: Arrays, past: Sequence[np.ndarray]) -> None:
+    def _check(self, found: Arrays) -> None:
         """The library reads and writes what it is told: refuse all that it would read beyond."""
-        shape, (batch, rows) = self.shape, given['x'].shape[:2]
-        slots = past[0].shape[1] if past else 0
-        kept = (batch, slots, *self.kept_shape)
+        shape, (batch, rows) = self.shape, found['x'].shape[:2]
+        slots = found['past'].shape[1]
         real = np.dtype(np.float32)
         expected = {
             'x': ((batch, rows, shape.tokens, shape.width), real),
@@ -132,20 +130,17 @@ class Layers:
             'injected': ((batch, rows, shape.width), real),
             'shift_scale': ((batch, rows, self.count, 2, shape.width), real),
             'rotation': ((rows, 2, shape.head_width // 2), real),
-            **{f'past {index}': (kept, self.dtype) for index in range(2 * self.count)},
+            'past': ((batch, slots, *self.kept_shape), self.dtype),
         }
-        found = {**given, **{f'past {index}': part for index, part in enumerate(past)}}
         for name, array in found.items():
-            if (array.shape, array.dtype) != expected.get(name) or not array.flags.c_contiguous:
+            if (array.shape, array.dtype) != expected[name] or not array.flags.c_contiguous:
                 raise InferenceError(
                     f'layers: {name} {array.dtype}{list(array.shape)}, expected '
-                    f'{expected.get(name)}, without gaps'
+                    f'{expected[name]}, without gaps'
                 )
-        is_whole = len(past) == 2 * self.count and batch > 0 and rows > 0
-        if not is_whole or ('shift_scale' in given) != self._injects:
+        if batch == 0 or rows == 0 or ('shift_scale' in found) != self._injects:
             raise InferenceError(
-                f'layers: {batch} x {rows} rows, {len(past)} arrays of kept ones, '
-                f'{sorted(given)}, expected some, {2 * self.count}, and shift_scale: '
+                f'layers: {batch} x {rows} rows, {sorted(found)}, expected some, and shift_scale: '
                 f'{self._injects}'
             )
 
@@ -196,11 +191,9 @@ class LayerRing(RowRing):
     """
 
     def __init__(self, layers: Layers, batch: int, slots: int) -> None:
-        numbers = range(layers.count)
-        names = [f'past_{what}_{layer}' for layer in numbers for what in ('key', 'value')]
         # Large enough for the system to give it large pages.
-        whole = np.zeros((len(names), batch, slots, *layers.kept_shape), layers.dtype)
-        super().__init__(dict(zip(names, whole, strict=True)), slots)
+        rows = np.zeros((batch, slots, *layers.kept_shape), layers.dtype)
+        super().__init__({'past_rows': rows}, slots)
 
     def _part(self, buffer: Any, slot: int) -> Any:
         return buffer[:, slot]
@@ -223,7 +216,3 @@ def _bias(index_R: np.ndarray, past_P: np.ndarray, window: int) -> np.ndarray:
 
 def _address(array: np.ndarray | None) -> int | None:
     return None if array is None else int(array.ctypes.data)
-
-
-def _addresses(arrays: Sequence[np.ndarray]) -> Any:
-    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

@@ -107,8 +107,8 @@ class PaperModel:
 
         :param first: index of the first of them.
         :param given: what :meth:`condition` says of the same rows, where it is known already.
-        :returns: by name, see :mod:`hma_ros.export.paper_graphs`; what begins with `kept` is in
-            order of layers, and only for a ring.
+        :returns: by name, see :mod:`hma_ros.export.paper_graphs`, but only of the last row; what
+            begins with `kept` is of all, in order of layers, and only for a ring.
         :raises InferenceError: an action is hidden that this model has to see, or is not finite.
         """
         index_R = np.arange(first, first + len(rows), dtype=np.int64)
@@ -121,7 +121,11 @@ class PaperModel:
         }
         if self._is_rotary:
             feeds['rotation'] = rotations(index_R, self.manifest.head_width)
-        return self.engine.trunk(feeds, ring)
+        outputs = self.engine.trunk(feeds, ring)
+        return {
+            name: value if name.startswith('kept_') else value[:, -1]
+            for name, value in outputs.items()
+        }
 
     def kept(self, outputs: Mapping[str, Any]) -> list[Any]:
         """Pick keys and values out of the outputs of a run."""

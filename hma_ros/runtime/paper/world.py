@@ -178,13 +178,13 @@ class PaperWorld:
         if refusal := self._model.manifest.policy_refusal:
             raise InferenceError(f'act: expected a model with a policy, but {refusal}')
         outputs = self._model.run(self._ring, index, [Row.seen(frame, None)])
-        return self._read(outputs, 0)
+        return self._read(outputs)
 
-    def _read(self, outputs: dict[str, Any], which: int) -> np.ndarray:
+    def _read(self, outputs: dict[str, Any]) -> np.ndarray:
         """Take the chunk of a row whose action was hidden."""
         if self._policy is None:
-            return self._model.stem.limit(outputs['chunk'][:, which])
-        scaled = self._policy(outputs['z_action'][:, which])
+            return self._model.stem.limit(outputs['chunk'])
+        scaled = self._policy(outputs['z_action'])
         shaped = scaled.reshape(len(scaled), self._model.stem.stride, -1)
         mean, std = np.array(self._model.stem.mean), np.array(self._model.stem.std)
         chunk = (shaped * std + mean).reshape(len(scaled), -1).astype(np.float32)
@@ -198,7 +198,7 @@ class PaperWorld:
             asked = [Row.seen(after, None)]
         outputs = self._model.run(self._ring, self._index, [row, *asked])
         if asked:
-            self._decided = self._read(outputs, 1)
+            self._decided = self._read(outputs)
         self._ring.append(self._index, self._model.kept(outputs))
         self._history.append(row)
 

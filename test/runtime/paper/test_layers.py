@@ -230,7 +230,7 @@ def test_what_is_not_finite_is_never_kept(
     model = opened(make_paper_bundle(precision=precision))
     ring, row = model.ring(), rows(model, 1)
     ring.append(0, model.kept(model.run(ring, 0, row)))
-    next(iter(ring.feeds.values()))[:, 0, ..., 0] = value
+    ring.feeds['past_rows'][:, 0, ..., 0] = value
     with pytest.raises(InferenceError, match='not finite'):
         model.run(ring, 1, row)
 
@@ -239,8 +239,9 @@ def test_what_is_not_finite_is_never_kept(
 def test_keys_beyond_halves_are_refused(make_paper_bundle: Make) -> None:
     model = opened(make_paper_bundle(precision='int8'))
     feeds = {**given_of(model, rows(model, 1)), 'past_index': model.ring().rows_P}
-    past = list(model.ring().feeds.values())
-    x = np.full((1, 1, *model.engine.layers.kept_shape[:1], model.engine.layers.shape.width), 1e6)
+    past = model.ring().feeds['past_rows']
+    shape = model.engine.layers.shape
+    x = np.full((1, 1, shape.tokens, shape.width), 1e6)
     x[..., ::2] = -1e8
     with pytest.raises(InferenceError, match='not finite in float16'):
         model.engine.layers(x, feeds, past)
