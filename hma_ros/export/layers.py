@@ -95,29 +95,41 @@ def prove_layers(
     feeds = {name: value.numpy() for name, value in trunk.inputs.items()}
     names = [name for name in feeds if name.startswith(('past_key', 'past_value'))]
     enter, leave = edge_parts(model, trunk)
-    past = _side_by_side([feeds[name].astype(dtype) for name in names])
+    past = joined([feeds[name].astype(dtype) for name in names])
     x, kept = layers(enter.outputs()['x'].numpy(), feeds, past)
     index = leave.inputs['index'][-1:]
     with torch.no_grad():
         said = leave.module({**leave.inputs, 'index': index, 'x': torch.from_numpy(x)})
     found = {name: value.numpy() for name, value in said.items()}
-    rows = np.moveaxis(kept, (2, 3), (0, 1)).reshape(len(names), *kept.shape[:2], *kept.shape[4:])
-    found_rows = {
-        name.replace('past', 'kept'): part for name, part in zip(names, rows, strict=True)
-    }
-    found |= found_rows
+    kept_names = [name.replace('past', 'kept') for name in names]
+    found |= dict(zip(kept_names, parted(kept), strict=True))
     pairs = [
-        (found[name], value.numpy() if name in found_rows else value[:, -1:].numpy())
+        (found[name], (value if name in kept_names else value[:, -1:]).numpy())
         for name, value in trunk.outputs().items()
     ]
     return Proof.of(pairs).check(tolerated, path)
 
 
-def _side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Put kept rows as layers take them, of keys and values of every layer as the trunk does."""
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """
+    Put kept rows as layers take them.
+
+    :param parts: keys and values of every layer in turn, ``[B, N, H, slots, D]``.
+    :returns: ``[B, slots, layers, 2, N, H, D]``.
+    """
     rows_BPLNHD = np.moveaxis(np.stack(parts), (0, 4), (2, 1))
     batch, slots, count, *inner = rows_BPLNHD.shape
     return np.ascontiguousarray(rows_BPLNHD).reshape(batch, slots, count // 2, 2, *inner)
+
+
+def parted(rows: np.ndarray) -> list[np.ndarray]:
+    """
+    Take apart what layers keep.
+
+    :param rows: ``[B, R, layers, 2, N, H, D]``.
+    :returns: keys and values of every layer in turn, ``[B, R, N, H, D]``.
+    """
+    return [rows[:, :, layer, what] for layer in range(rows.shape[2]) for what in range(2)]
 
 
 def _shape(config: PaperConfig) -> Shape:

@@ -11,7 +11,7 @@ import torch
 from hma_ros.core.errors import BundleError
 from hma_ros.core.rotary import rotations
 from hma_ros.core.rows import EMPTY_ROW
-from hma_ros.export.layers import has_layers, write_layers
+from hma_ros.export.layers import has_layers, joined, parted, write_layers
 from hma_ros.export.weights import SharedWeights
 from hma_ros.network.paper.attention import KeptRows, Rows
 from hma_ros.network.paper.config import (
@@ -94,9 +94,11 @@ def check(model, layers, batch=2, rows=2, tolerance=1e-5):
     known = Rows(feeds['index'], feeds.get('rotation'), feeds['past_index'], tuple(pairs))
     expected, expected_kept = model.run(x, STEM, given, known)
     arrays = {name: value.numpy() for name, value in feeds.items()}
-    found, kept = layers(x.numpy(), arrays, [part.numpy().astype(layers.dtype) for part in past])
-    assert relative_error(found, expected.numpy()) < tolerance
-    for part, value in zip(kept, [each for new in expected_kept for each in new], strict=True):
+    found, kept = layers(
+        x.numpy(), arrays, joined([part.numpy().astype(layers.dtype) for part in past])
+    )
+    assert relative_error(found, expected[:, -1:].numpy()) < tolerance
+    for part, value in zip(parted(kept), [each for new in expected_kept for each in new], strict=True):
         assert relative_error(part.astype(np.float32), value.numpy()) < tolerance
 
 
@@ -148,6 +150,32 @@ def test_whole_numbers_are_near(tmp_path):
     path = written(model, tmp_path, is_whole=True)
     check(model, Layers(path, SLOTS + 1, 2, np.float32), tolerance=0.03)
     check(model, Layers(path, SLOTS + 1, 2, np.float16), tolerance=0.03)
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'width': 96, 'heads': 2},
+        {'width': 96, 'heads': 4},
+        {'width': 96, 'heads': 16},
+        {'qk_norm': True, 'heads': 4},
+        {'positions': 100, 'action_tokens': 3},
+    ],
+)
+@pytest.mark.parametrize('threads', [1, 3])
+def test_whole_numbers_of_every_shape(tmp_path, changes, threads):
+    model = network(**{'width': 128, 'heads': 4, **changes})
+    path = written(model, tmp_path, is_whole=True)
+    check(model, Layers(path, SLOTS + 1, threads, np.float16), tolerance=0.05)
+
+
+def test_tokens_that_are_nothing_are_attended_to_all_the_same(tmp_path):
+    """Their values are zero, and have their share of attention."""
+    model = network(width=128, heads=4, qkv_bias=False)
+    for block in model.blocks:
+        block.spatial_attn.qkv.weight[-64:] = 0
+    path = written(model, tmp_path, is_whole=True)
+    check(model, Layers(path, SLOTS + 1, 2, np.float16), tolerance=0.05)
 
 
 def test_cross_attention_and_odd_sizes_are_left_to_graphs():
