@@ -74,7 +74,8 @@ void mix_head(
           p < slots ? products(query, keys + p * kept.stride, last) :
           p < count ? products(query, own.keys[p - slots] + place, last) : fill(0.0f);
       }
-      store(scores + first, sums(lines) + load(bias + first, mask(first, count)));
+      const Vector biases = _mm512_mask_loadu_ps(fill(kNever), mask(first, count), bias + first);
+      store(scores + first, sums(lines) + biases);
     }
     const Vector share = fill(soften(scores, count));
     for (int p = 0; p < slots; ++p) {

@@ -1,7 +1,6 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 #include "norms.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace hma
@@ -45,18 +44,14 @@ void Norm::apply(const float * rows, int count, int width, float * out) const
 
 float soften(float * scores, int count)
 {
-  // Of the last vector what is not a score: written to memory it would be waited for.
-  const auto score = [=](int place) {
-      return _mm512_mask_loadu_ps(fill(kNever), mask(place, count), scores + place);
-    };
-  Vector most = score(0);
+  Vector most = load(scores);
   for (int n = kLanes; n < count; n += kLanes) {
-    most = _mm512_max_ps(most, score(n));
+    most = _mm512_max_ps(most, load(scores + n));
   }
   const Vector shift = fill(_mm512_reduce_max_ps(most));
   Vector total = fill(0.0f);
   for (int n = 0; n < count; n += kLanes) {
-    const Vector weight = power_of_two(score(n) - shift);
+    const Vector weight = power_of_two(load(scores + n) - shift);
     store(scores + n, weight);
     total += weight;
   }

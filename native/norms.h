@@ -25,7 +25,7 @@ struct Norm
 };
 
 // In place, a row of scores, whose powers of two are weights, to these; returns one over their sum.
-// Room up to a multiple of 16 is written.
+// Up to a multiple of 16 there is kNever behind them.
 float soften(float * scores, int count);
 
 }  // namespace hma

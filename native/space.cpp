@@ -84,7 +84,9 @@ void RealSpace::mix(
     multiply(
       queries, some, width(), keys, whole_vectors(tokens_), {scores.data(), padded_, false});
     for (int m = 0; m < some; ++m) {
-      shares[m] = soften(scores.data() + static_cast<size_t>(m) * padded_, tokens_);
+      float * row = scores.data() + static_cast<size_t>(m) * padded_;
+      std::fill(row + tokens_, row + whole_vectors(tokens_), kNever);
+      shares[m] = soften(row, tokens_);
     }
     multiply(scores.data(), some, padded_, values, wide_, {mixed, wide_, false});
     // Of few outcomes, not of many weights.

@@ -15,7 +15,6 @@ namespace
 // Rows that a thread takes through a layer at a time: what they become stays in its cache, and
 // weights are read once for all of them.
 constexpr int kBlockRows = 54;
-constexpr float kEpsilonOfModulation = 1e-6f;
 
 // Weights of attention that are next to nothing would take a hundred times as long as others.
 class NoDenormals
@@ -30,12 +29,6 @@ private:
   static constexpr unsigned kZerosIn = 0x0040;  // denormals are taken for zeros
   const unsigned before_;
 };
-
-float * sized(std::vector<float> & room, size_t size)
-{
-  room.resize(std::max(room.size(), size));
-  return room.data();
-}
 
 }  // namespace
 
@@ -178,85 +171,6 @@ void Trunk::each_block(int member, int context, const Work & work) const
   }
 }
 
-float * Trunk::place(float * rows, const Block & block, int row) const
-{
-  const size_t index = static_cast<size_t>(block.context) * call_->rows + row;
-  return rows + (index * facts_.tokens + block.first) * facts_.width;
-}
-
-void Trunk::fetch(const Block & block, Room & room) const
-{
-  const size_t size = static_cast<size_t>(block.count) * facts_.width;
-  for (int r = 0; r < call_->rows; ++r) {
-    std::copy_n(place(call_->x, block, r), size, x(block, room) + r * size);
-  }
-}
-
-void Trunk::save(const Block & block, Room & room) const
-{
-  const size_t size = static_cast<size_t>(block.count) * facts_.width;
-  for (int r = 0; r < call_->rows; ++r) {
-    std::copy_n(x(block, room) + r * size, size, place(call_->x, block, r));
-  }
-}
-
-float * Trunk::x(const Block & block, Room & room) const
-{
-  return room.x.data() + static_cast<size_t>(block.place) * call_->rows * facts_.width;
-}
-
-void Trunk::product(
-  const Matrix & matrix, const float * rows, int count, Room & room, const Target & target) const
-{
-  if (matrix.is_whole()) {
-    room.whole.take(rows, count, matrix.depth());
-  }
-  room.count(kRest);
-  matrix.multiply(rows, room.whole, count, target);
-  room.count(kProducts);
-}
-
-const float * Trunk::normed(const Norm & norm, const float * x, int rows, Room & room) const
-{
-  if (norm.weight.empty()) {
-    return x;
-  }
-  float * normed = sized(room.normed, static_cast<size_t>(rows) * facts_.width);
-  norm.apply(x, rows, facts_.width, normed);
-  return normed;
-}
-
-float * Trunk::attention_inputs(
-  const Matrix & matrix, const Norm & norm, const float * x, int rows, Room & room) const
-{
-  const int stride = 3 * facts_.width;
-  float * made = sized(room.made, static_cast<size_t>(rows) * stride);
-  product(matrix, x, rows, room, {made, stride, false});
-  if (!norm.weight.empty()) {
-    for (int m = 0; m < rows; ++m) {
-      float * row = made + static_cast<size_t>(m) * stride;
-      norm.apply(row, 2 * facts_.heads, depth(), row);
-    }
-  }
-  return made;
-}
-
-// Queries, keys and values of tokens, for attention within their rows; those of a layer in the
-// place of those two before: a slower thread still reads the ones between.
-void Trunk::make(int index, const Block & block, Room & room) const
-{
-  const Layer & layer = layers_[index];
-  const int rows = count(block);
-  const float * normed_x = normed(layer.norms[kBeforeSpace], x(block, room), rows, room);
-  const float * made = attention_inputs(
-    layer.matrices[kSpaceMade], layer.norms[kInSpace], normed_x, rows, room);
-  for (int r = 0; r < call_->rows; ++r) {
-    space_->put(
-      index % 2, block.context * call_->rows + r, block.first, block.count,
-      made + static_cast<size_t>(r) * block.count * 3 * facts_.width);
-  }
-}
-
 // Head by head, so that its keys and values are fetched once for all blocks.
 void Trunk::mix_tokens(int index, int member, int context)
 {
@@ -275,143 +189,6 @@ void Trunk::mix_tokens(int index, int member, int context)
     }
   }
   room.count(kAttention);
-}
-
-float * Trunk::mixed(const Block & block, Room & room) const
-{
-  return room.mixed.data() + static_cast<size_t>(block.before) * call_->rows * facts_.width;
-}
-
-void Trunk::add_mixed(const Layer & layer, const Block & block, Room & room) const
-{
-  const Target target{x(block, room), facts_.width, true};
-  product(layer.matrices[kSpaceOut], mixed(block, room), count(block), room, target);
-}
-
-void Trunk::inject(int index, const Block & block, Room & room) const
-{
-  const int width = facts_.width, rows = count(block);
-  float * to = x(block, room);
-  if (call_->added != nullptr) {
-    for (int m = 0; m < rows; ++m) {
-      const size_t row = static_cast<size_t>(block.context) * call_->rows + m / block.count;
-      for (int k = 0; k < width; k += kLanes) {
-        float * place = to + static_cast<size_t>(m) * width + k;
-        store(place, load(place) + load(call_->added + row * width + k));
-      }
-    }
-  }
-  if (call_->modulation == nullptr) {
-    return;
-  }
-  float * normed = sized(room.normed, static_cast<size_t>(rows) * width);
-  for (int m = 0; m < rows; ++m) {
-    const size_t row = static_cast<size_t>(block.context) * call_->rows + m / block.count;
-    const float * shift = call_->modulation + (row * facts_.layers + index) * 2 * width;
-    float * out = normed + static_cast<size_t>(m) * width;
-    normalise(to + static_cast<size_t>(m) * width, width, kEpsilonOfModulation, out);
-    adjust(out, shift + width, 1.0f, shift, width);
-  }
-  product(layers_[index].matrices[kInject], normed, rows, room, {to, width, true});
-}
-
-// Turn each head of a row by its index.
-void Trunk::turn(float * rows, const float * rotation) const
-{
-  const int half = depth() / 2;
-  for (int head = 0; head < facts_.heads; ++head, rows += depth()) {
-    for (int d = 0; d < half; ++d) {
-      const float first = rows[d], second = rows[half + d];
-      rows[d] = first * rotation[d] - second * rotation[half + d];
-      rows[half + d] = second * rotation[d] + first * rotation[half + d];
-    }
-  }
-}
-
-void Trunk::over_rows(int index, const Block & block, Room & room) const
-{
-  const int width = facts_.width, rows = count(block);
-  const Layer & layer = layers_[index];
-  float * made = attention_inputs(
-    layer.matrices[kTimeMade], layer.norms[kInTime], x(block, room), rows, room);
-  for (int m = 0; m < rows; ++m, made += 3 * width) {
-    if (call_->rotation != nullptr) {
-      const float * rotation = call_->rotation + m / block.count * (depth() / 2 * 2);
-      turn(made, rotation);
-      turn(made + width, rotation);
-    }
-    for (int k = 0; k < width; k += kLanes) {
-      store(made + k, load(made + k) * fill(facts_.scale));
-    }
-  }
-  sized(room.mixed_rows, static_cast<size_t>(rows) * width);
-  room.count(kRest);
-  if (facts_.is_half) {
-    mix_block<Half>(index, block, room);
-  } else {
-    mix_block<float>(index, block, room);
-  }
-  room.count(kAttention);
-  const int before = first_needed(index) * block.count;
-  const size_t place = static_cast<size_t>(before) * width;
-  product(
-    layer.matrices[kTimeOut], room.mixed_rows.data() + place, rows - before, room,
-    {x(block, room) + place, width, true});
-}
-
-template<typename Kept>
-void Trunk::mix_block(int index, const Block & block, Room & room) const
-{
-  const int rows = call_->rows, width = facts_.width;
-  const size_t size = static_cast<size_t>(facts_.tokens) * width;
-  const size_t stride = 2 * facts_.layers * size;
-  const Kept * past = static_cast<const Kept *>(call_->past) +
-    block.context * call_->slots * stride + 2 * index * size;
-  Kept * kept = static_cast<Kept *>(call_->kept) + block.context * rows * stride + 2 * index * size;
-  room.own.queries.resize(rows), room.own.keys.resize(rows), room.own.values.resize(rows);
-  room.out.resize(rows);
-  for (int t = 0; t < block.count; ++t) {
-    const size_t first = static_cast<size_t>(block.first + t) * width;
-    for (int r = 0; r < rows; ++r) {
-      const size_t m = static_cast<size_t>(r) * block.count + t;
-      const float * made = room.made.data() + m * 3 * width;
-      room.own.queries[r] = made;
-      room.own.keys[r] = made + width;
-      room.own.values[r] = made + 2 * width;
-      room.out[r] = room.mixed_rows.data() + m * width;
-      for (int what = 0; what < 2; ++what) {
-        Kept * place = kept + r * stride + what * size + first;
-        for (int k = 0; k < width; k += kLanes) {
-          const Vector value = load(made + (1 + what) * width + k);
-          room.is_finite = room.is_finite && fits(place, value);
-          store(place + k, value);
-        }
-      }
-    }
-    const KeptRows<Kept> those{past + first, past + size + first, call_->slots, stride};
-    mix_rows(
-      room.own, those, first_needed(index), facts_.heads, depth(), call_->bias, room.scores.scores,
-      room.out);
-  }
-}
-
-void Trunk::over_channels(int index, const Block & block, Room & room) const
-{
-  const Layer & layer = layers_[index];
-  const int width = facts_.width, hidden = facts_.hidden;
-  const int before = first_needed(index) * block.count, rows = count(block) - before;
-  float * to = x(block, room) + static_cast<size_t>(before) * width;
-  const float * normed_x = normed(layer.norms[kBeforeChannels], to, rows, room);
-  const size_t size = static_cast<size_t>(rows) * hidden;
-  float * made = sized(room.made, size);
-  product(layer.matrices[kChannelsIn], normed_x, rows, room, {made, hidden, false});
-  // Whole numbers do not tell the difference.
-  const bool is_rough = layer.matrices[kChannelsOut].is_whole();
-  for (size_t k = 0; k < size; k += kLanes) {
-    const Vector value = load(made + k);
-    store(made + k, is_rough ? rough_gelu(value) : gelu(value));
-  }
-  product(layer.matrices[kChannelsOut], made, rows, room, {to, width, true});
 }
 
 }  // namespace hma

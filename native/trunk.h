@@ -3,6 +3,7 @@
 #ifndef TRUNK_H_
 #define TRUNK_H_
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -62,6 +63,13 @@ struct Block
 {
   int context, first, count, before, place;
 };
+
+// Room for as many numbers; it never shrinks.
+inline float * sized(std::vector<float> & room, size_t size)
+{
+  room.resize(std::max(room.size(), size));
+  return room.data();
+}
 
 // What one thread works in.
 struct Room

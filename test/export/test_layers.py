@@ -98,7 +98,9 @@ def check(model, layers, batch=2, rows=2, tolerance=1e-5):
         x.numpy(), arrays, joined([part.numpy().astype(layers.dtype) for part in past])
     )
     assert relative_error(found, expected[:, -1:].numpy()) < tolerance
-    for part, value in zip(parted(kept), [each for new in expected_kept for each in new], strict=True):
+    for part, value in zip(
+        parted(kept), [each for new in expected_kept for each in new], strict=True
+    ):
         assert relative_error(part.astype(np.float32), value.numpy()) < tolerance
 
 

@@ -111,9 +111,7 @@ def test_actions_hidden_in_tokens_alone_are_those_of_the_research_code(network, 
     rows = [
         Row(factors[:, i], masked[:, i], None if hidden[i] else actions[:1, i]) for i in range(4)
     ]
-    found = np.stack(
-        [model.run(model.ring(), 0, rows[: i + 1])['chunk'] for i in range(4)], 1
-    )
+    found = np.stack([model.run(model.ring(), 0, rows[: i + 1])['chunk'] for i in range(4)], 1)
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 

@@ -52,9 +52,7 @@ class _Conditioned:
     batch: int
     given: Mapping[str, Any]
 
-    def place(
-        self, first: int, chunks: Sequence[np.ndarray | None], batch: int
-    ) -> slice | None:
+    def place(self, first: int, chunks: Sequence[np.ndarray | None], batch: int) -> slice | None:
         """Say where rows are among these, if they are."""
         begin = first - self.first
         own = self.chunks[begin : begin + len(chunks)] if begin >= 0 else ()
