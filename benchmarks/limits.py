@@ -45,16 +45,18 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
     :returns: a line of the results: seconds, rates, bytes, and shares of time.
     """
     manifest = PaperManifest.read(folder)
-    peak = peak_exact = _peak(manifest.precision, threads)
-    if manifest.precision == 'int8':
-        # Attention and readouts stay float32.
-        peak_exact = _peak('fp32', threads)
+    peak = _peak(manifest.precision, threads)
+    exact = peak if manifest.precision == 'fp32' else _peak('fp32', threads)
     trunk = folder / f'trunk_{stem}.onnx'
     feeds = _feeds(_session(str(trunk), threads), manifest)
     model = PaperModel(folder, stem, Execution(provider='cpu', threads=threads, spin=True))
     duration_s, context_bytes = _pass(model)
     work = _flop(manifest, _width(feeds))
     is_compiled = isinstance(model.engine, LayerEngine)
+    # Compiled, scores within a row have 8 bits, and what they mix 16; all else stays float32.
+    is_whole = is_compiled and manifest.precision == 'int8'
+    scores, mixing = (peak, peak / 2) if is_whole else (exact, exact)
+    peaks = {'products': peak, 'scores': scores, 'mixing': mixing, 'rows': exact, 'readout': exact}
     return {
         'name': f'limits_{folder.name}',
         'section': 'limits',
@@ -63,10 +65,7 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
         'gflop': sum(work.values()) / 1e9,
         'gflop_per_s': sum(work.values()) / duration_s / 1e9,
         'peak_gflop_per_s': peak / 1e9,
-        'share_of_peak': (
-            work['products'] / peak + (work['attention'] + work['readout']) / peak_exact
-        )
-        / duration_s,
+        'share_of_peak': sum(flop / peaks[kind] for kind, flop in work.items()) / duration_s,
         'weight_bytes': (folder / 'weights.bin').stat().st_size,
         'context_bytes': context_bytes,
         'shares': _shared(model.engine.layers.spent())
@@ -104,7 +103,9 @@ def _flop(manifest: PaperManifest, width: int) -> dict[str, float]:
     return {
         'products': manifest.layers * 17 * per_layer,
         'readout': 2.0 * head,
-        'attention': 2.0 * (spatial + temporal),
+        'scores': float(spatial),
+        'mixing': float(spatial),
+        'rows': 2.0 * temporal,
     }
 
 

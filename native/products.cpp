@@ -45,7 +45,8 @@ inline std::pair<float, float> extremes(const float * row, int depth)
       nothing = multiply_add(number, fill(0.0f), nothing);
     }
   }
-  const Vector least = _mm512_min_ps(_mm512_min_ps(low[0], low[1]), _mm512_min_ps(low[2], low[3]));
+  const Vector least =
+    _mm512_min_ps(_mm512_min_ps(low[0], low[1]), _mm512_min_ps(low[2], low[3]));
   const Vector most =
     _mm512_max_ps(_mm512_max_ps(high[0], high[1]), _mm512_max_ps(high[2], high[3]));
   return {_mm512_reduce_min_ps(least) + sum(nothing), _mm512_reduce_max_ps(most)};

@@ -87,9 +87,11 @@ that costs in pictures is measured on a trained model, below. *training_throughp
 
 How near one pass over one row is to what the machine can do: *peak* is the best rate of large
 matrix products that onnxruntime or torch reach with as many threads in the same precision, *of
-peak* the share of the time that the operations would take at their peaks; attention and readouts
-are float32 in int8 too. The last columns say where the time of the threads goes, within the layers
-where those are compiled: *waiting* is for each other.
+peak* the share of the time that the operations would take at their peaks. In int8 readouts and
+attention over rows are float32; attention within a row is too, except in compiled layers, where
+its scores have 8 bits and its weights and values 16, at half of the peak. The last columns say
+where the time of the threads goes, within the layers where those are compiled: *waiting* is for
+each other.
 
 <!-- begin limits -->
 <!-- end limits -->

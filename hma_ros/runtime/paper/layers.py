@@ -101,7 +101,7 @@ class Layers:
 
     @property
     def kept_shape(self) -> tuple[int, int, int, int, int]:
-        """Layers, keys and values, tokens, heads and channels of a head of what is kept of a row."""
+        """Return layers, keys and values, tokens, heads and channels of a head, of a kept row."""
         return self.count, 2, self.shape.tokens, self.shape.heads, self.shape.head_width
 
     def spent(self) -> dict[str, float]:
