@@ -2,6 +2,7 @@
 #include "whole_space.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -23,15 +24,19 @@ constexpr float kLeastValue = 0x1p-40f;
 // Tokens that attend at a time: their scores stay in the nearest cache.
 constexpr int kQueries = 12;
 
+// The largest size of some numbers; as bits, infinity is above all of them and what is not a number
+// above that.
 inline float largest(const float * numbers, int count)
 {
-  Vector most = fill(0.0f);
+  __m512i most = _mm512_setzero_si512();
   for (int k = 0; k < count; k += kLanes) {
-    most = _mm512_max_ps(most, _mm512_abs_ps(load(numbers + k, mask(k, count))));
+    const Vector size = _mm512_abs_ps(load(numbers + k, mask(k, count)));
+    most = _mm512_max_epu32(most, _mm512_castps_si512(size));
   }
-  return _mm512_reduce_max_ps(most);
+  return std::bit_cast<float>(_mm512_reduce_max_epu32(most));
 }
 
+// Not finite where `most` is not, and so are scores of it.
 inline float scale_of(float most)
 {
   return std::max(most / kMostNumber, std::numeric_limits<float>::min());
@@ -116,9 +121,11 @@ void WholeSpace::put_key(Past & past, size_t line, int token, const float * key)
 
 void WholeSpace::put_value(Past & past, size_t line, int token, const float * value) const
 {
-  const float most = std::max(largest(value, depth_), kLeastValue);
-  const float power = std::ilogb(most) + 1.0f - kBits;
-  const float inverse = std::ldexp(1.0f, -static_cast<int>(power));
+  const float most = largest(value, depth_);
+  const bool is_finite = std::isfinite(most);
+  const int power = is_finite ? std::ilogb(std::max(most, kLeastValue)) + 1 - kBits : 0;
+  // What is not finite is all that it is mixed to.
+  const float inverse = is_finite ? std::ldexp(1.0f, -power) : std::nanf("");
   // Two tokens side by side: the other may be put by another thread.
   const bool is_second = token % 2 != 0;
   int16_t * out = past.values.data() + (line + token / 2 * 2) * wide_;
@@ -130,7 +137,7 @@ void WholeSpace::put_value(Past & past, size_t line, int token, const float * va
       _mm512_mask_storeu_epi16(out, 0x55555555u, number);
     }
   }
-  past.power[line + token] = power;
+  past.power[line + token] = static_cast<float>(power);
   past.inverse[line + token] = inverse;
 }
 
