@@ -82,10 +82,9 @@ def _pass(model: PaperModel) -> tuple[float, int]:
     for index in range(facts.window - 1):
         ring.append(index, model.kept(model.run(ring, index, [row])))
     last = facts.window - 1
-    given = model.condition(last, [row])
     if isinstance(model.engine, LayerEngine):
         model.engine.layers.spent()
-    best_s = _best_s(lambda: model.run(ring, last, [row], given))
+    best_s = _best_s(lambda: model.run(ring, last, [row]))
     return best_s, sum(array.nbytes for array in ring.feeds.values())
 
 

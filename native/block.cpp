@@ -25,12 +25,12 @@ void Trunk::fetch(const Block & block, Room & room) const
   }
 }
 
+// The last row: those before it are not finished.
 void Trunk::save(const Block & block, Room & room) const
 {
   const size_t size = static_cast<size_t>(block.count) * facts_.width;
-  for (int r = 0; r < call_->rows; ++r) {
-    std::copy_n(x(block, room) + r * size, size, place(call_->x, block, r));
-  }
+  const int last = call_->rows - 1;
+  std::copy_n(x(block, room) + last * size, size, place(call_->x, block, last));
 }
 
 float * Trunk::x(const Block & block, Room & room) const

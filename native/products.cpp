@@ -15,7 +15,8 @@ namespace
 
 constexpr int kBytes = kGroup<int8_t>;
 
-// What a tile, of the row, is to ask for of what is read after a panel: a quarter each.
+// What a tile, of the row, is to ask for of what is read after a panel: a quarter each. Narrow tiles
+// ask for half of it.
 inline const char * quarter_of(const void * next, size_t panel_bytes, int row)
 {
   constexpr int quarters = kPanel / kLanes;
@@ -34,11 +35,11 @@ inline void deliver(const Target & target, int row, int column, Vector value)
 inline std::pair<float, float> extremes(const float * row, int depth)
 {
   // Of what is not a number neither minimum nor maximum can be relied on.
-  Vector low[kFour] = {}, high[kFour] = {}, nothing = fill(0.0f);
-  for (int k = 0; k < depth; k += kFour * kLanes) {
-    const __mmask64 those = mask_four(k, depth);
+  Vector low[kAbreast] = {}, high[kAbreast] = {}, nothing = fill(0.0f);
+  for (int k = 0; k < depth; k += kAbreast * kLanes) {
+    const __mmask64 those = mask_abreast(k, depth);
 #pragma GCC unroll 4
-    for (int v = 0; v < kFour; ++v) {
+    for (int v = 0; v < kAbreast; ++v) {
       const Vector number = load(row + k + v * kLanes, static_cast<Mask>(those >> v * kLanes));
       low[v] = _mm512_min_ps(low[v], number);
       high[v] = _mm512_max_ps(high[v], number);
@@ -57,11 +58,11 @@ inline void round_bytes(const float * row, int depth, float factor, float shift,
 {
   // Where the quarters of registers, packed in pairs, belong.
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  for (int k = 0; k < depth; k += kFour * kLanes) {
-    const __mmask64 those = mask_four(k, depth);
-    __m512i whole[kFour];
+  for (int k = 0; k < depth; k += kAbreast * kLanes) {
+    const __mmask64 those = mask_abreast(k, depth);
+    __m512i whole[kAbreast];
 #pragma GCC unroll 4
-    for (int v = 0; v < kFour; ++v) {
+    for (int v = 0; v < kAbreast; ++v) {
       const Vector number = load(row + k + v * kLanes, static_cast<Mask>(those >> v * kLanes));
       whole[v] = _mm512_cvtps_epi32(multiply_add(number, fill(factor), fill(shift)));
     }

@@ -17,14 +17,14 @@ void RealSpace::resize(int rows)
 {
   const size_t places = line(rows, 0);
   queries_.resize(std::max(queries_.size(), static_cast<size_t>(rows) * tokens_ * width()));
-  for (int turn = 0; turn < 2; ++turn) {
+  for (int side = 0; side < 2; ++side) {
     // Never less: growing fills with zeros, and behind the last token they have to stay.
-    keys_[turn].resize(std::max(keys_[turn].size(), places * depth_));
-    values_[turn].resize(std::max(values_[turn].size(), places * wide_));
+    keys_[side].resize(std::max(keys_[side].size(), places * depth_));
+    values_[side].resize(std::max(values_[side].size(), places * wide_));
   }
 }
 
-void RealSpace::put(int turn, int row, int first, int count, const float * made)
+void RealSpace::put(int side, int row, int first, int count, const float * made)
 {
   const size_t stride = 3 * static_cast<size_t>(width());
   float * query = queries_.data() + (static_cast<size_t>(row) * tokens_ + first) * width();
@@ -36,11 +36,11 @@ void RealSpace::put(int turn, int row, int first, int count, const float * made)
     for (int head = 0; head < heads_; ++head) {
       std::copy_n(
         token + 2 * width() + head * depth_, depth_,
-        values_[turn].data() + (line(row, head) + first + t) * wide_);
+        values_[side].data() + (line(row, head) + first + t) * wide_);
     }
   }
   for (int head = 0; head < heads_; ++head) {
-    float * keys = keys_[turn].data() + line(row, head) * depth_;
+    float * keys = keys_[side].data() + line(row, head) * depth_;
     put_keys(keys, first, count, made + width() + head * depth_);
   }
 }
@@ -68,12 +68,12 @@ void RealSpace::put_keys(float * keys, int token, int count, const float * made)
 }
 
 void RealSpace::mix(
-  int turn, int row, int head, int first, int count, ScoreRoom & room, float * out) const
+  int side, int row, int head, int first, int count, ScoreRoom & room, float * out) const
 {
   std::vector<float> & scores = room.scores;
   scores.resize(std::max(scores.size(), static_cast<size_t>(kQueries) * padded_));
-  const Panels keys{keys_[turn].data() + line(row, head) * depth_, depth_, kPanel};
-  const Panels values{values_[turn].data() + line(row, head) * wide_, tokens_, wide_};
+  const Panels keys{keys_[side].data() + line(row, head) * depth_, depth_, kPanel};
+  const Panels values{values_[side].data() + line(row, head) * wide_, tokens_, wide_};
   const float * queries =
     queries_.data() + (static_cast<size_t>(row) * tokens_ + first) * width() + head * depth_;
   float mixed[kQueries * kPanel];

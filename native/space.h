@@ -34,13 +34,13 @@ public:
   // Make room for some rows; what was put is lost.
   virtual void resize(int rows) = 0;
 
-  // Put some tokens of a row. made: float[count][3][H][D], turn: 0 or 1; keys and values of
+  // Put some tokens of a row. made: float[count][3][H][D], side: 0 or 1; keys and values of
   // one are read while those of the other are put, queries are not.
-  virtual void put(int turn, int row, int first, int count, const float * made) = 0;
+  virtual void put(int side, int row, int first, int count, const float * made) = 0;
 
   // Mix all tokens of a row into some of them, in one head. out: float[count][H][D]
   virtual void mix(
-    int turn, int row, int head, int first, int count, ScoreRoom & room, float * out) const = 0;
+    int side, int row, int head, int first, int count, ScoreRoom & room, float * out) const = 0;
 
 protected:
   // The first place of a head of a row; each has `padded` of them.
@@ -59,9 +59,9 @@ class RealSpace : public Space
 public:
   using Space::Space;
   void resize(int rows) override;
-  void put(int turn, int row, int first, int count, const float * made) override;
+  void put(int side, int row, int first, int count, const float * made) override;
   void mix(
-    int turn, int row, int head, int first, int count, ScoreRoom & room,
+    int side, int row, int head, int first, int count, ScoreRoom & room,
     float * out) const override;
 
 private:

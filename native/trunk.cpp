@@ -85,6 +85,7 @@ std::unique_ptr<Space> Trunk::make_space() const
 // In the order of a block in run_layer; after it comes the next block.
 void Trunk::line_up()
 {
+  layers_.front().matrices[kSpaceMade].precede(layers_.front().matrices[kSpaceOut]);
   for (int index = 0; index < facts_.layers; ++index) {
     std::vector<Matrix *> order;
     for (int place = kSpaceOut; place < kMatrices; ++place) {

@@ -34,17 +34,17 @@ inline void store(Half * to, Vector value)
 }
 // Of the numbers from `place` on of `count`, those that a vector holds.
 using Mask = __mmask16;
-// As many vectors as a line of bytes.
-constexpr int kFour = 4;
-inline __mmask64 mask_four(int place, int count)
-{
-  const int left = count - place;
-  return left >= kFour * kLanes ? ~0ull : (1ull << left) - 1;
-}
 inline Mask mask(int place, int count)
 {
   const int left = count - place;
   return left >= kLanes ? 0xffff : left <= 0 ? 0 : static_cast<Mask>((1u << left) - 1u);
+}
+// As many vectors as a line of bytes.
+constexpr int kAbreast = 4;
+inline __mmask64 mask_abreast(int place, int count)
+{
+  const int left = count - place;
+  return left >= kAbreast * kLanes ? ~0ull : (1ull << left) - 1;
 }
 inline Vector load(const float * from, Mask those) {return _mm512_maskz_loadu_ps(those, from);}
 inline Vector load(const Half * from, Mask those)

@@ -16,10 +16,13 @@ namespace
 
 constexpr float kMostNumber = 127.0f;
 // Queries have no sign: their zero is here.
-constexpr int kZero = 128;
+constexpr uint32_t kZero = 128;
 // Of values: 2 ** kBits and below.
 constexpr int kBits = 9;
-// Values below this are nothing: powers of them would not be finite.
+// The largest weight is two to this, rounding aside, and at most 2 ** 15. Weights times values
+// are summed in 32 bits for the tokens of a panel: 2 ** (15 + kBits) * kPanel is below 2 ** 31.
+constexpr float kPowerOfWeights = 14.999f;
+// Smaller values have the scale of these: that of nothing would not be finite.
 constexpr float kLeastValue = 0x1p-40f;
 // Tokens that attend at a time: their scores stay in the nearest cache.
 constexpr int kQueries = 12;
@@ -49,11 +52,6 @@ inline __m512i rounded(const float * from, int place, int count, Vector inverse)
 
 }  // namespace
 
-WholeSpace::WholeSpace(int tokens, int heads, int depth, float scale)
-: Space(tokens, heads, depth, scale),
-  power_of_weights_(
-    std::log2(std::min(std::floor(0x1p31f / (1 << kBits) / tokens) - 1.0f, 32767.0f))) {}
-
 void WholeSpace::resize(int rows)
 {
   const size_t places = line(rows, 0);
@@ -61,25 +59,26 @@ void WholeSpace::resize(int rows)
     return;
   }
   queries_.assign(places * wide_, 0);
-  scales_.assign(places, 0.0f);
-  for (Past & past : past_) {
+  for (KeysValues & tokens : sides_) {
     // What stays behind the last token is never attended to.
-    past.keys.assign(places * wide_, 0);
-    past.scale.assign(places, 0.0f);
-    past.offset.assign(places, 0);
-    past.values.assign(places * wide_, 0);
-    past.power.assign(places, kNever);
-    past.inverse.assign(places, 0.0f);
+    tokens.keys.assign(places * wide_, 0);
+    tokens.scale.assign(places, 0.0f);
+    tokens.offset.assign(places, 0);
+    tokens.values.assign(places * wide_, 0);
+    tokens.power.assign(places, kNever);
+    tokens.inverse.assign(places, 0.0f);
   }
+  // Last: it tells how much room there is.
+  scales_.assign(places, 0.0f);
 }
 
-void WholeSpace::put(int turn, int row, int first, int count, const float * made)
+void WholeSpace::put(int side, int row, int first, int count, const float * made)
 {
   for (int t = first; t < first + count; ++t) {
     for (int head = 0; head < heads_; ++head, made += depth_) {
       put_query(line(row, head) + t, made);
-      put_key(past_[turn], line(row, head), t, made + width());
-      put_value(past_[turn], line(row, head), t, made + 2 * width());
+      put_key(sides_[side], line(row, head), t, made + width());
+      put_value(sides_[side], line(row, head), t, made + 2 * width());
     }
     made += 2 * width();
   }
@@ -98,13 +97,13 @@ void WholeSpace::put_query(size_t place, const float * query)
   scales_[place] = scale * scale_;
 }
 
-void WholeSpace::put_key(Past & past, size_t line, int token, const float * key) const
+void WholeSpace::put_key(KeysValues & tokens, size_t line, int token, const float * key) const
 {
   constexpr int group = kGroup<int8_t>;
   const float scale = scale_of(largest(key, depth_));
   const Vector inverse = fill(1.0f / scale);
   const int panel = token / kPanel * kPanel;
-  int8_t * column = past.keys.data() + (line + panel) * wide_ + (token - panel) * group;
+  int8_t * column = tokens.keys.data() + (line + panel) * wide_ + (token - panel) * group;
   __m512i sum = _mm512_setzero_si512();
   for (int d = 0; d < depth_; d += kLanes) {
     const __m512i number = rounded(key, d, depth_, inverse);
@@ -115,11 +114,13 @@ void WholeSpace::put_key(Past & past, size_t line, int token, const float * key)
       std::memcpy(column, numbers + k, group);
     }
   }
-  past.scale[line + token] = scale;
-  past.offset[line + token] = -kZero * _mm512_reduce_add_epi32(sum);
+  tokens.scale[line + token] = scale;
+  // Unsigned: what is not finite overflows, and its scale makes scores of it no numbers.
+  const uint32_t total = _mm512_reduce_add_epi32(sum);
+  tokens.offset[line + token] = static_cast<int32_t>(-total * kZero);
 }
 
-void WholeSpace::put_value(Past & past, size_t line, int token, const float * value) const
+void WholeSpace::put_value(KeysValues & tokens, size_t line, int token, const float * value) const
 {
   const float most = largest(value, depth_);
   const bool is_finite = std::isfinite(most);
@@ -128,7 +129,7 @@ void WholeSpace::put_value(Past & past, size_t line, int token, const float * va
   const float inverse = is_finite ? std::ldexp(1.0f, -power) : std::nanf("");
   // Two tokens side by side: the other may be put by another thread.
   const bool is_second = token % 2 != 0;
-  int16_t * out = past.values.data() + (line + token / 2 * 2) * wide_;
+  int16_t * out = tokens.values.data() + (line + token / 2 * 2) * wide_;
   for (int d = 0; d < depth_; d += kLanes, out += 2 * kLanes) {
     const __m512i number = rounded(value, d, depth_, fill(inverse));
     if (is_second) {
@@ -137,20 +138,20 @@ void WholeSpace::put_value(Past & past, size_t line, int token, const float * va
       _mm512_mask_storeu_epi16(out, 0x55555555u, number);
     }
   }
-  past.power[line + token] = static_cast<float>(power);
-  past.inverse[line + token] = inverse;
+  tokens.power[line + token] = static_cast<float>(power);
+  tokens.inverse[line + token] = inverse;
 }
 
 // scores: [count][padded], powers of two to which values of one scale would be mixed.
 void WholeSpace::score(
-  const Past & past, size_t line, int first, int count, float * scores) const
+  const KeysValues & tokens, size_t line, int first, int count, float * scores) const
 {
   const uint8_t * queries = queries_.data() + (line + first) * wide_;
   // None of these is written, which the compiler cannot know.
   const float * own = scales_.data() + line + first;
-  const float * scales = past.scale.data() + line, * powers = past.power.data() + line;
-  const int32_t * offsets = past.offset.data() + line;
-  const int8_t * keys = past.keys.data() + line * wide_;
+  const float * scales = tokens.scale.data() + line, * powers = tokens.power.data() + line;
+  const int32_t * offsets = tokens.offset.data() + line;
+  const int8_t * keys = tokens.keys.data() + line * wide_;
   const int wide = wide_, padded = padded_;
   each_tile(
     count, padded_, kPanel,
@@ -181,14 +182,14 @@ void WholeSpace::score(
 
 // weights: a row of [panel][kQueries][kPanel]; returns what mixed numbers are multiplied with.
 float WholeSpace::soften(
-  const Past & past, size_t line, const float * scores, int16_t * weights) const
+  const KeysValues & tokens, size_t line, const float * scores, int16_t * weights) const
 {
   Vector most = load(scores);
   for (int n = kLanes; n < padded_; n += kLanes) {
     most = _mm512_max_ps(most, load(scores + n));
   }
-  const Vector shift = fill(_mm512_reduce_max_ps(most) - power_of_weights_);
-  const float * inverse = past.inverse.data() + line;
+  const Vector shift = fill(_mm512_reduce_max_ps(most) - kPowerOfWeights);
+  const float * inverse = tokens.inverse.data() + line;
   Vector total = fill(0.0f);
   for (int n = 0; n < padded_; n += kPanel, weights += kQueries * kPanel) {
 #pragma GCC unroll 4
@@ -197,16 +198,16 @@ float WholeSpace::soften(
       total = multiply_add(weight, load(inverse + n + v), total);
       _mm256_storeu_si256(
         reinterpret_cast<__m256i *>(weights + v),
-        _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(weight)));
+        _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(weight)));
     }
   }
   return 1.0f / sum(total);
 }
 
 void WholeSpace::mix(
-  int turn, int row, int head, int first, int count, ScoreRoom & room, float * out) const
+  int side, int row, int head, int first, int count, ScoreRoom & room, float * out) const
 {
-  const Past & past = past_[turn];
+  const KeysValues & tokens = sides_[side];
   const size_t start = line(row, head), size = static_cast<size_t>(kQueries) * padded_;
   room.scores.resize(std::max(room.scores.size(), size));
   room.weights.resize(std::max(room.weights.size(), size));
@@ -214,18 +215,17 @@ void WholeSpace::mix(
   for (int done = 0; done < count; done += kQueries) {
     const int some = std::min(kQueries, count - done);
     float shares[kQueries];
-    int32_t mixed[kQueries * kPanel];
-    score(past, start, first + done, some, room.scores.data());
+    float mixed[kQueries * kPanel];
+    score(tokens, start, first + done, some, room.scores.data());
     for (int m = 0; m < some; ++m) {
       shares[m] = soften(
-        past, start, room.scores.data() + static_cast<size_t>(m) * padded_,
+        tokens, start, room.scores.data() + static_cast<size_t>(m) * padded_,
         room.weights.data() + m * kPanel);
     }
-    mix_values(past, start, room.weights.data(), some, mixed);
+    mix_values(tokens, start, room.weights.data(), some, mixed);
     for (int m = 0; m < some; ++m, out += width()) {
       for (int d = 0; d < depth_; d += kLanes) {
-        const Vector number = _mm512_cvtepi32_ps(_mm512_loadu_si512(mixed + m * wide_ + d));
-        store(out + d, number * fill(shares[m]), mask(d, depth_));
+        store(out + d, load(mixed + m * wide_ + d) * fill(shares[m]), mask(d, depth_));
       }
     }
   }
@@ -233,29 +233,21 @@ void WholeSpace::mix(
 
 // mixed: [count][wide]
 void WholeSpace::mix_values(
-  const Past & past, size_t line, const int16_t * weights, int count, int32_t * mixed) const
+  const KeysValues & tokens, size_t line, const int16_t * weights, int count, float * mixed) const
 {
-  std::fill_n(mixed, static_cast<size_t>(count) * wide_, 0);
-  const int16_t * values = past.values.data() + line * wide_;
+  std::fill_n(mixed, static_cast<size_t>(count) * wide_, 0.0f);
+  const int16_t * values = tokens.values.data() + line * wide_;
   for (int first = 0; first < padded_; first += kPanel) {
     each_tile(
       count, wide_, wide_, [&]<int ROWS, int VECTORS>(int m, int d) {
-        __m512i sums[ROWS][VECTORS];
-        int32_t * place = mixed + m * wide_ + d;
+        __m512i sums[ROWS][VECTORS] = {};
+        whole_sums(weights + m * kPanel, kPanel, values, kPanel, wide_, nullptr, sums);
+        float * place = mixed + m * wide_ + d;
 #pragma GCC unroll 12
-        for (int r = 0; r < ROWS; ++r) {
+        for (int r = 0; r < ROWS; ++r, place += wide_) {
 #pragma GCC unroll 4
           for (int v = 0; v < VECTORS; ++v) {
-            sums[r][v] = _mm512_loadu_si512(place + r * wide_ + v * kLanes);
-          }
-        }
-        whole_sums(
-          weights + m * kPanel, kPanel, values, kPanel, wide_, nullptr, sums);
-#pragma GCC unroll 12
-        for (int r = 0; r < ROWS; ++r) {
-#pragma GCC unroll 4
-          for (int v = 0; v < VECTORS; ++v) {
-            _mm512_storeu_si512(place + r * wide_ + v * kLanes, sums[r][v]);
+            store(place + v * kLanes, load(place + v * kLanes) + _mm512_cvtepi32_ps(sums[r][v]));
           }
         }
       });

@@ -11,21 +11,19 @@
 namespace hma
 {
 
-// Each head of a token has scales of its own: queries and keys have 8 bits, values 10, and weights
-// as many as keep sums of all tokens within 32.
+// Each head of a token has scales of its own: queries and keys have 8 bits, values 10, weights 15.
 class WholeSpace : public Space
 {
 public:
-  WholeSpace(int tokens, int heads, int depth, float scale);
+  using Space::Space;
   void resize(int rows) override;
-  void put(int turn, int row, int first, int count, const float * made) override;
+  void put(int side, int row, int first, int count, const float * made) override;
   void mix(
-    int turn, int row, int head, int first, int count, ScoreRoom & room,
+    int side, int row, int head, int first, int count, ScoreRoom & room,
     float * out) const override;
 
 private:
-  // What all tokens of rows are read for.
-  struct Past
+  struct KeysValues
   {
     std::vector<int8_t> keys;      // [row][head][panel][wide / 4][kPanel][4]
     std::vector<float> scale;      // [row][head][padded], of a key
@@ -36,18 +34,17 @@ private:
   };
 
   void put_query(size_t place, const float * query);
-  void put_key(Past & past, size_t line, int token, const float * key) const;
-  void put_value(Past & past, size_t line, int token, const float * value) const;
-  void score(const Past & past, size_t line, int first, int count, float * scores) const;
-  float soften(const Past & past, size_t line, const float * scores, int16_t * weights) const;
+  void put_key(KeysValues & tokens, size_t line, int token, const float * key) const;
+  void put_value(KeysValues & tokens, size_t line, int token, const float * value) const;
+  void score(const KeysValues & tokens, size_t line, int first, int count, float * scores) const;
+  float soften(const KeysValues & tokens, size_t line, const float * scores, int16_t * weights) const;
   void mix_values(
-    const Past & past, size_t line, const int16_t * weights, int count,
-    int32_t * mixed) const;
+    const KeysValues & tokens, size_t line, const int16_t * weights, int count,
+    float * mixed) const;
 
-  const float power_of_weights_;  // of the largest
   std::vector<uint8_t> queries_;  // [row][head][padded][wide]
   std::vector<float> scales_;     // [row][head][padded], of a query
-  std::array<Past, 2> past_;
+  std::array<KeysValues, 2> sides_;
 };
 
 }  // namespace hma

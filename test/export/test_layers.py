@@ -171,6 +171,22 @@ def test_whole_numbers_of_every_shape(tmp_path, changes, threads):
     check(model, Layers(path, SLOTS + 1, threads, np.float16), tolerance=0.05)
 
 
+def test_whole_numbers_of_long_rows(tmp_path):
+    """Where a few tokens have most of the attention, the many others have the rest."""
+    model = network(width=64, heads=2, layers=1, positions=1500)
+    model.blocks[0].spatial_attn.qkv.weight[:128] *= 2
+    path = written(model, tmp_path, is_whole=True)
+    check(model, Layers(path, SLOTS + 1, 2, np.float16), 1, 1, tolerance=0.05)
+
+
+@pytest.mark.parametrize('is_whole', [False, True])
+def test_rows_of_other_numbers_leave_nothing_behind(tmp_path, is_whole):
+    model = network(width=128, heads=4)
+    layers = Layers(written(model, tmp_path, is_whole), SLOTS + 1, 2, np.float32)
+    for batch, rows in ((1, 1), (3, 2), (1, 1), (2, SLOTS + 1), (1, 2)):
+        check(model, layers, batch, rows, tolerance=0.03 if is_whole else 1e-5)
+
+
 def test_tokens_that_are_nothing_are_attended_to_all_the_same(tmp_path):
     """Their values are zero, and have their share of attention."""
     model = network(width=128, heads=4, qkv_bias=False)

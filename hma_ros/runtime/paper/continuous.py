@@ -83,16 +83,14 @@ class PatchFiller:
         present = Row.blank(before.tokens_BSE, chunk_BX)
         batch, tokens = present.masked_BS.shape
         order_BS = self._generator.permuted(np.tile(np.arange(tokens), (batch, 1)), axis=1)
-        given = self._model.condition(row - 1, [before, present])
-        own = {name: value[:, 1:] for name, value in given.items()}
         z_BSC = None
         for chosen_BK in self._reveal(order_BS, self._mask_steps):
             if z_BSC is None:
-                outputs = self._model.run(ring, row - 1, [before, present], given)
+                outputs = self._model.run(ring, row - 1, [before, present])
                 ring.append(row - 1, self._model.kept(outputs))
                 z_BSC = outputs['z']
             else:
-                z_BSC = self._model.run(ring, row, [present], own)['z']
+                z_BSC = self._model.run(ring, row, [present])['z']
             present = self._show(present, chosen_BK, z_BSC)
         return present.tokens_BSE
 

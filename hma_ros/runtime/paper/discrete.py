@@ -32,13 +32,11 @@ class TokenFiller:
         :returns: factors ``int64[B, S, F]``.
         """
         blank = Row.blank(before.tokens_BSE, chunk_BX)
-        given = self._model.condition(row - 1, [before, blank])
-        outputs = self._model.run(ring, row - 1, [before, blank], given)
+        outputs = self._model.run(ring, row - 1, [before, blank])
         ring.append(row - 1, self._model.kept(outputs))
         present = self._reveal(blank, outputs, 0)
-        own = {name: value[:, 1:] for name, value in given.items()}
         for step in range(1, self._mask_steps):
-            outputs = self._model.run(ring, row, [present], own)
+            outputs = self._model.run(ring, row, [present])
             present = self._reveal(present, outputs, step)
         return present.tokens_BSE
 

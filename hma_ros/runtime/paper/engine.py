@@ -108,6 +108,7 @@ def fitted(manifest: PaperManifest, name: str, execution: Execution) -> Executio
     if kind == 'time':
         return replace(execution, max_size=TRAINING_STEPS)
     if kind == 'stem':
+        # It is given the actions of a whole window at once.
         return replace(execution, max_size=max(manifest.window, batch))
     if kind in ('condition', 'denoise'):
         return replace(execution, max_size=batch * manifest.image_tokens)

@@ -98,13 +98,11 @@ class PaperModel:
         ring: Ring,
         first: int,
         rows: Sequence[Row],
-        given: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """
         Compute some rows, given the kept ones.
 
         :param first: index of the first of them.
-        :param given: what :meth:`condition` says of the same rows, where it is known already.
         :returns: by name, see :mod:`hma_ros.export.paper_graphs`, but only of the last row; what
             begins with `kept` is of all, in order of layers, and only for a ring.
         :raises InferenceError: an action is hidden that this model has to see, or is not finite.
@@ -115,7 +113,7 @@ class PaperModel:
             'masked': np.stack([row.masked_BS for row in rows], 1),
             'index': index_R,
             'past_index': ring.rows_P,
-            **(self.condition(first, rows) if given is None else given),
+            **self.condition(first, rows),
         }
         if self._is_rotary:
             feeds['rotation'] = rotations(index_R, self.manifest.head_width)
@@ -131,22 +129,24 @@ class PaperModel:
 
     def condition(self, first: int, rows: Sequence[Row]) -> Mapping[str, Any]:
         """
-        Do the work of the stem, once per row: the passes of a frame share it.
+        Do the work of the stem, which passes of a frame share.
 
-        Rows among those of the last call are not done again, so whoever knows what will be asked
-        for may ask for all of it at once, which costs little more than one row.
+        Rows among those of the last call are not done again, so whoever knows what will be run
+        may ask for all of it at once, which costs little more than one row.
 
-        :returns: by name, with rows on the second axis.
+        :returns: by name, with rows on the second axis; valid until the next call.
         :raises InferenceError: as :meth:`run`.
         """
         chunks, batch = [row.chunk_BX for row in rows], len(rows[0].tokens_BSE)
-        which = self._conditioned.place(first, chunks, batch)
+        known = self._conditioned  # read once: other callers may put theirs in its place
+        which = known.place(first, chunks, batch)
         if which is None:
             given = self._condition(first, chunks, batch)
             # Copies: a caller may write the next action in the same place.
             kept = [None if chunk is None else chunk.copy() for chunk in chunks]
-            self._conditioned, which = _Conditioned(first, kept, batch, given), slice(None)
-        return {name: value[:, which] for name, value in self._conditioned.given.items()}
+            known, which = _Conditioned(first, kept, batch, given), slice(None)
+            self._conditioned = known
+        return {name: value[:, which] for name, value in known.given.items()}
 
     def _condition(
         self, first: int, chunks: Sequence[np.ndarray | None], batch: int

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hma_ros.core.errors import InferenceError
 from hma_ros.core.rows import EMPTY_ROW
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.graph import Graph
@@ -76,7 +77,7 @@ class RowRing(Ring):
     """
     A ring in memory that can be indexed.
 
-    :param feeds: buffers ``[B, N, H, slots, D]`` by the name of the trunk's input.
+    :param feeds: buffers ``[B, N, H, slots, D]`` by the name of what the trunk takes.
     :param slots: how many.
     """
 
@@ -93,8 +94,13 @@ class RowRing(Ring):
         self._put(slot, [values[:, which] for values in kept])
 
     def _put(self, slot: int, row: Sequence[Any]) -> None:
-        for buffer, values in zip(self.feeds.values(), row, strict=True):
-            self._part(buffer, slot)[...] = values
+        for (name, buffer), values in zip(self.feeds.items(), row, strict=True):
+            part = self._part(buffer, slot)
+            if part.shape != values.shape:
+                raise InferenceError(
+                    f'kept row: {name} {list(values.shape)}, expected {list(part.shape)}'
+                )
+            part[...] = values
 
     def _part(self, buffer: Any, slot: int) -> Any:
         """Return the place of a row in one of the buffers."""

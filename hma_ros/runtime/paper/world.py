@@ -136,7 +136,7 @@ class PaperWorld:
         with self._ring.branch():
             for step, row in enumerate(self._places(horizon)):
                 if chunks_HX is not None:
-                    self._foresee(step, row - 1, frame, chunks_HX)
+                    self._foresee(step, row - 1, frame, chunks_HX[: horizon + 1])
                 chunk = self._chunk(step, setting, chunks_HX, frame, row - 1)
                 ahead = self._ahead(step, setting, chunks_HX, chunk)
                 frame = self._filler.fill(self._ring, row, Row.seen(frame, chunk), ahead)
@@ -149,7 +149,7 @@ class PaperWorld:
     def _foresee(self, step: int, row: int, frame: np.ndarray, chunks: np.ndarray) -> None:
         """Have the stem take in at once all actions of as many rows as it may be given."""
         window = self._model.manifest.window
-        if step % (window - 1) == 0:
+        if step % max(1, window - 1) == 0:
             ahead = [Row.seen(frame, _batched(chunk)) for chunk in chunks[step : step + window]]
             self._model.condition(row, ahead)
 
