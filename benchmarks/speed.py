@@ -41,6 +41,7 @@ from hma_ros.runtime.providers import Execution
 MASK_STEPS = 2
 # Rows seen before the one that is imagined.
 _PROMPT = 4
+_BOTH = ('fp32', 'int8')
 
 Results = list[dict[str, Any]]
 
@@ -56,9 +57,9 @@ def speed_results(
     :param only: measure rows whose name starts like this.
     """
     makers: dict[str, Callable[[], Results]] = {
-        'base_T12': partial(_discrete, scratch, threads, rounds, 256, 12, ('fp32', 'int8')),
+        'base_T12': partial(_discrete, scratch, threads, rounds, 256, 12, _BOTH),
         'base_T16': partial(_discrete, scratch, threads, rounds, 256, 16, ('fp32',)),
-        'xl_T12': partial(_discrete, scratch, threads, max(1, rounds // 3), 1024, 12, ('fp32',)),
+        'xl_T12': partial(_discrete, scratch, threads, max(1, rounds // 3), 1024, 12, _BOTH),
         'mar_base': partial(_continuous, scratch, threads, max(2, rounds // 2)),
     }
     for name, make in makers.items():
@@ -145,7 +146,7 @@ def _continuous(scratch: Path, threads: int, rounds: int) -> Results:
         ('mar_base_100', upstream, published[100], published[100]),
         ('mar_base_few_step', corrected, SAMPLERS[FEW_STEPS], published[100]),
     ):
-        for precision in ('fp32', 'int8'):
+        for precision in _BOTH:
             meaning = model.config.meaning.value
             folder = bundle(model, scratch / f'mar_{meaning}_{precision}', precision)
             ours = _ContinuousScene(model).ours(folder, sampling, threads)
