@@ -129,7 +129,7 @@ def _provider(request: Request) -> Finding:
         is_torch = request.provider == TORCH
         found = torch_provider(execution) if is_torch else _run_smallest(request, execution)
     except (HmaError, ImportError) as error:
-        return fail('provider', str(error), remedy)
+        return fail('provider', str(error).removeprefix('provider: '), remedy)
     if request.provider not in ('auto', found):
         text = f'expected {request.provider}, got {found}: allow_cpu is set'
         return warn('provider', text, 'leave out allow_cpu to learn what is missing')

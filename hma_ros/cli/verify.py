@@ -53,7 +53,8 @@ def run_golden(args: argparse.Namespace) -> int:
 
     comparisons = []
     for folder, kind in find_folders(args.folders):
-        print(f'{folder}: {len(GoldenArrays(folder))} arrays, {kind}', flush=True)
+        count = len(GoldenArrays(folder))
+        print(f'{folder}: {count} arrays, inputs among them, {kind}', flush=True)
         for item in check_folder(folder, kind):
             print(item, flush=True)
             comparisons.append(item)
