@@ -111,7 +111,7 @@ void mix_heads(
 template<typename Kept>
 void mix_rows(
   const OwnRows & own, const KeptRows<Kept> & kept, int first, int heads, int depth,
-  const float * bias, std::vector<float> & scores, const std::vector<float *> & out)
+  const float * bias, Numbers<float> & scores, const std::vector<float *> & out)
 {
   const int count = kept.slots + static_cast<int>(own.queries.size());
   scores.resize(std::max(scores.size(), static_cast<size_t>(whole_vectors(count))));
@@ -124,10 +124,10 @@ void mix_rows(
 }
 
 template void mix_rows(
-  const OwnRows &, const KeptRows<float> &, int, int, int, const float *, std::vector<float> &,
+  const OwnRows &, const KeptRows<float> &, int, int, int, const float *, Numbers<float> &,
   const std::vector<float *> &);
 template void mix_rows(
-  const OwnRows &, const KeptRows<Half> &, int, int, int, const float *, std::vector<float> &,
+  const OwnRows &, const KeptRows<Half> &, int, int, int, const float *, Numbers<float> &,
   const std::vector<float *> &);
 
 }  // namespace hma

@@ -33,7 +33,7 @@ struct KeptRows
 template<typename Kept>
 void mix_rows(
   const OwnRows & own, const KeptRows<Kept> & kept, int first, int heads, int depth,
-  const float * bias, std::vector<float> & scores, const std::vector<float *> & out);
+  const float * bias, Numbers<float> & scores, const std::vector<float *> & out);
 
 }  // namespace hma
 

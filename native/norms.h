@@ -18,7 +18,7 @@ void adjust(float * row, const float * scale, float least, const float * shift, 
 
 struct Norm
 {
-  std::vector<float> weight, bias;  // empty where there is none
+  Numbers<float> weight, bias;  // empty where there is none
 
   // out = rows of `width` numbers with mean zero and deviation one, scaled and shifted.
   void apply(const float * rows, int count, int width, float * out) const;

@@ -147,7 +147,7 @@ Matrix::Matrix(
 : Matrix(depth, columns, bias, true)
 {
   std::copy_n(scale, columns, scale_.begin());
-  std::vector<int32_t> sums(columns);
+  Numbers<int32_t> sums(columns);
   for (int k = 0; k < depth; ++k) {
     for (int n = 0; n < columns; ++n, ++numbers) {
       const size_t group = n / kPanel * (depth / kBytes) + k / kBytes;

@@ -19,8 +19,8 @@ inline int panels(int columns) {return (columns + kPanel - 1) / kPanel;}
 // Rows as whole numbers: a value is scale * (number - zero), both of the row.
 struct WholeRows
 {
-  std::vector<uint8_t> numbers;  // [count][depth]
-  std::vector<float> scale, zero;
+  Numbers<uint8_t> numbers;  // [count][depth]
+  Numbers<float> scale, zero;
 
   // rows: [count][depth], depth a multiple of 16
   void take(const float * rows, int count, int depth);
@@ -79,10 +79,10 @@ private:
   int depth_ = 0, columns_ = 0;
   bool is_whole_ = false;
   const void * then_ = nullptr;
-  std::vector<float> real_;      // [panel][depth][kPanel]
-  std::vector<int8_t> numbers_;  // [panel][depth / 4][kPanel][4]
-  std::vector<float> scale_, bias_;
-  std::vector<float> sums_;      // of the values of each column
+  Numbers<float> real_;      // [panel][depth][kPanel]
+  Numbers<int8_t> numbers_;  // [panel][depth / 4][kPanel][4]
+  Numbers<float> scale_, bias_;
+  Numbers<float> sums_;      // of the values of each column
 };
 
 }  // namespace hma

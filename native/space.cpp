@@ -70,7 +70,7 @@ void RealSpace::put_keys(float * keys, int token, int count, const float * made)
 void RealSpace::mix(
   int side, int row, int head, int first, int count, ScoreRoom & room, float * out) const
 {
-  std::vector<float> & scores = room.scores;
+  Numbers<float> & scores = room.scores;
   scores.resize(std::max(scores.size(), static_cast<size_t>(kQueries) * padded_));
   const Panels keys{keys_[side].data() + line(row, head) * depth_, depth_, kPanel};
   const Panels values{values_[side].data() + line(row, head) * wide_, tokens_, wide_};

@@ -17,8 +17,8 @@ namespace hma
 // What a thread keeps scores in, grown as needed.
 struct ScoreRoom
 {
-  std::vector<float> scores;
-  std::vector<int16_t> weights;
+  Numbers<float> scores;
+  Numbers<int16_t> weights;
 };
 
 // Rows of N tokens, each with queries, keys and values of H heads of D numbers.
@@ -67,9 +67,9 @@ public:
 private:
   void put_keys(float * keys, int token, int count, const float * made) const;
 
-  std::vector<float> queries_;                // [row][token][head][depth]
-  std::array<std::vector<float>, 2> keys_;    // [row][head][panel][depth][kPanel]
-  std::array<std::vector<float>, 2> values_;  // [row][head][padded][wide]
+  Numbers<float> queries_;                // [row][token][head][depth]
+  std::array<Numbers<float>, 2> keys_;    // [row][head][panel][depth][kPanel]
+  std::array<Numbers<float>, 2> values_;  // [row][head][padded][wide]
 };
 
 }  // namespace hma

@@ -65,7 +65,7 @@ struct Block
 };
 
 // Room for as many numbers; it never shrinks.
-inline float * sized(std::vector<float> & room, size_t size)
+inline float * sized(Numbers<float> & room, size_t size)
 {
   room.resize(std::max(room.size(), size));
   return room.data();
@@ -74,7 +74,7 @@ inline float * sized(std::vector<float> & room, size_t size)
 // What one thread works in.
 struct Room
 {
-  std::vector<float> x, normed, made, mixed, mixed_rows;
+  Numbers<float> x, normed, made, mixed, mixed_rows;
   ScoreRoom scores;
   WholeRows whole;
   OwnRows own;

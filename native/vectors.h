@@ -7,9 +7,29 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
+#include <vector>
 
 namespace hma
 {
+
+// Numbers that begin with a line of the cache: a vector of them is in one.
+template<typename Number>
+struct Aligned : std::allocator<Number>
+{
+  static constexpr std::align_val_t kLine{64};
+  template<typename Other>
+  struct rebind {using other = Aligned<Other>;};
+
+  Number * allocate(size_t count)
+  {
+    return static_cast<Number *>(::operator new(count * sizeof(Number), kLine));
+  }
+  void deallocate(Number * numbers, size_t) {::operator delete(numbers, kLine);}
+};
+template<typename Number>
+using Numbers = std::vector<Number, Aligned<Number>>;
 
 using Vector = __m512;
 constexpr int kLanes = 16;

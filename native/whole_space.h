@@ -25,12 +25,12 @@ public:
 private:
   struct KeysValues
   {
-    std::vector<int8_t> keys;      // [row][head][panel][wide / 4][kPanel][4]
-    std::vector<float> scale;      // [row][head][padded], of a key
-    std::vector<int32_t> offset;   // [row][head][padded], what queries are too high by, times a key
-    std::vector<int16_t> values;   // [row][head][padded / 2][wide][2]
-    std::vector<float> power;      // [row][head][padded]: a value is 2 ** power times its number
-    std::vector<float> inverse;    // [row][head][padded]: 2 ** -power
+    Numbers<int8_t> keys;      // [row][head][panel][wide / 4][kPanel][4]
+    Numbers<float> scale;      // [row][head][padded], of a key
+    Numbers<int32_t> offset;   // [row][head][padded], what queries are too high by, times a key
+    Numbers<int16_t> values;   // [row][head][padded / 2][wide][2]
+    Numbers<float> power;      // [row][head][padded]: a value is 2 ** power times its number
+    Numbers<float> inverse;    // [row][head][padded]: 2 ** -power
   };
 
   void put_query(size_t place, const float * query);
@@ -42,8 +42,8 @@ private:
     const KeysValues & tokens, size_t line, const int16_t * weights, int count,
     float * mixed) const;
 
-  std::vector<uint8_t> queries_;  // [row][head][padded][wide]
-  std::vector<float> scales_;     // [row][head][padded], of a query
+  Numbers<uint8_t> queries_;  // [row][head][padded][wide]
+  Numbers<float> scales_;     // [row][head][padded], of a query
   std::array<KeysValues, 2> sides_;
 };
 

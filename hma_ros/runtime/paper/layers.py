@@ -26,6 +26,8 @@ KINDS = ('products with weights', 'attention', 'the rest', 'waiting')
 # What actions add to every token, and how they modulate it, by name as the trunk takes it.
 _GIVEN = ('injected', 'shift_scale', 'rotation')
 _NO_MEMORY = 1
+# Bytes of a line of the cache.
+_LINE = 64
 # Far below any score, and finite.
 _NEVER = np.float32(-1e30)
 
@@ -49,7 +51,7 @@ class Layers:
             raise BundleError(f'{path}: expected the compiled library, but {why_not()}')
         self._library, self._window, self.dtype = loaded, window, np.dtype(dtype)
         self._turn = Lock()
-        self._kept = np.zeros(0, self.dtype)
+        self._kept = _zeros((0,), self.dtype)
         self.shape, layers = read_layers(path)
         self.count, self._injects = len(layers), 'inject' in layers[0].matrices
         self._trunk = self._open(threads)
@@ -116,7 +118,7 @@ class Layers:
         sizes = (batch, rows, *self.kept_shape)
         count = int(np.prod(sizes))
         if count > len(self._kept):
-            self._kept = np.zeros(count, self.dtype)
+            self._kept = _zeros((count,), self.dtype)
         return self._kept[:count].reshape(sizes)
 
     def _check(self, found: Arrays) -> None:
@@ -191,8 +193,7 @@ class LayerRing(RowRing):
     """
 
     def __init__(self, layers: Layers, batch: int, slots: int) -> None:
-        # Large enough for the system to give it large pages.
-        rows = np.zeros((batch, slots, *layers.kept_shape), layers.dtype)
+        rows = _zeros((batch, slots, *layers.kept_shape), layers.dtype)
         super().__init__({'past_rows': rows}, slots)
 
     def _part(self, buffer: Any, slot: int) -> Any:
@@ -216,3 +217,11 @@ def _bias(index_R: np.ndarray, past_P: np.ndarray, window: int) -> np.ndarray:
 
 def _address(array: np.ndarray | None) -> int | None:
     return None if array is None else int(array.ctypes.data)
+
+
+def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Return zeros that begin with a line of the cache, so that vectors of them are in one."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    room = np.zeros(size + _LINE, np.uint8)
+    first = -room.ctypes.data % _LINE
+    return room[first : first + size].view(dtype).reshape(shape)
