@@ -85,7 +85,7 @@ void Trunk::make(int index, const Block & block, Room & room) const
     layer.matrices[kSpaceMade], layer.norms[kInSpace], normed_x, rows, room);
   for (int r = 0; r < call_->rows; ++r) {
     space_->put(
-      index % 2, block.context * call_->rows + r, block.first, block.count,
+      {index % 2, block.context * call_->rows + r, block.first, block.count},
       made + static_cast<size_t>(r) * block.count * 3 * facts_.width);
   }
 }

@@ -15,8 +15,8 @@ namespace
 
 constexpr int kBytes = kGroup<int8_t>;
 
-// What a tile, of the row, is to ask for of what is read after a panel: a quarter each. Narrow tiles
-// ask for half of it.
+// What a tile, of the row, is to ask for of what is read after a panel: a quarter each. Narrow
+// tiles ask for half of it.
 inline const char * quarter_of(const void * next, size_t panel_bytes, int row)
 {
   constexpr int quarters = kPanel / kLanes;
@@ -30,8 +30,8 @@ inline void deliver(const Target & target, int row, int column, Vector value)
   store(place, target.is_added ? value + load(place) : value);
 }
 
-// The least and the largest of a row and zero, or not numbers where one of the row is none. A vector
-// waits for the last one like it: four do not wait for each other.
+// The least and the largest of a row and zero, or not numbers where one of the row is none. A
+// vector waits for the last one like it: four do not wait for each other.
 inline std::pair<float, float> extremes(const float * row, int depth)
 {
   // Of what is not a number neither minimum nor maximum can be relied on.

@@ -7,11 +7,22 @@
 
 namespace hma
 {
-namespace
+
+void Space::mix(const Tokens & some, int head, ScoreRoom & room, float * out) const
 {
-// Tokens that attend at a time: their scores stay in the nearest cache.
-constexpr int kQueries = 24;
-}  // namespace
+  float mixed[kMostQueries * kPanel], shares[kMostQueries];
+  out += head * depth_;
+  for (int done = 0; done < some.count; done += queries()) {
+    const int count = std::min(queries(), some.count - done);
+    mix_unscaled({some.side, some.row, some.first + done, count}, head, room, mixed, shares);
+    // Shares are of few outcomes, and would be of many weights.
+    for (int m = 0; m < count; ++m, out += width()) {
+      for (int d = 0; d < depth_; d += kLanes) {
+        store(out + d, load(mixed + m * wide_ + d) * fill(shares[m]), mask(d, depth_));
+      }
+    }
+  }
+}
 
 void RealSpace::resize(int rows)
 {
@@ -24,11 +35,12 @@ void RealSpace::resize(int rows)
   }
 }
 
-void RealSpace::put(int side, int row, int first, int count, const float * made)
+void RealSpace::put(const Tokens & some, const float * made)
 {
   const size_t stride = 3 * static_cast<size_t>(width());
-  float * query = queries_.data() + (static_cast<size_t>(row) * tokens_ + first) * width();
-  for (int t = 0; t < count; ++t, query += width()) {
+  float * query =
+    queries_.data() + (static_cast<size_t>(some.row) * tokens_ + some.first) * width();
+  for (int t = 0; t < some.count; ++t, query += width()) {
     const float * token = made + t * stride;
     for (int k = 0; k < width(); k += kLanes) {
       store(query + k, load(token + k) * fill(scale_));
@@ -36,12 +48,12 @@ void RealSpace::put(int side, int row, int first, int count, const float * made)
     for (int head = 0; head < heads_; ++head) {
       std::copy_n(
         token + 2 * width() + head * depth_, depth_,
-        values_[side].data() + (line(row, head) + first + t) * wide_);
+        values_[some.side].data() + (line(some.row, head) + some.first + t) * wide_);
     }
   }
   for (int head = 0; head < heads_; ++head) {
-    float * keys = keys_[side].data() + line(row, head) * depth_;
-    put_keys(keys, first, count, made + width() + head * depth_);
+    float * keys = keys_[some.side].data() + line(some.row, head) * depth_;
+    put_keys(keys, some.first, some.count, made + width() + head * depth_);
   }
 }
 
@@ -67,36 +79,24 @@ void RealSpace::put_keys(float * keys, int token, int count, const float * made)
   }
 }
 
-void RealSpace::mix(
-  int side, int row, int head, int first, int count, ScoreRoom & room, float * out) const
+void RealSpace::mix_unscaled(
+  const Tokens & some, int head, ScoreRoom & room, float * mixed, float * shares) const
 {
   Numbers<float> & scores = room.scores;
-  scores.resize(std::max(scores.size(), static_cast<size_t>(kQueries) * padded_));
-  const Panels keys{keys_[side].data() + line(row, head) * depth_, depth_, kPanel};
-  const Panels values{values_[side].data() + line(row, head) * wide_, tokens_, wide_};
-  const float * queries =
-    queries_.data() + (static_cast<size_t>(row) * tokens_ + first) * width() + head * depth_;
-  float mixed[kQueries * kPanel];
-  out += head * depth_;
-  for (int done = 0; done < count; done += kQueries) {
-    const int some = std::min(kQueries, count - done);
-    float shares[kQueries];
-    multiply(
-      queries, some, width(), keys, whole_vectors(tokens_), {scores.data(), padded_, false});
-    for (int m = 0; m < some; ++m) {
-      float * row = scores.data() + static_cast<size_t>(m) * padded_;
-      std::fill(row + tokens_, row + whole_vectors(tokens_), kNever);
-      shares[m] = soften(row, tokens_);
-    }
-    multiply(scores.data(), some, padded_, values, wide_, {mixed, wide_, false});
-    // Of few outcomes, not of many weights.
-    for (int m = 0; m < some; ++m, out += width()) {
-      for (int d = 0; d < depth_; d += kLanes) {
-        store(out + d, load(mixed + m * wide_ + d) * fill(shares[m]), mask(d, depth_));
-      }
-    }
-    queries += static_cast<size_t>(some) * width();
+  scores.resize(std::max(scores.size(), static_cast<size_t>(kMostQueries) * padded_));
+  const size_t start = line(some.row, head);
+  const Panels keys{keys_[some.side].data() + start * depth_, depth_, kPanel};
+  const Panels values{values_[some.side].data() + start * wide_, tokens_, wide_};
+  const size_t token = static_cast<size_t>(some.row) * tokens_ + some.first;
+  multiply(
+    queries_.data() + token * width() + head * depth_, some.count, width(), keys,
+    whole_vectors(tokens_), {scores.data(), padded_, false});
+  for (int m = 0; m < some.count; ++m) {
+    float * row = scores.data() + static_cast<size_t>(m) * padded_;
+    std::fill(row + tokens_, row + whole_vectors(tokens_), kNever);
+    shares[m] = soften(row, tokens_);
   }
+  multiply(scores.data(), some.count, padded_, values, wide_, {mixed, wide_, false});
 }
 
 }  // namespace hma

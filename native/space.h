@@ -21,6 +21,13 @@ struct ScoreRoom
   Numbers<int16_t> weights;
 };
 
+// Some tokens of a row. Of the two sides, 0 and 1, keys and values of one are read while those of
+// the other are put; queries have none.
+struct Tokens
+{
+  int side, row, first, count;
+};
+
 // Rows of N tokens, each with queries, keys and values of H heads of D numbers.
 class Space
 {
@@ -34,15 +41,23 @@ public:
   // Make room for some rows; what was put is lost.
   virtual void resize(int rows) = 0;
 
-  // Put some tokens of a row. made: float[count][3][H][D], side: 0 or 1; keys and values of
-  // one are read while those of the other are put, queries are not.
-  virtual void put(int side, int row, int first, int count, const float * made) = 0;
+  // made: float[count][3][H][D]
+  virtual void put(const Tokens & some, const float * made) = 0;
 
   // Mix all tokens of a row into some of them, in one head. out: float[count][H][D]
-  virtual void mix(
-    int side, int row, int head, int first, int count, ScoreRoom & room, float * out) const = 0;
+  void mix(const Tokens & some, int head, ScoreRoom & room, float * out) const;
 
 protected:
+  // Tokens that may attend at a time.
+  static constexpr int kMostQueries = 24;
+
+  // How many do: their scores are to stay in the nearest cache.
+  virtual int queries() const = 0;
+
+  // As `mix`, but to be multiplied with a share: [count][wide], and of each token.
+  virtual void mix_unscaled(
+    const Tokens & some, int head, ScoreRoom & room, float * mixed, float * shares) const = 0;
+
   // The first place of a head of a row; each has `padded` of them.
   size_t line(int row, int head) const
   {
@@ -59,17 +74,17 @@ class RealSpace : public Space
 public:
   using Space::Space;
   void resize(int rows) override;
-  void put(int side, int row, int first, int count, const float * made) override;
-  void mix(
-    int side, int row, int head, int first, int count, ScoreRoom & room,
-    float * out) const override;
+  void put(const Tokens & some, const float * made) override;
 
 private:
+  int queries() const override {return kMostQueries;}
+  void mix_unscaled(
+    const Tokens & some, int head, ScoreRoom & room, float * mixed, float * shares) const override;
   void put_keys(float * keys, int token, int count, const float * made) const;
 
   Numbers<float> queries_;                // [row][token][head][depth]
-  std::array<Numbers<float>, 2> keys_;    // [row][head][panel][depth][kPanel]
-  std::array<Numbers<float>, 2> values_;  // [row][head][padded][wide]
+  std::array<Numbers<float>, 2> keys_;    // of a side, [row][head][panel][depth][kPanel]
+  std::array<Numbers<float>, 2> values_;  // of a side, [row][head][padded][wide]
 };
 
 }  // namespace hma

@@ -184,7 +184,7 @@ void Trunk::mix_tokens(int index, int member, int context)
       each_block(
         member, context, [&](const Block & block) {
           space_->mix(
-            index % 2, context * call_->rows + r, head, block.first, block.count, room.scores,
+            {index % 2, context * call_->rows + r, block.first, block.count}, head, room.scores,
             mixed(block, room) + static_cast<size_t>(r) * block.count * width);
         });
     }

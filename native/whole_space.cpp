@@ -24,8 +24,6 @@ constexpr int kBits = 9;
 constexpr float kPowerOfWeights = 14.999f;
 // Smaller values have the scale of these: that of nothing would not be finite.
 constexpr float kLeastValue = 0x1p-40f;
-// Tokens that attend at a time: their scores stay in the nearest cache.
-constexpr int kQueries = 12;
 
 // The largest size of some numbers; as bits, infinity is above all of them and what is not a number
 // above that.
@@ -72,13 +70,15 @@ void WholeSpace::resize(int rows)
   scales_.assign(places, 0.0f);
 }
 
-void WholeSpace::put(int side, int row, int first, int count, const float * made)
+void WholeSpace::put(const Tokens & some, const float * made)
 {
-  for (int t = first; t < first + count; ++t) {
+  KeysValues & side = sides_[some.side];
+  for (int t = some.first; t < some.first + some.count; ++t) {
     for (int head = 0; head < heads_; ++head, made += depth_) {
-      put_query(line(row, head) + t, made);
-      put_key(sides_[side], line(row, head), t, made + width());
-      put_value(sides_[side], line(row, head), t, made + 2 * width());
+      const size_t start = line(some.row, head);
+      put_query(start + t, made);
+      put_key(side, start, t, made + width());
+      put_value(side, start, t, made + 2 * width());
     }
     made += 2 * width();
   }
@@ -204,31 +204,20 @@ float WholeSpace::soften(
   return 1.0f / sum(total);
 }
 
-void WholeSpace::mix(
-  int side, int row, int head, int first, int count, ScoreRoom & room, float * out) const
+void WholeSpace::mix_unscaled(
+  const Tokens & some, int head, ScoreRoom & room, float * mixed, float * shares) const
 {
-  const KeysValues & tokens = sides_[side];
-  const size_t start = line(row, head), size = static_cast<size_t>(kQueries) * padded_;
+  const KeysValues & side = sides_[some.side];
+  const size_t start = line(some.row, head), size = static_cast<size_t>(kQueries) * padded_;
   room.scores.resize(std::max(room.scores.size(), size));
   room.weights.resize(std::max(room.weights.size(), size));
-  out += head * depth_;
-  for (int done = 0; done < count; done += kQueries) {
-    const int some = std::min(kQueries, count - done);
-    float shares[kQueries];
-    float mixed[kQueries * kPanel];
-    score(tokens, start, first + done, some, room.scores.data());
-    for (int m = 0; m < some; ++m) {
-      shares[m] = soften(
-        tokens, start, room.scores.data() + static_cast<size_t>(m) * padded_,
-        room.weights.data() + m * kPanel);
-    }
-    mix_values(tokens, start, room.weights.data(), some, mixed);
-    for (int m = 0; m < some; ++m, out += width()) {
-      for (int d = 0; d < depth_; d += kLanes) {
-        store(out + d, load(mixed + m * wide_ + d) * fill(shares[m]), mask(d, depth_));
-      }
-    }
+  score(side, start, some.first, some.count, room.scores.data());
+  for (int m = 0; m < some.count; ++m) {
+    shares[m] = soften(
+      side, start, room.scores.data() + static_cast<size_t>(m) * padded_,
+      room.weights.data() + m * kPanel);
   }
+  mix_values(side, start, room.weights.data(), some.count, mixed);
 }
 
 // mixed: [count][wide]

@@ -4,7 +4,8 @@
 #define WHOLE_SPACE_H_
 
 #include <array>
-#include <vector>
+#include <cstddef>
+#include <cstdint>
 
 #include "space.h"
 
@@ -17,12 +18,11 @@ class WholeSpace : public Space
 public:
   using Space::Space;
   void resize(int rows) override;
-  void put(int side, int row, int first, int count, const float * made) override;
-  void mix(
-    int side, int row, int head, int first, int count, ScoreRoom & room,
-    float * out) const override;
+  void put(const Tokens & some, const float * made) override;
 
 private:
+  static constexpr int kQueries = 12;
+
   struct KeysValues
   {
     Numbers<int8_t> keys;      // [row][head][panel][wide / 4][kPanel][4]
@@ -33,11 +33,15 @@ private:
     Numbers<float> inverse;    // [row][head][padded]: 2 ** -power
   };
 
+  int queries() const override {return kQueries;}
+  void mix_unscaled(
+    const Tokens & some, int head, ScoreRoom & room, float * mixed, float * shares) const override;
   void put_query(size_t place, const float * query);
   void put_key(KeysValues & tokens, size_t line, int token, const float * key) const;
   void put_value(KeysValues & tokens, size_t line, int token, const float * value) const;
   void score(const KeysValues & tokens, size_t line, int first, int count, float * scores) const;
-  float soften(const KeysValues & tokens, size_t line, const float * scores, int16_t * weights) const;
+  float soften(
+    const KeysValues & tokens, size_t line, const float * scores, int16_t * weights) const;
   void mix_values(
     const KeysValues & tokens, size_t line, const int16_t * weights, int count,
     float * mixed) const;

@@ -93,12 +93,7 @@ class PaperModel:
         """Return room for past rows of some contexts side by side."""
         return self.engine.ring(batch)
 
-    def run(
-        self,
-        ring: Ring,
-        first: int,
-        rows: Sequence[Row],
-    ) -> dict[str, Any]:
+    def run(self, ring: Ring, first: int, rows: Sequence[Row]) -> dict[str, Any]:
         """
         Compute some rows, given the kept ones.
 

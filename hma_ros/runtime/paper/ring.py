@@ -42,7 +42,7 @@ class Ring(ABC):
         Put a row in the place of the oldest.
 
         :param row: its index.
-        :param kept: keys and values of every layer as the trunk gives them, ``[B, R, N, H, D]``.
+        :param kept: keys and values as the engine gives them, of ``[B, R, ...]``.
         :param which: of the R rows.
         """
         slot = int(self.rows_P.argmin())
