@@ -1,82 +1,98 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// What Python calls, see hma_ros/runtime/compiled.py; there sizes and places are checked. What puts
-// something returns whether there was memory for it.
+// What Python calls, see hma_ros/runtime/compiled.py; there sizes and places are checked.
 #include <algorithm>
 #include <exception>
 #include <memory>
 
+#include "denoiser.h"
 #include "trunk.h"
 
 using hma::Call;
+using hma::Denoiser;
+using hma::DenoiserCall;
+using hma::DenoiserFacts;
 using hma::Facts;
 using hma::Matrix;
+using hma::Norm;
 using hma::Trunk;
 
-extern "C" {
-
-// Whether Python's idea of what it hands over is that of this build.
-int hma_agrees(int version, int facts_size, int call_size)
+namespace
 {
-  return version == 2 && facts_size == sizeof(Facts) && call_size == sizeof(Call);
-}
 
 // Returns null without memory or threads.
-Trunk * hma_open(const Facts * facts)
+template<typename Opened, typename Facts>
+Opened * open(const Facts & facts)
 {
   try {
-    return std::make_unique<Trunk>(*facts).release();
+    return std::make_unique<Opened>(facts).release();
   } catch (const std::exception &) {
     return nullptr;
   }
 }
 
-void hma_close(Trunk * trunk) {delete trunk;}
-
-int hma_put_real(
-  Trunk * trunk, int layer, int place, int depth, int columns, const float * values,
-  const float * bias)
+// Returns whether there was memory for it.
+template<typename Work>
+int done(const Work & work)
 {
   try {
-    trunk->layer(layer).matrices.at(place) = Matrix(depth, columns, values, bias);
+    work();
     return 1;
   } catch (const std::exception &) {
     return 0;
   }
+}
+
+}  // namespace
+
+extern "C" {
+
+// Whether Python's idea of what it hands over is that of this build.
+int hma_agrees(
+  int version, int facts_size, int call_size, int denoiser_facts_size, int denoiser_call_size)
+{
+  return version == 3 && facts_size == sizeof(Facts) && call_size == sizeof(Call) &&
+         denoiser_facts_size == sizeof(DenoiserFacts) &&
+         denoiser_call_size == sizeof(DenoiserCall);
+}
+
+int hma_put_real(
+  Matrix * matrix, int depth, int columns, const float * values, const float * bias)
+{
+  return done([&] {*matrix = Matrix(depth, columns, values, bias);});
 }
 
 int hma_put_whole(
-  Trunk * trunk, int layer, int place, int depth, int columns, const int8_t * numbers,
-  const float * scale, const float * bias)
+  Matrix * matrix, int depth, int columns, const int8_t * numbers, const float * scale,
+  const float * bias)
 {
-  try {
-    trunk->layer(layer).matrices.at(place) = Matrix(depth, columns, numbers, scale, bias);
-    return 1;
-  } catch (const std::exception &) {
-    return 0;
-  }
+  return done([&] {*matrix = Matrix(depth, columns, numbers, scale, bias);});
 }
 
-int hma_put_norm(
-  Trunk * trunk, int layer, int place, int width, const float * weight, const float * bias)
+int hma_put_norm(Norm * norm, int width, const float * weight, const float * bias)
 {
-  try {
-    hma::Norm & norm = trunk->layer(layer).norms.at(place);
-    norm.weight.assign(weight, weight + width);
-    norm.bias.assign(bias, bias + width);
-    return 1;
-  } catch (const std::exception &) {
-    return 0;
-  }
+  return done(
+    [&] {
+      norm->weight.assign(weight, weight + width);
+      norm->bias.assign(bias, bias + width);
+    });
 }
+
+Trunk * hma_open(const Facts * facts) {return open<Trunk>(*facts);}
+
+void hma_close(Trunk * trunk) {delete trunk;}
+
+Matrix * hma_matrix(Trunk * trunk, int layer, int place)
+{
+  return &trunk->layer(layer).matrices.at(place);
+}
+
+Norm * hma_norm(Trunk * trunk, int layer, int place) {return &trunk->layer(layer).norms.at(place);}
 
 // Returns 0 when done, 1 without memory, 2 where what is kept is not finite.
 int hma_run(Trunk * trunk, const Call * call)
 {
-  try {
-    return trunk->run(*call) ? 0 : 2;
-  } catch (const std::exception &) {
-    return 1;
-  }
+  bool is_finite = true;
+  return done([&] {is_finite = trunk->run(*call);}) ? (is_finite ? 0 : 2) : 1;
 }
 
 // kinds: room for kKinds numbers
@@ -84,5 +100,19 @@ void hma_spent(Trunk * trunk, double * kinds)
 {
   const hma::Seconds spent = trunk->spent();
   std::copy(spent.begin(), spent.end(), kinds);
+}
+
+Denoiser * hma_open_denoiser(const DenoiserFacts * facts) {return open<Denoiser>(*facts);}
+
+void hma_close_denoiser(Denoiser * denoiser) {delete denoiser;}
+
+Matrix * hma_denoiser_matrix(Denoiser * denoiser, int index) {return &denoiser->matrix(index);}
+
+Norm * hma_denoiser_norm(Denoiser * denoiser, int block) {return &denoiser->norm(block);}
+
+// Returns whether there was memory for it.
+int hma_denoise(Denoiser * denoiser, const DenoiserCall * call)
+{
+  return done([&] {denoiser->run(*call);});
 }
 }  // extern "C"

@@ -34,10 +34,10 @@ void adjust(float * row, const float * scale, float least, const float * shift, 
   }
 }
 
-void Norm::apply(const float * rows, int count, int width, float * out) const
+void Norm::apply(const float * rows, int count, int width, float * out, float epsilon) const
 {
   for (int m = 0; m < count; ++m, rows += width, out += width) {
-    normalise(rows, width, 1e-5f, out);
+    normalise(rows, width, epsilon, out);
     adjust(out, weight.data(), 0.0f, bias.data(), width);
   }
 }

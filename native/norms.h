@@ -21,7 +21,8 @@ struct Norm
   Numbers<float> weight, bias;  // empty where there is none
 
   // out = rows of `width` numbers with mean zero and deviation one, scaled and shifted.
-  void apply(const float * rows, int count, int width, float * out) const;
+  void apply(
+    const float * rows, int count, int width, float * out, float epsilon = 1e-5f) const;
 };
 
 // In place, a row of scores, whose powers of two are weights, to these; returns one over their sum.

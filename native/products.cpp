@@ -74,12 +74,17 @@ inline void round_bytes(const float * row, int depth, float factor, float shift,
 
 }  // namespace
 
-void WholeRows::take(const float * rows, int count, int depth)
+// Growing fills with zeros, so room that is there already is not given back.
+void WholeRows::make_room(int count, int depth)
 {
-  // Growing fills with zeros, so room that is there already is not given back.
   numbers.resize(std::max(numbers.size(), static_cast<size_t>(count) * depth));
   scale.resize(std::max(scale.size(), static_cast<size_t>(count)));
   zero.resize(scale.size());
+}
+
+void WholeRows::take(const float * rows, int count, int depth)
+{
+  make_room(count, depth);
   for (int m = 0; m < count; ++m, rows += depth) {
     const auto [least, most] = extremes(rows, depth);
     scale[m] = std::max((most - least) / 255.0f, std::numeric_limits<float>::min());

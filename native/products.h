@@ -22,6 +22,8 @@ struct WholeRows
   Numbers<uint8_t> numbers;  // [count][depth]
   Numbers<float> scale, zero;
 
+  // Room for as many; it never shrinks.
+  void make_room(int count, int depth);
   // rows: [count][depth], depth a multiple of 16
   void take(const float * rows, int count, int depth);
 };

@@ -12,12 +12,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from hma_ros.export.matrices import place_matrix, place_norm
 from hma_ros.export.paper_graphs import PaperPart
 from hma_ros.export.proof import Proof
 from hma_ros.export.weights import SharedWeights
@@ -29,7 +30,6 @@ from hma_ros.network.paper.trunk import Block
 from hma_ros.runtime.paper.layer_file import Shape
 from hma_ros.runtime.paper.layers import Layers, kept_dtype
 
-_LARGEST = 127
 _ENTER = ('tokens', 'masked', 'index', 'action')
 
 
@@ -65,13 +65,14 @@ def write_layers(
     layers = [
         {
             'matrices': {
-                name: _place_matrix(name, linear, is_whole, weights)
+                # As it lies in the trunk's graph, so that it is stored once: that turns all but
+                # what it cuts.
+                name: place_matrix(
+                    linear, weights, is_whole, name.endswith('_made') and not is_whole
+                )
                 for name, linear in _matrices(block, stem).items()
             },
-            'norms': {
-                name: {'weight': _place(norm.weight, weights), 'bias': _place(norm.bias, weights)}
-                for name, norm in _norms(block).items()
-            },
+            'norms': {name: place_norm(norm, weights) for name, norm in _norms(block).items()},
         }
         for block in model.blocks
     ]
@@ -160,31 +161,3 @@ def _norms(block: Block) -> dict[str, nn.LayerNorm]:
         'before_channels': block.norm2,
     }
     return {name: norm for name, norm in norms.items() if isinstance(norm, nn.LayerNorm)}
-
-
-def _place_matrix(
-    name: str, linear: nn.Linear, is_whole: bool, weights: SharedWeights
-) -> dict[str, Any]:
-    # As it lies in the trunk's graph, so that it is stored once: that turns all but what it cuts.
-    is_turned = name.endswith('_made') and not is_whole
-    values = linear.weight.detach().numpy()
-    values = values if is_turned else values.T
-    facts: dict[str, Any] = {'is_turned': is_turned}
-    if linear.bias is not None:
-        facts['bias'] = _place(linear.bias, weights)
-    if is_whole:
-        size_N = np.abs(values).max(0)
-        scale_N = np.where(size_N > 0, size_N / _LARGEST, 1).astype(np.float32)
-        facts['scale'] = _place(scale_N, weights)
-        values = np.rint(values / scale_N).astype(np.int8)
-    return {**facts, 'values': _place(values, weights)}
-
-
-def _place(array: Tensor | np.ndarray, weights: SharedWeights) -> dict[str, Any]:
-    values = array.detach().numpy() if isinstance(array, Tensor) else array
-    values = np.ascontiguousarray(values)
-    return {
-        'dtype': values.dtype.name,
-        'shape': list(values.shape),
-        'offset': weights.place(values.tobytes()),
-    }

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,10 +16,15 @@ from tqdm import tqdm
 from hma_ros.core.errors import ConfigError
 from hma_ros.export.append import append_graph
 from hma_ros.export.bundle import prove
+from hma_ros.export.compiled import (
+    compiled_parts,
+    graphs_around,
+    prove_compiled,
+    write_compiled,
+)
 from hma_ros.export.fuse import fuse_attention
 from hma_ros.export.graphs import write_graph
 from hma_ros.export.half import compute_half
-from hma_ros.export.layers import edge_parts, has_layers, prove_layers, write_layers
 from hma_ros.export.paper_graphs import PaperPart, head_parts, paper_parts
 from hma_ros.export.proof import Proof
 from hma_ros.export.quantise import quantise
@@ -30,19 +34,16 @@ from hma_ros.network.paper.checkpoint import PaperModel, save_paper
 from hma_ros.network.paper.config import PaperConfig
 from hma_ros.network.paper.continuous import ContinuousHma
 from hma_ros.network.paper.frames import FrameCodec
-from hma_ros.runtime.compiled import library, why_not
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import FILE_NAME, StemInfo, sha256
 from hma_ros.runtime.paper.manifest import (
     FAMILY,
     FORMAT,
     FrameFacts,
-    PaperManifest,
     PaperStem,
 )
 from hma_ros.runtime.providers import Execution
 
-_LOG = logging.getLogger(__name__)
 WEIGHTS = 'weights.bin'
 APPEND = 'append.onnx'
 _KEPT = ('past_key', 'past_value', 'kept_')
@@ -137,40 +138,25 @@ def _write(
     parts = [part for stem in stems for part in paper_parts(model, stem)]
     if isinstance(model, ContinuousHma):
         parts += head_parts(model.diffloss, 'patch', config.width)
-    trunks = [part for part in parts if part.name.startswith('trunk_')]
-    # Halves are for GPUs.
-    compiled = trunks if has_layers(config) and precision != 'fp16' else []
-    if compiled and library() is None:
-        _LOG.warning('without compiled layers, which could not be proven here: %s', why_not())
-        compiled = []
-    parts += [edge for trunk in compiled for edge in edge_parts(model, trunk)]
+    compiled = compiled_parts(parts, config, precision)
+    parts += [graph for part in compiled for graph in graphs_around(model, part)]
     with SharedWeights(folder / WEIGHTS) as weights:
         for part in tqdm(parts, 'graphs', unit='graph'):
             graph = part.graph()
             if part.heavy:
                 graph = _cheaper(graph, part.name, precision, config)
             weights.save(graph, folder / f'{part.name}.onnx')
-        for trunk in compiled:
-            stem = trunk.name.removeprefix('trunk_')
-            path = folder / PaperManifest.layers_file(stem)
-            write_layers(model, stem, precision == 'int8', weights, path)
+        for part in compiled:
+            write_compiled(model, part, precision, weights, folder)
     for part in tqdm(parts, 'proofs', unit='graph'):
         tolerated = TOLERANCES[precision if part.heavy else 'fp32']
         yield prove_part(part, folder / f'{part.name}.onnx', tolerated)
-    yield from _prove_layers(model, compiled, folder, precision)
+    for part in tqdm(compiled, 'compiled', unit='part'):
+        yield prove_compiled(model, part, precision, folder, TOLERANCES[precision])
     _write_append(config, folder, precision)
     for codec_part in codec_parts(options.codec) if options.codec else ():
         write_graph(codec_part, folder / f'{codec_part.name}.onnx')
         yield prove(codec_part, folder)
-
-
-def _prove_layers(
-    model: PaperModel, trunks: Sequence[PaperPart], folder: Path, precision: str
-) -> Iterator[Proof]:
-    for trunk in tqdm(trunks, 'layers', unit='trunk'):
-        path = folder / PaperManifest.layers_file(trunk.name.removeprefix('trunk_'))
-        tolerated = TOLERANCES[precision]
-        yield prove_layers(model, trunk, path, precision, tolerated)
 
 
 def _cheaper(

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from ctypes import CDLL, POINTER, Structure, c_float, c_int, c_void_p
 from functools import cache
 from pathlib import Path
+
+import numpy as np
 
 import hma_ros
 
 # Beside the generated messages, or beside this package where pip built it.
 _PATTERN = '_layers*.so'
 # Of the functions in native/interface.cpp, which says it too.
-_VERSION = 2
+_VERSION = 3
 
 
 class Facts(Structure):
@@ -36,8 +39,23 @@ class Call(Structure):
     )
 
 
+class DenoiserFacts(Structure):
+    """`DenoiserFacts` of native/denoiser.h."""
+
+    _fields_ = tuple((name, c_int) for name in ('blocks', 'width', 'entering', 'out', 'threads'))
+
+
+class DenoiserCall(Structure):
+    """`DenoiserCall` of native/denoiser.h."""
+
+    _fields_ = (
+        ('rows', c_int),
+        *((name, c_void_p) for name in ('x', 'condition', 'time', 'said')),
+    )
+
+
 # In the order in which the library is told their sizes.
-_STRUCTURES = (Facts, Call)
+_STRUCTURES = (Facts, Call, DenoiserFacts, DenoiserCall)
 
 
 def library() -> CDLL | None:
@@ -52,6 +70,32 @@ def library() -> CDLL | None:
 def why_not() -> str:
     """Say why :func:`library` gives none."""
     return _load()[1]
+
+
+def address(array: np.ndarray | None) -> int | None:
+    """Say where an array lies, which has to outlive the use of it."""
+    return None if array is None else int(array.ctypes.data)
+
+
+def put_matrix(loaded: CDLL, matrix: int, arrays: Mapping[str, np.ndarray]) -> bool:
+    """
+    Fill a matrix.
+
+    :param matrix: as the library names it.
+    :param arrays: see :class:`~hma_ros.runtime.paper.weight_file.WeightFile`; they are copied.
+    :returns: whether there was memory for it.
+    """
+    values = arrays['values']
+    is_whole = values.dtype == np.int8
+    put = loaded.hma_put_whole if is_whole else loaded.hma_put_real
+    names = ('values', 'scale', 'bias') if is_whole else ('values', 'bias')
+    return bool(put(matrix, *values.shape, *(address(arrays.get(name)) for name in names)))
+
+
+def put_norm(loaded: CDLL, norm: int, arrays: Mapping[str, np.ndarray]) -> bool:
+    """Fill a norm likewise, of a `weight` and a `bias`."""
+    weight, bias = arrays['weight'], arrays['bias']
+    return bool(loaded.hma_put_norm(norm, len(weight), address(weight), address(bias)))
 
 
 @cache
@@ -72,16 +116,22 @@ def _load() -> tuple[CDLL | None, str]:
 
 
 def _declare(loaded: CDLL) -> CDLL:
-    trunk, array = c_void_p, c_void_p
-    place = [trunk, c_int, c_int]
+    handle, array, place = c_void_p, c_void_p, [c_void_p, c_int, c_int]
     for name, result, arguments in (
-        ('open', trunk, [POINTER(Facts)]),
-        ('close', None, [trunk]),
-        ('put_real', c_int, [*place, c_int, c_int, array, array]),
-        ('put_whole', c_int, [*place, c_int, c_int, array, array, array]),
-        ('put_norm', c_int, [*place, c_int, array, array]),
-        ('run', c_int, [trunk, POINTER(Call)]),
-        ('spent', None, [trunk, POINTER(ctypes.c_double)]),
+        ('put_real', c_int, [*place, array, array]),
+        ('put_whole', c_int, [*place, array, array, array]),
+        ('put_norm', c_int, [handle, c_int, array, array]),
+        ('open', handle, [POINTER(Facts)]),
+        ('close', None, [handle]),
+        ('matrix', handle, place),
+        ('norm', handle, place),
+        ('run', c_int, [handle, POINTER(Call)]),
+        ('spent', None, [handle, POINTER(ctypes.c_double)]),
+        ('open_denoiser', handle, [POINTER(DenoiserFacts)]),
+        ('close_denoiser', None, [handle]),
+        ('denoiser_matrix', handle, [handle, c_int]),
+        ('denoiser_norm', handle, [handle, c_int]),
+        ('denoise', c_int, [handle, POINTER(DenoiserCall)]),
     ):
         function = getattr(loaded, f'hma_{name}')
         function.restype, function.argtypes = result, arguments

@@ -16,6 +16,7 @@ from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.compiled import library
 from hma_ros.runtime.graph import Arrays, Graph
+from hma_ros.runtime.paper.denoiser import CompiledDenoiser
 from hma_ros.runtime.paper.layers import LayerRing, Layers, kept_dtype
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.ring import DeviceRing, Ring, RowRing
@@ -150,6 +151,14 @@ class LayerEngine(_GraphEngine):
         facts = (manifest.layers, 2, manifest.kept_tokens, manifest.heads, manifest.head_width)
         if found != facts:
             raise BundleError(f'{path}: layers of {found}, expected {facts} as in the manifest')
+
+    def part(self, name: str) -> Part:
+        """See :class:`Engine`."""
+        kind, _, head = name.partition('_')
+        file = self._manifest.denoiser_file(head)
+        if kind != 'denoise' or file not in self._manifest.files:
+            return super().part(name)
+        return CompiledDenoiser(self._manifest.folder / file, self._execution.threads)
 
     def ring(self, batch: int) -> Ring:
         """See :class:`Engine`."""

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from hma_ros.core.errors import BundleError, InferenceError
-from hma_ros.runtime.compiled import Call, Facts, library, why_not
-from hma_ros.runtime.paper.layer_file import MATRICES, NORMS, Arrays, Layer, read_layers
+from hma_ros.runtime.compiled import Call, Facts, address, library, put_matrix, put_norm, why_not
+from hma_ros.runtime.paper.layer_file import MATRICES, NORMS, Layer, read_layers
 from hma_ros.runtime.paper.ring import RowRing
+from hma_ros.runtime.paper.weight_file import Arrays
 
 # What time is spent on, in the order of `Kind` of native/trunk.h.
 KINDS = ('products with weights', 'attention', 'the rest', 'waiting')
@@ -84,9 +85,9 @@ class Layers:
                 rows=x.shape[1],
                 slots=past.shape[1],
                 x=x.ctypes.data,
-                added=_address(given.get('injected')),
-                modulation=_address(given.get('shift_scale')),
-                rotation=_address(given.get('rotation')),
+                added=address(given.get('injected')),
+                modulation=address(given.get('shift_scale')),
+                rotation=address(given.get('rotation')),
                 bias=bias_RP.ctypes.data,
                 past=past.ctypes.data,
                 kept=kept.ctypes.data,
@@ -169,17 +170,12 @@ class Layers:
 
     def _fill(self, index: int, layer: Layer) -> None:
         for name, matrix in layer.matrices.items():
-            values = matrix['values']
-            is_whole = values.dtype == np.int8
-            put = self._library.hma_put_whole if is_whole else self._library.hma_put_real
-            names = ('values', 'scale', 'bias') if is_whole else ('values', 'bias')
-            addresses = (_address(matrix.get(part)) for part in names)
-            if not put(self._trunk, index, MATRICES.index(name), *values.shape, *addresses):
+            place = self._library.hma_matrix(self._trunk, index, MATRICES.index(name))
+            if not put_matrix(self._library, place, matrix):
                 raise BundleError(f'layers: no memory for {name} of layer {index}')
         for name, norm in layer.norms.items():
-            where, width = (self._trunk, index, NORMS.index(name)), len(norm['weight'])
-            addresses = (_address(norm[part]) for part in ('weight', 'bias'))
-            if not self._library.hma_put_norm(*where, width, *addresses):
+            place = self._library.hma_norm(self._trunk, index, NORMS.index(name))
+            if not put_norm(self._library, place, norm):
                 raise BundleError(f'layers: no memory for {name} of layer {index}')
 
 
@@ -213,10 +209,6 @@ def _bias(index_R: np.ndarray, past_P: np.ndarray, window: int) -> np.ndarray:
     """Zero where row r may attend to row p, ``float32[R, P + R]``, kept rows first."""
     lag = index_R[:, None] - np.concatenate([past_P, index_R])
     return np.where((lag >= 0) & (lag < window), np.float32(0), _NEVER)
-
-
-def _address(array: np.ndarray | None) -> int | None:
-    return None if array is None else int(array.ctypes.data)
 
 
 def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:

@@ -205,6 +205,11 @@ class PaperManifest:
         """Name the file that describes the layers of a stem's trunk."""
         return f'layers_{stem}.json'
 
+    @staticmethod
+    def denoiser_file(head: str) -> str:
+        """Name the file that describes the steps of a diffusion head to the compiled library."""
+        return f'denoise_{head}.json'
+
     def has_layers(self, stem: str) -> bool:
         """Whether the trunk of a stem is there for the compiled library too."""
         return self.layers_file(stem) in self.files

@@ -16,6 +16,7 @@ from hma_ros.runtime import compiled
 from hma_ros.runtime.compiled import library, why_not
 from hma_ros.runtime.engines import graphs_of
 from hma_ros.runtime.manifest import FILE_NAME
+from hma_ros.runtime.paper.denoiser import CompiledDenoiser
 from hma_ros.runtime.paper.engine import HostEngine, LayerEngine
 from hma_ros.runtime.paper.model import PaperModel, Row
 from hma_ros.runtime.providers import Execution
@@ -90,6 +91,32 @@ def test_layers_say_what_graphs_say(
         assert found.keys() == expected.keys()
         error = np.abs(found[name] - expected[name]).max() / np.abs(expected[name]).max()
         assert error < tolerance
+
+
+@needs_library
+@pytest.mark.parametrize(('precision', 'tolerance'), [('fp32', 1e-5), ('int8', 0.1)])
+def test_steps_of_a_diffusion_head_are_those_of_its_graph(
+    make_paper_bundle: Make,
+    in_graphs: Callable[[Path], PaperModel],
+    precision: str,
+    tolerance: float,
+) -> None:
+    folder = make_paper_bundle('continuous', precision)
+    graphs, layers = in_graphs(folder), opened(folder)
+    for head in ('patch', f'action_{STEM}'):
+        step, expected = layers.part(f'denoise_{head}'), graphs.part(f'denoise_{head}')
+        assert type(step) is CompiledDenoiser
+        random = np.random.default_rng(0)
+        inputs = {
+            name: random.standard_normal((1 if name == 'time' else 9, size), np.float32)
+            for name, size in (
+                ('x', expected.inputs['x'].shape[1]),
+                ('condition', expected.inputs['condition'].shape[1]),
+                ('time', expected.inputs['condition'].shape[1]),
+            )
+        }
+        for found, value in zip(step(inputs), expected(inputs), strict=True):
+            assert np.abs(found - value).max() / np.abs(value).max() < tolerance
 
 
 @needs_library

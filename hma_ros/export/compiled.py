@@ -1,0 +1,84 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What the compiled library computes of a model: trunks, and the steps of diffusion heads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from hma_ros.export.denoiser import prove_denoiser, shape_of, write_denoiser
+from hma_ros.export.layers import edge_parts, has_layers, prove_layers, write_layers
+from hma_ros.export.paper_graphs import PaperPart
+from hma_ros.export.proof import Proof
+from hma_ros.export.weights import SharedWeights
+from hma_ros.network.paper.checkpoint import PaperModel
+from hma_ros.network.paper.config import PaperConfig
+from hma_ros.network.paper.parts import DenoisePart, TrunkPart
+from hma_ros.runtime.compiled import library, why_not
+from hma_ros.runtime.paper.manifest import PaperManifest
+
+_LOG = logging.getLogger(__name__)
+
+
+def compiled_parts(
+    parts: Sequence[PaperPart], config: PaperConfig, precision: str
+) -> list[PaperPart]:
+    """
+    Return those parts that the compiled library can compute.
+
+    :param precision: of the bundle: ``fp16`` is for GPUs, and has none of them.
+    """
+    if not has_layers(config) or precision == 'fp16':
+        return []
+    if library() is None:
+        _LOG.warning('without compiled layers, which could not be proven here: %s', why_not())
+        return []
+    return [
+        part
+        for part in parts
+        if isinstance(part.module, TrunkPart)
+        or (isinstance(part.module, DenoisePart) and shape_of(part.module.net).is_computable)
+    ]
+
+
+def graphs_around(model: PaperModel, part: PaperPart) -> list[PaperPart]:
+    """Return what goes before and behind what the library computes of a part."""
+    return edge_parts(model, part) if isinstance(part.module, TrunkPart) else []
+
+
+def write_compiled(
+    model: PaperModel, part: PaperPart, precision: str, weights: SharedWeights, folder: Path
+) -> None:
+    """Describe a part to the library."""
+    path, is_whole = _path(part, folder), precision == 'int8'
+    if isinstance(part.module, DenoisePart):
+        write_denoiser(part.module.net, is_whole, weights, path)
+    else:
+        write_layers(model, _name(part), is_whole, weights, path)
+
+
+def prove_compiled(
+    model: PaperModel, part: PaperPart, precision: str, folder: Path, tolerated: Proof
+) -> Proof:
+    """
+    Run a part of the network, and what the library makes of it, on the same random inputs.
+
+    :returns: what was found.
+    :raises BundleError: out of tolerance.
+    """
+    path = _path(part, folder)
+    if isinstance(part.module, DenoisePart):
+        return prove_denoiser(part, path, tolerated)
+    return prove_layers(model, part, path, precision, tolerated)
+
+
+def _path(part: PaperPart, folder: Path) -> Path:
+    is_step = isinstance(part.module, DenoisePart)
+    name = PaperManifest.denoiser_file if is_step else PaperManifest.layers_file
+    return folder / name(_name(part))
+
+
+def _name(part: PaperPart) -> str:
+    """Of the stem, or of the head."""
+    return part.name.partition('_')[2]

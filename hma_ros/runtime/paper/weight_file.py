@@ -1,0 +1,87 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Weights as the compiled library takes them, and descriptions that say where they are.
+
+Whatever a description says, the library gets arrays of the sizes that it expects.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from hma_ros.core.errors import BundleError
+
+# Numbers that the processor takes at a time.
+VECTOR = 16
+# Sums of products of whole numbers have 32 bits.
+DEEPEST = 2**16
+
+Arrays = dict[str, np.ndarray]
+
+
+@contextmanager
+def described(path: Path, what: str) -> Iterator[tuple[Any, WeightFile]]:
+    """
+    Read a description; its file of weights lies beside it.
+
+    :param what: it is of.
+    :raises BundleError: it is malformed, or what is read of it within contradicts it.
+    """
+    try:
+        facts = json.loads(path.read_text())
+        yield facts, WeightFile(path.with_name(Path(facts['weights']).name))
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+        raise BundleError(
+            f'{path}: {error!r}; expected {what} as the export writes them'
+        ) from error
+
+
+class WeightFile:
+    """
+    A bundle's file of weights.
+
+    :param path: of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._bytes = np.memmap(path, np.uint8, 'r')
+
+    def matrix(self, depth: int, columns: int, facts: Mapping[str, Any]) -> Arrays:
+        """
+        Read a matrix, which may lie on its side: as the network has it, or as graphs do.
+
+        :returns: `values` ``[depth, columns]`` ``float32``, or ``int8`` with a `scale`
+            ``[columns]``; `bias` ``[columns]`` where there is one.
+        :raises ValueError: it is another than expected, or outside the file.
+        """
+        dtype = np.dtype(facts['values']['dtype'])
+        if dtype not in (np.int8, np.float32):
+            raise ValueError(f'dtype {dtype}, expected int8 or float32')
+        is_turned = bool(facts['is_turned'])
+        shape = (columns, depth) if is_turned else (depth, columns)
+        values = self._read(facts['values'], shape, dtype)
+        names = [*(['scale'] if dtype == np.int8 else []), *(['bias'] if 'bias' in facts else [])]
+        rest = {name: self._read(facts[name], (columns,), np.float32) for name in names}
+        return {'values': np.ascontiguousarray(values.T if is_turned else values), **rest}
+
+    def norm(self, width: int, facts: Mapping[str, Any]) -> Arrays:
+        """Read `weight` and `bias` of a norm, ``float32[width]``; raises ValueError likewise."""
+        return {part: self._read(facts[part], (width,), np.float32) for part in ('weight', 'bias')}
+
+    def _read(self, place: Mapping[str, Any], shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        said = (np.dtype(place['dtype']), tuple(place['shape']))
+        if said != (np.dtype(dtype), shape):
+            raise ValueError(f'{said}, expected {np.dtype(dtype)} {shape}')
+        begin = int(place['offset'])
+        end = begin + said[0].itemsize * int(np.prod(shape))
+        if not 0 <= begin < end <= len(self._bytes):
+            raise ValueError(
+                f'offset {begin} of {shape}, expected it within {len(self._bytes)} bytes'
+            )
+        return cast('np.ndarray', self._bytes[begin:end].view(dtype).reshape(shape))
