@@ -8,8 +8,6 @@ namespace hma
 namespace
 {
 
-// Rows that a thread takes at a time: weights are read once for all of them.
-constexpr int kBlockRows = 66;
 constexpr float kEpsilon = 1e-6f;
 // Shift, scale and gate of a block; shift and scale of the end.
 constexpr int kGateParts = 3, kEndParts = 2;

@@ -14,6 +14,9 @@ namespace
 {
 
 constexpr int kBytes = kGroup<int8_t>;
+// Rows of a panel of reals that are multiplied at a time: more are no longer near when the next
+// tile reads them again.
+constexpr int kDeepest = 1024;
 
 // What a tile, of the row, is to ask for of what is read after a panel: a quarter each. Narrow
 // tiles ask for half of it.
@@ -72,6 +75,35 @@ inline void round_bytes(const float * row, int depth, float factor, float shift,
   }
 }
 
+// A product with the rows of panels from the first on, as many as are near.
+void multiply_part(
+  const float * rows, int count, int row_stride, const Panels & panels, int first, int columns,
+  const Target & target, const float * bias)
+{
+  const int depth = std::min(kDeepest, panels.depth - first);
+  const float * values = panels.values + static_cast<size_t>(first) * panels.width;
+  const size_t part = static_cast<size_t>(depth) * panels.width;
+  const void * behind = first + depth < panels.depth ? values + part : panels.then;
+  each_tile(
+    count, columns, panels.width, [&]<int ROWS, int VECTORS>(int row, int column) {
+      Vector sums[ROWS][VECTORS] = {};
+      const float * panel = values + static_cast<size_t>(column) * panels.depth;
+      const bool is_last = behind != nullptr && column + panels.width >= columns;
+      const float * beside = panel + static_cast<size_t>(panels.depth) * panels.width;
+      real_sums(
+        rows + static_cast<size_t>(row) * row_stride, row_stride, panel, depth, panels.width,
+        quarter_of(is_last ? behind : beside, part * sizeof(float), row), sums);
+#pragma GCC unroll 12
+      for (int r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; ++v) {
+          const int n = column + v * kLanes;
+          deliver(target, row + r, n, bias == nullptr ? sums[r][v] : sums[r][v] + load(bias + n));
+        }
+      }
+    });
+}
+
 }  // namespace
 
 // Growing fills with zeros, so room that is there already is not given back.
@@ -98,25 +130,12 @@ void multiply(
   const float * rows, int count, int row_stride, const Panels & panels, int columns,
   const Target & target, const float * bias)
 {
-  each_tile(
-    count, columns, panels.width, [&]<int ROWS, int VECTORS>(int row, int column) {
-      Vector sums[ROWS][VECTORS] = {};
-      const float * panel = panels.values + static_cast<size_t>(column) * panels.depth;
-      const size_t size = static_cast<size_t>(panels.depth) * panels.width;
-      const bool is_last = panels.then != nullptr && column + panels.width >= columns;
-      real_sums(
-        rows + static_cast<size_t>(row) * row_stride, row_stride, panel, panels.depth,
-        panels.width,
-        quarter_of(is_last ? panels.then : panel + size, size * sizeof(float), row), sums);
-#pragma GCC unroll 12
-      for (int r = 0; r < ROWS; ++r) {
-#pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; ++v) {
-          const int n = column + v * kLanes;
-          deliver(target, row + r, n, bias == nullptr ? sums[r][v] : sums[r][v] + load(bias + n));
-        }
-      }
-    });
+  for (int first = 0; first < panels.depth; first += kDeepest) {
+    const bool is_first = first == 0;
+    multiply_part(
+      rows + first, count, row_stride, panels, first, columns,
+      {target.rows, target.stride, target.is_added || !is_first}, is_first ? bias : nullptr);
+  }
 }
 
 Matrix::Matrix(int depth, int columns, const float * bias, bool is_whole)

@@ -13,6 +13,9 @@ namespace hma
 
 // Columns that are computed together.
 constexpr int kPanel = 4 * kLanes;
+// Rows that a thread best takes through several products at a time: weights are read once for all
+// of them, and what they become stays in its cache.
+constexpr int kBlockRows = 66;
 
 inline int panels(int columns) {return (columns + kPanel - 1) / kPanel;}
 

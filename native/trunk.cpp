@@ -12,10 +12,6 @@ namespace hma
 namespace
 {
 
-// Rows that a thread takes through a layer at a time: what they become stays in its cache, and
-// weights are read once for all of them.
-constexpr int kBlockRows = 54;
-
 // Weights of attention that are next to nothing would take a hundred times as long as others.
 class NoDenormals
 {

@@ -4,6 +4,7 @@
 #define VECTORS_H_
 
 #include <immintrin.h>
+#include <sys/mman.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -14,19 +15,33 @@
 namespace hma
 {
 
-// Numbers that begin with a line of the cache: a vector of them is in one.
+// Numbers that begin with a line of the cache, so that a vector of them is in one; many of them
+// with a page, of the large ones where the system has them.
 template<typename Number>
 struct Aligned : std::allocator<Number>
 {
-  static constexpr std::align_val_t kLine{64};
+  static constexpr size_t kLine = 64, kPage = 1 << 21;
   template<typename Other>
   struct rebind {using other = Aligned<Other>;};
 
+  static std::align_val_t begin(size_t size)
+  {
+    return std::align_val_t{size < kPage ? kLine : kPage};
+  }
   Number * allocate(size_t count)
   {
-    return static_cast<Number *>(::operator new(count * sizeof(Number), kLine));
+    const size_t size = count * sizeof(Number);
+    void * numbers = ::operator new(size, begin(size));
+    if (size >= kPage) {
+      // What comes of it is no matter.
+      madvise(numbers, size, MADV_HUGEPAGE);
+    }
+    return static_cast<Number *>(numbers);
   }
-  void deallocate(Number * numbers, size_t) {::operator delete(numbers, kLine);}
+  void deallocate(Number * numbers, size_t count)
+  {
+    ::operator delete(numbers, begin(count * sizeof(Number)));
+  }
 };
 template<typename Number>
 using Numbers = std::vector<Number, Aligned<Number>>;
