@@ -159,7 +159,10 @@ def parse_request(values: Mapping[str, str]) -> Request:
     if unknown:
         raise ConfigError(f'arguments: expected some of {", ".join(known)}, got {unknown[0]!r}')
     if 'robot' not in values:
-        raise ConfigError(f'robot: expected one of {", ".join(_all_robots())}, got nothing')
+        raise ConfigError(
+            f'robot: expected one of {", ".join(_all_robots())}, got nothing; for example '
+            'robot:=franka sim:=true'
+        )
     typed = {
         name: argument.parse(values[name]) if name in values else argument.default
         for name, argument in known.items()

@@ -27,7 +27,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('values', nargs='+', metavar='name:=value', help='as with hma run predict')
+    parser.add_argument('values', nargs='*', metavar='name:=value', help='as with hma run predict')
     parser.add_argument(
         '--timeout', type=float, default=5.0, metavar='S', help='wait for topics (default: 5 s)'
     )

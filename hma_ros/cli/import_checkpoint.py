@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,15 +91,25 @@ def run(args: argparse.Namespace) -> int:
     print(f'{args.source}')
     for line in describe(model):
         print(line)
+    stems = args.stem or [domain.name for domain in model.config.domains]
+    for stem in stems:
+        model.config.domain(stem)
+    robots = _robots(args.embodiment, stems)
     found = bundle_abilities(model.config) if args.bundle else abilities(model.config)
+    source = f'{args.source}, as a bundle' if args.bundle else str(args.source)
     for name in args.require:
-        require(found, Setting(name), str(args.source))
+        require(found, Setting(name), source)
     if args.bundle:
-        _export(model, args)
+        _export(model, stems, robots, args)
     return 0
 
 
-def _export(model: PaperModel, args: argparse.Namespace) -> None:
+def _export(
+    model: PaperModel,
+    stems: Sequence[str],
+    robots: Mapping[str, StemInfo],
+    args: argparse.Namespace,
+) -> None:
     """Write the bundle, and say what it can do."""
     from hma_ros.export.paper import BundleOptions, export_paper
     from hma_ros.export.proof import parity_text
@@ -107,12 +117,11 @@ def _export(model: PaperModel, args: argparse.Namespace) -> None:
     from hma_ros.network.paper.settings import bundle_abilities
     from hma_ros.runtime.paper.manifest import PaperManifest
 
-    stems = args.stem or [domain.name for domain in model.config.domains]
     options = BundleOptions(
         stems=stems,
         precision=args.precision,
         codec=load_codec(args.tokenizer, model.config) if args.tokenizer else None,
-        robots=_robots(args.embodiment, stems),
+        robots=robots,
         checkpoint=args.torch,
     )
     manifest = PaperManifest.read(export_paper(model, args.bundle, options))

@@ -27,7 +27,7 @@ def check_machine(request: Request) -> tuple[list[Finding], EmbodimentSpec | Non
 
     :returns: the findings, and the embodiment when its file is valid.
     """
-    findings = [_python(), _onnxruntime(), _rclpy(), _fastdds_profile()]
+    findings = [_python(), _onnxruntime(), _compiled(), _rclpy(), _fastdds_profile()]
     spec, finding = _embodiment(request)
     findings.append(finding)
     if spec is not None:
@@ -54,6 +54,14 @@ def _onnxruntime() -> Finding:
     if tuple(int(part) for part in version.split('.')[:2]) < MINIMUM_ONNXRUNTIME:
         return fail('onnxruntime', f'{version}, expected 1.18 or newer', remedy)
     return ok('onnxruntime', version)
+
+
+def _compiled() -> Finding:
+    """Say whether they run; where not, models run all the same, in onnxruntime alone."""
+    from hma_ros.runtime.compiled import library, why_not
+
+    text = 'run' if library() else f'do not run, onnxruntime does their work: {why_not()}'
+    return ok('compiled layers of the paper models', f'{text} (on the CPU)')
 
 
 def _rclpy() -> Finding:
@@ -148,13 +156,11 @@ def _run_smallest(request: Request, execution: Execution) -> str:
 
 
 def _built_for() -> str:
-    from hma_ros.runtime.compiled import library, why_not
     from hma_ros.runtime.providers import NAMES
 
     available = importlib.import_module('onnxruntime').get_available_providers()
     known = ', '.join(name for name, long_name in NAMES.items() if long_name in available)
-    layers = 'run' if library() else f'do not: {why_not()}'
-    return f'onnxruntime was built for {known}; compiled layers of the paper models {layers}'
+    return f'onnxruntime was built for {known}'
 
 
 def _rendering(request: Request) -> Finding:

@@ -13,8 +13,8 @@ examples:
 
 All of test/data/golden takes a minute or two; a line before each folder says how much is in it.
 An error is the largest absolute difference over the largest expected magnitude. Exit code 1 when
-a line says FAIL. A rollout whose last bits grow until they show is judged by four times what last
-bits of its noise move, at most 0.5; its line shows that tolerance.
+a line says FAIL, 2 when a folder cannot be read. A rollout whose last bits grow until they show is
+judged by four times what last bits of its noise move, at most 0.5; its line shows that tolerance.
 """
 
 

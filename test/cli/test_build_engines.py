@@ -79,6 +79,17 @@ def test_doctor_does_not_believe_the_list_of_providers(monkeypatch: pytest.Monke
     assert 'does not work here' in found.text
 
 
-def finding(values: dict[str, str]):
+def test_doctor_says_of_compiled_layers_whatever_the_provider(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = 'compiled layers of the paper models'
+    monkeypatch.setattr('hma_ros.runtime.compiled.library', lambda: None)
+    monkeypatch.setattr('hma_ros.runtime.compiled.why_not', lambda: 'the processor is too old')
+    found = finding({'provider': 'cuda'}, name)
+    assert found.level is Level.OK
+    assert 'do not run, onnxruntime does their work: the processor is too old' in found.text
+
+
+def finding(values: dict[str, str], subject: str = 'provider'):
     findings, _ = check_machine(parse_request({'robot': 'franka', **values}))
-    return next(item for item in findings if item.subject == 'provider')
+    return next(item for item in findings if item.subject == subject)

@@ -5,6 +5,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from hma_ros.cli.import_checkpoint import SETTINGS
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_folder
@@ -95,7 +97,8 @@ def test_a_bundle_that_could_not_act_is_refused_for_a_policy(capsys, tmp_path):
     assert main(['import-checkpoint', str(folder), '--require', 'policy']) == 0
     bundle = tmp_path / 'bundle'
     assert main(['import-checkpoint', str(folder), str(bundle), '--require', 'policy']) == 2
-    assert 'cannot be used for policy: its blocks have to be told' in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f'{folder}, as a bundle: cannot be used for policy: its blocks have to be told' in error
     assert not bundle.exists()
 
 
@@ -122,8 +125,10 @@ def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     )
 
 
-def test_an_unknown_stem_is_refused(capsys, tmp_path):
-    arguments = [str(GOLDEN / 'disc_concat'), str(tmp_path / 'bundle'), '--stem', 'toaster']
+@pytest.mark.parametrize('targets', [[], ['bundle']])
+def test_an_unknown_stem_is_refused(capsys, tmp_path, targets):
+    folders = [str(GOLDEN / 'disc_concat'), *(str(tmp_path / name) for name in targets)]
+    arguments = [*folders, '--stem', 'toaster']
     assert main(['import-checkpoint', *arguments]) == 2
     assert "stem 'toaster', expected one of franka" in capsys.readouterr().err
 

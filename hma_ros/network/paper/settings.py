@@ -78,7 +78,7 @@ def require(found: Mapping[Setting, Ability], setting: Setting, source: str) -> 
     Refuse a setting that a model cannot be used in.
 
     :param found: of :func:`abilities` or :func:`bundle_abilities`.
-    :param source: of the checkpoint, named in the error.
+    :param source: what is asked, named in the error.
     :raises ConfigError: with the reason.
     """
     if refusal := found[setting].refusal:
