@@ -6,11 +6,6 @@
 
 namespace hma
 {
-namespace
-{
-constexpr float kEpsilonOfModulation = 1e-6f;
-}  // namespace
-
 float * Trunk::place(float * rows, const Block & block, int row) const
 {
   const size_t index = static_cast<size_t>(block.context) * call_->rows + row;
@@ -118,12 +113,12 @@ void Trunk::inject(int index, const Block & block, Room & room) const
     return;
   }
   float * normed = sized(room.normed, static_cast<size_t>(rows) * width);
-  for (int m = 0; m < rows; ++m) {
-    const size_t row = static_cast<size_t>(block.context) * call_->rows + m / block.count;
-    const float * shift = call_->modulation + (row * facts_.layers + index) * 2 * width;
-    float * out = normed + static_cast<size_t>(m) * width;
-    normalise(to + static_cast<size_t>(m) * width, width, kEpsilonOfModulation, out);
-    adjust(out, shift + width, 1.0f, shift, width);
+  Norm().apply(to, rows, width, normed, kModulatedEpsilon);
+  for (int r = 0; r < call_->rows; ++r) {
+    const size_t row = static_cast<size_t>(block.context) * call_->rows + r;
+    const float * gates = call_->modulation + (row * facts_.layers + index) * 2 * width;
+    modulate(
+      normed + static_cast<size_t>(r) * block.count * width, block.count, width, gates, 0);
   }
   product(layers_[index].matrices[kInject], normed, rows, room, {to, width, true});
 }

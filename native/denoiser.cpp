@@ -1,14 +1,11 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 #include "denoiser.h"
 
-#include <algorithm>
-
 namespace hma
 {
 namespace
 {
 
-constexpr float kEpsilon = 1e-6f;
 // Shift, scale and gate of a block; shift and scale of the end.
 constexpr int kGateParts = 3, kEndParts = 2;
 
@@ -18,13 +15,21 @@ Denoiser::Denoiser(const DenoiserFacts & facts)
 : facts_(facts), matrices_(1 + facts.blocks * kPlaces + 2), norms_(facts.blocks),
   team_(facts.threads), rooms_(facts.threads)
 {
+  const size_t size = static_cast<size_t>(kBlockRows) * facts.width;
+  for (Room & room : rooms_) {
+    for (Numbers<float> * numbers : {&room.told, &room.x, &room.normed, &room.hidden}) {
+      numbers->resize(size);
+    }
+    room.gates.resize(kGateParts * size);
+  }
 }
 
 void Denoiser::run(const DenoiserCall & call)
 {
   call_ = &call;
-  line_up();
-  std::for_each(rooms_.begin(), rooms_.end(), [this](Room & room) {make_room(room);});
+  if (!is_ready_) {
+    prepare();
+  }
   // Equal blocks, as many for each thread where all are as fast.
   const int turns = (call.rows + kBlockRows * team_.size() - 1) / (kBlockRows * team_.size());
   const int blocks = turns * team_.size();
@@ -32,34 +37,29 @@ void Denoiser::run(const DenoiserCall & call)
   team_.run(
     [&](int member) {
       for (int index = next_++; index < blocks; index = next_++) {
-        const int first = static_cast<int>(static_cast<int64_t>(call.rows) * index / blocks);
-        const int end = static_cast<int>(static_cast<int64_t>(call.rows) * (index + 1) / blocks);
-        compute(first, end - first, rooms_[member]);
+        const int first = begin_of(call.rows, index, blocks);
+        const int count = begin_of(call.rows, index + 1, blocks) - first;
+        if (count > 0) {
+          compute(first, count, rooms_[member]);
+        }
       }
     });
 }
 
-void Denoiser::line_up()
+// What depends on matrices. All that is ever needed, as a thread could not tell that it ran out of
+// memory.
+void Denoiser::prepare()
 {
-  if (!is_lined_up_) {
-    for (size_t n = 0; n < matrices_.size(); ++n) {
-      matrices_[n].precede(matrices_[(n + 1) % matrices_.size()]);
+  for (size_t n = 0; n < matrices_.size(); ++n) {
+    matrices_[n].precede(matrices_[(n + 1) % matrices_.size()]);
+  }
+  for (Room & room : rooms_) {
+    if (is_whole()) {
+      room.whole_told.make_room(kBlockRows, facts_.width);
+      room.whole.make_room(kBlockRows, facts_.width);
     }
-    is_lined_up_ = true;
   }
-}
-
-// Here, where running out of memory can be told.
-void Denoiser::make_room(Room & room) const
-{
-  const size_t size = static_cast<size_t>(kBlockRows) * facts_.width;
-  for (Numbers<float> * numbers : {&room.told, &room.x, &room.normed, &room.hidden}) {
-    numbers->resize(size);
-  }
-  room.gates.resize(kGateParts * size);
-  for (WholeRows * rows : {&room.whole_told, &room.whole}) {
-    rows->make_room(kBlockRows, facts_.width);
-  }
+  is_ready_ = true;
 }
 
 void Denoiser::compute(int first, int count, Room & room) const
@@ -84,7 +84,7 @@ void Denoiser::tell(int first, int count, Room & room) const
       store(room.told.data() + place, silu(load(condition + place) + load(call_->time + k)));
     }
   }
-  if (of_block(0, kGates).is_whole()) {
+  if (is_whole()) {
     room.whole_told.take(room.told.data(), count, width);
   }
 }
@@ -99,12 +99,8 @@ void Denoiser::pass(int block, int count, Room & room) const
 {
   const int width = facts_.width;
   make_gates(of_block(block, kGates), kGateParts, count, room);
-  norms_[block].apply(room.x.data(), count, width, room.normed.data(), kEpsilon);
-  for (int m = 0; m < count; ++m) {
-    const float * shift = room.gates.data() + static_cast<size_t>(m) * kGateParts * width;
-    adjust(
-      room.normed.data() + static_cast<size_t>(m) * width, shift + width, 1.0f, shift, width);
-  }
+  norms_[block].apply(room.x.data(), count, width, room.normed.data(), kModulatedEpsilon);
+  modulate(room.normed.data(), count, width, room.gates.data(), kGateParts * width);
   product(
     of_block(block, kFirst), room.normed.data(), count, room, {room.hidden.data(), width, false});
   for (int k = 0; k < count * width; k += kLanes) {
@@ -127,12 +123,8 @@ void Denoiser::read_out(int first, int count, Room & room) const
 {
   const int width = facts_.width;
   make_gates(matrices_[matrices_.size() - 2], kEndParts, count, room);
-  for (int m = 0; m < count; ++m) {
-    const float * shift = room.gates.data() + static_cast<size_t>(m) * kEndParts * width;
-    float * out = room.normed.data() + static_cast<size_t>(m) * width;
-    normalise(room.x.data() + static_cast<size_t>(m) * width, width, kEpsilon, out);
-    adjust(out, shift + width, 1.0f, shift, width);
-  }
+  Norm().apply(room.x.data(), count, width, room.normed.data(), kModulatedEpsilon);
+  modulate(room.normed.data(), count, width, room.gates.data(), kEndParts * width);
   float * said = call_->said + static_cast<size_t>(first) * facts_.out;
   product(matrices_.back(), room.normed.data(), count, room, {said, facts_.out, false});
 }

@@ -13,7 +13,7 @@
 namespace hma
 {
 
-// C layout: Python hands these over.
+// C layout: Python hands these over. There is a block at least; width and out are multiples of 16.
 struct DenoiserFacts
 {
   int blocks, width, in, out, threads;
@@ -36,7 +36,8 @@ class Denoiser
 public:
   explicit Denoiser(const DenoiserFacts & facts);
 
-  // In the order in which they are used: into the blocks, three of each block, those of the end.
+  // In the order in which they are used: into the blocks, three of each block, two of the end. The
+  // first and the last are of reals, all between alike.
   Matrix & matrix(int index) {return matrices_.at(index);}
   Norm & norm(int block) {return norms_.at(block);}
 
@@ -57,8 +58,8 @@ private:
   {
     return matrices_[1 + block * kPlaces + place];
   }
-  void line_up();
-  void make_room(Room & room) const;
+  bool is_whole() const {return of_block(0, kGates).is_whole();}
+  void prepare();
   void compute(int first, int count, Room & room) const;
   void tell(int first, int count, Room & room) const;
   void make_gates(const Matrix & matrix, int parts, int count, Room & room) const;
@@ -72,7 +73,7 @@ private:
   std::vector<Norm> norms_;
   Team team_;
   std::vector<Room> rooms_;
-  bool is_lined_up_ = false;
+  bool is_ready_ = false;
   const DenoiserCall * call_ = nullptr;
   std::atomic<int> next_{0};
 };

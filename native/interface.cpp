@@ -1,8 +1,10 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// What Python calls, see hma_ros/runtime/compiled.py; there sizes and places are checked.
+// What Python calls, see hma_ros/runtime/compiled.py. Sizes are checked where descriptions and
+// arrays come in, in hma_ros/runtime/paper.
 #include <algorithm>
 #include <exception>
 #include <memory>
+#include <stdexcept>
 
 #include "denoiser.h"
 #include "trunk.h"
@@ -20,8 +22,8 @@ namespace
 {
 
 // Returns null without memory or threads.
-template<typename Opened, typename Facts>
-Opened * open(const Facts & facts)
+template<typename Opened, typename Sizes>
+Opened * open(const Sizes & facts)
 {
   try {
     return std::make_unique<Opened>(facts).release();
@@ -39,6 +41,17 @@ int done(const Work & work)
     return 1;
   } catch (const std::exception &) {
     return 0;
+  }
+}
+
+// Returns null where there is none of the number.
+template<typename Work>
+auto found(const Work & work) -> decltype(&work())
+{
+  try {
+    return &work();
+  } catch (const std::out_of_range &) {
+    return nullptr;
   }
 }
 
@@ -83,10 +96,13 @@ void hma_close(Trunk * trunk) {delete trunk;}
 
 Matrix * hma_matrix(Trunk * trunk, int layer, int place)
 {
-  return &trunk->layer(layer).matrices.at(place);
+  return found([&]() -> Matrix & {return trunk->layer(layer).matrices.at(place);});
 }
 
-Norm * hma_norm(Trunk * trunk, int layer, int place) {return &trunk->layer(layer).norms.at(place);}
+Norm * hma_norm(Trunk * trunk, int layer, int place)
+{
+  return found([&]() -> Norm & {return trunk->layer(layer).norms.at(place);});
+}
 
 // Returns 0 when done, 1 without memory, 2 where what is kept is not finite.
 int hma_run(Trunk * trunk, const Call * call)
@@ -106,9 +122,15 @@ Denoiser * hma_open_denoiser(const DenoiserFacts * facts) {return open<Denoiser>
 
 void hma_close_denoiser(Denoiser * denoiser) {delete denoiser;}
 
-Matrix * hma_denoiser_matrix(Denoiser * denoiser, int index) {return &denoiser->matrix(index);}
+Matrix * hma_denoiser_matrix(Denoiser * denoiser, int index)
+{
+  return found([&]() -> Matrix & {return denoiser->matrix(index);});
+}
 
-Norm * hma_denoiser_norm(Denoiser * denoiser, int block) {return &denoiser->norm(block);}
+Norm * hma_denoiser_norm(Denoiser * denoiser, int block)
+{
+  return found([&]() -> Norm & {return denoiser->norm(block);});
+}
 
 // Returns whether there was memory for it.
 int hma_denoise(Denoiser * denoiser, const DenoiserCall * call)

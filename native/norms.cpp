@@ -34,11 +34,20 @@ void adjust(float * row, const float * scale, float least, const float * shift, 
   }
 }
 
+void modulate(float * rows, int count, int width, const float * gates, int stride)
+{
+  for (int m = 0; m < count; ++m, rows += width, gates += stride) {
+    adjust(rows, gates + width, 1.0f, gates, width);
+  }
+}
+
 void Norm::apply(const float * rows, int count, int width, float * out, float epsilon) const
 {
   for (int m = 0; m < count; ++m, rows += width, out += width) {
     normalise(rows, width, epsilon, out);
-    adjust(out, weight.data(), 0.0f, bias.data(), width);
+    if (!weight.empty()) {
+      adjust(out, weight.data(), 0.0f, bias.data(), width);
+    }
   }
 }
 

@@ -16,7 +16,7 @@ namespace
 constexpr int kBytes = kGroup<int8_t>;
 // Rows of a panel of reals that are multiplied at a time: more are no longer near when the next
 // tile reads them again.
-constexpr int kDeepest = 1024;
+constexpr int kPartDepth = 1024;
 
 // What a tile, of the row, is to ask for of what is read after a panel: a quarter each. Narrow
 // tiles ask for half of it.
@@ -80,7 +80,7 @@ void multiply_part(
   const float * rows, int count, int row_stride, const Panels & panels, int first, int columns,
   const Target & target, const float * bias)
 {
-  const int depth = std::min(kDeepest, panels.depth - first);
+  const int depth = std::min(kPartDepth, panels.depth - first);
   const float * values = panels.values + static_cast<size_t>(first) * panels.width;
   const size_t part = static_cast<size_t>(depth) * panels.width;
   const void * behind = first + depth < panels.depth ? values + part : panels.then;
@@ -130,7 +130,7 @@ void multiply(
   const float * rows, int count, int row_stride, const Panels & panels, int columns,
   const Target & target, const float * bias)
 {
-  for (int first = 0; first < panels.depth; first += kDeepest) {
+  for (int first = 0; first < panels.depth; first += kPartDepth) {
     const bool is_first = first == 0;
     multiply_part(
       rows + first, count, row_stride, panels, first, columns,

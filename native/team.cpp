@@ -3,6 +3,8 @@
 
 #include <immintrin.h>
 
+#include <stdexcept>
+
 namespace hma
 {
 namespace
@@ -32,6 +34,9 @@ void Meeting::wait()
 Team::Team(int members)
 : meeting_(members)
 {
+  if (members < 1) {
+    throw std::invalid_argument("members");
+  }
   try {
     for (int member = 1; member < members; ++member) {
       threads_.emplace_back([this, member] {serve(member);});

@@ -27,11 +27,18 @@ private:
   std::atomic<uint32_t> times_{0};
 };
 
+// Where the share of a member, or a block, begins: whole things are shared out evenly.
+inline int begin_of(int things, int index, int shares)
+{
+  return static_cast<int>(static_cast<int64_t>(things) * index / shares);
+}
+
 // Members sleep between jobs.
 class Team
 {
 public:
-  // Starts members - 1 threads; the caller of `run` is the first member.
+  // Starts members - 1 threads; the caller of `run` is the first member. Throws where there is
+  // to be no member, or there are no threads.
   explicit Team(int members);
   ~Team();
   Team(const Team &) = delete;

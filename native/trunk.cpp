@@ -150,9 +150,8 @@ void Trunk::wait(Room & room)
 
 Trunk::Share Trunk::share(int member) const
 {
-  const int64_t tokens = facts_.tokens, members = team_.size();
-  const int first = static_cast<int>(tokens * member / members);
-  return {first, static_cast<int>(tokens * (member + 1) / members) - first};
+  const int first = begin_of(facts_.tokens, member, team_.size());
+  return {first, begin_of(facts_.tokens, member + 1, team_.size()) - first};
 }
 
 template<typename Work>
@@ -162,8 +161,8 @@ void Trunk::each_block(int member, int context, const Work & work) const
   const int most = std::max(1, kBlockRows / call_->rows);
   const int blocks = (size + most - 1) / most;
   for (int index = 0; index < blocks; ++index) {
-    const int before = size * index / blocks;
-    const int count = size * (index + 1) / blocks - before;
+    const int before = begin_of(size, index, blocks);
+    const int count = begin_of(size, index + 1, blocks) - before;
     work(Block{context, begin + before, count, before, context * size + before});
   }
 }

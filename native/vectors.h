@@ -33,8 +33,10 @@ struct Aligned : std::allocator<Number>
     const size_t size = count * sizeof(Number);
     void * numbers = ::operator new(size, begin(size));
     if (size >= kPage) {
+#ifdef MADV_HUGEPAGE
       // What comes of it is no matter.
       madvise(numbers, size, MADV_HUGEPAGE);
+#endif
     }
     return static_cast<Number *>(numbers);
   }
@@ -189,7 +191,7 @@ inline Vector inverse(Vector x)
   return guess * _mm512_fnmadd_ps(x, guess, fill(2.0f));
 }
 
-// x / (1 + exp(-x))
+// x / (1 + exp(-x)); of x below -87 it is 2.4e-38 of x, not nothing.
 inline Vector silu(Vector x)
 {
   // Not endless, of which Newton's step would make no number.

@@ -41,11 +41,10 @@ def write_denoiser(net: Denoiser, is_whole: bool, weights: SharedWeights, path: 
     facts = {
         'weights': weights.path.name,
         'shape': asdict(shape_of(net)),
-        # Turned where not cut, as they lie in the graph, so that they are stored once.
         'matrices': [
-            place_matrix(net.input_proj, weights, is_turned=True),
-            *(place_matrix(linear, weights, is_whole, not is_whole) for linear in inner),
-            place_matrix(net.final_layer.linear, weights, is_turned=True),
+            place_matrix(net.input_proj, weights),
+            *(place_matrix(linear, weights, is_whole) for linear in inner),
+            place_matrix(net.final_layer.linear, weights),
         ],
         'norms': [place_norm(block.in_ln, weights) for block in blocks],
     }

@@ -65,11 +65,8 @@ def write_layers(
     layers = [
         {
             'matrices': {
-                # As it lies in the trunk's graph, so that it is stored once: that turns all but
-                # what it cuts.
-                name: place_matrix(
-                    linear, weights, is_whole, name.endswith('_made') and not is_whole
-                )
+                # The trunk's graph turns all but what it cuts.
+                name: place_matrix(linear, weights, is_whole, name.endswith('_made'))
                 for name, linear in _matrices(block, stem).items()
             },
             'norms': {name: place_norm(norm, weights) for name, norm in _norms(block).items()},

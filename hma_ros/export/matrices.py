@@ -14,23 +14,25 @@ _LARGEST = 127
 
 
 def place_matrix(
-    linear: nn.Linear, weights: SharedWeights, is_whole: bool = False, is_turned: bool = False
+    linear: nn.Linear, weights: SharedWeights, is_whole: bool = False, is_turned: bool = True
 ) -> dict[str, Any]:
     """
     Place a matrix and its bias.
 
     :param is_whole: as whole numbers from -127 to 127, with a scale for each column.
-    :param is_turned: as the network has it, columns first.
+    :param is_turned: of reals, whether the graph has them as the network does, columns first: what
+        lies there alike is stored once.
     """
+    is_turned = is_turned and not is_whole
     values = linear.weight.detach().numpy()
     values = values if is_turned else values.T
     facts: dict[str, Any] = {'is_turned': is_turned}
     if linear.bias is not None:
         facts['bias'] = _place(linear.bias, weights)
     if is_whole:
-        size_N = np.abs(values).max(1 if is_turned else 0, keepdims=True)
+        size_N = np.abs(values).max(0)
         scale_N = np.where(size_N > 0, size_N / _LARGEST, 1).astype(np.float32)
-        facts['scale'] = _place(scale_N.reshape(-1), weights)
+        facts['scale'] = _place(scale_N, weights)
         values = np.rint(values / scale_N).astype(np.int8)
     return {**facts, 'values': _place(values, weights)}
 

@@ -13,7 +13,7 @@ from typing import Any
 import onnx
 from tqdm import tqdm
 
-from hma_ros.core.errors import ConfigError
+from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.export.append import append_graph
 from hma_ros.export.bundle import prove
 from hma_ros.export.compiled import (
@@ -39,6 +39,7 @@ from hma_ros.runtime.manifest import FILE_NAME, StemInfo, sha256
 from hma_ros.runtime.paper.manifest import (
     FAMILY,
     FORMAT,
+    PATCH_HEAD,
     FrameFacts,
     PaperStem,
 )
@@ -98,7 +99,11 @@ def export_paper(
     partial = folder.with_name(f'{folder.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    proof = Proof.worst(_write(model.eval(), list(facts['stems']), partial, options))
+    try:
+        proof = Proof.worst(_write(model.eval(), list(facts['stems']), partial, options))
+    except HmaError:
+        shutil.rmtree(partial)
+        raise
     if options.checkpoint:
         save_paper(model, partial)
     tolerated = TOLERANCES[options.precision]
@@ -137,7 +142,7 @@ def _write(
     precision, config = options.precision, model.config
     parts = [part for stem in stems for part in paper_parts(model, stem)]
     if isinstance(model, ContinuousHma):
-        parts += head_parts(model.diffloss, 'patch', config.width)
+        parts += head_parts(model.diffloss, PATCH_HEAD, config.width)
     compiled = compiled_parts(parts, config, precision)
     parts += [graph for part in compiled for graph in graphs_around(model, part)]
     with SharedWeights(folder / WEIGHTS) as weights:

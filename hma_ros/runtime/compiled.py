@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from ctypes import CDLL, POINTER, Structure, c_float, c_int, c_void_p
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import hma_ros
+from hma_ros.core.errors import BundleError
 
 # Beside the generated messages, or beside this package where pip built it.
 _PATTERN = '_layers*.so'
@@ -72,30 +75,61 @@ def why_not() -> str:
     return _load()[1]
 
 
+def required(path: Path) -> CDLL:
+    """Return the library; raises BundleError naming what it was needed for."""
+    loaded = library()
+    if loaded is None:
+        raise BundleError(f'{path}: expected the compiled library, but {why_not()}')
+    return loaded
+
+
+def opened(
+    owner: object, path: Path, handle: int | None, close: Callable[[Any], None]
+) -> c_void_p:
+    """
+    Keep what the library opened for as long as its owner lives.
+
+    :param path: of its description.
+    :param handle: None where it could not be opened.
+    :raises BundleError: then.
+    """
+    if handle is None:
+        raise BundleError(f'{path}: expected memory for it, and one thread or more that start')
+    kept = c_void_p(handle)
+    # At the end of the process a thread may still be in it.
+    weakref.finalize(owner, close, kept).atexit = False
+    return kept
+
+
 def address(array: np.ndarray | None) -> int | None:
     """Say where an array lies, which has to outlive the use of it."""
     return None if array is None else int(array.ctypes.data)
 
 
-def put_matrix(loaded: CDLL, matrix: int, arrays: Mapping[str, np.ndarray]) -> bool:
+def put(
+    loaded: CDLL, place: int | None, arrays: Mapping[str, np.ndarray], path: Path, name: str
+) -> None:
     """
-    Fill a matrix.
+    Fill a matrix or a norm.
 
-    :param matrix: as the library names it.
-    :param arrays: see :class:`~hma_ros.runtime.paper.weight_file.WeightFile`; they are copied.
-    :returns: whether there was memory for it.
+    :param place: as the library gave it; None where it has none such.
+    :param arrays: of :class:`~hma_ros.runtime.paper.weight_file.WeightFile`; they are copied.
+    :param path: of the description, and `name` there, for the error.
+    :raises BundleError: there is no place or no memory for it.
     """
+    if place is None or not _put(loaded, place, arrays):
+        raise BundleError(f'{path}: no place or no memory for {name}')
+
+
+def _put(loaded: CDLL, place: int, arrays: Mapping[str, np.ndarray]) -> bool:
+    if 'weight' in arrays:
+        weight, bias = arrays['weight'], arrays['bias']
+        return bool(loaded.hma_put_norm(place, len(weight), address(weight), address(bias)))
     values = arrays['values']
     is_whole = values.dtype == np.int8
-    put = loaded.hma_put_whole if is_whole else loaded.hma_put_real
+    fill = loaded.hma_put_whole if is_whole else loaded.hma_put_real
     names = ('values', 'scale', 'bias') if is_whole else ('values', 'bias')
-    return bool(put(matrix, *values.shape, *(address(arrays.get(name)) for name in names)))
-
-
-def put_norm(loaded: CDLL, norm: int, arrays: Mapping[str, np.ndarray]) -> bool:
-    """Fill a norm likewise, of a `weight` and a `bias`."""
-    weight, bias = arrays['weight'], arrays['bias']
-    return bool(loaded.hma_put_norm(norm, len(weight), address(weight), address(bias)))
+    return bool(fill(place, *values.shape, *(address(arrays.get(part)) for part in names)))
 
 
 @cache

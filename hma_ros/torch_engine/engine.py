@@ -28,7 +28,7 @@ from hma_ros.network.paper.parts import (
 )
 from hma_ros.runtime.graph import Arrays
 from hma_ros.runtime.paper.engine import Part
-from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.runtime.paper.manifest import PATCH_HEAD, PaperManifest
 from hma_ros.runtime.paper.ring import Ring, RowRing
 from hma_ros.runtime.providers import Execution
 
@@ -64,7 +64,7 @@ class TorchEngine:
         kind, _, head = name.partition('_')
         if not isinstance(self._model, ContinuousHma) or kind not in _HEAD_PARTS:
             raise BundleError(f'{self._manifest.folder}: no part {name}, expected one of a head')
-        is_patch = head == 'patch'
+        is_patch = head == PATCH_HEAD
         owner = (
             self._model.diffloss
             if is_patch

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from hma_ros.core.errors import BundleError, InferenceError
+from hma_ros.export.compiled import compiled_parts
 from hma_ros.export.denoiser import prove_denoiser, shape_of, write_denoiser
 from hma_ros.export.paper_graphs import head_parts
 from hma_ros.export.proof import Proof
 from hma_ros.export.weights import SharedWeights
-from hma_ros.network.paper.config import Diffusion
+from hma_ros.network.paper.config import Diffusion, PaperConfig
 from hma_ros.network.paper.diffusion_head import DiffusionHead
 from hma_ros.runtime.compiled import library, why_not
 from hma_ros.runtime.paper.denoiser import CompiledDenoiser
@@ -58,7 +59,10 @@ def check(head, denoiser, count, tolerance=1e-5):
         assert relative_error(part, value.numpy()) < tolerance
 
 
-@pytest.mark.parametrize(('size', 'width', 'blocks'), [(16, 128, 3), (1, 16, 1), (37, 48, 2)])
+SHAPES = [(16, 128, 3), (1, 16, 1), (37, 48, 2), (1040, 32, 1)]
+
+
+@pytest.mark.parametrize(('size', 'width', 'blocks'), SHAPES)
 @pytest.mark.parametrize('threads', [1, 3])
 def test_every_shape(tmp_path, size, width, blocks, threads):
     head = a_head(size, width, blocks)
@@ -67,10 +71,21 @@ def test_every_shape(tmp_path, size, width, blocks, threads):
         check(head, denoiser, count)
 
 
-def test_whole_numbers_are_near(tmp_path):
+@pytest.mark.parametrize('is_whole', [False, True])
+def test_a_width_beyond_what_is_multiplied_at_once(tmp_path, is_whole):
+    head = a_head(width=1040, blocks=1)
+    denoiser = CompiledDenoiser(written(head, tmp_path, is_whole), 2)
+    check(head, denoiser, 20, tolerance=0.02 if is_whole else 1e-5)
+
+
+@pytest.mark.parametrize(('size', 'width', 'blocks'), SHAPES)
+@pytest.mark.parametrize('threads', [1, 3])
+def test_whole_numbers_are_near(tmp_path, size, width, blocks, threads):
     """The more columns a row has, the less one of them counts; these have few."""
-    head = a_head(width=256)
-    check(head, CompiledDenoiser(written(head, tmp_path, is_whole=True), 2), 150, tolerance=0.02)
+    head = a_head(size, width, blocks)
+    denoiser = CompiledDenoiser(written(head, tmp_path, is_whole=True), threads)
+    for count in (1, 2, 150):
+        check(head, denoiser, count, tolerance=0.05 if width > 16 else 0.1)
 
 
 def test_no_samples_are_no_work(tmp_path):
@@ -92,16 +107,21 @@ def test_callers_take_turns(tmp_path):
             np.testing.assert_array_equal(found[0], alone)
 
 
-def test_what_is_no_number_stays_with_its_sample(tmp_path):
-    """It is neither hidden nor passed on."""
-    for is_whole in (False, True):
-        denoiser = CompiledDenoiser(written(a_head(), tmp_path, is_whole), 1)
-        inputs = {name: value.numpy() for name, value in step_of(a_head(), 9)[0].items()}
-        expected = denoiser(inputs)[0]
-        inputs['x'][4, 3] = np.nan
-        found = denoiser(inputs)[0]
-        assert np.isnan(found[4]).all()
-        np.testing.assert_array_equal(np.delete(found, 4, 0), np.delete(expected, 4, 0))
+@pytest.mark.parametrize('is_whole', [False, True])
+@pytest.mark.parametrize(
+    ('name', 'value'), [('x', np.nan), ('condition', np.inf), ('time', -np.inf)]
+)
+def test_noise_that_is_not_finite_is_refused(tmp_path, is_whole, name, value):
+    """A sampler would clip it to a sample like any other."""
+    denoiser = CompiledDenoiser(written(a_head(), tmp_path, is_whole), 2)
+    inputs = {key: part.numpy() for key, part in step_of(a_head(), 9)[0].items()}
+    expected = denoiser(inputs)
+    spoilt = inputs[name].copy()
+    spoilt[0, 3] = value
+    with pytest.raises(InferenceError, match='denoise_patch: the noise of a sample is not finite'):
+        denoiser({**inputs, name: spoilt})
+    for found, before in zip(denoiser(inputs), expected, strict=True):
+        np.testing.assert_array_equal(found, before)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +136,10 @@ def test_what_is_no_number_stays_with_its_sample(tmp_path):
 def test_arrays_of_another_size_are_not_read(tmp_path, name, change, message):
     denoiser = CompiledDenoiser(written(a_head(), tmp_path), 2)
     inputs = {key: value.numpy() for key, value in step_of(a_head(), 7)[0].items()}
-    inputs[name] = change(inputs[name])
     with pytest.raises(InferenceError, match=message):
+        denoiser({**inputs, name: change(inputs[name])})
+    inputs.pop(name)
+    with pytest.raises(InferenceError, match=r"expected \['condition', 'time', 'x'\]"):
         denoiser(inputs)
 
 
@@ -127,10 +149,15 @@ def test_arrays_of_another_size_are_not_read(tmp_path, name, change, message):
         (lambda facts: facts.pop('weights'), "KeyError\\('weights'\\)"),
         (lambda facts: facts['shape'].update(width=24), 'multiples of 16'),
         (lambda facts: facts['shape'].update(blocks=0), 'some blocks'),
-        (lambda facts: facts['matrices'].pop(), 'shorter'),
-        (lambda facts: facts['norms'].pop(), '1 norms, expected 2'),
+        (lambda facts: facts['shape'].update(blocks=10**9), 'matrices and norms'),
+        (lambda facts: facts['shape'].update(size=12.0), 'size 12.0, expected a whole number'),
+        (lambda facts: facts['matrices'].pop(), r'\(8, 2\) matrices and norms'),
+        (lambda facts: facts['norms'].pop(), r'\(9, 1\) matrices and norms'),
         (lambda facts: facts['matrices'].reverse(), 'expected float32'),
-        (lambda facts: facts['matrices'][0]['values'].update(offset=-1), 'offset -1'),
+        (lambda facts: facts['matrices'][0]['values'].update(offset=-4), 'offset -4'),
+        (lambda facts: facts['matrices'][0]['values'].update(offset=2), 'in multiples of 4'),
+        (lambda facts: facts['matrices'][0]['values'].update(offset=1e400), 'offset inf'),
+        (lambda facts: facts['matrices'][0]['values'].update(dtype='2 3f4'), "dtype '2 3f4'"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(tmp_path, change, message):
@@ -150,6 +177,21 @@ def test_whole_numbers_may_not_be_where_reals_are_expected(tmp_path):
     path.write_text(json.dumps(facts))
     with pytest.raises(BundleError, match='float32 at both ends'):
         CompiledDenoiser(path, 2)
+
+
+@pytest.mark.parametrize('threads', [0, -1])
+def test_without_threads_there_is_no_denoiser(tmp_path, threads):
+    with pytest.raises(BundleError, match='expected memory for it, and one thread or more'):
+        CompiledDenoiser(written(a_head(), tmp_path), threads)
+
+
+@pytest.mark.parametrize(
+    ('width', 'precision', 'count'), [(32, 'fp32', 1), (32, 'fp16', 0), (24, 'int8', 0)]
+)
+def test_odd_sizes_and_halves_are_left_to_graphs(width, precision, count):
+    parts = head_parts(a_head(width=width), 'patch', CONDITION)
+    config = PaperConfig(layers=1, heads=2, width=32, rows=2, positions=4)
+    assert len(compiled_parts(parts, config, precision)) == count
 
 
 def test_a_proof_tells_weights_of_another_head(tmp_path):

@@ -125,6 +125,8 @@ def test_every_way_in_for_actions(tmp_path, injection, meaning, time):
         {'width': 128, 'heads': 2},
         {'width': 64, 'heads': 4, 'mlp_ratio': 1.25},
         {'positions': 100, 'action_tokens': 3},
+        {'mlp_ratio': 65.0},
+        {'positions': 1100, 'layers': 1},
     ],
 )
 def test_every_shape(tmp_path, changes):
@@ -224,9 +226,11 @@ def test_time_is_accounted_for(tmp_path):
         (lambda facts: facts['shape'].pop('heads'), "'heads'"),
         (lambda facts: facts['layers'][0]['matrices'].update(strange={}), 'strange'),
         (lambda facts: first_matrix(facts).update(offset=10**9), 'offset 1000000000'),
-        (lambda facts: first_matrix(facts).update(dtype='object'), 'dtype object'),
+        (lambda facts: first_matrix(facts).update(dtype='object'), "dtype 'object'"),
         (lambda facts: first_matrix(facts).update(shape=[16, 32]), '16, 32'),
         (lambda facts: facts['layers'][0]['matrices'].pop('space_out'), 'space_out'),
+        (lambda facts: facts['shape'].update(tokens=8.0), 'tokens 8.0, expected a whole number'),
+        (lambda facts: facts['shape'].update(scale='1'), "scale '1', expected a real number"),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(tmp_path, change, message):
@@ -236,6 +240,11 @@ def test_a_description_that_does_not_fit_is_refused(tmp_path, change, message):
     path.write_text(json.dumps(facts))
     with pytest.raises(BundleError, match=message):
         Layers(path, SLOTS + 1, 2, np.float32)
+
+
+def test_without_threads_there_are_no_layers(tmp_path):
+    with pytest.raises(BundleError, match='one thread or more'):
+        Layers(written(network(), tmp_path), SLOTS + 1, 0, np.float32)
 
 
 def first_matrix(facts):

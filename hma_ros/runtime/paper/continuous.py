@@ -30,8 +30,7 @@ class Sampler:
         self._sampling, self._generator = sampling, generator
         self._condition = model.part(f'condition_{head}')
         self._denoise = model.part(f'denoise_{head}')
-        is_patch = head == 'patch'
-        self._size = model.manifest.patch_size if is_patch else model.stem.chunk_size
+        self._size = model.manifest.sample_size(head)
         self._times = _time_table(model.part(f'time_{head}'), sampling)
 
     def __call__(self, z_NC: np.ndarray) -> np.ndarray:

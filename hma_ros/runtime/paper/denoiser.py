@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ctypes
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,20 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from hma_ros.core.errors import BundleError, InferenceError
-from hma_ros.runtime.compiled import (
-    DenoiserCall,
-    DenoiserFacts,
-    address,
-    library,
-    put_matrix,
-    put_norm,
-    why_not,
+from hma_ros.core.errors import InferenceError
+from hma_ros.runtime.compiled import DenoiserCall, DenoiserFacts, address, opened, put, required
+from hma_ros.runtime.paper.weight_file import (
+    DEEPEST,
+    VECTOR,
+    Arrays,
+    WeightFile,
+    described,
+    sizes,
 )
-from hma_ros.runtime.paper.weight_file import DEEPEST, VECTOR, Arrays, WeightFile, described
 
 # Shift, scale and gate of a block; shift and scale of the readout.
 _GATE_PARTS, _END_PARTS = 3, 2
+# Of a block: what makes its gates, and two more; of the ends: the way in, gates and the readout.
+_BLOCK_MATRICES, _END_MATRICES = 3, 3
 _INPUTS = ('x', 'condition', 'time')
 
 
@@ -65,18 +65,17 @@ class CompiledDenoiser:
     :param path: of `denoise_H.json`; it and the weights beside it are verified.
     :param threads: that share out the samples; they sleep between calls.
     :raises BundleError: the file does not describe a denoiser, or it cannot be opened here.
+
+    ``shape`` is what it says.
     """
 
     def __init__(self, path: Path, threads: int) -> None:
-        loaded = library()
-        if loaded is None:
-            raise BundleError(f'{path}: expected the compiled library, but {why_not()}')
-        self._library, self._turn = loaded, Lock()
-        self._shape, matrices, norms = _read(path)
+        self._library, self._name, self._turn = required(path), path.stem, Lock()
+        self.shape, matrices, norms = _read(path)
         # Results are written in whole vectors.
-        self._columns = -(-2 * self._shape.size // VECTOR) * VECTOR
-        self._denoiser = self._open(path, threads)
+        self._columns = -(-2 * self.shape.size // VECTOR) * VECTOR
         matrices[-1] = _widened(matrices[-1], self._columns)
+        self._denoiser = self._open(path, threads)
         self._fill(path, matrices, norms)
 
     def __call__(self, inputs: Mapping[str, Any]) -> list[np.ndarray]:
@@ -86,74 +85,76 @@ class CompiledDenoiser:
         :param inputs: `x` ``float32[N, E]``, `condition` ``float32[N, W]`` and `time`
             ``float32[1, W]``.
         :returns: noise and raw variance, ``float32[N, E]`` each.
-        :raises InferenceError: an array of another shape or type than these, or out of memory.
+        :raises InferenceError: an array is missing or of another shape or type than these, what
+            comes out is not finite, or out of memory.
         """
-        x, condition, time = (np.ascontiguousarray(inputs[name]) for name in _INPUTS)
-        self._check(x, condition, time)
+        x, condition, time = self._arrays(inputs)
         said = np.empty((len(x), self._columns), np.float32)
         call = DenoiserCall(len(x), *(address(array) for array in (x, condition, time, said)))
         with self._turn:
-            if not self._library.hma_denoise(self._denoiser, ctypes.byref(call)):
-                raise InferenceError(f'denoiser: no memory for {len(x)} samples')
-        size = self._shape.size
+            is_done = self._library.hma_denoise(self._denoiser, ctypes.byref(call))
+        if not is_done:
+            raise InferenceError(f'{self._name}: no memory for {len(x)} samples')
+        if not np.isfinite(said).all():
+            raise InferenceError(f'{self._name}: the noise of a sample is not finite')
+        size = self.shape.size
         return [said[:, :size], said[:, size : 2 * size]]
 
-    def _check(self, *arrays: np.ndarray) -> None:
+    def _arrays(self, inputs: Mapping[str, Any]) -> list[np.ndarray]:
         """The library reads what it is told: refuse all that it would read beyond."""
-        shape, count = self._shape, len(arrays[0])
-        sizes = ((count, shape.size), (count, shape.width), (1, shape.width))
-        for name, array, expected in zip(_INPUTS, arrays, sizes, strict=True):
+        if set(inputs) != set(_INPUTS):
+            raise InferenceError(f'{self._name}: {sorted(inputs)}, expected {sorted(_INPUTS)}')
+        arrays = [np.ascontiguousarray(inputs[name]) for name in _INPUTS]
+        size, width, count = self.shape.size, self.shape.width, len(arrays[0])
+        for name, array, expected in zip(
+            _INPUTS, arrays, ((count, size), (count, width), (1, width)), strict=True
+        ):
             if array.shape != expected or array.dtype != np.float32:
                 raise InferenceError(
-                    f'denoiser: {name} {array.dtype}{list(array.shape)}, expected '
+                    f'{self._name}: {name} {array.dtype}{list(array.shape)}, expected '
                     f'float32{list(expected)}'
                 )
+        return arrays
 
     def _open(self, path: Path, threads: int) -> ctypes.c_void_p:
-        shape = self._shape
+        shape, loaded = self.shape, self._library
         facts = DenoiserFacts(shape.blocks, shape.width, shape.size, self._columns, threads)
-        denoiser = ctypes.c_void_p(self._library.hma_open_denoiser(ctypes.byref(facts)))
-        if denoiser.value is None:
-            raise BundleError(f'{path}: no memory for it, or no {threads} threads')
-        # At the end of the process a thread may still be in it.
-        weakref.finalize(self, self._library.hma_close_denoiser, denoiser).atexit = False
-        return denoiser
+        handle = loaded.hma_open_denoiser(ctypes.byref(facts))
+        return opened(self, path, handle, loaded.hma_close_denoiser)
 
     def _fill(self, path: Path, matrices: list[Arrays], norms: list[Arrays]) -> None:
         loaded = self._library
-        for put, find, items in (
-            (put_matrix, loaded.hma_denoiser_matrix, matrices),
-            (put_norm, loaded.hma_denoiser_norm, norms),
+        for name, find, items in (
+            ('matrix', loaded.hma_denoiser_matrix, matrices),
+            ('norm', loaded.hma_denoiser_norm, norms),
         ):
             for index, arrays in enumerate(items):
-                if not put(loaded, find(self._denoiser, index), arrays):
-                    raise BundleError(f'{path}: no memory for its weights')
+                put(loaded, find(self._denoiser, index), arrays, path, f'{name} {index}')
 
 
 def _read(path: Path) -> tuple[DenoiserShape, list[Arrays], list[Arrays]]:
     with described(path, 'a denoiser') as (facts, weights):
-        shape = DenoiserShape(**facts['shape'])
+        shape = DenoiserShape(**sizes(facts['shape']))
         if not shape.is_computable:
             raise ValueError(
-                f'{shape}, expected some blocks, and a width in multiples of {VECTOR}'
+                f'{shape}, expected a size and some blocks, and a width in multiples of {VECTOR} '
+                f'up to {DEEPEST}'
             )
-        return shape, _matrices(shape, facts['matrices'], weights), _norms(shape, facts, weights)
+        counts = len(facts['matrices']), len(facts['norms'])
+        if counts != (_BLOCK_MATRICES * shape.blocks + _END_MATRICES, shape.blocks):
+            raise ValueError(f'{counts} matrices and norms, expected those of {shape}')
+        norms = [weights.norm(shape.width, norm) for norm in facts['norms']]
+        return shape, _matrices(shape, facts['matrices'], weights), norms
 
 
 def _matrices(shape: DenoiserShape, facts: list[Any], weights: WeightFile) -> list[Arrays]:
     matrices = [
         weights.matrix(*size, matrix) for size, matrix in zip(shape.matrices, facts, strict=True)
     ]
-    dtypes = [matrix['values'].dtype for matrix in matrices]
-    if {dtypes[0], dtypes[-1]} != {np.dtype(np.float32)} or len(set(dtypes[1:-1])) > 1:
+    dtypes = [matrix['values'].dtype.name for matrix in matrices]
+    if {dtypes[0], dtypes[-1]} != {'float32'} or len(set(dtypes[1:-1])) > 1:
         raise ValueError(f'dtypes {dtypes}, expected float32 at both ends, and one between')
     return matrices
-
-
-def _norms(shape: DenoiserShape, facts: Mapping[str, Any], weights: WeightFile) -> list[Arrays]:
-    if (found := len(facts['norms'])) != shape.blocks:
-        raise ValueError(f'{found} norms, expected {shape.blocks}')
-    return [weights.norm(shape.width, norm) for norm in facts['norms']]
 
 
 def _widened(matrix: Arrays, columns: int) -> Arrays:

@@ -158,7 +158,13 @@ class LayerEngine(_GraphEngine):
         file = self._manifest.denoiser_file(head)
         if kind != 'denoise' or file not in self._manifest.files:
             return super().part(name)
-        return CompiledDenoiser(self._manifest.folder / file, self._execution.threads)
+        path, expected = self._manifest.folder / file, self._manifest.sample_size(head)
+        denoiser = CompiledDenoiser(path, self._execution.threads)
+        if (found := denoiser.shape.size) != expected:
+            raise BundleError(
+                f'{path}: samples of {found}, expected {expected} as in the manifest'
+            )
+        return denoiser
 
     def ring(self, batch: int) -> Ring:
         """See :class:`Engine`."""

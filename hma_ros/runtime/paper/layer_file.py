@@ -2,8 +2,7 @@
 """
 What a bundle says of the layers of a trunk: `layers_S.json`.
 
-Sizes, and where in the bundle's file of weights every matrix and norm of a layer begins. Whatever
-it says, the compiled library gets arrays of the sizes that it expects.
+Sizes, and where in the bundle's file of weights every matrix and norm of a layer begins.
 """
 
 from __future__ import annotations
@@ -13,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hma_ros.runtime.paper.weight_file import DEEPEST, VECTOR, Arrays, WeightFile, described
+from hma_ros.runtime.paper.weight_file import (
+    DEEPEST,
+    VECTOR,
+    Arrays,
+    WeightFile,
+    described,
+    sizes,
+)
 
 # In the order of `Place` and `NormPlace` of native/trunk.h.
 MATRICES = (
@@ -81,13 +87,24 @@ def read_layers(path: Path) -> tuple[Shape, list[Layer]]:
     :raises BundleError: it is malformed, or the sizes in it contradict each other.
     """
     with described(path, 'the layers of a trunk') as (facts, weights):
-        shape = Shape(**facts['shape'])
+        shape = _shape(facts['shape'])
         if not shape.is_computable:
-            raise ValueError(f'{shape}, expected widths in multiples of {VECTOR}')
+            raise ValueError(
+                f'{shape}, expected widths in multiples of {VECTOR} up to {DEEPEST}, and heads of '
+                f'up to {WIDEST_HEAD} channels'
+            )
         layers = [_layer(shape, layer, weights) for layer in facts['layers']]
         if not layers or len({'inject' in layer.matrices for layer in layers}) > 1:
             raise ValueError(f'{len(layers)} layers, expected some, and inject in all or none')
     return shape, layers
+
+
+def _shape(facts: Mapping[str, Any]) -> Shape:
+    scale = facts['scale']
+    if not isinstance(scale, float):
+        raise ValueError(f'scale {scale!r}, expected a real number')
+    rest = {name: value for name, value in facts.items() if name != 'scale'}
+    return Shape(**sizes(rest), scale=scale)
 
 
 def _layer(shape: Shape, facts: Mapping[str, Any], weights: WeightFile) -> Layer:

@@ -8,7 +8,6 @@ What comes before and behind them are the graphs `enter_S` and `leave_S`.
 from __future__ import annotations
 
 import ctypes
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -16,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from hma_ros.core.errors import BundleError, InferenceError
-from hma_ros.runtime.compiled import Call, Facts, address, library, put_matrix, put_norm, why_not
+from hma_ros.core.errors import InferenceError
+from hma_ros.runtime.compiled import Call, Facts, address, opened, put, required
 from hma_ros.runtime.paper.layer_file import MATRICES, NORMS, Layer, read_layers
 from hma_ros.runtime.paper.ring import RowRing
 from hma_ros.runtime.paper.weight_file import Arrays
@@ -47,17 +46,14 @@ class Layers:
     """
 
     def __init__(self, path: Path, window: int, threads: int, dtype: type[np.floating]) -> None:
-        loaded = library()
-        if loaded is None:
-            raise BundleError(f'{path}: expected the compiled library, but {why_not()}')
-        self._library, self._window, self.dtype = loaded, window, np.dtype(dtype)
+        self._library, self._window, self.dtype = required(path), window, np.dtype(dtype)
         self._turn = Lock()
         self._kept = _zeros((0,), self.dtype)
         self.shape, layers = read_layers(path)
         self.count, self._injects = len(layers), 'inject' in layers[0].matrices
-        self._trunk = self._open(threads)
+        self._trunk = self._open(path, threads)
         for index, layer in enumerate(layers):
-            self._fill(index, layer)
+            self._fill(path, index, layer)
 
     def __call__(
         self, x_BRNC: np.ndarray, feeds: Mapping[str, Any], past: np.ndarray
@@ -70,7 +66,8 @@ class Layers:
             `injected`, `shift_scale` there are.
         :param past: kept rows, ``dtype[B, slots, layers, 2, N, H, D]``, keys before values.
         :returns: the last row behind the last layer, ``float32[B, 1, N, C]``, and all rows to
-            keep, ``dtype[B, R, layers, 2, N, H, D]``, valid until the next call.
+            keep, ``dtype[B, R, layers, 2, N, H, D]``, valid until the next call: who keeps
+            rows may not share the layers with another thread.
         :raises InferenceError: an array of another shape or type than these, what is to be kept is
             not finite, or out of memory.
         """
@@ -147,8 +144,8 @@ class Layers:
                 f'{self._injects}'
             )
 
-    def _open(self, threads: int) -> ctypes.c_void_p:
-        shape = self.shape
+    def _open(self, path: Path, threads: int) -> ctypes.c_void_p:
+        shape, loaded = self.shape, self._library
         facts = Facts(
             layers=self.count,
             width=shape.width,
@@ -159,24 +156,17 @@ class Layers:
             is_half=int(self.dtype == np.float16),
             scale=shape.scale,
         )
-        trunk = ctypes.c_void_p(self._library.hma_open(ctypes.byref(facts)))
-        if trunk.value is None:
-            raise BundleError(
-                f'layers: no memory for {self.count} of them, or no {threads} threads'
-            )
-        # At the end of the process a thread may still be in it.
-        weakref.finalize(self, self._library.hma_close, trunk).atexit = False
-        return trunk
+        return opened(self, path, loaded.hma_open(ctypes.byref(facts)), loaded.hma_close)
 
-    def _fill(self, index: int, layer: Layer) -> None:
-        for name, matrix in layer.matrices.items():
-            place = self._library.hma_matrix(self._trunk, index, MATRICES.index(name))
-            if not put_matrix(self._library, place, matrix):
-                raise BundleError(f'layers: no memory for {name} of layer {index}')
-        for name, norm in layer.norms.items():
-            place = self._library.hma_norm(self._trunk, index, NORMS.index(name))
-            if not put_norm(self._library, place, norm):
-                raise BundleError(f'layers: no memory for {name} of layer {index}')
+    def _fill(self, path: Path, index: int, layer: Layer) -> None:
+        loaded = self._library
+        for find, names, items in (
+            (loaded.hma_matrix, MATRICES, layer.matrices),
+            (loaded.hma_norm, NORMS, layer.norms),
+        ):
+            for name, arrays in items.items():
+                place = find(self._trunk, index, names.index(name))
+                put(loaded, place, arrays, path, f'{name} of layer {index}')
 
 
 class LayerRing(RowRing):

@@ -20,6 +20,8 @@ KINDS = ('discrete', 'continuous')
 MEANINGS = ('upstream', 'corrected')
 TIMES = ('learned', 'rotary')
 TOKENIZERS = ('magvit2', 'svd', 'levels', 'values')
+# The diffusion head of patches; those of actions are `action_S`.
+PATCH_HEAD = 'patch'
 # How the names of graphs begin that go around compiled layers; they are for the CPU alone.
 EDGE_GRAPHS = ('enter_', 'leave_')
 # Rows to imagine at most where no window ends it.
@@ -209,6 +211,12 @@ class PaperManifest:
     def denoiser_file(head: str) -> str:
         """Name the file that describes the steps of a diffusion head to the compiled library."""
         return f'denoise_{head}.json'
+
+    def sample_size(self, head: str) -> int:
+        """Return the numbers of a sample of a diffusion head: of a patch, or of a chunk."""
+        if head == PATCH_HEAD:
+            return self.patch_size
+        return self.stem(head.removeprefix('action_')).chunk_size
 
     def has_layers(self, stem: str) -> bool:
         """Whether the trunk of a stem is there for the compiled library too."""

@@ -77,7 +77,8 @@ class RowRing(Ring):
     """
     A ring in memory that can be indexed.
 
-    :param feeds: buffers ``[B, N, H, slots, D]`` by the name of what the trunk takes.
+    :param feeds: buffers by the name of what the trunk takes: ``[B, N, H, slots, D]``, of which
+        :meth:`_part` finds a slot.
     :param slots: how many.
     """
 
@@ -94,12 +95,13 @@ class RowRing(Ring):
         self._put(slot, [values[:, which] for values in kept])
 
     def _put(self, slot: int, row: Sequence[Any]) -> None:
-        for (name, buffer), values in zip(self.feeds.items(), row, strict=True):
-            part = self._part(buffer, slot)
+        parts = [self._part(buffer, slot) for buffer in self.feeds.values()]
+        for name, part, values in zip(self.feeds, parts, row, strict=True):
             if part.shape != values.shape:
                 raise InferenceError(
                     f'kept row: {name} {list(values.shape)}, expected {list(part.shape)}'
                 )
+        for part, values in zip(parts, row, strict=True):
             part[...] = values
 
     def _part(self, buffer: Any, slot: int) -> Any:

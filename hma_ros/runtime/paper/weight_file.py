@@ -2,7 +2,7 @@
 """
 Weights as the compiled library takes them, and descriptions that say where they are.
 
-Whatever a description says, the library gets arrays of the sizes that it expects.
+Whatever a description says, the library gets arrays of the sizes that it expects, or nothing.
 """
 
 from __future__ import annotations
@@ -36,10 +36,23 @@ def described(path: Path, what: str) -> Iterator[tuple[Any, WeightFile]]:
     try:
         facts = json.loads(path.read_text())
         yield facts, WeightFile(path.with_name(Path(facts['weights']).name))
-    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OSError, RecursionError) as error:
         raise BundleError(
             f'{path}: {error!r}; expected {what} as the export writes them'
         ) from error
+
+
+def sizes(facts: Mapping[str, Any]) -> Mapping[str, int]:
+    """Return sizes as they are described; raises ValueError for what is no whole number."""
+    for name, value in facts.items():
+        _whole(value, name)
+    return facts
+
+
+def _whole(value: Any, name: str) -> int:
+    if type(value) is not int:
+        raise ValueError(f'{name} {value!r}, expected a whole number')
+    return value
 
 
 class WeightFile:
@@ -60,9 +73,10 @@ class WeightFile:
             ``[columns]``; `bias` ``[columns]`` where there is one.
         :raises ValueError: it is another than expected, or outside the file.
         """
-        dtype = np.dtype(facts['values']['dtype'])
-        if dtype not in (np.int8, np.float32):
-            raise ValueError(f'dtype {dtype}, expected int8 or float32')
+        said = facts['values']['dtype']
+        if said not in ('int8', 'float32'):
+            raise ValueError(f'dtype {said!r}, expected int8 or float32')
+        dtype = np.dtype(said)
         is_turned = bool(facts['is_turned'])
         shape = (columns, depth) if is_turned else (depth, columns)
         values = self._read(facts['values'], shape, dtype)
@@ -75,13 +89,15 @@ class WeightFile:
         return {part: self._read(facts[part], (width,), np.float32) for part in ('weight', 'bias')}
 
     def _read(self, place: Mapping[str, Any], shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        said = (np.dtype(place['dtype']), tuple(place['shape']))
-        if said != (np.dtype(dtype), shape):
-            raise ValueError(f'{said}, expected {np.dtype(dtype)} {shape}')
-        begin = int(place['offset'])
-        end = begin + said[0].itemsize * int(np.prod(shape))
-        if not 0 <= begin < end <= len(self._bytes):
+        expected = np.dtype(dtype)
+        said = place['dtype'], tuple(place['shape'])
+        if said != (expected.name, shape):
+            raise ValueError(f'{said}, expected {expected} {shape}')
+        begin = _whole(place['offset'], 'offset')
+        end = begin + expected.itemsize * int(np.prod(shape))
+        if not 0 <= begin < end <= len(self._bytes) or begin % expected.itemsize:
             raise ValueError(
-                f'offset {begin} of {shape}, expected it within {len(self._bytes)} bytes'
+                f'offset {begin} of {expected} {shape}, expected it within {len(self._bytes)} '
+                f'bytes, in multiples of {expected.itemsize}'
             )
         return cast('np.ndarray', self._bytes[begin:end].view(dtype).reshape(shape))

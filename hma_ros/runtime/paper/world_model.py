@@ -14,7 +14,7 @@ from hma_ros.runtime.families import robot_stem
 from hma_ros.runtime.paper.continuous import PatchFiller, Sampler
 from hma_ros.runtime.paper.discrete import TokenFiller
 from hma_ros.runtime.paper.frames import FrameCodec
-from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.runtime.paper.manifest import PATCH_HEAD, PaperManifest
 from hma_ros.runtime.paper.model import PaperModel
 from hma_ros.runtime.paper.world import PaperWorld, Setting
 from hma_ros.runtime.providers import Execution
@@ -148,7 +148,7 @@ def make_world(model: PaperModel, stem: str, generator: np.random.Generator) -> 
     if model.manifest.kind == 'discrete':
         return PaperWorld(model, TokenFiller(model))
     sampling = Sampling(Solver.ANCESTRAL, model.manifest.denoise_steps, temperature=1.0)
-    filler = PatchFiller(model, Sampler(model, 'patch', sampling, generator), generator)
+    filler = PatchFiller(model, Sampler(model, PATCH_HEAD, sampling, generator), generator)
     if model.manifest.policy_refusal:
         return PaperWorld(model, filler)
     return PaperWorld(model, filler, Sampler(model, f'action_{stem}', sampling, generator))

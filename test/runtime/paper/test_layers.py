@@ -15,6 +15,7 @@ from hma_ros.core.errors import BundleError, ConfigError, InferenceError
 from hma_ros.runtime import compiled
 from hma_ros.runtime.compiled import library, why_not
 from hma_ros.runtime.engines import graphs_of
+from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import FILE_NAME
 from hma_ros.runtime.paper.denoiser import CompiledDenoiser
 from hma_ros.runtime.paper.engine import HostEngine, LayerEngine
@@ -216,13 +217,41 @@ def test_layers_that_the_manifest_does_not_list_are_not_run(
 
 
 @needs_library
-def test_layers_that_were_changed_are_refused(make_paper_bundle: Make, tmp_path: Path) -> None:
+def test_steps_that_the_manifest_does_not_list_are_not_run(
+    make_paper_bundle: Make, tmp_path: Path
+) -> None:
     changed = tmp_path / 'bundle'
-    shutil.copytree(make_paper_bundle(), changed)
-    path = changed / f'layers_{STEM}.json'
+    shutil.copytree(make_paper_bundle('continuous'), changed)
+    facts = json.loads((changed / FILE_NAME).read_text())
+    del facts['files']['denoise_patch.json']
+    (changed / FILE_NAME).write_text(json.dumps(facts))
+    assert type(opened(changed).part('denoise_patch')) is Graph
+
+
+@needs_library
+@pytest.mark.parametrize('name', [f'layers_{STEM}', 'denoise_patch'])
+def test_descriptions_that_were_changed_are_refused(
+    make_paper_bundle: Make, tmp_path: Path, name: str
+) -> None:
+    changed = tmp_path / 'bundle'
+    shutil.copytree(make_paper_bundle('continuous'), changed)
+    path = changed / f'{name}.json'
     path.write_text(path.read_text().replace('offset', 'Offset', 1))
-    with pytest.raises(BundleError, match=rf'layers_{STEM}\.json: sha256'):
+    with pytest.raises(BundleError, match=rf'{name}\.json: sha256'):
         PaperModel(changed, STEM, CPU)
+
+
+@needs_library
+def test_steps_of_samples_of_another_size_are_refused(
+    make_paper_bundle: Make, tmp_path: Path
+) -> None:
+    changed = tmp_path / 'bundle'
+    shutil.copytree(make_paper_bundle('continuous'), changed)
+    facts = json.loads((changed / FILE_NAME).read_text())
+    facts['patch_size'] += 1
+    (changed / FILE_NAME).write_text(json.dumps(facts))
+    with pytest.raises(BundleError, match=r'denoise_patch\.json: samples of \d+, expected'):
+        opened(changed).part('denoise_patch')
 
 
 @needs_library
