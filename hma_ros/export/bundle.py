@@ -21,7 +21,7 @@ from hma_ros.runtime.manifest import FILE_NAME, FORMAT, StemInfo, sha256
 from hma_ros.runtime.providers import Execution
 
 # float16 storage moves weights by up to 2**-11 of their size, and pictures by a few of 255 levels.
-TOLERATED = Proof(error=2e-2, agreement=0.98)
+TOLERATED = Proof(error=2e-2, deviation=2e-2, agreement=0.98)
 _PROOF_ROWS = 16
 
 
@@ -67,10 +67,7 @@ def export_bundle(
         'mask_steps': mask_steps,
         'max_horizon': max_horizon,
         'files': {path.name: sha256(path) for path in sorted(partial.glob('*.onnx'))},
-        'parity': {
-            'largest_relative_error': proof.error,
-            'least_agreement': proof.agreement,
-        },
+        'parity': proof.parity(TOLERATED),
         'precision': precision,
     }
     (partial / FILE_NAME).write_text(json.dumps(manifest, indent=1) + '\n')

@@ -12,18 +12,23 @@ import numpy as np
 
 from hma_ros.core.errors import BundleError
 
+# Of what is as good as zero, nothing is a small part.
+_LEAST = 1e-9
+
 
 @dataclass(frozen=True)
 class Proof:
     """
     What was found, or what is tolerated.
 
-    :param error: largest difference of a real output, relative to its largest value; infinite
-        where an output is not finite.
+    :param error: largest difference of a real output, relative to its largest value.
+    :param deviation: root mean square of the differences of a real output, relative to that of its
+        values. Both are infinite where an output is not finite.
     :param agreement: least share of equal choices: of tokens, of most likely levels.
     """
 
     error: float
+    deviation: float
     agreement: float
 
     @staticmethod
@@ -33,19 +38,23 @@ class Proof:
 
         :param pairs: found and expected.
         """
-        errors, agreements = [0.0], [1.0]
+        proofs = [Proof(0.0, 0.0, 1.0)]
         for found, expected in pairs:
             if expected.dtype == np.int64:
-                agreements.append(float((found == expected).mean()))
+                proofs.append(Proof(0.0, 0.0, float((found == expected).mean())))
             else:
-                errors.append(_relative_error(found, expected))
-        return Proof(max(errors), min(agreements))
+                proofs.append(Proof(*_relative(found, expected), 1.0))
+        return Proof.worst(proofs)
 
     @staticmethod
     def worst(proofs: Iterable[Proof]) -> Proof:
         """Return what holds for all of them."""
         found = list(proofs)
-        return Proof(max(proof.error for proof in found), min(proof.agreement for proof in found))
+        return Proof(
+            max(proof.error for proof in found),
+            max(proof.deviation for proof in found),
+            min(proof.agreement for proof in found),
+        )
 
     def check(self, tolerated: Proof, path: Path) -> Proof:
         """
@@ -54,29 +63,59 @@ class Proof:
         :param path: of the graph, named in the error.
         :raises BundleError: out of tolerance.
         """
-        if self.error > tolerated.error or self.agreement < tolerated.agreement:
-            raise BundleError(
-                f'{path}: relative error {self.error:.2g} and agreement {self.agreement:.4f}, '
-                f'expected at most {tolerated.error} and at least {tolerated.agreement}'
-            )
+        if (
+            self.error > tolerated.error
+            or self.deviation > tolerated.deviation
+            or self.agreement < tolerated.agreement
+        ):
+            raise BundleError(f'{path}: {parity_text(self.parity(tolerated))}')
         return self
+
+    def parity(self, tolerated: Proof) -> dict[str, float]:
+        """Return what a manifest keeps of this."""
+        return {
+            'largest_relative_error': self.error,
+            'relative_deviation': self.deviation,
+            'least_agreement': self.agreement,
+            'tolerated_relative_error': tolerated.error,
+            'tolerated_relative_deviation': tolerated.deviation,
+            'tolerated_agreement': tolerated.agreement,
+        }
 
 
 def parity_text(parity: Mapping[str, float]) -> str:
-    """Say the two numbers that a manifest keeps, and what was tolerated where it keeps that."""
-    error, agreement = parity['largest_relative_error'], parity['least_agreement']
-    most, least = parity.get('tolerated_relative_error'), parity.get('tolerated_agreement')
-    tolerated_error = '' if most is None else f' (at most {most:g} allowed)'
-    tolerated_agreement = '' if least is None else f' (at least {100 * least:g} % required)'
+    """Say the numbers that a manifest keeps; older ones keep neither a deviation nor limits."""
+    texts = [
+        _limited(f'{name} {parity[key]:.1e}', parity.get(f'tolerated_{limit}'))
+        for name, key, limit in (
+            ('relative error', 'largest_relative_error', 'relative_error'),
+            ('deviation', 'relative_deviation', 'relative_deviation'),
+        )
+        if key in parity
+    ]
+    least = parity.get('tolerated_agreement')
+    required = '' if least is None else f' (at least {100 * least:g} % required)'
+    return ', '.join([*texts, f'equal choices {100 * parity["least_agreement"]:.4g} %{required}'])
+
+
+def _limited(text: str, most: float | None) -> str:
+    return text if most is None else f'{text} (at most {most:g} allowed)'
+
+
+def _relative(found: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
+    """Return the largest and the usual difference."""
+    if not (np.isfinite(found).all() and np.isfinite(expected).all()):
+        # NaN is lost in every comparison.
+        return math.inf, math.inf
+    values = expected.astype(np.float64)
+    differences = found - values
     return (
-        f'relative error {error:.1e}{tolerated_error}, '
-        f'equal choices {100 * agreement:.4g} %{tolerated_agreement}'
+        float(np.abs(differences).max() / max(np.abs(values).max(), _LEAST)),
+        float(_size(differences) / max(_size(values), _LEAST)),
     )
 
 
-def _relative_error(found: np.ndarray, expected: np.ndarray) -> float:
-    if not (np.isfinite(found).all() and np.isfinite(expected).all()):
-        # NaN is lost in every comparison.
-        return math.inf
-    wide = expected.astype(np.float64)
-    return float(np.abs(found - wide).max() / max(np.abs(wide).max(), 1e-9))
+def _size(values: np.ndarray) -> np.floating:
+    """Root mean square."""
+    size: np.floating = np.sqrt((values**2).mean())
+    return size

@@ -197,7 +197,7 @@ def test_odd_sizes_and_halves_are_left_to_graphs(width, precision, count):
 def test_a_proof_tells_weights_of_another_head(tmp_path):
     head, path = a_head(), written(a_head(), tmp_path)
     part = head_parts(head, 'patch', CONDITION)[-1]
-    assert prove_denoiser(part, path, Proof(1e-5, 1)).error < 1e-5
+    assert prove_denoiser(part, path, Proof(1e-5, 1e-5, 1)).error < 1e-5
     head.net.res_blocks[0].mlp[0].weight[0] += 1
     with pytest.raises(BundleError, match='relative error'):
-        prove_denoiser(part, path, Proof(1e-5, 1))
+        prove_denoiser(part, path, Proof(1e-5, 1e-5, 1))

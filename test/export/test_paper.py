@@ -36,7 +36,7 @@ def test_integers_are_proven_within_a_tolerance_of_their_own(network, tmp_path):
     cheap = export_paper(network, tmp_path / 'int8', BundleOptions(precision='int8'))
     manifest = PaperManifest.read(cheap)
     assert manifest.precision == 'int8'
-    assert 0 < manifest.parity['largest_relative_error'] <= TOLERANCES['int8'].error
+    assert 0 < manifest.parity['relative_deviation'] <= TOLERANCES['int8'].deviation
     operators = [node.op_type for node in onnx.load(cheap / 'trunk_franka.onnx').graph.node]
     assert 'DynamicQuantizeLinear' in operators
     assert operators.count('MultiHeadAttention') == network.config.layers
