@@ -35,6 +35,7 @@ SAMPLERS = {
     'ancestral 100': Sampling(Solver.ANCESTRAL, 100, temperature=1.0),
     'ancestral 100, temperature 0': Sampling(Solver.ANCESTRAL, 100, temperature=0.0),
     'ancestral 16': Sampling(Solver.ANCESTRAL, 16, temperature=1.0),
+    'ancestral 16, crowded': Sampling(Solver.ANCESTRAL, 16, temperature=1.0, is_crowded=True),
     'ancestral 16, temperature 0': Sampling(Solver.ANCESTRAL, 16, temperature=0.0),
     'DPM-Solver++ 10': Sampling(Solver.DPM, 10),
     'DDIM 10': Sampling(Solver.DDIM, 10),
@@ -45,7 +46,7 @@ REFERENCE = 'ancestral 100'
 CONTROL = 'ancestral 100, other noise'
 MOST_LIKELY, COPY = 'most likely', 'last frame again'
 # The sampler whose speed is measured; of it int8 is measured as well.
-FEW_STEPS = 'ancestral 16'
+FEW_STEPS = 'ancestral 16, crowded'
 # Rows seen before imagining; rows imagined in one go; samples of the energy score.
 _SEEN, HORIZON, _SAMPLES = 8, 8, 2
 _RESAMPLES = 2000

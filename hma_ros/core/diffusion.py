@@ -169,6 +169,8 @@ class Sampling:
     :param solver: the few-step ones add no noise on the way.
     :param steps: calls of the denoiser, at most.
     :param temperature: of the noise that ancestral steps add; upstream's default is 0.
+    :param is_crowded: whether ancestral steps crowd where there is little noise, as those of the
+        other solvers always do; upstream has them at even distances, which takes more of them.
     :param clip: largest magnitude of a clean sample.
     """
 
@@ -176,20 +178,21 @@ class Sampling:
     steps: int = 10
     temperature: float = 0.0
     clip: float | None = 10.0
+    is_crowded: bool = False
 
     @cached_property
     def schedule(self) -> NoiseSchedule:
         """The steps, of the cosine schedule models are trained with."""
         training = NoiseSchedule.cosine()
-        is_ancestral = self.solver is Solver.ANCESTRAL
-        return training.evenly(self.steps) if is_ancestral else training.crowded(self.steps)
+        is_even = self.solver is Solver.ANCESTRAL and not self.is_crowded
+        return training.evenly(self.steps) if is_even else training.crowded(self.steps)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Noise:
         """Draw what a sample ``float32[N, E]`` needs."""
         start = generator.standard_normal(shape, np.float32)
         if self.solver is not Solver.ANCESTRAL or self.temperature == 0:
             return Noise(start)
-        steps = generator.standard_normal((self.steps, *shape), np.float32)
+        steps = generator.standard_normal((len(self.schedule.betas_K), *shape), np.float32)
         return Noise(start, np.float32(self.temperature) * steps)
 
     def sample(self, denoise: Denoise, noise: Noise) -> Array:

@@ -77,10 +77,10 @@ mean of these frames, taking each into the context included, with threads that w
 are random where a row has one of the paper's sizes; *equal tokens* compares all frames of the
 window (XL: the first). The rows *shipped* compare the shipped bundle with itself when the context
 is computed anew at every row, acting and imagining eight frames. *mar_base_few_step* has the
-weights of the others, but samples each patch once and in 16 ancestral steps with their noise,
-which is what the runtime does, against the published 100 steps of every patch shown so far; what
-that costs in pictures is measured on a trained model, below. *training_throughput* is a step of
-`hma train-paper` against the plain loop.
+weights of the others, but samples each patch once and in 16 ancestral steps with their noise, most
+of them where there is little, which is what the runtime does, against the published 100 steps of
+every patch shown so far; what that costs in pictures is measured on a trained model, below.
+*training_throughput* is a step of `hma train-paper` against the plain loop.
 
 <!-- begin speed -->
 <!-- end speed -->

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import torch
 from hma_ros.export.graphs import Part, bundle_parts, write_graph
 from hma_ros.export.half import compute_half
 from hma_ros.export.proof import Proof
+from hma_ros.export.replace import replacing
 from hma_ros.network.hma import Hma, StemConfig
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.runtime.graph import Graph
@@ -38,41 +38,39 @@ def export_bundle(
 
     :param precision: of the arithmetic, ``fp32`` or ``fp16``.
     :returns: the folder.
+    :raises ConfigError: there is something that is no bundle.
     :raises BundleError: the graphs do not compute what the network computes.
     """
-    partial = folder.with_name(f'{folder.name}.partial')
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    parts = bundle_parts(model, tokenizer, _PROOF_ROWS)
-    for part in parts:
-        path = partial / f'{part.name}.onnx'
-        write_graph(part, path)
-        if precision == 'fp16':
-            onnx.save(compute_half(onnx.load(path)), path)
-    proof = Proof.worst(prove(part, partial) for part in parts)
-    stems = {name: asdict(stem_info(stem)) for name, stem in model.stem_configs.items()}
-    trunk = model.trunk.config
-    manifest = {
-        'format': FORMAT,
-        'stems': stems,
-        'image_size': tokenizer.config.image_size,
-        'image_tokens': trunk.image_tokens,
-        'factors': trunk.factors,
-        'levels': trunk.levels,
-        'layers': trunk.layers,
-        'row_tokens': trunk.row_tokens,
-        'heads': trunk.heads,
-        'head_width': trunk.head_width,
-        'window': trunk.window,
-        'mask_steps': mask_steps,
-        'max_horizon': max_horizon,
-        'files': {path.name: sha256(path) for path in sorted(partial.glob('*.onnx'))},
-        'parity': proof.parity(TOLERATED),
-        'precision': precision,
-    }
-    (partial / FILE_NAME).write_text(json.dumps(manifest, indent=1) + '\n')
-    shutil.rmtree(folder, ignore_errors=True)
-    return partial.rename(folder)
+    with replacing(folder) as partial:
+        parts = bundle_parts(model, tokenizer, _PROOF_ROWS)
+        for part in parts:
+            path = partial / f'{part.name}.onnx'
+            write_graph(part, path)
+            if precision == 'fp16':
+                onnx.save(compute_half(onnx.load(path)), path)
+        proof = Proof.worst(prove(part, partial) for part in parts)
+        stems = {name: asdict(stem_info(stem)) for name, stem in model.stem_configs.items()}
+        trunk = model.trunk.config
+        manifest = {
+            'format': FORMAT,
+            'stems': stems,
+            'image_size': tokenizer.config.image_size,
+            'image_tokens': trunk.image_tokens,
+            'factors': trunk.factors,
+            'levels': trunk.levels,
+            'layers': trunk.layers,
+            'row_tokens': trunk.row_tokens,
+            'heads': trunk.heads,
+            'head_width': trunk.head_width,
+            'window': trunk.window,
+            'mask_steps': mask_steps,
+            'max_horizon': max_horizon,
+            'files': {path.name: sha256(path) for path in sorted(partial.glob('*.onnx'))},
+            'parity': proof.parity(TOLERATED),
+            'precision': precision,
+        }
+        (partial / FILE_NAME).write_text(json.dumps(manifest, indent=1) + '\n')
+    return folder
 
 
 def prove(part: Part, folder: Path) -> Proof:

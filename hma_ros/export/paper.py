@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import onnx
 from tqdm import tqdm
 
-from hma_ros.core.errors import ConfigError, HmaError
+from hma_ros.core.errors import ConfigError
 from hma_ros.export.append import append_graph
 from hma_ros.export.bundle import prove
 from hma_ros.export.compiled import (
@@ -28,6 +27,7 @@ from hma_ros.export.half import compute_half
 from hma_ros.export.paper_graphs import PaperPart, head_parts, paper_parts
 from hma_ros.export.proof import Proof
 from hma_ros.export.quantise import quantise
+from hma_ros.export.replace import replacing
 from hma_ros.export.tokenizer_graphs import codec_parts
 from hma_ros.export.weights import SharedWeights
 from hma_ros.network.paper.checkpoint import PaperModel, save_paper
@@ -93,26 +93,19 @@ def export_paper(
     without layers for it; a warning says so.
 
     :returns: the folder.
-    :raises ConfigError: unknown precision or stem, a robot that does not fit its stem, or a model
-        whose past rows change.
+    :raises ConfigError: there is something that is no bundle, unknown precision or stem, a robot
+        that does not fit its stem, or a model whose past rows change.
     :raises BundleError: the graphs do not compute what the network computes.
     """
     facts = _manifest(model.config, options)
-    partial = folder.with_name(f'{folder.name}.partial')
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with replacing(folder) as partial:
         proof = Proof.worst(_write(model.eval(), list(facts['stems']), partial, options))
-    except HmaError:
-        shutil.rmtree(partial)
-        raise
-    if options.checkpoint:
-        save_paper(model, partial)
-    facts['files'] = {path.name: sha256(path) for path in sorted(partial.iterdir())}
-    facts['parity'] = proof.parity(TOLERANCES[options.precision])
-    (partial / FILE_NAME).write_text(json.dumps(facts, indent=1) + '\n')
-    shutil.rmtree(folder, ignore_errors=True)
-    return partial.rename(folder)
+        if options.checkpoint:
+            save_paper(model, partial)
+        facts['files'] = {path.name: sha256(path) for path in sorted(partial.iterdir())}
+        facts['parity'] = proof.parity(TOLERANCES[options.precision])
+        (partial / FILE_NAME).write_text(json.dumps(facts, indent=1) + '\n')
+    return folder
 
 
 def prove_part(part: PaperPart, path: Path, tolerated: Proof) -> Proof:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hma_ros.core.errors import BundleError
-from hma_ros.runtime.graph import Graph
+from hma_ros.runtime.graph import Graph, Sizes
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
 
@@ -38,10 +38,39 @@ class Bundle:
             for name in ('encoder', 'decoder', 'trunk', f'stem_{stem}', f'head_{stem}')
         )
 
+        self._require()
+
     @property
     def provider(self) -> str:
         """What the graphs run on: ``cpu``, ``cuda`` or ``tensorrt``."""
         return self.trunk.provider
+
+    def _require(self) -> None:
+        """Refuse graphs of other sizes than the manifest has; raises BundleError."""
+        facts, stem = self.manifest, self.stem_info
+        frames: Sizes = {'frames': (None, facts.image_size, facts.image_size, 3)}
+        tokens = (None, facts.image_tokens, facts.factors)
+        width = facts.heads * facts.head_width
+        past = (facts.layers, 2, None, facts.row_tokens, facts.heads)
+        row = (None, 1, *tokens[1:])
+        chunk: Sizes = {'chunk': (None, 1, stem.stride * stem.action_dim)}
+        features: Sizes = {'features': (None, 1, facts.row_tokens, width)}
+        self.encoder.require(frames, {'levels': tokens})
+        self.decoder.require({'values': tokens}, frames)
+        self.trunk.require(
+            {
+                'levels': row,
+                'previous': row,
+                'masked': row[:-1],
+                'modulation': (None, facts.layers, 2, width),
+                'past': (*past, facts.window - 1, facts.head_width),
+                'bias': (None, facts.window - 1),
+            },
+            {'logits': (*row, facts.levels), **features, 'row': (*past, 1, facts.head_width)},
+        )
+        self.stem.require(chunk, {'modulation': (None, 1, facts.layers, 2, width)})
+        joints: Sizes = {'joints': (None, 1, len(stem.joint_names))}
+        self.head.require({**features, **joints}, chunk)
 
     def _graph(self, name: str, execution: Execution) -> Graph:
         if name not in self.manifest.files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ from hma_ros.runtime.providers import (
 )
 
 Arrays = Mapping[str, np.ndarray]
+# By the name of an input or output; None for any size.
+Sizes = Mapping[str, Sequence[int | None]]
 
 _CPU: Provider = (NAMES['cpu'], {})
 _TYPES = {'float': 'float32', 'double': 'float64'}
@@ -50,6 +52,14 @@ class Port:
 
     shape: Shape
     dtype: np.dtype[Any]
+
+
+def _fits(found: Shape, sizes: Sequence[int | None]) -> bool:
+    """Whether all sizes that are fixed on both sides are equal."""
+    return len(found) == len(sizes) and all(
+        size is None or not isinstance(here, int) or here == size
+        for here, size in zip(found, sizes, strict=True)
+    )
 
 
 class Graph:
@@ -94,6 +104,25 @@ class Graph:
         """Raise InferenceError when a real output is not finite."""
         if output.dtype.kind == 'f' and not np.isfinite(output).all():
             raise InferenceError(f"{self.name}: output '{name}' is not finite")
+
+    def require(self, takes: Sizes, gives: Sizes) -> None:
+        """
+        Refuse a graph that is another than expected.
+
+        :param takes: sizes of inputs by name; it may have others.
+        :param gives: of outputs likewise.
+        :raises BundleError: naming the port that is missing or of another shape.
+        """
+        both = (('input', self.inputs, takes), ('output', self.outputs, gives))
+        for kind, ports, expected in both:
+            for name, sizes in expected.items():
+                found = ports[name].shape if name in ports else None
+                if found is None or not _fits(found, sizes):
+                    shape = 'missing' if found is None else list(found)
+                    raise BundleError(
+                        f"{self.name}: {kind} '{name}' {shape}, expected {list(sizes)} as the "
+                        'manifest says (None: any)'
+                    )
 
     def placed(self) -> dict[str, int]:
         """Count the nodes that each provider runs; empty where onnxruntime is too old to tell."""

@@ -15,6 +15,8 @@ from hma_ros.core.errors import BundleError
 
 FORMAT = 2
 FILE_NAME = 'manifest.json'
+# Kinds of files that bundles hold: one that is not listed was put there later.
+_HELD = ('.onnx', '.json', '.bin', '.safetensors')
 JOINT_MOTIONS = ('sum', 'last', 'unknown')
 
 
@@ -148,8 +150,12 @@ def check_files(folder: Path, files: Mapping[str, str]) -> None:
     Compare files with their hashes.
 
     :param files: SHA-256 by name.
-    :raises BundleError: naming the file that is missing or was changed.
+    :raises BundleError: naming the file that is missing, was changed, or is of a kind that bundles
+        hold and not among them.
     """
+    held = {path.name for path in folder.iterdir() if path.suffix in _HELD}
+    if strange := sorted(held - set(files) - {FILE_NAME}):
+        raise BundleError(f'{folder / strange[0]}: not listed in {FILE_NAME}, expected it there')
     for name, expected in files.items():
         path = folder / name
         if not path.is_file():

@@ -105,6 +105,7 @@ def test_few_steps_follow_the_differential_equation():
     'sampling',
     [
         Sampling(Solver.ANCESTRAL, 100, temperature=1),
+        Sampling(Solver.ANCESTRAL, 20, temperature=1, is_crowded=True),
         Sampling(Solver.DDIM, 20),
         Sampling(Solver.DPM, 10),
     ],

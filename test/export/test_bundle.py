@@ -1,6 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Export proves itself."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -80,5 +83,21 @@ def test_bundle_runs(exported):
 def test_graphs_of_another_network_are_refused(exported):
     torch.manual_seed(2)
     other = Hma(TRUNK, list(exported[0].stem_configs.values())).eval()
-    with pytest.raises(BundleError, match='relative error .* expected at most'):
+    with pytest.raises(BundleError, match=r'relative error .* \(at most'):
         prove(bundle_parts(other, FrameTokenizer(TOKENS), 4)[2], exported[1])
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'window': 9}, r"trunk\.onnx: input 'past' .*, expected"),
+        ({'image_size': 48}, r"encoder\.onnx: input 'frames'"),
+        ({'levels': 3}, r"trunk\.onnx: output 'logits'"),
+    ],
+)
+def test_graphs_that_the_manifest_contradicts_are_refused(exported, tmp_path, change, message):
+    folder = shutil.copytree(exported[1], tmp_path / 'changed')
+    path = folder / 'manifest.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(BundleError, match=message):
+        WorldModel(folder, 'two_axes', threads=1)

@@ -2,6 +2,7 @@
 """Bundles of the paper's models: proven, shared, and refused when they are not what they were."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -121,3 +122,61 @@ def test_a_hidden_action_is_refused_where_the_model_must_see_it(tmp_path):
     row = Row.seen(np.zeros((1, model.manifest.image_tokens, 2), np.int64), None)
     with pytest.raises(InferenceError, match='chunk: hidden, expected the action of every row'):
         model.run(model.ring(), 0, [row])
+
+
+def test_nothing_but_a_bundle_is_replaced(network, tmp_path):
+    notes = tmp_path / 'bundle' / 'notes.txt'
+    notes.parent.mkdir()
+    assert export_paper(network, notes.parent) == notes.parent
+    assert export_paper(network, notes.parent) == notes.parent
+    notes.write_text('mine')
+    for folder in (notes, notes.parent, notes.parent.parent):
+        with pytest.raises(ConfigError, match='expected a '):
+            export_paper(network, folder)
+    assert notes.read_text() == 'mine'
+    assert PaperManifest.read(notes.parent).verify() is None
+    assert [path.name for path in tmp_path.iterdir()] == ['bundle']
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'window': 3}, r"past_index' \[\d+\], expected \[2\]"),
+        ({'factor_size': 5}, r"output 'logits' .*, expected \[None, None, 4, 2, 5\]"),
+        ({'image_tokens': 5}, "'tokens'"),
+        ({'layers': 3}, "'past_key_2' missing"),
+        ({'time': 'rotary'}, "input 'rotation' missing"),
+        ({'predicts_actions': False, 'kind': 'continuous'}, "output 'z' missing|'tokens'"),
+    ],
+)
+def test_graphs_that_the_manifest_contradicts_are_refused(
+    network, tmp_path, monkeypatch, change, message
+):
+    monkeypatch.setattr('hma_ros.runtime.paper.engine.library', lambda: None)
+    folder = export_paper(network, tmp_path / 'bundle')
+    path = folder / 'manifest.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(BundleError, match=message):
+        PaperModel(folder, 'franka', Execution(provider='cpu'))
+
+
+@pytest.mark.parametrize('place', ['stem_franka', 'enter_franka', 'leave_franka'])
+def test_a_graph_in_the_place_of_another_is_refused(network, tmp_path, place):
+    folder = export_paper(network, tmp_path / 'bundle')
+    if not (folder / f'{place}.onnx').exists():
+        pytest.skip('compiled layers: none here, so nothing goes around them')
+    shutil.copy(folder / 'append.onnx', folder / f'{place}.onnx')
+    facts = json.loads((folder / 'manifest.json').read_text())
+    facts['files'][f'{place}.onnx'] = facts['files']['append.onnx']
+    (folder / 'manifest.json').write_text(json.dumps(facts))
+    with pytest.raises(BundleError, match=rf'{place}\.onnx: .* missing, expected'):
+        PaperModel(folder, 'franka', Execution(provider='cpu'))
+
+
+def test_a_file_that_was_put_there_later_is_refused(network, tmp_path):
+    folder = export_paper(network, tmp_path / 'bundle')
+    facts = json.loads((folder / 'manifest.json').read_text())
+    del facts['files']['weights.bin']
+    (folder / 'manifest.json').write_text(json.dumps(facts))
+    with pytest.raises(BundleError, match=r'weights\.bin: not listed in manifest\.json'):
+        PaperModel(folder, 'franka', Execution(provider='cpu'))

@@ -20,6 +20,7 @@ from hma_ros.runtime.paper.denoiser import CompiledDenoiser
 from hma_ros.runtime.paper.layers import LayerRing, Layers, kept_dtype
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.ring import DeviceRing, Ring, RowRing
+from hma_ros.runtime.paper.signatures import signature
 from hma_ros.runtime.providers import TORCH, Execution, choose
 
 # A part of a model: arrays by name in, arrays out.
@@ -81,14 +82,20 @@ def open_engine(manifest: PaperManifest, stem: str, execution: Execution) -> Eng
 
 
 def open_graph(manifest: PaperManifest, name: str, execution: Execution) -> Graph:
-    """Open a graph of a bundle as :func:`fitted`; raises BundleError if it has none such."""
+    """
+    Open a graph of a bundle as :func:`fitted`.
+
+    :raises BundleError: it has none such, or one that the manifest contradicts.
+    """
     file = f'{name}.onnx'
     if file not in manifest.files:
         raise BundleError(
             f'{manifest.folder}: no graph {file}, expected it in a {manifest.kind} bundle that '
             'can do this'
         )
-    return Graph(manifest.folder / file, fitted(manifest, name, execution))
+    graph = Graph(manifest.folder / file, fitted(manifest, name, execution))
+    graph.require(*signature(manifest, name))
+    return graph
 
 
 def fitted(manifest: PaperManifest, name: str, execution: Execution) -> Execution:
