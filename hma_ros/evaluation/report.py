@@ -98,9 +98,9 @@ each other.
 
 A context is a ring: row ten thousand costs what row ten does. Frames of a rollout of 32 cost up to
 half more each than the frame of a rollout of one; candidates share a pass, so that many cost less
-than one each; a longer window costs its keys and values (HMA-Base with four layers). Memory is that
-of the process for rows, of the arrays beside the runtime's own for horizon and candidates, and of
-keys and values for the window.
+than one each; a longer window costs its keys and values (HMA-Base with four layers). Memory is
+that of the process for rows, of the arrays beside the runtime's own for horizon and candidates,
+and of keys and values for the window.
 
 <!-- begin growth -->
 <!-- end growth -->
