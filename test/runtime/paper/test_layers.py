@@ -19,6 +19,7 @@ from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import FILE_NAME
 from hma_ros.runtime.paper.denoiser import CompiledDenoiser
 from hma_ros.runtime.paper.engine import HostEngine, LayerEngine
+from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.model import PaperModel, Row
 from hma_ros.runtime.providers import Execution
 
@@ -245,15 +246,12 @@ def test_descriptions_that_were_changed_are_refused(
 
 @needs_library
 def test_steps_of_samples_of_another_size_are_refused(
-    make_paper_bundle: Make, tmp_path: Path
+    make_paper_bundle: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = tmp_path / 'bundle'
-    shutil.copytree(make_paper_bundle('continuous'), changed)
-    facts = json.loads((changed / FILE_NAME).read_text())
-    facts['patch_size'] += 1
-    (changed / FILE_NAME).write_text(json.dumps(facts))
-    with pytest.raises(BundleError, match=r'denoise_patch\.json: samples of \d+, expected'):
-        opened(changed).part('denoise_patch')
+    model = opened(make_paper_bundle('continuous'))
+    monkeypatch.setattr(PaperManifest, 'sample_size', lambda *_: 99)
+    with pytest.raises(BundleError, match=r'denoise_patch\.json: samples of \d+, expected 99'):
+        model.part('denoise_patch')
 
 
 @needs_library
