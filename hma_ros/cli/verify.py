@@ -11,7 +11,7 @@ examples:
   hma verify golden test/data/golden            all folders there
   hma verify golden test/data/golden/metrics    one of them
 
-All of test/data/golden takes a minute or two; a line before each folder says how much is in it.
+All of test/data/golden takes up to two minutes; a line before each folder says how much is in it.
 An error is the largest absolute difference over the largest expected magnitude. Exit code 1 when
 a line says FAIL, 2 when a folder cannot be read. A rollout whose last bits grow until they show is
 judged by four times what last bits of its noise move, at most 0.5; its line shows that tolerance.

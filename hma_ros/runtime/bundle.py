@@ -46,15 +46,19 @@ class Bundle:
         return self.trunk.provider
 
     def _require(self) -> None:
-        """Refuse graphs of other sizes than the manifest has; raises BundleError."""
+        """
+        Refuse graphs of other sizes than the manifest has.
+
+        What one graph says to another is their own affair.
+
+        :raises BundleError: naming graph and port.
+        """
         facts, stem = self.manifest, self.stem_info
         frames: Sizes = {'frames': (None, facts.image_size, facts.image_size, 3)}
         tokens = (None, facts.image_tokens, facts.factors)
-        width = facts.heads * facts.head_width
-        past = (facts.layers, 2, None, facts.row_tokens, facts.heads)
         row = (None, 1, *tokens[1:])
+        past = (facts.layers, 2, None, facts.row_tokens, facts.heads)
         chunk: Sizes = {'chunk': (None, 1, stem.stride * stem.action_dim)}
-        features: Sizes = {'features': (None, 1, facts.row_tokens, width)}
         self.encoder.require(frames, {'levels': tokens})
         self.decoder.require({'values': tokens}, frames)
         self.trunk.require(
@@ -62,15 +66,19 @@ class Bundle:
                 'levels': row,
                 'previous': row,
                 'masked': row[:-1],
-                'modulation': (None, facts.layers, 2, width),
+                'modulation': None,
                 'past': (*past, facts.window - 1, facts.head_width),
                 'bias': (None, facts.window - 1),
             },
-            {'logits': (*row, facts.levels), **features, 'row': (*past, 1, facts.head_width)},
+            {
+                'logits': (*row, facts.levels),
+                'features': None,
+                'row': (*past, 1, facts.head_width),
+            },
         )
-        self.stem.require(chunk, {'modulation': (None, 1, facts.layers, 2, width)})
-        joints: Sizes = {'joints': (None, 1, len(stem.joint_names))}
-        self.head.require({**features, **joints}, chunk)
+        self.stem.require(chunk, {'modulation': None})
+        joints = (None, 1, len(stem.joint_names))
+        self.head.require({'features': None, 'joints': joints}, chunk)
 
     def _graph(self, name: str, execution: Execution) -> Graph:
         if name not in self.manifest.files:

@@ -34,8 +34,8 @@ from hma_ros.runtime.providers import (
 )
 
 Arrays = Mapping[str, np.ndarray]
-# By the name of an input or output; None for any size.
-Sizes = Mapping[str, Sequence[int | None]]
+# By the name of an input or output; None for any size, or any shape.
+Sizes = Mapping[str, Sequence[int | None] | None]
 
 _CPU: Provider = (NAMES['cpu'], {})
 _TYPES = {'float': 'float32', 'double': 'float64'}
@@ -54,8 +54,10 @@ class Port:
     dtype: np.dtype[Any]
 
 
-def _fits(found: Shape, sizes: Sequence[int | None]) -> bool:
+def _fits(found: Shape | None, sizes: Sequence[int | None] | None) -> bool:
     """Whether all sizes that are fixed on both sides are equal."""
+    if found is None or sizes is None:
+        return found is not None
     return len(found) == len(sizes) and all(
         size is None or not isinstance(here, int) or here == size
         for here, size in zip(found, sizes, strict=True)
@@ -117,10 +119,11 @@ class Graph:
         for kind, ports, expected in both:
             for name, sizes in expected.items():
                 found = ports[name].shape if name in ports else None
-                if found is None or not _fits(found, sizes):
+                if not _fits(found, sizes):
                     shape = 'missing' if found is None else list(found)
+                    expected_shape = 'it' if sizes is None else list(sizes)
                     raise BundleError(
-                        f"{self.name}: {kind} '{name}' {shape}, expected {list(sizes)} as the "
+                        f"{self.name}: {kind} '{name}' {shape}, expected {expected_shape} as the "
                         'manifest says (None: any)'
                     )
 

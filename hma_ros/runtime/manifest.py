@@ -155,7 +155,7 @@ def check_files(folder: Path, files: Mapping[str, str]) -> None:
     """
     held = {path.name for path in folder.iterdir() if path.suffix in _HELD}
     if strange := sorted(held - set(files) - {FILE_NAME}):
-        raise BundleError(f'{folder / strange[0]}: not listed in {FILE_NAME}, expected it there')
+        raise BundleError(f'{folder}: no hash of {strange[0]}, expected it in files')
     for name, expected in files.items():
         path = folder / name
         if not path.is_file():

@@ -15,11 +15,12 @@ import numpy as np
 from hma_ros.core.errors import InferenceError
 from hma_ros.runtime.compiled import DenoiserCall, DenoiserFacts, address, opened, put, required
 from hma_ros.runtime.paper.weight_file import (
-    DEEPEST,
     VECTOR,
+    WIDTHS,
     Arrays,
     WeightFile,
     described,
+    is_width,
     sizes,
 )
 
@@ -46,8 +47,7 @@ class DenoiserShape:
     @property
     def is_computable(self) -> bool:
         """Whether the compiled library has loops for them."""
-        is_sound = min(self.size, self.width, self.blocks) > 0
-        return is_sound and not self.width % VECTOR and self.width <= DEEPEST
+        return self.size > 0 and self.blocks > 0 and is_width(self.width)
 
     @property
     def matrices(self) -> list[tuple[int, int]]:
@@ -136,10 +136,7 @@ def _read(path: Path) -> tuple[DenoiserShape, list[Arrays], list[Arrays]]:
     with described(path, 'a denoiser') as (facts, weights):
         shape = DenoiserShape(**sizes(facts['shape']))
         if not shape.is_computable:
-            raise ValueError(
-                f'{shape}, expected a size and some blocks, and a width in multiples of {VECTOR} '
-                f'up to {DEEPEST}'
-            )
+            raise ValueError(f'{shape}, expected a size, some blocks, and a width {WIDTHS}')
         counts = len(facts['matrices']), len(facts['norms'])
         if counts != (_BLOCK_MATRICES * shape.blocks + _END_MATRICES, shape.blocks):
             raise ValueError(f'{counts} matrices and norms, expected those of {shape}')

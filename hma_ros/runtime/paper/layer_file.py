@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from hma_ros.runtime.paper.weight_file import (
-    DEEPEST,
-    VECTOR,
+    WIDTHS,
     Arrays,
     WeightFile,
     described,
+    is_width,
     sizes,
 )
 
@@ -60,11 +60,9 @@ class Shape:
     @property
     def is_computable(self) -> bool:
         """Whether the compiled library has loops for them."""
-        is_sound = min(self.width, self.heads, self.hidden, self.tokens) > 0
-        is_whole = is_sound and self.head_width * self.heads == self.width
-        fits = not (self.width % VECTOR or self.hidden % VECTOR)
-        is_safe = max(self.width, self.hidden) <= DEEPEST
-        return is_whole and fits and is_safe and self.head_width <= WIDEST_HEAD
+        is_whole = self.heads > 0 and self.head_width * self.heads == self.width
+        fits = is_width(self.width) and is_width(self.hidden) and self.tokens > 0
+        return is_whole and fits and self.head_width <= WIDEST_HEAD
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,7 @@ def read_layers(path: Path) -> tuple[Shape, list[Layer]]:
         shape = _shape(facts['shape'])
         if not shape.is_computable:
             raise ValueError(
-                f'{shape}, expected widths in multiples of {VECTOR} up to {DEEPEST}, and heads of '
-                f'up to {WIDEST_HEAD} channels'
+                f'{shape}, expected widths {WIDTHS}, and heads of up to {WIDEST_HEAD} channels'
             )
         layers = [_layer(shape, layer, weights) for layer in facts['layers']]
         if not layers or len({'inject' in layer.matrices for layer in layers}) > 1:

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import product
+
 from hma_ros.runtime.graph import Sizes
 from hma_ros.runtime.paper.manifest import PaperManifest
 
@@ -16,47 +19,72 @@ def signature(manifest: PaperManifest, name: str) -> Signature:
     :param name: of the graph, without ending.
     """
     kind, _, of = name.partition('_')
-    if kind in ('encoder', 'decoder'):
-        return _codec(manifest, kind)
-    if kind in ('condition', 'time', 'denoise'):
-        return _head(manifest, kind, of)
-    width = manifest.heads * manifest.head_width
-    x: Sizes = {'x': (None, None, None, width)}
-    rows = _rows(manifest)
-    parts: dict[str, Signature] = {
-        'stem': (
-            {
-                'chunk': (None, None, manifest.stem(of).chunk_size if kind == 'stem' else None),
-                'known': (None, None),
-                'index': (None,),
-            },
-            {},
-        ),
-        'trunk': ({**rows, **_past(manifest)}, {**_said(manifest), **_kept(manifest)}),
-        'enter': ({**rows}, x),
-        'leave': ({**x, 'index': (None,)}, _said(manifest)),
-        'append': ({'slot': (1,), 'which': (), **_ring(manifest)}, {}),
-    }
-    return parts.get(kind, ({}, {}))
+    return _KINDS[kind](manifest, of)
 
 
-def _codec(manifest: PaperManifest, kind: str) -> Signature:
+def _encoder(manifest: PaperManifest, _: str) -> Signature:
+    return _frames(manifest), {}
+
+
+def _decoder(manifest: PaperManifest, _: str) -> Signature:
+    return {}, _frames(manifest)
+
+
+def _stem(manifest: PaperManifest, stem: str) -> Signature:
+    chunk = (None, None, manifest.stem(stem).chunk_size)
+    return {'chunk': chunk, 'known': (None, None), 'index': (None,)}, {}
+
+
+def _trunk(manifest: PaperManifest, _: str) -> Signature:
+    return {**_rows(manifest), **_past(manifest)}, {**_said(manifest), **_kept(manifest)}
+
+
+def _enter(manifest: PaperManifest, _: str) -> Signature:
+    return _rows(manifest), _x(manifest)
+
+
+def _leave(manifest: PaperManifest, _: str) -> Signature:
+    return {**_x(manifest), 'index': (None,)}, _said(manifest)
+
+
+def _append(manifest: PaperManifest, _: str) -> Signature:
+    return {'slot': (1,), 'which': (), **_ring(manifest)}, {}
+
+
+def _condition(_: PaperManifest, __: str) -> Signature:
+    return {'z': (None, None)}, {'condition': (None, None)}
+
+
+def _time(_: PaperManifest, __: str) -> Signature:
+    return {'timestep': (None,)}, {'time': (None, None)}
+
+
+def _denoise(manifest: PaperManifest, head: str) -> Signature:
+    x = (None, manifest.sample_size(head))
+    return {'x': x, 'condition': (None, None), 'time': (1, None)}, {'eps': x, 'variance': x}
+
+
+_KINDS: dict[str, Callable[[PaperManifest, str], Signature]] = {
+    'encoder': _encoder,
+    'decoder': _decoder,
+    'stem': _stem,
+    'trunk': _trunk,
+    'enter': _enter,
+    'leave': _leave,
+    'append': _append,
+    'condition': _condition,
+    'time': _time,
+    'denoise': _denoise,
+}
+
+
+def _frames(manifest: PaperManifest) -> Sizes:
     size = manifest.frames.image_size if manifest.frames else None
-    frames: Sizes = {'frames': (None, size, size, 3)}
-    return (frames, {}) if kind == 'encoder' else ({}, frames)
+    return {'frames': (None, size, size, 3)}
 
 
-def _head(manifest: PaperManifest, kind: str, head: str) -> Signature:
-    size = manifest.sample_size(head)
-    parts: dict[str, Signature] = {
-        'condition': ({'z': (None, None)}, {'condition': (None, None)}),
-        'time': ({'timestep': (None,)}, {'time': (None, None)}),
-        'denoise': (
-            {'x': (None, size), 'condition': (None, None), 'time': (1, None)},
-            {'eps': (None, size), 'variance': (None, size)},
-        ),
-    }
-    return parts[kind]
+def _x(manifest: PaperManifest) -> Sizes:
+    return {'x': (None, None, None, manifest.heads * manifest.head_width)}
 
 
 def _rows(manifest: PaperManifest) -> Sizes:
@@ -79,14 +107,17 @@ def _past(manifest: PaperManifest) -> Sizes:
 
 def _ring(manifest: PaperManifest) -> Sizes:
     _, *inner = manifest.ring_shape(1)
-    names = (f'past_{what}_{i}' for i in range(manifest.layers) for what in ('key', 'value'))
-    return dict.fromkeys(names, (None, *inner))
+    return _of_layers(manifest, 'past', (None, *inner))
 
 
 def _kept(manifest: PaperManifest) -> Sizes:
     shape = (None, None, manifest.kept_tokens, manifest.heads, manifest.head_width)
-    names = (f'kept_{what}_{i}' for i in range(manifest.layers) for what in ('key', 'value'))
-    return dict.fromkeys(names, shape)
+    return _of_layers(manifest, 'kept', shape)
+
+
+def _of_layers(manifest: PaperManifest, when: str, shape: tuple[int | None, ...]) -> Sizes:
+    kinds = product(('key', 'value'), range(manifest.layers))
+    return dict.fromkeys((f'{when}_{what}_{layer}' for what, layer in kinds), shape)
 
 
 def _said(manifest: PaperManifest) -> Sizes:

@@ -20,9 +20,15 @@ from hma_ros.core.errors import BundleError
 # Numbers that the processor takes at a time.
 VECTOR = 16
 # Sums of products of whole numbers have 32 bits.
-DEEPEST = 2**16
+_DEEPEST = 2**16
+WIDTHS = f'in multiples of {VECTOR} up to {_DEEPEST}'
 
 Arrays = dict[str, np.ndarray]
+
+
+def is_width(size: int) -> bool:
+    """Whether the library has loops for rows of so many numbers, see :data:`WIDTHS`."""
+    return 0 < size <= _DEEPEST and size % VECTOR == 0
 
 
 @contextmanager
