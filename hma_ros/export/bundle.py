@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +16,8 @@ from hma_ros.export.replace import replacing
 from hma_ros.network.hma import Hma, StemConfig
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.runtime.graph import Graph
-from hma_ros.runtime.manifest import FILE_NAME, FORMAT, StemInfo, sha256
+from hma_ros.runtime.manifest import StemInfo
+from hma_ros.runtime.manifest_file import sha256, write_facts
 from hma_ros.runtime.providers import Execution
 
 # float16 storage moves weights by up to 2**-11 of their size, and pictures by a few of 255 levels.
@@ -51,8 +51,7 @@ def export_bundle(
         proof = Proof.worst(prove(part, partial) for part in parts)
         stems = {name: asdict(stem_info(stem)) for name, stem in model.stem_configs.items()}
         trunk = model.trunk.config
-        manifest = {
-            'format': FORMAT,
+        facts = {
             'stems': stems,
             'image_size': tokenizer.config.image_size,
             'image_tokens': trunk.image_tokens,
@@ -69,7 +68,7 @@ def export_bundle(
             'parity': proof.parity(TOLERATED),
             'precision': precision,
         }
-        (partial / FILE_NAME).write_text(json.dumps(manifest, indent=1) + '\n')
+        write_facts(partial, facts)
     return folder
 
 

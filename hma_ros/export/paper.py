@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,10 +34,10 @@ from hma_ros.network.paper.config import PaperConfig
 from hma_ros.network.paper.continuous import ContinuousHma
 from hma_ros.network.paper.frames import FrameCodec
 from hma_ros.runtime.graph import Graph
-from hma_ros.runtime.manifest import FILE_NAME, StemInfo, sha256
+from hma_ros.runtime.manifest import StemInfo
+from hma_ros.runtime.manifest_file import sha256, write_facts
 from hma_ros.runtime.paper.manifest import (
     FAMILY,
-    FORMAT,
     PATCH_HEAD,
     FrameFacts,
     PaperStem,
@@ -104,7 +103,7 @@ def export_paper(
             save_paper(model, partial)
         facts['files'] = {path.name: sha256(path) for path in sorted(partial.iterdir())}
         facts['parity'] = proof.parity(TOLERANCES[options.precision])
-        (partial / FILE_NAME).write_text(json.dumps(facts, indent=1) + '\n')
+        write_facts(partial, facts)
     return folder
 
 
@@ -193,7 +192,6 @@ def _manifest(config: PaperConfig, options: BundleOptions) -> dict[str, Any]:
     names = list(options.stems) or [domain.name for domain in config.domains]
     return {
         'family': FAMILY,
-        'format': FORMAT,
         'kind': 'continuous' if diffusion else 'discrete',
         'meaning': config.meaning.value,
         'time': config.time.value,

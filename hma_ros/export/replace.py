@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.runtime.manifest import FILE_NAME
+from hma_ros.runtime.manifest_file import FILE_NAME
 
 
 @contextmanager

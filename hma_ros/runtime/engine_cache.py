@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hma_ros.runtime.device import Gpu
-from hma_ros.runtime.manifest import sha256
+from hma_ros.runtime.manifest_file import sha256
 
 Shape = tuple[int | str, ...]
 

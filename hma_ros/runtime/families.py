@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from hma_ros.core.errors import BundleError
-from hma_ros.runtime.manifest import FILE_NAME, Manifest, StemInfo
+from hma_ros.runtime.manifest import Manifest, StemInfo
+from hma_ros.runtime.manifest_file import FILE_NAME, read_facts
 from hma_ros.runtime.paper.manifest import FAMILY, PaperManifest
 
 AnyManifest = Manifest | PaperManifest
@@ -17,17 +17,14 @@ def read_manifest(folder: str | Path) -> AnyManifest:
     """
     Read the manifest of a bundle of either family; the other files are not touched.
 
-    :raises BundleError: missing, malformed, of an unknown family or format.
+    :raises BundleError: missing, malformed, changed, of an unknown family or format.
     """
-    path = Path(folder) / FILE_NAME
-    try:
-        family = json.loads(path.read_text()).get('family')
-    except (OSError, ValueError, AttributeError):
-        # The reader says what is wrong.
-        family = None
+    folder = Path(folder)
+    family = read_facts(folder).get('family')
     if family not in (None, FAMILY):
         raise BundleError(
-            f"{path}: family {family!r}, expected '{FAMILY}', or none of a streaming model"
+            f"{folder / FILE_NAME}: family {family!r}, expected '{FAMILY}', or none of a "
+            'streaming model'
         )
     return PaperManifest.read(folder) if family else Manifest.read(folder)
 

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hma_ros.core.errors import BundleError
+from hma_ros.runtime.manifest_file import FILE_NAME, check_files, check_names, read_facts
 
-FORMAT = 2
-FILE_NAME = 'manifest.json'
-# Kinds of files that bundles hold: one that is not listed was put there later.
-_HELD = ('.onnx', '.json', '.bin', '.safetensors')
 JOINT_MOTIONS = ('sum', 'last', 'unknown')
 
 
@@ -98,24 +93,16 @@ class Manifest:
         """
         Read and check the manifest of a bundle; the other files are not touched.
 
-        :raises BundleError: missing, malformed, or of another format.
+        :raises BundleError: missing, malformed, changed, or of another format.
         """
         folder = Path(folder)
-        path = folder / FILE_NAME
-        if not folder.is_dir():
-            raise BundleError(
-                f"bundle '{folder}': no such folder, expected one holding {FILE_NAME}"
-            )
+        facts = read_facts(folder)
         try:
-            facts: dict[str, Any] = json.loads(path.read_text())
-            if (found := facts.pop('format')) != FORMAT:
-                raise BundleError(f'{path}: format {found}, expected {FORMAT}')
-            if strange := [name for name in facts['files'] if Path(name).name != name]:
-                raise BundleError(f'{path}: files {strange[0]!r}, expected plain file names')
             stems = {name: read_stem(stem) for name, stem in facts.pop('stems').items()}
+            check_names(facts['files'])
             return Manifest(folder=folder, stems=stems, **facts)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BundleError(f'{path}: {error!r}; expected the manifest of a bundle') from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BundleError(f'{folder / FILE_NAME}: {error!r}') from error
 
     @property
     def robots(self) -> Mapping[str, StemInfo]:
@@ -145,28 +132,6 @@ class Manifest:
         check_files(self.folder, self.files)
 
 
-def check_files(folder: Path, files: Mapping[str, str]) -> None:
-    """
-    Compare files with their hashes.
-
-    :param files: SHA-256 by name.
-    :raises BundleError: naming the file that is missing, was changed, or is of a kind that bundles
-        hold and not among them.
-    """
-    held = {path.name for path in folder.iterdir() if path.suffix in _HELD}
-    if strange := sorted(held - set(files) - {FILE_NAME}):
-        raise BundleError(f'{folder}: no hash of {strange[0]}, expected it in files')
-    for name, expected in files.items():
-        path = folder / name
-        if not path.is_file():
-            raise BundleError(f'{path}: missing, expected the file listed in {FILE_NAME}')
-        if (found := sha256(path)) != expected:
-            raise BundleError(
-                f'{path}: sha256 {found[:12]}…, expected {expected[:12]}… as in {FILE_NAME}; '
-                'the file was changed after export'
-            )
-
-
 def read_stem(facts: Mapping[str, Any]) -> StemInfo:
     """
     Read a stem's facts.
@@ -193,12 +158,3 @@ def read_stem(facts: Mapping[str, Any]) -> StemInfo:
                 f'{name}: lower {lower} and upper {upper}, expected finite bounds in this order'
             )
     return stem
-
-
-def sha256(path: Path) -> str:
-    """Hash a file."""
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -1,7 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Export proves itself."""
 
-import json
 import shutil
 
 import numpy as np
@@ -15,6 +14,7 @@ from hma_ros.network.hma import Hma, StemConfig
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.network.trunk import TrunkConfig
 from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.world_model import WorldModel
 
 TOKENS = TokenizerConfig(
@@ -97,7 +97,6 @@ def test_graphs_of_another_network_are_refused(exported):
 )
 def test_graphs_that_the_manifest_contradicts_are_refused(exported, tmp_path, change, message):
     folder = shutil.copytree(exported[1], tmp_path / 'changed')
-    path = folder / 'manifest.json'
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    write_facts(folder, {**read_facts(folder), **change})
     with pytest.raises(BundleError, match=message):
         WorldModel(folder, 'two_axes', threads=1)

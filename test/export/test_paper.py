@@ -1,7 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Bundles of the paper's models: proven, shared, and refused when they are not what they were."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import torch
 from hma_ros.core.errors import BundleError, ConfigError, InferenceError
 from hma_ros.export.paper import TOLERANCES, BundleOptions, export_paper
 from hma_ros.network.paper.checkpoint import read_released
+from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.model import PaperModel, Row
 from hma_ros.runtime.providers import Execution
@@ -38,7 +38,7 @@ def copied(exported, tmp_path):
 
 def test_the_proof_is_in_the_manifest(exported):
     folder = exported
-    parity = json.loads((folder / 'manifest.json').read_text())['parity']
+    parity = read_facts(folder)['parity']
     assert 0 <= parity['largest_relative_error'] <= parity['tolerated_relative_error'] == 1e-3
     assert parity['least_agreement'] == 1
 
@@ -162,10 +162,9 @@ def test_nothing_but_a_bundle_is_replaced(network, tmp_path):
 )
 def test_graphs_that_the_manifest_contradicts_are_refused(copied, monkeypatch, change, message):
     monkeypatch.setattr('hma_ros.runtime.paper.engine.library', lambda: None)
-    folder, path = copied, copied / 'manifest.json'
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    write_facts(copied, {**read_facts(copied), **change})
     with pytest.raises(BundleError, match=message):
-        PaperModel(folder, 'franka', Execution(provider='cpu'))
+        PaperModel(copied, 'franka', Execution(provider='cpu'))
 
 
 @pytest.mark.parametrize('place', ['stem_franka', 'enter_franka', 'leave_franka'])
@@ -174,17 +173,17 @@ def test_a_graph_in_the_place_of_another_is_refused(copied, place):
     if not (folder / f'{place}.onnx').exists():
         pytest.skip('compiled layers: none here, so nothing goes around them')
     shutil.copy(folder / 'append.onnx', folder / f'{place}.onnx')
-    facts = json.loads((folder / 'manifest.json').read_text())
+    facts = read_facts(folder)
     facts['files'][f'{place}.onnx'] = facts['files']['append.onnx']
-    (folder / 'manifest.json').write_text(json.dumps(facts))
+    write_facts(folder, facts)
     with pytest.raises(BundleError, match=rf'{place}\.onnx: .* missing, expected'):
         PaperModel(folder, 'franka', Execution(provider='cpu'))
 
 
 def test_a_file_that_was_put_there_later_is_refused(copied):
     folder = copied
-    facts = json.loads((folder / 'manifest.json').read_text())
+    facts = read_facts(folder)
     del facts['files']['weights.bin']
-    (folder / 'manifest.json').write_text(json.dumps(facts))
+    write_facts(folder, facts)
     with pytest.raises(BundleError, match=r'no hash of weights\.bin, expected it in files'):
         PaperModel(folder, 'franka', Execution(provider='cpu'))

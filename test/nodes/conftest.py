@@ -5,7 +5,6 @@ Real processes, real DDS, and a bundle so small that it is made here.
 Nothing sleeps: every wait is for a condition, with a deadline that only a broken test meets.
 """
 
-import hashlib
 import json
 import os
 import signal
@@ -21,6 +20,7 @@ import pytest
 from onnx import TensorProto, checker, helper, numpy_helper, save
 
 from hma_ros.core.embodiment import load_embodiment
+from hma_ros.runtime.manifest_file import sha256, write_facts
 
 DEADLINE_S = float(os.environ.get('HMA_TEST_DEADLINE_S', '90'))
 SIDE, FACTORS, LEVELS, WINDOW = 8, 3, 16, 4
@@ -180,30 +180,25 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_manifest(folder: Path, stems: dict[str, Any]) -> None:
-    files = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.glob('*.onnx'))
-    }
-    (folder / 'manifest.json').write_text(
-        json.dumps(
-            {
-                'format': 2,
-                'stems': stems,
-                'image_size': 64,
-                'image_tokens': SIDE * SIDE,
-                'factors': FACTORS,
-                'levels': LEVELS,
-                'layers': 1,
-                'row_tokens': 1,
-                'heads': 1,
-                'head_width': 1,
-                'window': WINDOW,
-                'mask_steps': 1,
-                'max_horizon': 8,
-                'files': files,
-                'parity': {},
-            }
-        )
+    files = {path.name: sha256(path) for path in sorted(folder.glob('*.onnx'))}
+    write_facts(
+        folder,
+        {
+            'stems': stems,
+            'image_size': 64,
+            'image_tokens': SIDE * SIDE,
+            'factors': FACTORS,
+            'levels': LEVELS,
+            'layers': 1,
+            'row_tokens': 1,
+            'heads': 1,
+            'head_width': 1,
+            'window': WINDOW,
+            'mask_steps': 1,
+            'max_horizon': 8,
+            'files': files,
+            'parity': {},
+        },
     )
 
 

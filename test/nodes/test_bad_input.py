@@ -1,7 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Bad input gives one clear sentence: what, where, and what would be right; nothing moves."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from hma_ros.ros.chunk_msg import from_actions
 from hma_ros.ros.image_msg import from_rgb
 from hma_ros.ros.joint_state_msg import from_positions
 from hma_ros.ros.qos import REPORT, SENSOR_OUT
+from hma_ros.runtime.manifest_file import read_facts, write_facts
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
 UR5E = load_embodiment('sim_ur5e')
@@ -43,12 +43,12 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
     poor, left = tmp_path / 'poor', tmp_path / 'left'
     for folder in (poor, left):
         shutil.copytree(tiny_bundle, folder)
-    manifest = json.loads((poor / 'manifest.json').read_text())
+    manifest = read_facts(poor)
     stem = manifest['stems'].pop('ur5e_push')
-    (poor / 'manifest.json').write_text(json.dumps(manifest))
+    write_facts(poor, manifest)
     stem['joint_names'] = [f'left_{name}' for name in stem['joint_names']]
     manifest['stems']['ur5e_push'] = stem
-    (left / 'manifest.json').write_text(json.dumps(manifest))
+    write_facts(left, manifest)
     system.spawn('world_model', threads=1)
     good = {
         'embodiment': 'sim_ur5e',

@@ -9,6 +9,7 @@ import pytest
 from hma_ros.core.errors import BundleError
 from hma_ros.runtime.bundle import Bundle
 from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.manifest_file import read_facts, write_facts
 
 
 @pytest.fixture
@@ -17,8 +18,7 @@ def copy(bundle, tmp_path):
 
 
 def edit(copy, **facts):
-    path = copy / 'manifest.json'
-    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+    write_facts(copy, {**read_facts(copy), **facts})
 
 
 def test_shipped_bundle_serves_the_four_simulated_robots(bundle):
@@ -65,12 +65,31 @@ def test_unknown_stem_lists_those_there_are(bundle):
 
 def test_another_format(copy):
     edit(copy, format=99)
-    with pytest.raises(BundleError, match='manifest.json: format 99, expected 2'):
+    with pytest.raises(BundleError, match='manifest.json: format 99, expected 3; export it again'):
         Manifest.read(copy)
 
 
-def test_malformed_manifest(copy):
-    (copy / 'manifest.json').write_text('{')
+@pytest.mark.parametrize(
+    ('old', 'new'),
+    [('"stride": 2', '"stride": 3'), ('"simulation"', '"robot"'), ('"digest"', '"dig"')],
+)
+def test_facts_that_were_edited(copy, old, new):
+    path = copy / 'manifest.json'
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(BundleError, match=r'manifest.json: digest .* was changed after export'):
+        Manifest.read(copy)
+
+
+def test_spaces_and_order_are_no_facts(copy):
+    path = copy / 'manifest.json'
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(facts.items()))))
+    assert Manifest.read(copy) == Manifest.read(copy)
+
+
+@pytest.mark.parametrize('text', ['{', '[]', 'null', '{}', '\xff'])
+def test_malformed_manifest(copy, text):
+    (copy / 'manifest.json').write_text(text, 'latin1')
     with pytest.raises(BundleError, match='expected the manifest of a bundle'):
         Manifest.read(copy)
 
@@ -82,7 +101,7 @@ def test_file_name_that_leaves_the_bundle(copy):
 
 
 def test_graph_without_a_hash(copy):
-    files = json.loads((copy / 'manifest.json').read_text())['files']
+    files = read_facts(copy)['files']
     del files['head_franka_pick.onnx']
     edit(copy, files=files)
     with pytest.raises(BundleError, match='no hash of head_franka_pick.onnx'):
@@ -101,7 +120,7 @@ def test_graph_without_a_hash(copy):
     ],
 )
 def test_stem_with_impossible_facts(copy, facts, message):
-    stems = json.loads((copy / 'manifest.json').read_text())['stems']
+    stems = read_facts(copy)['stems']
     stems['planar_push'].update(facts)
     edit(copy, stems=stems)
     with pytest.raises(BundleError, match=message):

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from hma_ros.core.errors import BundleError
-from hma_ros.runtime.manifest import FILE_NAME, StemInfo, check_files, read_stem
+from hma_ros.runtime.manifest import StemInfo, read_stem
+from hma_ros.runtime.manifest_file import FILE_NAME, check_files, check_names, read_facts
 
 FAMILY = 'paper'
-FORMAT = 2
 KINDS = ('discrete', 'continuous')
 MEANINGS = ('upstream', 'corrected')
 TIMES = ('learned', 'rotary')
@@ -169,26 +168,21 @@ class PaperManifest:
         """
         Read the manifest of a bundle; the other files are not touched.
 
-        :raises BundleError: missing, malformed, of another family or format.
+        :raises BundleError: missing, malformed, changed, of another family or format.
         """
         folder = Path(folder)
-        path = folder / FILE_NAME
+        facts = read_facts(folder)
+        if (found := facts.pop('family', None)) != FAMILY:
+            raise BundleError(f"{folder / FILE_NAME}: family {found!r}, expected '{FAMILY}'")
         try:
-            facts: dict[str, Any] = json.loads(path.read_text())
-            found = facts.pop('family', None), facts.pop('format', None)
-            if found != (FAMILY, FORMAT):
-                raise BundleError(
-                    f'{path}: family and format {found}, expected {(FAMILY, FORMAT)}; '
-                    'export it again'
-                )
             stems = {name: _stem(stem) for name, stem in facts.pop('stems').items()}
             frames = facts.pop('frames', None)
             facts['frames'] = None if frames is None else FrameFacts(**frames)
             manifest = PaperManifest(folder=folder, stems=stems, **facts)
             _check(manifest)
             return manifest
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BundleError(f'{path}: {error!r}; expected the manifest of a bundle') from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BundleError(f'{folder / FILE_NAME}: {error!r}') from error
 
     def ring_shape(self, batch: int) -> tuple[int, ...]:
         """Return the shape of kept keys, or values, of a layer."""
@@ -249,5 +243,4 @@ def _check(manifest: PaperManifest) -> None:
             raise ValueError(f'{name} {value!r}, expected at least 1')
     if manifest.frames and manifest.frames.tokenizer not in TOKENIZERS:
         raise ValueError(f'frames {manifest.frames}, expected a tokenizer of {TOKENIZERS}')
-    if strange := [name for name in manifest.files if Path(name).name != name]:
-        raise ValueError(f'files {strange[0]!r}, expected plain file names')
+    check_names(manifest.files)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.paper.engine import DeviceEngine, HostEngine, open_graph
 from hma_ros.runtime.paper.model import PaperModel
 from hma_ros.runtime.paper.ring import DeviceRing
@@ -131,11 +132,10 @@ def test_torch_needs_the_network_in_the_bundle(
     bare = tmp_path / 'bare'
     bare.mkdir()
     for path in folder.iterdir():
-        text = path.read_text() if path.name == 'manifest.json' else None
-        if text is not None:
-            lines = [line for line in text.splitlines() if 'model.safetensors' not in line]
-            (bare / path.name).write_text('\n'.join(lines))
-        elif path.name != 'model.safetensors':
+        if path.name not in ('manifest.json', 'model.safetensors'):
             (bare / path.name).symlink_to(path)
+    facts = read_facts(folder)
+    del facts['files']['model.safetensors']
+    write_facts(bare, facts)
     with pytest.raises(BundleError, match='no model.safetensors, expected the network'):
         PaperModel(bare, STEM, TORCH_CPU)

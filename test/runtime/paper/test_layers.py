@@ -1,7 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """A bundle runs its layers compiled where it can, and says the same."""
 
-import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from hma_ros.runtime import compiled
 from hma_ros.runtime.compiled import library, why_not
 from hma_ros.runtime.engines import graphs_of
 from hma_ros.runtime.graph import Graph
-from hma_ros.runtime.manifest import FILE_NAME
+from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.paper.denoiser import CompiledDenoiser
 from hma_ros.runtime.paper.engine import HostEngine, LayerEngine
 from hma_ros.runtime.paper.manifest import PaperManifest
@@ -211,10 +210,10 @@ def test_layers_that_the_manifest_does_not_list_are_not_run(
 ) -> None:
     changed = tmp_path / 'bundle'
     shutil.copytree(make_paper_bundle(), changed)
-    facts = json.loads((changed / FILE_NAME).read_text())
+    facts = read_facts(changed)
     del facts['files'][f'layers_{STEM}.json']
     (changed / f'layers_{STEM}.json').unlink()
-    (changed / FILE_NAME).write_text(json.dumps(facts))
+    write_facts(changed, facts)
     assert type(PaperModel(changed, STEM, CPU).engine) is HostEngine
 
 
@@ -224,10 +223,10 @@ def test_steps_that_the_manifest_does_not_list_are_not_run(
 ) -> None:
     changed = tmp_path / 'bundle'
     shutil.copytree(make_paper_bundle('continuous'), changed)
-    facts = json.loads((changed / FILE_NAME).read_text())
+    facts = read_facts(changed)
     del facts['files']['denoise_patch.json']
     (changed / 'denoise_patch.json').unlink()
-    (changed / FILE_NAME).write_text(json.dumps(facts))
+    write_facts(changed, facts)
     assert type(opened(changed).part('denoise_patch')) is Graph
 
 

@@ -1,7 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The paper's models on a robot: the same interface as the streaming model."""
 
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from hma_ros.network.paper.config import Meaning, TimePositions
 from hma_ros.runtime.engines import graphs_of
 from hma_ros.runtime.families import read_manifest, robot_stem
 from hma_ros.runtime.graph import Graph
+from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.open import open_world_model
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.model import PaperModel, Row
@@ -178,8 +178,7 @@ def test_reconstruction_is_that_of_the_tokenizer(make_paper_bundle: Make) -> Non
 
 def changed(folder: Path, to: Path, **facts: object) -> Path:
     shutil.copytree(folder, to)
-    manifest = json.loads((to / 'manifest.json').read_text())
-    (to / 'manifest.json').write_text(json.dumps({**manifest, **facts}))
+    write_facts(to, {**read_facts(to), **facts})
     return to
 
 
@@ -190,7 +189,7 @@ def test_what_is_not_for_a_robot_is_refused_with_the_reason(
     blind = changed(folder, tmp_path / 'blind', frames=None)
     with pytest.raises(BundleError, match='no frame tokenizer'):
         opened(blind)
-    stems = json.loads((folder / 'manifest.json').read_text())['stems']
+    stems = read_facts(folder)['stems']
     stems[STEM]['robot'] = None
     loose = changed(folder, tmp_path / 'loose', stems=stems)
     with pytest.raises(BundleError, match=r"stem 'planar_push' says nothing of a robot"):
@@ -201,7 +200,7 @@ def test_what_is_not_for_a_robot_is_refused_with_the_reason(
 
 def test_a_robot_of_other_actions_is_refused(make_paper_bundle: Make, tmp_path: Path) -> None:
     folder = make_paper_bundle()
-    stems = json.loads((folder / 'manifest.json').read_text())['stems']
+    stems = read_facts(folder)['stems']
     stems[STEM]['stride'] = 2
     with pytest.raises(BundleError, match='sim_planar of 2 numbers x stride 1, expected 2 x 2'):
         PaperManifest.read(changed(folder, tmp_path / 'other', stems=stems))

@@ -1,0 +1,101 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The file of a manifest, and the hashes that tell what was changed after export.
+
+A hash is no secret: it finds what was damaged, mixed up or edited, not a forger who counts anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hma_ros.core.errors import BundleError
+
+FORMAT = 3
+FILE_NAME = 'manifest.json'
+# Kinds of files that bundles hold: one that is not listed was put there later.
+_HELD = ('.onnx', '.json', '.bin', '.safetensors')
+
+
+def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
+    """
+    Write a manifest: format, facts, and a digest of both.
+
+    :param facts: what JSON can hold.
+    """
+    said = {'format': FORMAT, **facts}
+    text = json.dumps({**said, 'digest': _digest(said)}, indent=1)
+    (folder / FILE_NAME).write_text(text + '\n')
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """
+    Read the facts of a manifest, of which format and digest are as they should be.
+
+    :raises BundleError: missing, not JSON, of another format, or changed after export.
+    """
+    path = folder / FILE_NAME
+    if not folder.is_dir():
+        raise BundleError(f"bundle '{folder}': no such folder, expected one holding {FILE_NAME}")
+    try:
+        facts = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BundleError(f'{path}: {error!r}; expected the manifest of a bundle') from error
+    if not isinstance(facts, dict) or 'format' not in facts:
+        raise BundleError(f'{path}: no format, expected the manifest of a bundle')
+    found, digest = facts['format'], facts.pop('digest', None)
+    if found != FORMAT:
+        raise BundleError(f'{path}: format {found}, expected {FORMAT}; export it again')
+    if digest != (expected := _digest(facts)):
+        raise BundleError(
+            f'{path}: digest {str(digest)[:12]}…, expected {expected[:12]}… of what it says; '
+            'it was changed after export'
+        )
+    del facts['format']
+    return facts
+
+
+def check_files(folder: Path, files: Mapping[str, str]) -> None:
+    """
+    Compare files with their hashes.
+
+    :param files: SHA-256 by name.
+    :raises BundleError: naming the file that is missing, was changed, or is of a kind that bundles
+        hold and not among them.
+    """
+    held = {path.name for path in folder.iterdir() if path.suffix in _HELD}
+    if strange := sorted(held - set(files) - {FILE_NAME}):
+        raise BundleError(f'{folder}: no hash of {strange[0]}, expected it in files')
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise BundleError(f'{path}: missing, expected the file listed in {FILE_NAME}')
+        if (found := sha256(path)) != expected:
+            raise BundleError(
+                f'{path}: sha256 {found[:12]}…, expected {expected[:12]}… as in {FILE_NAME}; '
+                'the file was changed after export'
+            )
+
+
+def check_names(files: Mapping[str, str]) -> None:
+    """Refuse names that lead out of the folder; raises ValueError."""
+    if strange := [name for name in files if Path(name).name != name]:
+        raise ValueError(f'files {strange[0]!r}, expected plain file names')
+
+
+def sha256(path: Path) -> str:
+    """Hash a file."""
+    digest = hashlib.sha256()
+    with path.open('rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    """Hash facts in whatever order and with whatever spaces they are written."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
