@@ -10,10 +10,11 @@ EXAMPLES = """\
 examples:
   hma build-engines hma_sim                       on the robot's own GPU, once
   hma build-engines hma_sim --engine-cache /data/engines
-  hma build-engines hma_sim --provider cpu        only load, optimise and run every graph
+  hma build-engines hma_sim --provider cpu        only load each graph and run it once
 
-An engine fits one GPU and one version of TensorRT and onnxruntime; after a change of any, or of
-the bundle, build again. Without this the first start of the world model builds them.
+Graphs that only the CPU runs, around its compiled layers, are left out. An engine fits one GPU and
+one version of TensorRT and onnxruntime; after a change of any, or of the bundle, build again.
+Without this the first start of the world model builds them.
 """
 
 

@@ -9,7 +9,8 @@ from hma_ros.cli.finding import Finding, Level
 
 EXAMPLES = """\
 examples:
-  hma doctor robot:=franka sim:=true     this machine, the simulator, the bundle
+  hma doctor                             this machine alone
+  hma doctor robot:=franka sim:=true     and the simulator and the bundle
   hma doctor robot:=ur5e                 and the topics of the running driver and camera
   hma doctor robot:=ur5e bundle:=/data/my_bundle namespace:=left
 
@@ -37,11 +38,16 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 1 when something fails, else 0."""
     from hma_ros.bringup import describe, parse_request
-    from hma_ros.cli.machine_checks import check_machine
+    from hma_ros.cli.machine_checks import check_machine, check_setup
     from hma_ros.cli.run import parse_pairs
 
+    findings = check_machine()
+    if not args.values:
+        print_findings(findings)
+        return _conclude(findings)
     request = parse_request(parse_pairs(args.values))
-    findings, spec = check_machine(request)
+    setup, spec = check_setup(request)
+    findings += setup
     print_findings(findings)
     if spec is not None and not any(_is_missing_ros(finding) for finding in findings):
         from hma_ros.cli.topic_checks import check_topics

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hma_ros.bringup import FASTDDS_VARIABLES, Request, bundle_folder
-from hma_ros.cli.finding import Finding, fail, ok, warn
+from hma_ros.cli.finding import Finding, Level, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
 from hma_ros.core.errors import HmaError
 
@@ -21,17 +21,21 @@ MINIMUM_PYTHON = (3, 10)
 MINIMUM_ONNXRUNTIME = (1, 18)
 
 
-def check_machine(request: Request) -> tuple[list[Finding], EmbodimentSpec | None]:
+def check_machine() -> list[Finding]:
+    """Check what every robot needs of this machine."""
+    return [_python(), _onnxruntime(), _compiled(), _rclpy(), _fastdds_profile()]
+
+
+def check_setup(request: Request) -> tuple[list[Finding], EmbodimentSpec | None]:
     """
-    Check this machine, the embodiment file and the bundle.
+    Check the embodiment file, the bundle, what runs it, and the simulator if there is one.
 
     :returns: the findings, and the embodiment when its file is valid.
     """
-    findings = [_python(), _onnxruntime(), _compiled(), _rclpy(), _fastdds_profile()]
     spec, finding = _embodiment(request)
-    findings.append(finding)
+    findings = [finding]
     if spec is not None:
-        findings += [_bundle(request, spec), _provider(request)]
+        findings += _model(request, spec)
     if request.sim:
         findings.append(_rendering(request))
     return findings, spec
@@ -92,12 +96,18 @@ def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:
     return spec, ok('embodiment', f'{spec.path}: stem {spec.stem}, {rates}')
 
 
+def _model(request: Request, spec: EmbodimentSpec) -> list[Finding]:
+    bundle = _bundle(request, spec)
+    if bundle.level is Level.FAIL:
+        return [bundle, warn('provider', 'not tried: no bundle to run', 'mend the bundle first')]
+    return [bundle, _provider(request)]
+
+
 def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
     try:
         from hma_ros.runtime.families import read_manifest, robot_stem
 
         manifest = read_manifest(bundle_folder(request.bundle))
-        manifest.verify()
     except (HmaError, ImportError) as error:
         return fail('bundle', str(error), 'give bundle:=FOLDER, or make one with `hma export`')
     if spec.stem not in manifest.stems:
@@ -111,13 +121,26 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
     if (size, size) != spec.camera.resize:
         remedy = 'write the size of the bundle into camera.resize of the embodiment file'
         return fail('bundle', f'frames of {size} pixels, camera of {spec.camera.resize}', remedy)
+    try:
+        _open(request, spec)
+    except HmaError as error:
+        return fail('bundle', str(error), 'export it again, or copy it again')
     if manifest.policy_refusal:
         text = f'predicts, but proposes no actions: {manifest.policy_refusal}'
         return warn('bundle', text, 'mode execute will be refused')
     if stem.trained_on == 'simulation' and not request.sim:
         remedy = 'fine-tune on this robot; allow_sim_bundle:=true overrides this at your own risk'
         return warn('bundle', 'trained in simulation: mode execute will be refused', remedy)
-    return ok('bundle', f'{bundle_folder(request.bundle)}: has stem {spec.stem}')
+    return ok('bundle', f'{bundle_folder(request.bundle)}: opens for stem {spec.stem}')
+
+
+def _open(request: Request, spec: EmbodimentSpec) -> None:
+    """Open it as a robot would, but on the CPU, where nothing is built that takes minutes."""
+    from hma_ros.runtime.open import open_world_model
+    from hma_ros.runtime.providers import Execution
+
+    execution = Execution(provider='cpu', threads=request.threads)
+    open_world_model(bundle_folder(request.bundle), spec.stem, execution)
 
 
 def _provider(request: Request) -> Finding:

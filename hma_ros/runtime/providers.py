@@ -30,7 +30,7 @@ _JETSON_INDEX = 'https://pypi.jetson-ai-lab.io/jp6/cu126'
 _REMEDY = (
     "pip uninstall onnxruntime; pip install 'onnxruntime-gpu[cuda,cudnn]' (Jetson with JetPack 6: "
     f'pip install onnxruntime-gpu --index-url {_JETSON_INDEX}; TensorRT needs libnvinfer.so.10 '
-    'too); or take provider cpu, or allow_cpu'
+    'too); or take provider cpu (on a robot also allow_cpu:=true)'
 )
 
 

@@ -2,6 +2,7 @@
 """Building engines, and what the doctor says of providers, on a machine without a GPU."""
 
 import re
+import shutil
 from pathlib import Path
 
 import onnxruntime
@@ -9,9 +10,11 @@ import pytest
 
 from hma_ros.bringup import parse_request
 from hma_ros.cli.finding import Level
-from hma_ros.cli.machine_checks import check_machine
+from hma_ros.cli.machine_checks import check_machine, check_setup
 from hma_ros.cli.main import main
+from hma_ros.runtime.manifest_file import read_facts, write_facts
 
+MODELS = Path(__file__).parents[2] / 'models'
 CPU_BUILD = ['CPUExecutionProvider']
 GPU_BUILD = ['TensorrtExecutionProvider', 'CUDAExecutionProvider', 'CPUExecutionProvider']
 
@@ -23,7 +26,7 @@ def test_cpu_loads_and_runs_every_graph_and_keeps_nothing(
     options = ['--provider', 'cpu', '--engine-cache', str(cache)]
     assert main(['build-engines', 'hma_sim', *options]) == 0
     text = capsys.readouterr().out
-    graphs = sorted((Path(__file__).parents[2] / 'models' / 'hma_sim').glob('*.onnx'))
+    graphs = sorted((MODELS / 'hma_sim').glob('*.onnx'))
     assert all(f'{graph.name}: cpu, ' in text for graph in graphs)
     assert f'{len(graphs)} graphs' in text
     assert 'cpu has nothing to keep' in text
@@ -53,7 +56,7 @@ def test_tensorrt_that_is_not_there_is_an_error(
         ({'provider': 'cpu'}, Level.OK, '^runs on cpu; '),
         ({'provider': 'cuda'}, Level.FAIL, 'got cuda: .*onnxruntime-gpu'),
         ({'provider': 'cuda', 'allow_cpu': 'true'}, Level.WARN, 'expected cuda, got cpu'),
-        ({'bundle': 'none_such'}, Level.FAIL, 'none_such'),
+        ({'bundle': 'none_such'}, Level.WARN, 'not tried: no bundle'),
     ],
 )
 def test_doctor_tries_the_provider(
@@ -79,17 +82,34 @@ def test_doctor_does_not_believe_the_list_of_providers(monkeypatch: pytest.Monke
     assert 'does not work here' in found.text
 
 
-def test_doctor_says_of_compiled_layers_whatever_the_provider(
+def test_doctor_says_whether_compiled_layers_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     name = 'compiled layers of the paper models'
     monkeypatch.setattr('hma_ros.runtime.compiled.library', lambda: None)
     monkeypatch.setattr('hma_ros.runtime.compiled.why_not', lambda: 'the processor is too old')
-    found = finding({'provider': 'cuda'}, name)
+    found = next(item for item in check_machine() if item.subject == name)
     assert found.level is Level.OK
     assert 'do not run, onnxruntime does their work: the processor is too old' in found.text
 
 
+def test_doctor_opens_the_bundle(tmp_path: Path) -> None:
+    found = finding({}, 'bundle')
+    assert found.level is Level.WARN  # trained in simulation
+    folder = shutil.copytree(MODELS / 'hma_sim', tmp_path / 'edited')
+    write_facts(folder, {**read_facts(folder), 'window': 9})
+    found = finding({'bundle': str(folder)}, 'bundle')
+    assert found.level is Level.FAIL
+    assert "trunk.onnx: input 'past'" in found.text
+
+
+def test_doctor_alone_looks_at_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['doctor']) == 0
+    text = capsys.readouterr().out
+    assert 'python: ' in text
+    assert 'bundle' not in text
+
+
 def finding(values: dict[str, str], subject: str = 'provider'):
-    findings, _ = check_machine(parse_request({'robot': 'franka', **values}))
+    findings, _ = check_setup(parse_request({'robot': 'franka', **values}))
     return next(item for item in findings if item.subject == subject)

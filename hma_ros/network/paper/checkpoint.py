@@ -87,7 +87,7 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], source: Path)
     Copy tensors into a model that has exactly these.
 
     :param source: named in the error.
-    :raises ConfigError: names or shapes differ; the one text names every difference.
+    :raises ConfigError: names or shapes differ, or numbers are not finite; the one text names all.
     """
     expected = model.state_dict()
     shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
@@ -102,6 +102,8 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], source: Path)
         raise ConfigError(
             f'{source}: not the parameters that {CONFIG_FILE} says: {"; ".join(differences)}'
         )
+    if broken := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise ConfigError(f'{source}: expected finite parameters, got others in {broken}')
     model.load_state_dict(tensors)
 
 

@@ -151,6 +151,15 @@ def test_every_missing_unexpected_or_misshapen_parameter_is_named(tmp_path):
     )
 
 
+def test_parameters_that_are_not_finite_are_named(tmp_path):
+    def spoil(tensors):
+        tensors['out_x_proj.bias'][3] = torch.nan
+
+    folder = with_weights(tmp_path / 'spoilt', spoil)
+    with pytest.raises(ConfigError, match=r"expected finite parameters.*\['out_x_proj.bias'\]"):
+        read_released(folder)
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
