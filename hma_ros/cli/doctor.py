@@ -42,13 +42,13 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.cli.run import parse_pairs
 
     findings = check_machine()
+    print_findings(findings)
     if not args.values:
-        print_findings(findings)
         return _conclude(findings)
     request = parse_request(parse_pairs(args.values))
     setup, spec = check_setup(request)
+    print_findings(setup)
     findings += setup
-    print_findings(findings)
     if spec is not None and not any(_is_missing_ros(finding) for finding in findings):
         from hma_ros.cli.topic_checks import check_topics
 

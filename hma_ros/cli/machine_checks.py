@@ -99,7 +99,7 @@ def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:
 def _model(request: Request, spec: EmbodimentSpec) -> list[Finding]:
     bundle = _bundle(request, spec)
     if bundle.level is Level.FAIL:
-        return [bundle, warn('provider', 'not tried: no bundle to run', 'mend the bundle first')]
+        return [bundle, warn('provider', 'not tried', 'mend the bundle first')]
     return [bundle, _provider(request)]
 
 
@@ -124,7 +124,7 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
     try:
         _open(request, spec)
     except HmaError as error:
-        return fail('bundle', str(error), 'export it again, or copy it again')
+        return fail('bundle', str(error), 'export or copy it again, or take another provider')
     if manifest.policy_refusal:
         text = f'predicts, but proposes no actions: {manifest.policy_refusal}'
         return warn('bundle', text, 'mode execute will be refused')
@@ -137,9 +137,11 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
 def _open(request: Request, spec: EmbodimentSpec) -> None:
     """Open it as a robot would, but on the CPU, where nothing is built that takes minutes."""
     from hma_ros.runtime.open import open_world_model
-    from hma_ros.runtime.providers import Execution
+    from hma_ros.runtime.providers import TORCH, Execution
 
-    execution = Execution(provider='cpu', threads=request.threads)
+    # Another engine needs other files.
+    engine = TORCH if request.provider == TORCH else 'cpu'
+    execution = Execution(provider=engine, threads=request.threads, allow_cpu=True)
     open_world_model(bundle_folder(request.bundle), spec.stem, execution)
 
 

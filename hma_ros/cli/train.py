@@ -104,9 +104,11 @@ def run(args: argparse.Namespace) -> int:
 def _all(args: argparse.Namespace) -> int:
     """Generate, train the tokenizer, then HMA, then its heads in rounds of correction; export."""
     from hma_ros.export.bundle import export_bundle
+    from hma_ros.export.replace import check_replaceable
 
     if args.bundle is None:
         raise ConfigError('--bundle: missing, expected the folder to export to')
+    check_replaceable(args.bundle)
     _generate(args)
     tokenizer = _tokenizer(args)
     _model(args, tokenizer)

@@ -134,9 +134,12 @@ def positive(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Train, save, and export if asked to."""
+    from hma_ros.export.replace import check_replaceable
     from hma_ros.training.paper import PaperTrainer
     from hma_ros.training.paper_data import sources_of
 
+    if args.bundle is not None:
+        check_replaceable(args.bundle)
     recordings = _recordings(args)
     config = _config(args, recordings)
     trainer = PaperTrainer(config, args.out, args.steps, args.rows, args.windows)

@@ -79,7 +79,7 @@ class NoiseSchedule:
         sample up to ten thousand times as large, and nearly nothing is learned from it.
         """
         cleanest, noisiest = _CLEANEST ** (1 / _CROWDING), _NOISIEST ** (1 / _CROWDING)
-        wanted = -_CROWDING * np.log(np.linspace(cleanest, noisiest, count))
+        wanted = -_CROWDING * np.log(np.linspace(noisiest, cleanest, count))
         nearest = np.abs(self.log_snr_K[:, None] - wanted).argmin(0)
         return self.respaced(np.unique(nearest))
 
@@ -169,9 +169,9 @@ class Sampling:
     :param solver: the few-step ones add no noise on the way.
     :param steps: calls of the denoiser, at most.
     :param temperature: of the noise that ancestral steps add; upstream's default is 0.
+    :param clip: largest magnitude of a clean sample.
     :param is_crowded: whether ancestral steps crowd where there is little noise, as those of the
         other solvers always do; upstream has them at even distances, which takes more of them.
-    :param clip: largest magnitude of a clean sample.
     """
 
     solver: Solver = Solver.DPM

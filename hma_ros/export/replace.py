@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,26 +18,37 @@ def replacing(folder: Path) -> Iterator[Path]:
     """
     Give an empty folder, which takes the place of another if all goes well.
 
-    :param folder: where it is to be: nothing yet, an empty folder, or a bundle.
+    The other one is whole until then: it is moved away, and deleted only after that.
+
+    :param folder: where it is to be, see :func:`check_replaceable`.
     :raises ConfigError: there is something else, of which nothing is deleted.
     """
-    _check(folder)
+    folder = folder.absolute()
+    check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', dir=folder.parent) as scratch:
-        partial = Path(scratch, folder.name)
-        partial.mkdir()
-        yield partial
+        new = Path(scratch, 'new')
+        new.mkdir()
+        yield new
+        # Much may have been put there since.
+        check_replaceable(folder)
         if folder.exists():
-            shutil.rmtree(folder)
-        partial.rename(folder)
+            folder.rename(Path(scratch, 'old'))
+        new.rename(folder)
 
 
-def _check(folder: Path) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise ConfigError(f'{folder}: a file, expected a folder to write a bundle to')
-    found = {path.name for path in folder.iterdir()}
+def check_replaceable(folder: Path) -> None:
+    """
+    Refuse a place that no bundle can take: ask before a long work that ends in one.
+
+    :param folder: nothing yet, an empty folder, or a bundle, whatever its format.
+    :raises ConfigError: it is something else.
+    """
+    if folder.is_mount():
+        raise ConfigError(f'{folder}: a mount point, expected a folder in it')
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise ConfigError(f'{folder}: a file or link, expected a folder to write a bundle to')
+    found = {path.name for path in folder.iterdir()} if folder.exists() else set()
     if strange := sorted(found - _listed(folder)):
         raise ConfigError(
             f'{folder}: {strange[0]} is no part of a bundle, expected a new folder, or a bundle '
@@ -47,9 +57,10 @@ def _check(folder: Path) -> None:
 
 
 def _listed(folder: Path) -> set[str]:
-    """Name the files of a bundle; none where there is no manifest."""
+    """Name the files of a bundle; none where there is no manifest of one."""
     try:
-        files = json.loads((folder / FILE_NAME).read_text())['files']
-    except (OSError, ValueError, KeyError, TypeError):
+        facts = json.loads((folder / FILE_NAME).read_text())
+        names = {FILE_NAME, *facts['files'].keys()} if 'format' in facts else set()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return set()
-    return {FILE_NAME, *map(str, files)}
+    return {name for name in names if (folder / name).is_file()}

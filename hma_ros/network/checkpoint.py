@@ -52,13 +52,16 @@ def save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Read tensors; raises ConfigError naming the file."""
+    """Read tensors; raises ConfigError naming the file, and those that are not finite."""
     if not path.is_file():
         raise ConfigError(f'{path}: no such file, expected a safetensors file')
     try:
-        return load_file(path)
+        tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise ConfigError(f'{path}: {error}; expected a safetensors file') from error
+    if broken := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise ConfigError(f'{path}: expected finite numbers, got others in {", ".join(broken)}')
+    return tensors
 
 
 def _build(folder: Path, make: Callable[[dict[str, Any]], Model]) -> Model:

@@ -37,7 +37,6 @@ class Bundle:
             self._graph(f'{name}.onnx', execution)
             for name in ('encoder', 'decoder', 'trunk', f'stem_{stem}', f'head_{stem}')
         )
-
         self._require()
 
     @property
@@ -76,9 +75,9 @@ class Bundle:
                 'row': (*past, 1, facts.head_width),
             },
         )
-        self.stem.require(chunk, {'modulation': None})
+        self.stem.require({**chunk, 'known': None}, {'modulation': None})
         joints = (None, 1, len(stem.joint_names))
-        self.head.require({'features': None, 'joints': joints}, chunk)
+        self.head.require({'features': None, 'joints': joints, 'measured': None}, chunk)
 
     def _graph(self, name: str, execution: Execution) -> Graph:
         if name not in self.manifest.files:

@@ -78,7 +78,7 @@ class Graph:
     """
 
     def __init__(self, path: Path, execution: Execution = Execution()) -> None:  # noqa: B008
-        self.name = path.name
+        self.name, self._folder = path.name, path.parent
         self.engines: Path | None = None
         self.device_id = execution.device_id
         self.provider = choose(execution, onnxruntime.get_available_providers())
@@ -123,8 +123,8 @@ class Graph:
                     shape = 'missing' if found is None else list(found)
                     expected_shape = 'it' if sizes is None else list(sizes)
                     raise BundleError(
-                        f"{self.name}: {kind} '{name}' {shape}, expected {expected_shape} as the "
-                        'manifest says (None: any)'
+                        f"{self._folder / self.name}: {kind} '{name}' {shape}, expected "
+                        f'{expected_shape} as the manifest says (None: any)'
                     )
 
     def placed(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hma_ros.core.errors import BundleError
-from hma_ros.runtime.manifest_file import FILE_NAME, check_files, check_names, read_facts
+from hma_ros.runtime.manifest_file import FILE_NAME, check_facts, check_files, read_facts
 
 JOINT_MOTIONS = ('sum', 'last', 'unknown')
 
@@ -99,10 +99,13 @@ class Manifest:
         facts = read_facts(folder)
         try:
             stems = {name: read_stem(stem) for name, stem in facts.pop('stems').items()}
-            check_names(facts['files'])
-            return Manifest(folder=folder, stems=stems, **facts)
+            manifest = Manifest(folder=folder, stems=stems, **facts)
+            check_facts(manifest, least=1)
+            return manifest
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BundleError(f'{folder / FILE_NAME}: {error!r}') from error
+            raise BundleError(
+                f'{folder / FILE_NAME}: {error!r}; expected the manifest of a bundle'
+            ) from error
 
     @property
     def robots(self) -> Mapping[str, StemInfo]:

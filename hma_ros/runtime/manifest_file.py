@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,13 @@ from hma_ros.core.errors import BundleError
 
 FORMAT = 3
 FILE_NAME = 'manifest.json'
-# Kinds of files that bundles hold: one that is not listed was put there later.
-_HELD = ('.onnx', '.json', '.bin', '.safetensors')
 
 
 def write_facts(folder: Path, facts: Mapping[str, Any]) -> None:
     """
     Write a manifest: format, facts, and a digest of both.
 
-    :param facts: what JSON can hold.
+    :param facts: what JSON can hold; raises TypeError of anything else.
     """
     said = {'format': FORMAT, **facts}
     text = json.dumps({**said, 'digest': _digest(said)}, indent=1)
@@ -43,7 +42,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
         raise BundleError(f"bundle '{folder}': no such folder, expected one holding {FILE_NAME}")
     try:
         facts = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f'{path}: {error!r}; expected the manifest of a bundle') from error
     if not isinstance(facts, dict) or 'format' not in facts:
         raise BundleError(f'{path}: no format, expected the manifest of a bundle')
@@ -64,31 +63,48 @@ def check_files(folder: Path, files: Mapping[str, str]) -> None:
     Compare files with their hashes.
 
     :param files: SHA-256 by name.
-    :raises BundleError: naming the file that is missing, was changed, or is of a kind that bundles
-        hold and not among them.
+    :raises BundleError: naming the file that is missing, unreadable, was changed, or put there.
     """
-    held = {path.name for path in folder.iterdir() if path.suffix in _HELD}
+    held = {path.name for path in folder.iterdir()}
     if strange := sorted(held - set(files) - {FILE_NAME}):
-        raise BundleError(f'{folder}: no hash of {strange[0]}, expected it in files')
+        raise BundleError(
+            f'{folder}: no hash of {strange[0]}, expected it in files of {FILE_NAME}; '
+            'it was put there after export'
+        )
     for name, expected in files.items():
         path = folder / name
         if not path.is_file():
             raise BundleError(f'{path}: missing, expected the file listed in {FILE_NAME}')
-        if (found := sha256(path)) != expected:
+        try:
+            found = sha256(path)
+        except OSError as error:
+            raise BundleError(f'{path}: {error}; expected a file that can be read') from error
+        if found != expected:
             raise BundleError(
                 f'{path}: sha256 {found[:12]}…, expected {expected[:12]}… as in {FILE_NAME}; '
                 'the file was changed after export'
             )
 
 
-def check_names(files: Mapping[str, str]) -> None:
-    """Refuse names that lead out of the folder; raises ValueError."""
-    if strange := [name for name in files if Path(name).name != name]:
-        raise ValueError(f'files {strange[0]!r}, expected plain file names')
+def check_facts(manifest: Any, least: int) -> None:
+    """
+    Check what manifests of both families say alike.
+
+    :param manifest: a dataclass, with ``files``.
+    :param least: that whole numbers may be.
+    :raises ValueError: a whole number is none or too small, or files are no hashes by plain name.
+    """
+    for field in fields(manifest):
+        value = getattr(manifest, field.name)
+        if field.type == 'int' and (type(value) is not int or value < least):
+            raise ValueError(f'{field.name} {value!r}, expected a whole number from {least} on')
+    for name, value in manifest.files.items():
+        if Path(name).name != name or not isinstance(value, str):
+            raise ValueError(f'files {name!r}: {value!r}, expected a hash by a plain file name')
 
 
 def sha256(path: Path) -> str:
-    """Hash a file."""
+    """Hash a file; raises OSError if it cannot be read."""
     digest = hashlib.sha256()
     with path.open('rb') as file:
         while block := file.read(1 << 20):

@@ -56,7 +56,7 @@ def test_tensorrt_that_is_not_there_is_an_error(
         ({'provider': 'cpu'}, Level.OK, '^runs on cpu; '),
         ({'provider': 'cuda'}, Level.FAIL, 'got cuda: .*onnxruntime-gpu'),
         ({'provider': 'cuda', 'allow_cpu': 'true'}, Level.WARN, 'expected cuda, got cpu'),
-        ({'bundle': 'none_such'}, Level.WARN, 'not tried: no bundle'),
+        ({'bundle': 'none_such'}, Level.WARN, 'not tried'),
     ],
 )
 def test_doctor_tries_the_provider(
@@ -101,6 +101,12 @@ def test_doctor_opens_the_bundle(tmp_path: Path) -> None:
     found = finding({'bundle': str(folder)}, 'bundle')
     assert found.level is Level.FAIL
     assert "trunk.onnx: input 'past'" in found.text
+
+
+def test_doctor_opens_what_the_provider_needs() -> None:
+    found = finding({'provider': 'torch-cuda'}, 'bundle')
+    assert found.level is Level.FAIL
+    assert "torch-cuda runs bundles of the paper's models" in found.text
 
 
 def test_doctor_alone_looks_at_the_machine(capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,6 +65,7 @@ def test_fewer_steps_have_the_same_noise(count):
 
 def test_crowded_steps_leave_out_what_is_nearly_all_noise():
     timesteps = TRAINING.crowded(8).timesteps_K
+    assert TRAINING.crowded(1).timesteps_K == timesteps[-1:]  # one step begins at the noise
     assert len(timesteps) == 8
     assert timesteps[-1] < 980
     assert np.diff(timesteps)[0] > np.diff(timesteps)[-1]

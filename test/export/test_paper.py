@@ -1,7 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Bundles of the paper's models: proven, shared, and refused when they are not what they were."""
 
+import json
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 
 from hma_ros.core.errors import BundleError, ConfigError, InferenceError
 from hma_ros.export.paper import TOLERANCES, BundleOptions, export_paper
+from hma_ros.export.replace import replacing
 from hma_ros.network.paper.checkpoint import read_released
 from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.paper.manifest import PaperManifest
@@ -135,6 +138,36 @@ def test_a_hidden_action_is_refused_where_the_model_must_see_it(tmp_path):
         model.run(model.ring(), 0, [row])
 
 
+@pytest.mark.parametrize('facts', [{'files': ['src']}, {'files': {'src': 'a'}}])
+def test_a_manifest_of_something_else_makes_no_bundle(network, tmp_path, facts):
+    (tmp_path / 'src').mkdir()
+    (tmp_path / 'src/main.c').write_text('mine')
+    (tmp_path / 'manifest.json').write_text(json.dumps(facts))
+    with pytest.raises(ConfigError, match='is no part of a bundle'):
+        export_paper(network, tmp_path)
+    assert (tmp_path / 'src/main.c').read_text() == 'mine'
+
+
+def test_what_is_put_there_during_an_export_stays(tmp_path):
+    notes = tmp_path / 'bundle/notes.txt'
+    with ExitStack() as export:
+        export.enter_context(replacing(notes.parent))
+        notes.parent.mkdir()
+        notes.write_text('mine')
+        with pytest.raises(ConfigError, match=r'notes.txt is no part'):
+            export.close()
+    assert notes.read_text() == 'mine'
+
+
+def test_links_are_left_alone(tmp_path):
+    link, there = tmp_path / 'current', tmp_path / 'v1'
+    there.mkdir()
+    link.symlink_to(there)
+    with pytest.raises(ConfigError, match='a file or link'), replacing(link):
+        pass
+    assert there.is_dir()
+
+
 def test_nothing_but_a_bundle_is_replaced(network, tmp_path):
     notes = tmp_path / 'bundle' / 'notes.txt'
     notes.parent.mkdir()
@@ -145,6 +178,7 @@ def test_nothing_but_a_bundle_is_replaced(network, tmp_path):
         with pytest.raises(ConfigError, match='expected a '):
             export_paper(network, folder)
     assert notes.read_text() == 'mine'
+    notes.unlink()
     assert PaperManifest.read(notes.parent).verify() is None
     assert [path.name for path in tmp_path.iterdir()] == ['bundle']
 
@@ -157,7 +191,7 @@ def test_nothing_but_a_bundle_is_replaced(network, tmp_path):
         ({'image_tokens': 5}, "'tokens'"),
         ({'layers': 3}, "'past_key_2' missing"),
         ({'time': 'rotary'}, "input 'rotation' missing"),
-        ({'predicts_actions': False, 'kind': 'continuous'}, "output 'z' missing|'tokens'"),
+        ({'patch_size': 2, 'kind': 'continuous'}, "output 'z' missing"),
     ],
 )
 def test_graphs_that_the_manifest_contradicts_are_refused(copied, monkeypatch, change, message):

@@ -81,13 +81,13 @@ def test_facts_that_were_edited(copy, old, new):
 
 
 def test_spaces_and_order_are_no_facts(copy):
-    path = copy / 'manifest.json'
+    path, before = copy / 'manifest.json', Manifest.read(copy)
     facts = json.loads(path.read_text())
     path.write_text(json.dumps(dict(reversed(facts.items()))))
-    assert Manifest.read(copy) == Manifest.read(copy)
+    assert Manifest.read(copy) == before
 
 
-@pytest.mark.parametrize('text', ['{', '[]', 'null', '{}', '\xff'])
+@pytest.mark.parametrize('text', ['{', '[]', 'null', '{}', '\xff', '[' * 100_000])
 def test_malformed_manifest(copy, text):
     (copy / 'manifest.json').write_text(text, 'latin1')
     with pytest.raises(BundleError, match='expected the manifest of a bundle'):
@@ -96,8 +96,30 @@ def test_malformed_manifest(copy, text):
 
 def test_file_name_that_leaves_the_bundle(copy):
     edit(copy, files={'../../etc/passwd': 'a'})
-    with pytest.raises(BundleError, match="'../../etc/passwd', expected plain file names"):
+    with pytest.raises(BundleError, match="'../../etc/passwd'.* a hash by a plain file name"):
         Manifest.read(copy)
+
+
+@pytest.mark.parametrize('change', [{'layers': '3'}, {'window': 0}, {'files': {'a.onnx': 1}}])
+def test_facts_of_another_kind(copy, change):
+    edit(copy, **change)
+    with pytest.raises(BundleError, match='expected (a whole number from 1|a hash by a plain)'):
+        Manifest.read(copy)
+
+
+def test_file_that_was_put_there_later(copy):
+    (copy / 'notes.txt').write_text('mine')
+    with pytest.raises(BundleError, match=r'no hash of notes.txt, expected it in files'):
+        Manifest.read(copy).verify()
+
+
+def test_file_that_cannot_be_read(copy, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr('hma_ros.runtime.manifest_file.sha256', refuse)
+    with pytest.raises(BundleError, match=r'onnx: .*Permission denied; expected a file that can'):
+        Manifest.read(copy).verify()
 
 
 def test_graph_without_a_hash(copy):

@@ -12,7 +12,7 @@ import numpy as np
 
 from hma_ros.core.errors import BundleError
 from hma_ros.runtime.manifest import StemInfo, read_stem
-from hma_ros.runtime.manifest_file import FILE_NAME, check_files, check_names, read_facts
+from hma_ros.runtime.manifest_file import FILE_NAME, check_facts, check_files, read_facts
 
 FAMILY = 'paper'
 KINDS = ('discrete', 'continuous')
@@ -99,7 +99,7 @@ class PaperManifest:
     :param files: SHA-256 by file name.
     :param parity: what the export proved.
     :param frames: the frame tokenizer; None in a bundle that only takes and gives tokens.
-    :param denoise_steps: calls of the denoiser per sample of the continuous kind.
+    :param denoise_steps: calls of the denoiser per sample of the continuous kind, at most.
     :param hides_actions: whether an action that is not known can be hidden from it; None, in
         bundles that do not say it, where its meaning is `corrected`.
     """
@@ -182,7 +182,9 @@ class PaperManifest:
             _check(manifest)
             return manifest
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BundleError(f'{folder / FILE_NAME}: {error!r}') from error
+            raise BundleError(
+                f'{folder / FILE_NAME}: {error!r}; expected the manifest of a bundle'
+            ) from error
 
     def ring_shape(self, batch: int) -> tuple[int, ...]:
         """Return the shape of kept keys, or values, of a layer."""
@@ -235,6 +237,7 @@ def _stem(facts: Mapping[str, Any]) -> PaperStem:
 
 
 def _check(manifest: PaperManifest) -> None:
+    check_facts(manifest, least=0)
     for name, choices in (('kind', KINDS), ('meaning', MEANINGS), ('time', TIMES)):
         if (value := getattr(manifest, name)) not in choices:
             raise ValueError(f'{name} {value!r}, expected one of {choices}')
@@ -243,4 +246,3 @@ def _check(manifest: PaperManifest) -> None:
             raise ValueError(f'{name} {value!r}, expected at least 1')
     if manifest.frames and manifest.frames.tokenizer not in TOKENIZERS:
         raise ValueError(f'frames {manifest.frames}, expected a tokenizer of {TOKENIZERS}')
-    check_names(manifest.files)

@@ -17,17 +17,19 @@ def signature(manifest: PaperManifest, name: str) -> Signature:
     Return the inputs and outputs of a graph that follow from the manifest.
 
     :param name: of the graph, without ending.
+    :raises BundleError: of a stem that there is not.
+    :raises KeyError: of no kind that bundles have.
     """
     kind, _, of = name.partition('_')
     return _KINDS[kind](manifest, of)
 
 
 def _encoder(manifest: PaperManifest, _: str) -> Signature:
-    return _frames(manifest), {}
+    return _frames(manifest), {'tokens': (None, *_tokens(manifest))}
 
 
 def _decoder(manifest: PaperManifest, _: str) -> Signature:
-    return {}, _frames(manifest)
+    return {'tokens': (None, *_tokens(manifest))}, _frames(manifest)
 
 
 def _stem(manifest: PaperManifest, stem: str) -> Signature:
@@ -48,7 +50,10 @@ def _leave(manifest: PaperManifest, _: str) -> Signature:
 
 
 def _append(manifest: PaperManifest, _: str) -> Signature:
-    return {'slot': (1,), 'which': (), **_ring(manifest)}, {}
+    ring = _ring(manifest)
+    rows: Sizes = dict.fromkeys((f'{name}_row' for name in ring), None)
+    new: Sizes = {f'{name}_new': shape for name, shape in ring.items()}
+    return {'slot': (1,), 'which': (), **ring, **rows}, new
 
 
 def _condition(_: PaperManifest, __: str) -> Signature:
@@ -87,13 +92,16 @@ def _x(manifest: PaperManifest) -> Sizes:
     return {'x': (None, None, None, manifest.heads * manifest.head_width)}
 
 
-def _rows(manifest: PaperManifest) -> Sizes:
+def _tokens(manifest: PaperManifest) -> tuple[int, int]:
     is_discrete = manifest.kind == 'discrete'
-    numbers = manifest.factors if is_discrete else manifest.patch_size
-    tokens = manifest.image_tokens
+    return manifest.image_tokens, manifest.factors if is_discrete else manifest.patch_size
+
+
+def _rows(manifest: PaperManifest) -> Sizes:
+    tokens = _tokens(manifest)
     return {
-        'tokens': (None, None, tokens, numbers),
-        'masked': (None, None, tokens),
+        'tokens': (None, None, *tokens),
+        'masked': (None, None, tokens[0]),
         'index': (None,),
     }
 

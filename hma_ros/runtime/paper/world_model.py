@@ -143,8 +143,7 @@ def make_world(model: PaperModel, stem: str, generator: np.random.Generator) -> 
     Set a model up as its manifest recommends: mask steps, and calls of the denoiser.
 
     Few ancestral steps with their noise, most of them where there is little: of the cheap samplers
-    the one whose samples are as good as those of a hundred steps by every measure
-    (docs/results.md).
+    the one that no measure tells from a hundred steps (docs/results.md).
     """
     if model.manifest.kind == 'discrete':
         return PaperWorld(model, TokenFiller(model))

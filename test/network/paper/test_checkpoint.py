@@ -156,7 +156,7 @@ def test_parameters_that_are_not_finite_are_named(tmp_path):
         tensors['out_x_proj.bias'][3] = torch.nan
 
     folder = with_weights(tmp_path / 'spoilt', spoil)
-    with pytest.raises(ConfigError, match=r"expected finite parameters.*\['out_x_proj.bias'\]"):
+    with pytest.raises(ConfigError, match=r'finite numbers, got others in out_x_proj.bias$'):
         read_released(folder)
 
 

@@ -3,6 +3,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hma_ros.runtime.families import read_manifest, robot_stem
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.open import open_world_model
+from hma_ros.runtime.paper.frames import FrameCodec
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.model import PaperModel, Row
 from hma_ros.runtime.paper.ring import Ring
@@ -259,6 +261,12 @@ def test_a_changed_tokenizer_is_told_by_its_hash(make_paper_bundle: Make, tmp_pa
     (folder / 'encoder.onnx').write_bytes(b'not a graph')
     with pytest.raises(BundleError, match='encoder.onnx: sha256 .* changed after export'):
         opened(folder)
+
+
+def test_a_codec_of_other_tokens_is_refused(make_paper_bundle: Make) -> None:
+    manifest = PaperManifest.read(make_paper_bundle())
+    with pytest.raises(BundleError, match=r"encoder\.onnx: output 'tokens' .*, 5\]"):
+        FrameCodec(replace(manifest, factors=5), CPU)
 
 
 @pytest.mark.parametrize('name', ['window', 'mask_steps', 'denoise_steps'])
