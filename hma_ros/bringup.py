@@ -64,14 +64,18 @@ class Argument:
 
 
 ARGUMENTS = (
-    Argument('robot', None, 'robot to run: franka, ur5e, so101, ... (config/embodiments)'),
+    Argument(
+        'robot',
+        None,
+        'robot to run: franka, ur5e, ... (config/embodiments), or a .yaml file',
+    ),
     Argument('sim', False, 'run the simulated robot in place of the real one'),
     Argument('mode', 'shadow', 'shadow: imagine and report; execute: command the robot', MODES),
     Argument('bundle', 'hma_sim', 'model bundle: a folder, or the name of one in models/'),
     Argument('allow_sim_bundle', False, 'let a bundle trained in simulation command a real robot'),
     Argument('horizon', 8, 'frames to imagine ahead; 0 for actions only'),
     Argument('threads', 2, 'threads of the model'),
-    Argument('provider', 'auto', 'what runs the model', PROVIDERS),
+    Argument('provider', 'auto', f'what runs the model: {", ".join(PROVIDERS)}', PROVIDERS),
     Argument('device_id', 0, 'GPU to use, as CUDA counts them'),
     Argument('allow_cpu', False, 'run on the CPU rather than fail without the provider'),
     Argument('engine_cache', '', "folder of TensorRT engines; empty for the user's cache"),
@@ -245,7 +249,8 @@ def _all_robots() -> list[str]:
 
 
 def _check(request: Request) -> None:
-    if request.robot not in robots(request.sim):
+    is_file = request.robot.endswith('.yaml') and not request.sim
+    if not is_file and request.robot not in robots(request.sim):
         names = ', '.join(robots(request.sim)) or 'none'
         sim = str(request.sim).lower()
         raise ConfigError(f'robot: expected one of {names} with sim:={sim}, got {request.robot!r}')

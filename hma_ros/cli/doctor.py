@@ -9,7 +9,7 @@ from hma_ros.cli.finding import Finding, Level
 
 EXAMPLES = """\
 examples:
-  hma doctor                             this machine alone
+  hma doctor                             this machine alone; what runs a model needs a robot
   hma doctor robot:=franka sim:=true     and the simulator and the bundle
   hma doctor robot:=ur5e                 and the topics of the running driver and camera
   hma doctor robot:=ur5e bundle:=/data/my_bundle namespace:=left
@@ -37,7 +37,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 1 when something fails, else 0."""
-    from hma_ros.bringup import describe, parse_request
+    from hma_ros.bringup import Bringup, parse_request
     from hma_ros.cli.machine_checks import check_machine, check_setup
     from hma_ros.cli.run import parse_pairs
 
@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
 
         if request.sim:
             # A simulated robot speaks on this machine only; listen there.
-            os.environ.update(describe(request).environment(os.environ))
+            network = Bringup(request.namespace, (), request.sim)
+            os.environ.update(network.environment(os.environ))
         topics = check_topics(spec, request.namespace, args.timeout)
         print_findings(topics)
         findings = [*findings, *topics]

@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     print(f'{args.source}')
     for line in describe(model):
         print(line)
-    stems = args.stem or [domain.name for domain in model.config.domains]
+    stems = list(dict.fromkeys(args.stem)) or [domain.name for domain in model.config.domains]
     for stem in stems:
         model.config.domain(stem)
     robots = _robots(args.embodiment, stems)

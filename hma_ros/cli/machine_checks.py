@@ -108,8 +108,10 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
         from hma_ros.runtime.families import read_manifest, robot_stem
 
         manifest = read_manifest(bundle_folder(request.bundle))
+        manifest.verify()
     except (HmaError, ImportError) as error:
-        return fail('bundle', str(error), 'give bundle:=FOLDER, or make one with `hma export`')
+        remedy = 'give bundle:=FOLDER; copy or export again what was changed'
+        return fail('bundle', str(error), remedy)
     if spec.stem not in manifest.stems:
         stems = ', '.join(manifest.stems)
         remedy = 'export a bundle with this stem, or correct `stem` in the embodiment file'

@@ -14,7 +14,7 @@ _DURATIONS = (('s', 1.0), ('ms', 1e3), ('µs', 1e6))
 def speed_table(results: Sequence[Result]) -> str:
     """One line for each duel."""
     columns: list[Column] = [
-        ('row', lambda item: item['name']),
+        ('row', _of_kind),
         ('precision', lambda item: str(item.get('precision', '-'))),
         ('baseline', lambda item: duration(item['baseline_s'])),
         ('ours', lambda item: duration(item['ours_s'])),
@@ -23,6 +23,10 @@ def speed_table(results: Sequence[Result]) -> str:
         ('equal tokens', _equal_tokens),
     ]
     return results_table(results, columns)
+
+
+def _of_kind(item: Result) -> str:
+    return ', '.join(filter(None, (item['name'], item.get('kind', ''))))
 
 
 def limits_table(results: Sequence[Result]) -> str:

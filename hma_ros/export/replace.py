@@ -25,8 +25,7 @@ def replacing(folder: Path) -> Iterator[Path]:
     """
     folder = folder.absolute()
     check_replaceable(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', dir=folder.parent) as scratch:
+    with _beside(folder) as scratch:
         new = Path(scratch, 'new')
         new.mkdir()
         yield new
@@ -35,6 +34,14 @@ def replacing(folder: Path) -> Iterator[Path]:
         if folder.exists():
             folder.rename(Path(scratch, 'old'))
         new.rename(folder)
+
+
+def _beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', dir=folder.parent)
+    except OSError as error:
+        raise ConfigError(f'{folder}: {error}; expected a folder that can be made') from error
 
 
 def check_replaceable(folder: Path) -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +29,10 @@ from hma_ros.training.run import TrainingRun
 # Parameters that Muon updates, where they are matrices: those between hidden layers.
 _HIDDEN = ('decoder.layers', 'diffloss.net.res_blocks')
 _RATE = 3e-3
+# As `torch.set_float32_matmul_precision` has them.
+PRECISIONS = ('highest', 'medium')
+# Products that are timed, of about as many rows as a step of training has.
+_TRIAL_ROWS, _TRIALS = 4096, 20
 
 
 class PaperTrainer:
@@ -42,7 +48,7 @@ class PaperTrainer:
     :param rows: of the windows drawn.
     :param windows: of each embodiment in a step.
     :param compiled: see :class:`JointPass`.
-    :param precision: of matrix products, see :func:`multiplying`.
+    :param precision: of matrix products, see :func:`multiplying`; None for the quicker here.
     :raises ConfigError: windows longer than learned positions are.
     """
 
@@ -54,7 +60,7 @@ class PaperTrainer:
         rows: int,
         windows: int = 2,
         compiled: bool = True,
-        precision: str = 'medium',
+        precision: str | None = None,
     ) -> None:
         if config.time is TimePositions.LEARNED and rows > config.rows:
             raise ConfigError(
@@ -62,7 +68,8 @@ class PaperTrainer:
             )
         torch.manual_seed(0)
         self.model = initialised(config)
-        self._folder, self._windows, self.precision = folder, windows, precision
+        self._folder, self._windows = folder, windows
+        self.precision = precision or quicker_precision(config.width)
         self.run = TrainingRun(self.model, folder, steps, _RATE, _HIDDEN)
         self._generator = torch.Generator().manual_seed(self.run.step)
         index = Rows.window(config, rows)
@@ -103,7 +110,7 @@ def multiplying(precision: str) -> Iterator[None]:
     """
     Set the precision in which float32 matrices are multiplied.
 
-    :param precision: ``highest``, or ``medium``: in bfloat16 where there are units for it.
+    :param precision: one of :data:`PRECISIONS`: float32, or bfloat16 where there is support.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(precision)
@@ -111,6 +118,26 @@ def multiplying(precision: str) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def quicker_precision(width: int) -> str:
+    """
+    Return which of :data:`PRECISIONS` multiplies faster on this machine.
+
+    Bfloat16 gains where there are units for it. Elsewhere converting to it costs more than it
+    saves, and nothing but a clock tells which.
+
+    :param width: of the model, channels.
+    """
+    rows, matrix = torch.zeros(_TRIAL_ROWS, width), torch.zeros(width, 4 * width)
+    least_s = dict.fromkeys(PRECISIONS, math.inf)
+    for precision in PRECISIONS * _TRIALS:
+        with multiplying(precision):
+            start_s = time.perf_counter()
+            torch.mm(rows, matrix)
+            took_s = time.perf_counter() - start_s
+            least_s[precision] = min(least_s[precision], took_s)
+    return min(least_s, key=least_s.__getitem__)
 
 
 def initialised(config: PaperConfig) -> PaperModel:

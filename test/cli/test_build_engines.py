@@ -109,6 +109,23 @@ def test_doctor_opens_what_the_provider_needs() -> None:
     assert "torch-cuda runs bundles of the paper's models" in found.text
 
 
+def test_doctor_takes_an_embodiment_file(tmp_path: Path) -> None:
+    path = shutil.copy(MODELS.parent / 'config/embodiments/franka.yaml', tmp_path / 'franka.yaml')
+    found = finding({'robot': str(path)}, 'embodiment')
+    assert found.level is Level.OK
+    assert str(path) in found.text
+
+
+def test_doctor_without_a_bundle_looks_at_all_else(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('hma_ros.cli.topic_checks.check_topics', lambda *_: [])
+    assert main(['doctor', 'robot:=planar', 'sim:=true', 'bundle:=nowhere']) == 1
+    text = capsys.readouterr().out
+    assert 'FAIL bundle: ' in text
+    assert ' 1 FAIL' in text
+
+
 def test_doctor_alone_looks_at_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['doctor']) == 0
     text = capsys.readouterr().out

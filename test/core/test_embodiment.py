@@ -124,6 +124,7 @@ def test_two_arms_with_the_same_driver_names_are_told_apart() -> None:
 def test_path_of_a_robot_and_of_its_twin() -> None:
     assert embodiment_path('ur5e', sim=False).name == 'ur5e.yaml'
     assert embodiment_path('ur5e', sim=True).name == 'sim_ur5e.yaml'
+    assert embodiment_path('mine/arm.yaml', sim=False) == Path('mine/arm.yaml').absolute()
 
 
 def test_unknown_robot_lists_those_there_are() -> None:

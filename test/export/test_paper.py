@@ -159,6 +159,12 @@ def test_what_is_put_there_during_an_export_stays(tmp_path):
     assert notes.read_text() == 'mine'
 
 
+def test_a_place_where_nothing_can_be_made_is_named(network, tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(ConfigError, match='file/bundle: .*; expected a folder that can be made'):
+        export_paper(network, tmp_path / 'file/bundle')
+
+
 def test_links_are_left_alone(tmp_path):
     link, there = tmp_path / 'current', tmp_path / 'v1'
     there.mkdir()

@@ -170,6 +170,8 @@ def load_codec(path: str | Path, config: PaperConfig, latent_scale: float = 1.0)
     :raises ConfigError: unreadable, or it does not fit.
     """
     path = Path(path)
+    if not path.exists():
+        raise ConfigError(f'{path}: no such file or folder, expected a frame tokenizer')
     if path.suffix in ('.safetensors', '.ckpt'):
         return make_codec(load_magvit2(path), config, latent_scale)
     load = load_tokenizer if (path / 'model.safetensors').is_file() else load_svd_vae
