@@ -181,7 +181,7 @@ def describe(request: Request) -> Bringup:
     :raises ConfigError: the robot is unknown or a value is out of range.
     :raises BundleError: there is no bundle of that name.
     """
-    _check(request)
+    check_request(request)
     bundle = bundle_folder(request.bundle)
     processes = [
         _world_model(request, bundle),
@@ -248,18 +248,32 @@ def _all_robots() -> list[str]:
     return sorted({*robots(sim=True), *robots(sim=False)})
 
 
-def _check(request: Request) -> None:
-    is_file = request.robot.endswith('.yaml') and not request.sim
-    if not is_file and request.robot not in robots(request.sim):
-        names = ', '.join(robots(request.sim)) or 'none'
-        sim = str(request.sim).lower()
-        raise ConfigError(f'robot: expected one of {names} with sim:={sim}, got {request.robot!r}')
+def check_request(request: Request) -> None:
+    """Refuse a robot that there is not, and values out of range; raises ConfigError."""
+    _check_robot(request)
     if request.horizon < 0 or request.threads < 1:
         got = f'{request.horizon} and {request.threads}'
         raise ConfigError(f'horizon and threads: expected at least 0 and 1, got {got}')
     if not 0.0 < request.real_time_factor <= 100.0:
         got = str(request.real_time_factor)
         raise ConfigError(f'real_time_factor: expected above 0 and at most 100, got {got}')
+
+
+def _check_robot(request: Request) -> None:
+    if request.robot.endswith('.yaml') and not request.sim:
+        # Nothing else would tell that its limits and its bundle are not for a real robot.
+        if load_embodiment(path := embodiment_path(request.robot, sim=False)).simulated:
+            raise ConfigError(
+                f'robot: {path}: simulated, expected a real robot; a simulated one is called by '
+                'its name with sim:=true'
+            )
+    elif request.robot not in robots(request.sim):
+        names = ', '.join(robots(request.sim)) or 'none'
+        also = '' if request.sim else ' or a .yaml file'
+        sim = str(request.sim).lower()
+        raise ConfigError(
+            f'robot: expected one of {names}{also} with sim:={sim}, got {request.robot!r}'
+        )
 
 
 def _common(request: Request) -> tuple[tuple[str, Value], ...]:

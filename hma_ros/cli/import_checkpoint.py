@@ -44,7 +44,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         'bundle', type=Path, nargs='?', metavar='DST', help='the bundle; without it, only check'
     )
     parser.add_argument(
-        '--stem', action='append', metavar='NAME', help='action spaces to export; default all'
+        '--stem',
+        action='append',
+        metavar='NAME',
+        default=[],
+        help='action spaces to export; default all',
     )
     parser.add_argument(
         '--require',

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.bringup import FASTDDS_VARIABLES, Request, bundle_folder
+from hma_ros.bringup import FASTDDS_VARIABLES, Request, bundle_folder, check_request
 from hma_ros.cli.finding import Finding, Level, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
 from hma_ros.core.errors import HmaError
@@ -89,6 +89,7 @@ def _fastdds_profile() -> Finding:
 
 def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:
     try:
+        check_request(request)
         spec = load_embodiment(embodiment_path(request.robot, request.sim))
     except HmaError as error:
         return None, fail('embodiment', str(error), 'docs/reference/embodiments.md has every key')
@@ -137,13 +138,15 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
 
 
 def _open(request: Request, spec: EmbodimentSpec) -> None:
-    """Open it as a robot would, but on the CPU, where nothing is built that takes minutes."""
+    """Open it as a robot would, but without TensorRT and CUDA: engines take minutes to build."""
     from hma_ros.runtime.open import open_world_model
     from hma_ros.runtime.providers import TORCH, Execution
 
     # Another engine needs other files.
     engine = TORCH if request.provider == TORCH else 'cpu'
-    execution = Execution(provider=engine, threads=request.threads, allow_cpu=True)
+    execution = Execution(
+        provider=engine, device_id=request.device_id, threads=request.threads, allow_cpu=True
+    )
     open_world_model(bundle_folder(request.bundle), spec.stem, execution)
 
 

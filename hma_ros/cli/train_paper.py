@@ -135,7 +135,7 @@ def positive(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Train, save, and export if asked to."""
     from hma_ros.export.replace import check_replaceable
-    from hma_ros.training.paper import PaperTrainer
+    from hma_ros.training.paper import PRECISIONS, PaperTrainer
     from hma_ros.training.paper_data import sources_of
 
     if args.bundle is not None:
@@ -143,6 +143,7 @@ def run(args: argparse.Namespace) -> int:
     recordings = _recordings(args)
     config = _config(args, recordings)
     trainer = PaperTrainer(config, args.out, args.steps, args.rows, args.windows)
+    print(f'matrix products: {PRECISIONS[trainer.precision]}, the quicker here')
     model = trainer.train(sources_of(recordings, config, args.rows, trainer.run.step))
     print(f'checkpoint in {args.out}')
     if args.bundle is not None:

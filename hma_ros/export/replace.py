@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,9 +32,7 @@ def replacing(folder: Path) -> Iterator[Path]:
         yield new
         # Much may have been put there since.
         check_replaceable(folder)
-        if folder.exists():
-            folder.rename(Path(scratch, 'old'))
-        new.rename(folder)
+        _swap(new, folder, Path(scratch, 'old'))
 
 
 def _beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
@@ -55,12 +54,38 @@ def check_replaceable(folder: Path) -> None:
         raise ConfigError(f'{folder}: a mount point, expected a folder in it')
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ConfigError(f'{folder}: a file or link, expected a folder to write a bundle to')
-    found = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    if strange := sorted(found - _listed(folder)):
+    parent = next(path for path in folder.absolute().parents if path.exists())
+    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+        raise ConfigError(
+            f'{folder}: expected a folder that can be made, cannot write to {parent}'
+        )
+    if strange := sorted(_found(folder) - _listed(folder)):
         raise ConfigError(
             f'{folder}: {strange[0]} is no part of a bundle, expected a new folder, or a bundle '
             'to replace; nothing was deleted'
         )
+
+
+def _found(folder: Path) -> set[str]:
+    try:
+        return {path.name for path in folder.iterdir()} if folder.exists() else set()
+    except OSError as error:
+        raise ConfigError(f'{folder}: {error}; expected a folder that can be read') from error
+
+
+def _swap(new: Path, folder: Path, old: Path) -> None:
+    """Put a folder in the place of what is there, or leave that as it is."""
+    try:
+        if folder.exists():
+            folder.rename(old)
+        try:
+            new.rename(folder)
+        except BaseException:
+            if old.exists():
+                old.rename(folder)
+            raise
+    except OSError as error:
+        raise ConfigError(f'{folder}: {error}; expected a folder that can be replaced') from error
 
 
 def _listed(folder: Path) -> set[str]:

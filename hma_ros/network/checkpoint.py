@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,16 +52,19 @@ def save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Read tensors; raises ConfigError naming the file, and those that are not finite."""
+    """Read tensors; raises ConfigError naming the file."""
     if not path.is_file():
         raise ConfigError(f'{path}: no such file, expected a safetensors file')
     try:
-        tensors = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise ConfigError(f'{path}: {error}; expected a safetensors file') from error
+
+
+def check_finite(tensors: Mapping[str, torch.Tensor], source: Path) -> None:
+    """Refuse weights that are not finite; raises ConfigError naming file and tensors."""
     if broken := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise ConfigError(f'{path}: expected finite numbers, got others in {", ".join(broken)}')
-    return tensors
+        raise ConfigError(f'{source}: expected finite numbers, got others in {", ".join(broken)}')
 
 
 def _build(folder: Path, make: Callable[[dict[str, Any]], Model]) -> Model:
@@ -76,7 +79,9 @@ def _build(folder: Path, make: Callable[[dict[str, Any]], Model]) -> Model:
 
 def _load_weights(model: nn.Module, folder: Path) -> None:
     path = folder / 'model.safetensors'
+    tensors = load_tensors(path)
+    check_finite(tensors, path)
     try:
-        model.load_state_dict(load_tensors(path))
+        model.load_state_dict(tensors)
     except RuntimeError as error:
         raise ConfigError(f'{path}: {error}') from error

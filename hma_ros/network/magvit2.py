@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.checkpoint import load_tensors
+from hma_ros.network.checkpoint import check_finite, load_tensors
 
 # Parts of the training state that compute no tokens. Pictures of the published data sets were
 # tokenised with the raw weights, so the averaged ones (model_ema) are not wanted.
@@ -270,7 +270,8 @@ def load_magvit2(path: str | Path, config: Magvit2Config | None = None) -> Magvi
     :param path: `.safetensors`, or the original Lightning checkpoint, of which tensors are read
         and nothing is executed.
     :param config: sizes; None for the published ones.
-    :raises ConfigError: the file is unreadable, or its names or shapes are not those expected.
+    :raises ConfigError: the file is unreadable, or its names or shapes are not those expected,
+        or numbers are not finite.
     """
     path = Path(path)
     model = Magvit2(config or Magvit2Config())
@@ -278,6 +279,7 @@ def load_magvit2(path: str | Path, config: Magvit2Config | None = None) -> Magvi
     wanted = {
         name: tensor for name, tensor in tensors.items() if not name.startswith(_TRAINING_ONLY)
     }
+    check_finite(wanted, path)
     try:
         model.load_state_dict(wanted)
     except RuntimeError as error:

@@ -65,11 +65,11 @@ def check_files(folder: Path, files: Mapping[str, str]) -> None:
     :param files: SHA-256 by name.
     :raises BundleError: naming the file that is missing, unreadable, was changed, or put there.
     """
-    held = {path.name for path in folder.iterdir()}
+    held = {path.name for path in _visible(folder)}
     if strange := sorted(held - set(files) - {FILE_NAME}):
         raise BundleError(
             f'{folder}: no hash of {strange[0]}, expected it in files of {FILE_NAME}; '
-            'it was put there after export'
+            'it was put there after export, remove it'
         )
     for name, expected in files.items():
         path = folder / name
@@ -84,6 +84,14 @@ def check_files(folder: Path, files: Mapping[str, str]) -> None:
                 f'{path}: sha256 {found[:12]}…, expected {expected[:12]}… as in {FILE_NAME}; '
                 'the file was changed after export'
             )
+
+
+def _visible(folder: Path) -> list[Path]:
+    """List files; hidden ones are those of file managers and network drives."""
+    try:
+        return [path for path in folder.iterdir() if path.is_file() and path.name[0] != '.']
+    except OSError as error:
+        raise BundleError(f'{folder}: {error}; expected a folder that can be read') from error
 
 
 def check_facts(manifest: Any, least: int) -> None:

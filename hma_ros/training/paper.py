@@ -29,8 +29,8 @@ from hma_ros.training.run import TrainingRun
 # Parameters that Muon updates, where they are matrices: those between hidden layers.
 _HIDDEN = ('decoder.layers', 'diffloss.net.res_blocks')
 _RATE = 3e-3
-# As `torch.set_float32_matmul_precision` has them.
-PRECISIONS = ('highest', 'medium')
+# What matrices are multiplied in, by the word of `torch.set_float32_matmul_precision` for it.
+PRECISIONS = {'highest': 'float32', 'medium': 'bfloat16'}
 # Products that are timed, of about as many rows as a step of training has.
 _TRIAL_ROWS, _TRIALS = 4096, 20
 
@@ -110,7 +110,7 @@ def multiplying(precision: str) -> Iterator[None]:
     """
     Set the precision in which float32 matrices are multiplied.
 
-    :param precision: one of :data:`PRECISIONS`: float32, or bfloat16 where there is support.
+    :param precision: a key of :data:`PRECISIONS`; bfloat16 is used where there is support.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(precision)
@@ -122,7 +122,7 @@ def multiplying(precision: str) -> Iterator[None]:
 
 def quicker_precision(width: int) -> str:
     """
-    Return which of :data:`PRECISIONS` multiplies faster on this machine.
+    Return the key of :data:`PRECISIONS` that multiplies faster on this machine.
 
     Bfloat16 gains where there are units for it. Elsewhere converting to it costs more than it
     saves, and nothing but a clock tells which.
@@ -131,7 +131,7 @@ def quicker_precision(width: int) -> str:
     """
     rows, matrix = torch.zeros(_TRIAL_ROWS, width), torch.zeros(width, 4 * width)
     least_s = dict.fromkeys(PRECISIONS, math.inf)
-    for precision in PRECISIONS * _TRIALS:
+    for precision in [*PRECISIONS] * _TRIALS:
         with multiplying(precision):
             start_s = time.perf_counter()
             torch.mm(rows, matrix)

@@ -161,8 +161,24 @@ def test_what_is_put_there_during_an_export_stays(tmp_path):
 
 def test_a_place_where_nothing_can_be_made_is_named(network, tmp_path):
     (tmp_path / 'file').touch()
-    with pytest.raises(ConfigError, match='file/bundle: .*; expected a folder that can be made'):
+    with pytest.raises(ConfigError, match='file/bundle: .*expected a folder that can be made'):
         export_paper(network, tmp_path / 'file/bundle')
+
+
+def test_a_bundle_is_there_whatever_happens(tmp_path, monkeypatch):
+    def refuse(path, target):
+        if path.name == 'new':
+            raise PermissionError(13, 'Permission denied')
+        return move(path, target)
+
+    move, folder = Path.rename, tmp_path / 'bundle'
+    folder.mkdir()
+    before = folder.stat().st_ino
+    monkeypatch.setattr(Path, 'rename', refuse)
+    with pytest.raises(ConfigError, match='can be replaced'), replacing(folder):
+        pass
+    assert folder.stat().st_ino == before
+    assert [path.name for path in tmp_path.iterdir()] == ['bundle']
 
 
 def test_links_are_left_alone(tmp_path):

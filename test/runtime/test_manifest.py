@@ -113,6 +113,11 @@ def test_file_that_was_put_there_later(copy):
         Manifest.read(copy).verify()
 
 
+def test_what_a_file_manager_leaves_is_no_part_of_it(copy):
+    (copy / '.DS_Store').touch()
+    assert Manifest.read(copy).verify() is None
+
+
 def test_file_that_cannot_be_read(copy, monkeypatch):
     def refuse(path):
         raise PermissionError(13, 'Permission denied')

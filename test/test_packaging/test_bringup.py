@@ -2,6 +2,7 @@
 """The bringup: arguments are read strictly, and every process gets what it needs."""
 
 import re
+import shutil
 from dataclasses import fields
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from hma_ros.bringup import (
     parse_request,
     robots,
 )
-from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.core.errors import BundleError, ConfigError, HmaError
 from hma_ros.runtime import providers
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,26 @@ def test_arguments_and_request_agree() -> None:
 def test_providers_are_those_of_the_runtime() -> None:
     """The bringup imports no onnxruntime, so it has a list of its own."""
     assert PROVIDERS == providers.PROVIDERS
+
+
+def test_a_real_robot_may_come_from_a_file_of_its_own(bundle: Path, tmp_path: Path) -> None:
+    shutil.copy(ROOT / 'config/embodiments/franka.yaml', tmp_path / 'franka.yaml')
+    bringup = _describe(bundle, robot=str(tmp_path / 'franka.yaml'))
+    embodiment = dict(_process(bringup, 'world_model').parameters)['embodiment']
+    assert embodiment == str(tmp_path / 'franka.yaml')
+
+
+@pytest.mark.parametrize(
+    ('robot', 'message'),
+    [
+        (str(ROOT / 'config/embodiments/sim_ur5e.yaml'), 'simulated, expected a real robot'),
+        ('nowhere.yaml', 'nowhere.yaml: expected a readable file'),
+        ('arm.yml', 'or a .yaml file with sim:=false'),
+    ],
+)
+def test_files_of_no_real_robot_are_refused(bundle: Path, robot: str, message: str) -> None:
+    with pytest.raises(HmaError, match=message):
+        _describe(bundle, robot=robot, mode='execute')
 
 
 def test_defaults_command_nothing() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.checkpoint import load_tensors, save_tensors
+from hma_ros.network.checkpoint import check_finite, load_tensors, save_tensors
 from hma_ros.network.paper.config import (
     Diffusion,
     Domain,
@@ -87,7 +87,8 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], source: Path)
     Copy tensors into a model that has exactly these.
 
     :param source: named in the error.
-    :raises ConfigError: names or shapes differ; the one text names every difference.
+    :raises ConfigError: names or shapes differ, where the one text names every difference, or
+        numbers are not finite.
     """
     expected = model.state_dict()
     shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
@@ -102,6 +103,7 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], source: Path)
         raise ConfigError(
             f'{source}: not the parameters that {CONFIG_FILE} says: {"; ".join(differences)}'
         )
+    check_finite(tensors, source)
     model.load_state_dict(tensors)
 
 
