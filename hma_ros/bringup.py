@@ -261,8 +261,9 @@ def check_request(request: Request) -> None:
 
 def _check_robot(request: Request) -> None:
     if request.robot.endswith('.yaml') and not request.sim:
+        path = embodiment_path(request.robot, sim=False)
         # Nothing else would tell that its limits and its bundle are not for a real robot.
-        if load_embodiment(path := embodiment_path(request.robot, sim=False)).simulated:
+        if load_embodiment(path).simulated:
             raise ConfigError(
                 f'robot: {path}: simulated, expected a real robot; a simulated one is called by '
                 'its name with sim:=true'

@@ -11,7 +11,7 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.data.row_windows import EpisodeRows, RowEpisode
 from hma_ros.network.paper.checkpoint import read_paper
 from hma_ros.network.paper.config import Diffusion, Domain, Meaning, PaperConfig, TimePositions
-from hma_ros.training.paper import PaperTrainer
+from hma_ros.training.paper import PRECISIONS, PaperTrainer, quicker_precision
 
 DISCRETE = PaperConfig(
     layers=1,
@@ -90,3 +90,18 @@ def test_a_model_of_frames_alone_has_no_action_loss(tmp_path):
     config = replace(CONTINUOUS, predict_actions=False)
     trainer = PaperTrainer(config, tmp_path, 1, rows=4, compiled=False)
     assert set(losses(trainer, config)) == {'arm/frame', 'table/frame'}
+
+
+@pytest.mark.parametrize('quick', PRECISIONS)
+def test_matrices_are_multiplied_in_what_is_quicker(quick, monkeypatch):
+    now_s = 0.0
+
+    def clock():
+        nonlocal now_s
+        now_s += 1.0 if torch.get_float32_matmul_precision() == quick else 2.0
+        return now_s
+
+    before = torch.get_float32_matmul_precision()
+    monkeypatch.setattr('hma_ros.training.paper.time.perf_counter', clock)
+    assert quicker_precision(8) == quick
+    assert torch.get_float32_matmul_precision() == before

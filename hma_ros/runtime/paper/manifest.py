@@ -93,6 +93,7 @@ class PaperManifest:
     :param factor_size: values each can take.
     :param patch_size: numbers of a token of the continuous kind.
     :param predicts_actions: whether the action heads were trained.
+    :param hides_actions: whether it can do without the action of a row, which is hidden from it.
     :param mask_steps: masked passes per frame.
     :param precision: of the arithmetic, ``fp32``, ``fp16`` or ``int8``.
     :param stems: by name.
@@ -100,8 +101,6 @@ class PaperManifest:
     :param parity: what the export proved.
     :param frames: the frame tokenizer; None in a bundle that only takes and gives tokens.
     :param denoise_steps: calls of the denoiser per sample of the continuous kind, at most.
-    :param hides_actions: whether an action that is not known can be hidden from it; None, in
-        bundles that do not say it, where its meaning is `corrected`.
     """
 
     folder: Path
@@ -118,6 +117,7 @@ class PaperManifest:
     factor_size: int
     patch_size: int
     predicts_actions: bool
+    hides_actions: bool
     mask_steps: int
     precision: str
     stems: Mapping[str, PaperStem]
@@ -125,7 +125,6 @@ class PaperManifest:
     parity: Mapping[str, float]
     frames: FrameFacts | None = None
     denoise_steps: int = 16
-    hides_actions: bool | None = None
 
     @property
     def image_size(self) -> int:
@@ -138,17 +137,11 @@ class PaperManifest:
         return self.frames.image_size
 
     @property
-    def can_hide(self) -> bool:
-        """Whether it can do without the action of a row."""
-        says = self.hides_actions
-        return self.meaning == 'corrected' if says is None else says
-
-    @property
     def policy_refusal(self) -> str:
         """Why it cannot decide what to do; empty if it can."""
         if not self.predicts_actions:
             return 'its action heads were never trained (jointly_predict_actions)'
-        if not self.can_hide:
+        if not self.hides_actions:
             return "its blocks have to be told the very action that it is to predict (upstream's)"
         return ''
 

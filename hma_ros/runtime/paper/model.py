@@ -148,7 +148,7 @@ class PaperModel:
     ) -> Mapping[str, Any]:
         index_R = np.arange(first, first + len(chunks), dtype=np.int64)
         known_BR = np.stack([np.full(batch, chunk is not None) for chunk in chunks], 1)
-        if not known_BR.all() and not self.manifest.can_hide:
+        if not known_BR.all() and not self.manifest.hides_actions:
             raise InferenceError(
                 'chunk: hidden, expected the action of every row: the blocks of a model of '
                 "upstream's meaning see also actions that are to be predicted"

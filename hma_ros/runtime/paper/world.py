@@ -172,7 +172,7 @@ class PaperWorld:
         if setting is Setting.FORWARD and chunks is not None and step + 1 < len(chunks):
             return _batched(chunks[step + 1])
         # The authors' demonstration repeats the last action, for a model that must be told one.
-        return None if self._model.manifest.can_hide else chunk
+        return None if self._model.manifest.hides_actions else chunk
 
     def _decide(self, frame: np.ndarray, index: int) -> np.ndarray:
         if refusal := self._model.manifest.policy_refusal:

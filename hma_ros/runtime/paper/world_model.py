@@ -62,7 +62,7 @@ class PaperWorldModel:
     @property
     def can_imagine(self) -> bool:
         """Whether something was observed, and an action to go on with if it needs one."""
-        is_told = self._executed is not None or self.manifest.can_hide
+        is_told = self._executed is not None or self.manifest.hides_actions
         return self.rows > 0 and is_told
 
     def reset(self) -> None:
@@ -76,7 +76,7 @@ class PaperWorldModel:
         """Take in a frame; these models see no joints."""
         tokens_SE = self._frames.encode(frame)
         chunk = None if executed is None else self._flat(executed, 'executed')
-        if chunk is None and not self.manifest.can_hide:
+        if chunk is None and not self.manifest.hides_actions:
             self.reset()
         self._world.observe(tokens_SE, chunk)
         self._executed = chunk
