@@ -11,8 +11,8 @@ from std_srvs.srv import Trigger
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, LateError, MessageError
-from hma_ros.core.execution import Execution
-from hma_ros.core.guard import GuardDecision
+from hma_ros.core.control.executor import Execution
+from hma_ros.core.control.guard import GuardDecision
 from hma_ros.msg import ActionChunk
 from hma_ros.nodes.execution_gate import check_may_execute
 from hma_ros.ros.chunk_msg import from_actions, step_dt_s, to_actions

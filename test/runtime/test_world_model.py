@@ -138,7 +138,7 @@ def test_too_few_chunks(model):
 
 def test_runtime_and_core_import_neither_torch_nor_ros():
     code = (
-        'import sys; import hma_ros.runtime.world_model, hma_ros.core.execution; '
+        'import sys; import hma_ros.runtime.world_model, hma_ros.core.control.executor; '
         'print(sorted({"torch", "rclpy"} & set(sys.modules)))'
     )
     found = subprocess.run(

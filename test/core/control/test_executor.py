@@ -6,7 +6,7 @@ import pytest
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import MessageError
-from hma_ros.core.execution import Execution
+from hma_ros.core.control.executor import Execution
 
 S = 1_000_000_000
 FRANKA = load_embodiment('sim_franka')

@@ -10,13 +10,13 @@ will have added by then.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hma_ros.core.action_space import Targets, targets_from_actions
-from hma_ros.core.chunk_plan import ChunkPlan
-from hma_ros.core.command_history import CommandHistory
+from hma_ros.core.control.action_space import Targets, targets_from_actions
+from hma_ros.core.control.chunk_plan import ChunkPlan
+from hma_ros.core.control.command_history import CommandHistory
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
-from hma_ros.core.gripper import GripperSwitch
-from hma_ros.core.guard import Guard, GuardDecision
+from hma_ros.core.control.gripper import GripperSwitch
+from hma_ros.core.control.guard import Guard, GuardDecision
 
 _NS = 1_000_000_000
 _HISTORY_S = 5.0

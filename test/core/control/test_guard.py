@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hma_ros.core.embodiment import EmbodimentSpec, available_embodiments, load_embodiment
-from hma_ros.core.guard import Guard
+from hma_ros.core.control.guard import Guard
 
 SPECS = {name: load_embodiment(name) for name in available_embodiments()}
 FRANKA, SO101, UR5E = SPECS['franka'], SPECS['sim_so101'], SPECS['ur5e']

@@ -7,7 +7,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hma_ros.core.action_space import actions_from_targets
+from hma_ros.core.control.action_space import actions_from_targets
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 
 _NS = 1_000_000_000

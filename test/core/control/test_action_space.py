@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hma_ros.core.action_space import actions_from_targets, targets_from_actions
+from hma_ros.core.control.action_space import actions_from_targets, targets_from_actions
 from hma_ros.core.embodiment import available_embodiments, load_embodiment
 from hma_ros.core.errors import MessageError
 

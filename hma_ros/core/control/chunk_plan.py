@@ -11,7 +11,7 @@ reached on time. Past the end the last target is held.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hma_ros.core.action_space import Targets
+from hma_ros.core.control.action_space import Targets
 from hma_ros.core.errors import LateError, MessageError
 
 _NS = 1_000_000_000
@@ -53,7 +53,7 @@ class ChunkPlan:
 
         :param stamp_ns: start of step 0.
         :param base_D: ``float64[D]`` target commanded at the stamp (the base of increments).
-        :param targets: from :func:`~hma_ros.core.action_space.targets_from_actions`.
+        :param targets: from :func:`~hma_ros.core.control.action_space.targets_from_actions`.
         :param commanded_D: ``float64[D]`` commanded now; the plan goes on from there.
         :raises LateError: the chunk is too old or already over; the plan stays as it was.
         :raises MessageError: it is from the future; likewise.

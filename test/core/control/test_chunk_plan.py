@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hma_ros.core.action_space import Targets, targets_from_actions
-from hma_ros.core.chunk_plan import ChunkPlan
-from hma_ros.core.command_history import CommandHistory
+from hma_ros.core.control.action_space import Targets, targets_from_actions
+from hma_ros.core.control.chunk_plan import ChunkPlan
+from hma_ros.core.control.command_history import CommandHistory
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import LateError, MessageError
 

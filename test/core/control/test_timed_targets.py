@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from hma_ros.core.timed_targets import TimedTargets
+from hma_ros.core.control.timed_targets import TimedTargets
 
 
 def test_moves_straight_and_holds_the_end() -> None:

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hma_ros.core.action_space import BOUND_TOLERANCE
+from hma_ros.core.control.action_space import BOUND_TOLERANCE
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 
 Vector = NDArray[np.float64]
