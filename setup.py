@@ -56,7 +56,7 @@ setup(
     ext_modules=[LAYERS] if platform.machine() in ('x86_64', 'AMD64') else [],
     package_data={'hma_ros.sim': ['assets/**/*']},
     data_files=_data_files(),
-    install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm'],
+    install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm', 'transforms3d'],
     extras_require={
         'sim': ['mujoco>=3.9', 'pillow'],
         'svd': ['diffusers>=0.30', 'safetensors', 'torch>=2.5'],

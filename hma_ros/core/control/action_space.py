@@ -2,8 +2,9 @@
 """
 Actions to targets of the commanded coordinates, and back.
 
-An increment is a wish for motion: what exceeds its bound or the workspace is cut off and reported.
-An absolute target names a place: one out of bounds is a mistake, and refused.
+An increment is a wish for motion: what exceeds its bound or the workspace is cut off and reported;
+one of more than twice its bound is refused. An absolute target names a place: one out of bounds is
+a mistake, and refused.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from hma_ros.core.errors import MessageError
 
 # float32 actions at a bound written in decimal may lie beyond it by rounding.
 BOUND_TOLERANCE = 1e-5
+# An increment up to so many times its bound is cut off; a larger one is a mistake, and refused.
+ABSURD_INCREMENT = 2.0
 
 
 @dataclass(frozen=True)
@@ -42,19 +45,23 @@ def targets_from_actions(
 
     :param base_D: ``float64[D]`` commanded target at the chunk's stamp.
     :param actions_HA: ``[H, A]`` in the physical units of the embodiment.
-    :raises MessageError: wrong shape, a value that is not finite, or an absolute target out of
-        its bounds.
+    :raises MessageError: wrong shape, a value that is not finite, an absolute target out of its
+        bounds, or an increment or gripper value of more than twice its bound.
     """
     base = _checked(spec, 'base target', base_D, (len(spec.action.coordinates),))
     actions = _checked(spec, 'actions', actions_HA, (None, len(spec.action.names)))
     commanded = actions[:, : len(spec.action.coordinates)]
     gripper = None
+    absurd = ABSURD_INCREMENT if spec.action.is_delta else 1.0
+    factors = np.full(actions.shape[1], absurd)
+    if spec.gripper is not None:
+        factors[-1] = ABSURD_INCREMENT
+    _check_bounds(spec, actions, factors)
     if spec.gripper is not None:
         gripper = np.clip(actions[:, -1], spec.action.lower[-1], spec.action.upper[-1])
     if spec.action.is_delta:
         positions, saturated = _integrate(spec, base, commanded)
         return Targets(positions, gripper, saturated)
-    _check_bounds(spec, commanded)
     return Targets(commanded.copy(), gripper, np.zeros(commanded.shape, np.bool_))
 
 
@@ -102,16 +109,20 @@ def _integrate(
     return positions, np.abs(moved - increments) > BOUND_TOLERANCE
 
 
-def _check_bounds(spec: EmbodimentSpec, commanded: NDArray[np.float64]) -> None:
-    width = commanded.shape[1]
-    lower, upper = np.asarray(spec.action.lower[:width]), np.asarray(spec.action.upper[:width])
-    outside = (commanded < lower - BOUND_TOLERANCE) | (commanded > upper + BOUND_TOLERANCE)
+def _check_bounds(
+    spec: EmbodimentSpec, actions: NDArray[np.float64], factors: NDArray[np.float64]
+) -> None:
+    """Refuse what is farther from the middle of its bounds than the factor allows."""
+    lower, upper = np.asarray(spec.action.lower), np.asarray(spec.action.upper)
+    middle, reach = (lower + upper) / 2.0, (upper - lower) / 2.0 * factors
+    low, high = middle - reach, middle + reach
+    outside = (actions < low - BOUND_TOLERANCE) | (actions > high + BOUND_TOLERANCE)
     if outside.any():
         step, index = np.argwhere(outside)[0]
         raise MessageError(
-            f'{spec.name}: action {spec.action.names[index]} of step {step}: expected '
-            f'{lower[index]:g}..{upper[index]:g} {spec.action.units[index]}, '
-            f'got {commanded[step, index]:g}'
+            f'{spec.name}: action {spec.action.names[index]} of step {step}: got '
+            f'{actions[step, index]:g}, expected {low[index]:g}..{high[index]:g} '
+            f'{spec.action.units[index]}'
         )
 
 

@@ -28,8 +28,13 @@ class ChunkPlan:
 
     def __init__(self, hold_D: ArrayLike, max_age_s: float) -> None:
         self._max_age_s = max_age_s
+        self._newest_ns: int | None = None
         self._gripper: NDArray[np.float64] | None = None
         self.hold(hold_D)
+
+    def forget_stamps(self) -> None:
+        """Take stamps older than those accepted before, e.g. after the clock jumped back."""
+        self._newest_ns = None
 
     def hold(self, target_D: ArrayLike) -> None:
         """Drop the chunk and keep ``target_D``, e.g. after a stop or a pause."""
@@ -55,12 +60,13 @@ class ChunkPlan:
         :param base_D: ``float64[D]`` target commanded at the stamp (the base of increments).
         :param targets: from :func:`~hma_ros.core.control.action_space.targets_from_actions`.
         :param commanded_D: ``float64[D]`` commanded now; the plan goes on from there.
-        :raises LateError: the chunk is too old or already over; the plan stays as it was.
-        :raises MessageError: it is from the future; likewise.
+        :raises LateError: as :meth:`check`; the plan stays as it was.
+        :raises MessageError: likewise.
         """
         steps = len(targets.positions_HD)
+        self.check(stamp_ns, step_dt_s, steps, now_ns)
         ends_ns = stamp_ns + np.rint(np.arange(steps + 1) * step_dt_s * _NS).astype(np.int64)
-        self._check_time(stamp_ns, int(ends_ns[-1]), now_ns)
+        self._newest_ns = stamp_ns
         self._knots = np.concatenate([np.asarray(base_D, np.float64)[None], targets.positions_HD])
         self._times_ns = ends_ns
         self._gripper = targets.gripper_H
@@ -90,26 +96,38 @@ class ChunkPlan:
         """Whether the chunk has run out and its last target is only held."""
         return now_ns >= int(self._times_ns[-1])
 
+    def check(self, stamp_ns: int, step_dt_s: float, steps: int, now_ns: int) -> None:
+        """
+        Check the time of a chunk.
+
+        :raises LateError: it is too old, already over, or not newer than the one followed.
+        :raises MessageError: it is from the future.
+        """
+        age_s = (now_ns - stamp_ns) / _NS
+        over_s = age_s - steps * step_dt_s
+        if age_s > self._max_age_s:
+            raise LateError(
+                f'action chunk: got a stamp {age_s:.3f} s old, '
+                f'expected at most {self._max_age_s:g} s'
+            )
+        if age_s < -self._max_age_s:
+            raise MessageError(
+                f'action chunk: got a stamp {-age_s:.3f} s ahead of the clock, '
+                f'expected at most {self._max_age_s:g} s'
+            )
+        if over_s >= 0.0:
+            raise LateError(
+                f'action chunk: got one that ended {over_s:.3f} s ago, '
+                'expected one that ends in the future'
+            )
+        if self._newest_ns is not None and stamp_ns <= self._newest_ns:
+            raise LateError(
+                f'action chunk: got one stamped {(self._newest_ns - stamp_ns) / _NS:.3f} s before '
+                'the one that is followed, expected a newer one'
+            )
+
     def _fade(self, time_ns: int) -> float:
         remaining_ns = int(self._times_ns[-1]) - self._joined_ns
         if remaining_ns <= 0:
             return 0.0
         return min(max((int(self._times_ns[-1]) - time_ns) / remaining_ns, 0.0), 1.0)
-
-    def _check_time(self, stamp_ns: int, end_ns: int, now_ns: int) -> None:
-        age_s = (now_ns - stamp_ns) / _NS
-        if age_s > self._max_age_s:
-            raise LateError(
-                f'action chunk: expected a stamp at most {self._max_age_s:g} s '
-                f'old, got one {age_s:.3f} s old'
-            )
-        if age_s < -self._max_age_s:
-            raise MessageError(
-                f'action chunk: expected a stamp at most {self._max_age_s:g} s '
-                f'ahead of the clock, got one {-age_s:.3f} s ahead'
-            )
-        if now_ns >= end_ns:
-            raise LateError(
-                f'action chunk: expected one that ends in the future, '
-                f'got one that ended {(now_ns - end_ns) / _NS:.3f} s ago'
-            )

@@ -1,55 +1,157 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-From action chunks to commands: plan, guard, gripper and history of one robot, kept consistent.
+The state machine between action chunks and commands.
 
-Increments integrate on what is commanded at the chunk's stamp, which is the truth after a hold, a
-limit or a stop. For a moment that has no command yet it is the last command plus what the plan
-will have added by then.
+========= ================================== ====================== ==============================
+state     enters when                        commands               leaves when
+========= ================================== ====================== ==============================
+waiting   started, resumed, or the robot is  nothing                measurements agree, are fresh
+          away from the last command                                and inside limits plus margin,
+                                                                    and every stop topic is clear
+tracking  a chunk is followed                the plan, within       state lost, following error,
+                                             limits                 chunk over, stop
+holding   the chunk is over, or a target     the last command, at   a new chunk
+          refused                            rest
+braking   the state is lost, the robot does  decelerates within     at rest: ``lost``
+          not follow, the clock jumped       limits
+lost      at rest without a state to trust   nothing                the state is fresh again: near
+                                                                    the last command it goes on
+                                                                    from there, else ``waiting``
+stopped   a stop                             decelerates within     :meth:`Executor.release`
+                                             limits to one command
+                                             at rest, then nothing
+========= ================================== ====================== ==============================
+
+A measurement alone never moves the robot: it is commanded only where a start was checked, and
+after a loss the last command goes on. Between any two commands, whatever happened between them,
+the limits of the :mod:`~hma_ros.core.control.guard` hold.
 """
+
+from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hma_ros.core.control.action_space import Targets, targets_from_actions
-from hma_ros.core.control.chunk_plan import ChunkPlan
+from hma_ros.core.control.action_space import Targets
+from hma_ros.core.control.axes import axes_of
+from hma_ros.core.control.command_clock import Tick
 from hma_ros.core.control.command_history import CommandHistory
+from hma_ros.core.control.gripper import GripperSwitch
+from hma_ros.core.control.guard import Guard, Motion
+from hma_ros.core.control.measurement import Measurement, StateCheck
+from hma_ros.core.control.motion_plan import MotionPlan
+from hma_ros.core.control.orientation_goal import OrientationGoal
+from hma_ros.core.control.start_check import StartCheck
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
-from hma_ros.core.control.gripper import GripperSwitch
-from hma_ros.core.control.guard import Guard, GuardDecision
 
+Vector = NDArray[np.float64]
 _NS = 1_000_000_000
 _HISTORY_S = 5.0
 
 
-class Execution:
+class State(str, Enum):
+    """A state of the executor; the value is what diagnostics say."""
+
+    WAITING = 'waiting'
+    TRACKING = 'tracking'
+    HOLDING = 'holding'
+    BRAKING = 'braking'
+    LOST = 'lost'
+    STOPPED = 'stopped'
+
+
+COMMANDING = (State.TRACKING, State.HOLDING)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """
+    What to command now.
+
+    ``motion`` is None where nothing may be commanded; ``reasons`` are for people: why the state is
+    what it is, or what limited the motion.
+    """
+
+    state: State
+    motion: Motion | None
+    reasons: tuple[str, ...] = ()
+
+
+class Executor:
     """
     Executes chunks; call :meth:`step` once per command period and send what it returns.
 
     :param spec: the embodiment.
     :param max_chunk_age_s: chunks whose stamp is older on arrival are refused.
+    :param ramp_in_s: time over which the velocity limit grows from zero after a start.
+    :param needs_approval: chunks are checked but not followed before :meth:`approve`.
     """
 
-    def __init__(self, spec: EmbodimentSpec, max_chunk_age_s: float) -> None:
+    def __init__(
+        self,
+        spec: EmbodimentSpec,
+        max_chunk_age_s: float,
+        ramp_in_s: float = 0.0,
+        needs_approval: bool = False,
+    ) -> None:
         self._spec = spec
-        self._max_chunk_age_s = max_chunk_age_s
-        self._period_ns = round(_NS / spec.rates.command_hz)
-        self._guard = Guard(spec)
+        self._period_s = 1.0 / spec.rates.command_hz
+        self._needs_approval = needs_approval
+        axes = axes_of(spec)
+        self._guard = Guard(axes, self._period_s)
+        self._check = StateCheck(axes, spec.state.max_age_s)
+        self._start = StartCheck(axes, spec.state.max_age_s)
+        self._turn = OrientationGoal(spec)
         self._history = CommandHistory(spec, _HISTORY_S)
-        self._plan: ChunkPlan | None = None
-        self._idle_reason = 'no measured state'
+        self._plan = MotionPlan(spec, axes, max_chunk_age_s, self._history, ramp_in_s)
         self._gripper = None if spec.gripper is None else GripperSwitch(spec.gripper)
-        self._last_ns = 0
+        self._state = State.WAITING
+        self._reasons: tuple[str, ...] = (self._start.reason,)
+        self._stop_reason: str | None = None
+        # Whether a start goes on from the last command; whether a stop still has to come to rest.
+        self._goes_on = self._needs_rest = False
+        self._idle_periods = 0
+        self._reach_ns = 0
+        self.is_approved = not needs_approval
 
     @property
-    def gripper_position(self) -> float | None:
-        """The gripper position to command, in its own unit; None before or without one."""
-        return None if self._gripper is None else self._gripper.position
+    def state(self) -> State:
+        """The present state."""
+        return self._state
+
+    @property
+    def gripper(self) -> GripperSwitch | None:
+        """The gripper's switch; None without a gripper."""
+        return self._gripper
 
     @property
     def stop_reason(self) -> str | None:
         """Why execution is latched, None if it is not."""
-        return self._guard.stop_reason
+        return self._stop_reason
+
+    def check_chunk(self, step_dt_s: float, steps: int) -> None:
+        """
+        Refuse a chunk by its form, before its numbers are read.
+
+        :raises MessageError: nothing is followed now, too many steps, or another control rate.
+        """
+        if self._state not in COMMANDING:
+            raise MessageError(
+                f'action chunk: got one while {self._state.value} ({"; ".join(self._reasons)}), '
+                'expected none'
+            )
+        most = 2 * self._spec.rates.stride
+        if not 1 <= steps <= most:
+            raise MessageError(
+                f'action chunk: got {steps} steps, expected 1 to {most}, two steps of the model'
+            )
+        if abs(step_dt_s - self._spec.rates.step_dt_s) > 1e-6:
+            raise MessageError(
+                f'action chunk: got steps of {step_dt_s:g} s, expected '
+                f'{self._spec.rates.step_dt_s:g} s ({self._spec.name})'
+            )
 
     def accept(
         self, stamp_ns: int, step_dt_s: float, actions_HA: ArrayLike, now_ns: int
@@ -60,102 +162,231 @@ class Execution:
         :param stamp_ns: start of step 0.
         :param actions_HA: ``[H, A]`` in physical units.
         :returns: the targets, with the increments that were cut off marked.
-        :raises LateError: too old or already over; the plan stays as it was.
+        :raises LateError: too old, already over, or older than the one that is followed; the plan
+            stays as it was.
         :raises MessageError: malformed, out of bounds, from the future, for another control rate,
-            while stopped, or before the robot's state was seen; likewise.
+            or not while tracking or holding; likewise.
         """
-        if self._guard.stop_reason is not None:
-            raise MessageError(
-                f'action chunk: expected none while stopped ({self._guard.stop_reason}), got one'
-            )
-        if self._plan is None:
-            raise MessageError(
-                'action chunk: expected none before there is a command to start from '
-                f'({self._idle_reason}), got one'
-            )
-        if abs(step_dt_s - self._spec.rates.step_dt_s) > 1e-6:
-            raise MessageError(
-                f'action chunk: expected steps of {self._spec.rates.step_dt_s:g} s '
-                f'({self._spec.name}), got {step_dt_s:g} s'
-            )
-        base = self._commanded(self._plan, stamp_ns)
-        targets = targets_from_actions(self._spec, base, actions_HA)
-        self._plan.accept(
-            stamp_ns, step_dt_s, base, targets, now_ns, self._commanded(self._plan, now_ns)
-        )
-        return targets
+        self.check_chunk(step_dt_s, len(np.asarray(actions_HA)))
+        joins_ns = max(now_ns, self._reach_ns)
+        return self._plan.accept(stamp_ns, actions_HA, joins_ns, self._reach_ns, self.is_approved)
 
     def step(
         self,
+        tick: Tick,
         now_ns: int,
-        measured_D: ArrayLike | None,
-        state_age_s: float,
+        measured: Measurement | None,
+        start_refusal: str | None = None,
         gripper_listens: bool = True,
-    ) -> GuardDecision:
+    ) -> Decision:
         """
         Decide and record the command of this period.
 
-        :param measured_D: ``[D]`` where the commanded coordinates are; None if unknown.
-        :param state_age_s: age of that measurement.
+        :param tick: when it is reached, from the command clock.
+        :param now_ns: ROS time, which the measurement is compared with.
+        :param measured: the newest measurement of the axes; None if unknown.
+        :param start_refusal: why a motion may not start now, e.g. a stop topic that is silent.
         :param gripper_listens: whether the gripper would take a new command now.
         """
-        desired = measured_D if self._plan is None else self._plan.target(now_ns)
-        following = None if self._plan is None else self._plan.target(now_ns + self._period_ns)
-        decision = self._guard.step(desired, measured_D, state_age_s, following)
-        if decision.target_D is None:
-            # What is commanded next starts where the robot will be.
-            self._plan, self._idle_reason = None, '; '.join(decision.reasons)
-            return decision
-        if self._plan is None:
-            self._plan = ChunkPlan(decision.target_D, self._max_chunk_age_s)
-            self._history.clear()
-            self._last_ns = 0
-        if decision.verdict in ('hold', 'stopped'):
-            self._plan.hold(decision.target_D)
-        if self._gripper is not None and gripper_listens:
-            self._gripper.update(self._plan.gripper(now_ns), now_ns)
-        if now_ns > self._last_ns:
-            value = None if self._gripper is None else self._gripper.model_value
-            self._history.record(now_ns, decision.target_D, value)
-            self._last_ns = now_ns
-        return decision
+        self._idle_periods += tick.periods
+        self._reach_ns = tick.reach_ns
+        if tick.interruption is not None:
+            self._interrupt(tick.interruption)
+        fault = self._check.fault(now_ns, measured)
+        if self._state is State.STOPPED:
+            motion = self._stopped()
+        elif self._state is State.WAITING:
+            motion = self._waiting(fault, measured, start_refusal)
+        elif self._state is State.LOST:
+            motion = self._lost(fault, measured)
+        elif self._state is State.BRAKING:
+            motion = self._brake()
+        else:
+            motion = self._commanding(fault, measured, tick.periods)
+        if motion is not None:
+            self._record(motion, gripper_listens)
+        return Decision(self._state, motion, self._reasons)
+
+    def halt(self, tick: Tick) -> Decision:
+        """Decelerate to rest whatever the state; commands nothing once a rest was commanded."""
+        self._idle_periods += tick.periods
+        self._reach_ns = tick.reach_ns
+        if self._state in COMMANDING:
+            self._lose('shutting down')
+        motion = None
+        if self._state is State.BRAKING:
+            motion = self._brake()
+        elif self._state is State.STOPPED:
+            motion = self._stopped()
+        if motion is not None:
+            self._record(motion, False)
+        return Decision(self._state, motion, self._reasons)
+
+    def measurement(
+        self, values_D: ArrayLike, quat_xyzw: ArrayLike | None, stamp_ns: int
+    ) -> Measurement:
+        """
+        Return a measurement of the axes.
+
+        :param values_D: ``[D]`` the commanded coordinates.
+        :param quat_xyzw: the tool's orientation, where a tool pose is commanded.
+        """
+        turn = np.zeros(0) if quat_xyzw is None else self._turn.vector(quat_xyzw)
+        return Measurement(np.concatenate([np.asarray(values_D, np.float64), turn]), stamp_ns)
+
+    def quaternion(self, motion: Motion) -> tuple[float, float, float, float] | None:
+        """Return the orientation of a command, x, y, z, w; None where none is commanded."""
+        return self._turn.quaternion(motion.position_X[self._plan.width :])
 
     def expired(self, now_ns: int) -> bool:
         """Whether no chunk is being followed: the robot only holds its target."""
-        return self._plan is None or self._plan.expired(now_ns)
+        return self._state not in COMMANDING or self._plan.expired(now_ns)
 
-    def executed(self, start_ns: int) -> NDArray[np.float64] | None:
+    def executed(self, start_ns: int) -> Vector | None:
         """
-        Return what was really commanded in the row that starts at a time.
+        Return what was really commanded in the model's step that starts at a time.
 
         :returns: ``float64[stride, A]``, or None where it is not wholly known.
         """
         return self._history.executed(start_ns, self._spec.rates.stride)
 
     def stop(self, reason: str) -> None:
-        """Latch: nothing moves until :meth:`release`."""
-        self._guard.stop(reason)
+        """Latch: decelerate to rest, then command nothing until :meth:`release`."""
+        if self._stop_reason is None:
+            self._stop_reason, self._reasons = reason, (reason,)
+        if self._state is not State.STOPPED:
+            self._needs_rest = self._state in (*COMMANDING, State.BRAKING)
+            self._state = State.STOPPED
+            self._drop_plan()
 
     def release(self) -> None:
-        """Release the latch and start anew where the robot is."""
-        self._guard.release()
-        self.reset()
+        """Release the latch; a motion that still brakes comes to rest first."""
+        self._stop_reason = None
+        if self._state is State.STOPPED and not self._needs_rest:
+            self._restart()
 
     def reset(self) -> None:
-        """Start anew where the robot is, e.g. after a jump of the clock. A stop stays latched."""
-        self._guard.reset()
+        """Start anew where the robot is, e.g. when activated. A stop stays latched."""
+        self._start.reset()
         self._history.clear()
-        self._plan, self._idle_reason = None, 'no measured state'
-        self.forget_gripper()
-        self._last_ns = 0
+        if self._state is not State.STOPPED:
+            self._restart()
 
-    def forget_gripper(self) -> None:
-        """Command the gripper anew with the next value, e.g. after it refused one."""
-        if self._gripper is not None:
-            self._gripper.reset()
+    def approve(self) -> None:
+        """Follow chunks until the next stop or loss."""
+        self.is_approved = True
 
-    def _commanded(self, plan: ChunkPlan, time_ns: int) -> NDArray[np.float64]:
-        commanded = self._history.target(time_ns)
-        if time_ns <= self._last_ns:
-            return commanded
-        return commanded + plan.target(time_ns) - plan.target(self._last_ns)
+    def rebase(self, measured: Measurement) -> None:
+        """Plan from where the robot is; only for an executor that commands nothing (shadow)."""
+        if self._state in COMMANDING:
+            self._begin(self._guard.place(measured.values_X))
+
+    def _waiting(
+        self, fault: str | None, measured: Measurement | None, refusal: str | None
+    ) -> Motion | None:
+        if fault is not None or measured is None:
+            self._start.reset()
+            self._reasons = (fault or 'no measured state',)
+            return None
+        is_ready = self._start.accepts(measured)
+        if not is_ready or refusal is not None:
+            self._reasons = (refusal if is_ready and refusal else self._start.reason,)
+            return None
+        position = measured.values_X
+        if self._goes_on and self._following_fault(measured) is None:
+            position = self._guard.last.position_X
+        if not self._guard.allows(position, self._idle_periods * self._period_s):
+            self._reasons = ('the robot is too far from the last command to start at once',)
+            return None
+        return self._begin(self._guard.place(position))
+
+    def _lost(self, fault: str | None, measured: Measurement | None) -> Motion | None:
+        if fault is not None or measured is None:
+            self._reasons = (fault or 'no measured state',)
+            return None
+        following = self._following_fault(measured)
+        if following is None:
+            return self._begin(self._guard.place(self._guard.last.position_X))
+        self._start.reset()
+        self._state, self._goes_on, self._reasons = State.WAITING, True, (following,)
+        return None
+
+    def _commanding(self, fault: str | None, measured: Measurement | None, periods: int) -> Motion:
+        if fault is None and measured is not None:
+            fault = self._following_fault(measured)
+        if fault is not None:
+            self._lose(fault)
+            return self._brake()
+        now, soon = self._plan.targets(self._reach_ns, periods)
+        refusal = self._plan.refusal(now)
+        if refusal is not None:
+            self._drop_plan()
+            self._state, self._reasons = State.HOLDING, (refusal,)
+            return self._guard.brake(periods * self._period_s)
+        return self._follow(now, soon, periods)
+
+    def _follow(self, now: Vector, soon: Vector, periods: int) -> Motion:
+        turn = self._turn.goal_3
+        goal_velocity = np.concatenate([(soon - now) / self._period_s, np.zeros_like(turn)])
+        motion = self._guard.follow(
+            np.concatenate([now, turn]),
+            goal_velocity,
+            periods * self._period_s,
+            self._plan.velocity_scale(self._reach_ns),
+        )
+        is_over = self._plan.expired(self._reach_ns) and motion.is_at_rest
+        self._state = State.HOLDING if is_over else State.TRACKING
+        self._reasons = motion.limited
+        return motion
+
+    def _stopped(self) -> Motion | None:
+        motion = None
+        if self._needs_rest:
+            motion = self._guard.brake(self._idle_periods * self._period_s)
+            self._needs_rest = not motion.is_at_rest
+        if not self._needs_rest and self._stop_reason is None:
+            self._restart()
+        return motion
+
+    def _brake(self) -> Motion:
+        motion = self._guard.brake(self._idle_periods * self._period_s)
+        if motion.is_at_rest:
+            self._state = State.LOST
+        return motion
+
+    def _lose(self, reason: str) -> None:
+        self._state, self._reasons = State.BRAKING, (reason,)
+        self._drop_plan()
+
+    def _drop_plan(self) -> None:
+        self.is_approved = not self._needs_approval
+        self._plan.hold(self._guard.last.position_X[: self._plan.width])
+
+    def _interrupt(self, reason: str) -> None:
+        self._plan.forget_stamps()
+        self._history.clear()
+        self._start.reset()
+        if self._state in COMMANDING:
+            self._lose(reason)
+
+    def _restart(self) -> None:
+        self._start.reset()
+        self._state, self._goes_on = State.WAITING, False
+        self._reasons = (self._start.reason,)
+
+    def _begin(self, motion: Motion) -> Motion:
+        self._history.clear()
+        self._turn.begin(motion.position_X[self._plan.width :])
+        self._drop_plan()
+        self._state, self._reasons = State.HOLDING, ()
+        return motion
+
+    def _record(self, motion: Motion, gripper_listens: bool) -> None:
+        self._idle_periods = 0
+        if self._gripper is not None and gripper_listens and self._state in COMMANDING:
+            self._gripper.update(self._plan.gripper(self._reach_ns), self._reach_ns)
+        value = None if self._gripper is None else self._gripper.model_value
+        self._history.record(self._reach_ns, motion.position_X[: self._plan.width], value)
+
+    def _following_fault(self, measured: Measurement) -> str | None:
+        return self._check.following_fault(measured, self._guard.last.position_X)

@@ -15,7 +15,10 @@ class GripperSwitch:
 
     def __init__(self, spec: GripperSpec) -> None:
         self._spec = spec
-        self.reset()
+        self._is_open: bool | None = None
+        self._changed_ns: int | None = None
+        # Whether the gripper did not do what it was commanded.
+        self.is_unknown = False
 
     @property
     def position(self) -> float | None:
@@ -26,15 +29,14 @@ class GripperSwitch:
 
     @property
     def model_value(self) -> float | None:
-        """What the model would say for :attr:`position`; None before the first one."""
-        if self._is_open is None:
+        """What the model would say for :attr:`position`; None where that is not known."""
+        if self._is_open is None or self.is_unknown:
             return None
         return self._spec.model_open if self._is_open else self._spec.model_closed
 
-    def reset(self) -> None:
-        """Forget what was commanded: the next value is commanded whatever it is."""
-        self._is_open: bool | None = None
-        self._changed_ns: int | None = None
+    def repeat(self) -> None:
+        """Command the next value whatever it is, after the interval; e.g. when one was refused."""
+        self._is_open = None
 
     def update(self, value: float | None, now_ns: int) -> float | None:
         """
@@ -46,10 +48,13 @@ class GripperSwitch:
         wants_open = None if value is None else self._wants_open(value)
         if wants_open is None or wants_open == self._is_open:
             return None
+        if self._changed_ns is not None and now_ns < self._changed_ns:
+            # The clock jumped back: the interval begins again.
+            self._changed_ns = now_ns
         interval_ns = round(self._spec.min_interval_s * _NS)
         if self._changed_ns is not None and now_ns - self._changed_ns < interval_ns:
             return None
-        self._is_open, self._changed_ns = wants_open, now_ns
+        self._is_open, self._changed_ns, self.is_unknown = wants_open, now_ns, False
         return self.position
 
     def _wants_open(self, value: float) -> bool | None:

@@ -8,6 +8,10 @@ from hma_ros.core.embodiment.section import Section
 
 # What the model was trained on; a camera is brought to this size before it is encoded.
 MODEL_IMAGE_SIZE = (64, 64)
+# Share of the range that a robot may start outside its limits, where the file says nothing.
+_START_MARGIN = 0.05
+# A rotation vector of a half turn could as well be its opposite.
+_MAX_ANGLE = 3.0
 
 
 def build_embodiment(top: Section, path: Path) -> spec.EmbodimentSpec:
@@ -215,7 +219,11 @@ def _command(section: Section, action: spec.ActionSpec) -> spec.CommandSpec:
         coordinates=coordinates,
         message_names=_message_names(section, coordinates),
         frame_id=section.string('frame_id') if is_pose else None,
-        orientation_xyzw=_orientation(section) if is_pose else None,
+        orientation_xyzw=(
+            _quaternion(section, 'orientation_xyzw')
+            if is_pose and not section.is_null('orientation_xyzw')
+            else None
+        ),
         time_from_start_s=(
             section.positive('time_from_start_s') if interface == 'joint_trajectory' else None
         ),
@@ -231,13 +239,11 @@ def _command(section: Section, action: spec.ActionSpec) -> spec.CommandSpec:
     return command
 
 
-def _orientation(section: Section) -> tuple[float, float, float, float] | None:
-    if section.is_null('orientation_xyzw'):
-        return None
-    x, y, z, w = section.numbers('orientation_xyzw', 4, 'quaternion part')
+def _quaternion(section: Section, key: str) -> tuple[float, float, float, float]:
+    x, y, z, w = section.numbers(key, 4, 'quaternion part')
     norm = (x * x + y * y + z * z + w * w) ** 0.5
     if abs(norm - 1.0) > 1e-3:
-        section.fail('orientation_xyzw', 'a quaternion of norm 1', f'norm {norm:g}')
+        section.fail(key, 'a quaternion of norm 1', f'norm {norm:g}')
     return x, y, z, w
 
 
@@ -282,6 +288,7 @@ def _check_gripper(section: Section, gripper: spec.GripperSpec) -> None:
 def _limits(section: Section, action: spec.ActionSpec) -> spec.LimitSpec:
     count, per = len(action.coordinates), 'coordinate' if action.is_cartesian else 'joint'
     lower, upper = section.bounds(count, per)
+    margin = [_START_MARGIN * (high - low) for low, high in zip(lower, upper, strict=True)]
     limits = spec.LimitSpec(
         lower=lower,
         upper=upper,
@@ -289,6 +296,18 @@ def _limits(section: Section, action: spec.ActionSpec) -> spec.LimitSpec:
         acceleration=section.positives('acceleration', count, per),
         following_error=section.positives('following_error', count, per),
         workspace_policy=section.choice('workspace_policy', spec.WORKSPACE_POLICIES),
+        start_margin=(
+            tuple(margin)
+            if section.is_null('start_margin')
+            else section.positives('start_margin', count, per)
+        ),
+        continuous=(
+            (False,) * count
+            if section.is_null('continuous')
+            else section.booleans('continuous', count, per)
+        ),
+        jerk=None if section.is_null('jerk') else section.positives('jerk', count, per),
+        orientation=_orientation_limits(section) if action.is_cartesian else None,
     )
     section.done()
     expected = 'saturate' if action.is_delta else 'refuse'
@@ -301,6 +320,25 @@ def _limits(section: Section, action: spec.ActionSpec) -> spec.LimitSpec:
     return limits
 
 
+def _orientation_limits(section: Section) -> spec.OrientationSpec:
+    part = section.section('orientation')
+    limits = spec.OrientationSpec(
+        reference_xyzw=_quaternion(part, 'reference_xyzw'),
+        max_angle=part.positive('max_angle'),
+        velocity=part.positive('velocity'),
+        acceleration=part.positive('acceleration'),
+        following_error=part.positive('following_error'),
+        start_margin=part.positive('start_margin'),
+    )
+    part.done()
+    most = _MAX_ANGLE - limits.start_margin
+    if limits.max_angle > most:
+        part.fail(
+            'max_angle', f'at most {most:.4g} rad with this start_margin', f'{limits.max_angle:g}'
+        )
+    return limits
+
+
 def _stop(section: Section) -> spec.StopSpec:
     stop = spec.StopSpec(
         topic=section.string('topic'),
@@ -309,6 +347,8 @@ def _stop(section: Section) -> spec.StopSpec:
         stop_values=section.flags('stop_values'),
         reason=section.string('reason'),
         latched=not section.is_null('latched') and section.boolean('latched'),
+        mandatory=not section.is_null('mandatory') and section.boolean('mandatory'),
+        heartbeat_s=(None if section.is_null('heartbeat_s') else section.positive('heartbeat_s')),
     )
     section.done()
     if len(stop.type.split('/')) != 3:

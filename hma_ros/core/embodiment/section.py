@@ -164,6 +164,14 @@ class Section:
                 self.fail(key, 'booleans or whole numbers', repr(value))
         return tuple(values)
 
+    def booleans(self, key: str, count: int, per: str) -> tuple[bool, ...]:
+        """Return a list of ``count`` booleans."""
+        values = self._list(key, 'booleans', count, per)
+        for value in values:
+            if not isinstance(value, bool):
+                self.fail(key, 'true or false for each', repr(value))
+        return tuple(values)
+
     def section(self, key: str) -> 'Section':
         """Return the mapping under a key."""
         value = self.value(key, 'a mapping')

@@ -187,13 +187,33 @@ class GripperSpec:
 
 
 @dataclass(frozen=True)
+class OrientationSpec:
+    """
+    Limits of the tool's orientation, in radians, about ``reference_xyzw``.
+
+    ``max_angle`` is the largest turn about any axis of the reference; ``start_margin`` is added
+    to it for a robot that starts.
+    """
+
+    reference_xyzw: tuple[float, float, float, float]
+    max_angle: float
+    velocity: float
+    acceleration: float
+    following_error: float
+    start_margin: float
+
+
+@dataclass(frozen=True)
 class LimitSpec:
     """
     Limits of the ``D`` commanded coordinates; for a tool position the box is the workspace.
 
     ``workspace_policy`` says what happens to a target outside ``lower``..``upper``: ``saturate``
     stops the integration of increments at the border (reported as limited), ``refuse`` holds.
-    ``following_error`` is the largest distance between commanded and measured.
+    ``following_error`` is the largest distance between commanded and measured. A robot may start
+    as far as ``start_margin`` outside the limits. ``jerk`` smooths the motion; None sets no
+    limit. ``continuous`` marks joints that turn without end; ``orientation`` is there for a tool
+    pose.
     """
 
     lower: tuple[float, ...]
@@ -202,6 +222,10 @@ class LimitSpec:
     acceleration: tuple[float, ...]
     following_error: tuple[float, ...]
     workspace_policy: str
+    start_margin: tuple[float, ...]
+    continuous: tuple[bool, ...]
+    jerk: tuple[float, ...] | None = None
+    orientation: OrientationSpec | None = None
 
 
 @dataclass(frozen=True)
@@ -210,7 +234,8 @@ class StopSpec:
     A topic that stops the robot when ``field`` takes one of ``stop_values``.
 
     ``latched`` says that its driver publishes only changes and keeps the last one for latecomers
-    (transient local).
+    (transient local). A ``mandatory`` topic must have said that there is no stop before the robot
+    moves, and its publisher must stay. With ``heartbeat_s`` a longer silence stops the robot.
     """
 
     topic: str
@@ -219,6 +244,8 @@ class StopSpec:
     stop_values: tuple[bool | int, ...]
     reason: str
     latched: bool = False
+    mandatory: bool = False
+    heartbeat_s: float | None = None
 
 
 @dataclass(frozen=True)

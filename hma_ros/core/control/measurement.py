@@ -1,0 +1,55 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Where the robot is, and whether that can be trusted now."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hma_ros.core.control.axes import Axes
+
+Vector = NDArray[np.float64]
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Where the axes are, ``float64[X]``, and when the oldest part of it was measured."""
+
+    values_X: Vector
+    stamp_ns: int
+
+
+class StateCheck:
+    """
+    Judges measurements.
+
+    :param axes: names and limits.
+    :param max_age_s: how old a measurement may be, and how far ahead of the clock.
+    """
+
+    def __init__(self, axes: Axes, max_age_s: float) -> None:
+        self._axes, self._max_age_s = axes, max_age_s
+
+    def fault(self, now_ns: int, measured: Measurement | None) -> str | None:
+        """Return why there is no fresh, finite measurement; None if there is one."""
+        if measured is None:
+            return 'no measured state'
+        age_s, most_s = (now_ns - measured.stamp_ns) / _NS, self._max_age_s
+        if age_s < -most_s:
+            return (
+                f'measured state ahead of the clock: got {-age_s:.3f} s, '
+                f'expected at most {most_s:g} s'
+            )
+        if age_s > most_s:
+            return f'stale measured state: got {age_s:.3f} s old, expected at most {most_s:g} s'
+        if not np.isfinite(measured.values_X).all():
+            name = self._axes.names[int(np.argmax(~np.isfinite(measured.values_X)))]
+            return f'measured state: got a {name} that is not finite'
+        return None
+
+    def following_fault(self, measured: Measurement, commanded_X: Vector) -> str | None:
+        """Return why the robot does not follow its command; None if it does."""
+        error = np.abs(self._axes.difference(measured.values_X, commanded_X))
+        limit = self._axes.following_error
+        return self._axes.first(error > limit, 'following error', error, limit)

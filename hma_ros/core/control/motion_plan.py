@@ -1,0 +1,123 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The motion that the executor plans: chunks, smoothed, from what was commanded on."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hma_ros.core.control.action_space import Targets, targets_from_actions
+from hma_ros.core.control.axes import Axes
+from hma_ros.core.control.chunk_plan import ChunkPlan
+from hma_ros.core.control.command_history import CommandHistory
+from hma_ros.core.control.guard import POSITION_TOLERANCE
+from hma_ros.core.control.smoothing import Smoother
+from hma_ros.core.embodiment.spec import EmbodimentSpec
+
+Vector = NDArray[np.float64]
+_NS = 1_000_000_000
+
+
+class MotionPlan:
+    """
+    Smoothed targets over time.
+
+    Increments integrate on what is commanded at the chunk's stamp, which is the truth after a
+    hold, a limit or a stop. For a moment that has no command yet it is the last command plus what
+    the plan will have added by then.
+
+    :param axes: limits, for the smoothing.
+    :param max_chunk_age_s: chunks whose stamp is older on arrival are refused.
+    :param history: what was commanded.
+    :param ramp_in_s: time over which the velocity limit grows from zero after a start.
+    """
+
+    def __init__(
+        self,
+        spec: EmbodimentSpec,
+        axes: Axes,
+        max_chunk_age_s: float,
+        history: CommandHistory,
+        ramp_in_s: float,
+    ) -> None:
+        self._spec, self._axes, self._history = spec, axes, history
+        self._period_s = 1.0 / spec.rates.command_hz
+        self._period_ns = round(_NS * self._period_s)
+        self._ramp_in_ns = round(_NS * ramp_in_s)
+        self._ramp_from_ns: int | None = None
+        self.width = len(spec.action.coordinates)
+        start = np.zeros(self.width)
+        self._chunks = ChunkPlan(start, max_chunk_age_s)
+        self._smoother = Smoother(axes, self._period_s, start)
+
+    def hold(self, position_D: ArrayLike) -> None:
+        """Drop the chunk and stay at a position ``[D]``; the next chunk ramps in."""
+        self._chunks.hold(position_D)
+        self._smoother.reset(position_D)
+        self._ramp_from_ns = None
+
+    def forget_stamps(self) -> None:
+        """Take stamps older than those accepted before, e.g. after the clock jumped back."""
+        self._chunks.forget_stamps()
+
+    def accept(
+        self, stamp_ns: int, actions_HA: ArrayLike, now_ns: int, reach_ns: int, follow: bool
+    ) -> Targets:
+        """
+        Take a chunk.
+
+        :param now_ns: the time from which it is followed.
+        :param reach_ns: the time of the last command.
+        :param follow: False checks it only.
+        :raises LateError: too old, already over, or not newer than the one followed.
+        :raises MessageError: malformed, out of bounds or from the future.
+        """
+        base = self._commanded(stamp_ns, reach_ns)
+        step_dt_s = self._spec.rates.step_dt_s
+        targets = targets_from_actions(self._spec, base, actions_HA)
+        self._chunks.check(stamp_ns, step_dt_s, len(targets.positions_HD), now_ns)
+        if follow:
+            here = self._commanded(now_ns, reach_ns)
+            self._chunks.accept(stamp_ns, step_dt_s, base, targets, now_ns, here)
+            self._ramp_from_ns = reach_ns if self._ramp_from_ns is None else self._ramp_from_ns
+        return targets
+
+    def targets(self, reach_ns: int, periods: int) -> tuple[Vector, Vector]:
+        """
+        Return the targets of a time and of one period later, each ``float64[D]``.
+
+        :param periods: how many passed since the last call.
+        """
+
+        def planned(ahead: int) -> Vector:
+            return self._chunks.target(reach_ns + ahead * self._period_ns)
+
+        return self._smoother.advance(planned, periods)
+
+    def refusal(self, target_D: Vector) -> str | None:
+        """Return why a target may not be followed; None if it may."""
+        if self._spec.limits.workspace_policy == 'saturate':
+            return None
+        lower, upper = self._axes.lower[: self.width], self._axes.upper[: self.width]
+        beyond = np.maximum(lower - target_D, target_D - upper)
+        return self._axes.first(
+            beyond > POSITION_TOLERANCE, 'target beyond its limit by', beyond, np.zeros(self.width)
+        )
+
+    def velocity_scale(self, reach_ns: int) -> float:
+        """Return the share of the velocity limit that may be used, from 0 to 1."""
+        if self._ramp_in_ns <= 0 or self._ramp_from_ns is None:
+            return 1.0
+        return min((reach_ns - self._ramp_from_ns) / self._ramp_in_ns, 1.0)
+
+    def gripper(self, time_ns: int) -> float | None:
+        """Return the model's gripper value of a time; None without one."""
+        return self._chunks.gripper(time_ns)
+
+    def expired(self, time_ns: int) -> bool:
+        """Whether the chunk has run out and its last target is only held."""
+        return self._chunks.expired(time_ns)
+
+    def _commanded(self, time_ns: int, reach_ns: int) -> Vector:
+        commanded = self._history.target(time_ns)
+        if time_ns <= reach_ns:
+            return commanded
+        return commanded + self._chunks.target(time_ns) - self._chunks.target(reach_ns)

@@ -1,0 +1,79 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Whether measurements can be trusted enough to start from: fresh, consistent, within limits."""
+
+import numpy as np
+
+from hma_ros.core.control.axes import Axes
+from hma_ros.core.control.measurement import Measurement
+
+_NS = 1_000_000_000
+# How many measurements must agree, and over what time.
+CONSISTENT_MEASUREMENTS = 5
+CONSISTENT_S = 0.04
+# Noise of a measurement, as a share of the following error.
+_NOISE = 0.05
+
+
+class StartCheck:
+    """
+    Waits for measurements that agree.
+
+    ``reason`` says what it waits for.
+
+    :param axes: names, limits and start margins.
+    :param max_age_s: a longer gap between two measurements begins anew.
+    """
+
+    def __init__(self, axes: Axes, max_age_s: float) -> None:
+        self._axes, self._max_age_ns = axes, round(max_age_s * _NS)
+        self._since_ns = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self._taken: list[Measurement] = []
+        self.reason = 'no measured state'
+
+    def accepts(self, measured: Measurement) -> bool:
+        """
+        Take a measurement, fresh and finite; the same one may come again.
+
+        :returns: whether a motion may start from it.
+        """
+        taken = self._taken
+        if not taken or measured.stamp_ns != taken[-1].stamp_ns:
+            self._take(measured)
+        return (
+            len(self._taken) == CONSISTENT_MEASUREMENTS
+            and self._taken[-1].stamp_ns - self._since_ns >= CONSISTENT_S * _NS
+        )
+
+    def _take(self, measured: Measurement) -> None:
+        outside = self._outside(measured)
+        if outside is not None:
+            self.reason, self._taken = outside, []
+            return
+        fault = self._inconsistent(measured) if self._taken else None
+        if fault is not None or not self._taken:
+            self._taken, self._since_ns = [], measured.stamp_ns
+            wanted = f'waiting for {CONSISTENT_MEASUREMENTS} consistent measurements'
+            self.reason = wanted if fault is None else f'{fault}; {wanted}'
+        self._taken = [*self._taken, measured][-CONSISTENT_MEASUREMENTS:]
+
+    def _outside(self, measured: Measurement) -> str | None:
+        excess = self._axes.excess(measured.values_X, self._axes.margin)
+        return self._axes.first(
+            excess > 0.0,
+            'measured outside its limit and start margin by',
+            excess,
+            np.zeros_like(excess),
+        )
+
+    def _inconsistent(self, measured: Measurement) -> str | None:
+        last = self._taken[-1]
+        gap_ns = measured.stamp_ns - last.stamp_ns
+        if not 0 < gap_ns <= self._max_age_ns:
+            return f'measured state with a gap of {gap_ns / _NS:.3f} s'
+        moved = np.abs(self._axes.difference(measured.values_X, last.values_X))
+        allowed = self._axes.velocity * (gap_ns / _NS) + _NOISE * self._axes.following_error
+        return self._axes.first(moved > allowed, 'measured jump', moved, allowed)

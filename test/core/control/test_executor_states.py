@@ -1,0 +1,225 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Random sequences of measurements, gaps, chunks, stops and clock jumps: the limits hold always."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from wire import Wire
+
+from hma_ros.core.control.axes import axes_of
+from hma_ros.core.control.command_clock import CommandClock
+from hma_ros.core.control.executor import COMMANDING, Decision, Executor, State
+from hma_ros.core.control.orientation import quaternion
+from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.core.errors import MessageError
+
+NS = 1_000_000_000
+SHARES = st.floats(-1.0, 1.0)
+
+
+def slow(spec: EmbodimentSpec) -> EmbodimentSpec:
+    """The same robot with the acceleration of a real one: it takes many periods to brake."""
+    limits = spec.limits
+    return replace(
+        spec,
+        limits=replace(
+            limits,
+            acceleration=tuple(4.0 * value for value in limits.velocity),
+            jerk=tuple(100.0 * value for value in limits.velocity),
+        ),
+    )
+
+
+def wrapped(spec: EmbodimentSpec) -> EmbodimentSpec:
+    """The same robot with joints that turn without end, measured within half a turn."""
+    count = len(spec.action.coordinates)
+    return replace(spec, limits=replace(spec.limits, continuous=(True,) * count))
+
+
+ROBOTS = {
+    'franka': load_embodiment('sim_franka'),
+    'slow franka': slow(load_embodiment('sim_franka')),
+    'ur5e': load_embodiment('sim_ur5e'),
+    'slow ur5e': slow(load_embodiment('sim_ur5e')),
+    'so101': load_embodiment('sim_so101'),
+    'slow so101': slow(load_embodiment('sim_so101')),
+    'wrapped kinova': wrapped(load_embodiment('kinova_gen3')),
+}
+
+
+class ExecutorMachine(RuleBasedStateMachine):
+    """A robot that follows its commands, and everything that may go wrong around it."""
+
+    @initialize(name=st.sampled_from(sorted(ROBOTS)), place=st.floats(0.0, 1.0))
+    def begin(self, name: str, place: float) -> None:
+        self.spec = ROBOTS[name]
+        self.axes = axes_of(self.spec)
+        self.period_ns = round(NS / self.spec.rates.command_hz)
+        self.executor = Executor(self.spec, 0.5, ramp_in_s=0.1)
+        self.clock = CommandClock(self.period_ns, is_simulated=False)
+        self.wire = Wire(self.axes, self.period_ns / NS)
+        self.steady_ns, self.offset_ns = 100 * NS, 1_000 * NS
+        span = self.axes.upper - self.axes.lower
+        self.robot = self.axes.lower + (0.1 + 0.8 * place) * span
+        self.error = np.zeros_like(self.robot)
+        self.is_silent = False
+        self.is_frozen = False
+        self.last_stamp_ns = 0
+        self.decision: Decision | None = None
+        self.moved_by_measurement = False
+        self.chunks = 0
+
+    def ros_ns(self) -> int:
+        return self.steady_ns + self.offset_ns
+
+    def tick(self, late_ns: int = 0) -> None:
+        self.steady_ns += self.period_ns + late_ns
+        measured = None
+        if not self.is_silent:
+            if not self.is_frozen:
+                self.last_stamp_ns = self.ros_ns() - self.period_ns // 3
+            measured = self.measure()
+        tick = self.clock.tick(self.ros_ns(), self.steady_ns)
+        if tick is None:
+            return
+        self.decision = self.executor.step(tick, self.ros_ns(), measured)
+        # What is on the wire lies on the grid of commands: judge by its own time.
+        self.time_s = getattr(self, 'time_s', 0.0) + tick.periods * self.period_ns / NS
+        self.wire.take(self.time_s, self.decision)
+        if self.decision.motion is not None:
+            self.robot = self.robot + 0.5 * (self.decision.motion.position_X - self.robot)
+
+    def measure(self):
+        values = self.robot + self.error
+        width = len(self.spec.action.coordinates)
+        if self.spec.limits.orientation is None:
+            if self.axes.is_continuous.any():
+                values = (values + np.pi) % (2.0 * np.pi) - np.pi
+            return self.executor.measurement(values, None, self.last_stamp_ns)
+        turn = quaternion(values[width:], self.spec.limits.orientation.reference_xyzw)
+        return self.executor.measurement(values[:width], turn, self.last_stamp_ns)
+
+    @rule(count=st.integers(1, 40))
+    def run(self, count: int) -> None:
+        for _ in range(count):
+            self.tick()
+
+    @rule(late=st.floats(0.01, 3.0))
+    def come_late(self, late: float) -> None:
+        self.tick(round(late * NS))
+
+    @rule(late=st.floats(0.01, 0.99), count=st.integers(1, 10))
+    def jitter(self, late: float, count: int) -> None:
+        for index in range(count):
+            self.tick(round((late if index % 2 else -late) * self.period_ns))
+
+    @rule(count=st.integers(1, 30))
+    def lose_state(self, count: int) -> None:
+        self.is_silent = True
+        self.run(count)
+        self.is_silent = False
+
+    @rule(count=st.integers(1, 60))
+    def freeze_state(self, count: int) -> None:
+        self.is_frozen = True
+        self.run(count)
+        self.is_frozen = False
+
+    @rule(share=SHARES, count=st.sampled_from([1, 1, 2, 4, 6, 30]))
+    def glitch(self, share: float, count: int) -> None:
+        """Measure wrongly, for one sample or some."""
+        self.error = 3.0 * share * (self.axes.upper - self.axes.lower)
+        self.run(count)
+        self.error = np.zeros_like(self.robot)
+
+    @rule(share=SHARES)
+    def sag(self, share: float) -> None:
+        """The arm hangs off its command, within the following error."""
+        self.error = 0.4 * share * self.axes.following_error
+
+    @rule(share=SHARES)
+    def move_by_hand(self, share: float) -> None:
+        self.robot = self.robot + share * 0.5 * (self.axes.upper - self.axes.lower)
+
+    @rule(share=SHARES, age=st.floats(-1.0, 1.0), steps=st.integers(1, 6), repeat=st.integers(1, 8))
+    def chunks_come(self, share: float, age: float, steps: int, repeat: int) -> None:
+        for _ in range(repeat):
+            self.chunk(share, age * 0.2, steps)
+            self.run(max(1, round(self.spec.rates.frame_dt_s * NS / self.period_ns)))
+
+    def chunk(self, share: float, age_s: float, steps: int) -> None:
+        action = self.spec.action
+        middle = (np.array(action.upper) + action.lower) / 2.0
+        reach = (np.array(action.upper) - action.lower) / 2.0
+        actions = np.tile(middle + share * reach, (steps, 1))
+        if not action.is_delta:
+            width = len(action.coordinates)
+            actions[:, :width] = self.robot[:width] + share * 0.2 * reach[:width]
+        try:
+            self.executor.accept(
+                self.ros_ns() - round(age_s * NS),
+                self.spec.rates.step_dt_s,
+                actions,
+                self.ros_ns(),
+            )
+            self.chunks += 1
+        except MessageError:
+            pass
+
+    @rule(seconds=st.floats(-10.0, 10.0))
+    def clock_jumps(self, seconds: float) -> None:
+        self.offset_ns += round(seconds * NS)
+        self.tick()
+
+    @rule(count=st.integers(0, 12))
+    def stop(self, count: int) -> None:
+        self.executor.stop('a stop')
+        self.run(count)
+        assert self.executor.state is State.STOPPED
+
+    @rule()
+    def resume(self) -> None:
+        self.executor.release()
+        self.tick()
+
+    @rule()
+    def reactivate(self) -> None:
+        while True:
+            self.steady_ns += self.period_ns
+            tick = self.clock.tick(self.ros_ns(), self.steady_ns)
+            if tick is None:
+                continue
+            self.time_s = getattr(self, 'time_s', 0.0) + tick.periods * self.period_ns / NS
+            decision = self.executor.halt(tick)
+            if decision.motion is None:
+                break
+            self.wire.take(self.time_s, decision)
+        self.executor.reset()
+
+    @invariant()
+    def limits_hold(self) -> None:
+        if not hasattr(self, 'wire'):
+            return
+        assert self.wire.velocity <= 1.0 + 1e-6
+        assert self.wire.acceleration <= 1.0 + 1e-6
+        assert self.wire.outside <= 1e-9
+
+    @invariant()
+    def nothing_is_commanded_in_a_silent_state(self) -> None:
+        if getattr(self, 'decision', None) is None:
+            return
+        if self.decision.state is State.WAITING:
+            assert self.decision.motion is None
+
+
+TestExecutor = ExecutorMachine.TestCase
+TestExecutor.settings = settings(
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
