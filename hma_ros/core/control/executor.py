@@ -340,12 +340,12 @@ class Executor:
         return motion
 
     def _stopped(self) -> Motion | None:
-        motion = None
-        if self._needs_rest:
-            motion = self._guard.brake(self._idle_periods * self._period_s)
-            self._needs_rest = not motion.is_at_rest
-        if not self._needs_rest and self._stop_reason is None:
-            self._restart()
+        if not self._needs_rest:
+            if self._stop_reason is None:
+                self._restart()
+            return None
+        motion = self._guard.brake(self._idle_periods * self._period_s)
+        self._needs_rest = not motion.is_at_rest
         return motion
 
     def _brake(self) -> Motion:
