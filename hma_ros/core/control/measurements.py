@@ -43,6 +43,7 @@ class Measurements:
             if turns
         }
         age_s = spec.state.max_age_s
+        self._max_age_ns = round(age_s * _NS)
         self._joints = [
             PositionHistory(
                 source.message_names, topic, age_s, [name in turning for name in source.joints]
@@ -129,20 +130,19 @@ class Measurements:
             position = float(self._gripper.interpolated(moment_ns)[0])
         return None if np.isnan(position) else _model_value(self._gripper_spec, position)
 
-    def approaches(self, moment_ns: int, max_age_s: float) -> bool:
+    def approaches(self, moment_ns: int) -> bool:
         """
         Whether the commanded coordinates and the gripper at a moment may be known soon.
 
-        :param max_age_s: what was heard last so long before the moment is silent: it is not
-            waited for.
-        :returns: whether something is still to come, and nothing is silent.
+        :returns: whether one of them was not heard since, and all were heard in the last
+            ``state.max_age_s`` before it: one that is silent is not waited for.
         """
         with self._lock:
             stamps = self._needed_stamps()
         if any(stamp is None for stamp in stamps):
             return False
         oldest_ns = min(stamp for stamp in stamps if stamp is not None)
-        return moment_ns - round(max_age_s * _NS) <= oldest_ns < moment_ns
+        return moment_ns - self._max_age_ns <= oldest_ns < moment_ns
 
     def _needed_stamps(self) -> list[int | None]:
         if self._places is None:

@@ -75,7 +75,7 @@ class Track:
         start, end = self._values[after - 1 : after + 1]
         part = (moment_ns - start_ns) / (end_ns - start_ns)
         if not self._is_continuous:
-            return (1.0 - part) * start + part * end
+            return start + part * (end - start)
         # Along the shorter way round, in the turn of the nearer sample, as the driver has it.
-        value = (1.0 - part) * start + part * nearest_turn(end, start)
+        value = start + part * (float(nearest_turn(end, start)) - start)
         return float(nearest_turn(value, start if part < 0.5 else end))

@@ -156,7 +156,7 @@ def test_a_gripper_that_is_not_measured_makes_the_action_unknown() -> None:
         for stamp in range(START, START + 400 * MS, 10 * MS):
             measure(spec, measured, stamp, np.array([0.5, 0.0, 0.2]))
         assert measured_actions(spec, measured, START) is None
-        assert not measured.approaches(START + 410 * MS, 0.2)
+        assert not measured.approaches(START + 410 * MS)
 
 
 def test_a_continuous_joint_turns_on_through_half_a_turn() -> None:
@@ -172,13 +172,13 @@ def test_a_continuous_joint_turns_on_through_half_a_turn() -> None:
 def test_only_what_was_heard_lately_is_waited_for() -> None:
     measured = Measurements(UR5E)
     end = end_ns(UR5E, START)
-    assert not measured.approaches(end, 0.2)
+    assert not measured.approaches(end)
     measure(UR5E, measured, end - 201 * MS, np.zeros(6))
-    assert not measured.approaches(end, 0.2)
+    assert not measured.approaches(end)
     measure(UR5E, measured, end - 10 * MS, np.zeros(6))
-    assert measured.approaches(end, 0.2)
+    assert measured.approaches(end)
     measure(UR5E, measured, end, np.zeros(6))
-    assert not measured.approaches(end, 0.2)
+    assert not measured.approaches(end)
 
 
 def test_two_arms_whose_drivers_use_the_same_names_in_any_order() -> None:
