@@ -8,7 +8,7 @@ from typing import Any
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import JointState
 
-from hma_ros.core.control.measurements import Measurements
+from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.embodiment.spec import PoseSpec
 from hma_ros.core.errors import MessageError
@@ -39,7 +39,7 @@ class StateSamples:
         self._on_arrival, self._on_fault, self._on_good = on_arrival, on_fault, on_good
         sources = spec.state.sources
         topics = [node.resolve_topic_name(source.topic) for source in sources]
-        self.measured = Measurements(spec, topics)
+        self.measured = StateHistory(spec, topics)
         # Of each topic what was not heard since its last fault: places of joints, or the pose.
         self._missed: list[set[int]] = [set() for _ in (*sources, 'pose')]
         for index, source in enumerate(sources):

@@ -9,7 +9,7 @@ import pytest
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import JointState
 
-from hma_ros.core.control.measurements import Measurements
+from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
@@ -39,7 +39,7 @@ class Driver:
             self._poses = self._publishers(PoseStamped, spec.state.pose.topic, 1)
 
     @property
-    def measured(self) -> Measurements:
+    def measured(self) -> StateHistory:
         return self._samples.measured
 
     def publish(

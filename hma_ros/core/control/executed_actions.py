@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.control.measured_actions import end_ns, measured_actions
-from hma_ros.core.control.measurements import Measurements
+from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 
 _REPORTS_KEPT = 16
@@ -18,7 +18,7 @@ class ExecutedActions:
     :param measured: what the robot measures, filled elsewhere.
     """
 
-    def __init__(self, spec: EmbodimentSpec, measured: Measurements) -> None:
+    def __init__(self, spec: EmbodimentSpec, measured: StateHistory) -> None:
         self._spec, self._measured = spec, measured
         self._reports: dict[int, NDArray[np.float64]] = {}
 

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from hma_ros.core.action_space import actions_from_targets
 from hma_ros.core.control.angles import unwrap
-from hma_ros.core.control.measurements import Measurements
+from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 
 _NS = 1_000_000_000
 
 
 def measured_actions(
-    spec: EmbodimentSpec, measured: Measurements, start_ns: int
+    spec: EmbodimentSpec, measured: StateHistory, start_ns: int
 ) -> NDArray[np.float64] | None:
     """
     Return the actions that led the robot where it was measured, in one step of the model.

@@ -9,6 +9,7 @@ _NS = 1_000_000_000
 KEPT_NS = 2 * _NS
 # A bound whatever the stamps are: two seconds at 2 kHz.
 KEPT_SAMPLES = 4096
+_SLACK_NS = _NS // 4
 
 
 class Track:
@@ -35,15 +36,16 @@ class Track:
 
     def add(self, stamp_ns: int, value: float) -> None:
         """Add a sample; it replaces one of the same stamp."""
-        place = bisect_left(self._stamps, stamp_ns)
-        if place < len(self._stamps) and self._stamps[place] == stamp_ns:
-            self._values[place] = value
-            return
-        self._stamps.insert(place, stamp_ns)
-        self._values.insert(place, value)
-        oldest_ns = self._stamps[-1] - KEPT_NS
-        old = max(bisect_left(self._stamps, oldest_ns), len(self._stamps) - KEPT_SAMPLES)
-        del self._stamps[:old], self._values[:old]
+        stamps, values = self._stamps, self._values
+        if not stamps or stamp_ns > stamps[-1]:
+            stamps.append(stamp_ns)
+            values.append(value)
+        elif stamps[place := bisect_left(stamps, stamp_ns)] == stamp_ns:
+            values[place] = value
+        else:
+            stamps.insert(place, stamp_ns)
+            values.insert(place, value)
+        self._forget_old()
 
     def interpolated(self, moment_ns: int, max_gap_ns: int) -> float | None:
         """
@@ -69,6 +71,14 @@ class Track:
         places = range(max(after - 1, 0), min(after + 1, len(self._stamps)))
         place = min(places, key=lambda index: abs(self._stamps[index] - moment_ns))
         return self._stamps[place], self._values[place]
+
+    def _forget_old(self) -> None:
+        stamps = self._stamps
+        if stamps[0] >= stamps[-1] - KEPT_NS - _SLACK_NS and len(stamps) <= KEPT_SAMPLES:
+            return
+        # Many at once: each time moves all that stay.
+        old = max(bisect_left(stamps, stamps[-1] - KEPT_NS), len(stamps) - KEPT_SAMPLES * 3 // 4)
+        del stamps[:old], self._values[:old]
 
     def _between(self, after: int, moment_ns: int) -> float:
         start_ns, end_ns = self._stamps[after - 1 : after + 1]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hma_ros.core.control.executed_actions import ExecutedActions
-from hma_ros.core.control.measurements import Measurements
+from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment import load_embodiment
 
 MS = 1_000_000
@@ -16,16 +16,16 @@ EMPTY = np.zeros((0, 6))
 
 
 @pytest.fixture
-def measured() -> Measurements:
-    return Measurements(UR5E)
+def measured() -> StateHistory:
+    return StateHistory(UR5E)
 
 
-def move(measured: Measurements, until_ms: int) -> None:
+def move(measured: StateHistory, until_ms: int) -> None:
     for offset in range(0, until_ms + 1, 10):
         measured.add_joints(0, START + offset * MS, UR5E.state.joints, np.full(6, offset / 1000))
 
 
-def test_a_report_comes_first(measured: Measurements) -> None:
+def test_a_report_comes_first(measured: StateHistory) -> None:
     executed = ExecutedActions(UR5E, measured)
     move(measured, 300)
     assert executed.may_come(START, has_reporter=True)
@@ -38,7 +38,7 @@ def test_a_report_comes_first(measured: Measurements) -> None:
 
 @pytest.mark.parametrize('reports', [[], [EMPTY], [REPORT[:1]]])
 def test_without_a_usable_report_the_measurement_stands_in(
-    measured: Measurements, reports: list[np.ndarray]
+    measured: StateHistory, reports: list[np.ndarray]
 ) -> None:
     executed = ExecutedActions(UR5E, measured)
     for report in reports:
@@ -54,13 +54,13 @@ def test_without_a_usable_report_the_measurement_stands_in(
     assert origin == 'measured'
 
 
-def test_a_silent_robot_is_not_waited_for(measured: Measurements) -> None:
+def test_a_silent_robot_is_not_waited_for(measured: StateHistory) -> None:
     executed = ExecutedActions(UR5E, measured)
     assert not executed.may_come(START, has_reporter=False)
     assert executed.find(START) == (None, 'unknown')
 
 
-def test_old_reports_are_forgotten(measured: Measurements) -> None:
+def test_old_reports_are_forgotten(measured: StateHistory) -> None:
     executed = ExecutedActions(UR5E, measured)
     for index in range(40):
         executed.report(START + index, REPORT)

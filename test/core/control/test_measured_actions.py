@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hma_ros.core.command_history import CommandHistory
 from hma_ros.core.control.measured_actions import end_ns, measured_actions
-from hma_ros.core.control.measurements import Measurements
+from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment import available_embodiments, load_embodiment
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 
@@ -30,7 +30,7 @@ def measurable(spec: EmbodimentSpec) -> EmbodimentSpec:
 
 def measure(
     spec: EmbodimentSpec,
-    measured: Measurements,
+    measured: StateHistory,
     stamp_ns: int,
     place_D: np.ndarray,
     gripper: float | None = None,
@@ -61,7 +61,7 @@ def test_equal_what_was_reported_when_commands_are_executed_perfectly(
     name: str, seed: int
 ) -> None:
     spec, rng = measurable(SPECS[name]), np.random.default_rng(seed)
-    history, measured = CommandHistory(spec, 2.0), Measurements(spec)
+    history, measured = CommandHistory(spec, 2.0), StateHistory(spec)
     period_ns = round(NS / spec.rates.command_hz)
     count = round(1.8 * spec.rates.command_hz)
     for index, target in enumerate(travel(spec, rng, count)):
@@ -88,7 +88,7 @@ def test_equal_what_was_reported_when_commands_are_executed_perfectly(
 def test_any_rate_of_joint_states_agrees_with_a_smooth_motion(
     rate_hz: float, offset_ms: int, seed: int
 ) -> None:
-    rng, measured = np.random.default_rng(seed), Measurements(UR5E)
+    rng, measured = np.random.default_rng(seed), StateHistory(UR5E)
     phase, speed = rng.uniform(0, 6, 6), rng.uniform(0.5, 2.0, 6)
 
     def place(stamp_ns: int) -> np.ndarray:
@@ -107,7 +107,7 @@ def test_any_rate_of_joint_states_agrees_with_a_smooth_motion(
 
 
 def test_absolute_actions_are_the_places_at_the_end_of_each_step() -> None:
-    measured = Measurements(PLANAR)
+    measured = StateHistory(PLANAR)
     for index in range(20):
         measure(PLANAR, measured, START + 20 * index * MS, np.array([0.01 * index, 0.0]))
     np.testing.assert_allclose(measured_actions(PLANAR, measured, START), [[0.05, 0.0]])
@@ -123,7 +123,7 @@ def test_absolute_actions_are_the_places_at_the_end_of_each_step() -> None:
     ],
 )
 def test_what_is_not_wholly_known_is_not_known(lost_ms: range, is_known: bool) -> None:
-    measured = Measurements(UR5E)
+    measured = StateHistory(UR5E)
     for offset_ms in range(0, 600, 20):
         if offset_ms not in lost_ms:
             measure(UR5E, measured, START + offset_ms * MS, np.zeros(6))
@@ -132,7 +132,7 @@ def test_what_is_not_wholly_known_is_not_known(lost_ms: range, is_known: bool) -
 
 
 def test_one_silent_joint_makes_the_action_unknown() -> None:
-    measured = Measurements(UR5E)
+    measured = StateHistory(UR5E)
     names = UR5E.state.joints
     for stamp in range(START, START + 400 * MS, 10 * MS):
         measured.add_joints(0, stamp, names[:-1], np.zeros(5))
@@ -142,7 +142,7 @@ def test_one_silent_joint_makes_the_action_unknown() -> None:
 @pytest.mark.parametrize(('position', 'value'), [(0.04, 1.0), (0.025, 1.0), (0.0, -1.0)])
 def test_the_gripper_is_what_its_joint_is_nearer_to(position: float, value: float) -> None:
     spec = measurable(FRANKA)
-    measured = Measurements(spec)
+    measured = StateHistory(spec)
     for stamp in range(START, START + 400 * MS, 10 * MS):
         measure(spec, measured, stamp, np.array([0.5, 0.0, 0.2]), position)
     np.testing.assert_array_equal(measured_actions(spec, measured, START), [[0, 0, 0, value]] * 2)
@@ -152,7 +152,7 @@ def test_a_gripper_that_is_not_measured_makes_the_action_unknown() -> None:
     for joint in ('finger', None):
         assert FRANKA.gripper is not None
         spec = replace(FRANKA, gripper=replace(FRANKA.gripper, joint=joint))
-        measured = Measurements(spec)
+        measured = StateHistory(spec)
         for stamp in range(START, START + 400 * MS, 10 * MS):
             measure(spec, measured, stamp, np.array([0.5, 0.0, 0.2]))
         assert measured_actions(spec, measured, START) is None
@@ -160,7 +160,7 @@ def test_a_gripper_that_is_not_measured_makes_the_action_unknown() -> None:
 
 
 def test_a_continuous_joint_turns_on_through_half_a_turn() -> None:
-    measured = Measurements(UR5E, is_continuous_D=[False] * 5 + [True])
+    measured = StateHistory(UR5E, is_continuous_D=[False] * 5 + [True])
     for stamp in range(START, START + 400 * MS, 10 * MS):
         angle = 3.1 + 0.5 * (stamp - START) / NS
         wrapped = (angle + np.pi) % (2 * np.pi) - np.pi
@@ -170,7 +170,7 @@ def test_a_continuous_joint_turns_on_through_half_a_turn() -> None:
 
 
 def test_only_what_was_heard_lately_is_waited_for() -> None:
-    measured = Measurements(UR5E)
+    measured = StateHistory(UR5E)
     end = end_ns(UR5E, START)
     assert not measured.approaches(end)
     measure(UR5E, measured, end - 201 * MS, np.zeros(6))
@@ -183,7 +183,7 @@ def test_only_what_was_heard_lately_is_waited_for() -> None:
 
 def test_two_arms_whose_drivers_use_the_same_names_in_any_order() -> None:
     aloha = SPECS['aloha']
-    measured = Measurements(aloha)
+    measured = StateHistory(aloha)
     rng = np.random.default_rng(3)
     home = np.array(aloha.home)
     for stamp in range(START, START + 400 * MS, 10 * MS):

@@ -15,7 +15,7 @@ _NS = 1_000_000_000
 _XYZ = ('x', 'y', 'z')
 
 
-class Measurements:
+class StateHistory:
     """
     Collects messages, live or from a bag; safe to use from several threads.
 
