@@ -3,6 +3,7 @@
 
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CompressedImage, Image
 
+from hma_ros.core.control.executed_actions import ExecutedActions
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import BundleError, HmaError, MessageError
 from hma_ros.core.frame_clock import FrameClock, FramePick
@@ -22,13 +24,13 @@ from hma_ros.nodes.world_model_parameters import WorldModelParameters
 from hma_ros.ros.chunk_msg import from_actions, to_actions
 from hma_ros.ros.diagnostics import WARN, Diagnostics
 from hma_ros.ros.image_msg import from_rgb, to_rgb
-from hma_ros.ros.joint_samples import JointSamples
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.mailbox import Mailbox
 from hma_ros.ros.parameters import read
 from hma_ros.ros.qos import REPORT, SENSOR_IN
 from hma_ros.ros.rollout_msg import from_rollout
 from hma_ros.ros.stamps import stamp_ns
+from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
 from hma_ros.runtime.open import open_world_model
 from hma_ros.runtime.world import World
@@ -38,7 +40,6 @@ _REPORT_S = 1.0
 _TELL_S = 10.0
 _LOOK_S = 0.02
 _MAILBOX_SIZE = 16
-_REPORTS_KEPT = 16
 
 
 class WorldModelNode(HmaNode):
@@ -94,10 +95,10 @@ class WorldModelNode(HmaNode):
         self._frame_clock = FrameClock(spec.rates.frame_hz, spec.camera.max_age_s)
         self._mailbox = Mailbox(_MAILBOX_SIZE)
         self._budget = ImaginationBudget(self._horizon, spec.rates.frame_dt_s)
-        self._executed: dict[int, NDArray[np.float64] | None] = {}
+        self._executed = ExecutedActions(spec, self._state.measured)
         self._pick: FramePick | None = None
         self._row_ns: int | None = None
-        self._joints.clear()
+        self._state.clear()
         self._failures = 0
         self._heard_s = self._told_s = time.monotonic()
         self._is_working = True
@@ -119,7 +120,13 @@ class WorldModelNode(HmaNode):
         self._strips = self.publisher(Image, '~/prediction/image', REPORT)
         self.subscribe(self._camera_type, camera.topic, self._on_image, SENSOR_IN)
         self.subscribe(ActionChunk, self._given.executed_topic, self._on_executed, REPORT)
-        self._joints = JointSamples(self, self._spec, self._on_joints)
+        self._state = StateSamples(
+            self,
+            self._spec,
+            self._on_state,
+            partial(self._diagnostics.trouble, 'bad states'),
+            partial(self._diagnostics.over, 'bad states'),
+        )
 
     def _warm_up(self) -> None:
         camera = self._spec.camera
@@ -153,13 +160,10 @@ class WorldModelNode(HmaNode):
             self._diagnostics.trouble('bad reports', str(error))
             return
         self._diagnostics.over('bad reports')
-        known = len(actions) == self._spec.rates.stride
-        self._executed[stamp_ns(message.header.stamp)] = actions if known else None
-        while len(self._executed) > _REPORTS_KEPT:
-            self._executed.pop(next(iter(self._executed)))
+        self._executed.report(stamp_ns(message.header.stamp), actions)
         self._wake()
 
-    def _on_joints(self) -> None:
+    def _on_state(self) -> None:
         # They come often: only a row that waits for them is worth waking up for.
         if self._is_working and self._pick is not None:
             self._wake()
@@ -217,15 +221,16 @@ class WorldModelNode(HmaNode):
         return None
 
     def _must_wait(self, pick: FramePick, now_ns: int) -> bool:
-        """Whether what belongs to the row may still come: joints, and what was executed."""
+        """Whether joints of the row, or what was executed before it, may still come."""
         stamp = pick.stamp_ns or 0
         if now_ns - stamp >= self._given.executed_timeout_s * _NS:
             return False
-        if self._reads_joints and not self._joints.reaches(stamp):
+        if self._reads_joints and not self._state.measured.joints_reach(stamp):
             return True
-        if pick.restarts or self._row_ns is None or self._row_ns in self._executed:
+        if pick.restarts or self._row_ns is None:
             return False
-        return bool(self.count_publishers(self._executed_topic) > 0)
+        has_reporter = self.count_publishers(self._executed_topic) > 0
+        return self._executed.may_come(self._row_ns, has_reporter)
 
     def _process(self, pick: FramePick) -> None:
         stamp = pick.stamp_ns or 0
@@ -265,7 +270,7 @@ class WorldModelNode(HmaNode):
     def _measured(self, stamp: int) -> NDArray[np.float32] | None:
         """Return the joints of a frame; without them the row is lost, never made up."""
         try:
-            joints = self._joints.at(stamp)
+            joints = self._state.measured.joints_at(stamp).astype(np.float32)
         except MessageError as error:
             self._row_ns = None
             self._diagnostics.trouble('missed joints', str(error))
@@ -283,8 +288,8 @@ class WorldModelNode(HmaNode):
             self._budget.restart()
             self._diagnostics.counts['new contexts'] += 1
         else:
-            executed = self._executed.get(self._row_ns)
-            self._diagnostics.counts['unknown actions'] += executed is None
+            executed, origin = self._executed.find(self._row_ns)
+            self._diagnostics.counts[f'{origin} actions'] += 1
         known = None if executed is None else executed.astype(np.float32)
         self._model.observe(frame, known, joints)
         return None if self._model.manifest.policy_refusal else self._model.act()

@@ -43,7 +43,8 @@ class WorldModelParameters:
     )
     executed_timeout_s: float = parameter(
         0.05,
-        'how long a frame waits for the report of the row before it, and for its joints [s]',
+        'how long a frame waits for what was executed before it, reported or measured, and for '
+        'its joints [s]',
         0.0,
         1.0,
     )

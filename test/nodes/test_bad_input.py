@@ -149,7 +149,7 @@ def test_camera_silent_then_of_wrong_size_then_of_wrong_encoding_then_no_joints(
     assert '/world_model/action_chunk' not in system.counts
 
     good = np.zeros((256, 256, 3), np.uint8)
-    until(good, 'rgb8', '/joint_states: expected joint states at the time of a frame, got none')
+    until(good, 'rgb8', "/joint_states: position of 'shoulder_pan_joint': got none, expected one")
     assert '/world_model/action_chunk' not in system.counts
     joints = system.node.create_publisher(JointState, 'joint_states', SENSOR_OUT)
 

@@ -1,0 +1,170 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What a robot measured of itself in the last seconds: joints, tool position, gripper."""
+
+import threading
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hma_ros.core.control.position_history import PositionHistory
+from hma_ros.core.embodiment.spec import EmbodimentSpec, GripperSpec
+
+Vector = NDArray[np.float64]
+_NS = 1_000_000_000
+_XYZ = ('x', 'y', 'z')
+
+
+class StateHistory:
+    """
+    Collects messages, live or from a bag; safe to use from several threads.
+
+    :param spec: the embodiment.
+    :param topics: names for errors, one per ``spec.state.sources``; default as in the file.
+    :param is_continuous_D: ``bool[D]``, commanded coordinates that are equal modulo one turn;
+        default none.
+    """
+
+    def __init__(
+        self,
+        spec: EmbodimentSpec,
+        topics: Sequence[str] | None = None,
+        is_continuous_D: ArrayLike | None = None,
+    ) -> None:
+        self._lock = threading.Lock()
+        self._gripper_spec = spec.gripper
+        coordinates = spec.action.coordinates
+        self.is_continuous_D = np.zeros(len(coordinates), bool)
+        if is_continuous_D is not None:
+            self.is_continuous_D = np.asarray(is_continuous_D, bool)
+        turning = {
+            name
+            for name, turns in zip(coordinates, self.is_continuous_D.tolist(), strict=True)
+            if turns
+        }
+        age_s = spec.state.max_age_s
+        self._max_age_ns = round(age_s * _NS)
+        self._joints = [
+            PositionHistory(
+                source.message_names, topic, age_s, [name in turning for name in source.joints]
+            )
+            for source, topic in zip(
+                spec.state.sources,
+                topics or [source.topic for source in spec.state.sources],
+                strict=True,
+            )
+        ]
+        pose_topic = '' if spec.state.pose is None else spec.state.pose.topic
+        self._tool = PositionHistory(_XYZ, pose_topic, age_s)
+        joint = None if spec.gripper is None else spec.gripper.joint
+        self._gripper = None if joint is None else PositionHistory((joint,), joint, age_s)
+        self._places = None if spec.action.is_cartesian else _places(spec)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            for history in self._histories():
+                history.clear()
+
+    def add_joints(
+        self,
+        source: int,
+        stamp_ns: int,
+        names: Sequence[str],
+        positions: ArrayLike,
+        publisher: Hashable = None,
+    ) -> tuple[int, ...]:
+        """
+        Take a joint state of ``spec.state.sources[source]``; see :meth:`PositionHistory.add`.
+
+        The gripper's joint is taken from the messages of every source.
+
+        :returns: the places in ``joints`` of the source that the message held.
+        :raises MessageError: a value cannot be used.
+        """
+        with self._lock:
+            taken = self._joints[source].add(stamp_ns, names, positions, publisher)
+            if self._gripper is not None:
+                self._gripper.add(stamp_ns, names, positions)
+            return taken
+
+    def add_tool(self, stamp_ns: int, xyz: ArrayLike, publisher: Hashable = None) -> None:
+        """Take a measured tool position ``float64[3]`` in metres."""
+        with self._lock:
+            self._tool.add(stamp_ns, _XYZ, xyz, publisher)
+
+    def joints_reach(self, moment_ns: int) -> bool:
+        """Whether every joint was heard at a moment or later: none nearer to it will come."""
+        with self._lock:
+            return all(history.reaches(moment_ns) for history in self._joints)
+
+    def joints_at(self, moment_ns: int) -> Vector:
+        """
+        Return all joints at a moment ``float64[J]``; see :meth:`PositionHistory.at`.
+
+        :raises MessageError: a joint has no sample near enough, or two publishers.
+        """
+        with self._lock:
+            return np.concatenate([history.at(moment_ns) for history in self._joints])
+
+    def coordinates_at(self, moment_ns: int) -> Vector | None:
+        """Return the commanded coordinates ``float64[D]`` at a moment; None where unknown."""
+        with self._lock:
+            if self._places is None:
+                found = self._tool.interpolated(moment_ns)
+            else:
+                joints = [history.interpolated(moment_ns) for history in self._joints]
+                found = np.concatenate(joints)[self._places]
+        return None if np.isnan(found).any() else found
+
+    def gripper_at(self, moment_ns: int) -> float | None:
+        """
+        Return the model's value of the measured gripper at a moment.
+
+        :returns: ``model_open`` or ``model_closed``, whichever the position is nearer to (by
+            ``threshold``); None where unknown.
+        """
+        if self._gripper is None or self._gripper_spec is None:
+            return None
+        with self._lock:
+            position = float(self._gripper.interpolated(moment_ns)[0])
+        return None if np.isnan(position) else _model_value(self._gripper_spec, position)
+
+    def approaches(self, moment_ns: int) -> bool:
+        """
+        Whether the commanded coordinates and the gripper at a moment may be known soon.
+
+        :returns: whether one of them was not heard since, and all were heard in the last
+            ``state.max_age_s`` before it: one that is silent is not waited for.
+        """
+        with self._lock:
+            stamps = self._needed_stamps()
+        if any(stamp is None for stamp in stamps):
+            return False
+        oldest_ns = min(stamp for stamp in stamps if stamp is not None)
+        return moment_ns - self._max_age_ns <= oldest_ns < moment_ns
+
+    def _needed_stamps(self) -> list[int | None]:
+        if self._places is None:
+            stamps = self._tool.newest_stamps()
+        else:
+            joints = [stamp for history in self._joints for stamp in history.newest_stamps()]
+            stamps = [joints[place] for place in self._places]
+        if self._gripper_spec is None:
+            return stamps
+        return [*stamps, *([None] if self._gripper is None else self._gripper.newest_stamps())]
+
+    def _histories(self) -> list[PositionHistory]:
+        return [*self._joints, self._tool, *([] if self._gripper is None else [self._gripper])]
+
+
+def _places(spec: EmbodimentSpec) -> list[int]:
+    """Return where in the joints of the robot each commanded coordinate is."""
+    return [spec.state.joints.index(name) for name in spec.action.coordinates]
+
+
+def _model_value(spec: GripperSpec, position: float) -> float:
+    opened = (position - spec.closed_position) / (spec.open_position - spec.closed_position)
+    value = spec.model_closed + opened * (spec.model_open - spec.model_closed)
+    is_open = (value > spec.threshold) == (spec.model_open > spec.threshold)
+    return spec.model_open if is_open else spec.model_closed
