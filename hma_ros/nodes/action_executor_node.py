@@ -1,25 +1,30 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Executes action chunks: small, without a model, and the only one that commands the robot."""
 
+import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Hashable
 from functools import partial
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
+from std_msgs.msg import Empty
 from std_srvs.srv import Trigger
 
+from hma_ros.core.control.command_clock import CommandClock, Tick
+from hma_ros.core.control.executor import COMMANDING, Decision, Executor, State
+from hma_ros.core.control.measurement import Measurement
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, LateError, MessageError
-from hma_ros.core.control.executor import Execution
-from hma_ros.core.control.guard import GuardDecision
 from hma_ros.msg import ActionChunk
+from hma_ros.nodes.action_executor_parameters import ActionExecutorParameters
 from hma_ros.nodes.execution_gate import check_may_execute
 from hma_ros.ros.chunk_msg import from_actions, step_dt_s, to_actions
-from hma_ros.ros.commander import Commander
+from hma_ros.ros.commander import Commander, make_gripper
 from hma_ros.ros.diagnostics import WARN, Diagnostics
 from hma_ros.ros.lifecycle import HmaNode, run
-from hma_ros.ros.parameters import parameter, read
+from hma_ros.ros.parameters import read
+from hma_ros.ros.publishers import SingleSource, with_publisher
 from hma_ros.ros.qos import REPORT
 from hma_ros.ros.robot_state import RobotState
 from hma_ros.ros.stamps import stamp_ns
@@ -27,52 +32,46 @@ from hma_ros.ros.stop_topics import StopTopics
 
 _NS = 1_000_000_000
 _REPORT_S = 1.0
+# How often stop topics, other publishers and the model are looked after.
+_LOOK_S = 0.1
+# /clock that jumped back silences timers on ROS time; this one goes on.
+_SIMULATED_LOOK_S = 0.02
 _REPORTS_PENDING = 64
 _LATE = (
-    'the model is slower than the rows of the robot (lower real_time_factor in simulation, '
+    'the model is slower than the steps of the robot (lower real_time_factor in simulation, '
     'imagine fewer frames with horizon, or take a faster machine), or the clocks disagree'
 )
 
 
-@dataclass(frozen=True)
-class ActionExecutorParameters:
-    """Parameters of the action executor."""
-
-    embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
-    mode: str = parameter(
-        'shadow',
-        'shadow computes and reports; execute commands the robot',
-        choices=('shadow', 'execute'),
-    )
-    chunk_topic: str = parameter('world_model/action_chunk', 'where action chunks come from')
-    bundle: str = parameter('', 'bundle behind the chunks; needed to execute on a real robot')
-    allow_simulation_bundle: bool = parameter(
-        False, 'let a bundle trained in simulation command a real robot'
-    )
-    max_chunk_age_s: float = parameter(
-        0.5, 'oldest stamp of a chunk on arrival, and furthest ahead [s]', 0.01, 10.0
-    )
-    autostart: bool = parameter(False, 'configure and activate at the start')
-
-
 class ActionExecutorNode(HmaNode):
-    """Follows the newest chunk by time stamp, within the limits, until it is told to stop."""
+    """Follows the newest chunk by time stamp, within the limits, until a stop."""
 
     def __init__(self) -> None:
         super().__init__('action_executor', ActionExecutorParameters)
-        # Outlives every configuration: nothing but ~/resume releases it.
+        # These outlive every configuration: a stop, and what the robot was commanded last.
         self._latched: str | None = None
+        self._stops: StopTopics | None = None
+        self._executor: Executor | None = None
+        self._sent_s: float | None = None
+        self._is_ticking = False
+        self._commander: Commander | None = None
 
     def set_up(self) -> None:
-        """Open the topics; in shadow mode no command publisher is made."""
-        given = read(self, ActionExecutorParameters)
+        """Open the topics; in shadow mode no command publisher is ever made."""
+        given = self._given = read(self, ActionExecutorParameters)
         spec = self._spec = load_embodiment(given.embodiment)
         check_may_execute(spec, given.mode, given.bundle, given.allow_simulation_bundle)
-        self._mode = given.mode
-        self._execution = Execution(spec, given.max_chunk_age_s)
+        self._is_shadow = given.mode != 'execute'
+        self._period_s = 1.0 / spec.rates.command_hz
+        self._execution = self._executor = Executor(
+            spec,
+            given.max_chunk_age_s,
+            given.ramp_in_s,
+            given.require_approval and not self._is_shadow,
+            self._executor,
+        )
         if self._latched is not None:
             self._execution.stop(self._latched)
-        self._verdict = GuardDecision(None, 'hold', ('no measured state',))
         self._diagnostics = Diagnostics(self, spec.name)
         self._state = RobotState(
             self,
@@ -80,48 +79,141 @@ class ActionExecutorNode(HmaNode):
             partial(self._diagnostics.trouble, 'bad states'),
             partial(self._diagnostics.over, 'bad states'),
         )
-        self._stops = StopTopics(self, spec.stops, self._stop)
-        self._commander = self._reports = None
-        if given.mode == 'execute':
-            self._commander = Commander(self, spec)
+        self._stop_topics = self._stops = StopTopics(self, spec.stops, self._stop, self._stops)
+        self._gripper = None if self._is_shadow else make_gripper(self, spec)
+        self._reports = None
+        if not self._is_shadow:
             self._reports = self.publisher(ActionChunk, '~/executed', REPORT)
-        self._chunk_topic = self.resolve_topic_name(given.chunk_topic)
-        self.subscribe(ActionChunk, given.chunk_topic, self._on_chunk, REPORT)
-        self._service('~/stop', self._on_stop)
-        self._service('~/resume', self._on_resume)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.own(self.create_timer(_REPORT_S, self._report, clock=steady), self.destroy_timer)
-        self._timer: Any = None
+        self._open_inputs()
+        self._listens_s = time.monotonic()
+        self._timers: list[Any] = []
+        self._decision = Decision(self._execution.state, None, ('inactive',))
         self.get_logger().info(f'{given.mode} on {spec.name}')
 
+    def _open_inputs(self) -> None:
+        given = self._given
+        self._chunk_topic = self.resolve_topic_name(given.chunk_topic)
+        self._chunk_source = SingleSource(self, self._chunk_topic)
+        self._heartbeat_s: float | None = None
+        receive = with_publisher(self._on_chunk)
+        self.subscribe(ActionChunk, given.chunk_topic, receive, REPORT)
+        self.subscribe(Empty, given.heartbeat_topic, self._on_heartbeat, REPORT)
+        for name, callback in (
+            ('~/stop', self._on_stop),
+            ('~/resume', self._on_resume),
+            ('~/approve', self._on_approve),
+        ):
+            self.own(self.create_service(Trigger, name, callback), self.destroy_service)
+        self._steady_timer(_REPORT_S, self._report)
+        self._steady_timer(_LOOK_S, self._look)
+
     def start(self) -> None:
-        """Start anew where the robot is."""
-        if self._stops.reason is not None:
-            raise ConfigError(f'{self._stops.reason}: expected no stop at the start')
-        self._restart()
-        self._timer = self.create_timer(1.0 / self._spec.rates.command_hz, self._on_tick)
+        """Begin to wait for a state to start from."""
+        if self._stop_topics.reason is not None:
+            raise ConfigError(f'{self._stop_topics.reason}: expected no stop at the start')
+        if not self._is_shadow:
+            self._commander = Commander(self, self._spec)
+        self._pending_ns: deque[int] = deque(maxlen=_REPORTS_PENDING)
+        self._command_clock = CommandClock(round(_NS * self._period_s), self._uses_sim_time())
+        idle_s = 0.0 if self._sent_s is None else time.monotonic() - self._sent_s
+        self._execution.reset(idle_s)
+        self._is_ticking = True
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timers = [self.create_timer(self._tick_s(), self._on_tick, clock=steady)]
+        if self._uses_sim_time():
+            self._timers.append(self.create_timer(self._period_s, self._on_tick))
 
     def stop(self) -> None:
-        """Leave the last command on the wire, at rest; what fell silent is left alone."""
-        if self._timer is not None:
-            self.destroy_timer(self._timer)
-            self._timer = None
-        if self._commander is not None:
-            self._commander.halt(self.now_ns())
+        """Come to rest within the limits; the last command on the wire is at rest."""
+        self._is_ticking = False
+        while self._timers:
+            self.destroy_timer(self._timers.pop())
+        commander, self._commander = self._commander, None
+        if commander is not None:
+            self._come_to_rest(commander)
+            commander.close()
 
-    def _restart(self) -> None:
-        self._execution.reset()
-        self._pending_ns: deque[int] = deque(maxlen=_REPORTS_PENDING)
-        self._last_ns = 0
-        self._verdict = GuardDecision(None, 'hold', ('no measured state',))
-        if self._commander is not None:
-            self._commander.restart()
+    def _come_to_rest(self, commander: Commander) -> None:
+        clock = self._command_clock
+        while True:
+            time.sleep(clock.wait_s(time.monotonic_ns()))
+            tick = clock.force(time.monotonic_ns())
+            decision = self._execution.halt(tick)
+            if decision.motion is None:
+                return
+            self._send(commander, tick, decision)
 
-    def _on_chunk(self, message: Any) -> None:
-        if self._timer is None:
+    def _steady_timer(self, period_s: float, callback: Any) -> None:
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.own(self.create_timer(period_s, callback, clock=steady), self.destroy_timer)
+
+    def _uses_sim_time(self) -> bool:
+        return bool(self.get_parameter('use_sim_time').value)
+
+    def _tick_s(self) -> float:
+        return _SIMULATED_LOOK_S if self._uses_sim_time() else self._period_s
+
+    def _on_tick(self) -> None:
+        now_ns = self.now_ns()
+        # A tick that was due already may come after the last command: it sends nothing.
+        if not self._is_ticking or now_ns == 0:
+            return
+        tick = self._command_clock.tick(now_ns, time.monotonic_ns())
+        if tick is None:
+            return
+        if tick.interruption is not None:
+            self.get_logger().warning(f'{tick.interruption}: planning anew')
+            self._state.clear()
+            self._pending_ns.clear()
+        listens = self._gripper is None or self._gripper.listens()
+        self._decide(
+            self._execution.step(tick, now_ns, self._measured(), self._refusal(), listens)
+        )
+        self._diagnostics.counts[self._decision.state.value] += 1
+        if self._commander is not None:
+            self._send(self._commander, tick, self._decision)
+            self._report_executed(tick.reach_ns)
+
+    def _decide(self, decision: Decision) -> None:
+        """Note a decision; a change of state is logged, an operator's stop by :meth:`_stop`."""
+        before, self._decision = self._decision, decision
+        if decision.state in (before.state, State.STOPPED) or {
+            decision.state,
+            before.state,
+        } == set(COMMANDING):
+            return
+        reasons = '; '.join(decision.reasons)
+        self.get_logger().info(f'{decision.state.value}{": " if reasons else ""}{reasons}')
+
+    def _measured(self) -> Measurement | None:
+        newest = self._state.newest()
+        if newest is None:
+            return None
+        return self._execution.measurement(*newest)
+
+    def _refusal(self) -> str | None:
+        """Return why no motion may start now."""
+        if self._is_shadow:
+            return None
+        if time.monotonic() - self._listens_s < self._given.discovery_s:
+            return 'looking for stop topics and other publishers'
+        return self._stop_topics.refusal()
+
+    def _send(self, commander: Commander, tick: Tick, decision: Decision) -> None:
+        if decision.motion is None:
+            return
+        self._sent_s = time.monotonic()
+        turn = self._execution.quaternion(decision.motion)
+        commander.send(tick.reach_ns, decision.motion, turn)
+        grip = self._execution.gripper
+        if self._gripper is not None and grip is not None and decision.state in COMMANDING:
+            self._gripper.send(grip.position)
+
+    def _on_chunk(self, message: Any, publisher: Hashable) -> None:
+        if not self._is_ticking:
             return
         try:
-            self._accept(message)
+            self._accept(message, publisher)
         except LateError as error:
             self._diagnostics.counts['late chunks'] += 1
             self._diagnostics.trouble('refused chunks', f'{error}: {_LATE}', WARN)
@@ -130,83 +222,78 @@ class ActionExecutorNode(HmaNode):
         else:
             self._diagnostics.well('accepted chunks', 'refused chunks')
 
-    def _accept(self, message: Any) -> None:
+    def _accept(self, message: Any, publisher: Hashable) -> None:
+        other = self._chunk_source.refusal(publisher, time.monotonic())
+        if other is not None:
+            raise MessageError(other)
+        self._execution.check_chunk(step_dt_s(message), message.horizon)
         actions = to_actions(message, self._spec, self._chunk_topic)
         now_ns, stamp = self.now_ns(), stamp_ns(message.header.stamp)
-        if self._commander is None and self._execution.stop_reason is None:
+        measured = self._measured()
+        if self._is_shadow and measured is not None:
             # Nothing follows in shadow mode: each chunk is planned from where the robot is.
-            self._execution.reset()
-            self._last_ns = 0
-            self._step(now_ns)
+            self._execution.rebase(measured)
         self._diagnostics.latency('chunk age', (now_ns - stamp) * 1e-9)
-        joins_ns = max(now_ns, self._last_ns)
-        targets = self._execution.accept(stamp, step_dt_s(message), actions, joins_ns)
+        targets = self._execution.accept(stamp, step_dt_s(message), actions, now_ns)
         if self._reports is not None:
             self._pending_ns.append(stamp)
         self._diagnostics.counts['saturated steps'] += int(targets.saturated_HD.any(axis=1).sum())
 
-    def _on_tick(self) -> None:
-        now_ns = self.now_ns()
-        # A tick that was due already may come after the last command: it sends nothing.
-        if self._timer is None or now_ns == 0:
-            return
-        if now_ns + _NS < self._last_ns:
-            self.get_logger().warning('the clock jumped back: starting anew')
-            self._state.clear()
-            self._restart()
-        if self._commander is None:
-            self._step(now_ns)
-            return
-        self._mind_gripper(self._commander)
-        self._step(now_ns)
-        self._command(self._commander, now_ns)
-        self._report_executed()
-
-    def _mind_gripper(self, commander: Commander) -> None:
-        refusal = commander.gripper_refusal()
-        if refusal is not None:
-            self._execution.forget_gripper()
-            self._diagnostics.trouble('refused grips', refusal)
-
-    def _command(self, commander: Commander, now_ns: int) -> None:
-        target = self._verdict.target_D
-        if target is None:
-            # The next command starts where the robot is, with the orientation it has then.
-            commander.restart()
-            return
-        commander.send(now_ns, target, self._state.quat_xyzw)
-        if self._verdict.verdict in ('pass', 'limited'):
-            commander.send_gripper(self._execution.gripper_position)
-            if commander.gripper_listens():
-                self._diagnostics.over('refused grips')
-
-    def _step(self, now_ns: int) -> None:
-        """Decide where the robot shall be one command period from now."""
-        measured, age_s = self._state.measured(now_ns)
-        reached_ns = now_ns + round(_NS / self._spec.rates.command_hz)
-        if reached_ns <= self._last_ns:
-            return
-        listens = self._commander is None or self._commander.gripper_listens()
-        self._verdict = self._execution.step(reached_ns, measured, age_s, listens)
-        self._last_ns = reached_ns
-        is_waiting = self._execution.expired(reached_ns) and self._verdict.verdict == 'pass'
-        self._diagnostics.counts['waiting' if is_waiting else self._verdict.verdict] += 1
-
-    def _report_executed(self) -> None:
-        """Tell what was commanded in each row for which a chunk came, once the row is over."""
-        row_ns = round(self._spec.rates.frame_dt_s * _NS)
+    def _report_executed(self, reach_ns: int) -> None:
+        """Report what was commanded in each step for which a chunk came, once it is over."""
+        step_ns = round(self._spec.rates.frame_dt_s * _NS)
         while (
             self._reports is not None
             and self._pending_ns
-            and self._pending_ns[0] + row_ns <= self._last_ns
+            and self._pending_ns[0] + step_ns <= reach_ns
         ):
             stamp = self._pending_ns.popleft()
             executed = self._execution.executed(stamp)
             self._reports.publish(from_actions(self._spec, stamp, executed))
 
+    def _on_heartbeat(self, _message: Any) -> None:
+        self._heartbeat_s = time.monotonic()
+
+    def _look(self) -> None:
+        """Look after what comes without a message: silence, and others who command."""
+        self._stop_topics.look()
+        if not self._is_ticking:
+            return
+        intruder = None if self._commander is None else self._commander.intruder()
+        if intruder is not None:
+            self._stop(intruder)
+        self._mind_gripper()
+        limit_s = self._given.heartbeat_timeout_s
+        if self._heartbeat_s is None or not limit_s:
+            return
+        silent_s = time.monotonic() - self._heartbeat_s
+        if silent_s > limit_s:
+            silence = f'{self._given.heartbeat_topic}: got none for {silent_s:.1f} s'
+            text = f'{silence}, expected one every {limit_s:g} s; see the world model'
+            self._diagnostics.trouble('silent model', text, WARN)
+            self._execution.interrupt(silence)
+            self._heartbeat_s = None
+        else:
+            self._diagnostics.over('silent model')
+
+    def _mind_gripper(self) -> None:
+        fault = None if self._gripper is None else self._gripper.fault()
+        grip = self._execution.gripper
+        if fault is not None and grip is not None:
+            grip.is_unknown = True
+            grip.repeat()
+            self._diagnostics.trouble('gripper faults', fault)
+        elif grip is not None and not grip.is_unknown:
+            self._diagnostics.over('gripper faults')
+        absence = None if self._gripper is None else self._gripper.absence()
+        if absence is not None:
+            self._diagnostics.trouble('absent gripper', absence, WARN)
+        else:
+            self._diagnostics.over('absent gripper')
+
     def _stop(self, reason: str) -> None:
         if self._execution.stop_reason is None:
-            self.get_logger().error(f'stopped: {reason}')
+            self.get_logger().warning(f'stopped: {reason[:500]}')
         self._execution.stop(reason)
         self._latched = self._execution.stop_reason
 
@@ -216,36 +303,47 @@ class ActionExecutorNode(HmaNode):
         return response
 
     def _on_resume(self, _request: Any, response: Any) -> Any:
-        response.success = self._stops.reason is None
-        if response.success:
+        intruder = None if self._commander is None else self._commander.intruder()
+        refusal = self._stop_topics.refusal() or intruder
+        response.success = refusal is None
+        if refusal is None:
             self.get_logger().info('resumed')
             self._latched = None
             self._execution.release()
-            self._restart()
         else:
-            response.message = f'{self._stops.reason}: expected no stop'
+            response.message = f'{refusal}: expected no stop'
         return response
 
-    def _service(self, name: str, callback: Any) -> None:
-        self.own(self.create_service(Trigger, name, callback), self.destroy_service)
+    def _on_approve(self, _request: Any, response: Any) -> Any:
+        response.success = self._is_ticking and self._execution.state in COMMANDING
+        if response.success:
+            self._execution.approve()
+        else:
+            response.message = f'got an approval while {self._execution.state.value}'
+        return response
 
     def _report(self) -> None:
-        if self._timer is not None and self._verdict.verdict in ('hold', 'stopped'):
-            self._diagnostics.trouble('holding', '; '.join(self._verdict.reasons), WARN)
+        reasons = '; '.join(self._decision.reasons)
+        is_active = self._is_ticking
+        if is_active and self._decision.state not in COMMANDING:
+            self._diagnostics.trouble(
+                'no motion', f'{self._decision.state.value}: {reasons}', WARN
+            )
         else:
-            self._diagnostics.over('holding')
-        absence = None if self._commander is None else self._commander.gripper_absence()
-        if self._timer is not None and absence is not None:
-            self._diagnostics.trouble('absent gripper', absence, WARN)
+            self._diagnostics.over('no motion')
+        conflict = self._state.conflict
+        if conflict is not None:
+            self._diagnostics.trouble('two sources', conflict)
         else:
-            self._diagnostics.over('absent gripper')
+            self._diagnostics.over('two sources')
         self._diagnostics.publish(
             {
-                'mode': self._mode,
-                'active': self._timer is not None,
-                'verdict': self._verdict.verdict if self._timer is not None else 'inactive',
-                'reasons': '; '.join(self._verdict.reasons) if self._timer is not None else '',
+                'mode': self._given.mode,
+                'active': is_active,
+                'state': self._decision.state.value if is_active else 'inactive',
+                'reasons': reasons if is_active else '',
                 'stop reason': self._execution.stop_reason or '',
+                'approved': self._execution.is_approved,
             }
         )
 

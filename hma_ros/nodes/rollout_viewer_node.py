@@ -97,7 +97,8 @@ class RolloutViewerNode(HmaNode):
             self._show_path(actions.reshape(-1, actions.shape[2]), stamp_ns(message.header.stamp))
 
     def _show_path(self, actions_HA: NDArray[np.float64], time_ns: int) -> None:
-        start = self._state.measured(time_ns)[0] if self._spec.action.is_cartesian else None
+        newest = self._state.newest() if self._spec.action.is_cartesian else None
+        start = None if newest is None else newest[0]
         places = tool_path(self._spec, actions_HA, start)
         if places is None:
             return

@@ -10,9 +10,9 @@ from concurrent.futures import Future
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hma_ros.core.control.timed_targets import TimedTargets
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError, HmaError
-from hma_ros.core.control.timed_targets import TimedTargets
 from hma_ros.sim import make_task
 from hma_ros.sim.simulation import UPDATE_HZ, Task
 

@@ -11,6 +11,8 @@ from hma_ros.core.errors import MessageError
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
 
+# Characters, or items of a list.
+_MOST_QUOTED = 200
 _UNITS = {'m': 'm', 'rad': 'rad', 'open_closed': '1'}
 
 
@@ -20,31 +22,53 @@ def to_actions(message: Any, spec: EmbodimentSpec, topic: str) -> NDArray[np.flo
 
     :returns: ``float64[horizon, A]`` in the units of the embodiment; horizon 0 says that the
         actions are not known.
-    :raises MessageError: another embodiment, other names or units, no step length, a wrong count,
-        or a value that is not finite.
+    :raises MessageError: another embodiment, frame, names or units, no step length, a wrong
+        count, more than two steps of the model, or a value that is not finite. Numbers are read
+        only when the form is right.
     """
-    names, units = spec.action.names, _units(spec)
-    for what, expected, got in (
-        ('embodiment', spec.name, message.embodiment),
-        ('names', ', '.join(names), ', '.join(message.names)),
-        ('units', ', '.join(units), ', '.join(message.units)),
-    ):
-        if expected != got:
-            raise MessageError(f'{topic}: expected {what} {expected!r}, got {got!r}')
-    if stamp_ns(message.step_dt) <= 0:
-        raise MessageError(f'{topic}: expected step_dt > 0, got {step_dt_s(message):g} s')
+    names = spec.action.names
+    _check_form(message, spec, topic)
     actions = np.array(message.actions, np.float64)
-    if actions.size != message.horizon * len(names):
-        raise MessageError(
-            f'{topic}: expected {message.horizon} x {len(names)} actions, got {actions.size}'
-        )
     if not np.isfinite(actions).all():
         index = int(np.argmax(~np.isfinite(actions)))
         raise MessageError(
-            f'{topic}: expected finite actions, got {actions[index]} for '
-            f'{names[index % len(names)]} of step {index // len(names)}'
+            f'{topic}: {names[index % len(names)]} of step {index // len(names)}: got '
+            f'{actions[index]}, expected a finite number'
         )
     return actions.reshape(message.horizon, len(names))
+
+
+def _check_form(message: Any, spec: EmbodimentSpec, topic: str) -> None:
+    frame = spec.action.frame if spec.action.is_cartesian else ''
+    for what, expected, got in (
+        ('embodiment', spec.name, message.embodiment),
+        ('header.frame_id', frame, message.header.frame_id),
+        ('names', list(spec.action.names), message.names),
+        ('units', list(_units(spec)), message.units),
+    ):
+        if expected != got:
+            raise MessageError(f'{topic}: {what}: got {_short(got)}, expected {_short(expected)}')
+    if stamp_ns(message.step_dt) <= 0:
+        raise MessageError(f'{topic}: step_dt: got {step_dt_s(message):g} s, expected more than 0')
+    most, width = 2 * spec.rates.stride, len(spec.action.names)
+    if message.horizon > most:
+        raise MessageError(
+            f'{topic}: horizon: got {message.horizon}, expected at most {most}, two steps of the '
+            'model'
+        )
+    if len(message.actions) != message.horizon * width:
+        raise MessageError(
+            f'{topic}: actions: got {len(message.actions)} numbers, expected '
+            f'{message.horizon} x {width}'
+        )
+
+
+def _short(value: Any) -> str:
+    """Quote what was sent, in one line of bounded length."""
+    if isinstance(value, list) and len(value) > _MOST_QUOTED:
+        return f'{len(value)} of them'
+    text = value if isinstance(value, str) else ', '.join(str(item) for item in value)
+    return repr(text if len(text) <= _MOST_QUOTED else f'{text[:_MOST_QUOTED]}...')
 
 
 def from_actions(spec: EmbodimentSpec, time_ns: int, actions_HA: ArrayLike | None) -> ActionChunk:

@@ -2,9 +2,10 @@
 """
 Commands: targets to the messages of the robot's own interface, and (for simulation) back.
 
-A trajectory carries two points: the target with its velocity, and the place where the motion
-comes to rest should nothing follow. Controllers that refuse a trajectory ending in motion accept
-it, and a robot whose commands cease brakes.
+A trajectory carries the target with its velocity, and then the motion to rest at the acceleration
+limits, should nothing follow: one point for each time at which a joint comes to rest, v / a, at
+v^2 / 2a beyond the target. Controllers that refuse a trajectory ending in motion accept it, and a
+robot whose commands cease brakes within its limits.
 """
 
 import importlib
@@ -31,13 +32,15 @@ class Setpoint:
     """
     What one command message says.
 
-    ``positions`` and ``velocities`` are ``float64[len(coordinates)]`` in the order of
-    ``CommandSpec.coordinates``; ``quat_xyzw`` belongs to tool poses, and is empty for others.
+    ``positions``, ``velocities`` and ``accelerations`` (the limits) are
+    ``float64[len(coordinates)]`` in the order of ``CommandSpec.coordinates``; ``quat_xyzw``
+    belongs to tool poses, and is empty for others.
     """
 
     time_ns: int
     positions: Vector
     velocities: Vector
+    accelerations: Vector
     quat_xyzw: tuple[float, ...] = ()
 
 
@@ -92,12 +95,30 @@ def _write_trajectory(command: CommandSpec, setpoint: Setpoint) -> JointTrajecto
     message = JointTrajectory(joint_names=list(command.message_names))
     message.header.stamp = to_stamp(setpoint.time_ns)
     reach_s = command.time_from_start_s or 0.0
-    rest = setpoint.positions + setpoint.velocities * (reach_s / 2.0)
-    message.points = [
-        _point(setpoint.positions, setpoint.velocities, reach_s),
-        _point(rest, np.zeros_like(rest), 2.0 * reach_s),
+    message.points = [_point(setpoint.positions, setpoint.velocities, reach_s)]
+    message.points += [
+        _point(positions, velocities, reach_s + time_s)
+        for time_s, positions, velocities in _to_rest(setpoint)
     ]
+    if not setpoint.velocities.any():
+        rest = np.zeros_like(setpoint.positions)
+        message.points.append(_point(setpoint.positions, rest, 2.0 * reach_s))
     return message
+
+
+def _to_rest(setpoint: Setpoint) -> list[tuple[float, Vector, Vector]]:
+    """Return time [s], positions and velocities whenever a moving joint comes to rest."""
+    speeds = np.abs(setpoint.velocities)
+    rest_s = speeds / setpoint.accelerations
+    points = []
+    # Joints that rest within a microsecond of each other share a point: times must ascend.
+    for time_s in sorted({round(float(value), 6) for value in rest_s if value > 0.0} - {0.0}):
+        passed_s = np.where(rest_s <= time_s + 1e-6, rest_s, time_s)
+        slowed = setpoint.accelerations * passed_s
+        direction = np.sign(setpoint.velocities)
+        way = direction * (speeds - slowed / 2.0) * passed_s
+        points.append((time_s, setpoint.positions + way, direction * (speeds - slowed)))
+    return points
 
 
 def _point(positions: Vector, velocities: Vector, time_s: float) -> JointTrajectoryPoint:

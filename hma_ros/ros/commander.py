@@ -5,20 +5,20 @@ import importlib
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
 from rclpy.duration import Duration
 from std_msgs.msg import Float64MultiArray
 
+from hma_ros.core.control.guard import Motion
 from hma_ros.core.embodiment import EmbodimentSpec, GripperSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.ros.command_msg import Setpoint, message_type, to_message
 from hma_ros.ros.qos import COMMAND
 
-Vector = NDArray[np.float64]
 _FLUSH = Duration(seconds=0.3)
 # How long a goal may stay without an answer, and a refused one is not repeated.
 _ANSWER_S = 1.0
@@ -29,77 +29,82 @@ class Commander:
     Publishes commands.
 
     :param node: an HmaNode.
-    :raises ConfigError: a message package of the embodiment is not installed.
+    :raises ConfigError: a message package of the embodiment is not installed, or somebody else
+        publishes on a command topic.
     """
 
     def __init__(self, node: Any, spec: EmbodimentSpec) -> None:
-        self._spec = spec
+        self._node, self._spec = node, spec
+        self._accelerations = np.array(spec.limits.acceleration)
+        self._topics = [node.resolve_topic_name(command.topic) for command in spec.commands]
+        others = self._others(own=0)
+        if others is not None:
+            raise ConfigError(others)
         self._outputs = [
             (
                 command,
                 [spec.action.coordinates.index(name) for name in command.coordinates],
-                node.publisher(message_type(command), command.topic, COMMAND),
+                node.create_publisher(message_type(command), command.topic, COMMAND),
             )
             for command in spec.commands
         ]
-        self._gripper = None if spec.gripper is None else _gripper(node, spec.gripper)
-        self._quat_xyzw: tuple[float, ...] | None = None
-        self._last: Vector | None = None
 
-    def restart(self) -> None:
-        """Start anew where the robot is."""
-        self._quat_xyzw, self._last = None, None
+    def close(self) -> None:
+        """Wait until the last command is on the wire, and take the publishers down."""
+        for _, _, publisher in self._outputs:
+            publisher.wait_for_all_acked(_FLUSH)
+            self._node.destroy_publisher(publisher)
 
-    def send(self, time_ns: int, target_D: Vector, quat_xyzw: tuple[float, ...] | None) -> None:
+    def send(self, time_ns: int, motion: Motion, quat_xyzw: tuple[float, ...] | None) -> None:
         """
-        Command a target, to be reached one command period after ``time_ns``.
+        Command a motion.
 
-        :param target_D: ``float64[D]``.
-        :param quat_xyzw: the measured orientation; the first one is kept. Tool poses wait for it
-            where the embodiment gives none.
+        :param time_ns: when it is reached.
+        :param motion: the axes; those of an orientation are in ``quat_xyzw`` too.
         """
-        self._quat_xyzw = self._quat_xyzw or quat_xyzw
-        before = target_D if self._last is None else self._last
-        velocity_D = (target_D - before) * self._spec.rates.command_hz
-        self._last = target_D
-        self._publish(time_ns, target_D, velocity_D)
-
-    def send_gripper(self, position: float | None) -> None:
-        """Command the gripper to a position, in its own unit; None commands nothing."""
-        if self._gripper is not None:
-            self._gripper.send(position)
-
-    def gripper_listens(self) -> bool:
-        """Whether the gripper would take a new command now."""
-        return self._gripper is None or self._gripper.listens()
-
-    def gripper_refusal(self) -> str | None:
-        """Return why the gripper refused a command, once; None if it did not."""
-        return None if self._gripper is None else self._gripper.refusal()
-
-    def gripper_absence(self) -> str | None:
-        """Return why the gripper takes no commands at all; None if it does."""
-        return None if self._gripper is None else self._gripper.absence()
-
-    def halt(self, time_ns: int) -> None:
-        """
-        Send the last target once more, at rest, and wait until it is on the wire.
-
-        Nothing is sent before the first target, or since :meth:`restart`.
-        """
-        if self._last is not None:
-            self._publish(time_ns, self._last, np.zeros_like(self._last))
-            for _, _, publisher in self._outputs:
-                publisher.wait_for_all_acked(_FLUSH)
-
-    def _publish(self, time_ns: int, target_D: Vector, velocity_D: Vector) -> None:
         for command, places, publisher in self._outputs:
-            turn = command.orientation_xyzw or self._quat_xyzw or ()
-            if command.interface == 'cartesian_pose' and not turn:
-                # No orientation is made up: the pose waits until one was measured.
-                continue
-            setpoint = Setpoint(time_ns, target_D[places], velocity_D[places], turn)
+            setpoint = Setpoint(
+                time_ns,
+                motion.position_X[places],
+                motion.velocity_X[places],
+                self._accelerations[places],
+                quat_xyzw or (),
+            )
             publisher.publish(to_message(command, setpoint))
+
+    def intruder(self) -> str | None:
+        """Return who else publishes on a command topic; None if nobody does."""
+        return self._others(own=1)
+
+    def _others(self, own: int) -> str | None:
+        for topic in self._topics:
+            if self._node.count_publishers(topic) <= own:
+                continue
+            names = sorted(
+                f'{info.node_namespace.rstrip("/")}/{info.node_name}'
+                for info in self._node.get_publishers_info_by_topic(topic)
+            )
+            return (
+                f'{topic}: got {len(names)} publishers ({", ".join(names)[:200]}), expected '
+                'this node alone; stop the others'
+            )
+        return None
+
+
+class Gripper(Protocol):
+    """What takes the gripper's commands."""
+
+    def send(self, position: float | None) -> None:
+        """Command a position, in its own unit; None commands nothing."""
+
+    def listens(self) -> bool:
+        """Whether it would take a new command now."""
+
+    def fault(self) -> str | None:
+        """Return why the last command was not carried out, once; None if it was."""
+
+    def absence(self) -> str | None:
+        """Return why it takes no commands at all; None if it does."""
 
 
 class _TopicGripper:
@@ -116,7 +121,7 @@ class _TopicGripper:
     def listens(self) -> bool:
         return True
 
-    def refusal(self) -> str | None:
+    def fault(self) -> str | None:
         return None
 
     def absence(self) -> str | None:
@@ -125,7 +130,10 @@ class _TopicGripper:
 
 class GoalGripper:
     """
-    A gripper that takes goals; each is sent once.
+    A gripper that takes goals; each is sent once, and its result is asked for.
+
+    A goal that ends before its position is a grasp if the gripper says that it stalled, and a
+    fault if it does not.
 
     :param node: an HmaNode.
     :param kind: the action type.
@@ -137,7 +145,7 @@ class GoalGripper:
         self._name, self._make_goal = name, make_goal
         self._sent: float | None = None
         self._quiet_until_s = 0.0
-        self._refusal: str | None = None
+        self._fault: str | None = None
         self._client = node.own(ActionClient(node, kind, name), lambda item: item.destroy())
 
     def send(self, position: float | None) -> None:
@@ -155,23 +163,35 @@ class GoalGripper:
         """Whether the server is there, and neither owes an answer nor has just refused."""
         return time.monotonic() >= self._quiet_until_s and self._client.server_is_ready()
 
-    def refusal(self) -> str | None:
-        """Return why the last goal was refused, once."""
-        refusal, self._refusal = self._refusal, None
-        return refusal
+    def fault(self) -> str | None:
+        """Return why the last goal was not carried out, once."""
+        fault, self._fault = self._fault, None
+        return fault
 
     def absence(self) -> str | None:
         """Return that there is no server; None if there is one."""
         if self._client.server_is_ready():
             return None
-        return f'{self._name}: expected an action server of the gripper, got none'
+        return f'{self._name}: got no action server, expected that of the gripper'
 
     def _on_answer(self, position: float, answer: Any) -> None:
-        if answer.result().accepted:
-            self._quiet_until_s = 0.0
+        goal = answer.result()
+        if not goal.accepted:
+            self._fail(position, 'was refused')
             return
-        self._sent = None
-        self._refusal = f'{self._name}: expected the goal {position:g} to be accepted, got refused'
+        self._quiet_until_s = 0.0
+        goal.get_result_async().add_done_callback(partial(self._on_result, position))
+
+    def _on_result(self, position: float, answer: Any) -> None:
+        response = answer.result()
+        is_done = response.status == GoalStatus.STATUS_SUCCEEDED
+        # A newer goal replaces the one before, which is not a fault.
+        if position == self._sent and not (is_done or getattr(response.result, 'stalled', False)):
+            self._fail(position, f'ended with status {response.status} without a stall')
+
+    def _fail(self, position: float, why: str) -> None:
+        self._sent, self._quiet_until_s = None, time.monotonic() + _ANSWER_S
+        self._fault = f'{self._name}: the goal {position:g} {why}, expected it to be carried out'
 
 
 def _goal(kind: Any, spec: GripperSpec, position: float) -> Any:
@@ -193,12 +213,20 @@ def _goal_gripper(node: Any, spec: GripperSpec) -> GoalGripper:
         kind = getattr(importlib.import_module('control_msgs.action'), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
-            f'{spec.name}: expected control_msgs/action/{name} to be installed, got: {error}'
+            f'{spec.name}: control_msgs/action/{name} is not installed: {error}; install '
+            'control_msgs, or correct gripper.interface'
         ) from error
     return GoalGripper(node, kind, spec.name, partial(_goal, kind, spec))
 
 
-def _gripper(node: Any, spec: GripperSpec) -> _TopicGripper | GoalGripper:
-    if spec.interface == 'forward_position':
-        return _TopicGripper(node, spec)
-    return _goal_gripper(node, spec)
+def make_gripper(node: Any, spec: EmbodimentSpec) -> Gripper | None:
+    """
+    Make what commands the gripper; None without one.
+
+    :raises ConfigError: a message package is not installed.
+    """
+    if spec.gripper is None:
+        return None
+    if spec.gripper.interface == 'forward_position':
+        return _TopicGripper(node, spec.gripper)
+    return _goal_gripper(node, spec.gripper)

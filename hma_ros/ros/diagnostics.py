@@ -20,6 +20,8 @@ OK, WARN, ERROR, STALE = (
     DiagnosticStatus.STALE,
 )
 _REPEAT_S = 5.0
+# Texts quote what others sent.
+_MOST_CHARACTERS = 500
 _NUMBER = re.compile(r'\d[\d.]*(?:e[+-]?\d+)?')
 
 
@@ -55,6 +57,7 @@ class Diagnostics:
         :param what: its kind, also the name of the counter.
         :param text: sentences of a kind that differ in numbers only are the same for the log.
         """
+        text = text if len(text) <= _MOST_CHARACTERS else f'{text[:_MOST_CHARACTERS]} ...'
         self.counts[what] += 1
         self._troubles[what] = (level, text)
         key, now_s = (what, _NUMBER.sub('#', text)), time.monotonic()

@@ -13,17 +13,34 @@ from types import FrameType
 from typing import Any
 
 import rclpy
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
 from hma_ros.core.errors import HmaError
+from hma_ros.ros.log_relay import LogRelay
 from hma_ros.ros.parameters import declare
 
 _OK = TransitionCallbackReturn.SUCCESS
 _FAILURE = TransitionCallbackReturn.FAILURE
 # How often a node that hears nothing looks whether it shall end.
 _WAKE_S = 0.1
+# All that end a process by default and can be caught, but those of a broken process.
+_SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGALRM,
+    signal.SIGVTALRM,
+    signal.SIGPROF,
+    signal.SIGXCPU,
+    signal.SIGIO,
+    signal.SIGABRT,
+)
 
 
 class HmaNode(LifecycleNode):
@@ -40,9 +57,10 @@ class HmaNode(LifecycleNode):
     def __init__(self, name: str, parameters: type) -> None:
         super().__init__(name)
         self._owned: list[Callable[[], object]] = []
-        self._is_active = False
+        self._is_active = self._is_configured = False
         self.is_finalized = False
         declare(self, parameters)
+        self.add_on_set_parameters_callback(self._on_parameters)
 
     @property
     def failure(self) -> str | None:
@@ -82,6 +100,7 @@ class HmaNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run set_up; on failure everything made so far is dropped."""
+        self._is_configured = True
         if self._succeeds('configure', self.set_up):
             return _OK
         self._release()
@@ -122,6 +141,17 @@ class HmaNode(LifecycleNode):
         self._succeeds('clean up', self.tear_down)
         while self._owned:
             self._owned.pop()()
+        self._is_configured = False
+
+    def _on_parameters(self, parameters: list[Any]) -> SetParametersResult:
+        """Refuse what would not take effect: parameters are read when the node is configured."""
+        if not self._is_configured:
+            return SetParametersResult(successful=True)
+        names = ', '.join(parameter.name for parameter in parameters)
+        return SetParametersResult(
+            successful=False,
+            reason=f'{names}: read-only while the node is configured; clean up, set it, configure',
+        )
 
     def _succeeds(self, what: str, action: Callable[[], None]) -> bool:
         try:
@@ -138,19 +168,27 @@ class HmaNode(LifecycleNode):
 
 def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     """
-    Run a node until SIGINT or SIGTERM, then shut it down safely.
+    Run a node until a signal that would end the process, then shut it down safely.
 
     :param make_node: makes an HmaNode, or another node with ``failure`` and ``close()``.
     :returns: the exit code; 1 if the node could not be made or started, or has failed.
     """
+    relay = LogRelay()
+    try:
+        return _run(make_node, args)
+    finally:
+        relay.close()
+
+
+def _run(make_node: Callable[[], Any], args: list[str] | None) -> int:
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     stopped: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
         stopped.append(number)
 
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    for number in _SIGNALS:
+        signal.signal(number, stop)
     try:
         node = make_node()
     except HmaError as error:

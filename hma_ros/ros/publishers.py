@@ -1,10 +1,15 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Which publisher a message came from."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from rclpy.subscription import Subscription
+
+# Of a DDS writer; the type of the message has room for more.
+_GID_BYTES = 16
+# A publisher that was silent for so long has gone.
+_SILENT_S = 1.0
 
 
 def with_publisher(callback: Callable[[Any, Hashable], None]) -> Callable[..., None]:
@@ -23,4 +28,36 @@ def publisher_of(info: Mapping[str, Any]) -> Hashable:
     gid = info.get('publisher_gid')
     if isinstance(gid, Mapping):
         gid = gid.get('data')
-    return None if gid is None else bytes(gid)
+    return None if gid is None else identity(gid)
+
+
+def identity(gid: Sequence[int]) -> bytes:
+    """Return a global identifier without the padding of older versions."""
+    return bytes(gid)[:_GID_BYTES]
+
+
+class SingleSource:
+    """
+    Takes messages from one publisher at a time.
+
+    Another one is taken when the first has been silent; where publishers cannot be told apart,
+    there must be only one.
+
+    :param node: the node that subscribes.
+    :param topic: resolved name of the topic.
+    """
+
+    def __init__(self, node: Any, topic: str) -> None:
+        self._node, self._topic = node, topic
+        self._source: Hashable = None
+        self._heard_s = -_SILENT_S
+
+    def refusal(self, publisher: Hashable, steady_s: float) -> str | None:
+        """Return why a message is not taken; None if it is."""
+        is_other = publisher != self._source and steady_s - self._heard_s < _SILENT_S
+        if publisher is None:
+            is_other = self._node.count_publishers(self._topic) > 1
+        if is_other:
+            return f'{self._topic}: got messages from 2 publishers, expected 1; stop one of them'
+        self._source, self._heard_s = publisher, steady_s
+        return None

@@ -1,7 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Where the robot is: joint states and tool pose, by the embodiment."""
+"""Where the robot is now: the newest joint states and tool pose, by the embodiment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
@@ -10,14 +10,17 @@ from geometry_msgs.msg import PoseStamped
 from numpy.typing import NDArray
 from sensor_msgs.msg import JointState
 
-from hma_ros.core.embodiment import EmbodimentSpec, StateSource
+from hma_ros.core.control.position_history import PositionHistory
+from hma_ros.core.embodiment import EmbodimentSpec, PoseSpec
 from hma_ros.core.errors import MessageError
-from hma_ros.ros.joint_state_msg import positions
+from hma_ros.ros.pose_msg import to_pose
+from hma_ros.ros.publishers import with_publisher
 from hma_ros.ros.qos import SENSOR_IN
 from hma_ros.ros.stamps import stamp_ns
 
 Vector = NDArray[np.float64]
-_NORM_TOLERANCE = 1e-2
+# Coordinates of a pose as a history keeps them.
+_POSE = ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw')
 
 
 class RobotState:
@@ -25,7 +28,7 @@ class RobotState:
     The newest measurement of the commanded coordinates.
 
     :param node: an HmaNode.
-    :param on_fault: told why a message cannot be used.
+    :param on_fault: called with why a message cannot be used.
     :param on_good: called for each one that can.
     """
 
@@ -38,68 +41,68 @@ class RobotState:
     ) -> None:
         self._spec = spec
         self._on_fault, self._on_good = on_fault, on_good
-        self._joints: dict[str, tuple[float, int]] = {}
-        self._pose: tuple[Vector, tuple[float, ...], int] | None = None
+        age_s = spec.state.max_age_s
+        self._joints: list[PositionHistory] = []
         for source in spec.state.sources:
             topic = node.resolve_topic_name(source.topic)
-            receive = partial(self._on_joints, source, topic)
+            history = PositionHistory(source.message_names, topic, age_s)
+            self._joints.append(history)
+            receive = with_publisher(partial(self._on_joints, history))
             node.subscribe(JointState, source.topic, receive, SENSOR_IN)
-        if spec.state.pose is not None:
-            topic = node.resolve_topic_name(spec.state.pose.topic)
-            node.subscribe(
-                PoseStamped, spec.state.pose.topic, partial(self._on_pose, topic), SENSOR_IN
+        pose = spec.state.pose
+        self._pose = PositionHistory(_POSE, '' if pose is None else pose.topic, age_s)
+        if pose is not None:
+            receive = with_publisher(
+                partial(self._on_pose, pose, node.resolve_topic_name(pose.topic))
             )
-
-    @property
-    def quat_xyzw(self) -> tuple[float, ...] | None:
-        """The measured orientation of the tool; None if unknown."""
-        return None if self._pose is None else self._pose[1]
+            node.subscribe(PoseStamped, pose.topic, receive, SENSOR_IN)
 
     def clear(self) -> None:
-        """Forget everything, e.g. when the clock jumped back."""
-        self._joints.clear()
-        self._pose = None
+        """Forget everything, e.g. when the clock jumped."""
+        for history in (*self._joints, self._pose):
+            history.clear()
 
-    def measured(self, now_ns: int) -> tuple[Vector | None, float]:
-        """Return the commanded coordinates ``float64[D]`` (None if unknown) and their age in s."""
+    @property
+    def conflict(self) -> str | None:
+        """Which coordinate comes from two publishers at once; None if none does."""
+        histories = [self._pose] if self._spec.action.is_cartesian else self._joints
+        return next((item.conflict for item in histories if item.conflict is not None), None)
+
+    def newest(self) -> tuple[Vector, Vector | None, int] | None:
+        """
+        Return the newest state, None where a part is unknown or comes from two publishers.
+
+        :returns: the commanded coordinates ``float64[D]``, the tool's orientation ``float64[4]``
+            x y z w (None where none is commanded), and the stamp of the oldest part [ns].
+        """
         if self._spec.action.is_cartesian:
-            if self._pose is None:
-                return None, float('inf')
-            return self._pose[0], (now_ns - self._pose[2]) * 1e-9
-        entries = [self._joints.get(name) for name in self._spec.action.coordinates]
-        known = [entry for entry in entries if entry is not None]
-        if len(known) < len(entries):
-            return None, float('inf')
-        oldest_ns = min(stamp for _, stamp in known)
-        return np.array([value for value, _ in known]), (now_ns - oldest_ns) * 1e-9
+            pose = self._pose.newest()
+            return None if pose is None else (pose[0][:3], pose[0][3:], pose[1])
+        parts = [history.newest() for history in self._joints]
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
+            return None
+        values = np.concatenate([part[0] for part in known])
+        joints = self._spec.state.joints
+        places = [joints.index(name) for name in self._spec.action.coordinates]
+        return values[places], None, min(part[1] for part in known)
 
-    def _on_joints(self, source: StateSource, topic: str, message: Any) -> None:
+    def _on_joints(self, history: PositionHistory, message: Any, publisher: Hashable) -> None:
+        stamp = stamp_ns(message.header.stamp)
         try:
-            values = positions(message, source.message_names, topic)
+            taken = history.add(stamp, message.name, message.position, publisher)
+        except MessageError as error:
+            self._on_fault(str(error))
+            return
+        if taken:
+            self._on_good()
+
+    def _on_pose(self, pose: PoseSpec, topic: str, message: Any, publisher: Hashable) -> None:
+        try:
+            xyz, quat_xyzw = to_pose(message, pose.frame_id, topic)
         except MessageError as error:
             self._on_fault(str(error))
             return
         stamp = stamp_ns(message.header.stamp)
-        for name, value in zip(source.joints, values.tolist(), strict=True):
-            self._joints[name] = (value, stamp)
+        self._pose.add(stamp, _POSE, np.concatenate([xyz, quat_xyzw]), publisher)
         self._on_good()
-
-    def _on_pose(self, topic: str, message: Any) -> None:
-        place, turn = message.pose.position, message.pose.orientation
-        xyz = np.array([place.x, place.y, place.z])
-        quat_xyzw = (turn.x, turn.y, turn.z, turn.w)
-        expected = self._spec.state.pose.frame_id if self._spec.state.pose else ''
-        if message.header.frame_id != expected:
-            self._on_fault(
-                f'{topic}: expected frame {expected!r}, got {message.header.frame_id!r}'
-            )
-        elif not np.isfinite([*xyz, *quat_xyzw]).all():
-            self._on_fault(f'{topic}: expected a finite pose, got {[*xyz, *quat_xyzw]}')
-        elif abs(np.linalg.norm(quat_xyzw) - 1.0) > _NORM_TOLERANCE:
-            self._on_fault(
-                f'{topic}: expected a quaternion of norm 1, got norm '
-                f'{np.linalg.norm(quat_xyzw):.3g} of {list(quat_xyzw)}'
-            )
-        else:
-            self._pose = (xyz, quat_xyzw, stamp_ns(message.header.stamp))
-            self._on_good()

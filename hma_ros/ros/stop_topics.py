@@ -9,12 +9,15 @@ warning about incompatible QoS that such a publisher causes.
 """
 
 import importlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
+from hma_ros.core.control.stop_board import StopBoard
 from hma_ros.core.embodiment import StopSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.ros.publishers import identity, with_publisher
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_IN
 
 
@@ -24,32 +27,70 @@ class StopTopics:
 
     :param node: an HmaNode.
     :param on_stop: called with the reason whenever a topic says stop.
+    :param previous: of an earlier configuration, whose reasons hold on.
     :raises ConfigError: a message type is not installed or lacks the field.
     """
 
     def __init__(
-        self, node: Any, stops: tuple[StopSpec, ...], on_stop: Callable[[str], None]
+        self,
+        node: Any,
+        stops: tuple[StopSpec, ...],
+        on_stop: Callable[[str], None],
+        previous: 'StopTopics | None' = None,
     ) -> None:
-        self._on_stop = on_stop
-        self._reasons: dict[tuple[str, str], str] = {}
-        for stop in stops:
-            topic = node.resolve_topic_name(stop.topic)
-            receive = partial(self._on_message, stop, topic)
+        self._node, self._on_stop, self._stops = node, on_stop, stops
+        self._topics = [node.resolve_topic_name(stop.topic) for stop in stops]
+        self._board = StopBoard(stops, self._topics)
+        self._board.begin(None if previous is None else previous._board)
+        self._had_publisher = [False] * len(stops)
+        for index, stop in enumerate(stops):
+            kind = _message_class(stop, self._topics[index])
+            receive = with_publisher(partial(self._on_message, index))
             for qos in (LATCHED if stop.latched else REPORT, SENSOR_IN):
-                node.subscribe(_message_class(stop, topic), stop.topic, receive, qos)
+                node.subscribe(kind, stop.topic, receive, qos)
 
     @property
     def reason(self) -> str | None:
         """Why a topic says stop at present, None if none does."""
-        return next(iter(self._reasons.values()), None)
+        return self._board.reason
 
-    def _on_message(self, stop: StopSpec, topic: str, message: Any) -> None:
-        value, key = getattr(message, stop.field), (topic, stop.field)
-        if value in stop.stop_values:
-            self._reasons[key] = f'{topic}: {stop.reason} ({stop.field} = {value})'
-            self._on_stop(self._reasons[key])
-        else:
-            self._reasons.pop(key, None)
+    def refusal(self) -> str | None:
+        """Return why no motion may start or resume; None if one may."""
+        refusal = self._board.refusal(time.monotonic_ns())
+        for index, (stop, topic) in enumerate(zip(self._stops, self._topics, strict=True)):
+            is_awaited = stop.latched and not self._board.is_heard(index)
+            if refusal is None and is_awaited and self._node.count_publishers(topic):
+                refusal = f'{topic}: waiting for its last message (latched)'
+        return refusal
+
+    def look(self) -> None:
+        """Stop where a topic that must speak is silent or lost its publisher; call often."""
+        silence = self._board.silence(time.monotonic_ns())
+        if silence is not None:
+            self._on_stop(silence)
+        for index, (stop, topic) in enumerate(zip(self._stops, self._topics, strict=True)):
+            alive = self._alive(topic)
+            self._board.forget_dead(index, alive)
+            if stop.mandatory and self._had_publisher[index] and not alive:
+                self._on_stop(f'{topic}: got no publisher any more, expected one (mandatory)')
+            self._had_publisher[index] = bool(alive)
+
+    def _alive(self, topic: str) -> list[Hashable]:
+        """Return the publishers of a topic; None among them stands for one not told apart."""
+        infos = self._node.get_publishers_info_by_topic(topic)
+        gids: list[Hashable] = [identity(info.endpoint_gid) for info in infos]
+        return [*gids, None] if len(gids) == 1 else gids
+
+    def _on_message(self, index: int, message: Any, publisher: Hashable) -> None:
+        stop, topic = self._stops[index], self._topics[index]
+        value = getattr(message, stop.field)
+        is_one_of_many = publisher is None and self._node.count_publishers(topic) > 1
+        if is_one_of_many and value not in stop.stop_values:
+            # Another one may have said stop: which of them speaks here is not known.
+            return
+        reason = self._board.take(index, value, publisher, time.monotonic_ns())
+        if reason is not None:
+            self._on_stop(reason)
 
 
 def _message_class(stop: StopSpec, topic: str) -> Any:
@@ -58,8 +99,9 @@ def _message_class(stop: StopSpec, topic: str) -> Any:
         kind = getattr(importlib.import_module(f'{package}.msg'), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
-            f'{topic}: expected {stop.type} to be installed, got: {error}'
+            f'{topic}: type {stop.type} is not installed: {error}; install {package}, or remove '
+            'the entry from stops'
         ) from error
     if stop.field not in kind.get_fields_and_field_types():
-        raise ConfigError(f'{topic}: expected a field of {stop.type}, got {stop.field!r}')
+        raise ConfigError(f'{topic}: got field {stop.field!r}, expected a field of {stop.type}')
     return kind

@@ -58,6 +58,15 @@ class CommandClock:
             pause = f'no command was due for {periods * self._period_ns / _NS:.2f} s'
         return self._take(self._reach_ns + periods * self._period_ns, periods, steady_ns, pause)
 
+    def wait_s(self, steady_ns: int) -> float:
+        """Return how long to wait until a command may follow the last one."""
+        return max(self._sent_steady_ns + self._period_ns - steady_ns, 0) / _NS
+
+    def force(self, steady_ns: int) -> Tick:
+        """Return the next command whatever the time is, e.g. while shutting down."""
+        reach_ns = self._period_ns if self._reach_ns is None else self._reach_ns + self._period_ns
+        return self._take(reach_ns, 1, steady_ns, None)
+
     def _take(self, reach_ns: int, periods: int, steady_ns: int, why: str | None) -> Tick:
         self._reach_ns, self._sent_steady_ns = reach_ns, steady_ns
         return Tick(reach_ns, periods, why)

@@ -87,6 +87,7 @@ class Executor:
     :param max_chunk_age_s: chunks whose stamp is older on arrival are refused.
     :param ramp_in_s: time over which the velocity limit grows from zero after a start.
     :param needs_approval: chunks are checked but not followed before :meth:`approve`.
+    :param previous: of an earlier configuration: its last command and grip count on.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Executor:
         max_chunk_age_s: float,
         ramp_in_s: float = 0.0,
         needs_approval: bool = False,
+        previous: 'Executor | None' = None,
     ) -> None:
         self._spec = spec
         self._period_s = 1.0 / spec.rates.command_hz
@@ -106,7 +108,8 @@ class Executor:
         self._turn = OrientationGoal(spec)
         self._history = CommandHistory(spec, _HISTORY_S)
         self._plan = MotionPlan(spec, axes, max_chunk_age_s, self._history, ramp_in_s)
-        self._gripper = None if spec.gripper is None else GripperSwitch(spec.gripper)
+        # None without a gripper.
+        self.gripper = None if spec.gripper is None else GripperSwitch(spec.gripper)
         self._state = State.WAITING
         self._reasons: tuple[str, ...] = (self._start.reason,)
         self._stop_reason: str | None = None
@@ -115,16 +118,15 @@ class Executor:
         self._idle_periods = 0
         self._reach_ns = 0
         self.is_approved = not needs_approval
+        if previous is not None and previous._spec.action == spec.action:
+            self._guard = Guard(axes, self._period_s, previous._guard.last)
+            if self.gripper is not None and previous.gripper is not None:
+                self.gripper.adopt(previous.gripper)
 
     @property
     def state(self) -> State:
         """The present state."""
         return self._state
-
-    @property
-    def gripper(self) -> GripperSwitch | None:
-        """The gripper's switch; None without a gripper."""
-        return self._gripper
 
     @property
     def stop_reason(self) -> str | None:
@@ -162,10 +164,9 @@ class Executor:
         :param stamp_ns: start of step 0.
         :param actions_HA: ``[H, A]`` in physical units.
         :returns: the targets, with the increments that were cut off marked.
-        :raises LateError: too old, already over, or older than the one that is followed; the plan
-            stays as it was.
+        :raises LateError: too old, already over, or not newer than the one that is followed.
         :raises MessageError: malformed, out of bounds, from the future, for another control rate,
-            or not while tracking or holding; likewise.
+            or not while tracking or holding. The plan stays as it was.
         """
         self.check_chunk(step_dt_s, len(np.asarray(actions_HA)))
         joins_ns = max(now_ns, self._reach_ns)
@@ -243,11 +244,7 @@ class Executor:
         return self._state not in COMMANDING or self._plan.expired(now_ns)
 
     def executed(self, start_ns: int) -> Vector | None:
-        """
-        Return what was really commanded in the model's step that starts at a time.
-
-        :returns: ``float64[stride, A]``, or None where it is not wholly known.
-        """
+        """Return the actions of the model's step from a time, ``[stride, A]``; None if unknown."""
         return self._history.executed(start_ns, self._spec.rates.stride)
 
     def stop(self, reason: str) -> None:
@@ -265,12 +262,22 @@ class Executor:
         if self._state is State.STOPPED and not self._needs_rest:
             self._restart()
 
-    def reset(self) -> None:
-        """Start anew where the robot is, e.g. when activated. A stop stays latched."""
+    def reset(self, idle_s: float = 0.0) -> None:
+        """
+        Start anew where the robot is, e.g. when activated. A stop stays latched.
+
+        :param idle_s: time since the last command, if there was one.
+        """
+        self._idle_periods = int(idle_s / self._period_s)
         self._start.reset()
         self._history.clear()
         if self._state is not State.STOPPED:
             self._restart()
+
+    def interrupt(self, reason: str) -> None:
+        """Drop the chunk and brake, e.g. when the model fell silent."""
+        if self._state in COMMANDING:
+            self._lose(reason)
 
     def approve(self) -> None:
         """Follow chunks until the next stop or loss."""
@@ -383,9 +390,9 @@ class Executor:
 
     def _record(self, motion: Motion, gripper_listens: bool) -> None:
         self._idle_periods = 0
-        if self._gripper is not None and gripper_listens and self._state in COMMANDING:
-            self._gripper.update(self._plan.gripper(self._reach_ns), self._reach_ns)
-        value = None if self._gripper is None else self._gripper.model_value
+        if self.gripper is not None and gripper_listens and self._state in COMMANDING:
+            self.gripper.update(self._plan.gripper(self._reach_ns), self._reach_ns)
+        value = None if self.gripper is None else self.gripper.model_value
         self._history.record(self._reach_ns, motion.position_X[: self._plan.width], value)
 
     def _following_fault(self, measured: Measurement) -> str | None:

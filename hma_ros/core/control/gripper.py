@@ -34,6 +34,10 @@ class GripperSwitch:
             return None
         return self._spec.model_open if self._is_open else self._spec.model_closed
 
+    def adopt(self, previous: 'GripperSwitch') -> None:
+        """Go on from an earlier configuration: the interval and the position count on."""
+        self._is_open, self._changed_ns = previous._is_open, previous._changed_ns
+
     def repeat(self) -> None:
         """Command the next value whatever it is, after the interval; e.g. when one was refused."""
         self._is_open = None

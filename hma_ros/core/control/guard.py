@@ -51,13 +51,15 @@ class Guard:
 
     :param axes: names and limits.
     :param period_s: the shortest time between two commands.
+    :param last: the command sent last, if there was one.
     """
 
-    def __init__(self, axes: Axes, period_s: float) -> None:
+    def __init__(self, axes: Axes, period_s: float, last: Motion | None = None) -> None:
         self._axes = axes
         self._period_s = period_s
         nothing = np.full(len(axes.names), np.nan)
-        self._last, self._has_last = Motion(nothing, nothing), False
+        self._last = Motion(nothing, nothing) if last is None else last
+        self._has_last = bool(np.isfinite(self._last.position_X).all())
 
     @property
     def last(self) -> Motion:

@@ -24,7 +24,8 @@ def rotation_vector(quat_xyzw: ArrayLike, reference_xyzw: ArrayLike) -> Vector:
     if turn_wxyz[0] < 0.0:
         turn_wxyz = -turn_wxyz
     axis, angle_rad = quat2axangle(turn_wxyz)
-    return np.asarray(axis, np.float64) * angle_rad
+    vector: Vector = np.asarray(axis, np.float64) * float(angle_rad)
+    return vector
 
 
 def quaternion(vector: ArrayLike, reference_xyzw: ArrayLike) -> tuple[float, float, float, float]:
@@ -45,4 +46,6 @@ def quaternion(vector: ArrayLike, reference_xyzw: ArrayLike) -> tuple[float, flo
 
 def _wxyz(quat_xyzw: ArrayLike) -> Vector:
     x, y, z, w = np.asarray(quat_xyzw, np.float64)
-    return np.array([w, x, y, z]) / float(np.sqrt(x * x + y * y + z * z + w * w))
+    norm = float(np.sqrt(x * x + y * y + z * z + w * w))
+    unit: Vector = np.array([w, x, y, z], np.float64) / norm
+    return unit

@@ -145,7 +145,9 @@ class ExecutorMachine(RuleBasedStateMachine):
     def move_by_hand(self, share: float) -> None:
         self.robot = self.robot + share * 0.5 * (self.axes.upper - self.axes.lower)
 
-    @rule(share=SHARES, age=st.floats(-1.0, 1.0), steps=st.integers(1, 6), repeat=st.integers(1, 8))
+    @rule(
+        share=SHARES, age=st.floats(-1.0, 1.0), steps=st.integers(1, 6), repeat=st.integers(1, 8)
+    )
     def chunks_come(self, share: float, age: float, steps: int, repeat: int) -> None:
         for _ in range(repeat):
             self.chunk(share, age * 0.2, steps)

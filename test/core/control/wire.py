@@ -47,9 +47,7 @@ class Wire:
         speed = (position - self.positions[-1]) / elapsed_s
         change = np.abs(speed - self._speed) / elapsed_s
         self.velocity = max(self.velocity, float((np.abs(speed) / self.axes.velocity).max()))
-        self.acceleration = max(
-            self.acceleration, float((change / self.axes.acceleration).max())
-        )
+        self.acceleration = max(self.acceleration, float((change / self.axes.acceleration).max()))
         self._speed = speed
         # Never farther out than before; a start may be as far out as its margin.
         farther = excess - np.maximum(self._excess, 0.0)

@@ -1,0 +1,123 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Why the robot must not move: what every publisher of every stop topic said last.
+
+A reason is kept for each publisher and entry: only the publisher that said stop can take it
+back. One that died while it said stop leaves its reason until another publisher of the same entry
+says, later, that there is none. Reasons outlive a reconfiguration; a word that there is no stop
+does not.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+from hma_ros.core.embodiment.spec import StopSpec
+
+_NS = 1_000_000_000
+
+
+@dataclass
+class _Entry:
+    """One entry of the embodiment: reasons and clearances by publisher, with their times."""
+
+    stop: StopSpec
+    topic: str
+    reasons: dict[Hashable, tuple[str, int]] = field(default_factory=dict)
+    clear: dict[Hashable, int] = field(default_factory=dict)
+    heard_ns: int | None = None
+
+
+class StopBoard:
+    """
+    Keeps the reasons; all times are of a steady clock.
+
+    :param stops: the entries of the embodiment.
+    :param topics: their resolved topics.
+    """
+
+    def __init__(self, stops: Sequence[StopSpec], topics: Sequence[str]) -> None:
+        self._entries = [_Entry(stop, topic) for stop, topic in zip(stops, topics, strict=True)]
+
+    def begin(self, previous: 'StopBoard | None') -> None:
+        """Take over the reasons of an earlier configuration: they hold until taken back."""
+        for old in [] if previous is None else previous._entries:
+            for entry in self._entries:
+                same = (entry.topic, entry.stop.field, entry.stop.stop_values)
+                if same == (old.topic, old.stop.field, old.stop.stop_values):
+                    entry.reasons.update(old.reasons)
+
+    def take(self, index: int, value: object, publisher: Hashable, steady_ns: int) -> str | None:
+        """
+        Take what a publisher says.
+
+        :param index: of the entry.
+        :param value: of the entry's field.
+        :param publisher: None where it is not known.
+        :returns: the reason to stop, None if it says that there is none.
+        """
+        entry = self._entries[index]
+        entry.heard_ns = steady_ns
+        stop = entry.stop
+        if value in stop.stop_values:
+            reason = f'{entry.topic}: {stop.reason} ({stop.field} = {value})'
+            entry.reasons[publisher] = (reason, steady_ns)
+            entry.clear.pop(publisher, None)
+            return reason
+        entry.reasons.pop(publisher, None)
+        entry.clear[publisher] = steady_ns
+        return None
+
+    def forget_dead(self, index: int, alive: Sequence[Hashable]) -> None:
+        """
+        Drop what publishers that are gone said, where one that is there says otherwise since.
+
+        :param alive: the publishers of the entry's topic.
+        """
+        entry = self._entries[index]
+        latest = max(
+            (time_ns for publisher, time_ns in entry.clear.items() if publisher in alive),
+            default=None,
+        )
+        entry.clear = {key: time for key, time in entry.clear.items() if key in alive}
+        entry.reasons = {
+            publisher: (reason, time_ns)
+            for publisher, (reason, time_ns) in entry.reasons.items()
+            if publisher in alive or latest is None or latest <= time_ns
+        }
+
+    @property
+    def reason(self) -> str | None:
+        """What a publisher says stop for at present; None if none does."""
+        reasons = (reason for entry in self._entries for reason, _ in entry.reasons.values())
+        return next(reasons, None)
+
+    def is_heard(self, index: int) -> bool:
+        """Whether an entry's topic has said anything in this configuration."""
+        return self._entries[index].heard_ns is not None
+
+    def silence(self, steady_ns: int) -> str | None:
+        """Return which topic with a heartbeat fell silent; None if none did."""
+        for entry in self._entries:
+            limit_s = entry.stop.heartbeat_s
+            if limit_s is None or entry.heard_ns is None:
+                continue
+            silent_s = (steady_ns - entry.heard_ns) / _NS
+            if silent_s > limit_s:
+                return (
+                    f'{entry.topic}: got no message for {silent_s:.2f} s, expected one every '
+                    f'{limit_s:g} s (heartbeat_s)'
+                )
+        return None
+
+    def refusal(self, steady_ns: int) -> str | None:
+        """Return why no motion may start or resume; None if one may."""
+        if self.reason is not None:
+            return self.reason
+        for entry in self._entries:
+            is_needed = entry.stop.mandatory or entry.stop.heartbeat_s is not None
+            if is_needed and not entry.clear:
+                return (
+                    f'{entry.topic}: got no word that there is no stop, expected one before a '
+                    'motion (mandatory); start its publisher'
+                )
+        return self.silence(steady_ns)
