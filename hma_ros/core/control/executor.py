@@ -286,7 +286,7 @@ class Executor:
     def rebase(self, measured: Measurement) -> None:
         """Plan from where the robot is; only for an executor that commands nothing (shadow)."""
         if self._state in COMMANDING:
-            self._begin(self._guard.place(measured.values_X))
+            self._record(self._begin(self._guard.place(measured.values_X)), False)
 
     def _waiting(
         self, fault: str | None, measured: Measurement | None, refusal: str | None
