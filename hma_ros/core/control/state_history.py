@@ -7,8 +7,9 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hma_ros.core.control.gripper_history import GripperHistory
 from hma_ros.core.control.position_history import PositionHistory
-from hma_ros.core.embodiment.spec import EmbodimentSpec, GripperSpec
+from hma_ros.core.embodiment.spec import EmbodimentSpec
 
 Vector = NDArray[np.float64]
 _NS = 1_000_000_000
@@ -32,7 +33,7 @@ class StateHistory:
         is_continuous_D: ArrayLike | None = None,
     ) -> None:
         self._lock = threading.Lock()
-        self._gripper_spec = spec.gripper
+        self._has_gripper = spec.gripper is not None
         coordinates = spec.action.coordinates
         self.is_continuous_D = np.zeros(len(coordinates), bool)
         if is_continuous_D is not None:
@@ -56,15 +57,18 @@ class StateHistory:
         ]
         pose_topic = '' if spec.state.pose is None else spec.state.pose.topic
         self._tool = PositionHistory(_XYZ, pose_topic, age_s)
-        joint = None if spec.gripper is None else spec.gripper.joint
-        self._gripper = None if joint is None else PositionHistory((joint,), joint, age_s)
+        gripper = spec.gripper
+        is_heard = gripper is not None and gripper.joint is not None
+        self._gripper = GripperHistory(gripper, age_s) if gripper and is_heard else None
         self._places = None if spec.action.is_cartesian else _places(spec)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            for history in self._histories():
+            for history in (*self._joints, self._tool):
                 history.clear()
+            if self._gripper is not None:
+                self._gripper.clear()
 
     def add_joints(
         self,
@@ -77,7 +81,8 @@ class StateHistory:
         """
         Take a joint state of ``spec.state.sources[source]``; see :meth:`PositionHistory.add`.
 
-        The gripper's joint is taken from the messages of every source.
+        The gripper's joint is taken from the messages of every source; see also
+        :meth:`add_gripper`.
 
         :returns: the places in ``joints`` of the source that the message held.
         :raises MessageError: a value cannot be used.
@@ -87,6 +92,15 @@ class StateHistory:
             if self._gripper is not None:
                 self._gripper.add(stamp_ns, names, positions)
             return taken
+
+    def add_gripper(self, stamp_ns: int, names: Sequence[str], positions: ArrayLike) -> bool:
+        """
+        Take the gripper's joint from a joint state of another topic; returns whether it is there.
+
+        :raises MessageError: its position is missing or not finite.
+        """
+        with self._lock:
+            return self._gripper is not None and self._gripper.add(stamp_ns, names, positions)
 
     def add_tool(self, stamp_ns: int, xyz: ArrayLike, publisher: Hashable = None) -> None:
         """Take a measured tool position ``float64[3]`` in metres."""
@@ -121,14 +135,12 @@ class StateHistory:
         """
         Return the model's value of the measured gripper at a moment.
 
-        :returns: ``model_open`` or ``model_closed``, whichever the position is nearer to (by
-            ``threshold``); None where unknown.
+        :returns: ``model_open`` or ``model_closed``; None where unknown.
         """
-        if self._gripper is None or self._gripper_spec is None:
+        if self._gripper is None:
             return None
         with self._lock:
-            position = float(self._gripper.interpolated(moment_ns)[0])
-        return None if np.isnan(position) else _model_value(self._gripper_spec, position)
+            return self._gripper.at(moment_ns)
 
     def approaches(self, moment_ns: int) -> bool:
         """
@@ -150,21 +162,11 @@ class StateHistory:
         else:
             joints = [stamp for history in self._joints for stamp in history.newest_stamps()]
             stamps = [joints[place] for place in self._places]
-        if self._gripper_spec is None:
-            return stamps
-        return [*stamps, *([None] if self._gripper is None else self._gripper.newest_stamps())]
-
-    def _histories(self) -> list[PositionHistory]:
-        return [*self._joints, self._tool, *([] if self._gripper is None else [self._gripper])]
+        if self._has_gripper:
+            stamps.append(None if self._gripper is None else self._gripper.newest_ns())
+        return stamps
 
 
 def _places(spec: EmbodimentSpec) -> list[int]:
     """Return where in the joints of the robot each commanded coordinate is."""
     return [spec.state.joints.index(name) for name in spec.action.coordinates]
-
-
-def _model_value(spec: GripperSpec, position: float) -> float:
-    opened = (position - spec.closed_position) / (spec.open_position - spec.closed_position)
-    value = spec.model_closed + opened * (spec.model_open - spec.model_closed)
-    is_open = (value > spec.threshold) == (spec.model_open > spec.threshold)
-    return spec.model_open if is_open else spec.model_closed
