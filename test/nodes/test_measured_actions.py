@@ -138,3 +138,22 @@ def test_in_shadow_a_real_robot_moved_by_hand_has_known_actions(
     found = counts(system)
     assert found['reported'] == 0
     assert found['unknown'] <= found['measured'] / 5
+
+
+def test_in_shadow_the_simulated_arm_has_known_actions_gripper_included(
+    system: Any, tiny_bundle: Path
+) -> None:
+    common = {'embodiment': 'sim_franka', 'use_sim_time': True, 'autostart': True}
+    system.watch(DiagnosticArray, '/diagnostics')
+    system.spawn('sim_robot', embodiment='sim_franka', real_time_factor=0.1)
+    system.spawn(
+        'world_model',
+        bundle=str(tiny_bundle),
+        horizon=0,
+        threads=1,
+        camera_timeout_s=300.0,
+        executed_timeout_s=0.15,
+        **common,
+    )
+    system.until(lambda: counts(system).get('measured', 0) >= 4, 'measured actions')
+    assert counts(system)['unknown'] <= 1

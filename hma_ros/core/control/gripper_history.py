@@ -24,12 +24,13 @@ class GripperHistory:
     The model's value of the gripper in the last seconds.
 
     :param spec: a gripper with a ``joint``.
+    :param topic: where it comes from, for errors.
     :param max_age_s: as for :class:`PositionHistory`.
     """
 
-    def __init__(self, spec: GripperSpec, max_age_s: float) -> None:
+    def __init__(self, spec: GripperSpec, topic: str, max_age_s: float) -> None:
         self._spec, self._joint = spec, spec.joint or ''
-        self._history = PositionHistory((self._joint,), self._joint, max_age_s)
+        self._history = PositionHistory((self._joint,), topic, max_age_s)
         self._end: bool | None = None
 
     def clear(self) -> None:

@@ -21,7 +21,7 @@ OPEN, CLOSED = 1.0, -1.0
 
 def watch(positions: list[float]) -> list[float | None]:
     """Return the model's value at each of some finger positions in a row."""
-    history = GripperHistory(FRANKA, 0.2)
+    history = GripperHistory(FRANKA, '/jaws', 0.2)
     for index, position in enumerate(positions):
         history.add(START + 50 * index * MS, ['fr3_finger_joint1'], [position])
     return [history.at(START + 50 * index * MS) for index in range(len(positions))]
@@ -45,7 +45,7 @@ def test_the_end_that_was_left_last_decides(positions: list[float], values: list
 
 
 def test_a_gripper_that_closes_towards_larger_positions() -> None:
-    history = GripperHistory(KINOVA, 0.2)
+    history = GripperHistory(KINOVA, '/jaws', 0.2)
     for index, position in enumerate([0.0, 0.3, 0.8]):
         history.add(START + 50 * index * MS, ['joint_1', KINOVA.joint or ''], [9.0, position])
     values = [history.at(START + 50 * index * MS) for index in range(3)]
@@ -53,10 +53,10 @@ def test_a_gripper_that_closes_towards_larger_positions() -> None:
 
 
 def test_messages_without_the_joint_say_nothing_and_bad_ones_are_refused() -> None:
-    history = GripperHistory(FRANKA, 0.2)
+    history = GripperHistory(FRANKA, '/jaws', 0.2)
     assert not history.add(START, ['fr3_joint1'], [math.nan])
     for positions, text in (([math.nan], 'got nan, expected a finite one'), ([], 'got 0 positi')):
-        with pytest.raises(MessageError, match=f"'fr3_finger_joint1': {text}"):
+        with pytest.raises(MessageError, match=f"/jaws: position of 'fr3_finger_joint1': {text}"):
             history.add(START, ['fr3_finger_joint1'], positions)
     assert history.at(START) is None
 

@@ -182,7 +182,7 @@ def test_whatever_comes_values_stay_within_the_samples_around_the_moment(
     assert min(near.values()) - 1e-9 <= found <= max(near.values()) + 1e-9
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 @given(st.lists(st.integers(-40 * MS, 400 * MS), min_size=1, max_size=20))
 def test_memory_is_bounded_in_time_and_number(steps: list[int]) -> None:
     track, stamp = Track(is_continuous=False), START
