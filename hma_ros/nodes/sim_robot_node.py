@@ -166,16 +166,21 @@ class SimRobotNode(Node):
         positions = dict(zip(self._spec.state.joints, task.joint_positions(), strict=True))
         velocities = dict(zip(self._spec.state.joints, task.joint_velocities(), strict=True))
         for source, publisher in zip(self._spec.state.sources, self._joints, strict=True):
-            publisher.publish(
-                from_positions(
-                    now_ns,
-                    source.message_names,
-                    [positions[name] for name in source.joints],
-                    [velocities[name] for name in source.joints],
-                )
-            )
+            names = list(source.message_names)
+            states = [(positions[name], velocities[name]) for name in source.joints]
+            if publisher is self._joints[0]:
+                self._append_gripper(task, names, states)
+            publisher.publish(from_positions(now_ns, names, *zip(*states, strict=True)))
         if self._poses is not None and self._spec.state.pose is not None:
             self._poses.publish(_pose(task, now_ns, self._spec.state.pose.frame_id))
+
+    def _append_gripper(
+        self, task: Task, names: list[str], states: list[tuple[float, float]]
+    ) -> None:
+        gripper, state = self._spec.gripper, task.gripper_state()
+        if gripper is not None and gripper.joint is not None and state is not None:
+            names.append(gripper.joint)
+            states.append(state)
 
     def _publish_image(self, task: Task, now_ns: int) -> None:
         camera, scale = self._spec.camera, self._given.picture_scale

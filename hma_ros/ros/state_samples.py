@@ -38,10 +38,9 @@ class StateSamples:
     ) -> None:
         self._on_arrival, self._on_fault, self._on_good = on_arrival, on_fault, on_good
         sources = spec.state.sources
-        topics = [node.resolve_topic_name(source.topic) for source in sources]
-        self.measured = StateHistory(spec, topics)
+        self.measured = StateHistory(spec, node.resolve_topic_name)
         # Of each topic what was not heard since its last fault: places of joints, or the pose.
-        self._missed: list[set[int]] = [set() for _ in (*sources, 'pose')]
+        self._missed: list[set[int]] = [set() for _ in (*sources, 'pose', 'gripper')]
         for index, source in enumerate(sources):
             receive = with_publisher(partial(self._on_joints, index, len(source.joints)))
             node.subscribe(JointState, source.topic, receive, SENSOR_IN)
@@ -50,6 +49,9 @@ class StateSamples:
                 partial(self._on_pose, pose, node.resolve_topic_name(pose.topic))
             )
             node.subscribe(PoseStamped, pose.topic, receive, SENSOR_IN)
+
+        if spec.gripper is not None and (topic := spec.gripper.joint_topic) is not None:
+            node.subscribe(JointState, topic, self._on_gripper, SENSOR_IN)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -71,11 +73,21 @@ class StateSamples:
         try:
             xyz, _ = to_pose(message, pose.frame_id, topic)
         except MessageError as error:
-            self._missed[-1].add(0)
+            self._missed[-2].add(0)
             self._on_fault(str(error))
         else:
             self.measured.add_tool(stamp_ns(message.header.stamp), xyz, publisher)
-            self._took(self._missed[-1], (0,))
+            self._took(self._missed[-2], (0,))
+
+    def _on_gripper(self, message: Any) -> None:
+        stamp = stamp_ns(message.header.stamp)
+        try:
+            is_held = self.measured.add_gripper(stamp, message.name, message.position)
+        except MessageError as error:
+            self._missed[-1].add(0)
+            self._on_fault(str(error))
+        else:
+            self._took(self._missed[-1], (0,) if is_held else ())
 
     def _took(self, missed: set[int], held: tuple[int, ...]) -> None:
         if missed:

@@ -82,10 +82,13 @@ class FrankaPick(Task):
         """Return the measured width between the fingers [m]."""
         return float(self._data.qpos[self._fingers].sum())
 
+    def gripper_state(self) -> tuple[float, float]:
+        """Return the width between the fingers [m] and its velocity [m/s]."""
+        return self.opening(), float(self._data.qvel[self._finger_dofs].sum())
+
     def _grasped(self) -> bool:
-        opening = self.opening()
-        closing_m_s = -float(self._data.qvel[self._finger_dofs].sum())
-        stalled = opening < _TOUCHING_M and closing_m_s < _STALLED_M_S
+        opening, velocity_m_s = self.gripper_state()
+        stalled = opening < _TOUCHING_M and -velocity_m_s < _STALLED_M_S
         return opening < _GRASPED_M or stalled
 
     def _expert_row(self) -> np.ndarray:

@@ -269,6 +269,10 @@ class Task(ABC):
         """Return the joint velocities ``float64[J]`` [rad/s or m/s]."""
         return self._data.qvel[self._dofs].copy()
 
+    def gripper_state(self) -> tuple[float, float] | None:
+        """Return the width between the fingers [m] and its velocity [m/s]; None without any."""
+        return None
+
     def tool_pose(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the tool's position ``float64[3]`` [m] and quaternion xyzw ``float64[4]``."""
         site = self._data.site('tool')

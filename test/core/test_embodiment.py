@@ -257,6 +257,12 @@ CASES = [
         'gripper.threshold: expected threshold +- hysteresis between -1 and 1, got 0.95 +- 0.1',
     ),
     (
+        'franka',
+        'gripper.joint',
+        None,
+        'gripper.joint: expected a joint measured on franka_gripper/joint_states, got none',
+    ),
+    (
         'sim_franka',
         'gripper.open_position',
         0.0,

@@ -80,7 +80,11 @@ class Robot:
         self._images = self._node.create_publisher(Image, spec.camera.topic, SENSOR_OUT)
         source = spec.state.sources[0]
         self._joints = self._node.create_publisher(JointState, source.topic, SENSOR_OUT)
-        pose = spec.state.pose
+        gripper, pose = spec.gripper, spec.state.pose
+        if gripper is not None and gripper.joint_topic is not None:
+            self._grippers = self._node.create_publisher(
+                JointState, gripper.joint_topic, SENSOR_OUT
+            )
         if pose is not None:
             self._poses = self._node.create_publisher(PoseStamped, pose.topic, SENSOR_OUT)
         self._frame = np.zeros((spec.camera.height, spec.camera.width, 3), np.uint8)
@@ -97,10 +101,11 @@ class Robot:
         since_ms = (stamp_ns - self._begin_ns) // MS
         travel = 0.01 * np.sin(since_ms / 1000)
         names = self._spec.state.sources[0].message_names
-        # Arm and gripper in one topic, but not in one message.
-        self._send_joints(stamp_ns, names, np.full(len(names), travel))
+        # The arm in two messages on one topic, the gripper on another.
+        self._send(self._joints, stamp_ns, names[:3], np.full(3, travel))
+        self._send(self._joints, stamp_ns, names[3:], np.full(len(names) - 3, travel))
         if self._spec.gripper is not None and self._spec.gripper.joint is not None:
-            self._send_joints(stamp_ns, [self._spec.gripper.joint], np.array([0.04]))
+            self._send(self._grippers, stamp_ns, [self._spec.gripper.joint], np.array([0.04]))
         if self._spec.state.pose is not None:
             message = PoseStamped()
             message.header.stamp = to_stamp(stamp_ns)
@@ -110,8 +115,8 @@ class Robot:
         if since_ms % self._frame_ms == 0:
             self._images.publish(from_rgb(self._frame, stamp_ns, 'camera'))
 
-    def _send_joints(self, stamp_ns: int, names: Any, positions: np.ndarray) -> None:
-        self._joints.publish(from_positions(stamp_ns, names, positions, np.zeros(len(names))))
+    def _send(self, publisher: Any, stamp_ns: int, names: Any, positions: np.ndarray) -> None:
+        publisher.publish(from_positions(stamp_ns, names, positions, np.zeros(len(names))))
 
 
 @pytest.mark.parametrize('robot', ['ur5e', 'franka'])
@@ -133,3 +138,22 @@ def test_in_shadow_a_real_robot_moved_by_hand_has_known_actions(
     found = counts(system)
     assert found['reported'] == 0
     assert found['unknown'] <= found['measured'] / 5
+
+
+def test_in_shadow_the_simulated_arm_has_known_actions_gripper_included(
+    system: Any, tiny_bundle: Path
+) -> None:
+    common = {'embodiment': 'sim_franka', 'use_sim_time': True, 'autostart': True}
+    system.watch(DiagnosticArray, '/diagnostics')
+    system.spawn('sim_robot', embodiment='sim_franka', real_time_factor=0.1)
+    system.spawn(
+        'world_model',
+        bundle=str(tiny_bundle),
+        horizon=0,
+        threads=1,
+        camera_timeout_s=300.0,
+        executed_timeout_s=0.15,
+        **common,
+    )
+    system.until(lambda: counts(system).get('measured', 0) >= 4, 'measured actions')
+    assert counts(system)['unknown'] <= 1

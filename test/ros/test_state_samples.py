@@ -120,6 +120,7 @@ def test_two_publishers_of_one_joint_are_an_error(bench: Any) -> None:
     with pytest.raises(MessageError, match=text):
         driver.measured.joints_at(START_NS)
     assert driver.measured.coordinates_at(START_NS) is None
+    assert (driver.measured.conflict or '').startswith(text)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +180,29 @@ def test_tool_positions_of_a_cartesian_robot(bench: Any) -> None:
     driver.publish_pose(START_NS + 20 * MS, 0.6, 'base')
     assert driver.recovered == 1
     np.testing.assert_allclose(driver.measured.coordinates_at(START_NS + 5 * MS), [0.45, 0, 0])
+
+
+def test_a_gripper_on_a_topic_of_its_own(bench: Any) -> None:
+    faults: list[str] = []
+    spec = load_embodiment('franka')
+    assert spec.gripper is not None
+    assert spec.gripper.joint_topic is not None
+    samples = StateSamples(bench, spec, lambda: None, faults.append, faults.clear)
+    states = bench.world.create_publisher(JointState, spec.gripper.joint_topic, SENSOR_OUT)
+
+    def publish_until(position: float, condition: Any, what: str) -> None:
+        def publish_and_look() -> bool:
+            states.publish(from_positions(START_NS, ['fr3_finger_joint1'], [position], [0.0]))
+            return bool(condition())
+
+        bench.until(publish_and_look, what)
+
+    publish_until(float('nan'), lambda: faults, 'the fault')
+    assert faults[0].startswith(
+        "/franka_gripper/joint_states: position of 'fr3_finger_joint1': got nan"
+    )
+    publish_until(0.0, lambda: samples.measured.gripper_at(START_NS) == -1.0, 'closed jaws')
+    assert faults == []
 
 
 def test_live_joints_are_those_of_the_episodes(driver: Driver) -> None:

@@ -4,7 +4,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hma_ros.core.control.measured_actions import end_ns, measured_actions
+from hma_ros.core.control.measured_actions import may_be_measured, measured_actions
 from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 
@@ -42,7 +42,7 @@ class ExecutedActions:
             return False
         if has_reporter and start_ns not in self._reports:
             return True
-        return self._measured.approaches(end_ns(self._spec, start_ns))
+        return may_be_measured(self._spec, self._measured, start_ns)
 
     def find(self, start_ns: int) -> tuple[NDArray[np.float64] | None, str]:
         """

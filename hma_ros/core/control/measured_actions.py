@@ -42,6 +42,8 @@ def measured_actions(
     return actions_from_targets(spec, unwrapped[0], unwrapped[1:], known)
 
 
-def end_ns(spec: EmbodimentSpec, start_ns: int) -> int:
-    """Return the end of the step that starts at a time: what is needed to know it."""
-    return start_ns + spec.rates.stride * round(spec.rates.step_dt_s * _NS)
+def may_be_measured(spec: EmbodimentSpec, measured: StateHistory, start_ns: int) -> bool:
+    """Whether the actions of a step lack nothing but measurements that are on their way."""
+    step_ns = round(spec.rates.step_dt_s * _NS)
+    last_ns = start_ns + (spec.rates.stride - 1) * step_ns
+    return measured.approaches(last_ns + step_ns, last_ns + step_ns // 2)

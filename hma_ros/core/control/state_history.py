@@ -2,13 +2,14 @@
 """What a robot measured of itself in the last seconds: joints, tool position, gripper."""
 
 import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hma_ros.core.control.gripper_history import GripperHistory
 from hma_ros.core.control.position_history import PositionHistory
-from hma_ros.core.embodiment.spec import EmbodimentSpec, GripperSpec
+from hma_ros.core.embodiment.spec import EmbodimentSpec
 
 Vector = NDArray[np.float64]
 _NS = 1_000_000_000
@@ -20,7 +21,7 @@ class StateHistory:
     Collects messages, live or from a bag; safe to use from several threads.
 
     :param spec: the embodiment.
-    :param topics: names for errors, one per ``spec.state.sources``; default as in the file.
+    :param resolve: turns the topics of the embodiment into those of errors.
     :param is_continuous_D: ``bool[D]``, commanded coordinates that are equal modulo one turn;
         default none.
     """
@@ -28,43 +29,47 @@ class StateHistory:
     def __init__(
         self,
         spec: EmbodimentSpec,
-        topics: Sequence[str] | None = None,
+        resolve: Callable[[str], str] = str,
         is_continuous_D: ArrayLike | None = None,
     ) -> None:
         self._lock = threading.Lock()
-        self._gripper_spec = spec.gripper
-        coordinates = spec.action.coordinates
+        self._max_age_ns = round(spec.state.max_age_s * _NS)
+        coordinates, age_s = spec.action.coordinates, spec.state.max_age_s
         self.is_continuous_D = np.zeros(len(coordinates), bool)
         if is_continuous_D is not None:
             self.is_continuous_D = np.asarray(is_continuous_D, bool)
-        turning = {
-            name
-            for name, turns in zip(coordinates, self.is_continuous_D.tolist(), strict=True)
-            if turns
-        }
-        age_s = spec.state.max_age_s
-        self._max_age_ns = round(age_s * _NS)
+        turning = {coordinates[index] for index in np.flatnonzero(self.is_continuous_D)}
         self._joints = [
             PositionHistory(
-                source.message_names, topic, age_s, [name in turning for name in source.joints]
+                source.message_names,
+                resolve(source.topic),
+                age_s,
+                [name in turning for name in source.joints],
             )
-            for source, topic in zip(
-                spec.state.sources,
-                topics or [source.topic for source in spec.state.sources],
-                strict=True,
-            )
+            for source in spec.state.sources
         ]
-        pose_topic = '' if spec.state.pose is None else spec.state.pose.topic
+        pose_topic = '' if spec.state.pose is None else resolve(spec.state.pose.topic)
         self._tool = PositionHistory(_XYZ, pose_topic, age_s)
-        joint = None if spec.gripper is None else spec.gripper.joint
-        self._gripper = None if joint is None else PositionHistory((joint,), joint, age_s)
+        self._has_gripper, self._gripper = spec.gripper is not None, None
+        if spec.gripper is not None and spec.gripper.joint is not None:
+            topic = spec.gripper.joint_topic or spec.state.sources[0].topic
+            self._gripper = GripperHistory(spec.gripper, resolve(topic), age_s)
         self._places = None if spec.action.is_cartesian else _places(spec)
+
+    @property
+    def conflict(self) -> str | None:
+        """Which joint, or the tool, has two publishers: nothing of it is known; else None."""
+        with self._lock:
+            found = (history.conflict for history in (*self._joints, self._tool))
+            return next((conflict for conflict in found if conflict is not None), None)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            for history in self._histories():
+            for history in (*self._joints, self._tool):
                 history.clear()
+            if self._gripper is not None:
+                self._gripper.clear()
 
     def add_joints(
         self,
@@ -77,7 +82,8 @@ class StateHistory:
         """
         Take a joint state of ``spec.state.sources[source]``; see :meth:`PositionHistory.add`.
 
-        The gripper's joint is taken from the messages of every source.
+        The gripper's joint is taken from the messages of every source; see also
+        :meth:`add_gripper`.
 
         :returns: the places in ``joints`` of the source that the message held.
         :raises MessageError: a value cannot be used.
@@ -87,6 +93,15 @@ class StateHistory:
             if self._gripper is not None:
                 self._gripper.add(stamp_ns, names, positions)
             return taken
+
+    def add_gripper(self, stamp_ns: int, names: Sequence[str], positions: ArrayLike) -> bool:
+        """
+        Take the gripper's joint from a joint state of another topic; returns whether it is there.
+
+        :raises MessageError: its position is missing or not finite.
+        """
+        with self._lock:
+            return self._gripper is not None and self._gripper.add(stamp_ns, names, positions)
 
     def add_tool(self, stamp_ns: int, xyz: ArrayLike, publisher: Hashable = None) -> None:
         """Take a measured tool position ``float64[3]`` in metres."""
@@ -121,50 +136,36 @@ class StateHistory:
         """
         Return the model's value of the measured gripper at a moment.
 
-        :returns: ``model_open`` or ``model_closed``, whichever the position is nearer to (by
-            ``threshold``); None where unknown.
+        :returns: ``model_open`` or ``model_closed``; None where unknown.
         """
-        if self._gripper is None or self._gripper_spec is None:
+        if self._gripper is None:
             return None
         with self._lock:
-            position = float(self._gripper.interpolated(moment_ns)[0])
-        return None if np.isnan(position) else _model_value(self._gripper_spec, position)
+            return self._gripper.at(moment_ns)
 
-    def approaches(self, moment_ns: int) -> bool:
+    def approaches(self, moment_ns: int, gripper_ns: int) -> bool:
         """
-        Whether the commanded coordinates and the gripper at a moment may be known soon.
+        Whether the coordinates at a moment, and the gripper at another, may be known soon.
 
         :returns: whether one of them was not heard since, and all were heard in the last
             ``state.max_age_s`` before it: one that is silent is not waited for.
         """
         with self._lock:
-            stamps = self._needed_stamps()
-        if any(stamp is None for stamp in stamps):
-            return False
-        oldest_ns = min(stamp for stamp in stamps if stamp is not None)
-        return moment_ns - self._max_age_ns <= oldest_ns < moment_ns
+            ages = [None if stamp is None else moment_ns - stamp for stamp in self._stamps()]
+            if self._has_gripper:
+                stamp = None if self._gripper is None else self._gripper.newest_ns()
+                ages.append(None if stamp is None else gripper_ns - stamp)
+        known = [age for age in ages if age is not None]
+        return len(known) == len(ages) and 0 < max(known) <= self._max_age_ns
 
-    def _needed_stamps(self) -> list[int | None]:
+    def _stamps(self) -> list[int | None]:
+        """Return when each commanded coordinate was measured last."""
         if self._places is None:
-            stamps = self._tool.newest_stamps()
-        else:
-            joints = [stamp for history in self._joints for stamp in history.newest_stamps()]
-            stamps = [joints[place] for place in self._places]
-        if self._gripper_spec is None:
-            return stamps
-        return [*stamps, *([None] if self._gripper is None else self._gripper.newest_stamps())]
-
-    def _histories(self) -> list[PositionHistory]:
-        return [*self._joints, self._tool, *([] if self._gripper is None else [self._gripper])]
+            return self._tool.newest_stamps()
+        joints = [stamp for history in self._joints for stamp in history.newest_stamps()]
+        return [joints[place] for place in self._places]
 
 
 def _places(spec: EmbodimentSpec) -> list[int]:
     """Return where in the joints of the robot each commanded coordinate is."""
     return [spec.state.joints.index(name) for name in spec.action.coordinates]
-
-
-def _model_value(spec: GripperSpec, position: float) -> float:
-    opened = (position - spec.closed_position) / (spec.open_position - spec.closed_position)
-    value = spec.model_closed + opened * (spec.model_open - spec.model_closed)
-    is_open = (value > spec.threshold) == (spec.model_open > spec.threshold)
-    return spec.model_open if is_open else spec.model_closed

@@ -252,6 +252,7 @@ def _gripper(section: Section) -> spec.GripperSpec:
         interface=section.choice('interface', spec.GRIPPER_INTERFACES),
         name=section.string('name'),
         joint=None if section.is_null('joint') else section.string('joint'),
+        joint_topic=None if section.is_null('joint_topic') else section.string('joint_topic'),
         open_position=section.number('open_position'),
         closed_position=section.number('closed_position'),
         max_effort=section.number('max_effort'),
@@ -267,6 +268,8 @@ def _gripper(section: Section) -> spec.GripperSpec:
 
 
 def _check_gripper(section: Section, gripper: spec.GripperSpec) -> None:
+    if gripper.joint_topic is not None and gripper.joint is None:
+        section.fail('joint', f'a joint measured on {gripper.joint_topic}', 'none')
     for key in ('max_effort', 'hysteresis', 'min_interval_s'):
         value = getattr(gripper, key)
         if value < 0.0:

@@ -171,11 +171,13 @@ class GripperSpec:
 
     The model says ``model_open`` or ``model_closed``; past ``threshold`` by ``hysteresis`` the
     gripper is told ``open_position`` or ``closed_position``, at most every ``min_interval_s``.
+    Its ``joint`` is measured on ``joint_topic``; None for the topics of ``state.sources``.
     """
 
     interface: str
     name: str
     joint: str | None
+    joint_topic: str | None
     open_position: float
     closed_position: float
     max_effort: float

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hma_ros.core.control.command_history import CommandHistory
-from hma_ros.core.control.measured_actions import end_ns, measured_actions
+from hma_ros.core.control.measured_actions import may_be_measured, measured_actions
 from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment import available_embodiments, load_embodiment
 from hma_ros.core.embodiment.spec import EmbodimentSpec
@@ -156,7 +156,7 @@ def test_a_gripper_that_is_not_measured_makes_the_action_unknown() -> None:
         for stamp in range(START, START + 400 * MS, 10 * MS):
             measure(spec, measured, stamp, np.array([0.5, 0.0, 0.2]))
         assert measured_actions(spec, measured, START) is None
-        assert not measured.approaches(START + 410 * MS)
+        assert not may_be_measured(spec, measured, START + 310 * MS)
 
 
 def test_a_continuous_joint_turns_on_through_half_a_turn() -> None:
@@ -170,15 +170,27 @@ def test_a_continuous_joint_turns_on_through_half_a_turn() -> None:
 
 
 def test_only_what_was_heard_lately_is_waited_for() -> None:
-    measured = StateHistory(UR5E)
-    end = end_ns(UR5E, START)
-    assert not measured.approaches(end)
-    measure(UR5E, measured, end - 201 * MS, np.zeros(6))
-    assert not measured.approaches(end)
-    measure(UR5E, measured, end - 10 * MS, np.zeros(6))
-    assert measured.approaches(end)
-    measure(UR5E, measured, end, np.zeros(6))
-    assert not measured.approaches(end)
+    measured, end = StateHistory(UR5E), START + 200 * MS
+    assert not may_be_measured(UR5E, measured, START)
+    for stamp, is_expected in (
+        (end - 201 * MS, False),
+        (end - 200 * MS, True),
+        (end - 1, True),
+        (end, False),
+    ):
+        measure(UR5E, measured, stamp, np.zeros(6))
+        assert may_be_measured(UR5E, measured, START) == is_expected
+
+
+def test_a_slow_gripper_is_waited_for_until_the_middle_of_the_last_action() -> None:
+    spec = measurable(FRANKA)
+    measured, middle = StateHistory(spec), START + 75 * MS
+    for stamp in range(START, START + 101 * MS, 10 * MS):
+        measure(spec, measured, stamp, np.array([0.5, 0.0, 0.2]))
+    for offset_ms, is_expected in ((-70, True), (-1, True), (0, False)):
+        measured.add_gripper(middle + offset_ms * MS, ['finger'], [0.04])
+        assert may_be_measured(spec, measured, START) == is_expected
+    np.testing.assert_array_equal(measured_actions(spec, measured, START), [[0, 0, 0, 1]] * 2)
 
 
 def test_two_arms_whose_drivers_use_the_same_names_in_any_order() -> None:

@@ -169,20 +169,17 @@ def test_whatever_comes_values_stay_within_the_samples_around_the_moment(
             sent.clear()
         sent[stamp] = value
         history.add(stamp * MS, ('a',), [value])
-    near = {
-        stamp: value
-        for stamp, value in sent.items()
-        if abs(stamp - moment_ms) <= 200 and stamp * MS >= max(sent) * MS - KEPT_NS
-    }
-    if not near:
-        with pytest.raises(MessageError):
-            history.at(moment_ms * MS)
-        return
-    found = float(history.at(moment_ms * MS)[0])
-    assert min(near.values()) - 1e-9 <= found <= max(near.values()) + 1e-9
+    near = {stamp: value for stamp, value in sent.items() if abs(stamp - moment_ms) <= 200}
+    try:
+        found = float(history.at(moment_ms * MS)[0])
+    except MessageError:
+        # What is older than two seconds may be forgotten.
+        assert all(stamp * MS < max(sent) * MS - KEPT_NS for stamp in near)
+    else:
+        assert min(near.values()) - 1e-9 <= found <= max(near.values()) + 1e-9
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 @given(st.lists(st.integers(-40 * MS, 400 * MS), min_size=1, max_size=20))
 def test_memory_is_bounded_in_time_and_number(steps: list[int]) -> None:
     track, stamp = Track(is_continuous=False), START
