@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 MINIMUM_PYTHON = (3, 10)
 MINIMUM_ONNXRUNTIME = (1, 18)
+DOMAIN = 'ROS_DOMAIN_ID'
+# Those DDS has ports for, and those whose ports no system gives to outgoing connections.
+DOMAINS = range(233)
+SAFE_DOMAINS = range(102)
 
 
 def check_machine() -> list[Finding]:
     """Check what every robot needs of this machine."""
-    return [_python(), _onnxruntime(), _compiled(), _rclpy(), _fastdds_profile()]
+    return [_python(), _onnxruntime(), _compiled(), _rclpy(), _fastdds_profile(), _domain()]
 
 
 def check_setup(request: Request) -> tuple[list[Finding], EmbodimentSpec | None]:
@@ -83,8 +87,26 @@ def _fastdds_profile() -> Finding:
         path = os.environ.get(name)
         if path and not os.path.isfile(path):  # noqa: PTH113 - text from the environment
             return fail('Fast DDS', f'{name} names no file: {path}', f'correct or unset {name}')
-    domain = os.environ.get('ROS_DOMAIN_ID', '0')
-    return ok('Fast DDS', f'ROS_DOMAIN_ID {domain}, profiles as the environment says')
+    return ok('Fast DDS', 'profiles as the environment says')
+
+
+def _domain() -> Finding:
+    """Judge it before DDS does, which ends the process."""
+    text = os.environ.get(DOMAIN, '').strip() or '0'
+    safe = f'0 to {SAFE_DOMAINS[-1]}'
+    remedy = f'export {DOMAIN}=N with N from {safe}, the same for all computers of the robot'
+    try:
+        # In C notation, as ROS reads it.
+        domain = int(text, 0)
+    except ValueError:
+        domain = -1
+    if domain not in DOMAINS:
+        got = f'got {os.environ[DOMAIN]!r}, expected an integer from 0 to {DOMAINS[-1]}'
+        return fail(DOMAIN, f'{got} ({safe} is safe)', remedy)
+    if domain not in SAFE_DOMAINS:
+        text = f'got {domain}, expected {safe}: its ports may be taken as ephemeral ports'
+        return warn(DOMAIN, text, remedy)
+    return ok(DOMAIN, str(domain))
 
 
 def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:
@@ -202,9 +224,8 @@ def _rendering(request: Request) -> Finding:
         task.reset(0)
         frame = task.frame()
         task.close()
-    # The OpenGL loaders raise whatever they like: AttributeError, RuntimeError, OSError.
-    except Exception as error:
-        return fail('rendering', f'{type(error).__name__}: {error}', remedy)
+    except (HmaError, ImportError) as error:
+        return fail('rendering', str(error), remedy)
     if int(frame.max()) == int(frame.min()):
         return fail('rendering', 'the rendered image has one colour only', remedy)
     return ok('rendering', f'MuJoCo renders {frame.shape[1]}x{frame.shape[0]} through EGL')

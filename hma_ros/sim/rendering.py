@@ -3,19 +3,27 @@
 
 from __future__ import annotations
 
+import os
+
 import mujoco
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.sim.opengl import cannot_render, check_variables
 
 _SUPERSAMPLE = 2
 _MAX_SIZE = 640
 
 
 class SceneCamera:
-    """The camera ``main`` of a scene; one OpenGL context for each picture size in use."""
+    """
+    The camera ``main`` of a scene; one OpenGL context for each picture size in use.
+
+    :raises ConfigError: a variable of the environment keeps MuJoCo from rendering.
+    """
 
     def __init__(self, model: mujoco.MjModel) -> None:
+        check_variables(os.environ)
         self._model = model
         self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
         self._option = mujoco.MjvOption()
@@ -28,13 +36,13 @@ class SceneCamera:
         Render the scene.
 
         :returns: ``uint8[height, width, 3]`` RGB.
-        :raises ConfigError: a size outside 1..640, or the camera was closed.
+        :raises ConfigError: a size outside 1..640, the camera was closed, or nothing renders here.
         """
         if self._closed:
-            raise ConfigError('simulated camera: closed, expected a picture before close()')
+            raise ConfigError('simulated camera: got a call after close(), expected one before')
         if not (1 <= height <= _MAX_SIZE and 1 <= width <= _MAX_SIZE):
             raise ConfigError(
-                f'simulated camera: picture of {height} x {width}, expected 1..{_MAX_SIZE}'
+                f'simulated camera: got {height} x {width} pixels, expected 1..{_MAX_SIZE}'
             )
         renderer = self._renderers.get((height, width)) or self._open(height, width)
         renderer.update_scene(data, 'main', self._option)
@@ -51,7 +59,11 @@ class SceneCamera:
         # The whole off-screen buffer is cleared for every picture: keep it just large enough.
         buffer = self._model.vis.global_
         buffer.offheight, buffer.offwidth = height * _SUPERSAMPLE, width * _SUPERSAMPLE
-        renderer = mujoco.Renderer(self._model, buffer.offheight, buffer.offwidth)
+        try:
+            renderer = mujoco.Renderer(self._model, buffer.offheight, buffer.offwidth)
+        # The OpenGL loaders raise whatever they like: AttributeError, RuntimeError, OSError.
+        except Exception as error:
+            raise cannot_render(error, os.environ) from error
         for flag in (
             mujoco.mjtRndFlag.mjRND_SHADOW,
             mujoco.mjtRndFlag.mjRND_REFLECTION,

@@ -1,0 +1,83 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Variables that keep MuJoCo from rendering are named in a sentence, wherever it renders."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.sim.opengl import BACKENDS, cannot_render, check_variables
+
+
+@pytest.mark.parametrize(
+    ('variables', 'text'),
+    [
+        ({'MUJOCO_GL': 'bogus'}, "MUJOCO_GL: got 'bogus', expected 'egl' or unset; unset it"),
+        ({'MUJOCO_GL': 'disabled'}, "MUJOCO_GL: got 'disabled', expected 'egl' or unset"),
+        ({'MUJOCO_GL': 'glfw'}, "MUJOCO_GL: got 'glfw', expected 'egl' or unset .no display here"),
+        ({'PYOPENGL_PLATFORM': 'glx'}, "PYOPENGL_PLATFORM: got 'glx', expected 'egl' or unset"),
+        ({'MUJOCO_EGL_DEVICE_ID': 'gpu0'}, "MUJOCO_EGL_DEVICE_ID: got 'gpu0', expected an int"),
+        ({'MUJOCO_EGL_DEVICE_ID': '-1'}, "MUJOCO_EGL_DEVICE_ID: got '-1'"),
+        ({'__EGL_VENDOR_LIBRARY_FILENAMES': '/nowhere'}, '__EGL_VENDOR_LIBRARY_FILENAMES: got'),
+    ],
+)
+def test_a_bad_variable_is_named(variables: dict[str, str], text: str) -> None:
+    with pytest.raises(ConfigError, match=f'^{text}'):
+        check_variables(variables)
+
+
+@pytest.mark.parametrize(
+    'variables',
+    [
+        {},
+        {'MUJOCO_GL': ''},
+        {'MUJOCO_GL': ' EGL '},
+        {'PYOPENGL_PLATFORM': ''},
+        {'MUJOCO_EGL_DEVICE_ID': '0'},
+        {'MUJOCO_GL': 'glfw', 'DISPLAY': ':0', 'PYOPENGL_PLATFORM': 'glx'},
+    ],
+)
+def test_usable_variables_pass(variables: dict[str, str]) -> None:
+    check_variables(variables)
+
+
+@given(st.text())
+def test_any_value_passes_or_is_quoted(value: str) -> None:
+    known = value.strip().lower() in (*BACKENDS, '')
+    try:
+        check_variables({'MUJOCO_GL': value, 'DISPLAY': ':0'})
+    except ConfigError as error:
+        assert str(error).startswith(f'MUJOCO_GL: got {value!r}, expected')
+        assert not known or 'libOSMesa' in str(error)
+    else:
+        assert known
+
+
+def test_a_device_that_there_is_not_is_named() -> None:
+    error = cannot_render(
+        RuntimeError('The MUJOCO_EGL_DEVICE_ID environment variable must be an integer'),
+        {'MUJOCO_EGL_DEVICE_ID': '7'},
+    )
+    assert str(error).startswith("MUJOCO_EGL_DEVICE_ID: got '7', expected")
+
+
+@pytest.mark.parametrize(
+    'variables', [{'MUJOCO_GL': 'bogus'}, {'MUJOCO_GL': 'glfw'}, {'PYOPENGL_PLATFORM': 'glx'}]
+)
+def test_hma_generate_says_it_in_one_line(variables: dict[str, str], tmp_path: Path) -> None:
+    program = 'import sys; from hma_ros.cli.main import main; sys.exit(main(sys.argv[1:]))'
+    order = ['generate', 'sim_planar', '--out', str(tmp_path), '--expert', '1', '--workers', '1']
+    environment = {**os.environ, **variables}
+    environment.pop('DISPLAY', None)
+    ended = subprocess.run(
+        [sys.executable, '-c', program, *order], env=environment, capture_output=True, text=True
+    )
+    name, value = next(iter(variables.items()))
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f'hma: error: {name}: got {value!r}, expected')
+    assert ended.stderr.count('\n') == 1
