@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hma_ros.bringup import FASTDDS_VARIABLES, Request, bundle_folder, check_request
+from hma_ros.cli.checks.embodiment import (
+    compare_with_manifest,
+    describe_embodiment,
+    warnings_of,
+)
 from hma_ros.cli.finding import Finding, Level, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
 from hma_ros.core.errors import HmaError
@@ -39,6 +44,7 @@ def check_setup(request: Request) -> tuple[list[Finding], EmbodimentSpec | None]
     spec, finding = _embodiment(request)
     findings = [finding]
     if spec is not None:
+        findings += warnings_of(spec, executes=request.mode == 'execute')
         findings += _model(request, spec)
     if request.sim:
         findings.append(_rendering(request))
@@ -115,8 +121,7 @@ def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:
         spec = load_embodiment(embodiment_path(request.robot, request.sim))
     except HmaError as error:
         return None, fail('embodiment', str(error), 'docs/reference/embodiments.md has every key')
-    rates = f'{spec.rates.frame_hz:g} frames/s, {spec.rates.control_hz:g} actions/s'
-    return spec, ok('embodiment', f'{spec.path}: stem {spec.stem}, {rates}')
+    return spec, describe_embodiment(spec)
 
 
 def _model(request: Request, spec: EmbodimentSpec) -> list[Finding]:
@@ -135,17 +140,13 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
     except (HmaError, ImportError) as error:
         remedy = 'give bundle:=FOLDER; copy or export again what was changed'
         return fail('bundle', str(error), remedy)
-    if spec.stem not in manifest.stems:
-        stems = ', '.join(manifest.stems)
-        remedy = 'export a bundle with this stem, or correct `stem` in the embodiment file'
-        return fail('bundle', f'expected stem {spec.stem}, got {stems}', remedy)
+    unfit = compare_with_manifest(spec, manifest)
+    if unfit is not None:
+        return unfit
     try:
-        stem, size = robot_stem(manifest, spec.stem), manifest.image_size
+        stem = robot_stem(manifest, spec.stem)
     except HmaError as error:
         return fail('bundle', str(error), 'export it again with what is missing')
-    if (size, size) != spec.camera.resize:
-        remedy = 'write the size of the bundle into camera.resize of the embodiment file'
-        return fail('bundle', f'frames of {size} pixels, camera of {spec.camera.resize}', remedy)
     try:
         _open(request, spec)
     except HmaError as error:

@@ -45,11 +45,16 @@ class StopTopics:
 
     def _on_message(self, stop: StopSpec, topic: str, message: Any) -> None:
         value, key = getattr(message, stop.field), (topic, stop.field)
-        if value in stop.stop_values:
+        if says_stop(stop, message):
             self._reasons[key] = f'{topic}: {stop.reason} ({stop.field} = {value})'
             self._on_stop(self._reasons[key])
         else:
             self._reasons.pop(key, None)
+
+
+def says_stop(stop: StopSpec, message: Any) -> bool:
+    """Whether a message of a stop topic says stop."""
+    return getattr(message, stop.field) in stop.stop_values
 
 
 def _message_class(stop: StopSpec, topic: str) -> Any:

@@ -6,6 +6,6 @@ from hma_ros.sim.opengl import load_mujoco
 # MuJoCo chooses its OpenGL backend when it is first imported; robots have no display.
 load_mujoco()
 
-from hma_ros.sim.tasks import TASK_NAMES, make_task
+from hma_ros.sim.tasks import TASK_NAMES, make_task  # noqa: E402 - imports MuJoCo
 
 __all__ = ['TASK_NAMES', 'make_task']

@@ -69,8 +69,8 @@ def cannot_render(error: Exception, present: Mapping[str, str]) -> ConfigError:
         )
     if backend != 'egl':
         return ConfigError(
-            f"MUJOCO_GL: got {backend!r}, expected 'egl' or unset ({reason}); unset it, or install "
-            f'the libraries of {backend}'
+            f"MUJOCO_GL: got {backend!r}, expected 'egl' or unset ({reason}); unset it, or "
+            f'install the libraries of {backend}'
         )
     return ConfigError(
         f'rendering: got {reason}, expected an OpenGL context through EGL; {_LIBRARIES}'

@@ -1,0 +1,137 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma new-robot``: write an embodiment file to fill in, from a shipped one."""
+
+import argparse
+import re
+from typing import TYPE_CHECKING
+
+from hma_ros.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXAMPLES = """\
+examples:
+  hma new-robot my_arm --from ur5e             writes my_arm.yaml here
+  hma new-robot my_arm --from so101 --out /data/robots
+
+The file is a copy with a TODO comment at each fact that is your robot's own; it can be read as it
+is. Start from the robot whose controller takes the same commands: ur5e (joint trajectories), so101
+(joint positions), franka (tool poses), aloha (Interbotix).
+"""
+
+# What is certain to differ on another robot, by the key at the start of a line.
+TODOS = {
+    'description': 'which robot this is',
+    'sources': 'where you read the facts below',
+    'stem': 'the stem of your bundle for this action space',
+    'topic': 'as `ros2 topic list` shows it, without the leading slash',
+    'info_topic': 'of the same camera, or null',
+    'encodings': 'as `ros2 topic echo --field encoding` shows it',
+    'height': 'of the published image',
+    'crop': 'the part of the image in which the task happens, or null',
+    'frame_id': 'as the header of the message says',
+    'joints': 'the names of the stem; how the driver calls them goes into message_names',
+    'message_names': 'how the driver calls the joints',
+    'names': 'of the values of one action, as the stem has them',
+    'coordinates': 'what is commanded, in the order of the message',
+    'frame_hz': 'rates of the stem, and what the controller follows',
+    'interface': 'of your controller (docs/reference/embodiments.md)',
+    'name': 'of the action or topic of the gripper',
+    'open_position': "in the gripper's own unit",
+    'lower': 'the space you are ready to have the robot in',
+    'upper': 'the space you are ready to have the robot in',
+    'velocity': "well below the robot's own",
+    'acceleration': "well below the robot's own",
+    'following_error': 'how far the robot may lag before it is held',
+    'stops': 'the topics on which your robot says that it was stopped',
+    'home': 'joint positions of a good start, within the limits',
+}
+_KEY = re.compile(r'(?P<indent> *)(?P<item>- )?(?P<key>[a-z_]+):(?: |$)')
+_NAME = re.compile(r'[a-z][a-z0-9_]*')
+
+
+def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add ``new-robot``."""
+    parser = subparsers.add_parser(
+        'new-robot',
+        help='write an embodiment file to fill in',
+        description='Write an embodiment file to fill in: a copy of a shipped one of a real '
+        'robot, with its comments and a TODO at each fact that is your own.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('name', metavar='NAME', help='name of your robot, and of the file')
+    parser.add_argument(
+        '--from', required=True, dest='source', metavar='ROBOT', help='shipped robot to start from'
+    )
+    parser.add_argument('--out', default='.', metavar='FOLDER', help='where (default: here)')
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the file and say what comes next."""
+    from pathlib import Path
+
+    path = write_robot(args.name, args.source, Path(args.out))
+    print(f'{path}: a copy of {args.source}; fill in each TODO, then')
+    print(f'  hma check {path}')
+    print(f'  hma doctor robot:={path}')
+    return 0
+
+
+def write_robot(name: str, source: str, folder: 'Path') -> 'Path':
+    """
+    Write the embodiment file of a new robot.
+
+    :param name: of the robot.
+    :param source: name of a shipped real robot.
+    :param folder: made if it is not there.
+    :returns: the file ``NAME.yaml``.
+    :raises ConfigError: a name that cannot be, an unknown source, or a file that is there already.
+    """
+    from hma_ros.bringup import robots
+    from hma_ros.core.embodiment import embodiment_folder
+
+    if not _NAME.fullmatch(name) or name.startswith('sim_'):
+        raise ConfigError(
+            f'NAME: got {name!r}, expected small letters, digits and _, and no sim_ in front '
+            '(that is for simulated robots); choose another name'
+        )
+    if source not in robots(sim=False):
+        names = ', '.join(robots(sim=False))
+        raise ConfigError(f'--from: got {source!r}, expected one of {names}; choose the nearest')
+    text = (embodiment_folder() / f'{source}.yaml').read_text(encoding='utf-8')
+    path = folder / f'{name}.yaml'
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open('x', encoding='utf-8') as file:
+            file.write(to_fill_in(text, name))
+    except FileExistsError as error:
+        raise ConfigError(
+            f'{path}: got a file that exists, expected a new one; choose another NAME or --out'
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f'{path}: got {error}, expected a folder to write to; see --out'
+        ) from error
+    return path
+
+
+def to_fill_in(text: str, name: str) -> str:
+    """
+    Rename an embodiment and mark what differs on another robot.
+
+    :param text: an embodiment file; its comments stay.
+    :returns: the same file with a TODO comment before each fact of ``TODOS``.
+    """
+    lines = [f'# TODO: {name} is a copy; each TODO names a fact of your own robot.']
+    for line in text.splitlines():
+        match = _KEY.match(line)
+        if match and not match['indent'] and not match['item'] and match['key'] == 'name':
+            lines.append(f'name: {name}')
+            continue
+        if match and match['key'] in TODOS:
+            lines.append(f'{match["indent"]}# TODO: {TODOS[match["key"]]}')
+        lines.append(line)
+    return '\n'.join(lines) + '\n'
