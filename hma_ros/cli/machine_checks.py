@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,8 @@ SAFE_DOMAINS = range(102)
 
 def check_machine() -> list[Finding]:
     """Check what every robot needs of this machine."""
-    return [_python(), _onnxruntime(), _compiled(), _rclpy(), _fastdds_profile(), _domain()]
+    domain = judge_domain(os.environ.get(DOMAIN, ''))
+    return [_python(), _onnxruntime(), _compiled(), _rclpy(), _fastdds_profile(), domain]
 
 
 def check_setup(request: Request) -> tuple[list[Finding], EmbodimentSpec | None]:
@@ -96,22 +98,23 @@ def _fastdds_profile() -> Finding:
     return ok('Fast DDS', 'profiles as the environment says')
 
 
-def _domain() -> Finding:
-    """Judge it before DDS does, which ends the process."""
-    text = os.environ.get(DOMAIN, '').strip() or '0'
+def judge_domain(text: str) -> Finding:
+    """
+    Judge a ROS_DOMAIN_ID before DDS does, which ends the process.
+
+    :param text: the variable; empty where it is not set.
+    """
     safe = f'0 to {SAFE_DOMAINS[-1]}'
     remedy = f'export {DOMAIN}=N with N from {safe}, the same for all computers of the robot'
-    try:
-        # In C notation, as ROS reads it.
-        domain = int(text, 0)
-    except ValueError:
-        domain = -1
+    # In C notation, as ROS reads it.
+    number = re.fullmatch(r'0x[0-9a-f]{1,8}|0|[1-9][0-9]{0,8}|', text.strip().lower())
+    domain = int(number.group() or '0', 0) if number else -1
     if domain not in DOMAINS:
-        got = f'got {os.environ[DOMAIN]!r}, expected an integer from 0 to {DOMAINS[-1]}'
-        return fail(DOMAIN, f'{got} ({safe} is safe)', remedy)
+        expected = f'expected an integer from 0 to {DOMAINS[-1]} ({safe} is safe)'
+        return fail(DOMAIN, f'got {text!r}, {expected}', remedy)
     if domain not in SAFE_DOMAINS:
-        text = f'got {domain}, expected {safe}: its ports may be taken as ephemeral ports'
-        return warn(DOMAIN, text, remedy)
+        reason = 'other programs may be given its ports (ephemeral ports)'
+        return warn(DOMAIN, f'got {domain}, expected {safe}: {reason}', remedy)
     return ok(DOMAIN, str(domain))
 
 

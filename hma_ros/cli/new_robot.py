@@ -20,34 +20,41 @@ is. Start from the robot whose controller takes the same commands: ur5e (joint t
 (joint positions), franka (tool poses), aloha (Interbotix).
 """
 
-# What is certain to differ on another robot, by the key at the start of a line.
+# What differs on another robot: by top-level key, or by section and key anywhere below it.
 TODOS = {
     'description': 'which robot this is',
     'sources': 'where you read the facts below',
     'stem': 'the stem of your bundle for this action space',
-    'topic': 'as `ros2 topic list` shows it, without the leading slash',
-    'info_topic': 'of the same camera, or null',
-    'encodings': 'as `ros2 topic echo --field encoding` shows it',
-    'height': 'of the published image',
-    'crop': 'the part of the image in which the task happens, or null',
-    'frame_id': 'as the header of the message says',
-    'joints': 'the names of the stem; how the driver calls them goes into message_names',
-    'message_names': 'how the driver calls the joints',
-    'names': 'of the values of one action, as the stem has them',
-    'coordinates': 'what is commanded, in the order of the message',
-    'frame_hz': 'rates of the stem, and what the controller follows',
-    'interface': 'of your controller (docs/reference/embodiments.md)',
-    'name': 'of the action or topic of the gripper',
-    'open_position': "in the gripper's own unit",
-    'lower': 'the space you are ready to have the robot in',
-    'upper': 'the space you are ready to have the robot in',
-    'velocity': "well below the robot's own",
-    'acceleration': "well below the robot's own",
-    'following_error': 'how far the robot may lag before it is held',
+    'camera.topic': 'as `ros2 topic list` shows it, without the leading slash',
+    'camera.info_topic': 'of the same camera, or null',
+    'camera.encodings': 'as `ros2 topic echo --field encoding TOPIC` shows it',
+    'camera.height': 'height and width of the published image',
+    'camera.crop': 'the part of the image in which the task happens, or null',
+    'state.topic': 'as `ros2 topic list` shows it, without the leading slash',
+    'state.joints': "the stem's names; add message_names where the driver calls them otherwise",
+    'state.frame_id': 'as the header of the message says',
+    'action.names': 'of the values of one action, as the stem has them',
+    'action.lower': 'lower and upper bound of each value, as the stem has them',
+    'action.coordinates': 'what is commanded',
+    'rates.frame_hz': 'rates of the stem; command_hz is what the controller follows',
+    'commands.interface': 'what your controller takes (docs/reference/embodiments.md)',
+    'commands.topic': 'of your controller',
+    'commands.coordinates': 'in the order of the message',
+    'commands.frame_id': 'of your controller',
+    'commands.group': 'of the driver',
+    'gripper.interface': 'what your gripper takes (docs/reference/embodiments.md)',
+    'gripper.name': 'of its action or topic',
+    'gripper.joint': 'as the driver calls it',
+    'gripper.open_position': "open and closed, in the gripper's own unit",
+    'limits.lower': 'lower and upper bound of the space you are ready to have the robot in',
+    'limits.velocity': "well below the robot's own",
+    'limits.acceleration': "well below the robot's own",
+    'limits.following_error': 'how far the robot may lag before it is held',
     'stops': 'the topics on which your robot says that it was stopped',
+    'stops.topic': 'as `ros2 topic list` shows it, without the leading slash',
     'home': 'joint positions of a good start, within the limits',
 }
-_KEY = re.compile(r'(?P<indent> *)(?P<item>- )?(?P<key>[a-z_]+):(?: |$)')
+_KEY = re.compile(r'(?P<indent> *)(?:- )?(?P<key>[a-z_]+):(?: |$)')
 _NAME = re.compile(r'[a-z][a-z0-9_]*')
 
 
@@ -126,12 +133,16 @@ def to_fill_in(text: str, name: str) -> str:
     :returns: the same file with a TODO comment before each fact of ``TODOS``.
     """
     lines = [f'# TODO: {name} is a copy; each TODO names a fact of your own robot.']
+    section = ''
     for line in text.splitlines():
         match = _KEY.match(line)
-        if match and not match['indent'] and not match['item'] and match['key'] == 'name':
-            lines.append(f'name: {name}')
+        if match is None:
+            lines.append(line)
             continue
-        if match and match['key'] in TODOS:
-            lines.append(f'{match["indent"]}# TODO: {TODOS[match["key"]]}')
-        lines.append(line)
+        key, is_top = match['key'], not match['indent']
+        section = key if is_top else section
+        todo = TODOS.get(key if is_top else f'{section}.{key}')
+        if todo:
+            lines.append(f'{match["indent"]}# TODO: {todo}')
+        lines.append(f'name: {name}' if is_top and key == 'name' else line)
     return '\n'.join(lines) + '\n'

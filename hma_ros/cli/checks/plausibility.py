@@ -26,7 +26,7 @@ def check_plausibility(spec: EmbodimentSpec) -> list[Finding]:
     findings: list[Finding] = []
     for subject, all_is_well, check in _CHECKS:
         findings += list(check(spec)) or [ok(subject, all_is_well)]
-    return findings
+    return [*findings, *_orientation(spec)]
 
 
 def check_todos(spec: EmbodimentSpec) -> list[Finding]:
@@ -120,8 +120,8 @@ def _steps(spec: EmbodimentSpec) -> Found:
         low, high = limits.lower[index], limits.upper[index]
         if action.lower[index] < low or action.upper[index] > high:
             text = (
-                f'got {action.lower[index]:g} to {action.upper[index]:g} ({name}), expected within '
-                f'the limits, {low:g} to {high:g}: targets outside are refused'
+                f'got {action.lower[index]:g} to {action.upper[index]:g} ({name}), expected '
+                f'{low:g} to {high:g}, the limits: targets outside are refused'
             )
             yield warn(f'action.lower[{index}]', text, f'correct action.upper[{index}] and this')
 
@@ -234,5 +234,4 @@ _CHECKS: tuple[tuple[str, str, Callable[[EmbodimentSpec], Found]], ...] = (
     ('limits.following_error', 'leaves room for motion', _following),
     ('gripper', 'none, or its numbers make sense', _gripper),
     ('stops', 'at least one topic, or a simulated robot', _stops),
-    ('limits.orientation', 'nothing to say', _orientation),
 )
