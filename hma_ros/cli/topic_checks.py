@@ -65,8 +65,7 @@ def _check(
         findings += _judge_command(node, command, f'commands[{index}]', spec.simulated, executes)
     if spec.gripper is not None:
         findings.append(judge_gripper(node, spec.gripper, spec.simulated))
-    chunks = node.resolve_topic_name(graph.CHUNKS)
-    findings += graph.judge_publisher_count(node, chunks, 'action chunks')
+    findings += graph.judge_chunks(node)
     for stop, listened in zip(spec.stops, stops, strict=True):
         findings += _judge_stop(node, stop, listened, spec.simulated)
     return findings
@@ -124,7 +123,7 @@ def _judge_input(
         return [graph.judge_silence(node, item, robot)]
     findings = item.judge(item.samples)
     if item.message_type is not JointState:
-        findings += graph.judge_publisher_count(node, item.topic, 'this topic')
+        findings += graph.judge_senders(node, item)
     if not item.ages_s:
         text = f'silent for {SAMPLE_S:g} s, expected at least {item.min_hz:g} Hz'
         return [*findings, fail(item.topic, text, 'see whether the driver still runs')]

@@ -9,7 +9,7 @@ from rclpy.node import Node
 from hma_ros.cli.checks.listening import Input
 from hma_ros.cli.finding import Finding, fail, ok, warn
 
-CHUNKS = 'world_model/action_chunk'
+_CHUNKS = 'world_model/action_chunk'
 _EXECUTOR = 'action_executor'
 _MOST = 6
 _SILENT = (
@@ -47,12 +47,25 @@ def judge_silence(node: Node, item: Input, simulated_as: str | None) -> Finding:
     return fail(item.topic, text, _SILENT)
 
 
-def judge_publisher_count(node: Node, topic: str, what: str) -> list[Finding]:
-    """Fail where several publish what only one may."""
-    publishers = node.get_publishers_info_by_topic(topic)
-    if len(publishers) < 2:
+def judge_senders(node: Node, item: Input) -> list[Finding]:
+    """Fail where several publishers were heard on a topic of which the nodes read one."""
+    heard = {sample.publisher for sample in item.samples}
+    # Humble does not say who sent a message. Elsewhere an endpoint that ended is not counted.
+    count = node.count_publishers(item.topic) if None in heard else len(heard)
+    return _several(node, item.topic, count, 'this topic')
+
+
+def judge_chunks(node: Node) -> list[Finding]:
+    """Fail where several publish the action chunks that the executor follows."""
+    topic = node.resolve_topic_name(_CHUNKS)
+    return _several(node, topic, node.count_publishers(topic), 'action chunks')
+
+
+def _several(node: Node, topic: str, count: int, what: str) -> list[Finding]:
+    if count < 2:
         return []
-    text = f'got {len(publishers)} publishers of {what} ({_names(publishers)}), expected 1'
+    names = _names(node.get_publishers_info_by_topic(topic))
+    text = f'got {count} publishers of {what} ({names}), expected 1'
     return [fail(topic, text, 'stop all but one of them')]
 
 
