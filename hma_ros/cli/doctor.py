@@ -17,7 +17,11 @@ examples:
   hma doctor                             this machine alone; what runs a model needs a robot
   hma doctor robot:=franka sim:=true     and the simulator and the bundle
   hma doctor robot:=ur5e                 and the topics of the running driver and camera
-  hma doctor robot:=ur5e bundle:=/data/my_bundle namespace:=left
+  hma doctor robot:=my_arm.yaml bundle:=/data/my_bundle namespace:=left
+  hma doctor robot:=ur5e mode:=execute   before the robot moves: nobody else may command it
+
+Decodes real messages with the code of the nodes, and names the key of the embodiment file to
+change. `hma check` judges the file alone.
 
 Exit code 1 when a line says FAIL.
 """

@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +82,10 @@ def _compiled() -> Finding:
 
 
 def _rclpy() -> Finding:
+    middleware = os.environ.get('RMW_IMPLEMENTATION', '')
+    if middleware and not _loads(middleware):
+        text = f'RMW_IMPLEMENTATION: got {middleware!r}, expected one that is installed'
+        return fail('rclpy', text, 'unset it, or install its package')
     try:
         importlib.import_module('rclpy')
         importlib.import_module('hma_ros.msg')
@@ -88,6 +93,14 @@ def _rclpy() -> Finding:
         remedy = 'source the setup.bash of ROS and of the workspace, or run `make setup`'
         return warn('rclpy', f'{error}; the topics are not checked', remedy)
     return ok('rclpy', os.environ.get('ROS_DISTRO', 'importable, with the messages of hma_ros'))
+
+
+def _loads(middleware: str) -> bool:
+    """Whether rclpy loads; a middleware that there is not ends the process, so ask another one."""
+    environment = {**os.environ, 'RMW_IMPLEMENTATION': middleware}
+    program = 'try: import rclpy\nexcept ImportError: pass'
+    command = [sys.executable, '-c', program]
+    return subprocess.run(command, env=environment, capture_output=True).returncode == 0
 
 
 def _fastdds_profile() -> Finding:

@@ -15,6 +15,16 @@ _SUPERSAMPLE = 2
 _MAX_SIZE = 640
 
 
+def check_rendering() -> None:
+    """
+    Render nothing, to learn whether something can be rendered.
+
+    :raises ConfigError: the text names the variable that is wrong, or the libraries to install.
+    """
+    check_variables(os.environ)
+    _open_renderer(mujoco.MjSpec().compile(), 8, 8).close()
+
+
 class SceneCamera:
     """
     The camera ``main`` of a scene; one OpenGL context for each picture size in use.
@@ -39,7 +49,7 @@ class SceneCamera:
         :raises ConfigError: a size outside 1..640, the camera was closed, or nothing renders here.
         """
         if self._closed:
-            raise ConfigError('simulated camera: got a call after close(), expected one before')
+            raise ConfigError('simulated camera: got a closed one, expected calls before close()')
         if not (1 <= height <= _MAX_SIZE and 1 <= width <= _MAX_SIZE):
             raise ConfigError(
                 f'simulated camera: got {height} x {width} pixels, expected 1..{_MAX_SIZE}'
@@ -59,11 +69,7 @@ class SceneCamera:
         # The whole off-screen buffer is cleared for every picture: keep it just large enough.
         buffer = self._model.vis.global_
         buffer.offheight, buffer.offwidth = height * _SUPERSAMPLE, width * _SUPERSAMPLE
-        try:
-            renderer = mujoco.Renderer(self._model, buffer.offheight, buffer.offwidth)
-        # The OpenGL loaders raise whatever they like: AttributeError, RuntimeError, OSError.
-        except Exception as error:
-            raise cannot_render(error, os.environ) from error
+        renderer = _open_renderer(self._model, buffer.offheight, buffer.offwidth)
         for flag in (
             mujoco.mjtRndFlag.mjRND_SHADOW,
             mujoco.mjtRndFlag.mjRND_REFLECTION,
@@ -72,6 +78,14 @@ class SceneCamera:
             renderer.scene.flags[flag] = 0
         self._renderers[height, width] = renderer
         return renderer
+
+
+def _open_renderer(model: mujoco.MjModel, height: int, width: int) -> mujoco.Renderer:
+    try:
+        return mujoco.Renderer(model, height, width)
+    # The OpenGL loaders raise whatever they like: AttributeError, RuntimeError, OSError.
+    except Exception as error:
+        raise cannot_render(error, os.environ) from error
 
 
 def _halve(picture: np.ndarray) -> np.ndarray:

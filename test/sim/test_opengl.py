@@ -62,17 +62,42 @@ def test_a_device_that_there_is_not_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    'variables', [{'MUJOCO_GL': 'bogus'}, {'MUJOCO_GL': 'glfw'}, {'PYOPENGL_PLATFORM': 'glx'}]
+    ('variables', 'command'),
+    [
+        ({'MUJOCO_GL': 'bogus'}, 'generate sim_planar --out {out} --expert 1 --workers 1'),
+        ({'MUJOCO_EGL_DEVICE_ID': '99'}, 'generate sim_planar --out {out} --expert 1 --workers 1'),
+        ({'MUJOCO_GL': 'glfw'}, 'run demo --robot planar'),
+        ({'PYOPENGL_PLATFORM': 'glx'}, 'evaluate closed-loop --through-ros --robot sim_planar'),
+    ],
 )
-def test_hma_generate_says_it_in_one_line(variables: dict[str, str], tmp_path: Path) -> None:
+def test_a_command_says_it_in_one_line(
+    variables: dict[str, str], command: str, tmp_path: Path
+) -> None:
     program = 'import sys; from hma_ros.cli.main import main; sys.exit(main(sys.argv[1:]))'
-    order = ['generate', 'sim_planar', '--out', str(tmp_path), '--expert', '1', '--workers', '1']
+    order = command.format(out=tmp_path).split()
     environment = {**os.environ, **variables}
     environment.pop('DISPLAY', None)
     ended = subprocess.run(
         [sys.executable, '-c', program, *order], env=environment, capture_output=True, text=True
     )
     name, value = next(iter(variables.items()))
+    last = ended.stderr.splitlines()[-1]
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f'hma: error: {name}: got {value!r}, expected')
-    assert ended.stderr.count('\n') == 1
+    assert last.startswith(f'hma: error: {name}: got {value!r}, expected')
+    assert 'Traceback' not in ended.stderr
+
+
+def test_the_simulated_robot_says_it_in_one_line() -> None:
+    program = 'from hma_ros.nodes.sim_robot_node import main; raise SystemExit(main())'
+    environment = {**os.environ, 'MUJOCO_GL': 'bogus'}
+    arguments = ['--ros-args', '-p', 'embodiment:=sim_planar']
+    ended = subprocess.run(
+        [sys.executable, '-c', program, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert "MUJOCO_GL: got 'bogus', expected 'egl' or unset; unset it" in ended.stderr
+    assert 'Traceback' not in ended.stderr

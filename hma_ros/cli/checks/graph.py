@@ -96,11 +96,17 @@ def judge_listeners(node: Node, topic: str, expected: str, key: str, simulated: 
     return ok(topic, f'{len(listeners)} listener(s) of {expected}')
 
 
-def judge_clock(node: Node, simulated: bool) -> Finding:
-    """Find who publishes /clock, which all nodes follow with use_sim_time."""
+def judge_clock(node: Node, simulated: bool, is_running: bool) -> Finding:
+    """
+    Find who publishes /clock, which all nodes follow with use_sim_time.
+
+    :param is_running: whether it went on while it was listened to.
+    """
     count = node.count_publishers('/clock')
     if count > 1:
         return fail('/clock', f'got {count} publishers, expected 1', 'stop all but one simulator')
+    if count == 1 and not is_running:
+        return fail('/clock', '1 publisher, stands still', 'let the simulator run')
     if count == 1:
         return ok('/clock', '1 publisher')
     text = 'nobody publishes, and use_sim_time makes all nodes wait for it'

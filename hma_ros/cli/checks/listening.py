@@ -13,6 +13,7 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.time import Time
+from rclpy.validate_namespace import validate_namespace
 
 from hma_ros.cli.finding import Finding
 from hma_ros.core.errors import ConfigError
@@ -95,6 +96,8 @@ def doctor_node(namespace: str, use_sim_time: bool) -> Iterator[Node]:
     context = rclpy.Context()
     overrides = [Parameter('use_sim_time', value=use_sim_time)]
     try:
+        # A node of an invalid namespace would warn when it is collected.
+        validate_namespace(f'/{namespace.lstrip("/")}')
         rclpy.init(args=[], context=context)
         node = Node(
             'hma_doctor', namespace=namespace, context=context, parameter_overrides=overrides
@@ -111,8 +114,12 @@ def doctor_node(namespace: str, use_sim_time: bool) -> Iterator[Node]:
         rclpy.try_shutdown(context=context)
 
 
-def listen(node: Node, inputs: Sequence[Input], timeout_s: float) -> None:
-    """Wait until all inputs with a rate were heard, at most ``timeout_s``; then measure."""
+def listen(node: Node, inputs: Sequence[Input], timeout_s: float) -> float:
+    """
+    Wait until all inputs with a rate were heard, at most ``timeout_s``; then measure.
+
+    :returns: how long was measured by the clock of the nodes, s; 0 while /clock stands still.
+    """
     # Of publishers with another QoS the findings speak; rclpy would log a warning besides.
     quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
     for item in inputs:
@@ -127,8 +134,10 @@ def listen(node: Node, inputs: Sequence[Input], timeout_s: float) -> None:
     for item in inputs:
         # What came while topics were still being found is no rate.
         item.ages_s.clear()
+    begin = node.get_clock().now()
     _spin(executor, SAMPLE_S, lambda: False)
     executor.shutdown()
+    return float((node.get_clock().now() - begin).nanoseconds) * 1e-9
 
 
 def _spin(executor: Any, timeout_s: float, is_done: Callable[[], bool]) -> None:

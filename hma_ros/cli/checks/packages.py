@@ -2,6 +2,7 @@
 """Are the message packages installed that an embodiment needs? Works without ROS."""
 
 import importlib
+import importlib.util
 import os
 from typing import Any
 
@@ -71,9 +72,7 @@ def check_packages(spec: EmbodimentSpec, executes: bool) -> list[Finding]:
 
     :param executes: whether the robot is to be commanded: shadow mode needs fewer.
     """
-    try:
-        importlib.import_module('rclpy')
-    except ImportError:
+    if importlib.util.find_spec('rclpy') is None:
         remedy = 'run it again where ROS 2 is sourced'
         return [warn('message types', 'not checked: no ROS 2 here', remedy)]
     found = _missing(spec, executes)

@@ -49,3 +49,14 @@ def test_the_doctor_ends_with_its_summary(
     )
     assert text in lines
     assert lines[-1].endswith('1 FAIL')
+
+
+def test_a_middleware_that_is_not_installed_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv('RMW_IMPLEMENTATION', 'rmw_nowhere')
+    assert main(['doctor', 'robot:=ur5e']) == 1
+    lines = capsys.readouterr().out.splitlines()
+    text = "FAIL rclpy: RMW_IMPLEMENTATION: got 'rmw_nowhere', expected one that is installed"
+    assert text in lines
+    assert lines[-1].endswith('1 FAIL')
