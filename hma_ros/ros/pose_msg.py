@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Measured tool poses: messages to vectors."""
+"""Tool poses: messages to arrays with all checks."""
 
 from typing import Any
 
@@ -12,32 +12,28 @@ Vector = NDArray[np.float64]
 _NORM_TOLERANCE = 1e-2
 
 
-def read_pose(message: Any, frame_id: str, topic: str) -> tuple[Vector, tuple[float, ...]]:
+def to_pose(message: Any, frame_id: str, topic: str) -> tuple[Vector, Vector]:
     """
     Read a PoseStamped.
 
-    :param frame_id: the frame that is expected.
-    :param topic: how errors name the message.
-    :returns: position ``float64[3]`` [m], orientation as quaternion (x, y, z, w).
-    :raises MessageError: another frame, a value that is not finite, a quaternion not of norm 1.
+    :param frame_id: the frame it must be in.
+    :returns: position ``float64[3]`` in metres and orientation ``float64[4]``, x y z w.
+    :raises MessageError: another frame, a value that is not finite, or no unit quaternion.
     """
     place, turn = message.pose.position, message.pose.orientation
     xyz = np.array([place.x, place.y, place.z])
-    quat_xyzw = (turn.x, turn.y, turn.z, turn.w)
+    quat_xyzw = np.array([turn.x, turn.y, turn.z, turn.w])
+    values = [*xyz.tolist(), *quat_xyzw.tolist()]
+    norm = float(np.linalg.norm(quat_xyzw))
     if message.header.frame_id != frame_id:
         raise MessageError(
             f'{topic}: frame_id: got {message.header.frame_id!r}, expected {frame_id!r}; '
-            'correct state.pose.frame_id or choose another topic'
+            'set state.pose.frame_id'
         )
-    if not np.isfinite([*xyz, *quat_xyzw]).all():
-        raise MessageError(
-            f'{topic}: pose: got {[*xyz.tolist(), *quat_xyzw]}, expected finite numbers; see '
-            'whether the driver measures yet'
-        )
-    norm = float(np.linalg.norm(quat_xyzw))
+    if not np.isfinite(values).all():
+        raise MessageError(f'{topic}: pose: got {values}, expected finite values')
     if abs(norm - 1.0) > _NORM_TOLERANCE:
         raise MessageError(
-            f'{topic}: orientation: got {list(quat_xyzw)} of norm {norm:.3g}, expected a '
-            'quaternion of norm 1; let the driver normalise it'
+            f'{topic}: quaternion: got norm {norm:.3g} of {quat_xyzw.tolist()}, expected 1'
         )
     return xyz, quat_xyzw

@@ -13,11 +13,11 @@ from sensor_msgs.msg import JointState
 from hma_ros.core.embodiment import EmbodimentSpec, StateSource
 from hma_ros.core.errors import MessageError
 from hma_ros.ros.joint_state_msg import positions
-from hma_ros.ros.pose_msg import read_pose
 from hma_ros.ros.qos import SENSOR_IN
 from hma_ros.ros.stamps import stamp_ns
 
 Vector = NDArray[np.float64]
+_NORM_TOLERANCE = 1e-2
 
 
 class RobotState:
@@ -85,11 +85,21 @@ class RobotState:
         self._on_good()
 
     def _on_pose(self, topic: str, message: Any) -> None:
+        place, turn = message.pose.position, message.pose.orientation
+        xyz = np.array([place.x, place.y, place.z])
+        quat_xyzw = (turn.x, turn.y, turn.z, turn.w)
         expected = self._spec.state.pose.frame_id if self._spec.state.pose else ''
-        try:
-            xyz, quat_xyzw = read_pose(message, expected, topic)
-        except MessageError as error:
-            self._on_fault(str(error))
-            return
-        self._pose = (xyz, quat_xyzw, stamp_ns(message.header.stamp))
-        self._on_good()
+        if message.header.frame_id != expected:
+            self._on_fault(
+                f'{topic}: expected frame {expected!r}, got {message.header.frame_id!r}'
+            )
+        elif not np.isfinite([*xyz, *quat_xyzw]).all():
+            self._on_fault(f'{topic}: expected a finite pose, got {[*xyz, *quat_xyzw]}')
+        elif abs(np.linalg.norm(quat_xyzw) - 1.0) > _NORM_TOLERANCE:
+            self._on_fault(
+                f'{topic}: expected a quaternion of norm 1, got norm '
+                f'{np.linalg.norm(quat_xyzw):.3g} of {list(quat_xyzw)}'
+            )
+        else:
+            self._pose = (xyz, quat_xyzw, stamp_ns(message.header.stamp))
+            self._on_good()

@@ -45,16 +45,11 @@ class StopTopics:
 
     def _on_message(self, stop: StopSpec, topic: str, message: Any) -> None:
         value, key = getattr(message, stop.field), (topic, stop.field)
-        if says_stop(stop, message):
+        if value in stop.stop_values:
             self._reasons[key] = f'{topic}: {stop.reason} ({stop.field} = {value})'
             self._on_stop(self._reasons[key])
         else:
             self._reasons.pop(key, None)
-
-
-def says_stop(stop: StopSpec, message: Any) -> bool:
-    """Whether a message of a stop topic says stop."""
-    return getattr(message, stop.field) in stop.stop_values
 
 
 def _message_class(stop: StopSpec, topic: str) -> Any:

@@ -33,7 +33,7 @@ def test_quaternion_must_have_norm_one(bench: Any) -> None:
         bench.until(publish_and_look, what)
 
     until(lambda: faults, 'the refusal')
-    assert 'of norm 0.9, expected a quaternion of norm 1' in faults[0]
+    assert 'expected a quaternion of norm 1, got norm 0.9' in faults[0]
     assert state.quat_xyzw is None
     assert state.measured(0)[0] is None
     message.pose.orientation.w = 1.001

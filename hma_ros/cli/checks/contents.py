@@ -15,8 +15,7 @@ from hma_ros.core.errors import MessageError
 from hma_ros.core.image import preprocess
 from hma_ros.ros.image_msg import to_rgb
 from hma_ros.ros.joint_state_msg import positions
-from hma_ros.ros.pose_msg import read_pose
-from hma_ros.ros.stop_topics import says_stop
+from hma_ros.ros.pose_msg import to_pose
 
 
 def judge_image(camera: CameraSpec, topic: str, samples: Sequence[Sample]) -> list[Finding]:
@@ -75,22 +74,22 @@ def judge_pose(
     :param limits: bounds and units of the commanded coordinates.
     """
     try:
-        xyz, quat_xyzw = read_pose(samples[-1].message, pose.frame_id, topic)
+        xyz, quat_xyzw = to_pose(samples[-1].message, pose.frame_id, topic)
     except MessageError as error:
         return [fail(topic, _reason(error, topic), 'configure the driver, or correct state.pose')]
-    if not xyz.any() and quat_xyzw == (0.0, 0.0, 0.0, 1.0):
+    if not xyz.any() and quat_xyzw.tolist() == [0.0, 0.0, 0.0, 1.0]:
         text = 'pose: got the default (0, 0, 0; 0, 0, 0, 1), expected a measured pose'
         return [fail(topic, text, 'activate the driver, or correct state.pose.topic')]
     return judge_values(topic, dict(zip('xyz', xyz.tolist(), strict=True)), *limits)
 
 
 def judge_stop(stop: StopSpec, topic: str, samples: Sequence[Sample]) -> list[Finding]:
-    """Read the field that stops."""
-    message = samples[-1].message
-    if not says_stop(stop, message):
-        return []
-    text = f'{stop.field}: got {getattr(message, stop.field)}: {stop.reason}; says stop now'
-    return [warn(topic, text, 'release it; then call action_executor/resume')]
+    """Read the field that stops: any publisher that says stop counts."""
+    for value in (getattr(sample.message, stop.field) for sample in samples):
+        if value in stop.stop_values:
+            text = f'{stop.field}: got {value}: {stop.reason}; says stop now'
+            return [warn(topic, text, 'release it; then call action_executor/resume')]
+    return []
 
 
 def _reason(error: MessageError, *topics: str) -> str:
