@@ -4,15 +4,24 @@
 import argparse
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from hma_ros.cli.finding import Finding, Level
+from hma_ros.cli.finding import Finding, Level, conclude, print_findings
+
+if TYPE_CHECKING:
+    from hma_ros.bringup import Request
+    from hma_ros.core.embodiment import EmbodimentSpec
 
 EXAMPLES = """\
 examples:
   hma doctor                             this machine alone; what runs a model needs a robot
   hma doctor robot:=franka sim:=true     and the simulator and the bundle
   hma doctor robot:=ur5e                 and the topics of the running driver and camera
-  hma doctor robot:=ur5e bundle:=/data/my_bundle namespace:=left
+  hma doctor robot:=my_arm.yaml bundle:=/data/my_bundle namespace:=left
+  hma doctor robot:=ur5e mode:=execute   before the robot moves: nobody else may command it
+
+Decodes real messages with the code of the nodes, and names the key of the embodiment file to
+change. `hma check` judges the file alone.
 
 Exit code 1 when a line says FAIL.
 """
@@ -37,44 +46,44 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 1 when something fails, else 0."""
-    from hma_ros.bringup import Bringup, parse_request
+    from hma_ros.bringup import parse_request
     from hma_ros.cli.machine_checks import check_machine, check_setup
     from hma_ros.cli.run import parse_pairs
 
+    request = parse_request(parse_pairs(args.values)) if args.values else None
     findings = check_machine()
     print_findings(findings)
-    if not args.values:
-        return _conclude(findings)
-    request = parse_request(parse_pairs(args.values))
+    if request is None:
+        return conclude(findings)
     setup, spec = check_setup(request)
     print_findings(setup)
     findings += setup
-    if spec is not None and not any(_is_missing_ros(finding) for finding in findings):
-        from hma_ros.cli.topic_checks import check_topics
-
-        if request.sim:
-            # A simulated robot speaks on this machine only; listen there.
-            network = Bringup(request.namespace, (), request.sim)
-            os.environ.update(network.environment(os.environ))
-        topics = check_topics(spec, request.namespace, args.timeout)
+    if spec is not None and _can_listen(findings):
+        topics = _check_topics(request, spec, args.timeout)
         print_findings(topics)
-        findings = [*findings, *topics]
-    return _conclude(findings)
+        findings += topics
+    return conclude(findings)
 
 
-def print_findings(findings: Sequence[Finding]) -> None:
-    """Print one line for each finding, and its remedy below it."""
-    for finding in findings:
-        print(f'{finding.level.value:<5}{finding.subject}: {finding.text}', flush=True)
-        if finding.remedy:
-            print(f'     -> {finding.remedy}', flush=True)
+def _check_topics(request: 'Request', spec: 'EmbodimentSpec', timeout_s: float) -> list[Finding]:
+    from hma_ros.bringup import Bringup
+
+    if request.sim:
+        # A simulated robot speaks on this machine only; listen there.
+        network = Bringup(request.namespace, (), request.sim)
+        os.environ.update(network.environment(os.environ))
+    from hma_ros.cli.topic_checks import check_topics
+
+    executes = request.mode == 'execute'
+    return check_topics(spec, request.namespace, timeout_s, request.use_sim_time, executes)
 
 
-def _is_missing_ros(finding: Finding) -> bool:
-    return finding.subject == 'rclpy' and finding.level is not Level.OK
-
-
-def _conclude(findings: Sequence[Finding]) -> int:
-    count = {level: sum(finding.level is level for finding in findings) for level in Level}
-    print(f'{count[Level.OK]} ok, {count[Level.WARN]} WARN, {count[Level.FAIL]} FAIL')
-    return 1 if count[Level.FAIL] else 0
+def _can_listen(findings: Sequence[Finding]) -> bool:
+    """Whether ROS is there, and its environment does not end the process."""
+    needed = ('rclpy', 'Fast DDS', 'ROS_DOMAIN_ID')
+    return all(
+        finding.level is not Level.FAIL
+        and (finding.subject, finding.level) != ('rclpy', Level.WARN)
+        for finding in findings
+        if finding.subject in needed
+    )

@@ -5,11 +5,18 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hma_ros.bringup import FASTDDS_VARIABLES, Request, bundle_folder, check_request
+from hma_ros.cli.checks.embodiment import (
+    compare_with_manifest,
+    describe_embodiment,
+    warnings_of,
+)
 from hma_ros.cli.finding import Finding, Level, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
 from hma_ros.core.errors import HmaError
@@ -19,11 +26,16 @@ if TYPE_CHECKING:
 
 MINIMUM_PYTHON = (3, 10)
 MINIMUM_ONNXRUNTIME = (1, 18)
+DOMAIN = 'ROS_DOMAIN_ID'
+# Those DDS has ports for, and those whose ports no system gives to outgoing connections.
+DOMAINS = range(233)
+SAFE_DOMAINS = range(102)
 
 
 def check_machine() -> list[Finding]:
     """Check what every robot needs of this machine."""
-    return [_python(), _onnxruntime(), _compiled(), _rclpy(), _fastdds_profile()]
+    domain = judge_domain(os.environ.get(DOMAIN, ''))
+    return [_python(), _onnxruntime(), _compiled(), _rclpy(), _fastdds_profile(), domain]
 
 
 def check_setup(request: Request) -> tuple[list[Finding], EmbodimentSpec | None]:
@@ -35,6 +47,7 @@ def check_setup(request: Request) -> tuple[list[Finding], EmbodimentSpec | None]
     spec, finding = _embodiment(request)
     findings = [finding]
     if spec is not None:
+        findings += warnings_of(spec, executes=request.mode == 'execute')
         findings += _model(request, spec)
     if request.sim:
         findings.append(_rendering(request))
@@ -69,6 +82,10 @@ def _compiled() -> Finding:
 
 
 def _rclpy() -> Finding:
+    middleware = os.environ.get('RMW_IMPLEMENTATION', '')
+    if middleware and not _loads(middleware):
+        text = f'RMW_IMPLEMENTATION: got {middleware!r}, expected one that is installed'
+        return fail('rclpy', text, 'unset it, or install its package')
     try:
         importlib.import_module('rclpy')
         importlib.import_module('hma_ros.msg')
@@ -78,13 +95,40 @@ def _rclpy() -> Finding:
     return ok('rclpy', os.environ.get('ROS_DISTRO', 'importable, with the messages of hma_ros'))
 
 
+def _loads(middleware: str) -> bool:
+    """Whether rclpy loads; a middleware that there is not ends the process, so ask another one."""
+    environment = {**os.environ, 'RMW_IMPLEMENTATION': middleware}
+    program = 'try: import rclpy\nexcept ImportError: pass'
+    command = [sys.executable, '-c', program]
+    return subprocess.run(command, env=environment, capture_output=True).returncode == 0
+
+
 def _fastdds_profile() -> Finding:
     for name in FASTDDS_VARIABLES:
         path = os.environ.get(name)
         if path and not os.path.isfile(path):  # noqa: PTH113 - text from the environment
             return fail('Fast DDS', f'{name} names no file: {path}', f'correct or unset {name}')
-    domain = os.environ.get('ROS_DOMAIN_ID', '0')
-    return ok('Fast DDS', f'ROS_DOMAIN_ID {domain}, profiles as the environment says')
+    return ok('Fast DDS', 'profiles as the environment says')
+
+
+def judge_domain(text: str) -> Finding:
+    """
+    Judge a ROS_DOMAIN_ID before DDS does, which ends the process.
+
+    :param text: the variable; empty where it is not set.
+    """
+    safe = f'0 to {SAFE_DOMAINS[-1]}'
+    remedy = f'export {DOMAIN}=N with N from {safe}, the same for all computers of the robot'
+    # In C notation, as ROS reads it.
+    number = re.fullmatch(r'0x[0-9a-f]{1,8}|0|[1-9][0-9]{0,8}|', text.strip().lower())
+    domain = int(number.group() or '0', 0) if number else -1
+    if domain not in DOMAINS:
+        expected = f'expected an integer from 0 to {DOMAINS[-1]} ({safe} is safe)'
+        return fail(DOMAIN, f'got {text!r}, {expected}', remedy)
+    if domain not in SAFE_DOMAINS:
+        reason = 'other programs may be given its ports (ephemeral ports)'
+        return warn(DOMAIN, f'got {domain}, expected {safe}: {reason}', remedy)
+    return ok(DOMAIN, str(domain))
 
 
 def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:
@@ -93,8 +137,7 @@ def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:
         spec = load_embodiment(embodiment_path(request.robot, request.sim))
     except HmaError as error:
         return None, fail('embodiment', str(error), 'docs/reference/embodiments.md has every key')
-    rates = f'{spec.rates.frame_hz:g} frames/s, {spec.rates.control_hz:g} actions/s'
-    return spec, ok('embodiment', f'{spec.path}: stem {spec.stem}, {rates}')
+    return spec, describe_embodiment(spec)
 
 
 def _model(request: Request, spec: EmbodimentSpec) -> list[Finding]:
@@ -113,17 +156,13 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
     except (HmaError, ImportError) as error:
         remedy = 'give bundle:=FOLDER; copy or export again what was changed'
         return fail('bundle', str(error), remedy)
-    if spec.stem not in manifest.stems:
-        stems = ', '.join(manifest.stems)
-        remedy = 'export a bundle with this stem, or correct `stem` in the embodiment file'
-        return fail('bundle', f'expected stem {spec.stem}, got {stems}', remedy)
+    unfit = compare_with_manifest(spec, manifest)
+    if unfit is not None:
+        return unfit
     try:
-        stem, size = robot_stem(manifest, spec.stem), manifest.image_size
+        stem = robot_stem(manifest, spec.stem)
     except HmaError as error:
         return fail('bundle', str(error), 'export it again with what is missing')
-    if (size, size) != spec.camera.resize:
-        remedy = 'write the size of the bundle into camera.resize of the embodiment file'
-        return fail('bundle', f'frames of {size} pixels, camera of {spec.camera.resize}', remedy)
     try:
         _open(request, spec)
     except HmaError as error:
@@ -202,9 +241,8 @@ def _rendering(request: Request) -> Finding:
         task.reset(0)
         frame = task.frame()
         task.close()
-    # The OpenGL loaders raise whatever they like: AttributeError, RuntimeError, OSError.
-    except Exception as error:
-        return fail('rendering', f'{type(error).__name__}: {error}', remedy)
+    except (HmaError, ImportError) as error:
+        return fail('rendering', str(error), remedy)
     if int(frame.max()) == int(frame.min()):
         return fail('rendering', 'the rendered image has one colour only', remedy)
     return ok('rendering', f'MuJoCo renders {frame.shape[1]}x{frame.shape[0]} through EGL')

@@ -17,6 +17,8 @@ from hma_ros.core.errors import HmaError
 COMMANDS = (
     'run',
     'doctor',
+    'check',
+    'new-robot',
     'generate',
     'train',
     'train-paper',

@@ -27,9 +27,13 @@ def running_nodes(
     :param real_time_factor: speed of the simulation.
     :param bundle: name or folder.
     :param horizon: frames to imagine ahead.
-    :raises ConfigError: no such robot.
+    :raises ConfigError: no such robot, or nothing can be rendered here.
     :raises BundleError: no such bundle.
     """
+    from hma_ros.sim.rendering import check_rendering
+
+    # The simulated robot would end at once, and this process wait for it.
+    check_rendering()
     bringup = describe(
         parse_request(
             {

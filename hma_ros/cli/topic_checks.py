@@ -1,224 +1,203 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The checks of ``hma doctor`` on a running robot: topics, types, rates, ages, contents."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import rclpy
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
-from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, qos_profile_sensor_data
-from rclpy.time import Time
-from sensor_msgs.msg import CompressedImage, Image, JointState
+from rclpy.qos import DurabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
+from hma_ros.cli.checks import contents, graph
+from hma_ros.cli.checks.gripper import judge_gripper
+from hma_ros.cli.checks.listening import SAMPLE_S, Input, doctor_node, listen
+from hma_ros.cli.checks.packages import COMMAND_TYPES, stop_class
+from hma_ros.cli.checks.stamps import judge_stamps
+from hma_ros.cli.checks.units import coordinate_bounds, coordinate_units
 from hma_ros.cli.finding import Finding, fail, ok, warn
-from hma_ros.core.embodiment import CameraSpec, CommandSpec, EmbodimentSpec, StopSpec
+from hma_ros.core.embodiment import CommandSpec, EmbodimentSpec, StopSpec
+from hma_ros.core.errors import ConfigError
+from hma_ros.ros.qos import LATCHED, SENSOR_IN
 
-# Seconds of messages to measure rate and age on.
-SAMPLE_S = 2.0
 # A button that a site may have or not; all other stops come from the driver.
 OPTIONAL_STOP = 'emergency_stop'
-COMMAND_TYPES = {
-    'cartesian_pose': 'geometry_msgs/msg/PoseStamped',
-    'joint_trajectory': 'trajectory_msgs/msg/JointTrajectory',
-    'forward_position': 'std_msgs/msg/Float64MultiArray',
-    'joint_target': 'sensor_msgs/msg/JointState',
-    'interbotix_group': 'interbotix_xs_msgs/msg/JointGroupCommand',
-    'interbotix_single': 'interbotix_xs_msgs/msg/JointSingleCommand',
-}
 
 
-@dataclass
-class _Input:
-    """One topic that the nodes read, and what came in on it."""
-
-    topic: str
-    message_type: Any
-    min_hz: float
-    max_age_s: float
-    complaint: Callable[[Any], str | None]
-    ages_s: list[float] = field(default_factory=list)
-    last: Any = None
-
-    def begin(self) -> None:
-        """Begin to measure: what came while topics were still being found is no rate."""
-        self.ages_s.clear()
-
-    @property
-    def type_name(self) -> str:
-        package = self.message_type.__module__.partition('.')[0]
-        return f'{package}/msg/{self.message_type.__name__}'
-
-
-def check_topics(spec: EmbodimentSpec, namespace: str, timeout_s: float) -> list[Finding]:
+def check_topics(
+    spec: EmbodimentSpec,
+    namespace: str,
+    timeout_s: float,
+    use_sim_time: bool = False,
+    executes: bool = False,
+) -> list[Finding]:
     """
     Look at every topic of the embodiment for at most ``timeout_s`` and two seconds more.
 
     :param namespace: where the nodes will run; the topics are relative to it.
+    :param use_sim_time: whether they will follow /clock; a simulated robot always does.
+    :param executes: whether the executor is to command the robot.
     """
-    inputs = _inputs(spec)
-    with _node(namespace, spec.simulated) as node:
-        for item in inputs:
-            receive = partial(_receive, node, item)
-            node.create_subscription(
-                item.message_type, item.topic, receive, qos_profile_sensor_data
-            )
-        _spin(node, timeout_s, lambda: all(item.ages_s for item in inputs))
-        for item in inputs:
-            item.begin()
-        _spin(node, SAMPLE_S, lambda: False)
-        findings = [_judge_input(node, item, spec) for item in inputs]
-        findings += [_judge_command(node, command, spec.simulated) for command in spec.commands]
-        findings += [_judge_stop(node, stop, spec.simulated) for stop in spec.stops]
+    use_sim_time = use_sim_time or spec.simulated
+    try:
+        with doctor_node(namespace, use_sim_time) as node:
+            return _check(node, spec, timeout_s, use_sim_time, executes)
+    except ConfigError as error:
+        remedy = 'see ROS_DOMAIN_ID, RMW_IMPLEMENTATION and namespace:='
+        return [fail('ROS 2', f'cannot listen: {error}', remedy)]
+
+
+def _check(
+    node: Node, spec: EmbodimentSpec, timeout_s: float, use_sim_time: bool, executes: bool
+) -> list[Finding]:
+    inputs = _inputs(node, spec)
+    stops = [_stop_input(node, stop, index) for index, stop in enumerate(spec.stops)]
+    info = _camera_info(node, spec)
+    heard = [*inputs, *info, *(stop for stop in stops if isinstance(stop, Input))]
+    measured_s = listen(node, heard, timeout_s)
+    findings = [graph.judge_clock(node, spec.simulated, measured_s > 0.0)] if use_sim_time else []
+    for item in inputs:
+        findings += _judge_input(node, item, spec, use_sim_time, measured_s)
+    findings += [_judge_info(item) for item in info]
+    for index, command in enumerate(spec.commands):
+        findings += _judge_command(node, command, f'commands[{index}]', spec.simulated, executes)
+    if spec.gripper is not None:
+        findings.append(judge_gripper(node, spec.gripper, spec.simulated))
+    findings += graph.judge_chunks(node)
+    for stop, listened in zip(spec.stops, stops, strict=True):
+        findings += _judge_stop(node, stop, listened, spec.simulated)
     return findings
 
 
-def _inputs(spec: EmbodimentSpec) -> list[_Input]:
-    camera, state = spec.camera, spec.state
-    image_type = Image if camera.transport == 'raw' else CompressedImage
-    complaint = partial(_image_complaint, camera)
-    inputs = [_Input(camera.topic, image_type, spec.rates.frame_hz, camera.max_age_s, complaint)]
-    for source in state.sources:
-        names = partial(_joint_complaint, source.message_names)
-        inputs.append(
-            _Input(source.topic, JointState, spec.rates.control_hz, state.max_age_s, names)
-        )
+def _inputs(node: Node, spec: EmbodimentSpec) -> list[Input]:
+    camera, state, rates = spec.camera, spec.state, spec.rates
+    bounds, units = coordinate_bounds(spec), coordinate_units(spec)
+    topic = node.resolve_topic_name(camera.topic)
+    kind = Image if camera.transport == 'raw' else CompressedImage
+    judge: Any = partial(contents.judge_image, camera, topic)
+    inputs = [
+        Input(topic, 'camera.topic', kind, SENSOR_IN, judge, rates.frame_hz, camera.max_age_s)
+    ]
+    for index, source in enumerate(state.sources):
+        topic, key = node.resolve_topic_name(source.topic), f'state.sources[{index}]'
+        # The coordinates of a Cartesian robot are no joints.
+        limits = ({}, {}) if spec.action.is_cartesian else (bounds, units)
+        judge = partial(contents.judge_joints, source, key, topic, limits)
+        age_s, hz = state.max_age_s, rates.control_hz
+        inputs.append(Input(topic, f'{key}.topic', JointState, SENSOR_IN, judge, hz, age_s))
     if state.pose is not None:
-        frame = partial(_pose_complaint, state.pose.frame_id)
-        inputs.append(
-            _Input(state.pose.topic, PoseStamped, spec.rates.control_hz, state.max_age_s, frame)
-        )
+        topic, key = node.resolve_topic_name(state.pose.topic), 'state.pose.topic'
+        limits = (bounds, units) if spec.action.is_cartesian else ({}, {})
+        judge = partial(contents.judge_pose, state.pose, topic, limits)
+        age_s, hz = state.max_age_s, rates.control_hz
+        inputs.append(Input(topic, key, PoseStamped, SENSOR_IN, judge, hz, age_s))
     return inputs
 
 
-def _image_complaint(camera: CameraSpec, message: Any) -> str | None:
-    if camera.transport != 'raw':
-        return None
-    if message.encoding not in camera.encodings:
-        return f'expected encoding {" or ".join(camera.encodings)}, got {message.encoding}'
-    if (message.height, message.width) != (camera.height, camera.width):
-        got = f'{message.width}x{message.height}'
-        return f'expected {camera.width}x{camera.height} pixels, got {got}'
-    return None
+def _camera_info(node: Node, spec: EmbodimentSpec) -> list[Input]:
+    if spec.camera.info_topic is None:
+        return []
+    topic = node.resolve_topic_name(spec.camera.info_topic)
+    judge = partial(contents.judge_camera_info, spec.camera, topic)
+    return [Input(topic, 'camera.info_topic', CameraInfo, SENSOR_IN, judge)]
 
 
-def _joint_complaint(names: Sequence[str], message: Any) -> str | None:
-    missing = [name for name in names if name not in message.name]
-    if not missing:
-        return None
-    return f'expected joints {", ".join(missing)}, got {", ".join(message.name) or "none"}'
-
-
-def _pose_complaint(frame_id: str, message: Any) -> str | None:
-    got = message.header.frame_id
-    return None if got == frame_id else f'expected frame {frame_id!r}, got {got!r}'
-
-
-@contextmanager
-def _node(namespace: str, sim: bool) -> Iterator[Node]:
-    context = rclpy.Context()
-    rclpy.init(args=[], context=context)
-    overrides = [Parameter('use_sim_time', value=sim)]
-    node = Node('hma_doctor', namespace=namespace, context=context, parameter_overrides=overrides)
+def _stop_input(node: Node, stop: StopSpec, index: int) -> Input | Finding:
+    topic, key = node.resolve_topic_name(stop.topic), f'stops[{index}]'
     try:
-        yield node
-    finally:
-        node.destroy_node()
-        rclpy.shutdown(context=context)
+        kind = stop_class(stop, key)
+    except ConfigError as error:
+        text, _, remedy = str(error).partition('; ')
+        return fail(topic, text, remedy)
+    judge = partial(contents.judge_stop, stop, topic)
+    return Input(topic, f'{key}.topic', kind, LATCHED if stop.latched else SENSOR_IN, judge)
 
 
-def _spin(node: Node, timeout_s: float, is_done: Callable[[], bool]) -> None:
-    executor = rclpy.executors.SingleThreadedExecutor(context=node.context)
-    executor.add_node(node)
-    deadline = time.monotonic() + timeout_s
-    while not is_done() and time.monotonic() < deadline:
-        executor.spin_once(timeout_sec=0.1)
-    executor.shutdown()
-
-
-def _receive(node: Node, item: _Input, message: Any) -> None:
-    now = node.get_clock().now()
-    stamp = Time.from_msg(message.header.stamp, clock_type=now.clock_type)
-    item.ages_s.append((now - stamp).nanoseconds * 1e-9)
-    item.last = message
-
-
-def _judge_input(node: Node, item: _Input, spec: EmbodimentSpec) -> Finding:
-    if item.last is None:
-        return _judge_silence(node, item, spec)
-    complaint = item.complaint(item.last)
-    if complaint:
-        return fail(item.topic, complaint, 'configure the driver, or correct the embodiment file')
+def _judge_input(
+    node: Node, item: Input, spec: EmbodimentSpec, use_sim_time: bool, measured_s: float
+) -> list[Finding]:
+    if not item.samples:
+        robot = spec.name.removeprefix('sim_') if spec.simulated else None
+        return [graph.judge_silence(node, item, robot)]
+    findings = item.judge(item.samples)
+    if item.message_type is not JointState:
+        findings += graph.judge_senders(node, item)
     if not item.ages_s:
-        text = f'silent for {SAMPLE_S:g} s; expected at least {item.min_hz:g} Hz'
-        return fail(item.topic, text, 'see whether the driver still runs')
-    rate_hz = len(item.ages_s) / SAMPLE_S
-    age_s = sorted(item.ages_s)[len(item.ages_s) // 2]
-    text = f'{rate_hz:.1f} Hz, {age_s * 1e3:.0f} ms old'
+        text = f'silent for {SAMPLE_S:g} s, expected at least {item.min_hz:g} Hz'
+        return [*findings, fail(item.topic, text, 'see whether the driver still runs')]
+    if measured_s <= 0.0:
+        return findings or [ok(item.topic, 'decodes; /clock stands still, so no rate')]
+    rate_hz = len(item.ages_s) / measured_s
     # A tenth of slack: the rate is measured on a few messages.
-    if rate_hz < 0.9 * item.min_hz:
+    if rate_hz < 0.9 * (item.min_hz or 0.0):
+        text = f'got {rate_hz:.1f} Hz, expected at least {item.min_hz:g} Hz'
         remedy = 'raise the rate of the driver, or look for a saturated network'
-        return fail(item.topic, f'{text}; expected at least {item.min_hz:g} Hz', remedy)
-    if not -0.05 <= age_s <= item.max_age_s:
-        remedy = 'synchronise the clocks (chrony), or let the driver stamp its messages on arrival'
-        return fail(item.topic, f'{text}; expected 0 to {item.max_age_s * 1e3:.0f} ms', remedy)
-    return ok(item.topic, text)
+        findings.append(fail(item.topic, text, remedy))
+    findings += _stamp_findings(item, use_sim_time)
+    age_s = sorted(item.ages_s)[len(item.ages_s) // 2]
+    return findings or [ok(item.topic, f'{rate_hz:.1f} Hz, {age_s * 1e3:.0f} ms old')]
 
 
-def _judge_silence(node: Node, item: _Input, spec: EmbodimentSpec) -> Finding:
-    topic = node.resolve_topic_name(item.topic)
-    publishers = node.get_publishers_info_by_topic(topic)
-    types = sorted({publisher.topic_type for publisher in publishers})
-    if not publishers:
-        if spec.simulated:
-            robot = spec.name.removeprefix('sim_')
-            remedy = f'start the simulated robot: hma run predict robot:={robot} sim:=true'
-            return warn(topic, 'nobody publishes', remedy)
-        remedy = 'start the driver; compare `ros2 topic list`, namespace and ROS_DOMAIN_ID'
-        return fail(topic, 'nobody publishes', remedy)
-    if types != [item.type_name]:
-        remedy = 'correct topic or transport in the embodiment file'
-        return fail(topic, f'expected {item.type_name}, got {", ".join(types)}', remedy)
-    qos = publishers[0].qos_profile
-    text = f'{len(publishers)} publisher(s), {qos.reliability.name} {qos.durability.name}, silent'
-    return fail(topic, text, 'see whether `ros2 topic hz` gets messages on this machine')
+def _stamp_findings(item: Input, use_sim_time: bool) -> list[Finding]:
+    key = 'camera.max_age_s' if item.section == 'camera' else 'state.max_age_s'
+    max_age_s = item.max_age_s or 0.0
+    found = judge_stamps(item.topic, item.ages_s, max_age_s, key, item.has_stamp, use_sim_time)
+    return [found] if found else []
 
 
-def _judge_command(node: Node, command: CommandSpec, sim: bool) -> Finding:
+def _judge_info(item: Input) -> Finding:
+    if not item.samples:
+        return ok(item.topic, 'nothing came; no node needs it (camera.info_topic may be null)')
+    message = item.samples[-1].message
+    found = item.judge(item.samples)
+    return found[0] if found else ok(item.topic, f'{message.width}x{message.height} pixels')
+
+
+def _judge_command(
+    node: Node, command: CommandSpec, key: str, simulated: bool, executes: bool
+) -> Sequence[Finding]:
     topic = node.resolve_topic_name(command.topic)
     expected = COMMAND_TYPES[command.interface]
-    listeners = node.get_subscriptions_info_by_topic(topic)
-    types = sorted({listener.topic_type for listener in listeners})
-    if not listeners:
-        remedy = 'start the simulated robot' if sim else 'load and activate the controller'
-        return warn(topic, 'nobody listens to the commands', remedy)
-    if types != [expected]:
-        remedy = 'correct `interface` or `topic` in the embodiment file'
-        return fail(topic, f'expected {expected}, got {", ".join(types)}', remedy)
-    return ok(topic, f'{len(listeners)} listener(s) of {expected}')
+    return [
+        graph.judge_listeners(node, topic, expected, key, simulated),
+        *graph.judge_command_publishers(node, topic, executes),
+    ]
 
 
-def _judge_stop(node: Node, stop: StopSpec, sim: bool) -> Finding:
-    topic = node.resolve_topic_name(stop.topic)
+def _judge_stop(
+    node: Node, stop: StopSpec, listened: Input | Finding, simulated: bool
+) -> list[Finding]:
+    if isinstance(listened, Finding):
+        return [listened]
+    topic, section = listened.topic, listened.section
     publishers = node.get_publishers_info_by_topic(topic)
-    types = sorted({publisher.topic_type for publisher in publishers})
+    types = graph.types_of(publishers)
     if not publishers:
-        text = f'nobody publishes this stop ({stop.reason})'
-        if sim:
-            return warn(topic, text, 'none is needed in simulation; on the robot it is')
-        if stop.topic == OPTIONAL_STOP:
-            return warn(topic, text, 'connect a button, or rely on the stop of the robot alone')
-        return fail(topic, text, 'start the driver, or correct `stops` in the embodiment file')
+        return [_absent_stop(stop, topic, section, simulated)]
     if types != [stop.type]:
-        remedy = 'correct `type` or `topic` of the stop in the embodiment file'
-        return fail(topic, f'expected {stop.type}, got {", ".join(types)}', remedy)
+        text = f'got {", ".join(types)}, expected {stop.type}'
+        return [fail(topic, text, f'correct {section}.type or {section}.topic')]
+    if stop.latched and _forgets(publishers):
+        remedy = f'let the driver keep its last message, or set {section}.latched: false'
+        text = 'got VOLATILE, expected TRANSIENT_LOCAL: no state at the start'
+        return [warn(topic, text, remedy)]
+    text = f'{len(publishers)} publisher(s) of {stop.type}'
+    if not listened.samples:
+        remedy = 'see whether its driver works: mode execute waits for its first message'
+        return [warn(topic, f'{text}, silent', remedy)]
+    return listened.judge(listened.samples) or [ok(topic, text)]
+
+
+def _absent_stop(stop: StopSpec, topic: str, section: str, simulated: bool) -> Finding:
+    text = f'nobody publishes this stop ({stop.reason})'
+    if simulated:
+        return warn(topic, text, 'none is needed in simulation; on the robot it is')
+    if stop.topic == OPTIONAL_STOP:
+        return warn(topic, text, 'connect a button, or rely on the stop of the robot alone')
+    return fail(topic, text, f'start the driver, or correct {section}.topic')
+
+
+def _forgets(publishers: Sequence[Any]) -> bool:
     kept = DurabilityPolicy.TRANSIENT_LOCAL
-    if stop.latched and any(item.qos_profile.durability != kept for item in publishers):
-        remedy = 'let the driver keep its last message, or set `latched: false`'
-        return warn(topic, 'expected TRANSIENT_LOCAL, got VOLATILE: no state at the start', remedy)
-    return ok(topic, f'{len(publishers)} publisher(s) of {stop.type}')
+    return any(item.qos_profile.durability != kept for item in publishers)

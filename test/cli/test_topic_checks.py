@@ -2,6 +2,7 @@
 """The doctor looks at a real publisher over DDS and says what is wrong with it."""
 
 import threading
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,13 +12,16 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Int32
+from trajectory_msgs.msg import JointTrajectory
 
 from hma_ros.cli.finding import Finding, Level
 from hma_ros.cli.topic_checks import check_topics
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.msg import ActionChunk
 from hma_ros.ros.qos import LATCHED
 
 Change = Callable[[Any], None]
+_PIXELS = array('B', bytes(3 * 480 * 640))
 
 
 class _Robot(Node):
@@ -32,7 +36,6 @@ class _Robot(Node):
         self._spec, self._change = spec, change
         self._image = self.create_publisher(Image, spec.camera.topic, qos_profile_sensor_data)
         self._joints = self.create_publisher(JointState, spec.state.sources[0].topic, 10)
-        # Nobody has to press a button for the topic to be there.
         self._stop = self.create_publisher(self.stop_type, spec.stops[0].topic, LATCHED)
         self._count = 0
         self.create_timer(0.02, self._publish)
@@ -43,11 +46,14 @@ class _Robot(Node):
             return
         camera, source = self._spec.camera, self._spec.state.sources[0]
         image = Image(height=camera.height, width=camera.width, encoding=camera.encodings[0])
-        joints = JointState(name=list(source.message_names))
+        image.step = 3 * image.width
+        image.data = _PIXELS
+        joints = JointState(name=list(source.message_names), position=list(self._spec.home))
         for message, publisher in ((image, self._image), (joints, self._joints)):
             message.header.stamp = self.get_clock().now().to_msg()
             self._change(message)
             publisher.publish(message)
+        self._stop.publish(self.stop_type(data=True))
 
 
 @pytest.fixture(scope='module')
@@ -62,13 +68,17 @@ def check(
 ) -> Iterator[Callable[[Change], dict[str, Finding]]]:
     executor = SingleThreadedExecutor(context=ros_context)
 
-    def run(change: Change) -> dict[str, Finding]:
-        executor.add_node(_Robot(ros_context, spec, change))
+    def run(change: Change, drivers: int = 1) -> dict[str, Finding]:
+        robots = [_Robot(ros_context, spec, change) for _ in range(drivers)]
+        for robot in robots:
+            executor.add_node(robot)
         thread = threading.Thread(target=executor.spin, daemon=True)
         thread.start()
         findings = check_topics(spec, '', timeout_s=10.0)
         executor.shutdown()
         thread.join()
+        for robot in robots:
+            robot.destroy_node()
         return {finding.subject: finding for finding in findings}
 
     yield run
@@ -95,8 +105,8 @@ def _age(message: Any) -> None:
 
 def test_a_healthy_robot_is_ok(check: Any, spec: EmbodimentSpec) -> None:
     findings = check(_keep)
-    assert findings[spec.camera.topic].level is Level.OK
-    assert findings[spec.state.sources[0].topic].level is Level.OK
+    assert findings[f'/{spec.camera.topic}'].level is Level.OK
+    assert findings[f'/{spec.state.sources[0].topic}'].level is Level.OK
     commands = findings[f'/{spec.commands[0].topic.lstrip("/")}']
     assert (commands.level, commands.text) == (Level.WARN, 'nobody listens to the commands')
     driver, button = (findings[f'/{stop.topic}'] for stop in spec.stops)
@@ -114,25 +124,26 @@ def test_a_driver_stop_of_another_type_fails(
     finding = check(_keep)[f'/{spec.stops[0].topic}']
     assert (finding.level, finding.text) == (
         Level.FAIL,
-        'expected std_msgs/msg/Bool, got std_msgs/msg/Int32',
+        'got std_msgs/msg/Int32, expected std_msgs/msg/Bool',
     )
+    assert 'stops[0].type' in finding.remedy
 
 
 def test_wrong_joint_names_fail(check: Any, spec: EmbodimentSpec) -> None:
-    finding = check(_rename_joints)[spec.state.sources[0].topic]
+    finding = check(_rename_joints)[f'/{spec.state.sources[0].topic}']
     assert finding.level is Level.FAIL
-    assert finding.text.startswith('expected joints')
+    assert spec.state.sources[0].message_names[0] in finding.text
+    assert 'state.sources[0].message_names' in finding.remedy
 
 
 def test_a_wrong_image_size_fails(check: Any, spec: EmbodimentSpec) -> None:
-    finding = check(_shrink_image)[spec.camera.topic]
-    assert finding.text == f'expected {spec.camera.width}x{spec.camera.height} pixels, ' + (
-        f'got {spec.camera.width}x7'
-    )
+    finding = check(_shrink_image)[f'/{spec.camera.topic}']
+    assert finding.level is Level.FAIL
+    assert 'set camera.width: 640 and camera.height: 7' in finding.remedy
 
 
 def test_old_stamps_fail(check: Any, spec: EmbodimentSpec) -> None:
-    finding = check(_age)[spec.camera.topic]
+    finding = check(_age)[f'/{spec.camera.topic}']
     assert finding.level is Level.FAIL
     assert 'synchronise the clocks' in finding.remedy
 
@@ -160,5 +171,78 @@ def test_only_what_comes_while_measuring_is_a_rate(
 ) -> None:
     """A driver of 50 Hz that stops after 1.5 s has not 50 Hz."""
     monkeypatch.setattr(_Robot, 'most', 75)
-    finding = check(_keep)[spec.camera.topic]
+    finding = check(_keep)[f'/{spec.camera.topic}']
     assert not finding.text.startswith(('49', '50'))
+
+
+def _zero_stamp(message: Any) -> None:
+    message.header.stamp.sec = message.header.stamp.nanosec = 0
+
+
+def test_zero_stamps_fail(check: Any, spec: EmbodimentSpec) -> None:
+    finding = check(_zero_stamp)[f'/{spec.camera.topic}']
+    assert finding.text == 'header.stamp: got 0, expected the time of the measurement'
+
+
+def test_two_drivers_fail(check: Any, spec: EmbodimentSpec) -> None:
+    findings = check(_keep, drivers=2)
+    name = spec.state.sources[0].message_names[0]
+    assert findings[f'/{spec.camera.topic}'].text.startswith('got 2 publishers of this topic')
+    assert (
+        findings[f'/{spec.state.sources[0].topic}'].text
+        == f'{name}: got 2 publishers of this joint, expected 1'
+    )
+
+
+@pytest.fixture
+def world(ros_context: Any) -> Iterator[Node]:
+    """Yield a node that others may call a driver."""
+    node = Node('other_driver', context=ros_context)
+    yield node
+    node.destroy_node()
+
+
+def test_who_else_is_there_is_named(check: Any, spec: EmbodimentSpec, world: Node) -> None:
+    command = spec.commands[0].topic
+    publishers = [
+        world.create_publisher(JointTrajectory, command, 1),
+        world.create_publisher(ActionChunk, 'world_model/action_chunk', 1),
+        world.create_publisher(ActionChunk, 'world_model/action_chunk', 1),
+    ]
+    findings = check(_keep)
+    assert findings[f'/{command}'].text == (
+        'got commands from /other_driver, expected from action_executor alone'
+    )
+    assert 'got 2 publishers of action chunks' in findings['/world_model/action_chunk'].text
+    assert len(publishers) == 3
+
+
+def test_a_camera_under_another_name_is_offered(spec: EmbodimentSpec, world: Node) -> None:
+    world.create_publisher(Image, '/camera/camera/color/image_raw', 1)
+    findings = {item.subject: item for item in check_topics(spec, '', timeout_s=1.0)}
+    assert findings[f'/{spec.camera.topic}'].remedy.endswith(
+        'published now with type sensor_msgs/msg/Image: /camera/camera/color/image_raw; '
+        'set camera.topic'
+    )
+
+
+def test_a_silent_publisher_may_be_beyond_shared_memory(spec: EmbodimentSpec, world: Node) -> None:
+    world.create_publisher(Image, spec.camera.topic, 1)
+    findings = {item.subject: item for item in check_topics(spec, '', timeout_s=1.0)}
+    camera = findings[f'/{spec.camera.topic}']
+    assert camera.text == '1 publisher(s), RELIABLE VOLATILE, silent'
+    assert '--ipc=host' in camera.remedy
+    assert 'FASTDDS_BUILTIN_TRANSPORTS=UDPv4' in camera.remedy
+
+
+def test_simulated_time_without_a_clock_fails(spec: EmbodimentSpec) -> None:
+    findings = check_topics(spec, 'nowhere', timeout_s=0.2, use_sim_time=True)
+    clock = next(finding for finding in findings if finding.subject == '/clock')
+    assert clock.level is Level.FAIL
+    assert 'use_sim_time' in clock.remedy
+
+
+def test_a_namespace_that_cannot_be_is_a_finding(spec: EmbodimentSpec) -> None:
+    (finding,) = check_topics(spec, 'not a namespace', timeout_s=0.2)
+    assert (finding.level, finding.subject) == (Level.FAIL, 'ROS 2')
+    assert 'namespace' in finding.remedy

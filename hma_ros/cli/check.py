@@ -1,0 +1,47 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma check``: judge an embodiment file without a running robot."""
+
+import argparse
+
+EXAMPLES = """\
+examples:
+  hma check my_arm.yaml                        is it valid, and do its numbers make sense?
+  hma check my_arm.yaml bundle:=/data/mine     and has the bundle its stem and image size?
+  hma check ur5e                               a shipped one by its name
+
+Each line names the key to change. Nothing of the robot needs to run, and ROS need not be
+installed. Exit code 1 when a line says FAIL. With the driver running, `hma doctor` looks further.
+"""
+
+
+def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add ``check``."""
+    parser = subparsers.add_parser(
+        'check',
+        help='judge an embodiment file without a running robot',
+        description='Read an embodiment file as the nodes do, then judge whether its numbers make '
+        'sense: limits, rates, velocities, home, crop, gripper, stops, message types.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('file', metavar='FILE', help='a .yaml file, or the name of a shipped one')
+    parser.add_argument(
+        'values', nargs='*', metavar='bundle:=BUNDLE', help='compare with a bundle, too'
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the findings; 1 when something fails, else 0."""
+    from hma_ros.cli.checks.embodiment import check_file
+    from hma_ros.cli.finding import conclude, print_findings
+    from hma_ros.cli.run import parse_pairs
+    from hma_ros.core.errors import ConfigError
+
+    values = parse_pairs(args.values)
+    unknown = sorted(set(values) - {'bundle'})
+    if unknown:
+        raise ConfigError(f'arguments: got {unknown[0]!r}, expected bundle:=BUNDLE or nothing')
+    findings = check_file(args.file, values.get('bundle'))
+    print_findings(findings)
+    return conclude(findings)

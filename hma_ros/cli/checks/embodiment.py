@@ -1,0 +1,69 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""An embodiment file: valid, plausible, and fit for a bundle."""
+
+from typing import Any
+
+from hma_ros.cli.checks.packages import check_packages
+from hma_ros.cli.checks.plausibility import check_plausibility, check_todos
+from hma_ros.cli.finding import Finding, Level, fail, ok
+from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.core.errors import HmaError
+
+
+def check_file(name_or_path: str, bundle: str | None) -> list[Finding]:
+    """
+    Judge an embodiment file.
+
+    :param bundle: name or folder; None to compare with none.
+    """
+    try:
+        spec = load_embodiment(name_or_path)
+    except HmaError as error:
+        return [fail('embodiment', str(error), 'docs/reference/embodiments.md has every key')]
+    findings = [describe_embodiment(spec), *check_embodiment(spec, executes=False)]
+    return findings if bundle is None else [*findings, _check_bundle(spec, bundle)]
+
+
+def check_embodiment(spec: EmbodimentSpec, executes: bool) -> list[Finding]:
+    """Judge a valid embodiment; ``executes`` says whether the robot is to be commanded."""
+    return [*check_todos(spec), *check_plausibility(spec), *check_packages(spec, executes)]
+
+
+def warnings_of(spec: EmbodimentSpec, executes: bool) -> list[Finding]:
+    """Return what is not ok of :func:`check_embodiment`, or one line that all is."""
+    found = check_embodiment(spec, executes)
+    bad = [finding for finding in found if finding.level is not Level.OK]
+    return bad or [ok('embodiment', 'its numbers make sense (`hma check` lists them)')]
+
+
+def describe_embodiment(spec: EmbodimentSpec) -> Finding:
+    """Say which file was read, and what it says of the model."""
+    rates = f'{spec.rates.frame_hz:g} frames/s, {spec.rates.control_hz:g} actions/s'
+    return ok('embodiment', f'{spec.path}: stem {spec.stem}, {rates}')
+
+
+def compare_with_manifest(spec: EmbodimentSpec, manifest: Any) -> Finding | None:
+    """Return what keeps a bundle from serving this embodiment; None if nothing does."""
+    if spec.stem not in manifest.stems:
+        text = f'stem: got {spec.stem}, expected one of {", ".join(manifest.stems)}'
+        remedy = 'correct `stem` in the embodiment file, or export a bundle with this stem'
+        return fail('bundle', text, remedy)
+    size = manifest.image_size
+    if (size, size) != spec.camera.resize:
+        text = f'camera.resize: got {list(spec.camera.resize)}, expected {[size, size]}'
+        return fail('bundle', text, 'set camera.resize, or choose another bundle')
+    return None
+
+
+def _check_bundle(spec: EmbodimentSpec, bundle: str) -> Finding:
+    from hma_ros.bringup import bundle_folder
+
+    try:
+        from hma_ros.runtime.families import read_manifest
+
+        folder = bundle_folder(bundle)
+        manifest = read_manifest(folder)
+    except (HmaError, ImportError) as error:
+        return fail('bundle', str(error), 'give bundle:=FOLDER')
+    found = compare_with_manifest(spec, manifest)
+    return found or ok('bundle', f'{folder}: has the stem {spec.stem} and its image size')
