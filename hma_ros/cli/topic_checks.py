@@ -15,7 +15,7 @@ from hma_ros.cli.checks.gripper import judge_gripper
 from hma_ros.cli.checks.listening import SAMPLE_S, Input, doctor_node, listen
 from hma_ros.cli.checks.packages import COMMAND_TYPES, stop_class
 from hma_ros.cli.checks.stamps import judge_stamps
-from hma_ros.cli.checks.units import coordinate_bounds, coordinate_units
+from hma_ros.cli.checks.units import coordinate_units, start_bounds
 from hma_ros.cli.finding import Finding, fail, ok, warn
 from hma_ros.core.embodiment import CommandSpec, EmbodimentSpec, StopSpec
 from hma_ros.core.errors import ConfigError
@@ -72,7 +72,7 @@ def _check(
 
 def _inputs(node: Node, spec: EmbodimentSpec) -> list[Input]:
     camera, state, rates = spec.camera, spec.state, spec.rates
-    bounds, units = coordinate_bounds(spec), coordinate_units(spec)
+    bounds, units = start_bounds(spec), coordinate_units(spec)
     topic = node.resolve_topic_name(camera.topic)
     kind = Image if camera.transport == 'raw' else CompressedImage
     judge: Any = partial(contents.judge_image, camera, topic)
@@ -89,7 +89,8 @@ def _inputs(node: Node, spec: EmbodimentSpec) -> list[Input]:
     if state.pose is not None:
         topic, key = node.resolve_topic_name(state.pose.topic), 'state.pose.topic'
         limits = (bounds, units) if spec.action.is_cartesian else ({}, {})
-        judge = partial(contents.judge_pose, state.pose, topic, limits)
+        orientation = spec.limits.orientation
+        judge = partial(contents.judge_pose, state.pose, topic, limits, orientation)
         age_s, hz = state.max_age_s, rates.control_hz
         inputs.append(Input(topic, key, PoseStamped, SENSOR_IN, judge, hz, age_s))
     return inputs

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hma_ros.cli.checks.listening import Sample
 from hma_ros.cli.checks.units import Bounds, judge_values
 from hma_ros.cli.finding import Finding, fail, warn
+from hma_ros.core.control.orientation import rotation_vector
+from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.embodiment import CameraSpec, PoseSpec, StateSource, StopSpec
+from hma_ros.core.embodiment.spec import OrientationSpec
 from hma_ros.core.errors import MessageError
 from hma_ros.core.image import preprocess
 from hma_ros.ros.image_msg import to_rgb
-from hma_ros.ros.joint_state_msg import positions
 from hma_ros.ros.pose_msg import to_pose
 
 
@@ -50,28 +53,36 @@ def judge_joints(
 
     :param limits: bounds and units of the commanded coordinates.
     """
-    parts = _newest_of_each_kind(source, samples)
-    missing = set(source.message_names) - {name for part in parts for name in part.name}
+    history = PositionHistory(source.message_names, topic, max_age_s=1.0)
     try:
-        # With a joint missing everywhere, the nodes say so of any message.
-        measured = [_read(source, part, topic, strict=bool(missing)) for part in parts]
+        for sample in samples:
+            history.add(0, sample.message.name, sample.message.position)
     except MessageError as error:
-        return [fail(topic, _reason(error, topic), _joint_remedy(key, parts, missing))]
-    by_name = {name: value for part in measured for name, value in part.items()}
-    found = judge_values(topic, by_name, *limits)
-    return found + _joints_sent_twice(source, topic, samples)
+        return [fail(topic, _reason(error, topic), _joint_remedy(key, samples))]
+    newest = history.newest()
+    if newest is None:
+        stamps = zip(source.message_names, history.newest_stamps(), strict=True)
+        missing = [name for name, stamp in stamps if stamp is None]
+        heard = ', '.join(sorted({name for item in samples for name in item.message.name}))
+        text = f'got no positions of {", ".join(missing)} (only of {heard or "no joints"})'
+        remedy = f"write the driver's names into {key}.message_names, or correct {key}.topic"
+        return [fail(topic, f'{text}, expected all joints', remedy)]
+    by_name = dict(zip(source.joints, newest[0].tolist(), strict=True))
+    return judge_values(topic, by_name, *limits) + _joints_sent_twice(source, topic, samples)
 
 
 def judge_pose(
     pose: PoseSpec,
     topic: str,
     limits: tuple[Mapping[str, Bounds], Mapping[str, str]],
+    orientation: OrientationSpec | None,
     samples: Sequence[Sample],
 ) -> list[Finding]:
     """
     Read the tool pose.
 
     :param limits: bounds and units of the commanded coordinates.
+    :param orientation: limits of the orientation; None if it is not commanded.
     """
     try:
         xyz, quat_xyzw = to_pose(samples[-1].message, pose.frame_id, topic)
@@ -80,7 +91,24 @@ def judge_pose(
     if not xyz.any() and quat_xyzw.tolist() == [0.0, 0.0, 0.0, 1.0]:
         text = 'pose: got the default (0, 0, 0; 0, 0, 0, 1), expected a measured pose'
         return [fail(topic, text, 'activate the driver, or correct state.pose.topic')]
-    return judge_values(topic, dict(zip('xyz', xyz.tolist(), strict=True)), *limits)
+    found = judge_values(topic, dict(zip('xyz', xyz.tolist(), strict=True)), *limits)
+    if orientation is not None:
+        found += _judge_orientation(topic, quat_xyzw, orientation)
+    return found
+
+
+def _judge_orientation(
+    topic: str, quat_xyzw: NDArray[np.float64], limits: OrientationSpec
+) -> list[Finding]:
+    turn_rad = float(np.abs(rotation_vector(quat_xyzw, limits.reference_xyzw)).max())
+    allowed_rad = limits.max_angle + limits.start_margin
+    if turn_rad <= allowed_rad:
+        return []
+    text = (
+        f'orientation: got {turn_rad:.3g} rad from limits.orientation.reference_xyzw, expected at '
+        f'most {allowed_rad:.3g}: mode execute does not start here'
+    )
+    return [warn(topic, text, 'turn the tool, or correct limits.orientation.reference_xyzw')]
 
 
 def judge_stop(stop: StopSpec, topic: str, samples: Sequence[Sample]) -> list[Finding]:
@@ -129,34 +157,14 @@ def _sent(message: Any) -> tuple[tuple[int, int] | None, str]:
         return None, ''
 
 
-def _newest_of_each_kind(source: StateSource, samples: Sequence[Sample]) -> list[Any]:
-    """Return the newest message of each set of names with joints of the source, or the newest."""
-    newest = {tuple(item.message.name): item.message for item in samples}
-    wanted = set(source.message_names)
-    parts = [message for names, message in newest.items() if wanted & set(names)]
-    return parts or [samples[-1].message]
-
-
-def _read(source: StateSource, message: Any, topic: str, strict: bool) -> dict[str, float]:
-    """Return positions by the names of the embodiment."""
-    names = [
-        (ours, theirs)
-        for ours, theirs in zip(source.joints, source.message_names, strict=True)
-        if strict or theirs in message.name
-    ]
-    values = positions(message, [theirs for _, theirs in names], topic)
-    return {ours: float(value) for (ours, _), value in zip(names, values, strict=True)}
-
-
-def _joint_remedy(key: str, parts: Sequence[Any], missing: set[str]) -> str:
-    if missing:
-        return f"write the driver's names into {key}.message_names, or correct {key}.topic"
-    if any(not part.position and len(part.velocity) for part in parts):
+def _joint_remedy(key: str, samples: Sequence[Sample]) -> str:
+    messages = [sample.message for sample in samples]
+    if any(not item.position and len(item.velocity) for item in messages):
         return (
             'the driver sends velocities without positions: add position to its state interfaces, '
             f'or correct {key}.topic'
         )
-    if any(not np.isfinite(part.position).all() for part in parts):
+    if any(not np.isfinite(item.position).all() for item in messages):
         return f'activate the hardware: the driver does not measure yet; or correct {key}.topic'
     return f'configure the driver, or correct {key}.topic'
 

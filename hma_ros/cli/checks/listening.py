@@ -2,7 +2,7 @@
 """Listen to the topics of a running robot for a few seconds."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,6 +17,7 @@ from rclpy.validate_namespace import validate_namespace
 
 from hma_ros.cli.finding import Finding
 from hma_ros.core.errors import ConfigError
+from hma_ros.ros.publishers import with_publisher
 from hma_ros.ros.stamps import stamp_ns
 
 # Seconds of messages to measure rate and age on.
@@ -28,7 +29,7 @@ class Sample:
     """One message; ``publisher`` is None where the middleware does not say who sent it."""
 
     message: Any
-    publisher: bytes | None
+    publisher: Hashable
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Input:
     min_hz: float | None = None
     max_age_s: float | None = None
     ages_s: list[float] = field(default_factory=list)
-    _newest: dict[tuple[bytes | None, tuple[str, ...]], Sample] = field(default_factory=dict)
+    _newest: dict[tuple[Hashable, tuple[str, ...]], Sample] = field(default_factory=dict)
 
     @property
     def type_name(self) -> str:
@@ -123,7 +124,7 @@ def listen(node: Node, inputs: Sequence[Input], timeout_s: float) -> float:
     # Of publishers with another QoS the findings speak; rclpy would log a warning besides.
     quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
     for item in inputs:
-        receive = partial(_receive, node, item)
+        receive = with_publisher(partial(_receive, node, item))
         node.create_subscription(
             item.message_type, item.topic, receive, item.qos, event_callbacks=quiet
         )
@@ -146,11 +147,9 @@ def _spin(executor: Any, timeout_s: float, is_done: Callable[[], bool]) -> None:
         executor.spin_once(timeout_sec=0.1)
 
 
-def _receive(node: Node, item: Input, message: Any, info: Any) -> None:
+def _receive(node: Node, item: Input, message: Any, publisher: Hashable) -> None:
     if item.max_age_s is not None:
         now = node.get_clock().now()
         stamp = Time.from_msg(message.header.stamp, clock_type=now.clock_type)
         item.ages_s.append((now - stamp).nanoseconds * 1e-9)
-    # Humble does not say who sent a message.
-    sender = info.get('publisher_gid')
-    item.take(Sample(message, bytes(sender['data']) if sender else None))
+    item.take(Sample(message, publisher))

@@ -26,7 +26,7 @@ def check_plausibility(spec: EmbodimentSpec) -> list[Finding]:
     findings: list[Finding] = []
     for subject, all_is_well, check in _CHECKS:
         findings += list(check(spec)) or [ok(subject, all_is_well)]
-    return [*findings, *_orientation(spec)]
+    return findings
 
 
 def check_todos(spec: EmbodimentSpec) -> list[Finding]:
@@ -214,13 +214,6 @@ def _stops(spec: EmbodimentSpec) -> Found:
     if not spec.stops and not spec.simulated:
         text = 'got none, expected a topic on which the robot says that it was stopped'
         yield warn('stops', text, 'add the topic of the driver, and of an emergency button')
-
-
-def _orientation(spec: EmbodimentSpec) -> Found:
-    # Of an embodiment that has the section: a Cartesian robot without it turns freely.
-    if spec.action.is_cartesian and getattr(spec.limits, 'orientation', spec) is None:
-        text = 'got null, expected limits of the orientation: the tool may turn freely'
-        yield warn('limits.orientation', text, 'add limits.orientation')
 
 
 _CHECKS: tuple[tuple[str, str, Callable[[EmbodimentSpec], Found]], ...] = (

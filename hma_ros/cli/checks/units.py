@@ -22,6 +22,17 @@ def coordinate_bounds(spec: EmbodimentSpec) -> dict[str, Bounds]:
     return dict(zip(spec.action.coordinates, limits, strict=True))
 
 
+def start_bounds(spec: EmbodimentSpec) -> dict[str, Bounds]:
+    """Return where execution starts, by coordinate; joints that turn without end are left out."""
+    places = enumerate(coordinate_bounds(spec).items())
+    limits = spec.limits
+    return {
+        name: (low - limits.start_margin[index], high + limits.start_margin[index])
+        for index, (name, (low, high)) in places
+        if not limits.continuous[index]
+    }
+
+
 def coordinate_units(spec: EmbodimentSpec) -> dict[str, str]:
     """Return the unit of each commanded coordinate by its name; ``m`` or ``rad``."""
     return dict(zip(spec.action.coordinates, spec.action.units, strict=False))

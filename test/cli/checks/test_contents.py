@@ -180,12 +180,15 @@ DOWN = (1.0, 0.0, 0.0, 0.0)
         (pose((0.5, 0.0, 0.2), DOWN, 'world'), Level.FAIL, "expected 'base'"),
         (pose((500.0, 10.0, 200.0), DOWN), Level.FAIL, 'looks like millimetres'),
         (pose((0.5, 0.0, 0.0), DOWN), Level.WARN, 'outside limits'),
+        (pose((0.5, 0.0, 0.2), (0.0, 1.0, 0.0, 0.0)), Level.WARN, 'orientation: got 3.14 rad'),
     ],
 )
 def test_a_useless_pose_is_found(message: Any, level: Level, text: str) -> None:
     franka = load_embodiment('franka')
     limits = coordinate_bounds(franka), coordinate_units(franka)
-    (finding,) = contents.judge_pose(POSE, '/pose', limits, samples(message))
+    (finding,) = contents.judge_pose(
+        POSE, '/pose', limits, franka.limits.orientation, samples(message)
+    )
     assert finding.level is level
     assert text in finding.text
 
@@ -194,7 +197,10 @@ def test_a_good_pose_is_well() -> None:
     franka = load_embodiment('franka')
     limits = coordinate_bounds(franka), coordinate_units(franka)
     message = pose((0.5, 0.0, 0.2), DOWN)
-    assert contents.judge_pose(POSE, '/pose', limits, samples(message)) == []
+    assert (
+        contents.judge_pose(POSE, '/pose', limits, franka.limits.orientation, samples(message))
+        == []
+    )
 
 
 def test_a_pressed_stop_is_warned_of() -> None:
