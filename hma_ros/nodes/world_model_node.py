@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Empty
 
 from hma_ros.core.control.executed_actions import ExecutedActions
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
@@ -37,6 +38,7 @@ from hma_ros.runtime.world import World
 
 _NS = 1_000_000_000
 _REPORT_S = 1.0
+_HEARTBEAT_S = 0.1
 _TELL_S = 10.0
 _LOOK_S = 0.02
 _MAILBOX_SIZE = 16
@@ -71,7 +73,8 @@ class WorldModelNode(HmaNode):
         self._warm_up()
         self._open_topics()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.own(self.create_timer(_REPORT_S, self._report, clock=steady), self.destroy_timer)
+        for period_s, callback in ((_REPORT_S, self._report), (_HEARTBEAT_S, self._beat)):
+            self.own(self.create_timer(period_s, callback, clock=steady), self.destroy_timer)
         self._spent = self.own(
             self.create_guard_condition(self._give_up), self.destroy_guard_condition
         )
@@ -118,6 +121,7 @@ class WorldModelNode(HmaNode):
         self._chunks = self.publisher(ActionChunk, '~/action_chunk', REPORT)
         self._rollouts = self.publisher(PredictedRollout, '~/prediction', REPORT)
         self._strips = self.publisher(Image, '~/prediction/image', REPORT)
+        self._heartbeats = self.publisher(Empty, '~/heartbeat', REPORT)
         self.subscribe(self._camera_type, camera.topic, self._on_image, SENSOR_IN)
         self.subscribe(ActionChunk, self._given.executed_topic, self._on_executed, REPORT)
         self._state = StateSamples(
@@ -314,6 +318,10 @@ class WorldModelNode(HmaNode):
     def _is_next_here(self) -> bool:
         with self._lock:
             return self._frame_clock.has_next()
+
+    def _beat(self) -> None:
+        if self._is_working:
+            self._heartbeats.publish(Empty())
 
     def _report(self) -> None:
         silent_s = time.monotonic() - self._heard_s if self._is_working else 0.0
