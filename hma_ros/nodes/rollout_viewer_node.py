@@ -118,7 +118,7 @@ class RolloutViewerNode(HmaNode):
             return
         camera = self._spec.camera
         try:
-            observed = preprocess(to_rgb(message, self._camera_topic, camera.encodings), camera)
+            observed = preprocess(to_rgb(message, self._camera_topic, camera), camera)
         except MessageError as error:
             self._diagnostics.trouble('bad images', str(error))
             return

@@ -260,7 +260,7 @@ class WorldModelNode(HmaNode):
 
     def _decode(self, message: Any) -> NDArray[np.uint8]:
         camera = self._spec.camera
-        return preprocess(to_rgb(message, self._camera_topic, camera.encodings), camera)
+        return preprocess(to_rgb(message, self._camera_topic, camera), camera)
 
     def _measured(self, stamp: int) -> NDArray[np.float32] | None:
         """Return the joints of a frame; without them the row is lost, never made up."""
