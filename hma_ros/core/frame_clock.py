@@ -125,10 +125,11 @@ class FrameClock:
         if len(self._spacings) < _FEWEST:
             self._spacing_ns = min(max(self._spacings), slowest_ns)
             return
-        ordered = sorted(self._spacings)
-        # Gaps leave the median as it is, and jitter the mean.
-        self._measured_ns = min(median_low(ordered), sum(ordered[1:-1]) // (len(ordered) - 2))
-        self._spacing_ns = min(self._measured_ns, slowest_ns)
+        ordered, count = sorted(self._spacings), len(self._spacings)
+        without_one_gap_ns = sum(ordered[1:-1]) // (count - 2)
+        self._spacing_ns = min(without_one_gap_ns, slowest_ns)
+        # Gaps leave the median as it is, and jitter the mean: too slow is what neither excuses.
+        self._measured_ns = min(without_one_gap_ns, median_low(ordered), sum(ordered) // count)
         self._jitter_ns = min(ordered[-2] - self._spacing_ns, self._spacing_ns // 2)
 
     def _first(self, now_ns: int) -> FramePick:

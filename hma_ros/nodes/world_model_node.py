@@ -26,8 +26,9 @@ from hma_ros.ros.joint_samples import JointSamples
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.mailbox import Mailbox
 from hma_ros.ros.parameters import read
-from hma_ros.ros.qos import REPORT, SENSOR_IN
+from hma_ros.ros.qos import REPORT
 from hma_ros.ros.rollout_msg import from_rollout
+from hma_ros.ros.sensor_subscription import SensorSubscription
 from hma_ros.ros.stamps import stamp_ns
 from hma_ros.ros.work_thread import WorkThread
 from hma_ros.runtime.open import open_world_model
@@ -117,7 +118,7 @@ class WorldModelNode(HmaNode):
         self._chunks = self.publisher(ActionChunk, '~/action_chunk', REPORT)
         self._rollouts = self.publisher(PredictedRollout, '~/prediction', REPORT)
         self._strips = self.publisher(Image, '~/prediction/image', REPORT)
-        self.subscribe(self._camera_type, camera.topic, self._on_image, SENSOR_IN)
+        SensorSubscription(self, self._camera_type, camera.topic, self._on_image)
         self.subscribe(ActionChunk, self._given.executed_topic, self._on_executed, REPORT)
         self._joints = JointSamples(self, self._spec, self._on_joints)
 

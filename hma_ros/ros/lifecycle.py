@@ -18,6 +18,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.signals import SignalHandlerOptions
 
 from hma_ros.core.errors import HmaError
+from hma_ros.ros import qos_overrides
 from hma_ros.ros.parameters import declare
 
 _OK = TransitionCallbackReturn.SUCCESS
@@ -67,14 +68,14 @@ class HmaNode(LifecycleNode):
         return entity
 
     def publisher(self, kind: Any, topic: str, qos: Any) -> Any:
-        """Create a publisher that lives as long as the configuration."""
-        return self.own(self.create_publisher(kind, topic, qos), self.destroy_publisher)
+        """Create a publisher that lives as long as the configuration; overrides of its QoS win."""
+        made = qos_overrides.publisher(self, kind, topic, qos)
+        return self.own(made, self.destroy_publisher)
 
     def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any) -> Any:
-        """Create a subscription that lives as long as the configuration."""
-        return self.own(
-            self.create_subscription(kind, topic, callback, qos), self.destroy_subscription
-        )
+        """Create a subscription that lives as long as the configuration; overrides win too."""
+        made = qos_overrides.subscription(self, kind, topic, callback, qos)
+        return self.own(made, self.destroy_subscription)
 
     def now_ns(self) -> int:
         """Return the ROS time; 0 before the first message on /clock."""
@@ -83,6 +84,8 @@ class HmaNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run set_up; on failure everything made so far is dropped."""
         if self._succeeds('configure', self.set_up):
+            for name in qos_overrides.unused(self):
+                self.get_logger().warning(f'{name}: got a topic that this node does not use')
             return _OK
         self._release()
         return _FAILURE
