@@ -84,8 +84,7 @@ class HmaNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run set_up; on failure everything made so far is dropped."""
         if self._succeeds('configure', self.set_up):
-            for name in qos_overrides.unused(self):
-                self.get_logger().warning(f'{name}: got a topic that this node does not use')
+            qos_overrides.warn_of_unused(self)
             return _OK
         self._release()
         return _FAILURE

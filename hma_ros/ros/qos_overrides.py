@@ -59,9 +59,14 @@ def check(node: Any) -> None:
             )
 
 
-def unused(node: Any) -> list[str]:
-    """Return the overrides that no publisher or subscription has asked for yet."""
-    return [name for name in _given(node) if not node.has_parameter(name)]
+def warn_of_unused(node: Any) -> None:
+    """Name the overrides that no publisher or subscription of the node has asked for yet."""
+    for name in _given(node):
+        if not node.has_parameter(name):
+            node.get_logger().warning(
+                f'{name}: got a topic that this node does not use, expected one of its own; '
+                'see ros2 node info'
+            )
 
 
 def is_given(node: Any, topic: str, role: str, policy: str) -> bool:

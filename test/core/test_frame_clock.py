@@ -1,6 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The model clock: which image is a step, and when the context must start again."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -196,6 +198,9 @@ def test_a_camera_that_keeps_up_never_starts_a_new_context(
     assert [pick.reason for pick in picks if pick.reason] == []
     assert len(set(taken)) == len(taken)
     assert taken == sorted(taken)
+    # Each lies within half a spacing and its jitter from its time: two of them within twice that.
+    within_ns = (1.0 + 4 * max(abs(part) for part in jitter)) * 1e9 / rate_hz
+    assert all(abs(b - a - 100 * MS) <= within_ns + MS for a, b in pairwise(taken))
     assert len(taken) == pytest.approx(120, abs=3)
 
 
