@@ -198,5 +198,5 @@ class FrameClock:
     def _better_to_come(self, stamp_ns: int, due_ns: int, now_ns: int) -> bool:
         if stamp_ns != self._newest_ns or not self._is_early(stamp_ns, due_ns):
             return False
-        # The next image comes a spacing after this one; half a spacing more, and it was dropped.
-        return now_ns <= self._heard_ns + self._spacing_ns * 3 // 2
+        # The next image comes a spacing after this one; another spacing, and it was dropped.
+        return now_ns <= self._heard_ns + 2 * self._spacing_ns
