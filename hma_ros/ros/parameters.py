@@ -45,7 +45,7 @@ def declare(node: Node, kind: type[P]) -> None:
 
     :raises ConfigError: a given value has another type or is out of range, or a name is unknown.
     """
-    qos_overrides.check(node)
+    qos_overrides.declare(node)
     known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     # rclpy has no public way to see what was given but never declared.
     unknown = [

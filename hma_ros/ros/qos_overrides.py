@@ -2,15 +2,17 @@
 """
 The parameters ``qos_overrides.TOPIC.ROLE.POLICY``; a role is ``publisher`` or ``subscription``.
 
-They are those of rclpy, which declares one only where an entity asks for it. Here only those are
-asked for that were given: a parameter that is declared keeps its value for the life of a node,
-and would force it on the next subscription of the same topic, whatever that one wants.
+They are those of rclpy. Only those that were given are declared and asked for: a parameter that is
+declared keeps its value for the life of a node, and would force it on the next subscription of the
+same topic, whatever that one wants.
 """
 
 import copy
 import re
 from collections.abc import Callable
 from typing import Any
+
+from rcl_interfaces.msg import ParameterDescriptor
 
 # Here in all distributions; the module that has it was renamed after Humble.
 from rclpy.node import SubscriptionEventCallbacks
@@ -31,38 +33,48 @@ _POLICIES = {
     'reliability': QoSPolicyKind.RELIABILITY,
 }
 _NAME = re.compile(
-    rf'qos_overrides\.(?P<topic>/.+)\.(publisher|subscription)\.(?P<policy>{"|".join(_POLICIES)})'
+    rf'qos_overrides\.(?P<topic>/.+)\.(?P<role>publisher|subscription)\.(?P<policy>{"|".join(_POLICIES)})'
 )
 
 
-def check(node: Any) -> None:
+def declare(node: Any) -> None:
     """
-    Check names and values of the overrides that a node was given.
+    Declare the overrides that a node was given, read-only.
 
     :raises ConfigError: a name has another form, or a value is none of its policy.
     """
     for name, parameter in _given(node).items():
-        match, value = _NAME.fullmatch(name), parameter.value
         where = f'{node.get_name()}: {name}'
+        match = _NAME.fullmatch(name)
         if match is None:
             raise ConfigError(
                 f'{where}: got an unknown name, expected {PREFIX}/TOPIC.publisher.POLICY or '
                 f'{PREFIX}/TOPIC.subscription.POLICY with one of {", ".join(_POLICIES)}'
             )
-        words = _WORDS.get(match['policy'])
-        if words is not None and value not in words:
-            raise ConfigError(f'{where}: got {quoted(value)}, expected one of {", ".join(words)}')
-        # True is an integer for Python.
-        if words is None and (type(value) is not int or not 1 <= value <= _MOST_DEPTH):
-            raise ConfigError(
-                f'{where}: got {quoted(value)}, expected an integer of 1 to {_MOST_DEPTH}'
-            )
+        _check_value(where, match['policy'], parameter.value)
+        node.declare_parameter(name, parameter.value, ParameterDescriptor(read_only=True))
+
+
+def _check_value(where: str, policy: str, value: Any) -> None:
+    words = _WORDS.get(policy)
+    if words is not None and value not in words:
+        raise ConfigError(f'{where}: got {quoted(value)}, expected one of {", ".join(words)}')
+    # True is an integer for Python.
+    if words is None and (type(value) is not int or not 1 <= value <= _MOST_DEPTH):
+        raise ConfigError(
+            f'{where}: got {quoted(value)}, expected an integer of 1 to {_MOST_DEPTH}'
+        )
 
 
 def warn_of_unused(node: Any) -> None:
-    """Name the overrides that no publisher or subscription of the node has asked for yet."""
+    """Name the overrides of topics that the node has not opened."""
+    topics = {
+        'publisher': {item.topic_name for item in node.publishers},
+        'subscription': {item.topic_name for item in node.subscriptions},
+    }
     for name in _given(node):
-        if not node.has_parameter(name):
+        match = _NAME.fullmatch(name)
+        if match and match['topic'] not in topics[match['role']]:
             node.get_logger().warning(
                 f'{name}: got a topic that this node does not use, expected one of its own; '
                 'see ros2 node info'

@@ -8,7 +8,7 @@ that Fast DDS has by default. So it is reliable where all publishers offer that.
 
 import copy
 from collections.abc import Callable
-from functools import partial
+from functools import wraps
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
@@ -32,10 +32,11 @@ class SensorSubscription:
 
     :param node: an HmaNode, which drops the subscription with its configuration.
     :param kind: message type.
-    :param callback: called with each message, in the executor's thread.
+    :param callback: called with each message, and with what rclpy knows of its origin if it takes
+        a second argument; in the executor's thread.
     """
 
-    def __init__(self, node: Any, kind: Any, topic: str, callback: Callable[[Any], None]) -> None:
+    def __init__(self, node: Any, kind: Any, topic: str, callback: Callable[..., None]) -> None:
         self._node, self._kind, self._topic, self._callback = node, kind, topic, callback
         self._full_topic = node.resolve_topic_name(topic)
         self._subscriptions: dict[ReliabilityPolicy, Any] = {}
@@ -84,7 +85,13 @@ class SensorSubscription:
     def _subscribe(self, reliability: ReliabilityPolicy) -> None:
         qos = copy.copy(SENSOR_IN)
         qos.reliability = reliability
-        receive = partial(self._receive, reliability)
+
+        # Looks like the callback: rclpy gives the message's origin to those that take it.
+        @wraps(self._callback)
+        def receive(*received: Any) -> None:
+            self._heard.add(reliability)
+            self._callback(*received)
+
         # A publisher that offers less is followed, so rclpy need not warn of it.
         silent = SubscriptionEventCallbacks(use_default_callbacks=False)
         self._subscriptions[reliability] = qos_overrides.subscription(
@@ -94,7 +101,3 @@ class SensorSubscription:
     def _unsubscribe(self, reliability: ReliabilityPolicy) -> None:
         self._node.destroy_subscription(self._subscriptions.pop(reliability))
         self._heard.discard(reliability)
-
-    def _receive(self, reliability: ReliabilityPolicy, message: Any) -> None:
-        self._heard.add(reliability)
-        self._callback(message)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import rclpy
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Int32
 
@@ -63,6 +64,7 @@ def test_an_override_wins_and_the_rest_stays(make: Callable[..., TopicsNode]) ->
             '/in.subscription.history': 'keep_all',
         }
     )
+    node.add_on_set_parameters_callback(lambda _given: SetParametersResult(successful=False))
     for _ in range(2):
         node.trigger_configure()
         assert node.out.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT

@@ -88,6 +88,16 @@ def test_loses_no_message_while_it_changes(bench: Any) -> None:
     assert set(sent) <= set(numbers.got)
 
 
+def test_tells_the_origin_to_a_callback_that_asks(bench: Any) -> None:
+    origins: list[Any] = []
+    SensorSubscription(bench, Int32, TOPIC, lambda message, info: origins.append(info))
+    driver = bench.world.create_publisher(Int32, TOPIC, SENSOR_OUT)
+    bench.until(lambda: driver.get_subscription_count() > 0, 'match')
+    driver.publish(Int32(data=1))
+    bench.until(lambda: origins, 'a message')
+    assert 'publisher_gid' in origins[0]
+
+
 def test_is_gone_when_closed(bench: Any) -> None:
     numbers = Numbers(bench)
     numbers.tested.close()
