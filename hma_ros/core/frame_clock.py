@@ -1,16 +1,26 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-The model clock: which camera image is row k.
+The model clock: which camera image is step k.
 
-Rows lie on a grid of ``1 / frame_hz`` anchored at the first image. A row takes the image whose
-header stamp is nearest to its time; one that finds none within the tolerance is a gap, after
-which the context must start again, as the model never saw rows of another distance.
+Steps are due ``1 / frame_hz`` apart, from the first image on. A step takes the image whose header
+stamp is nearest to its time. A camera of any rate from ``frame_hz`` on has one within half its
+own spacing, so the tolerance follows the spacing that is measured. A step that finds none within
+the tolerance is a gap, after which the context must start again, as the model never saw steps of
+another distance.
+
+Clocks are never quite equal: behind a camera that is slower by at most a tenth the steps slip, so
+that every image is one. A camera that is slower still is refused.
 """
 
 from collections import deque
 from dataclasses import dataclass
+from statistics import median_low
 
 _NS = 1_000_000_000
+# So many spacings are looked at: one gap does not change their median, nor the second largest.
+_SPACINGS = 15
+_FEWEST = 5
+_SLOWEST = 1.1
 
 
 @dataclass(frozen=True)
@@ -18,9 +28,9 @@ class FramePick:
     """
     The answer of one tick.
 
-    ``stamp_ns`` is the chosen image's stamp, None where there is no row now; ``reason`` says why a
-    row was missed (None while the next is merely not due); ``restarts`` is true when the context
-    before this row cannot be continued.
+    ``stamp_ns`` is the chosen image's stamp, None where there is no step now; ``reason`` says why
+    a step was missed (None while the next is merely not due); ``restarts`` is true when the
+    context before this step cannot be continued.
     """
 
     stamp_ns: int | None
@@ -30,61 +40,51 @@ class FramePick:
 
 class FrameClock:
     """
-    Picks the images that become rows.
+    Picks the images that become steps; each image is at most one.
 
-    :param frame_hz: rows per second.
-    :param max_age_s: an image older than this when picked is refused as stale, and one further
-        ahead of the clock on arrival as well.
-    :param tolerance_s: largest distance between a row's time and its image; a quarter of a row
-        by default.
+    :param frame_hz: steps per second.
+    :param max_age_s: an image older than this on arrival or when picked is refused as stale, and
+        one further ahead of the clock on arrival as well.
     """
 
-    def __init__(
-        self, frame_hz: float, max_age_s: float, tolerance_s: float | None = None
-    ) -> None:
+    def __init__(self, frame_hz: float, max_age_s: float) -> None:
         self._period_ns = round(_NS / frame_hz)
         self._max_age_ns = round(max_age_s * _NS)
-        self._tolerance_ns = (
-            self._period_ns // 4 if tolerance_s is None else round(tolerance_s * _NS)
-        )
         self._unused: deque[int] = deque(maxlen=64)
-        self._newest_ns: int | None = None
+        self._spacings: deque[int] = deque(maxlen=_SPACINGS)
         self._spacing_ns = self._period_ns
+        self._jitter_ns = 0
+        self._measured_ns = self._period_ns
+        self._newest_ns: int | None = None
+        self._heard_ns = 0
         self._due_ns: int | None = None
         self._is_continuous = False
 
     def offer(self, stamp_ns: int, now_ns: int) -> str | None:
         """
-        Note the stamp of an image that arrived; a jump back of a row or more starts anew.
+        Note the stamp of an image that arrived; a jump back of a step or more starts anew.
 
         :returns: why the image is refused, None if it is not.
         """
-        if stamp_ns - now_ns > self._max_age_ns:
+        age_ns = now_ns - stamp_ns
+        if age_ns > self._max_age_ns:
+            return self._too_old(age_ns)
+        if -age_ns > self._max_age_ns:
             return (
-                f'image ahead of the clock: expected at most {self._max_age_ns / _NS:g} s, '
-                f'got {(stamp_ns - now_ns) / _NS:.3f} s'
+                f'image ahead of the clock: got {-age_ns / _NS:.3f} s, '
+                f'expected at most {self._max_age_ns / _NS:g} s'
             )
-        self._note(stamp_ns)
+        self._note(stamp_ns, now_ns)
         return None
 
     def is_lost(self, pick: FramePick, now_ns: int) -> bool:
-        """Whether the clock jumped back since a row was picked."""
+        """Whether the clock jumped back since a step was picked."""
         return pick.stamp_ns is not None and pick.stamp_ns - now_ns > self._max_age_ns
 
-    def _note(self, stamp_ns: int) -> None:
-        if self._newest_ns is not None:
-            if stamp_ns < self._newest_ns - self._period_ns:
-                self._unused.clear()
-                self._restart()
-            elif stamp_ns <= self._newest_ns:
-                return
-            else:
-                self._spacing_ns = stamp_ns - self._newest_ns
-        self._newest_ns = stamp_ns
-        self._unused.append(stamp_ns)
-
     def tick(self, now_ns: int) -> FramePick:
-        """Return the row that is due at ``now_ns``, if there is one."""
+        """Return the step that is due at ``now_ns``, if there is one."""
+        if self._measured_ns > _SLOWEST * self._period_ns:
+            return self._refuse()
         if self._due_ns is None:
             return self._first(now_ns)
         pick = self._nearest(self._due_ns)
@@ -92,15 +92,45 @@ class FrameClock:
             return self._take(pick, self._due_ns, now_ns)
         latest_ns = self._due_ns + self._tolerance_ns
         has_passed = bool(self._unused) and self._unused[-1] > latest_ns
-        if not has_passed and now_ns <= latest_ns + self._max_age_ns:
+        if pick is not None or (not has_passed and now_ns <= latest_ns + self._max_age_ns):
             return FramePick(None)
         return self._miss(self._due_ns, now_ns)
 
     def has_next(self) -> bool:
-        """Whether an image that may be the next row has arrived."""
+        """Whether an image that may be the next step has arrived."""
         if self._due_ns is None or not self._unused:
             return False
-        return self._unused[-1] >= self._due_ns - self._tolerance_ns
+        return not self._is_early(self._unused[-1], self._due_ns)
+
+    @property
+    def _tolerance_ns(self) -> int:
+        """Half a step for the rates, and a quarter of the camera's spacing for its jitter."""
+        return self._period_ns // 2 + self._spacing_ns // 4
+
+    def _note(self, stamp_ns: int, now_ns: int) -> None:
+        if self._newest_ns is not None:
+            if stamp_ns <= self._newest_ns - self._period_ns:
+                self._unused.clear()
+                self._restart()
+            elif stamp_ns <= self._newest_ns:
+                return
+            else:
+                self._measure(stamp_ns - self._newest_ns)
+        self._newest_ns, self._heard_ns = stamp_ns, now_ns
+        self._unused.append(stamp_ns)
+
+    def _measure(self, spacing_ns: int) -> None:
+        self._spacings.append(spacing_ns)
+        slowest_ns = round(_SLOWEST * self._period_ns)
+        if len(self._spacings) < _FEWEST:
+            self._spacing_ns = min(max(self._spacings), slowest_ns)
+            return
+        ordered, count = sorted(self._spacings), len(self._spacings)
+        without_one_gap_ns = sum(ordered[1:-1]) // (count - 2)
+        self._spacing_ns = min(without_one_gap_ns, slowest_ns)
+        # Gaps leave the median as it is, and jitter the mean: too slow is what neither excuses.
+        self._measured_ns = min(without_one_gap_ns, median_low(ordered), sum(ordered) // count)
+        self._jitter_ns = min(ordered[-2] - self._spacing_ns, self._spacing_ns // 2)
 
     def _first(self, now_ns: int) -> FramePick:
         if not self._unused:
@@ -113,21 +143,38 @@ class FrameClock:
         age_ns = now_ns - stamp_ns
         if age_ns > self._max_age_ns:
             self._restart()
-            return FramePick(
-                None,
-                f'stale image: expected at most {self._max_age_ns / _NS:g} s '
-                f'old, got {age_ns / _NS:.3f} s',
-            )
+            return FramePick(None, self._too_old(age_ns))
         restarts, self._is_continuous = not self._is_continuous, True
-        self._due_ns = due_ns + self._period_ns
+        # A camera that keeps up is never later than that; behind a slower one the steps slip.
+        is_slower = self._spacing_ns > self._period_ns
+        latest_ns = self._jitter_ns if is_slower else self._spacing_ns // 2
+        self._due_ns = max(due_ns, stamp_ns - latest_ns) + self._period_ns
         return FramePick(stamp_ns, None, restarts)
 
     def _miss(self, due_ns: int, now_ns: int) -> FramePick:
         self._restart()
         return FramePick(
             None,
-            f'missing image: expected one within {self._tolerance_ns / _NS:g} '
-            f's of a row due {(now_ns - due_ns) / _NS:.3f} s ago, got none',
+            f'missing image: got none within {self._tolerance_ns / _NS:.3f} s of a step due '
+            f'{(now_ns - due_ns) / _NS:.3f} s ago, expected one',
+        )
+
+    def _refuse(self) -> FramePick:
+        """Say once per image that there are too few of them."""
+        self._restart()
+        if not self._unused:
+            return FramePick(None)
+        self._unused.clear()
+        return FramePick(
+            None,
+            f'camera too slow: got {_NS / self._measured_ns:.1f} images per second, expected at '
+            f'least {_NS / self._period_ns:g} (rates.frame_hz); raise the rate of the camera',
+        )
+
+    def _too_old(self, age_ns: int) -> str:
+        return (
+            f'stale image: got one {age_ns / _NS:.3f} s old, '
+            f'expected at most {self._max_age_ns / _NS:g} s'
         )
 
     def _restart(self) -> None:
@@ -135,10 +182,21 @@ class FrameClock:
         self._is_continuous = False
 
     def _nearest(self, due_ns: int) -> int | None:
+        """Return the nearest image, an earlier one where jitter alone may make it farther."""
         near = [stamp for stamp in self._unused if abs(stamp - due_ns) <= self._tolerance_ns]
-        return min(near, key=lambda stamp: abs(stamp - due_ns), default=None)
+        late_ns = self._jitter_ns
+        return min(
+            near,
+            key=lambda stamp: abs(stamp - due_ns) + (late_ns if stamp > due_ns else 0),
+            default=None,
+        )
+
+    def _is_early(self, stamp_ns: int, due_ns: int) -> bool:
+        """Whether, at the camera's own rate, the image after this one will be nearer."""
+        return due_ns - stamp_ns > (self._spacing_ns + self._jitter_ns) // 2
 
     def _better_to_come(self, stamp_ns: int, due_ns: int, now_ns: int) -> bool:
-        """Whether, at the camera's own rate, the next image will be nearer to the row."""
-        is_early = due_ns - stamp_ns > self._spacing_ns / 2
-        return is_early and stamp_ns == self._newest_ns and now_ns <= due_ns + self._tolerance_ns
+        if stamp_ns != self._newest_ns or not self._is_early(stamp_ns, due_ns):
+            return False
+        # The next image comes a spacing after this one; another spacing, and it was dropped.
+        return now_ns <= self._heard_ns + 2 * self._spacing_ns

@@ -24,9 +24,10 @@ from hma_ros.ros.diagnostics import Diagnostics
 from hma_ros.ros.image_msg import from_rgb, to_rgb
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.parameters import parameter, read
-from hma_ros.ros.qos import REPORT, SENSOR_IN
+from hma_ros.ros.qos import REPORT
 from hma_ros.ros.robot_state import RobotState
 from hma_ros.ros.rollout_msg import frame_dt_s, to_actions, to_frames
+from hma_ros.ros.sensor_subscription import SensorSubscription
 from hma_ros.ros.stamps import stamp_ns, to_stamp
 
 _REPORT_S = 1.0
@@ -67,7 +68,7 @@ class RolloutViewerNode(HmaNode):
         self._camera_topic = self.resolve_topic_name(spec.camera.topic)
         self._prediction_topic = self.resolve_topic_name(given.prediction_topic)
         kind = Image if spec.camera.transport == 'raw' else CompressedImage
-        self.subscribe(kind, spec.camera.topic, self._on_image, SENSOR_IN)
+        SensorSubscription(self, kind, spec.camera.topic, self._on_image)
         self.subscribe(PredictedRollout, given.prediction_topic, self._on_rollout, REPORT)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.own(self.create_timer(_REPORT_S, self._report, clock=steady), self.destroy_timer)
@@ -119,7 +120,7 @@ class RolloutViewerNode(HmaNode):
             return
         camera = self._spec.camera
         try:
-            observed = preprocess(to_rgb(message, self._camera_topic, camera.encodings), camera)
+            observed = preprocess(to_rgb(message, self._camera_topic, camera), camera)
         except MessageError as error:
             self._diagnostics.trouble('bad images', str(error))
             return

@@ -16,6 +16,7 @@ from std_msgs.msg import Bool, Float64MultiArray
 from hma_ros.core.embodiment import CameraSpec, CommandSpec, load_embodiment
 from hma_ros.core.errors import ConfigError, HmaError, MessageError
 from hma_ros.nodes.sim_loop import SimLoop
+from hma_ros.ros import qos_overrides
 from hma_ros.ros.command_msg import message_type, read_targets
 from hma_ros.ros.image_msg import from_rgb
 from hma_ros.ros.joint_state_msg import from_positions
@@ -77,6 +78,7 @@ class SimRobotNode(Node):
         )
         self._loop.start()
         self._open_inputs()
+        qos_overrides.warn_of_unused(self)
         self.get_logger().info(f'{given.task or spec.name}: episode {given.seed}')
 
     @property
@@ -99,27 +101,35 @@ class SimRobotNode(Node):
 
     def _open_outputs(self) -> None:
         spec = self._spec
-        self._ticks = self.create_publisher(Clock, '/clock', REPORT)
-        self._images = self.create_publisher(Image, spec.camera.topic, SENSOR_OUT)
+        self._ticks = qos_overrides.publisher(self, Clock, '/clock', REPORT)
+        self._images = qos_overrides.publisher(self, Image, spec.camera.topic, SENSOR_OUT)
         self._infos = None
         if spec.camera.info_topic:
-            self._infos = self.create_publisher(CameraInfo, spec.camera.info_topic, SENSOR_OUT)
+            self._infos = qos_overrides.publisher(
+                self, CameraInfo, spec.camera.info_topic, SENSOR_OUT
+            )
         self._joints = [
-            self.create_publisher(JointState, source.topic, SENSOR_OUT)
+            qos_overrides.publisher(self, JointState, source.topic, SENSOR_OUT)
             for source in spec.state.sources
         ]
         self._poses = None
         if spec.state.pose:
-            self._poses = self.create_publisher(PoseStamped, spec.state.pose.topic, SENSOR_OUT)
-        self._successes = self.create_publisher(Bool, '~/success', LATCHED)
+            self._poses = qos_overrides.publisher(
+                self, PoseStamped, spec.state.pose.topic, SENSOR_OUT
+            )
+        self._successes = qos_overrides.publisher(self, Bool, '~/success', LATCHED)
 
     def _open_inputs(self) -> None:
         for index, command in enumerate(self._spec.commands):
             receive = partial(self._on_command, index, command)
-            self.create_subscription(message_type(command), command.topic, receive, COMMAND)
+            qos_overrides.subscription(
+                self, message_type(command), command.topic, receive, COMMAND
+            )
         gripper = self._spec.gripper
         if gripper is not None:
-            self.create_subscription(Float64MultiArray, gripper.name, self._on_gripper, COMMAND)
+            qos_overrides.subscription(
+                self, Float64MultiArray, gripper.name, self._on_gripper, COMMAND
+            )
         self.create_service(ResetEpisode, '~/reset', self._on_reset)
 
     def _on_command(self, index: int, command: CommandSpec, message: Any) -> None:

@@ -28,8 +28,9 @@ from hma_ros.ros.image_msg import from_rgb, to_rgb
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.mailbox import Mailbox
 from hma_ros.ros.parameters import read
-from hma_ros.ros.qos import REPORT, SENSOR_IN
+from hma_ros.ros.qos import REPORT
 from hma_ros.ros.rollout_msg import from_rollout
+from hma_ros.ros.sensor_subscription import SensorSubscription
 from hma_ros.ros.stamps import stamp_ns
 from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
@@ -122,7 +123,7 @@ class WorldModelNode(HmaNode):
         self._rollouts = self.publisher(PredictedRollout, '~/prediction', REPORT)
         self._strips = self.publisher(Image, '~/prediction/image', REPORT)
         self._heartbeats = self.publisher(Empty, '~/heartbeat', REPORT)
-        self.subscribe(self._camera_type, camera.topic, self._on_image, SENSOR_IN)
+        SensorSubscription(self, self._camera_type, camera.topic, self._on_image)
         self.subscribe(ActionChunk, self._given.executed_topic, self._on_executed, REPORT)
         self._state = StateSamples(
             self,
@@ -269,7 +270,7 @@ class WorldModelNode(HmaNode):
 
     def _decode(self, message: Any) -> NDArray[np.uint8]:
         camera = self._spec.camera
-        return preprocess(to_rgb(message, self._camera_topic, camera.encodings), camera)
+        return preprocess(to_rgb(message, self._camera_topic, camera), camera)
 
     def _measured(self, stamp: int) -> NDArray[np.float32] | None:
         """Return the joints of a frame; without them the row is lost, never made up."""

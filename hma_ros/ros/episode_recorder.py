@@ -122,7 +122,7 @@ class EpisodeRecorder:
         stamp = stamp_ns(message.header.stamp)
         if stamp < self._begin_ns:
             return
-        frame = to_rgb(message, self._spec.camera.topic, self._spec.camera.encodings)
+        frame = to_rgb(message, self._spec.camera.topic, self._spec.camera)
         self._seen[stamp] = preprocess(frame, self._spec.camera)
 
     def _on_rollout(self, message: Any) -> None:

@@ -19,6 +19,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.signals import SignalHandlerOptions
 
 from hma_ros.core.errors import HmaError
+from hma_ros.ros import qos_overrides
 from hma_ros.ros.log_relay import LogRelay
 from hma_ros.ros.parameters import declare
 
@@ -85,14 +86,14 @@ class HmaNode(LifecycleNode):
         return entity
 
     def publisher(self, kind: Any, topic: str, qos: Any) -> Any:
-        """Create a publisher that lives as long as the configuration."""
-        return self.own(self.create_publisher(kind, topic, qos), self.destroy_publisher)
+        """Create a publisher that lives as long as the configuration; overrides of its QoS win."""
+        made = qos_overrides.publisher(self, kind, topic, qos)
+        return self.own(made, self.destroy_publisher)
 
     def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any) -> Any:
-        """Create a subscription that lives as long as the configuration."""
-        return self.own(
-            self.create_subscription(kind, topic, callback, qos), self.destroy_subscription
-        )
+        """Create a subscription that lives as long as the configuration; overrides win too."""
+        made = qos_overrides.subscription(self, kind, topic, callback, qos)
+        return self.own(made, self.destroy_subscription)
 
     def now_ns(self) -> int:
         """Return the ROS time; 0 before the first message on /clock."""
@@ -102,6 +103,7 @@ class HmaNode(LifecycleNode):
         """Run set_up; on failure everything made so far is dropped."""
         self._is_configured = True
         if self._succeeds('configure', self.set_up):
+            qos_overrides.warn_of_unused(self)
             return _OK
         self._release()
         return _FAILURE

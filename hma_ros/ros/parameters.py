@@ -14,6 +14,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.ros import qos_overrides
 
 P = TypeVar('P')
 
@@ -44,12 +45,15 @@ def declare(node: Node, kind: type[P]) -> None:
 
     :raises ConfigError: a given value has another type or is out of range, or a name is unknown.
     """
+    qos_overrides.declare(node)
     known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     # rclpy has no public way to see what was given but never declared.
     unknown = [
         name
         for name in node._parameter_overrides
-        if name not in known and name not in _BUILT_IN and not name.startswith('qos_overrides.')
+        if name not in known
+        and name not in _BUILT_IN
+        and not name.startswith(qos_overrides.PREFIX)
     ]
     if unknown:
         raise ConfigError(

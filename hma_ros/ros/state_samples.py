@@ -38,7 +38,7 @@ class StateSamples:
     ) -> None:
         self._on_arrival, self._on_fault, self._on_good = on_arrival, on_fault, on_good
         sources = spec.state.sources
-        self.measured = StateHistory(spec, node.resolve_topic_name)
+        self.measured = StateHistory(spec, node.resolve_topic_name, spec.limits.continuous)
         # Of each topic what was not heard since its last fault: places of joints, or the pose.
         self._missed: list[set[int]] = [set() for _ in (*sources, 'pose', 'gripper')]
         for index, source in enumerate(sources):

@@ -144,8 +144,8 @@ def test_camera_silent_then_of_wrong_size_then_of_wrong_encoding_then_no_joints(
 
         system.until(publish_and_look, sentence)
 
-    until(np.zeros((480, 640, 3), np.uint8), 'rgb8', 'got uint8[480, 640, 3]')
-    until(np.zeros((256, 256, 3), np.uint8), 'bgr8', "expected encoding rgb8, got 'bgr8'")
+    until(np.zeros((480, 640, 3), np.uint8), 'rgb8', 'got an image of 640x480, expected 256x256')
+    until(np.zeros((256, 256, 3), np.uint8), 'bgr8', "got 'bgr8', expected rgb8")
     assert '/world_model/action_chunk' not in system.counts
 
     good = np.zeros((256, 256, 3), np.uint8)

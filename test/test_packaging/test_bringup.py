@@ -55,7 +55,7 @@ def test_a_real_robot_may_come_from_a_file_of_its_own(bundle: Path, tmp_path: Pa
     ('robot', 'message'),
     [
         (str(ROOT / 'config/embodiments/sim_ur5e.yaml'), 'simulated, expected a real robot'),
-        ('nowhere.yaml', 'nowhere.yaml: expected a readable file'),
+        ('nowhere.yaml', 'expected a readable UTF-8 file'),
         ('arm.yml', 'or a .yaml file with sim:=false'),
     ],
 )

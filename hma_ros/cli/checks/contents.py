@@ -25,7 +25,7 @@ def judge_image(camera: CameraSpec, topic: str, samples: Sequence[Sample]) -> li
     """Decode the newest image and bring it to the size of the model."""
     message = samples[-1].message
     try:
-        preprocess(to_rgb(message, topic, camera.encodings), camera)
+        preprocess(to_rgb(message, topic, camera), camera)
     except MessageError as error:
         return [fail(topic, _reason(error, topic, camera.topic), _image_remedy(camera, message))]
     return []

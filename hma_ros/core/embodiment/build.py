@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from hma_ros.core.embodiment import spec
+from hma_ros.core.embodiment import bounds, spec
 from hma_ros.core.embodiment.section import Section
 
 # What the model was trained on; a camera is brought to this size before it is encoded.
@@ -54,7 +54,8 @@ def _name(top: Section, path: Path) -> str:
 
 
 def _camera(section: Section) -> spec.CameraSpec:
-    height, width = section.integer('height', 1), section.integer('width', 1)
+    height = section.integer('height', 1, bounds.IMAGE_SIDE_PX)
+    width = section.integer('width', 1, bounds.IMAGE_SIDE_PX)
     camera = spec.CameraSpec(
         topic=section.string('topic'),
         transport=section.choice('transport', spec.TRANSPORTS),
@@ -65,6 +66,7 @@ def _camera(section: Section) -> spec.CameraSpec:
         crop=None if section.is_null('crop') else _crop(section.section('crop'), height, width),
         resize=_resize(section),
         max_age_s=section.positive('max_age_s'),
+        yuv_range=section.choice_or('yuv_range', spec.YUV_RANGES),
     )
     section.done()
     return camera
@@ -178,11 +180,11 @@ def _check_gripper_action(section: Section, action: spec.ActionSpec, has_gripper
 
 def _rates(section: Section) -> spec.RateSpec:
     rates = spec.RateSpec(
-        frame_hz=section.positive('frame_hz'),
-        stride=section.integer('stride', 1),
-        command_hz=section.positive('command_hz'),
+        frame_hz=section.rate_hz('frame_hz'),
+        stride=section.integer('stride', 1, bounds.STRIDE),
+        command_hz=section.rate_hz('command_hz'),
     )
-    control_hz = section.positive('control_hz')
+    control_hz = section.rate_hz('control_hz')
     section.done()
     if abs(control_hz - rates.control_hz) > 1e-6:
         section.fail('control_hz', f'frame_hz * stride = {rates.control_hz:g}', f'{control_hz:g}')
@@ -190,7 +192,7 @@ def _rates(section: Section) -> spec.RateSpec:
     if ratio < 1.0 or abs(ratio - round(ratio)) > 1e-6:
         section.fail(
             'command_hz',
-            f'a whole multiple of control_hz = {rates.control_hz:g}',
+            f'an integer multiple of control_hz = {rates.control_hz:g}',
             f'{rates.command_hz:g}',
         )
     return rates

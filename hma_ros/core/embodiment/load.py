@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 from hma_ros.core.embodiment.build import build_embodiment
+from hma_ros.core.embodiment.parse import read_text
 from hma_ros.core.embodiment.section import parse_yaml
 from hma_ros.core.embodiment.spec import EmbodimentSpec
-from hma_ros.core.errors import EmbodimentError
+from hma_ros.core.errors import EmbodimentError, quoted
 
 _FOLDER = Path('config') / 'embodiments'
 
@@ -26,7 +27,7 @@ def embodiment_folder() -> Path:
         if (root / _FOLDER).is_dir():
             return root / _FOLDER
     looked_in = ', '.join(str(root / _FOLDER) for root in roots)
-    raise EmbodimentError(f'embodiments: expected a folder {_FOLDER}, got none of {looked_in}')
+    raise EmbodimentError(f'embodiments: got none of {looked_in}, expected a folder {_FOLDER}')
 
 
 def available_embodiments() -> tuple[str, ...]:
@@ -53,23 +54,22 @@ def load_embodiment(name_or_path: str | Path) -> EmbodimentSpec:
     Read and check one embodiment.
 
     :param name_or_path: a name such as ``sim_ur5e``, or the path of a YAML file.
-    :raises EmbodimentError: missing, malformed or contradictory; the text names file, key, value
-        and expectation.
+    :raises EmbodimentError: missing, malformed, contradictory, or beyond the bounds of
+        :mod:`hma_ros.core.embodiment.bounds`; the text names file, key, value and expectation.
     """
     is_path = isinstance(name_or_path, Path) or str(name_or_path).endswith('.yaml')
     path = Path(name_or_path) if is_path else _named_path(str(name_or_path))
     label = _label(path)
-    try:
-        text = path.read_text(encoding='utf-8')
-    except (OSError, UnicodeDecodeError) as error:
-        raise EmbodimentError(f'{label}: expected a readable file, got: {error}') from error
-    return build_embodiment(parse_yaml(text, label), path)
+    return build_embodiment(parse_yaml(read_text(path, label), label), path)
 
 
 def _named_path(name: str) -> Path:
     names = available_embodiments()
     if name not in names:
-        raise EmbodimentError(f'embodiment: expected one of {", ".join(names)}, got {name!r}')
+        raise EmbodimentError(
+            f'embodiment: got {quoted(name)}, expected one of {", ".join(names)}, '
+            'or the path of a YAML file'
+        )
     return embodiment_folder() / f'{name}.yaml'
 
 

@@ -1,13 +1,16 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Strict reading of one mapping of a YAML file: every key is asked for once, none is left over."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-import yaml
+from hma_ros.core.embodiment import bounds
+from hma_ros.core.embodiment.parse import parse_mapping
+from hma_ros.core.errors import EmbodimentError, quoted
 
-from hma_ros.core.errors import EmbodimentError
+_WITHIN = f'within +-{bounds.NUMBER:g}'
+_POSITIVE = f'a number of {bounds.SMALLEST_POSITIVE:g} to {bounds.NUMBER:g}'
+_POSITIVES = f'numbers of {bounds.SMALLEST_POSITIVE:g} to {bounds.NUMBER:g}'
 
 
 def parse_yaml(text: str, label: str) -> 'Section':
@@ -16,17 +19,9 @@ def parse_yaml(text: str, label: str) -> 'Section':
 
     :param text: content of the file.
     :param label: how errors name the file.
-    :raises EmbodimentError: the text is not YAML, repeats a key, or is not a mapping.
+    :raises EmbodimentError: as :func:`hma_ros.core.embodiment.parse.parse_mapping`.
     """
-    try:
-        data = yaml.safe_load(text)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise EmbodimentError(f'{label}: expected valid YAML, got: {error}') from error
-    _refuse_repeated_keys(root, label)
-    if not isinstance(data, dict):
-        raise EmbodimentError(f'{label}: expected a mapping, got {data!r}')
-    return Section(data, label)
+    return Section(parse_mapping(text, label), label)
 
 
 class Section:
@@ -45,9 +40,9 @@ class Section:
         self._known: set[str] = set()
 
     def fail(self, key: str, expected: str, got: str) -> NoReturn:
-        """Raise the error that names file, key, expectation and value."""
+        """Raise the error that names file, key, value and expectation."""
         where = f'{self._label}: {self._prefix}{key}'
-        raise EmbodimentError(f'{where}: expected {expected}, got {got}')
+        raise EmbodimentError(f'{where}: got {got}, expected {expected}')
 
     def done(self) -> None:
         """Refuse the keys nobody asked for."""
@@ -72,7 +67,7 @@ class Section:
         """Return a text that is not empty."""
         value = self.value(key, 'a text')
         if not isinstance(value, str) or not value.strip():
-            self.fail(key, 'a text', repr(value))
+            self.fail(key, 'a text', quoted(value))
         return value.strip()
 
     def choice(self, key: str, allowed: Sequence[str]) -> str:
@@ -80,36 +75,52 @@ class Section:
         expected = f'one of {", ".join(allowed)}'
         value = self.value(key, expected)
         if value not in allowed:
-            self.fail(key, expected, repr(value))
+            self.fail(key, expected, quoted(value))
         return str(value)
+
+    def choice_or(self, key: str, allowed: Sequence[str]) -> str:
+        """Return one of the allowed words, the first of them where the key is absent or null."""
+        return allowed[0] if self.is_null(key) else self.choice(key, allowed)
 
     def boolean(self, key: str) -> bool:
         """Return true or false."""
         value = self.value(key, 'true or false')
         if not isinstance(value, bool):
-            self.fail(key, 'true or false', repr(value))
+            self.fail(key, 'true or false', quoted(value))
         return value
 
-    def integer(self, key: str, minimum: int) -> int:
-        """Return a whole number of at least ``minimum``."""
-        expected = f'a whole number >= {minimum}'
+    def integer(self, key: str, minimum: int, maximum: int | None = None) -> int:
+        """Return an integer of ``minimum`` to ``maximum``."""
+        expected = f'an integer >= {minimum}'
+        if maximum is not None:
+            expected = f'an integer of {minimum} to {maximum}'
         value = self.value(key, expected)
         if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-            self.fail(key, expected, repr(value))
+            self.fail(key, expected, quoted(value))
+        if maximum is not None and value > maximum:
+            self.fail(key, expected, quoted(value))
         return value
 
     def number(self, key: str) -> float:
         """Return a finite number."""
-        value = self.value(key, 'a finite number')
-        if not _is_finite_number(value):
-            self.fail(key, 'a finite number', repr(value))
+        value = self.value(key, 'a number')
+        if not _is_number(value):
+            self.fail(key, f'a finite number {_WITHIN}', quoted(value))
         return float(value)
 
     def positive(self, key: str) -> float:
         """Return a finite number above zero."""
         value = self.value(key, 'a number > 0')
-        if not _is_finite_number(value) or value <= 0.0:
-            self.fail(key, 'a number > 0', repr(value))
+        if not _is_number(value) or value < bounds.SMALLEST_POSITIVE:
+            self.fail(key, _POSITIVE, quoted(value))
+        return float(value)
+
+    def rate_hz(self, key: str) -> float:
+        """Return a rate within ``bounds.RATE_HZ``."""
+        low, high = bounds.RATE_HZ
+        value = self.value(key, f'{low:g} to {high:g} Hz')
+        if not _is_number(value) or not low <= value <= high:
+            self.fail(key, f'{low:g} to {high:g} Hz', quoted(value))
         return float(value)
 
     def strings(self, key: str, count: int | None = None, per: str = '') -> tuple[str, ...]:
@@ -117,9 +128,9 @@ class Section:
         values = self._list(key, 'texts', count, per)
         for value in values:
             if not isinstance(value, str) or not value.strip():
-                self.fail(key, 'a list of texts', repr(value))
+                self.fail(key, 'a list of texts', quoted(value))
         if len(set(values)) != len(values):
-            self.fail(key, 'distinct texts', repr(values))
+            self.fail(key, 'distinct texts', quoted(values))
         return tuple(values)
 
     def words(
@@ -129,23 +140,23 @@ class Section:
         values = self._list(key, 'words', count, per)
         for value in values:
             if value not in allowed:
-                self.fail(key, f'words of {", ".join(allowed)}', repr(value))
+                self.fail(key, f'words of {", ".join(allowed)}', quoted(value))
         return tuple(values)
 
     def numbers(self, key: str, count: int, per: str) -> tuple[float, ...]:
         """Return a list of ``count`` finite numbers."""
         values = self._list(key, 'numbers', count, per)
         for value in values:
-            if not _is_finite_number(value):
-                self.fail(key, 'finite numbers', repr(value))
+            if not _is_number(value):
+                self.fail(key, f'finite numbers {_WITHIN}', quoted(value))
         return tuple(float(value) for value in values)
 
     def positives(self, key: str, count: int, per: str) -> tuple[float, ...]:
         """Return a list of ``count`` numbers above zero."""
         values = self.numbers(key, count, per)
         for value in values:
-            if value <= 0.0:
-                self.fail(key, 'numbers > 0', repr(value))
+            if value < bounds.SMALLEST_POSITIVE:
+                self.fail(key, _POSITIVES, quoted(value))
         return values
 
     def bounds(self, count: int, per: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -157,11 +168,11 @@ class Section:
         return lower, upper
 
     def flags(self, key: str) -> tuple[bool | int, ...]:
-        """Return a list of booleans and whole numbers."""
-        values = self._list(key, 'booleans or whole numbers', None, '')
+        """Return a list of booleans and integers."""
+        values = self._list(key, 'booleans or integers', None, '')
         for value in values:
             if not isinstance(value, int):
-                self.fail(key, 'booleans or whole numbers', repr(value))
+                self.fail(key, 'booleans or integers', quoted(value))
         return tuple(values)
 
     def booleans(self, key: str, count: int, per: str) -> tuple[bool, ...]:
@@ -176,17 +187,17 @@ class Section:
         """Return the mapping under a key."""
         value = self.value(key, 'a mapping')
         if not isinstance(value, dict):
-            self.fail(key, 'a mapping', repr(value))
+            self.fail(key, 'a mapping', quoted(value))
         return Section(value, self._label, f'{self._prefix}{key}.')
 
     def sections(self, key: str, minimum: int) -> list['Section']:
         """Return the mappings of a list."""
         values = self.value(key, 'a list of mappings')
         if not isinstance(values, list) or len(values) < minimum:
-            self.fail(key, f'a list of at least {minimum} mappings', repr(values))
+            self.fail(key, f'a list of at least {minimum} mappings', quoted(values))
         for index, value in enumerate(values):
             if not isinstance(value, dict):
-                self.fail(f'{key}[{index}]', 'a mapping', repr(value))
+                self.fail(f'{key}[{index}]', 'a mapping', quoted(value))
         return [
             Section(value, self._label, f'{self._prefix}{key}[{index}].')
             for index, value in enumerate(values)
@@ -196,27 +207,16 @@ class Section:
         expected = f'{count} {kind} (one per {per})' if count else f'a list of {kind}'
         values = self.value(key, expected)
         if not isinstance(values, list) or not values:
-            self.fail(key, expected, repr(values))
+            self.fail(key, expected, quoted(values))
         if count is not None and len(values) != count:
             self.fail(key, expected, str(len(values)))
         return values
 
 
-def _is_finite_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _refuse_repeated_keys(node: yaml.Node | None, label: str) -> None:
-    """YAML keeps the last of two equal keys, which hides a mistake."""
-    if isinstance(node, yaml.MappingNode):
-        keys = [key.value for key, _ in node.value]
-        for key, value in node.value:
-            if keys.count(key.value) > 1:
-                raise EmbodimentError(
-                    f'{label}: {key.value}: expected the key once, '
-                    f'got it {keys.count(key.value)} times'
-                )
-            _refuse_repeated_keys(value, label)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            _refuse_repeated_keys(value, label)
+def _is_number(value: object) -> bool:
+    # The comparison also refuses nan, and integers that no float can hold.
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and abs(value) <= bounds.NUMBER
+    )

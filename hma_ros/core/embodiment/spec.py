@@ -13,7 +13,23 @@ DELTA_SEMANTICS = ('ee_delta', 'joint_delta')
 CARTESIAN_SEMANTICS = ('ee_delta', 'ee_position')
 UNITS = ('m', 'rad', 'open_closed')
 TRANSPORTS = ('raw', 'compressed')
-ENCODINGS = ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8', 'yuv422', 'yuv422_yuy2', 'jpeg', 'png')
+ENCODINGS = (
+    'rgb8',
+    'bgr8',
+    'rgba8',
+    'bgra8',
+    'mono8',
+    'uyvy',
+    'yuyv',
+    'yuv422',
+    'yuv422_yuy2',
+    'jpeg',
+    'png',
+)
+# The names sensor_msgs had for them until ROS 2 Iron: the same encodings.
+OLD_ENCODING_NAMES = {'yuv422': 'uyvy', 'yuv422_yuy2': 'yuyv'}
+# The first is what holds where a file says nothing.
+YUV_RANGES = ('limited', 'full')
 COMMAND_INTERFACES = (
     'cartesian_pose',
     'joint_trajectory',
@@ -42,7 +58,9 @@ class CameraSpec:
     The one camera the model sees.
 
     ``height`` and ``width`` are those of the published image; ``crop`` is cut out first, padded
-    to a square with black, then averaged down to ``resize`` (height, width).
+    to a square with black, then averaged down to ``resize`` (height, width). ``yuv_range`` says
+    which luma is black and which white in a YUV image: 16 and 235 (``limited``), or 0 and 255
+    (``full``).
     """
 
     topic: str
@@ -54,6 +72,7 @@ class CameraSpec:
     crop: CropSpec | None
     resize: tuple[int, int]
     max_age_s: float
+    yuv_range: str = 'limited'
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@
 import numpy as np
 import pytest
 
+from hma_ros.core.control.executor import Execution
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import MessageError
-from hma_ros.core.control.executor import Execution
 
 S = 1_000_000_000
 FRANKA = load_embodiment('sim_franka')

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hma_ros.core.embodiment import EmbodimentSpec, available_embodiments, load_embodiment
 from hma_ros.core.control.guard import Guard
+from hma_ros.core.embodiment import EmbodimentSpec, available_embodiments, load_embodiment
 
 SPECS = {name: load_embodiment(name) for name in available_embodiments()}
 FRANKA, SO101, UR5E = SPECS['franka'], SPECS['sim_so101'], SPECS['ur5e']
