@@ -22,7 +22,8 @@ def measured_actions(
     """
     Return the actions that led the robot where it was measured, in one step of the model.
 
-    Stamps and units are those of ``CommandHistory.executed``: the coordinates at ``start_ns`` and at the end of each low-level step.
+    Stamps and units are those of ``CommandHistory.executed``: the coordinates at ``start_ns`` and
+    at the end of each low-level step.
 
     :param start_ns: start of the step, the stamp of its frame.
     :returns: ``float64[stride, A]``, or None where the interval is not wholly known.
