@@ -15,6 +15,7 @@ from std_msgs.msg import Bool, Float64MultiArray
 
 from hma_ros.core.embodiment import CameraSpec, CommandSpec, load_embodiment
 from hma_ros.core.errors import ConfigError, HmaError, MessageError
+from hma_ros.core.settings import SEED
 from hma_ros.nodes.sim_loop import SimLoop
 from hma_ros.ros.command_msg import message_type, read_targets
 from hma_ros.ros.image_msg import from_rgb
@@ -38,7 +39,7 @@ class SimRobotParameters:
 
     embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
     task: str = parameter('', 'task of the simulator; empty for the name of the embodiment')
-    seed: int = parameter(0, 'episode to start with', 0, 1_000_000_000)
+    seed: int = SEED.field()
     real_time_factor: float = parameter(
         1.0, 'speed; 1 is real time, 0 is as fast as possible', 0.0, 100.0
     )

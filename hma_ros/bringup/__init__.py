@@ -1,0 +1,44 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+What runs for a robot: the one description behind ``ros2 launch`` and ``hma run``.
+
+Nothing here needs ROS, so a test, a launch file and a plain supervisor can all read it.
+"""
+
+from hma_ros.bringup.describe import Bringup, Process, describe
+from hma_ros.bringup.places import (
+    FASTDDS_VARIABLES,
+    bundle_folder,
+    loopback_environment,
+    robots,
+    share_folder,
+)
+from hma_ros.bringup.request import (
+    ARGUMENTS,
+    Argument,
+    Request,
+    absolute_namespace,
+    check_request,
+    parse_request,
+)
+from hma_ros.bringup.topics import Topic, robot_topics, topics
+
+__all__ = [
+    'ARGUMENTS',
+    'FASTDDS_VARIABLES',
+    'Argument',
+    'Bringup',
+    'Process',
+    'Request',
+    'Topic',
+    'absolute_namespace',
+    'bundle_folder',
+    'check_request',
+    'describe',
+    'loopback_environment',
+    'parse_request',
+    'robot_topics',
+    'robots',
+    'share_folder',
+    'topics',
+]
