@@ -88,7 +88,7 @@ def _typed(value: object) -> object:
     if isinstance(value, str):
         return ParameterValue(value, value_type=str)
     if isinstance(value, list) and isinstance(value[0], str):
-        return ParameterValue(value, value_type=List[str])
+        return ParameterValue(value, value_type=List[str])  # noqa: UP006
     return value
 
 

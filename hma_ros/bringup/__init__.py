@@ -21,7 +21,6 @@ from hma_ros.bringup.request import (
     check_request,
     parse_request,
 )
-from hma_ros.bringup.topics import Topic, robot_topics, topics
 
 __all__ = [
     'ARGUMENTS',
@@ -30,15 +29,12 @@ __all__ = [
     'Bringup',
     'Process',
     'Request',
-    'Topic',
     'absolute_namespace',
     'bundle_folder',
     'check_request',
     'describe',
     'loopback_environment',
     'parse_request',
-    'robot_topics',
     'robots',
     'share_folder',
-    'topics',
 ]

@@ -10,7 +10,6 @@ from hma_ros.bringup.parameter_file import ParameterFile, Value
 from hma_ros.bringup.places import FASTDDS_VARIABLES, bundle_folder, loopback_environment
 from hma_ros.bringup.request import Request, absolute_namespace, check_request
 from hma_ros.bringup.rviz import write_rviz_config
-from hma_ros.bringup.topics import topics
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
 
 # Those that a parameter file may name, running or not.
@@ -164,8 +163,8 @@ def _sim_robot(request: Request, spec: EmbodimentSpec) -> Process:
 def _recorder(request: Request, spec: EmbodimentSpec, namespace: str) -> Process:
     parts = [*namespace.split('/'), spec.name, f'{datetime.now():%Y-%m-%d_%H-%M-%S}']
     parameters = (
+        ('embodiment', spec.path),
         ('folder', str(Path(_BAGS).absolute() / '_'.join(filter(None, parts)))),
-        ('topics', [topic.resolved(namespace) for topic in topics(spec)]),
     )
     return _node('bag_recorder', 'record:=true', parameters, False)
 

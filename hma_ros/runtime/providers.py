@@ -39,8 +39,8 @@ class Execution:
     """
     How to run the graphs of a bundle.
 
-    :param provider: one of :data:`hma_ros.core.settings.PROVIDERS`; ``auto`` is CUDA where onnxruntime was built for
-        it, otherwise the CPU.
+    :param provider: one of :data:`hma_ros.core.settings.PROVIDERS`; ``auto`` is CUDA where
+        onnxruntime was built for it, otherwise the CPU.
     :param device_id: of the GPU, as CUDA counts them.
     :param precision: one of :data:`PRECISIONS`, that of the bundle; for ``fp16`` alone TensorRT
         may use half precision.

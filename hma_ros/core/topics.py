@@ -30,10 +30,6 @@ class Topic(NamedTuple):
     type: str
     side: str
 
-    def resolved(self, namespace: str) -> str:
-        """Return the full name; the namespace is empty, or starts with a slash."""
-        return self.name if self.name.startswith('/') else f'{namespace}/{self.name}'
-
 
 def topics(spec: EmbodimentSpec) -> tuple[Topic, ...]:
     """Return all topics of a bringup, each once: those of the robot, then ours."""
