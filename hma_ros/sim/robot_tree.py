@@ -263,4 +263,5 @@ def _rpy(frame: Frame) -> tuple[float, float, float]:
 
 def _text(values: object) -> str:
     # Adding zero turns -0.0 into 0.0.
-    return ' '.join(f'{value + 0.0:.12g}' for value in np.ravel(np.asarray(values, np.float64)))
+    numbers = np.round(np.ravel(np.asarray(values, np.float64)), 12) + 0.0
+    return ' '.join(f'{number:.12g}' for number in numbers)
