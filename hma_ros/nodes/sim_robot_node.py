@@ -83,7 +83,10 @@ class SimRobotNode(Node):
         )
         self._loop.start()
         self._open_inputs()
-        self.get_logger().info(f'{given.task or spec.name}: episode {given.seed}')
+        self.get_logger().info(
+            f'{given.task or spec.name}: episode {given.seed}, '
+            f'{given.real_time_factor:g} of real time'
+        )
 
     @property
     def failure(self) -> str | None:
