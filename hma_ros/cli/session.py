@@ -38,6 +38,8 @@ def running_nodes(
             bundle=bundle,
             horizon=horizon,
             real_time_factor=real_time_factor,
+            # Who runs episodes says how they went.
+            log_level='warn',
         )
     )
     # This process listens too, so it needs the network settings of the nodes.

@@ -8,7 +8,9 @@ from typing import Any
 from tqdm import tqdm
 
 _PLAIN_EVERY_S = 10.0
-_PLAIN_FORMAT = '{desc}: {n_fmt} of {total_fmt} {unit}s in {elapsed}, {remaining} to go{postfix}'
+_DONE = '{desc}: {n_fmt} of {total_fmt} {unit}s in {elapsed}'
+_END_FORMAT = _DONE + '{postfix}'
+_PLAIN_FORMAT = _DONE + ', {remaining} to go{postfix}'
 
 
 class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
@@ -45,4 +47,6 @@ class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
     def close(self) -> None:
         """Write how it ended."""
         self._is_closing = True
+        if self._is_plain:
+            self.bar_format = _END_FORMAT
         super().close()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hma_ros.bringup import Request, describe
+from hma_ros.bringup import ARGUMENTS, Request, describe
 from hma_ros.nodes.action_executor_node import ActionExecutorParameters
 from hma_ros.nodes.bag_recorder_node import BagRecorderParameters
 from hma_ros.nodes.rollout_viewer_node import RolloutViewerParameters
@@ -51,3 +51,11 @@ def test_bringup_gives_no_parameter_that_is_not_declared(sim: bool, tmp_path: Pa
     for process in describe(request).processes:
         known = {field.name for field in dataclasses.fields(KINDS[process.node_name])}
         assert {name for name, _ in process.parameters} <= known | {'use_sim_time'}
+
+
+def test_lists_exactly_the_arguments_of_the_bringup() -> None:
+    section = TEXT.split('## Arguments of the bringup')[1]
+    listed = re.findall(r'^\| `(\w+)` \| (\S*) ?\| .*? ?\| (.*) \|$', section, re.MULTILINE)
+    assert listed == [
+        (name, setting.default_text, setting.description) for name, setting in ARGUMENTS
+    ]
