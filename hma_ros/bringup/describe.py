@@ -86,15 +86,24 @@ def describe(request: Request) -> Bringup:
         _rollout_viewer(request, spec),
         _action_executor(request, spec, bundle),
     ]
-    processes = [replace(item, ros_arguments=_log_arguments(request)) for item in processes]
+    processes = [
+        replace(item, ros_arguments=_log_arguments(request.log_level, namespace, item.node_name))
+        for item in processes
+    ]
     if request.params_file:
         file = ParameterFile(Path(request.params_file), namespace, NODES)
         processes = [_overridden(item, file) for item in processes]
     return Bringup(namespace, tuple(processes), request.sim)
 
 
-def _log_arguments(request: Request) -> tuple[str, ...]:
-    return () if request.log_level == 'info' else ('--log-level', request.log_level)
+def _log_arguments(level: str, namespace: str, node: str) -> tuple[str, ...]:
+    if level == 'info':
+        return ()
+    if level == 'debug':
+        # Of the node alone: ROS itself would add thousands of lines per second.
+        logger = f'{namespace}/{node}'.strip('/').replace('/', '.')
+        return ('--log-level', f'{logger}:=debug')
+    return ('--log-level', level)
 
 
 def _overridden(process: Process, file: ParameterFile) -> Process:

@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 from hma_ros.bringup.places import robots
@@ -88,8 +88,7 @@ def parse_request(values: Mapping[str, str]) -> Request:
         )
     typed = {name: known[name].parse(name, text) for name, text in values.items()}
     request = Request(**typed)  # type: ignore[arg-type]
-    absolute_namespace(request.namespace)
-    return request
+    return replace(request, namespace=absolute_namespace(request.namespace))
 
 
 def check_request(request: Request) -> None:

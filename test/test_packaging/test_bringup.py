@@ -228,6 +228,12 @@ def test_log_level_and_autostart_reach_the_nodes(bundle: Path) -> None:
         assert dict(process.parameters)['autostart'] is False
 
 
+def test_debug_is_for_our_nodes_alone(bundle: Path) -> None:
+    bringup = _describe(bundle, log_level='debug', namespace='cell/left')
+    process = _process(bringup, 'world_model')
+    assert process.ros_arguments == ('--log-level', 'cell.left.world_model:=debug')
+
+
 def test_approval_is_for_the_executor(bundle: Path) -> None:
     process = _process(_describe(bundle, require_approval='true'), 'action_executor')
     assert dict(process.parameters)['require_approval'] is True
