@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -23,6 +23,8 @@ from hma_ros.core.errors import ConfigError
 INTERRUPT_GRACE_S = 8.0
 TERMINATE_GRACE_S = 3.0
 _LOOK_S = 0.1
+# The last one says that the terminal was closed.
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -149,13 +151,13 @@ class Supervisor:
 
 @contextmanager
 def stop_signals() -> Iterator['queue.SimpleQueue[int]']:
-    """Collect SIGINT and SIGTERM in a queue, and restore the handlers at the end."""
+    """Collect the signals that ask to stop in a queue, and restore the handlers at the end."""
     received: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def put(number: int, _frame: FrameType | None) -> None:
         received.put(number)
 
-    before = {number: signal.signal(number, put) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, put) for number in _STOP_SIGNALS}
     try:
         yield received
     finally:
@@ -172,7 +174,7 @@ def _stop(name: str, child: 'subprocess.Popen[str]') -> None:
         if child.poll() is not None:
             return
         if number != signal.SIGINT:
-            print(f'hma: {name} did not end, sending {number.name}', file=sys.stderr)
+            _say(f'{name} did not end, sending {number.name}')
         child.send_signal(number)
         _wait(child, grace_s)
 
@@ -188,13 +190,21 @@ def _forward(name: str, child: 'subprocess.Popen[str]') -> None:
         return
     with child.stdout as lines:
         for line in lines:
-            print(f'[{name}] {line}', end='', flush=True)
+            # Read on when nobody listens any more: a full pipe would hold the node up.
+            with suppress(OSError):
+                print(f'[{name}] {line}', end='', flush=True)
 
 
 def _say_ended(process: Process, code: int) -> None:
     how = f'signal {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'
     then = 'stopping all' if process.ends_all else 'the others go on'
-    print(f'hma: {process.node_name} ended by itself: {how}; {then}', file=sys.stderr, flush=True)
+    _say(f'{process.node_name} ended by itself: {how}; {then}')
+
+
+def _say(text: str) -> None:
+    # Without a terminal the nodes are stopped all the same.
+    with suppress(OSError):
+        print(f'hma: {text}', file=sys.stderr, flush=True)
 
 
 def _yaml(value: object) -> str:

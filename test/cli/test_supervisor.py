@@ -152,6 +152,34 @@ def test_children_follow_a_killed_supervisor(
     _wait_for(journal)
 
 
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_stop_in_reverse_order_even_if_nobody_reads(
+    make_executable: MakeExecutable, tmp_path: Path, number: signal.Signals
+) -> None:
+    make_executable('polite', POLITE)
+    journal = tmp_path / 'journal'
+    script = (
+        'import sys\n'
+        'from hma_ros.bringup import Bringup, Process\n'
+        'from hma_ros.cli.supervisor import supervise\n'
+        f'journal = {str(journal)!r}\n'
+        'processes = tuple(Process("tiny", "polite", name, "", arguments=(name, journal))'
+        ' for name in ("robot", "executor"))\n'
+        'sys.exit(supervise(Bringup("", processes, sim=False)))\n'
+    )
+    command = [sys.executable, '-c', script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stderr is not None
+        parent.stdout.close()
+        parent.stderr.close()
+        for name in ('robot', 'executor'):
+            _wait_for(tmp_path / f'{name}.ready')
+        parent.send_signal(number)
+        parent.wait(timeout=DEADLINE_S)
+    assert journal.read_text().split() == ['executor', 'robot']
+
+
 def test_ros_arguments_keep_their_types(make_executable: MakeExecutable) -> None:
     make_executable('node', '')
     parameters = (('a', True), ('b', 2), ('c', 1.0), ('d', '7'))

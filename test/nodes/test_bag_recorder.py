@@ -25,11 +25,14 @@ DEADLINE_S = 60.0
 SCRIPT = 'import sys; from hma_ros.nodes.bag_recorder_node import main; sys.exit(main())'
 
 
-def record(folder: Path, log: Path) -> 'subprocess.Popen[bytes]':
+def _command(folder: Path) -> list[str]:
     command = [sys.executable, '-c', SCRIPT, '--ros-args', '-p', 'embodiment:=sim_planar']
-    command += ['-p', f'folder:={json.dumps(str(folder))}', '-r', '__ns:=/left']
+    return [*command, '-p', f'folder:={json.dumps(str(folder))}', '-r', '__ns:=/left']
+
+
+def record(folder: Path, log: Path) -> 'subprocess.Popen[bytes]':
     with log.open('wb') as stream:
-        return subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+        return subprocess.Popen(_command(folder), stdout=stream, stderr=subprocess.STDOUT)
 
 
 def test_records_what_was_sent(system: Any, tmp_path: Path) -> None:
@@ -75,6 +78,29 @@ def test_records_what_was_sent(system: Any, tmp_path: Path) -> None:
     info = system.node.get_publishers_info_by_topic('/left/world_model/action_chunk')[0]
     kind, digest = found['/left/world_model/action_chunk']
     assert (kind, digest) == ('hma_ros/msg/ActionChunk', str(info.topic_type_hash))
+
+
+def test_becomes_ros2_bag_where_it_is_installed(tmp_path: Path) -> None:
+    (tmp_path / 'ros2bag').mkdir()
+    (tmp_path / 'ros2bag' / '__init__.py').touch()
+    command = tmp_path / 'ros2'
+    command.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    command.chmod(0o755)
+    environment = {
+        **os.environ,
+        'PATH': f'{tmp_path}{os.pathsep}{os.environ["PATH"]}',
+        'PYTHONPATH': f'{os.environ.get("PYTHONPATH", "")}{os.pathsep}{tmp_path}',
+    }
+    folder = tmp_path / 'bags' / 'run'
+    answer = subprocess.run(
+        _command(folder), env=environment, capture_output=True, text=True, timeout=DEADLINE_S
+    )
+    said, *arguments = answer.stdout.splitlines()
+    assert said.endswith(f'topics to {folder}')
+    assert arguments[:4] == ['bag', 'record', '--output', str(folder)]
+    assert '/left/camera/color/image_raw' in arguments[4:]
+    assert folder.parent.is_dir()
+    assert not folder.exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason='root may write anywhere')
