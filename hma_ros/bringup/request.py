@@ -119,7 +119,7 @@ def absolute_namespace(text: str) -> str:
 def _check_robot(request: Request) -> None:
     if request.robot.endswith('.yaml') and not request.sim:
         path = embodiment_path(request.robot, sim=False)
-        # Nothing else would tell that its limits and its bundle are not for a real robot.
+        # Nothing else would notice that its limits and its bundle are not for a real robot.
         if load_embodiment(path).simulated:
             raise ConfigError(
                 f'robot: {path}: got a simulated robot, expected a real one; a simulated one is '

@@ -35,7 +35,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures('installed')
-def test_a_frame_is_told_as_it_is() -> None:
+def test_a_frame_is_published_as_it_is() -> None:
     node = Node()
     broadcaster = FrameBroadcaster(node)  # type: ignore[arg-type]
     broadcaster.publish(1_500_000_000, [HAND])
