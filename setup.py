@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent
 DATA_FOLDERS = ('config', 'launch', 'models', 'rviz')
 EXECUTABLES = [
     'action_executor_node = hma_ros.nodes.action_executor_node:main',
+    'bag_recorder_node = hma_ros.nodes.bag_recorder_node:main',
     'hma = hma_ros.cli.main:main',
     'rollout_viewer_node = hma_ros.nodes.rollout_viewer_node:main',
     'sim_robot_node = hma_ros.nodes.sim_robot_node:main',
@@ -58,6 +59,7 @@ setup(
     data_files=_data_files(),
     install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm', 'transforms3d'],
     extras_require={
+        'record': ['rosbags>=0.11'],
         'sim': ['mujoco>=3.9', 'pillow'],
         'svd': ['diffusers>=0.30', 'safetensors', 'torch>=2.5'],
         'train': ['onnx', 'onnxscript', 'safetensors', 'torch>=2.5'],

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from benchmarks.duel import seconds
 from benchmarks.latency import resident_mib
 from benchmarks.paper_models import STEM, bundle, discrete_config, random_discrete
+from hma_ros.core.progress import Progress
 from hma_ros.runtime.paper.model import PaperModel, Row
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
@@ -35,7 +35,7 @@ def stream_growth(model: WorldModel, frames: np.ndarray, rows: int) -> dict[str,
     joints = np.zeros(len(model.stem.joint_names), np.float32)
     durations, memory_mib = np.zeros(rows), []
     model.reset()
-    for row in tqdm(range(rows), 'stream', unit='row'):
+    for row in Progress(range(rows), 'stream', unit='row'):
         start = time.perf_counter()
         model.observe(frames[row % len(frames)], chunk, joints)
         model.act()

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.runtime.bundle import Bundle
 from hma_ros.runtime.providers import Execution
@@ -115,7 +115,7 @@ def _stream(
 ) -> tuple[np.ndarray, list[float]]:
     """Observe and act row after row; returns durations in ms and the memory in MiB after each."""
     durations, memory_mib = np.zeros(rows), []
-    for row in tqdm(range(rows), f'{model.stem.embodiment} stream', unit='row'):
+    for row in Progress(range(rows), f'{model.stem.embodiment} stream', unit='row'):
         index = row % len(frames)
         start = time.perf_counter()
         model.observe(frames[index], chunks[index])

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from hma_ros.core.diffusion import Sampling, Solver
 from hma_ros.core.metrics import changed_pixels, squared_error
+from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeDataset
 from hma_ros.runtime.paper.continuous import PatchFiller, Sampler
 from hma_ros.runtime.paper.discrete import TokenFiller
@@ -165,7 +165,7 @@ def measure(
         model = PaperModel(folder, stem, execution)
         stage = _Stage(model, FrameCodec(model.manifest, execution))
         ways = {name: way for name, way in stage.fillers.items() if name in (only or [name])}
-        for context in tqdm(contexts, f'{folder.name} {stem}', unit='context'):
+        for context in Progress(contexts, f'{folder.name} {stem}', unit='context'):
             stage.show(context)
             for name, filler in ways.items():
                 stage.imagine(context, filler, outcomes.setdefault(name, Outcome()))

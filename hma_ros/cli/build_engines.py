@@ -49,9 +49,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Build one graph after another; say how long each took and where its engine is."""
     from onnxruntime import get_available_providers
-    from tqdm import tqdm
 
     from hma_ros.bringup import bundle_folder
+    from hma_ros.core.progress import Progress
     from hma_ros.runtime.engines import build, graphs_of
     from hma_ros.runtime.providers import Execution, choose
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     choose(execution, get_available_providers())
     graphs = graphs_of(folder, execution)
     total_s = 0.0
-    with tqdm(graphs, 'engines', unit='graph') as progress:
+    with Progress(graphs, 'engines', unit='graph') as progress:
         for path, fitting in progress:
             progress.set_postfix_str(path.name)
             built = build(path, fitting)

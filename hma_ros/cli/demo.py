@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from hma_ros.cli.session import running_nodes
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import InferenceError
+from hma_ros.core.progress import Progress
 
 if TYPE_CHECKING:
     from hma_ros.evaluation.pictures import Imagined
@@ -76,7 +75,7 @@ class _Progress:
         self._rows = math.ceil(HORIZON_S * spec.rates.frame_hz)
 
     def begin(self, title: str) -> None:
-        self._bar = tqdm(total=self._rows, desc=title, unit='row')
+        self._bar = Progress(total=self._rows, desc=title, unit='row')
 
     def row(self, number: int, frames: int, quality_db: float) -> None:
         self._bar.update()

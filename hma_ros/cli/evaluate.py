@@ -271,9 +271,9 @@ def _through_ros(
     robot: str, bundle: Path, seeds: Sequence[int], real_time_factor: float
 ) -> PolicyResult:
     import numpy as np
-    from tqdm import tqdm
 
     from hma_ros.cli.session import running_nodes
+    from hma_ros.core.progress import Progress
     from hma_ros.evaluation.closed_loop import PolicyResult
     from hma_ros.sim import make_task
 
@@ -282,7 +282,7 @@ def _through_ros(
     task.close()
     name = robot.removeprefix('sim_')
     with running_nodes(name, real_time_factor, str(bundle), horizon=1) as (spec, client):
-        episodes = [client.run(seed, horizon_s) for seed in tqdm(seeds, robot, unit='episode')]
+        episodes = [client.run(seed, horizon_s) for seed in Progress(seeds, robot, unit='episode')]
     rows = [item.sim_time_s * spec.rates.frame_hz for item in episodes if item.success]
     mean_rows = float(np.mean(rows)) if rows else float('nan')
     return PolicyResult(robot, 'model, through ROS', len(episodes), len(rows), mean_rows)

@@ -15,6 +15,8 @@ examples:
       the policy moves the simulated arm, starting from episode 7
   hma run predict robot:=ur5e bundle:=/data/my_bundle namespace:=left
       a real robot in shadow mode; topics below /left
+  hma run predict robot:=so101 sim:=true record:=true params_file:=mine.yaml
+      a bag of the robot's topics and ours; parameters of a file of your own
   hma run predict robot:=so101 sim:=true --dry-run
       print the commands only
 """
@@ -68,7 +70,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the nodes until one of them ends or Ctrl-C; 0 after Ctrl-C."""
+    """Run the nodes until Ctrl-C (0), or until one ends without which nothing goes (1)."""
     from hma_ros.bringup import describe, parse_request
 
     bringup = describe(parse_request(parse_pairs(args.values)))
@@ -97,19 +99,19 @@ def parse_pairs(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, separator, value = text.partition(':=')
         if not separator or not name:
-            raise ConfigError(f'arguments: expected name:=value, got {text!r}')
+            raise ConfigError(f'arguments: got {text!r}, expected name:=value')
         if name in pairs:
-            raise ConfigError(f'{name}: expected once, got {pairs[name]!r} and {value!r}')
+            raise ConfigError(f'{name}: got {pairs[name]!r} and {value!r}, expected one value')
         pairs[name] = value
     return pairs
 
 
 def _describe(argument: Argument) -> str:
-    default = str(argument.default)
-    if isinstance(argument.default, bool):
-        default = default.lower()
-    note = 'required' if argument.default is None else f'default {default or "empty"}'
-    return f'  {argument.name:<18}{argument.description} ({note})'
+    setting = argument.setting
+    note = f'default {setting.default_text or "empty"}'
+    note = 'required' if setting.default is None else note
+    allowed = f'; {setting.expectation}' if setting.choices or setting.low is not None else ''
+    return f'  {argument.name:<18}{setting.description} ({note}{allowed})'
 
 
 def _print_commands(bringup: Bringup) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hma_ros.bringup import describe, parse_request
+from hma_ros.bringup import Request, describe
 from hma_ros.cli.supervisor import Supervisor
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
 
@@ -35,15 +35,15 @@ def running_nodes(
     # The simulated robot would end at once, and this process wait for it.
     check_rendering()
     bringup = describe(
-        parse_request(
-            {
-                'robot': robot,
-                'sim': 'true',
-                'mode': 'execute',
-                'bundle': bundle,
-                'horizon': str(horizon),
-                'real_time_factor': str(real_time_factor),
-            }
+        Request(
+            robot=robot,
+            sim=True,
+            mode='execute',
+            bundle=bundle,
+            horizon=horizon,
+            real_time_factor=real_time_factor,
+            # Who runs episodes says how they went.
+            log_level='warn',
         )
     )
     # This process listens too, so it needs the network settings of the nodes.

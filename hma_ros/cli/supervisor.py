@@ -12,16 +12,19 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from hma_ros.bringup import Bringup, Process, Value
+from hma_ros.bringup import Bringup, Process
 from hma_ros.core.errors import ConfigError
 
 # Seconds a process gets to end after each signal.
 INTERRUPT_GRACE_S = 8.0
 TERMINATE_GRACE_S = 3.0
+_LOOK_S = 0.1
+# The last one says that the terminal was closed.
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -39,18 +42,22 @@ def find_executable(package: str, name: str) -> Path:
     on_path = shutil.which(name)
     if on_path is None:
         raise ConfigError(
-            f'{name}: expected an executable in lib/{package}, found none; run `make setup`, '
-            'or source the install/setup.bash of the workspace'
+            f'{name}: got no executable, expected one in lib/{package}; run `make setup`, or '
+            'source the install/setup.bash of the workspace'
         )
     return Path(on_path)
 
 
 def command_line(process: Process, namespace: str) -> list[str]:
-    """Return the command of a process, ROS arguments included."""
+    """
+    Return the command of a process, ROS arguments included.
+
+    :param namespace: empty, or with a slash in front.
+    """
     command = [str(find_executable(process.package, process.executable)), *process.arguments]
-    command += ['--ros-args', '-r', f'__node:={process.node_name}']
+    command += ['--ros-args', *process.ros_arguments, '-r', f'__node:={process.node_name}']
     if namespace:
-        command += ['-r', f'__ns:=/{namespace.strip("/")}']
+        command += ['-r', f'__ns:={namespace}']
     for source, target in process.remappings:
         command += ['-r', f'{source}:={target}']
     for name, value in process.parameters:
@@ -60,20 +67,18 @@ def command_line(process: Process, namespace: str) -> list[str]:
 
 def supervise(bringup: Bringup) -> int:
     """
-    Run until a process ends by itself or a signal asks to stop.
+    Run until a signal asks to stop, or a process ends without which nothing goes.
 
-    :returns: 0 after a signal, 1 after a process ended by itself.
+    :returns: 0 after a signal, 1 after such an end.
     """
     running = Supervisor(bringup)
     with stop_signals() as stop:
         try:
             running.start()
-            dead = running.wait(stop)
+            is_complete = running.wait(stop)
         finally:
             running.stop()
-    for name, code in dead:
-        print(f'hma: {name} ended by itself: {_exit_text(code)}', file=sys.stderr)
-    return 1 if dead else 0
+    return 0 if is_complete else 1
 
 
 class Supervisor:
@@ -82,18 +87,17 @@ class Supervisor:
     def __init__(self, bringup: Bringup) -> None:
         # All of them are looked up before the first one starts.
         self._commands = [
-            (process.node_name, command_line(process, bringup.namespace))
-            for process in bringup.processes
+            (process, command_line(process, bringup.namespace)) for process in bringup.processes
         ]
         self._environment = {**os.environ, **bringup.environment(os.environ)}
         self._environment['PYTHONUNBUFFERED'] = '1'
-        self._children: list[tuple[str, subprocess.Popen[str]]] = []
+        self._children: list[tuple[Process, subprocess.Popen[str]]] = []
         self._readers: list[threading.Thread] = []
 
     def start(self) -> None:
         """Start every process, in order."""
         libc = ctypes.CDLL(None)
-        for name, command in self._commands:
+        for process, command in self._commands:
             child = subprocess.Popen(
                 command,
                 env=self._environment,
@@ -107,49 +111,53 @@ class Supervisor:
                 # Without a supervisor nobody would stop the robot: follow it.
                 preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT),
             )
-            self._children.append((name, child))
-        for name, child in self._children:
-            reader = threading.Thread(target=_forward, args=(name, child), daemon=True)
+            self._children.append((process, child))
+        for process, child in self._children:
+            arguments = (process.node_name, child)
+            reader = threading.Thread(target=_forward, args=arguments, daemon=True)
             reader.start()
             self._readers.append(reader)
 
-    def wait(self, stop: 'queue.SimpleQueue[int]') -> list[tuple[str, int]]:
+    def wait(self, stop: 'queue.SimpleQueue[int]') -> bool:
         """
-        Wait for a stop signal or the end of any process.
+        Wait for a stop signal, or the end of a process without which nothing goes.
 
-        :returns: name and exit code of those that ended by themselves; empty after a signal.
+        The end of any other process is only said.
+
+        :returns: whether all of those run that must.
         """
+        ended: set[str] = set()
         while True:
-            dead = [
-                (name, code)
-                for name, child in self._children
-                if (code := child.poll()) is not None
-            ]
-            if dead:
-                return dead
+            for process, child in self._children:
+                if child.poll() is None or process.node_name in ended:
+                    continue
+                ended.add(process.node_name)
+                _say_ended(process, child.returncode)
+            if any(item.ends_all and item.node_name in ended for item, _ in self._children):
+                return False
             try:
-                stop.get(timeout=0.1)
+                stop.get(timeout=_LOOK_S)
             except queue.Empty:
                 continue
-            return []
+            return True
 
     def stop(self) -> None:
         """Stop every process, the last started first, each before the next."""
-        for name, child in reversed(self._children):
-            _stop(name, child)
+        for process, child in reversed(self._children):
+            _stop(process.node_name, child)
         for reader in self._readers:
             reader.join(timeout=1.0)
 
 
 @contextmanager
 def stop_signals() -> Iterator['queue.SimpleQueue[int]']:
-    """Collect SIGINT and SIGTERM in a queue, and restore the handlers at the end."""
+    """Collect the signals that ask to stop in a queue, and restore the handlers at the end."""
     received: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     def put(number: int, _frame: FrameType | None) -> None:
         received.put(number)
 
-    before = {number: signal.signal(number, put) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, put) for number in _STOP_SIGNALS}
     try:
         yield received
     finally:
@@ -166,7 +174,7 @@ def _stop(name: str, child: 'subprocess.Popen[str]') -> None:
         if child.poll() is not None:
             return
         if number != signal.SIGINT:
-            print(f'hma: {name} did not end, sending {number.name}', file=sys.stderr)
+            _say(f'{name} did not end, sending {number.name}')
         child.send_signal(number)
         _wait(child, grace_s)
 
@@ -182,13 +190,23 @@ def _forward(name: str, child: 'subprocess.Popen[str]') -> None:
         return
     with child.stdout as lines:
         for line in lines:
-            print(f'[{name}] {line}', end='', flush=True)
+            # Read on when nobody listens any more: a full pipe would hold the node up.
+            with suppress(OSError):
+                print(f'[{name}] {line}', end='', flush=True)
 
 
-def _exit_text(code: int) -> str:
-    return f'signal {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'
+def _say_ended(process: Process, code: int) -> None:
+    how = f'signal {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'
+    then = 'stopping all' if process.ends_all else 'the others go on'
+    _say(f'{process.node_name} ended by itself: {how}; {then}')
 
 
-def _yaml(value: Value) -> str:
+def _say(text: str) -> None:
+    # Without a terminal the nodes are stopped all the same.
+    with suppress(OSError):
+        print(f'hma: {text}', file=sys.stderr, flush=True)
+
+
+def _yaml(value: object) -> str:
     # A quoted string stays one, whatever it looks like; JSON is YAML.
     return json.dumps(value)

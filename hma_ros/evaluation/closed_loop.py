@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeWriter
 from hma_ros.runtime.open import open_world_model
 from hma_ros.runtime.providers import Execution
@@ -165,7 +165,7 @@ def collect(
 
 def _run(orders: Sequence[_Order], workers: int, title: str | None) -> Iterator[Episode]:
     with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn')) as pool:
-        yield from tqdm(
+        yield from Progress(
             pool.map(_work, orders), title, len(orders), unit='episode', disable=title is None
         )
 

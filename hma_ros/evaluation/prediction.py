@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from tqdm import tqdm
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.metrics import SquaredError, changed_pixels, squared_error
+from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeDataset
 from hma_ros.evaluation.replay import replay
 from hma_ros.runtime.world import World
@@ -167,7 +167,7 @@ def measure_prediction(
     measurement = _Measurement(model, episodes, config)
     chosen = sample_rows(episodes, config)
     total = sum(map(len, chosen.values()))
-    with tqdm(total=total, desc=episodes.embodiment, unit='row', disable=not progress) as bar:
+    with Progress(total=total, desc=episodes.embodiment, unit='row', disable=not progress) as bar:
         for index, rows in chosen.items():
             episode = episodes[index]
             for row in replay(model, episode):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from tqdm import tqdm
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.progress import Progress
 from hma_ros.export.append import append_graph
 from hma_ros.export.bundle import prove
 from hma_ros.export.compiled import (
@@ -134,17 +134,17 @@ def _write(
     compiled = compiled_parts(parts, config, precision)
     parts += [graph for part in compiled for graph in graphs_around(model, part)]
     with SharedWeights(folder / WEIGHTS) as weights:
-        for part in tqdm(parts, 'graphs', unit='graph'):
+        for part in Progress(parts, 'graphs', unit='graph'):
             graph = part.graph()
             if part.heavy:
                 graph = _cheaper(graph, part.name, precision, config)
             weights.save(graph, folder / f'{part.name}.onnx')
         for part in compiled:
             write_compiled(model, part, precision, weights, folder)
-    for part in tqdm(parts, 'proofs', unit='graph'):
+    for part in Progress(parts, 'proofs', unit='graph'):
         tolerated = TOLERANCES[precision if part.heavy else 'fp32']
         yield prove_part(part, folder / f'{part.name}.onnx', tolerated)
-    for part in tqdm(compiled, 'compiled', unit='part'):
+    for part in Progress(compiled, 'compiled', unit='part'):
         yield prove_compiled(model, part, precision, folder, TOLERANCES[precision])
     _write_append(config, folder, precision)
     for codec_part in codec_parts(options.codec) if options.codec else ():

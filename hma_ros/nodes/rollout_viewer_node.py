@@ -70,6 +70,9 @@ class RolloutViewerNode(HmaNode):
         kind = Image if spec.camera.transport == 'raw' else CompressedImage
         SensorSubscription(self, kind, spec.camera.topic, self._on_image)
         self.subscribe(PredictedRollout, given.prediction_topic, self._on_rollout, REPORT)
+        self.get_logger().info(
+            f'compares {self._prediction_topic} with {self._camera_topic} on {spec.name}'
+        )
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.own(self.create_timer(_REPORT_S, self._report, clock=steady), self.destroy_timer)
 

@@ -11,25 +11,30 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import Bool, Float64MultiArray
+from std_msgs.msg import Bool, Float64MultiArray, String
 
 from hma_ros.core.embodiment import CameraSpec, CommandSpec, load_embodiment
 from hma_ros.core.errors import ConfigError, HmaError, MessageError
+from hma_ros.core.settings import SEED
 from hma_ros.nodes.sim_loop import SimLoop
 from hma_ros.ros import qos_overrides
 from hma_ros.ros.command_msg import message_type, read_targets
+from hma_ros.ros.frame_broadcaster import FrameBroadcaster
 from hma_ros.ros.image_msg import from_rgb
 from hma_ros.ros.joint_state_msg import from_positions
 from hma_ros.ros.lifecycle import run
 from hma_ros.ros.parameters import declare, parameter, read
 from hma_ros.ros.qos import COMMAND, LATCHED, REPORT, SENSOR_OUT
 from hma_ros.ros.stamps import to_stamp
+from hma_ros.sim.robot_tree import RobotTree
 from hma_ros.sim.simulation import Task
 from hma_ros.srv import ResetEpisode
 
 _NS = 1_000_000_000
 _CAMERA_FRAME = 'camera_color_optical_frame'
 _RESET_TIMEOUT_S = 60.0
+# 25 times per second: as smooth as the pictures need it.
+_FRAMES_NS = 40_000_000
 _WARN_EVERY_S = 5.0
 
 
@@ -39,7 +44,7 @@ class SimRobotParameters:
 
     embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
     task: str = parameter('', 'task of the simulator; empty for the name of the embodiment')
-    seed: int = parameter(0, 'episode to start with', 0, 1_000_000_000)
+    seed: int = SEED.field()
     real_time_factor: float = parameter(
         1.0, 'speed; 1 is real time, 0 is as fast as possible', 0.0, 100.0
     )
@@ -71,6 +76,7 @@ class SimRobotNode(Node):
         self._image_period_ns = round(_NS / (given.camera_hz or spec.rates.frame_hz))
         self._frame = 0
         self._success: bool | None = None
+        self._tree: RobotTree | None = None
         self._check_picture_scale()
         self._open_outputs()
         self._loop = SimLoop(
@@ -79,7 +85,10 @@ class SimRobotNode(Node):
         self._loop.start()
         self._open_inputs()
         qos_overrides.warn_of_unused(self)
-        self.get_logger().info(f'{given.task or spec.name}: episode {given.seed}')
+        self.get_logger().info(
+            f'{given.task or spec.name}: episode {given.seed}, '
+            f'{given.real_time_factor:g} of real time'
+        )
 
     @property
     def failure(self) -> str | None:
@@ -118,6 +127,8 @@ class SimRobotNode(Node):
                 self, PoseStamped, spec.state.pose.topic, SENSOR_OUT
             )
         self._successes = qos_overrides.publisher(self, Bool, '~/success', LATCHED)
+        self._descriptions = qos_overrides.publisher(self, String, 'robot_description', LATCHED)
+        self._broadcaster = FrameBroadcaster(self)
 
     def _open_inputs(self) -> None:
         for index, command in enumerate(self._spec.commands):
@@ -161,6 +172,10 @@ class SimRobotNode(Node):
 
     def _on_step(self, task: Task, now_ns: int) -> None:
         """Publish a step; runs in the thread of the simulation."""
+        if self._tree is None:
+            self._tree = self._describe(task, now_ns)
+        if self._broadcaster.is_available and now_ns % _FRAMES_NS == 0:
+            self._broadcaster.publish(now_ns, task.link_placements(self._tree, fixed=False))
         self._publish_state(task, now_ns)
         self._ticks.publish(Clock(clock=to_stamp(now_ns)))
         success = task.success()
@@ -171,6 +186,15 @@ class SimRobotNode(Node):
         if frame != self._frame:
             self._frame = frame
             self._publish_image(task, now_ns)
+
+    def _describe(self, task: Task, now_ns: int) -> RobotTree:
+        """Publish what never changes: the URDF, and the frames that never move."""
+        tree = task.robot_tree(self._spec.base_frame)
+        self._descriptions.publish(String(data=tree.urdf()))
+        fixed = task.link_placements(tree, fixed=True)
+        camera = task.camera_placement(_CAMERA_FRAME, tree.root)
+        self._broadcaster.publish_fixed(now_ns, [*fixed, camera])
+        return tree
 
     def _publish_state(self, task: Task, now_ns: int) -> None:
         positions = dict(zip(self._spec.state.joints, task.joint_positions(), strict=True))

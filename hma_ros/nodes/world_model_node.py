@@ -71,6 +71,10 @@ class WorldModelNode(HmaNode):
         self._reads_joints = bool(self._model.stem.joint_names)
         self._horizon = min(given.horizon, self._model.manifest.max_horizon)
         self._diagnostics = Diagnostics(self, spec.name)
+        self.get_logger().info(
+            f'{given.mode} on {spec.name}: bundle {self._model.manifest.folder}, stem '
+            f'{spec.stem}, provider {self._model.provider}, up to {self._horizon} frames ahead'
+        )
         self._warm_up()
         self._open_topics()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -85,7 +89,7 @@ class WorldModelNode(HmaNode):
         model = open_world_model(given.bundle, self._spec.stem, given.execution)
         if given.provider not in ('auto', model.provider):
             self.get_logger().warning(
-                f'provider: expected {given.provider}, got {model.provider}: allow_cpu is set'
+                f'provider: got {model.provider}, expected {given.provider}; allow_cpu is set'
             )
         if refusal := model.manifest.policy_refusal:
             self.get_logger().warning(

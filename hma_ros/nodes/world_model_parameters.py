@@ -4,8 +4,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from hma_ros.core import settings
 from hma_ros.ros.parameters import parameter
-from hma_ros.runtime.providers import PROVIDERS, Execution
+from hma_ros.runtime.providers import Execution
 
 
 @dataclass(frozen=True)
@@ -14,30 +15,17 @@ class WorldModelParameters:
 
     embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
     bundle: str = parameter('', 'folder of the model bundle')
-    mode: str = parameter(
-        'shadow',
-        'what the chunks are for; execute is refused without a policy, and for a real robot '
-        'with a bundle trained in simulation',
-        choices=('shadow', 'execute'),
-    )
-    allow_simulation_bundle: bool = parameter(
-        False, 'let a bundle trained in simulation command a real robot'
-    )
-    horizon: int = parameter(8, 'frames to imagine ahead, as far as time allows', 0, 64)
-    threads: int = parameter(2, 'threads of the model', 1, 64)
-    provider: str = parameter(
-        'auto',
-        'what runs the model; auto is cuda where onnxruntime was built for it, else cpu',
-        choices=PROVIDERS,
-    )
-    device_id: int = parameter(0, 'GPU to use, as CUDA counts them', 0, 63)
-    allow_cpu: bool = parameter(False, 'run on the CPU rather than fail without the provider')
+    mode: str = settings.MODE.field()
+    allow_simulation_bundle: bool = settings.ALLOW_SIM_BUNDLE.field()
+    horizon: int = settings.HORIZON.field()
+    threads: int = settings.THREADS.field()
+    provider: str = settings.PROVIDER.field()
+    device_id: int = settings.DEVICE_ID.field()
+    allow_cpu: bool = settings.ALLOW_CPU.field()
     spin: bool = parameter(
         False, 'let threads wait busily: faster passes, where the model has cores of its own'
     )
-    engine_cache: str = parameter(
-        '', 'folder of TensorRT engines; empty for ~/.cache/hma_ros/engines'
-    )
+    engine_cache: str = settings.ENGINE_CACHE.field()
     executed_topic: str = parameter(
         'action_executor/executed', 'where what was really commanded is reported'
     )

@@ -104,6 +104,7 @@ class HmaNode(LifecycleNode):
         self._is_configured = True
         if self._succeeds('configure', self.set_up):
             qos_overrides.warn_of_unused(self)
+            self.get_logger().info('configured')
             return _OK
         self._release()
         return _FAILURE
@@ -112,6 +113,7 @@ class HmaNode(LifecycleNode):
         """Run start; on failure stop is run too."""
         self._is_active = True
         if self._succeeds('activate', self.start):
+            self.get_logger().info('activated')
             return _OK
         self._halt()
         return _FAILURE
@@ -119,17 +121,21 @@ class HmaNode(LifecycleNode):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run stop."""
         self._halt()
+        self.get_logger().info('deactivated')
         return _OK
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run stop if active, and tear_down."""
         self._release()
+        self.get_logger().info('cleaned up')
         return _OK
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run stop if active, and tear_down, for the last time."""
         self.is_finalized = True
-        return self.on_cleanup(state)
+        self._release()
+        self.get_logger().info('shut down')
+        return _OK
 
     on_error = on_cleanup
 

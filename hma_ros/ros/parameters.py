@@ -14,6 +14,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.settings import Setting
 from hma_ros.ros import qos_overrides
 
 P = TypeVar('P')
@@ -35,8 +36,7 @@ def parameter(
     :param low: smallest value of a number; give ``high`` as well.
     :param choices: the words a text may be.
     """
-    metadata = {'description': description, 'range': (low, high), 'choices': choices}
-    return dataclasses.field(default=default, metadata=metadata)
+    return Setting(default, description, low, high, choices).field()
 
 
 def declare(node: Node, kind: type[P]) -> None:
@@ -103,8 +103,4 @@ def _descriptor(field: 'dataclasses.Field[Any]') -> ParameterDescriptor:
 
 
 def _expectation(field: 'dataclasses.Field[Any]') -> str:
-    low, high = field.metadata['range']
-    if field.metadata['choices']:
-        return f'one of {", ".join(field.metadata["choices"])}'
-    kind = type(field.default).__name__
-    return kind if low is None else f'{kind} of {low:g} to {high:g}'
+    return str(field.metadata['setting'].expectation)

@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-The four ways topics are carried.
+The ways topics are carried.
 
 Inputs ask for as little as possible, so that any driver matches; outputs promise as much as
 possible, so that any viewer does.
@@ -23,3 +23,5 @@ SENSOR_OUT = _profile(5, reliable=True)
 COMMAND = _profile(1, reliable=True)
 REPORT = _profile(10, reliable=True)
 LATCHED = _profile(1, reliable=True, latched=True)
+# As tf2 does.
+TRANSFORMS = _profile(100, reliable=True)

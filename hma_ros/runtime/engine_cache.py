@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from hma_ros.core.cache_folder import cache_folder
 from hma_ros.runtime.device import Gpu
 from hma_ros.runtime.manifest_file import sha256
 
@@ -90,8 +91,7 @@ class EngineKey:
 
 def default_engine_cache(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the folder in the user's cache (XDG base directory specification)."""
-    cache = environment.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(cache) / 'hma_ros' / 'engines'
+    return cache_folder(environment) / 'engines'
 
 
 def make_folder(folder: Path) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.settings import PROVIDERS
 
 NAMES = {
     'cpu': 'CPUExecutionProvider',
@@ -21,7 +22,6 @@ NAMES = {
 }
 # Of bundles of the paper's models alone: not onnxruntime, but torch with CUDA graphs.
 TORCH = 'torch-cuda'
-PROVIDERS = ('auto', *NAMES, TORCH)
 PRECISIONS = ('fp32', 'fp16', 'int8')
 
 Provider = tuple[str, dict[str, str]]
@@ -39,8 +39,8 @@ class Execution:
     """
     How to run the graphs of a bundle.
 
-    :param provider: one of :data:`PROVIDERS`; ``auto`` is CUDA where onnxruntime was built for
-        it, otherwise the CPU.
+    :param provider: one of :data:`hma_ros.core.settings.PROVIDERS`; ``auto`` is CUDA where
+        onnxruntime was built for it, otherwise the CPU.
     :param device_id: of the GPU, as CUDA counts them.
     :param precision: one of :data:`PRECISIONS`, that of the bundle; for ``fp16`` alone TensorRT
         may use half precision.

@@ -14,9 +14,9 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeWriter
 from hma_ros.sim import TASK_NAMES, make_task
 from hma_ros.sim.episode import run_episode
@@ -77,7 +77,7 @@ def generate(
     rows = 0
     outcomes: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     with _open_writer(task_name, folder) as writer:
-        for episode in tqdm(
+        for episode in Progress(
             _episodes(task_name, orders, workers),
             f'{task_name} {split}',
             len(orders),

@@ -9,8 +9,10 @@ import mujoco
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.placement import Placement
 from hma_ros.sim.kinematics import Kinematics
 from hma_ros.sim.rendering import SceneCamera
+from hma_ros.sim.robot_tree import RobotTree, placement
 from hma_ros.sim.scene import Table, View, add_surroundings
 
 TIMESTEP_S = 0.005
@@ -279,6 +281,22 @@ class Task(ABC):
         quat_wxyz = np.zeros(4)
         mujoco.mju_mat2Quat(quat_wxyz, site.xmat)
         return site.xpos.copy(), np.roll(quat_wxyz, -1)
+
+    def robot_tree(self, root: str) -> RobotTree:
+        """Return the links of the robot; ``root`` names the frame in which it stands."""
+        return RobotTree(self._model, self.name, root)
+
+    def link_placements(self, tree: RobotTree, fixed: bool) -> list[Placement]:
+        """Return where links are in their parents: those that never move, or the others."""
+        return tree.placements(self._data.qpos, fixed)
+
+    def camera_placement(self, name: str, root: str) -> Placement:
+        """Return where the camera is, looking along z, with x to the right of the picture."""
+        camera, frame = self._data.camera('main'), np.eye(4)
+        # MuJoCo looks along -z, with y upwards.
+        frame[:3, :3] = camera.xmat.reshape(3, 3) @ np.diag([1.0, -1.0, -1.0])
+        frame[:3, 3] = camera.xpos
+        return placement(name, root, frame)
 
     @property
     def state_names(self) -> tuple[str, ...]:

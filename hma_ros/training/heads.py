@@ -15,8 +15,8 @@ from typing import cast
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import tqdm
 
+from hma_ros.core.progress import Progress
 from hma_ros.data.windows import TokenEpisode
 from hma_ros.network.hma import Head, Hma
 
@@ -55,7 +55,7 @@ class HeadFitter:
     def add(self, stem: str, episodes: Sequence[TokenEpisode]) -> None:
         """Gather rows with the expert's labels; those in which the policy acted teach most."""
         gathered = self._gathered.setdefault(stem, [])
-        for item in tqdm(episodes, f'{stem} features', unit='episode'):
+        for item in Progress(episodes, f'{stem} features', unit='episode'):
             gathered.append(
                 _Rows(
                     episode_features(self._model, stem, item).half(),
@@ -79,7 +79,7 @@ class HeadFitter:
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
         mean, std = rows.states.mean(0), rows.states.std(0) + 1e-3
         errors = []
-        for _ in tqdm(range(steps), f'{stem} head', unit='step'):
+        for _ in Progress(range(steps), f'{stem} head', unit='step'):
             pick = torch.randint(len(rows.features), (_BATCH,))
             measured = torch.rand(_BATCH, 1) >= _HIDDEN_JOINTS
             chunk, state = head.read(

@@ -12,10 +12,10 @@ from typing import cast
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.data.windows import TokenEpisode, WindowBatch, WindowSampler
 from hma_ros.network.checkpoint import save_checkpoint
@@ -53,7 +53,7 @@ def encode_frames(encode: Callable[[Tensor], Tensor], dataset: EpisodeDataset) -
     :param encode: from ``uint8[B, H, W, 3]``, always as many.
     """
     encode, parts = torch.compile(encode), []
-    for chunk in tqdm(list(_frame_batches(dataset)), dataset.embodiment, unit='batch'):
+    for chunk in Progress(list(_frame_batches(dataset)), dataset.embodiment, unit='batch'):
         padded = np.zeros((_ENCODE_BATCH, *chunk.shape[1:]), np.uint8)
         padded[: len(chunk)] = chunk
         parts.append(encode(torch.from_numpy(padded)).numpy()[: len(chunk)])

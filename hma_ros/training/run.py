@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.progress import Progress
 from hma_ros.network.checkpoint import load_tensors, save_tensors
 from hma_ros.training.muon import Muon
 
@@ -67,7 +67,7 @@ class TrainingRun:
 
         :param loss_of: from a step number to named loss terms; their sum is minimised.
         """
-        saved, bar = time.monotonic(), tqdm(total=self.steps, initial=self.step, unit='step')
+        saved, bar = time.monotonic(), Progress(total=self.steps, initial=self.step, unit='step')
         while self.step < self.steps:
             terms = self.advance(loss_of)
             bar.update()

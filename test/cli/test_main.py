@@ -27,7 +27,7 @@ def test_the_help_of_predict_names_every_argument(capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit):
         main(['run', 'predict', '--help'])
     text = capsys.readouterr().out
-    assert [item.name for item in ARGUMENTS if item.description not in text] == []
+    assert [item.name for item in ARGUMENTS if item.setting.description not in text] == []
     assert 'examples:' in text
 
 
@@ -35,16 +35,16 @@ def test_errors_of_the_users_take_one_line(capsys: pytest.CaptureFixture[str]) -
     assert main(['run', 'predict', 'robot:=toaster']) == 2
     captured = capsys.readouterr()
     assert captured.out == ''
-    assert captured.err.startswith('hma: error: robot: expected one of')
+    assert captured.err.startswith("hma: error: robot: got 'toaster', expected one of")
     assert captured.err.count('\n') == 1
 
 
 @pytest.mark.parametrize(
     ('texts', 'message'),
     [
-        (['robot=franka'], "expected name:=value, got 'robot=franka'"),
-        ([':=x'], "expected name:=value, got ':=x'"),
-        (['a:=1', 'a:=2'], "a: expected once, got '1' and '2'"),
+        (['robot=franka'], "got 'robot=franka', expected name:=value"),
+        ([':=x'], "got ':=x', expected name:=value"),
+        (['a:=1', 'a:=2'], "a: got '1' and '2', expected one value"),
     ],
 )
 def test_malformed_pairs_are_refused(texts: list[str], message: str) -> None:

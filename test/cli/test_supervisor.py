@@ -7,11 +7,14 @@ a process that ignores SIGINT still ends; output keeps the name of its node.
 """
 
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +91,33 @@ def test_a_dead_process_is_named_and_stops_the_rest(
     assert 'hma: model ended by itself: exit code 7' in capfd.readouterr().err
 
 
+def test_the_rest_goes_on_without_a_viewer(
+    make_executable: MakeExecutable, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_executable('polite', POLITE)
+    make_executable('fragile', 'import sys; sys.exit(7)')
+    viewer = replace(_process('fragile', 'viewer', tmp_path / 'x'), ends_all=False)
+    robot = _process('polite', 'robot', tmp_path / 'journal')
+    running = Supervisor(Bringup('', (viewer, robot), sim=False))
+    running.start()
+    stop: queue.SimpleQueue[int] = queue.SimpleQueue()
+    waiter = threading.Thread(target=lambda: results.append(running.wait(stop)))
+    results: list[bool] = []
+    waiter.start()
+    _wait_for(tmp_path / 'robot.ready')
+    said = ''
+    deadline = time.monotonic() + DEADLINE_S
+    while 'hma: viewer ended by itself: exit code 7; the others go on' not in said:
+        assert time.monotonic() < deadline, said
+        said += capfd.readouterr().err
+    assert waiter.is_alive()
+    stop.put(signal.SIGINT)
+    waiter.join(DEADLINE_S)
+    running.stop()
+    assert results == [True]
+    assert (tmp_path / 'journal').read_text().split() == ['robot']
+
+
 def test_a_process_that_ignores_sigint_is_terminated(
     make_executable: MakeExecutable,
     tmp_path: Path,
@@ -122,11 +152,39 @@ def test_children_follow_a_killed_supervisor(
     _wait_for(journal)
 
 
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_stop_in_reverse_order_even_if_nobody_reads(
+    make_executable: MakeExecutable, tmp_path: Path, number: signal.Signals
+) -> None:
+    make_executable('polite', POLITE)
+    journal = tmp_path / 'journal'
+    script = (
+        'import sys\n'
+        'from hma_ros.bringup import Bringup, Process\n'
+        'from hma_ros.cli.supervisor import supervise\n'
+        f'journal = {str(journal)!r}\n'
+        'processes = tuple(Process("tiny", "polite", name, "", arguments=(name, journal))'
+        ' for name in ("robot", "executor"))\n'
+        'sys.exit(supervise(Bringup("", processes, sim=False)))\n'
+    )
+    command = [sys.executable, '-c', script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stderr is not None
+        parent.stdout.close()
+        parent.stderr.close()
+        for name in ('robot', 'executor'):
+            _wait_for(tmp_path / f'{name}.ready')
+        parent.send_signal(number)
+        parent.wait(timeout=DEADLINE_S)
+    assert journal.read_text().split() == ['executor', 'robot']
+
+
 def test_ros_arguments_keep_their_types(make_executable: MakeExecutable) -> None:
     make_executable('node', '')
     parameters = (('a', True), ('b', 2), ('c', 1.0), ('d', '7'))
     process = Process('tiny', 'node', 'x', '', parameters, remappings=(('in', 'out'),))
-    assert command_line(process, 'left')[1:] == [
+    assert command_line(process, '/left')[1:] == [
         '--ros-args',
         '-r',
         '__node:=x',
@@ -146,7 +204,7 @@ def test_ros_arguments_keep_their_types(make_executable: MakeExecutable) -> None
 
 
 def test_a_missing_executable_says_how_to_install(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r'nowhere_node: expected an executable.*make setup'):
+    with pytest.raises(ConfigError, match=r'nowhere_node: got no executable.*make setup'):
         find_executable('hma_ros', 'nowhere_node')
 
 

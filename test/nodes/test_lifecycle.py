@@ -34,7 +34,11 @@ def test_walks_through_its_states_twice_and_ends_on_a_signal(
     child.send_signal(signal.SIGTERM)
     system.until(lambda: child.poll() is not None, 'end of the node')
     assert child.returncode == 0
-    assert 'Traceback' not in system.log(name)
+    log = system.log(name)
+    counts = {'configured': 3, 'activated': 5, 'deactivated': 4, 'cleaned up': 2, 'shut down': 1}
+    for text, count in counts.items():
+        assert log.count(f'[{name}]: {text}\n') == count
+    assert not [word for word in ('Traceback', '[WARN]', '[ERROR]') if word in log]
 
 
 def test_a_node_that_was_shut_down_ends_on_a_signal_without_a_traceback(system: Any) -> None:
@@ -54,6 +58,7 @@ def test_a_node_that_was_shut_down_ends_on_a_signal_without_a_traceback(system: 
         ('rollout_viewer', ('torch', 'onnxruntime', 'mujoco')),
         ('world_model', ('torch', 'mujoco', 'onnx')),
         ('sim_robot', ('torch', 'onnxruntime')),
+        ('bag_recorder', ('torch', 'onnxruntime', 'mujoco')),
     ],
 )
 def test_imports_no_more_than_it_may(name: str, forbidden: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import Bool, Float64MultiArray
+from std_msgs.msg import Bool, Float64MultiArray, String
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.ros.episode_client import EpisodeClient
@@ -33,10 +34,14 @@ def test_publishes_obeys_refuses_and_resets(system: Any) -> None:
     ):
         system.watch(kind, topic, SENSOR_IN)
     system.watch(Bool, '/sim_robot/success', LATCHED)
+    system.watch(String, '/robot_description', LATCHED)
     system.spawn('sim_robot', embodiment='sim_planar', seed=3, real_time_factor=0.5)
     commands = system.node.create_publisher(Float64MultiArray, PLANAR.commands[0].topic, COMMAND)
-    system.until(lambda: len(system.last) == 5, 'all topics')
+    system.until(lambda: len(system.last) == 6, 'all topics')
     assert system.last['/sim_robot/success'].data is False
+    robot = ET.fromstring(system.last['/robot_description'].data)  # noqa: S314 - our own text
+    joints_there = {item.get('name') for item in robot.iter('joint')}
+    assert joints_there >= set(system.last['/joint_states'].name)
     assert to_rgb(system.last[camera], camera).shape == (256, 256, 3)
     period_ns = round(PLANAR.rates.frame_dt_s * 1e9)
     assert stamp_ns(system.last[camera].header.stamp) % period_ns == 0

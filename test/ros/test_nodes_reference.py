@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hma_ros.bringup import Request, describe
+from hma_ros.bringup import ARGUMENTS, Request, describe
 from hma_ros.nodes.action_executor_node import ActionExecutorParameters
+from hma_ros.nodes.bag_recorder_node import BagRecorderParameters
 from hma_ros.nodes.rollout_viewer_node import RolloutViewerParameters
 from hma_ros.nodes.sim_robot_node import SimRobotParameters
 from hma_ros.nodes.world_model_parameters import WorldModelParameters
@@ -16,6 +17,7 @@ from hma_ros.nodes.world_model_parameters import WorldModelParameters
 TEXT = (Path(__file__).parents[2] / 'docs' / 'reference' / 'nodes.md').read_text()
 KINDS = {
     'action_executor': ActionExecutorParameters,
+    'bag_recorder': BagRecorderParameters,
     'rollout_viewer': RolloutViewerParameters,
     'sim_robot': SimRobotParameters,
     'world_model': WorldModelParameters,
@@ -45,24 +47,15 @@ def test_lists_exactly_the_declared_parameters(name: str) -> None:
 @pytest.mark.parametrize('sim', [True, False])
 def test_bringup_gives_no_parameter_that_is_not_declared(sim: bool, tmp_path: Path) -> None:
     (tmp_path / 'manifest.json').write_text('{}')
-    request = Request(
-        robot='ur5e',
-        sim=sim,
-        mode='shadow',
-        bundle=str(tmp_path),
-        allow_sim_bundle=False,
-        horizon=2,
-        threads=1,
-        provider='cpu',
-        device_id=0,
-        allow_cpu=False,
-        engine_cache='',
-        namespace='',
-        rviz=False,
-        use_sim_time=sim,
-        real_time_factor=1.0,
-        seed=0,
-    )
+    request = Request(robot='ur5e', sim=sim, bundle=str(tmp_path), record=True)
     for process in describe(request).processes:
         known = {field.name for field in dataclasses.fields(KINDS[process.node_name])}
         assert {name for name, _ in process.parameters} <= known | {'use_sim_time'}
+
+
+def test_lists_exactly_the_arguments_of_the_bringup() -> None:
+    section = TEXT.split('## Arguments of the bringup')[1]
+    listed = re.findall(r'^\| `(\w+)` \| (\S*) ?\| .*? ?\| (.*) \|$', section, re.MULTILINE)
+    assert listed == [
+        (name, setting.default_text, setting.description) for name, setting in ARGUMENTS
+    ]

@@ -3,24 +3,27 @@
 
 import re
 import shutil
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hma_ros.bringup import (
     ARGUMENTS,
     FASTDDS_VARIABLES,
-    PROVIDERS,
     Bringup,
     Process,
     Request,
+    absolute_namespace,
     describe,
     loopback_environment,
     parse_request,
     robots,
 )
 from hma_ros.core.errors import BundleError, ConfigError, HmaError
+from hma_ros.core.settings import PROVIDERS
 from hma_ros.runtime import providers
 
 ROOT = Path(__file__).parents[2]
@@ -34,14 +37,14 @@ def _process(bringup: Bringup, name: str) -> Process:
     return next(process for process in bringup.processes if process.node_name == name)
 
 
-def test_arguments_and_request_agree() -> None:
-    assert [item.name for item in ARGUMENTS] == [item.name for item in fields(Request)]
-    assert all(item.description for item in ARGUMENTS)
+def test_defaults_are_stated_once() -> None:
+    assert parse_request({'robot': 'franka'}) == Request(robot='franka')
+    assert all(item.setting.description for item in ARGUMENTS)
 
 
 def test_providers_are_those_of_the_runtime() -> None:
-    """The bringup imports no onnxruntime, so it has a list of its own."""
-    assert PROVIDERS == providers.PROVIDERS
+    """The core imports no onnxruntime, so it has a list of its own."""
+    assert ('auto', *providers.NAMES, providers.TORCH) == PROVIDERS
 
 
 def test_a_real_robot_may_come_from_a_file_of_its_own(bundle: Path, tmp_path: Path) -> None:
@@ -54,7 +57,10 @@ def test_a_real_robot_may_come_from_a_file_of_its_own(bundle: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ('robot', 'message'),
     [
-        (str(ROOT / 'config/embodiments/sim_ur5e.yaml'), 'simulated, expected a real robot'),
+        (
+            str(ROOT / 'config/embodiments/sim_ur5e.yaml'),
+            'got a simulated robot',
+        ),
         ('nowhere.yaml', 'expected a readable UTF-8 file'),
         ('arm.yml', 'or a .yaml file with sim:=false'),
     ],
@@ -72,11 +78,11 @@ def test_defaults_command_nothing() -> None:
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        ({}, 'robot: expected one of .*franka.*, got nothing'),
-        ({'robot': 'franka', 'simm': 'true'}, "expected some of robot, .*, got 'simm'"),
-        ({'robot': 'franka', 'sim': 'yes'}, "sim: expected true or false, got 'yes'"),
-        ({'robot': 'franka', 'mode': 'go'}, "mode: expected one of shadow, execute, got 'go'"),
-        ({'robot': 'franka', 'seed': '1.5'}, "seed: expected int, got '1.5'"),
+        ({}, 'robot: got nothing, expected one of .*franka'),
+        ({'robot': 'franka', 'simm': 'true'}, "got 'simm', expected some of robot, "),
+        ({'robot': 'franka', 'sim': 'yes'}, "sim: got 'yes', expected true or false"),
+        ({'robot': 'franka', 'mode': 'go'}, "mode: got 'go', expected one of shadow, execute"),
+        ({'robot': 'franka', 'seed': '1.5'}, "seed: got '1.5', expected int of 0 to"),
     ],
 )
 def test_malformed_arguments_are_refused(values: dict[str, str], message: str) -> None:
@@ -87,11 +93,16 @@ def test_malformed_arguments_are_refused(values: dict[str, str], message: str) -
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        ({'robot': 'toaster'}, "robot: expected one of .*franka.*sim:=false, got 'toaster'"),
-        ({'robot': 'xarm7', 'sim': 'true'}, 'robot: expected one of franka, planar.*sim:=true'),
-        ({'horizon': '-1'}, 'expected at least 0 and 1, got -1 and 2'),
-        ({'real_time_factor': '0'}, 'real_time_factor: expected above 0'),
-        ({'real_time_factor': 'nan'}, 'real_time_factor: expected above 0'),
+        ({'robot': 'toaster'}, "robot: got 'toaster', expected one of .*franka.*sim:=false"),
+        (
+            {'robot': 'xarm7', 'sim': 'true'},
+            "got 'xarm7', expected one of franka, planar.*sim:=true",
+        ),
+        ({'horizon': '-1'}, 'horizon: got -1, expected int of 0 to 64'),
+        ({'real_time_factor': '0'}, 'real_time_factor: got 0.0, expected float of 0.01 to 100'),
+        ({'real_time_factor': 'nan'}, 'real_time_factor: got nan, expected'),
+        ({'namespace': 'cell 1'}, "namespace: got 'cell 1', expected letters"),
+        ({'params_file': 'nowhere.yaml'}, "params_file: got 'nowhere.yaml', expected a YAML file"),
     ],
 )
 def test_impossible_requests_are_refused(
@@ -102,7 +113,7 @@ def test_impossible_requests_are_refused(
 
 
 def test_a_missing_bundle_names_those_there_are() -> None:
-    with pytest.raises(BundleError, match=r"manifest\.json.*models.*got 'nowhere'"):
+    with pytest.raises(BundleError, match=r"got 'nowhere', expected .*manifest\.json.*models"):
         describe(parse_request({'robot': 'franka', 'bundle': 'nowhere'}))
 
 
@@ -140,10 +151,92 @@ def test_mode_reaches_executor_and_world_model(bundle: Path) -> None:
     assert dict(_process(bringup, 'action_executor').parameters)['mode'] == 'execute'
 
 
-def test_rviz_gets_an_existing_configuration_and_the_frame_of_the_robot(bundle: Path) -> None:
-    arguments = _process(_describe(bundle, rviz='true', sim='true'), 'rviz').arguments
-    assert Path(arguments[1]).is_file()
-    assert arguments[2:] == ('-f', 'base')
+def test_only_what_the_robot_needs_ends_all(bundle: Path) -> None:
+    bringup = _describe(bundle, sim='true', rviz='true', record='true')
+    needed = {item.node_name for item in bringup.processes if item.ends_all}
+    assert needed == {'sim_robot', 'world_model', 'action_executor'}
+
+
+@pytest.mark.parametrize(
+    ('text', 'absolute'),
+    [
+        ('', ''),
+        ('/', ''),
+        ('left', '/left'),
+        ('/left', '/left'),
+        ('left/', '/left'),
+        ('/cell_1/left', '/cell_1/left'),
+    ],
+)
+def test_a_namespace_has_one_form(bundle: Path, text: str, absolute: str) -> None:
+    assert _describe(bundle, namespace=text).namespace == absolute
+
+
+@given(st.text(st.characters(codec='utf-8'), max_size=12) | st.from_regex(r'[/a-z0-9_~]{0,12}'))
+def test_namespaces_that_ros_refuses_are_refused(text: str) -> None:
+    from rclpy.exceptions import InvalidNamespaceException
+    from rclpy.validate_namespace import validate_namespace
+
+    try:
+        validate_namespace(f'/{text.strip("/")}')
+    except InvalidNamespaceException:
+        with pytest.raises(ConfigError, match='namespace: got'):
+            absolute_namespace(text)
+
+
+@pytest.mark.parametrize('namespace', ['', 'left'])
+def test_rviz_shows_the_camera_of_the_robot(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, namespace: str
+) -> None:
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    bringup = _describe(bundle, robot='aloha', rviz='true', namespace=namespace)
+    option, path = _process(bringup, 'rviz').arguments
+    config = yaml.safe_load(Path(path).read_text())['Visualization Manager']
+    topics = {
+        item['Name']: item['Topic']['Value'] for item in config['Displays'] if 'Topic' in item
+    }
+    assert option == '-d'
+    prefix = f'/{namespace}' if namespace else ''
+    assert topics['Camera'] == f'{prefix}/cam_high/camera/color/image_rect_raw'
+    assert topics['Predicted path'] == f'{prefix}/rollout_viewer/path'
+    assert config['Global Options']['Fixed Frame'] == 'base_link'
+
+
+def test_rviz_needs_no_home_that_can_be_written(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'file').write_text('')
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'file'))
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    path = Path(_process(_describe(bundle, rviz='true'), 'rviz').arguments[1])
+    assert path.is_file()
+    assert path.is_relative_to(tmp_path)
+
+
+def test_a_recording_is_named_by_robot_and_time(bundle: Path) -> None:
+    bringup = _describe(bundle, sim='true', record='true', namespace='left')
+    assert bringup.processes[0].node_name == 'bag_recorder'
+    folder = Path(str(dict(bringup.processes[0].parameters)['folder']))
+    assert re.fullmatch(r'left_sim_franka_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d', folder.name)
+    assert folder.parent == Path.cwd() / 'bags'
+
+
+def test_log_level_and_autostart_reach_the_nodes(bundle: Path) -> None:
+    bringup = _describe(bundle, log_level='warn', autostart='false')
+    for process in bringup.processes:
+        assert process.ros_arguments == ('--log-level', 'warn')
+        assert dict(process.parameters)['autostart'] is False
+
+
+def test_debug_is_for_our_nodes_alone(bundle: Path) -> None:
+    bringup = _describe(bundle, log_level='debug', namespace='cell/left')
+    process = _process(bringup, 'world_model')
+    assert process.ros_arguments == ('--log-level', 'cell.left.world_model:=debug')
+
+
+def test_approval_is_for_the_executor(bundle: Path) -> None:
+    process = _process(_describe(bundle, require_approval='true'), 'action_executor')
+    assert dict(process.parameters)['require_approval'] is True
 
 
 def test_a_simulated_robot_stays_on_this_machine(bundle: Path) -> None:

@@ -59,7 +59,8 @@ def test_every_entry_point_has_a_main(name: str, module: str) -> None:
 
 
 def test_bringup_starts_installed_executables_only(bundle: Path) -> None:
-    request = parse_request({'robot': 'franka', 'sim': 'true', 'bundle': str(bundle)})
+    values = {'robot': 'franka', 'sim': 'true', 'record': 'true', 'bundle': str(bundle)}
+    request = parse_request(values)
     ours = {item.executable for item in describe(request).processes if item.package == 'hma_ros'}
     assert ours == set(_entry_points()) - {'hma'}
 

@@ -292,3 +292,10 @@ class EmbodimentSpec:
     limits: LimitSpec
     stops: tuple[StopSpec, ...]
     home: tuple[float, ...]
+
+    @property
+    def base_frame(self) -> str:
+        """The frame in which the robot stands: that of its tool pose or of its positions."""
+        if self.state.pose is not None:
+            return self.state.pose.frame_id
+        return 'base_link' if self.action.frame == 'joints' else self.action.frame

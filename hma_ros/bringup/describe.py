@@ -1,0 +1,195 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Which processes run for a robot, and with what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from hma_ros.bringup.parameter_file import ParameterFile, Value
+from hma_ros.bringup.places import FASTDDS_VARIABLES, bundle_folder, loopback_environment
+from hma_ros.bringup.request import Request, absolute_namespace, check_request
+from hma_ros.bringup.rviz import write_rviz_config
+from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
+
+# Those that a parameter file may name, running or not.
+NODES = ('world_model', 'action_executor', 'rollout_viewer', 'sim_robot', 'bag_recorder', 'rviz')
+_BAGS = 'bags'
+
+Parameters = tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True)
+class Process:
+    """
+    One process: an executable of a package, the node in it and what it is given.
+
+    ``reason`` says why it runs; ``arguments`` are plain command-line arguments. With ``ends_all``
+    its end ends all others; without, they go on.
+    """
+
+    package: str
+    executable: str
+    node_name: str
+    reason: str
+    parameters: Parameters = ()
+    remappings: tuple[tuple[str, str], ...] = ()
+    arguments: tuple[str, ...] = ()
+    ros_arguments: tuple[str, ...] = ()
+    ends_all: bool = True
+
+
+@dataclass(frozen=True)
+class Bringup:
+    """
+    Everything that runs, in the order of starting.
+
+    Stop in the reverse order: the executor is the last to start and the first to stop, so that it
+    can halt the robot while the robot, its clock and its topics are still there.
+
+    ``namespace`` is empty, or starts with a slash.
+    """
+
+    namespace: str
+    processes: tuple[Process, ...]
+    sim: bool
+
+    def environment(self, present: Mapping[str, str]) -> dict[str, str]:
+        """
+        Return the variables to add to those present.
+
+        A simulated robot stays on this machine, unless the user brings a Fast DDS profile. A real
+        one may have its driver elsewhere, so it keeps the user's network settings.
+        """
+        if not self.sim or any(name in present for name in FASTDDS_VARIABLES):
+            return {}
+        return loopback_environment(present)
+
+
+def describe(request: Request) -> Bringup:
+    """
+    Say which processes run for a robot, and with what.
+
+    :raises ConfigError: the robot is unknown, a value is out of range, or the parameter file
+        cannot be used.
+    :raises BundleError: there is no bundle of that name.
+    """
+    check_request(request)
+    namespace = absolute_namespace(request.namespace)
+    spec = load_embodiment(embodiment_path(request.robot, request.sim))
+    bundle = bundle_folder(request.bundle)
+    processes = [
+        *([_recorder(request, spec, namespace)] if request.record else []),
+        *([_rviz(request, spec, namespace)] if request.rviz else []),
+        *([_sim_robot(request, spec)] if request.sim else []),
+        _world_model(request, spec, bundle),
+        _rollout_viewer(request, spec),
+        _action_executor(request, spec, bundle),
+    ]
+    processes = [
+        replace(item, ros_arguments=_log_arguments(request.log_level, namespace, item.node_name))
+        for item in processes
+    ]
+    if request.params_file:
+        file = ParameterFile(Path(request.params_file), namespace, NODES)
+        processes = [_overridden(item, file) for item in processes]
+    return Bringup(namespace, tuple(processes), request.sim)
+
+
+def _log_arguments(level: str, namespace: str, node: str) -> tuple[str, ...]:
+    if level == 'info':
+        return ()
+    if level == 'debug':
+        # Of the node alone: ROS itself would add thousands of lines per second.
+        logger = f'{namespace}/{node}'.strip('/').replace('/', '.')
+        return ('--log-level', f'{logger}:=debug')
+    return ('--log-level', level)
+
+
+def _overridden(process: Process, file: ParameterFile) -> Process:
+    parameters = {**dict(process.parameters), **file.parameters(process.node_name)}
+    return replace(process, parameters=tuple(parameters.items()))
+
+
+def _time(request: Request) -> Parameters:
+    return (('use_sim_time', request.sim or request.use_sim_time),)
+
+
+def _common(request: Request, spec: EmbodimentSpec) -> Parameters:
+    return (
+        ('embodiment', spec.path),
+        ('autostart', request.autostart),
+        *_time(request),
+    )
+
+
+def _world_model(request: Request, spec: EmbodimentSpec, bundle: Path) -> Process:
+    parameters = (
+        ('bundle', str(bundle)),
+        ('mode', request.mode),
+        ('allow_simulation_bundle', request.allow_sim_bundle),
+        ('horizon', request.horizon),
+        ('threads', request.threads),
+        ('provider', request.provider),
+        ('device_id', request.device_id),
+        ('allow_cpu', request.allow_cpu),
+        ('engine_cache', request.engine_cache),
+    )
+    reason = 'watches the camera, imagines what follows and proposes actions'
+    return _node('world_model', reason, _common(request, spec) + parameters)
+
+
+def _rollout_viewer(request: Request, spec: EmbodimentSpec) -> Process:
+    return _node('rollout_viewer', 'draws what was imagined', _common(request, spec), False)
+
+
+def _action_executor(request: Request, spec: EmbodimentSpec, bundle: Path) -> Process:
+    parameters: Parameters = (
+        ('mode', request.mode),
+        ('chunk_topic', 'world_model/action_chunk'),
+        # For its manifest: the executor decides by itself whether it may command a real robot.
+        ('bundle', str(bundle)),
+        ('allow_simulation_bundle', request.allow_sim_bundle),
+    )
+    if request.require_approval:
+        parameters += (('require_approval', True),)
+    reason = f'the only one that commands the robot (mode {request.mode})'
+    return _node('action_executor', reason, _common(request, spec) + parameters)
+
+
+def _sim_robot(request: Request, spec: EmbodimentSpec) -> Process:
+    parameters = (
+        ('embodiment', spec.path),
+        ('task', spec.name),
+        ('seed', request.seed),
+        ('real_time_factor', request.real_time_factor),
+        # It is the clock.
+        ('use_sim_time', False),
+    )
+    return _node('sim_robot', 'sim:=true', parameters)
+
+
+def _recorder(request: Request, spec: EmbodimentSpec, namespace: str) -> Process:
+    parts = [*namespace.split('/'), spec.name, f'{datetime.now():%Y-%m-%d_%H-%M-%S}']
+    parameters = (
+        ('embodiment', spec.path),
+        ('folder', str(Path(_BAGS).absolute() / '_'.join(filter(None, parts)))),
+    )
+    return _node('bag_recorder', 'record:=true', parameters, False)
+
+
+def _rviz(request: Request, spec: EmbodimentSpec, namespace: str) -> Process:
+    arguments = ('-d', str(write_rviz_config(spec, namespace)))
+    return Process(
+        'rviz2',
+        'rviz2',
+        'rviz',
+        'rviz:=true',
+        _time(request),
+        arguments=arguments,
+        ends_all=False,
+    )
+
+
+def _node(name: str, reason: str, parameters: Parameters, ends_all: bool = True) -> Process:
+    return Process('hma_ros', f'{name}_node', name, reason, parameters, ends_all=ends_all)

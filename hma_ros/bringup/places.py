@@ -1,0 +1,59 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Where configuration, bundles and caches are, and the network settings that come with them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hma_ros.core.embodiment import available_embodiments, embodiment_folder
+from hma_ros.core.errors import BundleError, ConfigError
+
+FASTDDS_VARIABLES = ('FASTDDS_DEFAULT_PROFILES_FILE', 'FASTRTPS_DEFAULT_PROFILES_FILE')
+
+
+def share_folder() -> Path:
+    """Return the folder that holds config, models and rviz: the checkout, or share/hma_ros."""
+    return embodiment_folder().parent.parent
+
+
+def robots(sim: bool) -> tuple[str, ...]:
+    """Return the robots that can run for real, or in simulation."""
+    names = available_embodiments()
+    if sim:
+        return tuple(name.removeprefix('sim_') for name in names if name.startswith('sim_'))
+    return tuple(name for name in names if not name.startswith('sim_'))
+
+
+def bundle_folder(name_or_path: str) -> Path:
+    """
+    Find a bundle.
+
+    :param name_or_path: a folder, or the name of a folder in ``models/``.
+    :raises BundleError: neither holds a manifest.json.
+    """
+    models = share_folder() / 'models'
+    for folder in (Path(name_or_path), models / name_or_path):
+        if (folder / 'manifest.json').is_file():
+            return folder.resolve()
+    there = (
+        ', '.join(sorted(path.parent.name for path in models.glob('*/manifest.json'))) or 'none'
+    )
+    raise BundleError(
+        f'bundle: got {name_or_path!r}, expected a folder with manifest.json, or one of those in '
+        f'{models} ({there})'
+    )
+
+
+def loopback_environment(present: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the variables that keep Fast DDS on this machine.
+
+    :param present: the environment; its ``ROS_DISTRO`` says which name Fast DDS reads.
+
+    :raises ConfigError: the profile is missing; without it the traffic would leave the machine.
+    """
+    profile = share_folder() / 'config' / 'fastdds_loopback.xml'
+    if not profile.is_file():
+        raise ConfigError(f'Fast DDS profile: got no {profile}, expected a file')
+    # The old name draws a warning from every process where the new one is known.
+    name = FASTDDS_VARIABLES[present.get('ROS_DISTRO') in ('humble', 'jazzy')]
+    return {name: str(profile), 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SYSTEM_DEFAULT'}

@@ -1,0 +1,134 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What the user asks for: the ``name:=value`` arguments of launch and of ``hma run``."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
+
+from hma_ros.bringup.places import robots
+from hma_ros.core import settings
+from hma_ros.core.embodiment import embodiment_path, load_embodiment
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.settings import Setting
+
+_NAMESPACE = re.compile(r'(?:/?[A-Za-z_]\w*(?:/[A-Za-z_]\w*)*/?|/)?', re.ASCII)
+# The longest that every middleware takes.
+_NAMESPACE_LENGTH = 245
+
+
+@dataclass(frozen=True)
+class Request:
+    """Each field is an argument, with its default; see :data:`ARGUMENTS`."""
+
+    robot: str = Setting(
+        None, 'robot to run: franka, ur5e, ... (config/embodiments), or a .yaml file'
+    ).field()
+    sim: bool = Setting(False, 'run the simulated robot in place of the real one').field()
+    mode: str = settings.MODE.field()
+    require_approval: bool = settings.REQUIRE_APPROVAL.field()
+    bundle: str = Setting(
+        'hma_sim', 'model bundle: a folder, or the name of one in models/'
+    ).field()
+    allow_sim_bundle: bool = settings.ALLOW_SIM_BUNDLE.field()
+    horizon: int = settings.HORIZON.field()
+    threads: int = settings.THREADS.field()
+    provider: str = settings.PROVIDER.field()
+    device_id: int = settings.DEVICE_ID.field()
+    allow_cpu: bool = settings.ALLOW_CPU.field()
+    engine_cache: str = settings.ENGINE_CACHE.field()
+    namespace: str = Setting('', 'namespace of all nodes').field()
+    params_file: str = Setting(
+        '', 'YAML file of ROS parameters for our nodes; overrides what other arguments say'
+    ).field()
+    log_level: str = Setting(
+        'info', 'least severe messages that are logged', choices=settings.LOG_LEVELS
+    ).field()
+    autostart: bool = Setting(
+        True, 'configure and activate the nodes; false leaves that to a lifecycle manager'
+    ).field()
+    record: bool = Setting(
+        False, "record the robot's topics and ours to a new folder below bags/"
+    ).field()
+    rviz: bool = Setting(
+        False, 'open RViz with the camera, the imagined frames and the path'
+    ).field()
+    use_sim_time: bool = Setting(False, 'follow /clock; always on with sim:=true').field()
+    real_time_factor: float = Setting(
+        1.0, 'speed of the simulated robot; 1.0 is real time', 0.01, 100.0
+    ).field()
+    seed: int = settings.SEED.field()
+
+
+class Argument(NamedTuple):
+    """One ``name:=value`` argument."""
+
+    name: str
+    setting: Setting
+
+
+ARGUMENTS = tuple(Argument(field.name, field.metadata['setting']) for field in fields(Request))
+
+
+def parse_request(values: Mapping[str, str]) -> Request:
+    """
+    Read typed arguments from text.
+
+    :param values: ``{argument name: text}``; arguments left out take their default.
+    :raises ConfigError: an argument is unknown, missing or malformed.
+    """
+    known = dict(ARGUMENTS)
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f'arguments: got {unknown[0]!r}, expected some of {", ".join(known)}')
+    if 'robot' not in values:
+        names = ', '.join(sorted({*robots(sim=True), *robots(sim=False)}))
+        raise ConfigError(
+            f'robot: got nothing, expected one of {names}; for example robot:=franka sim:=true'
+        )
+    typed = {name: known[name].parse(name, text) for name, text in values.items()}
+    request = Request(**typed)  # type: ignore[arg-type]
+    return replace(request, namespace=absolute_namespace(request.namespace))
+
+
+def check_request(request: Request) -> None:
+    """Refuse a robot that there is not, and values out of range; raises ConfigError."""
+    for name, setting in ARGUMENTS:
+        setting.check(name, getattr(request, name))
+    absolute_namespace(request.namespace)
+    _check_robot(request)
+
+
+def absolute_namespace(text: str) -> str:
+    """
+    Return a namespace in its one form: empty, or with a slash in front and none at the end.
+
+    :param text: as the user writes it, with or without these slashes.
+    :raises ConfigError: ROS takes no such namespace.
+    """
+    if not _NAMESPACE.fullmatch(text) or len(text) > _NAMESPACE_LENGTH:
+        raise ConfigError(
+            f'namespace: got {text!r}, expected letters, digits and _, no digit at the start of '
+            f'a part, parts separated by single slashes, at most {_NAMESPACE_LENGTH} characters; '
+            'for example left or /cell_1/left'
+        )
+    name = text.strip('/')
+    return f'/{name}' if name else ''
+
+
+def _check_robot(request: Request) -> None:
+    if request.robot.endswith('.yaml') and not request.sim:
+        path = embodiment_path(request.robot, sim=False)
+        # Nothing else would notice that its limits and its bundle are not for a real robot.
+        if load_embodiment(path).simulated:
+            raise ConfigError(
+                f'robot: {path}: got a simulated robot, expected a real one; a simulated one is '
+                'called by its name with sim:=true'
+            )
+    elif request.robot not in robots(request.sim):
+        names = ', '.join(robots(request.sim)) or 'none'
+        also = '' if request.sim else ' or a .yaml file'
+        sim = str(request.sim).lower()
+        raise ConfigError(
+            f'robot: got {request.robot!r}, expected one of {names}{also} with sim:={sim}'
+        )

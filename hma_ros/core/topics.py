@@ -1,0 +1,81 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The topics of a robot and ours: names, types, and who publishes them."""
+
+from typing import NamedTuple
+
+from hma_ros.core.embodiment import EmbodimentSpec
+
+ROBOT, CONTROLLER, OURS = 'robot', 'controller', 'hma_ros'
+
+_COMMAND_TYPES = {
+    'cartesian_pose': 'geometry_msgs/msg/PoseStamped',
+    'joint_trajectory': 'trajectory_msgs/msg/JointTrajectory',
+    'forward_position': 'std_msgs/msg/Float64MultiArray',
+    'joint_target': 'sensor_msgs/msg/JointState',
+    'interbotix_group': 'interbotix_xs_msgs/msg/JointGroupCommand',
+    'interbotix_single': 'interbotix_xs_msgs/msg/JointSingleCommand',
+}
+
+
+class Topic(NamedTuple):
+    """
+    One topic.
+
+    ``name`` is relative to the namespace, unless it starts with a slash. ``side`` says who
+    receives or publishes it: ``robot`` publishes it, the robot's ``controller`` receives it, or
+    ``hma_ros`` publishes it.
+    """
+
+    name: str
+    type: str
+    side: str
+
+
+def topics(spec: EmbodimentSpec) -> tuple[Topic, ...]:
+    """Return all topics of a bringup, each once: those of the robot, then ours."""
+    return tuple(dict.fromkeys((*robot_topics(spec), *_our_topics(spec))))
+
+
+def robot_topics(spec: EmbodimentSpec) -> tuple[Topic, ...]:
+    """
+    Return the topics that an embodiment names, each once.
+
+    A gripper that takes goals has an action and no topic, so it is not among them.
+    """
+    camera, state, gripper = spec.camera, spec.state, spec.gripper
+    image = 'Image' if camera.transport == 'raw' else 'CompressedImage'
+    found = [Topic(camera.topic, f'sensor_msgs/msg/{image}', ROBOT)]
+    if camera.info_topic:
+        found.append(Topic(camera.info_topic, 'sensor_msgs/msg/CameraInfo', ROBOT))
+    found += [Topic(item.topic, 'sensor_msgs/msg/JointState', ROBOT) for item in state.sources]
+    if state.pose is not None:
+        found.append(Topic(state.pose.topic, 'geometry_msgs/msg/PoseStamped', ROBOT))
+    found += [Topic(item.topic, item.type, ROBOT) for item in spec.stops]
+    found += [
+        Topic(item.topic, _COMMAND_TYPES[item.interface], CONTROLLER) for item in spec.commands
+    ]
+    if gripper is not None and gripper.interface in _COMMAND_TYPES:
+        found.append(Topic(gripper.name, _COMMAND_TYPES[gripper.interface], CONTROLLER))
+    return tuple(dict.fromkeys(found))
+
+
+def _our_topics(spec: EmbodimentSpec) -> list[Topic]:
+    found = [
+        ('world_model/action_chunk', 'hma_ros/msg/ActionChunk'),
+        ('world_model/prediction', 'hma_ros/msg/PredictedRollout'),
+        ('world_model/prediction/image', 'sensor_msgs/msg/Image'),
+        ('action_executor/executed', 'hma_ros/msg/ActionChunk'),
+        ('rollout_viewer/image', 'sensor_msgs/msg/Image'),
+        ('rollout_viewer/error', 'std_msgs/msg/Float32'),
+        ('rollout_viewer/path', 'nav_msgs/msg/Path'),
+        ('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray'),
+        ('robot_description', 'std_msgs/msg/String'),
+        ('/tf', 'tf2_msgs/msg/TFMessage'),
+        ('/tf_static', 'tf2_msgs/msg/TFMessage'),
+    ]
+    if spec.simulated:
+        found += [
+            ('/clock', 'rosgraph_msgs/msg/Clock'),
+            ('sim_robot/success', 'std_msgs/msg/Bool'),
+        ]
+    return [Topic(name, kind, OURS) for name, kind in found]

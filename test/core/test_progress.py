@@ -1,0 +1,51 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A log file gets lines, a terminal a bar that is drawn again and again."""
+
+import io
+
+import pytest
+
+from hma_ros.core import progress
+from hma_ros.core.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_file_gets_one_line_for_a_quick_job() -> None:
+    file = io.StringIO()
+    for _ in Progress(range(50), 'frames', unit='frame', file=file):
+        pass
+    assert file.getvalue() == 'frames: 50 of 50 frames in 00:00\n'
+
+
+def test_a_file_hears_of_a_long_job_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
+    file = io.StringIO()
+    with Progress(total=100, desc='steps', unit='step', file=file) as bar:
+        for _ in range(100):
+            now[0] += 1.0
+            bar.update()
+            bar.set_postfix_str('loss 1')
+    lines = file.getvalue().splitlines()
+    assert 9 <= len(lines) <= 11
+    assert all(line.endswith(' to go, loss 1') for line in lines[:-1])
+    assert lines[-1].startswith('steps: 100 of 100 steps')
+
+
+def test_a_terminal_gets_a_bar() -> None:
+    file = Terminal()
+    for _ in Progress(range(3), 'frames', file=file, mininterval=0):
+        pass
+    assert file.getvalue().count('\r') >= 3
+    assert '100%' in file.getvalue()
+
+
+def test_a_disabled_one_is_silent() -> None:
+    file = io.StringIO()
+    for _ in Progress(range(3), 'frames', file=file, disable=True):
+        pass
+    assert file.getvalue() == ''

@@ -1,0 +1,17 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The types that core names are those of the messages that are sent."""
+
+import pytest
+
+from hma_ros.core.embodiment import available_embodiments, load_embodiment
+from hma_ros.core.topics import robot_topics
+from hma_ros.ros.command_msg import message_type
+
+
+@pytest.mark.parametrize('name', sorted(set(available_embodiments()) - {'aloha'}))
+def test_commands_have_the_types_of_the_list(name: str) -> None:
+    spec = load_embodiment(name)
+    types = {item.name: item.type for item in robot_topics(spec)}
+    for command in spec.commands:
+        package, kind = message_type(command).__module__.split('.')[0], message_type(command)
+        assert types[command.topic] == f'{package}/msg/{kind.__name__}'
