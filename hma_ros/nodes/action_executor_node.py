@@ -37,6 +37,8 @@ _LOOK_S = 0.1
 # /clock that jumped back silences timers on ROS time; this one goes on.
 _SIMULATED_LOOK_S = 0.02
 _REPORTS_PENDING = 64
+# Until then a robot that has not started is no reason to warn.
+_PATIENCE_S = 5.0
 _LATE = (
     'the model is slower than the steps of the robot (lower real_time_factor in simulation, '
     'imagine fewer frames with horizon, or take a faster machine), or the clocks disagree'
@@ -85,7 +87,7 @@ class ActionExecutorNode(HmaNode):
         if not self._is_shadow:
             self._reports = self.publisher(ActionChunk, '~/executed', REPORT)
         self._open_inputs()
-        self._listens_s = time.monotonic()
+        self._listens_s = self._started_s = time.monotonic()
         self._tick_timers: list[Any] = []
         self._decision = Decision(self._execution.state, None, ('inactive',))
         self.get_logger().info(f'{given.mode} on {spec.name}')
@@ -117,6 +119,7 @@ class ActionExecutorNode(HmaNode):
         self._command_clock = CommandClock(round(_NS * self._period_s), self._uses_sim_time())
         idle_s = 0.0 if self._sent_s is None else time.monotonic() - self._sent_s
         self._execution.reset(idle_s)
+        self._started_s = time.monotonic()
         self._is_ticking = True
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._tick_timers = [self.create_timer(self._tick_s(), self._on_tick, clock=steady)]
@@ -212,6 +215,10 @@ class ActionExecutorNode(HmaNode):
     def _on_chunk(self, message: Any, publisher: Hashable) -> None:
         if not self._is_ticking:
             return
+        if self._execution.state not in (*COMMANDING, State.STOPPED):
+            # The state says why, and chunks come again and again.
+            self._diagnostics.counts['chunks not followed'] += 1
+            return
         try:
             self._accept(message, publisher)
         except LateError as error:
@@ -267,7 +274,7 @@ class ActionExecutorNode(HmaNode):
         if self._heartbeat_s is None or not limit_s:
             return
         silent_s = time.monotonic() - self._heartbeat_s
-        if silent_s > limit_s:
+        if silent_s > limit_s and self._execution.state in COMMANDING:
             silence = f'{self._given.heartbeat_topic}: got none for {silent_s:.1f} s'
             text = f'{silence}, expected one every {limit_s:g} s; see the world model'
             self._diagnostics.trouble('silent model', text, WARN)
@@ -325,7 +332,8 @@ class ActionExecutorNode(HmaNode):
     def _report(self) -> None:
         reasons = '; '.join(self._decision.reasons)
         is_active = self._is_ticking
-        if is_active and self._decision.state not in COMMANDING:
+        is_late = time.monotonic() - self._started_s > _PATIENCE_S
+        if is_active and is_late and self._decision.state not in COMMANDING:
             self._diagnostics.trouble(
                 'no motion', f'{self._decision.state.value}: {reasons}', WARN
             )
