@@ -115,5 +115,7 @@ PROVIDER = Setting(
 DEVICE_ID = Setting(0, 'GPU to use, as CUDA counts them', 0, 63)
 ALLOW_CPU = Setting(False, 'run on the CPU rather than fail without the provider')
 ENGINE_CACHE = Setting('', 'folder of TensorRT engines; empty for ~/.cache/hma_ros/engines')
-REQUIRE_APPROVAL = Setting(False, 'imagine, show, and wait for an approval before executing')
+REQUIRE_APPROVAL = Setting(
+    False, 'check chunks, and follow them from ~/approve to the next stop or loss only'
+)
 SEED = Setting(0, 'episode that the simulated robot starts with', 0, 1_000_000_000)

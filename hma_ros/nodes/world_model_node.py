@@ -71,10 +71,7 @@ class WorldModelNode(HmaNode):
         self._reads_joints = bool(self._model.stem.joint_names)
         self._horizon = min(given.horizon, self._model.manifest.max_horizon)
         self._diagnostics = Diagnostics(self, spec.name)
-        self.get_logger().info(
-            f'{given.mode} on {spec.name}: bundle {self._model.manifest.folder}, stem '
-            f'{spec.stem}, provider {self._model.provider}, up to {self._horizon} frames ahead'
-        )
+        self.get_logger().info(given.summary(spec, self._model.provider))
         self._warm_up()
         self._open_topics()
         steady = Clock(clock_type=ClockType.STEADY_TIME)

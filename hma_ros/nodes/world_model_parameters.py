@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hma_ros.core import settings
+from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.ros.parameters import parameter
 from hma_ros.runtime.providers import Execution
 
@@ -43,6 +44,13 @@ class WorldModelParameters:
         50, 'so many rows in a row that fail deactivate the node', 1, 100_000
     )
     autostart: bool = parameter(False, 'configure and activate at the start')
+
+    def summary(self, spec: EmbodimentSpec, provider: str) -> str:
+        """Say in one line what runs."""
+        return (
+            f'{self.mode} on {spec.name}: bundle {self.bundle}, stem {spec.stem}, '
+            f'provider {provider}, up to {self.horizon} frames ahead'
+        )
 
     @property
     def execution(self) -> Execution:
