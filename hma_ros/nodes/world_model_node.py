@@ -89,9 +89,7 @@ class WorldModelNode(HmaNode):
                 f'provider: got {model.provider}, expected {given.provider}; allow_cpu is set'
             )
         if refusal := model.manifest.policy_refusal:
-            self.get_logger().warning(
-                f'{given.bundle}: predicts alone and proposes no actions: {refusal}'
-            )
+            self.get_logger().warning(f'predicts alone and proposes no actions: {refusal}')
         return model
 
     def start(self) -> None:
