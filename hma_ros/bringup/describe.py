@@ -150,9 +150,8 @@ def _action_executor(request: Request, spec: EmbodimentSpec, bundle: Path) -> Pr
         # For its manifest: the executor decides by itself whether it may command a real robot.
         ('bundle', str(bundle)),
         ('allow_simulation_bundle', request.allow_sim_bundle),
+        ('require_approval', request.require_approval),
     )
-    if request.require_approval:
-        parameters += (('require_approval', True),)
     reason = f'the only one that commands the robot (mode {request.mode})'
     return _node('action_executor', reason, _common(request, spec) + parameters)
 

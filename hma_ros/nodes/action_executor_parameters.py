@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from hma_ros.core import settings
 from hma_ros.ros.parameters import parameter
 
 
@@ -11,25 +12,17 @@ class ActionExecutorParameters:
     """Parameters of the action executor."""
 
     embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
-    mode: str = parameter(
-        'shadow',
-        'shadow computes and reports; execute commands the robot',
-        choices=('shadow', 'execute'),
-    )
+    mode: str = settings.MODE.field()
     chunk_topic: str = parameter('world_model/action_chunk', 'where action chunks come from')
     bundle: str = parameter('', 'bundle behind the chunks; needed to execute on a real robot')
-    allow_simulation_bundle: bool = parameter(
-        False, 'let a bundle trained in simulation command a real robot'
-    )
+    allow_simulation_bundle: bool = settings.ALLOW_SIM_BUNDLE.field()
     max_chunk_age_s: float = parameter(
         0.5, 'oldest stamp of a chunk on arrival, and furthest ahead [s]', 0.01, 10.0
     )
     ramp_in_s: float = parameter(
         0.5, 'time over which the velocity limit grows from zero after a start [s]', 0.0, 10.0
     )
-    require_approval: bool = parameter(
-        False, 'check chunks, and follow them from ~/approve to the next stop or loss only'
-    )
+    require_approval: bool = settings.REQUIRE_APPROVAL.field()
     heartbeat_topic: str = parameter('world_model/heartbeat', 'sign of life of the model')
     heartbeat_timeout_s: float = parameter(
         0.5,
