@@ -44,9 +44,7 @@ class Rig:
         self._time_s += periods * self.period_ns / S
         tick = Tick(self.now_ns + self.period_ns, periods, interruption)
         measured = self.measured() if self.is_seen else None
-        self.decision = self.executor.step(
-            tick, self.now_ns, measured, self.refusal, self.listens
-        )
+        self.decision = self.executor.step(tick, self.now_ns, measured, self.refusal, self.listens)
         self._obey()
         return self.decision
 
