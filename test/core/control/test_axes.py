@@ -47,7 +47,7 @@ def test_joint_that_turns_without_end_differs_by_less_than_half_a_turn() -> None
 
 def test_excess_is_the_distance_to_the_limits() -> None:
     axes = axes_of(UR5E)
-    outside = axes.upper + [0.5, 0.0, -1.0, 0.0, 0.0, 0.0]
+    outside = np.add(axes.upper, [0.5, 0.0, -1.0, 0.0, 0.0, 0.0])
     np.testing.assert_allclose(axes.excess(outside), [0.5, 0.0, 0.0, 0.0, 0.0, 0.0])
     np.testing.assert_allclose(axes.excess(axes.lower - 0.5, 0.2), [0.3] * 6)
     assert not axes.excess(axes.lower - 0.5, 0.6).any()

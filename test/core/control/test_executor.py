@@ -91,7 +91,7 @@ def test_increments_after_a_loss_start_from_the_last_command() -> None:
     rig.until(State.HOLDING)
     last = rig.command()[:3]
     targets = rig.send([[0.01, 0.0, 0.0, 1.0]])
-    np.testing.assert_allclose(targets.positions_HD[0], last + [0.01, 0.0, 0.0])
+    np.testing.assert_allclose(targets.positions_HD[0], np.add(last, [0.01, 0.0, 0.0]))
 
 
 @pytest.mark.parametrize(

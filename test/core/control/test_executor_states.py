@@ -1,10 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Random sequences of measurements, gaps, chunks, stops and clock jumps: the limits hold always."""
+"""Random measurements, gaps, chunks, stops and clock jumps: the limits hold always."""
 
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -12,7 +11,7 @@ from wire import Wire
 
 from hma_ros.core.control.axes import axes_of
 from hma_ros.core.control.command_clock import CommandClock
-from hma_ros.core.control.executor import COMMANDING, Decision, Executor, State
+from hma_ros.core.control.executor import Decision, Executor, State
 from hma_ros.core.control.orientation import quaternion
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import MessageError

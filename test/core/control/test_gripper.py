@@ -3,8 +3,8 @@
 
 from dataclasses import replace
 
-from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.control.gripper import GripperSwitch
+from hma_ros.core.embodiment import load_embodiment
 
 SPEC = load_embodiment('franka').gripper
 assert SPEC is not None

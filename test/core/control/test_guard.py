@@ -33,7 +33,7 @@ def followed(guard: Guard, goal: np.ndarray, commands: int) -> list[Motion]:
 
 
 def away(offset: list[float]) -> np.ndarray:
-    return MIDDLE + [*offset, 0.0, 0.0, 0.0]
+    return np.add(MIDDLE, [*offset, 0.0, 0.0, 0.0])
 
 
 class Judge:
@@ -167,7 +167,7 @@ def test_goal_beyond_the_limits_is_approached_to_the_border_and_said() -> None:
 
 
 def test_orientation_is_limited_like_a_position() -> None:
-    guard, goal = placed('sim_franka', MIDDLE), MIDDLE + [0.0, 0.0, 0.0, 3.0, 0.0, 0.0]
+    guard, goal = placed('sim_franka', MIDDLE), np.add(MIDDLE, [0.0, 0.0, 0.0, 3.0, 0.0, 0.0])
     motions = followed(guard, goal, 200)
     speed = max(motion.velocity_X[3] for motion in motions)
     # 1.0 rad/s about any axis: each part of the rotation vector has its share.

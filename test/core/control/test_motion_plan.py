@@ -32,7 +32,7 @@ def test_increments_of_a_moment_to_come_start_from_what_will_be_commanded_then()
         history.record(reach_ns, target, None)
     # At 100 ms the first chunk is over: 0.02 m further on.
     targets = plan.accept(100 * MS, FORWARD, 55 * MS, 50 * MS, follow=True)
-    np.testing.assert_allclose(targets.positions_HD[0], START + [0.03, 0.0, 0.0])
+    np.testing.assert_allclose(targets.positions_HD[0], np.add(START, [0.03, 0.0, 0.0]))
 
 
 def test_a_chunk_that_is_only_checked_is_not_followed() -> None:

@@ -31,7 +31,7 @@ def test_five_measurements_over_forty_milliseconds_are_enough() -> None:
 
 
 def test_quick_measurements_must_agree_as_long() -> None:
-    assert accepts(check(), range(0, 50)).index(True) == 40
+    assert accepts(check(), range(50)).index(True) == 40
 
 
 def test_the_same_measurement_again_counts_once() -> None:
@@ -45,12 +45,12 @@ def test_the_same_measurement_again_counts_once() -> None:
         (MIDDLE, 40, f'measured state with a gap of -0.010 s; {WAITS}'),
         (
             # 0.3 m/s for 0.01 s, and 5 % of 0.08 m of noise.
-            MIDDLE + [0.0, 0.0072, 0.0, 0.0, 0.0, 0.0],
+            np.add(MIDDLE, [0.0, 0.0072, 0.0, 0.0, 0.0, 0.0]),
             60,
             f'y: measured jump: got 0.0072, expected at most 0.007; {WAITS}',
         ),
         (
-            MIDDLE + [0.3, 0.0, 0.0, 0.0, 0.0, 0.0],
+            np.add(MIDDLE, [0.3, 0.0, 0.0, 0.0, 0.0, 0.0]),
             60,
             'x: measured outside its limit and start margin by: got 0.1655, expected at most 0',
         ),
@@ -100,7 +100,11 @@ def test_a_robot_that_moves_within_its_velocity_may_start(
             'measured state ahead of the clock: got 0.300 s, expected at most 0.1 s',
         ),
         (MIDDLE * [1, np.nan, 1, 1, 1, 1], 0, 'measured state: got a y that is not finite'),
-        (MIDDLE + [0, 0, 0, 0, 0, np.inf], 0, 'measured state: got a rz that is not finite'),
+        (
+            np.add(MIDDLE, [0, 0, 0, 0, 0, np.inf]),
+            0,
+            'measured state: got a rz that is not finite',
+        ),
     ],
 )
 def test_only_a_fresh_finite_state_is_trusted(
@@ -113,7 +117,7 @@ def test_only_a_fresh_finite_state_is_trusted(
 
 def test_following_error_is_judged_on_each_axis() -> None:
     judge = StateCheck(FRANKA, 0.1)
-    near, away = MIDDLE + 0.99 * FRANKA.following_error, MIDDLE + [0, 0, 0, 0, -0.6, 0]
+    near, away = MIDDLE + 0.99 * FRANKA.following_error, np.add(MIDDLE, [0, 0, 0, 0, -0.6, 0])
     assert judge.following_fault(Measurement(near, 0), MIDDLE) is None
     reason = judge.following_fault(Measurement(away, 0), MIDDLE)
     assert reason == (
