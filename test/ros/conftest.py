@@ -17,11 +17,23 @@ class Bench:
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
 
+        self._context = context
         self.node = rclpy.create_node('bench', context=context)
         self.world = rclpy.create_node('world', context=context)
         self._executor = SingleThreadedExecutor(context=context)
         for node in (self.node, self.world):
             self._executor.add_node(node)
+
+    def replace_node(self, parameters: list[Any]) -> None:
+        """Give the part under test a node with parameters."""
+        import rclpy
+
+        self._executor.remove_node(self.node)
+        self.node.destroy_node()
+        self.node = rclpy.create_node(
+            'bench', context=self._context, parameter_overrides=parameters
+        )
+        self._executor.add_node(self.node)
 
     def own(self, entity: Any, destroy: Callable[[Any], object]) -> Any:
         return entity
@@ -32,17 +44,9 @@ class Bench:
     def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any) -> Any:
         return self.node.create_subscription(kind, topic, callback, qos)
 
-    def resolve_topic_name(self, topic: str) -> str:
-        return str(self.node.resolve_topic_name(topic))
-
-    def get_logger(self) -> Any:
-        return self.node.get_logger()
-
-    def get_clock(self) -> Any:
-        return self.node.get_clock()
-
-    def get_fully_qualified_name(self) -> str:
-        return str(self.node.get_fully_qualified_name())
+    def __getattr__(self, name: str) -> Any:
+        """Give what a node has by itself."""
+        return getattr(self.node, name)
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait for a condition."""
