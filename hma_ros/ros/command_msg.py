@@ -100,7 +100,7 @@ def _write_trajectory(command: CommandSpec, setpoint: Setpoint) -> JointTrajecto
         _point(positions, velocities, reach_s + time_s)
         for time_s, positions, velocities in _to_rest(setpoint)
     ]
-    if not setpoint.velocities.any():
+    if len(message.points) == 1:
         rest = np.zeros_like(setpoint.positions)
         message.points.append(_point(setpoint.positions, rest, 2.0 * reach_s))
     return message
@@ -113,8 +113,10 @@ def _to_rest(setpoint: Setpoint) -> list[tuple[float, Vector, Vector]]:
     points = []
     # Joints that rest within a microsecond of each other share a point: times must ascend.
     for time_s in sorted({round(float(value), 6) for value in rest_s if value > 0.0} - {0.0}):
-        passed_s = np.where(rest_s <= time_s + 1e-6, rest_s, time_s)
-        slowed = setpoint.accelerations * passed_s
+        rests = rest_s <= time_s + 1e-6
+        passed_s = np.where(rests, rest_s, time_s)
+        # A controller may refuse a last velocity of 1e-16.
+        slowed = np.where(rests, speeds, setpoint.accelerations * time_s)
         direction = np.sign(setpoint.velocities)
         way = direction * (speeds - slowed / 2.0) * passed_s
         points.append((time_s, setpoint.positions + way, direction * (speeds - slowed)))

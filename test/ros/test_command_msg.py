@@ -5,12 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from sensor_msgs.msg import JointState
 
 from hma_ros.core.embodiment import CommandSpec, load_embodiment
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.ros.command_msg import Setpoint, message_type, read_targets, to_message
 from hma_ros.ros.joint_state_msg import from_positions, positions
+from hma_ros.ros.stamps import stamp_ns
 
 UR5E = load_embodiment('sim_ur5e').commands[0]
 POSE = load_embodiment('sim_franka').commands[0]
@@ -19,7 +23,8 @@ MS = 1_000_000
 
 def setpoint(command: CommandSpec) -> Setpoint:
     count = len(command.coordinates)
-    return Setpoint(500 * MS, np.arange(count) * 0.1, np.full(count, 0.5), (1.0, 0.0, 0.0, 0.0))
+    positions, speeds = np.arange(count) * 0.1, np.full(count, 0.5)
+    return Setpoint(500 * MS, positions, speeds, np.full(count, 5.0), (1.0, 0.0, 0.0, 0.0))
 
 
 def test_trajectory_reaches_the_target_and_then_comes_to_rest() -> None:
@@ -28,19 +33,53 @@ def test_trajectory_reaches_the_target_and_then_comes_to_rest() -> None:
     first, second = message.points
     np.testing.assert_allclose(first.positions, np.arange(6) * 0.1)
     np.testing.assert_allclose(first.velocities, np.full(6, 0.5))
-    # Braking evenly over the 0.02 s of a point takes half of 0.5 rad/s * 0.02 s.
-    np.testing.assert_allclose(second.positions, np.arange(6) * 0.1 + 0.005)
+    # From 0.5 rad/s at 5 rad/s^2: 0.1 s, and 0.025 rad on the way.
+    np.testing.assert_allclose(second.positions, np.arange(6) * 0.1 + 0.025)
     assert not np.any(second.velocities)
     times, targets = read_targets(UR5E, message, 0)
-    assert times == [520 * MS, 540 * MS]
+    assert times == [520 * MS, 620 * MS]
     np.testing.assert_allclose(targets[0], np.arange(6) * 0.1)
+
+
+def test_trajectory_at_rest_stays() -> None:
+    still = replace(setpoint(UR5E), velocities=np.zeros(6))
+    first, second = to_message(UR5E, still).points
+    assert first.positions == second.positions
+    assert not np.any(second.velocities)
+
+
+@settings(deadline=None)
+@given(
+    arrays(np.float64, 6, elements=st.one_of(st.just(0.0), st.floats(-3.0, 3.0))),
+    arrays(np.float64, 6, elements=st.floats(0.1, 100.0)),
+)
+def test_every_joint_brakes_evenly_at_its_limit_and_the_last_point_is_at_rest(
+    velocities: np.ndarray, accelerations: np.ndarray
+) -> None:
+    point = Setpoint(0, np.arange(6) * 0.1, velocities, accelerations)
+    points = to_message(UR5E, point).points
+    times_s = np.array([stamp_ns(item.time_from_start) * 1e-9 for item in points])
+    assert (np.diff(times_s) > 0.0).all()
+    places = np.array([item.positions for item in points])
+    speeds = np.array([item.velocities for item in points])
+    assert not speeds[-1].any()
+    for index in range(1, len(points)):
+        passed_s = times_s[index] - times_s[0]
+        rest_s = np.minimum(np.abs(velocities) / accelerations, passed_s)
+        left = np.abs(velocities) - accelerations * rest_s
+        way = np.sign(velocities) * (np.abs(velocities) + left) / 2.0 * rest_s
+        # Joints that rest within a microsecond of each other share a point.
+        np.testing.assert_allclose(speeds[index], np.sign(velocities) * left, atol=3e-4)
+        np.testing.assert_allclose(places[index], places[0] + way, atol=1e-5)
+    rest = velocities * np.abs(velocities) / (2.0 * accelerations)
+    np.testing.assert_allclose(places[-1], np.arange(6) * 0.1 + rest, atol=1e-5)
 
 
 def test_trajectory_is_read_by_name_and_a_stamp_of_zero_is_now() -> None:
     message = to_message(UR5E, replace(setpoint(UR5E), time_ns=0))
     message.joint_names = list(reversed(message.joint_names))
     times, targets = read_targets(UR5E, message, 100 * MS)
-    assert times == [120 * MS, 140 * MS]
+    assert times == [120 * MS, 220 * MS]
     np.testing.assert_allclose(targets[0], np.arange(6)[::-1] * 0.1)
 
 

@@ -9,6 +9,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 
 from hma_ros.core.embodiment import StopSpec, load_embodiment
+from hma_ros.core.errors import ConfigError
 from hma_ros.ros.qos import LATCHED, REPORT
 from hma_ros.ros.stop_topics import StopTopics
 
@@ -62,3 +63,95 @@ def test_fields_of_one_topic_stop_by_themselves(bench: Any) -> None:
     until(1, 0, '/state: wrong (height = 1)')
     until(0, 0, None)
     until(0, 1, '/state: wrong (width = 1)')
+
+
+class Listener:
+    """Stop topics with what they said, and publishers of a button."""
+
+    def __init__(self, bench: Any, stop: StopSpec, previous: StopTopics | None = None) -> None:
+        self.bench, self.stop, self.heard = bench, stop, list[str]()
+        self.topics = StopTopics(bench, (stop,), self.heard.append, previous)
+
+    def button(self) -> Any:
+        return self.bench.world.create_publisher(Bool, self.stop.topic, REPORT)
+
+    def until(self, sender: Any, value: bool, condition: Any, what: str) -> None:
+        def publish_and_look() -> bool:
+            sender.publish(Bool(data=value))
+            return bool(condition())
+
+        self.bench.until(publish_and_look, what)
+
+
+def button(**changes: Any) -> StopSpec:
+    return StopSpec('button', 'std_msgs/msg/Bool', 'data', (True,), 'pressed', **changes)
+
+
+def test_two_buttons_on_one_topic_are_released_one_by_one(bench: Any) -> None:
+    listener = Listener(bench, button())
+    first, second = listener.button(), listener.button()
+    for sender in (first, second):
+        listener.until(sender, True, lambda: listener.topics.reason, 'the stop')
+    calm = Listener(bench, button(mandatory=True))  # hears the second, and nothing before
+    listener.until(second, False, lambda: calm.topics.refusal() is None, 'the release')
+    assert listener.topics.reason == '/button: pressed (data = True)'
+    listener.until(first, False, lambda: listener.topics.reason is None, 'both releases')
+
+
+def test_a_stop_outlives_a_configuration_and_the_button_that_gave_it(bench: Any) -> None:
+    listener = Listener(bench, button())
+    first = listener.button()
+    listener.until(first, True, lambda: listener.topics.reason, 'the stop')
+    bench.world.destroy_publisher(first)
+    again = Listener(bench, button(), listener.topics)
+    bench.until(lambda: bench.node.count_publishers('button') == 0, 'the end of the button')
+    again.topics.look()
+    assert again.topics.reason == '/button: pressed (data = True)'
+    second = listener.button()
+
+    def is_free() -> bool:
+        again.topics.look()
+        return again.topics.reason is None
+
+    again.until(second, False, is_free, 'another button in its place')
+
+
+def test_mandatory_topic_must_speak_first_and_its_publisher_must_stay(bench: Any) -> None:
+    listener = Listener(bench, button(mandatory=True))
+    listener.topics.look()
+    assert listener.heard == []
+    assert 'got no word that there is no stop' in str(listener.topics.refusal())
+    sender = listener.button()
+    listener.until(sender, False, lambda: listener.topics.refusal() is None, 'its word')
+    listener.topics.look()
+    bench.world.destroy_publisher(sender)
+
+    def is_missed() -> bool:
+        listener.topics.look()
+        return bool(listener.heard)
+
+    bench.until(is_missed, 'the end of its publisher')
+    assert listener.heard[0] == ('/button: got no publisher any more, expected one (mandatory)')
+    assert listener.topics.refusal() is not None
+
+
+def test_silent_heartbeat_stops(bench: Any) -> None:
+    listener = Listener(bench, button(heartbeat_s=0.2))
+    sender = listener.button()
+    listener.until(sender, False, lambda: listener.topics.refusal() is None, 'its word')
+
+    def is_missed() -> bool:
+        listener.topics.look()
+        return bool(listener.heard)
+
+    bench.until(is_missed, 'the silence')
+    assert 'expected one every 0.2 s (heartbeat_s)' in listener.heard[0]
+
+
+def test_message_type_that_is_not_there_is_named(bench: Any) -> None:
+    for kind, text in (
+        ('nowhere_msgs/msg/Stop', r'install nowhere_msgs, or remove the entry from stops'),
+        ('std_msgs/msg/Empty', r"got field 'data', expected a field of std_msgs/msg/Empty"),
+    ):
+        with pytest.raises(ConfigError, match=text):
+            StopTopics(bench, (StopSpec('t', kind, 'data', (True,), 'why'),), print)

@@ -50,28 +50,26 @@ class ChunkPlan:
         step_dt_s: float,
         base_D: ArrayLike,
         targets: Targets,
-        now_ns: int,
-        commanded_D: ArrayLike,
+        joins_ns: int,
+        joins_at_D: ArrayLike,
     ) -> None:
         """
-        Replace the plan by a new chunk.
+        Replace the plan by a new chunk whose time :meth:`check` has found right.
 
         :param stamp_ns: start of step 0.
         :param base_D: ``float64[D]`` target commanded at the stamp (the base of increments).
         :param targets: from :func:`~hma_ros.core.control.action_space.targets_from_actions`.
-        :param commanded_D: ``float64[D]`` commanded now; the plan goes on from there.
-        :raises LateError: as :meth:`check`; the plan stays as it was.
-        :raises MessageError: likewise.
+        :param joins_ns: the time at which the plan joins what came before.
+        :param joins_at_D: ``float64[D]`` where it joins.
         """
         steps = len(targets.positions_HD)
-        self.check(stamp_ns, step_dt_s, steps, now_ns)
         ends_ns = stamp_ns + np.rint(np.arange(steps + 1) * step_dt_s * _NS).astype(np.int64)
         self._newest_ns = stamp_ns
         self._knots = np.concatenate([np.asarray(base_D, np.float64)[None], targets.positions_HD])
         self._times_ns = ends_ns
         self._gripper = targets.gripper_H
-        self._offset, self._joined_ns = np.zeros(self._knots.shape[1]), now_ns
-        self._offset = np.asarray(commanded_D, np.float64) - self.target(now_ns)
+        self._offset, self._joined_ns = np.zeros(self._knots.shape[1]), joins_ns
+        self._offset = np.asarray(joins_at_D, np.float64) - self.target(joins_ns)
 
     def target(self, time_ns: int) -> NDArray[np.float64]:
         """Return the planned target at a time, ``float64[D]``."""

@@ -286,7 +286,7 @@ class Executor:
     def rebase(self, measured: Measurement) -> None:
         """Plan from where the robot is; only for an executor that commands nothing (shadow)."""
         if self._state in COMMANDING:
-            self._record(self._begin(self._guard.place(measured.values_X)), False)
+            self._record(self._begin(self._guard.place(measured.values_X, self._period_s)), False)
 
     def _waiting(
         self, fault: str | None, measured: Measurement | None, refusal: str | None
@@ -302,10 +302,11 @@ class Executor:
         position = measured.values_X
         if self._goes_on and self._following_fault(measured) is None:
             position = self._guard.last.position_X
-        if not self._guard.allows(position, self._idle_periods * self._period_s):
+        idle_s = self._idle_periods * self._period_s
+        if not self._guard.allows(position, idle_s):
             self._reasons = ('the robot is too far from the last command to start at once',)
             return None
-        return self._begin(self._guard.place(position))
+        return self._begin(self._guard.place(position, idle_s))
 
     def _lost(self, fault: str | None, measured: Measurement | None) -> Motion | None:
         if fault is not None or measured is None:
@@ -313,7 +314,7 @@ class Executor:
             return None
         following = self._following_fault(measured)
         if following is None:
-            return self._begin(self._guard.place(self._guard.last.position_X))
+            return self._begin(self._guard.place(self._guard.last.position_X, self._period_s))
         self._start.reset()
         self._state, self._goes_on, self._reasons = State.WAITING, True, (following,)
         return None

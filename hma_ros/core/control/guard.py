@@ -84,11 +84,18 @@ class Guard:
             and (change <= self._axes.acceleration * elapsed_s).all()
         )
 
-    def place(self, position_X: ArrayLike) -> Motion:
-        """Command a position at rest, where :meth:`allows` permits it."""
+    def place(self, position_X: ArrayLike, elapsed_s: float) -> Motion:
+        """
+        Command a position at rest, where :meth:`allows` permits it.
+
+        :param elapsed_s: time since the last command, if there was one.
+        """
         position = np.array(position_X, np.float64)
-        self._last, self._has_last = Motion(position, np.zeros_like(position)), True
-        return self._last
+        still = Motion(position, np.zeros_like(position))
+        way = position - self._last.position_X if self._has_last else still.velocity_X
+        # On the wire it was a motion: the next command is limited by that.
+        self._last, self._has_last = replace(still, velocity_X=way / elapsed_s), True
+        return still
 
     def brake(self, elapsed_s: float) -> Motion:
         """Decelerate; a motion that is at rest already is repeated."""

@@ -47,11 +47,13 @@ class MotionPlan:
         start = np.zeros(self.width)
         self._chunks = ChunkPlan(start, max_chunk_age_s)
         self._smoother = Smoother(axes, self._period_s, start)
+        self._smoothed = start
 
     def hold(self, position_D: ArrayLike) -> None:
         """Drop the chunk and stay at a position ``[D]``; the next chunk ramps in."""
         self._chunks.hold(position_D)
         self._smoother.reset(position_D)
+        self._smoothed = np.array(position_D, np.float64)
         self._ramp_from_ns = None
 
     def forget_stamps(self) -> None:
@@ -64,7 +66,7 @@ class MotionPlan:
         """
         Take a chunk.
 
-        :param now_ns: the time from which it is followed.
+        :param now_ns: the time from which it is followed; with smoothing, a little later.
         :param reach_ns: the time of the last command.
         :param follow: False checks it only.
         :raises LateError: too old, already over, or not newer than the one followed.
@@ -75,8 +77,11 @@ class MotionPlan:
         targets = targets_from_actions(self._spec, base, actions_HA)
         self._chunks.check(stamp_ns, step_dt_s, len(targets.positions_HD), now_ns)
         if follow:
-            here = self._commanded(now_ns, reach_ns)
-            self._chunks.accept(stamp_ns, step_dt_s, base, targets, now_ns, here)
+            joins_ns = now_ns + self._smoother.lead * self._period_ns
+            # What the smoothing rounds off is no reason to shift the plan.
+            missed = self._history.target(reach_ns) - self._smoothed
+            joins_at = self._chunks.target(joins_ns) + missed
+            self._chunks.accept(stamp_ns, step_dt_s, base, targets, joins_ns, joins_at)
             self._ramp_from_ns = reach_ns if self._ramp_from_ns is None else self._ramp_from_ns
         return targets
 
@@ -90,7 +95,8 @@ class MotionPlan:
         def planned(ahead: int) -> Vector:
             return self._chunks.target(reach_ns + ahead * self._period_ns)
 
-        return self._smoother.advance(planned, periods)
+        self._smoothed, soon = self._smoother.advance(planned, periods)
+        return self._smoothed, soon
 
     def refusal(self, target_D: Vector) -> str | None:
         """Return why a target may not be followed; None if it may."""

@@ -26,7 +26,8 @@ _MAX_PERIODS = 16
 
 class Smoother:
     """
-    Averages a plan; samples of it already used stay, so a new plan joins without a jump.
+    Averages a plan; samples already taken stay, so a new plan that goes on from the newest of
+    them, ``lead`` periods ahead of now, joins without a jump. Without a jerk limit there are none.
 
     :param axes: ``acceleration / jerk`` is the time that an acceleration takes to build up.
     :param period_s: time between two samples.
@@ -43,12 +44,12 @@ class Smoother:
 
     @property
     def lead(self) -> int:
-        """Periods that the plan is sampled ahead, one more than the average needs."""
-        return len(self._weights) // 2 + 1
+        """Periods from now to the newest sample."""
+        return len(self._weights) // 2
 
     def reset(self, position_D: ArrayLike) -> None:
         """Start at rest at a position ``[D]``."""
-        self._samples = np.tile(np.asarray(position_D, np.float64), (len(self._weights) + 1, 1))
+        self._samples = np.tile(np.asarray(position_D, np.float64), (len(self._weights), 1))
 
     def advance(self, plan: Callable[[int], Vector], periods: int) -> tuple[Vector, Vector]:
         """
@@ -60,4 +61,6 @@ class Smoother:
         count = min(periods, len(self._samples))
         ahead = [plan(self.lead - back) for back in range(count - 1, -1, -1)]
         self._samples = np.concatenate([self._samples[count:], np.stack(ahead)])
-        return self._weights @ self._samples[:-1], self._weights @ self._samples[1:]
+        # The plan of later may be another one by then: this sample is not kept.
+        soon = np.concatenate([self._samples[1:], plan(self.lead + 1)[None]])
+        return self._weights @ self._samples, self._weights @ soon

@@ -44,11 +44,27 @@ def test_increments_stop_at_the_border_and_say_so() -> None:
     assert targets.saturated_HD.tolist() == [[True, False, False], [True, False, False]]
 
 
-def test_increment_beyond_its_bound_is_shortened_and_said() -> None:
-    targets = targets_from_actions(FRANKA, MIDDLE, [[0.05, 0, 0, 2.5]])
+def test_increment_beyond_its_bound_is_cut_off_and_said() -> None:
+    targets = targets_from_actions(FRANKA, MIDDLE, [[0.029, 0, 0, 1.9]])
     np.testing.assert_allclose(targets.positions_HD, [[0.515, 0, 0.2]])
     assert targets.saturated_HD.tolist() == [[True, False, False]]
     np.testing.assert_array_equal(targets.gripper_H, [1.0])
+
+
+@pytest.mark.parametrize(
+    ('actions', 'text'),
+    [
+        ([[0.031, 0, 0, 1]], 'action dx of step 0: got 0.031, expected -0.03..0.03 m'),
+        ([[0, -1e9, 0, 1]], 'action dy of step 0: got -1e+09, expected -0.03..0.03 m'),
+        ([[0] * 4, [0, 0, 0, 5]], 'action gripper of step 1: got 5, expected -2..2 open_closed'),
+    ],
+)
+def test_increment_of_more_than_twice_its_bound_is_refused(
+    actions: list[list[float]], text: str
+) -> None:
+    with pytest.raises(MessageError) as error:
+        targets_from_actions(FRANKA, MIDDLE, actions)
+    assert str(error.value) == f'sim_franka: {text}'
 
 
 def test_from_outside_the_workspace_one_comes_in_without_a_jump() -> None:
@@ -61,7 +77,7 @@ def test_absolute_target_out_of_bounds_is_refused() -> None:
     with pytest.raises(MessageError) as error:
         targets_from_actions(SO101, np.zeros(6), [[0] * 6, [0, 0, 1.8, 0, 0, 0]])
     assert str(error.value) == (
-        'sim_so101: action elbow_flex of step 1: expected -1.69..1.69 rad, got 1.8'
+        'sim_so101: action elbow_flex of step 1: got 1.8, expected -1.69..1.69 rad'
     )
 
 

@@ -44,7 +44,7 @@ def test_step_is_reached_at_its_end_on_a_straight_line() -> None:
 
 def test_late_chunk_joins_where_the_robot_is_and_ends_on_time() -> None:
     plan = ChunkPlan([0.0], max_age_s=1.0)
-    plan.accept(0, 0.1, [0.0], to([1.0], [2.0]), now_ns=80 * MS, commanded_D=[0.0])
+    plan.accept(0, 0.1, [0.0], to([1.0], [2.0]), joins_ns=80 * MS, joins_at_D=[0.0])
     assert plan.target(80 * MS)[0] == 0.0
     np.testing.assert_allclose(plan.target(140 * MS), [1.0])  # a constant speed to the end
     np.testing.assert_allclose(plan.target(200 * MS), [2.0])
@@ -69,32 +69,31 @@ def test_gripper_follows_the_step() -> None:
 @pytest.mark.parametrize(
     ('now_ms', 'kind', 'text'),
     [
-        (
-            1900,
-            LateError,
-            'action chunk: expected a stamp at most 0.5 s old, got one 0.900 s old',
-        ),
-        (
-            400,
-            MessageError,
-            'action chunk: expected a stamp at most 0.5 s ahead of the clock, '
-            'got one 0.600 s ahead',
-        ),
-        (
-            1250,
-            LateError,
-            'action chunk: expected one that ends in the future, got one that ended 0.050 s ago',
-        ),
+        (1900, LateError, 'got a stamp 0.900 s old, expected at most 0.5 s'),
+        (400, MessageError, 'got a stamp 0.600 s ahead of the clock, expected at most 0.5 s'),
+        (1250, LateError, 'got one that ended 0.050 s ago, expected one that ends in the future'),
     ],
 )
-def test_chunk_of_the_wrong_time_is_refused_and_the_plan_stays(
+def test_chunk_of_the_wrong_time_is_refused(
     now_ms: int, kind: type[MessageError], text: str
 ) -> None:
-    plan = ChunkPlan([7.0], max_age_s=0.5)
     with pytest.raises(MessageError) as error:
-        plan.accept(1000 * MS, 0.1, [0.0], to([1.0], [2.0]), now_ms * MS, [0.0])
-    assert (type(error.value), str(error.value)) == (kind, text)
-    assert plan.target(now_ms * MS)[0] == 7.0
+        ChunkPlan([7.0], max_age_s=0.5).check(1000 * MS, 0.1, 2, now_ms * MS)
+    assert (type(error.value), str(error.value)) == (kind, f'action chunk: {text}')
+
+
+def test_newest_stamp_wins_until_stamps_are_forgotten() -> None:
+    plan = ChunkPlan([0.0], max_age_s=1.0)
+    plan.accept(100 * MS, 0.1, [0.0], to([1.0]), 100 * MS, [0.0])
+    for stamp_ms in (100, 60):
+        with pytest.raises(LateError, match='before the one that is followed, expected a newer'):
+            plan.check(stamp_ms * MS, 0.1, 1, 100 * MS)
+    plan.hold([0.0])
+    with pytest.raises(LateError):
+        plan.check(60 * MS, 0.1, 1, 100 * MS)
+    plan.check(101 * MS, 0.1, 1, 100 * MS)
+    plan.forget_stamps()
+    plan.check(60 * MS, 0.1, 1, 100 * MS)
 
 
 def test_chunk_that_comes_before_its_time_waits_for_it() -> None:

@@ -1,39 +1,37 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Plan, guard and history together: what was decided is what is executed, and reported."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from rig import Rig, S
 
-from hma_ros.core.control.executor import Execution
+from hma_ros.core.control.executor import Executor, State
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
-from hma_ros.core.errors import MessageError
+from hma_ros.core.errors import LateError, MessageError
 
-S = 1_000_000_000
 FRANKA = load_embodiment('sim_franka')
-MIDDLE = np.mean([FRANKA.limits.lower, FRANKA.limits.upper], axis=0)
 STAY = np.array([[0.0, 0.0, 0.0, 1.0]] * 2)
 
 
-def execute(
-    spec: EmbodimentSpec, chunks: np.ndarray, late_s: float
-) -> tuple[np.ndarray, set[str]]:
-    """Execute chunks ``[rows, stride, A]`` on a robot that follows; return rows and verdicts."""
-    execution = Execution(spec, max_chunk_age_s=1.0)
-    tick_ns, row_ns = round(S / spec.rates.command_hz), round(S * spec.rates.frame_dt_s)
-    arrivals = {S + row * row_ns + round(late_s * S): row for row in range(len(chunks))}
-    measured, verdicts = np.mean([spec.limits.lower, spec.limits.upper], axis=0), set()
-    for now_ns in range(S - tick_ns, S + len(chunks) * row_ns + 1, tick_ns):
-        if now_ns in arrivals:
-            row = arrivals[now_ns]
-            execution.accept(S + row * row_ns, spec.rates.step_dt_s, chunks[row], now_ns)
-        decision = execution.step(now_ns, measured, 0.0)
-        assert decision.target_D is not None
-        measured = decision.target_D
-        verdicts.add(decision.verdict)
-    rows = [execution.executed(S + row * row_ns) for row in range(len(chunks))]
-    return np.array(
-        [np.full(chunks.shape[1:], np.nan) if row is None else row for row in rows]
-    ), verdicts
+def execute(rig: Rig, chunks: np.ndarray, late_periods: int) -> tuple[np.ndarray, set[str]]:
+    """Execute chunks ``[T, stride, A]``; return what was executed, and what limited it."""
+    rig.started()
+    frame_ns = round(S * rig.spec.rates.frame_dt_s)
+    begin_ns, limited = rig.now_ns + rig.period_ns, set[str]()
+    arrivals = {
+        begin_ns + index * frame_ns + (late_periods - 1) * rig.period_ns: index
+        for index in range(len(chunks))
+    }
+    for _ in range(len(chunks) * frame_ns // rig.period_ns + late_periods):
+        index = arrivals.get(rig.now_ns)
+        if index is not None:
+            rig.send(chunks[index], (rig.now_ns - begin_ns - index * frame_ns) / S)
+        limited |= set(rig.tick().reasons)
+    executed = [rig.executor.executed(begin_ns + index * frame_ns) for index in range(len(chunks))]
+    unknown = np.full(chunks.shape[1:], np.nan)
+    return np.array([unknown if step is None else step for step in executed]), limited
 
 
 def full_speed(spec: EmbodimentSpec) -> np.ndarray:
@@ -45,131 +43,208 @@ def full_speed(spec: EmbodimentSpec) -> np.ndarray:
 
 @pytest.mark.parametrize('name', ['sim_franka', 'sim_ur5e'])
 def test_chunk_on_time_is_executed_step_by_step(name: str) -> None:
-    spec = load_embodiment(name)
-    chunks = full_speed(spec)
-    executed, verdicts = execute(spec, chunks, late_s=0.0)
+    rig = Rig(load_embodiment(name))
+    chunks = full_speed(rig.spec)
+    executed, limited = execute(rig, chunks, late_periods=0)
     np.testing.assert_allclose(executed, chunks, atol=1e-9)
-    assert verdicts == {'pass'}
+    assert limited == set()
 
 
 @pytest.mark.parametrize(
-    ('name', 'late_s'),
-    [('sim_franka', 0.02), ('sim_franka', 0.05), ('sim_ur5e', 0.04), ('sim_ur5e', 0.1)],
+    ('name', 'late_periods'),
+    [('sim_franka', 2), ('sim_franka', 5), ('sim_ur5e', 2), ('sim_ur5e', 5)],
 )
-def test_late_chunk_moves_as_far_by_the_end_of_its_row(name: str, late_s: float) -> None:
-    spec = load_embodiment(name)
-    chunks = full_speed(spec)
-    executed, verdicts = execute(spec, chunks, late_s)
-    width = len(spec.action.coordinates)
+def test_late_chunk_moves_as_far_by_the_end_of_its_step(name: str, late_periods: int) -> None:
+    rig = Rig(load_embodiment(name))
+    chunks = full_speed(rig.spec)
+    executed, limited = execute(rig, chunks, late_periods)
+    width = len(rig.spec.action.coordinates)
+    # Before the first chunk there was no grip: that step is not known.
     moved, decided = executed[1:].sum(axis=1)[:, :width], chunks[1:].sum(axis=1)[:, :width]
     np.testing.assert_allclose(moved, decided, atol=1e-9)
-    assert verdicts == {'pass'}
+    assert limited == set()
 
 
 def test_absolute_targets_are_executed_as_decided() -> None:
-    spec = load_embodiment('sim_planar')
     chunks = np.array([[[0.03, 0.01]], [[0.06, -0.02]], [[0.04, -0.01]]])
-    executed, verdicts = execute(spec, chunks, late_s=0.0)
+    executed, limited = execute(Rig(load_embodiment('sim_planar')), chunks, late_periods=0)
     np.testing.assert_allclose(executed, chunks, atol=1e-9)
-    assert verdicts == {'pass'}
+    assert limited == set()
 
 
-def test_after_a_hold_increments_start_where_the_robot_stands() -> None:
-    execution = Execution(FRANKA, max_chunk_age_s=1.0)
-    execution.step(S, MIDDLE, 0.0)
-    execution.accept(S, 0.05, [[0.015, 0, 0, 1]] * 2, S)
-    for tick in range(1, 4):
-        execution.step(S + tick * S // 100, MIDDLE, 0.0)
-    sent = []
-    for tick in range(4, 20):  # the state went stale: the command brakes, then there is none
-        sent.append(execution.step(S + tick * S // 100, MIDDLE, 9.0).target_D)
-    assert sent[0] is not None
-    assert sent[-1] is None
-    assert execution.expired(S + 19 * S // 100)
-    assert execution.gripper_position == 0.08
-    with pytest.raises(MessageError, match=r'a command to start from \(stale measured state'):
-        execution.accept(S + 19 * S // 100, 0.05, STAY, S + 19 * S // 100)
-    now_ns, elsewhere = S + 20 * S // 100, np.add(MIDDLE, [0, 0.1, 0])  # meanwhile it was moved
-    np.testing.assert_array_equal(execution.step(now_ns, elsewhere, 0.0).target_D, elsewhere)
-    targets = execution.accept(now_ns, 0.05, [[0.01, 0, 0, 1]], now_ns)
-    np.testing.assert_allclose(targets.positions_HD[0], np.add(elsewhere, [0.01, 0, 0]))
-    # What was commanded across the silence is not known, rather than a straight line.
-    assert execution.executed(S + 15 * S // 100) is None
+def test_what_was_commanded_across_a_silence_is_not_known() -> None:
+    rig = Rig(FRANKA).moving()
+    before_ns = rig.now_ns
+    rig.is_seen = False
+    rig.until(State.LOST)
+    rig.is_seen = True
+    rig.run(20)
+    assert rig.executor.executed(before_ns) is None
+    assert rig.executor.executed(before_ns - S // 20) is None
 
 
-def test_stop_latches_falls_silent_and_refuses_chunks_until_released() -> None:
-    execution = Execution(FRANKA, max_chunk_age_s=1.0)
-    execution.step(S, MIDDLE, 0.0)
-    execution.accept(S, 0.05, [[0.015, 0, 0, 1]] * 2, S)
-    moving = execution.step(S + S // 100, MIDDLE, 0.0)
-    execution.stop('emergency stop')
-    at_rest = execution.step(S + 2 * S // 100, MIDDLE, 0.0)
-    np.testing.assert_array_equal(at_rest.target_D, moving.target_D)
-    for tick in range(3, 30):
-        decision = execution.step(S + tick * S // 100, MIDDLE, 0.0)
-        assert (decision.verdict, decision.target_D) == ('stopped', None)
+def test_increments_after_a_loss_start_from_the_last_command() -> None:
+    rig = Rig(FRANKA).moving()
+    rig.is_seen = False
+    rig.until(State.LOST)
+    rig.is_seen, rig.sag_X = True, np.array([0.0, 0.0, -0.1, 0.0, 0.0, 0.0])
+    rig.until(State.HOLDING)
+    last = rig.command()[:3]
+    targets = rig.send([[0.01, 0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(targets.positions_HD[0], np.add(last, [0.01, 0.0, 0.0]))
+
+
+@pytest.mark.parametrize(
+    ('steps', 'step_dt_s', 'text'),
+    [
+        (5, 0.05, 'got 5 steps, expected 1 to 4, two steps of the model'),
+        (0, 0.05, 'got 0 steps, expected 1 to 4, two steps of the model'),
+        (300_000, 0.05, 'got 300000 steps, expected 1 to 4, two steps of the model'),
+        (2, 0.1, 'got steps of 0.1 s, expected 0.05 s (sim_franka)'),
+    ],
+)
+def test_chunk_of_the_wrong_form_is_refused(steps: int, step_dt_s: float, text: str) -> None:
+    rig = Rig(FRANKA).started()
     with pytest.raises(MessageError) as error:
-        execution.accept(S, 0.05, STAY, S + S // 20)
+        rig.executor.check_chunk(step_dt_s, steps)
+    assert str(error.value) == f'action chunk: {text}'
+
+
+def test_chunk_is_refused_while_none_can_be_followed() -> None:
+    rig = Rig(FRANKA)
+    with pytest.raises(MessageError) as error:
+        rig.send(STAY)
     assert str(error.value) == (
-        'action chunk: expected none while stopped (emergency stop), got one'
+        'action chunk: got one while waiting (no measured state), expected none'
     )
-    execution.reset()
-    assert execution.stop_reason == 'emergency stop'
-    assert execution.step(2 * S, MIDDLE, 0.0).target_D is None
-    execution.release()
-    elsewhere = np.add(MIDDLE, [0.02, 0, 0])
-    decision = execution.step(2 * S, elsewhere, 0.0)
-    assert decision.verdict == 'pass'
-    np.testing.assert_array_equal(decision.target_D, elsewhere)
+    rig.started().executor.stop('emergency stop')
+    with pytest.raises(MessageError, match=r'got one while stopped \(emergency stop\)'):
+        rig.send(STAY)
 
 
-def test_chunk_before_the_robot_state_is_refused() -> None:
-    with pytest.raises(MessageError, match=r'a command to start from \(no measured state\)'):
-        Execution(FRANKA, max_chunk_age_s=1.0).accept(S, 0.05, STAY, S)
+@pytest.mark.parametrize(
+    'actions', [STAY * np.nan, [[1e9, 0.0, 0.0, 1.0]], [[0.0, 0.0, 0.0, 9.0]], [[0.0]]]
+)
+def test_refused_chunk_leaves_the_robot_where_it_is(actions: object) -> None:
+    rig = Rig(FRANKA).started()
+    place = rig.command()
+    with pytest.raises(MessageError):
+        rig.send(actions)
+    np.testing.assert_array_equal([rig.run(10)[-1].motion.position_X], [place])
+    assert rig.executor.gripper.position is None
 
 
-def test_chunk_of_another_control_rate_is_refused() -> None:
-    execution = Execution(FRANKA, max_chunk_age_s=1.0)
-    execution.step(S, MIDDLE, 0.0)
-    with pytest.raises(MessageError) as error:
-        execution.accept(S, 0.1, STAY, S)
-    assert str(error.value) == ('action chunk: expected steps of 0.05 s (sim_franka), got 0.1 s')
+def test_older_chunk_after_a_newer_one_changes_nothing() -> None:
+    rig, calm = Rig(FRANKA).started(), Rig(FRANKA).started()
+    for each in (rig, calm):
+        each.send(each.forward())
+        each.tick()
+    with pytest.raises(LateError, match=r'0\.060 s before the one that is followed'):
+        rig.send(-rig.forward(), age_s=0.07)
+    rig.run(20)
+    calm.run(20)
+    np.testing.assert_array_equal(rig.command(), calm.command())
 
 
-def test_refused_chunk_leaves_the_robot_where_it_is() -> None:
-    execution = Execution(FRANKA, max_chunk_age_s=1.0)
-    execution.step(S, MIDDLE, 0.0)
-    with pytest.raises(MessageError, match='expected finite values'):
-        execution.accept(S, 0.05, STAY * np.nan, S)
-    decision = execution.step(S + S // 100, MIDDLE, 0.0)
-    np.testing.assert_array_equal(decision.target_D, MIDDLE)
-    assert execution.gripper_position is None
+def test_ramp_in_starts_slowly_once_for_each_start() -> None:
+    rig = Rig(FRANKA, ramp_in_s=0.2).started()
+    speeds = []
+    for _ in range(3):
+        rig.send(rig.forward())
+        speeds += [decision.motion.velocity_X[0] for decision in rig.run(10)]
+    share = np.minimum(np.arange(1, 31) / 20.0, 1.0)
+    assert (np.array(speeds) <= 0.6 * share + 1e-9).all()
+    assert speeds[0] == pytest.approx(0.6 / 20.0)
+    assert max(speeds) > 0.29
+    rig.executor.stop('a stop')
+    rig.executor.release()
+    rig.until(State.HOLDING)
+    rig.send(rig.forward())
+    assert rig.tick().motion.velocity_X[0] == pytest.approx(0.6 / 20.0)
+    rig.check_limits()
 
 
-def test_nothing_is_commanded_before_the_state_is_known() -> None:
-    execution = Execution(FRANKA, max_chunk_age_s=1.0)
-    assert execution.step(S, None, 0.0).target_D is None
-    assert execution.executed(S) is None
+def test_chunks_are_checked_but_not_followed_before_an_approval() -> None:
+    rig = Rig(FRANKA, needs_approval=True).started()
+    place = rig.command()
+    rig.send(rig.forward())
+    with pytest.raises(MessageError):
+        rig.send([[1e9, 0.0, 0.0, 1.0]])
+    assert {decision.state for decision in rig.run(20)} == {State.HOLDING}
+    np.testing.assert_array_equal(rig.command(), place)
+    rig.executor.approve()
+    rig.send(rig.forward())
+    assert rig.run(5)[-1].state is State.TRACKING
+    assert rig.command()[0] > place[0]
 
 
-def rows_of_gripper(values: list[float], listens: bool = True) -> list[object]:
-    """Command a row per value on a standing robot; return the gripper that was executed."""
-    execution = Execution(FRANKA, max_chunk_age_s=1.0)
-    execution.step(S, MIDDLE, 0.0)
-    row_ns = S // 10
-    for row, value in enumerate(values):
-        begin_ns = S + row * row_ns
-        execution.accept(begin_ns, 0.05, [[0, 0, 0, value]] * 2, begin_ns)
-        for tick in range(1, 11):
-            execution.step(begin_ns + tick * S // 100, MIDDLE, 0.0, listens)
-    rows = [execution.executed(S + row * row_ns) for row in range(1, len(values))]
-    return [None if row is None else row[0, -1] for row in rows]
+@pytest.mark.parametrize('end', ['stop', 'loss'])
+def test_an_approval_lasts_to_the_next_stop_or_loss(end: str) -> None:
+    rig = Rig(FRANKA, needs_approval=True).started()
+    rig.executor.approve()
+    rig.send(rig.forward())
+    rig.tick()
+    if end == 'stop':
+        rig.executor.stop('a stop')
+        rig.executor.release()
+    else:
+        rig.executor.interrupt('the model is silent')
+    assert not rig.executor.is_approved
+    rig.until(State.HOLDING)
+    assert not rig.executor.is_approved
+
+
+def grips(values: list[float], listens: bool = True) -> list[object]:
+    """Command a gripper value per step of the model; return what was executed."""
+    rig = Rig(FRANKA).started()
+    rig.listens, begin_ns = listens, rig.now_ns
+    for value in values:
+        rig.send([[0.0, 0.0, 0.0, value]] * 2)
+        rig.run(10)
+    steps = [rig.executor.executed(begin_ns + k * S // 10) for k in range(1, len(values))]
+    return [None if step is None else step[1, -1] for step in steps]
 
 
 def test_reported_gripper_is_the_commanded_one_not_the_models_output() -> None:
     # Within the hysteresis of 0.1 nothing is switched.
-    assert rows_of_gripper([0.7, 0.3, -0.05, -0.3, 0.05]) == [1.0, 1.0, -1.0, -1.0]
+    assert grips([0.7, 0.3, -0.05, -0.3, 0.05]) == [1.0, 1.0, -1.0, -1.0]
 
 
 def test_gripper_that_does_not_listen_is_not_reported_as_switched() -> None:
-    assert rows_of_gripper([1.0, 1.0], listens=False) == [None]
+    assert grips([1.0, 1.0], listens=False) == [None]
+
+
+def patient(rig: Rig) -> EmbodimentSpec:
+    assert rig.spec.gripper is not None
+    return replace(rig.spec, gripper=replace(rig.spec.gripper, min_interval_s=1.0))
+
+
+@pytest.mark.parametrize('between', ['resume', 'configure'])
+def test_interval_of_the_gripper_counts_over_a_stop_and_a_configuration(between: str) -> None:
+    rig = Rig(patient(Rig(FRANKA))).started()
+    rig.send([[0.0, 0.0, 0.0, 1.0]])
+    rig.tick()
+    opened_ns = rig.now_ns
+    assert rig.executor.gripper.position == 0.08
+    if between == 'resume':
+        rig.executor.stop('a stop')
+        rig.executor.release()
+    else:
+        rig.executor = Executor(rig.spec, 0.5, previous=rig.executor)
+    rig.until(State.HOLDING)
+    while rig.executor.gripper.position == 0.08:
+        rig.send([[0.0, 0.0, 0.0, -1.0]])
+        rig.tick()
+    assert rig.now_ns - opened_ns == S
+
+
+def test_grip_that_failed_is_not_known_until_the_next_one() -> None:
+    rig = Rig(FRANKA).started()
+    rig.tick()
+    for value, is_unknown, known in ((1.0, False, 1.0), (1.0, True, None), (-1.0, True, -1.0)):
+        rig.executor.gripper.is_unknown = is_unknown
+        begin_ns = rig.now_ns
+        rig.send([[0.0, 0.0, 0.0, value]] * 2)
+        rig.run(10)
+        executed = rig.executor.executed(begin_ns)
+        assert (None if executed is None else executed[1, -1]) == known

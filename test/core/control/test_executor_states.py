@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Random sequences of measurements, gaps, chunks, stops and clock jumps: the limits hold."""
+"""Random measurements, gaps, chunks, stops and clock jumps: the limits hold always."""
 
 from dataclasses import replace
 

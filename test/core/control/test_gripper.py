@@ -35,11 +35,39 @@ def test_a_model_whose_one_is_closed() -> None:
     assert switch.update(0.0, 0) == SPEC.open_position
 
 
-def test_says_the_first_position_again_after_a_reset() -> None:
-    switch = GripperSwitch(SPEC)
+def test_says_a_position_once_and_again_where_it_was_not_carried_out() -> None:
+    switch = GripperSwitch(replace(SPEC, min_interval_s=1.0))
     assert switch.update(None, 0) is None
-    assert switch.position is None
+    assert (switch.position, switch.model_value) == (None, None)
     assert switch.update(1.0, 0) == SPEC.open_position
-    assert switch.update(1.0, 1) is None
-    switch.reset()
-    assert switch.update(1.0, 2) == SPEC.open_position
+    assert switch.update(1.0, 2 * S) is None
+    switch.repeat()
+    assert switch.update(1.0, 2 * S) == SPEC.open_position
+    switch.repeat()
+    assert switch.update(1.0, 3 * S - 1) is None
+
+
+def test_model_is_not_left_with_a_grip_that_failed() -> None:
+    switch = GripperSwitch(replace(SPEC, min_interval_s=0.0))
+    switch.update(1.0, 0)
+    assert switch.model_value == SPEC.model_open
+    switch.is_unknown = True
+    assert switch.model_value is None
+    switch.update(-1.0, 1)
+    assert switch.model_value == SPEC.model_closed
+
+
+def test_interval_counts_on_in_the_next_configuration() -> None:
+    before, switch = (GripperSwitch(replace(SPEC, min_interval_s=1.0)) for _ in range(2))
+    before.update(1.0, 0)
+    switch.adopt(before)
+    assert switch.position == SPEC.open_position
+    assert switch.update(-1.0, S - 1) is None
+    assert switch.update(-1.0, S) == SPEC.closed_position
+
+
+def test_clock_that_jumps_back_begins_the_interval_again_and_blocks_nothing_for_long() -> None:
+    switch = GripperSwitch(replace(SPEC, min_interval_s=1.0))
+    switch.update(1.0, 1000 * S)
+    assert switch.update(-1.0, 5 * S) is None
+    assert switch.update(-1.0, 6 * S) == SPEC.closed_position
