@@ -63,4 +63,9 @@ class Smoother:
         self._samples = np.concatenate([self._samples[count:], np.stack(ahead)])
         # The plan of later may be another one by then: this sample is not kept.
         soon = np.concatenate([self._samples[1:], plan(self.lead + 1)[None]])
-        return self._weights @ self._samples, self._weights @ soon
+        return self._average(self._samples), self._average(soon)
+
+    def _average(self, samples_TD: Vector) -> Vector:
+        # About a sample of theirs: a plan that stands still is kept to the last bit.
+        about: Vector = samples_TD[-1]
+        return about + self._weights @ (samples_TD - about)
