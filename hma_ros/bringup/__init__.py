@@ -5,7 +5,7 @@ What runs for a robot: the one description behind ``ros2 launch`` and ``hma run`
 Nothing here needs ROS, so a test, a launch file and a plain supervisor can all read it.
 """
 
-from hma_ros.bringup.describe import Bringup, Process, describe
+from hma_ros.bringup.describe import Bringup, Process, describe, network_of
 from hma_ros.bringup.places import (
     FASTDDS_VARIABLES,
     bundle_folder,
@@ -34,6 +34,7 @@ __all__ = [
     'check_request',
     'describe',
     'loopback_environment',
+    'network_of',
     'parse_request',
     'robots',
     'share_folder',

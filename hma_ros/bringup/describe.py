@@ -52,18 +52,24 @@ class Bringup:
 
     namespace: str
     processes: tuple[Process, ...]
-    sim: bool
+    network: str = 'shared'
 
     def environment(self, present: Mapping[str, str]) -> dict[str, str]:
         """
         Return the variables to add to those present.
 
-        A simulated robot stays on this machine, unless the user brings a Fast DDS profile. A real
-        one may have its driver elsewhere, so it keeps the user's network settings.
+        ``local`` keeps the nodes on this machine, ``auto`` too unless the user brings a Fast DDS
+        profile. A real robot may have its driver elsewhere: ``shared`` keeps the user's settings.
         """
-        if not self.sim or any(name in present for name in FASTDDS_VARIABLES):
+        has_profile = any(name in present for name in FASTDDS_VARIABLES)
+        if self.network == 'shared' or (self.network == 'auto' and has_profile):
             return {}
         return loopback_environment(present)
+
+
+def network_of(request: Request) -> str:
+    """Return the network of a request; that of a real robot is shared unless it is given."""
+    return 'shared' if request.network == 'auto' and not request.sim else request.network
 
 
 def describe(request: Request) -> Bringup:
@@ -93,7 +99,7 @@ def describe(request: Request) -> Bringup:
     if request.params_file:
         file = ParameterFile(Path(request.params_file), namespace, NODES)
         processes = [_overridden(item, file) for item in processes]
-    return Bringup(namespace, tuple(processes), request.sim)
+    return Bringup(namespace, tuple(processes), network_of(request))
 
 
 def _log_arguments(level: str, namespace: str, node: str) -> tuple[str, ...]:

@@ -38,6 +38,12 @@ class Request:
     allow_cpu: bool = settings.ALLOW_CPU.field()
     engine_cache: str = settings.ENGINE_CACHE.field()
     namespace: str = Setting('', 'namespace of all nodes').field()
+    network: str = Setting(
+        'auto',
+        'local: this machine alone hears the nodes (Fast DDS); shared: your own network settings; '
+        'auto: local with sim:=true, unless you bring a Fast DDS profile, else shared',
+        choices=settings.NETWORKS,
+    ).field()
     params_file: str = Setting(
         '', 'YAML file of ROS parameters for our nodes; overrides what other arguments say'
     ).field()

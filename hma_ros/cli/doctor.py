@@ -66,12 +66,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_topics(request: 'Request', spec: 'EmbodimentSpec', timeout_s: float) -> list[Finding]:
-    from hma_ros.bringup import Bringup
+    from hma_ros.bringup import Bringup, network_of
 
-    if request.sim:
-        # A simulated robot speaks on this machine only; listen there.
-        network = Bringup(request.namespace, (), request.sim)
-        os.environ.update(network.environment(os.environ))
+    # Listen where the nodes will speak.
+    bringup = Bringup(request.namespace, (), network_of(request))
+    os.environ.update(bringup.environment(os.environ))
     from hma_ros.cli.topic_checks import check_topics
 
     executes = request.mode == 'execute'

@@ -12,6 +12,7 @@ from hma_ros.core.errors import ConfigError
 
 MODES = ('shadow', 'execute')
 PROVIDERS = ('auto', 'cpu', 'cuda', 'tensorrt', 'torch-cuda')
+NETWORKS = ('auto', 'local', 'shared')
 LOG_LEVELS = ('debug', 'info', 'warn', 'error')
 
 Scalar = bool | int | float | str

@@ -71,7 +71,7 @@ def test_processes_stop_in_reverse_order(
     journal = tmp_path / 'journal'
     names = ['robot', 'model', 'executor']
     processes = tuple(_process('polite', name, journal) for name in names)
-    running = Supervisor(Bringup('', processes, sim=False))
+    running = Supervisor(Bringup('', processes))
     running.start()
     for name in names:
         _wait_for(tmp_path / f'{name}.ready')
@@ -87,7 +87,7 @@ def test_a_dead_process_is_named_and_stops_the_rest(
     make_executable('fragile', 'import sys; sys.exit(7)')
     journal = tmp_path / 'journal'
     processes = (_process('polite', 'robot', journal), _process('fragile', 'model', journal))
-    assert supervise(Bringup('', processes, sim=False)) == 1
+    assert supervise(Bringup('', processes)) == 1
     assert 'hma: model ended by itself: exit code 7' in capfd.readouterr().err
 
 
@@ -98,7 +98,7 @@ def test_the_rest_goes_on_without_a_viewer(
     make_executable('fragile', 'import sys; sys.exit(7)')
     viewer = replace(_process('fragile', 'viewer', tmp_path / 'x'), ends_all=False)
     robot = _process('polite', 'robot', tmp_path / 'journal')
-    running = Supervisor(Bringup('', (viewer, robot), sim=False))
+    running = Supervisor(Bringup('', (viewer, robot)))
     running.start()
     stop: queue.SimpleQueue[int] = queue.SimpleQueue()
     waiter = threading.Thread(target=lambda: results.append(running.wait(stop)))
@@ -126,7 +126,7 @@ def test_a_process_that_ignores_sigint_is_terminated(
 ) -> None:
     monkeypatch.setattr(supervisor, 'INTERRUPT_GRACE_S', 0.2)
     make_executable('stubborn', STUBBORN)
-    running = Supervisor(Bringup('', (_process('stubborn', 'model', tmp_path / 'x'),), sim=False))
+    running = Supervisor(Bringup('', (_process('stubborn', 'model', tmp_path / 'x'),)))
     running.start()
     _wait_for(tmp_path / 'model.ready')
     running.stop()
@@ -143,7 +143,7 @@ def test_children_follow_a_killed_supervisor(
         'from hma_ros.cli.supervisor import supervise\n'
         f'arguments = ("robot", {str(journal)!r})\n'
         'process = Process("tiny", "polite", "robot", "", arguments=arguments)\n'
-        'supervise(Bringup("", (process,), sim=False))\n'
+        'supervise(Bringup("", (process,)))\n'
     )
     parent = subprocess.Popen([sys.executable, '-c', script], stdout=subprocess.DEVNULL)
     _wait_for(tmp_path / 'robot.ready')
@@ -165,7 +165,7 @@ def test_signals_stop_in_reverse_order_even_if_nobody_reads(
         f'journal = {str(journal)!r}\n'
         'processes = tuple(Process("tiny", "polite", name, "", arguments=(name, journal))'
         ' for name in ("robot", "executor"))\n'
-        'sys.exit(supervise(Bringup("", processes, sim=False)))\n'
+        'sys.exit(supervise(Bringup("", processes)))\n'
     )
     command = [sys.executable, '-c', script]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:

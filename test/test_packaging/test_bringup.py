@@ -248,7 +248,10 @@ def test_a_simulated_robot_stays_on_this_machine(bundle: Path) -> None:
 
 def test_the_users_network_settings_are_kept(bundle: Path) -> None:
     assert _describe(bundle).environment({}) == {}
-    assert _describe(bundle, sim='true').environment({FASTDDS_VARIABLES[0]: '/mine.xml'}) == {}
+    mine = {FASTDDS_VARIABLES[0]: '/mine.xml'}
+    assert _describe(bundle, sim='true').environment(mine) == {}
+    assert _describe(bundle, sim='true', network='shared').environment({}) == {}
+    assert FASTDDS_VARIABLES[0] in _describe(bundle, network='local').environment(mine)
 
 
 def test_nodes_declare_what_they_are_given(bundle: Path) -> None:
