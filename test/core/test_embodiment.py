@@ -114,6 +114,37 @@ def test_simulated_twin_differs_from_the_robot_in_no_model_fact(robot: str) -> N
     assert (real.rates.frame_hz, real.rates.stride) == (twin.rates.frame_hz, twin.rates.stride)
 
 
+def test_keys_that_are_left_out_have_stated_defaults() -> None:
+    spec = load_embodiment('sim_ur5e')
+    span = np.subtract(spec.limits.upper, spec.limits.lower)
+    np.testing.assert_allclose(spec.limits.start_margin, 0.05 * span)
+    assert spec.limits.continuous == (False,) * 6
+    assert spec.limits.jerk is spec.limits.orientation is None
+    assert not spec.stops[0].mandatory
+    assert spec.stops[0].heartbeat_s is None
+
+
+def test_keys_that_are_given_are_read(tmp_path: Path) -> None:
+    changes = {'start_margin': [0.2] * 6, 'continuous': [True] * 6, 'jerk': [9] * 6}
+    path = edited(tmp_path, 'sim_ur5e', 'stops.0.heartbeat_s', 0.5)
+    data = yaml.safe_load(path.read_text())
+    data['limits'].update(changes)
+    data['stops'][0]['mandatory'] = True
+    path.write_text(yaml.safe_dump(data))
+    spec = load_embodiment(path)
+    assert spec.limits.start_margin == (0.2,) * 6
+    assert spec.limits.continuous == (True,) * 6
+    assert spec.limits.jerk == (9.0,) * 6
+    assert spec.stops[0].mandatory
+    assert spec.stops[0].heartbeat_s == 0.5
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_tool_poses_and_only_they_have_limits_of_orientation(name: str) -> None:
+    spec = load_embodiment(name)
+    assert (spec.limits.orientation is not None) == spec.action.is_cartesian
+
+
 def test_two_arms_with_the_same_driver_names_are_told_apart() -> None:
     sources = load_embodiment('aloha').state.sources
     assert sources[0].message_names == sources[1].message_names
@@ -131,8 +162,9 @@ def test_unknown_robot_lists_those_there_are() -> None:
     with pytest.raises(EmbodimentError) as error:
         load_embodiment('ur5')
     assert str(error.value) == (
-        'embodiment: expected one of aloha, franka, franka_jtc, kinova_gen3, sim_franka, '
-        "sim_planar, sim_so101, sim_ur5e, so101, ur5e, xarm7, got 'ur5'"
+        "embodiment: got 'ur5', expected one of aloha, franka, franka_jtc, kinova_gen3, "
+        'sim_franka, sim_planar, sim_so101, sim_ur5e, so101, ur5e, xarm7, '
+        'or the path of a YAML file'
     )
 
 
@@ -141,144 +173,207 @@ CASES = [
         'sim_ur5e',
         'limits.velocity',
         [1, 1, 1, 1, 1],
-        'limits.velocity: expected 6 numbers (one per joint), got 5',
+        'limits.velocity: got 5, expected 6 numbers (one per joint)',
     ),
     (
         'sim_ur5e',
         'limits.lower',
         [9, -6, -3, -6, -6, -6],
-        'limits.lower[0]: expected a number below upper[0] = 6.28, got 9.0',
+        'limits.lower[0]: got 9.0, expected a number below upper[0] = 6.28',
     ),
     (
         'sim_ur5e',
         'limits.acceleration',
         [1, 1, 1, 1, 1, 0],
-        'limits.acceleration: expected numbers > 0, got 0.0',
+        'limits.acceleration: got 0.0, expected numbers of 1e-06 to 1e+09',
     ),
     (
         'sim_ur5e',
         'limits.velocity',
         [1, 1, float('nan'), 1, 1, 1],
-        'limits.velocity: expected finite numbers, got nan',
+        'limits.velocity: got nan, expected finite numbers within +-1e+09',
     ),
     (
         'sim_ur5e',
         'limits.workspace_policy',
         'refuse',
-        "limits.workspace_policy: expected 'saturate' for joint_delta, got 'refuse'",
+        "limits.workspace_policy: got 'refuse', expected 'saturate' for joint_delta",
     ),
     (
         'sim_ur5e',
         'limits.force',
         3,
-        'limits.force: expected one of the known keys (acceleration, following_error, lower, '
-        'upper, velocity, workspace_policy), got an unknown key',
+        'limits.force: got an unknown key, expected one of the known keys (acceleration, '
+        'continuous, following_error, jerk, lower, start_margin, upper, velocity, '
+        'workspace_policy)',
     ),
-    ('sim_ur5e', 'stem', ..., 'stem: expected a text, got nothing (the key is missing)'),
-    ('sim_ur5e', 'stem', 3, 'stem: expected a text, got 3'),
-    ('sim_ur5e', 'simulated', 'yes', "simulated: expected true or false, got 'yes'"),
-    ('sim_ur5e', 'name', 'ur10', "name: expected 'sim_ur5e', the name of the file, got 'ur10'"),
+    (
+        'sim_ur5e',
+        'limits.start_margin',
+        [0.1] * 5 + [0],
+        'limits.start_margin: got 0.0, expected numbers of 1e-06 to 1e+09',
+    ),
+    (
+        'sim_ur5e',
+        'limits.jerk',
+        [1.0],
+        'limits.jerk: got 1, expected 6 numbers (one per joint)',
+    ),
+    (
+        'sim_ur5e',
+        'limits.continuous',
+        [1, 0, 0, 0, 0, 0],
+        'limits.continuous: got 1, expected true or false for each',
+    ),
+    (
+        'sim_ur5e',
+        'limits.orientation',
+        {},
+        'limits.orientation: got an unknown key, expected one of the known keys (acceleration, '
+        'continuous, following_error, jerk, lower, start_margin, upper, velocity, '
+        'workspace_policy)',
+    ),
+    (
+        'sim_franka',
+        'limits.orientation',
+        ...,
+        'limits.orientation: got nothing (the key is missing), expected a mapping',
+    ),
+    (
+        'sim_franka',
+        'limits.orientation.reference_xyzw',
+        [1, 1, 0, 0],
+        'limits.orientation.reference_xyzw: got norm 1.41421, expected a quaternion of norm 1',
+    ),
+    (
+        'sim_franka',
+        'limits.orientation.max_angle',
+        2.98,
+        'limits.orientation.max_angle: got 2.98, expected at most 2.95 rad with this start_margin',
+    ),
+    (
+        'sim_ur5e',
+        'stops.0.mandatory',
+        'yes',
+        "stops[0].mandatory: got 'yes', expected true or false",
+    ),
+    (
+        'sim_ur5e',
+        'stops.0.heartbeat_s',
+        0,
+        'stops[0].heartbeat_s: got 0, expected a number of 1e-06 to 1e+09',
+    ),
+    ('sim_ur5e', 'stem', ..., 'stem: got nothing (the key is missing), expected a text'),
+    ('sim_ur5e', 'stem', 3, 'stem: got 3, expected a text'),
+    ('sim_ur5e', 'simulated', 'yes', "simulated: got 'yes', expected true or false"),
+    ('sim_ur5e', 'name', 'ur10', "name: got 'ur10', expected 'sim_ur5e', the name of the file"),
     (
         'sim_ur5e',
         'rates.control_hz',
         15,
-        'rates.control_hz: expected frame_hz * stride = 10, got 15',
+        'rates.control_hz: got 15, expected frame_hz * stride = 10',
     ),
     (
         'sim_ur5e',
         'rates.command_hz',
         25,
-        'rates.command_hz: expected a whole multiple of control_hz = 10, got 25',
+        'rates.command_hz: got 25, expected an integer multiple of control_hz = 10',
     ),
-    ('sim_ur5e', 'rates.stride', 1.5, 'rates.stride: expected a whole number >= 1, got 1.5'),
+    ('sim_ur5e', 'rates.stride', 1.5, 'rates.stride: got 1.5, expected an integer of 1 to 1000'),
     (
         'sim_ur5e',
         'action.units',
         ['deg'] * 6,
-        "action.units: expected words of m, rad, open_closed, got 'deg'",
+        "action.units: got 'deg', expected words of m, rad, open_closed",
     ),
     (
         'sim_ur5e',
         'camera.resize',
         [96, 96],
-        'camera.resize: expected [64, 64], the size the model was trained on, got [96, 96]',
+        'camera.resize: got [96, 96], expected [64, 64], the size the model was trained on',
     ),
     (
         'sim_ur5e',
         'camera.crop',
         {'top': 0, 'left': 0, 'height': 257, 'width': 256},
-        'camera.crop.height: expected top + height <= 256, the height of the image, got 257',
+        'camera.crop.height: got 257, expected top + height <= 256, the height of the image',
     ),
     (
         'sim_ur5e',
         'camera.encodings',
         ['16UC1'],
-        'camera.encodings: expected words of rgb8, bgr8, rgba8, bgra8, mono8, yuv422, '
-        "yuv422_yuy2, jpeg, png, got '16UC1'",
+        "camera.encodings: got '16UC1', expected words of rgb8, bgr8, rgba8, bgra8, mono8, uyvy, "
+        'yuyv, yuv422, yuv422_yuy2, jpeg, png',
     ),
     (
         'sim_ur5e',
         'commands.0.coordinates',
         ['elbow_joint'],
-        'commands: expected every coordinate once (shoulder_pan_joint, shoulder_lift_joint, '
-        'elbow_joint, wrist_1_joint, wrist_2_joint, wrist_3_joint), got elbow_joint',
+        'commands: got elbow_joint, expected every coordinate once (shoulder_pan_joint, '
+        'shoulder_lift_joint, elbow_joint, wrist_1_joint, wrist_2_joint, wrist_3_joint)',
     ),
     (
         'sim_ur5e',
         'commands.0.interface',
         'servo',
-        'commands[0].interface: expected one of cartesian_pose, joint_trajectory, '
-        "forward_position, joint_target, interbotix_group, interbotix_single, got 'servo'",
+        "commands[0].interface: got 'servo', expected one of cartesian_pose, joint_trajectory, "
+        'forward_position, joint_target, interbotix_group, interbotix_single',
     ),
-    ('sim_ur5e', 'home', [0, 0], 'home: expected 6 numbers (one per joint), got 2'),
+    ('sim_ur5e', 'home', [0, 0], 'home: got 2, expected 6 numbers (one per joint)'),
     (
         'sim_ur5e',
         'stops.0.type',
         'Bool',
-        "stops[0].type: expected a message type such as 'std_msgs/msg/Bool', got 'Bool'",
+        "stops[0].type: got 'Bool', expected a message type such as 'std_msgs/msg/Bool'",
     ),
-    ('sim_ur5e', 'camera', [], 'camera: expected a mapping, got []'),
+    ('sim_ur5e', 'camera', [], 'camera: got [], expected a mapping'),
     (
         'sim_ur5e',
         'state.sources',
         [],
-        'state.sources: expected a list of at least 1 mappings, got []',
+        'state.sources: got [], expected a list of at least 1 mappings',
     ),
     (
         'sim_franka',
         'state.pose',
         None,
-        'state.pose: expected a tool pose topic (ee_delta starts from it), got nothing',
+        'state.pose: got nothing, expected a tool pose topic (ee_delta starts from it)',
     ),
     (
         'sim_franka',
         'gripper.threshold',
         0.95,
-        'gripper.threshold: expected threshold +- hysteresis between -1 and 1, got 0.95 +- 0.1',
+        'gripper.threshold: got 0.95 +- 0.1, expected threshold +- hysteresis between -1 and 1',
+    ),
+    (
+        'franka',
+        'gripper.joint',
+        None,
+        'gripper.joint: got none, expected a joint measured on franka_gripper/joint_states',
     ),
     (
         'sim_franka',
         'gripper.open_position',
         0.0,
-        'gripper.open_position: expected a position other than closed_position, got 0',
+        'gripper.open_position: got 0, expected a position other than closed_position',
     ),
     (
         'sim_franka',
         'action.coordinates',
         ['a', 'b', 'c'],
-        "action.coordinates: expected ['x', 'y', 'z'] for ee_delta, got ['a', 'b', 'c']",
+        "action.coordinates: got ['a', 'b', 'c'], expected ['x', 'y', 'z'] for ee_delta",
     ),
     (
         'sim_franka',
         'gripper',
         None,
-        'action.coordinates: expected 4 texts (one per action name but the gripper), got 3',
+        'action.coordinates: got 3, expected 4 texts (one per action name but the gripper)',
     ),
     (
         'sim_franka',
         'commands.0.orientation_xyzw',
         [1, 1, 0, 0],
-        'commands[0].orientation_xyzw: expected a quaternion of norm 1, got norm 1.41421',
+        'commands[0].orientation_xyzw: got norm 1.41421, expected a quaternion of norm 1',
     ),
 ]
 
@@ -298,19 +393,21 @@ def test_key_written_twice_is_refused(tmp_path: Path) -> None:
     path.write_text('name: robot\nstem: a\nstem: b\n')
     with pytest.raises(EmbodimentError) as error:
         load_embodiment(path)
-    assert str(error.value) == f'{path}: stem: expected the key once, got it 2 times'
+    assert str(error.value) == f'{path}: stem: got the key 2 times, expected it once'
 
 
 @pytest.mark.parametrize('text', ['- a\n- b\n', '', 'a: [', 'a: !!python/object:os.system {}'])
 def test_what_is_not_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / 'robot.yaml'
     path.write_text(text)
-    with pytest.raises(EmbodimentError, match=r'robot.yaml: expected'):
+    with pytest.raises(EmbodimentError, match=r'robot.yaml: got .*, expected'):
         load_embodiment(path)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(EmbodimentError, match=r'nowhere.yaml: expected a readable file'):
+    with pytest.raises(
+        EmbodimentError, match=r'nowhere.yaml: got .* expected a readable UTF-8 file'
+    ):
         load_embodiment(tmp_path / 'nowhere.yaml')
 
 

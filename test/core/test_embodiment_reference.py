@@ -7,9 +7,12 @@ from typing import Any
 
 import yaml
 
-from hma_ros.core.embodiment import available_embodiments, embodiment_folder, spec
+from hma_ros.core.embodiment import available_embodiments, bounds, embodiment_folder, spec
 
 TEXT = (Path(__file__).parents[2] / 'docs' / 'reference' / 'embodiments.md').read_text()
+
+# Optional keys that no shipped file needs.
+UNUSED = {'camera.yuv_range', 'limits.start_margin', 'stops[].heartbeat_s'}
 
 
 def keys_of(value: Any, prefix: str = '') -> set[str]:
@@ -34,7 +37,7 @@ def test_lists_exactly_the_keys_of_the_files() -> None:
     }
     cells = re.findall(r'^\| (`[^|]*) \| [^|]* \| [^|]* \|$', TEXT, re.MULTILINE)
     listed = {key for cell in cells for key in re.findall(r'`([^`]+)`', cell)}
-    assert listed == used - {'camera', 'state', 'action', 'rates', 'limits'}
+    assert listed == used - {'camera', 'state', 'action', 'rates', 'limits'} | UNUSED
 
 
 def test_explains_every_word_a_key_may_take() -> None:
@@ -43,6 +46,7 @@ def test_explains_every_word_a_key_may_take() -> None:
         *spec.UNITS,
         *spec.TRANSPORTS,
         *spec.ENCODINGS,
+        *spec.YUV_RANGES,
         *spec.COMMAND_INTERFACES,
         *spec.GRIPPER_INTERFACES,
         *spec.WORKSPACE_POLICIES,
@@ -52,3 +56,17 @@ def test_explains_every_word_a_key_may_take() -> None:
 
 def test_names_every_shipped_file() -> None:
     assert [name for name in available_embodiments() if f'| `{name}` |' not in TEXT] == []
+
+
+def test_states_the_bounds_there_are() -> None:
+    low, high = bounds.RATE_HZ
+    for text in (
+        f'at most {bounds.FILE_BYTES:,} bytes',
+        f'at most {bounds.DEPTH} levels and {bounds.NODES:,}\nentries',
+        f'| `camera.height`, `camera.width` | 1 | {bounds.IMAGE_SIDE_PX:,} |',
+        f'| a rate | {low:g} | {high:,.0f} |',
+        f'| `rates.stride` | 1 | {bounds.STRIDE:,} |',
+        f'| a number > 0 | {bounds.SMALLEST_POSITIVE:f} | {bounds.NUMBER:,.0f} |',
+        f'| any other number | {-bounds.NUMBER:,.0f} | {bounds.NUMBER:,.0f} |',
+    ):
+        assert text in TEXT
