@@ -114,6 +114,37 @@ def test_simulated_twin_differs_from_the_robot_in_no_model_fact(robot: str) -> N
     assert (real.rates.frame_hz, real.rates.stride) == (twin.rates.frame_hz, twin.rates.stride)
 
 
+def test_keys_that_are_left_out_have_stated_defaults() -> None:
+    spec = load_embodiment('sim_ur5e')
+    span = np.subtract(spec.limits.upper, spec.limits.lower)
+    np.testing.assert_allclose(spec.limits.start_margin, 0.05 * span)
+    assert spec.limits.continuous == (False,) * 6
+    assert spec.limits.jerk is spec.limits.orientation is None
+    assert not spec.stops[0].mandatory
+    assert spec.stops[0].heartbeat_s is None
+
+
+def test_keys_that_are_given_are_read(tmp_path: Path) -> None:
+    changes = {'start_margin': [0.2] * 6, 'continuous': [True] * 6, 'jerk': [9] * 6}
+    path = edited(tmp_path, 'sim_ur5e', 'stops.0.heartbeat_s', 0.5)
+    data = yaml.safe_load(path.read_text())
+    data['limits'].update(changes)
+    data['stops'][0]['mandatory'] = True
+    path.write_text(yaml.safe_dump(data))
+    spec = load_embodiment(path)
+    assert spec.limits.start_margin == (0.2,) * 6
+    assert spec.limits.continuous == (True,) * 6
+    assert spec.limits.jerk == (9.0,) * 6
+    assert spec.stops[0].mandatory
+    assert spec.stops[0].heartbeat_s == 0.5
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_tool_poses_and_only_they_have_limits_of_orientation(name: str) -> None:
+    spec = load_embodiment(name)
+    assert (spec.limits.orientation is not None) == spec.action.is_cartesian
+
+
 def test_two_arms_with_the_same_driver_names_are_told_apart() -> None:
     sources = load_embodiment('aloha').state.sources
     assert sources[0].message_names == sources[1].message_names
@@ -173,7 +204,64 @@ CASES = [
         'limits.force',
         3,
         'limits.force: got an unknown key, expected one of the known keys (acceleration, '
-        'following_error, lower, upper, velocity, workspace_policy)',
+        'continuous, following_error, jerk, lower, start_margin, upper, velocity, '
+        'workspace_policy)',
+    ),
+    (
+        'sim_ur5e',
+        'limits.start_margin',
+        [0.1] * 5 + [0],
+        'limits.start_margin: got 0.0, expected numbers of 1e-06 to 1e+09',
+    ),
+    (
+        'sim_ur5e',
+        'limits.jerk',
+        [1.0],
+        'limits.jerk: got 1, expected 6 numbers (one per joint)',
+    ),
+    (
+        'sim_ur5e',
+        'limits.continuous',
+        [1, 0, 0, 0, 0, 0],
+        'limits.continuous: got 1, expected true or false for each',
+    ),
+    (
+        'sim_ur5e',
+        'limits.orientation',
+        {},
+        'limits.orientation: got an unknown key, expected one of the known keys (acceleration, '
+        'continuous, following_error, jerk, lower, start_margin, upper, velocity, '
+        'workspace_policy)',
+    ),
+    (
+        'sim_franka',
+        'limits.orientation',
+        ...,
+        'limits.orientation: got nothing (the key is missing), expected a mapping',
+    ),
+    (
+        'sim_franka',
+        'limits.orientation.reference_xyzw',
+        [1, 1, 0, 0],
+        'limits.orientation.reference_xyzw: got norm 1.41421, expected a quaternion of norm 1',
+    ),
+    (
+        'sim_franka',
+        'limits.orientation.max_angle',
+        2.98,
+        'limits.orientation.max_angle: got 2.98, expected at most 2.95 rad with this start_margin',
+    ),
+    (
+        'sim_ur5e',
+        'stops.0.mandatory',
+        'yes',
+        "stops[0].mandatory: got 'yes', expected true or false",
+    ),
+    (
+        'sim_ur5e',
+        'stops.0.heartbeat_s',
+        0,
+        'stops[0].heartbeat_s: got 0, expected a number of 1e-06 to 1e+09',
     ),
     ('sim_ur5e', 'stem', ..., 'stem: got nothing (the key is missing), expected a text'),
     ('sim_ur5e', 'stem', 3, 'stem: got 3, expected a text'),
@@ -261,7 +349,7 @@ CASES = [
         'franka',
         'gripper.joint',
         None,
-        'gripper.joint: expected a joint measured on franka_gripper/joint_states, got none',
+        'gripper.joint: got none, expected a joint measured on franka_gripper/joint_states',
     ),
     (
         'sim_franka',

@@ -12,7 +12,7 @@ from hma_ros.core.embodiment import available_embodiments, bounds, embodiment_fo
 TEXT = (Path(__file__).parents[2] / 'docs' / 'reference' / 'embodiments.md').read_text()
 
 # Optional keys that no shipped file needs.
-UNUSED = {'camera.yuv_range'}
+UNUSED = {'camera.yuv_range', 'limits.start_margin', 'stops[].heartbeat_s'}
 
 
 def keys_of(value: Any, prefix: str = '') -> set[str]:

@@ -47,11 +47,15 @@ class System:
         self.last: dict[str, Any] = {}
         self.counts: dict[str, int] = {}
 
-    def spawn(self, name: str, **parameters: object) -> 'subprocess.Popen[bytes]':
-        """Start a node as ``ros2 run`` would."""
+    def spawn(
+        self, name: str, node_name: str = '', **parameters: object
+    ) -> 'subprocess.Popen[bytes]':
+        """Start a node as ``ros2 run`` would, under another name where one is given."""
         command = [sys.executable, '-m', f'hma_ros.nodes.{name}_node', '--ros-args']
         script = Path(sys.prefix) / 'lib' / 'hma_ros' / f'{name}_node'
         command[:3] = [str(script)]
+        if node_name:
+            command += ['-r', f'__node:={node_name}']
         for key, value in parameters.items():
             command += ['-p', f'{key}:={json.dumps(value)}']
         with (self._folder / f'{name}.log').open('ab') as log:

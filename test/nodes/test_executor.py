@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The executor between a hand-made robot and hand-made chunks: nothing but what it may."""
 
+import signal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -25,7 +28,6 @@ from hma_ros.ros.stamps import stamp_ns, to_stamp
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
 UR5E = load_embodiment('sim_ur5e')
 COMMANDS = UR5E.commands[0].topic
-# A patient watchdog: on a busy machine the state of this robot comes late.
 MEASURED = np.array(UR5E.home)
 
 
@@ -67,17 +69,31 @@ class Robot:
         values = {item.key: item.value for item in message.status[0].values} if message else {}
         return str(values.get(name, '0'))
 
-    def until_silent(self, verdict: str) -> None:
-        """Wait until many periods with a verdict have passed without a command."""
-        periods, sent = int(self.fact(verdict)), -1
+    def until_silent(self, state: str) -> None:
+        """Wait until many periods in a state have passed without a command."""
+        periods, sent = int(self.fact(state)), -1
 
         def is_silent() -> bool:
             nonlocal periods, sent
             if self.system.counts.get(COMMANDS, 0) != sent:
-                periods, sent = int(self.fact(verdict)), self.system.counts.get(COMMANDS, 0)
-            return self.fact('verdict') == verdict and int(self.fact(verdict)) > periods + 80
+                periods, sent = int(self.fact(state)), self.system.counts.get(COMMANDS, 0)
+            return self.fact('state') == state and int(self.fact(state)) > periods + 30
 
-        self.system.until(is_silent, f'silence while {verdict}')
+        self.system.until(is_silent, f'silence while {state}')
+
+    def until_at_rest(self) -> None:
+        """Wait for a last command at rest."""
+        self.system.until(
+            lambda: not np.any(self.system.last[COMMANDS].points[0].velocities),
+            'a command at rest as the last one',
+        )
+
+    def call(self, name: str) -> Any:
+        """Call a service of the executor."""
+        return self.system.call(Trigger, f'action_executor/{name}', Trigger.Request())
+
+    def until_resumed(self, action: Any = lambda: None) -> None:
+        self.system.until(lambda: (action(), self.call('resume').success)[1], 'resume')
 
     def until_moved(self) -> None:
         def push() -> bool:
@@ -85,6 +101,16 @@ class Robot:
             return COMMANDS in self.system.last and not np.allclose(self.target(), MEASURED)
 
         self.system.until(push, 'a moving target')
+
+    def until_fast(self) -> None:
+        """Wait for a motion that a sluggish robot takes a third of a second to stop."""
+
+        def is_fast() -> bool:
+            self.send(np.full((2, 6), 0.06))
+            last = self.system.last.get(COMMANDS)
+            return last is not None and min(last.points[0].velocities) > 0.35
+
+        self.system.until(is_fast, 'a fast motion')
 
     def _publish(self) -> None:
         if self.is_seen:
@@ -96,6 +122,20 @@ class Robot:
 @pytest.fixture
 def robot(system: Any) -> Robot:
     return Robot(system)
+
+
+def spawn(system: Any, **parameters: object) -> Any:
+    """Start an executor that commands; it looks about for a shorter time than usual."""
+    given = {'embodiment': 'sim_ur5e', 'mode': 'execute', 'discovery_s': 0.3, 'autostart': True}
+    return system.spawn('action_executor', **{**given, **parameters})
+
+
+def sluggish(folder: Path) -> str:
+    """Write the robot with a hundredth of its acceleration: it takes a while to stop."""
+    path, text = folder / 'sim_ur5e.yaml', Path(UR5E.path).read_text()
+    assert '[150.0, ' in text
+    path.write_text(text.replace('150.0', '1.0'))
+    return str(path)
 
 
 def test_shadow_reports_but_has_no_command_publisher(system: Any, robot: Robot) -> None:
@@ -113,18 +153,26 @@ def test_shadow_reports_but_has_no_command_publisher(system: Any, robot: Robot) 
     assert system.node.count_publishers('action_executor/executed') == 0
     assert COMMANDS not in system.counts
 
+    other = system.node.create_publisher(ActionChunk, 'world_model/action_chunk', REPORT)
+
+    def both() -> None:
+        robot.send(np.full((2, 6), 0.01))
+        other.publish(from_actions(UR5E, robot.now_ns(), np.full((2, 6), -0.01)))
+
+    robot.until_log('got messages from 2 publishers, expected 1', both)
+
 
 def test_starts_where_the_robot_is_refuses_nan_latches_stops_and_holds_at_the_end(
     system: Any, robot: Robot
 ) -> None:
-    child = system.spawn('action_executor', embodiment='sim_ur5e', mode='execute', autostart=True)
+    child = spawn(system)
     robot.until_commanded()
     np.testing.assert_allclose(robot.target(), MEASURED)
 
     wrong = np.full((2, 6), 0.01)
     wrong[1, 3] = np.nan
     robot.until_log(
-        'expected finite actions, got nan for d_wrist_1_joint of step 1', lambda: robot.send(wrong)
+        'd_wrist_1_joint of step 1: got nan, expected a finite number', lambda: robot.send(wrong)
     )
     robot.until_commanded()
     np.testing.assert_allclose(robot.target(), MEASURED)
@@ -139,94 +187,156 @@ def test_starts_where_the_robot_is_refuses_nan_latches_stops_and_holds_at_the_en
         return np.array_equal(robot.target(), before) and not np.any(points[0].velocities)
 
     system.until(rests, 'rest after the chunk')
+    system.until(lambda: robot.fact('state') == 'holding', 'the state in the diagnostics')
 
-    assert system.call(Trigger, 'action_executor/stop', Trigger.Request()).success
-    robot.until_log('expected none while stopped', lambda: robot.send(np.full((2, 6), 0.01)))
+    assert robot.call('stop').success
+    robot.until_log('got one while stopped', lambda: robot.send(np.full((2, 6), 0.01)))
     robot.until_silent('stopped')
+    assert robot.fact('stop reason') == '~/stop was called'
     # Neither the lifecycle nor a new configuration releases the latch.
     for transition in ('deactivate', 'cleanup', 'configure', 'activate'):
         assert system.transition('action_executor', transition)
     robot.until_silent('stopped')
 
-    assert system.call(Trigger, 'action_executor/resume', Trigger.Request()).success
+    assert robot.call('resume').success
     robot.until_moved()
 
-    stops = system.node.create_publisher(Bool, 'emergency_stop', 1)
-    robot.until_log('emergency stop (data = True)', lambda: stops.publish(Bool(data=True)))
-    answer = system.call(Trigger, 'action_executor/resume', Trigger.Request())
-    assert not answer.success
-    assert 'expected no stop' in answer.message
-    system.until(
-        lambda: (
-            stops.publish(Bool(data=False)),
-            system.call(Trigger, 'action_executor/resume', Trigger.Request()).success,
-        )[1],
-        'resume',
-    )
-
-    robot.until_moved()
     assert system.transition('action_executor', 'deactivate')
-    system.until(
-        lambda: not np.any(system.last[COMMANDS].points[0].velocities),
-        'a command at rest as the last one',
-    )
-    assert system.call(Trigger, 'action_executor/stop', Trigger.Request()).success
+    robot.until_at_rest()
+    assert robot.call('stop').success
     assert system.transition('action_executor', 'activate')
     robot.until_silent('stopped')
     assert child.poll() is None
 
 
-def test_lost_robot_is_left_alone_and_met_where_it_is(system: Any, robot: Robot) -> None:
-    system.spawn('action_executor', embodiment='sim_ur5e', mode='execute', autostart=True)
+def test_every_button_must_be_released_also_after_a_new_configuration(
+    system: Any, robot: Robot
+) -> None:
+    spawn(system)
+    robot.until_moved()
+    first, second = (system.node.create_publisher(Bool, 'emergency_stop', 1) for _ in range(2))
+    robot.until_log(
+        'stopped: /emergency_stop: emergency stop (data = True)',
+        lambda: first.publish(Bool(data=True)),
+    )
+    answers = list[str]()
+
+    def is_refused() -> bool:
+        second.publish(Bool(data=False))
+        answers.append(robot.call('resume').message)
+        return len(answers) > 3
+
+    system.until(is_refused, 'refusals')
+    refusal = '/emergency_stop: emergency stop (data = True): expected no stop'
+    assert set(answers) == {refusal}
+    for transition in ('deactivate', 'cleanup', 'configure'):
+        assert system.transition('action_executor', transition)
+    assert robot.call('resume').message == refusal
+    assert not system.transition('action_executor', 'activate')
+    robot.until_log(f'cannot activate: {refusal}')
+    robot.until_resumed(lambda: first.publish(Bool(data=False)))
+    assert system.transition('action_executor', 'activate')
+    robot.until_moved()
+
+
+def test_nobody_else_may_command(system: Any, robot: Robot) -> None:
+    spawn(system)
+    spawn(system, node_name='second', autostart=False)
+    assert system.transition('second', 'configure')
+    robot.until_moved()
+    assert not system.transition('second', 'activate')
+    others = 'got 1 publishers (/action_executor), expected this node alone; stop the others'
+    robot.until_log(f'cannot activate: /{COMMANDS}: {others}')
+
+    intruder = system.node.create_publisher(JointTrajectory, COMMANDS, REPORT)
+    robot.until_log(
+        f'stopped: /{COMMANDS}: got 2 publishers (/action_executor, /watcher), expected this node'
+    )
+    robot.until_silent('stopped')
+    assert 'got 2 publishers' in robot.call('resume').message
+    system.node.destroy_publisher(intruder)
+    robot.until_resumed()
+    robot.until_moved()
+
+
+def test_chunks_are_followed_after_an_approval_only(system: Any, robot: Robot) -> None:
+    spawn(system, require_approval=True)
+
+    def is_checked() -> bool:
+        robot.send(np.full((2, 6), 0.01))
+        return int(robot.fact('accepted chunks')) > 2
+
+    system.until(is_checked, 'accepted chunks')
+    np.testing.assert_allclose(robot.target(), MEASURED)
+    assert robot.fact('approved') == 'False'
+    assert robot.call('approve').success
+    robot.until_moved()
+    assert robot.call('stop').success
+    system.until(lambda: robot.fact('approved') == 'False', 'the end of the approval')
+    answer = robot.call('approve')
+    assert (answer.success, answer.message) == (False, 'got an approval while stopped')
+
+
+def test_parameters_are_refused_while_they_would_mean_nothing(system: Any, robot: Robot) -> None:
+    spawn(system)
+    robot.until_commanded()
+    values = [Parameter('mode', value='shadow'), Parameter('use_sim_time', value=True)]
+    for parameter in values:
+        request = SetParameters.Request(parameters=[parameter.to_parameter_msg()])
+        answer = system.call(SetParameters, 'action_executor/set_parameters', request)
+        assert not answer.results[0].successful
+        assert 'read-only while the node is configured' in answer.results[0].reason
+    robot.until_commanded()
+    system.until(lambda: robot.fact('mode') == 'execute', 'the mode in the diagnostics')
+
+
+def test_lost_robot_is_left_alone_and_a_new_activation_meets_it_where_it_is(
+    system: Any, robot: Robot
+) -> None:
+    spawn(system)
     robot.until_moved()
     robot.is_seen = False
-    robot.until_silent('hold')
+    robot.until_silent('lost')
+    robot.until_at_rest()
     sent = system.counts[COMMANDS]
     assert system.transition('action_executor', 'deactivate')
     assert system.transition('action_executor', 'activate')
-    robot.until_silent('hold')
+    robot.until_silent('waiting')
     assert system.counts[COMMANDS] == sent
     robot.place, robot.is_seen = MEASURED + 0.3, True
     robot.until_commanded()
     np.testing.assert_allclose(robot.target(), robot.place)
-    assert not np.any(system.last[COMMANDS].points[0].velocities)
+    robot.until_at_rest()
 
 
 def test_deactivated_while_it_brakes_the_last_command_is_at_rest(
     system: Any, robot: Robot, tmp_path: Path
 ) -> None:
-    sluggish = tmp_path / 'sim_ur5e.yaml'
-    text = Path(UR5E.path).read_text()
-    assert '[150.0, ' in text
-    sluggish.write_text(text.replace('150.0', '1.0'))
     clocks = system.node.create_publisher(Clock, '/clock', REPORT)
     stopped_ns = 0
     system.node.create_timer(
         0.02, lambda: clocks.publish(Clock(clock=to_stamp(stopped_ns or robot.now_ns())))
     )
-    system.spawn(
-        'action_executor',
-        embodiment=str(sluggish),
-        mode='execute',
-        use_sim_time=True,
-        autostart=True,
-    )
-
-    def is_fast() -> bool:
-        robot.send(np.full((2, 6), 0.01))
-        last = system.last.get(COMMANDS)
-        return last is not None and min(last.points[0].velocities) > 0.05
-
-    system.until(is_fast, 'a motion that takes several periods to stop')
-    # One period later the state is stale: the command brakes, and the clock stands.
-    robot.is_seen, stopped_ns = False, robot.now_ns() + 10**9
-    system.until(lambda: 'stale' in robot.fact('reasons'), 'braking')
+    spawn(system, embodiment=sluggish(tmp_path), use_sim_time=True)
+    robot.until_fast()
+    # The clock goes on until the state is stale, and stands: the motion is not at its end.
+    robot.is_seen, stopped_ns = False, robot.now_ns() + 210_000_000
+    system.until(lambda: robot.fact('state') == 'braking', 'braking')
     assert np.any(system.last[COMMANDS].points[0].velocities)
     assert system.transition('action_executor', 'deactivate')
-    system.until(
-        lambda: not np.any(system.last[COMMANDS].points[0].velocities),
-        'a command at rest as the last one',
-    )
+    robot.until_at_rest()
+
+
+@pytest.mark.parametrize('number', [signal.SIGHUP, signal.SIGTERM])
+def test_signal_while_it_moves_leaves_a_command_at_rest(
+    system: Any, robot: Robot, tmp_path: Path, number: int
+) -> None:
+    child = spawn(system, embodiment=sluggish(tmp_path))
+    robot.until_fast()
+    child.send_signal(number)
+    system.until(lambda: child.poll() is not None, 'the end')
+    assert child.returncode == 0
+    robot.until_at_rest()
 
 
 class SteppedFranka:
@@ -248,7 +358,7 @@ class SteppedFranka:
         place.x, place.y, place.z = np.mean(
             [spec.limits.lower, spec.limits.upper], axis=0
         ).tolist()
-        self._pose.pose.orientation.w = 1.0
+        self._pose.pose.orientation.x, self._pose.pose.orientation.w = 1.0, 0.0
         system.watch(DiagnosticArray, '/diagnostics')
 
     def step(self, ticks: int) -> None:
@@ -288,7 +398,7 @@ def test_shadow_in_simulated_time_plans_every_chunk(system: Any) -> None:
 
     def is_followed() -> bool:
         franka.step(1)
-        return franka.value('verdict') == 'pass'
+        return franka.value('state') == 'holding'
 
     system.until(is_followed, 'a clock and a pose')
     for number in range(1, 7):
@@ -302,7 +412,7 @@ def test_shadow_in_simulated_time_plans_every_chunk(system: Any) -> None:
 
 def test_a_chunk_from_the_far_future_blocks_no_report(system: Any, robot: Robot) -> None:
     system.watch(ActionChunk, 'action_executor/executed')
-    system.spawn('action_executor', embodiment='sim_ur5e', mode='execute', autostart=True)
+    spawn(system)
     ahead = from_actions(UR5E, robot.now_ns() + 10**15, np.full((2, 6), 0.01))
     robot.until_log('ahead of the clock', lambda: robot.chunks.publish(ahead))
 
