@@ -1,0 +1,131 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What became of each fault, and all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from benchmarks.faults.bench import Bench
+from benchmarks.faults.catalogue import Fault
+from benchmarks.faults.wire import Worst
+
+
+@dataclass
+class Outcome:
+    """
+    One injected fault.
+
+    ``reaction_s`` is the time from the fault until the last command that moved; None where the
+    robot need not come to rest, or rested already.
+    """
+
+    name: str
+    kind: str
+    robot: str
+    where: str
+    worst: Worst
+    stale: int = 0
+    recovered: bool = True
+    reaction_s: float | None = None
+    note: str = ''
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was wrong."""
+        return self.worst.is_within and not self.stale and self.recovered
+
+
+@dataclass
+class _Group:
+    """The outcomes of one fault on one robot."""
+
+    worst: Worst = field(default_factory=Worst)
+    count: int = 0
+    outside_limits: int = 0
+    stale: int = 0
+    unrecovered: int = 0
+    reactions_s: list[float] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        self.count += 1
+        self.worst.include(outcome.worst)
+        self.outside_limits += not outcome.worst.is_within
+        self.stale += outcome.stale
+        self.unrecovered += not outcome.recovered
+        if outcome.reaction_s is not None:
+            self.reactions_s.append(outcome.reaction_s)
+        if outcome.note:
+            self.notes.append(outcome.note)
+
+    def facts(self) -> dict[str, Any]:
+        reactions, passed = self.reactions_s, not self.outside_limits + self.stale
+        return {
+            'count': self.count,
+            'reaction_s': {
+                'median': round(median(reactions), 4) if reactions else None,
+                'max': round(max(reactions), 4) if reactions else None,
+            },
+            'worst': {
+                name: round(getattr(self.worst, name), 6)
+                for name in ('velocity', 'acceleration', 'position')
+            },
+            'outside_limits': self.outside_limits,
+            'stale': self.stale,
+            'unrecovered': self.unrecovered,
+            'verdict': 'passed' if passed and not self.unrecovered else 'failed',
+            **({'notes': sorted(set(self.notes))[:5]} if self.notes else {}),
+        }
+
+
+def injected(
+    bench: Bench, name: str, fault: Fault, robot: str, reach: Callable[[], None]
+) -> Outcome:
+    """
+    Inject a fault in a phase, and judge from there until chunks are followed again.
+
+    :param reach: brings the bench into the phase.
+    """
+    bench.wire.fresh_worst()
+    bench.stale = 0
+    reach()
+    was_moving, start_s = bench.is_moving, bench.steady_s()
+    fault.inject(bench)
+    reaction_s = None
+    if fault.stops and was_moving:
+        reaction_s = max(bench.last_moving_s - start_s, 0.0)
+    recovered = bench.recover()
+    return Outcome(
+        name,
+        fault.kind,
+        robot,
+        bench.where,
+        bench.wire.fresh_worst(),
+        bench.stale,
+        recovered,
+        reaction_s,
+    )
+
+
+def summary(outcomes: Iterable[Outcome]) -> dict[str, Any]:
+    """Return what the file says: totals, and every fault on every robot."""
+    groups: dict[tuple[str, str, str, str], _Group] = {}
+    for outcome in outcomes:
+        key = (outcome.kind, outcome.name, outcome.robot, outcome.where)
+        groups.setdefault(key, _Group()).add(outcome)
+    faults = [
+        {'name': name, 'kind': kind, 'robot': robot, 'where': where, **group.facts()}
+        for (kind, name, robot, where), group in sorted(groups.items())
+    ]
+    return {
+        'injected': sum(item['count'] for item in faults),
+        'over_dds': sum(item['count'] for item in faults if item['where'] == 'dds'),
+        **{
+            total: sum(item[total] for item in faults)
+            for total in ('outside_limits', 'stale', 'unrecovered')
+        },
+        'faults': faults,
+    }
