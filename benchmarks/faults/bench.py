@@ -56,7 +56,8 @@ class Bench(ABC):
         self.arm = Arm(spec, float(rng.uniform()))
         self.policy = Policy(self.arm, rng)
         self.wire = Wire(self.arm.axes)
-        self.stale = 0
+        # Why commands are stale.
+        self.stale: list[str] = []
         self._states: list[tuple[float, int, Any, int]] = []
         self._order = itertools.count()
         self._last_state: Any = None
@@ -129,12 +130,16 @@ class Bench(ABC):
             self.run(self.period_s)
         return self.is_moving
 
-    def rest(self) -> None:
-        """Stop the policy, and wait until the last command is at rest."""
+    def holds(self) -> bool:
+        """Have a robot that can track come to rest on its last chunk; returns whether it did."""
+        self.has_policy = True
+        can_track = self.moves_within(3.0)
         self.has_policy = False
         end_s = self.steady_s() + 3.0
         while self.steady_s() < end_s and (self.is_moving or self._chunk_end_s > self.steady_s()):
             self.run(self.period_s)
+        self.run(0.1)
+        return can_track and not self.is_moving
 
     def make_chunk(self, age_s: float = 0.03) -> Any:
         """Return a chunk that goes on from the last command."""
@@ -144,12 +149,11 @@ class Bench(ABC):
 
     def refuse(self, message: Any) -> None:
         """Send a chunk that must not be followed to a robot at rest."""
-        self.rest()
-        before, count = self.wire.position_X, self.wire.count
+        holds, before = self.holds(), self.wire.position_X
         self.send_chunk(message)
         self.run(0.3)
-        if count and (self.wire.position_X != before).any():
-            self.stale += 1
+        if holds and (self.wire.position_X != before).any():
+            self.stale.append('a refused chunk moved the robot')
         self.has_policy = True
 
     def expect_silence(self, seconds: float = 0.3) -> None:
@@ -158,7 +162,7 @@ class Bench(ABC):
         self.run(float((axes.velocity / axes.acceleration).max()) + 5 * self.period_s + 0.1)
         before = self.wire.count
         self.run(seconds)
-        self.stale += self.wire.count - before
+        self.stale += ['a command after a stop'] * (self.wire.count - before)
 
     def recover(self) -> bool:
         """End the faults; returns whether chunks are followed again."""
@@ -235,9 +239,11 @@ class Bench(ABC):
         )
         if not self.wire.is_at_rest and np.abs(velocity).max() > 1e-9:
             self.last_moving_s = self.steady_s()
-            self.stale += self.last_moving_s > self._chunk_end_s + _CATCH_UP_S
+            if self.last_moving_s > self._chunk_end_s + _CATCH_UP_S:
+                self.stale.append('a motion without a chunk')
         max_age_ns = round((self.spec.state.max_age_s + self._slack_s) * NS)
         is_old = self._usable_ns is None or tick_ns - self._usable_ns > max_age_ns
-        self.stale += is_old and not is_braking
+        if is_old and not is_braking:
+            self.stale.append('a motion without a state')
         if self.arm_follows:
             self.arm.follow(position_X)

@@ -158,17 +158,14 @@ def _turn(message: Any, xyzw: Any) -> None:
 
 def ratchet(bench: Bench) -> None:
     """Short gaps again and again while the arm sags: its command must not drift."""
-    if bench.wire.count:
-        bench.rest()
-    bench.has_policy = False
-    before, count = bench.wire.position_X, bench.wire.count
+    holds, before = bench.holds(), bench.wire.position_X
     axes = bench.arm.axes
     bench.arm.error_X = 0.4 * bench.rng.uniform(-1.0, 1.0, len(before)) * axes.following_error
     for _ in range(20):
         _state_tap(bench, _lost, bench.spec.state.max_age_s + bench.rng.uniform(0.0, 0.1))
         bench.run(0.15)
-    if count and bench.wire.count > count and (bench.wire.position_X != before).any():
-        bench.stale += 1
+    if holds and (bench.wire.position_X != before).any():
+        bench.stale.append('the command of a sagging arm drifted')
 
 
 def moved_by_hand(bench: Bench) -> None:
@@ -306,8 +303,7 @@ def button(bench: Bench) -> None:
     """An emergency stop is pressed; resume is refused until it is released."""
     bench.press(0, True)
     bench.expect_silence()
-    bench.stale += bench.resume()
-    bench.run(0.1)
+    _resume_refused(bench)
 
 
 def two_buttons(bench: Bench) -> None:
@@ -315,10 +311,9 @@ def two_buttons(bench: Bench) -> None:
     bench.press(0, True)
     bench.press(1, False)
     bench.expect_silence()
-    bench.stale += bench.resume()
+    _resume_refused(bench)
     bench.press(1, False)
-    bench.stale += bench.resume()
-    bench.run(0.1)
+    _resume_refused(bench)
 
 
 def stop_and_resume(bench: Bench) -> None:
@@ -335,11 +330,17 @@ def button_over_reconfiguration(bench: Bench) -> None:
     bench.run(0.1)
     bench.deactivate()
     bench.reconfigure()
-    is_active = bench.activate()
+    if bench.activate():
+        _resume_refused(bench)
     before = bench.wire.count
-    bench.stale += bench.resume() if is_active else 0
     bench.run(0.3)
-    bench.stale += bench.wire.count - before
+    bench.stale += ['a command after a stop'] * (bench.wire.count - before)
+
+
+def _resume_refused(bench: Bench) -> None:
+    if bench.resume():
+        bench.stale.append('resumed while a stop was pressed')
+    bench.run(0.1)
 
 
 def deactivated(bench: Bench) -> None:

@@ -90,7 +90,7 @@ def reach(loop: Loop, phase: str) -> None:
     elif phase == 'tracking':
         loop.run(loop.rng.uniform(0.02, 0.3))
     elif phase == 'holding':
-        loop.rest()
+        loop.holds()
         loop.has_policy = True
     elif phase == 'stopped':
         loop.stop()

@@ -166,4 +166,4 @@ class Loop(Bench):
         if decision.motion is not None:
             self._sent_ns = self.steady_ns
             position = np.array(decision.motion.position_X)
-            self._judge(self._wire_ns / NS, position, tick.reach_ns - self.period_ns)
+            self._judge(self._wire_ns / NS, position, self.now_ns())

@@ -27,10 +27,9 @@ class Outcome:
     robot: str
     where: str
     worst: Worst
-    stale: int = 0
+    stale: tuple[str, ...] = ()
     recovered: bool = True
     reaction_s: float | None = None
-    note: str = ''
 
     @property
     def passed(self) -> bool:
@@ -48,18 +47,17 @@ class _Group:
     stale: int = 0
     unrecovered: int = 0
     reactions_s: list[float] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: set[str] = field(default_factory=set)
 
     def add(self, outcome: Outcome) -> None:
         self.count += 1
         self.worst.include(outcome.worst)
         self.outside_limits += not outcome.worst.is_within
-        self.stale += outcome.stale
+        self.stale += len(outcome.stale)
         self.unrecovered += not outcome.recovered
         if outcome.reaction_s is not None:
             self.reactions_s.append(outcome.reaction_s)
-        if outcome.note:
-            self.notes.append(outcome.note)
+        self.notes |= set(outcome.stale)
 
     def facts(self) -> dict[str, Any]:
         reactions, passed = self.reactions_s, not self.outside_limits + self.stale
@@ -77,7 +75,7 @@ class _Group:
             'stale': self.stale,
             'unrecovered': self.unrecovered,
             'verdict': 'passed' if passed and not self.unrecovered else 'failed',
-            **({'notes': sorted(set(self.notes))[:5]} if self.notes else {}),
+            **({'notes': sorted(self.notes)} if self.notes else {}),
         }
 
 
@@ -90,7 +88,7 @@ def injected(
     :param reach: brings the bench into the phase.
     """
     bench.wire.fresh_worst()
-    bench.stale = 0
+    bench.stale = []
     reach()
     was_moving, start_s = bench.is_moving, bench.steady_s()
     fault.inject(bench)
@@ -104,7 +102,7 @@ def injected(
         robot,
         bench.where,
         bench.wire.fresh_worst(),
-        bench.stale,
+        tuple(bench.stale),
         recovered,
         reaction_s,
     )

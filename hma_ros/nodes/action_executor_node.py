@@ -86,7 +86,7 @@ class ActionExecutorNode(HmaNode):
             self._reports = self.publisher(ActionChunk, '~/executed', REPORT)
         self._open_inputs()
         self._listens_s = time.monotonic()
-        self._timers: list[Any] = []
+        self._tick_timers: list[Any] = []
         self._decision = Decision(self._execution.state, None, ('inactive',))
         self.get_logger().info(f'{given.mode} on {spec.name}')
 
@@ -119,15 +119,15 @@ class ActionExecutorNode(HmaNode):
         self._execution.reset(idle_s)
         self._is_ticking = True
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timers = [self.create_timer(self._tick_s(), self._on_tick, clock=steady)]
+        self._tick_timers = [self.create_timer(self._tick_s(), self._on_tick, clock=steady)]
         if self._uses_sim_time():
-            self._timers.append(self.create_timer(self._period_s, self._on_tick))
+            self._tick_timers.append(self.create_timer(self._period_s, self._on_tick))
 
     def stop(self) -> None:
         """Come to rest within the limits; the last command on the wire is at rest."""
         self._is_ticking = False
-        while self._timers:
-            self.destroy_timer(self._timers.pop())
+        while self._tick_timers:
+            self.destroy_timer(self._tick_timers.pop())
         commander, self._commander = self._commander, None
         if commander is not None:
             self._come_to_rest(commander)
