@@ -32,6 +32,8 @@ NS = 1_000_000_000
 # A slow arm may finish a chunk late, because its limits hold it back.
 _CATCH_UP_S = 2.0
 _RECOVERY_S = 6.0
+# Rounding of a command at rest.
+ROUNDING = 1e-12
 
 
 def pass_on(message: Any) -> list[tuple[float, Any]]:
@@ -147,12 +149,16 @@ class Bench(ABC):
         actions = self.policy.actions(here[: self.arm.width])
         return from_actions(self.spec, self.now_ns() - round(age_s * NS), actions)
 
-    def refuse(self, message: Any) -> None:
+    def has_moved_from(self, position_X: Vector) -> bool:
+        """Whether the last command is another one, but for rounding."""
+        return bool((np.abs(self.wire.position_X - position_X) > ROUNDING).any())
+
+    def refuse(self, bad: Callable[[Any], Any]) -> None:
         """Send a chunk that must not be followed to a robot at rest."""
         holds, before = self.holds(), self.wire.position_X
-        self.send_chunk(message)
+        self.send_chunk(bad(self.make_chunk()))
         self.run(0.3)
-        if holds and (self.wire.position_X != before).any():
+        if holds and self.has_moved_from(before):
             self.stale.append('a refused chunk moved the robot')
         self.has_policy = True
 

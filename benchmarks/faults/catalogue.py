@@ -164,7 +164,7 @@ def ratchet(bench: Bench) -> None:
     for _ in range(20):
         _state_tap(bench, _lost, bench.spec.state.max_age_s + bench.rng.uniform(0.0, 0.1))
         bench.run(0.15)
-    if holds and (bench.wire.position_X != before).any():
+    if holds and bench.has_moved_from(before):
         bench.stale.append('the command of a sagging arm drifted')
 
 
@@ -199,7 +199,7 @@ def chunk(bench: Bench, change: Callable[[Bench, Any], Any]) -> None:
     """A chunk comes that must be refused, to a robot at rest or among good ones."""
     bad = partial(change, bench)
     if bench.rng.integers(2):
-        bench.refuse(bad(bench.make_chunk()))
+        bench.refuse(bad)
         return
     for _ in range(3):
         bench.send_chunk(bad(bench.make_chunk()))
