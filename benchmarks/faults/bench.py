@@ -57,7 +57,7 @@ class Bench(ABC):
         self.period_s = 1.0 / spec.rates.command_hz
         self.arm = Arm(spec, float(rng.uniform()))
         self.policy = Policy(self.arm, rng)
-        self.wire = Wire(self.arm.axes)
+        self.wire: Wire = Wire(self.arm.axes)
         # Why commands are stale.
         self.stale: list[str] = []
         self._states: list[tuple[float, int, Any, int]] = []
@@ -228,17 +228,15 @@ class Bench(ABC):
             is_whole = set(names) <= set(message.name) and len(values) == len(message.name)
         return is_whole and bool(np.isfinite(values).all())
 
-    def _judge(
-        self, time_s: float, position_X: Vector, tick_ns: int, least_s: float = 0.0
-    ) -> None:
+    def _judge(self, take: Callable[[], None], tick_ns: int) -> None:
         """
         Judge a command.
 
-        :param time_s: its time on the wire.
+        :param take: has the wire take it.
         :param tick_ns: the ROS time at which it was decided.
         """
         before = self.wire.velocity_X
-        self.wire.take(time_s, position_X, least_s)
+        take()
         velocity = self.wire.velocity_X
         is_braking = bool(
             (np.abs(velocity) <= np.abs(before) + 1e-9).all() and (velocity * before >= -1e-12).all()
@@ -252,4 +250,4 @@ class Bench(ABC):
         if is_old and not is_braking:
             self.stale.append('a motion without a state')
         if self.arm_follows:
-            self.arm.follow(position_X)
+            self.arm.follow(self.wire.position_X)

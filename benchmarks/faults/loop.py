@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -166,4 +167,4 @@ class Loop(Bench):
         if decision.motion is not None:
             self._sent_ns = self.steady_ns
             position = np.array(decision.motion.position_X)
-            self._judge(self._wire_ns / NS, position, self.now_ns())
+            self._judge(partial(self.wire.take, self._wire_ns / NS, position), self.now_ns())

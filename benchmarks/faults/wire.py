@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.control.axes import Axes
+from hma_ros.core.control.start_check import CONSISTENT_S
 
 Vector = NDArray[np.float64]
 # Rounding of stamps and quaternions.
@@ -43,13 +46,22 @@ class Worst:
             setattr(self, name, max(getattr(self, name), getattr(other, name)))
 
 
+class _Motion(NamedTuple):
+    """What lies between two commands: velocity, and shares of the limits."""
+
+    time_s: float
+    velocity_X: Vector
+    velocity: float
+    acceleration: float
+
+
 class Wire:
     """
     The commands sent, judged one after another.
 
     Velocity is the way between two commands over the time between them, acceleration the change
     of velocity over the same time. A command may never be farther outside the limits than the one
-    before; the first may be as far as the start margin.
+    before; a start may be as far as the start margin.
 
     :param axes: names and limits.
     """
@@ -67,46 +79,56 @@ class Wire:
         """Whether the last command equals the one before."""
         return not self.velocity_X.any()
 
-    def take(self, time_s: float, position_X: Vector, least_s: float = 0.0) -> Worst:
+    def take(self, times_s: float | Sequence[float], position_X: Vector) -> None:
         """
         Judge a command.
 
-        :param time_s: its own time.
+        :param times_s: its own time; several where it is not known which of them it is.
         :param position_X: ``[X]``.
-        :param least_s: the shortest time that can have passed since the one before; for wires
-            whose commands carry no time.
-        :returns: the shares of this command alone.
         """
-        found = self._found(time_s, position_X, least_s)
-        self.worst.include(found)
+        if not np.isfinite(position_X).all():
+            self.worst.include(Worst(np.inf, np.inf, np.inf, np.inf))
+            return
+        choices = [times_s] if isinstance(times_s, float) else times_s
+        motions = [self._motion(time_s, position_X) for time_s in choices]
+        motion = min(motions, key=lambda item: max(item.velocity, item.acceleration))
+        self.worst.include(Worst(motion.velocity, motion.acceleration))
+        self.worst.include(self._place(position_X, motion.time_s))
         self.count += 1
-        self.time_s, self.position_X = time_s, position_X
-        return found
+        self.time_s, self.velocity_X, self.position_X = (
+            motion.time_s,
+            motion.velocity_X,
+            position_X,
+        )
 
     def fresh_worst(self) -> Worst:
         """Return the worst since the last call, and begin anew."""
         worst, self.worst = self.worst, Worst()
         return worst
 
-    def _found(self, time_s: float, position: Vector, least_s: float) -> Worst:
-        axes, found = self.axes, Worst()
-        if not np.isfinite(position).all():
-            return Worst(np.inf, np.inf, np.inf, np.inf)
-        excess = axes.excess(position)
-        found.outside = float((excess - self._outside_X).max())
+    def _motion(self, time_s: float, position: Vector) -> _Motion:
+        way, elapsed_s = position - self.position_X, time_s - self.time_s
+        if not self.count or not way.any() and elapsed_s <= 0.0:
+            return _Motion(time_s, np.zeros_like(position), 0.0, 0.0)
+        if elapsed_s <= 0.0:
+            # Two places at one time: no velocity allows that.
+            return _Motion(time_s, way, np.inf, np.inf)
+        velocity = way / elapsed_s
+        change = np.abs(velocity - self.velocity_X) / elapsed_s
+        return _Motion(
+            time_s,
+            velocity,
+            float((np.abs(velocity) / self.axes.velocity).max()),
+            float((change / self.axes.acceleration).max()),
+        )
+
+    def _place(self, position: Vector, time_s: float) -> Worst:
+        axes = self.axes
+        excess, allowed = axes.excess(position), self._outside_X
+        if not self.count or time_s - self.time_s >= CONSISTENT_S:
+            # After a silence a motion may start where the robot is, within the start margin.
+            allowed = np.maximum(allowed, axes.margin)
         self._outside_X = excess
         middle, half = (axes.upper + axes.lower) / 2.0, (axes.upper - axes.lower) / 2.0
-        found.position = float((np.abs(position - middle) / half).max())
-        if not self.count:
-            return found
-        elapsed_s = max(time_s - self.time_s, least_s)
-        if elapsed_s <= 0.0:
-            # Two commands at one time have no velocity that could be allowed.
-            found.velocity = np.inf if (position != self.position_X).any() else 0.0
-            return found
-        velocity = (position - self.position_X) / elapsed_s
-        change = np.abs(velocity - self.velocity_X) / elapsed_s
-        found.velocity = float((np.abs(velocity) / axes.velocity).max())
-        found.acceleration = float((change / axes.acceleration).max())
-        self.velocity_X = velocity
-        return found
+        share = float((np.abs(position - middle) / half).max())
+        return Worst(0.0, 0.0, share, float((excess - allowed).max()))
