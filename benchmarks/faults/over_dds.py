@@ -21,7 +21,8 @@ from hma_ros.core.embodiment import load_embodiment
 
 _START_S = 30.0
 PHASES = ('starting', 'tracking', 'tracking', 'holding', 'lost', 'stopped')
-# In every nth round time is a /clock.
+# In every nth round time is a /clock, for robots whose commands carry a time: otherwise nothing
+# says what time a command is for.
 _SIMULATED_ROUND = 4
 
 
@@ -58,10 +59,11 @@ def _run(name: str, count: int, seed: int, system: System, folder: Path) -> Iter
     spec = load_embodiment(str(robot_file(name, folder)))
     plain = list({**FAULTS, **DDS_FAULTS}.items())
     simulated = list({**FAULTS, **SIMULATED_CLOCK_FAULTS}.items())
+    has_time = spec.commands[0].interface != 'forward_position'
     done = round_number = 0
     while done < count:
         round_number += 1
-        is_simulated = round_number % _SIMULATED_ROUND == 0
+        is_simulated = has_time and round_number % _SIMULATED_ROUND == 0
         faults = simulated if is_simulated else plain
         rng = np.random.default_rng([seed, round_number])
         order = rng.permutation(len(faults))[: count - done]

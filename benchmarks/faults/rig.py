@@ -106,6 +106,8 @@ class Rig(Bench):
             **(parameters or {}),
         }
         self.child = self.system.start(_NAME, given, **options)
+        # It configures and activates itself.
+        self._is_active = True
         self._clients.clear()
 
     def close(self) -> None:
@@ -158,11 +160,13 @@ class Rig(Bench):
 
     def deactivate(self) -> None:
         self._transition(Transition.TRANSITION_DEACTIVATE)
+        self._is_active = False
         if not self.wire.is_at_rest and self.is_moving:
             self.stale.append('deactivated in motion')
 
     def activate(self) -> bool:
-        return self._transition(Transition.TRANSITION_ACTIVATE)
+        self._is_active = self._transition(Transition.TRANSITION_ACTIVATE)
+        return self._is_active
 
     def reconfigure(self) -> None:
         self._transition(Transition.TRANSITION_CLEANUP)
@@ -177,10 +181,10 @@ class Rig(Bench):
         for button in (0, 1):
             self.press(button, False)
         # A new publisher of stops or a new executor takes a moment to be found.
-        while not self.resume() and time.monotonic() < end_s:
+        while time.monotonic() < end_s:
+            if (self._is_active or self.activate()) and self.resume():
+                break
             self.run(0.05)
-            if self.activate():
-                self.run(0.05)
         return self.moves_within(max(end_s - time.monotonic(), 0.0) + self._patience_s())
 
     def deliver_state(self, message: Any, driver: int) -> None:
