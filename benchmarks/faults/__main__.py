@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.part:
         return _run_part(args)
     facts = summary(_outcomes(args))
-    write_measurements(args.out, _command(args), [{'name': 'faults', **kinds} for kinds in
-                       facts.pop('kinds')], **facts)
+    kinds = [{'name': 'faults', **kind} for kind in facts.pop('kinds')]
+    write_measurements(args.out, _command(args), kinds, **facts)
     totals = {name: value for name, value in facts.items() if name != 'faults'}
     print(json.dumps(totals, indent=1))
     for item in facts['faults']:

@@ -34,6 +34,7 @@ _CATCH_UP_S = 2.0
 _RECOVERY_S = 6.0
 # Rounding of a command at rest.
 ROUNDING = 1e-12
+_MOVING = 1e-9
 
 
 def pass_on(message: Any) -> list[tuple[float, Any]]:
@@ -64,6 +65,8 @@ class Bench(ABC):
         self._order = itertools.count()
         self._last_state: Any = None
         self._usable_ns: int | None = None
+        # The last command that a state allowed.
+        self._trusted_X = self.wire.position_X
         self._chunk_end_s = self._chunk_due_s = 0.0
         self.last_moving_s = 0.0
         self.clear()
@@ -237,17 +240,15 @@ class Bench(ABC):
         """
         before = self.wire.velocity_X
         take()
-        velocity = self.wire.velocity_X
-        is_braking = bool(
-            (np.abs(velocity) <= np.abs(before) + 1e-9).all() and (velocity * before >= -1e-12).all()
-        )
-        if not self.wire.is_at_rest and np.abs(velocity).max() > 1e-9:
+        if np.abs(self.wire.velocity_X).max() > _MOVING:
             self.last_moving_s = self.steady_s()
             if self.last_moving_s > self._chunk_end_s + _CATCH_UP_S:
                 self.stale.append('a motion without a chunk')
         max_age_ns = round((self.spec.state.max_age_s + self._slack_s) * NS)
         is_old = self._usable_ns is None or tick_ns - self._usable_ns > max_age_ns
-        if is_old and not is_braking:
+        if not is_old:
+            self._trusted_X = self.wire.position_X
+        elif not self.wire.brakes(before, self._trusted_X):
             self.stale.append('a motion without a state')
         if self.arm_follows:
             self.arm.follow(self.wire.position_X)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -18,8 +18,8 @@ class Outcome:
     """
     One injected fault.
 
-    ``reaction_s`` is the time from the fault until the last command that moved; None where the
-    robot need not come to rest, or rested already.
+    ``where`` is ``in_process`` or ``dds``. ``reaction_s`` is the time from the fault until the
+    last command that moved; None where the robot need not come to rest, or rested already.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Outcome:
 
 @dataclass
 class _Group:
-    """The outcomes of one fault on one robot."""
+    """Outcomes that are shown together."""
 
     worst: Worst = field(default_factory=Worst)
     count: int = 0
@@ -60,7 +60,7 @@ class _Group:
         self.notes |= set(outcome.stale)
 
     def facts(self) -> dict[str, Any]:
-        reactions, passed = self.reactions_s, not self.outside_limits + self.stale
+        reactions, failures = self.reactions_s, self.outside_limits + self.stale + self.unrecovered
         return {
             'count': self.count,
             'reaction_s': {
@@ -74,8 +74,8 @@ class _Group:
             'outside_limits': self.outside_limits,
             'stale': self.stale,
             'unrecovered': self.unrecovered,
-            'verdict': 'passed' if passed and not self.unrecovered else 'failed',
-            **({'notes': sorted(self.notes)} if self.notes else {}),
+            'verdict': 'failed' if failures else 'passed',
+            'notes': sorted(self.notes),
         }
 
 
@@ -96,34 +96,49 @@ def injected(
     if fault.stops and was_moving:
         reaction_s = max(bench.last_moving_s - start_s, 0.0)
     recovered = bench.recover()
-    return Outcome(
-        name,
-        fault.kind,
-        robot,
-        bench.where,
-        bench.wire.fresh_worst(),
-        tuple(bench.stale),
-        recovered,
-        reaction_s,
-    )
+    worst = bench.wire.fresh_worst()
+    stale = tuple(bench.stale)
+    return Outcome(name, fault.kind, robot, bench.where, worst, stale, recovered, reaction_s)
+
+
+def from_facts(facts: Mapping[str, Any]) -> Outcome:
+    """Read what ``dataclasses.asdict`` made of an outcome."""
+    return Outcome(**{**facts, 'worst': Worst(**facts['worst']), 'stale': tuple(facts['stale'])})
 
 
 def summary(outcomes: Iterable[Outcome]) -> dict[str, Any]:
-    """Return what the file says: totals, and every fault on every robot."""
-    groups: dict[tuple[str, str, str, str], _Group] = {}
-    for outcome in outcomes:
-        key = (outcome.kind, outcome.name, outcome.robot, outcome.where)
-        groups.setdefault(key, _Group()).add(outcome)
+    """
+    Return totals, ``faults`` (every fault on every robot) and ``kinds`` (every kind, for a table).
+    """
+    all_of_them = list(outcomes)
     faults = [
         {'name': name, 'kind': kind, 'robot': robot, 'where': where, **group.facts()}
-        for (kind, name, robot, where), group in sorted(groups.items())
+        for (kind, name, robot, where), group in _grouped(
+            all_of_them, lambda item: (item.kind, item.name, item.robot, item.where)
+        )
     ]
-    return {
-        'injected': sum(item['count'] for item in faults),
-        'over_dds': sum(item['count'] for item in faults if item['where'] == 'dds'),
-        **{
-            total: sum(item[total] for item in faults)
-            for total in ('outside_limits', 'stale', 'unrecovered')
-        },
-        'faults': faults,
+    kinds = [
+        {'kind': kind, 'where': where, **group.facts()}
+        for (where, kind), group in _grouped(all_of_them, lambda item: (item.where, item.kind))
+    ]
+    totals = {
+        total: sum(item[total] for item in faults)
+        for total in ('outside_limits', 'stale', 'unrecovered')
     }
+    over_dds = sum(item['count'] for item in faults if item['where'] == 'dds')
+    return {
+        'injected': len(all_of_them),
+        'over_dds': over_dds,
+        **totals,
+        'faults': faults,
+        'kinds': kinds,
+    }
+
+
+def _grouped(
+    outcomes: Iterable[Outcome], key: Callable[[Outcome], tuple[Hashable, ...]]
+) -> list[tuple[tuple[Any, ...], _Group]]:
+    groups: dict[tuple[Any, ...], _Group] = {}
+    for outcome in outcomes:
+        groups.setdefault(key(outcome), _Group()).add(outcome)
+    return sorted(groups.items())

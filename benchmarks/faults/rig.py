@@ -61,8 +61,8 @@ class Rig(Bench):
         self.offset_ns = 0
         self.buttons_speak = True
         self._pressed = [False, False]
-        self._clients: dict[str, Any] = {}
         self._second_source: Any = None
+        self._clients: dict[str, Any] = {}
         self._unstamped = UnstampedWire(self.arm.axes, self.period_s)
         if spec.commands[0].interface == 'forward_position':
             self.wire = self._unstamped
@@ -106,9 +106,17 @@ class Rig(Bench):
             **(parameters or {}),
         }
         self.child = self.system.start(_NAME, given, **options)
+        self._connect()
+
+    def _connect(self) -> None:
         # It configures and activates itself.
         self._is_active = True
-        self._clients.clear()
+        for client in self._clients.values():
+            self.node.destroy_client(client)
+        self._clients = {
+            name: self.node.create_client(kind, f'{_NAME}/{name}')
+            for name, kind in (('stop', Trigger), ('resume', Trigger), ('change_state', ChangeState))
+        }
 
     def close(self) -> None:
         """End the executor and take the topics down."""

@@ -100,8 +100,8 @@ class Stack(Rig):
             if name == 'world_model':
                 given |= {'horizon': 1}
             self.nodes[name] = self.system.start(name, given, arguments)
-        self.child, self._is_active = self.nodes['action_executor'], True
-        self._clients.clear()
+        self.child = self.nodes['action_executor']
+        self._connect()
 
     def close(self) -> None:
         for child in self.nodes.values():

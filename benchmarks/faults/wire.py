@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,15 +44,6 @@ class Worst:
             setattr(self, name, max(getattr(self, name), getattr(other, name)))
 
 
-class _Motion(NamedTuple):
-    """What lies between two commands: velocity, and shares of the limits."""
-
-    time_s: float
-    velocity_X: Vector
-    velocity: float
-    acceleration: float
-
-
 class Wire:
     """
     The commands sent, judged one after another.
@@ -79,26 +68,32 @@ class Wire:
         """Whether the last command equals the one before."""
         return not self.velocity_X.any()
 
-    def take(self, times_s: float | Sequence[float], position_X: Vector) -> None:
+    def take(self, time_s: float, position_X: Vector) -> None:
         """
         Judge a command.
 
-        :param times_s: its own time; several where it is not known which of them it is.
+        :param time_s: its own time.
         :param position_X: ``[X]``.
         """
         if not np.isfinite(position_X).all():
             self.worst.include(Worst(np.inf, np.inf, np.inf, np.inf))
             return
-        choices = [times_s] if isinstance(times_s, float) else times_s
-        motions = [self._motion(time_s, position_X) for time_s in choices]
-        motion = min(motions, key=lambda item: max(item.velocity, item.acceleration))
-        self.worst.include(Worst(motion.velocity, motion.acceleration))
-        self.worst.include(self._place(position_X, motion.time_s))
+        velocity = self._motion(time_s, position_X)
+        self.worst.include(self._place(position_X, time_s))
         self.count += 1
-        self.time_s, self.velocity_X, self.position_X = (
-            motion.time_s,
-            motion.velocity_X,
-            position_X,
+        self.time_s, self.velocity_X, self.position_X = time_s, velocity, position_X
+
+    def brakes(self, before_X: Vector, start_X: Vector) -> bool:
+        """
+        Whether the last command only braked.
+
+        :param before_X: the velocity before it.
+        :param start_X: where braking had to begin.
+        """
+        velocity = self.velocity_X
+        return bool(
+            (np.abs(velocity) <= np.abs(before_X) + 1e-9).all()
+            and (velocity * before_X >= -1e-12).all()
         )
 
     def fresh_worst(self) -> Worst:
@@ -106,21 +101,20 @@ class Wire:
         worst, self.worst = self.worst, Worst()
         return worst
 
-    def _motion(self, time_s: float, position: Vector) -> _Motion:
+    def _motion(self, time_s: float, position: Vector) -> Vector:
+        """Judge velocity and acceleration; returns the velocity."""
         way, elapsed_s = position - self.position_X, time_s - self.time_s
-        if not self.count or not way.any() and elapsed_s <= 0.0:
-            return _Motion(time_s, np.zeros_like(position), 0.0, 0.0)
+        if not self.count or (not way.any() and elapsed_s <= 0.0):
+            return np.zeros_like(position)
         if elapsed_s <= 0.0:
             # Two places at one time: no velocity allows that.
-            return _Motion(time_s, way, np.inf, np.inf)
+            self.worst.include(Worst(np.inf, np.inf))
+            return way
         velocity = way / elapsed_s
         change = np.abs(velocity - self.velocity_X) / elapsed_s
-        return _Motion(
-            time_s,
-            velocity,
-            float((np.abs(velocity) / self.axes.velocity).max()),
-            float((change / self.axes.acceleration).max()),
-        )
+        shares = np.abs(velocity) / self.axes.velocity, change / self.axes.acceleration
+        self.worst.include(Worst(*(float(share.max()) for share in shares)))
+        return velocity
 
     def _place(self, position: Vector, time_s: float) -> Worst:
         axes = self.axes
