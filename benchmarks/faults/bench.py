@@ -203,13 +203,17 @@ class Bench(ABC):
             self._queue_state(now_s, other, 1)
         while self._states and self._states[0][0] <= now_s:
             _, _, item, driver = heapq.heappop(self._states)
-            self._note_state(item)
-            self.deliver_state(item, driver)
+            self.publish_state(item, driver)
         if self.has_policy and now_s >= self._chunk_due_s:
             self._chunk_due_s = now_s + self.spec.rates.frame_dt_s
             for _, item in self.tap_chunk(self.make_chunk()):
                 self._chunk_end_s = now_s + self.spec.rates.frame_dt_s
                 self.send_chunk(item)
+
+    def publish_state(self, message: Any, driver: int = 0) -> None:
+        """Have a driver publish a state now."""
+        self._note_state(message)
+        self.deliver_state(message, driver)
 
     def _queue_state(self, due_s: float, message: Any, driver: int) -> None:
         heapq.heappush(self._states, (due_s, next(self._order), message, driver))

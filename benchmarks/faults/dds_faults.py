@@ -47,7 +47,7 @@ def paused(rig: Rig) -> None:
 def state_flood(rig: Rig) -> None:
     """Thousands of states at once."""
     for _ in range(5_000):
-        rig.deliver_state(rig.arm.message(rig.now_ns()), 0)
+        rig.publish_state(rig.arm.message(rig.now_ns()))
     rig.run(0.3)
 
 
@@ -151,6 +151,7 @@ def pressed_before_start(rig: Rig) -> None:
 
 def output_not_read(rig: Rig) -> None:
     """Nobody reads the executor's output, and it has much to say; ``~/stop`` is answered."""
+    rig.clear()
     rig.system.end(rig.child)
     read_end, write_end = os.pipe()
     # Full from the start.
@@ -179,6 +180,7 @@ def output_not_read(rig: Rig) -> None:
 
 def qos_overridden(rig: Rig) -> None:
     """Started with other QoS for the command topic: it works."""
+    rig.clear()
     topic = rig.node.resolve_topic_name(rig.command_topic)
     rig.system.end(rig.child)
     rig.start({f'qos_overrides.{topic}.publisher.depth': 20})
