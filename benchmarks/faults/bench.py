@@ -168,7 +168,7 @@ class Bench(ABC):
     def expect_silence(self, seconds: float = 0.3) -> None:
         """Judge that no command comes once a stop has come to rest."""
         axes = self.arm.axes
-        self.run(float((axes.velocity / axes.acceleration).max()) + 5 * self.period_s + 0.1)
+        self.run(float((axes.velocity / axes.acceleration).max()) + 5 * self.period_s + 0.2)
         before = self.wire.count
         self.run(seconds)
         self.stale += ['a command after a stop'] * (self.wire.count - before)

@@ -152,6 +152,8 @@ def pressed_before_start(rig: Rig) -> None:
 def output_not_read(rig: Rig) -> None:
     """Nobody reads the executor's output, and it has much to say; ``~/stop`` is answered."""
     rig.clear()
+    # Not SIGKILL: others take a killed process for alive for a while, and send to it in vain.
+    killed(rig, signal.SIGTERM)
     rig.system.end(rig.child)
     read_end, write_end = os.pipe()
     # Full from the start.
@@ -163,7 +165,8 @@ def output_not_read(rig: Rig) -> None:
         os.set_blocking(write_end, True)
     rig.start(stderr=write_end)
     os.close(write_end)
-    rig.moves_within(10.0)
+    if not rig.moves_within(10.0):
+        rig.stale.append('does not start with full output')
     bad = rig.make_chunk()
     bad.embodiment = 'x' * 100_000
     for _ in range(50):
@@ -174,7 +177,6 @@ def output_not_read(rig: Rig) -> None:
     if time.monotonic() - start_s > 1.0:
         rig.stale.append('~/stop was not answered within a second')
     rig.expect_silence()
-    rig.system.end(rig.child)
     os.close(read_end)
 
 

@@ -4,20 +4,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.faults.catalogue import FAULTS
+from benchmarks.faults.catalogue import FAULTS, Fault
 from benchmarks.faults.dds_faults import DDS_FAULTS, SIMULATED_CLOCK_FAULTS
 from benchmarks.faults.outcome import Outcome, injected
 from benchmarks.faults.processes import System
 from benchmarks.faults.rig import Rig
 from benchmarks.faults.robots import robot_file
-from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 
 _START_S = 30.0
 PHASES = ('starting', 'tracking', 'tracking', 'holding', 'lost', 'stopped')
@@ -45,20 +45,29 @@ def reach(rig: Rig, phase: str) -> None:
         rig.run(rig.spec.state.max_age_s + rig.rng.uniform(0.0, 0.2))
 
 
-def run_robot(name: str, count: int, seed: int, context: Any) -> Iterator[Outcome]:
-    """Inject faults into a robot's executor process."""
+def run_robot(
+    name: str, count: int, seed: int, context: Any, names: Collection[str] = ()
+) -> Iterator[Outcome]:
+    """
+    Inject faults into a robot's executor process.
+
+    :param context: an initialised ``rclpy.Context``.
+    :param names: of the faults; default all.
+    """
     with tempfile.TemporaryDirectory() as folder:
         system = System(Path(folder), context)
         try:
-            yield from _run(name, count, seed, system, Path(folder))
+            spec = load_embodiment(str(robot_file(name, Path(folder))))
+            yield from _run(system, spec, name, count, seed, set(names))
         finally:
             system.close()
 
 
-def _run(name: str, count: int, seed: int, system: System, folder: Path) -> Iterator[Outcome]:
-    spec = load_embodiment(str(robot_file(name, folder)))
-    plain = list({**FAULTS, **DDS_FAULTS}.items())
-    simulated = list({**FAULTS, **SIMULATED_CLOCK_FAULTS}.items())
+def _run(
+    system: System, spec: EmbodimentSpec, name: str, count: int, seed: int, names: set[str]
+) -> Iterator[Outcome]:
+    plain = _chosen({**FAULTS, **DDS_FAULTS}, names)
+    simulated = _chosen({**FAULTS, **SIMULATED_CLOCK_FAULTS}, names)
     has_time = spec.commands[0].interface != 'forward_position'
     done = round_number = 0
     while done < count:
@@ -77,3 +86,7 @@ def _run(name: str, count: int, seed: int, system: System, folder: Path) -> Iter
                 done += 1
         finally:
             rig.close()
+
+
+def _chosen(faults: Mapping[str, Fault], names: set[str]) -> list[tuple[str, Fault]]:
+    return [item for item in faults.items() if not names or item[0] in names]

@@ -247,7 +247,9 @@ class Rig(Bench):
 
     def _elapsed(self, stamp: int) -> float:
         """Return the time on the wire; a jump of the simulated clock counts as a period."""
-        passed_s, heard_s = (stamp - self._stamp_ns) / NS, time.monotonic()
+        # In floating point only differences of stamps are exact enough.
+        passed_s = (stamp - (self._stamp_ns or stamp)) / NS
+        heard_s = time.monotonic()
         is_jump = self.is_simulated and not 0.0 < passed_s < heard_s - self._heard_s + 0.1
         self._wire_s += self.period_s if is_jump else passed_s
         self._stamp_ns, self._heard_s = stamp, heard_s
