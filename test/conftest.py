@@ -6,34 +6,17 @@ The environment is set on import, before anything can start a DDS participant, a
 inherit it. A lock keeps parallel sessions apart, so that nobody hears the nodes of another.
 """
 
-import fcntl
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
+from benchmarks.faults.processes import claim_domain
 from hma_ros.bringup import loopback_environment
 
-# Domains above 101 collide with ephemeral ports.
-DOMAINS = range(1, 102)
-
-
-def _claim_domain() -> tuple[int, IO[str]]:
-    for domain in DOMAINS:
-        lock = (Path(tempfile.gettempdir()) / f'hma_ros_domain_{domain}.lock').open('w')
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-        else:
-            return domain, lock
-    raise RuntimeError(f'ROS_DOMAIN_ID: expected a free one in {DOMAINS}, got none')
-
-
-_DOMAIN, _LOCK = _claim_domain()
+_DOMAIN, _LOCK = claim_domain()
 os.environ.update(loopback_environment(os.environ))
 os.environ['ROS_DOMAIN_ID'] = str(_DOMAIN)
 

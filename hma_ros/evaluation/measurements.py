@@ -48,11 +48,17 @@ def as_result(name: str, measured: Any) -> dict[str, Any]:
     return {'name': name, **{key: _plain(value) for key, value in asdict(measured).items()}}
 
 
-def write_measurements(path: str | Path, command: str, results: Sequence[dict[str, Any]]) -> None:
-    """Write one file of results, with the machine they were measured on."""
+def write_measurements(
+    path: str | Path, command: str, results: Sequence[dict[str, Any]], **more: Any
+) -> None:
+    """
+    Write one file of results, with the machine they were measured on.
+
+    :param more: further facts of the file, beside the results that tables show.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    facts = {'command': command, 'machine': describe_machine(), 'results': list(results)}
+    facts = {'command': command, 'machine': describe_machine(), **more, 'results': list(results)}
     path.write_text(json.dumps(facts, indent=1, allow_nan=False) + '\n', encoding='utf-8')
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from hma_ros.evaluation.fault_tables import faults_table, soak_table
 from hma_ros.evaluation.markdown import Column, Result, markdown_table, number, results_table
 from hma_ros.evaluation.speed_tables import (
     growth_table,
@@ -153,6 +154,8 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], str], ...]] = {
     'limits': (limits_table,),
     'growth': (growth_table,),
     'quality': (quality_table,),
+    'faults': (faults_table,),
+    'soak': (soak_table,),
 }
 
 

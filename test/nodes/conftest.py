@@ -5,13 +5,7 @@ Real processes, real DDS, and a bundle so small that it is made here.
 Nothing sleeps: every wait is for a condition, with a deadline that only a broken test meets.
 """
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +13,10 @@ import numpy as np
 import pytest
 from onnx import TensorProto, checker, helper, numpy_helper, save
 
+from benchmarks.faults.processes import System
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.runtime.manifest_file import sha256, write_facts
 
-DEADLINE_S = float(os.environ.get('HMA_TEST_DEADLINE_S', '90'))
 SIDE, FACTORS, LEVELS, WINDOW = 8, 3, 16, 4
 FLOAT, INT64, UINT8, BOOL = (
     TensorProto.FLOAT,
@@ -30,108 +24,6 @@ FLOAT, INT64, UINT8, BOOL = (
     TensorProto.UINT8,
     TensorProto.BOOL,
 )
-
-
-class System:
-    """The processes of one test, and a node that watches them."""
-
-    def __init__(self, folder: Path, context: Any) -> None:
-        import rclpy
-        from rclpy.executors import SingleThreadedExecutor
-
-        self.node = rclpy.create_node('watcher', context=context)
-        self._executor = SingleThreadedExecutor(context=context)
-        self._executor.add_node(self.node)
-        self._folder = folder
-        self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
-        self.last: dict[str, Any] = {}
-        self.counts: dict[str, int] = {}
-
-    def spawn(
-        self, name: str, node_name: str = '', **parameters: object
-    ) -> 'subprocess.Popen[bytes]':
-        """Start a node as ``ros2 run`` would, under another name where one is given."""
-        command = [sys.executable, '-m', f'hma_ros.nodes.{name}_node', '--ros-args']
-        script = Path(sys.prefix) / 'lib' / 'hma_ros' / f'{name}_node'
-        command[:3] = [str(script)]
-        if node_name:
-            command += ['-r', f'__node:={node_name}']
-        for key, value in parameters.items():
-            command += ['-p', f'{key}:={json.dumps(value)}']
-        with (self._folder / f'{name}.log').open('ab') as log:
-            child = subprocess.Popen(command, stdout=log, stderr=log)
-        self._children.append((name, child))
-        return child
-
-    def spawned(self, name: str) -> 'subprocess.Popen[bytes]':
-        """Return the process started last under a name."""
-        return next(child for key, child in reversed(self._children) if key == name)
-
-    def log(self, name: str) -> str:
-        """Return what a node wrote."""
-        return (self._folder / f'{name}.log').read_text()
-
-    def watch(self, kind: Any, topic: str, qos: Any = 10) -> None:
-        """Keep the last message of a topic, and count them."""
-
-        def receive(message: Any) -> None:
-            self.last[topic] = message
-            self.counts[topic] = self.counts.get(topic, 0) + 1
-
-        self.node.create_subscription(kind, topic, receive, qos)
-
-    def until(
-        self, condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S
-    ) -> None:
-        """Wait for a condition."""
-        end_s = time.monotonic() + deadline_s
-        while not condition():
-            assert time.monotonic() < end_s, f'{what}: not within {deadline_s:g} s\n{self._logs()}'
-            dead = [
-                name
-                for name, child in self._children
-                if child.poll() not in (None, 0, -signal.SIGKILL)
-            ]
-            assert not dead, f'{what}: {dead[0]} died\n{self._logs()}'
-            self._executor.spin_once(timeout_sec=0.05)
-
-    def call(self, kind: Any, name: str, request: Any) -> Any:
-        """Call a service."""
-        client = self.node.create_client(kind, name)
-        self.until(client.service_is_ready, f'service {name}')
-        future = client.call_async(request)
-        self.until(future.done, f'answer of {name}')
-        self.node.destroy_client(client)
-        return future.result()
-
-    def transition(self, name: str, transition: str) -> bool:
-        """Ask a lifecycle node for a transition."""
-        from lifecycle_msgs.msg import Transition
-        from lifecycle_msgs.srv import ChangeState
-
-        number = getattr(Transition, f'TRANSITION_{transition.upper()}')
-        request = ChangeState.Request(transition=Transition(id=number))
-        return bool(self.call(ChangeState, f'{name}/change_state', request).success)
-
-    def state(self, name: str) -> str:
-        """Return the label of a lifecycle node's state."""
-        from lifecycle_msgs.srv import GetState
-
-        answer = self.call(GetState, f'{name}/get_state', GetState.Request())
-        return str(answer.current_state.label)
-
-    def close(self) -> None:
-        """End every process."""
-        for _, child in self._children:
-            if child.poll() is None:
-                child.send_signal(signal.SIGKILL)
-            child.wait()
-        self._executor.shutdown()
-        self.node.destroy_node()
-
-    def _logs(self) -> str:
-        names = dict.fromkeys(name for name, _ in self._children)
-        return '\n'.join(f'--- {name}\n{self.log(name)[-3000:]}' for name in names)
 
 
 @pytest.fixture

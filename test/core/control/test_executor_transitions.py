@@ -265,7 +265,7 @@ def test_default_pose_and_flipped_tool_are_never_commanded() -> None:
         )
         assert {item.state for item in rig.run(300)} == {State.WAITING}
         assert 'measured outside its limit and start margin by: got ' in rig.decision.reasons[0]
-    assert rig.wire.positions == []
+    assert rig.positions == []
 
 
 @settings(deadline=None, max_examples=60)
@@ -285,7 +285,7 @@ def test_wrong_samples_in_between_move_nothing(
         rig.sag_X = size * (rig.axes.upper - rig.axes.lower) * is_wrong
         rig.is_seen = not 10 <= index < 25  # with a loss in between
         rig.tick()
-    commands = np.array(rig.wire.positions)
+    commands = np.array(rig.positions)
     np.testing.assert_array_equal(commands, np.tile(place, (len(commands), 1)))
     assert rig.executor.state is State.HOLDING
 
@@ -301,5 +301,5 @@ def test_gaps_ratchet_nothing(name: str, share: float, periods: int) -> None:
         rig.run(periods)
         rig.is_seen = True
         rig.until(State.HOLDING)
-    commands = np.array(rig.wire.positions)
+    commands = np.array(rig.positions)
     np.testing.assert_array_equal(commands, np.tile(place, (len(commands), 1)))

@@ -106,7 +106,7 @@ def test_a_new_chunk_at_any_moment_changes_the_velocity_smoothly(
         rig.send(share * rig.forward(4))
         rig.run(periods)
     rig.run(60)
-    speed = np.diff(np.array(rig.wire.positions)[:, 0]) / 0.01
+    speed = np.diff(np.array(rig.positions)[:, 0]) / 0.01
     # A chunk changes the planned velocity by 0.3 m/s and catches up by as much again.
     assert np.abs(np.diff(speed)).max() <= 1.2 * 0.01 / ramp_s + 1e-9
     assert rig.is_at_rest()

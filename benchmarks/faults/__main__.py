@@ -1,0 +1,140 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Inject faults, judge every command, and write what became of each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.faults.outcome import Outcome, from_facts, summary
+from benchmarks.faults.processes import claim_domain
+from benchmarks.faults.robots import ROBOTS
+from hma_ros.bringup import loopback_environment
+from hma_ros.evaluation.measurements import write_measurements
+
+EXAMPLES = """\
+examples:
+  python -m benchmarks.faults                         all of it: 10,500 faults in process, 700 over
+                                                      DDS, those of all nodes; about an hour
+  python -m benchmarks.faults --in-process 40 --over-dds 0 --stack 0      a first impression
+  python -m benchmarks.faults --robot ur5e --in-process 0 --over-dds 49 --stack 0
+
+Counts are for each robot. Robots are measured at the same time, --jobs of them; a busy machine makes
+reactions slower, never a verdict milder. The exit code is 1 if a command was outside its limits
+or stale, or an executor did not recover.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; returns the exit code."""
+    args = _parser().parse_args(arguments)
+    if args.part:
+        return _run_part(args)
+    facts = summary(_outcomes(args))
+    kinds = [{'name': 'faults', **kind} for kind in facts.pop('kinds')]
+    write_measurements(args.out, _command(args), kinds, **facts)
+    totals = {name: value for name, value in facts.items() if name != 'faults'}
+    print(json.dumps(totals, indent=1))
+    for item in facts['faults']:
+        if item['verdict'] != 'passed':
+            print('failed:', json.dumps(item))
+    print(f'wrote {args.out}')
+    return int(any(totals[name] for name in ('outside_limits', 'stale', 'unrecovered')))
+
+
+def _outcomes(args: argparse.Namespace) -> list[Outcome]:
+    """Measure every part in a process of its own, some at a time."""
+    parts = [(where, robot) for robot in args.robot for where in ('in_process', 'dds')]
+    parts += [('stack', robot) for robot in args.robot if robot == ROBOTS[0]]
+    counts = {'in_process': args.in_process, 'dds': args.over_dds, 'stack': args.stack}
+    waiting = [part for part in parts if counts[part[0]]]
+    running: list[tuple[subprocess.Popen[bytes], Path]] = []
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory() as folder:
+        while waiting or running:
+            while waiting and len(running) < args.jobs:
+                where, robot = waiting.pop(0)
+                path = Path(folder) / f'{where}_{len(waiting)}.json'
+                command = [sys.executable, '-m', 'benchmarks.faults', '--part', where]
+                command += ['--robot', robot, '--seed', str(args.seed), '--out', str(path)]
+                command += ['--in-process', str(counts[where])]
+                running.append((subprocess.Popen(command), path))
+            child, path = running.pop(0)
+            if child.wait() != 0:
+                raise RuntimeError(f'{path.stem}: ended with {child.returncode}, expected 0')
+            outcomes += [from_facts(item) for item in json.loads(path.read_text())]
+    return outcomes
+
+
+def _run_part(args: argparse.Namespace) -> int:
+    outcomes = [asdict(outcome) for outcome in _part(args.part, args.robot[0], args)]
+    args.out.write_text(json.dumps(outcomes))
+    return 0
+
+
+def _part(part: str, robot: str, args: argparse.Namespace) -> Any:
+    count = args.in_process
+    if part == 'in_process':
+        from benchmarks.faults.in_process import run_robot
+
+        return run_robot(robot, count, args.seed)
+    domain, _lock = claim_domain()
+    os.environ.update(loopback_environment(os.environ))
+    os.environ['ROS_DOMAIN_ID'] = str(domain)
+    import rclpy
+
+    from benchmarks.faults import over_dds, stack
+
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    run = over_dds.run_robot if part == 'dds' else stack.run_robot
+    try:
+        return list(run(robot, count, args.seed, context))
+    finally:
+        _lock.close()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='python -m benchmarks.faults',
+        description='Inject faults around the executor and judge every command.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        '--robot', nargs='+', default=list(ROBOTS), choices=ROBOTS, help='default: all'
+    )
+    for name, default, text in (
+        ('--in-process', 1500, 'faults of each robot in process'),
+        ('--over-dds', 100, 'faults of each robot over DDS'),
+        ('--stack', 60, 'faults of world model and simulated robot with the first robot'),
+        ('--jobs', 2, 'parts to measure at a time'),
+        ('--seed', 0, 'seed of all that is random'),
+    ):
+        parser.add_argument(
+            name, type=int, default=default, metavar='N', help=f'{text} (default: {default})'
+        )
+    parser.add_argument('--out', type=Path, default=Path('benchmarks/out/faults.json'))
+    parser.add_argument('--part', default='', help=argparse.SUPPRESS)
+    return parser
+
+
+def _command(args: argparse.Namespace) -> str:
+    words = ['python', '-m', 'benchmarks.faults', '--seed', str(args.seed)]
+    words += ['--in-process', str(args.in_process), '--over-dds', str(args.over_dds)]
+    words += ['--stack', str(args.stack)]
+    words += [] if args.robot == list(ROBOTS) else ['--robot', *args.robot]
+    return shlex.join(words)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,401 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The faults that are injected both in process and over DDS.
+
+Each takes a bench, in whatever phase it is, and returns when the fault is over; what is random
+comes from the generator of the bench.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.faults.bench import NS, Bench, Tap, pass_on
+from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
+
+_DEFAULT_TURN = (0.0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """
+    One fault.
+
+    ``kind`` groups it in the table; ``stops`` says that the robot must come to rest, so that its
+    reaction time means something.
+    """
+
+    kind: str
+    inject: Callable[[Any], None]
+    stops: bool = False
+
+
+def _lost(_message: Any) -> list[tuple[float, Any]]:
+    return []
+
+
+def _state_tap(bench: Bench, tap: Tap, seconds: float) -> None:
+    bench.tap_state = tap
+    bench.run(seconds)
+    bench.tap_state = pass_on
+
+
+def _changed(message: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """Return a state with other values: those of the position, or of all joints."""
+    message = copy.deepcopy(message)
+    if hasattr(message, 'pose'):
+        place = message.pose.position
+        values = change(np.array([place.x, place.y, place.z]))
+        place.x, place.y, place.z = (float(value) for value in values)
+    else:
+        message.position = change(np.array(message.position)).tolist()
+    return message
+
+
+def stops(bench: Bench) -> None:
+    """The state stops."""
+    _state_tap(bench, _lost, bench.rng.uniform(0.3, 0.8))
+
+
+def late(bench: Bench, times: int = 1) -> None:
+    """The state comes 50 to 500 ms late, for a while each time."""
+    for _ in range(times):
+        delay_s = bench.rng.uniform(0.05, 0.5)
+        _state_tap(bench, lambda message: [(delay_s, message)], 0.1)
+        bench.run(bench.rng.uniform(0.05, 0.2))
+
+
+def freezes(bench: Bench) -> None:
+    """The same message comes again and again."""
+    frozen = bench.arm.message(bench.now_ns())
+    _state_tap(bench, lambda _: [(0.0, frozen)], bench.rng.uniform(0.3, 0.8))
+
+
+def sticks(bench: Bench) -> None:
+    """The same values come with fresh stamps."""
+    frozen = bench.arm.message(bench.now_ns())
+
+    def tap(message: Any) -> list[tuple[float, Any]]:
+        stuck = copy.deepcopy(frozen)
+        stuck.header.stamp = message.header.stamp
+        return [(0.0, stuck)]
+
+    _state_tap(bench, tap, bench.rng.uniform(0.3, 1.0))
+
+
+def loses_a_part(bench: Bench) -> None:
+    """A joint is missing; a pose comes in another frame."""
+
+    def tap(message: Any) -> list[tuple[float, Any]]:
+        message = copy.deepcopy(message)
+        if hasattr(message, 'pose'):
+            message.header.frame_id = 'elsewhere'
+        else:
+            message.name, message.position = message.name[1:], message.position[1:]
+            message.velocity = []
+        return [(0.0, message)]
+
+    _state_tap(bench, tap, bench.rng.uniform(0.3, 0.8))
+
+
+def not_a_number(bench: Bench) -> None:
+    """A value is not finite."""
+
+    def change(values: np.ndarray) -> np.ndarray:
+        values[bench.rng.integers(len(values))] = bench.rng.choice([np.nan, np.inf, -np.inf])
+        return values
+
+    _state_tap(bench, lambda m: [(0.0, _changed(m, change))], bench.rng.uniform(0.02, 0.8))
+
+
+def glitch(bench: Bench, samples: int) -> None:
+    """Some samples are far off, or a little."""
+    scale = bench.rng.choice([0.01, 0.1, 1.0, 10.0])
+    axes, width = bench.arm.axes, bench.arm.width
+    away = bench.rng.uniform(-1.0, 1.0, width) * scale * (axes.upper - axes.lower)[:width]
+    _state_tap(bench, lambda m: [(0.0, _changed(m, lambda v: v + away))], samples * bench.period_s)
+
+
+def default_pose(bench: Bench) -> None:
+    """The driver sends what a message holds by default."""
+
+    def tap(message: Any) -> list[tuple[float, Any]]:
+        message = _changed(message, np.zeros_like)
+        if hasattr(message, 'pose'):
+            _turn(message, _DEFAULT_TURN)
+        return [(0.0, message)]
+
+    _state_tap(bench, tap, bench.rng.choice([1, 3, 10, 40]) * bench.period_s)
+
+
+def flipped(bench: Bench) -> None:
+    """A quaternion is negated (the same turn), or turned by half a turn; joints change sign."""
+    is_same = bool(bench.rng.integers(2))
+
+    def tap(message: Any) -> list[tuple[float, Any]]:
+        if not hasattr(message, 'pose'):
+            return [(0.0, _changed(message, np.negative))]
+        message, turn = copy.deepcopy(message), message.pose.orientation
+        parts = np.array([turn.x, turn.y, turn.z, turn.w])
+        _turn(message, -parts if is_same else np.array([-parts[1], parts[0], parts[3], -parts[2]]))
+        return [(0.0, message)]
+
+    _state_tap(bench, tap, bench.rng.choice([1, 5, 30]) * bench.period_s)
+
+
+def _turn(message: Any, xyzw: Any) -> None:
+    turn = message.pose.orientation
+    turn.x, turn.y, turn.z, turn.w = (float(value) for value in xyzw)
+
+
+def ratchet(bench: Bench) -> None:
+    """Short gaps again and again while the arm sags: its command must not drift."""
+    holds, before = bench.holds(), bench.wire.position_X
+    axes = bench.arm.axes
+    bench.arm.error_X = 0.4 * bench.rng.uniform(-1.0, 1.0, len(before)) * axes.following_error
+    for _ in range(20):
+        _state_tap(bench, _lost, bench.spec.state.max_age_s + bench.rng.uniform(0.0, 0.1))
+        bench.run(0.15)
+    if holds and bench.has_moved_from(before):
+        bench.stale.append('the command of a sagging arm drifted')
+
+
+def moved_by_hand(bench: Bench) -> None:
+    """Somebody moves the robot."""
+    axes = bench.arm.axes
+    share = bench.rng.uniform(0.01, 0.15) * bench.rng.choice([-1.0, 1.0])
+    moved = bench.arm.position_X + share * np.minimum(axes.upper - axes.lower, 4.0)
+    bench.arm_follows = False
+    bench.arm.position_X = np.clip(moved, axes.lower, axes.upper)
+    bench.run(0.3)
+
+
+def does_not_follow(bench: Bench) -> None:
+    """The robot is held."""
+    bench.arm_follows = False
+    bench.run(bench.rng.uniform(0.3, 1.0))
+
+
+def second_driver(bench: Bench) -> None:
+    """A second publisher says the same, sometimes something else."""
+    if bench.rng.integers(2):
+        bench.arm.error_X = 0.1 * bench.arm.axes.following_error
+    bench.has_second_driver = True
+    bench.run(0.3)
+    bench.has_second_driver = False
+    # It is believed to be gone when it was not heard for two seconds.
+    bench.run(2.2)
+
+
+def chunk(bench: Bench, change: Callable[[Bench, Any], Any]) -> None:
+    """A chunk comes that must be refused, to a robot at rest or among good ones."""
+    bad = partial(change, bench)
+    if bench.rng.integers(2):
+        bench.refuse(bad)
+        return
+    for _ in range(3):
+        bench.send_chunk(bad(bench.make_chunk()))
+        bench.run(0.05)
+
+
+def too_old(bench: Bench, message: Any) -> Any:
+    """Stamped too long ago, or already over."""
+    return _shifted(message, -bench.rng.uniform(0.45, 10.0))
+
+
+def from_the_future(bench: Bench, message: Any) -> Any:
+    """Stamped ahead of the clock."""
+    return _shifted(message, bench.rng.uniform(0.6, 1e5))
+
+
+def too_many_steps(bench: Bench, message: Any) -> Any:
+    """More steps than two of the model."""
+    steps = int(bench.rng.choice([5, 400, 3_000]))
+    width = len(bench.spec.action.names)
+    message.horizon, message.actions = steps, [0.01] * (steps * width)
+    return message
+
+
+def not_finite(bench: Bench, message: Any) -> Any:
+    """A number that is none."""
+    message.actions[int(bench.rng.integers(len(message.actions)))] = float(
+        bench.rng.choice([np.nan, np.inf])
+    )
+    return message
+
+
+def absurd(bench: Bench, message: Any) -> Any:
+    """Numbers beyond any sense."""
+    message.actions = [float(10.0 ** bench.rng.uniform(1.0, 9.0))] * len(message.actions)
+    return message
+
+
+def foreign(bench: Bench, message: Any) -> Any:
+    """For another robot, frame, rate, order, unit or size."""
+    choice = bench.rng.integers(6)
+    if choice == 0:
+        message.embodiment = 'toaster'
+    elif choice == 1:
+        message.header.frame_id = 'elsewhere'
+    elif choice == 2:
+        message.step_dt = to_duration(0.001)
+    elif choice == 3:
+        message.names = list(reversed(message.names))
+    elif choice == 4:
+        message.units = ['furlong'] * len(message.units)
+    else:
+        message.actions = message.actions[:-1]
+    return message
+
+
+def _shifted(message: Any, seconds: float) -> Any:
+    message.header.stamp = to_stamp(stamp_ns(message.header.stamp) + round(seconds * NS))
+    return message
+
+
+def older_after_newer(bench: Bench) -> None:
+    """Chunks overtake each other; one comes twice."""
+    message = bench.make_chunk()
+    bench.send_chunk(message)
+    for _ in range(3):
+        bench.run(bench.period_s)
+        bench.send_chunk(_shifted(copy.deepcopy(message), -bench.rng.uniform(0.0, 0.1)))
+    bench.run(0.3)
+
+
+def second_source(bench: Bench) -> None:
+    """Two nodes send chunks."""
+    for _ in range(4):
+        bench.send_chunk(bench.make_chunk(), source=1)
+        bench.run(bench.rng.uniform(0.02, 0.1))
+
+
+def model_stalls(bench: Bench) -> None:
+    """No chunk comes for a while, then one does."""
+    bench.has_policy = False
+    bench.run(bench.rng.uniform(0.3, 1.5))
+
+
+def bursts(bench: Bench) -> None:
+    """Many chunks at once, after a silence."""
+    bench.has_policy = False
+    bench.run(bench.rng.uniform(0.1, 0.5))
+    for age_s in np.linspace(0.4, 0.0, 12):
+        bench.send_chunk(bench.make_chunk(float(age_s)))
+    bench.run(0.1)
+
+
+def service_stop(bench: Bench) -> None:
+    """``~/stop``."""
+    bench.stop()
+    bench.expect_silence()
+
+
+def button(bench: Bench) -> None:
+    """An emergency stop is pressed; resume is refused until it is released."""
+    bench.press(0, True)
+    bench.expect_silence()
+    _resume_refused(bench)
+
+
+def two_buttons(bench: Bench) -> None:
+    """One is pressed, the other says that it is not."""
+    bench.press(0, True)
+    bench.press(1, False)
+    bench.expect_silence()
+    _resume_refused(bench)
+    bench.press(1, False)
+    _resume_refused(bench)
+
+
+def stop_and_resume(bench: Bench) -> None:
+    """A stop is taken back at once, again and again."""
+    for _ in range(int(bench.rng.integers(1, 6))):
+        bench.stop()
+        bench.resume()
+        bench.run(bench.rng.integers(1, 4) * bench.period_s)
+
+
+def button_over_reconfiguration(bench: Bench) -> None:
+    """Pressed, then cleaned up, configured and activated: it still holds."""
+    bench.press(0, True)
+    bench.run(0.1)
+    bench.deactivate()
+    bench.reconfigure()
+    if bench.activate():
+        _resume_refused(bench)
+    before = bench.wire.count
+    bench.run(0.3)
+    bench.stale += ['a command after a stop'] * (bench.wire.count - before)
+
+
+def _resume_refused(bench: Bench) -> None:
+    if bench.resume():
+        bench.stale.append('resumed while a stop was pressed')
+    bench.run(0.1)
+
+
+def deactivated(bench: Bench) -> None:
+    """Deactivated and activated, wherever it is."""
+    bench.deactivate()
+    if bench.rng.integers(2):
+        bench.run(bench.rng.uniform(0.02, 0.5))
+    bench.activate()
+
+
+def reconfigured(bench: Bench) -> None:
+    """Deactivated, cleaned up, configured and activated."""
+    bench.deactivate()
+    bench.reconfigure()
+    bench.activate()
+
+
+def stop_then_lost(bench: Bench) -> None:
+    """The state is lost, and while it brakes a stop comes."""
+    bench.tap_state = _lost
+    bench.run(bench.spec.state.max_age_s + bench.rng.integers(0, 4) * bench.period_s)
+    bench.stop()
+    bench.expect_silence()
+
+
+FAULTS: dict[str, Fault] = {
+    'state stops': Fault('state', stops, stops=True),
+    'state late once': Fault('state', late),
+    'state late twenty times': Fault('state', partial(late, times=20)),
+    'state freezes': Fault('state', freezes, stops=True),
+    'state sticks, fresh stamps': Fault('state', sticks),
+    'state loses a joint or its frame': Fault('state', loses_a_part, stops=True),
+    'state is not finite': Fault('state', not_a_number),
+    'state glitch, one sample': Fault('state', partial(glitch, samples=1)),
+    'state glitch, some samples': Fault('state', partial(glitch, samples=6)),
+    'state is a default pose': Fault('state', default_pose),
+    'state is flipped': Fault('state', flipped),
+    'twenty short gaps of a sagging arm': Fault('state', ratchet),
+    'two publishers of the state': Fault('state', second_driver),
+    'robot moved by hand': Fault('robot', moved_by_hand, stops=True),
+    'robot does not follow': Fault('robot', does_not_follow),
+    'chunk too old': Fault('chunk', partial(chunk, change=too_old)),
+    'chunk from the future': Fault('chunk', partial(chunk, change=from_the_future)),
+    'chunk with too many steps': Fault('chunk', partial(chunk, change=too_many_steps)),
+    'chunk that is not finite': Fault('chunk', partial(chunk, change=not_finite)),
+    'chunk with absurd values': Fault('chunk', partial(chunk, change=absurd)),
+    'chunk of another robot, frame, rate': Fault('chunk', partial(chunk, change=foreign)),
+    'chunk older than the last, or again': Fault('chunk', older_after_newer),
+    'chunks from two sources': Fault('chunk', second_source),
+    'model stalls': Fault('model', model_stalls, stops=True),
+    'chunks in a burst': Fault('chunk', bursts),
+    '~/stop': Fault('stop', service_stop, stops=True),
+    'emergency stop': Fault('stop', button, stops=True),
+    'one of two emergency stops': Fault('stop', two_buttons, stops=True),
+    'stop and resume at once': Fault('stop', stop_and_resume),
+    'stop, then configured anew': Fault('stop', button_over_reconfiguration, stops=True),
+    'stop while the state is lost': Fault('stop', stop_then_lost, stops=True),
+    'deactivated and activated': Fault('lifecycle', deactivated),
+    'configured anew': Fault('lifecycle', reconfigured),
+}

@@ -1,0 +1,168 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The parts of the executor node in one process, without DDS, stepped period by period."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.faults.bench import NS, Bench
+from hma_ros.core.control.command_clock import CommandClock, Tick
+from hma_ros.core.control.executor import Decision, Executor
+from hma_ros.core.control.stop_board import StopBoard
+from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.errors import MessageError
+from hma_ros.ros.chunk_msg import step_dt_s, to_actions
+from hma_ros.ros.publishers import SingleSource
+from hma_ros.ros.robot_state import RobotState
+from hma_ros.ros.stamps import stamp_ns
+
+_MAX_CHUNK_AGE_S = 0.5
+_RAMP_IN_S = 0.1
+
+
+class _Topics:
+    """Stands for a node: keeps what subscribes."""
+
+    def __init__(self) -> None:
+        self.callbacks: dict[str, Callable[..., None]] = {}
+
+    def resolve_topic_name(self, name: str) -> str:
+        return f'/{name}'
+
+    def subscribe(self, _kind: Any, topic: str, callback: Callable[..., None], _qos: Any) -> None:
+        self.callbacks[topic] = callback
+
+    def count_publishers(self, _topic: str) -> int:
+        return 1
+
+
+class Loop(Bench):
+    """The executor of a robot on simulated clocks."""
+
+    where = 'in_process'
+
+    def __init__(self, spec: EmbodimentSpec, rng: np.random.Generator) -> None:
+        super().__init__(spec, rng, slack_s=0.0)
+        self.period_ns = round(NS * self.period_s)
+        self.steady_ns, self.offset_ns = 100 * NS, 1_000 * NS
+        self._wire_ns = 0
+        self._sent_ns = 0
+        self.executor: Executor | None = None
+        self._board: StopBoard | None = None
+        self._is_active = False
+        self.reconfigure()
+        self.activate()
+        for button in (0, 1):
+            self.press(button, False)
+
+    def now_ns(self) -> int:
+        return self.steady_ns + self.offset_ns
+
+    def steady_s(self) -> float:
+        return self.steady_ns / NS
+
+    def run(self, seconds: float) -> None:
+        for _ in range(max(round(seconds / self.period_s), 1)):
+            self.step()
+
+    def step(self, late_ns: int = 0) -> None:
+        """Let one period pass, and more if the tick comes late."""
+        self.steady_ns += self.period_ns + late_ns
+        self._exchange()
+        if not self._is_active:
+            return
+        tick = self.clock.tick(self.now_ns(), self.steady_ns)
+        if tick is None:
+            return
+        if tick.interruption is not None:
+            self._state.clear()
+            self._usable_ns = None
+        refusal = self._stops.refusal(self.steady_ns)
+        newest = self._state.newest()
+        measured = None if newest is None else self._execution.measurement(*newest)
+        self._take(tick, self._execution.step(tick, self.now_ns(), measured, refusal))
+
+    def send_chunk(self, message: Any, source: int = 0) -> None:
+        try:
+            if (other := self._source.refusal(source, self.steady_s())) is not None:
+                raise MessageError(other)
+            self._execution.check_chunk(step_dt_s(message), message.horizon)
+            actions = to_actions(message, self.spec, 'chunks')
+            stamp = stamp_ns(message.header.stamp)
+            self._execution.accept(stamp, step_dt_s(message), actions, self.now_ns())
+        except MessageError:
+            return
+
+    def press(self, button: int, is_pressed: bool) -> None:
+        for index, stop in enumerate(self.spec.stops):
+            if stop.topic == 'emergency_stop':
+                reason = self._stops.take(index, is_pressed, button, self.steady_ns)
+                if reason is not None:
+                    self._execution.stop(reason)
+
+    def stop(self) -> None:
+        self._execution.stop('~/stop was called')
+
+    def resume(self) -> bool:
+        if not self._is_active:
+            self.activate()
+        if self._stops.refusal(self.steady_ns) is not None:
+            return False
+        self._execution.release()
+        return True
+
+    def deactivate(self) -> None:
+        self._is_active = False
+        while True:
+            self.steady_ns += self.period_ns
+            tick = self.clock.force(self.steady_ns)
+            decision = self._execution.halt(tick)
+            self._take(tick, decision)
+            if decision.motion is None:
+                return
+
+    def activate(self) -> bool:
+        idle_s = (self.steady_ns - self._sent_ns) / NS if self.wire.count else 0.0
+        self.clock = CommandClock(self.period_ns, is_simulated=False)
+        self._execution.reset(idle_s)
+        # The commands of the new clock follow those before by the time that passed.
+        self._wire_ns += max(int(idle_s / self.period_s) - 1, 0) * self.period_ns
+        self._is_active = True
+        return True
+
+    def reconfigure(self) -> None:
+        latched = None if self.executor is None else self._execution.stop_reason
+        self.executor = Executor(self.spec, _MAX_CHUNK_AGE_S, _RAMP_IN_S, previous=self.executor)
+        if latched is not None:
+            self.executor.stop(latched)
+        before, topics = self._board, [stop.topic for stop in self.spec.stops]
+        self._board = StopBoard(self.spec.stops, topics)
+        self._board.begin(before)
+        self._topics = _Topics()
+        self._source = SingleSource(self._topics, 'chunks')
+        self._state = RobotState(self._topics, self.spec, lambda _: None, lambda: None)
+
+    def deliver_state(self, message: Any, driver: int) -> None:
+        self._topics.callbacks[self.arm.topic](message, {'publisher_gid': bytes([driver])})
+
+    @property
+    def _execution(self) -> Executor:
+        assert self.executor is not None  # noqa: S101
+        return self.executor
+
+    @property
+    def _stops(self) -> StopBoard:
+        assert self._board is not None  # noqa: S101
+        return self._board
+
+    def _take(self, tick: Tick, decision: Decision) -> None:
+        # ROS time may jump; commands lie on a grid of periods, whatever it says.
+        self._wire_ns += tick.periods * self.period_ns
+        if decision.motion is not None:
+            self._sent_ns = self.steady_ns
+            position = np.array(decision.motion.position_X)
+            self._judge(partial(self.wire.take, self._wire_ns / NS, position), self.now_ns())

@@ -1,0 +1,92 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Faults against real executor processes over DDS."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.faults.catalogue import FAULTS, Fault
+from benchmarks.faults.dds_faults import DDS_FAULTS, SIMULATED_CLOCK_FAULTS
+from benchmarks.faults.outcome import Outcome, injected
+from benchmarks.faults.processes import System
+from benchmarks.faults.rig import Rig
+from benchmarks.faults.robots import robot_file
+from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+
+_START_S = 30.0
+PHASES = ('starting', 'tracking', 'tracking', 'holding', 'lost', 'stopped')
+# In every nth round time is a /clock, for robots whose commands carry a time: otherwise nothing
+# says what time a command is for.
+_SIMULATED_ROUND = 4
+
+
+def reach(rig: Rig, phase: str) -> None:
+    """Bring the executor into a phase."""
+    if phase == 'starting':
+        rig.deactivate()
+        rig.activate()
+        rig.run(rig.rng.integers(1, 8) * rig.period_s)
+    elif phase == 'tracking':
+        rig.run(rig.rng.uniform(0.02, 0.3))
+    elif phase == 'holding':
+        rig.holds()
+        rig.has_policy = True
+    elif phase == 'stopped':
+        rig.stop()
+        rig.run(rig.rng.integers(1, 20) * rig.period_s)
+    else:
+        rig.tap_state = lambda _: []
+        rig.run(rig.spec.state.max_age_s + rig.rng.uniform(0.0, 0.2))
+
+
+def run_robot(
+    name: str, count: int, seed: int, context: Any, names: Collection[str] = ()
+) -> Iterator[Outcome]:
+    """
+    Inject faults into a robot's executor process.
+
+    :param context: an initialised ``rclpy.Context``.
+    :param names: of the faults; default all.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        system = System(Path(folder), context)
+        try:
+            spec = load_embodiment(str(robot_file(name, Path(folder))))
+            yield from _run(system, spec, name, count, seed, set(names))
+        finally:
+            system.close()
+
+
+def _run(
+    system: System, spec: EmbodimentSpec, name: str, count: int, seed: int, names: set[str]
+) -> Iterator[Outcome]:
+    plain = _chosen({**FAULTS, **DDS_FAULTS}, names)
+    simulated = _chosen({**FAULTS, **SIMULATED_CLOCK_FAULTS}, names)
+    has_time = spec.commands[0].interface != 'forward_position'
+    done = round_number = 0
+    while done < count:
+        round_number += 1
+        is_simulated = has_time and round_number % _SIMULATED_ROUND == 0
+        faults = simulated if is_simulated else plain
+        rng = np.random.default_rng([seed, round_number])
+        order = rng.permutation(len(faults))[: count - done]
+        rig = Rig(system, spec, rng, is_simulated)
+        try:
+            rig.moves_within(_START_S)
+            for index in order:
+                title, fault = faults[index]
+                phase = PHASES[int(rng.integers(len(PHASES)))]
+                yield injected(rig, title, fault, name, partial(reach, rig, phase))
+                done += 1
+        finally:
+            rig.close()
+
+
+def _chosen(faults: Mapping[str, Fault], names: set[str]) -> list[tuple[str, Fault]]:
+    return [item for item in faults.items() if not names or item[0] in names]

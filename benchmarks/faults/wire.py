@@ -1,0 +1,128 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The judge of a wire: every command with its time, against the limits of the embodiment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hma_ros.core.control.axes import Axes
+from hma_ros.core.control.start_check import CONSISTENT_S
+
+Vector = NDArray[np.float64]
+# Rounding of stamps and quaternions.
+_SHARE_TOLERANCE, _OUTSIDE_TOLERANCE = 1e-6, 1e-9
+
+
+@dataclass
+class Worst:
+    """
+    The largest share of each limit that any command took; 1 is the limit.
+
+    ``position`` counts from the middle of the limits, ``outside`` is how far a command lay outside
+    them beyond what its start was allowed [m or rad].
+    """
+
+    velocity: float = 0.0
+    acceleration: float = 0.0
+    position: float = 0.0
+    outside: float = 0.0
+
+    @property
+    def is_within(self) -> bool:
+        """Whether every limit was held."""
+        return (
+            max(self.velocity, self.acceleration) <= 1.0 + _SHARE_TOLERANCE
+            and self.outside <= _OUTSIDE_TOLERANCE
+        )
+
+    def include(self, other: Worst) -> None:
+        """Take the worse of two."""
+        for name in ('velocity', 'acceleration', 'position', 'outside'):
+            setattr(self, name, max(getattr(self, name), getattr(other, name)))
+
+
+class Wire:
+    """
+    The commands sent, judged one after another.
+
+    Velocity is the way between two commands over the time between them, acceleration the change
+    of velocity over the same time. A command may never be farther outside the limits than the one
+    before; a start may be as far as the start margin.
+
+    :param axes: names and limits.
+    """
+
+    def __init__(self, axes: Axes) -> None:
+        self.axes = axes
+        self.worst = Worst()
+        self.count = 0
+        self.time_s = 0.0
+        nothing = np.zeros(len(axes.names))
+        self.position_X, self.velocity_X, self._outside_X = nothing, nothing, axes.margin
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether the last command equals the one before."""
+        return not self.velocity_X.any()
+
+    def take(self, time_s: float, position_X: Vector) -> None:
+        """
+        Judge a command.
+
+        :param time_s: its own time.
+        :param position_X: ``[X]``.
+        """
+        if not np.isfinite(position_X).all():
+            self.worst.include(Worst(np.inf, np.inf, np.inf, np.inf))
+            return
+        velocity = self._motion(time_s, position_X)
+        self.worst.include(self._place(position_X, time_s))
+        self.count += 1
+        self.time_s, self.velocity_X, self.position_X = time_s, velocity, position_X
+
+    def brakes(self, before_X: Vector, start_X: Vector) -> bool:
+        """
+        Whether the last command only braked.
+
+        :param before_X: the velocity before it.
+        :param start_X: where braking had to begin.
+        """
+        velocity = self.velocity_X
+        return bool(
+            (np.abs(velocity) <= np.abs(before_X) + 1e-9).all()
+            and (velocity * before_X >= -1e-12).all()
+        )
+
+    def fresh_worst(self) -> Worst:
+        """Return the worst since the last call, and begin anew."""
+        worst, self.worst = self.worst, Worst()
+        return worst
+
+    def _motion(self, time_s: float, position: Vector) -> Vector:
+        """Judge velocity and acceleration; returns the velocity."""
+        way, elapsed_s = position - self.position_X, time_s - self.time_s
+        if not self.count or (not way.any() and elapsed_s <= 0.0):
+            return np.zeros_like(position)
+        if elapsed_s <= 0.0:
+            # Two places at one time: no velocity allows that.
+            self.worst.include(Worst(np.inf, np.inf))
+            return way
+        velocity = way / elapsed_s
+        change = np.abs(velocity - self.velocity_X) / elapsed_s
+        shares = np.abs(velocity) / self.axes.velocity, change / self.axes.acceleration
+        self.worst.include(Worst(*(float(share.max()) for share in shares)))
+        return velocity
+
+    def _place(self, position: Vector, time_s: float) -> Worst:
+        axes = self.axes
+        excess, allowed = axes.excess(position), self._outside_X
+        if not self.count or time_s - self.time_s >= CONSISTENT_S:
+            # After a silence a motion may start where the robot is, within the start margin.
+            allowed = np.maximum(allowed, axes.margin)
+        self._outside_X = excess
+        middle, half = (axes.upper + axes.lower) / 2.0, (axes.upper - axes.lower) / 2.0
+        share = float((np.abs(position - middle) / half).max())
+        return Worst(0.0, 0.0, share, float((excess - allowed).max()))

@@ -1,0 +1,98 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A short run of the fault benchmark: no command outside the limits, none stale, all recover."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.faults import in_process, over_dds
+from benchmarks.faults.catalogue import FAULTS
+from benchmarks.faults.dds_faults import DDS_FAULTS
+from benchmarks.faults.outcome import Outcome
+from benchmarks.faults.robots import ROBOTS
+from benchmarks.faults.unstamped import UnstampedWire
+from benchmarks.faults.wire import Wire
+from hma_ros.core.control.axes import Axes, axes_of
+from hma_ros.core.embodiment import load_embodiment
+
+ROOT = Path(__file__).parents[2]
+
+
+def failures(outcomes: Iterable[Outcome]) -> list[str]:
+    return [
+        f'{item.robot}: {item.name}: {item.worst}, stale {set(item.stale)}, '
+        f'recovered {item.recovered}'
+        for item in outcomes
+        if not item.passed
+    ]
+
+
+@pytest.mark.parametrize('robot', ROBOTS)
+def test_faults_in_process(robot: str) -> None:
+    count = len(FAULTS) + len(in_process.ONLY_HERE)
+    outcomes = list(in_process.run_robot(robot, count + 5, seed=1))
+    assert failures(outcomes) == []
+    assert len({item.name for item in outcomes}) == count
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize(('robot', 'count'), [('franka', 15), ('kinova, continuous', 12)])
+def test_faults_of_a_real_process(robot: str, count: int, ros_context: object) -> None:
+    # The other half of the catalogue is for the benchmark: these take long.
+    slow = {'twenty short gaps of a sagging arm', 'state late twenty times', 'output is not read'}
+    names = sorted({*FAULTS, *DDS_FAULTS} - slow)
+    outcomes = list(over_dds.run_robot(robot, count, 1, ros_context, names))
+    assert failures(outcomes) == []
+
+
+@pytest.fixture
+def axes() -> Axes:
+    return axes_of(load_embodiment('sim_so101'))
+
+
+def _moves(axes: Axes, steps: int, share: float) -> list[np.ndarray]:
+    """Return positions that move at a share of the velocity limit."""
+    return [axes.velocity * share * 0.01 * step for step in range(steps)]
+
+
+@pytest.mark.parametrize('share', [0.9, 1.5])
+def test_the_judge_measures_velocity(axes: Axes, share: float) -> None:
+    wire = Wire(axes)
+    for step, position in enumerate(_moves(axes, 20, share)):
+        wire.take(0.01 * step, position)
+    assert wire.worst.velocity == pytest.approx(share)
+    assert wire.worst.is_within == (share <= 1.0)
+
+
+@pytest.mark.parametrize('share', [0.9, 1.5])
+def test_without_stamps_jitter_is_forgiven_and_speed_is_not(axes: Axes, share: float) -> None:
+    wire, rng = UnstampedWire(axes, 0.01), np.random.default_rng(0)
+    for step, position in enumerate(_moves(axes, 50, share)):
+        wire.sent(10.0 + 0.01 * step + rng.uniform(-0.005, 0.005), position)
+    assert wire.fresh_worst().is_within == (share <= 1.0)
+
+
+def test_a_jump_is_outside_without_stamps_too(axes: Axes) -> None:
+    wire = UnstampedWire(axes, 0.01)
+    for step in range(20):
+        wire.sent(10.0 + 0.01 * step, axes.velocity * (0.1 if step > 10 else 0.0))
+    assert wire.fresh_worst().velocity > 2.0
+
+
+def test_the_command_writes_totals_and_every_fault(tmp_path: Path) -> None:
+    out = tmp_path / 'faults.json'
+    command = [sys.executable, '-m', 'benchmarks.faults', '--robot', 'ur5e', '--out', str(out)]
+    command += ['--in-process', '40', '--over-dds', '0', '--stack', '0']
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    facts = json.loads(out.read_text())
+    assert facts['injected'] == 40 == sum(item['count'] for item in facts['faults'])
+    assert (facts['over_dds'], facts['outside_limits'], facts['stale']) == (0, 0, 0)
+    assert {item['verdict'] for item in facts['faults']} == {'passed'}
+    assert all(item['name'] == 'faults' for item in facts['results'])
+    assert '--in-process 40 --over-dds 0' in facts['command']
