@@ -32,13 +32,13 @@ MEASURED = np.array(UR5E.home)
 
 
 class Robot:
-    """A robot that stands still, on the wall clock."""
+    """A robot that stands still, or follows its commands, on the wall clock."""
 
     def __init__(self, system: Any) -> None:
         self.system = system
         self._joints = system.node.create_publisher(JointState, 'joint_states', SENSOR_OUT)
         self.chunks = system.node.create_publisher(ActionChunk, 'world_model/action_chunk', REPORT)
-        self.place, self.is_seen = MEASURED, True
+        self.place, self.is_seen, self.follows = MEASURED, True, False
         system.node.create_timer(0.02, self._publish)
         system.watch(JointTrajectory, COMMANDS)
         system.watch(DiagnosticArray, '/diagnostics')
@@ -103,16 +103,21 @@ class Robot:
         self.system.until(push, 'a moving target')
 
     def until_fast(self) -> None:
-        """Wait for a motion that a sluggish robot takes a third of a second to stop."""
+        """Follow to a speed that a sluggish robot takes 0.3 s to stop from."""
+        self.follows = True
 
         def is_fast() -> bool:
-            self.send(np.full((2, 6), 0.06))
             last = self.system.last.get(COMMANDS)
-            return last is not None and min(last.points[0].velocities) > 0.35
+            speeds = np.zeros(6) if last is None else np.array(last.points[0].velocities)
+            if not speeds.any():
+                self.send(np.full((4, 6), 0.06))
+            return bool(speeds.min() > 0.3)
 
         self.system.until(is_fast, 'a fast motion')
 
     def _publish(self) -> None:
+        if self.follows and COMMANDS in self.system.last:
+            self.place = self.target()
         if self.is_seen:
             self._joints.publish(
                 from_positions(self.now_ns(), UR5E.state.joints, self.place, np.zeros(6))
@@ -126,8 +131,8 @@ def robot(system: Any) -> Robot:
 
 def spawn(system: Any, **parameters: object) -> Any:
     """Start an executor that commands; it looks about for a shorter time than usual."""
-    given = {'embodiment': 'sim_ur5e', 'mode': 'execute', 'discovery_s': 0.3, 'autostart': True}
-    return system.spawn('action_executor', **{**given, **parameters})
+    given = {'embodiment': 'sim_ur5e', 'mode': 'execute', 'discovery_s': 0.3}
+    return system.spawn('action_executor', **{'autostart': True, **given, **parameters})
 
 
 def sluggish(folder: Path) -> str:
@@ -317,7 +322,7 @@ def test_deactivated_while_it_brakes_the_last_command_is_at_rest(
     system.node.create_timer(
         0.02, lambda: clocks.publish(Clock(clock=to_stamp(stopped_ns or robot.now_ns())))
     )
-    spawn(system, embodiment=sluggish(tmp_path), use_sim_time=True)
+    spawn(system, embodiment=sluggish(tmp_path), use_sim_time=True, ramp_in_s=0.0)
     robot.until_fast()
     # The clock goes on until the state is stale, and stands: the motion is not at its end.
     robot.is_seen, stopped_ns = False, robot.now_ns() + 210_000_000
@@ -331,7 +336,7 @@ def test_deactivated_while_it_brakes_the_last_command_is_at_rest(
 def test_signal_while_it_moves_leaves_a_command_at_rest(
     system: Any, robot: Robot, tmp_path: Path, number: int
 ) -> None:
-    child = spawn(system, embodiment=sluggish(tmp_path))
+    child = spawn(system, embodiment=sluggish(tmp_path), ramp_in_s=0.0)
     robot.until_fast()
     child.send_signal(number)
     system.until(lambda: child.poll() is not None, 'the end')
