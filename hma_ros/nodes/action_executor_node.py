@@ -324,7 +324,7 @@ class ActionExecutorNode(HmaNode):
     def _on_approve(self, _request: Any, response: Any) -> Any:
         response.success = self._is_ticking and self._execution.state in COMMANDING
         if response.success:
-            self._execution.approve()
+            self._execution.is_approved = True
         else:
             response.message = f'got an approval while {self._execution.state.value}'
         return response

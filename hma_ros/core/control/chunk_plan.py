@@ -83,6 +83,12 @@ class ChunkPlan:
         faded: NDArray[np.float64] = planned + self._fade(time_ns) * self._offset
         return faded
 
+    def ahead(self, time_ns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the lowest and the highest target from a time on, each ``float64[D]``."""
+        later = self._times_ns[self._times_ns > time_ns].tolist()
+        targets = np.stack([self.target(moment_ns) for moment_ns in (time_ns, *later)])
+        return targets.min(axis=0), targets.max(axis=0)
+
     def gripper(self, time_ns: int) -> float | None:
         """Return the model's gripper value of the step at a time; None without one."""
         if self._gripper is None:

@@ -117,6 +117,7 @@ class Executor:
         self._goes_on = self._needs_rest = False
         self._idle_periods = 0
         self._reach_ns = 0
+        # Set it to follow chunks until the next stop or loss.
         self.is_approved = not needs_approval
         if previous is not None and previous._spec.action == spec.action:
             self._guard = Guard(axes, self._period_s, previous._guard.last)
@@ -236,7 +237,7 @@ class Executor:
         return Measurement(np.concatenate([np.asarray(values_D, np.float64), turn]), stamp_ns)
 
     def quaternion(self, motion: Motion) -> tuple[float, float, float, float] | None:
-        """Return the orientation of a command, x, y, z, w; None where none is commanded."""
+        """Return a command's orientation, x y z w; None where none is commanded."""
         return self._turn.quaternion(motion.position_X[self._plan.width :])
 
     def expired(self, now_ns: int) -> bool:
@@ -278,10 +279,6 @@ class Executor:
         """Drop the chunk and brake, e.g. when the model fell silent."""
         if self._state in COMMANDING:
             self._lose(reason)
-
-    def approve(self) -> None:
-        """Follow chunks until the next stop or loss."""
-        self.is_approved = True
 
     def rebase(self, measured: Measurement) -> None:
         """Plan from where the robot is; only for an executor that commands nothing (shadow)."""
@@ -335,12 +332,14 @@ class Executor:
 
     def _follow(self, now: Vector, soon: Vector, periods: int) -> Motion:
         turn = self._turn.goal_3
+        low, high = self._plan.ahead(self._reach_ns)
         goal_velocity = np.concatenate([(soon - now) / self._period_s, np.zeros_like(turn)])
         motion = self._guard.follow(
             np.concatenate([now, turn]),
             goal_velocity,
             periods * self._period_s,
             self._plan.velocity_scale(self._reach_ns),
+            (np.concatenate([low, turn]), np.concatenate([high, turn])),
         )
         is_over = self._plan.expired(self._reach_ns) and motion.is_at_rest
         self._state = State.HOLDING if is_over else State.TRACKING

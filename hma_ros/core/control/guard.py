@@ -99,7 +99,8 @@ class Guard:
 
     def brake(self, elapsed_s: float) -> Motion:
         """Decelerate; a motion that is at rest already is repeated."""
-        return self._move(self._last.position_X, np.zeros(1), elapsed_s, 1.0)
+        here = self._last.position_X
+        return self._move(here, np.zeros_like(here), elapsed_s, 1.0, (here, here))
 
     def follow(
         self,
@@ -107,14 +108,20 @@ class Guard:
         goal_velocity_X: ArrayLike,
         elapsed_s: float,
         velocity_scale: float = 1.0,
+        ahead_X: tuple[ArrayLike, ArrayLike] | None = None,
     ) -> Motion:
         """
         Go towards a goal as far as the limits allow.
 
+        A goal that moves is met at its own speed, one at rest is approached braking; where the
+        plan turns or ends the command can stop, so that neither is overshot.
+
         :param goal_X: ``[X]`` where the plan wants to be now.
-        :param goal_velocity_X: ``[X]`` how fast it moves on; a goal at rest is not overshot.
+        :param goal_velocity_X: ``[X]`` how fast it moves on.
         :param elapsed_s: time since the last command, at least one period.
         :param velocity_scale: share of the velocity limit to use, 0 to 1.
+        :param ahead_X: the lowest and the highest place of the rest of the plan, each ``[X]``; by
+            default the goal.
         """
         axes, last = self._axes, self._last
         desired = np.asarray(goal_X, np.float64)
@@ -124,7 +131,9 @@ class Guard:
             np.maximum(axes.upper, last.position_X),
         )
         needed = np.abs(goal - last.position_X) / elapsed_s
-        self._move(goal, np.asarray(goal_velocity_X, np.float64), elapsed_s, velocity_scale)
+        velocity = np.asarray(goal_velocity_X, np.float64)
+        low, high = (goal, goal) if ahead_X is None else np.asarray(ahead_X, np.float64)
+        self._move(goal, velocity, elapsed_s, velocity_scale, (low, high))
         missed = np.abs(self._last.position_X - desired) > POSITION_TOLERANCE
         is_outside = np.abs(desired - goal) > POSITION_TOLERANCE
         kinds = np.where(needed > axes.velocity * velocity_scale, 'velocity', 'acceleration')
@@ -138,7 +147,12 @@ class Guard:
         return self._last
 
     def _move(
-        self, goal: Vector, goal_velocity: Vector, elapsed_s: float, velocity_scale: float
+        self,
+        goal: Vector,
+        goal_velocity: Vector,
+        elapsed_s: float,
+        velocity_scale: float,
+        ahead: tuple[Vector, Vector],
     ) -> Motion:
         """Move towards the goal for one command; a goal at the last position brakes."""
         axes, change, last = self._axes, self._axes.acceleration * elapsed_s, self._last
@@ -149,7 +163,15 @@ class Guard:
             & (np.abs(wanted - last.velocity_X) <= change + _EXACT)
             & (np.abs(wanted - goal_velocity) <= axes.acceleration * self._period_s + _EXACT)
         )
-        approach = np.sign(distance) * self._stopping_velocity(np.abs(distance), elapsed_s)
+        # What is left to the goal if the command goes along with it.
+        left = distance - goal_velocity * elapsed_s
+        approach = goal_velocity + np.sign(left) * self._stopping_velocity(np.abs(left), elapsed_s)
+        low, high = np.minimum(ahead[0], goal), np.maximum(ahead[1], goal)
+        approach = np.clip(
+            approach,
+            -self._stopping_velocity(last.position_X - low, elapsed_s),
+            self._stopping_velocity(high - last.position_X, elapsed_s),
+        )
         velocity = np.clip(np.where(is_direct, wanted, approach), -limit, limit)
         velocity = np.clip(velocity, last.velocity_X - change, last.velocity_X + change)
         velocity = np.clip(

@@ -98,6 +98,12 @@ class MotionPlan:
         self._smoothed, soon = self._smoother.advance(planned, periods)
         return self._smoothed, soon
 
+    def ahead(self, reach_ns: int) -> tuple[Vector, Vector]:
+        """Return the lowest and the highest place of the rest of the plan, each ``float64[D]``."""
+        low, high = self._chunks.ahead(reach_ns + self._smoother.lead * self._period_ns)
+        sampled = self._smoother.hull
+        return np.minimum(low, sampled[0]), np.maximum(high, sampled[1])
+
     def refusal(self, target_D: Vector) -> str | None:
         """Return why a target may not be followed; None if it may."""
         if self._spec.limits.workspace_policy == 'saturate':

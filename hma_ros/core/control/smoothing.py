@@ -65,6 +65,11 @@ class Smoother:
         soon = np.concatenate([self._samples[1:], plan(self.lead + 1)[None]])
         return self._average(self._samples), self._average(soon)
 
+    @property
+    def hull(self) -> tuple[Vector, Vector]:
+        """The lowest and the highest of the samples, each ``float64[D]``."""
+        return self._samples.min(axis=0), self._samples.max(axis=0)
+
     def _average(self, samples_TD: Vector) -> Vector:
         # About a sample of theirs: a plan that stands still is kept to the last bit.
         about: Vector = samples_TD[-1]

@@ -172,7 +172,7 @@ def test_chunks_are_checked_but_not_followed_before_an_approval() -> None:
         rig.send([[1e9, 0.0, 0.0, 1.0]])
     assert {decision.state for decision in rig.run(20)} == {State.HOLDING}
     np.testing.assert_array_equal(rig.command(), place)
-    rig.executor.approve()
+    rig.executor.is_approved = True
     rig.send(rig.forward())
     assert rig.run(5)[-1].state is State.TRACKING
     assert rig.command()[0] > place[0]
@@ -181,7 +181,7 @@ def test_chunks_are_checked_but_not_followed_before_an_approval() -> None:
 @pytest.mark.parametrize('end', ['stop', 'loss'])
 def test_an_approval_lasts_to_the_next_stop_or_loss(end: str) -> None:
     rig = Rig(FRANKA, needs_approval=True).started()
-    rig.executor.approve()
+    rig.executor.is_approved = True
     rig.send(rig.forward())
     rig.tick()
     if end == 'stop':
