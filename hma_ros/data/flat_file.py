@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 
 
 def map_array(path: Path, dtype: DTypeLike, shape: Sequence[int]) -> np.ndarray:
@@ -24,6 +25,7 @@ def map_array(path: Path, dtype: DTypeLike, shape: Sequence[int]) -> np.ndarray:
     expected = int(np.prod(shape)) * np.dtype(dtype).itemsize
     size = path.stat().st_size if path.is_file() else None
     if size != expected:
+        refuse_lfs_pointer(path, ConfigError)
         found = 'no such file' if size is None else f'{size} bytes'
         raise ConfigError(f'{path}: {found}, expected {expected} for {shape[0]} frames')
     return np.memmap(path, dtype, 'r', shape=tuple(shape))

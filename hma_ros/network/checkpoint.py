@@ -15,10 +15,18 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.lfs_pointer import refuse_lfs_pointer
+from hma_ros.core.short_text import first_few, shortened
 from hma_ros.network.hma import Hma
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 
 Model = TypeVar('Model', FrameTokenizer, Hma)
+
+# Parts of names that come from saving a model inside of torch.compile, DistributedDataParallel,
+# FSDP or checkpointed activations.
+_WRAPPERS = frozenset(
+    ('_orig_mod', 'module', '_fsdp_wrapped_module', '_checkpoint_wrapped_module')
+)
 
 
 def save_checkpoint(model: FrameTokenizer | Hma, folder: str | Path) -> None:
@@ -55,33 +63,89 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     """Read tensors; raises ConfigError naming the file."""
     if not path.is_file():
         raise ConfigError(f'{path}: no such file, expected a safetensors file')
+    refuse_lfs_pointer(path, ConfigError)
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ConfigError(f'{path}: {error}; expected a safetensors file') from error
+        raise ConfigError(
+            f'{path}: got {shortened(error)}, expected a safetensors file'
+        ) from error
+
+
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read the weights of a model, see :func:`load_tensors` and :func:`unwrapped`."""
+    return unwrapped(load_tensors(path), path)
+
+
+def unwrapped(tensors: Mapping[str, torch.Tensor], source: Path) -> dict[str, torch.Tensor]:
+    """
+    Name weights as the model itself does, whatever it was wrapped in when they were saved.
+
+    :param source: named in the error.
+    :raises ConfigError: two tensors differ in the name of a wrapper only.
+    """
+    plain: dict[str, torch.Tensor] = {}
+    for name, tensor in tensors.items():
+        key = '.'.join(part for part in name.split('.') if part not in _WRAPPERS)
+        if key in plain:
+            raise ConfigError(
+                f'{source}: {shortened(key)}: got it with and without one of the prefixes '
+                f'{", ".join(sorted(_WRAPPERS))}, expected it once'
+            )
+        plain[key] = tensor
+    return plain
 
 
 def check_finite(tensors: Mapping[str, torch.Tensor], source: Path) -> None:
     """Refuse weights that are not finite; raises ConfigError naming file and tensors."""
     if broken := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise ConfigError(f'{source}: expected finite numbers, got others in {", ".join(broken)}')
+        raise ConfigError(
+            f'{source}: got nan or inf in {first_few(broken)}, expected finite numbers'
+        )
+
+
+def load_strictly(model: nn.Module, tensors: Mapping[str, torch.Tensor], source: Path) -> None:
+    """
+    Copy tensors into a model that has exactly these.
+
+    :param source: named in the error.
+    :raises ConfigError: names or shapes differ, where the text names the first differences and
+        counts the rest, or numbers are not finite.
+    """
+    if differences := _differences(model.state_dict(), tensors):
+        raise ConfigError(
+            f'{source}: got other parameters than the model has: {first_few(differences, "; ")}'
+        )
+    check_finite(tensors, source)
+    model.load_state_dict(tensors)
+
+
+def _differences(
+    expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]
+) -> list[str]:
+    shapes = {name: list(tensor.shape) for name, tensor in found.items()}
+    return [
+        *(f'missing {name}' for name in expected if name not in shapes),
+        *(f'unexpected {name}' for name in shapes if name not in expected),
+        *(
+            f'{name} {shapes[name]}, expected {list(tensor.shape)}'
+            for name, tensor in expected.items()
+            if name in shapes and shapes[name] != list(tensor.shape)
+        ),
+    ]
 
 
 def _build(folder: Path, make: Callable[[dict[str, Any]], Model]) -> Model:
     path = folder / 'config.json'
+    refuse_lfs_pointer(path, ConfigError)
     try:
         return make(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(
-            f'{path}: {error!r}; expected the configuration of a checkpoint'
+            f'{path}: got {shortened(repr(error))}, expected the configuration of a checkpoint'
         ) from error
 
 
 def _load_weights(model: nn.Module, folder: Path) -> None:
     path = folder / 'model.safetensors'
-    tensors = load_tensors(path)
-    check_finite(tensors, path)
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ConfigError(f'{path}: {error}') from error
+    load_strictly(model, load_weights(path), path)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hma_ros.core.errors import BundleError
+from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 
 FORMAT = 3
 FILE_NAME = 'manifest.json'
@@ -40,6 +41,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
     path = folder / FILE_NAME
     if not folder.is_dir():
         raise BundleError(f"bundle '{folder}': no such folder, expected one holding {FILE_NAME}")
+    refuse_lfs_pointer(path, BundleError)
     try:
         facts = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
@@ -80,6 +82,7 @@ def check_files(folder: Path, files: Mapping[str, str]) -> None:
         except OSError as error:
             raise BundleError(f'{path}: {error}; expected a file that can be read') from error
         if found != expected:
+            refuse_lfs_pointer(path, BundleError)
             raise BundleError(
                 f'{path}: sha256 {found[:12]}…, expected {expected[:12]}… as in {FILE_NAME}; '
                 'the file was changed after export'

@@ -16,10 +16,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.checkpoint import check_finite, load_tensors, save_tensors
+from hma_ros.core.lfs_pointer import refuse_lfs_pointer
+from hma_ros.core.short_text import shortened
+from hma_ros.network.checkpoint import load_strictly, load_weights, save_tensors
 from hma_ros.network.paper.config import (
     Diffusion,
     Domain,
@@ -47,12 +49,12 @@ def read_released(folder: str | Path) -> PaperModel:
 
     :param folder: local copy of the Hugging Face repository.
     :raises ConfigError: a file is missing or malformed, or parameters are not finite, missing,
-        unknown or of another shape; all of them are named.
+        unknown or of another shape; the first of them are named.
     """
     path = Path(folder) / CONFIG_FILE
     config = PaperConfig.from_released(_read_object(path), str(path))
     weights = Path(folder) / WEIGHTS_FILE
-    tensors = load_tensors(weights)
+    tensors = load_weights(weights)
     if not config.predict_actions:
         tensors = {name: tensors[name] for name in tensors if not name.startswith(_DEAD_HEADS)}
     return _build(config, tensors, weights)
@@ -69,9 +71,11 @@ def read_paper(folder: str | Path) -> PaperModel:
     try:
         config = _config(facts)
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f'{path}: {error}; expected what save_paper wrote') from error
+        raise ConfigError(
+            f'{path}: got {shortened(error)}, expected what save_paper wrote'
+        ) from error
     weights = Path(folder) / WEIGHTS_FILE
-    return _build(config, load_tensors(weights), weights)
+    return _build(config, load_weights(weights), weights)
 
 
 def save_paper(model: PaperModel, folder: str | Path) -> None:
@@ -80,31 +84,6 @@ def save_paper(model: PaperModel, folder: str | Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG_FILE).write_text(json.dumps(asdict(model.config), indent=1))
     save_tensors(model.state_dict(), folder / WEIGHTS_FILE)
-
-
-def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
-    """
-    Copy tensors into a model that has exactly these.
-
-    :param source: named in the error.
-    :raises ConfigError: names or shapes differ, where the one text names every difference, or
-        numbers are not finite.
-    """
-    expected = model.state_dict()
-    shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
-    differences = [f'missing {name}' for name in expected if name not in shapes]
-    differences += [f'unexpected {name}' for name in shapes if name not in expected]
-    differences += [
-        f'{name} {shapes[name]}, expected {list(tensor.shape)}'
-        for name, tensor in expected.items()
-        if name in shapes and shapes[name] != list(tensor.shape)
-    ]
-    if differences:
-        raise ConfigError(
-            f'{source}: not the parameters that {CONFIG_FILE} says: {"; ".join(differences)}'
-        )
-    check_finite(tensors, source)
-    model.load_state_dict(tensors)
 
 
 def _build(config: PaperConfig, tensors: Mapping[str, Tensor], source: Path) -> PaperModel:
@@ -132,10 +111,11 @@ def _read_object(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f'{path.parent}: no {path.name} there, expected a folder with it and {WEIGHTS_FILE}'
         )
+    refuse_lfs_pointer(path, ConfigError)
     try:
         facts = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise ConfigError(f'{path}: {error}; expected a JSON object') from error
+        raise ConfigError(f'{path}: got {shortened(error)}, expected a JSON object') from error
     if not isinstance(facts, dict):
-        raise ConfigError(f'{path}: {type(facts).__name__}, expected a JSON object')
+        raise ConfigError(f'{path}: got {type(facts).__name__}, expected a JSON object')
     return facts
