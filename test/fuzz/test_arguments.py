@@ -40,8 +40,8 @@ def test_words_of_a_command(words: list[str]) -> None:
 
 @pytest.mark.ros
 @fuzz(100)
-@given(st.dictionaries(st.integers(0, 40), st.data(), max_size=0), st.data())
-def test_parameters(_: Any, draw: Any) -> None:
+@given(st.data())
+def test_parameters(draw: Any) -> None:
     import rclpy
     from rclpy.parameter import Parameter
 

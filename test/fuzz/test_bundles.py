@@ -84,7 +84,7 @@ def test_the_mutated_manifests_are_valid_before(folder: Path) -> None:
         assert read_facts(folder) == facts
         read_manifest(folder)
     assert isinstance(Manifest.read(SHIPPED), Manifest)
-    assert FORMAT == json.loads((SHIPPED / FILE_NAME).read_text())['format']
+    assert json.loads((SHIPPED / FILE_NAME).read_text())['format'] == FORMAT
 
 
 class Weights:
