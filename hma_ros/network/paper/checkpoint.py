@@ -19,9 +19,8 @@ from typing import Any
 from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.core.short_text import shortened
-from hma_ros.network.checkpoint import load_strictly, load_weights, save_tensors
+from hma_ros.network.checkpoint import build_strictly, load_weights, read_config, save_tensors
 from hma_ros.network.paper.config import (
     Diffusion,
     Domain,
@@ -52,7 +51,7 @@ def read_released(folder: str | Path) -> PaperModel:
         unknown or of another shape; the first of them are named.
     """
     path = Path(folder) / CONFIG_FILE
-    config = PaperConfig.from_released(_read_object(path), str(path))
+    config = PaperConfig.from_released(read_config(path), str(path))
     weights = Path(folder) / WEIGHTS_FILE
     tensors = load_weights(weights)
     if not config.predict_actions:
@@ -67,10 +66,10 @@ def read_paper(folder: str | Path) -> PaperModel:
     :raises ConfigError: as in :func:`read_released`.
     """
     path = Path(folder) / CONFIG_FILE
-    facts = _read_object(path)
+    facts = read_config(path)
     try:
         config = _config(facts)
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ConfigError(
             f'{path}: got {shortened(error)}, expected what save_paper wrote'
         ) from error
@@ -87,9 +86,8 @@ def save_paper(model: PaperModel, folder: str | Path) -> None:
 
 
 def _build(config: PaperConfig, tensors: Mapping[str, Tensor], source: Path) -> PaperModel:
-    model = DiscreteHma(config) if config.diffusion is None else ContinuousHma(config)
-    load_strictly(model, tensors, source)
-    return model.eval()
+    kind = DiscreteHma if config.diffusion is None else ContinuousHma
+    return build_strictly(lambda: kind(config), asdict(config), tensors, source)
 
 
 def _config(facts: Mapping[str, Any]) -> PaperConfig:
@@ -104,18 +102,3 @@ def _config(facts: Mapping[str, Any]) -> PaperConfig:
         'time': TimePositions(facts['time']),
     }
     return PaperConfig(**{**facts, **enums, 'domains': domains, 'diffusion': diffusion})
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ConfigError(
-            f'{path.parent}: no {path.name} there, expected a folder with it and {WEIGHTS_FILE}'
-        )
-    refuse_lfs_pointer(path, ConfigError)
-    try:
-        facts = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ConfigError(f'{path}: got {shortened(error)}, expected a JSON object') from error
-    if not isinstance(facts, dict):
-        raise ConfigError(f'{path}: got {type(facts).__name__}, expected a JSON object')
-    return facts

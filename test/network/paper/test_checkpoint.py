@@ -235,7 +235,7 @@ def test_a_configuration_that_no_model_has_is_refused(tmp_path, change, message)
 
 
 def test_missing_keys_and_files_are_named(tmp_path):
-    with pytest.raises(ConfigError, match=f'^{tmp_path}: no config.json there, expected'):
+    with pytest.raises(ConfigError, match=f'^{tmp_path}: got no config.json, expected'):
         read_released(tmp_path)
     (tmp_path / 'config.json').write_text('[]')
     with pytest.raises(ConfigError, match='config.json: got list, expected a JSON object'):
