@@ -79,7 +79,7 @@ def interfaces(spec: EmbodimentSpec, mode: str) -> dict[str, Interfaces]:
     }
     if spec.simulated:
         nodes['sim_robot'] = _sim_robot(spec)
-    nodes['bag_recorder'] = _bag_recorder(nodes)
+    nodes['bag_recorder'] = _bag_recorder(spec, nodes)
     return {name: _ANY_NODE | opened for name, opened in nodes.items()}
 
 
@@ -135,13 +135,12 @@ def _rollout_viewer(spec: EmbodimentSpec) -> Interfaces:
 
 
 def _sim_robot(spec: EmbodimentSpec) -> Interfaces:
-    info = spec.camera.info_topic
     return Interfaces(
         publishes=_once(
             (
                 *('/clock', '~/success', 'robot_description', '/tf', '/tf_static'),
                 *_seen(spec),
-                *([info] if info else []),
+                *_info_topics(spec),
             )
         ),
         subscribes=_once(_command_topics(spec)),
@@ -149,19 +148,24 @@ def _sim_robot(spec: EmbodimentSpec) -> Interfaces:
     )
 
 
-def _bag_recorder(nodes: Mapping[str, Interfaces]) -> Interfaces:
+def _bag_recorder(spec: EmbodimentSpec, nodes: Mapping[str, Interfaces]) -> Interfaces:
     """Return all topics of the others but signs of life and changes of state."""
-    names = (
+    names: Iterable[str] = (
         name.replace('~', node) if name.startswith('~/') else name
         for node, opened in nodes.items()
         for name in (*opened.publishes, *opened.subscribes)
     )
     dull = ('/heartbeat', '/transition_event')
+    names = (*names, *_info_topics(spec))
     return Interfaces(subscribes=_once(name for name in names if not name.endswith(dull)))
 
 
 def _seen(spec: EmbodimentSpec) -> tuple[str, ...]:
     return (spec.camera.topic, *_joint_topics(spec), *_pose_topics(spec))
+
+
+def _info_topics(spec: EmbodimentSpec) -> tuple[str, ...]:
+    return (spec.camera.info_topic,) if spec.camera.info_topic else ()
 
 
 def _joint_topics(spec: EmbodimentSpec) -> tuple[str, ...]:
