@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -32,7 +33,10 @@ _WRAPPERS = frozenset(
 _REPEATED = ('layers', 'blocks', 'encoder_blocks', 'decoder_blocks')
 _LARGEST_SIZE = 1 << 20
 # What torch and Python raise for sizes that no model has.
-_IMPOSSIBLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+_IMPOSSIBLE = (
+    *(ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError),
+    UserWarning,
+)
 
 
 def save_checkpoint(model: FrameTokenizer | Hma, folder: str | Path) -> None:
@@ -158,7 +162,9 @@ def build_strictly(
     """
     _check_sizes(sizes, len(tensors), source)
     try:
-        with torch.device('meta'):
+        # A warning here is about a size of 0.
+        with torch.device('meta'), warnings.catch_warnings():
+            warnings.simplefilter('error', UserWarning)
             expected = make().state_dict()
         _refuse_differences(expected, tensors, source)
         model = make()

@@ -54,7 +54,7 @@ def test_safetensors(folder: Path, content: bytes) -> None:
     outcome(None, lambda: load_weights(path))
 
 
-@fuzz(200)
+@fuzz(100)
 @given(st.sampled_from(sorted(RELEASED)), st.data())
 def test_released_configurations(folder: Path, name: str, draw: Any) -> None:
     facts = draw.draw(trees(RELEASED[name]))
@@ -62,11 +62,9 @@ def test_released_configurations(folder: Path, name: str, draw: Any) -> None:
     outcome('released configurations', lambda: read_released(folder / name))
 
 
-@fuzz(150)
+@fuzz(100)
 @given(draw=st.data())
 def test_our_configurations(folder: Path, draw: Any) -> None:
-    valid = json.loads((GOLDEN / 'disc_concat_modulate' / 'config.json').read_text())
-    assert valid
     facts = draw.draw(trees(_ours(folder)))
     (folder / 'ours' / 'config.json').write_text(json.dumps(facts))
     outcome('our configurations', lambda: read_paper(folder / 'ours'))
