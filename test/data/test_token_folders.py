@@ -74,14 +74,20 @@ def test_the_table_of_rates_comes_before_the_metadata(tmp_path):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'token_dtype': 'int64'}, r"metadata.json: token_dtype: got 'int64', expected uint32 \(tok"),
+        (
+            {'token_dtype': 'int64'},
+            r"metadata.json: token_dtype: got 'int64', expected uint32 \(tok",
+        ),
         ({'h': 0}, 'metadata.json: h: got 0, expected an integer above 0'),
         ({'hz': None}, 'metadata.json: hz: got None, expected an integer above 0'),
         ({'vocab_size': 'many'}, "vocab_size: got 'many', expected an integer above 0"),
         ({'name': None}, 'metadata.json: name: got None, expected a text'),
         ({'w': 4}, 'video.bin: got 120 bytes, expected 160 for 5 frames'),
         ({'num_images': 4}, 'video.bin: got 120 bytes, expected 96 for 4 frames'),
-        ({'action_dim': 4}, 'actions: got 3 action dimensions in 2 files, expected 4 as in metadata'),
+        (
+            {'action_dim': 4},
+            'actions: got 3 action dimensions in 2 files, expected 4 as in metadata',
+        ),
     ],
 )
 def test_contradicting_metadata_are_refused(tmp_path, changes, message):

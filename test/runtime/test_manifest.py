@@ -65,7 +65,9 @@ def test_unknown_stem_lists_those_there_are(bundle):
 
 def test_another_format(copy):
     edit(copy, format=99)
-    with pytest.raises(BundleError, match='manifest.json: format: got 99, expected 3; export it again'):
+    with pytest.raises(
+        BundleError, match='manifest.json: format: got 99, expected 3; export it again'
+    ):
         Manifest.read(copy)
 
 
