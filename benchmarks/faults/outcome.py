@@ -89,13 +89,17 @@ def injected(
     """
     bench.wire.fresh_worst()
     bench.stale = []
-    reach()
-    was_moving, start_s = bench.is_moving, bench.steady_s()
-    fault.inject(bench)
     reaction_s = None
-    if fault.stops and was_moving:
-        reaction_s = max(bench.last_moving_s - start_s, 0.0)
-    recovered = bench.recover()
+    try:
+        reach()
+        was_moving, start_s = bench.is_moving, bench.steady_s()
+        fault.inject(bench)
+        if fault.stops and was_moving:
+            reaction_s = max(bench.last_moving_s - start_s, 0.0)
+        recovered = bench.recover()
+    except (TimeoutError, ChildProcessError) as error:
+        recovered = False
+        bench.stale.append(str(error)[:300])
     worst = bench.wire.fresh_worst()
     stale = tuple(bench.stale)
     return Outcome(name, fault.kind, robot, bench.where, worst, stale, recovered, reaction_s)
