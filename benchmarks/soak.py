@@ -53,7 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             samples['lifecycle'] = _cycles(system, args.cycles)
             durations['lifecycle'] = f'{args.cycles} cycles'
     results = [
-        {'name': 'soak', 'process': process, 'of': kind, 'duration': durations[kind], **_verdict(s)}
+        {
+            'name': 'soak',
+            'process': process,
+            'of': kind,
+            'duration': durations[kind],
+            **_verdict(s),
+        }
         for kind, processes in samples.items()
         for process, s in processes.items()
     ]

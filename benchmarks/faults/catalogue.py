@@ -119,9 +119,7 @@ def glitch(bench: Bench, samples: int) -> None:
     scale = bench.rng.choice([0.01, 0.1, 1.0, 10.0])
     axes, width = bench.arm.axes, bench.arm.width
     away = bench.rng.uniform(-1.0, 1.0, width) * scale * (axes.upper - axes.lower)[:width]
-    _state_tap(
-        bench, lambda m: [(0.0, _changed(m, lambda v: v + away))], samples * bench.period_s
-    )
+    _state_tap(bench, lambda m: [(0.0, _changed(m, lambda v: v + away))], samples * bench.period_s)
 
 
 def default_pose(bench: Bench) -> None:

@@ -103,9 +103,7 @@ def parameters_set(rig: Rig) -> None:
         answer = rig.call(SetParameters, 'set_parameters', request)
         if answer.results[0].successful:
             rig.stale.append(f'{name} was set at run time')
-    simulated = ParameterValue(
-        type=ParameterType.PARAMETER_BOOL, bool_value=not rig.is_simulated
-    )
+    simulated = ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=not rig.is_simulated)
     request = SetParameters.Request(parameters=[Parameter(name='use_sim_time', value=simulated)])
     if rig.call(SetParameters, 'set_parameters', request).results[0].successful:
         rig.stale.append('use_sim_time was set at run time')
@@ -206,14 +204,10 @@ def clock_jumps(rig: Rig, side: int) -> None:
 
 
 DDS_FAULTS: dict[str, Fault] = {
-    'executor gets SIGTERM': Fault(
-        'process', partial(killed, number=signal.SIGTERM), stops=True
-    ),
+    'executor gets SIGTERM': Fault('process', partial(killed, number=signal.SIGTERM), stops=True),
     'executor gets SIGINT': Fault('process', partial(killed, number=signal.SIGINT), stops=True),
     'executor gets SIGHUP': Fault('process', partial(killed, number=signal.SIGHUP), stops=True),
-    'executor gets SIGKILL': Fault(
-        'process', partial(killed, number=signal.SIGKILL), stops=True
-    ),
+    'executor gets SIGKILL': Fault('process', partial(killed, number=signal.SIGKILL), stops=True),
     'executor gets SIGSTOP': Fault('process', paused),
     'flood of states': Fault('flood', state_flood),
     'flood of steps or text': Fault('flood', chunk_flood),

@@ -136,9 +136,7 @@ class Loop(Bench):
 
     def reconfigure(self) -> None:
         latched = None if self.executor is None else self._execution.stop_reason
-        self.executor = Executor(
-            self.spec, _MAX_CHUNK_AGE_S, _RAMP_IN_S, previous=self.executor
-        )
+        self.executor = Executor(self.spec, _MAX_CHUNK_AGE_S, _RAMP_IN_S, previous=self.executor)
         if latched is not None:
             self.executor.stop(latched)
         before, topics = self._board, [stop.topic for stop in self.spec.stops]

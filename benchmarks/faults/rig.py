@@ -115,7 +115,11 @@ class Rig(Bench):
             self.node.destroy_client(client)
         self._clients = {
             name: self.node.create_client(kind, f'{_NAME}/{name}')
-            for name, kind in (('stop', Trigger), ('resume', Trigger), ('change_state', ChangeState))
+            for name, kind in (
+                ('stop', Trigger),
+                ('resume', Trigger),
+                ('change_state', ChangeState),
+            )
         }
 
     def close(self) -> None:

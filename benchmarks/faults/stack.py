@@ -66,9 +66,7 @@ class Stack(Rig):
         self.buttons = [node.create_publisher(Bool, 'emergency_stop', REPORT) for _ in '12']
         self._camera = node.create_publisher(Image, spec.camera.topic, SENSOR_OUT)
         listen = node.create_subscription
-        self._listener = listen(
-            kind, self.command_topic, self._on_command, QoSProfile(depth=2000)
-        )
+        self._listener = listen(kind, self.command_topic, self._on_command, QoSProfile(depth=2000))
         listen(Clock, '/clock', self._on_clock, REPORT)
         listen(PoseStamped, self.arm.topic, self._note_state, SENSOR_IN)
         listen(ActionChunk, 'world_model/action_chunk', self._on_chunk, REPORT)
