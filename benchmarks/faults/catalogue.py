@@ -58,6 +58,10 @@ def _changed(message: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
     return message
 
 
+def _delayed(delay_s: float, message: Any) -> list[tuple[float, Any]]:
+    return [(delay_s, message)]
+
+
 def stops(bench: Bench) -> None:
     """The state stops."""
     _state_tap(bench, _lost, bench.rng.uniform(0.3, 0.8))
@@ -66,8 +70,7 @@ def stops(bench: Bench) -> None:
 def late(bench: Bench, times: int = 1) -> None:
     """The state comes 50 to 500 ms late, for a while each time."""
     for _ in range(times):
-        delay_s = bench.rng.uniform(0.05, 0.5)
-        _state_tap(bench, lambda message: [(delay_s, message)], 0.1)
+        _state_tap(bench, partial(_delayed, bench.rng.uniform(0.05, 0.5)), 0.1)
         bench.run(bench.rng.uniform(0.05, 0.2))
 
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""A real executor process over DDS; its robot and its model are this process, on the wall clock."""
+"""A real executor process over DDS; its robot and its model are this process."""
 
 from __future__ import annotations
 
@@ -250,11 +250,13 @@ class Rig(Bench):
         self._judge(partial(self.wire.take, self._elapsed(stamp), position), tick_ns)
 
     def _elapsed(self, stamp: int) -> float:
-        """Return the time on the wire; a jump of the simulated clock counts as a period."""
+        """Return the time on the wire; over a jump of the simulated clock the time that passed."""
         # In floating point only differences of stamps are exact enough.
         passed_s = (stamp - (self._stamp_ns or stamp)) / NS
         heard_s = time.monotonic()
-        is_jump = self.is_simulated and not 0.0 < passed_s < heard_s - self._heard_s + 0.1
-        self._wire_s += self.period_s if is_jump else passed_s
+        silent_s = heard_s - self._heard_s
+        if self.is_simulated and not 0.0 < passed_s < silent_s + 0.1:
+            passed_s = max(round(silent_s / self.period_s), 1) * self.period_s
+        self._wire_s += passed_s
         self._stamp_ns, self._heard_s = stamp, heard_s
         return self._wire_s
