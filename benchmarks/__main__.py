@@ -89,7 +89,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        '--only', nargs='+', choices=tuple(SECTIONS), help='sections to measure (default: all but faults)'
+        '--only',
+        nargs='+',
+        choices=tuple(SECTIONS),
+        help='sections to measure (default: all but faults)',
     )
     parser.add_argument(
         '--bundle',

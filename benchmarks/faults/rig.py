@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from benchmarks.faults.unstamped import UnstampedWire
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.command_msg import message_type
+from hma_ros.ros.publishers import publisher_of
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_OUT
 from hma_ros.ros.stamps import stamp_ns, to_stamp
 
@@ -67,7 +68,8 @@ class Rig(Bench):
         if spec.commands[0].interface == 'forward_position':
             self.wire = self._unstamped
         self._wire_s = self._heard_s = 0.0
-        self._stamp_ns = 0
+        self._stamp_ns = self._number = 0
+        self._publisher: Hashable = None
         self._open()
         self.start()
 
@@ -239,6 +241,7 @@ class Rig(Bench):
             self.buttons[button].publish(Bool(data=is_pressed))
 
     def _on_command(self, message: Any, info: Mapping[str, Any]) -> None:
+        self._note_losses(info)
         position = commanded(self.spec, message)
         if not hasattr(message, 'header'):
             sent_ns = info['source_timestamp']
@@ -248,6 +251,13 @@ class Rig(Bench):
         stamp = stamp_ns(message.header.stamp)
         tick_ns = stamp - round(self.period_s * NS)
         self._judge(partial(self.wire.take, self._elapsed(stamp), position), tick_ns)
+
+    def _note_losses(self, info: Mapping[str, Any]) -> None:
+        """Notice by their numbers commands that were sent and did not arrive here."""
+        publisher, number = publisher_of(info), info['publication_sequence_number']
+        if publisher == self._publisher and number != self._number + 1:
+            self.wire.lose()
+        self._publisher, self._number = publisher, number
 
     def _elapsed(self, stamp: int) -> float:
         """Return the time on the wire; over a jump of the simulated clock the time that passed."""
