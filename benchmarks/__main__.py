@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sections import SECTIONS
+from benchmarks.sections import MEASURED_TOGETHER, SECTIONS
 from hma_ros.core.errors import HmaError
 from hma_ros.evaluation.measurements import describe_machine, section_of, write_measurements
 from hma_ros.evaluation.tables import TABLES, machine_table
@@ -26,6 +26,8 @@ sections:
   quality   few-step sampling and int8 on models of `hma train-paper` (--trained): what they cost
             in pictures; left out where none are given
   training  sequences a second against the plain loop
+  faults    faults injected around the executor, into benchmarks/out/faults.json; only when named
+            (python -m benchmarks.faults --help)
 
 examples:
   python -m benchmarks                                       all of it, as `make bench`
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(arguments)
     results: list[dict[str, Any]] = []
-    for name in args.only or SECTIONS:
+    for name in args.only or MEASURED_TOGETHER:
         try:
             for item in SECTIONS[name](args):
                 results.append({**item, 'command': _command(args, name)})
@@ -87,7 +89,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        '--only', nargs='+', choices=tuple(SECTIONS), help='sections to measure (default: all)'
+        '--only',
+        nargs='+',
+        choices=tuple(SECTIONS),
+        help='sections to measure (default: all but faults)',
     )
     parser.add_argument(
         '--bundle',

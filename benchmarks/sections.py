@@ -111,6 +111,15 @@ def training(args: argparse.Namespace) -> Results:
     return training_results(args.rounds, args.threads)
 
 
+def faults(_args: argparse.Namespace) -> Results:
+    """Faults around the executor; they have a file of their own."""
+    from benchmarks.faults.__main__ import main
+
+    if main([]):
+        raise ConfigError('faults: got failed ones, expected none; see above')
+    return []
+
+
 def _stems(args: argparse.Namespace) -> tuple[Path, dict[str, str]]:
     """Return the bundle, and the stems to measure by robot."""
     manifest = Manifest.read(bundle_folder(args.bundle))
@@ -127,4 +136,7 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]] = 
     'speed': speed,
     'quality': quality,
     'training': training,
+    'faults': faults,
 }
+# What nobody names takes a while of its own.
+MEASURED_TOGETHER = tuple(name for name in SECTIONS if name != 'faults')

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -89,10 +90,14 @@ def _loop(
     def ros_s() -> float:
         return stamp_ns(system.last['/clock'].clock) * 1e-9
 
+    def is_later(time_s: float) -> bool:
+        return ros_s() > time_s
+
     samples: dict[str, list[Sample]] = {name: [] for name in _NODES}
     start_s, next_s, episode_s, seed = ros_s(), time.monotonic(), ros_s(), 0
     while ros_s() - start_s < 3600.0 * hours:
-        system.until(lambda before=ros_s(): ros_s() > before, 'a clock that goes on')
+        before_s = ros_s()
+        system.until(partial(is_later, before_s), 'a clock that goes on')
         if ros_s() - episode_s > _EPISODE_S:
             episode_s, seed = ros_s(), seed + 1
             _reset(system, seed)
@@ -111,12 +116,16 @@ def _cycles(system: System, cycles: int) -> dict[str, list[Sample]]:
     samples: dict[str, list[Sample]] = {name: [] for name in names}
     for cycle in range(cycles):
         for name in names:
-            system.until(lambda name=name: system.state(name) == 'active', f'active {name}')
+            system.until(partial(_is_active, system, name), f'active {name}')
             for transition in ('deactivate', 'cleanup', 'configure', 'activate'):
                 if not system.transition(name, transition):
                     raise RuntimeError(f'{name}: {transition} failed\n{system.log(name)[-2000:]}')
             samples[name].append({'at': cycle, **_sample(system, name)})
     return samples
+
+
+def _is_active(system: System, name: str) -> bool:
+    return system.state(name) == 'active'
 
 
 def _given(**more: object) -> dict[str, object]:

@@ -23,14 +23,14 @@ from hma_ros.evaluation.measurements import write_measurements
 
 EXAMPLES = """\
 examples:
-  python -m benchmarks.faults                         all of it: 10,500 faults in process, 700 over
-                                                      DDS, those of all nodes; about an hour
-  python -m benchmarks.faults --in-process 40 --over-dds 0 --stack 0      a first impression
-  python -m benchmarks.faults --robot ur5e --in-process 0 --over-dds 49 --stack 0
+  python -m benchmarks.faults          all of it: 10,150 faults in process, 525 over DDS and 38 of
+                                       all nodes; the file benchmarks/out/faults.json
+  python -m benchmarks.faults --in-process 40 --over-dds 0 --stack 0         a first impression
+  python -m benchmarks.faults --robot ur5e --in-process 0 --stack 0          one robot over DDS
 
-Counts are for each robot. Robots are measured at the same time, --jobs of them; a busy machine makes
-reactions slower, never a verdict milder. The exit code is 1 if a command was outside its limits
-or stale, or an executor did not recover.
+The same as `python -m benchmarks --only faults`. Counts are for each robot. A busy machine makes
+reactions slower, never a verdict milder. The exit code is 1 if a command was outside its limits or
+stale, or an executor did not recover.
 """
 
 
@@ -87,7 +87,7 @@ def _part(part: str, robot: str, args: argparse.Namespace) -> Any:
         from benchmarks.faults.in_process import run_robot
 
         return run_robot(robot, count, args.seed)
-    domain, _lock = claim_domain()
+    domain, lock = claim_domain()
     os.environ.update(loopback_environment(os.environ))
     os.environ['ROS_DOMAIN_ID'] = str(domain)
     import rclpy
@@ -100,7 +100,7 @@ def _part(part: str, robot: str, args: argparse.Namespace) -> Any:
     try:
         return list(run(robot, count, args.seed, context))
     finally:
-        _lock.close()
+        lock.close()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,9 +114,9 @@ def _parser() -> argparse.ArgumentParser:
         '--robot', nargs='+', default=list(ROBOTS), choices=ROBOTS, help='default: all'
     )
     for name, default, text in (
-        ('--in-process', 1500, 'faults of each robot in process'),
-        ('--over-dds', 100, 'faults of each robot over DDS'),
-        ('--stack', 60, 'faults of world model and simulated robot with the first robot'),
+        ('--in-process', 1450, 'faults of each robot in process'),
+        ('--over-dds', 75, 'faults of each robot over DDS'),
+        ('--stack', 38, 'faults of all nodes of the simulated Franka'),
         ('--jobs', 2, 'parts to measure at a time'),
         ('--seed', 0, 'seed of all that is random'),
     ):

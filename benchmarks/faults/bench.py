@@ -143,8 +143,10 @@ class Bench(ABC):
         end_s = self.steady_s() + 3.0
         while self.steady_s() < end_s and (self.is_moving or self._chunk_end_s > self.steady_s()):
             self.run(self.period_s)
-        self.run(0.1)
-        return can_track and not self.is_moving
+        # Commands that come late from a busy machine must not pass for rest.
+        count, still_X = self.wire.count, self.wire.position_X
+        self.run(0.2)
+        return can_track and self.wire.count > count and not self.has_moved_from(still_X)
 
     def make_chunk(self, age_s: float = 0.03) -> Any:
         """Return a chunk that goes on from the last command."""

@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.faults.bench import NS, Bench, Tap, pass_on
+from benchmarks.faults import state_faults
+from benchmarks.faults.bench import NS, Bench
 from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
-
-_DEFAULT_TURN = (0.0, 0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -36,136 +35,6 @@ class Fault:
     stops: bool = False
 
 
-def _lost(_message: Any) -> list[tuple[float, Any]]:
-    return []
-
-
-def _state_tap(bench: Bench, tap: Tap, seconds: float) -> None:
-    bench.tap_state = tap
-    bench.run(seconds)
-    bench.tap_state = pass_on
-
-
-def _changed(message: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
-    """Return a state with other values: those of the position, or of all joints."""
-    message = copy.deepcopy(message)
-    if hasattr(message, 'pose'):
-        place = message.pose.position
-        values = change(np.array([place.x, place.y, place.z]))
-        place.x, place.y, place.z = (float(value) for value in values)
-    else:
-        message.position = change(np.array(message.position)).tolist()
-    return message
-
-
-def stops(bench: Bench) -> None:
-    """The state stops."""
-    _state_tap(bench, _lost, bench.rng.uniform(0.3, 0.8))
-
-
-def late(bench: Bench, times: int = 1) -> None:
-    """The state comes 50 to 500 ms late, for a while each time."""
-    for _ in range(times):
-        delay_s = bench.rng.uniform(0.05, 0.5)
-        _state_tap(bench, lambda message: [(delay_s, message)], 0.1)
-        bench.run(bench.rng.uniform(0.05, 0.2))
-
-
-def freezes(bench: Bench) -> None:
-    """The same message comes again and again."""
-    frozen = bench.arm.message(bench.now_ns())
-    _state_tap(bench, lambda _: [(0.0, frozen)], bench.rng.uniform(0.3, 0.8))
-
-
-def sticks(bench: Bench) -> None:
-    """The same values come with fresh stamps."""
-    frozen = bench.arm.message(bench.now_ns())
-
-    def tap(message: Any) -> list[tuple[float, Any]]:
-        stuck = copy.deepcopy(frozen)
-        stuck.header.stamp = message.header.stamp
-        return [(0.0, stuck)]
-
-    _state_tap(bench, tap, bench.rng.uniform(0.3, 1.0))
-
-
-def loses_a_part(bench: Bench) -> None:
-    """A joint is missing; a pose comes in another frame."""
-
-    def tap(message: Any) -> list[tuple[float, Any]]:
-        message = copy.deepcopy(message)
-        if hasattr(message, 'pose'):
-            message.header.frame_id = 'elsewhere'
-        else:
-            message.name, message.position = message.name[1:], message.position[1:]
-            message.velocity = []
-        return [(0.0, message)]
-
-    _state_tap(bench, tap, bench.rng.uniform(0.3, 0.8))
-
-
-def not_a_number(bench: Bench) -> None:
-    """A value is not finite."""
-
-    def change(values: np.ndarray) -> np.ndarray:
-        values[bench.rng.integers(len(values))] = bench.rng.choice([np.nan, np.inf, -np.inf])
-        return values
-
-    _state_tap(bench, lambda m: [(0.0, _changed(m, change))], bench.rng.uniform(0.02, 0.8))
-
-
-def glitch(bench: Bench, samples: int) -> None:
-    """Some samples are far off, or a little."""
-    scale = bench.rng.choice([0.01, 0.1, 1.0, 10.0])
-    axes, width = bench.arm.axes, bench.arm.width
-    away = bench.rng.uniform(-1.0, 1.0, width) * scale * (axes.upper - axes.lower)[:width]
-    _state_tap(bench, lambda m: [(0.0, _changed(m, lambda v: v + away))], samples * bench.period_s)
-
-
-def default_pose(bench: Bench) -> None:
-    """The driver sends what a message holds by default."""
-
-    def tap(message: Any) -> list[tuple[float, Any]]:
-        message = _changed(message, np.zeros_like)
-        if hasattr(message, 'pose'):
-            _turn(message, _DEFAULT_TURN)
-        return [(0.0, message)]
-
-    _state_tap(bench, tap, bench.rng.choice([1, 3, 10, 40]) * bench.period_s)
-
-
-def flipped(bench: Bench) -> None:
-    """A quaternion is negated (the same turn), or turned by half a turn; joints change sign."""
-    is_same = bool(bench.rng.integers(2))
-
-    def tap(message: Any) -> list[tuple[float, Any]]:
-        if not hasattr(message, 'pose'):
-            return [(0.0, _changed(message, np.negative))]
-        message, turn = copy.deepcopy(message), message.pose.orientation
-        parts = np.array([turn.x, turn.y, turn.z, turn.w])
-        _turn(message, -parts if is_same else np.array([-parts[1], parts[0], parts[3], -parts[2]]))
-        return [(0.0, message)]
-
-    _state_tap(bench, tap, bench.rng.choice([1, 5, 30]) * bench.period_s)
-
-
-def _turn(message: Any, xyzw: Any) -> None:
-    turn = message.pose.orientation
-    turn.x, turn.y, turn.z, turn.w = (float(value) for value in xyzw)
-
-
-def ratchet(bench: Bench) -> None:
-    """Short gaps again and again while the arm sags: its command must not drift."""
-    holds, before = bench.holds(), bench.wire.position_X
-    axes = bench.arm.axes
-    bench.arm.error_X = 0.4 * bench.rng.uniform(-1.0, 1.0, len(before)) * axes.following_error
-    for _ in range(20):
-        _state_tap(bench, _lost, bench.spec.state.max_age_s + bench.rng.uniform(0.0, 0.1))
-        bench.run(0.15)
-    if holds and bench.has_moved_from(before):
-        bench.stale.append('the command of a sagging arm drifted')
-
-
 def moved_by_hand(bench: Bench) -> None:
     """Somebody moves the robot."""
     axes = bench.arm.axes
@@ -180,17 +49,6 @@ def does_not_follow(bench: Bench) -> None:
     """The robot is held."""
     bench.arm_follows = False
     bench.run(bench.rng.uniform(0.3, 1.0))
-
-
-def second_driver(bench: Bench) -> None:
-    """A second publisher says the same, sometimes something else."""
-    if bench.rng.integers(2):
-        bench.arm.error_X = 0.1 * bench.arm.axes.following_error
-    bench.has_second_driver = True
-    bench.run(0.3)
-    bench.has_second_driver = False
-    # It is believed to be gone when it was not heard for two seconds.
-    bench.run(2.2)
 
 
 def chunk(bench: Bench, change: Callable[[Bench, Any], Any]) -> None:
@@ -358,26 +216,26 @@ def reconfigured(bench: Bench) -> None:
 
 def stop_then_lost(bench: Bench) -> None:
     """The state is lost, and while it brakes a stop comes."""
-    bench.tap_state = _lost
+    bench.tap_state = state_faults.lost
     bench.run(bench.spec.state.max_age_s + bench.rng.integers(0, 4) * bench.period_s)
     bench.stop()
     bench.expect_silence()
 
 
 FAULTS: dict[str, Fault] = {
-    'state stops': Fault('state', stops, stops=True),
-    'state late once': Fault('state', late),
-    'state late twenty times': Fault('state', partial(late, times=20)),
-    'state freezes': Fault('state', freezes, stops=True),
-    'state sticks, fresh stamps': Fault('state', sticks),
-    'state loses a joint or its frame': Fault('state', loses_a_part, stops=True),
-    'state is not finite': Fault('state', not_a_number),
-    'state glitch, one sample': Fault('state', partial(glitch, samples=1)),
-    'state glitch, some samples': Fault('state', partial(glitch, samples=6)),
-    'state is a default pose': Fault('state', default_pose),
-    'state is flipped': Fault('state', flipped),
-    'twenty short gaps of a sagging arm': Fault('state', ratchet),
-    'two publishers of the state': Fault('state', second_driver),
+    'state stops': Fault('state', state_faults.stops, stops=True),
+    'state late once': Fault('state', state_faults.late),
+    'state late twenty times': Fault('state', partial(state_faults.late, times=20)),
+    'state freezes': Fault('state', state_faults.freezes, stops=True),
+    'state sticks, fresh stamps': Fault('state', state_faults.sticks),
+    'state loses a joint or its frame': Fault('state', state_faults.loses_a_part, stops=True),
+    'state is not finite': Fault('state', state_faults.not_a_number),
+    'state glitch, one sample': Fault('state', partial(state_faults.glitch, samples=1)),
+    'state glitch, some samples': Fault('state', partial(state_faults.glitch, samples=6)),
+    'state is a default pose': Fault('state', state_faults.default_pose),
+    'state is flipped': Fault('state', state_faults.flipped),
+    'twenty short gaps of a sagging arm': Fault('state', state_faults.ratchet),
+    'two publishers of the state': Fault('state', state_faults.second_driver),
     'robot moved by hand': Fault('robot', moved_by_hand, stops=True),
     'robot does not follow': Fault('robot', does_not_follow),
     'chunk too old': Fault('chunk', partial(chunk, change=too_old)),

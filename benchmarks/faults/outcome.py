@@ -30,6 +30,7 @@ class Outcome:
     stale: tuple[str, ...] = ()
     recovered: bool = True
     reaction_s: float | None = None
+    note: str = ''
 
     @property
     def passed(self) -> bool:
@@ -57,7 +58,7 @@ class _Group:
         self.unrecovered += not outcome.recovered
         if outcome.reaction_s is not None:
             self.reactions_s.append(outcome.reaction_s)
-        self.notes |= set(outcome.stale)
+        self.notes |= {*outcome.stale, outcome.note} - {''}
 
     def facts(self) -> dict[str, Any]:
         reactions, failures = self.reactions_s, self.outside_limits + self.stale + self.unrecovered
@@ -89,16 +90,19 @@ def injected(
     """
     bench.wire.fresh_worst()
     bench.stale = []
-    reach()
-    was_moving, start_s = bench.is_moving, bench.steady_s()
-    fault.inject(bench)
-    reaction_s = None
-    if fault.stops and was_moving:
-        reaction_s = max(bench.last_moving_s - start_s, 0.0)
-    recovered = bench.recover()
+    reaction_s, note = None, ''
+    try:
+        reach()
+        was_moving, start_s = bench.is_moving, bench.steady_s()
+        fault.inject(bench)
+        if fault.stops and was_moving:
+            reaction_s = max(bench.last_moving_s - start_s, 0.0)
+        recovered = bench.recover()
+    except (TimeoutError, ChildProcessError) as error:
+        recovered, note = False, str(error)[:300]
     worst = bench.wire.fresh_worst()
     stale = tuple(bench.stale)
-    return Outcome(name, fault.kind, robot, bench.where, worst, stale, recovered, reaction_s)
+    return Outcome(name, fault.kind, robot, bench.where, worst, stale, recovered, reaction_s, note)
 
 
 def from_facts(facts: Mapping[str, Any]) -> Outcome:
@@ -108,7 +112,9 @@ def from_facts(facts: Mapping[str, Any]) -> Outcome:
 
 def summary(outcomes: Iterable[Outcome]) -> dict[str, Any]:
     """
-    Return totals, ``faults`` (every fault on every robot) and ``kinds`` (every kind, for a table).
+    Return totals, ``faults`` and ``kinds``.
+
+    Faults are by name and robot; kinds, for a table, by where they were injected.
     """
     all_of_them = list(outcomes)
     faults = [

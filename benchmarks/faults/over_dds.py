@@ -21,9 +21,9 @@ from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 
 _START_S = 30.0
 PHASES = ('starting', 'tracking', 'tracking', 'holding', 'lost', 'stopped')
-# In every nth round time is a /clock, for robots whose commands carry a time: otherwise nothing
+# In every second round time is a /clock, for robots whose commands carry a time: otherwise nothing
 # says what time a command is for.
-_SIMULATED_ROUND = 4
+_SIMULATED_ROUND = 2
 
 
 def reach(rig: Rig, phase: str) -> None:
@@ -82,8 +82,11 @@ def _run(
             for index in order:
                 title, fault = faults[index]
                 phase = PHASES[int(rng.integers(len(PHASES)))]
-                yield injected(rig, title, fault, name, partial(reach, rig, phase))
+                outcome = injected(rig, title, fault, name, partial(reach, rig, phase))
+                yield outcome
                 done += 1
+                if not outcome.recovered:
+                    break
         finally:
             rig.close()
 

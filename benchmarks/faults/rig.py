@@ -1,10 +1,10 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""A real executor process over DDS; its robot and its model are this process, on the wall clock."""
+"""A real executor process over DDS; its robot and its model are this process."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from benchmarks.faults.unstamped import UnstampedWire
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.command_msg import message_type
+from hma_ros.ros.publishers import publisher_of
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_OUT
 from hma_ros.ros.stamps import stamp_ns, to_stamp
 
@@ -67,7 +68,8 @@ class Rig(Bench):
         if spec.commands[0].interface == 'forward_position':
             self.wire = self._unstamped
         self._wire_s = self._heard_s = 0.0
-        self._stamp_ns = 0
+        self._stamp_ns = self._number = 0
+        self._publisher: Hashable = None
         self._open()
         self.start()
 
@@ -239,6 +241,7 @@ class Rig(Bench):
             self.buttons[button].publish(Bool(data=is_pressed))
 
     def _on_command(self, message: Any, info: Mapping[str, Any]) -> None:
+        self._note_losses(info)
         position = commanded(self.spec, message)
         if not hasattr(message, 'header'):
             sent_ns = info['source_timestamp']
@@ -249,12 +252,21 @@ class Rig(Bench):
         tick_ns = stamp - round(self.period_s * NS)
         self._judge(partial(self.wire.take, self._elapsed(stamp), position), tick_ns)
 
+    def _note_losses(self, info: Mapping[str, Any]) -> None:
+        """Notice by their numbers commands that were sent and did not arrive here."""
+        publisher, number = publisher_of(info), info['publication_sequence_number']
+        if publisher == self._publisher and number != self._number + 1:
+            self.wire.lose()
+        self._publisher, self._number = publisher, number
+
     def _elapsed(self, stamp: int) -> float:
-        """Return the time on the wire; a jump of the simulated clock counts as a period."""
+        """Return the time on the wire; over a jump of the simulated clock the time that passed."""
         # In floating point only differences of stamps are exact enough.
         passed_s = (stamp - (self._stamp_ns or stamp)) / NS
         heard_s = time.monotonic()
-        is_jump = self.is_simulated and not 0.0 < passed_s < heard_s - self._heard_s + 0.1
-        self._wire_s += self.period_s if is_jump else passed_s
+        silent_s = heard_s - self._heard_s
+        if self.is_simulated and not 0.0 < passed_s < silent_s + 0.1:
+            passed_s = max(round(silent_s / self.period_s), 1) * self.period_s
+        self._wire_s += passed_s
         self._stamp_ns, self._heard_s = stamp, heard_s
         return self._wire_s

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The robots of the benchmark, a simulated arm that follows commands, and a policy that moves it."""
+"""The robots of the benchmark, an arm that follows commands, and a policy that moves it."""
 
 from __future__ import annotations
 

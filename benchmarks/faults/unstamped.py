@@ -11,7 +11,7 @@ limits when no grid can explain it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor
 
 import numpy as np
@@ -31,6 +31,7 @@ class _Path:
     """One way to put the commands on the grid, by its last point."""
 
     point: int
+    elapsed_s: float
     velocity_X: Vector
     velocity: float
     acceleration: float
@@ -52,7 +53,7 @@ class UnstampedWire(Wire):
         super().__init__(axes)
         self._period_s = period_s
         self._origin_s = self._sent_s = 0.0
-        self._paths = [_Path(0, np.zeros(len(axes.names)), 0.0, 0.0)]
+        self._paths = [_Path(0, 0.0, np.zeros(len(axes.names)), 0.0, 0.0)]
 
     def sent(self, sent_s: float, position_X: Vector) -> None:
         """Judge a command by when it was sent."""
@@ -67,6 +68,7 @@ class UnstampedWire(Wire):
         else:
             self._extend(position_X)
         best = min(self._paths, key=lambda path: path.share)
+        self._after_loss = max(self._after_loss - 1, 0)
         self.time_s += silent_s
         self.count += 1
         self.velocity_X, self.position_X = best.velocity_X, position_X
@@ -75,7 +77,7 @@ class UnstampedWire(Wire):
         """Return the worst of the best way to explain the commands, and begin anew."""
         best = min(self._paths, key=lambda path: path.share)
         self.worst.include(Worst(best.velocity, best.acceleration))
-        self._paths = [_Path(path.point, path.velocity_X, 0.0, 0.0) for path in self._paths]
+        self._paths = [replace(path, velocity=0.0, acceleration=0.0) for path in self._paths]
         return super().fresh_worst()
 
     def brakes(self, before_X: Vector, start_X: Vector) -> bool:
@@ -107,14 +109,17 @@ class UnstampedWire(Wire):
                     found[key] = step
         # More commands than points: nothing explains that.
         last = self._paths[0].point + 1
-        self._paths = list(found.values()) or [_Path(last, self.velocity_X, np.inf, np.inf)]
+        self._paths = list(found.values()) or [
+            _Path(last, self._period_s, self.velocity_X, np.inf, np.inf)
+        ]
 
     def _step(self, path: _Path, points: float, position: Vector, point: int) -> _Path:
         elapsed_s = points * self._period_s
         velocity = (position - self.position_X) / elapsed_s
-        change = np.abs(velocity - path.velocity_X) / elapsed_s
+        change = np.abs(velocity - path.velocity_X) / self._between(path.elapsed_s, elapsed_s)
         return _Path(
             point,
+            elapsed_s,
             velocity,
             max(path.velocity, float((np.abs(velocity) / self.axes.velocity).max())),
             max(path.acceleration, float((change / self.axes.acceleration).max())),

@@ -59,7 +59,8 @@ class Wire:
         self.axes = axes
         self.worst = Worst()
         self.count = 0
-        self.time_s = 0.0
+        self.time_s = self._elapsed_s = 0.0
+        self._after_loss = 0
         nothing = np.zeros(len(axes.names))
         self.position_X, self.velocity_X, self._outside_X = nothing, nothing, axes.margin
 
@@ -67,6 +68,15 @@ class Wire:
     def is_at_rest(self) -> bool:
         """Whether the last command equals the one before."""
         return not self.velocity_X.any()
+
+    def lose(self) -> None:
+        """
+        Note that commands did not arrive here.
+
+        What is known is the mean velocity over the gap: it is compared with the one after, and
+        the one before, by the time between the middles of both.
+        """
+        self._after_loss = 2
 
     def take(self, time_s: float, position_X: Vector) -> None:
         """
@@ -111,10 +121,15 @@ class Wire:
             self.worst.include(Worst(np.inf, np.inf))
             return way
         velocity = way / elapsed_s
-        change = np.abs(velocity - self.velocity_X) / elapsed_s
+        change = np.abs(velocity - self.velocity_X) / self._between(self._elapsed_s, elapsed_s)
+        self._elapsed_s, self._after_loss = elapsed_s, max(self._after_loss - 1, 0)
         shares = np.abs(velocity) / self.axes.velocity, change / self.axes.acceleration
         self.worst.include(Worst(*(float(share.max()) for share in shares)))
         return velocity
+
+    def _between(self, before_s: float, elapsed_s: float) -> float:
+        """Return the time in which the velocity changed."""
+        return (before_s + elapsed_s) / 2.0 if self._after_loss else elapsed_s
 
     def _place(self, position: Vector, time_s: float) -> Worst:
         axes = self.axes

@@ -14,6 +14,7 @@ from typing import Any
 
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
@@ -55,6 +56,8 @@ class HmaNode(LifecycleNode):
     :param parameters: its parameter dataclass; must have a field ``autostart``.
     """
 
+    _group: CallbackGroup | None = None
+
     def __init__(self, name: str, parameters: type) -> None:
         super().__init__(name)
         self._owned: list[Callable[[], object]] = []
@@ -62,6 +65,15 @@ class HmaNode(LifecycleNode):
         self.is_finalized = False
         declare(self, parameters)
         self.add_on_set_parameters_callback(self._on_parameters)
+
+    @property
+    def default_callback_group(self) -> CallbackGroup:
+        """
+        The group of whatever is made without one: that of the configuration, if there is one.
+
+        A group keeps a reference to all that was ever made in it, so it ends with them.
+        """
+        return self._group or super().default_callback_group
 
     @property
     def failure(self) -> str | None:
@@ -102,6 +114,7 @@ class HmaNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run set_up; on failure everything made so far is dropped."""
         self._is_configured = True
+        self._group = MutuallyExclusiveCallbackGroup()
         if self._succeeds('configure', self.set_up):
             qos_overrides.warn_of_unused(self)
             self.get_logger().info('configured')
@@ -149,7 +162,7 @@ class HmaNode(LifecycleNode):
         self._succeeds('clean up', self.tear_down)
         while self._owned:
             self._owned.pop()()
-        self._is_configured = False
+        self._is_configured, self._group = False, None
 
     def _on_parameters(self, parameters: list[Any]) -> SetParametersResult:
         """Refuse what would not take effect: parameters are read when the node is configured."""
