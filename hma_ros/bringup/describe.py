@@ -93,13 +93,18 @@ def describe(request: Request) -> Bringup:
         _action_executor(request, spec, bundle),
     ]
     processes = [
-        replace(item, ros_arguments=_log_arguments(request.log_level, namespace, item.node_name))
+        replace(item, ros_arguments=_ros_arguments(request.log_level, namespace, item.node_name))
         for item in processes
     ]
     if request.params_file:
         file = ParameterFile(Path(request.params_file), namespace, NODES)
         processes = [_overridden(item, file) for item in processes]
     return Bringup(namespace, tuple(processes), network_of(request))
+
+
+def _ros_arguments(level: str, namespace: str, node: str) -> tuple[str, ...]:
+    # An enclave counts with ROS_SECURITY_ENABLE only; `hma security` writes their policy.
+    return (*_log_arguments(level, namespace, node), '--enclave', f'{namespace}/{node}')
 
 
 def _log_arguments(level: str, namespace: str, node: str) -> tuple[str, ...]:

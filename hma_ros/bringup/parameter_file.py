@@ -15,6 +15,7 @@ import yaml
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.settings import Scalar
+from hma_ros.core.short_text import shortened
 
 Value = Scalar | list[Scalar]
 Parameters = dict[str, Value]
@@ -45,7 +46,8 @@ class ParameterFile:
             if not any(self._matches(name, node) for node in nodes):
                 there = ', '.join(f'{namespace}/{node}' for node in nodes)
                 raise ConfigError(
-                    f'params_file: {path}: got parameters of node {name!r}, expected one of '
+                    f'params_file: {path}: got parameters of node '
+                    f'{shortened(repr(name))}, expected one of '
                     f'{there}, or a pattern such as /**'
                 )
 
@@ -64,7 +66,8 @@ class ParameterFile:
     def _walk(self, section: Any, name: str) -> Iterator[tuple[str, Parameters]]:
         if not isinstance(section, dict):
             raise ConfigError(
-                f'params_file: {self._path}: {name or "top level"}: got {section!r}, expected '
+                f'params_file: {self._path}: {shortened(name or "top level")}: got '
+                f'{shortened(repr(section))}, expected '
                 f'NODE: {_KEY}: ...'
             )
         for key, value in section.items():
@@ -82,7 +85,8 @@ class ParameterFile:
             yield name, value
         else:
             raise ConfigError(
-                f'params_file: {self._path}: {node}: {name or _KEY}: got {value!r}, expected '
+                f'params_file: {self._path}: {shortened(node)}: {shortened(name or _KEY)}: '
+                f'got {shortened(repr(value))}, expected '
                 'true, false, a number, a text, or a list of one of these kinds'
             )
 
@@ -119,5 +123,5 @@ def _load(path: Path) -> Any:
             raise ConfigError(f'params_file: {path}: got an alias (*), expected none')
         return yaml.safe_load(text)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        detail = ' '.join(str(error).split())
+        detail = shortened(error)
         raise ConfigError(f'params_file: {path}: got {detail}, expected YAML') from error

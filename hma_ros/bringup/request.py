@@ -11,6 +11,7 @@ from hma_ros.core import settings
 from hma_ros.core.embodiment import embodiment_path, load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.settings import Setting
+from hma_ros.core.short_text import shortened
 
 _NAMESPACE = re.compile(r'(?:/?[A-Za-z_]\w*(?:/[A-Za-z_]\w*)*/?|/)?', re.ASCII)
 # The longest that every middleware takes.
@@ -86,7 +87,8 @@ def parse_request(values: Mapping[str, str]) -> Request:
     known = dict(ARGUMENTS)
     unknown = sorted(set(values) - set(known))
     if unknown:
-        raise ConfigError(f'arguments: got {unknown[0]!r}, expected some of {", ".join(known)}')
+        got = shortened(repr(unknown[0]))
+        raise ConfigError(f'arguments: got {got}, expected some of {", ".join(known)}')
     if 'robot' not in values:
         names = ', '.join(sorted({*robots(sim=True), *robots(sim=False)}))
         raise ConfigError(
@@ -114,9 +116,9 @@ def absolute_namespace(text: str) -> str:
     """
     if not _NAMESPACE.fullmatch(text) or len(text) > _NAMESPACE_LENGTH:
         raise ConfigError(
-            f'namespace: got {text!r}, expected letters, digits and _, no digit at the start of '
-            f'a part, parts separated by single slashes, at most {_NAMESPACE_LENGTH} characters; '
-            'for example left or /cell_1/left'
+            f'namespace: got {shortened(repr(text))}, expected letters, digits and _, no digit at '
+            'the start of a part, parts separated by single slashes, at most '
+            f'{_NAMESPACE_LENGTH} characters; for example left or /cell_1/left'
         )
     name = text.strip('/')
     return f'/{name}' if name else ''
@@ -136,5 +138,6 @@ def _check_robot(request: Request) -> None:
         also = '' if request.sim else ' or a .yaml file'
         sim = str(request.sim).lower()
         raise ConfigError(
-            f'robot: got {request.robot!r}, expected one of {names}{also} with sim:={sim}'
+            f'robot: got {shortened(repr(request.robot))}, expected one of {names}{also} with '
+            f'sim:={sim}'
         )

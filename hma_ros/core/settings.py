@@ -9,6 +9,7 @@ import dataclasses
 from typing import Any
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.short_text import shortened
 
 MODES = ('shadow', 'execute')
 PROVIDERS = ('auto', 'cpu', 'cuda', 'tensorrt', 'torch-cuda')
@@ -96,7 +97,7 @@ class Setting:
             self._refuse(name, value)
 
     def _refuse(self, name: str, value: Scalar) -> None:
-        raise ConfigError(f'{name}: got {value!r}, expected {self.expectation}')
+        raise ConfigError(f'{name}: got {shortened(repr(value))}, expected {self.expectation}')
 
 
 MODE = Setting(

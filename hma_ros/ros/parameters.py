@@ -15,6 +15,7 @@ from rclpy.node import Node
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.settings import Setting
+from hma_ros.core.short_text import shortened
 from hma_ros.ros import qos_overrides
 
 P = TypeVar('P')
@@ -58,7 +59,7 @@ def declare(node: Node, kind: type[P]) -> None:
     if unknown:
         raise ConfigError(
             f'{node.get_name()}: expected parameters among '
-            f'{", ".join(sorted(known))}, got {unknown[0]!r}'
+            f'{", ".join(sorted(known))}, got {shortened(repr(unknown[0]))}'
         )
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         try:
@@ -66,7 +67,8 @@ def declare(node: Node, kind: type[P]) -> None:
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             got = node._parameter_overrides[field.name].value
             raise ConfigError(
-                f'{node.get_name()}: {field.name}: expected {_expectation(field)}, got {got!r}'
+                f'{node.get_name()}: {field.name}: expected {_expectation(field)}, '
+                f'got {shortened(repr(got))}'
             ) from error
 
 
@@ -83,7 +85,7 @@ def read(node: Node, kind: type[P]) -> P:
         if choices and values[field.name] not in choices:
             raise ConfigError(
                 f'{node.get_name()}: {field.name}: expected {_expectation(field)}, '
-                f'got {values[field.name]!r}'
+                f'got {shortened(repr(values[field.name]))}'
             )
     return kind(**values)
 

@@ -224,14 +224,20 @@ def test_a_recording_is_named_by_robot_and_time(bundle: Path) -> None:
 def test_log_level_and_autostart_reach_the_nodes(bundle: Path) -> None:
     bringup = _describe(bundle, log_level='warn', autostart='false')
     for process in bringup.processes:
-        assert process.ros_arguments == ('--log-level', 'warn')
+        assert process.ros_arguments[:2] == ('--log-level', 'warn')
         assert dict(process.parameters)['autostart'] is False
+
+
+def test_each_node_has_an_enclave_of_its_name(bundle: Path) -> None:
+    for namespace, prefix in (('', ''), ('cell/left', '/cell/left')):
+        for process in _describe(bundle, namespace=namespace).processes:
+            assert process.ros_arguments == ('--enclave', f'{prefix}/{process.node_name}')
 
 
 def test_debug_is_for_our_nodes_alone(bundle: Path) -> None:
     bringup = _describe(bundle, log_level='debug', namespace='cell/left')
     process = _process(bringup, 'world_model')
-    assert process.ros_arguments == ('--log-level', 'cell.left.world_model:=debug')
+    assert process.ros_arguments[:2] == ('--log-level', 'cell.left.world_model:=debug')
 
 
 def test_approval_is_for_the_executor(bundle: Path) -> None:
