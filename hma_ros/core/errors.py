@@ -6,14 +6,6 @@ Each text names the offending value, what was expected, and the file or topic it
 A broken invariant inside the package stays a plain ``ValueError``.
 """
 
-import reprlib
-
-_QUOTED = 100
-# Looks at the beginning of a value only, however large the rest is.
-_REPR = reprlib.Repr()
-_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 10
-_REPR.maxstring = _REPR.maxother = _REPR.maxlong = _QUOTED
-
 
 class HmaError(Exception):
     """Base of every error that is the user's to fix."""
@@ -41,12 +33,3 @@ class LateError(MessageError):
 
 class InferenceError(HmaError):
     """The model cannot answer, or answered with something unusable."""
-
-
-def quoted(value: object) -> str:
-    """Return how an error shows a value that came from outside: at most a hundred characters."""
-    try:
-        text = _REPR.repr(value)
-    except ValueError:
-        return 'an integer of thousands of digits'  # Python refuses to write it out.
-    return text if len(text) <= _QUOTED else f'{text[: _QUOTED - 3]}...'

@@ -1,11 +1,17 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Texts of bounded length, for errors that quote what others wrote."""
 
+import reprlib
 from collections.abc import Sequence
 
-# Characters of a quoted text, and items of a list.
+# Characters of a text and of a quoted value, and items of a list.
 _MOST_CHARACTERS = 300
+_QUOTED = 100
 _MOST_ITEMS = 5
+# Looks at the beginning of a value only, however large the rest is.
+_REPR = reprlib.Repr()
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 10
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = _QUOTED
 
 
 def shortened(text: object) -> str:
@@ -19,3 +25,12 @@ def first_few(items: Sequence[str], separator: str = ', ') -> str:
     shown = separator.join(shortened(item) for item in items[:_MOST_ITEMS])
     more = len(items) - _MOST_ITEMS
     return shown if more <= 0 else f'{shown}{separator}and {more} more'
+
+
+def quoted(value: object) -> str:
+    """Return how an error shows a value that came from outside: at most a hundred characters."""
+    try:
+        text = _REPR.repr(value)
+    except ValueError:
+        return 'an integer of thousands of digits'  # Python refuses to write it out.
+    return text if len(text) <= _QUOTED else f'{text[: _QUOTED - 3]}...'

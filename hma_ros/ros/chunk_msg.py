@@ -8,11 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import MessageError
+from hma_ros.core.short_text import quoted
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
 
-# Characters, or items of a list.
-_MOST_QUOTED = 200
 _UNITS = {'m': 'm', 'rad': 'rad', 'open_closed': '1'}
 
 
@@ -47,7 +46,7 @@ def _check_form(message: Any, spec: EmbodimentSpec, topic: str) -> None:
         ('units', list(_units(spec)), message.units),
     ):
         if expected != got:
-            raise MessageError(f'{topic}: {what}: got {_short(got)}, expected {_short(expected)}')
+            raise MessageError(f'{topic}: {what}: got {quoted(got)}, expected {quoted(expected)}')
     if stamp_ns(message.step_dt) <= 0:
         raise MessageError(f'{topic}: step_dt: got {step_dt_s(message):g} s, expected more than 0')
     most, width = 2 * spec.rates.stride, len(spec.action.names)
@@ -61,14 +60,6 @@ def _check_form(message: Any, spec: EmbodimentSpec, topic: str) -> None:
             f'{topic}: actions: got {len(message.actions)} numbers, expected '
             f'{message.horizon} x {width}'
         )
-
-
-def _short(value: Any) -> str:
-    """Quote what was sent, in one line of bounded length."""
-    if isinstance(value, list) and len(value) > _MOST_QUOTED:
-        return f'{len(value)} of them'
-    text = value if isinstance(value, str) else ', '.join(str(item) for item in value)
-    return repr(text if len(text) <= _MOST_QUOTED else f'{text[:_MOST_QUOTED]}...')
 
 
 def from_actions(spec: EmbodimentSpec, time_ns: int, actions_HA: ArrayLike | None) -> ActionChunk:

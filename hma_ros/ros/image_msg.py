@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
 from hma_ros.core.embodiment.spec import OLD_ENCODING_NAMES, CameraSpec
-from hma_ros.core.errors import MessageError, quoted
+from hma_ros.core.errors import MessageError
+from hma_ros.core.short_text import quoted
 from hma_ros.ros.stamps import to_stamp
 
 Rgb = NDArray[np.uint8]

@@ -19,7 +19,8 @@ from rclpy.node import SubscriptionEventCallbacks
 from rclpy.qos import QoSPolicyKind, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
-from hma_ros.core.errors import ConfigError, quoted
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.short_text import quoted
 
 PREFIX = 'qos_overrides.'
 _MOST_DEPTH = 10_000

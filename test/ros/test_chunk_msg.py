@@ -57,10 +57,17 @@ def _no_step(message: Any) -> None:
         (_frame, "header.frame_id: got 'world', expected 'base'"),
         (
             _set('names', ['dx', 'dy', 'dz', 'hand']),
-            "names: got 'dx, dy, dz, hand', expected 'dx, dy, dz, gripper'",
+            "names: got ['dx', 'dy', 'dz', 'hand'], expected ['dx', 'dy', 'dz', 'gripper']",
         ),
-        (_set('names', ['a'] * 9999), "names: got 9999 of them, expected 'dx, dy, dz, gripper'"),
-        (_set('units', ['mm', 'm', 'm', '1']), "units: got 'mm, m, m, 1', expected 'm, m, m, 1'"),
+        (
+            _set('names', ['a'] * 9999),
+            "names: got ['a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', 'a', ...], expected "
+            "['dx', 'dy', 'dz', 'gripper']",
+        ),
+        (
+            _set('units', ['mm', 'm', 'm', '1']),
+            "units: got ['mm', 'm', 'm', '1'], expected ['m', 'm', 'm', '1']",
+        ),
         (_no_step, 'step_dt: got 0 s, expected more than 0'),
         (_set('horizon', 5), 'horizon: got 5, expected at most 4, two steps of the model'),
         (_set('horizon', 3), 'actions: got 8 numbers, expected 3 x 4'),

@@ -8,12 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sensor_msgs.msg import JointState
 
 from hma_ros.core.embodiment import CommandSpec, load_embodiment
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.ros.command_msg import Setpoint, message_type, read_targets, to_message
-from hma_ros.ros.joint_state_msg import from_positions, positions
 from hma_ros.ros.stamps import stamp_ns
 
 UR5E = load_embodiment('sim_ur5e').commands[0]
@@ -119,15 +117,3 @@ def test_refusals() -> None:
 def test_a_missing_message_package_is_named() -> None:
     with pytest.raises(ConfigError, match='expected the package interbotix_xs_msgs'):
         message_type(load_embodiment('aloha').commands[0])
-
-
-def test_joint_positions_are_picked_by_name() -> None:
-    message = from_positions(0, ['b', 'a', 'c'], [2.0, 1.0, 3.0], [0.0] * 3)
-    np.testing.assert_array_equal(positions(message, ['a', 'b'], 'joints'), [1.0, 2.0])
-    with pytest.raises(MessageError, match=r"^joints: expected joint 'd', got b, a, c$"):
-        positions(message, ['a', 'd'], 'joints')
-    message.position[1] = float('inf')
-    with pytest.raises(MessageError, match=r"expected a finite position of 'a', got inf"):
-        positions(message, ['a'], 'joints')
-    with pytest.raises(MessageError, match=r'expected one position per name \(1\), got 0'):
-        positions(JointState(name=['a']), ['a'], 'joints')

@@ -9,7 +9,8 @@ from hma_ros.core.embodiment.build import build_embodiment
 from hma_ros.core.embodiment.parse import read_text
 from hma_ros.core.embodiment.section import parse_yaml
 from hma_ros.core.embodiment.spec import EmbodimentSpec
-from hma_ros.core.errors import EmbodimentError, quoted
+from hma_ros.core.errors import EmbodimentError
+from hma_ros.core.short_text import quoted
 
 _FOLDER = Path('config') / 'embodiments'
 

@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from hma_ros.core.embodiment import bounds
-from hma_ros.core.errors import EmbodimentError, quoted
+from hma_ros.core.errors import EmbodimentError
+from hma_ros.core.short_text import quoted
 
 
 def read_text(path: Path, label: str) -> str:

@@ -6,7 +6,8 @@ from typing import Any, NoReturn
 
 from hma_ros.core.embodiment import bounds
 from hma_ros.core.embodiment.parse import parse_mapping
-from hma_ros.core.errors import EmbodimentError, quoted
+from hma_ros.core.errors import EmbodimentError
+from hma_ros.core.short_text import quoted
 
 _WITHIN = f'within +-{bounds.NUMBER:g}'
 _POSITIVE = f'a number of {bounds.SMALLEST_POSITIVE:g} to {bounds.NUMBER:g}'
