@@ -21,7 +21,7 @@ demo: setup ## the main job on a simulated Franka; pictures in demo/
 
 test: setup-dev lint pytest ## all checks and tests
 
-test-quick: setup-dev lint ## all checks and the tests that are fast (two minutes)
+test-quick: setup-dev lint ## all checks and the tests that are fast
 	$(BIN)/python -m pytest $(QUICK)
 
 lint: setup-dev ## formatting, types and layers
