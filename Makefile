@@ -1,9 +1,11 @@
 # Everything a developer runs. On a machine with ROS 2 use rosdep and colcon instead of setup.
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 BIN := .venv/bin
+# Without a trained model, a simulator or whole processes of nodes.
+QUICK := test/core test/ros test/cli/checks test/test_packaging
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format pytest fuzz bench train clean
+.PHONY: help setup setup-dev demo test test-quick lint format pytest fuzz bench train clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,6 +20,9 @@ demo: setup ## the main job on a simulated Franka; pictures in demo/
 	@$(BIN)/hma run demo
 
 test: setup-dev lint pytest ## all checks and tests
+
+test-quick: setup-dev lint ## all checks and the tests that are fast
+	$(BIN)/python -m pytest $(QUICK)
 
 lint: setup-dev ## formatting, types and layers
 	$(BIN)/ruff check .

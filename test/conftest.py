@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from benchmarks.faults.processes import claim_domain
 from hma_ros.bringup import loopback_environment
@@ -19,6 +20,10 @@ from hma_ros.bringup import loopback_environment
 _DOMAIN, _LOCK = claim_domain()
 os.environ.update(loopback_environment(os.environ))
 os.environ['ROS_DOMAIN_ID'] = str(_DOMAIN)
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile('hma_ros', deadline=None)
+settings.load_profile('hma_ros')
 
 
 def pytest_unconfigure() -> None:

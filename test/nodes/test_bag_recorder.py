@@ -20,7 +20,7 @@ from hma_ros.msg import ActionChunk
 from hma_ros.ros.bag_file import BagFile
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_IN
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.ros
 DEADLINE_S = 60.0
 SCRIPT = 'import sys; from hma_ros.nodes.bag_recorder_node import main; sys.exit(main())'
 

@@ -2,17 +2,21 @@
 """
 When commands are due, and the time between them.
 
-Commands lie on a grid of whole periods of ROS time, so that the time between any two is known
-exactly. A steady clock beside it tells a jump of ROS time from a late tick.
+The time between two commands is that of a steady clock, so that no step of the system clock makes
+a motion faster than its limits. In simulated time it is that of /clock.
 """
 
 from dataclasses import dataclass
 
 _NS = 1_000_000_000
-# A jump of ROS time against the steady clock; a correction of a clock that is smaller is followed.
-_JUMP_NS = 100_000_000
+# A step of ROS time against the steady clock. A smaller one never lengthens the time between two
+# commands.
+_JUMP_NS = 10_000_000
 # A longer pause between two ticks is an interruption: the robot has come to rest meanwhile.
 _PAUSE_NS = 250_000_000
+# Shortest time between two commands, as a share of the period: a late tick is not caught up with
+# by two commands at once.
+SHORTEST_PERIOD = 0.9
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,12 @@ class Tick:
     """
     One command that is due.
 
-    ``reach_ns`` is the ROS time at which it is reached, ``periods`` how many periods after the one
-    before; ``interruption`` says why the plan cannot simply go on, None if it can.
+    ``reach_ns`` is the ROS time at which it is reached, ``elapsed_s`` how long after the one
+    before it is sent; ``interruption`` says why the plan cannot simply go on, None if it can.
     """
 
     reach_ns: int
-    periods: int
+    elapsed_s: float
     interruption: str | None = None
 
 
@@ -40,44 +44,52 @@ class CommandClock:
     def __init__(self, period_ns: int, is_simulated: bool) -> None:
         self._period_ns, self._is_simulated = period_ns, is_simulated
         self._seen: tuple[int, int] | None = None
-        self._reach_ns: int | None = None
-        self._sent_steady_ns = 0
+        self._jump: str | None = None
+        # ROS and steady time of the last command.
+        self._sent: tuple[int, int] | None = None
 
     def tick(self, ros_ns: int, steady_ns: int) -> Tick | None:
         """Return the command that is due; None if none is yet."""
-        jump = self._jump(ros_ns, steady_ns)
+        self._jump = self._jumped(ros_ns, steady_ns) or self._jump
         self._seen = (ros_ns, steady_ns)
-        if self._reach_ns is None or jump is not None:
-            return self._take(ros_ns + self._period_ns, self._waited(steady_ns), steady_ns, jump)
-        periods = round((ros_ns + self._period_ns - self._reach_ns) / self._period_ns)
-        is_early = steady_ns - self._sent_steady_ns < self._period_ns // 2
-        if periods < 1 or (is_early and not self._is_simulated):
+        if self._sent is None:
+            return self._take(ros_ns, steady_ns, self._period_ns, self._jump)
+        elapsed_ns = self._elapsed_ns(ros_ns, steady_ns)
+        if elapsed_ns < SHORTEST_PERIOD * self._period_ns:
             return None
         pause = None
-        if periods * self._period_ns > max(_PAUSE_NS, 5 * self._period_ns):
-            pause = f'no command was due for {periods * self._period_ns / _NS:.2f} s'
-        return self._take(self._reach_ns + periods * self._period_ns, periods, steady_ns, pause)
+        if elapsed_ns > max(_PAUSE_NS, 5 * self._period_ns):
+            pause = f'no command was due for {elapsed_ns / _NS:.2f} s'
+        return self._take(ros_ns, steady_ns, elapsed_ns, self._jump or pause)
 
     def wait_s(self, steady_ns: int) -> float:
         """Return how long to wait until a command may follow the last one."""
-        return max(self._sent_steady_ns + self._period_ns - steady_ns, 0) / _NS
+        if self._sent is None:
+            return 0.0
+        return max(self._sent[1] + self._period_ns - steady_ns, 0) / _NS
 
     def force(self, steady_ns: int) -> Tick:
-        """Return the next command whatever the time is, e.g. while shutting down."""
-        reach_ns = self._period_ns if self._reach_ns is None else self._reach_ns + self._period_ns
-        return self._take(reach_ns, 1, steady_ns, None)
+        """Return the command after the last one though time may stand, to come to rest."""
+        sent_ns, sent_steady_ns = (0, steady_ns) if self._sent is None else self._sent
+        elapsed_ns = self._period_ns
+        if not self._is_simulated:
+            elapsed_ns = max(steady_ns - sent_steady_ns, self._period_ns)
+        return self._take(sent_ns + elapsed_ns, steady_ns, elapsed_ns, None)
 
-    def _take(self, reach_ns: int, periods: int, steady_ns: int, why: str | None) -> Tick:
-        self._reach_ns, self._sent_steady_ns = reach_ns, steady_ns
-        return Tick(reach_ns, periods, why)
+    def _take(self, ros_ns: int, steady_ns: int, elapsed_ns: int, why: str | None) -> Tick:
+        self._sent, self._jump = (ros_ns, steady_ns), None
+        return Tick(ros_ns + self._period_ns, elapsed_ns / _NS, why)
 
-    def _waited(self, steady_ns: int) -> int:
-        """Return the periods since the last command; simulated time that jumped tells nothing."""
-        if self._reach_ns is None or self._is_simulated:
-            return 1
-        return max((steady_ns - self._sent_steady_ns) // self._period_ns, 1)
+    def _elapsed_ns(self, ros_ns: int, steady_ns: int) -> int:
+        """Return the time since the last command, the shorter one where two clocks tell it."""
+        sent_ns, sent_steady_ns = self._sent or (ros_ns, steady_ns)
+        if self._is_simulated:
+            # How long a clock took that jumped is not known: one period is sure.
+            return self._period_ns if self._jump else ros_ns - sent_ns
+        elapsed_ns = steady_ns - sent_steady_ns
+        return elapsed_ns if self._jump else min(elapsed_ns, ros_ns - sent_ns)
 
-    def _jump(self, ros_ns: int, steady_ns: int) -> str | None:
+    def _jumped(self, ros_ns: int, steady_ns: int) -> str | None:
         if self._seen is None:
             return None
         passed_ns = ros_ns - self._seen[0]
