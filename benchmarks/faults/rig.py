@@ -275,8 +275,8 @@ class Rig(Bench):
         """
         Return the time on the wire.
 
-        Over a jump of the simulated clock it is a period, the least that can have passed; after
-        a silence the time that passed, in whole periods.
+        Over a jump of the simulated clock ahead it is what the stamps say; over one back it is a
+        period, the least that can have passed, or the length of a silence.
         """
         heard_ns, period_ns = time.monotonic_ns(), round(self.period_s * NS)
         # A command that is on its way during a jump may be from before it.
@@ -285,7 +285,9 @@ class Rig(Bench):
         if self._stamp_ns and passed_ns <= 0 and self.is_simulated:
             # The clock began anew with its publisher.
             passed_ns = heard_ns - self._heard_ns
-        if offset != self._offset or passed_ns == heard_ns - self._heard_ns:
+        if offset > self._offset:
+            passed_ns += offset - self._offset
+        elif offset < self._offset or passed_ns == heard_ns - self._heard_ns:
             periods = round(passed_ns / period_ns)
             passed_ns = (periods if periods > _SILENCE_PERIODS else 1) * period_ns
         self._stamp_ns, self._offset, self._heard_ns = stamp - offset, offset, heard_ns
