@@ -113,6 +113,8 @@ class Stack(Rig):
         self.clear()
         for number in (0, 1):
             self.press(number, False)
+        # The executor may find a new model before this process does, and hear a chunk sooner.
+        self._chunk_end_s = self.steady_s() + _START_S
         self.start()
         self._restart_episode()
         end_s = time.monotonic() + _START_S
