@@ -14,7 +14,6 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
 from std_msgs.msg import Bool
 
-from benchmarks.faults.bench import NS
 from benchmarks.faults.catalogue import Fault
 from benchmarks.faults.rig import Rig
 from hma_ros.ros.command_msg import message_type
@@ -199,7 +198,7 @@ def cycles(rig: Rig) -> None:
 
 def clock_jumps(rig: Rig, side: int) -> None:
     """The simulated clock jumps."""
-    rig.offset_ns += side * round(rig.rng.uniform(0.2, 20.0) * NS)
+    rig.jump(side * rig.rng.uniform(0.2, 20.0))
     rig.run(0.5)
 
 

@@ -32,6 +32,8 @@ from hma_ros.ros.stamps import stamp_ns, to_stamp
 
 _CALL_S = 20.0
 _RETRY_S = 3.0
+# Longer is a silence.
+_SILENCE_PERIODS = 4
 _PRESS_S = 0.1
 _CHUNKS = 'world_model/action_chunk'
 _NAME = 'action_executor'
@@ -59,7 +61,7 @@ class Rig(Bench):
         # Commands lie on a grid of periods: they are decided up to half a period off it.
         super().__init__(spec, rng, slack_s=1.0 / spec.rates.command_hz)
         self.system, self.node, self.is_simulated = system, system.node, simulated
-        self.offset_ns = 0
+        self._offset_ns = 0
         self.buttons_speak = True
         self._pressed = [False, False]
         self._second_source: Any = None
@@ -67,7 +69,9 @@ class Rig(Bench):
         self._unstamped = UnstampedWire(self.arm.axes, self.period_s)
         if spec.commands[0].interface == 'forward_position':
             self.wire = self._unstamped
-        self._wire_s = self._heard_s = 0.0
+        self._wire_s = 0.0
+        self._offset = self._heard_ns = 0
+        self._offsets = [0]
         self._stamp_ns = self._number = 0
         self._publisher: Hashable = None
         self._open()
@@ -145,11 +149,16 @@ class Rig(Bench):
 
     def now_ns(self) -> int:
         if self.is_simulated:
-            return time.monotonic_ns() + self.offset_ns
+            return time.monotonic_ns() + self._offset_ns
         return int(self.node.get_clock().now().nanoseconds)
 
     def steady_s(self) -> float:
         return time.monotonic()
+
+    def jump(self, seconds: float) -> None:
+        """Have the simulated clock jump."""
+        self._offset_ns += round(seconds * NS)
+        self._offsets = [*self._offsets[-1:], self._offset_ns]
 
     def run(self, seconds: float) -> None:
         end_s = time.monotonic() + seconds
@@ -175,7 +184,9 @@ class Rig(Bench):
     def deactivate(self) -> None:
         self._transition(Transition.TRANSITION_DEACTIVATE)
         self._is_active = False
-        if not self.wire.is_at_rest and self.is_moving:
+        # The answer may overtake the last commands.
+        self.run(0.1)
+        if not self.wire.is_at_rest:
             self.stale.append('deactivated in motion')
 
     def activate(self) -> bool:
@@ -206,12 +217,13 @@ class Rig(Bench):
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
         """
-        Call a service of the executor.
+        Call a service of the executor, or of another node by its absolute name.
 
         :raises TimeoutError: it does not answer.
         """
         if name not in self._clients:
-            self._clients[name] = self.node.create_client(kind, f'{_NAME}/{name}')
+            path = name if name.startswith('/') else f'{_NAME}/{name}'
+            self._clients[name] = self.node.create_client(kind, path)
         client, end_s = self._clients[name], time.monotonic() + _CALL_S
         while time.monotonic() < end_s:
             if not client.service_is_ready():
@@ -260,13 +272,24 @@ class Rig(Bench):
         self._publisher, self._number = publisher, number
 
     def _elapsed(self, stamp: int) -> float:
-        """Return the time on the wire; over a jump of the simulated clock the time that passed."""
-        # In floating point only differences of stamps are exact enough.
-        passed_s = (stamp - (self._stamp_ns or stamp)) / NS
-        heard_s = time.monotonic()
-        silent_s = heard_s - self._heard_s
-        if self.is_simulated and not 0.0 < passed_s < silent_s + 0.1:
-            passed_s = max(round(silent_s / self.period_s), 1) * self.period_s
-        self._wire_s += passed_s
-        self._stamp_ns, self._heard_s = stamp, heard_s
+        """
+        Return the time on the wire.
+
+        Over a jump of the simulated clock ahead it is what the stamps say; over one back it is a
+        period, the least that can have passed, or the length of a silence.
+        """
+        heard_ns, period_ns = time.monotonic_ns(), round(self.period_s * NS)
+        # A command that is on its way during a jump may be from before it.
+        offset = min(self._offsets, key=lambda item: abs(stamp - item - heard_ns))
+        passed_ns = stamp - offset - (self._stamp_ns or stamp - offset)
+        if self._stamp_ns and passed_ns <= 0 and self.is_simulated:
+            # The clock began anew with its publisher.
+            passed_ns = heard_ns - self._heard_ns
+        if offset > self._offset:
+            passed_ns += offset - self._offset
+        elif offset < self._offset or passed_ns == heard_ns - self._heard_ns:
+            periods = round(passed_ns / period_ns)
+            passed_ns = (periods if periods > _SILENCE_PERIODS else 1) * period_ns
+        self._stamp_ns, self._offset, self._heard_ns = stamp - offset, offset, heard_ns
+        self._wire_s += passed_ns / NS
         return self._wire_s

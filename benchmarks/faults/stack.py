@@ -66,10 +66,11 @@ class Stack(Rig):
         self.buttons = [node.create_publisher(Bool, 'emergency_stop', REPORT) for _ in '12']
         self._camera = node.create_publisher(Image, spec.camera.topic, SENSOR_OUT)
         listen = node.create_subscription
+        # Before the commands that follow them: what was created first is taken first.
+        listen(ActionChunk, 'world_model/action_chunk', self._on_chunk, REPORT)
         self._listener = listen(kind, self.command_topic, self._on_command, QoSProfile(depth=2000))
         listen(Clock, '/clock', self._on_clock, REPORT)
         listen(PoseStamped, self.arm.topic, self._note_state, SENSOR_IN)
-        listen(ActionChunk, 'world_model/action_chunk', self._on_chunk, REPORT)
         listen(Image, _CAMERA, self._on_image, SENSOR_IN)
         self._timers = [node.create_timer(0.1, self._say_pressed)]
 
@@ -112,6 +113,8 @@ class Stack(Rig):
         self.clear()
         for number in (0, 1):
             self.press(number, False)
+        # The executor may find a new model before this process does, and hear a chunk sooner.
+        self._chunk_end_s = self.steady_s() + _START_S
         self.start()
         self._restart_episode()
         end_s = time.monotonic() + _START_S
@@ -122,14 +125,8 @@ class Stack(Rig):
         return self.moves_within(max(end_s - time.monotonic(), 0.0))
 
     def _restart_episode(self) -> None:
-        client = self.node.create_client(ResetEpisode, 'sim_robot/reset')
-        end_s = time.monotonic() + _START_S
-        while not client.service_is_ready() and time.monotonic() < end_s:
-            self.run(0.05)
-        answer = client.call_async(ResetEpisode.Request(seed=int(self.rng.integers(1000))))
-        while not answer.done() and time.monotonic() < end_s:
-            self.run(0.05)
-        self.node.destroy_client(client)
+        request = ResetEpisode.Request(seed=int(self.rng.integers(1000)))
+        self.call(ResetEpisode, '/sim_robot/reset', request)
 
     def _on_clock(self, message: Any) -> None:
         self._sim_ns = stamp_ns(message.clock)

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from hma_ros.evaluation.chart import Axis, line_chart
+from hma_ros.evaluation.fault_tables import faults_table
 from hma_ros.evaluation.markdown import markdown_table, number
 from hma_ros.evaluation.tables import (
     closed_loop_table,
@@ -86,3 +87,31 @@ def test_the_way_of_an_image_through_the_nodes() -> None:
     table = ros_table([{**item, 'dropped_rows': 0, 'stages_ms': stages, 'memory_mib': 180.4}])
     cells = [cell.strip() for cell in table.splitlines()[-1].strip('|').split('|')]
     assert cells == ['sim_planar', '100', '77', '1', '0', '4.0', '4.0', '6.0', '9.0', '180']
+
+
+def test_faults_are_set_with_the_worst_of_each_kind() -> None:
+    fault = {
+        'kind': 'state',
+        'where': 'dds',
+        'count': 12,
+        'reaction_s': {'median': 0.21, 'max': None},
+        'worst': {'velocity': 1.0, 'acceleration': 0.5, 'position': 0.25},
+        'outside_limits': 0,
+        'stale': 0,
+        'unrecovered': 1,
+    }
+    line = faults_table([fault]).splitlines()[-1]
+    cells = [cell.strip() for cell in line.strip('|').split('|')]
+    assert cells == [
+        'state',
+        'over DDS',
+        '12',
+        '210',
+        '-',
+        '1.000',
+        '0.500',
+        '0.250',
+        '0',
+        '0',
+        '1',
+    ]
