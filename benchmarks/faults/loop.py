@@ -49,7 +49,6 @@ class Loop(Bench):
         super().__init__(spec, rng, slack_s=0.0)
         self.period_ns = round(NS * self.period_s)
         self.steady_ns, self.offset_ns = 100 * NS, 1_000 * NS
-        self._wire_ns = 0
         self._sent_ns = 0
         self.executor: Executor | None = None
         self._board: StopBoard | None = None
@@ -130,7 +129,6 @@ class Loop(Bench):
         self.clock = CommandClock(self.period_ns, is_simulated=False)
         self._execution.reset(idle_s)
         # The commands of the new clock follow those before by the time that passed.
-        self._wire_ns += max(int(idle_s / self.period_s) - 1, 0) * self.period_ns
         self._is_active = True
         return True
 
@@ -160,9 +158,8 @@ class Loop(Bench):
         return self._board
 
     def _take(self, tick: Tick, decision: Decision) -> None:
-        # ROS time may jump; commands lie on a grid of periods, whatever it says.
-        self._wire_ns += tick.periods * self.period_ns
         if decision.motion is not None:
             self._sent_ns = self.steady_ns
             position = np.array(decision.motion.position_X)
-            self._judge(partial(self.wire.take, self._wire_ns / NS, position), self.now_ns())
+            # By real time, whatever the clock of ROS says.
+            self._judge(partial(self.wire.take, self.steady_s(), position), self.now_ns())

@@ -20,7 +20,7 @@ from hma_ros.msg import ActionChunk
 from hma_ros.nodes.action_executor_parameters import ActionExecutorParameters
 from hma_ros.nodes.execution_gate import check_may_execute
 from hma_ros.ros.chunk_msg import from_actions, step_dt_s, to_actions
-from hma_ros.ros.commander import Commander, make_gripper
+from hma_ros.ros.commander import Commander, Gripper
 from hma_ros.ros.diagnostics import WARN, Diagnostics
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.parameters import read
@@ -39,6 +39,8 @@ _SIMULATED_LOOK_S = 0.02
 _REPORTS_PENDING = 64
 # Until then a robot that has not started is no reason to warn.
 _PATIENCE_S = 5.0
+# Without a command that is due.
+_STILL_S = 2.0
 _LATE = (
     'the model is slower than the steps of the robot (lower real_time_factor in simulation, '
     'imagine fewer frames with horizon, or take a faster machine), or the clocks disagree'
@@ -52,8 +54,8 @@ class ActionExecutorNode(HmaNode):
         super().__init__('action_executor', ActionExecutorParameters)
         # These outlive every configuration: a stop, and what the robot was commanded last.
         self._latched: str | None = None
-        self._stops: StopTopics | None = None
-        self._executor: Executor | None = None
+        self._previous_stops: StopTopics | None = None
+        self._previous_executor: Executor | None = None
         self._sent_s: float | None = None
         self._is_ticking = False
         self._commander: Commander | None = None
@@ -65,15 +67,18 @@ class ActionExecutorNode(HmaNode):
         check_may_execute(spec, given.mode, given.bundle, given.allow_simulation_bundle)
         self._is_shadow = given.mode != 'execute'
         self._period_s = 1.0 / spec.rates.command_hz
-        self._execution = self._executor = Executor(
+        self._executor = Executor(
             spec,
             given.max_chunk_age_s,
             given.ramp_in_s,
             given.require_approval and not self._is_shadow,
-            self._executor,
+            self._previous_executor,
         )
+        if not self._is_shadow:
+            # What was planned in shadow mode was never commanded.
+            self._previous_executor = self._executor
         if self._latched is not None:
-            self._execution.stop(self._latched)
+            self._executor.stop(self._latched)
         self._diagnostics = Diagnostics(self, spec.name)
         self._state = RobotState(
             self,
@@ -81,15 +86,16 @@ class ActionExecutorNode(HmaNode):
             partial(self._diagnostics.trouble, 'bad states'),
             partial(self._diagnostics.over, 'bad states'),
         )
-        self._stop_topics = self._stops = StopTopics(self, spec.stops, self._stop, self._stops)
-        self._gripper = None if self._is_shadow else make_gripper(self, spec)
+        self._stops = StopTopics(self, spec.stops, self._stop, self._previous_stops)
+        self._previous_stops = self._stops
+        self._gripper: Gripper | None = None
         self._reports = None
         if not self._is_shadow:
             self._reports = self.publisher(ActionChunk, '~/executed', REPORT)
         self._open_inputs()
-        self._listens_s = self._started_s = time.monotonic()
+        self._listens_s = self._started_s = self._ticked_s = time.monotonic()
         self._tick_timers: list[Any] = []
-        self._decision = Decision(self._execution.state, None, ('inactive',))
+        self._decision = Decision(self._executor.state, None, ('inactive',))
         self.get_logger().info(f'{given.mode} on {spec.name}')
 
     def _open_inputs(self) -> None:
@@ -111,14 +117,15 @@ class ActionExecutorNode(HmaNode):
 
     def start(self) -> None:
         """Begin to wait for a state to start from."""
-        if self._stop_topics.reason is not None:
-            raise ConfigError(f'{self._stop_topics.reason}: expected no stop at the start')
+        if self._stops.reason is not None:
+            raise ConfigError(f'{self._stops.reason}: expected no stop at the start')
         if not self._is_shadow:
             self._commander = Commander(self, self._spec)
+            self._gripper = self._commander.gripper
         self._pending_ns: deque[int] = deque(maxlen=_REPORTS_PENDING)
         self._command_clock = CommandClock(round(_NS * self._period_s), self._uses_sim_time())
         idle_s = 0.0 if self._sent_s is None else time.monotonic() - self._sent_s
-        self._execution.reset(idle_s)
+        self._executor.reset(idle_s)
         self._started_s = time.monotonic()
         self._is_ticking = True
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -131,9 +138,12 @@ class ActionExecutorNode(HmaNode):
         self._is_ticking = False
         while self._tick_timers:
             self.destroy_timer(self._tick_timers.pop())
-        commander, self._commander = self._commander, None
-        if commander is not None:
+        commander, self._commander, self._gripper = self._commander, None, None
+        if commander is None:
+            return
+        try:
             self._come_to_rest(commander)
+        finally:
             commander.close()
 
     def _come_to_rest(self, commander: Commander) -> None:
@@ -141,7 +151,7 @@ class ActionExecutorNode(HmaNode):
         while True:
             time.sleep(clock.wait_s(time.monotonic_ns()))
             tick = clock.force(time.monotonic_ns())
-            decision = self._execution.halt(tick)
+            decision = self._executor.halt(tick)
             if decision.motion is None:
                 return
             self._send(commander, tick, decision)
@@ -164,14 +174,13 @@ class ActionExecutorNode(HmaNode):
         tick = self._command_clock.tick(now_ns, time.monotonic_ns())
         if tick is None:
             return
+        self._ticked_s = time.monotonic()
         if tick.interruption is not None:
             self.get_logger().warning(f'{tick.interruption}: planning anew')
             self._state.clear()
             self._pending_ns.clear()
         listens = self._gripper is None or self._gripper.listens()
-        self._decide(
-            self._execution.step(tick, now_ns, self._measured(), self._refusal(), listens)
-        )
+        self._decide(self._executor.step(tick, now_ns, self._measured(), self._refusal(), listens))
         self._diagnostics.counts[self._decision.state.value] += 1
         if self._commander is not None:
             self._send(self._commander, tick, self._decision)
@@ -192,7 +201,7 @@ class ActionExecutorNode(HmaNode):
         newest = self._state.newest()
         if newest is None:
             return None
-        return self._execution.measurement(*newest)
+        return self._executor.measurement(*newest)
 
     def _refusal(self) -> str | None:
         """Return why no motion may start now."""
@@ -200,22 +209,24 @@ class ActionExecutorNode(HmaNode):
             return None
         if time.monotonic() - self._listens_s < self._given.discovery_s:
             return 'looking for stop topics and other publishers'
-        return self._stop_topics.refusal()
+        return self._stops.refusal()
 
     def _send(self, commander: Commander, tick: Tick, decision: Decision) -> None:
         if decision.motion is None:
             return
         self._sent_s = time.monotonic()
-        turn = self._execution.quaternion(decision.motion)
+        turn = self._executor.quaternion(decision.motion)
         commander.send(tick.reach_ns, decision.motion, turn)
-        grip = self._execution.gripper
+        if not commander.is_stamped:
+            self._command_clock.sent(time.monotonic_ns())
+        grip = self._executor.gripper
         if self._gripper is not None and grip is not None and decision.state in COMMANDING:
             self._gripper.send(grip.position)
 
     def _on_chunk(self, message: Any, publisher: Hashable) -> None:
         if not self._is_ticking:
             return
-        if self._execution.state not in (*COMMANDING, State.STOPPED):
+        if self._executor.state not in (*COMMANDING, State.STOPPED):
             # The state says why, and chunks come again and again.
             self._diagnostics.counts['chunks not followed'] += 1
             return
@@ -233,15 +244,15 @@ class ActionExecutorNode(HmaNode):
         other = self._chunk_source.refusal(publisher, time.monotonic())
         if other is not None:
             raise MessageError(other)
-        self._execution.check_chunk(step_dt_s(message), message.horizon)
+        self._executor.check_chunk(step_dt_s(message), message.horizon)
         actions = to_actions(message, self._spec, self._chunk_topic)
         now_ns, stamp = self.now_ns(), stamp_ns(message.header.stamp)
         measured = self._measured()
         if self._is_shadow and measured is not None:
             # Nothing follows in shadow mode: each chunk is planned from where the robot is.
-            self._execution.rebase(measured)
+            self._executor.rebase(measured)
         self._diagnostics.latency('chunk age', (now_ns - stamp) * 1e-9)
-        targets = self._execution.accept(stamp, step_dt_s(message), actions, now_ns)
+        targets = self._executor.accept(stamp, step_dt_s(message), actions, now_ns)
         if self._reports is not None:
             self._pending_ns.append(stamp)
         self._diagnostics.counts['saturated steps'] += int(targets.saturated_HD.any(axis=1).sum())
@@ -255,7 +266,7 @@ class ActionExecutorNode(HmaNode):
             and self._pending_ns[0] + step_ns <= reach_ns
         ):
             stamp = self._pending_ns.popleft()
-            executed = self._execution.executed(stamp)
+            executed = self._executor.executed(stamp)
             self._reports.publish(from_actions(self._spec, stamp, executed))
 
     def _on_heartbeat(self, _message: Any) -> None:
@@ -263,29 +274,38 @@ class ActionExecutorNode(HmaNode):
 
     def _look(self) -> None:
         """Look after what comes without a message: silence, and others who command."""
-        self._stop_topics.look()
+        self._stops.look()
         if not self._is_ticking:
             return
         intruder = None if self._commander is None else self._commander.intruder()
         if intruder is not None:
             self._stop(intruder)
         self._mind_gripper()
+        self._mind_clock()
         limit_s = self._given.heartbeat_timeout_s
         if self._heartbeat_s is None or not limit_s:
             return
         silent_s = time.monotonic() - self._heartbeat_s
-        if silent_s > limit_s and self._execution.state in COMMANDING:
+        if silent_s > limit_s and self._executor.state in COMMANDING:
             silence = f'{self._given.heartbeat_topic}: got none for {silent_s:.1f} s'
             text = f'{silence}, expected one every {limit_s:g} s; see the world model'
             self._diagnostics.trouble('silent model', text, WARN)
-            self._execution.interrupt(silence)
+            self._executor.interrupt(silence)
             self._heartbeat_s = None
         else:
             self._diagnostics.over('silent model')
 
+    def _mind_clock(self) -> None:
+        still_s = time.monotonic() - max(self._ticked_s, self._started_s)
+        if still_s > _STILL_S:
+            text = f'/clock: got no time for {still_s:.0f} s, expected it to go on'
+            self._diagnostics.trouble('clock stands', text, WARN)
+        else:
+            self._diagnostics.over('clock stands')
+
     def _mind_gripper(self) -> None:
         fault = None if self._gripper is None else self._gripper.fault()
-        grip = self._execution.gripper
+        grip = self._executor.gripper
         if fault is not None and grip is not None:
             grip.is_unknown = True
             grip.repeat()
@@ -299,10 +319,10 @@ class ActionExecutorNode(HmaNode):
             self._diagnostics.over('absent gripper')
 
     def _stop(self, reason: str) -> None:
-        if self._execution.stop_reason is None:
+        if self._executor.stop_reason is None:
             self.get_logger().warning(f'stopped: {reason[:500]}')
-        self._execution.stop(reason)
-        self._latched = self._execution.stop_reason
+        self._executor.stop(reason)
+        self._latched = self._executor.stop_reason
 
     def _on_stop(self, _request: Any, response: Any) -> Any:
         self._stop('~/stop was called')
@@ -311,22 +331,22 @@ class ActionExecutorNode(HmaNode):
 
     def _on_resume(self, _request: Any, response: Any) -> Any:
         intruder = None if self._commander is None else self._commander.intruder()
-        refusal = self._stop_topics.refusal() or intruder
+        refusal = self._stops.refusal() or intruder
         response.success = refusal is None
         if refusal is None:
             self.get_logger().info('resumed')
             self._latched = None
-            self._execution.release()
+            self._executor.release()
         else:
             response.message = f'{refusal}: expected no stop'
         return response
 
     def _on_approve(self, _request: Any, response: Any) -> Any:
-        response.success = self._is_ticking and self._execution.state in COMMANDING
+        response.success = self._is_ticking and self._executor.state in COMMANDING
         if response.success:
-            self._execution.is_approved = True
+            self._executor.is_approved = True
         else:
-            response.message = f'got an approval while {self._execution.state.value}'
+            response.message = f'got an approval while {self._executor.state.value}'
         return response
 
     def _report(self) -> None:
@@ -350,8 +370,8 @@ class ActionExecutorNode(HmaNode):
                 'active': is_active,
                 'state': self._decision.state.value if is_active else 'inactive',
                 'reasons': reasons if is_active else '',
-                'stop reason': self._execution.stop_reason or '',
-                'approved': self._execution.is_approved,
+                'stop reason': self._executor.stop_reason or '',
+                'approved': self._executor.is_approved,
             }
         )
 

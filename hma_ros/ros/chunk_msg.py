@@ -49,7 +49,7 @@ def _check_form(message: Any, spec: EmbodimentSpec, topic: str) -> None:
             raise MessageError(f'{topic}: {what}: got {quoted(got)}, expected {quoted(expected)}')
     if stamp_ns(message.step_dt) <= 0:
         raise MessageError(f'{topic}: step_dt: got {step_dt_s(message):g} s, expected more than 0')
-    most, width = 2 * spec.rates.stride, len(spec.action.names)
+    most, width = spec.rates.max_chunk_steps, len(spec.action.names)
     if message.horizon > most:
         raise MessageError(
             f'{topic}: horizon: got {message.horizon}, expected at most {most}, two steps of the '

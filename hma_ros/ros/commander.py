@@ -16,12 +16,15 @@ from std_msgs.msg import Float64MultiArray
 from hma_ros.core.control.guard import Motion
 from hma_ros.core.embodiment import EmbodimentSpec, GripperSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.ros import qos_overrides
 from hma_ros.ros.command_msg import Setpoint, message_type, to_message
 from hma_ros.ros.qos import COMMAND
 
 _FLUSH = Duration(seconds=0.3)
 # How long a goal may stay without an answer, and a refused one is not repeated.
 _ANSWER_S = 1.0
+# Interfaces whose messages carry a time.
+_STAMPED = ('cartesian_pose', 'joint_trajectory', 'joint_target')
 
 
 class Commander:
@@ -36,24 +39,40 @@ class Commander:
     def __init__(self, node: Any, spec: EmbodimentSpec) -> None:
         self._node, self._spec = node, spec
         self._accelerations = np.array(spec.limits.acceleration)
+        kinds = [message_type(command) for command in spec.commands]
         self._topics = [node.resolve_topic_name(command.topic) for command in spec.commands]
+        if spec.gripper is not None and spec.gripper.interface == 'forward_position':
+            self._topics.append(node.resolve_topic_name(spec.gripper.name))
         others = self._others(own=0)
         if others is not None:
             raise ConfigError(others)
+        self._gripper = make_gripper(node, spec)
         self._outputs = [
             (
                 command,
                 [spec.action.coordinates.index(name) for name in command.coordinates],
-                node.create_publisher(message_type(command), command.topic, COMMAND),
+                qos_overrides.publisher(node, kind, command.topic, COMMAND),
             )
-            for command in spec.commands
+            for command, kind in zip(spec.commands, kinds, strict=True)
         ]
+
+    @property
+    def gripper(self) -> 'Gripper | None':
+        """What takes the gripper's commands; None without a gripper."""
+        return self._gripper
+
+    @property
+    def is_stamped(self) -> bool:
+        """Whether every command says when it is reached."""
+        return all(command.interface in _STAMPED for command, _, _ in self._outputs)
 
     def close(self) -> None:
         """Wait until the last command is on the wire, and take the publishers down."""
         for _, _, publisher in self._outputs:
             publisher.wait_for_all_acked(_FLUSH)
             self._node.destroy_publisher(publisher)
+        if self._gripper is not None:
+            self._gripper.close()
 
     def send(self, time_ns: int, motion: Motion, quat_xyzw: tuple[float, ...] | None) -> None:
         """
@@ -106,12 +125,16 @@ class Gripper(Protocol):
     def absence(self) -> str | None:
         """Return why it takes no commands at all; None if it does."""
 
+    def close(self) -> None:
+        """Take down what sends the commands."""
+
 
 class _TopicGripper:
     """A gripper that follows a position on a topic."""
 
     def __init__(self, node: Any, spec: GripperSpec) -> None:
-        self._publisher = node.publisher(Float64MultiArray, spec.name, COMMAND)
+        self._node = node
+        self._publisher = qos_overrides.publisher(node, Float64MultiArray, spec.name, COMMAND)
 
     def send(self, position: float | None) -> None:
         if position is not None:
@@ -127,13 +150,16 @@ class _TopicGripper:
     def absence(self) -> str | None:
         return None
 
+    def close(self) -> None:
+        self._node.destroy_publisher(self._publisher)
+
 
 class GoalGripper:
     """
     A gripper that takes goals; each is sent once, and its result is asked for.
 
     A goal that ends before its position is a grasp if the gripper says that it stalled, and a
-    fault if it does not.
+    fault if it does not; so is one that nobody answers, or whose server goes.
 
     :param node: an HmaNode.
     :param kind: the action type.
@@ -144,9 +170,15 @@ class GoalGripper:
     def __init__(self, node: Any, kind: Any, name: str, make_goal: Callable[[float], Any]) -> None:
         self._name, self._make_goal = name, make_goal
         self._sent: float | None = None
+        # Whether the goal sent last waits for its answer, and for its result.
+        self._is_asked = self._is_open = False
         self._quiet_until_s = 0.0
         self._fault: str | None = None
-        self._client = node.own(ActionClient(node, kind, name), lambda item: item.destroy())
+        self._client = ActionClient(node, kind, name)
+
+    def close(self) -> None:
+        """Take the client down."""
+        self._client.destroy()
 
     def send(self, position: float | None) -> None:
         """Send the goal, unless it is the one that was sent last; None forgets that one."""
@@ -156,6 +188,7 @@ class GoalGripper:
         if position == self._sent or not self.listens():
             return
         self._sent, self._quiet_until_s = position, time.monotonic() + _ANSWER_S
+        self._is_asked = self._is_open = True
         answer = self._client.send_goal_async(self._make_goal(position))
         answer.add_done_callback(partial(self._on_answer, position))
 
@@ -165,6 +198,11 @@ class GoalGripper:
 
     def fault(self) -> str | None:
         """Return why the last goal was not carried out, once."""
+        if self._is_open and self._sent is not None:
+            if not self._client.server_is_ready():
+                self._fail(self._sent, 'lost its server')
+            elif self._is_asked and time.monotonic() >= self._quiet_until_s:
+                self._fail(self._sent, 'got no answer')
         fault, self._fault = self._fault, None
         return fault
 
@@ -179,18 +217,22 @@ class GoalGripper:
         if not goal.accepted:
             self._fail(position, 'was refused')
             return
-        self._quiet_until_s = 0.0
+        self._quiet_until_s, self._is_asked = 0.0, False
         goal.get_result_async().add_done_callback(partial(self._on_result, position))
 
     def _on_result(self, position: float, answer: Any) -> None:
         response = answer.result()
         is_done = response.status == GoalStatus.STATUS_SUCCEEDED
         # A newer goal replaces the one before, which is not a fault.
-        if position == self._sent and not (is_done or getattr(response.result, 'stalled', False)):
+        if position != self._sent:
+            return
+        self._is_open = False
+        if not (is_done or getattr(response.result, 'stalled', False)):
             self._fail(position, f'ended with status {response.status} without a stall')
 
     def _fail(self, position: float, why: str) -> None:
         self._sent, self._quiet_until_s = None, time.monotonic() + _ANSWER_S
+        self._is_asked = self._is_open = False
         self._fault = f'{self._name}: the goal {position:g} {why}, expected it to be carried out'
 
 

@@ -22,6 +22,8 @@ OK, WARN, ERROR, STALE = (
 _REPEAT_S = 5.0
 # Texts quote what others sent.
 _MOST_CHARACTERS = 500
+# Sentences of one kind that are logged within the time of a repetition.
+_MOST_SENTENCES = 3
 _NUMBER = re.compile(r'\d[\d.]*(?:e[+-]?\d+)?')
 
 
@@ -41,7 +43,7 @@ class Diagnostics:
         self.counts: Counter[str] = Counter()
         self.latencies: dict[str, LatencyWindow] = {}
         self._troubles: dict[str, tuple[bytes, str]] = {}
-        self._logged_s: dict[tuple[str, str], float] = {}
+        self._logged_s: dict[str, dict[str, float]] = {}
         self._unended: set[str] = set()
         self._rated: tuple[float, Counter[str]] = (time.monotonic(), Counter())
         self._publisher = node.publisher(DiagnosticArray, '/diagnostics', REPORT)
@@ -60,20 +62,24 @@ class Diagnostics:
         text = text if len(text) <= _MOST_CHARACTERS else f'{text[:_MOST_CHARACTERS]} ...'
         self.counts[what] += 1
         self._troubles[what] = (level, text)
-        key, now_s = (what, _NUMBER.sub('#', text)), time.monotonic()
-        if now_s - self._logged_s.get(key, -_REPEAT_S) < _REPEAT_S:
+        if self._is_repeated(what, _NUMBER.sub('#', text)):
             return
-        # What is older than this is not asked for again.
-        self._logged_s = {
-            old: then_s for old, then_s in self._logged_s.items() if now_s - then_s < _REPEAT_S
-        }
-        self._logged_s[key] = now_s
         self._unended.add(what)
         # rclpy refuses two severities from one line.
         if level == ERROR:
             self._node.get_logger().error(text)
         else:
             self._node.get_logger().warning(text)
+
+    def _is_repeated(self, what: str, text: str) -> bool:
+        """Whether a sentence of a kind was logged lately, or some others of it were."""
+        now_s = time.monotonic()
+        lately = {
+            old: s for old, s in self._logged_s.get(what, {}).items() if now_s - s < _REPEAT_S
+        }
+        is_repeated = text in lately or len(lately) >= _MOST_SENTENCES
+        self._logged_s[what] = lately if is_repeated else {**lately, text: now_s}
+        return is_repeated
 
     def well(self, what: str, *troubles: str) -> None:
         """

@@ -116,7 +116,6 @@ class HmaNode(LifecycleNode):
         self._is_configured = True
         self._group = MutuallyExclusiveCallbackGroup()
         if self._succeeds('configure', self.set_up):
-            qos_overrides.warn_of_unused(self)
             self.get_logger().info('configured')
             return _OK
         self._release()
@@ -126,6 +125,7 @@ class HmaNode(LifecycleNode):
         """Run start; on failure stop is run too."""
         self._is_active = True
         if self._succeeds('activate', self.start):
+            qos_overrides.warn_of_unused(self)
             self.get_logger().info('activated')
             return _OK
         self._halt()

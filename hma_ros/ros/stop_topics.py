@@ -49,7 +49,6 @@ class StopTopics:
         self._topics = [node.resolve_topic_name(stop.topic) for stop in stops]
         self._board = StopBoard(stops, self._topics)
         self._board.begin(None if previous is None else previous._board)
-        self._had_publisher = [False] * len(stops)
         for index, stop in enumerate(stops):
             kind = _message_class(stop, self._topics[index])
             receive = with_publisher(partial(self._on_message, index))
@@ -75,12 +74,10 @@ class StopTopics:
         silence = self._board.silence(time.monotonic_ns())
         if silence is not None:
             self._on_stop(silence)
-        for index, (stop, topic) in enumerate(zip(self._stops, self._topics, strict=True)):
-            alive = self._alive(topic)
-            self._board.forget_dead(index, alive)
-            if stop.mandatory and self._had_publisher[index] and not alive:
-                self._on_stop(f'{topic}: got no publisher any more, expected one (mandatory)')
-            self._had_publisher[index] = bool(alive)
+        for index, topic in enumerate(self._topics):
+            loss = self._board.forget_dead(index, self._alive(topic))
+            if loss is not None:
+                self._on_stop(loss)
 
     def _alive(self, topic: str) -> list[Hashable]:
         """Return the publishers of a topic; None among them stands for one not told apart."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hma_ros.core.control.angles import unwrap
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
 
@@ -62,6 +63,8 @@ def targets_from_actions(
     if spec.action.is_delta:
         positions, saturated = _integrate(spec, base, commanded)
         return Targets(positions, gripper, saturated)
+    if any(spec.limits.continuous):
+        commanded = unwrap(commanded, spec.limits.continuous, base)
     return Targets(commanded.copy(), gripper, np.zeros(commanded.shape, np.bool_))
 
 

@@ -16,7 +16,7 @@ _JUMP_NS = 10_000_000
 _PAUSE_NS = 250_000_000
 # Shortest time between two commands, as a share of the period: a late tick is not caught up with
 # by two commands at once.
-SHORTEST_PERIOD = 0.9
+SHORTEST_PERIOD = 0.5
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,11 @@ class CommandClock:
         if elapsed_ns > max(_PAUSE_NS, 5 * self._period_ns):
             pause = f'no command was due for {elapsed_ns / _NS:.2f} s'
         return self._take(ros_ns, steady_ns, elapsed_ns, self._jump or pause)
+
+    def sent(self, steady_ns: int) -> None:
+        """Note when a command without a stamp was sent: its time is that of its arrival."""
+        if self._sent is not None and not self._is_simulated:
+            self._sent = self._sent[0], steady_ns
 
     def wait_s(self, steady_ns: int) -> float:
         """Return how long to wait until a command may follow the last one."""

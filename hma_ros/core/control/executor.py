@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.control.action_space import Targets
 from hma_ros.core.control.axes import axes_of
-from hma_ros.core.control.command_clock import Tick
+from hma_ros.core.control.command_clock import SHORTEST_PERIOD, Tick
 from hma_ros.core.control.command_history import CommandHistory
 from hma_ros.core.control.gripper import GripperSwitch
 from hma_ros.core.control.guard import Guard, Motion
@@ -44,7 +44,7 @@ from hma_ros.core.control.motion_plan import MotionPlan
 from hma_ros.core.control.orientation_goal import OrientationGoal
 from hma_ros.core.control.start_check import StartCheck
 from hma_ros.core.embodiment.spec import EmbodimentSpec
-from hma_ros.core.errors import MessageError
+from hma_ros.core.errors import LateError, MessageError
 
 Vector = NDArray[np.float64]
 _NS = 1_000_000_000
@@ -102,7 +102,7 @@ class Executor:
         self._period_s = 1.0 / spec.rates.command_hz
         self._needs_approval = needs_approval
         axes = axes_of(spec)
-        self._guard = Guard(axes, self._period_s)
+        self._guard = Guard(axes, self._period_s * SHORTEST_PERIOD)
         self._check = StateCheck(axes, spec.state.max_age_s)
         self._start = StartCheck(axes, spec.state.max_age_s)
         self._turn = OrientationGoal(spec)
@@ -115,12 +115,17 @@ class Executor:
         self._stop_reason: str | None = None
         # Whether a start goes on from the last command; whether a stop still has to come to rest.
         self._goes_on = self._needs_rest = False
-        self._idle_periods = 0
+        self._idle_s = 0.0
+        # Time of this state machine, which no clock shortens: what the gripper goes by.
+        self._time_s = 0.0
+        # Chunks of frames from before this moment belong to an earlier motion.
+        self._begun_ns = 0
         self._reach_ns = 0
         # Set it to follow chunks until the next stop or loss.
         self.is_approved = not needs_approval
         if previous is not None and previous._spec.action == spec.action:
-            self._guard = Guard(axes, self._period_s, previous._guard.last)
+            self._guard = Guard(axes, self._period_s * SHORTEST_PERIOD, previous._guard.last)
+            self._time_s = previous._time_s
             if self.gripper is not None and previous.gripper is not None:
                 self.gripper.adopt(previous.gripper)
 
@@ -135,26 +140,13 @@ class Executor:
         return self._stop_reason
 
     def check_chunk(self, step_dt_s: float, steps: int) -> None:
-        """
-        Refuse a chunk by its form, before its numbers are read.
-
-        :raises MessageError: nothing is followed now, too many steps, or another control rate.
-        """
+        """Refuse a chunk before its numbers are read; raises MessageError."""
         if self._state not in COMMANDING:
             raise MessageError(
                 f'action chunk: got one while {self._state.value} ({"; ".join(self._reasons)}), '
                 'expected none'
             )
-        most = 2 * self._spec.rates.stride
-        if not 1 <= steps <= most:
-            raise MessageError(
-                f'action chunk: got {steps} steps, expected 1 to {most}, two steps of the model'
-            )
-        if abs(step_dt_s - self._spec.rates.step_dt_s) > 1e-6:
-            raise MessageError(
-                f'action chunk: got steps of {step_dt_s:g} s, expected '
-                f'{self._spec.rates.step_dt_s:g} s ({self._spec.name})'
-            )
+        self._plan.check_form(step_dt_s, steps)
 
     def accept(
         self, stamp_ns: int, step_dt_s: float, actions_HA: ArrayLike, now_ns: int
@@ -165,12 +157,19 @@ class Executor:
         :param stamp_ns: start of step 0.
         :param actions_HA: ``[H, A]`` in physical units.
         :returns: the targets, with the increments that were cut off marked.
-        :raises LateError: too old, already over, or not newer than the one that is followed.
+        :raises LateError: too old, over, from before this motion, or not newer than the last one.
         :raises MessageError: malformed, out of bounds, from the future, for another control rate,
             or not while tracking or holding. The plan stays as it was.
         """
         self.check_chunk(step_dt_s, len(np.asarray(actions_HA)))
+        if stamp_ns < self._begun_ns:
+            raise LateError(
+                f'action chunk: got one stamped {(self._begun_ns - stamp_ns) / _NS:.3f} s before '
+                'this motion began, expected a later one'
+            )
         joins_ns = max(now_ns, self._reach_ns)
+        if self.is_approved:
+            self._turn.aim()
         return self._plan.accept(stamp_ns, actions_HA, joins_ns, self._reach_ns, self.is_approved)
 
     def step(
@@ -190,8 +189,7 @@ class Executor:
         :param start_refusal: why a motion may not start now, e.g. a stop topic that is silent.
         :param gripper_listens: whether the gripper would take a new command now.
         """
-        self._idle_periods += tick.periods
-        self._reach_ns = tick.reach_ns
+        self._pass(tick)
         if tick.interruption is not None:
             self._interrupt(tick.interruption)
         fault = self._check.fault(now_ns, measured)
@@ -204,35 +202,22 @@ class Executor:
         elif self._state is State.BRAKING:
             motion = self._brake()
         else:
-            motion = self._commanding(fault, measured, tick.periods)
-        if motion is not None:
-            self._record(motion, gripper_listens)
-        return Decision(self._state, motion, self._reasons)
+            motion = self._commanding(fault, measured, tick.elapsed_s)
+        return self._decided(motion, gripper_listens)
 
     def halt(self, tick: Tick) -> Decision:
         """Decelerate to rest whatever the state; commands nothing once a rest was commanded."""
-        self._idle_periods += tick.periods
-        self._reach_ns = tick.reach_ns
+        self._pass(tick)
         if self._state in COMMANDING:
             self._lose('shutting down')
-        motion = None
         if self._state is State.BRAKING:
-            motion = self._brake()
-        elif self._state is State.STOPPED:
-            motion = self._stopped()
-        if motion is not None:
-            self._record(motion, False)
-        return Decision(self._state, motion, self._reasons)
+            return self._decided(self._brake(), False)
+        return self._decided(self._stopped() if self._state is State.STOPPED else None, False)
 
     def measurement(
         self, values_D: ArrayLike, quat_xyzw: ArrayLike | None, stamp_ns: int
     ) -> Measurement:
-        """
-        Return a measurement of the axes.
-
-        :param values_D: ``[D]`` the commanded coordinates.
-        :param quat_xyzw: the tool's orientation, where a tool pose is commanded.
-        """
+        """Return a measurement of the axes from coordinates ``[D]`` and orientation ``[4]``."""
         turn = np.zeros(0) if quat_xyzw is None else self._turn.vector(quat_xyzw)
         return Measurement(np.concatenate([np.asarray(values_D, np.float64), turn]), stamp_ns)
 
@@ -241,7 +226,7 @@ class Executor:
         return self._turn.quaternion(motion.position_X[self._plan.width :])
 
     def expired(self, now_ns: int) -> bool:
-        """Whether no chunk is being followed: the robot only holds its target."""
+        """Whether no chunk is being followed."""
         return self._state not in COMMANDING or self._plan.expired(now_ns)
 
     def executed(self, start_ns: int) -> Vector | None:
@@ -269,9 +254,9 @@ class Executor:
 
         :param idle_s: time since the last command, if there was one.
         """
-        self._idle_periods = int(idle_s / self._period_s)
-        self._start.reset()
+        self._idle_s = idle_s
         self._history.clear()
+        self._plan.forget_stamps()
         if self._state is not State.STOPPED:
             self._restart()
 
@@ -284,6 +269,12 @@ class Executor:
         """Plan from where the robot is; only for an executor that commands nothing (shadow)."""
         if self._state in COMMANDING:
             self._record(self._begin(self._guard.place(measured.values_X, self._period_s)), False)
+            self._begun_ns = 0
+
+    def _pass(self, tick: Tick) -> None:
+        self._idle_s += tick.elapsed_s
+        self._time_s += tick.elapsed_s
+        self._reach_ns = tick.reach_ns
 
     def _waiting(
         self, fault: str | None, measured: Measurement | None, refusal: str | None
@@ -296,14 +287,14 @@ class Executor:
         if not is_ready or refusal is not None:
             self._reasons = (refusal if is_ready and refusal else self._start.reason,)
             return None
-        position = measured.values_X
+        position = self._guard.nearest_turn(measured.values_X)
         if self._goes_on and self._following_fault(measured) is None:
             position = self._guard.last.position_X
-        idle_s = self._idle_periods * self._period_s
-        if not self._guard.allows(position, idle_s):
-            self._reasons = ('the robot is too far from the last command to start at once',)
+        wait_s = self._guard.wait_s(position) - self._idle_s
+        if wait_s > 0.0:
+            self._reasons = (f'away from the last command: a start in {wait_s:.1f} s',)
             return None
-        return self._begin(self._guard.place(position, idle_s))
+        return self._begin(self._guard.place(position, self._idle_s))
 
     def _lost(self, fault: str | None, measured: Measurement | None) -> Motion | None:
         if fault is not None or measured is None:
@@ -316,28 +307,30 @@ class Executor:
         self._state, self._goes_on, self._reasons = State.WAITING, True, (following,)
         return None
 
-    def _commanding(self, fault: str | None, measured: Measurement | None, periods: int) -> Motion:
+    def _commanding(
+        self, fault: str | None, measured: Measurement | None, elapsed_s: float
+    ) -> Motion:
         if fault is None and measured is not None:
             fault = self._following_fault(measured)
         if fault is not None:
             self._lose(fault)
             return self._brake()
-        now, soon = self._plan.targets(self._reach_ns, periods)
+        now, soon = self._plan.targets(self._reach_ns, elapsed_s)
         refusal = self._plan.refusal(now)
         if refusal is not None:
             self._drop_plan()
             self._state, self._reasons = State.HOLDING, (refusal,)
-            return self._guard.brake(periods * self._period_s)
-        return self._follow(now, soon, periods)
+            return self._guard.brake(elapsed_s)
+        return self._follow(now, soon, elapsed_s)
 
-    def _follow(self, now: Vector, soon: Vector, periods: int) -> Motion:
+    def _follow(self, now: Vector, soon: Vector, elapsed_s: float) -> Motion:
         turn = self._turn.goal_3
         low, high = self._plan.ahead(self._reach_ns)
         goal_velocity = np.concatenate([(soon - now) / self._period_s, np.zeros_like(turn)])
         motion = self._guard.follow(
             np.concatenate([now, turn]),
             goal_velocity,
-            periods * self._period_s,
+            elapsed_s,
             self._plan.velocity_scale(self._reach_ns),
             (np.concatenate([low, turn]), np.concatenate([high, turn])),
         )
@@ -351,12 +344,12 @@ class Executor:
             if self._stop_reason is None:
                 self._restart()
             return None
-        motion = self._guard.brake(self._idle_periods * self._period_s)
+        motion = self._guard.brake(self._idle_s)
         self._needs_rest = not motion.is_at_rest
         return motion
 
     def _brake(self) -> Motion:
-        motion = self._guard.brake(self._idle_periods * self._period_s)
+        motion = self._guard.brake(self._idle_s)
         if motion.is_at_rest:
             self._state = State.LOST
         return motion
@@ -380,18 +373,27 @@ class Executor:
         self._start.reset()
         self._state, self._goes_on = State.WAITING, False
         self._reasons = (self._start.reason,)
+        if self.gripper is not None:
+            # Somebody may have moved it: it is commanded anew, by the model alone.
+            self.gripper.repeat()
 
     def _begin(self, motion: Motion) -> Motion:
         self._history.clear()
+        self._begun_ns = self._reach_ns - round(_NS * self._period_s)
         self._turn.begin(motion.position_X[self._plan.width :])
         self._drop_plan()
         self._state, self._reasons = State.HOLDING, ()
         return motion
 
+    def _decided(self, motion: Motion | None, gripper_listens: bool) -> Decision:
+        if motion is not None:
+            self._record(motion, gripper_listens)
+        return Decision(self._state, motion, self._reasons)
+
     def _record(self, motion: Motion, gripper_listens: bool) -> None:
-        self._idle_periods = 0
+        self._idle_s = 0.0
         if self.gripper is not None and gripper_listens and self._state in COMMANDING:
-            self.gripper.update(self._plan.gripper(self._reach_ns), self._reach_ns)
+            self.gripper.update(self._plan.gripper(self._reach_ns), self._time_s)
         value = None if self.gripper is None else self.gripper.model_value
         self._history.record(self._reach_ns, motion.position_X[: self._plan.width], value)
 

@@ -3,8 +3,6 @@
 
 from hma_ros.core.embodiment.spec import GripperSpec
 
-_NS = 1_000_000_000
-
 
 class GripperSwitch:
     """
@@ -16,7 +14,7 @@ class GripperSwitch:
     def __init__(self, spec: GripperSpec) -> None:
         self._spec = spec
         self._is_open: bool | None = None
-        self._changed_ns: int | None = None
+        self._changed_s: float | None = None
         # Whether the gripper did not do what it was commanded.
         self.is_unknown = False
 
@@ -35,30 +33,27 @@ class GripperSwitch:
         return self._spec.model_open if self._is_open else self._spec.model_closed
 
     def adopt(self, previous: 'GripperSwitch') -> None:
-        """Go on from an earlier configuration: the interval and the position count on."""
-        self._is_open, self._changed_ns = previous._is_open, previous._changed_ns
+        """Go on from an earlier configuration: the interval counts on."""
+        self._changed_s = previous._changed_s
 
     def repeat(self) -> None:
         """Command the next value whatever it is, after the interval; e.g. when one was refused."""
         self._is_open = None
 
-    def update(self, value: float | None, now_ns: int) -> float | None:
+    def update(self, value: float | None, now_s: float) -> float | None:
         """
         Take the model's value.
 
         :param value: between ``model_closed`` and ``model_open``; None says nothing.
+        :param now_s: of a clock that does not jump.
         :returns: the new position if there is one to command now, else None.
         """
         wants_open = None if value is None else self._wants_open(value)
         if wants_open is None or wants_open == self._is_open:
             return None
-        if self._changed_ns is not None and now_ns < self._changed_ns:
-            # The clock jumped back: the interval begins again.
-            self._changed_ns = now_ns
-        interval_ns = round(self._spec.min_interval_s * _NS)
-        if self._changed_ns is not None and now_ns - self._changed_ns < interval_ns:
+        if self._changed_s is not None and now_s - self._changed_s < self._spec.min_interval_s:
             return None
-        self._is_open, self._changed_ns, self.is_unknown = wants_open, now_ns, False
+        self._is_open, self._changed_s, self.is_unknown = wants_open, now_s, False
         return self.position
 
     def _wants_open(self, value: float) -> bool | None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hma_ros.core.control.angles import nearest_turn
 from hma_ros.core.control.axes import Axes
 
 Vector = NDArray[np.float64]
@@ -24,6 +25,8 @@ Vector = NDArray[np.float64]
 # Positions of float32 actions differ from decimal limits by rounding.
 POSITION_TOLERANCE = 1e-5
 _EXACT = 1e-9
+# Of a measurement, as a share of the following error.
+_NOISE = 0.02
 
 
 @dataclass(frozen=True)
@@ -66,27 +69,35 @@ class Guard:
         """The command sent last; not a number before the first :meth:`place`."""
         return self._last
 
-    def allows(self, position_X: ArrayLike, elapsed_s: float) -> bool:
+    def nearest_turn(self, position_X: ArrayLike) -> Vector:
+        """Return a position, continuous joints in the turn of the last command: ``float64[X]``."""
+        position = np.asarray(position_X, np.float64)
+        if not self._has_last:
+            return position
+        return nearest_turn(position, self._last.position_X, self._axes.is_continuous)
+
+    def wait_s(self, position_X: ArrayLike) -> float:
         """
-        Return whether a command at rest elsewhere is within the limits of the last one.
+        Return how long after the last command one elsewhere is within its limits.
+
+        The two count as a motion. It comes to rest behind the second one, by no more than the
+        noise of a measurement.
 
         :param position_X: ``[X]`` where the robot is.
-        :param elapsed_s: time since the last command.
         """
         if not self._has_last:
-            return True
-        velocity = (np.asarray(position_X, np.float64) - self._last.position_X) / elapsed_s
-        change = np.abs(velocity - self._last.velocity_X)
-        # The command after it is one period later, and at rest.
-        most = np.minimum(self._axes.velocity, self._axes.acceleration * self._period_s)
-        return bool(
-            (np.abs(velocity) <= most).all()
-            and (change <= self._axes.acceleration * elapsed_s).all()
-        )
+            return 0.0
+        axes, last = self._axes, self._last
+        way = np.abs(np.asarray(position_X, np.float64) - last.position_X)
+        rest = np.sqrt(2.0 * axes.acceleration * _NOISE * axes.following_error)
+        slow_s = way / np.minimum(axes.velocity, rest)
+        # From a command in motion: the change of velocity takes its time, too.
+        change_s = np.abs(last.velocity_X) / axes.acceleration + np.sqrt(way / axes.acceleration)
+        return float(np.where(way > 0.0, np.maximum(slow_s, change_s), 0.0).max())
 
     def place(self, position_X: ArrayLike, elapsed_s: float) -> Motion:
         """
-        Command a position at rest, where :meth:`allows` permits it.
+        Command a position at rest, once :meth:`wait_s` is over.
 
         :param elapsed_s: time since the last command, if there was one.
         """

@@ -11,6 +11,7 @@ from hma_ros.core.control.command_history import CommandHistory
 from hma_ros.core.control.guard import POSITION_TOLERANCE
 from hma_ros.core.control.smoothing import Smoother
 from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.errors import MessageError
 
 Vector = NDArray[np.float64]
 _NS = 1_000_000_000
@@ -60,6 +61,24 @@ class MotionPlan:
         """Take stamps older than those accepted before, e.g. after the clock jumped back."""
         self._chunks.forget_stamps()
 
+    def check_form(self, step_dt_s: float, steps: int) -> None:
+        """
+        Refuse a chunk before its numbers are read.
+
+        :raises MessageError: too many steps, or another control rate.
+        """
+        rates = self._spec.rates
+        if not 1 <= steps <= rates.max_chunk_steps:
+            raise MessageError(
+                f'action chunk: got {steps} steps, expected 1 to {rates.max_chunk_steps}, two '
+                'steps of the model'
+            )
+        if abs(step_dt_s - rates.step_dt_s) > 1e-6:
+            raise MessageError(
+                f'action chunk: got steps of {step_dt_s:g} s, expected {rates.step_dt_s:g} s '
+                f'({self._spec.name})'
+            )
+
     def accept(
         self, stamp_ns: int, actions_HA: ArrayLike, now_ns: int, reach_ns: int, follow: bool
     ) -> Targets:
@@ -85,17 +104,19 @@ class MotionPlan:
             self._ramp_from_ns = reach_ns if self._ramp_from_ns is None else self._ramp_from_ns
         return targets
 
-    def targets(self, reach_ns: int, periods: int) -> tuple[Vector, Vector]:
+    def targets(self, reach_ns: int, elapsed_s: float) -> tuple[Vector, Vector]:
         """
         Return the targets of a time and of one period later, each ``float64[D]``.
 
-        :param periods: how many passed since the last call.
+        :param elapsed_s: time since the last call.
         """
 
         def planned(ahead: int) -> Vector:
             return self._chunks.target(reach_ns + ahead * self._period_ns)
 
-        self._smoothed, soon = self._smoother.advance(planned, periods)
+        self._smoothed, soon = self._smoother.advance(
+            planned, max(round(elapsed_s / self._period_s), 1)
+        )
         return self._smoothed, soon
 
     def ahead(self, reach_ns: int) -> tuple[Vector, Vector]:

@@ -31,8 +31,13 @@ class OrientationGoal:
         return rotation_vector(quat_xyzw, self._reference)
 
     def begin(self, turn: ArrayLike) -> None:
-        """Start at a turn ``[3]``: it is kept, unless the embodiment gives an orientation."""
-        self.goal_3 = np.array(turn, np.float64) if self._given is None else self._given
+        """Start at a turn ``[3]`` and keep it."""
+        self.goal_3 = np.array(turn, np.float64)
+
+    def aim(self) -> None:
+        """Go to the orientation that the embodiment gives, if it gives one."""
+        if self._given is not None:
+            self.goal_3 = self._given
 
     def quaternion(self, turn: ArrayLike) -> tuple[float, float, float, float] | None:
         """Return the orientation of a turn ``[3]``; None where no tool pose is commanded."""

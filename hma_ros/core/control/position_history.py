@@ -19,6 +19,7 @@ _NS = 1_000_000_000
 # Messages overtake each other by less; an older stamp is a clock that was set back.
 REORDER_NS = 50_000_000
 _LAYOUTS_KEPT = 64
+_MOST_NAMES = 1000
 _PUBLISHERS_KEPT = 8
 
 
@@ -174,6 +175,10 @@ class PositionHistory:
 
     def _layout(self, names: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return which of our coordinates a message holds, and where in it they are."""
+        if len(names) > _MOST_NAMES:
+            raise MessageError(
+                f'{self._topic}: got {len(names)} names, expected at most {_MOST_NAMES}'
+            )
         if names not in self._layouts:
             columns = tuple(index for index, name in enumerate(self._names) if name in names)
             for column in columns:

@@ -18,13 +18,18 @@ _NS = 1_000_000_000
 
 @dataclass
 class _Entry:
-    """One entry of the embodiment: reasons and clearances by publisher, with their times."""
+    """One entry of the embodiment, by publisher: reasons, clearances, and when it spoke last."""
 
     stop: StopSpec
     topic: str
     reasons: dict[Hashable, tuple[str, int]] = field(default_factory=dict)
     clear: dict[Hashable, int] = field(default_factory=dict)
-    heard_ns: int | None = None
+    heard: dict[Hashable, int] = field(default_factory=dict)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether no motion may be without a word from it."""
+        return self.stop.mandatory or self.stop.heartbeat_s is not None
 
 
 class StopBoard:
@@ -56,7 +61,7 @@ class StopBoard:
         :returns: the reason to stop, None if it says that there is none.
         """
         entry = self._entries[index]
-        entry.heard_ns = steady_ns
+        entry.heard[publisher] = steady_ns
         stop = entry.stop
         if value in stop.stop_values:
             reason = f'{entry.topic}: {stop.reason} ({stop.field} = {value})'
@@ -67,13 +72,18 @@ class StopBoard:
         entry.clear[publisher] = steady_ns
         return None
 
-    def forget_dead(self, index: int, alive: Sequence[Hashable]) -> None:
+    def forget_dead(self, index: int, alive: Sequence[Hashable]) -> str | None:
         """
         Drop what publishers that are gone said, where one that is there says otherwise since.
 
         :param alive: the publishers of the entry's topic.
+        :returns: why to stop: one that spoke is gone, and the entry needs it.
         """
         entry = self._entries[index]
+        gone = [publisher for publisher in entry.heard if publisher not in alive]
+        if alive and len(gone) == len(entry.heard):
+            # The middleware names publishers otherwise in messages than in its graph.
+            return None
         latest = max(
             (time_ns for publisher, time_ns in entry.clear.items() if publisher in alive),
             default=None,
@@ -84,6 +94,11 @@ class StopBoard:
             for publisher, (reason, time_ns) in entry.reasons.items()
             if publisher in alive or latest is None or latest <= time_ns
         }
+        for publisher in gone:
+            del entry.heard[publisher]
+        if not gone or not entry.is_needed:
+            return None
+        return f'{entry.topic}: a publisher that spoke is gone, expected it to stay; restart it'
 
     @property
     def reason(self) -> str | None:
@@ -93,19 +108,19 @@ class StopBoard:
 
     def is_heard(self, index: int) -> bool:
         """Whether an entry's topic has said anything in this configuration."""
-        return self._entries[index].heard_ns is not None
+        return bool(self._entries[index].heard)
 
     def silence(self, steady_ns: int) -> str | None:
         """Return which topic with a heartbeat fell silent; None if none did."""
         for entry in self._entries:
             limit_s = entry.stop.heartbeat_s
-            if limit_s is None or entry.heard_ns is None:
+            if limit_s is None or not entry.heard:
                 continue
-            silent_s = (steady_ns - entry.heard_ns) / _NS
+            silent_s = (steady_ns - min(entry.heard.values())) / _NS
             if silent_s > limit_s:
                 return (
-                    f'{entry.topic}: got no message for {silent_s:.2f} s, expected one every '
-                    f'{limit_s:g} s (heartbeat_s)'
+                    f'{entry.topic}: got no message for {silent_s:.2f} s from one that spoke, '
+                    f'expected one every {limit_s:g} s (heartbeat_s)'
                 )
         return None
 
@@ -114,8 +129,7 @@ class StopBoard:
         if self.reason is not None:
             return self.reason
         for entry in self._entries:
-            is_needed = entry.stop.mandatory or entry.stop.heartbeat_s is not None
-            if is_needed and not entry.clear:
+            if entry.is_needed and not entry.clear:
                 return (
                     f'{entry.topic}: got no word that there is no stop, expected one before a '
                     'motion (mandatory); start its publisher'

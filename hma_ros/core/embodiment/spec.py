@@ -157,6 +157,11 @@ class RateSpec:
         return 1.0 / self.control_hz
 
     @property
+    def max_chunk_steps(self) -> int:
+        """Low-level actions that a chunk may have: two steps of the model."""
+        return 2 * self.stride
+
+    @property
     def frame_dt_s(self) -> float:
         """Seconds between two frames of the model."""
         return 1.0 / self.frame_hz

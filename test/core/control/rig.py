@@ -42,7 +42,8 @@ class Rig:
         """Let time pass and decide."""
         self.now_ns += periods * self.period_ns
         self._time_s += periods * self.period_ns / S
-        tick = Tick(self.now_ns + self.period_ns, periods, interruption)
+        elapsed_s = periods * self.period_ns / S
+        tick = Tick(self.now_ns + self.period_ns, elapsed_s, interruption)
         measured = self.measured() if self.is_seen else None
         self.decision = self.executor.step(tick, self.now_ns, measured, self.refusal, self.listens)
         self._obey()
@@ -52,7 +53,7 @@ class Rig:
         """Let a period pass while the node shuts down."""
         self.now_ns += self.period_ns
         self._time_s += self.period_ns / S
-        self.decision = self.executor.halt(Tick(self.now_ns + self.period_ns, 1))
+        self.decision = self.executor.halt(Tick(self.now_ns + self.period_ns, self.period_ns / S))
         self._obey()
         return self.decision
 

@@ -86,10 +86,9 @@ class ExecutorMachine(RuleBasedStateMachine):
         if tick is None:
             return
         self.decision = self.executor.step(tick, self.ros_ns(), measured)
-        # What is on the wire lies on the grid of commands: judge by its own time.
-        self.time_s = getattr(self, 'time_s', 0.0) + tick.periods * self.period_ns / NS
+        # Judged by real time, whatever the clock of ROS says.
         if self.decision.motion is not None:
-            self.wire.take(self.time_s, self.decision.motion.position_X)
+            self.wire.take(self.steady_ns / NS, self.decision.motion.position_X)
             self.robot = self.robot + 0.5 * (self.decision.motion.position_X - self.robot)
 
     def measure(self):
@@ -194,12 +193,11 @@ class ExecutorMachine(RuleBasedStateMachine):
             tick = self.clock.tick(self.ros_ns(), self.steady_ns)
             if tick is None:
                 continue
-            self.time_s = getattr(self, 'time_s', 0.0) + tick.periods * self.period_ns / NS
             decision = self.executor.halt(tick)
             if decision.motion is None:
                 break
-            self.wire.take(self.time_s, decision.motion.position_X)
-        self.executor.reset()
+            self.wire.take(self.steady_ns / NS, decision.motion.position_X)
+        self.executor.reset(self.steady_ns / NS - self.wire.time_s)
 
     @invariant()
     def limits_hold(self) -> None:

@@ -83,7 +83,7 @@ def act(guard: Guard, axes: Axes, kind: str, elapsed_s: float, seed: int) -> Mot
     }
     goal = goals[kind]()
     if kind == 'place':
-        return guard.place(goal, elapsed_s) if guard.allows(goal, elapsed_s) else None
+        return guard.place(goal, elapsed_s) if elapsed_s >= guard.wait_s(goal) else None
     speed = rng.normal(0.0, 1.0, len(here)) * axes.velocity * rng.integers(0, 2)
     return guard.follow(goal, speed, elapsed_s, float(rng.uniform(0.0, 1.0) ** 0.1))
 
@@ -207,12 +207,11 @@ def test_velocity_scale_shares_out_the_velocity_limit() -> None:
 
 def test_a_place_is_allowed_as_far_as_the_time_since_the_last_command_allows() -> None:
     guard = Guard(AXES['franka'], PERIOD_S)
-    assert guard.allows(MIDDLE, PERIOD_S)  # nothing was commanded before
+    assert guard.wait_s(MIDDLE) == 0.0  # nothing was commanded before
     guard.place(MIDDLE, PERIOD_S)
-    near = away([0.01, 0.0, 0.0])
-    # 3 m/s^2 within one period is 0.03 m/s: 0.01 m take a third of a second.
-    assert not guard.allows(near, 0.32)
-    assert guard.allows(near, 0.34)
+    # It may coast for 0.02 of the following error of 0.08 m, so 0.098 m/s at 3 m/s^2.
+    speed = (2.0 * 3.0 * 0.02 * 0.08) ** 0.5
+    assert guard.wait_s(away([0.1, 0.0, 0.0])) == pytest.approx(0.1 / speed)
 
 
 def test_a_place_was_a_motion_for_the_command_after_it() -> None:
@@ -227,5 +226,5 @@ def test_a_place_was_a_motion_for_the_command_after_it() -> None:
 def test_a_configuration_that_follows_another_goes_on_from_its_last_command() -> None:
     last = placed('franka', MIDDLE).last
     guard = Guard(AXES['franka'], PERIOD_S, last)
-    assert not guard.allows(away([0.1, 0.0, 0.0]), 0.1)
+    assert guard.wait_s(away([0.1, 0.0, 0.0])) > 0.1
     np.testing.assert_array_equal(guard.brake(PERIOD_S).position_X, MIDDLE)

@@ -63,6 +63,8 @@ def test_goal_keeps_the_orientation_of_the_start_or_takes_that_of_the_embodiment
         replace(spec, commands=(replace(spec.commands[0], orientation_xyzw=given),))
     )
     goal.begin([0.1, 0.0, 0.0])
+    np.testing.assert_array_equal(goal.goal_3, [0.1, 0.0, 0.0])
+    goal.aim()
     np.testing.assert_allclose(goal.goal_3, [0.0, 0.2, 0.0], atol=1e-9)
 
 

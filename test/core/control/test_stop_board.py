@@ -93,7 +93,8 @@ def test_silence_beyond_the_heartbeat_is_a_reason() -> None:
     assert stops.silence(S // 2) is None
     assert stops.silence(S) == stops.refusal(S)
     assert stops.silence(S) == (
-        '/button: got no message for 1.00 s, expected one every 0.5 s (heartbeat_s)'
+        '/button: got no message for 1.00 s from one that spoke, expected one every 0.5 s '
+        '(heartbeat_s)'
     )
     stops.take(1, False, 'a', S)
     assert stops.silence(S) is None
