@@ -109,6 +109,7 @@ def test_a_topic_that_the_node_does_not_use_is_named(
 ) -> None:
     node = make(names={'/inn.subscription.depth': 5})
     node.trigger_configure()
+    node.trigger_activate()
     assert (
         'qos_overrides./inn.subscription.depth: got a topic that this node does not use'
         in capfd.readouterr().err

@@ -131,7 +131,9 @@ def test_mandatory_topic_must_speak_first_and_its_publisher_must_stay(bench: Any
         return bool(listener.heard)
 
     bench.until(is_missed, 'the end of its publisher')
-    assert listener.heard[0] == ('/button: got no publisher any more, expected one (mandatory)')
+    assert listener.heard[0] == (
+        '/button: a publisher that spoke is gone, expected it to stay; restart it'
+    )
     assert listener.topics.refusal() is not None
 
 

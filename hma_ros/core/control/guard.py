@@ -88,8 +88,15 @@ class Guard:
         if not self._has_last:
             return 0.0
         axes, last = self._axes, self._last
-        way = np.abs(np.asarray(position_X, np.float64) - last.position_X)
-        rest = np.sqrt(2.0 * axes.acceleration * _NOISE * axes.following_error)
+        position = np.asarray(position_X, np.float64)
+        way = np.abs(position - last.position_X)
+        room = np.where(position > last.position_X, axes.upper - position, position - axes.lower)
+        # Outside the limits and at their border the next command must be at rest.
+        rest = np.clip(
+            self._border_velocity(room, self._period_s),
+            axes.acceleration * self._period_s,
+            np.sqrt(2.0 * axes.acceleration * _NOISE * axes.following_error),
+        )
         slow_s = way / np.minimum(axes.velocity, rest)
         # From a command in motion: the change of velocity takes its time, too.
         change_s = np.abs(last.velocity_X) / axes.acceleration + np.sqrt(way / axes.acceleration)
