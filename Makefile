@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 BIN := .venv/bin
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint format pytest bench train clean
+.PHONY: help setup setup-dev demo test lint format pytest fuzz bench train clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ format: setup-dev ## put the sources into the form that lint wants
 
 pytest: setup-dev ## the tests only
 	$(BIN)/python -m pytest
+
+fuzz: setup-dev ## a million fuzz cases of parsers and converters, others each day (hours)
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest test/fuzz --timeout=0 --hypothesis-seed=$$(date +%Y%m%d)
 
 bench: setup-dev ## measure speed, latency and prediction, and write the tables (half an hour)
 	@$(BIN)/python -m benchmarks

@@ -19,6 +19,7 @@ COMMANDS = (
     'doctor',
     'check',
     'new-robot',
+    'security',
     'generate',
     'train',
     'train-paper',

@@ -30,16 +30,9 @@ from typing import BinaryIO
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.short_text import shortened
+from hma_ros.data.episode_metadata import FLAT_FILES, EpisodeRecord, read_metadata
 from hma_ros.data.flat_file import map_array
-
-_FLAT_FILES = (
-    'video.bin',
-    'segment_ids.bin',
-    'actions/actions.bin',
-    'labels.bin',
-    'joints.bin',
-    'states.bin',
-)
 
 
 @dataclass(frozen=True)
@@ -72,17 +65,6 @@ class Episode:
         return len(self.actions)
 
 
-@dataclass(frozen=True)
-class EpisodeRecord:
-    """Where an episode lies in its folder, and how it was made."""
-
-    start: int
-    rows: int
-    kind: str
-    seed: int
-    success: bool
-
-
 class EpisodeWriter:
     """Append episodes to a new folder; only after :meth:`close` can it be read."""
 
@@ -110,7 +92,7 @@ class EpisodeWriter:
             'token_dtype': 'uint8',
         }
         self._files: dict[str, BinaryIO] = {
-            name: (self._folder / name).open('wb') for name in _FLAT_FILES
+            name: (self._folder / name).open('wb') for name in FLAT_FILES
         }
         self._records: list[EpisodeRecord] = []
         self._frames = 0
@@ -198,8 +180,9 @@ class EpisodeDataset:
         for part in self._parts[1:]:
             if part.metadata['embodiment'] != self.embodiment:
                 raise ConfigError(
-                    f"{part.folder}: embodiment '{part.metadata['embodiment']}', "
-                    f"expected '{self.embodiment}' as in {self._parts[0].folder}"
+                    f'{part.folder}: embodiment: got '
+                    f'{shortened(part.metadata["embodiment"])!r}, expected '
+                    f'{shortened(self.embodiment)!r} as in {self._parts[0].folder}'
                 )
         self._index = [(part, record) for part in self._parts for record in part.records]
 
@@ -237,18 +220,11 @@ class _Folder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        path = folder / 'metadata.json'
-        try:
-            self.metadata = json.loads(path.read_text())
-            self.records = [EpisodeRecord(**record) for record in self.metadata['episodes']]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigError(
-                f'{path}: {error}; expected the metadata of an episode folder'
-            ) from error
+        self.metadata, self.records = read_metadata(folder / 'metadata.json')
         count = self.metadata['num_images']
         self._arrays = {
-            name: _map(folder / name, count, self.metadata['shapes'].get(name, []))
-            for name in _FLAT_FILES
+            name: _map(folder / name, count, self.metadata['shapes'][name])
+            for name in FLAT_FILES
             if count
         }
 

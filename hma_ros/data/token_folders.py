@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.short_text import shortened
 from hma_ros.data.domains import RATE_HZ, stride_of
 from hma_ros.data.flat_file import map_array
 
@@ -105,7 +106,8 @@ class TokenFolder:
             return self._scaled(raw)
         if raw.max(initial=0) >= self.vocabulary:
             raise ConfigError(
-                f'{self.path / "video.bin"}: token {raw.max()}, expected below {self.vocabulary}'
+                f'{self.path / "video.bin"}: got token {raw.max()}, expected less than '
+                f'{self.vocabulary}'
             )
         return raw.astype(np.int64)
 
@@ -122,7 +124,7 @@ class TokenFolder:
         latents = np.moveaxis(raw, 1, -1).astype(np.float32, order='C') * np.float32(LATENT_SCALE)
         if not np.isfinite(latents).all():
             raise ConfigError(
-                f'{self.path / "video.bin"}: a latent is not finite, expected finite'
+                f'{self.path / "video.bin"}: got a latent of nan or inf, expected finite ones'
             )
         return latents
 
@@ -139,9 +141,9 @@ class _Facts:
         try:
             content = json.loads(path.read_text())
         except (OSError, ValueError) as error:
-            raise ConfigError(f'{path}: {error}; expected a JSON object') from error
+            raise ConfigError(f'{path}: got {shortened(error)}, expected a JSON object') from error
         if not isinstance(content, dict):
-            raise ConfigError(f'{path}: {type(content).__name__}, expected a JSON object')
+            raise ConfigError(f'{path}: got {type(content).__name__}, expected a JSON object')
         return cls(path, content)
 
     @property
@@ -149,7 +151,7 @@ class _Facts:
         name = self.text('token_dtype')
         if name not in ('uint32', *_LATENT_DTYPES):
             raise ConfigError(
-                f"{self.path}: token_dtype '{name}', expected uint32 (tokens) or "
+                f'{self.path}: token_dtype: got {shortened(name)!r}, expected uint32 (tokens) or '
                 f'{" or ".join(_LATENT_DTYPES)} (latents)'
             )
         return name
@@ -157,13 +159,15 @@ class _Facts:
     def text(self, key: str) -> str:
         value = self.content.get(key)
         if not isinstance(value, str) or not value:
-            raise ConfigError(f'{self.path}: {key} is {value!r}, expected a text')
+            raise ConfigError(f'{self.path}: {key}: got {shortened(repr(value))}, expected a text')
         return value
 
     def positive(self, key: str) -> int:
         value = self.content.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ConfigError(f'{self.path}: {key} is {value!r}, expected a whole number above 0')
+            raise ConfigError(
+                f'{self.path}: {key}: got {shortened(repr(value))}, expected an integer above 0'
+            )
         return value
 
 
@@ -174,8 +178,8 @@ def _read_actions(folder: Path, frames: int, dimensions: int) -> np.ndarray:
     width = sum(part.shape[1] for part in parts)
     if width != dimensions:
         raise ConfigError(
-            f'{folder}: {width} action dimensions in {len(paths)} files, expected {dimensions} as '
-            'in metadata.json'
+            f'{folder}: got {width} action dimensions in {len(paths)} files, expected '
+            f'{dimensions} as in metadata.json'
         )
     return np.concatenate(parts, axis=1)
 
@@ -187,5 +191,7 @@ def _map_actions(path: Path, frames: int) -> np.ndarray:
     broken = np.flatnonzero(~np.isfinite(actions).all(1))
     if broken.size:
         row = int(broken[0])
-        raise ConfigError(f'{path}: frame {row}: action {actions[row]}, expected finite numbers')
+        raise ConfigError(
+            f'{path}: frame {row}: got action {shortened(actions[row])}, expected finite numbers'
+        )
     return actions

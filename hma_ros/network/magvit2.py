@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.checkpoint import check_finite, load_tensors
+from hma_ros.core.lfs_pointer import refuse_lfs_pointer
+from hma_ros.core.short_text import shortened
+from hma_ros.network.checkpoint import load_strictly, load_weights, unwrapped
 
 # Parts of the training state that compute no tokens. Pictures of the published data sets were
 # tokenised with the raw weights, so the averaged ones (model_ema) are not wanted.
@@ -275,21 +277,18 @@ def load_magvit2(path: str | Path, config: Magvit2Config | None = None) -> Magvi
     """
     path = Path(path)
     model = Magvit2(config or Magvit2Config())
-    tensors = load_tensors(path) if path.suffix == '.safetensors' else _read_lightning(path)
+    tensors = load_weights(path) if path.suffix == '.safetensors' else _read_lightning(path)
     wanted = {
         name: tensor for name, tensor in tensors.items() if not name.startswith(_TRAINING_ONLY)
     }
-    check_finite(wanted, path)
-    try:
-        model.load_state_dict(wanted)
-    except RuntimeError as error:
-        raise ConfigError(f'{path}: {error}') from error
+    load_strictly(model, wanted, path)
     return model.eval()
 
 
 def _read_lightning(path: Path) -> dict[str, Any]:
+    refuse_lfs_pointer(path, ConfigError)
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)['state_dict']
+        state = torch.load(path, map_location='cpu', weights_only=True)['state_dict']
     except UnpicklingError as error:
         raise ConfigError(
             f'{path}: holds more than tensors, which only running code from the file could read; '
@@ -297,7 +296,15 @@ def _read_lightning(path: Path) -> dict[str, Any]:
             '.safetensors and give that instead'
         ) from error
     except (OSError, EOFError, RuntimeError, KeyError, TypeError) as error:
-        raise ConfigError(f'{path}: {error!r}; expected a Lightning checkpoint') from error
+        raise ConfigError(
+            f'{path}: got {shortened(repr(error))}, expected a Lightning checkpoint'
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+        raise ConfigError(
+            f'{path}: state_dict: got {type(state).__name__}, expected tensors by name'
+        )
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    return unwrapped(tensors, path)
 
 
 def _norm(config: Magvit2Config, width: int) -> nn.GroupNorm:

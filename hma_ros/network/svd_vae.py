@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.lfs_pointer import refuse_lfs_pointer
+from hma_ros.core.short_text import first_few, shortened
 from hma_ros.network.magvit2 import draw_frames, scale_frames
 
 if TYPE_CHECKING:
@@ -82,6 +84,8 @@ def load_svd_vae(folder: str | Path) -> SvdVae:
             f'{folder}: lacks {" and ".join(missing)}; expected a copy of the folder vae of '
             'stabilityai/stable-video-diffusion-img2vid'
         )
+    for name in _FILES:
+        refuse_lfs_pointer(folder / name, ConfigError)
     try:
         autoencoder, report = _autoencoder_class().from_pretrained(
             folder,
@@ -92,11 +96,15 @@ def load_svd_vae(folder: str | Path) -> SvdVae:
         )
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise ConfigError(
-            f'{folder}: {error}; expected an AutoencoderKLTemporalDecoder'
+            f'{folder}: got {shortened(error)}, expected an AutoencoderKLTemporalDecoder'
         ) from error
-    wrong = {kind: names for kind, names in report.items() if names}
+    wrong = [
+        f'{kind}: {first_few(sorted(map(str, names)))}' for kind, names in report.items() if names
+    ]
     if wrong:
-        raise ConfigError(f'{folder}: {wrong}; expected an AutoencoderKLTemporalDecoder')
+        raise ConfigError(
+            f'{folder}: got {"; ".join(wrong)}, expected an AutoencoderKLTemporalDecoder'
+        )
     return SvdVae(autoencoder).eval()
 
 

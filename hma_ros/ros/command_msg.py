@@ -22,6 +22,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from hma_ros.core.embodiment import CommandSpec
 from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.core.short_text import first_few, shortened
 from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
 
 Vector = NDArray[np.float64]
@@ -77,7 +78,9 @@ def read_targets(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[
     """
     times, targets = _READERS[command.interface](command, message, now_ns)
     if not np.isfinite(targets).all():
-        raise MessageError(f'{command.topic}: expected finite targets, got {targets.tolist()}')
+        raise MessageError(
+            f'{command.topic}: got targets {shortened(targets.tolist())}, expected finite ones'
+        )
     return times, targets
 
 
@@ -153,7 +156,9 @@ def _write_single(command: CommandSpec, setpoint: Setpoint) -> Any:
 def _read_pose(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[int], Vector]:
     got = message.header.frame_id
     if got != command.frame_id:
-        raise MessageError(f'{command.topic}: expected frame {command.frame_id!r}, got {got!r}')
+        raise MessageError(
+            f'{command.topic}: frame_id: got {shortened(got)!r}, expected {command.frame_id!r}'
+        )
     place = message.pose.position
     return [now_ns], np.array([[place.x, place.y, place.z]], np.float64)
 
@@ -161,18 +166,21 @@ def _read_pose(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[in
 def _read_trajectory(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[int], Vector]:
     if sorted(message.joint_names) != sorted(command.message_names):
         raise MessageError(
-            f'{command.topic}: expected joints {", ".join(command.message_names)}, '
-            f'got {", ".join(message.joint_names)}'
+            f'{command.topic}: got joints {first_few(message.joint_names)}, '
+            f'expected {", ".join(command.message_names)}'
         )
     times = [stamp_ns(point.time_from_start) for point in message.points]
     if not times or times != sorted(set(times)):
-        raise MessageError(f'{command.topic}: expected points with ascending times, got {times}')
+        raise MessageError(
+            f'{command.topic}: got points with times {shortened(times)} ns, '
+            'expected ascending ones'
+        )
     order = [message.joint_names.index(name) for name in command.message_names]
     rows = [list(point.positions) for point in message.points]
     if any(len(row) != len(order) for row in rows):
         raise MessageError(
-            f'{command.topic}: expected {len(order)} positions per point, '
-            f'got {[len(row) for row in rows]}'
+            f'{command.topic}: got {shortened([len(row) for row in rows])} positions per point, '
+            f'expected {len(order)}'
         )
     # As in ROS 2 control: a stamp of zero starts now.
     start_ns = stamp_ns(message.header.stamp) or now_ns
@@ -182,7 +190,7 @@ def _read_trajectory(command: CommandSpec, message: Any, now_ns: int) -> tuple[l
 def _read_array(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[int], Vector]:
     count = len(command.coordinates)
     if len(message.data) != count:
-        raise MessageError(f'{command.topic}: expected {count} values, got {len(message.data)}')
+        raise MessageError(f'{command.topic}: got {len(message.data)} values, expected {count}')
     return [now_ns], np.array([message.data], np.float64)
 
 
@@ -191,7 +199,7 @@ def _read_joints(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[
     missing = [name for name in command.message_names if name not in by_name]
     if missing:
         raise MessageError(
-            f'{command.topic}: expected joint {missing[0]!r}, got {", ".join(message.name)}'
+            f'{command.topic}: got joints {first_few(message.name)}, expected {missing[0]!r} too'
         )
     return [now_ns], np.array([[by_name[name] for name in command.message_names]], np.float64)
 

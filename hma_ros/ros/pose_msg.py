@@ -1,12 +1,14 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Tool poses: messages to arrays with all checks."""
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.errors import MessageError
+from hma_ros.core.short_text import shortened
 
 Vector = NDArray[np.float64]
 _NORM_TOLERANCE = 1e-2
@@ -24,10 +26,11 @@ def to_pose(message: Any, frame_id: str, topic: str) -> tuple[Vector, Vector]:
     xyz = np.array([place.x, place.y, place.z])
     quat_xyzw = np.array([turn.x, turn.y, turn.z, turn.w])
     values = [*xyz.tolist(), *quat_xyzw.tolist()]
-    norm = float(np.linalg.norm(quat_xyzw))
+    norm = math.hypot(*quat_xyzw.tolist())
     if message.header.frame_id != frame_id:
         raise MessageError(
-            f'{topic}: frame_id: got {message.header.frame_id!r}, expected {frame_id!r}; '
+            f'{topic}: frame_id: got {shortened(message.header.frame_id)!r}, '
+            f'expected {frame_id!r}; '
             'set state.pose.frame_id'
         )
     if not np.isfinite(values).all():

@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Predicted rollouts: messages to arrays, and back."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import MessageError
+from hma_ros.core.short_text import shortened
 from hma_ros.msg import PredictedRollout
 from hma_ros.ros.image_msg import from_rgb, to_rgb
 from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
@@ -24,12 +26,14 @@ def to_frames(message: Any, topic: str) -> NDArray[np.uint8]:
     """
     if message.horizon < 1 or len(message.frames) != message.horizon:
         raise MessageError(
-            f'{topic}: expected horizon {message.horizon} >= 1 frames, got {len(message.frames)}'
+            f'{topic}: frames: got {len(message.frames)}, expected horizon {message.horizon} >= 1'
         )
     frames = [to_rgb(frame, topic) for frame in message.frames]
     sizes = {frame.shape for frame in frames}
     if len(sizes) != 1:
-        raise MessageError(f'{topic}: expected frames of one size, got {sorted(sizes)}')
+        raise MessageError(
+            f'{topic}: frames: got sizes {shortened(sorted(sizes))}, expected one size'
+        )
     return np.stack(frames)
 
 
@@ -44,8 +48,10 @@ def to_actions(message: Any, topic: str) -> NDArray[np.float64] | None:
         return None
     shape = (message.horizon, message.stride, len(message.action_names))
     actions = np.array(message.actions, np.float64)
-    if actions.size != np.prod(shape) or not np.isfinite(actions).all():
-        raise MessageError(f'{topic}: expected {list(shape)} finite actions, got {actions.size}')
+    if actions.size != math.prod(shape) or not np.isfinite(actions).all():
+        raise MessageError(
+            f'{topic}: actions: got {actions.size}, expected {list(shape)} finite ones'
+        )
     return actions.reshape(shape)
 
 

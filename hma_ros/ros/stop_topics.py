@@ -20,6 +20,13 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.ros.publishers import identity, with_publisher
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_IN
 
+# As rclpy names them; a list or a text equals no stop value.
+_FIELD_TYPES = (
+    'boolean',
+    'octet',
+    *(f'{sign}int{bits}' for sign in ('', 'u') for bits in (8, 16, 32, 64)),
+)
+
 
 class StopTopics:
     """
@@ -102,6 +109,10 @@ def _message_class(stop: StopSpec, topic: str) -> Any:
             f'{topic}: type {stop.type} is not installed: {error}; install {package}, or remove '
             'the entry from stops'
         ) from error
-    if stop.field not in kind.get_fields_and_field_types():
-        raise ConfigError(f'{topic}: got field {stop.field!r}, expected a field of {stop.type}')
+    field_type = kind.get_fields_and_field_types().get(stop.field)
+    if field_type not in _FIELD_TYPES:
+        raise ConfigError(
+            f'{topic}: field {stop.field!r} of {stop.type}: got {field_type or "none"}, expected '
+            'a field that is boolean or an integer; correct field'
+        )
     return kind

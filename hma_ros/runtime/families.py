@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hma_ros.core.errors import BundleError
+from hma_ros.core.short_text import shortened
 from hma_ros.runtime.manifest import Manifest, StemInfo
 from hma_ros.runtime.manifest_file import FILE_NAME, read_facts
 from hma_ros.runtime.paper.manifest import FAMILY, PaperManifest
@@ -23,8 +24,8 @@ def read_manifest(folder: str | Path) -> AnyManifest:
     family = read_facts(folder).get('family')
     if family not in (None, FAMILY):
         raise BundleError(
-            f"{folder / FILE_NAME}: family {family!r}, expected '{FAMILY}', or none of a "
-            'streaming model'
+            f'{folder / FILE_NAME}: family: got {shortened(repr(family))}, expected {FAMILY!r}, '
+            'or none of a streaming model'
         )
     return PaperManifest.read(folder) if family else Manifest.read(folder)
 
@@ -38,7 +39,8 @@ def robot_stem(manifest: AnyManifest, name: str) -> StemInfo:
     manifest.stem(name)
     if name not in manifest.robots:
         raise BundleError(
-            f"{manifest.folder}: stem '{name}' says nothing of a robot, expected action names, "
-            'frame rate and bounds: export it for one (`hma import-checkpoint --embodiment`)'
+            f'{manifest.folder}: stem {shortened(name)!r}: got nothing about a robot, expected '
+            'action names, frame rate and bounds; export it for one (`hma import-checkpoint '
+            '--embodiment`)'
         )
     return manifest.robots[name]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hma_ros.core.errors import BundleError
+from hma_ros.core.short_text import first_few, shortened
 from hma_ros.runtime.manifest_file import FILE_NAME, check_facts, check_files, read_facts
 
 JOINT_MOTIONS = ('sum', 'last', 'unknown')
@@ -104,7 +105,8 @@ class Manifest:
             return manifest
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(
-                f'{folder / FILE_NAME}: {error!r}; expected the manifest of a bundle'
+                f'{folder / FILE_NAME}: got {shortened(repr(error))}, expected the manifest of a '
+                'bundle'
             ) from error
 
     @property
@@ -121,8 +123,9 @@ class Manifest:
         """Return a stem's facts; raises BundleError listing the stems there are."""
         if name not in self.stems:
             raise BundleError(
-                f"{self.folder}: no stem '{name}', expected one of {sorted(self.stems)}; "
-                'train one from your own episodes with `hma train`'
+                f'{self.folder}: got no stem {shortened(name)!r}, expected one of '
+                f'{first_few(sorted(self.stems))}; train one from your own episodes with '
+                '`hma train`'
             )
         return self.stems[name]
 

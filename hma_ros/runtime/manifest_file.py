@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from hma_ros.core.errors import BundleError
+from hma_ros.core.lfs_pointer import refuse_lfs_pointer
+from hma_ros.core.short_text import shortened
 
 FORMAT = 3
 FILE_NAME = 'manifest.json'
@@ -40,15 +42,20 @@ def read_facts(folder: Path) -> dict[str, Any]:
     path = folder / FILE_NAME
     if not folder.is_dir():
         raise BundleError(f"bundle '{folder}': no such folder, expected one holding {FILE_NAME}")
+    refuse_lfs_pointer(path, BundleError)
     try:
         facts = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
-        raise BundleError(f'{path}: {error!r}; expected the manifest of a bundle') from error
+        raise BundleError(
+            f'{path}: got {shortened(repr(error))}, expected the manifest of a bundle'
+        ) from error
     if not isinstance(facts, dict) or 'format' not in facts:
-        raise BundleError(f'{path}: no format, expected the manifest of a bundle')
+        raise BundleError(f'{path}: got no format, expected the manifest of a bundle')
     found, digest = facts['format'], facts.pop('digest', None)
     if found != FORMAT:
-        raise BundleError(f'{path}: format {found}, expected {FORMAT}; export it again')
+        raise BundleError(
+            f'{path}: format: got {shortened(found)}, expected {FORMAT}; export it again'
+        )
     if digest != (expected := _digest(facts)):
         raise BundleError(
             f'{path}: digest {str(digest)[:12]}…, expected {expected[:12]}… of what it says; '
@@ -68,22 +75,32 @@ def check_files(folder: Path, files: Mapping[str, str]) -> None:
     held = {path.name for path in _visible(folder)}
     if strange := sorted(held - set(files) - {FILE_NAME}):
         raise BundleError(
-            f'{folder}: no hash of {strange[0]}, expected it in files of {FILE_NAME}; '
+            f'{folder}: no hash of {shortened(strange[0])}, expected it in files of {FILE_NAME}; '
             'it was put there after export, remove it'
         )
     for name, expected in files.items():
         path = folder / name
-        if not path.is_file():
-            raise BundleError(f'{path}: missing, expected the file listed in {FILE_NAME}')
+        if not _is_file(path):
+            raise BundleError(
+                f'{folder}: {shortened(name)}: missing, expected the file listed in {FILE_NAME}'
+            )
         try:
             found = sha256(path)
         except OSError as error:
             raise BundleError(f'{path}: {error}; expected a file that can be read') from error
         if found != expected:
+            refuse_lfs_pointer(path, BundleError)
             raise BundleError(
                 f'{path}: sha256 {found[:12]}…, expected {expected[:12]}… as in {FILE_NAME}; '
                 'the file was changed after export'
             )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False  # A name that no file can have.
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -77,7 +77,7 @@ def test_an_episode_of_another_size_is_refused(tmp_path):
 def test_a_truncated_file_is_named_with_both_sizes(tmp_path):
     folder = write(tmp_path / 'a', [make(3)])
     (folder / 'video.bin').write_bytes(b'123')
-    with pytest.raises(ConfigError, match='video.bin: 3 bytes, expected 768 for 4 frames'):
+    with pytest.raises(ConfigError, match='video.bin: got 3 bytes, expected 768 for 4 frames'):
         EpisodeDataset([folder])
 
 
@@ -90,7 +90,7 @@ def test_broken_metadata_is_named(tmp_path):
 
 def test_folders_of_two_embodiments_do_not_mix(tmp_path):
     folders = [write(tmp_path / 'a', [make(2)]), write(tmp_path / 'b', [make(2)], 'sim_ur5e')]
-    with pytest.raises(ConfigError, match="b: embodiment 'sim_ur5e', expected 'sim_planar'"):
+    with pytest.raises(ConfigError, match="b: embodiment: got 'sim_ur5e', expected 'sim_planar'"):
         EpisodeDataset(folders)
 
 

@@ -74,14 +74,14 @@ def test_the_table_of_rates_comes_before_the_metadata(tmp_path):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'token_dtype': 'int64'}, r"metadata.json: token_dtype 'int64', expected uint32 \(tok"),
-        ({'h': 0}, 'metadata.json: h is 0, expected a whole number above 0'),
-        ({'hz': None}, 'metadata.json: hz is None, expected a whole number above 0'),
-        ({'vocab_size': 'many'}, "vocab_size is 'many', expected a whole number above 0"),
-        ({'name': None}, 'metadata.json: name is None, expected a text'),
-        ({'w': 4}, 'video.bin: 120 bytes, expected 160 for 5 frames'),
-        ({'num_images': 4}, 'video.bin: 120 bytes, expected 96 for 4 frames'),
-        ({'action_dim': 4}, 'actions: 3 action dimensions in 2 files, expected 4 as in metadata'),
+        ({'token_dtype': 'int64'}, r"metadata.json: token_dtype: got 'int64', expected uint32 \(tok"),
+        ({'h': 0}, 'metadata.json: h: got 0, expected an integer above 0'),
+        ({'hz': None}, 'metadata.json: hz: got None, expected an integer above 0'),
+        ({'vocab_size': 'many'}, "vocab_size: got 'many', expected an integer above 0"),
+        ({'name': None}, 'metadata.json: name: got None, expected a text'),
+        ({'w': 4}, 'video.bin: got 120 bytes, expected 160 for 5 frames'),
+        ({'num_images': 4}, 'video.bin: got 120 bytes, expected 96 for 4 frames'),
+        ({'action_dim': 4}, 'actions: got 3 action dimensions in 2 files, expected 4 as in metadata'),
     ],
 )
 def test_contradicting_metadata_are_refused(tmp_path, changes, message):
@@ -92,10 +92,10 @@ def test_contradicting_metadata_are_refused(tmp_path, changes, message):
 @pytest.mark.parametrize(
     ('file', 'message'),
     [
-        ('metadata.json', 'metadata.json: .*No such file.*; expected a JSON object'),
-        ('video.bin', 'video.bin: no such file, expected 120 for 5 frames'),
-        ('segment_ids.bin', 'segment_ids.bin: no such file, expected 20 for 5 frames'),
-        ('actions/a.bin', 'actions: 2 action dimensions in 1 files, expected 3'),
+        ('metadata.json', 'metadata.json: got .*No such file.*, expected a JSON object'),
+        ('video.bin', 'video.bin: got no such file, expected 120 for 5 frames'),
+        ('segment_ids.bin', 'segment_ids.bin: got no such file, expected 20 for 5 frames'),
+        ('actions/a.bin', 'actions: got 2 action dimensions in 1 files, expected 3'),
     ],
 )
 def test_missing_files_are_named(tmp_path, file, message):
@@ -114,26 +114,26 @@ def test_metadata_that_is_no_object_is_refused(tmp_path, text):
 def test_an_action_file_of_broken_rows_is_refused(tmp_path):
     with (write(tmp_path / 'x') / 'actions/b.bin').open('ab') as file:
         file.write(b'1234')
-    with pytest.raises(ConfigError, match='b.bin: 44 bytes, expected 40 for 5 frames'):
+    with pytest.raises(ConfigError, match='b.bin: got 44 bytes, expected 40 for 5 frames'):
         TokenFolder.open(tmp_path / 'x')
 
 
 def test_an_action_that_is_not_finite_is_refused(tmp_path):
     actions = np.array([1, 2, np.nan, 4, 5], np.float32)
     actions.tofile(write(tmp_path / 'x') / 'actions/a.bin')
-    with pytest.raises(ConfigError, match=r'a.bin: frame 2: action \[nan\], expected finite'):
+    with pytest.raises(ConfigError, match=r'a.bin: frame 2: got action \[nan\], expected finite'):
         TokenFolder.open(tmp_path / 'x')
 
 
 def test_a_token_outside_the_vocabulary_is_refused(tmp_path):
     folder = TokenFolder.open(write(tmp_path / 'x', vocab_size=29))
     folder.frames(slice(0, 4))
-    with pytest.raises(ConfigError, match='video.bin: token 29, expected below 29'):
+    with pytest.raises(ConfigError, match='video.bin: got token 29, expected less than 29'):
         folder.frames(slice(4, 5))
 
 
 def test_a_latent_that_is_not_finite_is_refused(tmp_path):
     path = write(tmp_path / 'x', LATENTS)
     np.full(FRAMES * HEIGHT * WIDTH * 4, np.inf, np.float16).tofile(path / 'video.bin')
-    with pytest.raises(ConfigError, match='video.bin: a latent is not finite'):
+    with pytest.raises(ConfigError, match='video.bin: got a latent of nan or inf'):
         TokenFolder.open(path).frames(slice(0, 1))

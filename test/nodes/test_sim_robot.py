@@ -61,7 +61,7 @@ def test_publishes_obeys_refuses_and_resets(system: Any) -> None:
 
     def refuse_and_look() -> bool:
         commands.publish(Float64MultiArray(data=[float('nan'), 0.0]))
-        return 'expected finite targets' in system.log('sim_robot')
+        return 'expected finite ones' in system.log('sim_robot')
 
     system.until(refuse_and_look, 'refusal')
 

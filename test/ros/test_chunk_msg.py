@@ -121,8 +121,8 @@ def test_rollout_refusals() -> None:
         FRANKA, 0, np.zeros((2, 8, 8, 3), np.uint8), np.zeros((2, 2, 4), np.float32), ''
     )
     message.actions[3] = float('inf')
-    with pytest.raises(MessageError, match=r'/rollout: expected \[2, 2, 4\] finite actions'):
+    with pytest.raises(MessageError, match=r'/rollout: actions: got .*, expected \[2, 2, 4\]'):
         rollout_msg.to_actions(message, '/rollout')
     message.frames = message.frames[:1]
-    with pytest.raises(MessageError, match=r'/rollout: expected horizon 2 >= 1 frames, got 1'):
+    with pytest.raises(MessageError, match=r'/rollout: frames: got 1, expected horizon 2 >= 1'):
         rollout_msg.to_frames(message, '/rollout')

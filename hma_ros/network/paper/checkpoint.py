@@ -16,10 +16,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.checkpoint import check_finite, load_tensors, save_tensors
+from hma_ros.core.short_text import shortened
+from hma_ros.network.checkpoint import build_strictly, load_weights, read_config, save_tensors
 from hma_ros.network.paper.config import (
     Diffusion,
     Domain,
@@ -47,12 +48,12 @@ def read_released(folder: str | Path) -> PaperModel:
 
     :param folder: local copy of the Hugging Face repository.
     :raises ConfigError: a file is missing or malformed, or parameters are not finite, missing,
-        unknown or of another shape; all of them are named.
+        unknown or of another shape; the first of them are named.
     """
     path = Path(folder) / CONFIG_FILE
-    config = PaperConfig.from_released(_read_object(path), str(path))
+    config = PaperConfig.from_released(read_config(path), str(path))
     weights = Path(folder) / WEIGHTS_FILE
-    tensors = load_tensors(weights)
+    tensors = load_weights(weights)
     if not config.predict_actions:
         tensors = {name: tensors[name] for name in tensors if not name.startswith(_DEAD_HEADS)}
     return _build(config, tensors, weights)
@@ -65,13 +66,15 @@ def read_paper(folder: str | Path) -> PaperModel:
     :raises ConfigError: as in :func:`read_released`.
     """
     path = Path(folder) / CONFIG_FILE
-    facts = _read_object(path)
+    facts = read_config(path)
     try:
         config = _config(facts)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f'{path}: {error}; expected what save_paper wrote') from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f'{path}: got {shortened(error)}, expected what save_paper wrote'
+        ) from error
     weights = Path(folder) / WEIGHTS_FILE
-    return _build(config, load_tensors(weights), weights)
+    return _build(config, load_weights(weights), weights)
 
 
 def save_paper(model: PaperModel, folder: str | Path) -> None:
@@ -82,35 +85,9 @@ def save_paper(model: PaperModel, folder: str | Path) -> None:
     save_tensors(model.state_dict(), folder / WEIGHTS_FILE)
 
 
-def load_strictly(model: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
-    """
-    Copy tensors into a model that has exactly these.
-
-    :param source: named in the error.
-    :raises ConfigError: names or shapes differ, where the one text names every difference, or
-        numbers are not finite.
-    """
-    expected = model.state_dict()
-    shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
-    differences = [f'missing {name}' for name in expected if name not in shapes]
-    differences += [f'unexpected {name}' for name in shapes if name not in expected]
-    differences += [
-        f'{name} {shapes[name]}, expected {list(tensor.shape)}'
-        for name, tensor in expected.items()
-        if name in shapes and shapes[name] != list(tensor.shape)
-    ]
-    if differences:
-        raise ConfigError(
-            f'{source}: not the parameters that {CONFIG_FILE} says: {"; ".join(differences)}'
-        )
-    check_finite(tensors, source)
-    model.load_state_dict(tensors)
-
-
 def _build(config: PaperConfig, tensors: Mapping[str, Tensor], source: Path) -> PaperModel:
-    model = DiscreteHma(config) if config.diffusion is None else ContinuousHma(config)
-    load_strictly(model, tensors, source)
-    return model.eval()
+    kind = DiscreteHma if config.diffusion is None else ContinuousHma
+    return build_strictly(lambda: kind(config), asdict(config), tensors, source)
 
 
 def _config(facts: Mapping[str, Any]) -> PaperConfig:
@@ -125,17 +102,3 @@ def _config(facts: Mapping[str, Any]) -> PaperConfig:
         'time': TimePositions(facts['time']),
     }
     return PaperConfig(**{**facts, **enums, 'domains': domains, 'diffusion': diffusion})
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ConfigError(
-            f'{path.parent}: no {path.name} there, expected a folder with it and {WEIGHTS_FILE}'
-        )
-    try:
-        facts = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ConfigError(f'{path}: {error}; expected a JSON object') from error
-    if not isinstance(facts, dict):
-        raise ConfigError(f'{path}: {type(facts).__name__}, expected a JSON object')
-    return facts

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.short_text import shortened
 
 # Width that maximal-update parametrisation scales from (Yang et al., arXiv 2203.03466).
 MUP_BASE_WIDTH = 256
@@ -230,8 +231,8 @@ class PaperConfig:
             raise ConfigError(
                 f'{source}: no key {error}, expected a configuration of HMA'
             ) from error
-        except (TypeError, ValueError) as error:
-            raise ConfigError(f'{source}: {error}') from error
+        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+            raise ConfigError(f'{source}: {shortened(error)}') from error
 
 
 def _from_released(facts: Mapping[str, Any]) -> PaperConfig:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hma_ros.core.errors import BundleError
+from hma_ros.core.short_text import first_few, shortened
 from hma_ros.runtime.manifest import StemInfo, read_stem
 from hma_ros.runtime.manifest_file import FILE_NAME, check_facts, check_files, read_facts
 
@@ -166,7 +167,9 @@ class PaperManifest:
         folder = Path(folder)
         facts = read_facts(folder)
         if (found := facts.pop('family', None)) != FAMILY:
-            raise BundleError(f"{folder / FILE_NAME}: family {found!r}, expected '{FAMILY}'")
+            raise BundleError(
+                f'{folder / FILE_NAME}: family: got {shortened(repr(found))}, expected {FAMILY!r}'
+            )
         try:
             stems = {name: _stem(stem) for name, stem in facts.pop('stems').items()}
             frames = facts.pop('frames', None)
@@ -176,7 +179,8 @@ class PaperManifest:
             return manifest
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(
-                f'{folder / FILE_NAME}: {error!r}; expected the manifest of a bundle'
+                f'{folder / FILE_NAME}: got {shortened(repr(error))}, expected the manifest of a '
+                'bundle'
             ) from error
 
     def ring_shape(self, batch: int) -> tuple[int, ...]:
@@ -187,7 +191,8 @@ class PaperManifest:
         """Return a stem's facts; raises BundleError listing the stems there are."""
         if name not in self.stems:
             raise BundleError(
-                f"{self.folder}: no stem '{name}', expected one of {sorted(self.stems)}"
+                f'{self.folder}: got no stem {shortened(name)!r}, expected one of '
+                f'{first_few(sorted(self.stems))}'
             )
         return self.stems[name]
 

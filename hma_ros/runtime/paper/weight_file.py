@@ -16,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 
 from hma_ros.core.errors import BundleError
+from hma_ros.core.short_text import shortened
 
 # Numbers that the processor takes at a time.
 VECTOR = 16
@@ -44,7 +45,7 @@ def described(path: Path, what: str) -> Iterator[tuple[Any, WeightFile]]:
         yield facts, WeightFile(path.with_name(Path(facts['weights']).name))
     except (KeyError, TypeError, ValueError, AttributeError, OSError, RecursionError) as error:
         raise BundleError(
-            f'{path}: {error!r}; expected {what} as the export writes them'
+            f'{path}: got {shortened(repr(error))}, expected {what} as the export writes them'
         ) from error
 
 

@@ -144,11 +144,64 @@ def test_every_missing_unexpected_or_misshapen_parameter_is_named(tmp_path):
     with pytest.raises(ConfigError) as caught:
         read_released(folder)
     assert str(caught.value) == (
-        f'{folder}/model.safetensors: not the parameters that config.json says: '
+        f'{folder}/model.safetensors: got other parameters than the model has: '
         'missing decoder.layers.2.norm2.weight; missing out_x_proj.bias; '
         'unexpected out_x_proj.biases; '
         'action_mlp.franka.model.0.weight [32, 7], expected [32, 14]'
     )
+
+
+def test_thousands_of_differences_are_a_few_and_a_count(tmp_path):
+    def rename(tensors):
+        for name in list(tensors):
+            tensors[f'student.{name}'] = tensors.pop(name)
+
+    folder = with_weights(tmp_path / 'renamed', rename)
+    with pytest.raises(ConfigError, match=r'has: missing .*; and \d+ more$') as caught:
+        read_released(folder)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    'prefix', ['module.', '_orig_mod.', 'module._orig_mod.', '_fsdp_wrapped_module.module.']
+)
+def test_weights_that_were_saved_inside_a_wrapper_are_read(tmp_path, prefix):
+    def wrap(tensors):
+        for name in list(tensors):
+            tensors[prefix + name] = tensors.pop(name)
+
+    wrapped = read_released(with_weights(tmp_path / 'wrapped', wrap)).state_dict()
+    plain = read_released(RELEASED).state_dict()
+    assert list(wrapped) == list(plain)
+    assert all(torch.equal(wrapped[name], plain[name]) for name in plain)
+
+
+def test_a_compiled_part_of_a_model_is_read(tmp_path):
+    def wrap(tensors):
+        for name in [name for name in tensors if name.startswith('decoder.')]:
+            tensors[name.replace('decoder.', 'decoder._orig_mod.')] = tensors.pop(name)
+
+    assert read_released(with_weights(tmp_path / 'compiled', wrap)).config.layers
+
+
+def test_a_tensor_with_and_without_a_prefix_is_refused(tmp_path):
+    def double(tensors):
+        tensors['module.out_x_proj.bias'] = tensors['out_x_proj.bias'].clone()
+
+    folder = with_weights(tmp_path / 'double', double)
+    with pytest.raises(ConfigError, match=r'out_x_proj.bias: got it with and without'):
+        read_released(folder)
+
+
+@pytest.mark.parametrize('name', ['config.json', 'model.safetensors'])
+def test_a_file_cloned_without_git_lfs_says_how_to_get_it(tmp_path, name):
+    folder = shutil.copytree(RELEASED, tmp_path / 'pointer')
+    oid = 'ab' * 32
+    (folder / name).write_text(
+        f'version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 1234567\n'
+    )
+    with pytest.raises(ConfigError, match=f'{name}: got a Git LFS pointer.*`git lfs pull`'):
+        read_released(folder)
 
 
 def test_parameters_that_are_not_finite_are_named(tmp_path):
@@ -156,7 +209,7 @@ def test_parameters_that_are_not_finite_are_named(tmp_path):
         tensors['out_x_proj.bias'][3] = torch.nan
 
     folder = with_weights(tmp_path / 'spoilt', spoil)
-    with pytest.raises(ConfigError, match=r'finite numbers, got others in out_x_proj.bias$'):
+    with pytest.raises(ConfigError, match=r'got nan or inf in out_x_proj.bias, expected finite'):
         read_released(folder)
 
 
@@ -182,10 +235,10 @@ def test_a_configuration_that_no_model_has_is_refused(tmp_path, change, message)
 
 
 def test_missing_keys_and_files_are_named(tmp_path):
-    with pytest.raises(ConfigError, match=f'^{tmp_path}: no config.json there, expected'):
+    with pytest.raises(ConfigError, match=f'^{tmp_path}: got no config.json, expected'):
         read_released(tmp_path)
     (tmp_path / 'config.json').write_text('[]')
-    with pytest.raises(ConfigError, match='config.json: list, expected a JSON object'):
+    with pytest.raises(ConfigError, match='config.json: got list, expected a JSON object'):
         read_released(tmp_path)
     (tmp_path / 'config.json').write_text('{"T": 12}')
     with pytest.raises(ConfigError, match="config.json: no key 'action_network', expected"):
@@ -243,5 +296,5 @@ def test_a_spoilt_configuration_of_ours_is_refused(tmp_path, change, message):
 
 
 def test_a_released_checkpoint_is_not_one_of_ours():
-    with pytest.raises(ConfigError, match="config.json: 'domains'; expected what save_paper"):
+    with pytest.raises(ConfigError, match="config.json: got 'domains', expected what save_paper"):
         read_paper(RELEASED)
