@@ -84,7 +84,7 @@ class WorldModelNode(HmaNode):
 
     def _load_model(self) -> World:
         given = self._given
-        model = open_world_model(given.bundle, self._spec.stem, given.execution)
+        model = open_world_model(given.bundle, self._spec.stem, given.execution, given.decoding)
         if given.provider not in ('auto', model.provider):
             self.get_logger().warning(
                 f'provider: got {model.provider}, expected {given.provider}; allow_cpu is set'
