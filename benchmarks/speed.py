@@ -26,6 +26,7 @@ from benchmarks.paper_models import (
     random_discrete,
 )
 from benchmarks.quality import FEW_STEPS, SAMPLERS
+from hma_ros.core.decoding import Decoding
 from hma_ros.core.diffusion import Sampling, Solver
 from hma_ros.network.paper.config import Meaning
 from hma_ros.network.paper.continuous import ContinuousHma
@@ -121,7 +122,7 @@ class _DiscreteScene:
 
     def ours(self, runtime: PaperModel) -> Callable[[], np.ndarray]:
         """Take in what was seen; returns what imagines all frames of the window."""
-        world = PaperWorld(runtime, TokenFiller(runtime, MASK_STEPS))
+        world = PaperWorld(runtime, TokenFiller(runtime, Decoding(MASK_STEPS)))
         factors = self._model.factorise(self._ids).numpy()[0]
         actions = self._actions.numpy()[0]
         for index in range(_PROMPT):

@@ -6,6 +6,7 @@ The environment is set on import, before anything can start a DDS participant, a
 inherit it. A lock keeps parallel sessions apart, so that nobody hears the nodes of another.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,6 +41,41 @@ def ros_context() -> Iterator[object]:
     rclpy.init(args=[], context=context)
     yield context
     rclpy.try_shutdown(context=context)
+
+
+@pytest.fixture(scope='session')
+def write_released() -> Callable[..., Path]:
+    """Return a function that writes a checkpoint of the layout that the authors release."""
+    return _write_released
+
+
+def _write_released(model: Any, folder: Path) -> Path:
+    """Write ``config.json`` and ``model.safetensors`` as the authors do, of a discrete model."""
+    from hma_ros.network.checkpoint import save_tensors
+
+    config, domains = model.config, model.config.domains
+    facts = {
+        'num_layers': config.layers,
+        'num_heads': config.heads,
+        'd_model': config.width,
+        'T': config.rows,
+        'S': config.positions,
+        'image_vocab_size': config.factor_size**config.factors,
+        'num_factored_vocabs': config.factors,
+        'factored_vocab_size': config.factor_size,
+        'qk_norm': config.qk_norm,
+        'init_actions': True,
+        'action_network': 'concat+modulate',
+        'action_token_size': config.action_tokens,
+        'jointly_predict_actions': config.predict_actions,
+        'action_domains': [domain.name for domain in domains],
+        'd_actions': [domain.chunk_size for domain in domains],
+        'action_stats': [[domain.mean, domain.std] for domain in domains],
+    }
+    folder.mkdir(parents=True)
+    (folder / 'config.json').write_text(json.dumps(facts))
+    save_tensors(model.state_dict(), folder / 'model.safetensors')
+    return folder
 
 
 @pytest.fixture(scope='session')

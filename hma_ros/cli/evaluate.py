@@ -328,7 +328,7 @@ def _predict(args: argparse.Namespace, manifest: AnyManifest, robot: str) -> Pre
     stem = next(name for name, info in manifest.robots.items() if info.embodiment == robot)
     model = open_world_model(manifest.folder, stem)
     with tempfile.TemporaryDirectory() as scratch:
-        episodes = _episodes(args, robot, scratch)
+        episodes = _episodes(args, robot, scratch, manifest.image_size)
         config = PredictionConfig(args.rows, args.trials, args.horizon, args.seed)
         measured = measure_prediction(model, episodes, config)
         if args.pictures:
@@ -336,12 +336,14 @@ def _predict(args: argparse.Namespace, manifest: AnyManifest, robot: str) -> Pre
     return measured
 
 
-def _episodes(args: argparse.Namespace, robot: str, scratch: str) -> EpisodeDataset:
+def _episodes(
+    args: argparse.Namespace, robot: str, scratch: str, image_size: int
+) -> EpisodeDataset:
     from hma_ros.evaluation.held_out import fresh_episodes, kinds, recorded_episodes
 
     if args.data is not None:
         return recorded_episodes(args.data, robot)
-    return fresh_episodes(scratch, robot, kinds(args.episodes))
+    return fresh_episodes(scratch, robot, kinds(args.episodes), image_size=image_size)
 
 
 def _draw(model: World, episodes: EpisodeDataset, path: Path) -> None:

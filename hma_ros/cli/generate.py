@@ -33,6 +33,13 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         )
     parser.add_argument('--split', default='train', help='train or val (default: train)')
     parser.add_argument('--seed', type=int, default=0, help='seed of the whole set (default: 0)')
+    parser.add_argument(
+        '--image-size',
+        type=int,
+        default=64,
+        metavar='PX',
+        help='height and width of the frames (default: 64)',
+    )
     parser.add_argument('--workers', type=int, default=2, help='processes (default: 2)')
     parser.set_defaults(run=run)
 
@@ -44,7 +51,13 @@ def run(args: argparse.Namespace) -> int:
     counts = {'expert': args.expert, 'play': args.play, 'random': args.random}
     counts = {kind: count for kind, count in counts.items() if count > 0}
     summary = generate(
-        args.task, args.out, counts, seed=args.seed, workers=args.workers, split=args.split
+        args.task,
+        args.out,
+        counts,
+        seed=args.seed,
+        workers=args.workers,
+        split=args.split,
+        image_size=args.image_size,
     )
     shares = ', '.join(f'{kind} {share:.0%}' for kind, share in summary.success.items())
     print(f'{summary.episodes} episodes, {summary.rows} rows in {args.out}; success: {shares}')

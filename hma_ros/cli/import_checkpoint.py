@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hma_ros.core.decoding import UNMASKING
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hma_ros.network.paper.checkpoint import PaperModel
+    from hma_ros.export.paper import BundleOptions
+    from hma_ros.network.paper.checkpoint import ReleasedCheckpoint
     from hma_ros.network.paper.config import Domain, PaperConfig
     from hma_ros.network.paper.settings import Ability
     from hma_ros.runtime.manifest import StemInfo
@@ -25,7 +28,8 @@ examples:
   hma import-checkpoint hma-base-disc models/base --stem language_table \\
     --tokenizer magvit2.ckpt --embodiment my_table        a bundle that runs on a robot
 
-The folder holds config.json and model.safetensors. Every parameter must be there, and no other.
+The folder holds config.json and model.safetensors, whole or in parts. Every parameter must be
+there, and no other. Folders of the Hugging Face cache (models--ORG--NAME) are taken as they are.
 """
 
 
@@ -39,7 +43,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('source', type=Path, metavar='SRC', help='the folder of the checkpoint')
+    parser.add_argument(
+        'source',
+        type=Path,
+        metavar='SRC',
+        help='the folder of the checkpoint, or its folder in the Hugging Face cache',
+    )
     parser.add_argument(
         'bundle', type=Path, nargs='?', metavar='DST', help='the bundle; without it, only check'
     )
@@ -48,7 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action='append',
         metavar='NAME',
         default=[],
-        help='action spaces to export; default all',
+        help='action spaces to export; default those of --embodiment, else all',
     )
     parser.add_argument(
         '--require',
@@ -83,80 +92,150 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action='store_true',
         help='keep the network in the bundle as well, for provider:=torch-cuda',
     )
+    _add_decoding(parser)
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Read, report, refuse what is required in vain, export."""
-    from hma_ros.network.paper.checkpoint import read_released
-    from hma_ros.network.paper.settings import Setting, abilities, bundle_abilities, require
+def _add_decoding(parser: argparse.ArgumentParser) -> None:
+    """Add what the bundle shall recommend; the node may be told otherwise."""
+    parser.add_argument(
+        '--mask-steps', type=int, metavar='N', help='masked passes per frame (default: 2)'
+    )
+    parser.add_argument(
+        '--denoise-steps',
+        type=int,
+        metavar='N',
+        help='steps of the denoiser, of a continuous model (default: 16)',
+    )
+    parser.add_argument(
+        '--temperature',
+        type=float,
+        metavar='T',
+        help='of the choice among tokens (default: 0, the most likely ones); of a continuous '
+        'model, of the noise (default: 1)',
+    )
+    parser.add_argument(
+        '--unmasking',
+        choices=UNMASKING,
+        help='which tokens of a discrete model a pass keeps: those it is surest of (default), or '
+        'any',
+    )
 
-    model = read_released(args.source)
-    print(f'{args.source}')
-    for line in describe(model):
+
+def run(args: argparse.Namespace) -> int:
+    """Report, refuse what is required in vain, then read and export."""
+    from hma_ros.network.paper.checkpoint import ReleasedCheckpoint
+    from hma_ros.network.paper.frames import check_codec
+
+    checkpoint = ReleasedCheckpoint(args.source)
+    print(checkpoint.folder)
+    for line in describe(checkpoint):
         print(line)
-    stems = list(dict.fromkeys(args.stem)) or [domain.name for domain in model.config.domains]
-    for stem in stems:
-        model.config.domain(stem)
-    robots = _robots(args.embodiment, stems)
-    found = bundle_abilities(model.config) if args.bundle else abilities(model.config)
-    source = f'{args.source}, as a bundle' if args.bundle else str(args.source)
-    for name in args.require:
-        require(found, Setting(name), source)
-    if args.bundle:
-        _export(model, stems, robots, args)
+    known = [domain.name for domain in checkpoint.config.domains]
+    robots = _robots(args.embodiment, args.stem or known)
+    stems = _stems(args, robots, checkpoint.config)
+    _require(args, checkpoint.config)
+    if not args.bundle:
+        checkpoint.read()
+        return 0
+    options = _options(args, stems, robots, checkpoint.config)
+    if args.tokenizer:
+        check_codec(args.tokenizer, checkpoint.config)
+    _export(checkpoint, options, args)
     return 0
 
 
-def _export(
-    model: PaperModel,
+def _stems(
+    args: argparse.Namespace, robots: Mapping[str, StemInfo], config: PaperConfig
+) -> list[str]:
+    """Return those that are named, else those of the robots, else all."""
+    stems = list(dict.fromkeys(args.stem)) or list(robots)
+    for stem in stems:
+        config.domain(stem)
+    return stems or [domain.name for domain in config.domains]
+
+
+def _require(args: argparse.Namespace, config: PaperConfig) -> None:
+    from hma_ros.network.paper.settings import Setting, abilities, bundle_abilities, require
+
+    found = bundle_abilities(config) if args.bundle else abilities(config)
+    source = f'{args.source}, as a bundle' if args.bundle else str(args.source)
+    for name in args.require:
+        require(found, Setting(name), source)
+
+
+def _options(
+    args: argparse.Namespace,
     stems: Sequence[str],
     robots: Mapping[str, StemInfo],
-    args: argparse.Namespace,
+    config: PaperConfig,
+) -> BundleOptions:
+    """Check all that can be known before anything large is read."""
+    from hma_ros.core.decoding import Decoding
+    from hma_ros.export.paper import BundleOptions, check_options
+    from hma_ros.export.replace import check_replaceable
+
+    names = ('mask_steps', 'denoise_steps', 'temperature', 'unmasking')
+    decoding = Decoding(*(getattr(args, name) for name in names))
+    decoding.check_kind('continuous' if config.diffusion else 'discrete')
+    chosen = {name: getattr(decoding, name) for name in decoding.chosen}
+    options = BundleOptions(
+        stems=stems, precision=args.precision, robots=robots, checkpoint=args.torch, **chosen
+    )
+    check_options(config, options)
+    check_replaceable(args.bundle)
+    return options
+
+
+def _export(
+    checkpoint: ReleasedCheckpoint, options: BundleOptions, args: argparse.Namespace
 ) -> None:
     """Write the bundle, and say what it can do."""
-    from hma_ros.export.paper import BundleOptions, export_paper
+    from hma_ros.export.paper import export_paper
     from hma_ros.export.proof import parity_text
     from hma_ros.network.paper.frames import load_codec
     from hma_ros.network.paper.settings import bundle_abilities
     from hma_ros.runtime.paper.manifest import PaperManifest
 
-    options = BundleOptions(
-        stems=stems,
-        precision=args.precision,
-        codec=load_codec(args.tokenizer, model.config) if args.tokenizer else None,
-        robots=robots,
-        checkpoint=args.torch,
-    )
+    if args.tokenizer:
+        options = replace(options, codec=load_codec(args.tokenizer, checkpoint.config))
+    model = checkpoint.read(options.stems)
     manifest = PaperManifest.read(export_paper(model, args.bundle, options))
     found = bundle_abilities(model.config).items()
     able = ', '.join(setting.value for setting, ability in found if not ability.refusal)
-    print(f'{args.bundle}: {able} of {", ".join(stems)}')
+    print(f'{args.bundle}: {able} of {", ".join(options.stems)}')
     print(f'against the checkpoint: {parity_text(manifest.parity)}')
+    for name, parity in manifest.codec_parity.items():
+        print(f'{name} against the tokenizer: {parity_text(parity)}')
 
 
 def _robots(embodiments: Sequence[str], stems: Sequence[str]) -> dict[str, StemInfo]:
+    """Read the robots by their stems, which have to be among those given."""
     from hma_ros.core.embodiment import load_embodiment
     from hma_ros.export.robot import robot_of
 
-    robots = {}
+    robots: dict[str, StemInfo] = {}
     for name in embodiments:
         spec = load_embodiment(name)
         if spec.stem not in stems:
             raise ConfigError(
-                f"--embodiment {name}: its stem is '{spec.stem}', expected one of "
+                f'--embodiment {name}: stem: got {spec.stem!r}, expected one of '
                 f'{", ".join(stems)}; write that into a copy of {spec.path}'
+            )
+        if spec.stem in robots:
+            raise ConfigError(
+                f'--embodiment {name}: stem: got {spec.stem!r} again, expected a stem of its own: '
+                f'{robots[spec.stem].embodiment} has it; make a bundle for each'
             )
         robots[spec.stem] = robot_of(spec)
     return robots
 
 
-def describe(model: PaperModel) -> Iterator[str]:
+def describe(checkpoint: ReleasedCheckpoint) -> Iterator[str]:
     """Yield the lines of the report."""
     from hma_ros.network.paper.settings import abilities, bundle_abilities
 
-    config = model.config
-    counts = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    config, counts = checkpoint.config, checkpoint.counts
     names = [domain.name for domain in config.domains]
     own = sum(n for key, n in counts.items() if any(f'.{name}.' in key for name in names))
     yield f'kind         {_kind(config)}'
@@ -165,6 +244,9 @@ def describe(model: PaperModel) -> Iterator[str]:
     yield f'row          {config.image_tokens} tokens, {config.row_tokens} with its action'
     yield f'window       {config.rows} rows'
     yield f'actions      {_conditioning(config)}'
+    if checkpoint.missing_keys:
+        taken = ', '.join(f'{key} {value}' for key, value in checkpoint.missing_keys.items())
+        yield f"defaults     {taken} (not in config.json: the authors' defaults)"
     bundled = bundle_abilities(config)
     for setting, ability in abilities(config).items():
         yield f'{setting.value:<12} {_verdicts(ability, bundled[setting])}'

@@ -16,7 +16,7 @@ def preprocess(rgb: NDArray[np.uint8], camera: CameraSpec) -> NDArray[np.uint8]:
 
     :param rgb: ``uint8[height, width, 3]`` as the camera section declares it.
     :param camera: the embodiment's camera section.
-    :returns: ``uint8[64, 64, 3]`` (``camera.resize``).
+    :returns: ``uint8[H, W, 3]``, the height and width of ``camera.resize``.
     :raises MessageError: another dtype or another size; the text names the camera topic.
     """
     expected = (camera.height, camera.width, 3)

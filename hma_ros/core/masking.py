@@ -42,6 +42,26 @@ def keep_most_confident(
     return kept
 
 
+def sample_tokens(
+    logits_BSFV: np.ndarray, temperature: float, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Draw every factor of every token by what the model says of it.
+
+    :param logits_BSFV: ``float32``, any constant added.
+    :param temperature: above 0: below 1 likely values become likelier.
+    :returns: ``int64[B, S, F]``, and ``float64[B, S]`` the probability of each token at
+        temperature 1.
+    """
+    scaled = logits_BSFV.astype(np.float64)
+    noise = generator.gumbel(size=scaled.shape)
+    chosen = (scaled / temperature + noise).argmax(-1)
+    odds = np.exp(scaled - scaled.max(-1, keepdims=True))
+    odds /= odds.sum(-1, keepdims=True)
+    drawn = np.take_along_axis(odds, chosen[..., None], -1)[..., 0]
+    return chosen, drawn.prod(-1)
+
+
 def reveal_new(order_BS: NDArray[np.int64], steps: int) -> Iterator[NDArray[np.int64]]:
     """
     Tokens to sample at each step, in an order drawn beforehand: each token once.

@@ -2,12 +2,17 @@
 """Progress bars in a terminal, a plain line now and then anywhere else."""
 
 import sys
+import threading
 import time
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+T = TypeVar('T')
+
 _PLAIN_EVERY_S = 10.0
+_REDRAWN_EVERY_S = 1.0
 _DONE = '{desc}: {n_fmt} of {total_fmt} {unit}s in {elapsed}'
 _END_FORMAT = _DONE + '{postfix}'
 _PLAIN_FORMAT = _DONE + ', {remaining} to go{postfix}'
@@ -50,3 +55,29 @@ class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
         if self._is_plain:
             self.bar_format = _END_FORMAT
         super().close()
+
+
+def moving(items: Sequence[T], title: str, unit: str) -> Iterator[T]:
+    """
+    Yield items with a bar that shows the time also while one of them takes minutes.
+
+    :param title: in front of the bar.
+    :param unit: what an item is; one of a ``name`` is named while it is worked on.
+    """
+    with Progress(total=len(items), desc=title, unit=unit) as bar:
+        is_done = threading.Event()
+        clock = threading.Thread(target=_redraw, args=(bar, is_done), daemon=True)
+        clock.start()
+        try:
+            for item in items:
+                bar.set_postfix_str(getattr(item, 'name', ''))
+                yield item
+                bar.update()
+        finally:
+            is_done.set()
+            clock.join()
+
+
+def _redraw(bar: Progress, is_done: threading.Event) -> None:
+    while not is_done.wait(_REDRAWN_EVERY_S):
+        bar.refresh()

@@ -184,12 +184,37 @@ class EpisodeDataset:
                     f'{shortened(part.metadata["embodiment"])!r}, expected '
                     f'{shortened(self.embodiment)!r} as in {self._parts[0].folder}'
                 )
+            if part.frame_size != self.frame_size:
+                raise ConfigError(
+                    f'{part.folder}: frames: got {list(part.frame_size)}, expected '
+                    f'{list(self.frame_size)} as in {self._parts[0].folder}; record them again'
+                )
         self._index = [(part, record) for part in self._parts for record in part.records]
 
     @property
     def embodiment(self) -> str:
         """Name of the embodiment."""
         return str(self.metadata['embodiment'])
+
+    @property
+    def frame_size(self) -> tuple[int, ...]:
+        """Height and width of the frames [px]; nothing where there are none."""
+        return self._parts[0].frame_size
+
+    def check_frame_size(self, side: int, of: str) -> None:
+        """
+        Compare the frames with what is to read them.
+
+        :param side: height and width expected [px].
+        :param of: whose size that is, for the error.
+        :raises ConfigError: they have another size.
+        """
+        if self.frame_size not in ((), (side, side)):
+            raise ConfigError(
+                f'{self._parts[0].folder}: frames: got {list(self.frame_size)}, expected '
+                f'{[side, side]} (size of {of}); record them again with camera.resize '
+                f'{[side, side]}, or choose another'
+            )
 
     @property
     def stride(self) -> int:
@@ -227,6 +252,11 @@ class _Folder:
             for name in FLAT_FILES
             if count
         }
+
+    @property
+    def frame_size(self) -> tuple[int, ...]:
+        video = self._arrays.get('video.bin')
+        return () if video is None else video.shape[1:3]
 
     def read(self, record: EpisodeRecord) -> Episode:
         frames = slice(record.start, record.start + record.rows + 1)

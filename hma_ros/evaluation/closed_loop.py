@@ -16,6 +16,7 @@ from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeWriter
+from hma_ros.runtime.families import read_manifest
 from hma_ros.runtime.open import open_world_model
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world import World
@@ -172,7 +173,7 @@ def _run(orders: Sequence[_Order], workers: int, title: str | None) -> Iterator[
 
 def _work(order: _Order) -> Episode:
     task = _task(order.task)
-    return run_actor(task, _actor(order, task), order.seed)
+    return run_actor(task, _actor(order, task), order.seed, _image_size(order.bundle))
 
 
 def _actor(order: _Order, task: Task) -> Actor:
@@ -187,6 +188,12 @@ def _actor(order: _Order, task: Task) -> Actor:
 def _task(name: str) -> Task:
     """Build the robot once in each worker process."""
     return make_task(name)
+
+
+@cache
+def _image_size(bundle: str) -> int:
+    """Pixels of a side: the simulator draws frames as the bundle takes them."""
+    return read_manifest(bundle).image_size
 
 
 @cache

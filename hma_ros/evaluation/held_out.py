@@ -28,16 +28,27 @@ def fresh_episodes(
     counts: Mapping[str, int],
     seed: int = SEED,
     progress: bool = True,
+    image_size: int = 64,
 ) -> EpisodeDataset:
     """
     Make held-out episodes in the simulator: their starts are never those of training episodes.
 
     :param folder: to write them to, as ``folder/embodiment/val``.
     :param counts: episodes of each kind: ``expert``, ``play``, ``random``.
+    :param image_size: height and width of the frames [px].
     :raises ConfigError: not a simulated robot, or the folder is in use.
     """
     home = Path(folder) / embodiment
-    generate(embodiment, home, counts, seed, workers=1, progress=progress, split='val')
+    generate(
+        embodiment,
+        home,
+        counts,
+        seed,
+        workers=1,
+        progress=progress,
+        split='val',
+        image_size=image_size,
+    )
     return recorded_episodes(folder, embodiment)
 
 

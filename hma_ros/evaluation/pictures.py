@@ -86,13 +86,14 @@ def heat_map(observed: np.ndarray, imagined: np.ndarray) -> np.ndarray:
     return np.stack(channels, -1).astype(np.uint8)
 
 
-def rollout_strip(rollout: Imagined, columns: int = 6, scale: int = 3) -> Image.Image:
+def rollout_strip(rollout: Imagined, columns: int = 6, scale: int | None = None) -> Image.Image:
     """
     Draw observed, imagined and difference as three lanes over time.
 
     :param columns: moments to show, evenly spread over the rollout.
-    :param scale: whole pixels per pixel.
+    :param scale: pixels drawn per pixel; None makes a frame about 192 pixels wide.
     """
+    scale = scale or _scale_of(rollout, 192)
     moments = _spread(len(rollout.imagined), columns)
     side = rollout.last.shape[0] * scale
     left, top = _MARGIN + _LABEL_WIDTH, _MARGIN + _TITLE_SIZE + 40
@@ -125,8 +126,9 @@ def write_strip(rollout: Imagined, path: Path) -> None:
     rollout_strip(rollout).save(path)
 
 
-def animation_frames(rollout: Imagined, scale: int = 4) -> list[Image.Image]:
+def animation_frames(rollout: Imagined, scale: int | None = None) -> list[Image.Image]:
     """Draw each moment of a rollout: observed, imagined and difference side by side."""
+    scale = scale or _scale_of(rollout, 256)
     return [_moment(rollout, moment, scale) for moment in range(-1, len(rollout.imagined))]
 
 
@@ -181,6 +183,10 @@ def _moment(rollout: Imagined, moment: int, scale: int) -> Image.Image:
 def _spread(count: int, wanted: int) -> Sequence[int]:
     """Choose moments, the first and the last among them."""
     return sorted({round(place) for place in np.linspace(0, count - 1, min(wanted, count))})
+
+
+def _scale_of(rollout: Imagined, pixels: int) -> int:
+    return max(1, round(pixels / rollout.last.shape[0]))
 
 
 def _cell(picture: Image.Image, frame: np.ndarray, corner: tuple[int, int], scale: int) -> None:

@@ -185,6 +185,7 @@ def _check(model: World, episodes: EpisodeDataset, config: PredictionConfig) -> 
             f"episodes of '{episodes.embodiment}', expected of "
             f"'{model.stem.embodiment}', which the bundle was trained on"
         )
+    episodes.check_frame_size(model.manifest.image_size, 'the bundle')
     if not 1 <= config.horizon <= model.manifest.max_horizon:
         raise ConfigError(
             f'horizon: {config.horizon}, expected 1 to '

@@ -11,7 +11,7 @@ from typing import Any
 import onnx
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.progress import Progress
+from hma_ros.core.progress import moving
 from hma_ros.export.append import append_graph
 from hma_ros.export.bundle import prove
 from hma_ros.export.compiled import (
@@ -57,6 +57,14 @@ TOLERANCES = {
 }
 
 
+# A value of a picture that lies on an integer may be truncated to either side of it, and a latent
+# near zero may change its sign.
+CODEC_TOLERANCES = {
+    'encoder': Proof(error=1e-3, deviation=1e-3, agreement=0.998),
+    'decoder': Proof(error=2e-2, deviation=1e-2, agreement=1.0),
+}
+
+
 @dataclass(frozen=True)
 class BundleOptions:
     """
@@ -66,6 +74,8 @@ class BundleOptions:
     :param precision: ``fp32``, or ``fp16`` or ``int8`` of what is worth to be made cheaper.
     :param mask_steps: passes per frame that the bundle recommends.
     :param denoise_steps: calls of the denoiser per sample that a continuous one recommends.
+    :param temperature: that it recommends, see :class:`~hma_ros.core.decoding.Decoding`.
+    :param unmasking: likewise.
     :param codec: the frame tokenizer; without one the bundle takes and gives tokens alone.
     :param robots: the robots that stems serve, by stem; without one it runs on none.
     :param checkpoint: whether the network is kept too, for the torch engine.
@@ -75,6 +85,8 @@ class BundleOptions:
     precision: str = 'fp32'
     mask_steps: int = 2
     denoise_steps: int = 16
+    temperature: float | None = None
+    unmasking: str = 'confident'
     codec: FrameCodec | None = None
     robots: Mapping[str, StemInfo] = field(default_factory=dict)
     checkpoint: bool = False
@@ -101,10 +113,17 @@ def export_paper(
         proof = Proof.worst(_write(model.eval(), list(facts['stems']), partial, options))
         if options.checkpoint:
             save_paper(model, partial)
+        if options.codec:
+            facts['codec_parity'] = _write_codec(options.codec, partial)
         facts['files'] = {path.name: sha256(path) for path in sorted(partial.iterdir())}
         facts['parity'] = proof.parity(TOLERANCES[options.precision])
         write_facts(partial, facts)
     return folder
+
+
+def check_options(config: PaperConfig, options: BundleOptions) -> None:
+    """Refuse before the work what :func:`export_paper` would; raises ConfigError as it does."""
+    _manifest(config, options)
 
 
 def prove_part(part: PaperPart, path: Path, tolerated: Proof) -> Proof:
@@ -134,22 +153,29 @@ def _write(
     compiled = compiled_parts(parts, config, precision)
     parts += [graph for part in compiled for graph in graphs_around(model, part)]
     with SharedWeights(folder / WEIGHTS) as weights:
-        for part in Progress(parts, 'graphs', unit='graph'):
+        for part in moving(parts, 'graphs', 'graph'):
             graph = part.graph()
             if part.heavy:
                 graph = _cheaper(graph, part.name, precision, config)
             weights.save(graph, folder / f'{part.name}.onnx')
         for part in compiled:
             write_compiled(model, part, precision, weights, folder)
-    for part in Progress(parts, 'proofs', unit='graph'):
+    for part in moving(parts, 'proofs', 'graph'):
         tolerated = TOLERANCES[precision if part.heavy else 'fp32']
         yield prove_part(part, folder / f'{part.name}.onnx', tolerated)
-    for part in Progress(compiled, 'compiled', unit='part'):
+    for part in moving(compiled, 'compiled', 'part'):
         yield prove_compiled(model, part, precision, folder, TOLERANCES[precision])
     _write_append(config, folder, precision)
-    for codec_part in codec_parts(options.codec) if options.codec else ():
-        write_graph(codec_part, folder / f'{codec_part.name}.onnx')
-        yield prove(codec_part, folder)
+
+
+def _write_codec(codec: FrameCodec, folder: Path) -> dict[str, dict[str, float]]:
+    """Write encoder and decoder; returns what was proven of each, by its own tolerance."""
+    parity = {}
+    for part in moving(codec_parts(codec), 'frame tokenizer', 'graph'):
+        write_graph(part, folder / f'{part.name}.onnx')
+        tolerated = CODEC_TOLERANCES[part.name]
+        parity[part.name] = prove(part, folder, tolerated).parity(tolerated)
+    return parity
 
 
 def _cheaper(
@@ -208,6 +234,8 @@ def _manifest(config: PaperConfig, options: BundleOptions) -> dict[str, Any]:
         'hides_actions': config.hides_actions,
         'mask_steps': options.mask_steps,
         'denoise_steps': options.denoise_steps,
+        'temperature': options.temperature,
+        'unmasking': options.unmasking,
         'precision': options.precision,
         'frames': codec and asdict(FrameFacts(codec.name, codec.image_size, codec.latent_scale)),
         'stems': {name: asdict(_stem(config, name, options.robots.get(name))) for name in names},

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from hma_ros.network.hma import Hma
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 
 Model = TypeVar('Model', bound=nn.Module)
+Value = TypeVar('Value')
 
 # Parts of names that come from saving a model inside of torch.compile, DistributedDataParallel,
 # FSDP or checkpointed activations.
@@ -83,14 +85,14 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     return unwrapped(load_tensors(path), path)
 
 
-def unwrapped(tensors: Mapping[str, torch.Tensor], source: Path) -> dict[str, torch.Tensor]:
+def unwrapped(tensors: Mapping[str, Value], source: Path) -> dict[str, Value]:
     """
     Name weights as the model itself does, whatever it was wrapped in when they were saved.
 
     :param source: named in the error.
     :raises ConfigError: two tensors differ in the name of a wrapper only.
     """
-    plain: dict[str, torch.Tensor] = {}
+    plain: dict[str, Value] = {}
     for name, tensor in tensors.items():
         key = '.'.join(part for part in name.split('.') if part not in _WRAPPERS)
         if key in plain:
@@ -160,21 +162,42 @@ def build_strictly(
     :param source: of the tensors, named in the error.
     :raises ConfigError: no such model can be, or see :func:`load_strictly`.
     """
-    _check_sizes(sizes, len(tensors), source)
-    try:
-        # A warning here is about a size of 0.
-        with torch.device('meta'), warnings.catch_warnings():
-            warnings.simplefilter('error', UserWarning)
-            expected = make().state_dict()
-        _refuse_differences(expected, tensors, source)
+    check_names(make, sizes, tensors, source)
+    with _possible(source):
         model = make()
+    load_strictly(model, tensors, source)
+    return model.eval()
+
+
+def check_names(
+    make: Callable[[], Model], sizes: Any, tensors: Mapping[str, torch.Tensor], source: Path
+) -> Model:
+    """
+    Compare names and shapes with those of a model, without memory for it.
+
+    :param tensors: of whatever device; see :func:`build_strictly` for the rest.
+    :returns: the model, on the meta device.
+    :raises ConfigError: as :func:`build_strictly`, but for numbers that are not finite.
+    """
+    _check_sizes(sizes, len(tensors), source)
+    # A warning here is about a size of 0.
+    with _possible(source), torch.device('meta'), warnings.catch_warnings():
+        warnings.simplefilter('error', UserWarning)
+        model = make()
+    _refuse_differences(model.state_dict(), tensors, source)
+    return model
+
+
+@contextmanager
+def _possible(source: Path) -> Iterator[None]:
+    """Blame the sizes for what torch and Python raise while a model is built."""
+    try:
+        yield
     except _IMPOSSIBLE as error:
         raise ConfigError(
             f'{source}: config.json beside it: got {shortened(repr(error))}, expected sizes that '
             'a model can have'
         ) from error
-    load_strictly(model, tensors, source)
-    return model.eval()
 
 
 def _check_sizes(sizes: Any, tensors: int, source: Path) -> None:

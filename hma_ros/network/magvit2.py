@@ -10,6 +10,8 @@ that ids are equal to the last bit.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -28,6 +30,8 @@ from hma_ros.network.checkpoint import load_strictly, load_weights, unwrapped
 # tokenised with the raw weights, so the averaged ones (model_ema) are not wanted.
 _TRAINING_ONLY = ('loss.', 'model_ema.')
 _NORM_EPSILON = 1e-6
+# Each level halves the size of a picture of 256 x 256.
+_MOST_LEVELS = 8
 
 
 @dataclass(frozen=True)
@@ -271,18 +275,44 @@ def load_magvit2(path: str | Path, config: Magvit2Config | None = None) -> Magvi
 
     :param path: `.safetensors`, or the original Lightning checkpoint, of which tensors are read
         and nothing is executed.
-    :param config: sizes; None for the published ones.
+    :param config: sizes; None for those that its weights tell, of pictures of 256 x 256.
     :raises ConfigError: the file is unreadable, or its names or shapes are not those expected,
         or numbers are not finite.
     """
     path = Path(path)
-    model = Magvit2(config or Magvit2Config())
     tensors = load_weights(path) if path.suffix == '.safetensors' else _read_lightning(path)
     wanted = {
         name: tensor for name, tensor in tensors.items() if not name.startswith(_TRAINING_ONLY)
     }
+    model = Magvit2(config or sizes_of(wanted))
     load_strictly(model, wanted, path)
     return model.eval()
+
+
+def sizes_of(tensors: Mapping[str, Tensor]) -> Magvit2Config:
+    """
+    Tell the sizes of a tokenizer from the shapes of its weights; groups of norms stay published.
+
+    :param tensors: of whatever device. Where those that tell are missing: the published sizes,
+        with which :func:`load_magvit2` then names what is missing.
+    """
+    shapes = {name: tensor.shape for name, tensor in tensors.items() if tensor.ndim == 4}
+    first = re.compile(r'encoder\.down\.\d+\.block\.0\.conv1\.weight')
+    block = re.compile(r'encoder\.down\.0\.block\.\d+\.conv1\.weight')
+    widths = [shapes[name][0] for name in sorted(shapes) if first.fullmatch(name)]
+    least, latent = shapes.get('encoder.conv_in.weight'), shapes.get('encoder.conv_out.weight')
+    if not (widths and least and latent and least[0]):
+        return Magvit2Config()
+    published = Magvit2Config()
+    is_possible = all(width and width % published.norm_groups == 0 for width in widths)
+    if not is_possible or len(widths) > _MOST_LEVELS:
+        return published
+    return Magvit2Config(
+        bits=latent[0],
+        width=least[0],
+        multipliers=tuple(width // least[0] for width in widths),
+        blocks=sum(bool(block.fullmatch(name)) for name in shapes),
+    )
 
 
 def _read_lightning(path: Path) -> dict[str, Any]:

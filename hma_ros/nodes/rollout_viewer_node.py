@@ -90,7 +90,7 @@ class RolloutViewerNode(HmaNode):
         if not self._is_working:
             return
         try:
-            frames = to_frames(message, self._prediction_topic)
+            frames = to_frames(message, self._prediction_topic, self._spec.camera.resize)
             actions = to_actions(message, self._prediction_topic)
         except MessageError as error:
             self._diagnostics.trouble('bad rollouts', str(error))

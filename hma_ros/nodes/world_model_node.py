@@ -34,6 +34,7 @@ from hma_ros.ros.sensor_subscription import SensorSubscription
 from hma_ros.ros.stamps import stamp_ns
 from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
+from hma_ros.runtime.families import SIZE_REMEDY, size_difference
 from hma_ros.runtime.open import open_world_model
 from hma_ros.runtime.world import World
 
@@ -83,7 +84,7 @@ class WorldModelNode(HmaNode):
 
     def _load_model(self) -> World:
         given = self._given
-        model = open_world_model(given.bundle, self._spec.stem, given.execution)
+        model = open_world_model(given.bundle, self._spec.stem, given.execution, given.decoding)
         if given.provider not in ('auto', model.provider):
             self.get_logger().warning(
                 f'provider: got {model.provider}, expected {given.provider}; allow_cpu is set'
@@ -376,7 +377,8 @@ def check_stem(spec: EmbodimentSpec, model: World) -> None:
     """
     Compare the embodiment with the stem that shall serve it.
 
-    :raises BundleError: other actions, joints, stride or frame rate than the stem was trained on.
+    :raises BundleError: other actions, joints, stride, frame rate or image size than the stem was
+        trained on.
     """
     # A model that reads no joints does not mind which there are.
     joints = spec.state.joints if model.stem.joint_names else ()
@@ -385,13 +387,14 @@ def check_stem(spec: EmbodimentSpec, model: World) -> None:
         ('joints', tuple(model.stem.joint_names), joints),
         ('stride', model.stem.stride, spec.rates.stride),
         ('frame_hz', model.stem.frame_hz, spec.rates.frame_hz),
-        ('image size', (model.manifest.image_size,) * 2, spec.camera.resize),
     ):
         if expected != got:
             raise BundleError(
-                f'{spec.path}: expected {what} {expected} of the stem {spec.stem!r} '
-                f'in {model.manifest.folder}, got {got}'
+                f'{spec.path}: {what}: got {got}, expected {expected} of the stem {spec.stem!r} '
+                f'in {model.manifest.folder}; correct the file or choose another bundle'
             )
+    if difference := size_difference(model.manifest, spec.camera.resize):
+        raise BundleError(f'{spec.path}: {difference}; {SIZE_REMEDY}')
 
 
 def main() -> int:

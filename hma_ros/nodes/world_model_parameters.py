@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hma_ros.core import settings
+from hma_ros.core.decoding import MOST_STEPS, UNMASKING, Decoding
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.ros.parameters import parameter
 from hma_ros.runtime.providers import Execution
@@ -43,6 +44,20 @@ class WorldModelParameters:
     max_failures: int = parameter(
         50, 'so many rows in a row that fail deactivate the node', 1, 100_000
     )
+    mask_steps: int = parameter(
+        0, 'masked passes per imagined frame; 0 for those of the bundle', 0, MOST_STEPS
+    )
+    denoise_steps: int = parameter(
+        0, 'steps of the denoiser, of continuous models; 0 for those of the bundle', 0, MOST_STEPS
+    )
+    temperature: float = parameter(
+        -1.0, 'of the choice among tokens, or of the noise; -1 for that of the bundle', -1.0, 10.0
+    )
+    unmasking: str = parameter(
+        'bundle',
+        'which tokens a pass keeps: the surest, any, or as the bundle says',
+        choices=('bundle', *UNMASKING),
+    )
     autostart: bool = parameter(False, 'configure and activate at the start')
 
     def summary(self, spec: EmbodimentSpec, provider: str) -> str:
@@ -50,6 +65,16 @@ class WorldModelParameters:
         return (
             f'{self.mode} on {spec.name}: bundle {self.bundle}, stem {spec.stem}, '
             f'provider {provider}, up to {self.horizon} frames ahead'
+        )
+
+    @property
+    def decoding(self) -> Decoding:
+        """What is to be other than the bundle recommends."""
+        return Decoding(
+            self.mask_steps or None,
+            self.denoise_steps or None,
+            None if self.temperature < 0.0 else self.temperature,
+            None if self.unmasking == 'bundle' else self.unmasking,
         )
 
     @property

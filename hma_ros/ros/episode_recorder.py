@@ -126,7 +126,8 @@ class EpisodeRecorder:
         self._seen[stamp] = preprocess(frame, self._spec.camera)
 
     def _on_rollout(self, message: Any) -> None:
-        stamp, frames = stamp_ns(message.header.stamp), to_frames(message, 'prediction')
+        stamp = stamp_ns(message.header.stamp)
+        frames = to_frames(message, 'prediction', self._spec.camera.resize)
         if stamp < self._begin_ns:
             return
         now, before = self._frame_at(stamp), self._match.find(stamp)

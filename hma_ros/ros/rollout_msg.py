@@ -17,12 +17,14 @@ from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
 _NS = 1_000_000_000
 
 
-def to_frames(message: Any, topic: str) -> NDArray[np.uint8]:
+def to_frames(message: Any, topic: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """
     Read the imagined frames.
 
+    :param size: height and width they must have [px]; None takes any.
     :returns: ``uint8[horizon, H, W, 3]``, oldest first.
-    :raises MessageError: no frames, not ``horizon`` of them, or frames of different sizes.
+    :raises MessageError: no frames, not ``horizon`` of them, or frames of different sizes or of
+        another one.
     """
     if message.horizon < 1 or len(message.frames) != message.horizon:
         raise MessageError(
@@ -33,6 +35,11 @@ def to_frames(message: Any, topic: str) -> NDArray[np.uint8]:
     if len(sizes) != 1:
         raise MessageError(
             f'{topic}: frames: got sizes {shortened(sorted(sizes))}, expected one size'
+        )
+    height, width, _ = sizes.pop()
+    if size not in (None, (height, width)):
+        raise MessageError(
+            f'{topic}: frames: got {[height, width]}, expected {list(size or ())} (camera.resize)'
         )
     return np.stack(frames)
 

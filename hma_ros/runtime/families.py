@@ -12,6 +12,7 @@ from hma_ros.runtime.manifest_file import FILE_NAME, read_facts
 from hma_ros.runtime.paper.manifest import FAMILY, PaperManifest
 
 AnyManifest = Manifest | PaperManifest
+SIZE_REMEDY = 'set camera.resize or choose another bundle'
 
 
 def read_manifest(folder: str | Path) -> AnyManifest:
@@ -28,6 +29,21 @@ def read_manifest(folder: str | Path) -> AnyManifest:
             'or none of a streaming model'
         )
     return PaperManifest.read(folder) if family else Manifest.read(folder)
+
+
+def size_difference(manifest: AnyManifest, resize: tuple[int, int]) -> str:
+    """
+    Compare the size that a camera is brought to with that of the bundle's frames.
+
+    :param resize: ``camera.resize``, height and width [px].
+    :returns: what differs; empty if nothing does.
+    :raises BundleError: the bundle has no frame tokenizer, so no size.
+    """
+    size = [manifest.image_size] * 2
+    if list(resize) == size:
+        return ''
+    name = manifest.folder.resolve().name
+    return f'camera.resize: got {list(resize)}, expected {size} (size of bundle {name!r})'
 
 
 def robot_stem(manifest: AnyManifest, name: str) -> StemInfo:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hma_ros.core.embodiment.bounds import MODEL_SIDE_PX
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeWriter
@@ -35,6 +36,7 @@ class _Order:
 
     kind: Kind
     seed: int
+    image_size: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def generate(
     workers: int = 2,
     progress: bool = True,
     split: str = 'train',
+    image_size: int = 64,
 ) -> Summary:
     """
     Write episodes of one task to ``out_folder/split/shard_00``.
@@ -68,11 +71,15 @@ def generate(
     :param workers: processes; 1 runs in this one.
     :param progress: show a progress bar.
     :param split: ``train`` or ``val``, which never share a seed.
-    :raises ConfigError: unknown task, kind or split, or a folder in use.
+    :param image_size: height and width of the frames [px].
+    :raises ConfigError: unknown task, kind or split, a size out of range, or a folder in use.
     """
     if task_name not in TASK_NAMES:
         raise ConfigError(f"simulated robot '{task_name}': expected one of {TASK_NAMES}")
-    orders = _plan(counts, seed, split)
+    least, most = MODEL_SIDE_PX
+    if not least <= image_size <= most:
+        raise ConfigError(f'image size: got {image_size}, expected {least} to {most} pixels')
+    orders = _plan(counts, seed, split, image_size)
     folder = Path(out_folder) / split / 'shard_00'
     rows = 0
     outcomes: dict[str, list[bool]] = {kind: [] for kind in KINDS}
@@ -91,7 +98,7 @@ def generate(
     return Summary(len(orders), rows, success)
 
 
-def _plan(counts: Mapping[str, int], seed: int, split: str) -> list[_Order]:
+def _plan(counts: Mapping[str, int], seed: int, split: str, image_size: int) -> list[_Order]:
     """Draw the seeds and mix the kinds, so that any part of a set is like the whole."""
     if split not in SPLITS:
         raise ConfigError(f"split '{split}': expected one of {SPLITS}")
@@ -102,7 +109,9 @@ def _plan(counts: Mapping[str, int], seed: int, split: str) -> list[_Order]:
     rng = np.random.default_rng([seed, SPLITS.index(split)])
     # Train seeds are even and validation seeds odd: no start is in both.
     seeds = 2 * rng.choice(2**30, len(kinds), replace=False) + SPLITS.index(split)
-    orders = [_Order(kind, int(number)) for kind, number in zip(kinds, seeds, strict=True)]
+    orders = [
+        _Order(kind, int(number), image_size) for kind, number in zip(kinds, seeds, strict=True)
+    ]
     return [orders[i] for i in rng.permutation(len(orders))]
 
 
@@ -122,7 +131,7 @@ def _episodes(task_name: str, orders: Sequence[_Order], workers: int) -> Iterato
         task = make_task(task_name)
         try:
             for order in orders:
-                yield run_episode(task, order.kind, order.seed)
+                yield run_episode(task, order.kind, order.seed, order.image_size)
         finally:
             task.close()
         return
@@ -152,7 +161,7 @@ def _start_worker(task_name: str) -> None:
 def _work(order: _Order) -> Episode:
     if _Worker.task is None:
         raise ConfigError('worker process: no task, expected _start_worker to have run')
-    return run_episode(_Worker.task, order.kind, order.seed)
+    return run_episode(_Worker.task, order.kind, order.seed, order.image_size)
 
 
 def validation_counts(counts: Mapping[str, int], total: int) -> dict[str, int]:

@@ -67,8 +67,10 @@ def tokenise_once(
     Like :func:`tokenise`, but keep the tokens in a file, and read them if it is there.
 
     :param cache: start of the file's name; the rest tells the tokenizer that made it.
-    :raises ConfigError: the file does not hold the frames of this data set.
+    :raises ConfigError: the file does not hold the frames of this data set, or those are of
+        another size than the tokenizer takes.
     """
+    dataset.check_frame_size(tokenizer.config.image_size, 'the frame tokenizer')
     path = cache.with_name(f'{cache.name}_{fingerprint(tokenizer)}.npy')
     if not path.exists():
         episodes = tokenise(tokenizer, dataset)

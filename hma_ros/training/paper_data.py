@@ -134,8 +134,10 @@ def latents_once(
     Encode every frame without rounding, and keep the latents in a file; read it if it is there.
 
     :param cache: start of the file's name; the rest tells the tokenizer that made it.
-    :raises ConfigError: the file does not hold the frames of this data set.
+    :raises ConfigError: the file does not hold the frames of this data set, or those are of
+        another size than the tokenizer takes.
     """
+    dataset.check_frame_size(tokenizer.config.image_size, 'the frame tokenizer')
     path = cache.with_name(f'{cache.name}_latents_{fingerprint(tokenizer)}.npy')
     if not path.exists():
         latents = encode_frames(tokenizer.encode_continuous, dataset).astype(np.float16)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.network.checkpoint import save_checkpoint
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
@@ -39,6 +40,20 @@ class FrameSampler:
                 frames.append(video[self._rng.integers(len(video))])
             behind.append(np.repeat(still[None], share, 0))
         return to_unit(np.stack(frames)), to_unit(np.concatenate(behind))
+
+
+def _sizes(datasets: Sequence[EpisodeDataset]) -> TokenizerConfig:
+    """Take the size of the frames, which all must have."""
+    side = (datasets[0].frame_size or (TokenizerConfig.image_size,))[0]
+    for dataset in datasets:
+        dataset.check_frame_size(side, f'the frames of {datasets[0].embodiment}')
+    sizes = TokenizerConfig(image_size=side)
+    if side % sizes.patch:
+        raise ConfigError(
+            f'frames of {datasets[0].embodiment}: got {side} pixels, expected a multiple of '
+            f'{sizes.patch}; set camera.resize and record them again'
+        )
+    return sizes
 
 
 def background(dataset: EpisodeDataset, frames: int = 200) -> np.ndarray:
@@ -80,9 +95,11 @@ def train_tokenizer(
 
     :param datasets: one per embodiment.
     :param folder: checkpoint, state and log.
+    :raises ConfigError: frames of different sizes, not square, or that patches do not divide.
     """
+    sizes = _sizes(datasets)
     torch.manual_seed(0)
-    model = FrameTokenizer(TokenizerConfig())
+    model = FrameTokenizer(sizes)
     run = TrainingRun(model, folder, steps, 2e-3, ('encoder.blocks', 'decoder.blocks'))
     sampler = FrameSampler(datasets, seed=run.step)
     compiled = torch.compile(model)

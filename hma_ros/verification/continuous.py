@@ -33,14 +33,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hma_ros.core.diffusion import Noise, Sampling, Solver, ancestral, guided
+from hma_ros.core.diffusion import Noise, ancestral, guided
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.patches import patchify, unpatchify
 from hma_ros.network.paper.checkpoint import read_released
-from hma_ros.network.paper.continuous import ContinuousDraws, ContinuousHma, continuous_loss
+from hma_ros.network.paper.continuous import (
+    ContinuousDraws,
+    ContinuousHma,
+    ContinuousRows,
+    continuous_loss,
+)
 from hma_ros.network.paper.diffusion_head import DiffusionDraws, waves
 from hma_ros.network.paper.full_window_continuous import FrameSample, sample_chunks, sample_frame
-from hma_ros.verification.golden import GoldenArrays
+from hma_ros.verification.golden import GoldenArrays, at
+from hma_ros.verification.noise import Replay, training_draws
 from hma_ros.verification.one_thread import one_thread
 from hma_ros.verification.report import (
     AMPLIFIED,
@@ -53,6 +59,10 @@ from hma_ros.verification.report import (
 )
 
 Found = Iterable[tuple[str, Any]]
+_INPUTS = (
+    r'latents|pixel_mask|actions_in(/.*)?|head/(z|x_t|x0|t|noise)|ddpm/.*_noise|'
+    r'train/.*/draw.*|roll/.*/(orders|noise_flat|noise_shapes)'
+)
 # Upstream's largest magnitude of a clean sample.
 _CLIP = 10.0
 # Replays with other last bits; how many times what they move is taken for rounding, and what is
@@ -80,17 +90,18 @@ def _all(folder: Path) -> Iterator[Comparison]:
         raise ConfigError(f'{folder}: a discrete model, expected a continuous one')
     for part in (_schedules, _patches, _head, _samples):
         yield from _compared(golden, part(model, golden))
-    for domain in model.config.domains:
+    for domain in golden.domains(model.config, 'z'):
         for of_domain in (_passes, _hidden, _losses):
-            yield from _compared(golden, of_domain(model, golden, domain.name))
-        yield from _rollouts(model, golden, domain.name)
-    golden.check_all_read()
+            yield from _compared(golden, of_domain(model, golden, domain))
+        yield from _rollouts(model, golden, domain)
+    golden.check_all_read(_INPUTS)
 
 
 def _compared(golden: GoldenArrays, found: Found) -> Iterator[Comparison]:
     for name, array in found:
-        expected = golden[name]
-        yield compare(name, np.asarray(array), expected, _tolerance(name, expected))
+        if name in golden:
+            expected = golden[name]
+            yield compare(name, np.asarray(array), expected, _tolerance(name, expected))
 
 
 def _tolerance(name: str, expected: np.ndarray) -> float:
@@ -120,9 +131,10 @@ def _schedules(model: ContinuousHma, _: GoldenArrays) -> Found:
 
 @torch.no_grad()
 def _patches(model: ContinuousHma, golden: GoldenArrays) -> Found:
+    if 'pixel_mask' not in golden:
+        return
     clean, masked = _window(model, golden)
-    latents = golden['latents']
-    height, width = latents.shape[2:4]
+    height, width = golden['latents'].shape[2:4]
     hidden = model.hide(clean, masked).numpy()
     patch, size = model.parts.patch, (height, width)
     grid = (height // patch, width // patch)
@@ -136,10 +148,15 @@ def _patches(model: ContinuousHma, golden: GoldenArrays) -> Found:
 @torch.no_grad()
 def _head(model: ContinuousHma, golden: GoldenArrays) -> Found:
     head, of = model.diffloss, _reader(golden, 'head/')
+    if 'head/t' not in golden:
+        return
+    yield 'head/t_emb', waves(of('t'))
+    if {'head/x_t', 'head/z'} <= set(golden):
+        yield 'head/net_out', torch.cat(head.net(of('x_t'), of('t'), of('z')), -1)
+    if not {'head/noise', 'head/x0', 'head/z'} <= set(golden):
+        return
     draws = DiffusionDraws(of('t'), of('noise'))
     terms = head.terms(of('z'), of('x0'), draws)
-    yield 'head/t_emb', waves(of('t'))
-    yield 'head/net_out', torch.cat(head.net(of('x_t'), of('t'), of('z')), -1)
     yield 'head/q_sample', head.noisy(of('x0'), draws)
     yield 'head/train_mse', terms.error_N
     yield 'head/train_vb', terms.bound_N
@@ -147,11 +164,12 @@ def _head(model: ContinuousHma, golden: GoldenArrays) -> Found:
 
 
 def _samples(model: ContinuousHma, golden: GoldenArrays) -> Found:
+    names = [name for name in _names(golden, 'ddpm/', level=1) if f'ddpm/{name}/sample' in golden]
+    if not names:
+        return
     denoise = model.diffloss.denoiser(_reader(golden, 'head/')('z'))
     schedule = model.diffloss.schedule.evenly(model.parts.steps)
-    for name in _names(golden, 'ddpm/', level=1):
-        if f'ddpm/{name}/sample' not in golden:
-            continue
+    for name in names:
         noise, scale = _given_noise(golden, f'ddpm/{name}/')
         clip = _CLIP if name.endswith('clip1') else None
         source = denoise if scale is None else guided(denoise, scale)
@@ -162,61 +180,103 @@ def _given_noise(golden: GoldenArrays, prefix: str) -> tuple[Noise, float | None
     """Noise of ``T{temperature}_...`` or ``cfg{scale}_T{temperature}_...``, and the scale."""
     first, *_ = words = prefix.split('/')[1].split('_')
     if not first.startswith('cfg'):
-        steps = np.float32(first[1:]) * golden['ddpm/step_noise']
-        return Noise(golden['ddpm/init_noise'], steps), None
-    half, steps = golden[f'{prefix}half_noise'], golden[f'{prefix}step_noise']
+        steps = np.float32(first[1:]) * golden[_own(golden, prefix, 'step_noise')]
+        return Noise(golden[_own(golden, prefix, 'init_noise')], steps), None
+    half, steps = golden[f'{prefix}half_noise'], golden[_own(golden, prefix, 'step_noise')]
     start = np.concatenate([half, half])
     return Noise(start, np.float32(words[1][1:]) * steps), float(first[3:])
 
 
+def _own(golden: GoldenArrays, prefix: str, name: str) -> str:
+    """Name the noise of a sample, or what all of them share."""
+    return f'{prefix}{name}' if f'{prefix}{name}' in golden else f'ddpm/{name}'
+
+
 @torch.no_grad()
 def _passes(model: ContinuousHma, golden: GoldenArrays, domain: str) -> Found:
-    clean, masked = _window(model, golden)
-    actions = torch.from_numpy(golden[f'actions_in/{domain}'])
-    given = model(clean, masked, domain, actions)
-    unknown = model(clean[:1], masked[:1], domain, None)
-    for name, output in (('', given), ('_noact', unknown)):
-        yield f'z{name}/{domain}', _as_upstream(output.z_BRSC, model, golden)
+    for name, windows in (('', None), ('_noact', 1)):
+        if at(f'z{name}', domain) not in golden and at(f'z_action{name}', domain) not in golden:
+            continue
+        clean, masked = _window(model, golden)
+        actions = None if windows else _actions(golden, domain)
+        output = model(clean[:windows], masked[:windows], domain, actions)
+        yield at(f'z{name}', domain), _as_upstream(output.z_BRSC, model, golden)
         if output.z_action_BRC is not None:
-            yield f'z_action{name}/{domain}', output.z_action_BRC
+            yield at(f'z_action{name}', domain), output.z_action_BRC
 
 
 @torch.no_grad()
 def _hidden(model: ContinuousHma, golden: GoldenArrays, domain: str) -> Found:
-    if f'hidden/{domain}/0' not in golden:
+    prefix = at('hidden', domain)
+    if f'{prefix}/0' not in golden:
         return
     seen: list[Tensor] = []
     hooks = [
         block.register_forward_hook(lambda _, given, made: seen.extend([given[0], made[0]]))
         for block in model.blocks
     ]
-    model(*_window(model, golden), domain, torch.from_numpy(golden[f'actions_in/{domain}']))
+    model(*_window(model, golden), domain, _actions(golden, domain))
     for hook in hooks:
         hook.remove()
     for index, hidden in enumerate([*seen[::2], seen[-1]]):
-        yield f'hidden/{domain}/{index}', hidden
+        yield f'{prefix}/{index}', hidden
 
 
 @torch.no_grad()
 def _losses(model: ContinuousHma, golden: GoldenArrays, domain: str) -> Found:
-    of = _reader(golden, f'train/{domain}/')
-    draws = ContinuousDraws(
-        DiffusionDraws(of('draw1_randint'), of('draw2_randn_like')),
-        DiffusionDraws(of('draw3_randint'), of('draw4_randn_like')),
-    )
+    prefix = at('train', domain)
+    if f'{prefix}/loss' not in golden:
+        return
     clean, masked = _window(model, golden)
-    actions = torch.from_numpy(golden[f'actions_in/{domain}'])
+    actions = _actions(golden, domain)
+    drawn = training_draws(golden, prefix)
+    output = model(clean, masked, domain, actions)
+    count = _times_drawn(golden, prefix, drawn.draws, output)
     # Chunks count from a drawn row on.
-    counted = torch.arange(clean.shape[1]) >= of('draw0_randint')
-    output = model(clean, masked, domain, actions, counted)
-    loss = continuous_loss(model, output, clean, masked, domain, actions, counted, draws)
-    yield f'train/{domain}/loss', loss.frame
-    yield f'train/{domain}/action_loss', loss.action
+    first = torch.zeros(1, 1) if drawn.first is None else drawn.first
+    counted = (torch.arange(clean.shape[1]) >= first).expand(clean.shape[:2])
+    loss = continuous_loss(
+        model,
+        _repeated(output, count),
+        clean.repeat(count, 1, 1, 1),
+        masked.repeat(count, 1, 1, 1),
+        domain,
+        torch.zeros(0) if actions is None else actions.repeat(count, 1, 1),
+        counted.repeat(count, 1),
+        drawn.draws,
+    )
+    yield f'{prefix}/loss', loss.frame
+    if loss.action is not None:
+        yield f'{prefix}/action_loss', loss.action
+
+
+def _times_drawn(
+    golden: GoldenArrays, prefix: str, draws: ContinuousDraws, output: ContinuousRows
+) -> int:
+    """Say how often the same patches were drawn for."""
+    patches = output.z_BRSC[..., 0].numel()
+    drawn = len(draws.patches.timestep_N)
+    if drawn < patches or drawn % patches:
+        raise ConfigError(
+            f'{golden.path}: {prefix}: got draws for {drawn} patches, expected {patches}, once or '
+            'several times'
+        )
+    return drawn // patches
+
+
+def _repeated(output: ContinuousRows, count: int) -> ContinuousRows:
+    """Repeat what was said, as upstream does to draw several times (diffusion_batch_mul)."""
+    chunks = output.z_action_BRC
+    return output._replace(
+        z_BRSC=output.z_BRSC.repeat(count, 1, 1, 1),
+        z_action_BRC=None if chunks is None else chunks.repeat(count, 1, 1),
+    )
 
 
 def _rollouts(model: ContinuousHma, golden: GoldenArrays, domain: str) -> Iterator[Comparison]:
-    for name in _names(golden, f'roll/{domain}/', level=2):
-        found = list(_rollout(model, golden, domain, f'roll/{domain}/{name}'))
+    group = at('roll', domain)
+    for name in _names(golden, f'{group}/', level=group.count('/') + 1):
+        found = list(_rollout(model, golden, domain, f'{group}/{name}'))
         compared = list(_compared(golden, found))
         if not all(item.ok for item in compared):
             compared = _within_rounding(model, golden, domain, found, compared)
@@ -256,7 +316,7 @@ def _rollout(
     nudge: np.random.Generator | None = None,
 ) -> Found:
     """Sample all rows after the prompt; upstream samples all chunks after each step."""
-    replay, orders = _Replay(model, golden, prefix, nudge), golden[f'{prefix}/orders']
+    replay, orders = Replay(model, golden, prefix, nudge), golden[f'{prefix}/orders']
     window, _ = _window(model, golden)
     first, counts, chunk = [], [], None
     for row, order in enumerate(orders, window.shape[1] - len(orders)):
@@ -281,7 +341,7 @@ def _frames(
     model: ContinuousHma,
     golden: GoldenArrays,
     domain: str,
-    replay: _Replay,
+    replay: Replay,
     window: Tensor,
     row: int,
     order: np.ndarray,
@@ -291,50 +351,13 @@ def _frames(
         window,
         row,
         domain,
-        torch.from_numpy(golden[f'actions_in/{domain}']),
+        _actions(golden, domain),
         order,
         replay.mask_steps,
         replay.sampling,
         replay.draw,
         resample_revealed=True,
     )
-
-
-class _Replay:
-    """
-    Hands out recorded noise in the order in which it was drawn.
-
-    :param prefix: of the arrays; ends in ``s{mask steps}_T{temperature}``.
-    :param nudge: moves the last bit of every number up, down or not at all; None for none.
-    """
-
-    def __init__(
-        self,
-        model: ContinuousHma,
-        golden: GoldenArrays,
-        prefix: str,
-        nudge: np.random.Generator | None = None,
-    ) -> None:
-        mask_steps, temperature = prefix.rpartition('/')[2].split('_')
-        self.mask_steps, self._temperature = int(mask_steps[1:]), np.float32(temperature[1:])
-        self.sampling = Sampling(Solver.ANCESTRAL, model.parts.steps)
-        self._source, self._left = f'{golden.path}: {prefix}', golden[f'{prefix}/noise_flat']
-        self._shapes = golden[f'{prefix}/noise_shapes'].tolist()
-        if nudge is not None:
-            bits = nudge.integers(-1, 2, self._left.shape).astype(np.float32)
-            self._left = self._left * (1 + np.finfo(np.float32).eps * bits)
-
-    def draw(self, shape: tuple[int, int]) -> Noise:
-        """Return where sampling began, then what was added at each step."""
-        count = 1 + self.sampling.steps
-        recorded, self._shapes = self._shapes[:count], self._shapes[count:]
-        if recorded != [list(shape)] * count:
-            raise ConfigError(
-                f'{self._source}/noise_shapes: {recorded}, expected {count} of {list(shape)}'
-            )
-        flat, self._left = np.split(self._left, [count * shape[0] * shape[1]])
-        start, *added = flat.reshape(count, *shape)
-        return Noise(start, self._temperature * np.stack(added))
 
 
 def _window(model: ContinuousHma, golden: GoldenArrays) -> tuple[Tensor, Tensor]:
@@ -348,6 +371,12 @@ def _as_upstream(z_BRSC: Tensor, model: ContinuousHma, golden: GoldenArrays) -> 
     """As ``[B, C, T, h, w]``."""
     grid = [side // model.parts.patch for side in golden['latents'].shape[2:4]]
     return z_BRSC.permute(0, 3, 1, 2).unflatten(3, grid)
+
+
+def _actions(golden: GoldenArrays, domain: str) -> Tensor | None:
+    """Return what was executed; None where nothing is said of it."""
+    name = at('actions_in', domain)
+    return torch.from_numpy(golden[name]) if name in golden else None
 
 
 def _reader(golden: GoldenArrays, prefix: str) -> Callable[[str], Tensor]:

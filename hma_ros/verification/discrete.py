@@ -17,6 +17,9 @@ array                              of what
                                    and the mask steps, then the order
 ``loss``, ``acc``, ...             training and evaluation losses of ``input_ids`` and ``labels``
 =================================  ============================================================
+
+Any of them may be missing. A model without action spaces was asked under a name of its own, or
+under none: then ``logits`` instead of ``logits/{dom}``.
 """
 
 from __future__ import annotations
@@ -34,11 +37,14 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.network.paper.checkpoint import read_released
 from hma_ros.network.paper.discrete import DiscreteHma, discrete_loss
 from hma_ros.network.paper.full_window import FramePass, decode_frame
-from hma_ros.verification.golden import GoldenArrays
+from hma_ros.verification.golden import GoldenArrays, at
 from hma_ros.verification.one_thread import one_thread
 from hma_ros.verification.report import FLOAT32, IDENTICAL, REORDERED, Comparison, compare
 
 Found = Iterator[tuple[str, Tensor | None]]
+_INPUTS = r'tokens(_masked)?|input_ids|labels|(actions_in|action_mask)(/.*)?|roll/.*/rand_conf'
+# What was asked of the same window; the names say how.
+_RUNS = ('', '_b1', '_noact', '_skipnorm', '_short', '_actmask')
 
 
 def check(folder: Path) -> Iterator[Comparison]:
@@ -57,12 +63,13 @@ def _all(folder: Path) -> Iterator[Comparison]:
     if not isinstance(model, DiscreteHma):
         raise ConfigError(f'{folder}: a continuous model, expected a discrete one')
     parts = (_losses,) if 'labels' in golden else (_passes, _hidden, _normalised, _rollouts)
-    for domain in model.config.domains:
+    for domain in golden.domains(model.config, 'logits'):
         for part in parts:
-            for name, found in part(model, golden, domain.name):
-                expected = golden[name]
-                yield compare(name, np.asarray(found), expected, _tolerance(name, expected))
-    golden.check_all_read()
+            for name, found in part(model, golden, domain):
+                if name in golden:
+                    expected = golden[name]
+                    yield compare(name, np.asarray(found), expected, _tolerance(name, expected))
+    golden.check_all_read(_INPUTS)
 
 
 def _tolerance(name: str, expected: np.ndarray) -> float:
@@ -74,93 +81,136 @@ def _tolerance(name: str, expected: np.ndarray) -> float:
 
 @torch.no_grad()
 def _passes(model: DiscreteHma, golden: GoldenArrays, domain: str) -> Found:
-    side = golden['tokens_masked'].shape[2:]
     for run, arguments in _runs(golden, domain):
+        side = golden['tokens_masked'].shape[2:]
         output = model(arguments.pop('ids'), domain, **arguments)
-        yield f'logits{run}/{domain}', _as_upstream(output.logits_BRSFV, side)
-        if f'actions_out{run}/{domain}' in golden:
-            yield f'actions_out{run}/{domain}', output.chunk_BRX
+        yield at(f'logits{run}', domain), _as_upstream(output.logits_BRSFV, side)
+        yield at(f'actions_out{run}', domain), output.chunk_BRX
 
 
 def _runs(golden: GoldenArrays, domain: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield what was asked of the same window, those that are there."""
-    ids, actions = _tokens(golden, 'tokens_masked'), _of(golden, 'actions_in', domain)
-    yield '', {'ids': ids, 'actions_BRX': actions}
-    if f'logits_b1/{domain}' in golden:
-        yield '_b1', {'ids': ids[:1], 'actions_BRX': actions[:1]}
-    if f'logits_noact/{domain}' in golden:
-        yield '_noact', {'ids': ids[:1], 'actions_BRX': None}
-    if f'logits_skipnorm/{domain}' in golden:
-        normalised = _of(golden, 'actions_norm', domain)
-        yield '_skipnorm', {'ids': ids, 'actions_BRX': normalised, 'is_normalised': True}
-    if f'logits_short/{domain}' in golden:
-        rows = golden[f'logits_short/{domain}'].shape[2]
-        yield '_short', {'ids': ids[:, :rows], 'actions_BRX': actions[:, :rows]}
-    if f'logits_actmask/{domain}' in golden:
-        masked = _of(golden, 'action_mask', domain)
-        yield '_actmask', {'ids': ids, 'actions_BRX': actions, 'masked_BR': masked}
+    runs = [run for run in _RUNS if _has(golden, f'logits{run}', f'actions_out{run}', domain)]
+    if not runs:
+        return
+    ids, actions = _tokens(golden, 'tokens_masked'), _actions(golden, domain)
+    for run in runs:
+        if run == '_b1':
+            yield run, {'ids': ids[:1], 'actions_BRX': _first(actions, 1)}
+        elif run == '_noact':
+            yield run, {'ids': ids[:1], 'actions_BRX': None}
+        elif run == '_skipnorm':
+            normalised = _of(golden, 'actions_norm', domain)
+            yield run, {'ids': ids, 'actions_BRX': normalised, 'is_normalised': True}
+        elif run == '_short':
+            rows = golden[at('logits_short', domain)].shape[2]
+            known = None if actions is None else actions[:, :rows]
+            yield run, {'ids': ids[:, :rows], 'actions_BRX': known}
+        elif run == '_actmask':
+            masked = _of(golden, 'action_mask', domain)
+            yield run, {'ids': ids, 'actions_BRX': actions, 'masked_BR': masked}
+        else:
+            yield run, {'ids': ids, 'actions_BRX': actions}
 
 
 @torch.no_grad()
 def _hidden(model: DiscreteHma, golden: GoldenArrays, domain: str) -> Found:
-    if f'hidden/{domain}/0' not in golden:
+    prefix = at('hidden', domain)
+    if f'{prefix}/0' not in golden:
         return
     seen: list[Tensor] = []
     hooks = [
         block.register_forward_hook(lambda _, given, made: seen.extend([given[0], made[0]]))
         for block in model.blocks
     ]
-    model(_tokens(golden, 'tokens_masked'), domain, _of(golden, 'actions_in', domain))
+    model(_tokens(golden, 'tokens_masked'), domain, _actions(golden, domain))
     for hook in hooks:
         hook.remove()
     for index, hidden in enumerate([*seen[::2], seen[-1]]):
-        yield f'hidden/{domain}/{index}', hidden
+        yield f'{prefix}/{index}', hidden
 
 
 def _normalised(model: DiscreteHma, golden: GoldenArrays, domain: str) -> Found:
-    if f'actions_norm/{domain}' in golden:
+    if _has(golden, 'actions_norm', 'actions_unnorm', domain):
         normalised = model.action_preprocessor[domain](_of(golden, 'actions_in', domain))
-        yield f'actions_norm/{domain}', normalised
-        yield f'actions_unnorm/{domain}', model.in_units(normalised, domain)
+        yield at('actions_norm', domain), normalised
+        yield at('actions_unnorm', domain), model.in_units(normalised, domain)
 
 
 @torch.no_grad()
 def _rollouts(model: DiscreteHma, golden: GoldenArrays, domain: str) -> Found:
-    prefix = f'roll/{domain}/'
-    for name in sorted({key.split('/')[2] for key in golden if key.startswith(prefix)}):
-        yield from _rollout(model, golden, domain, name)
+    group = f'{at("roll", domain)}/'
+    for name in sorted(
+        {key.removeprefix(group).split('/')[0] for key in golden if key.startswith(group)}
+    ):
+        yield from _rollout(model, golden, domain, f'{group}{name}')
 
 
-def _rollout(model: DiscreteHma, golden: GoldenArrays, domain: str, name: str) -> Found:
+def _rollout(model: DiscreteHma, golden: GoldenArrays, domain: str, prefix: str) -> Found:
     """Decode all frames after the prompt."""
-    prefix, side = f'roll/{domain}/{name}', golden['tokens'].shape[2:]
-    window = _tokens(golden, 'tokens')
-    prompt = window.shape[1] - golden[f'{prefix}/first_logits'].shape[3]
+    side, window = golden['tokens'].shape[2:], _tokens(golden, 'tokens')
+    count = _imagined(golden, prefix)
+    prompt = window.shape[1] - count
     window[:, prompt:] = model.mask_id
+    draws = _draws(golden, prefix, count, window.shape[0])
     frames = [
-        _decode(model, golden, prefix, window, row, row - prompt)
-        for row in range(prompt, window.shape[1])
+        _decode(model, golden, domain, window, prompt + frame, _mask_steps(golden, prefix), order)
+        for frame, order in enumerate(draws)
     ]
     first = torch.stack([frame[0].logits_BSFV for frame in frames], 1)
     yield f'{prefix}/tokens', window.unflatten(2, side)
     yield f'{prefix}/first_logits', first.permute(0, 4, 3, 1, 2).unflatten(4, side)
-    if f'{prefix}/inputs_each_pass' in golden:
-        seen = torch.stack([one.seen_BTS for frame in frames for one in frame], 1)
-        yield f'{prefix}/inputs_each_pass', seen.unflatten(3, side)
-    if f'{prefix}/actions_out_last' in golden:
-        yield f'{prefix}/actions_out_last', frames[-1][-1].chunk_BTX
+    seen = torch.stack([one.seen_BTS for frame in frames for one in frame], 1)
+    yield f'{prefix}/inputs_each_pass', seen.unflatten(3, side)
+    yield f'{prefix}/actions_out_last', frames[-1][-1].chunk_BTX
+
+
+def _mask_steps(golden: GoldenArrays, prefix: str) -> int:
+    """Read them from the name, which is ``s`` and the mask steps, then the order."""
+    steps = prefix.rpartition('/')[2][1:].partition('_')[0]
+    if not steps.isdecimal() or int(steps) < 1:
+        raise ConfigError(
+            f"{golden.path}: {prefix}: got no mask steps in the name, expected 's2_greedy'"
+        )
+    return int(steps)
+
+
+def _imagined(golden: GoldenArrays, prefix: str) -> int:
+    """Count the frames that were imagined, by an array that has them."""
+    if f'{prefix}/first_logits' in golden:
+        return int(golden[f'{prefix}/first_logits'].shape[3])
+    passes = golden[f'{prefix}/inputs_each_pass'].shape[1]
+    return int(passes) // _mask_steps(golden, prefix)
+
+
+def _draws(
+    golden: GoldenArrays, prefix: str, frames: int, batch: int
+) -> list[list[np.ndarray] | None]:
+    """Return what was drawn for each frame, at one mask step or several; None for nothing."""
+    if f'{prefix}/rand_conf' not in golden:
+        return [None] * frames
+    drawn = golden[f'{prefix}/rand_conf']
+    if drawn.shape[1] % frames or drawn.shape[1] // frames < _mask_steps(golden, prefix) - 1:
+        raise ConfigError(
+            f'{golden.path}: {prefix}/rand_conf: got {list(drawn.shape)}, expected on the second '
+            f'axis a draw for each of {frames} frames and each mask step but the last'
+        )
+    steps = np.split(drawn.reshape(batch, drawn.shape[1], -1), drawn.shape[1], 1)
+    each = len(steps) // frames
+    return [[one[:, 0] for one in steps[i * each : (i + 1) * each]] for i in range(frames)]
 
 
 def _decode(
-    model: DiscreteHma, golden: GoldenArrays, prefix: str, window: Tensor, row: int, frame: int
+    model: DiscreteHma,
+    golden: GoldenArrays,
+    domain: str,
+    window: Tensor,
+    row: int,
+    steps: int,
+    order: list[np.ndarray] | None,
 ) -> list[FramePass]:
-    """Fill in a row; the name is ``s`` and the mask steps, and drawn orders are at hand."""
-    _, domain, name = prefix.split('/')
-    order = None
-    if f'{prefix}/rand_conf' in golden:
-        order = [golden[f'{prefix}/rand_conf'][:, frame].reshape(len(window), -1)]
-    steps = int(name[1:].partition('_')[0])
-    actions = _of(golden, 'actions_in', domain)
+    """Fill in a row."""
+    actions = _actions(golden, domain)
     passes = list(decode_frame(model, window, row, domain, actions, steps, order))
     window[:, row] = passes[-1].ids_BS
     return passes
@@ -169,18 +219,32 @@ def _decode(
 @torch.no_grad()
 def _losses(model: DiscreteHma, golden: GoldenArrays, domain: str) -> Found:
     ids, labels = _tokens(golden, 'input_ids'), _tokens(golden, 'labels')
-    actions, masked = _of(golden, 'actions_in', domain), _of(golden, 'action_mask', domain)
+    actions, masked = _actions(golden, domain), None
+    if at('action_mask', domain) in golden:
+        masked = _of(golden, 'action_mask', domain)
     output = model(ids, domain, actions, masked)
-    loss = discrete_loss(model, output, ids, labels, domain, actions, masked)
-    # Of the logits only a corner is kept.
-    height, width = golden[f'logits/{domain}'].shape[3:]
+    if output.chunk_BRX is not None and (actions is None or masked is None):
+        output = output._replace(chunk_BRX=None)
+    nothing = torch.zeros(0)
+    loss = discrete_loss(
+        model,
+        output,
+        ids,
+        labels,
+        domain,
+        nothing if actions is None else actions,
+        nothing if masked is None else masked,
+    )
     logits = _as_upstream(output.logits_BRSFV, golden['labels'].shape[2:])
-    yield f'logits/{domain}', logits[..., :height, :width]
-    yield f'actions_out/{domain}', output.chunk_BRX
-    yield f'loss/{domain}', loss.frame
-    yield f'acc/{domain}', loss.accuracy
-    yield f'action_loss/{domain}', loss.action
-    yield f'eval_loss/{domain}', _evaluation_loss(model, output.logits_BRSFV, labels)
+    if (name := at('logits', domain)) in golden:
+        # Of the logits only a corner is kept.
+        height, width = golden[name].shape[3:]
+        yield name, logits[..., :height, :width]
+    yield at('actions_out', domain), output.chunk_BRX
+    yield at('loss', domain), loss.frame
+    yield at('acc', domain), loss.accuracy
+    yield at('action_loss', domain), loss.action
+    yield at('eval_loss', domain), _evaluation_loss(model, output.logits_BRSFV, labels)
 
 
 def _evaluation_loss(model: DiscreteHma, logits_BRSFV: Tensor, labels_BTS: Tensor) -> Tensor:
@@ -202,4 +266,17 @@ def _tokens(golden: GoldenArrays, name: str) -> Tensor:
 
 
 def _of(golden: GoldenArrays, name: str, domain: str) -> Tensor:
-    return torch.from_numpy(golden[f'{name}/{domain}'])
+    return torch.from_numpy(golden[at(name, domain)])
+
+
+def _actions(golden: GoldenArrays, domain: str) -> Tensor | None:
+    """Return what was executed; None where nothing is said of it."""
+    return _of(golden, 'actions_in', domain) if at('actions_in', domain) in golden else None
+
+
+def _first(actions: Tensor | None, count: int) -> Tensor | None:
+    return None if actions is None else actions[:count]
+
+
+def _has(golden: GoldenArrays, one: str, other: str, domain: str) -> bool:
+    return at(one, domain) in golden or at(other, domain) in golden

@@ -3,15 +3,25 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
 
+if TYPE_CHECKING:
+    from hma_ros.network.paper.config import PaperConfig
+
 GOLDEN_FILE = 'golden.npz'
+
+
+def at(group: str, domain: str) -> str:
+    """Name an array of a domain; that of no domain has the name of the group."""
+    return f'{group}/{domain}' if domain else group
 
 
 class GoldenArrays(Mapping[str, np.ndarray]):
@@ -56,8 +66,24 @@ class GoldenArrays(Mapping[str, np.ndarray]):
         """Count the arrays."""
         return len(self._file.files)
 
-    def check_all_read(self) -> None:
-        """Raise :class:`ConfigError` when some array was never asked for, so never verified."""
-        unread = [name for name in self if name not in self._read]
+    def domains(self, config: PaperConfig, group: str) -> list[str]:
+        """
+        Return the action spaces that there are arrays of.
+
+        :param config: of the model; one without any was asked under a name of its own, or none.
+        :param group: of arrays that each of them has, as in ``{group}/{domain}``.
+        """
+        if config.domains:
+            return [domain.name for domain in config.domains]
+        return sorted({key.split('/')[1] for key in self if key.startswith(f'{group}/')}) or ['']
+
+    def check_all_read(self, inputs: str = '') -> None:
+        """
+        Raise :class:`ConfigError` when some array was never asked for, so never verified.
+
+        :param inputs: pattern of names that others are computed from, which need not be asked for.
+        """
+        known = re.compile(inputs)
+        unread = [name for name in self if name not in self._read and not known.fullmatch(name)]
         if unread:
             raise ConfigError(f'{self.path}: nothing verifies {unread}, expected only known names')

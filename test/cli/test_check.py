@@ -162,6 +162,18 @@ def test_a_good_file_is_well_with_its_bundle(
     assert capsys.readouterr().out.splitlines()[-1].endswith('0 WARN, 0 FAIL')
 
 
+def test_a_bundle_of_another_image_size_fails(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(['check', write(stem='ur5e_push', camera__resize=[256, 256]), 'bundle:=hma_sim']) == 1
+    )
+    text = "camera.resize: got [256, 256], expected [64, 64] (size of bundle 'hma_sim')"
+    out = capsys.readouterr().out
+    assert text in out
+    assert 'set camera.resize or choose another bundle' in out
+
+
 @pytest.mark.parametrize(
     ('bundle', 'text'), [('hma_sim', 'stem: got other, expected one of'), ('nowhere', 'nowhere')]
 )

@@ -6,13 +6,19 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
 
 from hma_ros.cli.import_checkpoint import SETTINGS
 from hma_ros.cli.main import main
+from hma_ros.core.decoding import Decoding
 from hma_ros.core.embodiment import embodiment_folder
-from hma_ros.network.checkpoint import save_checkpoint
+from hma_ros.network.checkpoint import load_tensors, save_checkpoint
+from hma_ros.network.paper.config import Domain, Meaning, PaperConfig
+from hma_ros.network.paper.discrete import DiscreteHma
 from hma_ros.network.paper.settings import Setting
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
+from hma_ros.network.weight_files import WeightFiles
 from hma_ros.runtime.paper.manifest import FrameFacts, PaperManifest
 
 GOLDEN = Path(__file__).parents[1] / 'data/golden'
@@ -117,12 +123,19 @@ def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     assert {'encoder.onnx', 'decoder.onnx', 'model.safetensors'} <= set(manifest.files)
     assert manifest.robots == {}
     assert manifest.parity['largest_relative_error'] < 1e-5
-    written, proven = capsys.readouterr().out.splitlines()[-2:]
+    written, proven, *codec = capsys.readouterr().out.splitlines()[-4:]
     assert written == f'{bundle}: policy, forward, passive, full of franka'
     assert proven.startswith('against the checkpoint: relative error ')
     assert proven.endswith(
         '(at most 0.001 allowed), equal choices 100 % (at least 99.9 % required)'
     )
+    # Pictures may differ by a level of 255: they have a tolerance of their own.
+    assert [line.partition(' error')[0] for line in codec] == [
+        'encoder against the tokenizer: relative',
+        'decoder against the tokenizer: relative',
+    ]
+    for parity in manifest.codec_parity.values():
+        assert parity['largest_relative_error'] <= parity['tolerated_relative_error']
 
 
 @pytest.mark.parametrize('targets', [[], ['bundle']])
@@ -140,7 +153,10 @@ def test_a_tokenizer_or_robot_that_does_not_fit_is_refused(capsys, tmp_path):
     other.write_text(planar.replace('stem: planar_push', 'stem: franka'))
     for beside, sentence in (
         (['--tokenizer', str(tmp_path / 'tokenizer')], 'expected 4 tokens of 2 factors of 4, as'),
-        (['--embodiment', 'sim_planar'], "its stem is 'planar_push', expected one of franka"),
+        (
+            ['--embodiment', 'sim_planar'],
+            "--embodiment sim_planar: stem: got 'planar_push', expected one of franka",
+        ),
         (
             ['--embodiment', str(other)],
             'expected a robot of 3 numbers x stride 2, got sim_planar of 2 (x, y) x 1',
@@ -155,3 +171,101 @@ def test_a_tokenizer_or_robot_that_does_not_fit_is_refused(capsys, tmp_path):
 def test_an_incomplete_folder_is_refused(capsys, tmp_path):
     assert main(['import-checkpoint', str(tmp_path)]) == 2
     assert 'config.json' in capsys.readouterr().err
+
+
+def two_robots(folder: Path, write_released) -> tuple[Path, Path]:
+    """A checkpoint of two stems, one of which serves the planar robot; and its embodiment."""
+    spec = yaml.safe_load((embodiment_folder() / 'sim_planar.yaml').read_text())
+    spec['stem'] = 'franka'
+    embodiment = folder / 'sim_planar.yaml'
+    embodiment.write_text(yaml.safe_dump(spec))
+    torch.manual_seed(0)
+    model = DiscreteHma(
+        PaperConfig(
+            layers=1,
+            heads=2,
+            width=16,
+            rows=4,
+            positions=16,
+            action_tokens=2,
+            factor_size=8,
+            qk_norm=False,
+            domains=(
+                Domain('aloha', 2, (0.0,) * 3, (1.0,) * 3),
+                Domain('franka', 1, (0.3, 0.3), (0.1, 0.1)),
+            ),
+            meaning=Meaning.UPSTREAM,
+        )
+    )
+    return write_released(model, folder / 'two'), embodiment
+
+
+def test_with_an_embodiment_only_its_stem_is_in_the_bundle(tmp_path, write_released):
+    folder, embodiment = two_robots(tmp_path, write_released)
+    bundle = tmp_path / 'bundle'
+    arguments = [str(folder), str(bundle), '--embodiment', str(embodiment), '--torch']
+    assert main(['import-checkpoint', *arguments]) == 0
+    manifest = PaperManifest.read(bundle)
+    assert list(manifest.stems) == list(manifest.robots) == ['franka']
+    assert not [name for name in manifest.files if 'aloha' in name]
+    assert not [name for name in load_tensors(bundle / 'model.safetensors') if 'aloha' in name]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        (['--stem', 'toaster'], "stem 'toaster', expected one of franka"),
+        (['--embodiment', 'nobody'], 'nobody'),
+        (['--tokenizer', 'missing.ckpt'], 'missing.ckpt: got no such file or folder'),
+        (['--mask-steps', '0'], 'mask_steps: got 0, expected 1 to 1000'),
+        (['--denoise-steps', '4'], 'denoise_steps: got 4, expected none for a discrete model'),
+        (['--temperature', '-1'], 'temperature: got -1.0, expected 0 or more'),
+    ],
+)
+def test_arguments_are_checked_before_weights_are_read(
+    capsys, monkeypatch, tmp_path, arguments, sentence
+):
+    monkeypatch.setattr(WeightFiles, 'read', lambda *_: pytest.fail('weights were read'))
+    folders = [str(GOLDEN / 'disc_concat'), str(tmp_path / 'bundle')]
+    assert main(['import-checkpoint', *folders, *arguments]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_place_that_no_bundle_can_take_is_refused_before_weights_are_read(
+    capsys, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(WeightFiles, 'read', lambda *_: pytest.fail('weights were read'))
+    (tmp_path / 'thesis.pdf').touch()
+    assert main(['import-checkpoint', str(GOLDEN / 'disc_concat'), str(tmp_path)]) == 2
+    assert 'thesis.pdf is no part of a bundle' in capsys.readouterr().err
+
+
+def test_a_folder_of_the_cache_and_an_older_configuration_are_taken(capsys, tmp_path):
+    """What an older file lacks is taken from the authors' code, and said."""
+    cache = tmp_path / 'models--liruiw--hma-base-disc'
+    blobs, snapshot = cache / 'blobs', cache / 'snapshots' / 'abc123'
+    for folder in (blobs, snapshot, cache / 'snapshots' / 'def456', cache / 'refs'):
+        folder.mkdir(parents=True)
+    (cache / 'refs' / 'main').write_text('abc123')
+    facts = json.loads((GOLDEN / 'disc_concat' / 'config.json').read_text())
+    for key in ('use_mup', 'drop_action_ratio'):
+        del facts[key]
+    (blobs / 'one').write_text(json.dumps(facts))
+    shutil.copy(GOLDEN / 'disc_concat' / 'model.safetensors', blobs / 'two')
+    (snapshot / 'config.json').symlink_to(blobs / 'one')
+    (snapshot / 'model.safetensors').symlink_to(blobs / 'two')
+    assert main(['import-checkpoint', str(cache)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == str(snapshot)
+    assert (
+        'defaults     use_mup False, drop_action_ratio 0.0 '
+        "(not in config.json: the authors' defaults)" in lines
+    )
+
+
+def test_decoding_is_recommended_by_the_bundle(tmp_path):
+    bundle = tmp_path / 'bundle'
+    chosen = ['--mask-steps', '3', '--temperature', '0.5', '--unmasking', 'random']
+    arguments = [str(GOLDEN / 'disc_concat'), str(bundle), *chosen]
+    assert main(['import-checkpoint', *arguments]) == 0
+    assert PaperManifest.read(bundle).decoding == Decoding(3, 16, 0.5, 'random')

@@ -289,8 +289,20 @@ CASES = [
     (
         'sim_ur5e',
         'camera.resize',
-        [96, 96],
-        'camera.resize: got [96, 96], expected [64, 64], the size the model was trained on',
+        [96, 64],
+        'camera.resize: got [96, 64], expected a square of 16 to 1024 pixels',
+    ),
+    (
+        'sim_ur5e',
+        'camera.resize',
+        [15, 15],
+        'camera.resize: got [15, 15], expected a square of 16 to 1024 pixels',
+    ),
+    (
+        'sim_ur5e',
+        'camera.resize',
+        [64.5, 64.5],
+        'camera.resize: got [64.5, 64.5], expected a square of 16 to 1024 pixels',
     ),
     (
         'sim_ur5e',

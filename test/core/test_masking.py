@@ -12,6 +12,7 @@ from hma_ros.core.masking import (
     masked_after,
     reveal_all_again,
     reveal_new,
+    sample_tokens,
 )
 
 
@@ -61,3 +62,18 @@ def test_each_token_is_sampled_once(steps, tokens):
     assert all(step.size for step in revealed)
     assert len(revealed) <= steps
     assert (np.sort(np.concatenate(revealed, 1), 1) == np.arange(tokens)).all()
+
+
+def test_tokens_are_drawn_as_often_as_the_model_says():
+    odds = np.array([0.5, 0.3, 0.2])
+    logits = np.broadcast_to(np.log(odds).astype(np.float32), (1, 20_000, 1, 3))
+    chosen, probability = sample_tokens(logits, 1.0, np.random.default_rng(0))
+    shares = np.bincount(chosen.ravel(), minlength=3) / chosen.size
+    np.testing.assert_allclose(shares, odds, atol=0.02)
+    np.testing.assert_allclose(probability[0], odds[chosen[0, :, 0]], rtol=1e-6)
+
+
+def test_at_a_low_temperature_the_most_likely_are_drawn():
+    logits = np.random.default_rng(1).normal(size=(2, 16, 2, 8)).astype(np.float32)
+    chosen, _ = sample_tokens(logits, 1e-6, np.random.default_rng(0))
+    np.testing.assert_array_equal(chosen, logits.argmax(-1))

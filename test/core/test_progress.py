@@ -2,11 +2,12 @@
 """A log file gets lines, a terminal a bar that is drawn again and again."""
 
 import io
+import threading
 
 import pytest
 
 from hma_ros.core import progress
-from hma_ros.core.progress import Progress
+from hma_ros.core.progress import Progress, moving
 
 
 class Terminal(io.StringIO):
@@ -49,3 +50,12 @@ def test_a_disabled_one_is_silent() -> None:
     for _ in Progress(range(3), 'frames', file=file, disable=True):
         pass
     assert file.getvalue() == ''
+
+
+def test_the_time_moves_while_one_item_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    redrawn = threading.Event()
+    monkeypatch.setattr(progress, '_REDRAWN_EVERY_S', 0.001)
+    monkeypatch.setattr(Progress, 'refresh', lambda *_, **__: redrawn.set())
+    for _ in moving(['one'], 'graphs', 'graph'):
+        redrawn.clear()
+        assert redrawn.wait(30.0)

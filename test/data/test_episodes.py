@@ -94,6 +94,17 @@ def test_folders_of_two_embodiments_do_not_mix(tmp_path):
         EpisodeDataset(folders)
 
 
+def test_frames_of_another_size_are_refused_before_they_are_used(tmp_path):
+    dataset = EpisodeDataset([write(tmp_path / 'a', [make(3)])])
+    dataset.check_frame_size(8, 'bundle')
+    with pytest.raises(ConfigError) as error:
+        dataset.check_frame_size(256, "bundle 'base'")
+    assert str(error.value) == (
+        f"{tmp_path / 'a'}: frames: got [8, 8], expected [256, 256] (size of bundle 'base'); "
+        'record them again with camera.resize [256, 256], or choose another'
+    )
+
+
 def test_missing_episodes_say_how_to_make_them(tmp_path):
     with pytest.raises(ConfigError, match='no episodes found; make them with .hma generate.'):
         find_shards(tmp_path, 'sim_planar', 'train')

@@ -29,7 +29,7 @@ class Oracle:
     """Knows the rule of the made-up world: paint the square where the action says, less bright."""
 
     stem = SimpleNamespace(embodiment='sim_planar')
-    manifest = SimpleNamespace(max_horizon=4)
+    manifest = SimpleNamespace(max_horizon=4, image_size=64)
 
     def __init__(self, follows_actions: bool) -> None:
         self._follows_actions = follows_actions
@@ -85,7 +85,7 @@ def test_the_rollout_covers_rows_with_enough_after_them(episodes: EpisodeDataset
 
 def test_no_episode_is_long_enough_for_the_horizon(episodes: EpisodeDataset) -> None:
     oracle = Oracle(True)
-    oracle.manifest = SimpleNamespace(max_horizon=9)
+    oracle.manifest = SimpleNamespace(max_horizon=9, image_size=64)
     result = measure_prediction(oracle, episodes, replace(CONFIG, horizon=9), progress=False)
     assert result.horizon == ()
     assert result.rows == 12

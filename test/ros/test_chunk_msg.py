@@ -130,6 +130,10 @@ def test_rollout_refusals() -> None:
     message.actions[3] = float('inf')
     with pytest.raises(MessageError, match=r'/rollout: actions: got .*, expected \[2, 2, 4\]'):
         rollout_msg.to_actions(message, '/rollout')
+    with pytest.raises(
+        MessageError, match=r'/rollout: frames: got \[8, 8\], expected \[64, 64\] \(camera'
+    ):
+        rollout_msg.to_frames(message, '/rollout', (64, 64))
     message.frames = message.frames[:1]
     with pytest.raises(MessageError, match=r'/rollout: frames: got 1, expected horizon 2 >= 1'):
         rollout_msg.to_frames(message, '/rollout')

@@ -48,11 +48,13 @@ def compare_with_manifest(spec: EmbodimentSpec, manifest: Any) -> Finding | None
         text = f'stem: got {spec.stem}, expected one of {", ".join(manifest.stems)}'
         remedy = 'correct `stem` in the embodiment file, or export a bundle with this stem'
         return fail('bundle', text, remedy)
-    size = manifest.image_size
-    if (size, size) != spec.camera.resize:
-        text = f'camera.resize: got {list(spec.camera.resize)}, expected {[size, size]}'
-        return fail('bundle', text, 'set camera.resize, or choose another bundle')
-    return None
+    from hma_ros.runtime.families import SIZE_REMEDY, size_difference
+
+    try:
+        difference = size_difference(manifest, spec.camera.resize)
+    except HmaError as error:
+        return fail('bundle', str(error), 'choose a bundle with a frame tokenizer')
+    return fail('bundle', difference, SIZE_REMEDY) if difference else None
 
 
 def _check_bundle(spec: EmbodimentSpec, bundle: str) -> Finding:

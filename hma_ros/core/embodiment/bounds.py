@@ -13,6 +13,8 @@ DEPTH = 20
 NUMBER = 1e9
 SMALLEST_POSITIVE = 1e-6
 IMAGE_SIDE_PX = 10_000
+# Smallest and largest side of the square that a model sees.
+MODEL_SIDE_PX = (16, 1024)
 # Lowest and highest frame_hz, control_hz and command_hz.
 RATE_HZ = (0.01, 1_000.0)
 STRIDE = 1_000

@@ -6,8 +6,6 @@ from pathlib import Path
 from hma_ros.core.embodiment import bounds, spec
 from hma_ros.core.embodiment.section import Section
 
-# What the model was trained on; a camera is brought to this size before it is encoded.
-MODEL_IMAGE_SIZE = (64, 64)
 # Share of the range that a robot may start outside its limits, where the file says nothing.
 _START_MARGIN = 0.05
 # A rotation vector of a half turn could as well be its opposite.
@@ -97,13 +95,10 @@ def _crop(section: Section, height: int, width: int) -> spec.CropSpec:
 
 def _resize(section: Section) -> tuple[int, int]:
     height, width = section.numbers('resize', 2, 'image side')
-    if (height, width) != MODEL_IMAGE_SIZE:
-        section.fail(
-            'resize',
-            f'{list(MODEL_IMAGE_SIZE)}, the size the model was trained on',
-            f'[{height:g}, {width:g}]',
-        )
-    return MODEL_IMAGE_SIZE
+    least, most = bounds.MODEL_SIDE_PX
+    if height != width or height != int(height) or not least <= height <= most:
+        section.fail('resize', f'a square of {least} to {most} pixels', f'[{height:g}, {width:g}]')
+    return int(height), int(width)
 
 
 def _state(section: Section, action: spec.ActionSpec) -> spec.StateSpec:

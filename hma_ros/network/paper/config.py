@@ -1,15 +1,12 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Sizes and variants of the paper's models, and how a released ``config.json`` says them."""
+"""Sizes and variants of the paper's models."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.short_text import shortened
 
 # Width that maximal-update parametrisation scales from (Yang et al., arXiv 2203.03466).
 MUP_BASE_WIDTH = 256
@@ -215,111 +212,3 @@ class PaperConfig:
                 return domain
         known = ', '.join(domain.name for domain in self.domains) or 'none'
         raise ConfigError(f"stem '{name}', expected one of {known}")
-
-    @staticmethod
-    def from_released(facts: Mapping[str, Any], source: str = 'config.json') -> PaperConfig:
-        """
-        Read the configuration of a released checkpoint; it follows upstream's meaning.
-
-        :param facts: the parsed ``config.json``.
-        :param source: named in errors.
-        :raises ConfigError: a key is missing or has a value this model cannot have.
-        """
-        try:
-            return _from_released(facts)
-        except KeyError as error:
-            raise ConfigError(
-                f'{source}: no key {error}, expected a configuration of HMA'
-            ) from error
-        except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
-            raise ConfigError(f'{source}: {shortened(error)}') from error
-
-
-def _from_released(facts: Mapping[str, Any]) -> PaperConfig:
-    network = str(facts['action_network'])
-    has_actions = bool(facts['init_actions'] and facts['action_domains'])
-    if not facts['jointly_predict_states']:
-        raise ValueError(
-            'jointly_predict_states: False, expected true: its token head is untrained'
-        )
-    continuous = bool(facts.get('Diffusion', 'vae_embed_dim' in facts))
-    return PaperConfig(
-        layers=int(facts['num_layers']),
-        heads=int(facts['num_heads']),
-        width=int(facts['d_model']),
-        rows=int(facts['T']),
-        positions=int(facts['S']),
-        action_tokens=int(facts['action_token_size']),
-        factors=int(facts['num_factored_vocabs']),
-        factor_size=_factor_size(facts),
-        concat='concat' in network,
-        injection=_injection(network) if has_actions else Injection.NONE,
-        predict_actions=bool(facts['jointly_predict_actions']),
-        mup=bool(facts['use_mup']),
-        qk_norm=bool(facts['qk_norm']),
-        qkv_bias=bool(facts['qkv_bias']),
-        proj_bias=bool(facts['proj_bias']),
-        mlp_ratio=float(facts['mlp_ratio']),
-        mlp_bias=bool(facts['mlp_bias']),
-        action_loss_weight=float(facts['action_loss_weight']),
-        dropped_actions=float(facts['drop_action_ratio']),
-        domains=_domains(facts) if has_actions else (),
-        diffusion=_diffusion(facts) if continuous else None,
-        meaning=Meaning.UPSTREAM,
-    )
-
-
-def _injection(network: str) -> Injection:
-    """Find the injection in the name of the action network; the first that fits counts."""
-    for injection in (Injection.ADD, Injection.CROSS_ATTENTION, Injection.MODULATE):
-        if injection.value in network:
-            return injection
-    if 'concat' in network:
-        return Injection.NONE
-    raise ValueError(
-        f"action_network: '{network}', expected mlp, cross_attention, modulate, concat or "
-        'concat with one of them'
-    )
-
-
-def _factor_size(facts: Mapping[str, Any]) -> int:
-    if facts['image_vocab_size'] is None:
-        return int(facts['factored_vocab_size'])
-    factors, vocabulary = int(facts['num_factored_vocabs']), int(facts['image_vocab_size'])
-    size = round(vocabulary ** (1 / factors))
-    if size**factors != vocabulary:
-        raise ValueError(f'image_vocab_size: {vocabulary}, expected a power of {factors}')
-    return size
-
-
-def _domains(facts: Mapping[str, Any]) -> tuple[Domain, ...]:
-    names, sizes, stats = facts['action_domains'], facts['d_actions'], facts['action_stats']
-    if not len(names) == len(sizes) == len(stats):
-        raise ValueError(
-            f'action_domains, d_actions, action_stats: {len(names)}, {len(sizes)} and '
-            f'{len(stats)} entries, expected as many of each'
-        )
-    return tuple(
-        _domain(name, size, mean, std)
-        for name, size, (mean, std) in zip(names, sizes, stats, strict=True)
-    )
-
-
-def _domain(name: str, size: int, mean: list[float], std: list[float]) -> Domain:
-    if len(mean) != len(std) or size % len(mean):
-        raise ValueError(
-            f'd_actions of {name}: {size}, expected a multiple of the {len(mean)} means and '
-            f'{len(std)} deviations'
-        )
-    return Domain(name, size // len(mean), tuple(map(float, mean)), tuple(map(float, std)))
-
-
-def _diffusion(facts: Mapping[str, Any]) -> Diffusion:
-    return Diffusion(
-        patch=int(facts['patch_size']),
-        latent_channels=int(facts['vae_embed_dim']),
-        width=int(facts['diffloss_w']),
-        blocks=int(facts['diffloss_d']),
-        steps=int(facts['num_sampling_steps']),
-        mask_steps=int(facts['maskgit_steps']),
-    )

@@ -18,6 +18,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.network.checkpoint import load_tokenizer
 from hma_ros.network.magvit2 import Magvit2, join_factors, load_magvit2, split_ids
 from hma_ros.network.paper.config import PaperConfig
@@ -25,6 +26,7 @@ from hma_ros.network.svd_vae import LATENT_SCALE, SvdVae, load_svd_vae
 from hma_ros.network.tokenizer import FrameTokenizer
 
 Tokenizer = Magvit2 | SvdVae | FrameTokenizer
+_MAGVIT2_SUFFIXES = ('.safetensors', '.ckpt')
 
 
 class FrameCodec(nn.Module):
@@ -161,6 +163,44 @@ def make_codec(tokenizer: Tokenizer, config: PaperConfig, latent_scale: float = 
     return codec.eval()
 
 
+def check_codec(path: str | Path, config: PaperConfig) -> None:
+    """
+    Compare a tokenizer with a model as far as that is possible without reading its weights.
+
+    :param path: see :func:`load_codec`.
+    :raises ConfigError: no such file, a Git LFS pointer, or of another kind than the model takes.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ConfigError(
+            f'{path}: got no such file or folder, expected a frame tokenizer; correct --tokenizer'
+        )
+    is_file = path.is_file()
+    if is_file:
+        refuse_lfs_pointer(path, ConfigError)
+        if path.suffix not in _MAGVIT2_SUFFIXES:
+            raise ConfigError(
+                f'{path}: got {path.suffix or "no"} ending, expected '
+                f'{" or ".join(_MAGVIT2_SUFFIXES)}, or a folder'
+            )
+    if is_file == (config.diffusion is not None):
+        _refuse_kind(path, config)
+
+
+def _refuse_kind(path: Path, config: PaperConfig) -> None:
+    """Refuse Open-MAGVIT2 for a continuous model; our own tokenizer is a folder of either."""
+    if config.diffusion is not None:
+        raise ConfigError(
+            f'{path}: got Open-MAGVIT2, expected a folder of the SVD autoencoder, as the '
+            'continuous model takes; correct --tokenizer'
+        )
+    if not (path / 'model.safetensors').is_file():
+        raise ConfigError(
+            f'{path}: got no model.safetensors, expected Open-MAGVIT2 (.safetensors, .ckpt), as '
+            'the discrete model takes; correct --tokenizer'
+        )
+
+
 def load_codec(path: str | Path, config: PaperConfig, latent_scale: float = 1.0) -> FrameCodec:
     """
     Read a tokenizer and fit it to a model.
@@ -172,7 +212,7 @@ def load_codec(path: str | Path, config: PaperConfig, latent_scale: float = 1.0)
     path = Path(path)
     if not path.exists():
         raise ConfigError(f'{path}: no such file or folder, expected a frame tokenizer')
-    if path.suffix in ('.safetensors', '.ckpt'):
+    if path.suffix in _MAGVIT2_SUFFIXES:
         return make_codec(load_magvit2(path), config, latent_scale)
     load = load_tokenizer if (path / 'model.safetensors').is_file() else load_svd_vae
     return make_codec(load(path), config, latent_scale)

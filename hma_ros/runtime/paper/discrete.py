@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hma_ros.core.masking import keep_most_confident, masked_after
+from hma_ros.core.decoding import Decoding
+from hma_ros.core.masking import keep_most_confident, masked_after, sample_tokens
 from hma_ros.runtime.paper.model import PaperModel, Row
 from hma_ros.runtime.paper.ring import Ring
 
@@ -15,12 +16,22 @@ class TokenFiller:
     Predicts all tokens of a frame at once and keeps those it is surest of, some times over.
 
     :param model: of the discrete kind.
-    :param mask_steps: passes per frame; None takes those of the manifest.
+    :param decoding: how; what it leaves open is taken from the manifest.
+    :param generator: of what is left to chance.
     """
 
-    def __init__(self, model: PaperModel, mask_steps: int | None = None) -> None:
+    def __init__(
+        self,
+        model: PaperModel,
+        decoding: Decoding = Decoding(),  # noqa: B008
+        generator: np.random.Generator | None = None,
+    ) -> None:
         self._model = model
-        self._mask_steps = mask_steps or model.manifest.mask_steps
+        chosen = decoding.completed_by(model.manifest.decoding)
+        self._mask_steps = chosen.mask_steps or 1
+        self._temperature = chosen.temperature or 0.0
+        self._is_random = chosen.unmasking == 'random'
+        self._generator = generator or np.random.default_rng(0)
 
     def fill(self, ring: Ring, row: int, before: Row, chunk_BX: np.ndarray | None) -> np.ndarray:
         """
@@ -41,8 +52,18 @@ class TokenFiller:
         return present.tokens_BSE
 
     def _reveal(self, row: Row, outputs: dict[str, np.ndarray], step: int) -> Row:
-        best, confidence = outputs['best'], outputs['confidence']
+        best, confidence = self._choose(outputs)
         chosen = np.where(row.masked_BS[..., None], best, row.tokens_BSE)
         still = masked_after(step, self._mask_steps, row.masked_BS.shape[1])
         masked = keep_most_confident(confidence, row.masked_BS, still)
         return Row(chosen, masked, row.chunk_BX)
+
+    def _choose(self, outputs: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return tokens, and what they are ranked by."""
+        best, confidence = outputs['best'], outputs['confidence']
+        if self._temperature:
+            logits = outputs['logits']
+            best, confidence = sample_tokens(logits, self._temperature, self._generator)
+        if self._is_random:
+            confidence = self._generator.random(confidence.shape)
+        return best, confidence

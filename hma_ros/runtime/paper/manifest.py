@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hma_ros.core.errors import BundleError
+from hma_ros.core.decoding import Decoding
+from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.core.short_text import first_few, shortened
 from hma_ros.runtime.manifest import StemInfo, read_stem
 from hma_ros.runtime.manifest_file import FILE_NAME, check_facts, check_files, read_facts
@@ -102,6 +103,10 @@ class PaperManifest:
     :param parity: what the export proved.
     :param frames: the frame tokenizer; None in a bundle that only takes and gives tokens.
     :param denoise_steps: calls of the denoiser per sample of the continuous kind, at most.
+    :param temperature: see :class:`~hma_ros.core.decoding.Decoding`; None is 0 of the discrete
+        kind and 1 of the continuous one.
+    :param unmasking: likewise, of the discrete kind.
+    :param codec_parity: what the export proved of encoder and decoder, by graph.
     """
 
     folder: Path
@@ -126,6 +131,9 @@ class PaperManifest:
     parity: Mapping[str, float]
     frames: FrameFacts | None = None
     denoise_steps: int = 16
+    temperature: float | None = None
+    unmasking: str = 'confident'
+    codec_parity: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def image_size(self) -> int:
@@ -136,6 +144,13 @@ class PaperManifest:
                 'export it with one (`hma import-checkpoint --tokenizer`)'
             )
         return self.frames.image_size
+
+    @property
+    def decoding(self) -> Decoding:
+        """What the bundle recommends, complete."""
+        usual = 0.0 if self.kind == 'discrete' else 1.0
+        temperature = usual if self.temperature is None else self.temperature
+        return Decoding(self.mask_steps, self.denoise_steps, temperature, self.unmasking)
 
     @property
     def policy_refusal(self) -> str:
@@ -239,8 +254,11 @@ def _check(manifest: PaperManifest) -> None:
     for name, choices in (('kind', KINDS), ('meaning', MEANINGS), ('time', TIMES)):
         if (value := getattr(manifest, name)) not in choices:
             raise ValueError(f'{name} {value!r}, expected one of {choices}')
-    for name in ('window', 'mask_steps', 'denoise_steps'):
-        if (value := getattr(manifest, name)) < 1:
-            raise ValueError(f'{name} {value!r}, expected at least 1')
+    if manifest.window < 1:
+        raise ValueError(f'window {manifest.window!r}, expected at least 1')
+    try:
+        manifest.decoding  # noqa: B018  (checks itself)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
     if manifest.frames and manifest.frames.tokenizer not in TOKENIZERS:
         raise ValueError(f'frames {manifest.frames}, expected a tokenizer of {TOKENIZERS}')

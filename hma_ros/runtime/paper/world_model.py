@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hma_ros.core.decoding import Decoding
 from hma_ros.core.diffusion import Sampling, Solver
 from hma_ros.core.errors import InferenceError
 from hma_ros.runtime.families import robot_stem
@@ -32,8 +33,9 @@ class PaperWorldModel:
 
     :param folder: of the bundle.
     :param stem: embodiment to serve.
-    :param seed: of the noise that continuous models draw.
-    :raises ConfigError: the provider does not work here.
+    :param seed: of all that is left to chance.
+    :param decoding: what is to be other than the bundle recommends.
+    :raises ConfigError: the provider does not work here, or its kind has no such decoding.
     :raises BundleError: the bundle cannot be used, has no frame tokenizer, or no robot at this
         stem.
     """
@@ -44,14 +46,16 @@ class PaperWorldModel:
         stem: str,
         execution: Execution = Execution(),  # noqa: B008
         seed: int = 0,
+        decoding: Decoding = Decoding(),  # noqa: B008
     ) -> None:
         self.manifest = PaperManifest.read(folder)
         self.stem = robot_stem(self.manifest, stem)
+        decoding.check_kind(self.manifest.kind)
         # Compares the files with their hashes, before any graph is opened.
         model = PaperModel(folder, stem, execution)
         self._frames = FrameCodec(self.manifest, execution)
         self.provider = model.engine.provider
-        self._world = make_world(model, stem, np.random.default_rng(seed))
+        self._world = make_world(model, stem, np.random.default_rng(seed), decoding)
         self.reset()
 
     @property
@@ -138,18 +142,29 @@ class PaperWorldModel:
         return shaped
 
 
-def make_world(model: PaperModel, stem: str, generator: np.random.Generator) -> PaperWorld:
+def make_world(
+    model: PaperModel,
+    stem: str,
+    generator: np.random.Generator,
+    decoding: Decoding = Decoding(),  # noqa: B008
+) -> PaperWorld:
     """
-    Set a model up as its manifest recommends: mask steps, and calls of the denoiser.
+    Set a model up as its manifest recommends, but for what is chosen otherwise.
 
     Few ancestral steps with their noise, most of them where there is little: of the cheap samplers
     the one that no measure tells from a hundred steps (docs/results.md).
     """
     if model.manifest.kind == 'discrete':
-        return PaperWorld(model, TokenFiller(model))
-    steps = model.manifest.denoise_steps
-    sampling = Sampling(Solver.ANCESTRAL, steps, temperature=1.0, is_crowded=True)
-    filler = PatchFiller(model, Sampler(model, PATCH_HEAD, sampling, generator), generator)
+        return PaperWorld(model, TokenFiller(model, decoding, generator))
+    chosen = decoding.completed_by(model.manifest.decoding)
+    sampling = Sampling(
+        Solver.ANCESTRAL,
+        chosen.denoise_steps or 1,
+        temperature=chosen.temperature or 0.0,
+        is_crowded=True,
+    )
+    sampler = Sampler(model, PATCH_HEAD, sampling, generator)
+    filler = PatchFiller(model, sampler, generator, chosen.mask_steps)
     if model.manifest.policy_refusal:
         return PaperWorld(model, filler)
     return PaperWorld(model, filler, Sampler(model, f'action_{stem}', sampling, generator))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from hma_ros.core.decoding import Decoding
 from hma_ros.core.diffusion import Sampling, Solver
 from hma_ros.export.paper import BundleOptions, export_paper
 from hma_ros.network.paper.checkpoint import read_released
@@ -54,7 +55,7 @@ def test_tokens_are_those_of_the_research_code(discrete, stem, steps):
     roll = golden[f'roll/{stem}/s{steps}{"_greedy" if steps > 1 else ""}/tokens']
     for sample in range(len(roll)):
         ids = torch.from_numpy(golden['tokens'][sample]).flatten(1)
-        world = PaperWorld(model, TokenFiller(model, steps))
+        world = PaperWorld(model, TokenFiller(model, Decoding(steps)))
         chunks = golden[f'actions_in/{stem}'][sample]
         watch(world, network.factorise(ids).numpy(), chunks)
         horizon = len(ids) - PROMPT
@@ -106,7 +107,7 @@ def test_a_window_that_is_full_begins_anew_with_its_last_rows(discrete):
     chunks = generator.standard_normal((rows, model.stem.chunk_size)).astype(np.float32)
 
     def imagined_after(first):
-        world = PaperWorld(model, TokenFiller(model, 2))
+        world = PaperWorld(model, TokenFiller(model, Decoding(2)))
         for row in range(first, rows):
             world.observe(tokens[row], chunks[row - 1] if row > first else None)
         return world.imagine(1, Setting.FORWARD, chunks[-1:])[0]

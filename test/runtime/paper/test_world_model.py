@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hma_ros.core.decoding import Decoding
 from hma_ros.core.errors import BundleError, ConfigError, InferenceError
 from hma_ros.network.paper.config import Meaning, TimePositions
 from hma_ros.runtime.engines import graphs_of
@@ -68,6 +69,34 @@ def test_observe_act_imagine(make_paper_bundle: Make, kind: str) -> None:
     np.testing.assert_array_equal(told.actions, np.stack([chunk(0.1), chunk(0.2)]))
     model.reset()
     assert model.rows == 0
+
+
+@pytest.mark.parametrize(
+    ('kind', 'decoding'),
+    [
+        ('discrete', Decoding(temperature=1.0)),
+        ('discrete', Decoding(unmasking='random', mask_steps=3)),
+        ('continuous', Decoding(denoise_steps=3)),
+    ],
+)
+def test_decoding_may_be_other_than_the_bundle_recommends(
+    make_paper_bundle: Make, kind: str, decoding: Decoding
+) -> None:
+    folder = make_paper_bundle(kind)
+    frames = []
+    for chosen in (decoding, decoding, Decoding()):
+        model = open_world_model(folder, STEM, CPU, chosen)
+        model.observe(picture(0), None)
+        frames.append(model.imagine(np.stack([chunk(0.1), chunk(0.2)]), 2).frames)
+    np.testing.assert_array_equal(frames[0], frames[1])
+    assert not np.array_equal(frames[0], frames[2])
+
+
+def test_a_decoding_that_a_kind_does_not_have_is_refused(make_paper_bundle: Make) -> None:
+    with pytest.raises(ConfigError, match="unmasking: got 'random', expected none for a cont"):
+        open_world_model(make_paper_bundle('continuous'), STEM, CPU, Decoding(unmasking='random'))
+    with pytest.raises(ConfigError, match='temperature: got 1.0, expected none for .*hma_sim'):
+        open_world_model(SHIPPED, STEM, CPU, Decoding(temperature=1.0))
 
 
 @pytest.mark.parametrize('horizon', [2, 3])

@@ -1,0 +1,71 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""How a frame is imagined: passes, steps of the denoiser, chance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+from hma_ros.core.errors import ConfigError
+
+UNMASKING = ('confident', 'random')
+# More passes or steps than any model was trained with.
+MOST_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """
+    What may be chosen; None leaves it to the bundle.
+
+    :param mask_steps: masked passes per frame.
+    :param denoise_steps: calls of the denoiser per sample, of continuous models.
+    :param temperature: of the choice among tokens, 0 for the most likely ones; of continuous
+        models, of the noise that steps add.
+    :param unmasking: which tokens of a discrete model stay after a pass: those it is surest of
+        (``confident``), or any (``random``).
+    :raises ConfigError: a value out of range.
+    """
+
+    mask_steps: int | None = None
+    denoise_steps: int | None = None
+    temperature: float | None = None
+    unmasking: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ('mask_steps', 'denoise_steps'):
+            steps = getattr(self, name)
+            if steps is not None and not 1 <= steps <= MOST_STEPS:
+                raise ConfigError(f'{name}: got {steps}, expected 1 to {MOST_STEPS}')
+        if self.temperature is not None and not 0.0 <= self.temperature < math.inf:
+            raise ConfigError(f'temperature: got {self.temperature}, expected 0 or more')
+        if self.unmasking not in (None, *UNMASKING):
+            raise ConfigError(
+                f'unmasking: got {self.unmasking!r}, expected one of {", ".join(UNMASKING)}'
+            )
+
+    @property
+    def chosen(self) -> list[str]:
+        """Names of what is not left to the bundle."""
+        return [field.name for field in fields(self) if getattr(self, field.name) is not None]
+
+    def check_kind(self, kind: str) -> None:
+        """
+        Refuse what a kind of model does not have.
+
+        :param kind: ``discrete`` or ``continuous``.
+        :raises ConfigError: naming the option.
+        """
+        absent = 'unmasking' if kind == 'continuous' else 'denoise_steps'
+        if absent in self.chosen:
+            raise ConfigError(
+                f'{absent}: got {getattr(self, absent)!r}, expected none for a {kind} model; '
+                'leave it out'
+            )
+
+    def completed_by(self, other: Decoding) -> Decoding:
+        """Return this, completed by another."""
+        pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return Decoding(
+            **{name: getattr(other, name) if own is None else own for name, own in pairs}
+        )
