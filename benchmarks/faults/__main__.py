@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Inject faults, judge every command, and write what became of each."""
+"""Inject faults, check every command, and write the outcome of each."""
 
 from __future__ import annotations
 

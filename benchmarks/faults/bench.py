@@ -186,7 +186,7 @@ class Bench(ABC):
         return self.moves_within(_RECOVERY_S + self._patience_s())
 
     def _patience_s(self) -> float:
-        """Return how long a robot that was moved by hand waits: see :meth:`Guard.allows`."""
+        """Return how long a robot that was moved by hand waits: see :meth:`Guard.wait_s`."""
         if not self.wire.count:
             return 0.0
         axes = self.arm.axes

@@ -81,7 +81,7 @@ def too_many_steps(bench: Bench, message: Any) -> Any:
 
 
 def not_finite(bench: Bench, message: Any) -> Any:
-    """A number that is none."""
+    """A value that is NaN or infinite."""
     message.actions[int(bench.rng.integers(len(message.actions)))] = float(
         bench.rng.choice([np.nan, np.inf])
     )
@@ -89,7 +89,7 @@ def not_finite(bench: Bench, message: Any) -> Any:
 
 
 def absurd(bench: Bench, message: Any) -> Any:
-    """Numbers beyond any sense."""
+    """Values far beyond every bound."""
     message.actions = [float(10.0 ** bench.rng.uniform(1.0, 9.0))] * len(message.actions)
     return message
 
@@ -163,7 +163,7 @@ def button(bench: Bench) -> None:
 
 
 def two_buttons(bench: Bench) -> None:
-    """One is pressed, the other says that it is not."""
+    """One is pressed, the other reports that it is not."""
     bench.press(0, True)
     bench.press(1, False)
     bench.expect_silence()

@@ -36,7 +36,7 @@ def killed(rig: Rig, number: signal.Signals) -> None:
 
 
 def paused(rig: Rig) -> None:
-    """The executor stands still for a while."""
+    """The executor is suspended for a while."""
     rig.child.send_signal(signal.SIGSTOP)
     rig.run(rig.rng.uniform(0.05, 2.0))
     rig.child.send_signal(signal.SIGCONT)
@@ -110,7 +110,7 @@ def parameters_set(rig: Rig) -> None:
 
 
 def pressed_publisher_dies(rig: Rig) -> None:
-    """A stop is pressed, and its publisher dies: it holds until another one speaks."""
+    """A stop is pressed, and its publisher dies: it holds until another one reports "no stop"."""
     rig.buttons_speak = False
     dying = rig.node.create_publisher(Bool, 'emergency_stop', REPORT)
     rig.run(0.2)
@@ -188,7 +188,7 @@ def qos_overridden(rig: Rig) -> None:
 
 
 def cycles(rig: Rig) -> None:
-    """The lifecycle goes round and round."""
+    """Lifecycle transitions, repeated."""
     for _ in range(4):
         rig.deactivate()
         rig.reconfigure()

@@ -18,7 +18,7 @@ from benchmarks.faults.robots import robot_file
 from hma_ros.core.control.executor import State
 from hma_ros.core.embodiment import load_embodiment
 
-# A loop lives so long, so that faults meet what earlier ones left behind.
+# A loop runs so long, so that faults meet the state left by earlier ones.
 _FAULTS_OF_A_LOOP = 25
 PHASES = ('starting', 'tracking', 'holding', 'braking', 'lost', 'stopped')
 
@@ -63,7 +63,7 @@ def pause(loop: Loop) -> None:
 
 
 def silent_model(loop: Loop) -> None:
-    """The heartbeat of the model ceases."""
+    """The heartbeat of the model ends."""
     if loop.executor is not None:
         loop.executor.interrupt('the model is silent')
     loop.has_policy = False

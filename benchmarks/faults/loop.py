@@ -25,7 +25,7 @@ _RAMP_IN_S = 0.1
 
 
 class _Topics:
-    """Stands for a node: keeps what subscribes."""
+    """In place of a node: keeps what subscribes."""
 
     def __init__(self) -> None:
         self.callbacks: dict[str, Callable[..., None]] = {}

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""What became of each fault, and all of them together."""
+"""The outcome of each fault, and of all together."""
 
 from __future__ import annotations
 

@@ -165,12 +165,12 @@ def _camera(stack: Stack, change: Callable[[Any], list[tuple[float, Any]]]) -> N
 
 
 def camera_stops(stack: Stack) -> None:
-    """No picture comes."""
+    """No image comes."""
     _camera(stack, lambda _: [])
 
 
 def camera_freezes(stack: Stack) -> None:
-    """The same picture comes with fresh stamps."""
+    """The same image comes with fresh stamps."""
     kept: list[Any] = []
 
     def tap(message: Any) -> list[tuple[float, Any]]:
@@ -183,7 +183,7 @@ def camera_freezes(stack: Stack) -> None:
 
 
 def camera_jumps(stack: Stack) -> None:
-    """Stamps jump, and the picture is dark."""
+    """Stamps jump, and the image is dark."""
     shift_ns = round(stack.rng.uniform(-5.0, 5.0) * NS)
 
     def tap(message: Any) -> list[tuple[float, Any]]:
@@ -196,7 +196,7 @@ def camera_jumps(stack: Stack) -> None:
 
 
 def camera_changes_size(stack: Stack) -> None:
-    """Pictures of another size come."""
+    """Images of another size come."""
 
     def tap(message: Any) -> list[tuple[float, Any]]:
         other = Image(height=32, width=32, encoding='rgb8', step=96, data=bytes(3072))

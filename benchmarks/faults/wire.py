@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The judge of a wire: every command with its time, against the limits of the embodiment."""
+"""Checks every command, with its time, against the limits of the embodiment."""
 
 from __future__ import annotations
 

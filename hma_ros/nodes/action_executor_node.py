@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Executes action chunks: small, without a model, and the only one that commands the robot."""
+"""Executes action chunks: a small node without a model, the only one that commands."""
 
 import time
 from collections import deque
@@ -32,12 +32,12 @@ from hma_ros.ros.stop_topics import StopTopics
 
 _NS = 1_000_000_000
 _REPORT_S = 1.0
-# How often stop topics, other publishers and the model are looked after.
+# How often stop topics, other publishers and the model are checked.
 _LOOK_S = 0.1
 # /clock that jumped back silences timers on ROS time; this one goes on.
 _SIMULATED_LOOK_S = 0.02
 _REPORTS_PENDING = 64
-# Until then a robot that has not started is no reason to warn.
+# A robot that has not started is reported only after this time.
 _PATIENCE_S = 5.0
 # Without a command that is due.
 _STILL_S = 2.0
@@ -273,7 +273,7 @@ class ActionExecutorNode(HmaNode):
         self._heartbeat_s = time.monotonic()
 
     def _look(self) -> None:
-        """Look after what comes without a message: silence, and others who command."""
+        """Check for silence and for other publishers of commands."""
         self._stops.look()
         if not self._is_ticking:
             return
@@ -298,7 +298,7 @@ class ActionExecutorNode(HmaNode):
     def _mind_clock(self) -> None:
         still_s = time.monotonic() - max(self._ticked_s, self._started_s)
         if still_s > _STILL_S:
-            text = f'/clock: got no time for {still_s:.0f} s, expected it to go on'
+            text = f'/clock: got no time for {still_s:.0f} s, expected it to run; start or resume the simulator'
             self._diagnostics.trouble('clock stands', text, WARN)
         else:
             self._diagnostics.over('clock stands')

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The robot's own command interface. Whoever has no Commander cannot move anything."""
+"""The robot's own command interface: nothing can be commanded without a Commander."""
 
 import importlib
 import time
@@ -138,7 +138,7 @@ class _TopicGripper:
 
     def send(self, position: float | None) -> None:
         if position is not None:
-            # Repeated: a position is a state, and one that got lost would stay lost.
+            # Repeated: a lost message would otherwise stay lost.
             self._publisher.publish(Float64MultiArray(data=[position]))
 
     def listens(self) -> bool:
@@ -193,7 +193,7 @@ class GoalGripper:
         answer.add_done_callback(partial(self._on_answer, position))
 
     def listens(self) -> bool:
-        """Whether the server is there, and neither owes an answer nor has just refused."""
+        """Whether the server is there and did not just refuse, and no goal waits for its answer."""
         return time.monotonic() >= self._quiet_until_s and self._client.server_is_ready()
 
     def fault(self) -> str | None:
@@ -210,7 +210,7 @@ class GoalGripper:
         """Return that there is no server; None if there is one."""
         if self._client.server_is_ready():
             return None
-        return f'{self._name}: got no action server, expected that of the gripper'
+        return f'{self._name}: got no action server, expected that of the gripper; start it'
 
     def _on_answer(self, position: float, answer: Any) -> None:
         goal = answer.result()

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""What a node tells about itself on /diagnostics (REP 107)."""
+"""The status of a node on /diagnostics (REP 107)."""
 
 import re
 import time
@@ -22,16 +22,16 @@ OK, WARN, ERROR, STALE = (
 _REPEAT_S = 5.0
 # Texts quote what others sent.
 _MOST_CHARACTERS = 500
-# Sentences of one kind that are logged within the time of a repetition.
+# Texts of one kind that are logged within the time of a repetition.
 _MOST_SENTENCES = 3
 _NUMBER = re.compile(r'\d[\d.]*(?:e[+-]?\d+)?')
 
 
 class Diagnostics:
     """
-    Counts, latencies and the present troubles of one node, published once per second.
+    Counts, latencies, and present warnings and errors of one node, published once per second.
 
-    Each kind of trouble lasts until :meth:`well` or :meth:`over` names it.
+    Each kind of warning or error lasts until :meth:`well` or :meth:`over` clears it.
 
     :param node: the node; must have the methods of HmaNode.
     :param hardware_id: the embodiment.
@@ -54,10 +54,10 @@ class Diagnostics:
 
     def trouble(self, what: str, text: str, level: bytes = ERROR) -> None:
         """
-        Count a problem, remember it until it is over, and log it now and then.
+        Count a warning or error, keep it until it is cleared, and log it now and then.
 
         :param what: its kind, also the name of the counter.
-        :param text: sentences of a kind that differ in numbers only are the same for the log.
+        :param text: texts of a kind that differ only in numbers are the same for the log.
         """
         text = text if len(text) <= _MOST_CHARACTERS else f'{text[:_MOST_CHARACTERS]} ...'
         self.counts[what] += 1
@@ -72,7 +72,7 @@ class Diagnostics:
             self._node.get_logger().warning(text)
 
     def _is_repeated(self, what: str, text: str) -> bool:
-        """Whether a sentence of a kind was logged lately, or some others of it were."""
+        """Whether a text of a kind was logged lately, or several others of that kind were."""
         now_s = time.monotonic()
         lately = {
             old: s for old, s in self._logged_s.get(what, {}).items() if now_s - s < _REPEAT_S
@@ -85,20 +85,20 @@ class Diagnostics:
         """
         Count a success.
 
-        :param troubles: kinds of trouble that it ends.
+        :param troubles: kinds of warnings and errors that it clears.
         """
         self.counts[what] += 1
         self.over(*troubles)
 
     def over(self, *troubles: str) -> None:
-        """End kinds of trouble; the log says so once for each time that it said they began."""
+        """Clear kinds of warnings and errors; the log says so once for each that it had logged."""
         for what in troubles:
             if self._troubles.pop(what, None) is not None and what in self._unended:
                 self._unended.discard(what)
                 self._node.get_logger().info(f'recovered: {what}')
 
     def publish(self, facts: Mapping[str, object]) -> None:
-        """Publish the status with some facts more."""
+        """Publish the status with further values."""
         worst_first = sorted(self._troubles.values(), key=lambda item: item[0], reverse=True)
         status = DiagnosticStatus(level=OK, message='ok', hardware_id=self._hardware_id)
         if worst_first:

@@ -2,8 +2,8 @@
 """
 The base of the lifecycle nodes, and how every node of this package runs.
 
-rclpy swallows exceptions of transitions; here they are logged and the transition fails. Whatever
-way a node leaves a state, it leaves through :meth:`HmaNode.stop` and :meth:`HmaNode.tear_down`.
+rclpy swallows exceptions of transitions; here they are logged and the transition fails. However a
+node leaves a state, it leaves through :meth:`HmaNode.stop` and :meth:`HmaNode.tear_down`.
 """
 
 import signal
@@ -26,7 +26,7 @@ from hma_ros.ros.parameters import declare
 
 _OK = TransitionCallbackReturn.SUCCESS
 _FAILURE = TransitionCallbackReturn.FAILURE
-# How often a node that hears nothing looks whether it shall end.
+# How often a node without messages checks whether to end.
 _WAKE_S = 0.1
 # All that end a process by default and can be caught, but those of a broken process.
 _SIGNALS = (

@@ -2,8 +2,8 @@
 """
 Parameters of a node, from one frozen dataclass.
 
-The dataclass says name, type, default, meaning and range once; ROS is told all of it, and a name
-nobody declared is refused.
+The dataclass states name, type, default, description and range once, and all of it is declared to
+ROS. An undeclared name is refused.
 """
 
 import dataclasses

@@ -6,9 +6,9 @@ from typing import Any
 
 from rclpy.subscription import Subscription
 
-# Of a DDS writer; the type of the message has room for more.
+# Of a DDS writer; the message type has room for more.
 _GID_BYTES = 16
-# A publisher that was silent for so long has gone.
+# A publisher that was silent for longer counts as gone.
 _SILENT_S = 1.0
 
 
@@ -40,8 +40,8 @@ class SingleSource:
     """
     Takes messages from one publisher at a time.
 
-    Another one is taken when the first has been silent; where publishers cannot be told apart,
-    there must be only one.
+    Another one is taken when the first has been silent. Where messages do not identify their
+    publisher, there must be only one.
 
     :param node: the node that subscribes.
     :param topic: resolved name of the topic.

@@ -4,7 +4,7 @@ The topics that stop the robot.
 
 Each is subscribed to twice. The reliable subscription loses nothing, and for a latched topic gets
 the state from before its time, but publishers that offer less do not match it at all; the best
-effort one matches everybody. A message that comes twice does no harm, and neither does the
+effort one matches every publisher. A message that comes twice does no harm, and neither does the
 warning about incompatible QoS that such a publisher causes.
 """
 
@@ -34,7 +34,7 @@ class StopTopics:
 
     :param node: an HmaNode.
     :param on_stop: called with the reason whenever a topic says stop.
-    :param previous: of an earlier configuration, whose reasons hold on.
+    :param previous: of an earlier configuration, whose reasons carry over.
     :raises ConfigError: a message type is not installed or lacks the field.
     """
 
@@ -70,7 +70,7 @@ class StopTopics:
         return refusal
 
     def look(self) -> None:
-        """Stop where a topic that must speak is silent or lost its publisher; call often."""
+        """Stop where a publisher that must keep sending is silent or gone; call often."""
         silence = self._board.silence(time.monotonic_ns())
         if silence is not None:
             self._on_stop(silence)
@@ -80,7 +80,7 @@ class StopTopics:
                 self._on_stop(loss)
 
     def _alive(self, topic: str) -> list[Hashable]:
-        """Return the publishers of a topic; None among them stands for one not told apart."""
+        """Return the publishers of a topic, and None for one that messages do not identify."""
         infos = self._node.get_publishers_info_by_topic(topic)
         gids: list[Hashable] = [identity(info.endpoint_gid) for info in infos]
         return [*gids, None] if len(gids) == 1 else gids
@@ -90,7 +90,7 @@ class StopTopics:
         value = getattr(message, stop.field)
         is_one_of_many = publisher is None and self._node.count_publishers(topic) > 1
         if is_one_of_many and value not in stop.stop_values:
-            # Another one may have said stop: which of them speaks here is not known.
+            # Another one may have said stop: which of them sent this is unknown.
             return
         reason = self._board.take(index, value, publisher, time.monotonic_ns())
         if reason is not None:

@@ -11,10 +11,9 @@ class WorkThread:
     Calls a function whenever it is woken, and at least once in every period.
 
     A thread of its own rather than a second thread of the executor: rclpy's MultiThreadedExecutor
-    hands a callback that has not begun yet out again and again, and a busy node stands still for
-    seconds while it does.
+    hands out a callback that has not begun yet again and again, which blocks a busy node for seconds.
 
-    ``failure`` is the traceback of what ended the thread, None while it is well.
+    ``failure`` is the traceback of what ended the thread, None while it runs.
 
     :param work: what to do; it has the thread to itself.
     :param period_s: the longest time between two calls.

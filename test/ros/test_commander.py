@@ -106,7 +106,7 @@ def test_goals_wait_for_the_server_and_go_out_once(hand: Hand) -> None:
     hand.gripper.send(0.08)
     assert not hand.gripper.listens()
     assert hand.gripper.absence() == (
-        'gripper: got no action server, expected that of the gripper'
+        'gripper: got no action server, expected that of the gripper; start it'
     )
     hand.server.is_ready = True
     assert hand.gripper.absence() is None

@@ -120,7 +120,7 @@ def test_mandatory_topic_must_speak_first_and_its_publisher_must_stay(bench: Any
     listener = Listener(bench, button(mandatory=True))
     listener.topics.look()
     assert listener.heard == []
-    assert 'got no word that there is no stop' in str(listener.topics.refusal())
+    assert 'got no message that says "no stop"' in str(listener.topics.refusal())
     sender = listener.button()
     listener.until(sender, False, lambda: listener.topics.refusal() is None, 'its word')
     listener.topics.look()
@@ -132,7 +132,7 @@ def test_mandatory_topic_must_speak_first_and_its_publisher_must_stay(bench: Any
 
     bench.until(is_missed, 'the end of its publisher')
     assert listener.heard[0] == (
-        '/button: a publisher that spoke is gone, expected it to stay; restart it'
+        '/button: a publisher that was heard is gone, expected it to stay; restart it'
     )
     assert listener.topics.refusal() is not None
 

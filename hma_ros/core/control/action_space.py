@@ -2,9 +2,8 @@
 """
 Actions to targets of the commanded coordinates, and back.
 
-An increment is a wish for motion: what exceeds its bound or the workspace is cut off and reported;
-one of more than twice its bound is refused. An absolute target names a place: one out of bounds is
-a mistake, and refused.
+Increments saturate: what exceeds the bound or the workspace is cut off and reported, and an
+increment of more than twice its bound is refused. Absolute targets out of bounds are refused.
 """
 
 from dataclasses import dataclass
@@ -18,14 +17,14 @@ from hma_ros.core.errors import MessageError
 
 # float32 actions at a bound written in decimal may lie beyond it by rounding.
 BOUND_TOLERANCE = 1e-5
-# An increment up to so many times its bound is cut off; a larger one is a mistake, and refused.
+# An increment up to so many times its bound is cut off; a larger one is refused.
 ABSURD_INCREMENT = 2.0
 
 
 @dataclass(frozen=True)
 class Targets:
     """
-    Where the commanded coordinates shall be at the end of each low-level step.
+    Targets of the commanded coordinates at the end of each low-level step.
 
     ``positions_HD`` is ``float64[H, D]`` in metres or radians; ``gripper_H`` is ``float64[H]``
     (+1 open, -1 closed) or None; ``saturated_HD`` marks increments that were cut off.

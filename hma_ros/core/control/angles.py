@@ -34,8 +34,8 @@ def unwrap(
 
     :param samples_TD: ``float64[T, D]``, consecutive samples less than half a turn apart.
     :param is_continuous_D: ``bool[D]``; other coordinates stay as they are.
-    :param reference_D: ``float64[D]``, what the first sample shall be near to; by default it
-        stays as it is.
+    :param reference_D: ``float64[D]``, the first sample is moved within half a turn of it; by
+        default it stays as it is.
     :returns: ``float64[T, D]``.
     """
     samples = np.asarray(samples_TD, np.float64)

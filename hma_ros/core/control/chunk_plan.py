@@ -23,7 +23,7 @@ class ChunkPlan:
 
     :param hold_D: ``float64[D]`` held until the first chunk.
     :param max_age_s: chunks whose stamp is older on arrival are refused, and those whose stamp is
-        as far ahead: a clock may be told of after the chunk that it stamped.
+        as far ahead: a tick of /clock may arrive after a chunk that it stamped.
     """
 
     def __init__(self, hold_D: ArrayLike, max_age_s: float) -> None:

@@ -24,8 +24,8 @@ class Tick:
     """
     One command that is due.
 
-    ``reach_ns`` is the ROS time at which it is reached, ``elapsed_s`` how long after the one
-    before it is sent; ``interruption`` says why the plan cannot simply go on, None if it can.
+    ``reach_ns`` is the ROS time at which it is reached, ``elapsed_s`` the time since the command
+    before; ``interruption`` says why the plan cannot go on, None if it can.
     """
 
     reach_ns: int
@@ -63,7 +63,7 @@ class CommandClock:
         return self._take(ros_ns, steady_ns, elapsed_ns, self._jump or pause)
 
     def sent(self, steady_ns: int) -> None:
-        """Note when a command without a stamp was sent: its time is that of its arrival."""
+        """Note when a command without a stamp was sent: controllers take it at its arrival."""
         if self._sent is not None and not self._is_simulated:
             self._sent = self._sent[0], steady_ns
 
@@ -74,7 +74,7 @@ class CommandClock:
         return max(self._sent[1] + self._period_ns - steady_ns, 0) / _NS
 
     def force(self, steady_ns: int) -> Tick:
-        """Return the command after the last one though time may stand, to come to rest."""
+        """Return the next command even while /clock is paused, to come to rest."""
         sent_ns, sent_steady_ns = (0, steady_ns) if self._sent is None else self._sent
         elapsed_ns = self._period_ns
         if not self._is_simulated:
@@ -86,10 +86,10 @@ class CommandClock:
         return Tick(ros_ns + self._period_ns, elapsed_ns / _NS, why)
 
     def _elapsed_ns(self, ros_ns: int, steady_ns: int) -> int:
-        """Return the time since the last command, the shorter one where two clocks tell it."""
+        """Return the time since the last command: the shorter of both clocks where both are valid."""
         sent_ns, sent_steady_ns = self._sent or (ros_ns, steady_ns)
         if self._is_simulated:
-            # How long a clock took that jumped is not known: one period is sure.
+            # Over a jump the time that passed is unknown: one period is certain.
             return self._period_ns if self._jump else ros_ns - sent_ns
         elapsed_ns = steady_ns - sent_steady_ns
         return elapsed_ns if self._jump else min(elapsed_ns, ros_ns - sent_ns)

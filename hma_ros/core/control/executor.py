@@ -70,8 +70,8 @@ class Decision:
     """
     What to command now.
 
-    ``motion`` is None where nothing may be commanded; ``reasons`` are for people: why the state is
-    what it is, or what limited the motion.
+    ``motion`` is None where nothing may be commanded; ``reasons`` say why the executor is in this
+    state, or what limited the motion.
     """
 
     state: State
@@ -87,7 +87,8 @@ class Executor:
     :param max_chunk_age_s: chunks whose stamp is older on arrival are refused.
     :param ramp_in_s: time over which the velocity limit grows from zero after a start.
     :param needs_approval: chunks are checked but not followed before :meth:`approve`.
-    :param previous: of an earlier configuration: its last command and grip count on.
+    :param previous: executor of an earlier configuration; its last command and the time since its
+        last gripper command carry over.
     """
 
     def __init__(
@@ -116,9 +117,9 @@ class Executor:
         # Whether a start goes on from the last command; whether a stop still has to come to rest.
         self._goes_on = self._needs_rest = False
         self._idle_s = 0.0
-        # Time of this state machine, which no clock shortens: what the gripper goes by.
+        # Time that passed between commands, whatever ROS time does: the gripper interval counts in it.
         self._time_s = 0.0
-        # Chunks of frames from before this moment belong to an earlier motion.
+        # Chunks stamped before this moment belong to an earlier motion.
         self._begun_ns = 0
         self._reach_ns = 0
         # Set it to follow chunks until the next stop or loss.

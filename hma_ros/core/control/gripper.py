@@ -6,7 +6,7 @@ from hma_ros.core.embodiment.spec import GripperSpec
 
 class GripperSwitch:
     """
-    Opens and closes with hysteresis, and no more often than the gripper bears.
+    Opens and closes with hysteresis, and no more often than ``min_interval_s`` allows.
 
     :param spec: the gripper section of an embodiment.
     """
@@ -15,7 +15,7 @@ class GripperSwitch:
         self._spec = spec
         self._is_open: bool | None = None
         self._changed_s: float | None = None
-        # Whether the gripper did not do what it was commanded.
+        # Whether the last command failed, so that the gripper's state is unknown.
         self.is_unknown = False
 
     @property
@@ -27,13 +27,13 @@ class GripperSwitch:
 
     @property
     def model_value(self) -> float | None:
-        """What the model would say for :attr:`position`; None where that is not known."""
+        """The model's value for :attr:`position`; None where it is unknown."""
         if self._is_open is None or self.is_unknown:
             return None
         return self._spec.model_open if self._is_open else self._spec.model_closed
 
     def adopt(self, previous: 'GripperSwitch') -> None:
-        """Go on from an earlier configuration: the interval counts on."""
+        """Take over the time of the last command from an earlier configuration."""
         self._changed_s = previous._changed_s
 
     def repeat(self) -> None:

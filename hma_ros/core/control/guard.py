@@ -1,15 +1,15 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-The limits of every command: the last computation before the wire.
+The limits of every command: the last computation before it is sent.
 
 Between two commands the velocity is at most the velocity limit, and it differs from the velocity
 before by at most the acceleration limit times the time between them, however long that time was.
-Two invariants make that possible without end: after every command the motion can come to rest
-within the position limits, and within the distance to a goal that stands still. A command that
-starts outside the limits may only come back in.
+Two invariants make that possible: after every command the motion can come to rest within the
+position limits, and before a goal at rest. A motion that starts outside the limits may only come
+back in.
 
-The guard is exact in velocity and acceleration. Jerk is the business of the plan
-(:mod:`~hma_ros.core.control.smoothing`): a guard must be able to brake at once.
+The guard is exact in velocity and acceleration and does not limit jerk: it must be able to brake
+at once. Only the plan is smoothed (:mod:`~hma_ros.core.control.smoothing`).
 """
 
 from dataclasses import dataclass, replace
@@ -111,7 +111,7 @@ class Guard:
         position = np.array(position_X, np.float64)
         still = Motion(position, np.zeros_like(position))
         way = position - self._last.position_X if self._has_last else still.velocity_X
-        # On the wire it was a motion: the next command is limited by that.
+        # The robot sees a motion: the next command is limited relative to its velocity.
         self._last, self._has_last = replace(still, velocity_X=way / elapsed_s), True
         return still
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The orientation that a tool pose is commanded with: the embodiment's, or that of the start."""
+"""The commanded orientation of a tool: that of the start, or that of the embodiment file."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,7 +35,7 @@ class OrientationGoal:
         self.goal_3 = np.array(turn, np.float64)
 
     def aim(self) -> None:
-        """Go to the orientation that the embodiment gives, if it gives one."""
+        """Approach the orientation that the embodiment gives, if any; for a chunk that is followed."""
         if self._given is not None:
             self.goal_3 = self._given
 

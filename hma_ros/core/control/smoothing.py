@@ -1,12 +1,13 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Jerk-limited motion from a plan of straight lines.
+Smoothed motion from a plan of straight lines.
 
 The plan is averaged twice over ``n`` command periods, half of them ahead, so that nothing lags. An
 average of positions within limits is within them too, and so are its velocity and acceleration
 (Biagiotti and Melchiorri, FIR filters for online trajectory planning, 2012). A change of velocity
 ``dv`` of the plan spreads over ``2 n`` periods with an acceleration of at most ``dv / n period``
-and a jerk of at most ``dv / (n period)^2``.
+and a jerk of at most ``dv / (n period)^2``. ``limits.jerk`` thus sets a smoothing time; it bounds
+the jerk only where ``dv`` is at most ``acceleration^2 / jerk``.
 
 Ruckig, the field's library, plans time-optimal motions to one target state. Here the targets are
 dense in time and known ahead, so a filter suffices; and its Python package has no rosdep key,
@@ -27,9 +28,9 @@ _MAX_PERIODS = 16
 class Smoother:
     """
     Averages a plan; samples already taken stay, so a new plan that goes on from the newest of
-    them, ``lead`` periods ahead of now, joins without a jump. Without a jerk limit there are none.
+    them, ``lead`` periods ahead of now, joins without a jump. Without ``limits.jerk`` nothing is averaged.
 
-    :param axes: ``acceleration / jerk`` is the time that an acceleration takes to build up.
+    :param axes: ``acceleration / jerk`` is the smoothing time; the longest of the axes counts.
     :param period_s: time between two samples.
     :param start_D: ``float64[D]`` where it is at rest; the first ``D`` axes are planned.
     """
@@ -71,6 +72,6 @@ class Smoother:
         return self._samples.min(axis=0), self._samples.max(axis=0)
 
     def _average(self, samples_TD: Vector) -> Vector:
-        # About a sample of theirs: a plan that stands still is kept to the last bit.
+        # Relative to one of the samples: a plan at rest is reproduced exactly.
         about: Vector = samples_TD[-1]
         return about + self._weights @ (samples_TD - about)

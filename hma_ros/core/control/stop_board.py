@@ -3,9 +3,8 @@
 Why the robot must not move: what every publisher of every stop topic said last.
 
 A reason is kept for each publisher and entry: only the publisher that said stop can take it
-back. One that died while it said stop leaves its reason until another publisher of the same entry
-says, later, that there is none. Reasons outlive a reconfiguration; a word that there is no stop
-does not.
+back. If that publisher dies, its reason stays until another publisher of the same entry reports
+"no stop" later. Reasons outlive a reconfiguration; reports of "no stop" do not.
 """
 
 from collections.abc import Hashable, Sequence
@@ -18,7 +17,7 @@ _NS = 1_000_000_000
 
 @dataclass
 class _Entry:
-    """One entry of the embodiment, by publisher: reasons, clearances, and when it spoke last."""
+    """One entry of the embodiment, by publisher: reasons, reports of "no stop", and last message."""
 
     stop: StopSpec
     topic: str
@@ -28,7 +27,7 @@ class _Entry:
 
     @property
     def is_needed(self) -> bool:
-        """Whether no motion may be without a word from it."""
+        """Whether a motion needs a report of "no stop" from it."""
         return self.stop.mandatory or self.stop.heartbeat_s is not None
 
 
@@ -58,7 +57,7 @@ class StopBoard:
         :param index: of the entry.
         :param value: of the entry's field.
         :param publisher: None where it is not known.
-        :returns: the reason to stop, None if it says that there is none.
+        :returns: the reason to stop, None if it says "no stop".
         """
         entry = self._entries[index]
         entry.heard[publisher] = steady_ns
@@ -74,10 +73,10 @@ class StopBoard:
 
     def forget_dead(self, index: int, alive: Sequence[Hashable]) -> str | None:
         """
-        Drop what publishers that are gone said, where one that is there says otherwise since.
+        Drop the reasons of publishers that are gone, where another one reported "no stop" since.
 
         :param alive: the publishers of the entry's topic.
-        :returns: why to stop: one that spoke is gone, and the entry needs it.
+        :returns: why to stop: one that sent a message is gone, and the entry needs it.
         """
         entry = self._entries[index]
         gone = [publisher for publisher in entry.heard if publisher not in alive]
@@ -98,7 +97,9 @@ class StopBoard:
             del entry.heard[publisher]
         if not gone or not entry.is_needed:
             return None
-        return f'{entry.topic}: a publisher that spoke is gone, expected it to stay; restart it'
+        return (
+            f'{entry.topic}: a publisher that was heard is gone, expected it to stay; restart it'
+        )
 
     @property
     def reason(self) -> str | None:
@@ -111,7 +112,7 @@ class StopBoard:
         return bool(self._entries[index].heard)
 
     def silence(self, steady_ns: int) -> str | None:
-        """Return which topic with a heartbeat fell silent; None if none did."""
+        """Return which publisher with a heartbeat fell silent; None if none did."""
         for entry in self._entries:
             limit_s = entry.stop.heartbeat_s
             if limit_s is None or not entry.heard:
@@ -119,7 +120,7 @@ class StopBoard:
             silent_s = (steady_ns - min(entry.heard.values())) / _NS
             if silent_s > limit_s:
                 return (
-                    f'{entry.topic}: got no message for {silent_s:.2f} s from one that spoke, '
+                    f'{entry.topic}: got no message for {silent_s:.2f} s from one that was heard, '
                     f'expected one every {limit_s:g} s (heartbeat_s)'
                 )
         return None
@@ -131,7 +132,7 @@ class StopBoard:
         for entry in self._entries:
             if entry.is_needed and not entry.clear:
                 return (
-                    f'{entry.topic}: got no word that there is no stop, expected one before a '
+                    f'{entry.topic}: got no message that says "no stop", expected one before a '
                     'motion (mandatory); start its publisher'
                 )
         return self.silence(steady_ns)

@@ -56,7 +56,7 @@ def test_waiting_commands_nothing_until_measurements_agree() -> None:
 
 def test_waiting_says_what_it_waits_for() -> None:
     rig = Rig(FRANKA)
-    rig.is_seen, rig.refusal = False, '/emergency_stop: got no word that there is no stop'
+    rig.is_seen, rig.refusal = False, '/emergency_stop: got no message that says "no stop"'
     assert rig.run(10)[-1].reasons == (SILENT,)
     rig.is_seen = True
     assert rig.run(10)[-1].reasons == (rig.refusal,)

@@ -77,7 +77,7 @@ def test_a_publisher_that_died_leaves_its_reason_until_another_says_otherwise_la
 def test_what_must_speak_is_waited_for(stop: StopSpec) -> None:
     stops = board(stop)
     assert stops.refusal(1) == (
-        '/button: got no word that there is no stop, expected one before a motion (mandatory); '
+        '/button: got no message that says "no stop", expected one before a motion (mandatory); '
         'start its publisher'
     )
     stops.take(0, False, 'a', 2)
@@ -93,7 +93,7 @@ def test_silence_beyond_the_heartbeat_is_a_reason() -> None:
     assert stops.silence(S // 2) is None
     assert stops.silence(S) == stops.refusal(S)
     assert stops.silence(S) == (
-        '/button: got no message for 1.00 s from one that spoke, expected one every 0.5 s '
+        '/button: got no message for 1.00 s from one that was heard, expected one every 0.5 s '
         '(heartbeat_s)'
     )
     stops.take(1, False, 'a', S)
@@ -112,7 +112,7 @@ def test_reasons_outlive_a_configuration_and_clearances_do_not() -> None:
     assert new.refusal(2) is None
     again = board(MANDATORY)
     again.begin(new)
-    assert 'got no word' in str(again.refusal(2))
+    assert 'got no message' in str(again.refusal(2))
     again.begin(None)
 
 
