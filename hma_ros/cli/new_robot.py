@@ -46,11 +46,11 @@ TODOS = {
     'gripper.name': 'of its action or topic',
     'gripper.joint': 'as the driver calls it',
     'gripper.open_position': "open and closed, in the gripper's own unit",
-    'limits.lower': 'lower and upper bound of the space you are ready to have the robot in',
+    'limits.lower': 'lower and upper bound of the workspace that you allow',
     'limits.velocity': "well below the robot's own",
     'limits.acceleration': "well below the robot's own",
     'limits.following_error': 'how far the robot may lag before it is held',
-    'stops': 'the topics on which your robot says that it was stopped',
+    'stops': 'the topics on which your robot reports that it was stopped',
     'stops.topic': 'as `ros2 topic list` shows it, without the leading slash',
     'home': 'joint positions of a good start, within the limits',
 }

@@ -298,7 +298,9 @@ class ActionExecutorNode(HmaNode):
     def _mind_clock(self) -> None:
         still_s = time.monotonic() - max(self._ticked_s, self._started_s)
         if still_s > _STILL_S:
-            text = f'/clock: got no time for {still_s:.0f} s, expected it to run; start or resume the simulator'
+            text = (
+                f'/clock: got no time for {still_s:.0f} s, expected it to run; see the simulator'
+            )
             self._diagnostics.trouble('clock stands', text, WARN)
         else:
             self._diagnostics.over('clock stands')

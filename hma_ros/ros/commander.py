@@ -193,7 +193,7 @@ class GoalGripper:
         answer.add_done_callback(partial(self._on_answer, position))
 
     def listens(self) -> bool:
-        """Whether the server is there and did not just refuse, and no goal waits for its answer."""
+        """Whether the server is there, did not just refuse, and owes no answer."""
         return time.monotonic() >= self._quiet_until_s and self._client.server_is_ready()
 
     def fault(self) -> str | None:

@@ -2,9 +2,9 @@
 """
 Output that never blocks the node.
 
-A reader that stops reading fills the pipe behind stderr, and a terminal may be paused; logging then
-blocks, in the control loop too. Here a thread forwards the output and may block instead. When its
-pipe is full as well, further output is lost.
+A reader that stops reading fills the pipe behind stderr, and a terminal may be paused; logging
+then blocks, in the control loop too. Here a thread forwards the output and may block instead. When
+its pipe is full as well, further output is lost.
 """
 
 import fcntl

@@ -11,7 +11,8 @@ class WorkThread:
     Calls a function whenever it is woken, and at least once in every period.
 
     A thread of its own rather than a second thread of the executor: rclpy's MultiThreadedExecutor
-    hands out a callback that has not begun yet again and again, which blocks a busy node for seconds.
+    hands out a callback that has not begun yet again and again, which blocks a busy node for
+    seconds.
 
     ``failure`` is the traceback of what ended the thread, None while it runs.
 

@@ -86,7 +86,7 @@ class CommandClock:
         return Tick(ros_ns + self._period_ns, elapsed_ns / _NS, why)
 
     def _elapsed_ns(self, ros_ns: int, steady_ns: int) -> int:
-        """Return the time since the last command: the shorter of both clocks where both are valid."""
+        """Return the time since the last command: the shorter of two where both clocks run."""
         sent_ns, sent_steady_ns = self._sent or (ros_ns, steady_ns)
         if self._is_simulated:
             # Over a jump the time that passed is unknown: one period is certain.

@@ -117,7 +117,7 @@ class Executor:
         # Whether a start goes on from the last command; whether a stop still has to come to rest.
         self._goes_on = self._needs_rest = False
         self._idle_s = 0.0
-        # Time that passed between commands, whatever ROS time does: the gripper interval counts in it.
+        # Time that passed between commands, also over jumps: the gripper interval counts in it.
         self._time_s = 0.0
         # Chunks stamped before this moment belong to an earlier motion.
         self._begun_ns = 0

@@ -35,7 +35,7 @@ class OrientationGoal:
         self.goal_3 = np.array(turn, np.float64)
 
     def aim(self) -> None:
-        """Approach the orientation that the embodiment gives, if any; for a chunk that is followed."""
+        """Approach the orientation that the embodiment gives, if it gives one."""
         if self._given is not None:
             self.goal_3 = self._given
 

@@ -28,7 +28,8 @@ _MAX_PERIODS = 16
 class Smoother:
     """
     Averages a plan; samples already taken stay, so a new plan that goes on from the newest of
-    them, ``lead`` periods ahead of now, joins without a jump. Without ``limits.jerk`` nothing is averaged.
+    them, ``lead`` periods ahead of now, joins without a jump. Without ``limits.jerk`` nothing is
+    averaged.
 
     :param axes: ``acceleration / jerk`` is the smoothing time; the longest of the axes counts.
     :param period_s: time between two samples.

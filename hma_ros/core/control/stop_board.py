@@ -17,7 +17,7 @@ _NS = 1_000_000_000
 
 @dataclass
 class _Entry:
-    """One entry of the embodiment, by publisher: reasons, reports of "no stop", and last message."""
+    """One entry of the embodiment; by publisher: reasons, reports of "no stop", last message."""
 
     stop: StopSpec
     topic: str
