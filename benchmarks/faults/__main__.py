@@ -29,8 +29,8 @@ examples:
   python -m benchmarks.faults --robot ur5e --in-process 0 --stack 0          one robot over DDS
 
 The same as `python -m benchmarks --only faults`. Counts are for each robot. A busy machine makes
-reactions slower, never a verdict milder. The exit code is 1 if a command was outside its limits or
-stale, or an executor did not recover.
+reactions slower; the checks stay the same. The exit code is 1 if a command was outside its limits
+or stale, or an executor did not recover.
 """
 
 
@@ -106,7 +106,7 @@ def _part(part: str, robot: str, args: argparse.Namespace) -> Any:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='python -m benchmarks.faults',
-        description='Inject faults around the executor and judge every command.',
+        description='Inject faults around the executor and check every command.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

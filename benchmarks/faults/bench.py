@@ -1,11 +1,11 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-What a fault can do to an executor, in process or over DDS, and what is judged while it does.
+What a fault can do to an executor, in process or over DDS, and what is checked meanwhile.
 
-Three judgements: the limits of the wire; commands that are stale; whether chunks are followed
-again when the fault is over. Stale is a command that does not only brake while the newest usable
-state is older than ``state.max_age_s``, one that moves long after the last chunk that could be
-followed, one that a refused chunk moved, and one after a stop came to rest.
+Three checks: commands within the limits; no stale commands; chunks are followed again after the
+fault. A command is stale if it does more than brake while the newest usable state is older than
+``state.max_age_s``, if it moves long after the last chunk that could be followed, if a refused
+chunk moved it, or if it comes after a stop came to rest.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma check``: judge an embodiment file without a running robot."""
+"""``hma check``: check an embodiment file without a running robot."""
 
 import argparse
 
@@ -18,9 +18,9 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     """Add ``check``."""
     parser = subparsers.add_parser(
         'check',
-        help='judge an embodiment file without a running robot',
-        description='Read an embodiment file as the nodes do, then judge whether its numbers make '
-        'sense: limits, rates, velocities, home, crop, gripper, stops, message types.',
+        help='check an embodiment file without a running robot',
+        description='Read an embodiment file as the nodes do, then check whether its numbers are '
+        'plausible: limits, rates, velocities, home, crop, gripper, stops, message types.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -218,7 +218,7 @@ def _run_smallest(request: Request, execution: Execution) -> str:
     from hma_ros.runtime.engines import build, graphs_of
 
     graphs = graphs_of(bundle_folder(request.bundle), execution)
-    # A graph that is kept from TensorRT tells nothing of it.
+    # A graph that TensorRT does not run says nothing about TensorRT.
     asked = [(path, own) for path, own in graphs if own.provider == execution.provider]
     path, own = min(asked, key=lambda graph: graph[0].stat().st_size)
     return build(path, own).provider

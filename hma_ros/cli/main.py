@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         if _has_reader(sys.stdout):
             raise  # the pipe was another one
-        # Who reads has read enough, like head(1); what is left goes nowhere, without an error.
+        # The reader has read enough, like head(1): drop the rest without an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except HmaError as error:

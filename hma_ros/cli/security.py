@@ -27,8 +27,8 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser = subparsers.add_parser(
         'security',
         help='write the SROS 2 policy of the nodes of a robot',
-        description='Write who may publish, hear and call what: only the executor may command '
-        'the robot. The lists are those of the nodes for this robot, by its embodiment file.',
+        description='Write which node may publish, subscribe and call what; only the executor may '
+        'command the robot. The topics are those of the embodiment file.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

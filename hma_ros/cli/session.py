@@ -42,7 +42,7 @@ def running_nodes(
             bundle=bundle,
             horizon=horizon,
             real_time_factor=real_time_factor,
-            # Who runs episodes says how they went.
+            # The caller that runs episodes reports them.
             log_level='warn',
         )
     )

@@ -190,7 +190,7 @@ def _forward(name: str, child: 'subprocess.Popen[str]') -> None:
         return
     with child.stdout as lines:
         for line in lines:
-            # Read on when nobody listens any more: a full pipe would hold the node up.
+            # Read on without a listener: a full pipe would block the node.
             with suppress(OSError):
                 print(f'[{name}] {line}', end='', flush=True)
 
@@ -202,7 +202,7 @@ def _say_ended(process: Process, code: int) -> None:
 
 
 def _say(text: str) -> None:
-    # Without a terminal the nodes are stopped all the same.
+    # Without a terminal the nodes are stopped as well.
     with suppress(OSError):
         print(f'hma: {text}', file=sys.stderr, flush=True)
 

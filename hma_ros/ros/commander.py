@@ -21,7 +21,7 @@ from hma_ros.ros.command_msg import Setpoint, message_type, to_message
 from hma_ros.ros.qos import COMMAND
 
 _FLUSH = Duration(seconds=0.3)
-# How long a goal may stay without an answer, and a refused one is not repeated.
+# How long a goal may wait for its answer, and how long a refused one is not repeated.
 _ANSWER_S = 1.0
 # Interfaces whose messages carry a time.
 _STAMPED = ('cartesian_pose', 'joint_trajectory', 'joint_target')

@@ -22,7 +22,7 @@ OK, WARN, ERROR, STALE = (
 _REPEAT_S = 5.0
 # Texts quote what others sent.
 _MOST_CHARACTERS = 500
-# Texts of one kind that are logged within the time of a repetition.
+# Texts of one kind that are logged within _REPEAT_S.
 _MOST_SENTENCES = 3
 _NUMBER = re.compile(r'\d[\d.]*(?:e[+-]?\d+)?')
 

@@ -164,7 +164,7 @@ def _decode_compressed(message: Any, topic: str, camera: CameraSpec | None) -> R
             return _eight_bits(picture)
     except MessageError:
         raise
-    # Pillow raises whatever happens to it on a broken picture.
+    # On a broken image Pillow raises exceptions of many kinds.
     except Exception as error:
         raise MessageError(
             f'{topic}: got {len(message.data)} bytes of {quoted(message.format)} that do not '
@@ -189,7 +189,7 @@ def _check_header(
 ) -> None:
     """Judge a picture by its header; nothing has been decoded yet."""
     if picture.format == 'MPO' or getattr(picture, 'n_frames', 1) > 1:
-        raise MessageError(f'{topic}: got several pictures in one, expected a single one')
+        raise MessageError(f'{topic}: got several images in one, expected a single one')
     _check_encoding(picture.format.lower(), topic, expected, COMPRESSED_ENCODINGS)
     _check_size(picture.height, picture.width, topic, camera)
 

@@ -54,7 +54,7 @@ class _Stream:
                 while data:
                     data = data[os.write(self._original, data) :]
             except OSError:
-                # Nobody listens any more; what comes is drained all the same.
+                # No reader is left; output is still drained.
                 continue
 
 

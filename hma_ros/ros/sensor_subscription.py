@@ -44,14 +44,14 @@ class SensorSubscription:
         self._subscribe(ReliabilityPolicy.BEST_EFFORT)
         self._timer: Any = None
         if not qos_overrides.is_given(node, topic, 'subscription', 'reliability'):
-            # Steady: simulated time may stand still.
+            # Steady: simulated time may be paused.
             steady = Clock(clock_type=ClockType.STEADY_TIME)
             self._timer = node.create_timer(_SOON_NS / _NS, self._follow, clock=steady)
         node.own(self, SensorSubscription.close)
 
     @property
     def is_reliable(self) -> bool:
-        """Whether messages are asked for again when they get lost."""
+        """Whether lost messages are requested again."""
         return any(
             item.qos_profile.reliability == ReliabilityPolicy.RELIABLE
             for item in self._subscriptions.values()

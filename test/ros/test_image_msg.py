@@ -170,7 +170,7 @@ def test_an_exif_orientation_is_ignored_as_image_transport_does() -> None:
 def test_several_pictures_in_one_are_refused(kind: str) -> None:
     first, second = (Picture.fromarray(pixels(16, 16, seed)) for seed in (0, 1))
     sent = compressed(first, kind, save_all=True, append_images=[second])
-    with pytest.raises(MessageError, match='/camera: got several pictures in one'):
+    with pytest.raises(MessageError, match='/camera: got several images in one'):
         to_rgb(sent, '/camera')
 
 

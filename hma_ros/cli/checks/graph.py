@@ -80,7 +80,9 @@ def judge_command_publishers(node: Node, topic: str, executes: bool) -> list[Fin
         return []
     text = f'got commands from {_names(others)}, expected from {_EXECUTOR} alone'
     if executes:
-        return [fail(topic, text, 'stop it: two commanders add up to motions beyond all limits')]
+        return [
+            fail(topic, text, 'stop it: commands of two nodes mix into motions beyond all limits')
+        ]
     return [warn(topic, text, 'before mode:=execute stop it')]
 
 

@@ -121,7 +121,7 @@ def listen(node: Node, inputs: Sequence[Input], timeout_s: float) -> float:
 
     :returns: how long was measured by the clock of the nodes, s; 0 while /clock stands still.
     """
-    # Of publishers with another QoS the findings speak; rclpy would log a warning besides.
+    # Findings report publishers with another QoS; the warning of rclpy would repeat that.
     quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
     for item in inputs:
         receive = with_publisher(partial(_receive, node, item))
@@ -133,7 +133,7 @@ def listen(node: Node, inputs: Sequence[Input], timeout_s: float) -> float:
     executor.add_node(node)
     _spin(executor, timeout_s, lambda: all(item.ages_s for item in required))
     for item in inputs:
-        # What came while topics were still being found is no rate.
+        # Messages from the time of discovery do not count for the rate.
         item.ages_s.clear()
     begin = node.get_clock().now()
     _spin(executor, SAMPLE_S, lambda: False)

@@ -9,7 +9,7 @@ from hma_ros.core.embodiment import EmbodimentSpec
 
 # Two turns: no joint goes farther, whatever its limits are.
 _ANY_JOINT = (-2.0 * math.tau, 2.0 * math.tau)
-# Of the range between the limits: a value outside by more is in another unit, not in a far place.
+# Of the range between the limits: a value outside by more is in another unit.
 _FAR = 0.5
 _TOLERANCE = 1e-3
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""What was really commanded, and when: the truth about executed actions."""
+"""What was really commanded, and when; the executed actions are computed from it."""
 
 from bisect import bisect_right
 from collections import deque

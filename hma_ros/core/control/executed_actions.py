@@ -26,7 +26,7 @@ class ExecutedActions:
         """
         Take a report of the step that started at a time.
 
-        :param actions_XA: ``float64[stride, A]``; with other lengths the report says nothing.
+        :param actions_XA: ``float64[stride, A]``; a report of another length is ignored.
         """
         self._reports[start_ns] = actions_XA
         while len(self._reports) > _REPORTS_KEPT:

@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.embodiment.spec import GripperSpec
 
-# Parts of the way between the ends: jaws this near to an end are there, and that far they left it.
+# Shares of the way between the ends: nearer than the first is at an end, farther than the second
+# has left it.
 _REACHED = 0.1
 _LEFT = 0.15
 

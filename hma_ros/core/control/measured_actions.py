@@ -2,7 +2,7 @@
 """
 Executed actions as the robot measured them, where nobody reports what was commanded.
 
-They contain the lag of the robot's controller: a command shows in them when the robot has moved.
+They contain the lag of the robot's controller: they show a command once the robot has moved.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ def measured_actions(
     spec: EmbodimentSpec, measured: StateHistory, start_ns: int
 ) -> NDArray[np.float64] | None:
     """
-    Return the actions that led the robot where it was measured, in one step of the model.
+    Return the actions of one step of the model, from where the robot was measured.
 
     Stamps and units are those of ``CommandHistory.executed``: the coordinates at ``start_ns`` and
     at the end of each low-level step.
@@ -44,7 +44,7 @@ def measured_actions(
 
 
 def may_be_measured(spec: EmbodimentSpec, measured: StateHistory, start_ns: int) -> bool:
-    """Whether the actions of a step lack nothing but measurements that are on their way."""
+    """Whether the measurements that a step still lacks may arrive soon."""
     step_ns = round(spec.rates.step_dt_s * _NS)
     last_ns = start_ns + (spec.rates.stride - 1) * step_ns
     return measured.approaches(last_ns + step_ns, last_ns + step_ns // 2)

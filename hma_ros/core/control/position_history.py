@@ -3,7 +3,7 @@
 Measured positions of the last seconds, collected by name over any number of messages.
 
 A driver may send all joints in one message, or arm and gripper in two, and several drivers may
-share a topic: what belongs to nobody here is ignored.
+share a topic: other joints are ignored.
 """
 
 from collections.abc import Hashable, Sequence
@@ -29,8 +29,8 @@ class PositionHistory:
 
     :param names: ``D`` names, as the messages have them, in the order of the answers.
     :param topic: where they come from, for errors.
-    :param max_age_s: a sample this far from a moment still stands for it, and samples this far
-        apart are still interpolated.
+    :param max_age_s: a sample at most this far from a moment counts for it, and samples at most
+        this far apart are interpolated.
     :param is_continuous_D: ``bool[D]``, angles that are equal modulo one turn; default none.
     """
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""What a robot measured of itself in the last seconds: joints, tool position, gripper."""
+"""What a robot measured in the last seconds: joints, tool position, gripper."""
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
