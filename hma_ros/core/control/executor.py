@@ -142,9 +142,9 @@ class Executor:
     def check_chunk(self, step_dt_s: float, steps: int) -> None:
         """Refuse a chunk before its numbers are read; raises MessageError."""
         if self._state not in COMMANDING:
+            reasons = '; '.join(self._reasons)
             raise MessageError(
-                f'action chunk: got one while {self._state.value} ({"; ".join(self._reasons)}), '
-                'expected none'
+                f'action chunk: got one while {self._state.value} ({reasons}), expected none'
             )
         self._plan.check_form(step_dt_s, steps)
 
