@@ -210,9 +210,8 @@ class Executor:
         self._pass(tick)
         if self._state in COMMANDING:
             self._lose('shutting down')
-        if self._state is State.BRAKING:
-            return self._decided(self._brake(), False)
-        return self._decided(self._stopped() if self._state is State.STOPPED else None, False)
+        motion = self._brake() if self._state is State.BRAKING else None
+        return self._decided(self._stopped() if self._state is State.STOPPED else motion, False)
 
     def measurement(
         self, values_D: ArrayLike, quat_xyzw: ArrayLike | None, stamp_ns: int
