@@ -58,7 +58,7 @@ class Rig(Bench):
         rng: np.random.Generator,
         simulated: bool = False,
     ) -> None:
-        # Commands lie on a grid of periods: they are decided up to half a period off it.
+        # Commands are decided up to a period before they are sent and heard.
         super().__init__(spec, rng, slack_s=1.0 / spec.rates.command_hz)
         self.system, self.node, self.is_simulated = system, system.node, simulated
         self._offset_ns = 0

@@ -2,12 +2,11 @@
 """
 The judge of a wire whose messages carry no time.
 
-The executor commands on a grid of periods and sends each command within half a period of its point
-of the grid, a little later on a busy machine. What a robot sees beside is jitter, as from any
-controller. So each command is put on a point at most one period from when it was sent, in order,
-and of all ways to do that the one with the smallest worst share counts: a command is outside the
-limits when no grid can explain it. That includes an executor which the system held up for longer
-than a period between reading the clock and sending: a robot without stamps sees it as a jump.
+The executor sends a command about once a period and moves it by the time since it sent the one
+before. What a robot sees beside is jitter, as from any controller. So each command is put on a
+grid of periods at a point at most one period from when it was sent, in order, and of all ways to
+do that the one with the smallest worst share counts: a command is outside the limits when no grid
+can explain it.
 """
 
 from __future__ import annotations

@@ -297,13 +297,8 @@ class ActionExecutorNode(HmaNode):
 
     def _mind_clock(self) -> None:
         still_s = time.monotonic() - max(self._ticked_s, self._started_s)
-        if still_s > _STILL_S:
-            text = (
-                f'/clock: got no time for {still_s:.0f} s, expected it to run; see the simulator'
-            )
-            self._diagnostics.trouble('clock stands', text, WARN)
-        else:
-            self._diagnostics.over('clock stands')
+        text = f'/clock: got no time for {still_s:.0f} s, expected it to run'
+        self._diagnostics.note('clock stands', text if still_s > _STILL_S else None, WARN)
 
     def _mind_gripper(self) -> None:
         fault = None if self._gripper is None else self._gripper.fault()
@@ -315,10 +310,7 @@ class ActionExecutorNode(HmaNode):
         elif grip is not None and not grip.is_unknown:
             self._diagnostics.over('gripper faults')
         absence = None if self._gripper is None else self._gripper.absence()
-        if absence is not None:
-            self._diagnostics.trouble('absent gripper', absence, WARN)
-        else:
-            self._diagnostics.over('absent gripper')
+        self._diagnostics.note('absent gripper', absence, WARN)
 
     def _stop(self, reason: str) -> None:
         if self._executor.stop_reason is None:
@@ -355,17 +347,10 @@ class ActionExecutorNode(HmaNode):
         reasons = '; '.join(self._decision.reasons)
         is_active = self._is_ticking
         is_late = time.monotonic() - self._started_s > _PATIENCE_S
-        if is_active and is_late and self._decision.state not in COMMANDING:
-            self._diagnostics.trouble(
-                'no motion', f'{self._decision.state.value}: {reasons}', WARN
-            )
-        else:
-            self._diagnostics.over('no motion')
-        conflict = self._state.conflict
-        if conflict is not None:
-            self._diagnostics.trouble('two sources', conflict)
-        else:
-            self._diagnostics.over('two sources')
+        is_stuck = is_active and is_late and self._decision.state not in COMMANDING
+        stuck = f'{self._decision.state.value}: {reasons}' if is_stuck else None
+        self._diagnostics.note('no motion', stuck, WARN)
+        self._diagnostics.note('two sources', self._state.conflict)
         self._diagnostics.publish(
             {
                 'mode': self._given.mode,

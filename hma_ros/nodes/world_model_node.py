@@ -328,10 +328,7 @@ class WorldModelNode(HmaNode):
         silent_s = time.monotonic() - self._heard_s if self._is_working else 0.0
         if silent_s > self._given.camera_timeout_s:
             self._diagnostics.trouble('camera timeouts', self._silence(silent_s))
-        if (conflict := self._state.measured.conflict) is not None:
-            self._diagnostics.trouble('conflicting publishers', conflict)
-        else:
-            self._diagnostics.over('conflicting publishers')
+        self._diagnostics.note('conflicting publishers', self._state.measured.conflict)
         self._diagnostics.publish(
             {
                 'active': self._is_working,

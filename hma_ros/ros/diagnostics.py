@@ -81,6 +81,13 @@ class Diagnostics:
         self._logged_s[what] = lately if is_repeated else {**lately, text: now_s}
         return is_repeated
 
+    def note(self, what: str, text: str | None, level: bytes = ERROR) -> None:
+        """Report a warning or error as :meth:`trouble`, or clear its kind (None)."""
+        if text is None:
+            self.over(what)
+        else:
+            self.trouble(what, text, level)
+
     def well(self, what: str, *troubles: str) -> None:
         """
         Count a success.

@@ -143,9 +143,9 @@ class Executor:
     def check_chunk(self, step_dt_s: float, steps: int) -> None:
         """Refuse a chunk before its numbers are read; raises MessageError."""
         if self._state not in COMMANDING:
+            reasons = '; '.join(self._reasons)
             raise MessageError(
-                f'action chunk: got one while {self._state.value} ({"; ".join(self._reasons)}), '
-                'expected none'
+                f'action chunk: got one while {self._state.value} ({reasons}), expected none'
             )
         self._plan.check_form(step_dt_s, steps)
 
@@ -211,9 +211,8 @@ class Executor:
         self._pass(tick)
         if self._state in COMMANDING:
             self._lose('shutting down')
-        if self._state is State.BRAKING:
-            return self._decided(self._brake(), False)
-        return self._decided(self._stopped() if self._state is State.STOPPED else None, False)
+        motion = self._brake() if self._state is State.BRAKING else None
+        return self._decided(self._stopped() if self._state is State.STOPPED else motion, False)
 
     def measurement(
         self, values_D: ArrayLike, quat_xyzw: ArrayLike | None, stamp_ns: int
