@@ -10,8 +10,7 @@ waiting   started, resumed, or the robot is  nothing                measurements
                                                                     and every stop topic is clear
 tracking  a chunk is followed                the plan, within       state lost, following error,
                                              limits                 chunk over, stop
-holding   the chunk is over, or a target     the last command, at   a new chunk
-          refused                            rest
+holding   the chunk is over, or refused      the last, at rest      a new chunk
 braking   the state is lost, the robot does  decelerates within     at rest: ``lost``
           not follow, the clock jumped       limits
 lost      at rest without a state to trust   nothing                the state is fresh again: near
@@ -361,6 +360,7 @@ class Executor:
     def _drop_plan(self) -> None:
         self.is_approved = not self._needs_approval
         self._plan.hold(self._guard.last.position_X[: self._plan.width])
+        self._turn.begin(self._guard.last.position_X[self._plan.width :])
 
     def _interrupt(self, reason: str) -> None:
         self._plan.forget_stamps()
@@ -380,7 +380,6 @@ class Executor:
     def _begin(self, motion: Motion) -> Motion:
         self._history.clear()
         self._begun_ns = self._reach_ns - round(_NS * self._period_s)
-        self._turn.begin(motion.position_X[self._plan.width :])
         self._drop_plan()
         self._state, self._reasons = State.HOLDING, ()
         return motion

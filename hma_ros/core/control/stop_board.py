@@ -24,6 +24,7 @@ class _Entry:
     reasons: dict[Hashable, tuple[str, int]] = field(default_factory=dict)
     clear: dict[Hashable, int] = field(default_factory=dict)
     heard: dict[Hashable, int] = field(default_factory=dict)
+    are_known: bool = False
 
     @property
     def is_needed(self) -> bool:
@@ -80,8 +81,9 @@ class StopBoard:
         """
         entry = self._entries[index]
         gone = [publisher for publisher in entry.heard if publisher not in alive]
-        if alive and len(gone) == len(entry.heard):
-            # The middleware names publishers otherwise in messages than in its graph.
+        entry.are_known = entry.are_known or len(gone) < len(entry.heard)
+        if alive and not entry.are_known:
+            # The middleware may name publishers in messages otherwise than in its graph.
             return None
         latest = max(
             (time_ns for publisher, time_ns in entry.clear.items() if publisher in alive),
