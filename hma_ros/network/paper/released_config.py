@@ -58,7 +58,7 @@ def missing_keys(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def released_config(facts: Mapping[str, Any], source: str = 'config.json') -> PaperConfig:
     """
-    Read the configuration of a released checkpoint; it follows upstream's meaning.
+    Read the configuration of a released checkpoint; it follows the authors' code.
 
     :param facts: the parsed ``config.json``; what it lacks is taken from :data:`DEFAULTS`.
     :param source: named in errors.
