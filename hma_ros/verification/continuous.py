@@ -232,7 +232,7 @@ def _losses(model: ContinuousHma, golden: GoldenArrays, domain: str) -> Found:
     drawn = training_draws(golden, prefix)
     output = model(clean, masked, domain, actions)
     count = _times_drawn(golden, prefix, drawn.draws, output)
-    # Chunks count from a drawn row on.
+    # Chunks count from a drawn step on.
     first = torch.zeros(1, 1) if drawn.first is None else drawn.first
     counted = (torch.arange(clean.shape[1]) >= first).expand(clean.shape[:2])
     loss = continuous_loss(

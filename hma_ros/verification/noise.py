@@ -24,7 +24,7 @@ class TrainingDraws(NamedTuple):
     """
     Randomness of a training loss.
 
-    :param first: ``int64[B, 1]``, the row from which on chunks are predicted; None without one.
+    :param first: ``int64[B, 1]``, the step from which on chunks are predicted; None without one.
     :param draws: of the heads.
     """
 
@@ -36,7 +36,7 @@ def training_draws(golden: GoldenArrays, prefix: str) -> TrainingDraws:
     """
     Read the draws of a training loss, ``{prefix}/draw{number}_{function}``, whatever there are.
 
-    In this order: the row from which on chunks are predicted, which may be missing; times and
+    In this order: the step from which on chunks are predicted, which may be missing; times and
     noise of patches; times and noise of chunks, which models that predict no actions do not draw.
 
     :raises ConfigError: draws that are none of this.

@@ -25,6 +25,7 @@ DEFAULTS: Mapping[str, Any] = {
     'mlp_bias': True,
     'drop_action_ratio': 0.0,
     'init_actions': False,
+    'use_actions': True,
     'action_network': 'mlp',
     'action_domains': None,
     'd_actions': None,
@@ -57,7 +58,7 @@ def missing_keys(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def released_config(facts: Mapping[str, Any], source: str = 'config.json') -> PaperConfig:
     """
-    Read the configuration of a released checkpoint; it follows upstream's meaning.
+    Read the configuration of a released checkpoint; it follows the authors' code.
 
     :param facts: the parsed ``config.json``; what it lacks is taken from :data:`DEFAULTS`.
     :param source: named in errors.
@@ -77,7 +78,9 @@ def _is_continuous(facts: Mapping[str, Any]) -> bool:
 
 def _from_released(facts: Mapping[str, Any]) -> PaperConfig:
     network = str(facts['action_network'])
-    has_actions = bool(facts['init_actions'] and facts['action_domains'])
+    # The authors' code makes the stems where either is set.
+    is_asked = facts['init_actions'] or facts['use_actions']
+    has_actions = bool(is_asked and facts['action_domains'])
     if not facts['jointly_predict_states']:
         raise ValueError(
             'jointly_predict_states: False, expected true: its token head is untrained'
