@@ -122,6 +122,10 @@ class System:
                     raise ChildProcessError(f'{what}: {name} died\n{self._logs()}')
             self.spin()
 
+    def until_logged(self, name: str, text: str) -> None:
+        """Wait for a text in what a node wrote: its output has a thread of its own."""
+        self.until(lambda: text in self.log(name), f'{name}: {text}')
+
     def call(self, kind: Any, name: str, request: Any) -> Any:
         """Call a service."""
         client = self.node.create_client(kind, name)

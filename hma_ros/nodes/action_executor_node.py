@@ -351,6 +351,8 @@ class ActionExecutorNode(HmaNode):
         stuck = f'{self._decision.state.value}: {reasons}' if is_stuck else None
         self._diagnostics.note('no motion', stuck, WARN)
         self._diagnostics.note('two sources', self._state.conflict)
+        absence = self._state.absence if is_active and is_late else None
+        self._diagnostics.note('missing states', absence)
         self._diagnostics.publish(
             {
                 'mode': self._given.mode,

@@ -68,6 +68,12 @@ class RobotState:
         histories = [self._pose] if self._spec.action.is_cartesian else self._joints
         return next((item.conflict for item in histories if item.conflict is not None), None)
 
+    @property
+    def absence(self) -> str | None:
+        """Which coordinate was never heard; None if all were."""
+        histories = [self._pose] if self._spec.action.is_cartesian else self._joints
+        return next((item.absence for item in histories if item.absence is not None), None)
+
     def newest(self) -> tuple[Vector, Vector | None, int] | None:
         """
         Return the newest state, None where a part is unknown or comes from two publishers.

@@ -114,7 +114,6 @@ def test_no_shipped_file_fails(name: str) -> None:
             'limits.following_error',
             'got 0.05 .elbow_joint., expected at least 0.096',
         ),
-        ({'rates__command_hz': 5000}, Level.WARN, 'rates.command_hz', 'got 5000'),
         ({'commands__0__time_from_start_s': 0.001}, Level.WARN, 'commands[0]', 'got 0.001 s'),
         ({'state__max_age_s': 0.01}, Level.FAIL, 'state.max_age_s', 'got 0.01 s'),
         ({'stops': []}, Level.WARN, 'stops', 'got none'),

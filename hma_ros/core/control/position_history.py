@@ -68,6 +68,18 @@ class PositionHistory:
             f'1; stop one of them (ros2 topic info --verbose {self._topic})'
         )
 
+    @property
+    def absence(self) -> str | None:
+        """Which coordinates no message held so far; None if there are none."""
+        pairs = zip(self._names, self.newest_stamps(), strict=True)
+        missing = [name for name, stamp in pairs if stamp is None]
+        if not missing:
+            return None
+        return (
+            f'{self._topic}: got no position of {", ".join(missing)}; see that the topic is '
+            'published, and compare its names with state.sources'
+        )
+
     def clear(self) -> None:
         """Forget all samples, e.g. when the clock was set back."""
         self._conflict = None

@@ -86,8 +86,8 @@ def test_the_kind_of_file_tells_the_tokenizer(tmp_path):
     codec = load_codec(tmp_path / 'own', config(positions=16, factors=3, factor_size=4))
     assert codec.name == 'levels'
     save_file(Magvit2(MAGVIT2).state_dict(), tmp_path / 'magvit2.safetensors')
-    # The published sizes are expected.
-    with pytest.raises(ConfigError, match=r'magvit2\.safetensors'):
+    # Its sizes are those of the file, and compared with what the model takes.
+    with pytest.raises(ConfigError, match='got .* tokens of'):
         load_codec(tmp_path / 'magvit2.safetensors', config(positions=256))
     (tmp_path / 'empty').mkdir()
     with pytest.raises(ConfigError, match='expected a copy of the folder vae'):
