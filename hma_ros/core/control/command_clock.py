@@ -9,9 +9,10 @@ a motion faster than its limits. In simulated time it is that of /clock.
 from dataclasses import dataclass
 
 _NS = 1_000_000_000
-# A step of ROS time against the steady clock. A smaller one never lengthens the time between two
-# commands.
+# ROS time this far from the steady clock has jumped. A smaller difference is caught up with by
+# a two-thousandth of the time that passes.
 _JUMP_NS = 10_000_000
+_CATCH_UP = 1.0 / 2000.0
 # A longer pause between two ticks is an interruption: the robot has come to rest meanwhile.
 _PAUSE_NS = 250_000_000
 # Shortest time between two commands, as a share of the period: a late tick is not caught up with
@@ -43,64 +44,68 @@ class CommandClock:
 
     def __init__(self, period_ns: int, is_simulated: bool) -> None:
         self._period_ns, self._is_simulated = period_ns, is_simulated
-        self._seen: tuple[int, int] | None = None
-        self._jump: str | None = None
-        # ROS and steady time of the last command.
-        self._sent: tuple[int, int] | None = None
+        # ROS time of the last command, without its corrections, and the steady time of it.
+        self._anchor: tuple[int, int] | None = None
+        # When it was sent, by the clock that the time between commands is taken from.
+        self._sent_ns = 0
 
     def tick(self, ros_ns: int, steady_ns: int) -> Tick | None:
         """Return the command that is due; None if none is yet."""
-        self._jump = self._jumped(ros_ns, steady_ns) or self._jump
-        self._seen = (ros_ns, steady_ns)
-        if self._sent is None:
-            return self._take(ros_ns, steady_ns, self._period_ns, self._jump)
-        elapsed_ns = self._elapsed_ns(ros_ns, steady_ns)
+        if self._anchor is None:
+            return self._take(ros_ns, steady_ns, self._period_ns, None)
+        jump_ns = self._jump_ns(ros_ns, steady_ns)
+        elapsed_ns = (ros_ns if self._is_simulated else steady_ns) - self._sent_ns
+        if jump_ns and self._is_simulated:
+            # How long a clock took that jumped is not known: one period is sure.
+            elapsed_ns = self._period_ns
         if elapsed_ns < SHORTEST_PERIOD * self._period_ns:
             return None
-        pause = None
-        if elapsed_ns > max(_PAUSE_NS, 5 * self._period_ns):
-            pause = f'no command was due for {elapsed_ns / _NS:.2f} s'
-        return self._take(ros_ns, steady_ns, elapsed_ns, self._jump or pause)
+        why = None
+        if jump_ns:
+            why = f'the clock jumped by {jump_ns / _NS:+.3f} s'
+        elif elapsed_ns > max(_PAUSE_NS, 5 * self._period_ns):
+            why = f'no command was due for {elapsed_ns / _NS:.2f} s'
+        stamp_ns = ros_ns if jump_ns else self._steady_ros_ns(ros_ns, steady_ns)
+        return self._take(stamp_ns, steady_ns, elapsed_ns, why)
 
     def sent(self, steady_ns: int) -> None:
-        """Note when a command without a stamp was sent: controllers take it at its arrival."""
-        if self._sent is not None and not self._is_simulated:
-            self._sent = self._sent[0], steady_ns
+        """Note when a command without a stamp was sent: its time is that of its arrival."""
+        if not self._is_simulated:
+            self._sent_ns = steady_ns
 
     def wait_s(self, steady_ns: int) -> float:
         """Return how long to wait until a command may follow the last one."""
-        if self._sent is None:
+        if self._anchor is None:
             return 0.0
-        return max(self._sent[1] + self._period_ns - steady_ns, 0) / _NS
+        return max(self._anchor[1] + self._period_ns - steady_ns, 0) / _NS
 
     def force(self, steady_ns: int) -> Tick:
-        """Return the next command even while /clock is paused, to come to rest."""
-        sent_ns, sent_steady_ns = (0, steady_ns) if self._sent is None else self._sent
+        """Return the command after the last one though time may stand, to come to rest."""
+        ros_ns, last_ns = (0, steady_ns) if self._anchor is None else self._anchor
         elapsed_ns = self._period_ns
         if not self._is_simulated:
-            elapsed_ns = max(steady_ns - sent_steady_ns, self._period_ns)
-        return self._take(sent_ns + elapsed_ns, steady_ns, elapsed_ns, None)
+            elapsed_ns = max(steady_ns - last_ns, self._period_ns)
+        return self._take(ros_ns + elapsed_ns, steady_ns, elapsed_ns, None)
 
     def _take(self, ros_ns: int, steady_ns: int, elapsed_ns: int, why: str | None) -> Tick:
-        self._sent, self._jump = (ros_ns, steady_ns), None
+        self._anchor = (ros_ns, steady_ns)
+        self._sent_ns = ros_ns if self._is_simulated else steady_ns
         return Tick(ros_ns + self._period_ns, elapsed_ns / _NS, why)
 
-    def _elapsed_ns(self, ros_ns: int, steady_ns: int) -> int:
-        """Return the time since the last command: the shorter of two where both clocks run."""
-        sent_ns, sent_steady_ns = self._sent or (ros_ns, steady_ns)
-        if self._is_simulated:
-            # Over a jump the time that passed is unknown: one period is certain.
-            return self._period_ns if self._jump else ros_ns - sent_ns
-        elapsed_ns = steady_ns - sent_steady_ns
-        return elapsed_ns if self._jump else min(elapsed_ns, ros_ns - sent_ns)
+    def _steady_ros_ns(self, ros_ns: int, steady_ns: int) -> int:
+        """Return ROS time as it goes on steadily, brought a little nearer to what it is."""
+        if self._is_simulated or self._anchor is None:
+            return ros_ns
+        passed_ns = steady_ns - self._anchor[1]
+        offset_ns = ros_ns - self._anchor[0] - passed_ns
+        most_ns = round(passed_ns * _CATCH_UP)
+        return self._anchor[0] + passed_ns + min(max(offset_ns, -most_ns), most_ns)
 
-    def _jumped(self, ros_ns: int, steady_ns: int) -> str | None:
-        if self._seen is None:
-            return None
-        passed_ns = ros_ns - self._seen[0]
-        excess_ns = min(passed_ns, 0)
-        if not self._is_simulated:
-            excess_ns = passed_ns - (steady_ns - self._seen[1])
-        if passed_ns >= 0 and abs(excess_ns) <= _JUMP_NS:
-            return None
-        return f'the clock jumped by {excess_ns / _NS:+.3f} s'
+    def _jump_ns(self, ros_ns: int, steady_ns: int) -> int:
+        """Return how far ROS time jumped since the last command; 0 where it did not."""
+        last_ros_ns, last_ns = self._anchor or (ros_ns, steady_ns)
+        passed_ns = ros_ns - last_ros_ns
+        if self._is_simulated:
+            return min(passed_ns, 0)
+        excess_ns = passed_ns - (steady_ns - last_ns)
+        return excess_ns if abs(excess_ns) > _JUMP_NS else 0
