@@ -150,7 +150,9 @@ class Policy:
         step = np.clip((self._goal - from_D) / stride, -0.7 * most, 0.7 * most)
         if action.is_delta:
             return np.tile(step, (stride, 1))
-        return np.asarray(from_D + step * np.arange(1, stride + 1)[:, None], np.float64)
+        targets = from_D + step * np.arange(1, stride + 1)[:, None]
+        width = self._arm.width
+        return np.clip(targets, action.lower[:width], action.upper[:width])
 
     def _new_goal(self) -> None:
         axes, width = self._arm.axes, self._arm.width
