@@ -73,6 +73,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         choices=('fp32', 'fp16', 'int8'),
         help='of the matrix products in the bundle: fp32 (default), fp16 (for GPUs) or int8',
     )
+    _add_robot(parser)
+    _add_decoding(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_robot(parser: argparse.ArgumentParser) -> None:
+    """Add what goes into the bundle beside the model."""
     parser.add_argument(
         '--tokenizer',
         type=Path,
@@ -92,8 +99,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action='store_true',
         help='keep the network in the bundle as well, for provider:=torch-cuda',
     )
-    _add_decoding(parser)
-    parser.set_defaults(run=run)
 
 
 def _add_decoding(parser: argparse.ArgumentParser) -> None:

@@ -302,5 +302,5 @@ def test_a_codec_of_other_tokens_is_refused(make_paper_bundle: Make) -> None:
 def test_a_manifest_that_counts_nothing_is_refused(
     make_paper_bundle: Make, tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(BundleError, match=f'{name} 0, expected at least 1'):
+    with pytest.raises(BundleError, match=f'{name}:? (got )?0, expected'):
         read_manifest(changed(make_paper_bundle(), tmp_path / 'none', **{name: 0}))
