@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 _NS = 1_000_000_000
 # ROS time this far from the steady clock has jumped. A smaller difference is caught up with by
-# a two-thousandth of the time that passes.
+# a two-thousandth of the time that passes; the smallest are the noise of reading two clocks.
 _JUMP_NS = 10_000_000
+_NOISE_NS = 2_000_000
 _CATCH_UP = 1.0 / 2000.0
 # A longer pause between two ticks is an interruption: the robot has come to rest meanwhile.
 _PAUSE_NS = 250_000_000
@@ -98,7 +99,7 @@ class CommandClock:
             return ros_ns
         passed_ns = steady_ns - self._anchor[1]
         offset_ns = ros_ns - self._anchor[0] - passed_ns
-        most_ns = round(passed_ns * _CATCH_UP)
+        most_ns = round(passed_ns * _CATCH_UP) if abs(offset_ns) > _NOISE_NS else 0
         return self._anchor[0] + passed_ns + min(max(offset_ns, -most_ns), most_ns)
 
     def _jump_ns(self, ros_ns: int, steady_ns: int) -> int:

@@ -88,7 +88,8 @@ def test_a_small_correction_of_the_clock_is_followed_slowly() -> None:
         stamps.append(tick.reach_ns)
     gaps = [after - before for before, after in pairwise(stamps)]
     assert max(gaps) <= PERIOD * 1.0005
-    assert stamps[-1] == ROS + 2000 * PERIOD + 5 * MS
+    # What is left is no more than the noise of reading two clocks.
+    assert 0 <= ROS + 2000 * PERIOD + 5 * MS - stamps[-1] <= 2 * MS
 
 
 def test_a_clock_that_runs_away_is_a_jump_in_the_end() -> None:
