@@ -315,7 +315,7 @@ class Executor:
             self._lose(fault)
             return self._brake()
         now, soon = self._plan.targets(self._reach_ns, elapsed_s)
-        refusal = self._plan.refusal(now)
+        refusal = self._plan.refusal(now, self._guard.last.position_X)
         if refusal is not None:
             self._drop_plan()
             self._state, self._reasons = State.HOLDING, (refusal,)

@@ -125,12 +125,18 @@ class MotionPlan:
         sampled = self._smoother.hull
         return np.minimum(low, sampled[0]), np.maximum(high, sampled[1])
 
-    def refusal(self, target_D: Vector) -> str | None:
-        """Return why a target may not be followed; None if it may."""
+    def refusal(self, target_D: Vector, commanded_X: Vector) -> str | None:
+        """
+        Return why a target may not be followed; None if it may.
+
+        :param commanded_X: ``float64[X]`` the last command; one outside the limits may come back.
+        """
         if self._spec.limits.workspace_policy == 'saturate':
             return None
         lower, upper = self._axes.lower[: self.width], self._axes.upper[: self.width]
-        beyond = np.maximum(lower - target_D, target_D - upper)
+        here = commanded_X[: self.width]
+        low, high = np.minimum(lower, here), np.maximum(upper, here)
+        beyond = np.maximum(low - target_D, target_D - high)
         return self._axes.first(
             beyond > POSITION_TOLERANCE, 'target beyond its limit by', beyond, np.zeros(self.width)
         )

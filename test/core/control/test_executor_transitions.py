@@ -303,3 +303,15 @@ def test_gaps_ratchet_nothing(name: str, share: float, periods: int) -> None:
         rig.until(State.HOLDING)
     commands = np.array(rig.positions)
     np.testing.assert_array_equal(commands, np.tile(place, (len(commands), 1)))
+
+
+def test_robot_that_starts_outside_comes_back_in_by_absolute_targets() -> None:
+    rig = Rig(load_embodiment('sim_so101'))
+    rig.robot_X = rig.axes.upper + 0.5 * rig.axes.margin
+    rig.started()
+    inside = rig.axes.upper - 0.05
+    for _ in range(10):
+        rig.send(np.tile(inside, (2, 1)))
+        rig.run(10)
+    np.testing.assert_allclose(rig.command(), inside, atol=1e-6)
+    rig.check_limits()

@@ -54,9 +54,9 @@ def test_velocity_limit_ramps_from_the_first_chunk_after_a_hold() -> None:
 
 def test_targets_beyond_the_limits_are_refused_where_they_are_absolute_only() -> None:
     plan, _ = planned()
-    assert plan.refusal(START + 9.0) is None
+    assert plan.refusal(START + 9.0, START) is None
     absolute = MotionPlan(SO101, axes_of(SO101), 0.5, CommandHistory(SO101, 5.0), 0.0)
-    assert absolute.refusal(np.zeros(6)) is None
-    assert absolute.refusal(np.array([0.0, 0.0, 1.7, 0.0, 0.0, 0.0])) == (
+    assert absolute.refusal(np.zeros(6), np.zeros(6)) is None
+    assert absolute.refusal(np.array([0.0, 0.0, 1.7, 0.0, 0.0, 0.0]), np.zeros(6)) == (
         'elbow_flex: target beyond its limit by: got 0.01, expected at most 0'
     )
