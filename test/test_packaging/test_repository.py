@@ -119,5 +119,6 @@ def test_every_make_target_is_documented_and_phony() -> None:
     phony = re.search(r'^\.PHONY: (.+)$', makefile, re.MULTILINE)
     assert phony
     assert set(phony[1].split()) == targets
-    listed = subprocess.check_output(['make', 'help'], cwd=ROOT, text=True)
+    command = ['make', '--no-print-directory', 'help']
+    listed = subprocess.check_output(command, cwd=ROOT, text=True)
     assert {line.split()[0] for line in listed.splitlines()} == targets
