@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from benchmarks.faults.dds_faults import DDS_FAULTS
 from benchmarks.faults.outcome import Outcome
 from benchmarks.faults.robots import ROBOTS
 from benchmarks.faults.unstamped import UnstampedWire
-from benchmarks.faults.wire import Wire
+from benchmarks.faults.wire import Wire, Worst
 from hma_ros.core.control.axes import Axes, axes_of
 from hma_ros.core.embodiment import load_embodiment
 
@@ -74,12 +75,45 @@ def test_the_judge_measures_velocity(axes: Axes, share: float) -> None:
     assert wire.worst.is_within == (share <= 1.0)
 
 
-@pytest.mark.parametrize('share', [0.9, 1.5])
-def test_without_stamps_jitter_is_forgiven_and_speed_is_not(axes: Axes, share: float) -> None:
-    wire, rng = UnstampedWire(axes, 0.01), np.random.default_rng(0)
-    for step, position in enumerate(_moves(axes, 50, share)):
-        wire.sent(10.0 + 0.01 * step + rng.uniform(-0.005, 0.005), position)
-    assert wire.fresh_worst().is_within == (share <= 1.0)
+def _sent(axes: Axes, steps: int, share: float, delays_s: np.ndarray) -> Worst:
+    """Judge a steady motion whose commands are sent late, as the executor would move it."""
+    wire, sent_s, position = UnstampedWire(axes, 0.01), 10.0, np.zeros(len(axes.names))
+    wire.sent(sent_s, position)
+    for step in range(steps):
+        decided_s = sent_s + 0.01
+        velocity = axes.velocity * min(share, 0.02 * step)
+        position = position + velocity * (decided_s - sent_s)
+        sent_s = decided_s + delays_s[step]
+        wire.sent(sent_s, position)
+    return wire.fresh_worst()
+
+
+@pytest.mark.parametrize('share', [0.9, 1.2])
+def test_without_stamps_late_commands_are_forgiven_and_speed_is_not(
+    axes: Axes, share: float
+) -> None:
+    axes = replace(axes, acceleration=4.0 * axes.velocity)
+    late = _sent(axes, 100, share, np.random.default_rng(0).uniform(0.0, 0.004, 100))
+    assert late.acceleration <= 1.0
+    punctual = _sent(axes, 100, share, np.zeros(100))
+    assert (punctual.velocity <= 1.0) == (share <= 1.0)
+
+
+def test_a_command_sent_twice_at_once_is_outside_without_stamps(axes: Axes) -> None:
+    wire = UnstampedWire(axes, 0.01)
+    for step in range(20):
+        wire.sent(
+            10.0 + 0.01 * step - (0.009 if step == 11 else 0.0), axes.velocity * 0.008 * step
+        )
+    assert wire.fresh_worst().velocity > 2.0
+
+
+def test_a_change_of_velocity_too_quick_is_outside_without_stamps(axes: Axes) -> None:
+    axes = replace(axes, acceleration=4.0 * axes.velocity)
+    wire = UnstampedWire(axes, 0.01)
+    for step in range(20):
+        wire.sent(10.0 + 0.01 * step, axes.velocity * 0.005 * max(step - 10, 0))
+    assert wire.fresh_worst().acceleration > 2.0
 
 
 def test_a_jump_is_outside_without_stamps_too(axes: Axes) -> None:
