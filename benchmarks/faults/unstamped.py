@@ -2,11 +2,10 @@
 """
 The judge of a wire whose messages carry no time.
 
-Velocity is the way between two commands over the time between the moments they were sent, without
-any allowance. Acceleration is its change, and there the time between deciding and sending counts:
-two commands of one velocity, the first sent a moment late, look like a change of it. So each
-command may have been meant for up to half a period before it was sent. Of all such times those
-with the smallest worst acceleration count: a command is outside when none explains it.
+The time between two commands is that between the moments they were sent. A process may be held up
+after it decided on a command, and a command that is sent late looks slower than it is. So of a
+command that slows down only what remains counts if it had been sent on time; one that speeds up is
+measured from the velocity that the robot saw.
 """
 
 from __future__ import annotations
@@ -16,10 +15,11 @@ from numpy.typing import NDArray
 
 from benchmarks.faults.wire import Wire, Worst
 from hma_ros.core.control.axes import Axes
+from hma_ros.core.control.command_clock import SHORTEST_PERIOD
 
 Vector = NDArray[np.float64]
-_LATE_PERIODS = 0.5
-_CHOICES = 9
+# A time stamp of the wire is known to this: the writer takes it some time before it is done.
+_STAMP_S = 0.5e-3
 # Two clocks may differ by this share: one is slewed, one is not.
 _CLOCK_SHARE = 1e-3
 
@@ -35,12 +35,8 @@ class UnstampedWire(Wire):
     def __init__(self, axes: Axes, period_s: float) -> None:
         super().__init__(axes)
         self._period_s = period_s
-        # Each command is decided one of these times before it is sent, of K choices.
-        self._late_s = np.linspace(0.0, _LATE_PERIODS * period_s, _CHOICES)
-        # By the choices of the last two commands: the worst so far, the velocity, the time.
-        self._acceleration_KK = np.zeros((_CHOICES, _CHOICES))
-        self._velocity_KKX = np.zeros((_CHOICES, _CHOICES, len(axes.names)))
-        self._elapsed_KK = np.full((_CHOICES, _CHOICES), period_s)
+        # The slowest and the fastest that the last motion may have been.
+        self._range_2X = np.zeros((2, len(axes.names)))
 
     def sent(self, sent_s: float, position_X: Vector) -> None:
         """Judge a command by when it was sent [s], ``position_X`` is ``[X]``."""
@@ -50,16 +46,10 @@ class UnstampedWire(Wire):
         gap_s, way = sent_s - self.time_s, position_X - self.position_X
         self.worst.include(self._place(position_X, sent_s))
         if self.count and (way.any() or gap_s > 0.0):
-            self.velocity_X = self._judge(gap_s, way)
+            self._judge(gap_s, way)
         self._after_loss = max(self._after_loss - 1, 0)
         self.time_s, self.position_X = sent_s, position_X
         self.count += 1
-
-    def fresh_worst(self) -> Worst:
-        """Return the worst of the best way to explain the commands, and begin anew."""
-        self.worst.include(Worst(acceleration=float(self._acceleration_KK.min())))
-        self._acceleration_KK = np.zeros_like(self._acceleration_KK)
-        return super().fresh_worst()
 
     def brakes(self, before_X: Vector, start_X: Vector) -> bool:
         """Whether a motion is still on the way that braking takes."""
@@ -67,25 +57,25 @@ class UnstampedWire(Wire):
         way = axes.velocity * (axes.velocity / (2.0 * axes.acceleration) + 2.0 * self._period_s)
         return bool((np.abs(self.position_X - start_X) <= way).all())
 
-    def _judge(self, gap_s: float, way_X: Vector) -> Vector:
-        """Judge the way from the last command; returns the velocity."""
-        if gap_s <= 0.0:
+    def _judge(self, gap_s: float, way_X: Vector) -> None:
+        """Judge the way from the last command."""
+        longest_s = gap_s + _STAMP_S
+        if longest_s <= 0.0:
             # Two places at one time: no velocity allows that.
             self.worst.include(Worst(np.inf, np.inf))
-            return way_X
-        velocity = way_X / gap_s
-        share = float((np.abs(velocity) / self.axes.velocity).max())
-        self.worst.include(Worst(velocity=share / (1.0 + _CLOCK_SHARE)))
-        elapsed_KK = gap_s + self._late_s[:, None] - self._late_s
-        is_possible_KK = elapsed_KK > 0.0
-        elapsed_KK = np.where(is_possible_KK, elapsed_KK, np.inf)
-        velocity_KKX = way_X / elapsed_KK[..., None]
-        between_KKK = np.broadcast_to(elapsed_KK, (_CHOICES,) * 3)
-        if self._after_loss:
-            between_KKK = (self._elapsed_KK[..., None] + elapsed_KK) / 2.0
-        change_KKKX = np.abs(velocity_KKX - self._velocity_KKX[:, :, None])
-        change_KKK = (change_KKKX / self.axes.acceleration).max(-1) / between_KKK
-        worst_KKK = np.maximum(self._acceleration_KK[..., None], change_KKK)
-        self._acceleration_KK = np.where(is_possible_KK, worst_KKK.min(0), np.inf)
-        self._velocity_KKX, self._elapsed_KK = velocity_KKX, elapsed_KK
-        return velocity
+            return
+        self.velocity_X = way_X / max(gap_s, _STAMP_S)
+        share = float((np.abs(way_X) / (longest_s * self.axes.velocity)).max())
+        # Sent on time, it was this fast; no command is decided in less than the shortest period.
+        on_time_s = min(max(SHORTEST_PERIOD * self._period_s - _STAMP_S, _STAMP_S), longest_s)
+        velocity_2X = way_X / np.array([[longest_s], [on_time_s]])
+        low_X, high_X = velocity_2X.min(0), velocity_2X.max(0)
+        before_low_X, before_high_X = self._range_2X
+        change_X = np.maximum(np.maximum(low_X - before_high_X, before_low_X - high_X), 0.0)
+        between_s = self._between(self._elapsed_s, longest_s)
+        change = float((change_X / between_s / self.axes.acceleration).max())
+        self.worst.include(Worst(share / (1.0 + _CLOCK_SHARE), change))
+        # What comes next is compared with what the robot saw.
+        seen_2X = way_X / np.array([[longest_s], [max(gap_s - _STAMP_S, _STAMP_S)]])
+        self._range_2X = np.sort(seen_2X, 0)
+        self._elapsed_s = longest_s

@@ -218,7 +218,7 @@ class ActionExecutorNode(HmaNode):
         turn = self._executor.quaternion(decision.motion)
         commander.send(tick.reach_ns, decision.motion, turn)
         if not commander.is_stamped:
-            self._command_clock.sent(time.monotonic_ns())
+            self._executor.sent(tick, self._command_clock.sent(time.monotonic_ns()))
         grip = self._executor.gripper
         if self._gripper is not None and grip is not None and decision.state in COMMANDING:
             self._gripper.send(grip.position)

@@ -69,10 +69,16 @@ class CommandClock:
         stamp_ns = ros_ns if jump_ns else self._steady_ros_ns(ros_ns, steady_ns)
         return self._take(stamp_ns, steady_ns, elapsed_ns, why)
 
-    def sent(self, steady_ns: int) -> None:
-        """Note when a command without a stamp was sent: its time is that of its arrival."""
-        if not self._is_simulated:
-            self._sent_ns = steady_ns
+    def sent(self, steady_ns: int) -> float:
+        """
+        Note when a command without a stamp was sent: its time is that of its arrival.
+
+        :returns: how long after its tick that was [s].
+        """
+        if self._is_simulated or self._anchor is None:
+            return 0.0
+        self._sent_ns = steady_ns
+        return max(steady_ns - self._anchor[1], 0) / _NS
 
     def wait_s(self, steady_ns: int) -> float:
         """Return how long to wait until a command may follow the last one."""

@@ -98,8 +98,7 @@ class Executor:
         needs_approval: bool = False,
         previous: 'Executor | None' = None,
     ) -> None:
-        self._spec = spec
-        self._period_s = 1.0 / spec.rates.command_hz
+        self._spec, self._period_s = spec, 1.0 / spec.rates.command_hz
         self._needs_approval = needs_approval
         axes = axes_of(spec)
         self._guard = Guard(axes, self._period_s * SHORTEST_PERIOD)
@@ -108,19 +107,16 @@ class Executor:
         self._turn = OrientationGoal(spec)
         self._history = CommandHistory(spec, _HISTORY_S)
         self._plan = MotionPlan(spec, axes, max_chunk_age_s, self._history, ramp_in_s)
-        # None without a gripper.
         self.gripper = None if spec.gripper is None else GripperSwitch(spec.gripper)
         self._state = State.WAITING
         self._reasons: tuple[str, ...] = (self._start.reason,)
         self._stop_reason: str | None = None
         # Whether a start goes on from the last command; whether a stop still has to come to rest.
         self._goes_on = self._needs_rest = False
-        self._idle_s = 0.0
-        # Time that passed between commands, also over jumps: the gripper interval counts in it.
-        self._time_s = 0.0
+        # Time since the last command; all time that passed: the gripper interval counts in it.
+        self._idle_s = self._time_s = 0.0
         # Chunks stamped before this moment belong to an earlier motion.
-        self._begun_ns = 0
-        self._reach_ns = 0
+        self._begun_ns = self._reach_ns = 0
         # Set it to follow chunks until the next stop or loss.
         self.is_approved = not needs_approval
         if previous is not None and previous._spec.action == spec.action:
@@ -212,6 +208,10 @@ class Executor:
             self._lose('shutting down')
         motion = self._brake() if self._state is State.BRAKING else None
         return self._decided(self._stopped() if self._state is State.STOPPED else motion, False)
+
+    def sent(self, tick: Tick, late_s: float) -> None:
+        """Note that the command of a tick was sent that much later than it was decided."""
+        self._guard.delay(tick.elapsed_s, late_s)
 
     def measurement(
         self, values_D: ArrayLike, quat_xyzw: ArrayLike | None, stamp_ns: int

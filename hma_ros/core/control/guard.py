@@ -115,6 +115,16 @@ class Guard:
         self._last, self._has_last = replace(still, velocity_X=way / elapsed_s), True
         return still
 
+    def delay(self, elapsed_s: float, late_s: float) -> None:
+        """
+        Note that the last command was sent late, so that the robot sees a slower one.
+
+        :param elapsed_s: time since the command before, as it was decided with.
+        :param late_s: time that passed from there until it was sent.
+        """
+        seen = self._last.velocity_X * (elapsed_s / (elapsed_s + late_s))
+        self._last = replace(self._last, velocity_X=seen)
+
     def brake(self, elapsed_s: float) -> Motion:
         """Decelerate; a motion that is at rest already is repeated."""
         here = self._last.position_X
