@@ -2,10 +2,11 @@
 """
 The judge of a wire whose messages carry no time.
 
-The time between two commands is that between the moments they were sent. A process may be held up
-after it decided on a command, and a command that is sent late looks slower than it is. So of a
-command that slows down only what remains counts if it had been sent on time; one that speeds up is
-measured from the velocity that the robot saw.
+Velocity is the way between two commands over the time between the moments they were written, and
+is judged without allowance. Acceleration is judged coarsely: the executor may be held up between
+deciding on a command and writing it, and between writing it and noting that, and the wire shows
+neither. A motion may have been decided for any time from the shortest period to the time that
+passed; what no such times explain is outside. In process the times are known, and it is exact.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ class UnstampedWire(Wire):
     def __init__(self, axes: Axes, period_s: float) -> None:
         super().__init__(axes)
         self._period_s = period_s
-        # The slowest and the fastest that the last motion may have been.
-        self._range_2X = np.zeros((2, len(axes.names)))
+        # Of the last motion, and the shortest time it may have been decided for.
+        self._way_X = np.zeros(len(axes.names))
+        self._shortest_s = self._elapsed_s = period_s
 
     def sent(self, sent_s: float, position_X: Vector) -> None:
         """Judge a command by when it was sent [s], ``position_X`` is ``[X]``."""
@@ -66,16 +68,14 @@ class UnstampedWire(Wire):
             return
         self.velocity_X = way_X / max(gap_s, _STAMP_S)
         share = float((np.abs(way_X) / (longest_s * self.axes.velocity)).max())
-        # Sent on time, it was this fast; no command is decided in less than the shortest period.
-        on_time_s = min(max(SHORTEST_PERIOD * self._period_s - _STAMP_S, _STAMP_S), longest_s)
-        velocity_2X = way_X / np.array([[longest_s], [on_time_s]])
-        low_X, high_X = velocity_2X.min(0), velocity_2X.max(0)
-        before_low_X, before_high_X = self._range_2X
-        change_X = np.maximum(np.maximum(low_X - before_high_X, before_low_X - high_X), 0.0)
+        shortest_s = min(max(SHORTEST_PERIOD * self._period_s - _STAMP_S, _STAMP_S), longest_s)
+        velocity_2X = np.sort(way_X / np.array([[longest_s], [shortest_s]]), 0)
+        # Held up after it was written, the command before took part of this time.
+        slowest_X = self._way_X / (self._elapsed_s + max(longest_s - shortest_s, 0.0))
+        before_2X = np.sort(np.stack([slowest_X, self._way_X / self._shortest_s]), 0)
+        change_X = np.maximum(velocity_2X[0] - before_2X[1], before_2X[0] - velocity_2X[1])
         between_s = self._between(self._elapsed_s, longest_s)
-        change = float((change_X / between_s / self.axes.acceleration).max())
+        change = float((np.maximum(change_X, 0.0) / between_s / self.axes.acceleration).max())
         self.worst.include(Worst(share / (1.0 + _CLOCK_SHARE), change))
-        # What comes next is compared with what the robot saw.
-        seen_2X = way_X / np.array([[longest_s], [max(gap_s - _STAMP_S, _STAMP_S)]])
-        self._range_2X = np.sort(seen_2X, 0)
+        self._way_X, self._shortest_s = way_X, shortest_s
         self._elapsed_s = longest_s

@@ -228,3 +228,12 @@ def test_a_configuration_that_follows_another_goes_on_from_its_last_command() ->
     guard = Guard(AXES['franka'], PERIOD_S, last)
     assert guard.wait_s(away([0.1, 0.0, 0.0])) > 0.1
     np.testing.assert_array_equal(guard.brake(PERIOD_S).position_X, MIDDLE)
+
+
+def test_after_a_command_sent_late_the_next_accelerates_from_what_the_robot_saw() -> None:
+    guard = Guard(axes_of(load_embodiment('sim_so101')), 0.01)
+    guard.place(np.zeros(6), 0.01)
+    seen = guard.follow(np.full(6, 0.01), np.zeros(6), 0.01)
+    guard.delay(0.01, 0.03)
+    np.testing.assert_allclose(guard.last.velocity_X, seen.velocity_X / 4.0)
+    np.testing.assert_array_equal(guard.last.position_X, seen.position_X)
