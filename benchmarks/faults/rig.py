@@ -283,8 +283,9 @@ class Rig(Bench):
         """
         Return the time on the wire.
 
-        Steps of the system clock do not count. Over a jump of the simulated clock ahead it is what the stamps say; over one back it is a period, the least
-        that can have passed, or the length of a silence.
+        Steps of the system clock do not count. Over a jump of the simulated clock ahead it is what
+        the stamps say; over one back it is a period, the least that can have passed, or the length
+        of a silence.
         """
         heard_ns, period_ns = time.monotonic_ns(), round(self.period_s * NS)
         # A command that is on its way during a jump may be from before it.

@@ -67,9 +67,6 @@ class CommandClock:
         elif elapsed_ns > max(_PAUSE_NS, 5 * self._period_ns):
             why = f'no command was due for {elapsed_ns / _NS:.2f} s'
         stamp_ns = ros_ns if jump_ns else self._steady_ros_ns(ros_ns, steady_ns)
-        if not (jump_ns or self._is_simulated):
-            # What is caught up with counts as time: the robot goes by the stamps.
-            elapsed_ns += stamp_ns - self._anchor[0] - (steady_ns - self._anchor[1])
         return self._take(stamp_ns, steady_ns, elapsed_ns, why)
 
     def sent(self, steady_ns: int) -> float:
