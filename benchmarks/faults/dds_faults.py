@@ -197,7 +197,7 @@ def cycles(rig: Rig) -> None:
 
 
 def clock_jumps(rig: Rig, side: int) -> None:
-    """The simulated clock jumps."""
+    """The simulated clock jumps, or that of the system."""
     rig.jump(side * rig.rng.uniform(0.2, 20.0))
     rig.run(0.5)
 
@@ -223,4 +223,8 @@ DDS_FAULTS: dict[str, Fault] = {
 SIMULATED_CLOCK_FAULTS: dict[str, Fault] = {
     'clock steps back': Fault('clock', partial(clock_jumps, side=-1)),
     'clock steps forward': Fault('clock', partial(clock_jumps, side=1)),
+}
+SYSTEM_CLOCK_FAULTS: dict[str, Fault] = {
+    'system clock set back': Fault('clock', partial(clock_jumps, side=-1)),
+    'system clock set forward': Fault('clock', partial(clock_jumps, side=1)),
 }

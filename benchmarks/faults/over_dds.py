@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
@@ -12,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.faults.catalogue import FAULTS, Fault
-from benchmarks.faults.dds_faults import DDS_FAULTS, SIMULATED_CLOCK_FAULTS
+from benchmarks.faults.dds_faults import DDS_FAULTS, SIMULATED_CLOCK_FAULTS, SYSTEM_CLOCK_FAULTS
 from benchmarks.faults.outcome import Outcome, injected
 from benchmarks.faults.processes import System
 from benchmarks.faults.rig import Rig
 from benchmarks.faults.robots import robot_file
+from benchmarks.faults.system_clock import SystemClock
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 
 _START_S = 30.0
@@ -56,19 +58,32 @@ def run_robot(
     """
     with tempfile.TemporaryDirectory() as folder:
         system = System(Path(folder), context)
+        clock = None
+        try:
+            clock = SystemClock(Path(folder))
+            system.environment.update(clock.environment)
+        except RuntimeError as error:
+            print(f'faults of the system clock are left out: {error}', file=sys.stderr)
         try:
             spec = load_embodiment(str(robot_file(name, Path(folder))))
-            yield from _run(system, spec, name, count, seed, set(names))
+            yield from _run(system, spec, clock, name, count, seed, set(names))
         finally:
             system.close()
 
 
 def _run(
-    system: System, spec: EmbodimentSpec, name: str, count: int, seed: int, names: set[str]
+    system: System,
+    spec: EmbodimentSpec,
+    clock: SystemClock | None,
+    name: str,
+    count: int,
+    seed: int,
+    names: set[str],
 ) -> Iterator[Outcome]:
-    plain = _chosen({**FAULTS, **DDS_FAULTS}, names)
-    simulated = _chosen({**FAULTS, **SIMULATED_CLOCK_FAULTS}, names)
     has_time = spec.commands[0].interface != 'forward_position'
+    set_clocks = SYSTEM_CLOCK_FAULTS if has_time and clock is not None else {}
+    plain = _chosen({**FAULTS, **DDS_FAULTS, **set_clocks}, names)
+    simulated = _chosen({**FAULTS, **SIMULATED_CLOCK_FAULTS}, names)
     done = round_number = 0
     while done < count:
         round_number += 1
@@ -76,7 +91,7 @@ def _run(
         faults = simulated if is_simulated else plain
         rng = np.random.default_rng([seed, round_number])
         order = rng.permutation(len(faults))[: count - done]
-        rig = Rig(system, spec, rng, is_simulated)
+        rig = Rig(system, spec, rng, is_simulated, clock)
         try:
             rig.moves_within(_START_S)
             for index in order:

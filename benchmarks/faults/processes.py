@@ -56,6 +56,8 @@ class System:
         self._executor.add_node(self.node)
         self._folder = folder
         self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
+        # Variables that processes get beside those of this one.
+        self.environment: dict[str, str] = {}
         self.last: dict[str, Any] = {}
         self.counts: dict[str, int] = {}
 
@@ -79,7 +81,8 @@ class System:
             command += ['-p', f'{key}:={json.dumps(value)}']
         with (self._folder / f'{name}.log').open('ab') as log:
             output = log if stderr is None else stderr
-            child = subprocess.Popen(command, stdout=output, stderr=output)
+            variables = {**os.environ, **self.environment}
+            child = subprocess.Popen(command, stdout=output, stderr=output, env=variables)
         self._children.append((name, child))
         return child
 

@@ -22,6 +22,7 @@ from std_srvs.srv import Trigger
 from benchmarks.faults.bench import NS, Bench
 from benchmarks.faults.processes import System
 from benchmarks.faults.robots import commanded
+from benchmarks.faults.system_clock import SystemClock
 from benchmarks.faults.unstamped import UnstampedWire
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.msg import ActionChunk
@@ -47,6 +48,7 @@ class Rig(Bench):
     :param spec: a robot of the benchmark.
     :param rng: for all that is random.
     :param simulated: whether ROS time is a /clock of the rig's.
+    :param clock: the system clock of its processes, if it can be set.
     """
 
     where = 'dds'
@@ -57,11 +59,17 @@ class Rig(Bench):
         spec: EmbodimentSpec,
         rng: np.random.Generator,
         simulated: bool = False,
+        clock: SystemClock | None = None,
     ) -> None:
         # Commands are decided up to a period before they are sent and heard.
         super().__init__(spec, rng, slack_s=1.0 / spec.rates.command_hz)
         self.system, self.node, self.is_simulated = system, system.node, simulated
-        self._offset_ns = 0
+        # ROS time is so far ahead of the steady clock.
+        self._offset_ns = 0 if simulated else time.time_ns() - time.monotonic_ns()
+        self._system_clock = clock
+        self._set_ns = 0
+        if clock is not None:
+            clock.set(0)
         self.buttons_speak = True
         self._pressed = [False, False]
         self._second_source: Any = None
@@ -70,9 +78,8 @@ class Rig(Bench):
         if spec.commands[0].interface == 'forward_position':
             self.wire = self._unstamped
         self._wire_s = 0.0
-        self._offset = self._heard_ns = 0
-        self._offsets = [0]
-        self._stamp_ns = self._number = 0
+        self._offset, self._offsets = self._offset_ns, [self._offset_ns]
+        self._heard_ns = self._stamp_ns = self._number = 0
         self._publisher: Hashable = None
         self._open()
         self.start()
@@ -148,16 +155,17 @@ class Rig(Bench):
             self._second_source = None
 
     def now_ns(self) -> int:
-        if self.is_simulated:
-            return time.monotonic_ns() + self._offset_ns
-        return int(self.node.get_clock().now().nanoseconds)
+        return time.monotonic_ns() + self._offset_ns
 
     def steady_s(self) -> float:
         return time.monotonic()
 
     def jump(self, seconds: float) -> None:
-        """Have the simulated clock jump."""
+        """Have the clock jump: the simulated one, or that of the system."""
         self._offset_ns += round(seconds * NS)
+        if self._system_clock is not None and not self.is_simulated:
+            self._set_ns += round(seconds * NS)
+            self._system_clock.set(self._set_ns)
         self._offsets = [*self._offsets[-1:], self._offset_ns]
 
     def run(self, seconds: float) -> None:
@@ -275,8 +283,9 @@ class Rig(Bench):
         """
         Return the time on the wire.
 
-        Over a jump of the simulated clock ahead it is what the stamps say; over one back it is a
-        period, the least that can have passed, or the length of a silence.
+        Steps of the system clock do not count. Over a jump of the simulated clock ahead it is what
+        the stamps say; over one back it is a period, the least that can have passed, or the length
+        of a silence.
         """
         heard_ns, period_ns = time.monotonic_ns(), round(self.period_s * NS)
         # A command that is on its way during a jump may be from before it.
@@ -285,9 +294,11 @@ class Rig(Bench):
         if self._stamp_ns and passed_ns <= 0 and self.is_simulated:
             # The clock began anew with its publisher.
             passed_ns = heard_ns - self._heard_ns
-        if offset > self._offset:
+        if self.is_simulated and offset > self._offset:
             passed_ns += offset - self._offset
-        elif offset < self._offset or passed_ns == heard_ns - self._heard_ns:
+        elif self.is_simulated and (
+            offset < self._offset or passed_ns == heard_ns - self._heard_ns
+        ):
             periods = round(passed_ns / period_ns)
             passed_ns = (periods if periods > _SILENCE_PERIODS else 1) * period_ns
         self._stamp_ns, self._offset, self._heard_ns = stamp - offset, offset, heard_ns

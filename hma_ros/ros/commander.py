@@ -18,6 +18,7 @@ from hma_ros.core.embodiment import EmbodimentSpec, GripperSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.ros import qos_overrides
 from hma_ros.ros.command_msg import Setpoint, message_type, to_message
+from hma_ros.ros.publishers import node_names
 from hma_ros.ros.qos import COMMAND
 
 _FLUSH = Duration(seconds=0.3)
@@ -99,13 +100,10 @@ class Commander:
         for topic in self._topics:
             if self._node.count_publishers(topic) <= own:
                 continue
-            names = sorted(
-                f'{info.node_namespace.rstrip("/")}/{info.node_name}'
-                for info in self._node.get_publishers_info_by_topic(topic)
-            )
+            publishers = self._node.get_publishers_info_by_topic(topic)
             return (
-                f'{topic}: got {len(names)} publishers ({", ".join(names)[:200]}), expected '
-                'this node alone; stop the others'
+                f'{topic}: got {len(publishers)} publishers ({node_names(publishers)[:200]}), '
+                'expected this node alone; stop the others'
             )
         return None
 

@@ -1,7 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Which publisher a message came from."""
+"""Which publisher a message came from, and what a publisher is called."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rclpy.subscription import Subscription
@@ -10,6 +10,8 @@ from rclpy.subscription import Subscription
 _GID_BYTES = 16
 # A publisher that was silent for longer counts as gone.
 _SILENT_S = 1.0
+# What DDS says of a node whose topics were discovered before its name.
+_UNKNOWN = '_NODE_NAME_UNKNOWN_'
 
 
 def with_publisher(callback: Callable[[Any, Hashable], None]) -> Callable[..., None]:
@@ -34,6 +36,22 @@ def publisher_of(info: Mapping[str, Any]) -> Hashable:
 def identity(gid: Sequence[int]) -> bytes:
     """Return a global identifier without the padding of older versions."""
     return bytes(gid)[:_GID_BYTES]
+
+
+def node_names(endpoints: Iterable[Any]) -> str:
+    """
+    Return the full names of the nodes of publishers or subscriptions, sorted, for a message.
+
+    :param endpoints: what ``get_publishers_info_by_topic`` and its like return.
+    """
+    return ', '.join(
+        sorted(
+            'a node not yet known'
+            if endpoint.node_name == _UNKNOWN
+            else f'{endpoint.node_namespace.rstrip("/")}/{endpoint.node_name}'
+            for endpoint in endpoints
+        )
+    )
 
 
 class SingleSource:

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from std_msgs.msg import Empty
 
-from hma_ros.ros.publishers import SingleSource, identity, publisher_of, with_publisher
+from hma_ros.ros.publishers import (
+    SingleSource,
+    identity,
+    node_names,
+    publisher_of,
+    with_publisher,
+)
 
 OTHERS = '/chunks: got messages from 2 publishers, expected 1; stop one of them'
 
@@ -60,3 +66,15 @@ def test_messages_of_two_publishers_are_told_apart_as_the_graph_names_them(bench
     bench.until(publish_and_look, 'both')
     infos = bench.node.get_publishers_info_by_topic('topic')
     assert {identity(info.endpoint_gid) for info in infos} == heard
+
+
+def test_a_node_that_is_not_discovered_yet_is_called_so() -> None:
+    endpoints = [
+        SimpleNamespace(node_namespace=namespace, node_name=name)
+        for namespace, name in (
+            ('_NODE_NAMESPACE_UNKNOWN_', '_NODE_NAME_UNKNOWN_'),
+            ('/left', 'teleop'),
+            ('/', 'world'),
+        )
+    ]
+    assert node_names(endpoints) == '/left/teleop, /world, a node not yet known'

@@ -8,6 +8,7 @@ from rclpy.node import Node
 
 from hma_ros.cli.checks.listening import Input
 from hma_ros.cli.finding import Finding, fail, ok, warn
+from hma_ros.ros.publishers import node_names
 
 _CHUNKS = 'world_model/action_chunk'
 _EXECUTOR = 'action_executor'
@@ -64,7 +65,7 @@ def judge_chunks(node: Node) -> list[Finding]:
 def _several(node: Node, topic: str, count: int, what: str) -> list[Finding]:
     if count < 2:
         return []
-    names = _names(node.get_publishers_info_by_topic(topic))
+    names = node_names(node.get_publishers_info_by_topic(topic))
     text = f'got {count} publishers of {what} ({names}), expected 1'
     return [fail(topic, text, 'stop all but one of them')]
 
@@ -78,7 +79,7 @@ def judge_command_publishers(node: Node, topic: str, executes: bool) -> list[Fin
         return [fail(topic, text, 'stop all but one action_executor')]
     if not others:
         return []
-    text = f'got commands from {_names(others)}, expected from {_EXECUTOR} alone'
+    text = f'got commands from {node_names(others)}, expected from {_EXECUTOR} alone'
     if executes:
         return [
             fail(topic, text, 'stop it: commands of two nodes mix into motions beyond all limits')
@@ -115,11 +116,6 @@ def judge_clock(node: Node, simulated: bool, is_running: bool) -> Finding:
     if simulated:
         return warn('/clock', text, 'start the simulated robot')
     return fail('/clock', text, 'leave out use_sim_time:=true, or start the simulator')
-
-
-def _names(endpoints: Sequence[Any]) -> str:
-    names = [f'{item.node_namespace.rstrip("/")}/{item.node_name}' for item in endpoints]
-    return ', '.join(sorted(names))
 
 
 def _published_now(node: Node, item: Input) -> str:
