@@ -3,6 +3,9 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 BIN := .venv/bin
 # Without a trained model, a simulator or whole processes of nodes.
 QUICK := test/core test/ros test/cli/checks test/test_packaging
+# Tests of one file share a process; one process for each core of a small machine.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo test test-quick lint format pytest fuzz bench train clean
@@ -22,7 +25,7 @@ demo: setup ## the main job on a simulated Franka; pictures in demo/
 test: setup-dev lint pytest ## all checks and tests
 
 test-quick: setup-dev lint ## all checks and the tests that are fast
-	$(BIN)/python -m pytest $(QUICK)
+	$(PYTEST) $(QUICK)
 
 lint: setup-dev ## formatting, types and layers
 	$(BIN)/ruff check .
@@ -34,8 +37,8 @@ format: setup-dev ## put the sources into the form that lint wants
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-pytest: setup-dev ## the tests only
-	$(BIN)/python -m pytest
+pytest: setup-dev ## the tests only (WORKERS=2 processes)
+	$(PYTEST)
 
 fuzz: setup-dev ## a million fuzz cases of parsers and converters, others each day (hours)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest test/fuzz --timeout=0 --hypothesis-seed=$$(date +%Y%m%d)

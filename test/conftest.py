@@ -1,9 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-One ROS domain for each test session, on this machine only.
+One ROS domain for each test process, on this machine only.
 
 The environment is set on import, before anything can start a DDS participant, and child processes
-inherit it. A lock keeps parallel sessions apart, so that nobody hears the nodes of another.
+inherit it. A lock keeps parallel processes apart, so that nobody hears the nodes of another.
 """
 
 import json

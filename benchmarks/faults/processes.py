@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-DEADLINE_S = float(os.environ.get('HMA_TEST_DEADLINE_S', '90'))
+# Ends a wait that hangs, however busy the machine is.
+DEADLINE_S = float(os.environ.get('HMA_TEST_DEADLINE_S', '600'))
 # Domains above 101 collide with ephemeral ports.
 _DOMAINS = range(1, 102)
 # How a process may have ended while others are waited for.

@@ -231,9 +231,7 @@ def test_arguments_are_checked_before_weights_are_read(
     assert sentence in capsys.readouterr().err
 
 
-def test_a_place_that_no_bundle_can_take_is_refused_before_weights_are_read(
-    capsys, monkeypatch, tmp_path
-):
+def test_bad_output_place_is_refused_before_reading(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(WeightFiles, 'read', lambda *_: pytest.fail('weights were read'))
     (tmp_path / 'thesis.pdf').touch()
     assert main(['import-checkpoint', str(GOLDEN / 'disc_concat'), str(tmp_path)]) == 2

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.faults.processes import DEADLINE_S
 from hma_ros.bringup import Bringup, Process
 from hma_ros.cli import supervisor
 from hma_ros.cli.supervisor import Supervisor, command_line, find_executable, supervise
@@ -26,7 +27,6 @@ from hma_ros.core.errors import ConfigError
 
 MakeExecutable = Callable[[str, str], None]
 
-DEADLINE_S = 20.0
 # Says when it is ready and when it ends, on SIGINT.
 POLITE = """
 import signal, sys, time

@@ -14,6 +14,7 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Int32
 from trajectory_msgs.msg import JointTrajectory
 
+from benchmarks.faults.processes import DEADLINE_S
 from hma_ros.cli.finding import Finding, Level
 from hma_ros.cli.topic_checks import check_topics
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
@@ -74,7 +75,7 @@ def check(
             executor.add_node(robot)
         thread = threading.Thread(target=executor.spin, daemon=True)
         thread.start()
-        findings = check_topics(spec, '', timeout_s=10.0)
+        findings = check_topics(spec, '', timeout_s=DEADLINE_S)
         executor.shutdown()
         thread.join()
         for robot in robots:

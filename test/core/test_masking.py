@@ -28,7 +28,7 @@ def test_schedule_falls_to_nothing(steps, tokens):
     assert all(0 <= after <= before <= tokens for before, after in itertools.pairwise(left))
 
 
-def test_least_confident_tokens_stay_masked_and_known_ones_are_never_masked_again():
+def test_least_confident_stay_masked_known_stay_known():
     confidence = np.array([[0.9, 0.1, 0.5, 0.2]])
     masked = np.array([[True, True, True, False]])
     assert keep_most_confident(confidence, masked, 2).tolist() == [[False, True, True, False]]

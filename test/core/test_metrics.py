@@ -24,7 +24,7 @@ def test_psnr_of_an_even_difference(value: int, expected_db: float) -> None:
     assert psnr(BLACK, np.full_like(BLACK, value)) == pytest.approx(expected_db, abs=1e-4)
 
 
-def test_psnr_without_difference_is_infinite_and_over_nothing_is_not_a_number() -> None:
+def test_psnr_of_equal_images_and_of_nothing() -> None:
     assert psnr(BLACK, BLACK) == math.inf
     assert math.isnan(psnr(BLACK, BLACK, np.zeros((2, 2), bool)))
 

@@ -15,13 +15,13 @@ from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
+from benchmarks.faults.processes import DEADLINE_S
 from hma_ros.core.errors import ConfigError
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.bag_file import BagFile
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_IN
 
 pytestmark = pytest.mark.ros
-DEADLINE_S = 60.0
 SCRIPT = 'import sys; from hma_ros.nodes.bag_recorder_node import main; sys.exit(main())'
 
 

@@ -17,7 +17,7 @@ from hma_ros.msg import ActionChunk, PredictedRollout
 from hma_ros.ros.qos import SENSOR_IN
 from hma_ros.ros.stamps import stamp_ns
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.ros
 UR5E = load_embodiment('sim_ur5e')
 # Simulated seconds per real one: the loop must not depend on a fast machine.
 FACTOR = 0.2

@@ -25,7 +25,7 @@ from hma_ros.ros.joint_state_msg import from_positions
 from hma_ros.ros.qos import REPORT, SENSOR_OUT
 from hma_ros.ros.stamps import stamp_ns, to_stamp
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.ros
 UR5E = load_embodiment('sim_ur5e')
 COMMANDS = UR5E.commands[0].topic
 MEASURED = np.array(UR5E.home)
@@ -167,9 +167,7 @@ def test_shadow_reports_but_has_no_command_publisher(system: Any, robot: Robot) 
     robot.until_log('got messages from 2 publishers, expected 1', both)
 
 
-def test_starts_where_the_robot_is_refuses_nan_latches_stops_and_holds_at_the_end(
-    system: Any, robot: Robot
-) -> None:
+def test_execution_from_start_to_hold(system: Any, robot: Robot) -> None:
     child = spawn(system)
     robot.until_commanded()
     np.testing.assert_allclose(robot.target(), MEASURED)
@@ -294,9 +292,7 @@ def test_parameters_are_refused_while_they_would_mean_nothing(system: Any, robot
     system.until(lambda: robot.fact('mode') == 'execute', 'the mode in the diagnostics')
 
 
-def test_lost_robot_is_left_alone_and_a_new_activation_meets_it_where_it_is(
-    system: Any, robot: Robot
-) -> None:
+def test_activation_after_loss_starts_at_the_robot(system: Any, robot: Robot) -> None:
     spawn(system)
     robot.until_moved()
     robot.is_seen = False

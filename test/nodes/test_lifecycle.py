@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.ros
 
 
 @pytest.mark.parametrize('name', ['action_executor', 'world_model', 'rollout_viewer'])

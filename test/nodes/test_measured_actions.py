@@ -21,7 +21,7 @@ from hma_ros.ros.joint_state_msg import from_positions
 from hma_ros.ros.qos import COMMAND, SENSOR_OUT
 from hma_ros.ros.stamps import to_stamp
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.ros
 MS = 1_000_000
 STATE_MS = 20
 

@@ -15,7 +15,7 @@ from hma_ros.ros.chunk_msg import from_actions
 from hma_ros.ros.qos import REPORT, SENSOR_IN
 from hma_ros.ros.stamps import stamp_ns
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.ros
 PLANAR = load_embodiment('sim_planar')
 CAMERA = f'/{PLANAR.camera.topic}'
 FACTOR = 0.1

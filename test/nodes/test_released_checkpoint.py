@@ -20,7 +20,7 @@ from hma_ros.network.paper.config import Domain, Meaning, PaperConfig
 from hma_ros.network.paper.discrete import DiscreteHma
 from hma_ros.ros.qos import COMMAND
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.ros
 STEM, SIDE = 'language_table', 256
 
 

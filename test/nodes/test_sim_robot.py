@@ -20,7 +20,7 @@ from hma_ros.ros.qos import COMMAND, LATCHED, SENSOR_IN
 from hma_ros.ros.stamps import stamp_ns
 from hma_ros.srv import ResetEpisode
 
-pytestmark = [pytest.mark.ros, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.ros
 PLANAR = load_embodiment('sim_planar')
 
 

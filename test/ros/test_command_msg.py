@@ -51,7 +51,7 @@ def test_trajectory_at_rest_stays() -> None:
     arrays(np.float64, 6, elements=st.one_of(st.just(0.0), st.floats(-3.0, 3.0))),
     arrays(np.float64, 6, elements=st.floats(0.1, 100.0)),
 )
-def test_every_joint_brakes_evenly_at_its_limit_and_the_last_point_is_at_rest(
+def test_joints_brake_at_their_limits_and_end_at_rest(
     velocities: np.ndarray, accelerations: np.ndarray
 ) -> None:
     point = Setpoint(0, np.arange(6) * 0.1, velocities, accelerations)

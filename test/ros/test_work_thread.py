@@ -4,9 +4,8 @@
 import queue
 import threading
 
+from benchmarks.faults.processes import DEADLINE_S
 from hma_ros.ros.work_thread import WorkThread
-
-_PATIENCE_S = 30.0
 
 
 def test_works_when_woken_also_while_it_works() -> None:
@@ -15,15 +14,15 @@ def test_works_when_woken_also_while_it_works() -> None:
 
     def work() -> None:
         begun.put(threading.get_ident())
-        go_on.wait(_PATIENCE_S)
+        go_on.wait(DEADLINE_S)
 
     thread = WorkThread(work, period_s=1e6)
-    first = begun.get(timeout=_PATIENCE_S)
+    first = begun.get(timeout=DEADLINE_S)
     assert first != threading.get_ident()
     thread.wake()
     assert begun.empty()
     go_on.set()
-    assert begun.get(timeout=_PATIENCE_S) == first
+    assert begun.get(timeout=DEADLINE_S) == first
     thread.close()
 
 
@@ -31,7 +30,7 @@ def test_works_once_in_every_period_without_being_woken() -> None:
     calls: queue.SimpleQueue[None] = queue.SimpleQueue()
     thread = WorkThread(lambda: calls.put(None), period_s=1e-3)
     for _ in range(3):
-        calls.get(timeout=_PATIENCE_S)
+        calls.get(timeout=DEADLINE_S)
     thread.close()
 
 
@@ -40,11 +39,11 @@ def test_close_waits_for_the_present_call_and_no_other_follows() -> None:
 
     def work() -> None:
         has_begun.set()
-        go_on.wait(_PATIENCE_S)
+        go_on.wait(DEADLINE_S)
         ended.append(True)
 
     thread = WorkThread(work, period_s=1e6)
-    has_begun.wait(_PATIENCE_S)
+    has_begun.wait(DEADLINE_S)
     threading.Timer(0.05, go_on.set).start()
     thread.close()
     assert ended == [True]
@@ -61,7 +60,7 @@ def test_what_ends_it_is_told() -> None:
 
     thread = WorkThread(fail, period_s=1e6)
     # Closed before it began it would have nothing to tell.
-    has_begun.wait(_PATIENCE_S)
+    has_begun.wait(DEADLINE_S)
     thread.close()
     assert thread.failure is not None
     assert 'IndexError' in thread.failure

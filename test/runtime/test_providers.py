@@ -35,7 +35,7 @@ def test_choice(asked, available, chosen):
 
 
 @pytest.mark.parametrize('asked', ['cuda', 'tensorrt'])
-def test_provider_that_was_not_built_in_is_an_error_that_says_what_to_install(asked):
+def test_missing_provider_names_what_to_install(asked):
     with pytest.raises(
         ConfigError, match=rf'has \(cpu\), got {asked}: .*onnxruntime-gpu.*JetPack'
     ):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.faults.processes import DEADLINE_S
 from hma_ros.core.errors import ConfigError
 from hma_ros.sim.opengl import BACKENDS, cannot_render, check_variables
 
@@ -96,7 +97,7 @@ def test_the_simulated_robot_says_it_in_one_line() -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE_S,
     )
     assert ended.returncode == 1
     assert "MUJOCO_GL: got 'bogus', expected 'egl' or unset; unset it" in ended.stderr

@@ -73,9 +73,7 @@ def test_launch_makes_the_nodes_of_the_bringup(bundle: Path) -> None:
     ('ends_all', 'actions'),
     [(False, ['LogInfo']), (True, ['LogInfo', 'EmitEvent', 'TimerAction'])],
 )
-def test_launch_goes_on_without_a_viewer_and_ends_the_executor_first_without_a_model(
-    ends_all: bool, actions: list[str]
-) -> None:
+def test_launch_outlives_the_viewer_but_not_the_model(ends_all: bool, actions: list[str]) -> None:
     from launch import LaunchContext
     from launch.events.process import SignalProcess
 

@@ -45,9 +45,7 @@ def test_everything_is_within_tolerance():
 @pytest.mark.parametrize(
     ('share', 'is_rounding'), [(0.01, True), (2.0, False), (float('nan'), False)]
 )
-def test_rollout_that_rounding_tears_apart_is_judged_by_what_rounding_does_to_it(
-    copy, share, is_rounding
-):
+def test_torn_rollout_is_judged_by_what_rounding_does(copy, share, is_rounding):
     name = 'roll/franka/s4_T1/latents'
     replace_array(copy, name, lambda array: array + share * np.abs(array).max())
     item = compared(copy)[name]
