@@ -84,7 +84,9 @@ def _change(draw: st.DrawFn, container: Any, key: Any, places: list[tuple[Any, A
         other, place = places[draw(st.integers(0, len(places) - 1))]
         container[key] = copy.deepcopy(other[place])
     elif change == 'scale' and isinstance(value, int | float):
-        container[key] = value * draw(st.sampled_from(_FACTORS))
+        factor = draw(st.sampled_from(_FACTORS))
+        # A number scaled before may be larger than any float.
+        container[key] = value * (factor if abs(value) < 1e30 else 2)
     else:
         container[key] = draw(values())
 
