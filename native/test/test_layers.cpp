@@ -219,7 +219,7 @@ void attention_within_rows(Space & space, int tokens, int heads, int depth, doub
 void attention_of_every_shape()
 {
   for (const auto & [tokens, heads, depth] : {
-      std::tuple(6, 2, 16), std::tuple(70, 3, 24), std::tuple(130, 1, 64), std::tuple(9, 8, 6)})
+      std::tuple(6, 2, 16), std::tuple(70, 2, 24), std::tuple(130, 1, 64), std::tuple(9, 8, 6)})
   {
     RealSpace real(tokens, heads, depth, 1.0f / depth);
     attention_within_rows(real, tokens, heads, depth, 1e-5);
