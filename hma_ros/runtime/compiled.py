@@ -22,10 +22,11 @@ import numpy as np
 import hma_ros
 from hma_ros.core.errors import BundleError
 
-# From the fastest on; the last of them, for any processor, is used only where it is asked for:
-# onnxruntime has kernels of its own for processors that lack the others.
 ISAS = ('avx512vnni', 'avxvnni', 'avx2', 'neon', 'generic')
-# One of them by name, for tests and measurements.
+# Chosen without being asked for, the fastest first: those known to gain over onnxruntime, see
+# benchmarks/native.py.
+_AUTOMATIC = ('avx512vnni',)
+# One of them by name, whether it gains or not.
 ISA_VARIABLE = 'HMA_ROS_ISA'
 # Of the functions in native/interface.cpp, which says it too.
 _VERSION = 3
@@ -152,7 +153,7 @@ def _load() -> tuple[CDLL | None, str, str]:
     wanted = os.environ.get(ISA_VARIABLE, '')
     if wanted and wanted not in ISAS:
         return None, f'{ISA_VARIABLE}: got {wanted!r}, expected one of {", ".join(ISAS)}', ''
-    names = (wanted,) if wanted else ISAS[:-1]
+    names = (wanted,) if wanted else _AUTOMATIC
     reasons = []
     for name in names:
         for path in _paths(name):
