@@ -4,7 +4,7 @@ What the compiled layers gain over onnxruntime, for each instruction set that ru
 
 All sides of a round follow each other in one process and are compared by the medians of their
 rounds, as ratios: other work on the machine meets all of them. onnxruntime cannot be told to leave
-out instructions, so on a machine with more than the one that is measured the gain is a lower bound.
+out instructions: on a machine that has more than the set measured, the gain is a lower bound.
 """
 
 from __future__ import annotations
@@ -74,8 +74,6 @@ def _each_isa(make: Callable[[], Pass]) -> dict[str, Pass]:
             os.environ[compiled.ISA_VARIABLE] = name
             compiled._load.cache_clear()
             passes[name if compiled.library() else 'onnxruntime'] = make()
-        # One that this architecture does not have.
-        assert 'onnxruntime' in passes
     finally:
         os.environ.pop(compiled.ISA_VARIABLE, None)
         if before is not None:

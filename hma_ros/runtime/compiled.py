@@ -2,8 +2,8 @@
 """
 The compiled library of the package: which build of it runs here, and what it offers.
 
-`native/` is built once for each instruction set (ISA) into `_layers_ISA.so`. All of them compute the
-same, up to the rounding of float32; products of int8 are exact.
+`native/` is built once for each instruction set (ISA) into `_layers_ISA.so`. All of them compute
+the same, up to the rounding of float32; products of int8 are exact.
 """
 
 from __future__ import annotations
