@@ -8,7 +8,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-quick lint format pytest fuzz bench train clean
+.PHONY: help setup setup-dev demo test test-quick lint format pytest fuzz bench train clean test-native test-native-arm
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,21 @@ format: setup-dev ## put the sources into the form that lint wants
 
 pytest: setup-dev ## the tests only (WORKERS=2 processes)
 	$(PYTEST)
+
+test-native: ## the tests of native/ under sanitizers of addresses, undefined behaviour and threads
+	for kinds in address,undefined thread; do \
+	  folder=build/native-$${kinds%%,*}; \
+	  cmake -S native -B $$folder -DHMA_ROS_NATIVE_TESTS=ON -DHMA_ROS_SANITIZE=$$kinds && \
+	  cmake --build $$folder && ctest --test-dir $$folder --output-on-failure || exit 1; \
+	done
+
+test-native-arm: ## those for ARM, emulated (apt: g++-aarch64-linux-gnu qemu-user)
+	cmake -S native -B build/native-arm -DHMA_ROS_NATIVE_TESTS=ON \
+	  -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+	  -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ \
+	  '-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/aarch64-linux-gnu'
+	cmake --build build/native-arm
+	ctest --test-dir build/native-arm --output-on-failure
 
 fuzz: setup-dev ## a million fuzz cases of parsers and converters, others each day (hours)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest test/fuzz --timeout=0 --hypothesis-seed=$$(date +%Y%m%d)

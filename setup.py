@@ -21,20 +21,31 @@ EXECUTABLES = [
     'world_model_node = hma_ros.nodes.world_model_node:main',
 ]
 
-# As in CMakeLists.txt, for all files: the one that asks the processor has nothing to gain by it.
-LAYERS = Extension(
-    'hma_ros._layers',
-    sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'native').glob('*.cpp')),
-    depends=sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'native').glob('*.h')),
-    extra_link_args=['-pthread'],
-    extra_compile_args=[
-        '-pthread',
-        *('-O3', '-std=c++20', '-march=x86-64-v4', '-mavx512vnni', '-ffp-contract=fast'),
-        *('-Wno-uninitialized', '-Wno-maybe-uninitialized'),
-    ],
-    # Without it the graphs of a bundle are run.
-    optional=True,
-)
+# As in native/CMakeLists.txt, for all files: the one that asks the processor has nothing to gain.
+ISA_FLAGS = {
+    'x86_64': {
+        'avx512vnni': ['-march=x86-64-v4', '-mavx512vnni'],
+        'avxvnni': ['-march=x86-64-v3', '-mavxvnni'],
+        'avx2': ['-march=x86-64-v3'],
+    },
+    'aarch64': {'neon': ['-march=armv8.2-a+dotprod+fp16']},
+}
+
+
+def _layers(isa: str, flags: list[str]) -> Extension:
+    return Extension(
+        f'hma_ros._layers_{isa}',
+        sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'native').glob('*.cpp')),
+        depends=sorted(str(path.relative_to(ROOT)) for path in (ROOT / 'native').glob('*.h')),
+        define_macros=[(f'HMA_ISA_{isa.upper()}', '1')],
+        extra_link_args=['-pthread'],
+        extra_compile_args=[
+            *('-pthread', '-O3', '-std=c++20', '-ffp-contract=fast', *flags),
+            *('-Wno-uninitialized', '-Wno-maybe-uninitialized'),
+        ],
+        # Without it the graphs of a bundle are run.
+        optional=True,
+    )
 
 
 def _data_files() -> list[tuple[str, list[str]]]:
@@ -54,7 +65,10 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['hma_ros', 'hma_ros.*']),
-    ext_modules=[LAYERS] if platform.machine() in ('x86_64', 'AMD64') else [],
+    ext_modules=[
+        _layers(isa, flags)
+        for isa, flags in {**ISA_FLAGS.get(platform.machine(), {}), 'generic': []}.items()
+    ],
     package_data={'hma_ros.sim': ['assets/**/*']},
     data_files=_data_files(),
     install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm', 'transforms3d'],

@@ -2,10 +2,19 @@
 // What a block of tokens goes through in a layer.
 #include <algorithm>
 
+#include "functions.h"
 #include "trunk.h"
 
 namespace hma
 {
+namespace
+{
+
+template<typename Kept>
+constexpr float kLargest = sizeof(Kept) == sizeof(Half) ? 65504.0f : 3.402823466e38f;
+
+}  // namespace
+
 float * Trunk::place(float * rows, const Block & block, int row) const
 {
   const size_t index = static_cast<size_t>(block.context) * call_->rows + row;
@@ -191,7 +200,7 @@ void Trunk::mix_block(int index, const Block & block, Room & room) const
         Kept * place = kept + r * stride + what * size + first;
         for (int k = 0; k < width; k += kLanes) {
           const Vector value = load(made + (1 + what) * width + k);
-          room.is_finite = room.is_finite && fits(place, value);
+          room.is_finite = room.is_finite && are_within(value, kLargest<Kept>);
           store(place + k, value);
         }
       }

@@ -1,6 +1,8 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 #include "denoiser.h"
 
+#include "functions.h"
+
 namespace hma
 {
 namespace

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "norms.h"
-#include "products.h"
-#include "team.h"
+#include "gemm.h"
+#include "thread_pool.h"
 
 namespace hma
 {

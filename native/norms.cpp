@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "functions.h"
+
 namespace hma
 {
 
@@ -15,7 +17,7 @@ void normalise(const float * row, int width, float epsilon, float * out)
   const Vector mean = fill(sum(total) / width);
   for (int k = 0; k < width; k += kLanes) {
     const Mask those = mask(k, width);
-    const Vector part = _mm512_maskz_sub_ps(those, load(row + k, those), mean);
+    const Vector part = only(load(row + k, those) - mean, those);
     squares = multiply_add(part, part, squares);
   }
   const Vector inverse = fill(1.0f / std::sqrt(sum(squares) / width + epsilon));
@@ -53,11 +55,11 @@ void Norm::apply(const float * rows, int count, int width, float * out, float ep
 
 float soften(float * scores, int count)
 {
-  Vector most = load(scores);
+  Vector highest = load(scores);
   for (int n = kLanes; n < count; n += kLanes) {
-    most = _mm512_max_ps(most, load(scores + n));
+    highest = most(highest, load(scores + n));
   }
-  const Vector shift = fill(_mm512_reduce_max_ps(most));
+  const Vector shift = fill(most_of(highest));
   Vector total = fill(0.0f);
   for (int n = 0; n < count; n += kLanes) {
     const Vector weight = power_of_two(load(scores + n) - shift);

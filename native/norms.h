@@ -5,7 +5,8 @@
 
 #include <vector>
 
-#include "vectors.h"
+#include "memory.h"
+#include "simd.h"
 
 namespace hma
 {

@@ -5,29 +5,12 @@
 #include <cstring>
 #include <tuple>
 
-#include "whole_space.h"
+#include "functions.h"
+#include "int8_attention.h"
+#include "no_denormals.h"
 
 namespace hma
 {
-namespace
-{
-
-// Weights of attention that are next to nothing would take a hundred times as long as others.
-class NoDenormals
-{
-public:
-  NoDenormals() : before_(_mm_getcsr()) {_mm_setcsr(before_ | _MM_FLUSH_ZERO_ON | kZerosIn);}
-  ~NoDenormals() {_mm_setcsr(before_);}
-  NoDenormals(const NoDenormals &) = delete;
-  NoDenormals & operator=(const NoDenormals &) = delete;
-
-private:
-  static constexpr unsigned kZerosIn = 0x0040;  // denormals are taken for zeros
-  const unsigned before_;
-};
-
-}  // namespace
-
 Trunk::Trunk(const Facts & facts)
 : facts_(facts), layers_(facts.layers), team_(facts.threads), rooms_(facts.threads)
 {

@@ -10,11 +10,11 @@
 #include <memory>
 #include <vector>
 
-#include "history.h"
+#include "gemm.h"
 #include "norms.h"
-#include "products.h"
-#include "space.h"
-#include "team.h"
+#include "spatial_attention.h"
+#include "temporal_attention.h"
+#include "thread_pool.h"
 
 namespace hma
 {

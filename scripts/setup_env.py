@@ -54,9 +54,11 @@ def main() -> int:
         if stamps.get(step) != digest:
             _pip_install(PIP_STEPS[step])
             _record(stamps, step, digest)
-    digest = _digest(_build_inputs())
+    # A developer's machine keeps the tests of the compiled layers, also after `make setup`.
+    has_tests = 'dev' in stamps
+    digest = _digest(_build_inputs()) + '-with-tests' * has_tests
     if stamps.get('build') != digest:
-        _build()
+        _build(has_tests)
         _record(stamps, 'build', digest)
     return 0
 
@@ -137,7 +139,7 @@ def _build_inputs() -> list[Path]:
     return [*paths, REQUIREMENTS / 'ros.txt', Path(__file__), ROOT / 'scripts/executable.py.in']
 
 
-def _build() -> None:
+def _build(has_tests: bool) -> None:
     print(
         'setup: building the messages and the compiled layers, and installing hma_ros', flush=True
     )
@@ -145,6 +147,7 @@ def _build() -> None:
     shutil.rmtree(build, ignore_errors=True)
     definitions = {
         'BUILD_TESTING': 'OFF',
+        'HMA_ROS_NATIVE_TESTS': 'ON' if has_tests else 'OFF',
         'CMAKE_BUILD_TYPE': 'Release',
         'CMAKE_INSTALL_PREFIX': str(VENV),
         'CMAKE_PREFIX_PATH': str(VENV),

@@ -75,9 +75,13 @@ def _onnxruntime() -> Finding:
 
 def _compiled() -> Finding:
     """Say whether they run; where not, models run all the same, in onnxruntime alone."""
-    from hma_ros.runtime.compiled import library, why_not
+    from hma_ros.runtime.compiled import isa, library, why_not
 
-    text = 'run' if library() else f'do not run, onnxruntime does their work: {why_not()}'
+    text = (
+        f'run, built for {isa()}'
+        if library()
+        else f'do not run, onnxruntime does their work: {why_not()}'
+    )
     return ok('compiled layers of the paper models', f'{text} (on the CPU)')
 
 

@@ -199,8 +199,23 @@ def _export(
         )
     if program is None:
         raise BundleError(f'{output_names}: the exporter gave nothing, expected a graph')
-    graph: onnx.ModelProto = program.model_proto
-    return graph
+    return without_metadata(program.model_proto)
+
+
+def without_metadata(model: onnx.ModelProto) -> onnx.ModelProto:
+    """
+    Remove what the exporter notes of a graph's origin: stack traces with paths of this machine.
+
+    :returns: the same model, which computes the same.
+    """
+    graph = model.graph
+    items: list[Any] = [model, graph, *model.functions, *graph.node, *graph.initializer]
+    items += [*graph.input, *graph.output, *graph.value_info]
+    items += [node for function in model.functions for node in function.node]
+    for item in items:
+        item.ClearField('metadata_props')
+        item.ClearField('doc_string')
+    return model
 
 
 @contextmanager

@@ -1,9 +1,15 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The compiled library of the package: where it lies, whether it runs here, what it offers."""
+"""
+The compiled library of the package: which build of it runs here, and what it offers.
+
+`native/` is built once for each instruction set (ISA) into `_layers_ISA.so`. All of them compute
+the same, up to the rounding of float32; products of int8 are exact.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import weakref
 from collections.abc import Callable, Mapping
 from ctypes import CDLL, POINTER, Structure, c_float, c_int, c_void_p
@@ -16,8 +22,12 @@ import numpy as np
 import hma_ros
 from hma_ros.core.errors import BundleError
 
-# Beside the generated messages, or beside this package where pip built it.
-_PATTERN = '_layers*.so'
+ISAS = ('avx512vnni', 'avxvnni', 'avx2', 'neon', 'generic')
+# Chosen without being asked for, the fastest first: those known to gain over onnxruntime, see
+# benchmarks/native.py.
+_AUTOMATIC = ('avx512vnni',)
+# One of them by name, whether it gains or not.
+ISA_VARIABLE = 'HMA_ROS_ISA'
 # Of the functions in native/interface.cpp, which says it too.
 _VERSION = 3
 
@@ -68,6 +78,11 @@ def library() -> CDLL | None:
     :returns: None where there is none that runs here, see :func:`why_not`.
     """
     return _load()[0]
+
+
+def isa() -> str:
+    """Return the instruction set of :func:`library`, of :data:`ISAS`; empty without one."""
+    return _load()[2]
 
 
 def why_not() -> str:
@@ -133,20 +148,39 @@ def _put(loaded: CDLL, place: int, arrays: Mapping[str, np.ndarray]) -> bool:
 
 
 @cache
-def _load() -> tuple[CDLL | None, str]:
-    reason = 'it was not built, which needs a compiler for x86-64 with AVX-512 VNNI'
-    for path in (path for folder in hma_ros.__path__ for path in Path(folder).glob(_PATTERN)):
-        try:
-            loaded = CDLL(str(path))
-            if not loaded.hma_is_supported():
-                reason = 'the processor has no AVX-512 VNNI'
-            elif loaded.hma_agrees(_VERSION, *map(ctypes.sizeof, _STRUCTURES)):
-                return _declare(loaded), ''
-            else:
-                reason = f'{path} is of another version, build again'
-        except (OSError, AttributeError) as error:
-            reason = f'{error}; build again'
-    return None, reason
+def _load() -> tuple[CDLL | None, str, str]:
+    """Return the library, why there is none, and its instruction set."""
+    wanted = os.environ.get(ISA_VARIABLE, '')
+    if wanted and wanted not in ISAS:
+        return None, f'{ISA_VARIABLE}: got {wanted!r}, expected one of {", ".join(ISAS)}', ''
+    names = (wanted,) if wanted else _AUTOMATIC
+    reasons = []
+    for name in names:
+        for path in _paths(name):
+            loaded, reason = _open(path, name)
+            if loaded is not None:
+                return loaded, '', name
+            reasons.append(reason)
+    missing = f'it was not built for {" or ".join(names)}, which needs CMake and a compiler'
+    return None, '; '.join(reasons) or missing, ''
+
+
+def _paths(name: str) -> list[Path]:
+    """Beside the generated messages, or beside this package where pip built them."""
+    folders = [Path(folder) for folder in hma_ros.__path__]
+    return [path for folder in folders for path in sorted(folder.glob(f'_layers_{name}.*so'))]
+
+
+def _open(path: Path, name: str) -> tuple[CDLL | None, str]:
+    try:
+        loaded = CDLL(str(path))
+        if not loaded.hma_is_supported():
+            return None, f'{path.name}: the processor has no {name}'
+        if not loaded.hma_agrees(_VERSION, *map(ctypes.sizeof, _STRUCTURES)):
+            return None, f'{path}: got another version, expected {_VERSION}; build again'
+        return _declare(loaded), ''
+    except (OSError, AttributeError) as error:
+        return None, f'{error}; build again'
 
 
 def _declare(loaded: CDLL) -> CDLL:

@@ -24,6 +24,7 @@ from hma_ros.network.paper.config import (
 )
 from hma_ros.network.paper.continuous import ContinuousHma
 from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.runtime import compiled
 from hma_ros.runtime.compiled import library, why_not
 from hma_ros.runtime.paper.layers import KINDS, Layers
 from hma_ros.verification.report import relative_error
@@ -196,6 +197,29 @@ def test_tokens_that_are_nothing_are_attended_to_all_the_same(tmp_path):
         block.spatial_attn.qkv.weight[-64:] = 0
     path = written(model, tmp_path, is_whole=True)
     check(model, Layers(path, SLOTS + 1, 2, np.float16), tolerance=0.05)
+
+
+@pytest.mark.parametrize(('is_whole', 'tolerance'), [(False, 1e-5), (True, 0.01)])
+def test_every_instruction_set_computes_the_same(tmp_path, monkeypatch, is_whole, tolerance):
+    """In int8 products are exact, but an input next to the middle of two numbers may be either."""
+    model = network(width=128, heads=4)
+    path = written(model, tmp_path, is_whole)
+    _, feeds, past = feeds_of(model, 2, 2)
+    x = torch.randn(2, 2, model.config.row_tokens, model.config.width).numpy()
+    arrays = {name: value.numpy() for name, value in feeds.items()}
+    found = {}
+    for name in compiled.ISAS:
+        monkeypatch.setenv(compiled.ISA_VARIABLE, name)
+        compiled._load.cache_clear()
+        if library() is not None:
+            layers = Layers(path, SLOTS + 1, 2, np.float32)
+            found[name] = layers(x, arrays, joined([part.numpy() for part in past]))
+    compiled._load.cache_clear()
+    assert 'generic' in found
+    expected = found['generic']
+    for ours in found.values():
+        for part, value in zip(ours, expected, strict=True):
+            assert relative_error(part, value) < tolerance
 
 
 def test_cross_attention_and_odd_sizes_are_left_to_graphs():

@@ -310,9 +310,9 @@ def test_without_a_library_that_loads_there_is_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str
 ) -> None:
     if content is not None:
-        (tmp_path / '_layers.so').write_bytes(content)
+        (tmp_path / '_layers_avx512vnni.so').write_bytes(content)
     monkeypatch.setattr(compiled.hma_ros, '__path__', [str(tmp_path)])
-    found, why = compiled._load.__wrapped__()
+    found, why, _ = compiled._load.__wrapped__()
     assert found is None
     assert reason in why
 
@@ -320,7 +320,7 @@ def test_without_a_library_that_loads_there_is_none(
 @needs_library
 def test_a_library_of_another_version_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, '_VERSION', 0)
-    found, why = compiled._load.__wrapped__()
+    found, why, _ = compiled._load.__wrapped__()
     assert found is None
     assert 'another version' in why
 

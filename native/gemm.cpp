@@ -1,12 +1,12 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-#include "products.h"
+#include "gemm.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
 
-#include "tiles.h"
+#include "micro_kernel.h"
 
 namespace hma
 {
@@ -14,15 +14,15 @@ namespace
 {
 
 constexpr int kBytes = kGroup<int8_t>;
-// Rows of a panel of reals that are multiplied at a time: more are no longer near when the next
-// tile reads them again.
-constexpr int kPartDepth = 1024;
+// KC, the depth of a panel of float32 that is multiplied at a time: more is no longer in the cache
+// when the next tile reads it again.
+constexpr int kDepth = 1024;
 
 // What a tile, of the row, is to ask for of what is read after a panel: a quarter each. Narrow
 // tiles ask for half of it.
 inline const char * quarter_of(const void * next, size_t panel_bytes, int row)
 {
-  constexpr int quarters = kPanel / kLanes;
+  constexpr int quarters = 4;
   return static_cast<const char *>(next) +
          std::min(row / kTileRows, quarters - 1) * (panel_bytes / quarters);
 }
@@ -33,6 +33,15 @@ inline void deliver(const Target & target, int row, int column, Vector value)
   store(place, target.is_added ? value + load(place) : value);
 }
 
+// Vectors that do not wait for each other.
+constexpr int kAbreast = 4;
+
+// Of rows of whole vectors, that there is none or all of.
+inline Vector load_abreast(const float * row, int place, int depth)
+{
+  return place < depth ? load(row + place) : Vector{};
+}
+
 // The least and the largest of a row and zero, or not numbers where one of the row is none. A
 // vector waits for the last one like it: four do not wait for each other.
 inline std::pair<float, float> extremes(const float * row, int depth)
@@ -40,38 +49,30 @@ inline std::pair<float, float> extremes(const float * row, int depth)
   // Of what is not a number neither minimum nor maximum can be relied on.
   Vector low[kAbreast] = {}, high[kAbreast] = {}, nothing = fill(0.0f);
   for (int k = 0; k < depth; k += kAbreast * kLanes) {
-    const __mmask64 those = mask_abreast(k, depth);
 #pragma GCC unroll 4
     for (int v = 0; v < kAbreast; ++v) {
-      const Vector number = load(row + k + v * kLanes, static_cast<Mask>(those >> v * kLanes));
-      low[v] = _mm512_min_ps(low[v], number);
-      high[v] = _mm512_max_ps(high[v], number);
+      const Vector number = load_abreast(row, k + v * kLanes, depth);
+      low[v] = least(low[v], number);
+      high[v] = most(high[v], number);
       nothing = multiply_add(number, fill(0.0f), nothing);
     }
   }
-  const Vector least =
-    _mm512_min_ps(_mm512_min_ps(low[0], low[1]), _mm512_min_ps(low[2], low[3]));
-  const Vector most =
-    _mm512_max_ps(_mm512_max_ps(high[0], high[1]), _mm512_max_ps(high[2], high[3]));
-  return {_mm512_reduce_min_ps(least) + sum(nothing), _mm512_reduce_max_ps(most)};
+  const Vector lowest = least(least(low[0], low[1]), least(low[2], low[3]));
+  const Vector highest = most(most(high[0], high[1]), most(high[2], high[3]));
+  return {least_of(lowest) + sum(nothing), most_of(highest)};
 }
 
 // out = row * factor + shift, rounded, from 0 to 255
 inline void round_bytes(const float * row, int depth, float factor, float shift, uint8_t * out)
 {
-  // Where the quarters of registers, packed in pairs, belong.
-  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   for (int k = 0; k < depth; k += kAbreast * kLanes) {
-    const __mmask64 those = mask_abreast(k, depth);
-    __m512i whole[kAbreast];
+    Ints whole[kAbreast];
 #pragma GCC unroll 4
     for (int v = 0; v < kAbreast; ++v) {
-      const Vector number = load(row + k + v * kLanes, static_cast<Mask>(those >> v * kLanes));
-      whole[v] = _mm512_cvtps_epi32(multiply_add(number, fill(factor), fill(shift)));
+      const Vector number = load_abreast(row, k + v * kLanes, depth);
+      whole[v] = nearest(multiply_add(number, fill(factor), fill(shift)));
     }
-    const __m512i bytes = _mm512_packus_epi16(
-      _mm512_packs_epi32(whole[0], whole[1]), _mm512_packs_epi32(whole[2], whole[3]));
-    _mm512_mask_storeu_epi8(out + k, those, _mm512_permutexvar_epi32(order, bytes));
+    store_bytes(out + k, whole, depth - k);
   }
 }
 
@@ -80,17 +81,17 @@ void multiply_part(
   const float * rows, int count, int row_stride, const Panels & panels, int first, int columns,
   const Target & target, const float * bias)
 {
-  const int depth = std::min(kPartDepth, panels.depth - first);
+  const int depth = std::min(kDepth, panels.depth - first);
   const float * values = panels.values + static_cast<size_t>(first) * panels.width;
   const size_t part = static_cast<size_t>(depth) * panels.width;
   const void * behind = first + depth < panels.depth ? values + part : panels.then;
-  each_tile(
+  each_tile<kTileRows>(
     count, columns, panels.width, [&]<int ROWS, int VECTORS>(int row, int column) {
       Vector sums[ROWS][VECTORS] = {};
-      const float * panel = values + static_cast<size_t>(column) * panels.depth;
+      const float * panel = values + panel_place(column, panels.depth, panels.width, 1);
       const bool is_last = behind != nullptr && column + panels.width >= columns;
       const float * beside = panel + static_cast<size_t>(panels.depth) * panels.width;
-      real_sums(
+      float_kernel(
         rows + static_cast<size_t>(row) * row_stride, row_stride, panel, depth, panels.width,
         quarter_of(is_last ? behind : beside, part * sizeof(float), row), sums);
 #pragma GCC unroll 12
@@ -130,7 +131,7 @@ void multiply(
   const float * rows, int count, int row_stride, const Panels & panels, int columns,
   const Target & target, const float * bias)
 {
-  for (int first = 0; first < panels.depth; first += kPartDepth) {
+  for (int first = 0; first < panels.depth; first += kDepth) {
     const bool is_first = first == 0;
     multiply_part(
       rows + first, count, row_stride, panels, first, columns,
@@ -150,6 +151,7 @@ Matrix::Matrix(int depth, int columns, const float * bias, bool is_whole)
     numbers_.resize(wide * depth);
     scale_.resize(wide);
     sums_.resize(wide);
+    first_.resize(wide);
   } else {
     real_.resize(wide * depth);
   }
@@ -181,6 +183,7 @@ Matrix::Matrix(
   }
   for (int n = 0; n < columns; ++n) {
     sums_[n] = scale[n] * static_cast<float>(sums[n]);
+    first_[n] = kByteOffset * sums[n];
   }
 }
 
@@ -196,7 +199,7 @@ void Matrix::multiply(
     const Panels panels{real_.data(), depth_, kPanel, then_};
     return hma::multiply(rows, count, depth_, panels, columns_, target, bias_.data());
   }
-  each_tile(
+  each_tile<kByteTileRows>(
     count, columns_, kPanel, [&]<int ROWS, int VECTORS>(int row, int column) {
       whole_tile<ROWS, VECTORS>(whole, row, column, target);
     });
@@ -205,11 +208,18 @@ void Matrix::multiply(
 template<int ROWS, int VECTORS>
 void Matrix::whole_tile(const WholeRows & rows, int row, int column, const Target & target) const
 {
-  __m512i sums[ROWS][VECTORS] = {};
+  Ints sums[ROWS][VECTORS];
+#pragma GCC unroll 6
+  for (int r = 0; r < ROWS; ++r) {
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; ++v) {
+      sums[r][v] = kByteOffset == 0 ? Ints{} : load_ints(first_.data() + column + v * kLanes);
+    }
+  }
   const int8_t * panel = numbers_.data() + static_cast<size_t>(column) * depth_;
   const size_t size = static_cast<size_t>(depth_) * kPanel;
   const bool is_last = column + kPanel >= columns_;
-  whole_sums(
+  int_kernel(
     rows.numbers.data() + static_cast<size_t>(row) * depth_, depth_, panel, depth_, kPanel,
     quarter_of(is_last ? then_ : panel + size, size, row), sums);
 #pragma GCC unroll 6
@@ -220,8 +230,8 @@ void Matrix::whole_tile(const WholeRows & rows, int row, int column, const Targe
     for (int v = 0; v < VECTORS; ++v) {
       const int n = column + v * kLanes;
       // The zero of a row, times the sum of a column, is in every sum.
-      const Vector number = _mm512_cvtepi32_ps(sums[r][v]) * load(scale_.data() + n);
-      const Vector product = _mm512_fnmadd_ps(zero, load(sums_.data() + n), number);
+      const Vector number = to_float(sums[r][v]) * load(scale_.data() + n);
+      const Vector product = multiply_subtract(zero, load(sums_.data() + n), number);
       deliver(target, m, n, multiply_add(product, scale, load(bias_.data() + n)));
     }
   }

@@ -1,8 +1,10 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-#include "history.h"
+#include "temporal_attention.h"
 
 #include <algorithm>
 
+#include "functions.h"
+#include "micro_kernel.h"
 #include "norms.h"
 
 namespace hma
@@ -49,8 +51,8 @@ template<typename Kept>
 inline void ask(const KeptRows<Kept> & kept, size_t place)
 {
   for (int p = 0; p < kept.slots; ++p, place += kept.stride) {
-    _mm_prefetch(reinterpret_cast<const char *>(kept.keys + place), _MM_HINT_T0);
-    _mm_prefetch(reinterpret_cast<const char *>(kept.values + place), _MM_HINT_T0);
+    prefetch_near(kept.keys + place);
+    prefetch_near(kept.values + place);
   }
 }
 
@@ -74,7 +76,7 @@ void mix_head(
           p < slots ? products(query, keys + p * kept.stride, last) :
           p < count ? products(query, own.keys[p - slots] + place, last) : fill(0.0f);
       }
-      const Vector biases = _mm512_mask_loadu_ps(fill(kNever), mask(first, count), bias + first);
+      const Vector biases = load_or(bias + first, mask(first, count), kNever);
       store(scores + first, sums(lines) + biases);
     }
     const Vector share = fill(soften(scores, count));
@@ -85,7 +87,7 @@ void mix_head(
       add_weighted(mixed, scores[slots + p], own.values[p] + place, last);
     }
     for (int v = 0; v < VECTORS; ++v) {
-      const Mask those = v < VECTORS - 1 ? 0xffff : last;
+      const Mask those = v < VECTORS - 1 ? mask(0, kLanes) : last;
       store(out[r] + place + v * kLanes, mixed[v] * share, those);
     }
   }
@@ -115,12 +117,10 @@ void mix_rows(
 {
   const int count = kept.slots + static_cast<int>(own.queries.size());
   scores.resize(std::max(scores.size(), static_cast<size_t>(whole_vectors(count))));
-  switch (whole_vectors(depth) / kLanes) {
-    case 1: return mix_heads<1>(own, kept, first, heads, depth, bias, scores.data(), out);
-    case 2: return mix_heads<2>(own, kept, first, heads, depth, bias, scores.data(), out);
-    case 3: return mix_heads<3>(own, kept, first, heads, depth, bias, scores.data(), out);
-    default: return mix_heads<4>(own, kept, first, heads, depth, bias, scores.data(), out);
-  }
+  const auto mix = [&]<int, int VECTORS>() {
+      mix_heads<VECTORS>(own, kept, first, heads, depth, bias, scores.data(), out);
+    };
+  fit<1, kWidestHead / kLanes>(1, whole_vectors(depth) / kLanes, mix);
 }
 
 template void mix_rows(

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "space.h"
+#include "spatial_attention.h"
 
 namespace hma
 {

@@ -1,8 +1,9 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-#include "space.h"
+#include "spatial_attention.h"
 
 #include <algorithm>
 
+#include "functions.h"
 #include "norms.h"
 
 namespace hma
@@ -10,7 +11,7 @@ namespace hma
 
 void Space::mix(const Tokens & some, int head, ScoreRoom & room, float * out) const
 {
-  float mixed[kMostQueries * kPanel], shares[kMostQueries];
+  float mixed[kMostQueries * kWidestHead], shares[kMostQueries];
   out += head * depth_;
   for (int done = 0; done < some.count; done += queries()) {
     const int count = std::min(queries(), some.count - done);
@@ -63,7 +64,6 @@ void RealSpace::put_keys(float * keys, int token, int count, const float * made)
   const size_t stride = 3 * static_cast<size_t>(width());
   for (const int end = token + count; token < end; ) {
     const int lane = token % kLanes, some = std::min(kLanes - lane, end - token);
-    const Mask those = mask(0, some) << lane;
     float * column = keys + token / kPanel * kPanel * depth_ + (token - lane) % kPanel;
     for (int d = 0; d < depth_; d += kLanes) {
       Vector lines[kLanes] = {};
@@ -72,7 +72,7 @@ void RealSpace::put_keys(float * keys, int token, int count, const float * made)
       }
       transpose(lines);
       for (int k = d; k < std::min(d + kLanes, depth_); ++k) {
-        store(column + k * kPanel, lines[k - d], those);
+        store_lanes(column + k * kPanel, lines[k - d], lane, some);
       }
     }
     token += some, made += some * stride;

@@ -1,9 +1,8 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-#include "team.h"
-
-#include <immintrin.h>
+#include "thread_pool.h"
 
 #include <stdexcept>
+#include <string>
 
 namespace hma
 {
@@ -11,6 +10,15 @@ namespace
 {
 // About as long as a sleep and a waking take.
 constexpr int kBusyTurns = 2000;
+
+inline void pause()
+{
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
 }  // namespace
 
 void Meeting::wait()
@@ -26,7 +34,7 @@ void Meeting::wait()
     if (times_.load(std::memory_order_acquire) != now) {
       return;
     }
-    _mm_pause();
+    pause();
   }
   times_.wait(now, std::memory_order_acquire);
 }
@@ -35,7 +43,7 @@ Team::Team(int members)
 : meeting_(members)
 {
   if (members < 1) {
-    throw std::invalid_argument("members");
+    throw std::invalid_argument("threads: got " + std::to_string(members) + ", expected 1 or more");
   }
   try {
     for (int member = 1; member < members; ++member) {

@@ -1,5 +1,5 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-#include "whole_space.h"
+#include "int8_attention.h"
 
 #include <algorithm>
 #include <bit>
@@ -7,7 +7,8 @@
 #include <cstring>
 #include <limits>
 
-#include "tiles.h"
+#include "functions.h"
+#include "micro_kernel.h"
 
 namespace hma
 {
@@ -16,11 +17,11 @@ namespace
 
 constexpr float kMostNumber = 127.0f;
 // Queries have no sign: their zero is here.
-constexpr uint32_t kZero = 128;
+constexpr int32_t kZero = 128;
 // Of values: 2 ** kBits and below.
 constexpr int kBits = 9;
 // The largest weight is two to this, rounding aside, and at most 2 ** 15. Weights times values
-// are summed in 32 bits for the tokens of a panel: 2 ** (15 + kBits) * kPanel is below 2 ** 31.
+// are summed in 32 bits for kTokens tokens: 2 ** (15 + kBits) * kTokens is below 2 ** 31.
 constexpr float kPowerOfWeights = 14.999f;
 // Smaller values have the scale of these: that of nothing would not be finite.
 constexpr float kLeastValue = 0x1p-40f;
@@ -29,12 +30,11 @@ constexpr float kLeastValue = 0x1p-40f;
 // above that.
 inline float largest(const float * numbers, int count)
 {
-  __m512i most = _mm512_setzero_si512();
+  Ints bits = {};
   for (int k = 0; k < count; k += kLanes) {
-    const Vector size = _mm512_abs_ps(load(numbers + k, mask(k, count)));
-    most = _mm512_max_epu32(most, _mm512_castps_si512(size));
+    bits = most(bits, as_ints(magnitude(load(numbers + k, mask(k, count)))));
   }
-  return std::bit_cast<float>(_mm512_reduce_max_epu32(most));
+  return std::bit_cast<float>(most_of(bits));
 }
 
 // Not finite where `most` is not, and so are scores of it.
@@ -43,9 +43,9 @@ inline float scale_of(float most)
   return std::max(most / kMostNumber, std::numeric_limits<float>::min());
 }
 
-inline __m512i rounded(const float * from, int place, int count, Vector inverse)
+inline Ints quantized(const float * from, int place, int count, Vector inverse)
 {
-  return _mm512_cvtps_epi32(load(from + place, mask(place, count)) * inverse);
+  return nearest(load(from + place, mask(place, count)) * inverse);
 }
 
 }  // namespace
@@ -90,9 +90,7 @@ void WholeSpace::put_query(size_t place, const float * query)
   const Vector inverse = fill(1.0f / scale);
   uint8_t * out = queries_.data() + place * wide_;
   for (int d = 0; d < depth_; d += kLanes) {
-    const __m512i number =
-      _mm512_add_epi32(rounded(query, d, depth_, inverse), _mm512_set1_epi32(kZero));
-    _mm_storeu_si128(reinterpret_cast<__m128i *>(out + d), _mm512_cvtepi32_epi8(number));
+    store_low_bytes(out + d, quantized(query, d, depth_, inverse) + (kZero - kByteOffset));
   }
   scales_[place] = scale * scale_;
 }
@@ -104,20 +102,20 @@ void WholeSpace::put_key(KeysValues & tokens, size_t line, int token, const floa
   const Vector inverse = fill(1.0f / scale);
   const int panel = token / kPanel * kPanel;
   int8_t * column = tokens.keys.data() + (line + panel) * wide_ + (token - panel) * group;
-  __m512i sum = _mm512_setzero_si512();
+  Ints sums = {};
   for (int d = 0; d < depth_; d += kLanes) {
-    const __m512i number = rounded(key, d, depth_, inverse);
-    sum = _mm512_add_epi32(sum, number);
+    const Ints number = quantized(key, d, depth_, inverse);
+    sums += number;
     int8_t numbers[kLanes];
-    _mm_storeu_si128(reinterpret_cast<__m128i *>(numbers), _mm512_cvtepi32_epi8(number));
+    store_low_bytes(numbers, number);
     for (int k = 0; k < kLanes; k += group, column += group * kPanel) {
       std::memcpy(column, numbers + k, group);
     }
   }
   tokens.scale[line + token] = scale;
   // Unsigned: what is not finite overflows, and its scale makes scores of it no numbers.
-  const uint32_t total = _mm512_reduce_add_epi32(sum);
-  tokens.offset[line + token] = static_cast<int32_t>(-total * kZero);
+  const uint32_t total = sum(sums);
+  tokens.offset[line + token] = static_cast<int32_t>(-total * (kZero - kByteOffset));
 }
 
 void WholeSpace::put_value(KeysValues & tokens, size_t line, int token, const float * value) const
@@ -131,12 +129,7 @@ void WholeSpace::put_value(KeysValues & tokens, size_t line, int token, const fl
   const bool is_second = token % 2 != 0;
   int16_t * out = tokens.values.data() + (line + token / 2 * 2) * wide_;
   for (int d = 0; d < depth_; d += kLanes, out += 2 * kLanes) {
-    const __m512i number = rounded(value, d, depth_, fill(inverse));
-    if (is_second) {
-      _mm512_mask_storeu_epi16(out, 0xaaaaaaaau, _mm512_slli_epi32(number, 16));
-    } else {
-      _mm512_mask_storeu_epi16(out, 0x55555555u, number);
-    }
+    store_every_second(out, quantized(value, d, depth_, fill(inverse)), is_second);
   }
   tokens.power[line + token] = static_cast<float>(power);
   tokens.inverse[line + token] = inverse;
@@ -153,18 +146,18 @@ void WholeSpace::score(
   const int32_t * offsets = tokens.offset.data() + line;
   const int8_t * keys = tokens.keys.data() + line * wide_;
   const int wide = wide_, padded = padded_;
-  each_tile(
+  each_tile<kByteTileRows>(
     count, padded_, kPanel,
     [=]<int ROWS, int VECTORS>(int row, int column) {
-      __m512i sums[ROWS][VECTORS];
+      Ints sums[ROWS][VECTORS];
 #pragma GCC unroll 6
       for (int r = 0; r < ROWS; ++r) {
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; ++v) {
-          sums[r][v] = _mm512_loadu_si512(offsets + column + v * kLanes);
+          sums[r][v] = load_ints(offsets + column + v * kLanes);
         }
       }
-      whole_sums(
+      int_kernel(
         queries + row * wide, wide, keys + static_cast<size_t>(column) * wide, wide, kPanel,
         nullptr, sums);
 #pragma GCC unroll 4
@@ -173,32 +166,30 @@ void WholeSpace::score(
         const Vector scale = load(scales + n), power = load(powers + n);
 #pragma GCC unroll 6
         for (int r = 0; r < ROWS; ++r) {
-          const Vector number = _mm512_cvtepi32_ps(sums[r][v]) * fill(own[row + r]);
+          const Vector number = to_float(sums[r][v]) * fill(own[row + r]);
           store(scores + (row + r) * padded + n, multiply_add(number, scale, power));
         }
       }
     });
 }
 
-// weights: a row of [panel][kQueries][kPanel]; returns what mixed numbers are multiplied with.
+// weights: a row of [padded / kTokens][kQueries][kTokens]; returns what mixed numbers are multiplied with.
 float WholeSpace::soften(
   const KeysValues & tokens, size_t line, const float * scores, int16_t * weights) const
 {
-  Vector most = load(scores);
+  Vector highest = load(scores);
   for (int n = kLanes; n < padded_; n += kLanes) {
-    most = _mm512_max_ps(most, load(scores + n));
+    highest = most(highest, load(scores + n));
   }
-  const Vector shift = fill(_mm512_reduce_max_ps(most) - kPowerOfWeights);
+  const Vector shift = fill(most_of(highest) - kPowerOfWeights);
   const float * inverse = tokens.inverse.data() + line;
   Vector total = fill(0.0f);
-  for (int n = 0; n < padded_; n += kPanel, weights += kQueries * kPanel) {
+  for (int n = 0; n < padded_; n += kTokens, weights += kQueries * kTokens) {
 #pragma GCC unroll 4
-    for (int v = 0; v < kPanel; v += kLanes) {
+    for (int v = 0; v < kTokens; v += kLanes) {
       const Vector weight = rough_power_of_two(load(scores + n + v) - shift);
       total = multiply_add(weight, load(inverse + n + v), total);
-      _mm256_storeu_si256(
-        reinterpret_cast<__m256i *>(weights + v),
-        _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(weight)));
+      store_shorts(weights + v, nearest(weight));
     }
   }
   return 1.0f / sum(total);
@@ -215,7 +206,7 @@ void WholeSpace::mix_unscaled(
   for (int m = 0; m < some.count; ++m) {
     shares[m] = soften(
       side, start, room.scores.data() + static_cast<size_t>(m) * padded_,
-      room.weights.data() + m * kPanel);
+      room.weights.data() + m * kTokens);
   }
   mix_values(side, start, room.weights.data(), some.count, mixed);
 }
@@ -226,21 +217,23 @@ void WholeSpace::mix_values(
 {
   std::fill_n(mixed, static_cast<size_t>(count) * wide_, 0.0f);
   const int16_t * values = tokens.values.data() + line * wide_;
-  for (int first = 0; first < padded_; first += kPanel) {
-    each_tile(
+  for (int first = 0; first < padded_; first += kTokens) {
+    each_tile<kTileRows>(
       count, wide_, wide_, [&]<int ROWS, int VECTORS>(int m, int d) {
-        __m512i sums[ROWS][VECTORS] = {};
-        whole_sums(weights + m * kPanel, kPanel, values, kPanel, wide_, nullptr, sums);
+        Ints sums[ROWS][VECTORS] = {};
+        int_kernel(
+          weights + m * kTokens, kTokens, values + panel_place(d, kTokens, wide_, 2), kTokens,
+          wide_, nullptr, sums);
         float * place = mixed + m * wide_ + d;
 #pragma GCC unroll 12
         for (int r = 0; r < ROWS; ++r, place += wide_) {
 #pragma GCC unroll 4
           for (int v = 0; v < VECTORS; ++v) {
-            store(place + v * kLanes, load(place + v * kLanes) + _mm512_cvtepi32_ps(sums[r][v]));
+            store(place + v * kLanes, load(place + v * kLanes) + to_float(sums[r][v]));
           }
         }
       });
-    weights += kQueries * kPanel, values += kPanel * wide_;
+    weights += kQueries * kTokens, values += kTokens * wide_;
   }
 }
 

@@ -1,25 +1,26 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// Products of rows with matrices, in float32 or in whole numbers.
-#ifndef PRODUCTS_H_
-#define PRODUCTS_H_
+// Products of few rows with packed matrices (GEMM), in float32 or int8.
+#ifndef GEMM_H_
+#define GEMM_H_
 
 #include <cstdint>
 #include <vector>
 
-#include "vectors.h"
+#include "memory.h"
+#include "simd.h"
 
 namespace hma
 {
 
-// Columns that are computed together.
-constexpr int kPanel = 4 * kLanes;
-// Rows that a thread best takes through several products at a time: weights are read once for all
-// of them, and what they become stays in its cache.
+// NR, the columns of a panel and of a register tile.
+constexpr int kPanel = kTileVectors * kLanes;
+// MC, the rows that a thread takes through several products at a time: weights are read once for
+// all of them, and what they become stays in its cache.
 constexpr int kBlockRows = 66;
 
 inline int panels(int columns) {return (columns + kPanel - 1) / kPanel;}
 
-// Rows as whole numbers: a value is scale * (number - zero), both of the row.
+// Rows in uint8: a value is scale * (number - zero), both of the row. Stored less kByteOffset.
 struct WholeRows
 {
   Numbers<uint8_t> numbers;  // [count][depth]
@@ -39,17 +40,17 @@ struct Target
   bool is_added;   // to what is there, or put in its place
 };
 
-// A matrix in columns side by side.
+// A packed matrix.
 struct Panels
 {
   const float * values;  // [panels][depth][width]
   int depth;
-  int width;             // of a panel, a multiple of 16 up to kPanel
+  int width;             // of a panel, a multiple of kLanes
   const void * then = nullptr;  // what is read after them, where it is known
 };
 
 // target[m][n] = rows[m] . column n, and bias where there is one, for `columns` of them, a multiple
-// of 16.
+// of kLanes.
 void multiply(
   const float * rows, int count, int row_stride, const Panels & panels, int columns,
   const Target & target, const float * bias = nullptr);
@@ -88,8 +89,9 @@ private:
   Numbers<int8_t> numbers_;  // [panel][depth / 4][kPanel][4]
   Numbers<float> scale_, bias_;
   Numbers<float> sums_;      // of the values of each column
+  Numbers<int32_t> first_;   // what the sums of products begin with, see int_kernel
 };
 
 }  // namespace hma
 
-#endif  // PRODUCTS_H_
+#endif  // GEMM_H_

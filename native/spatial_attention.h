@@ -8,11 +8,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "products.h"
-#include "vectors.h"
+#include "gemm.h"
+#include "memory.h"
 
 namespace hma
 {
+
+// Tokens that are mixed at a time.
+constexpr int kTokens = 64;
 
 // What a thread keeps scores in, grown as needed.
 struct ScoreRoom
@@ -34,7 +37,7 @@ class Space
 public:
   // scale: of queries, for powers of two
   Space(int tokens, int heads, int depth, float scale)
-  : tokens_(tokens), padded_(panels(tokens) * kPanel), heads_(heads), depth_(depth),
+  : tokens_(tokens), padded_((tokens + kTokens - 1) / kTokens * kTokens), heads_(heads), depth_(depth),
     wide_(whole_vectors(depth)), scale_(scale) {}
   virtual ~Space() = default;
 

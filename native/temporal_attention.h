@@ -6,7 +6,8 @@
 #include <cstddef>
 #include <vector>
 
-#include "vectors.h"
+#include "memory.h"
+#include "simd.h"
 
 namespace hma
 {
