@@ -2,6 +2,7 @@
 """Steps as data sets hold them, checked where they are written and where they are read."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ def check_step(spec: EmbodimentSpec, step: Step, where: str) -> None:
     :raises MessageError: another shape or dtype, a value that is not finite, or an action out of
         bounds (increments and grippers: more than twice their bound).
     """
-    shapes = {
+    shapes: dict[str, tuple[NDArray[Any], str, tuple[int, ...]]] = {
         'frame': (step.frame, 'uint8', (*spec.camera.resize, 3)),
         'joints': (step.joints, 'float32', (len(spec.state.joints),)),
         'actions': (step.actions, 'float32', (spec.rates.stride, len(spec.action.names))),
