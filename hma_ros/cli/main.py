@@ -20,6 +20,8 @@ COMMANDS = (
     'check',
     'new-robot',
     'security',
+    'topics',
+    'data',
     'generate',
     'train',
     'train-paper',

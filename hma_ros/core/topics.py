@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from hma_ros.core.embodiment import EmbodimentSpec
 
+# begin, succeed, fail or discard, from whoever records demonstrations.
+EPISODE_TOPIC = 'episode'
 ROBOT, CONTROLLER, OURS = 'robot', 'controller', 'hma_ros'
 
 _COMMAND_TYPES = {
@@ -57,6 +59,11 @@ def robot_topics(spec: EmbodimentSpec) -> tuple[Topic, ...]:
     if gripper is not None and gripper.interface in _COMMAND_TYPES:
         found.append(Topic(gripper.name, _COMMAND_TYPES[gripper.interface], CONTROLLER))
     return tuple(dict.fromkeys(found))
+
+
+def recorded_topics(spec: EmbodimentSpec) -> tuple[Topic, ...]:
+    """Return what a bag holds: all topics, and the operator's marks of episodes."""
+    return (*topics(spec), Topic(EPISODE_TOPIC, 'std_msgs/msg/String', ROBOT))
 
 
 def _our_topics(spec: EmbodimentSpec) -> list[Topic]:

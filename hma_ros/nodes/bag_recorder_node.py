@@ -24,7 +24,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, HmaError
-from hma_ros.core.topics import topics
+from hma_ros.core.topics import recorded_topics
 from hma_ros.ros.bag_file import BagFile, unused
 from hma_ros.ros.lifecycle import run
 from hma_ros.ros.parameters import declare, parameter, read
@@ -96,7 +96,7 @@ def _plan(node: Node) -> tuple[list[str], Path]:
     declare(node, BagRecorderParameters)
     given = read(node, BagRecorderParameters)
     spec = load_embodiment(given.embodiment)
-    names = [node.resolve_topic_name(topic.name) for topic in topics(spec)]
+    names = [node.resolve_topic_name(topic.name) for topic in recorded_topics(spec)]
     return names, unused(Path(given.folder).absolute())
 
 

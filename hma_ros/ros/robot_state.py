@@ -13,7 +13,7 @@ from sensor_msgs.msg import JointState
 from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.embodiment import EmbodimentSpec, PoseSpec
 from hma_ros.core.errors import MessageError
-from hma_ros.ros.pose_msg import to_pose
+from hma_ros.core.messages.pose import to_pose
 from hma_ros.ros.publishers import with_publisher
 from hma_ros.ros.qos import SENSOR_IN
 from hma_ros.ros.stamps import stamp_ns

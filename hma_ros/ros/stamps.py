@@ -1,16 +1,13 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Times of messages as integer nanoseconds, and back."""
 
-from typing import Any
-
 from builtin_interfaces.msg import Duration, Time
 
+from hma_ros.core.messages.stamp import stamp_ns
+
+__all__ = ['stamp_ns', 'to_duration', 'to_stamp']
+
 _NS = 1_000_000_000
-
-
-def stamp_ns(stamp: Any) -> int:
-    """Return a Time or Duration message in nanoseconds."""
-    return int(stamp.sec) * _NS + int(stamp.nanosec)
 
 
 def to_stamp(time_ns: int) -> Time:

@@ -12,7 +12,7 @@ from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.embodiment.spec import PoseSpec
 from hma_ros.core.errors import MessageError
-from hma_ros.ros.pose_msg import to_pose
+from hma_ros.core.messages.pose import to_pose
 from hma_ros.ros.publishers import with_publisher
 from hma_ros.ros.qos import SENSOR_IN
 from hma_ros.ros.stamps import stamp_ns

@@ -1,0 +1,106 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma data``: recordings to data sets."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hma_ros.data.bag_import import ImportedBag
+
+EXAMPLES = """\
+examples:
+  hma data import bag bags/run_1 bags/run_2 --embodiment ur5e --out data/mine
+  hma data import bag bags/* --embodiment my_arm.yaml --out data/mine --namespace left
+  hma data inspect data/mine
+"""
+
+
+def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add ``data import`` and ``data inspect``."""
+    parser = subparsers.add_parser(
+        'data',
+        help='recordings to data sets, and what is wrong with them',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
+    importer = actions.add_parser(
+        'import',
+        help='write a LeRobot v3 data set from recordings',
+        description='Write a LeRobot v3 data set from recordings, which are only read. The same '
+        'command again goes on after an interruption, and adds new sources.',
+    )
+    importer.add_argument('format', choices=('bag',), help='bag: rosbag2, sqlite3 or MCAP')
+    importer.add_argument('sources', nargs='+', metavar='SRC', help='folders or files')
+    importer.add_argument(
+        '--embodiment', required=True, metavar='X', help='name of a robot, or its YAML file'
+    )
+    importer.add_argument('--out', required=True, metavar='DIR', help='folder of the data set')
+    importer.add_argument('--namespace', default='', help='of the topics in the bags')
+    importer.add_argument('--task', default='', help='what the robot does (default: its stem)')
+    importer.set_defaults(run=run_import)
+    inspector = actions.add_parser(
+        'inspect',
+        help='say what is wrong with a data set; one HTML page',
+        description='Print findings and write DIR/inspect.html; returns 1 where there are any.',
+    )
+    inspector.add_argument('folder', metavar='DIR', help='a data set of hma data import')
+    inspector.add_argument('--out', metavar='FILE', help='the page (default: DIR/inspect.html)')
+    inspector.set_defaults(run=run_inspect)
+
+
+def run_import(args: argparse.Namespace) -> int:
+    """Import each source and say what it gave; 1 where there is no step at all."""
+    from pathlib import Path
+
+    from hma_ros.core.embodiment import load_embodiment
+    from hma_ros.data.bag_import import import_bag
+    from hma_ros.data.lerobot_writer import LeRobotWriter
+
+    spec = load_embodiment(args.embodiment)
+    writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem)
+    total = 0
+    for source in args.sources:
+        found = import_bag(Path(source), writer, args.namespace)
+        total += found.steps
+        _tell(found)
+    print(f'{args.out}: {total} steps; look at them with: hma data inspect {args.out}')
+    return 0 if total else 1
+
+
+def run_inspect(args: argparse.Namespace) -> int:
+    """Print the findings and write the page."""
+    from pathlib import Path
+
+    from hma_ros.data.inspection import inspect
+    from hma_ros.data.inspection_page import write_page
+    from hma_ros.data.lerobot_reader import LeRobotData
+
+    data = LeRobotData(Path(args.folder))
+    found = inspect(data)
+    page = Path(args.out) if args.out else data.folder / 'inspect.html'
+    write_page(data, found, page)
+    for finding in found.findings:
+        print(f'- {finding}')
+    print(f'{page}: {found.steps} steps, {len(found.findings)} findings')
+    return 1 if found.findings else 0
+
+
+def _tell(found: 'ImportedBag') -> None:
+    known = '' if found.is_new else ' (imported before)'
+    print(f'{found.path}: {found.episodes} episodes, {found.steps} steps{known}')
+    if found.facts['is_truncated']:
+        print('  the bag ends in the middle of a record; all before it was read')
+    for topic, counts in found.facts['topics'].items():
+        named = ', '.join(
+            f'{value} {key.replace("_", " ")}'
+            for key, value in counts.items()
+            if key != 'first_fault' and value
+        )
+        print(f'  {topic}: {named or "nothing"}')
+        if counts['first_fault']:
+            print(f'    first: {counts["first_fault"]}')
+    for kind, count in found.facts['dropped_steps'].items():
+        print(f'  dropped: {count} x {kind}')
+    if found.facts['first_drop']:
+        print(f'    first: {found.facts["first_drop"]}')

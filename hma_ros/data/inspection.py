@@ -1,0 +1,212 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What is suspicious about a data set, in one pass over its steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.data.lerobot_reader import LeRobotData
+
+_NS = 1e-9
+# Dimensions that move less than this share of their range are constant.
+_CONSTANT = 1e-4
+# More of such steps than this share is a finding.
+_FEW = 0.02
+_MOST_LAG = 5
+_CLEAR = 0.5
+_PICTURES = 8
+
+
+@dataclass
+class EpisodeView:
+    """
+    What is kept of one episode.
+
+    :param stamps_T: ``float64[T]`` seconds from its first frame.
+    :param actions_TA: ``float32[T, A]``, the first low-level action of each step.
+    :param joints_TJ: ``float32[T, J]``.
+    :param change_T: ``float64[T - 1]`` mean absolute difference of neighbouring frames.
+    :param pictures: up to eight frames ``uint8[H, W, 3]``.
+    """
+
+    stamps_T: NDArray[np.float64]
+    actions_TA: NDArray[np.float32]
+    joints_TJ: NDArray[np.float32]
+    change_T: NDArray[np.float64]
+    pictures: list[NDArray[np.uint8]]
+
+
+@dataclass
+class Inspection:
+    """Findings in words, and what the page shows."""
+
+    episodes: list[EpisodeView] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+
+    @property
+    def steps(self) -> int:
+        """Steps of all episodes."""
+        return sum(len(item.stamps_T) for item in self.episodes)
+
+
+def inspect(data: LeRobotData) -> Inspection:
+    """
+    Read all steps and judge them.
+
+    :raises ConfigError: a file is missing or broken.
+    :raises MessageError: a step that no model should learn from.
+    """
+    found = Inspection([_view(data, index) for index in range(len(data))])
+    if not found.episodes:
+        found.findings.append('no episodes: see what hma data import said')
+        return found
+    found.findings += _recording(data)
+    found.findings += _rate(data.spec, found.episodes)
+    found.findings += _constant(data.spec, found.episodes)
+    found.findings += _units(data.spec, found.episodes)
+    found.findings += _gripper(data.spec, found.episodes)
+    found.findings += _skew(data.spec, found.episodes)
+    return found
+
+
+def lag_steps(change_T: NDArray[np.float64], speed_T: NDArray[np.float64]) -> tuple[int, float]:
+    """
+    Return by how many steps the picture moves later than the joints, and how surely.
+
+    :param change_T: ``float64[T]`` change of the picture in each step.
+    :param speed_T: ``float64[T]`` motion of the joints in each step.
+    :returns: the lag with the largest correlation, and that correlation; (0, 0) where either
+        does not vary or there are too few steps.
+    """
+    if len(change_T) < 4 * _MOST_LAG or np.ptp(change_T) == 0 or np.ptp(speed_T) == 0:
+        return 0, 0.0
+    inner = slice(_MOST_LAG, len(speed_T) - _MOST_LAG)
+    found = {}
+    for lag in range(-_MOST_LAG, _MOST_LAG + 1):
+        moved = np.roll(change_T, -lag)[inner]
+        if np.ptp(moved) > 0 and np.ptp(speed_T[inner]) > 0:
+            found[lag] = float(np.corrcoef(moved, speed_T[inner])[0, 1])
+    if not found:
+        return 0, 0.0
+    best = max(found, key=lambda lag: (found[lag], -abs(lag)))
+    return best, found[best]
+
+
+def _view(data: LeRobotData, episode: int) -> EpisodeView:
+    length = data.episodes[episode]['length']
+    shown = set(np.linspace(0, length - 1, _PICTURES).astype(int).tolist())
+    stamps, actions, joints, change, pictures = [], [], [], [], []
+    before = None
+    for index, step in enumerate(data.steps(episode)):
+        stamps.append(step.stamp_ns)
+        actions.append(step.actions[0])
+        joints.append(step.joints)
+        frame = step.frame.astype(np.int16)
+        if before is not None:
+            change.append(float(np.abs(frame - before).mean()))
+        before = frame
+        if index in shown:
+            pictures.append(step.frame)
+    seconds = (np.array(stamps) - stamps[0]) * _NS
+    return EpisodeView(seconds, np.stack(actions), np.stack(joints), np.array(change), pictures)
+
+
+def _recording(data: LeRobotData) -> list[str]:
+    """Repeat what the import counted, where it is more than a few."""
+    found = []
+    for source in data.journal['sources']:
+        for topic, counts in source['topics'].items():
+            for kind in ('corrupt', 'duplicated', 'out_of_order', 'late', 'dropped'):
+                if counts[kind] > _FEW * counts['messages']:
+                    found.append(
+                        f'{topic}: got {counts[kind]} of {counts["messages"]} messages '
+                        f'{kind.replace("_", " ")}, expected fewer than {_FEW:.0%}'
+                    )
+        if source['is_truncated']:
+            found.append(f'{source["source"]["path"]}: the bag ends in the middle of a record')
+    return found
+
+
+def _rate(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:
+    spacings = np.concatenate([np.diff(item.stamps_T) for item in episodes])
+    period = spec.rates.frame_dt_s
+    uneven = int((np.abs(spacings - period) > period / 2).sum())
+    still = np.concatenate([item.change_T for item in episodes]) == 0
+    found = []
+    if uneven > _FEW * len(spacings):
+        found.append(
+            f'camera: got {uneven} of {len(spacings)} steps more than half a period off '
+            f'{period:g} s, expected fewer than {_FEW:.0%}'
+        )
+    if still.mean() > 0.5:
+        found.append(
+            f'camera: got {still.mean():.0%} of the frames equal to the one before, expected '
+            'motion; see that the camera runs at rates.frame_hz'
+        )
+    return found
+
+
+def _constant(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:
+    actions = np.concatenate([item.actions_TA for item in episodes])
+    span = np.asarray(spec.action.upper) - np.asarray(spec.action.lower)
+    still = np.flatnonzero(np.ptp(actions, axis=0) < _CONSTANT * span)
+    return [
+        f'action {spec.action.names[index]!r}: got {actions[0, index]:g} in every step, expected '
+        'motion; nothing can be learnt of it'
+        for index in still
+    ]
+
+
+def _units(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:
+    joints = np.concatenate([item.joints_TJ for item in episodes])
+    largest = np.abs(joints).max(0)
+    turning = {
+        name
+        for name, turns in zip(spec.action.coordinates, spec.limits.continuous, strict=True)
+        if turns
+    }
+    return [
+        f'joint {name!r}: got up to {value:.1f}, expected at most {2 * np.pi:.2f} rad; it looks '
+        'like degrees'
+        for name, value in zip(spec.state.joints, largest, strict=True)
+        if value > 2 * np.pi and name not in turning
+    ]
+
+
+def _gripper(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:
+    if spec.gripper is None:
+        return []
+    is_open = [
+        (item.actions_TA[0, -1] > spec.gripper.threshold)
+        == (spec.gripper.model_open > spec.gripper.threshold)
+        for item in episodes
+    ]
+    if 2 * sum(is_open) >= len(is_open):
+        return []
+    return [
+        f'gripper: got {len(is_open) - sum(is_open)} of {len(is_open)} episodes that begin with '
+        'it closed, expected most to begin open; see that gripper.open_position and '
+        'closed_position are not swapped'
+    ]
+
+
+def _skew(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:
+    lags = []
+    for item in episodes:
+        speed = np.abs(np.diff(item.joints_TJ, axis=0)).sum(1).astype(np.float64)
+        lag, surety = lag_steps(item.change_T, speed)
+        if surety > _CLEAR:
+            lags.append(lag)
+    usual = float(np.median(lags)) if lags else 0.0
+    if abs(usual) < 1.0:
+        return []
+    when = 'later' if usual > 0 else 'earlier'
+    return [
+        f'camera: got pictures that move {abs(usual) * spec.rates.frame_dt_s:.2f} s {when} than '
+        f'the joints (median of {len(lags)} episodes), expected the same time; compare the clocks '
+        'and what stamps the images'
+    ]

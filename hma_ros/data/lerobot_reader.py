@@ -1,0 +1,104 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Reads the data sets that :mod:`hma_ros.data.lerobot_writer` writes, and checks each step."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.errors import ConfigError, HmaError
+from hma_ros.core.short_text import quoted, shortened
+from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.steps import Step, check_step
+
+
+class LeRobotData:
+    """
+    A data set of one robot, imported by ``hma data import``.
+
+    :param folder: its folder.
+    :raises ConfigError: no such data set, or names, rate or sizes that differ from its embodiment.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.info = _read_json(folder / layout.INFO)
+        self.journal = _read_json(folder / layout.JOURNAL)
+        robot = str(self.info.get('robot_type'))
+        self.spec = load_embodiment(layout.embodiment_file(folder, robot))
+        rate = self.spec.rates.frame_hz
+        self._check('codebase_version', self.info.get('codebase_version'), layout.VERSION)
+        self._check('fps', self.info.get('fps'), int(rate) if rate == int(rate) else rate)
+        for key, feature in layout.features(self.spec).items():
+            self._check(f'features.{key}', self.info.get('features', {}).get(key), feature)
+        self.episodes: list[dict[str, Any]] = [
+            item for source in self.journal['sources'] for item in source['episodes']
+        ]
+
+    def __len__(self) -> int:
+        """Count the episodes."""
+        return len(self.episodes)
+
+    def steps(self, episode: int) -> Iterator[Step]:
+        """
+        Yield the steps of one episode.
+
+        :raises ConfigError: the file is missing or broken.
+        :raises MessageError: a step that :func:`check_step` refuses.
+        """
+        path = layout.data_file(self.folder, episode)
+        count = 0
+        try:
+            with layout.load_pyarrow().parquet.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=64):
+                    for row in batch.to_pylist():
+                        yield self._step(row, f'{path}: step {count}')
+                        count += 1
+        except HmaError:
+            raise
+        # Arrow and Pillow raise exceptions of many kinds on a broken file.
+        except Exception as error:
+            raise ConfigError(
+                f'{path}: got {shortened(error)}, expected the steps of episode {episode}'
+            ) from error
+        if count != self.episodes[episode]['length']:
+            raise ConfigError(
+                f'{path}: got {count} steps, expected {self.episodes[episode]["length"]}'
+            )
+
+    def _step(self, row: dict[str, Any], where: str) -> Step:
+        from PIL import Image
+
+        spec = self.spec
+        actions = np.asarray(row[layout.ACTION], np.float32)
+        step = Step(
+            row[layout.STAMP],
+            np.array(Image.open(io.BytesIO(row[layout.IMAGE]['bytes'])).convert('RGB'), np.uint8),
+            np.asarray(row[layout.STATE], np.float32),
+            actions.reshape(spec.rates.stride, len(spec.action.names)),
+        )
+        check_step(spec, step, where)
+        return step
+
+    def _check(self, what: str, got: Any, expected: Any) -> None:
+        if got != expected:
+            raise ConfigError(
+                f'{self.folder / layout.INFO}: {what}: got {quoted(got)}, expected '
+                f'{quoted(expected)} of {self.spec.name}'
+            )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f'{path}: got {shortened(error)}, expected a JSON object') from error
+    if not isinstance(content, dict):
+        raise ConfigError(f'{path}: got {quoted(content)}, expected a JSON object')
+    return content

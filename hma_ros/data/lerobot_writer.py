@@ -1,0 +1,249 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Writes a LeRobot v3 data set, source by source; what is committed survives an interruption."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.errors import ConfigError
+from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.running_statistics import RunningStatistics
+from hma_ros.data.steps import Step, check_step, floored_deviation
+
+_ROW_GROUP = 64
+
+
+class EpisodeFile:
+    """
+    One episode on its way to disk; nothing of it counts before :meth:`LeRobotWriter.commit`.
+
+    :param first: index of its first frame in the data set.
+    """
+
+    def __init__(self, spec: EmbodimentSpec, folder: Path, episode: int, first: int) -> None:
+        self._spec, self._episode, self._first = spec, episode, first
+        self.path = layout.data_file(folder, episode)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        pq = layout.load_pyarrow().parquet
+        self._schema = layout.schema(spec)
+        self._writer = pq.ParquetWriter(self.path, self._schema, compression='snappy')
+        self._rows: list[dict[str, Any]] = []
+        self.length = 0
+        widths = {
+            layout.IMAGE: 3,
+            layout.STATE: len(spec.state.joints),
+            layout.ACTION: spec.rates.stride * len(spec.action.names),
+        }
+        self.statistics = {key: RunningStatistics(width) for key, width in widths.items()}
+
+    def add(self, step: Step) -> None:
+        """
+        Append a step.
+
+        :raises MessageError: :func:`check_step` refuses it.
+        """
+        check_step(self._spec, step, f'{self.path}: step {self.length}')
+        actions = step.actions.ravel()
+        self.statistics[layout.IMAGE].add(step.frame.reshape(-1, 3) / 255.0)
+        self.statistics[layout.STATE].add(step.joints[None])
+        self.statistics[layout.ACTION].add(actions[None])
+        self._rows.append(
+            {
+                layout.IMAGE: {'bytes': _png(step.frame), 'path': None},
+                layout.STATE: step.joints,
+                layout.ACTION: actions,
+                'timestamp': self.length / self._spec.rates.frame_hz,
+                'frame_index': self.length,
+                'episode_index': self._episode,
+                'index': self._first + self.length,
+                'task_index': 0,
+                layout.STAMP: step.stamp_ns,
+            }
+        )
+        self.length += 1
+        if len(self._rows) == _ROW_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        """Write the rest and the footer."""
+        self._flush()
+        self._writer.close()
+
+    def discard(self) -> None:
+        """Remove the file."""
+        self._writer.close()
+        self.path.unlink()
+
+    def _flush(self) -> None:
+        if self._rows:
+            pa = layout.load_pyarrow()
+            self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
+            self._rows.clear()
+
+
+class LeRobotWriter:
+    """
+    A data set to append to.
+
+    :param folder: a new folder, or one that an import with the same embodiment file began.
+    :param task: what the robot does, in words.
+    :raises ConfigError: something else is there.
+    """
+
+    def __init__(self, folder: Path, spec: EmbodimentSpec, task: str) -> None:
+        self.folder, self.spec = folder, spec
+        text = Path(spec.path).read_text(encoding='utf-8')
+        self._journal: dict[str, Any] = {'embodiment': text, 'task': task, 'sources': []}
+        path = folder / layout.JOURNAL
+        if path.exists():
+            self._journal = _resumed(path, self._journal)
+        elif folder.exists() and any(folder.iterdir()):
+            raise ConfigError(f'{folder}: got other files, expected a new folder; choose --out')
+        _write(layout.embodiment_file(folder, spec.name), text)
+        self._open: list[tuple[EpisodeFile, bool | None]] = []
+        # What an interruption left behind would be read as episodes.
+        committed = {layout.data_file(folder, index) for index in range(len(self._episodes))}
+        for left in set(folder.glob('data/*/*.parquet')) - committed:
+            left.unlink()
+
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """What was committed so far, one entry for each source."""
+        return list(self._journal['sources'])
+
+    @property
+    def _episodes(self) -> list[dict[str, Any]]:
+        return [item for source in self._journal['sources'] for item in source['episodes']]
+
+    def begin(self) -> EpisodeFile:
+        """Start an episode."""
+        frames = sum(item['length'] for item in self._episodes)
+        frames += sum(file.length for file, _ in self._open)
+        episode = len(self._episodes) + len(self._open)
+        return EpisodeFile(self.spec, self.folder, episode, frames)
+
+    def end(self, file: EpisodeFile, success: bool | None) -> None:
+        """Finish an episode; ``success`` is None where nobody said."""
+        file.close()
+        self._open.append((file, success))
+
+    def commit(self, facts: dict[str, Any]) -> None:
+        """Make the episodes of one source count; ``facts`` says what the source was."""
+        episodes = [
+            {
+                'length': file.length,
+                'success': success,
+                'statistics': {key: item.facts() for key, item in file.statistics.items()},
+            }
+            for file, success in self._open
+        ]
+        self._open.clear()
+        self._journal['sources'].append({**facts, 'episodes': episodes})
+        _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
+        self._write_meta()
+
+    def _write_meta(self) -> None:
+        episodes = self._episodes
+        frames = sum(item['length'] for item in episodes)
+        information = layout.info(self.spec, len(episodes), frames)
+        _write(self.folder / layout.INFO, json.dumps(information, indent=4))
+        if episodes:
+            _write(self.folder / layout.STATS, json.dumps(self._statistics(episodes), indent=4))
+        self._write_table(layout.TASKS, layout.tasks_table(self._journal['task']))
+        self._write_table(layout.EPISODES, self._episode_table(episodes))
+
+    def _statistics(self, episodes: list[dict[str, Any]]) -> dict[str, Any]:
+        found = {}
+        for key in (layout.IMAGE, layout.STATE, layout.ACTION):
+            total = RunningStatistics(len(episodes[0]['statistics'][key]['min']))
+            for item in episodes:
+                total.merge(item['statistics'][key])
+            deviation = total.deviation
+            if key == layout.ACTION:
+                stride = self.spec.rates.stride
+                deviation = np.concatenate(
+                    [floored_deviation(self.spec, part) for part in deviation.reshape(stride, -1)]
+                )
+            found[key] = _shaped(key, total, deviation)
+        return found
+
+    def _episode_table(self, episodes: list[dict[str, Any]]) -> Any:
+        rows, first = [], 0
+        for index, item in enumerate(episodes):
+            chunk, file = divmod(index, layout.FILES_PER_CHUNK)
+            rows.append(
+                {
+                    'episode_index': index,
+                    'tasks': [self._journal['task']],
+                    'length': item['length'],
+                    'success': item['success'],
+                    'data/chunk_index': chunk,
+                    'data/file_index': file,
+                    'dataset_from_index': first,
+                    'dataset_to_index': first + item['length'],
+                    'meta/episodes/chunk_index': 0,
+                    'meta/episodes/file_index': 0,
+                }
+            )
+            first += item['length']
+        pa = layout.load_pyarrow()
+        kinds = {'tasks': pa.list_(pa.string()), 'success': pa.bool_()}
+        names = list(rows[0]) if rows else ['episode_index']
+        schema = pa.schema([(name, kinds.get(name, pa.int64())) for name in names])
+        return pa.Table.from_pylist(rows, schema)
+
+    def _write_table(self, name: str, table: Any) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix('.part')
+        layout.load_pyarrow().parquet.write_table(table, part)
+        part.replace(path)
+
+
+def _shaped(key: str, total: RunningStatistics, deviation: np.ndarray) -> dict[str, Any]:
+    numbers = {'min': total.low, 'max': total.high, 'mean': total.mean, 'std': deviation}
+    shape = (3, 1, 1) if key == layout.IMAGE else (-1,)
+    return {
+        **{name: values.reshape(shape).tolist() for name, values in numbers.items()},
+        'count': [total.count],
+    }
+
+
+def _resumed(path: Path, expected: dict[str, Any]) -> dict[str, Any]:
+    try:
+        journal: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+        same = all(journal[key] == expected[key] for key in ('embodiment', 'task'))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f'{path}: got {error!r}, expected the journal of an import') from error
+    if not same:
+        raise ConfigError(
+            f'{path}: got an import with another embodiment file or task, expected the same; '
+            'choose another --out'
+        )
+    return journal
+
+
+def _png(frame: np.ndarray) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(frame).save(file, 'PNG', compress_level=1)
+    return file.getvalue()
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix('.part')
+    with part.open('w', encoding='utf-8') as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

@@ -1,0 +1,103 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Steps as data sets hold them, checked where they are written and where they are read."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hma_ros.core.control.action_space import ABSURD_INCREMENT, BOUND_TOLERANCE
+from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.errors import MessageError
+
+# A deviation is at least this share of the range of its limits.
+_LEAST_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    A frame, the joints at its stamp, and the actions executed from it to the next frame.
+
+    :param stamp_ns: header stamp of the frame.
+    :param frame: ``uint8[H, W, 3]`` RGB, as the model sees it.
+    :param joints: ``float32[J]`` rad or m.
+    :param actions: ``float32[stride, A]`` in units.
+    :param origin: ``reported`` or ``measured``.
+    :param restarts: whether the step before it is not the one a frame period earlier.
+    """
+
+    stamp_ns: int
+    frame: NDArray[np.uint8]
+    joints: NDArray[np.float32]
+    actions: NDArray[np.float32]
+    origin: str = 'measured'
+    restarts: bool = False
+
+
+def check_step(spec: EmbodimentSpec, step: Step, where: str) -> None:
+    """
+    Refuse a step that no model should learn from.
+
+    :param where: file and number of the step, for the error.
+    :raises MessageError: another shape or dtype, a value that is not finite, or an action out of
+        bounds (increments and grippers: more than twice their bound).
+    """
+    shapes: dict[str, tuple[NDArray[Any], str, tuple[int, ...]]] = {
+        'frame': (step.frame, 'uint8', (*spec.camera.resize, 3)),
+        'joints': (step.joints, 'float32', (len(spec.state.joints),)),
+        'actions': (step.actions, 'float32', (spec.rates.stride, len(spec.action.names))),
+    }
+    for what, (array, dtype, shape) in shapes.items():
+        if array.dtype != dtype or array.shape != shape:
+            raise MessageError(
+                f'{where}: {what}: got {array.dtype}{list(array.shape)}, expected '
+                f'{dtype}{list(shape)} of {spec.name}'
+            )
+    _check_finite(where, 'joint', spec.state.joints, step.joints)
+    for actions in step.actions:
+        _check_finite(where, 'action', spec.action.names, actions)
+    _check_range(spec, step.actions, where)
+
+
+def floored_deviation(
+    spec: EmbodimentSpec, deviation_A: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """
+    Return deviations that are safe to divide by.
+
+    A dimension that hardly moves in the data has one of nearly 0, and any motion would become a
+    number of thousands.
+
+    :param deviation_A: ``float64[A]`` standard deviations, in units.
+    :returns: ``float64[A]``, at least a hundredth of the range between the bounds of the action.
+    """
+    span = np.asarray(spec.action.upper) - np.asarray(spec.action.lower)
+    return np.maximum(deviation_A, _LEAST_SHARE * span)
+
+
+def _check_finite(
+    where: str, what: str, names: tuple[str, ...], values: NDArray[np.float32]
+) -> None:
+    broken = np.flatnonzero(~np.isfinite(values))
+    if broken.size:
+        index = int(broken[0])
+        raise MessageError(
+            f'{where}: {what} {names[index]!r}: got {values[index]}, expected a finite number'
+        )
+
+
+def _check_range(spec: EmbodimentSpec, actions: NDArray[np.float32], where: str) -> None:
+    lower, upper = np.asarray(spec.action.lower), np.asarray(spec.action.upper)
+    middle, reach = (lower + upper) / 2.0, (upper - lower) / 2.0
+    if spec.action.is_delta:
+        reach = reach * ABSURD_INCREMENT
+    outside = np.abs(actions - middle) > reach + BOUND_TOLERANCE
+    if outside.any():
+        row, index = np.argwhere(outside)[0]
+        raise MessageError(
+            f'{where}: action {spec.action.names[index]!r}: got {actions[row, index]:g}, expected '
+            f'{middle[index] - reach[index]:g}..{middle[index] + reach[index]:g} '
+            f'{spec.action.units[index]}; compare units and limits with {spec.path}'
+        )

@@ -1,0 +1,54 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What went wrong with the messages of one topic of a recording, counted."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from statistics import median_low
+
+_SPACINGS = 15
+
+
+@dataclass
+class TopicCounts:
+    """
+    Counts of one topic.
+
+    ``dropped`` is an estimate: how many messages of the usual spacing would fit into the gaps.
+    """
+
+    messages: int = 0
+    corrupt: int = 0
+    duplicated: int = 0
+    out_of_order: int = 0
+    late: int = 0
+    dropped: int = 0
+    first_fault: str | None = None
+    _newest_ns: int | None = None
+    _spacings: deque[int] = field(default_factory=lambda: deque(maxlen=_SPACINGS))
+
+    def note_fault(self, fault: str) -> None:
+        """Count a message that cannot be used."""
+        self.corrupt += 1
+        self.first_fault = self.first_fault or fault
+
+    def note_stamp(self, stamp_ns: int) -> None:
+        """Compare a header stamp with the ones before it."""
+        newest = self._newest_ns
+        if newest is not None and stamp_ns == newest:
+            self.duplicated += 1
+        elif newest is not None and stamp_ns < newest:
+            self.out_of_order += 1
+        else:
+            if newest is not None:
+                self._note_spacing(stamp_ns - newest)
+            self._newest_ns = stamp_ns
+
+    def facts(self) -> dict[str, int | str | None]:
+        """Return the counts by name."""
+        return {key: value for key, value in vars(self).items() if not key.startswith('_')}
+
+    def _note_spacing(self, spacing_ns: int) -> None:
+        if len(self._spacings) == _SPACINGS:
+            usual_ns = max(median_low(self._spacings), 1)
+            self.dropped += max(0, round(spacing_ns / usual_ns) - 1)
+        self._spacings.append(spacing_ns)

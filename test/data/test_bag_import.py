@@ -1,0 +1,200 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Bags become data sets: nothing is made up, what is lost is counted, bags stay as they were."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
+
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.data.bag_import import import_bag
+from hma_ros.data.steps import Step, check_step, floored_deviation
+
+sys.path.insert(0, str(Path(__file__).parent))
+import bag_of_steps as made
+
+pq = pytest.importorskip('pyarrow.parquet', reason='requirements/data.txt is not installed')
+
+from hma_ros.data import lerobot_layout as layout  # noqa: E402
+from hma_ros.data.inspection import inspect, lag_steps  # noqa: E402
+from hma_ros.data.inspection_page import write_page  # noqa: E402
+from hma_ros.data.lerobot_reader import LeRobotData  # noqa: E402
+from hma_ros.data.lerobot_writer import LeRobotWriter  # noqa: E402
+
+SPEC = load_embodiment('sim_planar')
+ZSTD = {
+    'fmt': CompressionFormat.ZSTD,
+    'mode': CompressionMode.MESSAGE,
+}
+
+
+def imported(folder: Path, *bags: Path) -> tuple[LeRobotData, list[Any]]:
+    writer = LeRobotWriter(folder, SPEC, 'push')
+    results = [import_bag(bag, writer) for bag in bags]
+    return LeRobotData(folder), results
+
+
+@pytest.fixture(scope='module')
+def recording() -> list[tuple[str, int, Any]]:
+    return list(made.messages(3.0))
+
+
+@pytest.mark.parametrize(
+    ('storage', 'compression'),
+    [(StoragePlugin.MCAP, {}), (StoragePlugin.SQLITE3, {}), (StoragePlugin.SQLITE3, ZSTD)],
+)
+def test_steps_hold_what_was_recorded(
+    tmp_path: Path, recording: Any, storage: Any, compression: dict[str, Any]
+) -> None:
+    bag = made.write(tmp_path / 'bag', recording, storage, **compression)
+    before = {item: item.read_bytes() for item in bag.iterdir()}
+    data, [result] = imported(tmp_path / 'set', bag)
+    assert result.steps == 28  # of 30 frames, the first and the last lack a measurement
+    for step in data.steps(0):
+        end_ns = step.stamp_ns + 100 * made.MS
+        np.testing.assert_allclose(step.joints, made.place(step.stamp_ns), atol=1e-4)
+        np.testing.assert_allclose(step.actions[0], made.place(end_ns), atol=1e-4)
+    assert {item: item.read_bytes() for item in bag.iterdir()} == before
+
+
+def test_a_bag_without_metadata_and_one_cut_short_are_read(tmp_path: Path, recording: Any) -> None:
+    bag = made.write(tmp_path / 'bag', recording)
+    (bag / 'metadata.yaml').unlink()
+    _, [whole] = imported(tmp_path / 'whole', bag)
+    assert whole.steps == 28
+    file = next(bag.glob('*.mcap'))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
+    data, [cut] = imported(tmp_path / 'cut', bag)
+    assert 5 < cut.steps < 28
+    assert cut.facts['is_truncated']
+    assert len(list(data.steps(0))) == cut.steps
+
+
+def test_faults_are_counted_and_end_an_episode(tmp_path: Path, recording: Any) -> None:
+    start = made.START_NS
+    kept = [
+        item
+        for item in recording
+        if item[0] == '/joint_states' or not 1000 <= (item[1] - start) / made.MS < 1500
+    ]
+    broken = made.joints(start + 2_000 * made.MS, [np.nan, 0.0])
+    kept.append(('/joint_states', start + 2_001 * made.MS, broken))
+    kept.append(('/joint_states', start + 2_101 * made.MS, made.joints(start + 2_050 * made.MS)))
+    data, [result] = imported(tmp_path / 'set', made.write(tmp_path / 'bag', kept))
+    counts = result.facts['topics']
+    assert counts['/camera/color/image_raw']['dropped'] in range(13, 16)
+    assert counts['/joint_states']['corrupt'] == 1
+    assert 'nan' in counts['/joint_states']['first_fault']
+    assert counts['/joint_states']['out_of_order'] == 1
+    assert result.facts['dropped_steps']['missing image'] >= 1
+    assert result.episodes == 2
+    for episode in range(2):
+        stamps = np.array([step.stamp_ns for step in data.steps(episode)])
+        assert (np.abs(np.diff(stamps) - 100 * made.MS) < 40 * made.MS).all()
+
+
+def test_marks_cut_episodes(tmp_path: Path, recording: Any) -> None:
+    marks = [
+        made.mark(text, made.START_NS + ms * made.MS)
+        for text, ms in [
+            ('begin', 300),
+            ('succeed', 1000),
+            ('begin', 1200),
+            ('discard', 1800),
+            ('begin', 2000),
+            ('fail', 2700),
+        ]
+    ]
+    data, [result] = imported(tmp_path / 'set', made.write(tmp_path / 'bag', [*recording, *marks]))
+    assert [item['success'] for item in data.episodes] == [True, False]
+    assert result.steps < 16
+
+
+def test_an_import_goes_on_where_it_was_interrupted(tmp_path: Path, recording: Any) -> None:
+    bags = [made.write(tmp_path / name, recording) for name in ('one', 'two')]
+    imported(tmp_path / 'set', bags[0])
+    # What a killed import of the second bag leaves.
+    left = layout.data_file(tmp_path / 'set', 1)
+    left.write_bytes(b'half a file')
+    data, results = imported(tmp_path / 'set', *bags)
+    assert [item.is_new for item in results] == [False, True]
+    assert len(data) == 2
+    assert data.info['total_frames'] == sum(len(list(data.steps(index))) for index in range(2))
+
+
+def test_a_bag_of_another_robot_is_refused(tmp_path: Path, recording: Any) -> None:
+    bag = made.write(tmp_path / 'bag', recording)
+    writer = LeRobotWriter(tmp_path / 'set', load_embodiment('so101'), 'reach')
+    with pytest.raises(ConfigError, match='/follower/joint_states'):
+        import_bag(bag, writer)
+
+
+@pytest.mark.parametrize('change', ['nan', 'range', 'shape', 'dtype'])
+def test_wrong_steps_are_refused(change: str) -> None:
+    frame, joints = np.zeros((64, 64, 3), np.uint8), np.zeros(2, np.float32)
+    actions = np.zeros((1, 2), np.float32)
+    if change == 'nan':
+        actions[0, 1] = np.nan
+    elif change == 'range':
+        actions[0, 1] = 5.0
+    elif change == 'shape':
+        frame = frame[:32]
+    else:
+        joints = joints.astype(np.float64)  # type: ignore[assignment]
+    with pytest.raises(MessageError, match='file 7: step 3'):
+        check_step(SPEC, Step(0, frame, joints, actions), 'file 7: step 3')
+
+
+def test_a_wrong_array_in_a_file_is_refused_where_it_is_read(
+    tmp_path: Path, recording: Any
+) -> None:
+    data, _ = imported(tmp_path / 'set', made.write(tmp_path / 'bag', recording))
+    path = layout.data_file(data.folder, 0)
+    rows = pq.read_table(path).to_pylist()
+    rows[4][layout.ACTION][0] = float('nan')
+    pq.write_table(layout.load_pyarrow().Table.from_pylist(rows, layout.schema(SPEC)), path)
+    with pytest.raises(MessageError, match=r"step 4: action 'x': got nan"):
+        list(data.steps(0))
+    information = json.loads((data.folder / layout.INFO).read_text())
+    information['features'][layout.ACTION]['names'] = ['y', 'x']
+    (data.folder / layout.INFO).write_text(json.dumps(information))
+    with pytest.raises(ConfigError, match=r'features\.action'):
+        LeRobotData(data.folder)
+
+
+def test_a_constant_dimension_keeps_a_sensible_deviation() -> None:
+    floored = floored_deviation(SPEC, np.array([0.0, 0.1]))
+    np.testing.assert_allclose(floored, [0.0048, 0.1])
+
+
+def test_a_late_camera_is_noticed() -> None:
+    speed = np.abs(np.sin(np.arange(80) * 0.7)) ** 3
+    assert lag_steps(np.roll(speed, 2), speed)[0] == 2
+    assert lag_steps(speed, speed)[0] == 0
+
+
+def test_the_page_of_an_inspection_stands_alone(tmp_path: Path, recording: Any) -> None:
+    data, _ = imported(tmp_path / 'set', made.write(tmp_path / 'bag', recording))
+    found = inspect(data)
+    assert found.steps == 28
+    assert found.findings == []
+    write_page(data, found, tmp_path / 'page.html')
+    page = (tmp_path / 'page.html').read_text()
+    assert 'data:image/png;base64,' in page
+    assert 'src="http' not in page
+
+
+def test_a_still_robot_is_a_finding(tmp_path: Path, recording: Any) -> None:
+    still = [
+        (topic, at, made.joints(made.START_NS + (at - made.START_NS), [0.1, 0.0]))
+        if topic == '/joint_states'
+        else (topic, at, message)
+        for topic, at, message in recording
+    ]
+    data, _ = imported(tmp_path / 'set', made.write(tmp_path / 'bag', still))
+    assert [item for item in inspect(data).findings if "action 'x'" in item]
