@@ -2,29 +2,24 @@
 """Bags become data sets: nothing is made up, what is lost is counted, bags stay as they were."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+import bag_of_steps as made
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.bag_import import import_bag
+from hma_ros.data.inspection import inspect, lag_steps
+from hma_ros.data.inspection_page import write_page
+from hma_ros.data.lerobot_reader import LeRobotData
+from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.steps import Step, check_step, floored_deviation
-
-sys.path.insert(0, str(Path(__file__).parent))
-import bag_of_steps as made
-
-pq = pytest.importorskip('pyarrow.parquet', reason='requirements/data.txt is not installed')
-
-from hma_ros.data import lerobot_layout as layout  # noqa: E402
-from hma_ros.data.inspection import inspect, lag_steps  # noqa: E402
-from hma_ros.data.inspection_page import write_page  # noqa: E402
-from hma_ros.data.lerobot_reader import LeRobotData  # noqa: E402
-from hma_ros.data.lerobot_writer import LeRobotWriter  # noqa: E402
 
 SPEC = load_embodiment('sim_planar')
 ZSTD = {

@@ -1,10 +1,10 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """One recording through the importer and through what the running nodes take messages with."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
+import bag_of_steps as made
 import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message
@@ -20,9 +20,6 @@ from hma_ros.data.steps import Step
 from hma_ros.ros.image_msg import to_rgb
 from hma_ros.ros.stamps import stamp_ns
 from hma_ros.ros.state_samples import StateSamples
-
-sys.path.insert(0, str(Path(__file__).parent))
-import bag_of_steps as made
 
 pytestmark = pytest.mark.ros
 SPEC = load_embodiment('sim_planar')
