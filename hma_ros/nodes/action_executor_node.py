@@ -123,11 +123,7 @@ class ActionExecutorNode(HmaNode):
             self._commander = Commander(self, self._spec)
             self._gripper = self._commander.gripper
         self._pending_ns: deque[int] = deque(maxlen=_REPORTS_PENDING)
-        self._command_clock = CommandClock(
-            round(_NS * self._period_s),
-            self._uses_sim_time(),
-            self._commander is None or self._commander.is_stamped,
-        )
+        self._command_clock = CommandClock(round(_NS * self._period_s), self._uses_sim_time())
         idle_s = 0.0 if self._sent_s is None else time.monotonic() - self._sent_s
         self._executor.reset(idle_s)
         self._started_s = time.monotonic()

@@ -3,8 +3,7 @@
 When commands are due, and the time between them.
 
 The time between two commands is that of a steady clock, so that no step of the system clock makes
-a motion faster than its limits. Commands with stamps take what their stamps say, which follow ROS
-time slowly. In simulated time it is that of /clock.
+a motion faster than its limits. In simulated time it is that of /clock.
 """
 
 from dataclasses import dataclass
@@ -42,12 +41,10 @@ class CommandClock:
 
     :param period_ns: time between two commands.
     :param is_simulated: whether ROS time follows /clock, which may run at any speed.
-    :param is_stamped: whether commands carry the time at which they are reached.
     """
 
-    def __init__(self, period_ns: int, is_simulated: bool, is_stamped: bool = True) -> None:
+    def __init__(self, period_ns: int, is_simulated: bool) -> None:
         self._period_ns, self._is_simulated = period_ns, is_simulated
-        self._is_stamped = is_stamped
         # ROS time of the last command, without its corrections, and the steady time of it.
         self._anchor: tuple[int, int] | None = None
         # When it was sent, by the clock that the time between commands is taken from.
@@ -70,8 +67,6 @@ class CommandClock:
         elif elapsed_ns > max(_PAUSE_NS, 5 * self._period_ns):
             why = f'no command was due for {elapsed_ns / _NS:.2f} s'
         stamp_ns = ros_ns if jump_ns else self._steady_ros_ns(ros_ns, steady_ns)
-        if self._is_stamped and not jump_ns:
-            elapsed_ns = stamp_ns - self._anchor[0]
         return self._take(stamp_ns, steady_ns, elapsed_ns, why)
 
     def sent(self, steady_ns: int) -> float:

@@ -45,8 +45,7 @@ def test_a_tick_right_after_a_late_one_sends_nothing() -> None:
 
 
 def test_a_command_without_a_stamp_counts_from_when_it_was_sent() -> None:
-    clock = CommandClock(PERIOD, False, is_stamped=False)
-    assert clock.tick(ROS, 0) is not None
+    clock = started()
     assert clock.sent(3 * MS) == 0.003
     assert both(clock, 7) is None
     assert both(clock, 10) == Tick(ROS + 2 * PERIOD, 0.007)
@@ -85,7 +84,7 @@ def test_a_small_correction_of_the_clock_is_followed_slowly() -> None:
         tick = clock.tick(ROS + 10 * count * MS + 5 * MS, 10 * count * MS)
         assert tick is not None
         assert tick.interruption is None
-        assert tick.elapsed_s == pytest.approx((tick.reach_ns - stamps[-1]) * 1e-9)
+        assert tick.elapsed_s == 0.01
         stamps.append(tick.reach_ns)
     gaps = [after - before for before, after in pairwise(stamps)]
     assert max(gaps) <= PERIOD * 1.0005
@@ -135,23 +134,19 @@ TICKS = st.lists(
 
 
 @settings(deadline=None)
-@given(TICKS, st.booleans())
-def test_commands_are_never_nearer_in_time_than_they_say(
-    ticks: list[tuple[float, float]], is_stamped: bool
-) -> None:
-    clock = CommandClock(PERIOD, False, is_stamped)
-    assert clock.tick(ROS, 0) is not None
-    steady_ns, ros_ns, sent_ns, reach_ns = 0, ROS, 0, ROS + PERIOD
-    # Stamps may run faster than the steady clock by this, until they have caught up.
-    faster = 1.0 + 1.0 / 2000.0 if is_stamped else 1.0
+@given(TICKS)
+def test_commands_are_never_nearer_in_time_than_they_say(ticks: list[tuple[float, float]]) -> None:
+    clock, steady_ns, ros_ns, sent_ns, reach_ns = started(), 0, ROS, 0, ROS + PERIOD
     for passed_ms, jump_ms in ticks:
         steady_ns += round(passed_ms * MS)
         ros_ns += round((passed_ms + jump_ms) * MS)
         tick = clock.tick(ros_ns, steady_ns)
         if tick is None:
             continue
-        assert tick.elapsed_s * 1e9 >= SHORTEST_PERIOD * PERIOD * (2.0 - faster) - 1
-        assert tick.elapsed_s * 1e9 <= (steady_ns - sent_ns) * faster + 1
-        if is_stamped and (tick.interruption is None or 'jumped' not in tick.interruption):
-            assert tick.elapsed_s * 1e9 == pytest.approx(tick.reach_ns - reach_ns, abs=1)
+        elapsed_ns = tick.elapsed_s * 1e9
+        assert elapsed_ns >= SHORTEST_PERIOD * PERIOD - 1
+        assert elapsed_ns <= steady_ns - sent_ns + 1
+        if tick.interruption is None:
+            # Stamps catch up with ROS time by a two-thousandth.
+            assert abs(elapsed_ns - (tick.reach_ns - reach_ns)) <= 2 + elapsed_ns / 2000
         sent_ns, reach_ns = steady_ns, tick.reach_ns
