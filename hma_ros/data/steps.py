@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hma_ros.core.control.action_space import ABSURD_INCREMENT, BOUND_TOLERANCE
+from hma_ros.core.control.action_space import check_bounds
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
 
@@ -58,7 +58,7 @@ def check_step(spec: EmbodimentSpec, step: Step, where: str) -> None:
     _check_finite(where, 'joint', spec.state.joints, step.joints)
     for actions in step.actions:
         _check_finite(where, 'action', spec.action.names, actions)
-    _check_range(spec, step.actions, where)
+    check_bounds(spec, step.actions, where)
 
 
 def floored_deviation(
@@ -85,19 +85,4 @@ def _check_finite(
         index = int(broken[0])
         raise MessageError(
             f'{where}: {what} {names[index]!r}: got {values[index]}, expected a finite number'
-        )
-
-
-def _check_range(spec: EmbodimentSpec, actions: NDArray[np.float32], where: str) -> None:
-    lower, upper = np.asarray(spec.action.lower), np.asarray(spec.action.upper)
-    middle, reach = (lower + upper) / 2.0, (upper - lower) / 2.0
-    if spec.action.is_delta:
-        reach = reach * ABSURD_INCREMENT
-    outside = np.abs(actions - middle) > reach + BOUND_TOLERANCE
-    if outside.any():
-        row, index = np.argwhere(outside)[0]
-        raise MessageError(
-            f'{where}: action {spec.action.names[index]!r}: got {actions[row, index]:g}, expected '
-            f'{middle[index] - reach[index]:g}..{middle[index] + reach[index]:g} '
-            f'{spec.action.units[index]}; compare units and limits with {spec.path}'
         )

@@ -51,12 +51,8 @@ def targets_from_actions(
     base = _checked(spec, 'base target', base_D, (len(spec.action.coordinates),))
     actions = _checked(spec, 'actions', actions_HA, (None, len(spec.action.names)))
     commanded = actions[:, : len(spec.action.coordinates)]
+    check_bounds(spec, actions, spec.name)
     gripper = None
-    absurd = ABSURD_INCREMENT if spec.action.is_delta else 1.0
-    factors = np.full(actions.shape[1], absurd)
-    if spec.gripper is not None:
-        factors[-1] = ABSURD_INCREMENT
-    _check_bounds(spec, actions, factors)
     if spec.gripper is not None:
         gripper = np.clip(actions[:, -1], spec.action.lower[-1], spec.action.upper[-1])
     if spec.action.is_delta:
@@ -111,19 +107,27 @@ def _integrate(
     return positions, np.abs(moved - increments) > BOUND_TOLERANCE
 
 
-def _check_bounds(
-    spec: EmbodimentSpec, actions: NDArray[np.float64], factors: NDArray[np.float64]
-) -> None:
-    """Refuse what is farther from the middle of its bounds than the factor allows."""
+def check_bounds(spec: EmbodimentSpec, actions_HA: NDArray[np.floating], where: str) -> None:
+    """
+    Refuse actions out of their bounds.
+
+    :param actions_HA: ``[H, A]`` in the physical units of the embodiment.
+    :param where: what the error begins with.
+    :raises MessageError: an absolute target out of its bounds, or an increment or gripper value of
+        more than twice its bound.
+    """
     lower, upper = np.asarray(spec.action.lower), np.asarray(spec.action.upper)
+    factors = np.full(len(lower), ABSURD_INCREMENT if spec.action.is_delta else 1.0)
+    if spec.gripper is not None:
+        factors[-1] = ABSURD_INCREMENT
     middle, reach = (lower + upper) / 2.0, (upper - lower) / 2.0 * factors
     low, high = middle - reach, middle + reach
-    outside = (actions < low - BOUND_TOLERANCE) | (actions > high + BOUND_TOLERANCE)
+    outside = (actions_HA < low - BOUND_TOLERANCE) | (actions_HA > high + BOUND_TOLERANCE)
     if outside.any():
         step, index = np.argwhere(outside)[0]
         raise MessageError(
-            f'{spec.name}: action {spec.action.names[index]} of step {step}: got '
-            f'{actions[step, index]:g}, expected {low[index]:g}..{high[index]:g} '
+            f'{where}: action {spec.action.names[index]} of step {step}: got '
+            f'{actions_HA[step, index]:g}, expected {low[index]:g}..{high[index]:g} '
             f'{spec.action.units[index]}'
         )
 
