@@ -6,6 +6,7 @@
 #include <immintrin.h>
 
 #include "simd.h"
+#include "simd_groups.h"
 
 namespace hma
 {
@@ -183,16 +184,6 @@ inline void store_every_second(int16_t * out, Ints value, bool is_second)
     out[2 * lane + is_second] = static_cast<int16_t>(value[lane]);
   }
 }
-
-template<typename Number>
-struct Group
-{
-  Ints all;
-};
-template<typename Number>
-inline Group<Number> spread(const Number * group) {return {fill_int(group_of(group))};}
-template<typename Row, typename Column>
-inline Group<Row> columns_of(const Column * groups) {return {load_ints(groups)};}
 
 inline void add_products(Ints & sum, Group<int16_t> row, Group<int16_t> column)
 {

@@ -6,6 +6,7 @@
 #include <immintrin.h>
 
 #include "simd.h"
+#include "simd_groups.h"
 
 namespace hma
 {
@@ -155,17 +156,6 @@ inline void store_every_second(int16_t * out, Ints value, bool is_second)
     _mm512_mask_storeu_epi16(out, 0x55555555u, (__m512i)value);
   }
 }
-
-// A row's group in every lane, and a vector of columns' groups, as add_products takes them.
-template<typename Number>
-struct Group
-{
-  Ints all;
-};
-template<typename Number>
-inline Group<Number> spread(const Number * group) {return {fill_int(group_of(group))};}
-template<typename Row, typename Column>
-inline Group<Row> columns_of(const Column * groups) {return {load_ints(groups)};}
 
 // sum += the products of each group; written out, as GCC 12 keeps copies of every sum.
 inline void add_products(Ints & sum, Group<uint8_t> row, Group<uint8_t> column)

@@ -130,9 +130,8 @@ stop. *Not recovered* are faults after which chunks were not followed again with
 the process. In one process the executor's own state machine runs on simulated clocks; over DDS the
 nodes are real processes on the wall clock. Robots are the simulated ones, the same with the
 acceleration of a real arm, and one with joints that turn without end. `benchmarks/out/faults.json`
-lists every fault on every robot. The parts were measured one after another, not by one command.
-Robots whose commands carry no stamp (SO-101) were judged on a grid of periods that the executor
-does not keep exactly: part of what counts as outside there is jitter.
+lists every fault on every robot. Commands without a stamp (SO-101) are judged over DDS by the time
+they were written: velocity exactly, acceleration coarsely (`benchmarks/faults/unstamped.py`).
 
 <!-- begin faults -->
 <!-- end faults -->
