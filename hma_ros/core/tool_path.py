@@ -19,7 +19,7 @@ def tool_path(
         (joint actions, or increments from an unknown place).
     """
     semantics = spec.action.semantics
-    if semantics == 'ee_position':
+    if semantics in ('ee_position', 'ee_pose'):
         return actions_HA[:, :3].copy()
     if semantics == 'position':
         missing = 3 - len(spec.action.coordinates)

@@ -10,6 +10,8 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
     """
     Refuse to command a robot without a policy, or a real one with what was trained in simulation.
 
+    Actions whose meaning is not verified command nothing either.
+
     :param bundle: folder of the bundle whose chunks are executed.
     :param allow: the user says that it shall be done nevertheless.
     :raises ConfigError: execution is refused.
@@ -17,6 +19,11 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
     """
     if mode != 'execute' or (spec.simulated and not bundle):
         return
+    if not spec.action.is_verified:
+        raise ConfigError(
+            f'{spec.path}: action.verified: got false, expected true for mode:=execute; use '
+            'mode:=shadow, or check what the numbers of an action mean and say so'
+        )
     if not bundle:
         raise ConfigError(
             f'bundle: expected the folder of the bundle that commands {spec.name} '

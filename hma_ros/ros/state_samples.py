@@ -71,12 +71,12 @@ class StateSamples:
 
     def _on_pose(self, pose: PoseSpec, topic: str, message: Any, publisher: Hashable) -> None:
         try:
-            xyz, _ = to_pose(message, pose.frame_id, topic)
+            xyz, turn = to_pose(message, pose.frame_id, topic)
         except MessageError as error:
             self._missed[-2].add(0)
             self._on_fault(str(error))
         else:
-            self.measured.add_tool(stamp_ns(message.header.stamp), xyz, publisher)
+            self.measured.add_tool(stamp_ns(message.header.stamp), xyz, turn, publisher)
             self._took(self._missed[-2], (0,))
 
     def _on_gripper(self, message: Any) -> None:

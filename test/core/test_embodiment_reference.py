@@ -12,7 +12,12 @@ from hma_ros.core.embodiment import available_embodiments, bounds, embodiment_fo
 TEXT = (Path(__file__).parents[2] / 'docs' / 'reference' / 'embodiments.md').read_text()
 
 # Optional keys that no shipped file needs.
-UNUSED = {'camera.yuv_range', 'limits.start_margin', 'stops[].heartbeat_s'}
+UNUSED = {
+    'action.delta_frame',
+    'camera.yuv_range',
+    'limits.start_margin',
+    'stops[].heartbeat_s',
+}
 
 
 def keys_of(value: Any, prefix: str = '') -> set[str]:
@@ -43,6 +48,8 @@ def test_lists_exactly_the_keys_of_the_files() -> None:
 def test_explains_every_word_a_key_may_take() -> None:
     words = (
         *spec.SEMANTICS,
+        *spec.ROTATIONS,
+        *spec.DELTA_FRAMES,
         *spec.UNITS,
         *spec.TRANSPORTS,
         *spec.ENCODINGS,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.control.angles import unwrap
+from hma_ros.core.control.pose_actions import pose_actions, pose_targets
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
 
@@ -26,7 +27,8 @@ class Targets:
     """
     Targets of the commanded coordinates at the end of each low-level step.
 
-    ``positions_HD`` is ``float64[H, D]`` in metres or radians; ``gripper_H`` is ``float64[H]``
+    ``positions_HD`` is ``float64[H, D]`` in metres or radians, with a rotation of six axes
+    (:mod:`~hma_ros.core.control.pose_actions`); ``gripper_H`` is ``float64[H]``
     (+1 open, -1 closed) or None; ``saturated_HD`` marks increments that were cut off.
     """
 
@@ -48,13 +50,15 @@ def targets_from_actions(
     :raises MessageError: wrong shape, a value that is not finite, an absolute target out of its
         bounds, or an increment or gripper value of more than twice its bound.
     """
-    base = _checked(spec, 'base target', base_D, (len(spec.action.coordinates),))
+    base = _checked(spec, 'base target', base_D, (spec.action.planned,))
     actions = _checked(spec, 'actions', actions_HA, (None, len(spec.action.names)))
-    commanded = actions[:, : len(spec.action.coordinates)]
+    commanded = actions[:, : actions.shape[1] - (spec.gripper is not None)]
     check_bounds(spec, actions, spec.name)
     gripper = None
     if spec.gripper is not None:
         gripper = np.clip(actions[:, -1], spec.action.lower[-1], spec.action.upper[-1])
+    if spec.action.rotation is not None:
+        return _pose_targets(spec, base, commanded, gripper)
     if spec.action.is_delta:
         positions, saturated = _integrate(spec, base, commanded)
         return Targets(positions, gripper, saturated)
@@ -75,10 +79,15 @@ def actions_from_targets(
     :returns: ``float64[H, A]``.
     :raises MessageError: wrong shape or a value that is not finite.
     """
-    width = len(spec.action.coordinates)
+    width = spec.action.planned
     base = _checked(spec, 'base target', base_D, (width,))
     targets = _checked(spec, 'targets', targets_HD, (None, width))
-    actions = np.diff(targets, axis=0, prepend=base[None]) if spec.action.is_delta else targets
+    if spec.action.rotation is not None:
+        actions = pose_actions(spec, base, targets)
+    elif spec.action.is_delta:
+        actions = np.diff(targets, axis=0, prepend=base[None])
+    else:
+        actions = targets
     if (gripper_H is None) != (spec.gripper is None):
         raise MessageError(
             f'{spec.name}: gripper values: expected '
@@ -89,6 +98,24 @@ def actions_from_targets(
         return actions.copy()
     gripper = _checked(spec, 'gripper values', gripper_H, (len(targets),))
     return np.concatenate([actions, gripper[:, None]], axis=1)
+
+
+def _pose_targets(
+    spec: EmbodimentSpec,
+    base: NDArray[np.float64],
+    commanded: NDArray[np.float64],
+    gripper: NDArray[np.float64] | None,
+) -> Targets:
+    width = commanded.shape[1]
+    bounded = np.clip(commanded, spec.action.lower[:width], spec.action.upper[:width])
+    positions = pose_targets(spec, base, bounded)
+    saturated = np.zeros(positions.shape, np.bool_)
+    if spec.action.is_delta:
+        free = pose_actions(spec, base, positions)
+        is_cut = np.abs(free - commanded) > BOUND_TOLERANCE
+        saturated[:, :3] = is_cut[:, :3]
+        saturated[:, 3:] = is_cut[:, 3:].any(axis=1, keepdims=True)
+    return Targets(positions, gripper, saturated)
 
 
 def _integrate(

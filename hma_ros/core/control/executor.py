@@ -222,7 +222,7 @@ class Executor:
 
     def quaternion(self, motion: Motion) -> tuple[float, float, float, float] | None:
         """Return a command's orientation, x y z w; None where none is commanded."""
-        return self._turn.quaternion(motion.position_X[self._plan.width :])
+        return self._turn.quaternion(motion.position_X[len(self._spec.action.coordinates) :])
 
     def expired(self, now_ns: int) -> bool:
         """Whether no chunk is being followed."""

@@ -33,7 +33,9 @@ def measured_actions(
     places = [place for time in times if (place := measured.coordinates_at(time)) is not None]
     if len(places) < len(times):
         return None
-    unwrapped = unwrap(np.stack(places), measured.is_continuous_D)
+    unwrapped = np.stack(places)
+    if spec.action.rotation is None:
+        unwrapped = unwrap(unwrapped, measured.is_continuous_D)
     if spec.gripper is None:
         return actions_from_targets(spec, unwrapped[0], unwrapped[1:], None)
     gripper = [measured.gripper_at(time + step_ns // 2) for time in times[:-1]]

@@ -44,7 +44,7 @@ class MotionPlan:
         self._period_ns = round(_NS * self._period_s)
         self._ramp_in_ns = round(_NS * ramp_in_s)
         self._ramp_from_ns: int | None = None
-        self.width = len(spec.action.coordinates)
+        self.width = spec.action.planned
         start = np.zeros(self.width)
         self._chunks = ChunkPlan(start, max_chunk_age_s)
         self._smoother = Smoother(axes, self._period_s, start)

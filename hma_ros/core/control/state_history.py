@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.control.gripper_history import GripperHistory
+from hma_ros.core.control.orientation import rotation_vector
 from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 
 Vector = NDArray[np.float64]
 _NS = 1_000_000_000
 _XYZ = ('x', 'y', 'z')
+_QUATERNION = ('qx', 'qy', 'qz', 'qw')
 
 
 class StateHistory:
@@ -49,7 +51,12 @@ class StateHistory:
             for source in spec.state.sources
         ]
         pose_topic = '' if spec.state.pose is None else resolve(spec.state.pose.topic)
-        self._tool = PositionHistory(_XYZ, pose_topic, age_s)
+        self._reference = None
+        if spec.action.rotation is not None and spec.limits.orientation is not None:
+            self._reference = spec.limits.orientation.reference_xyzw
+        self._tool_names = _XYZ if self._reference is None else _XYZ + _QUATERNION
+        self._tool = PositionHistory(self._tool_names, pose_topic, age_s)
+        self._quat_xyzw = np.array([0.0, 0.0, 0.0, 1.0])
         self._has_gripper, self._gripper = spec.gripper is not None, None
         if spec.gripper is not None and spec.gripper.joint is not None:
             topic = spec.gripper.joint_topic or spec.state.sources[0].topic
@@ -103,10 +110,27 @@ class StateHistory:
         with self._lock:
             return self._gripper is not None and self._gripper.add(stamp_ns, names, positions)
 
-    def add_tool(self, stamp_ns: int, xyz: ArrayLike, publisher: Hashable = None) -> None:
-        """Take a measured tool position ``float64[3]`` in metres."""
+    def add_tool(
+        self,
+        stamp_ns: int,
+        xyz: ArrayLike,
+        quat_xyzw: ArrayLike,
+        publisher: Hashable = None,
+    ) -> None:
+        """
+        Take a measured tool pose.
+
+        :param xyz: ``float64[3]`` in metres.
+        :param quat_xyzw: ``float64[4]`` of norm 1; kept where actions turn the tool.
+        """
         with self._lock:
-            self._tool.add(stamp_ns, _XYZ, xyz, publisher)
+            values = np.asarray(xyz, np.float64)
+            if self._reference is not None:
+                # Of an orientation's two quaternions the one that can be interpolated.
+                turn = np.asarray(quat_xyzw, np.float64)
+                self._quat_xyzw = turn if turn @ self._quat_xyzw >= 0.0 else -turn
+                values = np.concatenate([values, self._quat_xyzw])
+            self._tool.add(stamp_ns, self._tool_names, values, publisher)
 
     def joints_reach(self, moment_ns: int) -> bool:
         """Whether every joint was heard at a moment or later: none nearer to it will come."""
@@ -123,14 +147,23 @@ class StateHistory:
             return np.concatenate([history.at(moment_ns) for history in self._joints])
 
     def coordinates_at(self, moment_ns: int) -> Vector | None:
-        """Return the commanded coordinates ``float64[D]`` at a moment; None where unknown."""
+        """
+        Return the commanded coordinates at a moment; None where unknown.
+
+        :returns: ``float64[D]``; where actions turn the tool ``float64[6]``, the position and the
+            rotation vector about ``limits.orientation.reference_xyzw``.
+        """
         with self._lock:
             if self._places is None:
                 found = self._tool.interpolated(moment_ns)
             else:
                 joints = [history.interpolated(moment_ns) for history in self._joints]
                 found = np.concatenate(joints)[self._places]
-        return None if np.isnan(found).any() else found
+        if np.isnan(found).any():
+            return None
+        if self._reference is None:
+            return found
+        return np.concatenate([found[:3], rotation_vector(found[3:], self._reference)])
 
     def gripper_at(self, moment_ns: int) -> float | None:
         """

@@ -139,7 +139,9 @@ def _action(section: Section, has_gripper: bool) -> spec.ActionSpec:
     semantics = section.choice('semantics', spec.SEMANTICS)
     names = section.strings('names')
     lower, upper = section.bounds(len(names), 'action name')
-    commanded = len(names) - has_gripper
+    has_rotation = semantics in spec.POSE_SEMANTICS
+    rotation = section.choice('rotation', tuple(spec.ROTATIONS)) if has_rotation else None
+    commanded = len(names) - has_gripper - (spec.ROTATIONS[rotation] if rotation else 0)
     action = spec.ActionSpec(
         semantics=semantics,
         frame=section.string('frame'),
@@ -147,7 +149,16 @@ def _action(section: Section, has_gripper: bool) -> spec.ActionSpec:
         units=section.words('units', spec.UNITS, len(names), 'action name'),
         lower=lower,
         upper=upper,
-        coordinates=section.strings('coordinates', commanded, 'action name but the gripper'),
+        coordinates=section.strings(
+            'coordinates', commanded, 'action name but rotation and gripper'
+        ),
+        rotation=rotation,
+        delta_frame=(
+            section.choice('delta_frame', spec.DELTA_FRAMES)
+            if semantics == 'ee_pose_delta'
+            else None
+        ),
+        is_verified=section.is_null('verified') or section.boolean('verified'),
     )
     section.done()
     _check_gripper_action(section, action, has_gripper)
@@ -218,7 +229,7 @@ def _command(section: Section, action: spec.ActionSpec) -> spec.CommandSpec:
         frame_id=section.string('frame_id') if is_pose else None,
         orientation_xyzw=(
             _quaternion(section, 'orientation_xyzw')
-            if is_pose and not section.is_null('orientation_xyzw')
+            if is_pose and action.rotation is None and not section.is_null('orientation_xyzw')
             else None
         ),
         time_from_start_s=(

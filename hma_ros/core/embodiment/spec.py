@@ -8,10 +8,30 @@ gripper), ``J`` joints read from the robot. Units are SI: metres, radians, secon
 
 from dataclasses import dataclass
 
-SEMANTICS = ('ee_delta', 'ee_position', 'joint_delta', 'joint_position', 'position')
-DELTA_SEMANTICS = ('ee_delta', 'joint_delta')
-CARTESIAN_SEMANTICS = ('ee_delta', 'ee_position')
-UNITS = ('m', 'rad', 'open_closed')
+SEMANTICS = (
+    'ee_delta',
+    'ee_position',
+    'ee_pose_delta',
+    'ee_pose',
+    'joint_delta',
+    'joint_position',
+    'position',
+)
+DELTA_SEMANTICS = ('ee_delta', 'ee_pose_delta', 'joint_delta')
+POSE_SEMANTICS = ('ee_pose_delta', 'ee_pose')
+CARTESIAN_SEMANTICS = ('ee_delta', 'ee_position', *POSE_SEMANTICS)
+# How many numbers an orientation takes. Euler axes as in transforms3d: s fixed, r moving.
+ROTATIONS = {
+    'euler_sxyz': 3,
+    'euler_szyx': 3,
+    'euler_rxyz': 3,
+    'euler_rzyx': 3,
+    'rotation_vector': 3,
+    'quaternion_xyzw': 4,
+    'matrix_6d': 6,
+}
+DELTA_FRAMES = ('base', 'tool')
+UNITS = ('m', 'rad', 'unitless', 'open_closed')
 TRANSPORTS = ('raw', 'compressed')
 ENCODINGS = (
     'rgb8',
@@ -116,7 +136,11 @@ class ActionSpec:
     One low-level action in physical units.
 
     ``names``, ``units``, ``lower`` and ``upper`` have ``A`` entries, ``coordinates`` the ``D``
-    commanded ones. With a gripper its value is the last of the names: +1 open, -1 closed.
+    commanded ones. With a gripper its value is the last of the names.
+
+    A tool pose has a ``rotation``, a word of :data:`ROTATIONS`; its increments are in the axes of
+    ``delta_frame``. ``is_verified`` says whether the meaning of the numbers was checked against
+    what the stem was trained with.
     """
 
     semantics: str
@@ -126,6 +150,14 @@ class ActionSpec:
     lower: tuple[float, ...]
     upper: tuple[float, ...]
     coordinates: tuple[str, ...]
+    rotation: str | None = None
+    delta_frame: str | None = None
+    is_verified: bool = True
+
+    @property
+    def planned(self) -> int:
+        """How many axes actions move: the coordinates and, with a rotation, three more."""
+        return len(self.coordinates) + (0 if self.rotation is None else 3)
 
     @property
     def is_delta(self) -> bool:
@@ -134,7 +166,7 @@ class ActionSpec:
 
     @property
     def is_cartesian(self) -> bool:
-        """Whether the commanded coordinates are a tool position."""
+        """Whether a tool pose is commanded."""
         return self.semantics in CARTESIAN_SEMANTICS
 
 

@@ -42,7 +42,7 @@ def measure(
         positions = [known.get(joint, 0.0) for joint in source.joints]
         measured.add_joints(index, stamp_ns, names, positions)
     if spec.action.is_cartesian:
-        measured.add_tool(stamp_ns, place_D)
+        measured.add_tool(stamp_ns, place_D, (0.0, 0.0, 0.0, 1.0))
     if gripper is not None:
         measured.add_joints(0, stamp_ns, ['finger'], [gripper])
 
