@@ -10,7 +10,12 @@ from hma_ros.core.control.action_space import actions_from_targets, targets_from
 from hma_ros.core.embodiment import available_embodiments, load_embodiment
 from hma_ros.core.errors import MessageError
 
-SPECS = {name: load_embodiment(name) for name in available_embodiments()}
+# Actions that turn the tool: test_pose_actions.py.
+SPECS = {
+    name: spec
+    for name in available_embodiments()
+    if (spec := load_embodiment(name)).action.rotation is None
+}
 FRANKA, SO101 = SPECS['sim_franka'], SPECS['sim_so101']
 MIDDLE = [0.5, 0.0, 0.2]
 

@@ -17,7 +17,12 @@ from hma_ros.core.embodiment.spec import EmbodimentSpec
 NS = 1_000_000_000
 MS = 1_000_000
 START = 5_000 * MS
-SPECS = {name: load_embodiment(name) for name in available_embodiments()}
+# Actions that turn the tool: test_pose_actions.py.
+SPECS = {
+    name: spec
+    for name in available_embodiments()
+    if (spec := load_embodiment(name)).action.rotation is None
+}
 UR5E, FRANKA, PLANAR = SPECS['sim_ur5e'], SPECS['franka'], SPECS['sim_planar']
 
 

@@ -2,6 +2,7 @@
 """Actions that turn the tool: numbers to orientations and back, limits, measured actions."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -88,8 +89,10 @@ def test_the_guard_limits_the_angular_velocity_of_random_turns(seed: int) -> Non
         assert (motion.position_X <= axes.upper + 1e-9).all()
         assert (motion.position_X >= axes.lower - 1e-9).all()
         turns.append(quaternion(motion.position_X[3:], (0.0, 0.0, 0.0, 1.0)))
-    pairs = zip(turns[:-1], turns[1:], strict=True)
-    fastest = max(np.linalg.norm(rotation_vector(end, start)) for start, end in pairs) / period_s
+    fastest = (
+        max(np.linalg.norm(rotation_vector(end, start)) for start, end in pairwise(turns))
+        / period_s
+    )
     assert fastest <= 1.0 + 1e-6
 
 
