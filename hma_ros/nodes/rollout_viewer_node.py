@@ -92,20 +92,21 @@ class RolloutViewerNode(HmaNode):
         try:
             frames = to_frames(message, self._prediction_topic, self._spec.camera.resize)
             actions = to_actions(message, self._prediction_topic)
+            places = None if actions is None else self._places(actions)
         except MessageError as error:
             self._diagnostics.trouble('bad rollouts', str(error))
             return
         self._diagnostics.over('bad rollouts')
         self._match.add(stamp_ns(message.header.stamp), frame_dt_s(message), frames)
-        if actions is not None:
-            self._show_path(actions.reshape(-1, actions.shape[2]), stamp_ns(message.header.stamp))
+        if places is not None:
+            self._show_path(places, stamp_ns(message.header.stamp))
 
-    def _show_path(self, actions_HA: NDArray[np.float64], time_ns: int) -> None:
+    def _places(self, actions: NDArray[np.float64]) -> NDArray[np.float64] | None:
         newest = self._state.newest() if self._spec.action.is_cartesian else None
-        start = None if newest is None else newest[0]
-        places = tool_path(self._spec, actions_HA, start)
-        if places is None:
-            return
+        start, turn = (None, None) if newest is None else newest[:2]
+        return tool_path(self._spec, actions.reshape(-1, actions.shape[2]), start, turn)
+
+    def _show_path(self, places: NDArray[np.float64], time_ns: int) -> None:
         path = Path()
         path.header.stamp, path.header.frame_id = to_stamp(time_ns), self._spec.action.frame
         for x, y, z in places.tolist():

@@ -40,6 +40,7 @@ def test_ships_the_robots_it_promises() -> None:
     assert NAMES == (
         'aloha',
         'franka',
+        'franka_droid',
         'franka_jtc',
         'kinova_gen3',
         'sim_franka',

@@ -23,7 +23,7 @@ from hma_ros.ros.stamps import to_stamp
 
 pytestmark = pytest.mark.ros
 MS = 1_000_000
-STATE_MS = 20
+STATE_MS, FRAME_MS = 20, 100
 
 
 def counts(system: Any) -> dict[str, int]:
@@ -88,7 +88,8 @@ class Robot:
         if pose is not None:
             self._poses = self._node.create_publisher(PoseStamped, pose.topic, SENSOR_OUT)
         self._frame = np.zeros((spec.camera.height, spec.camera.width, 3), np.uint8)
-        self._frame_ms = round(1000 * spec.rates.frame_dt_s)
+        # A camera may be faster than the model.
+        self._frame_ms = min(round(1000 * spec.rates.frame_dt_s), FRAME_MS)
         self._begin_ns = self._next_ns = self._node.get_clock().now().nanoseconds
         self._node.create_timer(0.005, self._publish_due)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.control.angles import unwrap
-from hma_ros.core.control.pose_actions import pose_actions, pose_targets
+from hma_ros.core.control.pose_actions import pose_actions, pose_misses, pose_targets
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
 
@@ -111,8 +111,7 @@ def _pose_targets(
     positions = pose_targets(spec, base, bounded)
     saturated = np.zeros(positions.shape, np.bool_)
     if spec.action.is_delta:
-        free = pose_actions(spec, base, positions)
-        is_cut = np.abs(free - commanded) > BOUND_TOLERANCE
+        is_cut = np.abs(pose_misses(spec, base, positions, commanded)) > BOUND_TOLERANCE
         saturated[:, :3] = is_cut[:, :3]
         saturated[:, 3:] = is_cut[:, 3:].any(axis=1, keepdims=True)
     return Targets(positions, gripper, saturated)

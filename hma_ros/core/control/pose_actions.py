@@ -52,6 +52,28 @@ def pose_actions(spec: EmbodimentSpec, base_6: Vector, targets_H6: Vector) -> Ve
     )
 
 
+def pose_misses(
+    spec: EmbodimentSpec, base_6: Vector, targets_H6: Vector, actions_HN: Vector
+) -> Vector:
+    """
+    Return how far targets are from where the actions ask to go, step by step.
+
+    Orientations are compared, not their numbers: several numbers may mean one orientation.
+
+    :returns: ``float64[H, 6]``, metres, then the turn between the two in radians.
+    :raises MessageError: numbers that are no orientation.
+    """
+    reference, misses = _turn(spec).reference_xyzw, np.empty(targets_H6.shape)
+    before = np.concatenate([base_6[None], targets_H6[:-1]])
+    for step, (start, end) in enumerate(zip(before, targets_H6, strict=True)):
+        asked = _moved(spec, start, actions_HN[step])
+        misses[step, :3] = asked[:3] - end[:3]
+        misses[step, 3:] = rotation_vector(
+            quaternion(asked[3:], reference), quaternion(end[3:], reference)
+        )
+    return misses
+
+
 def _moved(spec: EmbodimentSpec, target: Vector, action: Vector) -> Vector:
     reference, rotation = _turn(spec).reference_xyzw, spec.action.rotation or ''
     place, turn = action[:3], quaternion_from_numbers(rotation, action[3:])

@@ -158,7 +158,7 @@ def _action(section: Section, has_gripper: bool) -> spec.ActionSpec:
             if semantics == 'ee_pose_delta'
             else None
         ),
-        is_verified=section.is_null('verified') or section.boolean('verified'),
+        is_verified=_verified(section, has_rotation),
     )
     section.done()
     _check_gripper_action(section, action, has_gripper)
@@ -167,6 +167,11 @@ def _action(section: Section, has_gripper: bool) -> spec.ActionSpec:
             'coordinates', f"['x', 'y', 'z'] for {semantics}", repr(list(action.coordinates))
         )
     return action
+
+
+def _verified(section: Section, must_say: bool) -> bool:
+    """Actions that turn the tool must say whether their meaning is known; others are it."""
+    return (section.is_null('verified') and not must_say) or section.boolean('verified')
 
 
 def _check_gripper_action(section: Section, action: spec.ActionSpec, has_gripper: bool) -> None:

@@ -150,9 +150,9 @@ class ActionSpec:
     lower: tuple[float, ...]
     upper: tuple[float, ...]
     coordinates: tuple[str, ...]
+    is_verified: bool
     rotation: str | None = None
     delta_frame: str | None = None
-    is_verified: bool = True
 
     @property
     def planned(self) -> int:

@@ -3,9 +3,11 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,9 +18,10 @@ from hma_ros.core.control.measured_actions import measured_actions
 from hma_ros.core.control.orientation import quaternion, rotation_vector
 from hma_ros.core.control.rotation import numbers_from_quaternion, quaternion_from_numbers
 from hma_ros.core.control.state_history import StateHistory
-from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.core.embodiment import EmbodimentSpec, embodiment_folder, load_embodiment
 from hma_ros.core.embodiment.spec import DELTA_FRAMES, ROTATIONS
 from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.core.tool_path import tool_path
 from hma_ros.nodes.execution_gate import check_may_execute
 
 DROID = load_embodiment('franka_droid')
@@ -122,3 +125,61 @@ def test_actions_that_are_not_verified_are_not_executed() -> None:
     with pytest.raises(ConfigError, match='action.verified: got false'):
         check_may_execute(DROID, 'execute', 'bundle', True)
     check_may_execute(DROID, 'shadow', 'bundle', True)
+
+
+def test_a_robot_in_simulation_does_not_execute_what_is_not_verified_either() -> None:
+    with pytest.raises(ConfigError, match='action.verified: got false'):
+        check_may_execute(replace(DROID, simulated=True), 'execute', '', True)
+
+
+def test_actions_that_turn_the_tool_must_say_whether_they_are_verified(tmp_path: Path) -> None:
+    data = yaml.safe_load((embodiment_folder() / 'franka_droid.yaml').read_text())
+    del data['action']['verified']
+    path = tmp_path / 'franka_droid.yaml'
+    path.write_text(yaml.safe_dump(data))
+    with pytest.raises(ConfigError, match='action.verified'):
+        load_embodiment(str(path))
+
+
+@pytest.mark.parametrize(
+    ('rotation', 'numbers'),
+    [
+        # The same turn about z in numbers that the inverse would not give.
+        ('quaternion_xyzw', (0.0, 0.0, -0.1, -0.995)),
+        ('euler_sxyz', (np.pi, np.pi, np.pi + 0.2)),
+        ('rotation_vector', (0.0, 0.0, 0.2 - 2.0 * np.pi)),
+        ('matrix_6d', (2.0, 0.4, 0.0, 0.0, 3.0, 0.0)),
+    ],
+)
+def test_a_turn_in_other_numbers_is_not_cut_off(rotation: str, numbers: tuple[float, ...]) -> None:
+    spec = with_rotation(rotation, 'base')
+    spec = replace(
+        spec,
+        action=replace(
+            spec.action,
+            lower=(-7.0,) * (len(spec.action.lower) - 1) + (0.0,),
+            upper=(7.0,) * (len(spec.action.lower) - 1) + (1.0,),
+        ),
+    )
+    got = targets_from_actions(spec, BASE, [[0.0, 0.0, 0.0, *numbers, 1.0]])
+    assert 0.1 < np.linalg.norm(got.positions_HD[0, 3:]) < 0.3
+    assert not got.saturated_HD.any()
+
+
+@pytest.mark.parametrize('frame', DELTA_FRAMES)
+def test_a_turn_beyond_the_limits_is_marked_as_cut_off(frame: str) -> None:
+    spec = with_rotation('rotation_vector', frame)
+    got = targets_from_actions(spec, BASE, [[0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]])
+    assert got.saturated_HD.tolist() == [[False] * 3 + [True] * 3]
+
+
+def test_the_path_of_increments_follows_the_turns_of_the_tool() -> None:
+    spec = with_rotation('rotation_vector', 'tool')
+    quarter = [0.02, 0.0, 0.0, 0.0, 0.0, 0.5, 1.0]
+    turn = np.array(DROID.limits.orientation.reference_xyzw)
+    path = tool_path(spec, np.array([quarter, quarter]), BASE[:3], turn)
+    assert path is not None
+    # A hand that points down turns about its own z: to the other side of the base.
+    moved = np.array([[0.02, 0.0, 0.0], [0.02 + 0.02 * np.cos(0.5), -0.02 * np.sin(0.5), 0.0]])
+    np.testing.assert_allclose(path, BASE[:3] + moved, atol=1e-9)
+    assert tool_path(spec, np.array([quarter]), BASE[:3], None) is None
