@@ -5,19 +5,26 @@ Real processes, real DDS, and a bundle so small that it is made here.
 Nothing sleeps: every wait is for a condition, with a deadline that only a broken test meets.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from geometry_msgs.msg import PoseStamped
 from onnx import TensorProto, checker, helper, numpy_helper, save
+from sensor_msgs.msg import Image, JointState
 
 from benchmarks.faults.processes import System
-from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.ros.image_msg import from_rgb
+from hma_ros.ros.joint_state_msg import from_positions
+from hma_ros.ros.qos import SENSOR_OUT
+from hma_ros.ros.stamps import to_stamp
 from hma_ros.runtime.manifest_file import sha256, write_facts
 
 SIDE, FACTORS, LEVELS, WINDOW = 8, 3, 16, 4
+STATE_MS, FRAME_MS, MS = 20, 100, 1_000_000
 FLOAT, INT64, UINT8, BOOL = (
     TensorProto.FLOAT,
     TensorProto.INT64,
@@ -32,6 +39,63 @@ def system(tmp_path: Path, ros_context: object) -> Iterator[System]:
     running = System(tmp_path, ros_context)
     yield running
     running.close()
+
+
+class Robot:
+    """The driver of a real robot that is moved by hand: states and pictures on time."""
+
+    def __init__(self, system: Any, spec: EmbodimentSpec) -> None:
+        self._node, self._spec = system.node, spec
+        self._images = self._node.create_publisher(Image, spec.camera.topic, SENSOR_OUT)
+        source = spec.state.sources[0]
+        self._joints = self._node.create_publisher(JointState, source.topic, SENSOR_OUT)
+        gripper, pose = spec.gripper, spec.state.pose
+        if gripper is not None and gripper.joint_topic is not None:
+            self._grippers = self._node.create_publisher(
+                JointState, gripper.joint_topic, SENSOR_OUT
+            )
+        if pose is not None:
+            self._poses = self._node.create_publisher(PoseStamped, pose.topic, SENSOR_OUT)
+        self._frame = np.zeros((spec.camera.height, spec.camera.width, 3), np.uint8)
+        # A camera may be faster than the model.
+        self._frame_ms = min(round(1000 * spec.rates.frame_dt_s), FRAME_MS)
+        self._begin_ns = self._next_ns = self._node.get_clock().now().nanoseconds
+
+    def begin(self) -> None:
+        """Publish from now on."""
+        self._node.create_timer(0.005, self._publish_due)
+
+    def _publish_due(self) -> None:
+        while self._next_ns <= self._node.get_clock().now().nanoseconds:
+            self._publish(self._next_ns)
+            self._next_ns += STATE_MS * MS
+
+    def _publish(self, stamp_ns: int) -> None:
+        since_ms = (stamp_ns - self._begin_ns) // MS
+        travel = 0.01 * np.sin(since_ms / 1000)
+        names = self._spec.state.sources[0].message_names
+        # The arm in two messages on one topic, the gripper on another.
+        self._send(self._joints, stamp_ns, names[:3], np.full(3, travel))
+        self._send(self._joints, stamp_ns, names[3:], np.full(len(names) - 3, travel))
+        if self._spec.gripper is not None and self._spec.gripper.joint is not None:
+            self._send(self._grippers, stamp_ns, [self._spec.gripper.joint], np.array([0.04]))
+        if self._spec.state.pose is not None:
+            message = PoseStamped()
+            message.header.stamp = to_stamp(stamp_ns)
+            message.header.frame_id = self._spec.state.pose.frame_id
+            message.pose.position.x = 0.5 + float(travel)
+            self._poses.publish(message)
+        if since_ms % self._frame_ms == 0:
+            self._images.publish(from_rgb(self._frame, stamp_ns, 'camera'))
+
+    def _send(self, publisher: Any, stamp_ns: int, names: Any, positions: np.ndarray) -> None:
+        publisher.publish(from_positions(stamp_ns, names, positions, np.zeros(len(names))))
+
+
+@pytest.fixture
+def move_by_hand(system: System) -> Callable[[str], None]:
+    """Return a function that starts the drivers of a robot, by its name."""
+    return lambda name: Robot(system, load_embodiment(name)).begin()
 
 
 @pytest.fixture(scope='session')

@@ -61,32 +61,40 @@ def write_embodiment(folder: Path, **camera: object) -> Path:
     return path
 
 
+def import_for(embodiment: str, folder: Path, write_released: Callable[..., Path]) -> Path:
+    """Return a bundle with the embodiment's stem, made by the command."""
+    torch.manual_seed(0)
+    checkpoint = write_released(video_model(), folder / 'hma-base-disc')
+    tokenizer, bundle = write_tokenizer(folder / 'magvit2.safetensors'), folder / 'base'
+    arguments = ['--tokenizer', str(tokenizer), '--embodiment', embodiment]
+    assert main(['import-checkpoint', str(checkpoint), str(bundle), *arguments]) == 0
+    return bundle
+
+
 @pytest.fixture(scope='module')
 def imported(
     tmp_path_factory: pytest.TempPathFactory, write_released: Callable[..., Path]
 ) -> tuple[Path, Path]:
     """Return a bundle, made by the command, and the embodiment that it serves."""
-    torch.manual_seed(0)
     folder = tmp_path_factory.mktemp('released')
-    checkpoint = write_released(video_model(), folder / 'hma-base-disc')
-    tokenizer = write_tokenizer(folder / 'magvit2.safetensors')
-    embodiment, bundle = write_embodiment(folder, resize=[SIDE, SIDE]), folder / 'base'
-    arguments = ['--tokenizer', str(tokenizer), '--embodiment', str(embodiment)]
-    assert main(['import-checkpoint', str(checkpoint), str(bundle), *arguments]) == 0
-    return bundle, embodiment
+    embodiment = write_embodiment(folder, resize=[SIDE, SIDE])
+    return import_for(str(embodiment), folder, write_released), embodiment
 
 
-def start(system: Any, bundle: Path, embodiment: Path) -> None:
+def start(
+    system: Any, bundle: Path, embodiment: Path | str, use_sim_time: bool = True, **more: object
+) -> None:
     system.spawn(
         'world_model',
         bundle=str(bundle),
         embodiment=str(embodiment),
-        use_sim_time=True,
+        use_sim_time=use_sim_time,
         autostart=True,
         horizon=1,
         threads=1,
         camera_timeout_s=300.0,
         executed_timeout_s=1.0,
+        **more,
     )
 
 
@@ -120,4 +128,35 @@ def test_a_camera_of_another_size_is_refused_with_both_sizes(
         "camera.resize: got [64, 64], expected [256, 256] (size of bundle 'base'); set "
         'camera.resize or choose another bundle'
     )
+    system.until(lambda: reason in system.log('world_model'), 'the refusal')
+
+
+def test_it_imagines_the_franka_of_droid_from_the_topics_of_its_drivers(
+    system: Any,
+    tmp_path: Path,
+    write_released: Callable[..., Path],
+    move_by_hand: Callable[[str], None],
+) -> None:
+    bundle = import_for('franka_droid', tmp_path, write_released)
+    system.watch(PredictedRollout, '/world_model/prediction')
+    start(system, bundle, 'franka_droid', use_sim_time=False)
+    move_by_hand('franka_droid')
+
+    def is_imagined_where_the_tool_is() -> bool:
+        rollout = system.last.get('/world_model/prediction')
+        # The tool is at x = 0.5 and not turned; the gripper is open.
+        expected = [0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+        return rollout is not None and np.allclose(
+            np.reshape(rollout.actions, (-1, 7)), expected, atol=0.02
+        )
+
+    system.until(is_imagined_where_the_tool_is, 'imagined frames')
+    frame = system.last['/world_model/prediction'].frames[0]
+    assert (frame.height, frame.width, len(frame.data)) == (SIDE, SIDE, SIDE * SIDE * 3)
+    assert 'Traceback' not in system.log('world_model')
+
+
+def test_actions_that_are_not_verified_are_not_executed(system: Any, tmp_path: Path) -> None:
+    start(system, tmp_path, 'franka_droid', use_sim_time=False, mode='execute')
+    reason = 'action.verified: got false, expected true for mode:=execute'
     system.until(lambda: reason in system.log('world_model'), 'the refusal')
