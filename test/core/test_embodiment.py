@@ -163,7 +163,7 @@ def test_unknown_robot_lists_those_there_are() -> None:
     with pytest.raises(EmbodimentError) as error:
         load_embodiment('ur5')
     assert str(error.value) == (
-        "embodiment: got 'ur5', expected one of aloha, franka, franka_jtc, kinova_gen3, "
+        "embodiment: got 'ur5', expected one of aloha, franka, franka_droid, franka_jtc, kinova_gen3, "
         'sim_franka, sim_planar, sim_so101, sim_ur5e, so101, ur5e, xarm7, '
         'or the path of a YAML file'
     )
@@ -285,7 +285,7 @@ CASES = [
         'sim_ur5e',
         'action.units',
         ['deg'] * 6,
-        "action.units: got 'deg', expected words of m, rad, open_closed",
+        "action.units: got 'deg', expected words of m, rad, unitless, open_closed",
     ),
     (
         'sim_ur5e',
@@ -380,7 +380,7 @@ CASES = [
         'sim_franka',
         'gripper',
         None,
-        'action.coordinates: got 3, expected 4 texts (one per action name but the gripper)',
+        'action.coordinates: got 3, expected 4 texts (one per action name but rotation and gripper)',
     ),
     (
         'sim_franka',
