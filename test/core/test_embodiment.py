@@ -163,8 +163,8 @@ def test_unknown_robot_lists_those_there_are() -> None:
     with pytest.raises(EmbodimentError) as error:
         load_embodiment('ur5')
     assert str(error.value) == (
-        "embodiment: got 'ur5', expected one of aloha, franka, franka_droid, franka_jtc, kinova_gen3, "
-        'sim_franka, sim_planar, sim_so101, sim_ur5e, so101, ur5e, xarm7, '
+        "embodiment: got 'ur5', expected one of aloha, franka, franka_droid, franka_jtc, "
+        'kinova_gen3, sim_franka, sim_planar, sim_so101, sim_ur5e, so101, ur5e, xarm7, '
         'or the path of a YAML file'
     )
 
@@ -380,7 +380,8 @@ CASES = [
         'sim_franka',
         'gripper',
         None,
-        'action.coordinates: got 3, expected 4 texts (one per action name but rotation and gripper)',
+        'action.coordinates: got 3, expected 4 texts '
+        '(one per action name but rotation and gripper)',
     ),
     (
         'sim_franka',
