@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from hma_ros.core.embodiment import bounds
 from hma_ros.core.embodiment.parse import parse_mapping
 from hma_ros.core.errors import EmbodimentError
-from hma_ros.core.short_text import quoted
+from hma_ros.core.short_text import quoted, shortened
 
 _WITHIN = f'within +-{bounds.NUMBER:g}'
 _POSITIVE = f'a number of {bounds.SMALLEST_POSITIVE:g} to {bounds.NUMBER:g}'
@@ -50,7 +50,7 @@ class Section:
         unknown = sorted(str(key) for key in self._data if key not in self._known)
         if unknown:
             known = ', '.join(sorted(self._known))
-            self.fail(unknown[0], f'one of the known keys ({known})', 'an unknown key')
+            self.fail(shortened(unknown[0]), f'one of the known keys ({known})', 'an unknown key')
 
     def is_null(self, key: str) -> bool:
         """Whether an optional key is absent or null."""
