@@ -151,8 +151,8 @@ class BagSteps:
         stamp = stamp_ns(message.header.stamp)
         counts.note_stamp(stamp)
         self._note_age(stamp, self._spec.state.max_age_s, counts)
-        xyz, _ = to_pose(message, pose.frame_id, pose.topic)
-        self._measured.add_tool(stamp, xyz)
+        xyz, turn = to_pose(message, pose.frame_id, pose.topic)
+        self._measured.add_tool(stamp, xyz, turn)
 
     def _on_gripper(self, message: Any, counts: TopicCounts) -> None:
         self._measured.add_gripper(stamp_ns(message.header.stamp), message.name, message.position)
