@@ -44,7 +44,7 @@ class ImagineService:
         spec: EmbodimentSpec,
         ask: Callable[[int, NDArray[np.float32] | None, int, Callable[[Any], None]], None],
     ) -> None:
-        self._spec, self._ask = spec, ask
+        self._node, self._spec, self._ask = node, spec, ask
         # A coroutine that waits would keep the other callbacks of its group from running.
         service = node.create_service(
             Imagine, '~/imagine', self._on_request, callback_group=ReentrantCallbackGroup()
@@ -58,7 +58,14 @@ class ImagineService:
             response.message = str(error)
             return response
         answered = Future()
-        self._ask(request.conditioning, chunks, request.horizon, answered.set_result)
+
+        def reply(answer: Answer) -> None:
+            answered.set_result(answer)
+            # A future that is set in another thread does not wake the executor.
+            if self._node.executor is not None:
+                self._node.executor.wake()
+
+        self._ask(request.conditioning, chunks, request.horizon, reply)
         return self._fill(response, await answered)
 
     def _fill(self, response: Any, answer: Answer) -> Any:

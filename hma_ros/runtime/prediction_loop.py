@@ -2,8 +2,8 @@
 """
 Observe each step, act on it, and imagine what follows in the time that is left.
 
-Late steps are observed one after another, in order; only imagining is skipped until the model has
-caught up.
+Late steps are observed one after another, in order; until the model has caught up only every
+eighth of them is followed by imagining.
 """
 
 from collections.abc import Callable
@@ -22,6 +22,10 @@ from hma_ros.runtime.world import Rollout, World
 _SMOOTHING = 0.3
 # Of the queue's room, what a question may use: the rest is for steps that take longer.
 _ROOM = MOST_WAITING // 2
+# What a step that is observed ends.
+_CLEARED = ('missed rows', 'missed joints', 'dropped rows', 'camera timeouts')
+# Of so many late steps one has its frame imagined, however far behind the model is.
+_LATE_STEPS = 8
 
 
 class LoopOutput(Protocol):
@@ -71,11 +75,11 @@ class PredictionLoop:
         self._budget = ImaginationBudget(horizon, interval_s)
         self._step_s: float | None = None
         self._cost_s = 0.0
+        self._late = 0
         self._step: Step | None = None
         self._newest_frame: NDArray[np.uint8] | None = None
         self.requests = ImagineRequests(clock)
         self.failures = 0
-        self.imagined = 0
 
     def run_once(self) -> bool:
         """
@@ -88,10 +92,8 @@ class PredictionLoop:
         if step is None:
             return self._answer()
         try:
-            self._observe(step)
-            if len(self._steps):
-                self._report.count('late rows')
-            elif not self._answer():
+            is_observed = self._observe(step)
+            if is_observed and self._may_imagine() and not self._answer():
                 self._imagine(step)
         except HmaError as error:
             # The context lacks this step: the next one starts a new context.
@@ -102,11 +104,23 @@ class PredictionLoop:
             self.failures = 0
         return True
 
-    def _observe(self, step: Step) -> None:
+    def _may_imagine(self) -> bool:
+        """Whether no step waits for the model, or enough of them did already."""
+        self._late = self._late + 1 if len(self._steps) else 0
+        if self._late:
+            self._report.count('late rows')
+        return self._late % _LATE_STEPS == 0
+
+    def _observe(self, step: Step) -> bool:
+        """Take in a step and decide; returns whether it had all that the model reads."""
         started_s = self._clock()
         self._report.latency('waiting', started_s - step.receipt_s)
         frame = self._output.decode(step.image)
         decoded_s = self._clock()
+        if step.missing:
+            self._step = None
+            self._report.error('missed joints', step.missing)
+            return False
         self._take_in(step, frame)
         chunk = self._model.act() if self._acts else None
         decided_s = self._clock()
@@ -118,9 +132,10 @@ class PredictionLoop:
         self._report.latency('inference', decided_s - decoded_s)
         self._report.latency('publishing', done_s - decided_s)
         self._report.latency('receipt to action', done_s - step.receipt_s)
-        self._report.well('rows', 'missed rows', 'dropped rows', 'camera timeouts')
+        self._report.well('rows', *_CLEARED)
         self._note_time(done_s - started_s)
         self._budget.row_arrived(step.receipt_s)
+        return True
 
     def _take_in(self, step: Step, frame: NDArray[np.uint8]) -> None:
         before = self._step
@@ -158,7 +173,6 @@ class PredictionLoop:
         most = self._budget.frames(started_s)
         rollout = self._model.imagine(None, most, self._steps.has_next)
         self._note_imagined(len(rollout.frames), self._clock() - started_s)
-        self.imagined = len(rollout.frames)
         self._output.rollout(step, self._newest_frame, rollout)
 
     def _note_imagined(self, frames: int, spent_s: float) -> None:

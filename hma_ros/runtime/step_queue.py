@@ -40,6 +40,7 @@ class Step:
     :param executed: ``float32[stride, A]`` executed since then, in units; None where unknown.
     :param origin: of ``executed``: ``reported``, ``measured`` or ``unknown``.
     :param joints: ``float32[J]`` at the stamp, rad or m; None of a model that reads none.
+    :param missing: why there are no joints though the model reads them: the step is lost.
     """
 
     stamp_ns: int
@@ -49,6 +50,7 @@ class Step:
     executed: NDArray[np.float32] | None
     origin: str
     joints: NDArray[np.float32] | None
+    missing: str = ''
 
 
 class StepQueue:
@@ -173,24 +175,29 @@ class StepQueue:
     def _complete(self, pick: FramePick) -> None:
         stamp, before = pick.stamp_ns or 0, None if pick.restarts else self._before_ns
         self._before_ns = None
-        image, receipt_s = self._images.pop(stamp)
-        joints = self._joints(stamp) if self._reads_joints else None
-        if self._reads_joints and joints is None:
+        kept = self._images.pop(stamp, None)
+        if kept is None:
+            self._report.error(
+                'dropped rows',
+                f'{self._camera}: image of a step: got none, as {_IMAGES_KEPT} newer ones came, '
+                'expected it to be kept; lower executed_timeout_s or the rate of the camera',
+            )
             return
+        image, receipt_s = kept
+        joints, missing = self._joints(stamp)
         executed, origin = (None, '') if before is None else self._executed.find(before)
         known = None if executed is None else executed.astype(np.float32)
-        self._append(Step(stamp, image, receipt_s, before, known, origin, joints))
-        self._before_ns = stamp
+        self._append(Step(stamp, image, receipt_s, before, known, origin, joints, missing))
+        self._before_ns = None if missing else stamp
 
-    def _joints(self, stamp_ns: int) -> NDArray[np.float32] | None:
-        """Return the joints of a frame; without them the step is lost, never made up."""
+    def _joints(self, stamp_ns: int) -> tuple[NDArray[np.float32] | None, str]:
+        """Return the joints of a frame, or why there are none; they are never made up."""
+        if not self._reads_joints:
+            return None, ''
         try:
-            joints = self._measured.joints_at(stamp_ns).astype(np.float32)
+            return self._measured.joints_at(stamp_ns).astype(np.float32), ''
         except MessageError as error:
-            self._report.error('missed joints', str(error))
-            return None
-        self._report.over('missed joints')
-        return joints
+            return None, str(error)
 
     def _append(self, step: Step) -> None:
         if len(self._steps) == MOST_WAITING:
