@@ -99,6 +99,12 @@ class WorldModelNode(HmaNode):
     def start(self) -> None:
         """Begin with an empty context."""
         self._state.clear()
+        self._make_loop()
+        self._heard_s = self._told_s = time.monotonic()
+        self._is_working = True
+        self._worker = WorkThread(self._work, _LOOK_S)
+
+    def _make_loop(self) -> None:
         self._steps = StepQueue(
             self._spec,
             self._state.measured,
@@ -119,9 +125,6 @@ class WorldModelNode(HmaNode):
             time.monotonic,
             self._remedy,
         )
-        self._heard_s = self._told_s = time.monotonic()
-        self._is_working = True
-        self._worker = WorkThread(self._work, _LOOK_S)
 
     def _has_reporter(self) -> bool:
         return self._reports and self.count_publishers(self._executed_topic) > 0
