@@ -1,8 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Watches the camera, imagines what follows, and proposes actions."""
 
-import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,21 +12,18 @@ from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Empty
 
-from hma_ros.core.control.executed_actions import ExecutedActions
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
-from hma_ros.core.errors import BundleError, HmaError, MessageError
-from hma_ros.core.frame_clock import FrameClock, FramePick
+from hma_ros.core.errors import BundleError, MessageError
 from hma_ros.core.image import preprocess
-from hma_ros.core.imagination_budget import ImaginationBudget
 from hma_ros.core.strip import strip
 from hma_ros.msg import ActionChunk, PredictedRollout
 from hma_ros.nodes.execution_gate import check_may_execute
 from hma_ros.nodes.world_model_parameters import WorldModelParameters
 from hma_ros.ros.chunk_msg import from_actions, to_actions
-from hma_ros.ros.diagnostics import WARN, Diagnostics
+from hma_ros.ros.diagnostics import Diagnostics
 from hma_ros.ros.image_msg import from_rgb, to_rgb
+from hma_ros.ros.imagine_service import ImagineService
 from hma_ros.ros.lifecycle import HmaNode, run
-from hma_ros.ros.mailbox import Mailbox
 from hma_ros.ros.parameters import read
 from hma_ros.ros.qos import REPORT
 from hma_ros.ros.rollout_msg import from_rollout
@@ -35,15 +32,17 @@ from hma_ros.ros.stamps import stamp_ns
 from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
 from hma_ros.runtime.families import SIZE_REMEDY, size_difference
+from hma_ros.runtime.imagine_requests import INACTIVE, Answer, Conditioning, Question
 from hma_ros.runtime.open import open_world_model
-from hma_ros.runtime.world import World
+from hma_ros.runtime.pace import REMEDY, measure, slowed, slowed_text, slower_refusal
+from hma_ros.runtime.prediction_loop import PredictionLoop
+from hma_ros.runtime.step_queue import Step, StepQueue
+from hma_ros.runtime.world import Rollout, World
 
-_NS = 1_000_000_000
 _REPORT_S = 1.0
 _HEARTBEAT_S = 0.1
 _TELL_S = 10.0
 _LOOK_S = 0.02
-_MAILBOX_SIZE = 16
 
 
 class WorldModelNode(HmaNode):
@@ -51,10 +50,7 @@ class WorldModelNode(HmaNode):
 
     def __init__(self) -> None:
         super().__init__('world_model', WorldModelParameters)
-        # The frame clock is fed while a row is being computed.
-        self._lock = threading.Lock()
         self._worker: WorkThread | None = None
-        self._failures = 0
         self._is_working = False
 
     @property
@@ -65,16 +61,23 @@ class WorldModelNode(HmaNode):
     def set_up(self) -> None:
         """Load the model and run it once, so that the first frame finds it warm."""
         given = self._given = read(self, WorldModelParameters)
-        spec = self._spec = load_embodiment(given.embodiment)
+        trained = load_embodiment(given.embodiment)
+        spec = self._spec = slowed(trained, given.clock_divisor, given.mode)
         check_may_execute(spec, given.mode, given.bundle, given.allow_simulation_bundle)
         self._model = self._load_model()
-        check_stem(spec, self._model)
-        self._reads_joints = bool(self._model.stem.joint_names)
+        check_stem(trained, self._model)
+        is_slowed = given.clock_divisor > 1
+        self._acts = not self._model.manifest.policy_refusal and not is_slowed
         self._horizon = min(given.horizon, self._model.manifest.max_horizon)
         self._diagnostics = Diagnostics(self, spec.name)
         self.get_logger().info(given.summary(spec, self._model.provider))
-        self._warm_up()
+        if is_slowed:
+            self.get_logger().warning(slowed_text(trained, given.clock_divisor))
+        self._remedy = self._warm_up()
         self._open_topics()
+        self._open_timers()
+
+    def _open_timers(self) -> None:
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         for period_s, callback in ((_REPORT_S, self._report), (_HEARTBEAT_S, self._beat)):
             self.own(self.create_timer(period_s, callback, clock=steady), self.destroy_timer)
@@ -95,24 +98,43 @@ class WorldModelNode(HmaNode):
 
     def start(self) -> None:
         """Begin with an empty context."""
-        spec = self._spec
-        self._frame_clock = FrameClock(spec.rates.frame_hz, spec.camera.max_age_s)
-        self._mailbox = Mailbox(_MAILBOX_SIZE)
-        self._budget = ImaginationBudget(self._horizon, spec.rates.frame_dt_s)
-        self._executed = ExecutedActions(spec, self._state.measured)
-        self._pick: FramePick | None = None
-        self._row_ns: int | None = None
         self._state.clear()
-        self._failures = 0
+        self._make_loop()
         self._heard_s = self._told_s = time.monotonic()
         self._is_working = True
         self._worker = WorkThread(self._work, _LOOK_S)
 
+    def _make_loop(self) -> None:
+        self._steps = StepQueue(
+            self._spec,
+            self._state.measured,
+            bool(self._model.stem.joint_names),
+            self._has_reporter,
+            self._given.executed_timeout_s,
+            self._camera_topic,
+            self._diagnostics,
+        )
+        self._loop = PredictionLoop(
+            self._model,
+            self._steps,
+            self,
+            self._diagnostics,
+            self._spec.rates.frame_dt_s,
+            self._horizon,
+            self._acts,
+            time.monotonic,
+            self._remedy,
+        )
+
+    def _has_reporter(self) -> bool:
+        return self._reports and self.count_publishers(self._executed_topic) > 0
+
     def stop(self) -> None:
-        """Finish the present row, if there is one."""
+        """Finish the present step, if there is one."""
         self._is_working = False
         if self._worker is not None:
             self._worker.close()
+            self._loop.requests.close()
 
     def _open_topics(self) -> None:
         camera = self._spec.camera
@@ -124,7 +146,11 @@ class WorldModelNode(HmaNode):
         self._strips = self.publisher(Image, '~/prediction/image', REPORT)
         self._heartbeats = self.publisher(Empty, '~/heartbeat', REPORT)
         SensorSubscription(self, self._camera_type, camera.topic, self._on_image)
-        self.subscribe(ActionChunk, self._given.executed_topic, self._on_executed, REPORT)
+        # Reports are of steps of the trained clock.
+        self._reports = self._given.clock_divisor == 1
+        if self._reports:
+            self.subscribe(ActionChunk, self._given.executed_topic, self._on_executed, REPORT)
+        ImagineService(self, self._spec, self._ask)
         self._state = StateSamples(
             self,
             self._spec,
@@ -133,27 +159,37 @@ class WorldModelNode(HmaNode):
             partial(self._diagnostics.over, 'bad states'),
         )
 
-    def _warm_up(self) -> None:
-        camera = self._spec.camera
-        dark = np.zeros((camera.height, camera.width, 3), np.uint8)
-        still = np.zeros((1, self._model.stem.stride, self._model.stem.action_dim), np.float32)
-        self._model.observe(preprocess(dark, camera), None)
-        if not self._model.manifest.policy_refusal:
-            self._model.act()
-        if self._horizon:
-            self._model.imagine(still, 1)
-        self._model.reset()
+    def _warm_up(self) -> str:
+        """Time a step; returns what to do about a model that is too slow."""
+        camera, given, spec = self._spec.camera, self._given, self._spec
+        dark = preprocess(np.zeros((camera.height, camera.width, 3), np.uint8), camera)
+        pace = measure(self._model, dark, self._acts, self._horizon > 0, time.monotonic)
+        self._pace = pace
+        refusal = slower_refusal(spec, given.mode)
+        warning = pace.warning(spec.rates.frame_dt_s, given.clock_divisor, refusal)
+        if warning is None:
+            return REMEDY
+        self.get_logger().warning(warning)
+        return warning.rpartition('; ')[2]
+
+    def _ask(
+        self,
+        conditioning: int,
+        chunks: NDArray[np.float32] | None,
+        horizon: int,
+        reply: Callable[[Answer], None],
+    ) -> None:
+        if not self._is_working:
+            reply(Answer(None, None, INACTIVE))
+            return
+        self._loop.requests.ask(Question(Conditioning(conditioning), chunks, horizon, reply))
+        self._wake()
 
     def _on_image(self, message: Any) -> None:
         if not self._is_working:
             return
         stamp, self._heard_s = stamp_ns(message.header.stamp), time.monotonic()
-        with self._lock:
-            refusal = self._frame_clock.offer(stamp, self.now_ns())
-            if refusal is None:
-                self._mailbox.put(stamp, message, self._heard_s)
-        if refusal is not None:
-            self._diagnostics.trouble('missed rows', f'{self._camera_topic}: {refusal}', WARN)
+        self._steps.offer(stamp, message, self._heard_s, self.now_ns())
         self._wake()
 
     def _on_executed(self, message: Any) -> None:
@@ -165,12 +201,13 @@ class WorldModelNode(HmaNode):
             self._diagnostics.trouble('bad reports', str(error))
             return
         self._diagnostics.over('bad reports')
-        self._executed.report(stamp_ns(message.header.stamp), actions)
+        self._steps.executed(stamp_ns(message.header.stamp), actions, self.now_ns())
         self._wake()
 
     def _on_state(self) -> None:
-        # They come often: only a row that waits for them is worth waking up for.
-        if self._is_working and self._pick is not None:
+        # They come often: only a step that waits for them is worth a look.
+        if self._is_working and self._steps.is_waiting:
+            self._steps.poll(self.now_ns())
             self._wake()
 
     def _wake(self) -> None:
@@ -178,147 +215,44 @@ class WorldModelNode(HmaNode):
             self._worker.wake()
 
     def _work(self) -> None:
-        """Process the rows that are due; runs in the worker's thread."""
-        while self._is_working and not self._is_spent() and self._next_row():
-            pass
+        """Process the steps that are due; runs in the worker's thread."""
+        self._steps.poll(self.now_ns())
+        while self._is_working and not self._is_spent() and self._loop.run_once():
+            self._steps.poll(self.now_ns())
         if self._is_spent():
             self._spent.trigger()
 
     def _is_spent(self) -> bool:
-        return bool(self._failures >= self._given.max_failures)
+        return bool(self._loop.failures >= self._given.max_failures)
 
     def _give_up(self) -> None:
         if not self._is_working or not self._is_spent():
             return
         self.get_logger().error(
-            f'{self._camera_topic}: expected a row that succeeds, got {self._failures} failures '
-            'in a row: deactivating; activate again when the cause is gone'
+            f'{self._camera_topic}: expected a row that succeeds, got {self._loop.failures} '
+            'failures in a row: deactivating; activate again when the cause is gone'
         )
         self.trigger_deactivate()
 
-    def _next_row(self) -> bool:
-        with self._lock:
-            now_ns = self.now_ns()
-            if self._pick is not None and self._frame_clock.is_lost(self._pick, now_ns):
-                self._pick = self._row_ns = None
-            if self._pick is None:
-                self._pick = self._due(now_ns)
-            if self._pick is None or self._must_wait(self._pick, now_ns):
-                return False
-            pick, self._pick = self._pick, None
-        try:
-            self._process(pick)
-        except HmaError as error:
-            # The context lacks this row: the next one starts a new context.
-            self._row_ns = None
-            self._failures += 1
-            self._diagnostics.trouble('dropped rows', str(error))
-        else:
-            self._failures = 0
-        return True
-
-    def _due(self, now_ns: int) -> FramePick | None:
-        pick = self._frame_clock.tick(now_ns)
-        if pick.stamp_ns is not None:
-            return pick
-        if pick.reason is not None and pick.reason != 'no image':
-            self._diagnostics.trouble('missed rows', f'{self._camera_topic}: {pick.reason}', WARN)
-        return None
-
-    def _must_wait(self, pick: FramePick, now_ns: int) -> bool:
-        """Whether joints of the row, or what was executed before it, may still come."""
-        stamp = pick.stamp_ns or 0
-        if now_ns - stamp >= self._given.executed_timeout_s * _NS:
-            return False
-        if self._reads_joints and not self._state.measured.joints_reach(stamp):
-            return True
-        if pick.restarts or self._row_ns is None:
-            return False
-        has_reporter = self.count_publishers(self._executed_topic) > 0
-        return self._executed.may_come(self._row_ns, has_reporter)
-
-    def _process(self, pick: FramePick) -> None:
-        stamp = pick.stamp_ns or 0
-        taken = self._mailbox.take(stamp)
-        if taken is None:
-            raise MessageError(
-                f'{self._camera_topic}: expected the image of the row to be kept, '
-                'got none: the model is slower than its clock'
-            )
-        message, receipt_s = taken
-        started_s = time.monotonic()
-        self._diagnostics.latency('waiting', started_s - receipt_s)
-        frame = self._decode(message)
-        joints = self._measured(stamp) if self._reads_joints else None
-        if joints is None and self._reads_joints:
-            return
-        decoded_s = time.monotonic()
-        chunk = self._decide(frame, joints, pick.restarts)
-        decided_s = time.monotonic()
-        self._row_ns = stamp
-        if chunk is not None:
-            self._chunks.publish(from_actions(self._spec, stamp, chunk))
-        done_s = time.monotonic()
-        self._diagnostics.latency('conversion', decoded_s - started_s)
-        self._diagnostics.latency('inference', decided_s - decoded_s)
-        self._diagnostics.latency('publishing', done_s - decided_s)
-        self._diagnostics.latency('receipt to action', done_s - receipt_s)
-        self._diagnostics.latency('image stamp to action', (self.now_ns() - stamp) * 1e-9)
-        self._diagnostics.well('rows', 'missed rows', 'dropped rows', 'camera timeouts')
-        self._budget.row_arrived(receipt_s)
-        self._tell(self._imagine(stamp, frame, message.header.frame_id))
-
-    def _decode(self, message: Any) -> NDArray[np.uint8]:
+    def decode(self, image: Any) -> NDArray[np.uint8]:
+        """Return the frame of an image message; see :class:`LoopOutput`."""
         camera = self._spec.camera
-        return preprocess(to_rgb(message, self._camera_topic, camera), camera)
+        return preprocess(to_rgb(image, self._camera_topic, camera), camera)
 
-    def _measured(self, stamp: int) -> NDArray[np.float32] | None:
-        """Return the joints of a frame; without them the row is lost, never made up."""
-        try:
-            joints = self._state.measured.joints_at(stamp).astype(np.float32)
-        except MessageError as error:
-            self._row_ns = None
-            self._diagnostics.trouble('missed joints', str(error))
-            return None
-        self._diagnostics.over('missed joints')
-        return joints
+    def chunk(self, step: Step, chunk: NDArray[np.float32]) -> None:
+        """Publish the chunk decided on a step."""
+        self._chunks.publish(from_actions(self._spec, step.stamp_ns, chunk))
+        age_s = (self.now_ns() - step.stamp_ns) * 1e-9
+        self._diagnostics.latency('image stamp to action', age_s)
 
-    def _decide(
-        self, frame: NDArray[np.uint8], joints: NDArray[np.float32] | None, restarts: bool
-    ) -> NDArray[np.float32] | None:
-        """Take in a row; returns what to do then, if there is a policy."""
-        executed = None
-        if restarts or self._row_ns is None:
-            self._model.reset()
-            self._budget.restart()
-            self._diagnostics.counts['new contexts'] += 1
-        else:
-            executed, origin = self._executed.find(self._row_ns)
-            self._diagnostics.counts[f'{origin} actions'] += 1
-        known = None if executed is None else executed.astype(np.float32)
-        self._model.observe(frame, known, joints)
-        return None if self._model.manifest.policy_refusal else self._model.act()
-
-    def _imagine(self, stamp: int, frame: NDArray[np.uint8], frame_id: str) -> int:
-        """Publish what follows; returns how many frames there was time for."""
-        if self._horizon == 0 or not self._model.can_imagine:
-            return 0
-        started_s = time.monotonic()
-        most = self._budget.frames(started_s)
-        rollout = self._model.imagine(None, most, self._is_next_here)
-        spent_s, frames = time.monotonic() - started_s, len(rollout.frames)
-        self._budget.imagined(frames, spent_s)
-        self._diagnostics.latency('imagined frame', spent_s / frames)
-        self._diagnostics.counts['imagined frames'] += frames
+    def rollout(self, step: Step, frame: NDArray[np.uint8], rollout: Rollout) -> None:
+        """Publish what was imagined after a step."""
+        frame_id, stamp = step.image.header.frame_id, step.stamp_ns
         self._rollouts.publish(
             from_rollout(self._spec, stamp, rollout.frames, rollout.actions, frame_id)
         )
         self._strips.publish(from_rgb(strip([frame, *rollout.frames]), stamp, frame_id))
-        return frames
-
-    def _is_next_here(self) -> bool:
-        with self._lock:
-            return self._frame_clock.has_next()
+        self._tell(len(rollout.frames))
 
     def _beat(self) -> None:
         if self._is_working:
@@ -328,6 +262,8 @@ class WorldModelNode(HmaNode):
         silent_s = time.monotonic() - self._heard_s if self._is_working else 0.0
         if silent_s > self._given.camera_timeout_s:
             self._diagnostics.trouble('camera timeouts', self._silence(silent_s))
+        if self._is_working:
+            self._loop.requests.expire()
         self._diagnostics.note('conflicting publishers', self._state.measured.conflict)
         self._diagnostics.publish(
             {

@@ -8,6 +8,7 @@ from hma_ros.core import settings
 from hma_ros.core.decoding import MOST_STEPS, UNMASKING, Decoding
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.ros.parameters import parameter
+from hma_ros.runtime.pace import MOST_DIVISOR
 from hma_ros.runtime.providers import Execution
 
 
@@ -43,6 +44,13 @@ class WorldModelParameters:
     )
     max_failures: int = parameter(
         50, 'so many rows in a row that fail deactivate the node', 1, 100_000
+    )
+    clock_divisor: int = parameter(
+        1,
+        'observe every n-th step only, where a machine is too slow; only in shadow mode, with '
+        'absolute actions',
+        1,
+        MOST_DIVISOR,
     )
     mask_steps: int = parameter(
         0, 'masked passes per imagined frame; 0 for those of the bundle', 0, MOST_STEPS

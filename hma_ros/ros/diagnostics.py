@@ -71,6 +71,18 @@ class Diagnostics:
         else:
             self._node.get_logger().warning(text)
 
+    def count(self, what: str, number: int = 1) -> None:
+        """Add to a counter."""
+        self.counts[what] += number
+
+    def error(self, what: str, text: str) -> None:
+        """Report an error, see :meth:`trouble`."""
+        self.trouble(what, text, ERROR)
+
+    def warning(self, what: str, text: str) -> None:
+        """Report a warning, see :meth:`trouble`."""
+        self.trouble(what, text, WARN)
+
     def _is_repeated(self, what: str, text: str) -> bool:
         """Whether a text of a kind was logged lately, or several others of that kind were."""
         now_s = time.monotonic()

@@ -90,3 +90,16 @@ def test_without_a_policy_it_predicts(system: Any, predictor: Path) -> None:
     assert '/world_model/action_chunk' not in system.last
     assert 'predicts alone and proposes no actions' in system.log('world_model')
     assert 'Traceback' not in system.log('world_model')
+
+
+def test_on_a_slower_clock_it_predicts_longer_steps_and_says_what_that_means(
+    system: Any, predictor: Path
+) -> None:
+    system.watch(PredictedRollout, '/world_model/prediction')
+    system.spawn('sim_robot', embodiment='sim_planar', real_time_factor=FACTOR)
+    start_model(system, predictor, clock_divisor=2, executed_timeout_s=1.0)
+    system.until(lambda: '/world_model/prediction' in system.last, 'imagined frames')
+    dt = system.last['/world_model/prediction'].frame_dt
+    assert dt.sec + dt.nanosec * 1e-9 == pytest.approx(2.0 * PLANAR.rates.frame_dt_s)
+    assert 'clock_divisor: every 2th step' in system.log('world_model')
+    assert 'Traceback' not in system.log('world_model')

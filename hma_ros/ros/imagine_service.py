@@ -1,0 +1,126 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The service ~/imagine: actions in, the rollout they lead to out."""
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.task import Future
+
+from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.errors import MessageError
+from hma_ros.core.short_text import quoted
+from hma_ros.ros.rollout_msg import from_rollout
+from hma_ros.ros.stamps import to_duration
+from hma_ros.srv import Imagine
+
+_WHERE = '~/imagine'
+
+
+class Answer(Protocol):
+    """What became of a request, see :mod:`hma_ros.runtime.imagine_requests`."""
+
+    step: Any
+    rollout: Any
+    message: str
+
+
+class ImagineService:
+    """
+    Receives requests and replies when they are answered; the executor goes on meanwhile.
+
+    :param node: an HmaNode.
+    :param spec: the embodiment.
+    :param ask: takes conditioning, chunks ``float32[horizon, stride, A]`` or None, horizon, and
+        a function that takes the answer, from any thread.
+    """
+
+    def __init__(
+        self,
+        node: Any,
+        spec: EmbodimentSpec,
+        ask: Callable[[int, NDArray[np.float32] | None, int, Callable[[Any], None]], None],
+    ) -> None:
+        self._node, self._spec, self._ask = node, spec, ask
+        # A coroutine that waits would keep the other callbacks of its group from running.
+        service = node.create_service(
+            Imagine, '~/imagine', self._on_request, callback_group=ReentrantCallbackGroup()
+        )
+        node.own(service, node.destroy_service)
+
+    async def _on_request(self, request: Any, response: Any) -> Any:
+        try:
+            chunks = to_chunks(request, self._spec)
+        except MessageError as error:
+            response.message = str(error)
+            return response
+        answered = Future()
+
+        def reply(answer: Answer) -> None:
+            answered.set_result(answer)
+            # A future that is set in another thread does not wake the executor.
+            if self._node.executor is not None:
+                self._node.executor.wake()
+
+        self._ask(request.conditioning, chunks, request.horizon, reply)
+        return self._fill(response, await answered)
+
+    def _fill(self, response: Any, answer: Answer) -> Any:
+        response.message = answer.message
+        if answer.rollout is None:
+            return response
+        response.success = True
+        header, rollout = answer.step.image.header, answer.rollout
+        response.rollout = from_rollout(
+            self._spec, answer.step.stamp_ns, rollout.frames, rollout.actions, header.frame_id
+        )
+        response.step_dt = to_duration(self._spec.rates.step_dt_s)
+        return response
+
+
+def to_chunks(request: Any, spec: EmbodimentSpec) -> NDArray[np.float32] | None:
+    """
+    Read the actions of a request.
+
+    :returns: ``float32[horizon, stride, A]`` in the units of the embodiment; None if none are
+        given.
+    :raises MessageError: unknown conditioning, other names or stride than the embodiment, a wrong
+        count, or a value that is not finite.
+    """
+    kinds = (Imagine.Request.GIVEN, Imagine.Request.POLICY, Imagine.Request.NONE)
+    if request.conditioning not in kinds:
+        raise MessageError(
+            f'{_WHERE}: conditioning: got {request.conditioning}, expected 0 (given), 1 (policy) '
+            'or 2 (none)'
+        )
+    if request.conditioning != Imagine.Request.GIVEN:
+        if request.actions:
+            raise MessageError(
+                f'{_WHERE}: actions: got {len(request.actions)} numbers, expected none unless '
+                'conditioning is 0 (given); leave them out'
+            )
+        return None
+    names, stride = list(spec.action.names), spec.rates.stride
+    for what, got, expected in (
+        ('action_names', list(request.action_names), names),
+        ('stride', request.stride, stride),
+    ):
+        if got != expected:
+            raise MessageError(f'{_WHERE}: {what}: got {quoted(got)}, expected {quoted(expected)}')
+    shape = (request.horizon, stride, len(names))
+    if len(request.actions) != math.prod(shape):
+        raise MessageError(
+            f'{_WHERE}: actions: got {len(request.actions)} numbers, expected {math.prod(shape)}, '
+            f'{" x ".join(map(str, shape))} (horizon, stride, names)'
+        )
+    actions = np.array(request.actions, np.float32)
+    if not np.isfinite(actions).all():
+        index = int(np.argmax(~np.isfinite(actions)))
+        raise MessageError(
+            f'{_WHERE}: {names[index % len(names)]} of action {index // len(names)}: got '
+            f'{request.actions[index]}, expected a finite number'
+        )
+    return actions.reshape(shape)

@@ -1,0 +1,128 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Whether a machine keeps the clock of a model, and which slower clock there is."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.errors import ConfigError
+from hma_ros.runtime.world import World
+
+MOST_DIVISOR = 16
+REMEDY = 'use more threads, an int8 bundle or another provider'
+
+
+@dataclass(frozen=True)
+class Pace:
+    """
+    What a step takes on this machine, seconds.
+
+    :param observe_s: encode a frame and take it into the context.
+    :param act_s: decide what to do; 0 without a policy.
+    :param imagine_s: imagine and decode one frame; 0 if none is wanted.
+    """
+
+    observe_s: float
+    act_s: float
+    imagine_s: float
+
+    @property
+    def needed_s(self) -> float:
+        """Time of a step with one imagined frame."""
+        return self.observe_s + self.act_s + self.imagine_s
+
+    def warning(self, interval_s: float, divisor: int, refusal: str) -> str | None:
+        """
+        Say what is needed and what is there; None if a step fits into its time.
+
+        :param interval_s: time between two steps.
+        :param divisor: the present one of the clock.
+        :param refusal: why a slower clock cannot be had; empty if it can.
+        """
+        if self.needed_s <= interval_s:
+            return None
+        keeps = self.observe_s + self.act_s <= interval_s
+        effect = 'some steps imagine nothing' if keeps else 'steps are dropped'
+        slower = max(divisor + 1, math.ceil(self.needed_s / interval_s * divisor))
+        offer = f', or clock_divisor:={slower}' if not refusal and slower <= MOST_DIVISOR else ''
+        reason = f' (no slower clock: {refusal})' if refusal else ''
+        return (
+            f'model too slow for its clock: a step needs {self.needed_s:.3f} s (observe '
+            f'{self.observe_s:.3f}, act {self.act_s:.3f}, imagine {self.imagine_s:.3f}), there '
+            f'are {interval_s:.3f} s: {effect}; '
+            f'{REMEDY}{offer}{reason}'
+        )
+
+
+def measure(
+    model: World,
+    frame: NDArray[np.uint8],
+    acts: bool,
+    imagines: bool,
+    clock: Callable[[], float],
+) -> Pace:
+    """
+    Warm a model up and time its second step; its context is empty then.
+
+    :param frame: ``uint8[H, W, 3]``, any.
+    :param acts: whether it is to decide.
+    :param imagines: whether it is to imagine.
+    :param clock: monotonic seconds.
+    :raises InferenceError: a graph failed.
+    """
+    still = np.zeros((1, model.stem.stride, model.stem.action_dim), np.float32)
+    model.reset()
+    pace = Pace(0.0, 0.0, 0.0)
+    for executed in (None, still[0]):
+        times = [clock()]
+        model.observe(frame, executed)
+        times.append(clock())
+        if acts:
+            model.act()
+        times.append(clock())
+        if imagines:
+            model.imagine(still, 1)
+        times.append(clock())
+        pace = Pace(*(float(spent) for spent in np.diff(times)))
+    model.reset()
+    return pace
+
+
+def slower_refusal(spec: EmbodimentSpec, mode: str) -> str:
+    """Say why a robot's model cannot have a slower clock; empty if it can."""
+    if mode == 'execute':
+        return 'a chunk holds the actions of one step of the trained clock, as in mode:=execute'
+    if spec.action.is_delta:
+        return 'deltas over a longer step leave the range that the model was trained on'
+    return ''
+
+
+def slowed(spec: EmbodimentSpec, divisor: int, mode: str) -> EmbodimentSpec:
+    """
+    Return an embodiment with every n-th step, and as many actions in it, each n times as long.
+
+    :param divisor: n, from 1 on.
+    :raises ConfigError: a slower clock makes no sense here.
+    """
+    if divisor == 1:
+        return spec
+    if reason := slower_refusal(spec, mode):
+        raise ConfigError(
+            f'clock_divisor: got {divisor}, expected 1: {reason}; set clock_divisor to 1'
+        )
+    return replace(spec, rates=replace(spec.rates, frame_hz=spec.rates.frame_hz / divisor))
+
+
+def slowed_text(spec: EmbodimentSpec, divisor: int) -> str:
+    """Say what a slower clock means; ``spec`` has the trained rates."""
+    rates = spec.rates
+    return (
+        f'clock_divisor: every {divisor}th step: frames {divisor * rates.frame_dt_s:g} s and '
+        f'actions {divisor * rates.step_dt_s:g} s apart, trained at {rates.frame_dt_s:g} s and '
+        f'{rates.step_dt_s:g} s: each step holds {divisor} times the motion, never seen in '
+        'training; predictions are worse, actions are measured only, and no chunks are proposed'
+    )

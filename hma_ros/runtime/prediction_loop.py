@@ -1,0 +1,197 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Observe each step, act on it, and imagine what follows in the time that is left.
+
+Late steps are observed one after another, in order; until the model has caught up only every
+eighth of them is followed by imagining.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hma_ros.core.errors import HmaError
+from hma_ros.core.imagination_budget import ImaginationBudget
+from hma_ros.runtime.imagine_requests import ImagineRequests
+from hma_ros.runtime.loop_report import LoopReport
+from hma_ros.runtime.step_queue import MOST_WAITING, Step, StepQueue
+from hma_ros.runtime.world import Rollout, World
+
+_SMOOTHING = 0.3
+# Of the queue's room, what a question may use: the rest is for steps that take longer.
+_ROOM = MOST_WAITING // 2
+# What a step that is observed ends.
+_CLEARED = ('missed rows', 'missed joints', 'dropped rows', 'camera timeouts')
+# Of so many late steps one has its frame imagined, however far behind the model is.
+_LATE_STEPS = 8
+
+
+class LoopOutput(Protocol):
+    """Where images are decoded, and results go."""
+
+    def decode(self, image: Any) -> NDArray[np.uint8]:
+        """Return the frame ``uint8[H, W, 3]`` of an image; raise HmaError if it is no good."""
+        ...
+
+    def chunk(self, step: Step, chunk: NDArray[np.float32]) -> None:
+        """Take the chunk ``float32[stride, A]`` decided on a step."""
+        ...
+
+    def rollout(self, step: Step, frame: NDArray[np.uint8], rollout: Rollout) -> None:
+        """Take what was imagined after a step, whose frame is ``uint8[H, W, 3]``."""
+        ...
+
+
+class PredictionLoop:
+    """
+    One model, its context, and the steps that wait for it; one thread calls :meth:`run_once`.
+
+    :param model: the context is its own.
+    :param steps: what to observe.
+    :param interval_s: time between two steps.
+    :param horizon: frames to imagine, as far as time allows; 0 for none.
+    :param acts: whether chunks are wanted.
+    :param clock: monotonic seconds.
+    :param remedy: what to do about a model that is too slow.
+    """
+
+    def __init__(
+        self,
+        model: World,
+        steps: StepQueue,
+        output: LoopOutput,
+        report: LoopReport,
+        interval_s: float,
+        horizon: int,
+        acts: bool,
+        clock: Callable[[], float],
+        remedy: str = '',
+    ) -> None:
+        self._model, self._steps, self._output, self._report = model, steps, output, report
+        self._interval_s, self._horizon, self._acts = interval_s, horizon, acts
+        self._clock, self._remedy = clock, remedy
+        self._budget = ImaginationBudget(horizon, interval_s)
+        self._step_s: float | None = None
+        self._cost_s = 0.0
+        self._late = 0
+        self._step: Step | None = None
+        self._newest_frame: NDArray[np.uint8] | None = None
+        self.requests = ImagineRequests(clock)
+        self.failures = 0
+
+    def run_once(self) -> bool:
+        """
+        Observe the next step and imagine, or answer a question.
+
+        :returns: whether there was anything to do.
+        """
+        step = self._steps.take()
+        self._tell_dropped()
+        if step is None:
+            return self._answer()
+        try:
+            is_observed = self._observe(step)
+            if is_observed and self._may_imagine() and not self._answer():
+                self._imagine(step)
+        except HmaError as error:
+            # The context lacks this step: the next one starts a new context.
+            self._step = None
+            self.failures += 1
+            self._report.error('dropped rows', str(error))
+        else:
+            self.failures = 0
+        return True
+
+    def _may_imagine(self) -> bool:
+        """Whether no step waits for the model, or enough of them did already."""
+        self._late = self._late + 1 if len(self._steps) else 0
+        if self._late:
+            self._report.count('late rows')
+        return self._late % _LATE_STEPS == 0
+
+    def _observe(self, step: Step) -> bool:
+        """Take in a step and decide; returns whether it had all that the model reads."""
+        started_s = self._clock()
+        self._report.latency('waiting', started_s - step.receipt_s)
+        frame = self._output.decode(step.image)
+        decoded_s = self._clock()
+        if step.missing:
+            self._step = None
+            self._report.error('missed joints', step.missing)
+            return False
+        self._take_in(step, frame)
+        chunk = self._model.act() if self._acts else None
+        decided_s = self._clock()
+        self._step, self._newest_frame = step, frame
+        if chunk is not None:
+            self._output.chunk(step, chunk)
+        done_s = self._clock()
+        self._report.latency('conversion', decoded_s - started_s)
+        self._report.latency('inference', decided_s - decoded_s)
+        self._report.latency('publishing', done_s - decided_s)
+        self._report.latency('receipt to action', done_s - step.receipt_s)
+        self._report.well('rows', *_CLEARED)
+        self._note_time(done_s - started_s)
+        self._budget.row_arrived(step.receipt_s)
+        return True
+
+    def _take_in(self, step: Step, frame: NDArray[np.uint8]) -> None:
+        before = self._step
+        if step.before_ns is None or before is None or before.stamp_ns != step.before_ns:
+            self._model.reset()
+            self._budget.restart()
+            self._report.count('new contexts')
+            self._model.observe(frame, None, step.joints)
+        else:
+            self._report.count(f'{step.origin} actions')
+            self._model.observe(frame, step.executed, step.joints)
+
+    def _note_time(self, spent_s: float) -> None:
+        before = spent_s if self._step_s is None else self._step_s
+        self._step_s = before + _SMOOTHING * (spent_s - before)
+        if self._step_s <= self._interval_s and not len(self._steps):
+            self._report.over('skipped rows')
+
+    def _tell_dropped(self) -> None:
+        dropped = self._steps.dropped()
+        if not dropped:
+            return
+        self._report.count('steps dropped by a slow model', dropped)
+        self._report.warning(
+            'skipped rows',
+            f'model too slow: got {self._step_s or 0.0:.3f} s for a step, expected at most '
+            f'{self._interval_s:.3f} s; {dropped} steps were dropped and the context starts anew; '
+            f'{self._remedy}',
+        )
+
+    def _imagine(self, step: Step) -> None:
+        if self._horizon == 0 or not self._model.can_imagine or self._newest_frame is None:
+            return
+        started_s = self._clock()
+        most = self._budget.frames(started_s)
+        rollout = self._model.imagine(None, most, self._steps.has_next)
+        self._note_imagined(len(rollout.frames), self._clock() - started_s)
+        self._output.rollout(step, self._newest_frame, rollout)
+
+    def _note_imagined(self, frames: int, spent_s: float) -> None:
+        self._budget.imagined(frames, spent_s)
+        self._cost_s = spent_s / frames
+        self._report.latency('imagined frame', self._cost_s)
+        self._report.count('imagined frames', frames)
+
+    def _answer(self) -> bool:
+        """Answer a question that waits, if one does, in place of imagining."""
+        question = self.requests.take()
+        if question is None:
+            return False
+        context = self._step if self._model.rows else None
+        room_s = _ROOM * self._interval_s
+        started_s = self._clock()
+        rollout = question.answer(
+            self._model, context, self._cost_s, room_s, lambda: len(self._steps) >= _ROOM
+        )
+        if rollout is not None:
+            self._note_imagined(len(rollout.frames), self._clock() - started_s)
+        return True

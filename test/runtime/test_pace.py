@@ -1,0 +1,80 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A model too slow for its clock says so, with what is needed, what is there and what to do."""
+
+import re
+from itertools import accumulate
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.errors import ConfigError
+from hma_ros.runtime.pace import Pace, measure, slowed, slowed_text
+
+PLANAR, DELTA = load_embodiment('sim_planar'), load_embodiment('sim_ur5e')
+FRAME = np.zeros((64, 64, 3), np.uint8)
+
+
+def model() -> Mock:
+    return Mock(stem=Mock(stride=1, action_dim=2))
+
+
+def test_the_second_step_is_timed_and_the_context_left_empty() -> None:
+    # The first step is slower: 5 s for each part.
+    times = accumulate([0.0, 5.0, 5.0, 5.0, 1.0, 0.25, 0.125, 0.5])
+    world = model()
+    pace = measure(world, FRAME, acts=True, imagines=True, clock=lambda: next(times))
+    assert (pace.observe_s, pace.act_s, pace.imagine_s) == (0.25, 0.125, 0.5)
+    assert world.method_calls[-1][0] == 'reset'
+
+
+def test_what_is_not_wanted_is_not_run() -> None:
+    world = model()
+    measure(world, FRAME, acts=False, imagines=False, clock=lambda: 0.0)
+    world.act.assert_not_called()
+    world.imagine.assert_not_called()
+
+
+def test_a_step_that_fits_gives_no_warning() -> None:
+    assert Pace(0.1, 0.05, 0.05).warning(0.2, 1, '') is None
+
+
+@pytest.mark.parametrize(
+    ('pace', 'divisor', 'offer'),
+    [
+        (Pace(0.1, 0.0, 0.25), 1, 'some steps imagine nothing; .* or clock_divisor:=2$'),
+        (Pace(0.5, 0.0, 0.1), 1, 'steps are dropped; .* or clock_divisor:=3$'),
+        (Pace(0.5, 0.0, 0.1), 2, 'steps are dropped; .* or clock_divisor:=6$'),
+        (Pace(9.0, 0.0, 0.0), 1, 'steps are dropped; [^:]*$'),
+    ],
+)
+def test_a_step_that_does_not_fit_names_the_clock_that_would_do(
+    pace: Pace, divisor: int, offer: str
+) -> None:
+    text = pace.warning(0.2, divisor, '')
+    assert text is not None
+    assert text.startswith(f'model too slow for its clock: a step needs {pace.needed_s:.3f} s')
+    assert re.search(offer, text)
+
+
+def test_a_refused_slower_clock_is_not_offered() -> None:
+    text = Pace(0.5, 0.0, 0.0).warning(0.2, 1, 'deltas')
+    assert text is not None
+    assert 'clock_divisor' not in text
+    assert '(no slower clock: deltas)' in text
+
+
+def test_a_slower_clock_keeps_the_stride_and_stretches_step_and_action() -> None:
+    slow = slowed(PLANAR, 4, 'shadow')
+    assert slow.rates.stride == PLANAR.rates.stride
+    assert slow.rates.frame_dt_s == pytest.approx(4 * PLANAR.rates.frame_dt_s)
+    assert slow.rates.step_dt_s == pytest.approx(4 * PLANAR.rates.step_dt_s)
+    assert slowed(PLANAR, 1, 'execute') is PLANAR
+    assert 'every 4th step' in slowed_text(PLANAR, 4)
+
+
+@pytest.mark.parametrize(('spec', 'mode'), [(PLANAR, 'execute'), (DELTA, 'shadow')])
+def test_a_slower_clock_is_refused_where_it_would_mislead(spec, mode) -> None:
+    with pytest.raises(ConfigError, match='clock_divisor: got 2, expected 1: .*; set'):
+        slowed(spec, 2, mode)

@@ -1,0 +1,200 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Late steps are observed in order; imagining gives way, but never ends for good."""
+
+from collections import Counter
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_world import DT_NS, FRAME, FakeQueue, FakeWorld
+
+from hma_ros.core.errors import MessageError
+from hma_ros.runtime.imagine_requests import Answer, Conditioning, Question
+from hma_ros.runtime.prediction_loop import PredictionLoop
+from hma_ros.runtime.step_queue import Step
+from hma_ros.runtime.world import Rollout
+
+
+class Output:
+    """Keeps what was published."""
+
+    def __init__(self) -> None:
+        self.chunks: list[int] = []
+        self.rollouts: list[tuple[int, int]] = []
+        self.is_broken = False
+
+    def decode(self, image: Any) -> np.ndarray:
+        if self.is_broken:
+            raise MessageError('camera: broken')
+        return FRAME
+
+    def chunk(self, step: Step, chunk: np.ndarray) -> None:
+        self.chunks.append(step.stamp_ns // DT_NS)
+
+    def rollout(self, step: Step, frame: np.ndarray, rollout: Rollout) -> None:
+        self.rollouts.append((step.stamp_ns // DT_NS, len(rollout.frames)))
+
+
+class Report:
+    """Counts, and the present warnings."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.present: dict[str, str] = {}
+
+    def count(self, what: str, number: int = 1) -> None:
+        self.counts[what] += number
+
+    def latency(self, name: str, duration_s: float) -> None:
+        assert duration_s >= 0.0
+
+    def error(self, what: str, text: str) -> None:
+        self.counts[what] += 1
+        self.present[what] = text
+
+    warning = error
+
+    def well(self, what: str, *troubles: str) -> None:
+        self.counts[what] += 1
+        self.over(*troubles)
+
+    def over(self, *troubles: str) -> None:
+        for kind in troubles:
+            self.present.pop(kind, None)
+
+
+@pytest.fixture
+def rig() -> Any:
+    world, queue, output, report = FakeWorld(), FakeQueue(), Output(), Report()
+    loop = PredictionLoop(
+        world, queue, output, report, 0.2, 4, acts=True, clock=world.clock, remedy='use threads'
+    )
+    return SimpleNamespace(world=world, queue=queue, output=output, report=report, loop=loop)
+
+
+def follow(rig: Any, first: int, last: int) -> None:
+    for index in range(first, last + 1):
+        rig.queue.add(index, after=index - 1 if index else None)
+
+
+def finish(rig: Any) -> None:
+    while rig.loop.run_once():
+        pass
+
+
+def test_steps_in_time_are_observed_acted_on_and_imagined_after(rig: Any) -> None:
+    for index in range(3):
+        follow(rig, index, index)
+        finish(rig)
+    assert rig.output.chunks == [0, 1, 2]
+    assert [index for index, _ in rig.output.rollouts] == [0, 1, 2]
+    first, *later = rig.world.observed
+    assert first is None
+    np.testing.assert_array_equal(later, [np.full((1, 2), 1), np.full((1, 2), 2)])
+    assert rig.report.counts['new contexts'] == 1
+
+
+def test_late_steps_are_all_observed_in_one_context_and_the_last_is_imagined_after(
+    rig: Any,
+) -> None:
+    follow(rig, 0, 5)
+    finish(rig)
+    assert rig.output.chunks == [0, 1, 2, 3, 4, 5]
+    assert [index for index, _ in rig.output.rollouts] == [5]
+    assert rig.report.counts['late rows'] == 5
+    assert (rig.world.rows, rig.report.counts['new contexts']) == (6, 1)
+
+
+def test_a_model_that_is_always_late_still_imagines_now_and_then(rig: Any) -> None:
+    follow(rig, 0, 32)
+    for _ in range(32):
+        assert rig.loop.run_once()
+    assert [index for index, _ in rig.output.rollouts] == [7, 15, 23, 31]
+    # With steps that wait it is one frame, and no more.
+    assert {frames for _, frames in rig.output.rollouts} == {1}
+
+
+def test_a_lost_step_begins_a_new_context(rig: Any) -> None:
+    follow(rig, 0, 1)
+    rig.queue.add(4, after=3)
+    finish(rig)
+    assert rig.world.resets == 2
+    assert rig.world.observed[-1] is None
+    assert rig.world.rows == 1
+
+
+def test_a_broken_image_is_counted_and_the_next_step_begins_anew(rig: Any) -> None:
+    follow(rig, 0, 0)
+    finish(rig)
+    rig.output.is_broken = True
+    follow(rig, 1, 2)
+    finish(rig)
+    assert rig.loop.failures == 2
+    assert rig.report.present['dropped rows'] == 'camera: broken'
+    rig.output.is_broken = False
+    follow(rig, 3, 3)
+    finish(rig)
+    assert rig.loop.failures == 0
+    assert rig.report.present == {}
+    assert rig.report.counts['new contexts'] == 2
+
+
+def test_a_step_without_its_joints_is_never_observed_and_the_next_begins_anew(rig: Any) -> None:
+    follow(rig, 0, 1)
+    rig.queue.steps[0] = replace(rig.queue.steps[0], missing='joint_states: got none')
+    assert rig.loop.run_once()
+    assert rig.world.observed == []
+    assert rig.report.present == {'missed joints': 'joint_states: got none'}
+    finish(rig)
+    assert rig.world.observed == [None]
+    assert rig.report.present == {}
+
+
+def test_dropped_steps_say_what_a_step_takes_and_what_to_do(rig: Any) -> None:
+    rig.world.observe_s = 0.5
+    follow(rig, 0, 0)
+    finish(rig)
+    rig.queue.lost = 16
+    finish(rig)
+    text = rig.report.present['skipped rows']
+    assert 'got 0.500 s for a step, expected at most 0.200 s; 16 steps were dropped' in text
+    assert text.endswith('use threads')
+    rig.world.observe_s = 0.0
+    follow(rig, 1, 10)
+    finish(rig)
+    assert 'skipped rows' not in rig.report.present
+
+
+def test_a_question_takes_the_place_of_imagining_and_leaves_the_context(rig: Any) -> None:
+    answers: list[Answer] = []
+    chunks = np.ones((2, 1, 2), np.float32)
+    follow(rig, 0, 0)
+    rig.loop.requests.ask(Question(Conditioning.GIVEN, chunks, 2, answers.append))
+    finish(rig)
+    (answer,) = answers
+    assert answer.step is not None
+    assert answer.step.stamp_ns == 0
+    assert rig.output.rollouts == []
+    assert rig.world.rows == 1
+    follow(rig, 1, 1)
+    finish(rig)
+    assert (rig.world.rows, rig.world.resets) == (2, 1)
+
+
+def test_a_question_before_the_first_frame_is_refused(rig: Any) -> None:
+    answers: list[Answer] = []
+    rig.loop.requests.ask(Question(Conditioning.POLICY, None, 2, answers.append))
+    assert rig.loop.run_once()
+    assert 'context: got nothing observed' in answers[0].message
+    assert not rig.loop.run_once()
+
+
+def test_a_question_is_answered_also_by_a_model_that_is_always_late(rig: Any) -> None:
+    answers: list[Answer] = []
+    rig.loop.requests.ask(Question(Conditioning.POLICY, None, 2, answers.append))
+    follow(rig, 0, 16)
+    for _ in range(8):
+        rig.loop.run_once()
+    assert len(answers) == 1

@@ -1,0 +1,152 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A late model still finds each step, in order, with what was executed before it."""
+
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+
+from hma_ros.core.control.state_history import StateHistory
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.runtime.step_queue import MOST_WAITING, StepQueue
+
+MS = 1_000_000
+START = 5_000 * MS
+PLANAR = load_embodiment('sim_planar')
+PERIOD = round(1000 * PLANAR.rates.frame_dt_s) * MS
+ACTIONS = np.full((PLANAR.rates.stride, 2), 0.5)
+
+
+class Robot:
+    """A camera at the rate of the clock, and a queue that nobody empties."""
+
+    def __init__(self, *, has_reporter: bool = False, reads_joints: bool = False) -> None:
+        self.report = Mock()
+        self.measured = StateHistory(PLANAR)
+        self.queue = StepQueue(
+            PLANAR, self.measured, reads_joints, lambda: has_reporter, 0.05, 'camera', self.report
+        )
+
+    def see(self, index: int, now_ns: int | None = None) -> None:
+        stamp = START + index * PERIOD
+        self.queue.offer(stamp, f'image {index}', index, stamp if now_ns is None else now_ns)
+
+    def poll(self, index: int, late_ms: int) -> None:
+        self.queue.poll(START + index * PERIOD + late_ms * MS)
+
+
+def test_steps_that_wait_are_taken_in_order_each_after_the_one_before() -> None:
+    robot = Robot()
+    for index in range(4):
+        robot.see(index)
+    taken = [robot.queue.take() for _ in range(4)]
+    assert [step.image for step in taken if step] == [f'image {index}' for index in range(4)]
+    assert [step.before_ns for step in taken if step] == [
+        None,
+        *(START + index * PERIOD for index in range(3)),
+    ]
+    assert robot.queue.take() is None
+    assert robot.queue.dropped() == 0
+
+
+def test_a_step_waits_for_the_report_of_what_was_executed_and_has_it() -> None:
+    robot = Robot(has_reporter=True)
+    robot.see(0)
+    robot.see(1)
+    assert len(robot.queue) == 1
+    assert robot.queue.is_waiting
+    robot.queue.executed(START, ACTIONS, START + PERIOD)
+    assert not robot.queue.is_waiting
+    robot.queue.take()
+    step = robot.queue.take()
+    assert step is not None
+    assert step.origin == 'reported'
+    np.testing.assert_array_equal(step.executed, ACTIONS.astype(np.float32))
+
+
+def test_what_does_not_come_in_time_is_unknown_and_never_zero() -> None:
+    robot = Robot(has_reporter=True)
+    robot.see(0)
+    robot.see(1)
+    robot.poll(1, late_ms=49)
+    assert len(robot.queue) == 1
+    robot.poll(1, late_ms=50)
+    robot.queue.take()
+    step = robot.queue.take()
+    assert step is not None
+    assert (step.executed, step.origin) == (None, 'unknown')
+
+
+def test_of_a_model_that_reads_joints_a_frame_without_them_says_why() -> None:
+    robot = Robot(reads_joints=True)
+    robot.see(0)
+    robot.poll(0, late_ms=50)
+    step = robot.queue.take()
+    assert step is not None
+    assert step.joints is None
+    assert 'got none, expected one' in step.missing
+
+
+def test_joints_at_the_stamp_come_with_the_step() -> None:
+    robot = Robot(reads_joints=True)
+    robot.see(0)
+    count = len(PLANAR.state.joints)
+    robot.measured.add_joints(0, START, PLANAR.state.joints, np.full(count, 0.25))
+    robot.poll(0, late_ms=1)
+    step = robot.queue.take()
+    assert step is not None
+    np.testing.assert_array_equal(step.joints, np.full(count, 0.25, np.float32))
+
+
+def test_more_than_fit_are_dropped_and_the_newest_is_kept() -> None:
+    robot = Robot()
+    for index in range(MOST_WAITING + 1):
+        robot.see(index)
+    assert robot.queue.dropped() == MOST_WAITING
+    assert robot.queue.dropped() == 0
+    step = robot.queue.take()
+    assert step is not None
+    assert step.image == f'image {MOST_WAITING}'
+    assert robot.queue.take() is None
+
+
+def test_a_gap_begins_a_new_context() -> None:
+    robot = Robot()
+    robot.see(0)
+    robot.see(3)
+    robot.poll(3, late_ms=0)
+    robot.see(4)
+    steps = [robot.queue.take(), robot.queue.take()]
+    assert [step.before_ns for step in steps if step] == [None, None]
+    assert robot.report.warning.call_args.args[0] == 'missed rows'
+
+
+def test_steps_from_before_a_jump_back_of_the_clock_are_forgotten() -> None:
+    robot = Robot()
+    for index in range(40, 43):
+        robot.see(index)
+    robot.see(0)
+    assert [step.image for step in iter(robot.queue.take, None)] == ['image 0']
+
+
+@pytest.mark.parametrize('age', [-100, 100])
+def test_a_stale_image_and_one_of_the_future_are_reported(age: int) -> None:
+    robot = Robot()
+    robot.see(0, START + age * PERIOD)
+    assert robot.queue.take() is None
+    assert robot.report.warning.call_args.args[0] == 'missed rows'
+
+
+def test_an_image_pushed_out_while_its_step_waited_is_reported() -> None:
+    robot = Robot(has_reporter=True)
+    robot.see(0)
+    robot.see(1)
+    for offset in range(1, 20):
+        stamp = START + PERIOD + offset * MS
+        robot.queue.offer(stamp, 'other', 0.0, stamp)
+    robot.queue.executed(START, ACTIONS, START + PERIOD + 20 * MS)
+    assert robot.report.error.call_args.args[0] == 'dropped rows'
+    step = robot.queue.take()
+    assert step is not None
+    assert step.image == 'image 0'
+    assert robot.queue.take() is None
