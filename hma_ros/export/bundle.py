@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 import torch
 
+from hma_ros.core.stem_spec import StemSpec
 from hma_ros.export.graphs import Part, bundle_parts, write_graph
 from hma_ros.export.half import compute_half
 from hma_ros.export.proof import Proof
@@ -16,7 +17,6 @@ from hma_ros.export.replace import replacing
 from hma_ros.network.hma import Hma, StemConfig
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.runtime.graph import Graph
-from hma_ros.runtime.manifest import StemInfo
 from hma_ros.runtime.manifest_file import sha256, write_facts
 from hma_ros.runtime.providers import Execution
 
@@ -90,9 +90,9 @@ def prove(part: Part, folder: Path, tolerated: Proof = TOLERATED) -> Proof:
     return Proof.of(pairs).check(tolerated, folder / f'{part.name}.onnx')
 
 
-def stem_info(stem: StemConfig) -> StemInfo:
+def stem_info(stem: StemConfig) -> StemSpec:
     """Pick out what the runtime needs to know of a stem."""
-    return StemInfo(
+    return StemSpec(
         action_names=stem.action_names,
         stride=stem.stride,
         frame_hz=stem.frame_hz,

@@ -12,6 +12,7 @@ import onnx
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import moving
+from hma_ros.core.stem_spec import StemSpec
 from hma_ros.export.append import append_graph
 from hma_ros.export.bundle import prove
 from hma_ros.export.compiled import (
@@ -34,7 +35,6 @@ from hma_ros.network.paper.config import PaperConfig
 from hma_ros.network.paper.continuous import ContinuousHma
 from hma_ros.network.paper.frames import FrameCodec
 from hma_ros.runtime.graph import Graph
-from hma_ros.runtime.manifest import StemInfo
 from hma_ros.runtime.manifest_file import sha256, write_facts
 from hma_ros.runtime.paper.manifest import (
     FAMILY,
@@ -88,7 +88,7 @@ class BundleOptions:
     temperature: float | None = None
     unmasking: str = 'confident'
     codec: FrameCodec | None = None
-    robots: Mapping[str, StemInfo] = field(default_factory=dict)
+    robots: Mapping[str, StemSpec] = field(default_factory=dict)
     checkpoint: bool = False
 
 
@@ -242,7 +242,7 @@ def _manifest(config: PaperConfig, options: BundleOptions) -> dict[str, Any]:
     }
 
 
-def _stem(config: PaperConfig, name: str, robot: StemInfo | None) -> PaperStem:
+def _stem(config: PaperConfig, name: str, robot: StemSpec | None) -> PaperStem:
     domain = config.domain(name)
     stem = PaperStem(domain.stride, domain.mean, domain.std, robot)
     if robot and (robot.stride, robot.action_dim) != (stem.stride, len(stem.mean)):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hma_ros.core.errors import BundleError
 from hma_ros.core.short_text import shortened
-from hma_ros.runtime.manifest import Manifest, StemInfo
+from hma_ros.core.stem_spec import StemSpec
+from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import FILE_NAME, read_facts
 from hma_ros.runtime.paper.manifest import FAMILY, PaperManifest
 
@@ -46,7 +47,7 @@ def size_difference(manifest: AnyManifest, resize: tuple[int, int]) -> str:
     return f'camera.resize: got {list(resize)}, expected {size} (size of bundle {name!r})'
 
 
-def robot_stem(manifest: AnyManifest, name: str) -> StemInfo:
+def robot_stem(manifest: AnyManifest, name: str) -> StemSpec:
     """
     Return what a stem says of the robot it serves.
 

@@ -3,50 +3,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hma_ros.core.errors import BundleError
 from hma_ros.core.short_text import first_few, shortened
+from hma_ros.core.stem_spec import StemSpec, read_stem
 from hma_ros.runtime.manifest_file import FILE_NAME, check_facts, check_files, read_facts
-
-JOINT_MOTIONS = ('sum', 'last', 'unknown')
-
-
-@dataclass(frozen=True)
-class StemInfo:
-    """
-    One embodiment a bundle can serve.
-
-    :param action_names: one per action dimension.
-    :param stride: low-level actions in a chunk.
-    :param frame_hz: rows per second.
-    :param embodiment: the embodiment whose episodes it was trained on.
-    :param trained_on: ``simulation`` or ``robot``.
-    :param lower: per action dimension, the least the demonstrations hold, physical units.
-    :param upper: likewise, the greatest.
-    :param joint_names: measured joints that the policy reads, in this order.
-    :param joint_motion: one of :data:`JOINT_MOTIONS`: what a chunk does to these joints: they go
-        by its sum, to its last action, or it cannot be told.
-    """
-
-    action_names: tuple[str, ...]
-    stride: int
-    frame_hz: float
-    embodiment: str
-    trained_on: str
-    lower: tuple[float, ...]
-    upper: tuple[float, ...]
-    joint_names: tuple[str, ...]
-    joint_motion: str
-
-    @property
-    def action_dim(self) -> int:
-        """Numbers in a low-level action."""
-        return len(self.action_names)
 
 
 @dataclass(frozen=True)
@@ -73,7 +37,7 @@ class Manifest:
     """
 
     folder: Path
-    stems: Mapping[str, StemInfo]
+    stems: Mapping[str, StemSpec]
     image_size: int
     image_tokens: int
     factors: int
@@ -110,7 +74,7 @@ class Manifest:
             ) from error
 
     @property
-    def robots(self) -> Mapping[str, StemInfo]:
+    def robots(self) -> Mapping[str, StemSpec]:
         """The stems that can run on a robot: all of them."""
         return self.stems
 
@@ -119,7 +83,7 @@ class Manifest:
         """Why it cannot decide what to do: this family always can."""
         return ''
 
-    def stem(self, name: str) -> StemInfo:
+    def stem(self, name: str) -> StemSpec:
         """Return a stem's facts; raises BundleError listing the stems there are."""
         if name not in self.stems:
             raise BundleError(
@@ -136,31 +100,3 @@ class Manifest:
         :raises BundleError: naming the file that is missing or was changed.
         """
         check_files(self.folder, self.files)
-
-
-def read_stem(facts: Mapping[str, Any]) -> StemInfo:
-    """
-    Read a stem's facts.
-
-    :raises TypeError: a fact is missing or unknown.
-    :raises ValueError: a fact is out of range.
-    """
-    values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
-    }
-    stem = StemInfo(**values)
-    if stem.trained_on not in ('simulation', 'robot'):
-        raise ValueError(f'trained_on {stem.trained_on!r}, expected simulation or robot')
-    if stem.joint_motion not in JOINT_MOTIONS:
-        raise ValueError(f'joint_motion {stem.joint_motion!r}, expected one of {JOINT_MOTIONS}')
-    if not len(stem.lower) == len(stem.upper) == stem.action_dim or stem.stride < 1:
-        raise ValueError(
-            f'stride {stem.stride}, lower {stem.lower} and upper {stem.upper}, expected a stride '
-            f'of at least 1 and a bound for each of {stem.action_names}'
-        )
-    for name, lower, upper in zip(stem.action_names, stem.lower, stem.upper, strict=True):
-        if not -math.inf < lower <= upper < math.inf:
-            raise ValueError(
-                f'{name}: lower {lower} and upper {upper}, expected finite bounds in this order'
-            )
-    return stem

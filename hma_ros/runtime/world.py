@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from hma_ros.core.errors import InferenceError
+from hma_ros.core.stem_spec import StemSpec
 from hma_ros.runtime.families import AnyManifest
-from hma_ros.runtime.manifest import StemInfo
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class World(Protocol):
         ...
 
     @property
-    def stem(self) -> StemInfo:
+    def stem(self) -> StemSpec:
         """Whom it serves."""
         ...
 

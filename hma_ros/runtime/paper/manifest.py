@@ -13,7 +13,7 @@ import numpy as np
 from hma_ros.core.decoding import Decoding
 from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.core.short_text import first_few, shortened
-from hma_ros.runtime.manifest import StemInfo, read_stem
+from hma_ros.core.stem_spec import StemSpec, read_stem
 from hma_ros.runtime.manifest_file import FILE_NAME, check_facts, check_files, read_facts
 
 FAMILY = 'paper'
@@ -60,7 +60,7 @@ class PaperStem:
     stride: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    robot: StemInfo | None = None
+    robot: StemSpec | None = None
 
     @property
     def chunk_size(self) -> int:
@@ -167,7 +167,7 @@ class PaperManifest:
         return self.window - 1 if self.time == 'learned' else _SLIDING_HORIZON
 
     @property
-    def robots(self) -> Mapping[str, StemInfo]:
+    def robots(self) -> Mapping[str, StemSpec]:
         """The stems that can run on a robot."""
         pairs = ((name, stem.robot) for name, stem in self.stems.items())
         return {name: robot for name, robot in pairs if robot is not None}
