@@ -153,7 +153,8 @@ def _matrices(block: Block, stem: str) -> dict[str, nn.Linear]:
         'channels_out': block.mlp.fc2,
     }
     if stem in block.action_projectors:
-        matrices['inject'] = cast('Modulation', block.action_projectors[stem]).linear_out
+        projector = cast('Modulation', block.action_projectors[stem])
+        matrices['inject'] = cast('nn.Linear', projector.linear_out)
     return matrices
 
 

@@ -15,14 +15,10 @@ from torch import Tensor
 
 from hma_ros.core.errors import BundleError
 from hma_ros.core.stem_spec import read_stem
+from hma_ros.export.paper import BundleOptions, export_paper
+from hma_ros.export.tokenizer_graphs import GraphCodec
 from hma_ros.network.checkpoint import load_strictly
-from hma_ros.network.paper.config import (
-    Domain,
-    Injection,
-    Joints,
-    PaperConfig,
-    TimePositions,
-)
+from hma_ros.network.paper.config import Domain, Joints, PaperConfig, preset
 from hma_ros.network.paper.discrete import DiscreteHma
 from hma_ros.runtime.manifest_file import FILE_NAME
 
@@ -72,7 +68,28 @@ def read_old(folder: Path) -> tuple[DiscreteHma, dict[str, Any]]:
             'wrote it; export it from its checkpoint with the version that trained it'
         ) from error
     load_strictly(model, tensors, folder)
-    return model.eval(), facts
+    return model.eval().requires_grad_(False), facts
+
+
+def renew(old: Path, new: Path) -> Path:
+    """
+    Write a bundle of format 3 as one of today, which computes the same.
+
+    :returns: the new folder.
+    :raises BundleError: see :func:`read_old`, or the new graphs do not compute what the old did.
+    :raises ConfigError: at the new folder there is something that is no bundle.
+    """
+    model, facts = read_old(old)
+    ports = {'levels': 'tokens', 'values': 'tokens'}
+    graphs = {name: _renamed(old / f'{name}.onnx', ports) for name in ('encoder', 'decoder')}
+    options = BundleOptions(
+        precision=facts['precision'],
+        mask_steps=facts['mask_steps'],
+        drawing='expected',
+        stores_half=True,
+        codec=GraphCodec('levels', facts['image_size'], 1.0, graphs, facts['parity']),
+    )
+    return export_paper(model, new, options)
 
 
 class _Weights:
@@ -102,26 +119,17 @@ class _Weights:
 
 
 def _config(folder: Path, facts: Mapping[str, Any]) -> PaperConfig:
-    width = facts['heads'] * facts['head_width']
-    return PaperConfig(
+    return preset(
+        'small',
+        [_domain(folder, name, stem) for name, stem in facts['stems'].items()],
         layers=facts['layers'],
         heads=facts['heads'],
-        width=width,
+        width=facts['heads'] * facts['head_width'],
         rows=facts['window'],
         positions=facts['image_tokens'],
         action_tokens=facts['row_tokens'] - facts['image_tokens'],
         factors=facts['factors'],
         factor_size=facts['levels'],
-        concat=False,
-        injection=Injection.MODULATE,
-        previous_frame=True,
-        pre_norm=True,
-        gated_modulation=False,
-        stem_mask=True,
-        keypoints=True,
-        action_delay=1,
-        domains=tuple(_domain(folder, name, stem) for name, stem in facts['stems'].items()),
-        time=TimePositions.LAG,
     )
 
 
@@ -188,11 +196,10 @@ def _lag_biases(old: _Weights, window: int) -> Iterator[Tensor]:
 def _stem(folder: Path, name: str, facts: Mapping[str, Any]) -> dict[str, Tensor]:
     old, stem = _Weights(folder / f'stem_{name}.onnx'), f'action_mlp.{name}'
     matrices = dict(zip(_STEM_MATRICES, old.matrices(), strict=True))
+    scale, stride = f'action_preprocessor.{name}', int(facts['stems'][name]['stride'])
     tensors = {
-        f'action_preprocessor.{name}.mean': old['mean'][
-            : len(old['mean']) // _stride(facts, name)
-        ],
-        f'action_preprocessor.{name}.std': old['std'][: len(old['std']) // _stride(facts, name)],
+        f'{scale}.mean': old['mean'].chunk(stride)[0].clone(),
+        f'{scale}.std': old['std'].chunk(stride)[0].clone(),
         f'{stem}.mask': old['unknown'],
         f'{stem}.model.0.weight': matrices['embed.0'],
         f'{stem}.model.3.weight': matrices['embed.3'],
@@ -216,7 +223,7 @@ def _head(folder: Path, name: str) -> dict[str, Tensor]:
     return tensors
 
 
-def renamed(path: Path, ports: Mapping[str, str]) -> onnx.ModelProto:
+def _renamed(path: Path, ports: Mapping[str, str]) -> onnx.ModelProto:
     """Return a graph whose inputs and outputs have other names."""
     model = onnx.load(path)
     for port in (*model.graph.input, *model.graph.output):

@@ -137,7 +137,9 @@ class SelfAttention(nn.Module):
         """Learned bias on the lag, ``float32[H, R, P + R]``; None without one."""
         if self.lag_bias is None:
             return None
-        return self.lag_bias[:, rows.lag_RP.clamp(0, self.lag_bias.shape[1] - 1)]
+        lag_RP = rows.lag_RP.clamp(0, self.lag_bias.shape[1] - 1)
+        # Not by an index: an exported graph would call it as it calls an input.
+        return F.embedding(lag_RP, self.lag_bias.T).permute(2, 0, 1)
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values ``[..., H, D]``; the first two normalised if they are to be."""

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.stem_spec import StemSpec
@@ -193,6 +195,10 @@ class PaperConfig:
             )
         if self.action_tokens < 1:
             raise ValueError(f'action_tokens: {self.action_tokens}, expected at least 1')
+        if self.action_delay not in (0, 1):
+            raise ValueError(f'action_delay: {self.action_delay}, expected 0 or 1')
+        if self.action_delay and self.time is TimePositions.LEARNED:
+            raise ValueError('action_delay: 1, expected 0 with learned positions')
         if self.time is TimePositions.ROTARY and self.head_width % 2:
             raise ValueError(
                 f'heads: {self.heads}, expected an even head width, not {self.head_width}'
@@ -264,3 +270,43 @@ class PaperConfig:
                 return domain
         known = ', '.join(domain.name for domain in self.domains) or 'none'
         raise ConfigError(f"stem '{name}', expected one of {known}")
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # What is shipped: a policy of 64 x 64 pixels and a short memory, made for two CPU cores.
+    'small': {
+        'layers': 6,
+        'heads': 4,
+        'width': 128,
+        'rows': 2,
+        'positions': 64,
+        'action_tokens': 4,
+        'factors': 6,
+        'factor_size': 8,
+        'concat': False,
+        'previous_frame': True,
+        'pre_norm': True,
+        'gated_modulation': False,
+        'stem_mask': True,
+        'keypoints': True,
+        'action_delay': 1,
+        'time': TimePositions.LAG,
+    },
+    # The sizes of the paper (table 1).
+    'base': {'layers': 32, 'heads': 8, 'width': 256, 'rows': 12, 'positions': 256},
+    'xl': {'layers': 32, 'heads': 16, 'width': 1024, 'rows': 12, 'positions': 256},
+}
+
+
+def preset(name: str, domains: Sequence[Domain], **changes: Any) -> PaperConfig:
+    """
+    Return a named configuration.
+
+    :param name: of :data:`PRESETS`.
+    :param changes: of single fields.
+    :raises ConfigError: unknown name.
+    :raises ValueError: sizes do not fit each other.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"preset '{name}', expected one of {', '.join(PRESETS)}")
+    return PaperConfig(**{**PRESETS[name], 'domains': tuple(domains), **changes})
