@@ -124,7 +124,7 @@ def faults(_args: argparse.Namespace) -> Results:
 def _stems(args: argparse.Namespace) -> tuple[Path, dict[str, str]]:
     """Return the bundle, and the stems to measure by robot."""
     manifest = read_manifest(bundle_folder(args.bundle))
-    stems = {info.embodiment: stem for stem, info in manifest.stems.items()}
+    stems = {info.embodiment: stem for stem, info in manifest.robots.items()}
     for name in args.robot:
         if name not in stems:
             raise ConfigError(f"--robot: '{name}', expected one of {', '.join(stems)}")

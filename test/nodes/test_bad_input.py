@@ -46,7 +46,8 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
     manifest = read_facts(poor)
     stem = manifest['stems'].pop('ur5e_push')
     write_facts(poor, manifest)
-    stem['joint_names'] = [f'left_{name}' for name in stem['joint_names']]
+    robot = stem['robot']
+    robot['joint_names'] = [f'left_{name}' for name in robot['joint_names']]
     manifest['stems']['ur5e_push'] = stem
     write_facts(left, manifest)
     system.spawn('world_model', threads=1)

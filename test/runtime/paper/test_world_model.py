@@ -27,7 +27,6 @@ from hma_ros.runtime.world import World
 
 STEM = 'planar_push'
 CPU = Execution(provider='cpu', threads=1)
-SHIPPED = Path(__file__).parents[3] / 'models' / 'hma_sim'
 # As the authors train models of video alone.
 UPSTREAM = {
     'meaning': Meaning.UPSTREAM,
@@ -94,8 +93,6 @@ def test_decoding_may_be_other_than_the_bundle_recommends(
 def test_a_decoding_that_a_kind_does_not_have_is_refused(make_paper_bundle: Make) -> None:
     with pytest.raises(ConfigError, match="unmasking: got 'random', expected none for a cont"):
         open_world_model(make_paper_bundle('continuous'), STEM, CPU, Decoding(unmasking='random'))
-    with pytest.raises(ConfigError, match='temperature: got 1.0, expected none for .*hma_sim'):
-        open_world_model(SHIPPED, STEM, CPU, Decoding(temperature=1.0))
 
 
 @pytest.mark.parametrize('horizon', [2, 3])
