@@ -224,7 +224,7 @@ class DiscreteHma(PaperTrunk):
 
     def in_units(self, chunk_BRX: Tensor, domain: str) -> Tensor:
         """Chunks of the action head in units of the data set, where they are not already."""
-        if self.config.keypoints or self.config.meaning is Meaning.UPSTREAM:
+        if self.config.keypoints:
             return chunk_BRX
         chunk: Tensor = self.action_preprocessor[domain].inverse(chunk_BRX)
         return chunk

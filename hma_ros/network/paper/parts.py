@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from hma_ros.network.paper.attention import KeptRows, Rows
 from hma_ros.network.paper.checkpoint import PaperModel
 from hma_ros.network.paper.conditioning import Conditioning
+from hma_ros.network.paper.config import Meaning
 from hma_ros.network.paper.diffusion_head import Denoiser
 from hma_ros.network.paper.discrete import DiscreteHma, JointsSeen, TokensSeen
 
@@ -133,7 +134,9 @@ def _leave_discrete(model: DiscreteHma, stem: str, feeds: dict[str, Tensor]) -> 
     probability, best = output.logits_BRSFV.softmax(-1).max(-1)
     result = {'best': best, 'confidence': probability.prod(-1), 'logits': output.logits_BRSFV}
     if output.chunk_BRX is not None:
-        result['chunk'] = model.in_units(output.chunk_BRX, stem)
+        # Upstream's heads learn chunks in units, ours in deviations.
+        is_upstream, chunk = model.config.meaning is Meaning.UPSTREAM, output.chunk_BRX
+        result['chunk'] = chunk if is_upstream else model.in_units(chunk, stem)
     return result
 
 
