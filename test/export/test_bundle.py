@@ -119,7 +119,6 @@ def test_a_policy_that_reads_joints_needs_its_robot():
         ({'window': 9}, r"trunk_two_axes\.onnx: input 'past"),
         ({'frames': {'tokenizer': 'levels', 'image_size': 48, 'latent_scale': 1.0}}, 'encoder'),
         ({'factor_size': 3}, r"trunk_two_axes\.onnx: output 'logits'"),
-        ({'previous_frame': False}, r'trunk_two_axes\.onnx'),
         ({'action_delay': 2}, 'action_delay 2, expected one of'),
     ],
 )
