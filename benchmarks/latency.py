@@ -15,9 +15,10 @@ import numpy as np
 
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import EpisodeDataset
-from hma_ros.runtime.bundle import Bundle
+from hma_ros.runtime.open import open_world_model
+from hma_ros.runtime.paper.frames import FrameCodec
+from hma_ros.runtime.paper.world_model import PaperWorldModel
 from hma_ros.runtime.providers import Execution
-from hma_ros.runtime.world_model import WorldModel
 
 _WARM_UP = 10
 _HORIZON = 8
@@ -77,14 +78,14 @@ def measure_latency(
 def _measure(
     folder: Path, stem: str, episode_folders: Sequence[Path], rows: int, threads: int
 ) -> Latency:
-    bundle = Bundle(folder, stem, Execution(threads=threads))
-    model = WorldModel(bundle)
+    execution = Execution(threads=threads)
+    model = open_world_model(folder, stem, execution)
+    codec = FrameCodec(model.manifest, execution)
     frames, chunks = _material(EpisodeDataset(episode_folders))
     stream_ms, memory_mib = _stream(model, frames, chunks, rows)
     tenth = rows // 10
     repeats = max(20, rows // 20)
-    levels = bundle.encoder({'frames': frames[:1]})[0]
-    values = levels.astype(np.float32) * (2 / (model.manifest.levels - 1)) - 1
+    tokens = codec.encode(frames[0])
     imagined = _durations(lambda: model.imagine(chunks[:_HORIZON], _HORIZON), repeats)
     return Latency(
         embodiment=model.stem.embodiment,
@@ -93,10 +94,8 @@ def _measure(
         period_ms=1e3 / model.stem.frame_hz,
         observe_act_ms=_percentiles(stream_ms[_WARM_UP:]),
         imagine_ms=_percentiles(imagined / _HORIZON),
-        encode_ms=_percentiles(
-            _durations(lambda: bundle.encoder({'frames': frames[:1]}), repeats)
-        ),
-        decode_ms=_percentiles(_durations(lambda: bundle.decoder({'values': values}), repeats)),
+        encode_ms=_percentiles(_durations(lambda: codec.encode(frames[0]), repeats)),
+        decode_ms=_percentiles(_durations(lambda: codec.decode(tokens), repeats)),
         first_tenth_ms=float(np.median(stream_ms[:tenth])),
         last_tenth_ms=float(np.median(stream_ms[-tenth:])),
         memory_mib=memory_mib[-1],
@@ -111,7 +110,7 @@ def _material(episodes: EpisodeDataset) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _stream(
-    model: WorldModel, frames: np.ndarray, chunks: np.ndarray, rows: int
+    model: PaperWorldModel, frames: np.ndarray, chunks: np.ndarray, rows: int
 ) -> tuple[np.ndarray, list[float]]:
     """Observe and act row after row; returns durations in ms and the memory in MiB after each."""
     durations, memory_mib = np.zeros(rows), []

@@ -24,7 +24,7 @@ from hma_ros.core.metrics import changed_pixels, squared_error
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeDataset
 from hma_ros.runtime.paper.continuous import PatchFiller, Sampler
-from hma_ros.runtime.paper.discrete import TokenFiller
+from hma_ros.runtime.paper.discrete import Imagined, TokenFiller
 from hma_ros.runtime.paper.frames import FrameCodec
 from hma_ros.runtime.paper.manifest import PaperManifest
 from hma_ros.runtime.paper.model import PaperModel, Row
@@ -177,15 +177,15 @@ class _Switch:
 
     filler: Filler
 
-    def fill(self, *args: Any) -> np.ndarray:
+    def fill(self, *args: Any) -> Imagined:
         return self.filler.fill(*args)
 
 
 class _Copy:
     """A filler that repeats the last frame, as the tokenizer draws it."""
 
-    def fill(self, ring: object, row: int, before: Row, chunk_BX: object) -> np.ndarray:
-        return before.tokens_BSE
+    def fill(self, ring: object, row: int, pending: object, blank: Row) -> Imagined:
+        return Imagined(blank.before_BSE, blank.before_BSE)
 
 
 class _Stage:

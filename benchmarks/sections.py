@@ -19,8 +19,9 @@ from hma_ros.data.episodes import EpisodeDataset, find_shards
 from hma_ros.evaluation.held_out import fresh_episodes, kinds
 from hma_ros.evaluation.measurements import as_result
 from hma_ros.evaluation.prediction import PredictionConfig, measure_prediction
-from hma_ros.runtime.manifest import Manifest
-from hma_ros.runtime.world_model import WorldModel
+from hma_ros.runtime.families import read_manifest
+from hma_ros.runtime.open import open_world_model
+from hma_ros.runtime.providers import Execution
 
 Results = list[dict[str, Any]]
 
@@ -35,7 +36,7 @@ def robot(args: argparse.Namespace) -> Results:
             shards = find_shards(scratch, name, 'val')
             latency = measure_latency(folder, stem, shards, max(20, args.rows), args.threads)
             prediction = measure_prediction(
-                WorldModel(folder, stem, args.threads),
+                open_world_model(folder, stem, Execution(threads=args.threads)),
                 episodes,
                 PredictionConfig(max_rows=args.prediction_rows),
             )
@@ -57,7 +58,7 @@ def shipped(args: argparse.Namespace) -> Results:
         fresh_episodes(scratch, name, kinds(args.episodes))
         dataset = EpisodeDataset(find_shards(scratch, name, 'val'))
         frames = np.concatenate([episode.frames for episode in dataset])
-    model = WorldModel(folder, stem, args.threads)
+    model = open_world_model(folder, stem, Execution(threads=args.threads))
     return [
         *shipped_results(model, frames, args.rounds),
         stream_growth(model, frames, args.rows),
@@ -122,8 +123,8 @@ def faults(_args: argparse.Namespace) -> Results:
 
 def _stems(args: argparse.Namespace) -> tuple[Path, dict[str, str]]:
     """Return the bundle, and the stems to measure by robot."""
-    manifest = Manifest.read(bundle_folder(args.bundle))
-    stems = {info.embodiment: stem for stem, info in manifest.stems.items()}
+    manifest = read_manifest(bundle_folder(args.bundle))
+    stems = {info.embodiment: stem for stem, info in manifest.robots.items()}
     for name in args.robot:
         if name not in stems:
             raise ConfigError(f"--robot: '{name}', expected one of {', '.join(stems)}")

@@ -206,6 +206,7 @@ class _ContinuousScene:
 
         def imagine() -> np.ndarray:
             with ring.branch():
-                return filler.fill(ring, _PROMPT, rows[-1], actions[:, _PROMPT])
+                blank = Row.blank(rows[-1].tokens_BSE, actions[:, _PROMPT])
+                return filler.fill(ring, _PROMPT, rows[-1:], blank).tokens_BSE
 
         return imagine

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hma_ros.data.episodes import EpisodeDataset
     from hma_ros.evaluation.closed_loop import PolicyResult
     from hma_ros.evaluation.prediction import Prediction
-    from hma_ros.runtime.families import AnyManifest
+    from hma_ros.runtime.paper.manifest import PaperManifest
     from hma_ros.runtime.world import World
 
 EXAMPLES = """\
@@ -303,14 +303,14 @@ def run_report(args: argparse.Namespace) -> int:
     return 0
 
 
-def _manifest(args: argparse.Namespace) -> AnyManifest:
+def _manifest(args: argparse.Namespace) -> PaperManifest:
     from hma_ros.bringup import bundle_folder
     from hma_ros.runtime.families import read_manifest
 
     return read_manifest(bundle_folder(args.bundle))
 
 
-def _robots(args: argparse.Namespace, manifest: AnyManifest) -> Sequence[str]:
+def _robots(args: argparse.Namespace, manifest: PaperManifest) -> Sequence[str]:
     served = [stem.embodiment for stem in manifest.robots.values()]
     for robot in args.robots:
         if robot not in served:
@@ -321,7 +321,7 @@ def _robots(args: argparse.Namespace, manifest: AnyManifest) -> Sequence[str]:
     return args.robots or served
 
 
-def _predict(args: argparse.Namespace, manifest: AnyManifest, robot: str) -> Prediction:
+def _predict(args: argparse.Namespace, manifest: PaperManifest, robot: str) -> Prediction:
     from hma_ros.evaluation.prediction import PredictionConfig, measure_prediction
     from hma_ros.runtime.open import open_world_model
 

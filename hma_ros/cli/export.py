@@ -6,10 +6,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hma_ros.core.errors import ConfigError
+
 EXAMPLES = """\
 examples:
   hma export runs/mine --out models/mine
   hma export runs/mine --out models/mine_fp16 --precision fp16     for a GPU
+  hma export --renew models/old --out models/new                   a bundle of format 3
 
 Every graph is run against the network on random inputs before the manifest is written; a bundle
 that does not compute the same is refused.
@@ -29,8 +32,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         'run_folder',
         type=Path,
+        nargs='?',
         metavar='RUN',
         help='what `hma train --out` wrote: tokenizer, and model, or refitted if it is there',
+    )
+    parser.add_argument(
+        '--renew',
+        type=Path,
+        metavar='BUNDLE',
+        help='instead of RUN: a bundle of format 3; the new one computes the same',
     )
     parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='the bundle')
     parser.add_argument(
@@ -44,19 +54,32 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Export and say what was proven."""
-    from hma_ros.export.bundle import export_bundle
     from hma_ros.export.proof import parity_text
-    from hma_ros.network.checkpoint import load_hma, load_tokenizer
-    from hma_ros.runtime.manifest import Manifest
+    from hma_ros.export.renew import renew
+    from hma_ros.runtime.families import read_manifest
 
-    tokenizer = load_tokenizer(args.run_folder / 'tokenizer')
-    refitted = args.run_folder / 'refitted'
-    checkpoint = refitted if refitted.exists() else args.run_folder / 'model'
-    export_bundle(load_hma(checkpoint), tokenizer, args.out, precision=args.precision)
-    manifest = Manifest.read(args.out)
+    if (args.run_folder is None) == (args.renew is None):
+        raise ConfigError('export: expected either RUN or --renew BUNDLE')
+    if args.renew is not None:
+        renew(args.renew, args.out)
+    else:
+        _export(args)
+    manifest = read_manifest(args.out)
     size_mb = sum((args.out / name).stat().st_size for name in manifest.files) / 1e6
     print(
         f'{args.out}: stems {", ".join(manifest.stems)}; {size_mb:.1f} MB; '
         f'{manifest.precision}; against the network: {parity_text(manifest.parity)}'
     )
     return 0
+
+
+def _export(args: argparse.Namespace) -> None:
+    """Write a bundle of what `hma train` wrote."""
+    from hma_ros.export.paper import export_paper, own_options
+    from hma_ros.network.checkpoint import load_tokenizer
+    from hma_ros.network.paper.checkpoint import read_paper
+
+    tokenizer = load_tokenizer(args.run_folder / 'tokenizer')
+    refitted = args.run_folder / 'refitted'
+    model = read_paper(refitted if refitted.exists() else args.run_folder / 'model')
+    export_paper(model, args.out, own_options(tokenizer, model.config, args.precision))

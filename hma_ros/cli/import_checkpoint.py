@@ -13,11 +13,11 @@ from hma_ros.core.decoding import UNMASKING
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from hma_ros.core.stem_spec import StemSpec
     from hma_ros.export.paper import BundleOptions
     from hma_ros.network.paper.checkpoint import ReleasedCheckpoint
     from hma_ros.network.paper.config import Domain, PaperConfig
     from hma_ros.network.paper.settings import Ability
-    from hma_ros.runtime.manifest import StemInfo
 
 SETTINGS = ('policy', 'forward', 'passive', 'full')
 EXAMPLES = """\
@@ -151,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _stems(
-    args: argparse.Namespace, robots: Mapping[str, StemInfo], config: PaperConfig
+    args: argparse.Namespace, robots: Mapping[str, StemSpec], config: PaperConfig
 ) -> list[str]:
     """Return those that are named, else those of the robots, else all."""
     stems = list(dict.fromkeys(args.stem)) or list(robots)
@@ -172,7 +172,7 @@ def _require(args: argparse.Namespace, config: PaperConfig) -> None:
 def _options(
     args: argparse.Namespace,
     stems: Sequence[str],
-    robots: Mapping[str, StemInfo],
+    robots: Mapping[str, StemSpec],
     config: PaperConfig,
 ) -> BundleOptions:
     """Check all that can be known before anything large is read."""
@@ -214,12 +214,12 @@ def _export(
         print(f'{name} against the tokenizer: {parity_text(parity)}')
 
 
-def _robots(embodiments: Sequence[str], stems: Sequence[str]) -> dict[str, StemInfo]:
+def _robots(embodiments: Sequence[str], stems: Sequence[str]) -> dict[str, StemSpec]:
     """Read the robots by their stems, which have to be among those given."""
     from hma_ros.core.embodiment import load_embodiment
     from hma_ros.export.robot import robot_of
 
-    robots: dict[str, StemInfo] = {}
+    robots: dict[str, StemSpec] = {}
     for name in embodiments:
         spec = load_embodiment(name)
         if spec.stem not in stems:

@@ -7,7 +7,7 @@ import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
@@ -15,7 +15,8 @@ from hma_ros.core.errors import ConfigError
 if TYPE_CHECKING:
     from hma_ros.data.episodes import EpisodeDataset
     from hma_ros.data.windows import TokenEpisode
-    from hma_ros.network.hma import Hma, StemConfig
+    from hma_ros.network.paper.config import Domain
+    from hma_ros.network.paper.discrete import DiscreteHma
     from hma_ros.network.tokenizer import FrameTokenizer
     from hma_ros.training.heads import HeadFitter
 
@@ -103,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _all(args: argparse.Namespace) -> int:
     """Generate, train the tokenizer, then HMA, then its heads in rounds of correction; export."""
-    from hma_ros.export.bundle import export_bundle
+    from hma_ros.export.paper import export_paper, own_options
     from hma_ros.export.replace import check_replaceable
 
     if args.bundle is None:
@@ -112,7 +113,8 @@ def _all(args: argparse.Namespace) -> int:
     _generate(args)
     tokenizer = _tokenizer(args)
     _model(args, tokenizer)
-    export_bundle(_heads(args, tokenizer), tokenizer, args.bundle)
+    model = _heads(args, tokenizer)
+    export_paper(model, args.bundle, own_options(tokenizer, model.config))
     print(f'bundle in {args.bundle}')
     return 0
 
@@ -136,7 +138,7 @@ def _tokenizer(args: argparse.Namespace) -> FrameTokenizer:
 def _model(args: argparse.Namespace, tokenizer: FrameTokenizer) -> None:
     from hma_ros.training.hma import HmaTrainer, standardise_states
 
-    trainer = HmaTrainer(_stems(args), args.out / 'model', args.steps)
+    trainer = HmaTrainer(_domains(args), args.out / 'model', args.steps)
     episodes = {
         load_embodiment(name).stem: standardise_states(_tokens(args, name, 'train', tokenizer))
         for name in args.embodiments
@@ -147,12 +149,12 @@ def _model(args: argparse.Namespace, tokenizer: FrameTokenizer) -> None:
     trainer.train(episodes)
 
 
-def _heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> Hma:
+def _heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> DiscreteHma:
     """Fit the heads to what the trunk sees, round after round of the policy being corrected."""
-    from hma_ros.network.checkpoint import load_hma, save_checkpoint
+    from hma_ros.network.paper.checkpoint import read_paper, save_paper
     from hma_ros.training.heads import HeadFitter
 
-    model = load_hma(args.out / 'model')
+    model = cast('DiscreteHma', read_paper(args.out / 'model'))
     fitter = HeadFitter(model)
     _add(args, fitter, 'train', tokenizer)
     for number in range(1, ROUNDS + 1):
@@ -162,7 +164,7 @@ def _heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> Hma:
             _correct(args, model, tokenizer, number)
         _add(args, fitter, split, tokenizer)
     _fit(args, fitter, HEAD_STEPS)
-    save_checkpoint(model, args.out / 'refitted')
+    save_paper(model, args.out / 'refitted')
     return model
 
 
@@ -179,12 +181,15 @@ def _fit(args: argparse.Namespace, fitter: HeadFitter, steps: int) -> None:
         print(f'{name}: head error {error:.3f} deviations')
 
 
-def _correct(args: argparse.Namespace, model: Hma, tokenizer: FrameTokenizer, number: int) -> None:
+def _correct(
+    args: argparse.Namespace, model: DiscreteHma, tokenizer: FrameTokenizer, number: int
+) -> None:
     """Let the policy act in the simulator, and record the expert's corrections."""
     from hma_ros.evaluation.closed_loop import collect
-    from hma_ros.export.bundle import export_bundle
+    from hma_ros.export.paper import export_paper, own_options
 
-    bundle = export_bundle(model, tokenizer, args.out / 'bundle')
+    options = own_options(tokenizer, model.config)
+    bundle = export_paper(model, args.out / 'bundle', options)
     split = f'round_{number}'
     for name in args.embodiments:
         if _missing(args, name, split):
@@ -206,10 +211,10 @@ def _check_stems(names: Sequence[str]) -> None:
         stems[stem] = name
 
 
-def _stems(args: argparse.Namespace) -> list[StemConfig]:
-    from hma_ros.training.hma import stem_config
+def _domains(args: argparse.Namespace) -> list[Domain]:
+    from hma_ros.training.hma import domain_of
 
-    return [stem_config(_dataset(args, name, 'train')) for name in args.embodiments]
+    return [domain_of(_dataset(args, name, 'train')) for name in args.embodiments]
 
 
 def _tokens(

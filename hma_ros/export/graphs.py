@@ -18,9 +18,6 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from hma_ros.core.errors import BundleError
-from hma_ros.network.hma import Hma
-from hma_ros.network.tokenizer import FrameTokenizer
-from hma_ros.network.trunk import TrunkConfig
 
 # The first in which GELU is one operator.
 OPSET = 20
@@ -52,28 +49,6 @@ class Decode(nn.Module):
         return self.tokenizer.decode(values)
 
 
-class _Step(nn.Module):
-    """One row through the trunk with a cache."""
-
-    def __init__(self, model: Hma) -> None:
-        super().__init__()
-        self.trunk = model.trunk
-
-    def forward(
-        self,
-        levels: Tensor,
-        previous: Tensor,
-        masked: Tensor,
-        modulation: Tensor,
-        past: Tensor,
-        bias: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        x = self.trunk.embed(levels, previous, masked)
-        x, row = self.trunk.step(x, modulation, past, bias)
-        logits = self.trunk.token_logits(x, previous)
-        return logits, x, row
-
-
 @dataclass(frozen=True)
 class Part:
     """
@@ -93,63 +68,13 @@ class Part:
     half: bool = True
 
 
-def bundle_parts(model: Hma, tokenizer: FrameTokenizer, batch: int) -> list[Part]:
-    """Split network and tokenizer into the graphs of a bundle."""
-    trunk, size = model.trunk.config, tokenizer.config.image_size
-    frames = torch.randint(256, (batch, size, size, 3), dtype=torch.uint8)
-    values = torch.rand(batch, trunk.image_tokens, trunk.factors) * 2 - 1
-    parts = [
-        Part('encoder', Encode(tokenizer), {'frames': frames}, ['levels']),
-        Part('decoder', Decode(tokenizer), {'values': values}, ['frames']),
-        Part('trunk', _Step(model), trunk_inputs(trunk, batch), ['logits', 'features', 'row']),
-    ]
-    for name, stem in model.stem_configs.items():
-        spread = torch.randn(batch, 1, stem.stride, len(stem.action_names))
-        chunk = (spread * torch.tensor(stem.std) + torch.tensor(stem.mean)).flatten(2)
-        given = {'chunk': chunk, 'known': torch.arange(batch)[:, None] % 4 > 0}
-        parts.append(Part(f'stem_{name}', model.stems[name], given, ['modulation']))
-        around = torch.randn(batch, 1, len(stem.joint_names))
-        seen = {
-            'features': torch.randn(batch, 1, trunk.row_tokens, trunk.width),
-            'joints': around * torch.tensor(stem.joint_std) + torch.tensor(stem.joint_mean),
-            'measured': torch.arange(batch)[:, None] % 4 > 0,
-        }
-        parts.append(Part(f'head_{name}', model.heads[name], seen, ['chunk']))
-    return parts
-
-
-def trunk_inputs(config: TrunkConfig, batch: int) -> dict[str, Tensor]:
-    """Random inputs of the trunk graph, the oldest slot of the context empty."""
-    tokens = (batch, 1, config.image_tokens)
-    past = (
-        config.layers,
-        2,
-        batch,
-        config.row_tokens,
-        config.heads,
-        config.window - 1,
-        config.head_width,
-    )
-    bias = torch.zeros(batch, config.window - 1)
-    bias[:, 0] = float('-inf')
-    return {
-        'levels': torch.randint(config.levels, (*tokens, config.factors)),
-        'previous': torch.randint(config.levels, (*tokens, config.factors)),
-        'masked': torch.rand(tokens) < 0.5,
-        'modulation': 0.1 * torch.randn(batch, config.layers, 2, config.width),
-        'past': torch.randn(past),
-        'bias': bias,
-    }
-
-
 def write_graph(part: Part, path: Path) -> None:
     """
     Export one part.
 
     :raises BundleError: the exporter gave no graph.
     """
-    batched = {'past': 2}
-    shapes = tuple({batched.get(name, 0): torch.export.Dim.DYNAMIC} for name in part.inputs)
+    shapes = tuple({0: torch.export.Dim.DYNAMIC} for _ in part.inputs)
     graph = _export(
         part.module, tuple(part.inputs.values()), shapes, list(part.inputs), part.outputs
     )

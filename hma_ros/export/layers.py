@@ -24,7 +24,7 @@ from hma_ros.export.proof import Proof
 from hma_ros.export.weights import SharedWeights
 from hma_ros.network.paper.checkpoint import PaperModel
 from hma_ros.network.paper.conditioning import Modulation
-from hma_ros.network.paper.config import Injection, PaperConfig
+from hma_ros.network.paper.config import Injection, PaperConfig, TimePositions
 from hma_ros.network.paper.parts import EnterPart, LeavePart
 from hma_ros.network.paper.trunk import Block
 from hma_ros.runtime.paper.layer_file import Shape
@@ -34,7 +34,14 @@ _ENTER = ('tokens', 'masked', 'index', 'action')
 
 
 def has_layers(config: PaperConfig) -> bool:
-    """Whether the library can compute a trunk: with cross-attention it cannot."""
+    """
+    Whether the library can compute a trunk.
+
+    Not with cross-attention, nor with what it does not know yet: a bias on the lag, a norm before
+    temporal attention, modulation without an output layer.
+    """
+    if config.time is TimePositions.LAG or config.pre_norm or not config.gated_modulation:
+        return False
     return config.injection is not Injection.CROSS_ATTENTION and _shape(config).is_computable
 
 
@@ -146,7 +153,8 @@ def _matrices(block: Block, stem: str) -> dict[str, nn.Linear]:
         'channels_out': block.mlp.fc2,
     }
     if stem in block.action_projectors:
-        matrices['inject'] = cast('Modulation', block.action_projectors[stem]).linear_out
+        projector = cast('Modulation', block.action_projectors[stem])
+        matrices['inject'] = cast('nn.Linear', projector.linear_out)
     return matrices
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import torch
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import moving
+from hma_ros.core.stem_spec import StemSpec
 from hma_ros.export.append import append_graph
-from hma_ros.export.bundle import prove
 from hma_ros.export.compiled import (
     compiled_parts,
     graphs_around,
@@ -21,23 +22,22 @@ from hma_ros.export.compiled import (
     write_compiled,
 )
 from hma_ros.export.fuse import fuse_attention
-from hma_ros.export.graphs import write_graph
+from hma_ros.export.graphs import Part, store_half, write_graph
 from hma_ros.export.half import compute_half
 from hma_ros.export.paper_graphs import PaperPart, head_parts, paper_parts
 from hma_ros.export.proof import Proof
 from hma_ros.export.quantise import quantise
 from hma_ros.export.replace import replacing
-from hma_ros.export.tokenizer_graphs import codec_parts
+from hma_ros.export.tokenizer_graphs import GraphCodec, codec_parts
 from hma_ros.export.weights import SharedWeights
 from hma_ros.network.paper.checkpoint import PaperModel, save_paper
 from hma_ros.network.paper.config import PaperConfig
 from hma_ros.network.paper.continuous import ContinuousHma
-from hma_ros.network.paper.frames import FrameCodec
+from hma_ros.network.paper.frames import FrameCodec, make_codec
+from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.runtime.graph import Graph
-from hma_ros.runtime.manifest import StemInfo
 from hma_ros.runtime.manifest_file import sha256, write_facts
 from hma_ros.runtime.paper.manifest import (
-    FAMILY,
     PATCH_HEAD,
     FrameFacts,
     PaperStem,
@@ -76,6 +76,10 @@ class BundleOptions:
     :param denoise_steps: calls of the denoiser per sample that a continuous one recommends.
     :param temperature: that it recommends, see :class:`~hma_ros.core.decoding.Decoding`.
     :param unmasking: likewise.
+    :param drawing: ``tokens`` or ``expected``, see
+        :class:`~hma_ros.runtime.paper.manifest.PaperManifest`.
+    :param stores_half: whether large weights are stored as half precision and computed as
+        float32, see :func:`~hma_ros.export.graphs.store_half`.
     :param codec: the frame tokenizer; without one the bundle takes and gives tokens alone.
     :param robots: the robots that stems serve, by stem; without one it runs on none.
     :param checkpoint: whether the network is kept too, for the torch engine.
@@ -87,8 +91,10 @@ class BundleOptions:
     denoise_steps: int = 16
     temperature: float | None = None
     unmasking: str = 'confident'
-    codec: FrameCodec | None = None
-    robots: Mapping[str, StemInfo] = field(default_factory=dict)
+    drawing: str = 'tokens'
+    stores_half: bool = False
+    codec: FrameCodec | GraphCodec | None = None
+    robots: Mapping[str, StemSpec] = field(default_factory=dict)
     checkpoint: bool = False
 
 
@@ -143,6 +149,38 @@ def prove_part(part: PaperPart, path: Path, tolerated: Proof) -> Proof:
     return Proof.of(pairs).check(tolerated, path)
 
 
+def prove_codec(part: Part, folder: Path, tolerated: Proof) -> Proof:
+    """
+    Run a part of a frame tokenizer and its graph on the same random inputs.
+
+    :param tolerated: of what it gives.
+    :raises BundleError: out of tolerance.
+    """
+    with torch.no_grad():
+        expected = part.module(*part.inputs.values())
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    graph = Graph(folder / f'{part.name}.onnx', Execution(provider='cpu', threads=1))
+    found = graph({name: value.numpy() for name, value in part.inputs.items()})
+    pairs = [(left, right.numpy()) for left, right in zip(found, expected, strict=True)]
+    return Proof.of(pairs).check(tolerated, folder / f'{part.name}.onnx')
+
+
+def own_options(
+    tokenizer: FrameTokenizer, config: PaperConfig, precision: str = 'fp32'
+) -> BundleOptions:
+    """
+    Return what is recommended for a model trained here on our own tokens.
+
+    :raises ConfigError: the tokenizer makes other tokens than the model takes.
+    """
+    return BundleOptions(
+        precision=precision,
+        drawing='expected',
+        stores_half=True,
+        codec=make_codec(tokenizer, config),
+    )
+
+
 def _write(
     model: PaperModel, stems: Sequence[str], folder: Path, options: BundleOptions
 ) -> Iterator[Proof]:
@@ -157,6 +195,8 @@ def _write(
             graph = part.graph()
             if part.heavy:
                 graph = _cheaper(graph, part.name, precision, config)
+            if options.stores_half:
+                graph = store_half(graph)
             weights.save(graph, folder / f'{part.name}.onnx')
         for part in compiled:
             write_compiled(model, part, precision, weights, folder)
@@ -168,13 +208,18 @@ def _write(
     _write_append(config, folder, precision)
 
 
-def _write_codec(codec: FrameCodec, folder: Path) -> dict[str, dict[str, float]]:
+def _write_codec(codec: FrameCodec | GraphCodec, folder: Path) -> dict[str, dict[str, float]]:
     """Write encoder and decoder; returns what was proven of each, by its own tolerance."""
-    parity = {}
+    parity: dict[str, dict[str, float]] = {}
+    if isinstance(codec, GraphCodec):
+        for name, graph in codec.graphs.items():
+            onnx.save(graph, folder / f'{name}.onnx')
+            parity[name] = dict(codec.parity)
+        return parity
     for part in moving(codec_parts(codec), 'frame tokenizer', 'graph'):
         write_graph(part, folder / f'{part.name}.onnx')
         tolerated = CODEC_TOLERANCES[part.name]
-        parity[part.name] = prove(part, folder, tolerated).parity(tolerated)
+        parity[part.name] = prove_codec(part, folder, tolerated).parity(tolerated)
     return parity
 
 
@@ -217,7 +262,6 @@ def _manifest(config: PaperConfig, options: BundleOptions) -> dict[str, Any]:
     diffusion, codec = config.diffusion, options.codec
     names = list(options.stems) or [domain.name for domain in config.domains]
     return {
-        'family': FAMILY,
         'kind': 'continuous' if diffusion else 'discrete',
         'meaning': config.meaning.value,
         'time': config.time.value,
@@ -236,14 +280,21 @@ def _manifest(config: PaperConfig, options: BundleOptions) -> dict[str, Any]:
         'denoise_steps': options.denoise_steps,
         'temperature': options.temperature,
         'unmasking': options.unmasking,
+        'previous_frame': config.previous_frame,
+        'action_delay': config.action_delay,
+        'reads_joints': config.keypoints,
+        'drawing': options.drawing,
         'precision': options.precision,
         'frames': codec and asdict(FrameFacts(codec.name, codec.image_size, codec.latent_scale)),
         'stems': {name: asdict(_stem(config, name, options.robots.get(name))) for name in names},
     }
 
 
-def _stem(config: PaperConfig, name: str, robot: StemInfo | None) -> PaperStem:
+def _stem(config: PaperConfig, name: str, robot: StemSpec | None) -> PaperStem:
     domain = config.domain(name)
+    robot = robot or domain.robot
+    if config.keypoints and robot is None:
+        raise ConfigError(f"stem '{name}': got no robot, expected the one whose joints it reads")
     stem = PaperStem(domain.stride, domain.mean, domain.std, robot)
     if robot and (robot.stride, robot.action_dim) != (stem.stride, len(stem.mean)):
         raise ConfigError(

@@ -32,6 +32,8 @@ from hma_ros.network.paper.parts import (
 )
 
 _BATCH, _ROWS = 2, 2
+# Inputs with an axis for the batch and one for rows.
+_BY_ROW = ('tokens', 'previous', 'masked', 'joints', 'measured')
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,15 @@ def _trunk_part(model: PaperModel, stem: str, given: dict[str, Tensor]) -> Paper
         'past_index': _past_index(slots),
         **given,
     }
+    if config.keypoints:
+        joints = config.domain(stem).joints
+        count = len(joints.names) if joints else 0
+        inputs['joints'] = torch.randn(_BATCH, _ROWS, count)
+        inputs['measured'] = torch.tensor([[True, False], [True, True]])
     if config.time is TimePositions.ROTARY:
         turns = rotations(index.numpy(), config.head_width)
         inputs['rotation'] = torch.from_numpy(turns)
-    varying: dict[str, tuple[int, ...]] = dict.fromkeys(('tokens', 'masked', *given), (0, 1))
+    varying: dict[str, tuple[int, ...]] = dict.fromkeys((*_BY_ROW, *given), (0, 1))
     varying |= {'index': (0,), 'rotation': (0,)}
     kept = (_BATCH, config.kept_tokens, config.heads, slots, config.head_width)
     for layer in range(config.layers):
@@ -139,4 +146,7 @@ def _random_tokens(config: PaperConfig) -> dict[str, Tensor]:
     else:
         tokens = torch.randn(*shape, config.diffusion.patch**2 * config.diffusion.latent_channels)
     masked = torch.rand(shape) < 0.5
-    return {'tokens': tokens, 'masked': masked}
+    if not config.previous_frame:
+        return {'tokens': tokens, 'masked': masked}
+    previous = torch.randint(config.factor_size, tokens.shape)
+    return {'tokens': tokens, 'previous': previous, 'masked': masked}

@@ -4,17 +4,17 @@
 from __future__ import annotations
 
 from hma_ros.core.embodiment import EmbodimentSpec
-from hma_ros.runtime.manifest import StemInfo
+from hma_ros.core.stem_spec import StemSpec
 
 
-def robot_of(spec: EmbodimentSpec) -> StemInfo:
+def robot_of(spec: EmbodimentSpec) -> StemSpec:
     """
     Say that a stem of the paper's models serves a robot.
 
     Nobody can check that the data set meant the same by its numbers: units, frames, directions.
     Actions are kept within the bounds of the file. The models read no joints.
     """
-    return StemInfo(
+    return StemSpec(
         action_names=spec.action.names,
         stride=spec.rates.stride,
         frame_hz=spec.rates.frame_hz,

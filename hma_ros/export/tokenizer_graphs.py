@@ -7,10 +7,31 @@ Weights keep full precision: a latent near zero may not change its sign.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import onnx
 import torch
 
 from hma_ros.export.graphs import Decode, Encode, Part
 from hma_ros.network.paper.frames import FrameCodec
+
+
+@dataclass(frozen=True)
+class GraphCodec:
+    """
+    A frame tokenizer of which there are only graphs.
+
+    :param name: see :class:`~hma_ros.network.paper.frames.FrameCodec`, as the next two.
+    :param graphs: `encoder` and `decoder`.
+    :param parity: what was measured of them when they were exported.
+    """
+
+    name: str
+    image_size: int
+    latent_scale: float
+    graphs: Mapping[str, onnx.ModelProto]
+    parity: Mapping[str, float]
 
 
 def codec_parts(codec: FrameCodec, batch: int = 2) -> list[Part]:
@@ -18,7 +39,7 @@ def codec_parts(codec: FrameCodec, batch: int = 2) -> list[Part]:
     size = codec.image_size
     frames = torch.randint(256, (batch, size, size, 3), dtype=torch.uint8)
     with torch.no_grad():
-        tokens = codec.encode(frames)
+        tokens = codec.drawable(codec.encode(frames))
     return [
         Part('encoder', Encode(codec), {'frames': frames}, ['tokens'], half=False),
         Part('decoder', Decode(codec), {'tokens': tokens}, ['frames'], half=False),

@@ -19,7 +19,6 @@ from torch import nn
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.core.short_text import first_few, shortened
-from hma_ros.network.hma import Hma
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 
 Model = TypeVar('Model', bound=nn.Module)
@@ -41,23 +40,17 @@ _IMPOSSIBLE = (
 )
 
 
-def save_checkpoint(model: FrameTokenizer | Hma, folder: str | Path) -> None:
-    """Write a model so that :func:`load_tokenizer` or :func:`load_hma` can read it."""
+def save_checkpoint(model: FrameTokenizer, folder: str | Path) -> None:
+    """Write a tokenizer so that :func:`load_tokenizer` can read it."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    config = asdict(model.config) if isinstance(model, FrameTokenizer) else model.config()
-    (folder / 'config.json').write_text(json.dumps(config, indent=1))
+    (folder / 'config.json').write_text(json.dumps(asdict(model.config), indent=1))
     save_tensors(model.state_dict(), folder / 'model.safetensors')
 
 
 def load_tokenizer(folder: str | Path) -> FrameTokenizer:
     """Read a tokenizer; raises ConfigError naming the file that is missing or wrong."""
     return _load(Path(folder), lambda facts: FrameTokenizer(TokenizerConfig(**facts)))
-
-
-def load_hma(folder: str | Path) -> Hma:
-    """Read an HMA model; raises ConfigError naming the file that is missing or wrong."""
-    return _load(Path(folder), Hma.from_config)
 
 
 def save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:

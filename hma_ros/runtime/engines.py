@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hma_ros.runtime.families import read_manifest
 from hma_ros.runtime.graph import Graph
-from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.paper.engine import fitted
 from hma_ros.runtime.paper.manifest import EDGE_GRAPHS
 from hma_ros.runtime.providers import Execution
@@ -59,9 +58,6 @@ def graphs_of(folder: Path, execution: Execution) -> list[tuple[Path, Execution]
         for name in manifest.files
         if name.endswith('.onnx') and not name.startswith(EDGE_GRAPHS)
     )
-    if isinstance(manifest, Manifest):
-        own = replace(execution, precision=manifest.precision)
-        return [(folder / name, own) for name in names]
     return [(folder / name, fitted(manifest, Path(name).stem, execution)) for name in names]
 
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Bundles come in two families: the small streaming model, and the paper's models."""
+"""What a bundle says of the robots that it serves."""
 
 from __future__ import annotations
 
@@ -7,31 +7,18 @@ from pathlib import Path
 
 from hma_ros.core.errors import BundleError
 from hma_ros.core.short_text import shortened
-from hma_ros.runtime.manifest import Manifest, StemInfo
-from hma_ros.runtime.manifest_file import FILE_NAME, read_facts
-from hma_ros.runtime.paper.manifest import FAMILY, PaperManifest
+from hma_ros.core.stem_spec import StemSpec
+from hma_ros.runtime.paper.manifest import PaperManifest
 
-AnyManifest = Manifest | PaperManifest
 SIZE_REMEDY = 'set camera.resize or choose another bundle'
 
 
-def read_manifest(folder: str | Path) -> AnyManifest:
-    """
-    Read the manifest of a bundle of either family; the other files are not touched.
-
-    :raises BundleError: missing, malformed, changed, of an unknown family or format.
-    """
-    folder = Path(folder)
-    family = read_facts(folder).get('family')
-    if family not in (None, FAMILY):
-        raise BundleError(
-            f'{folder / FILE_NAME}: family: got {shortened(repr(family))}, expected {FAMILY!r}, '
-            'or none of a streaming model'
-        )
-    return PaperManifest.read(folder) if family else Manifest.read(folder)
+def read_manifest(folder: str | Path) -> PaperManifest:
+    """See :meth:`~hma_ros.runtime.paper.manifest.PaperManifest.read`."""
+    return PaperManifest.read(folder)
 
 
-def size_difference(manifest: AnyManifest, resize: tuple[int, int]) -> str:
+def size_difference(manifest: PaperManifest, resize: tuple[int, int]) -> str:
     """
     Compare the size that a camera is brought to with that of the bundle's frames.
 
@@ -46,7 +33,7 @@ def size_difference(manifest: AnyManifest, resize: tuple[int, int]) -> str:
     return f'camera.resize: got {list(resize)}, expected {size} (size of bundle {name!r})'
 
 
-def robot_stem(manifest: AnyManifest, name: str) -> StemInfo:
+def robot_stem(manifest: PaperManifest, name: str) -> StemSpec:
     """
     Return what a stem says of the robot it serves.
 

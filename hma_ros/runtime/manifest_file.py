@@ -18,7 +18,7 @@ from hma_ros.core.errors import BundleError
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.core.short_text import shortened
 
-FORMAT = 3
+FORMAT = 4
 FILE_NAME = 'manifest.json'
 
 
@@ -54,7 +54,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
     found, digest = facts['format'], facts.pop('digest', None)
     if found != FORMAT:
         raise BundleError(
-            f'{path}: format: got {shortened(found)}, expected {FORMAT}; export it again'
+            f'{path}: format: got {shortened(found)}, expected {FORMAT}; renew it: '
+            'hma export --renew OLD --out NEW (of `hma train`), or import the checkpoint again'
         )
     if digest != (expected := _digest(facts)):
         raise BundleError(

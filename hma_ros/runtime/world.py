@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from hma_ros.core.errors import InferenceError
-from hma_ros.runtime.families import AnyManifest
-from hma_ros.runtime.manifest import StemInfo
+from hma_ros.core.stem_spec import StemSpec
+from hma_ros.runtime.paper.manifest import PaperManifest
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class World(Protocol):
     """One model and one context of a robot: frames in; chunks and imagined frames out."""
 
     @property
-    def manifest(self) -> AnyManifest:
+    def manifest(self) -> PaperManifest:
         """Facts of the bundle."""
         ...
 
     @property
-    def stem(self) -> StemInfo:
+    def stem(self) -> StemSpec:
         """Whom it serves."""
         ...
 

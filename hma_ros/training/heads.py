@@ -18,7 +18,9 @@ from torch.nn import functional as F
 
 from hma_ros.core.progress import Progress
 from hma_ros.data.windows import TokenEpisode
-from hma_ros.network.hma import Head, Hma
+from hma_ros.network.paper.attention import Rows
+from hma_ros.network.paper.discrete import DiscreteHma, TokensSeen
+from hma_ros.network.paper.keypoints import KeypointHead
 
 _BATCH = 256
 _RATE = 2e-3
@@ -47,7 +49,7 @@ class HeadFitter:
     :param model: with a trained trunk and stems.
     """
 
-    def __init__(self, model: Hma) -> None:
+    def __init__(self, model: DiscreteHma) -> None:
         torch.manual_seed(0)
         self._model = model
         self._gathered: dict[str, list[_Rows]] = {}
@@ -72,7 +74,7 @@ class HeadFitter:
         :param steps: optimiser steps.
         :returns: mean error of the chunks over the last hundred steps, in deviations.
         """
-        head = cast('Head', self._model.heads[stem])
+        head = cast('KeypointHead', self._model.action_heads[stem])
         rows = self._joined(stem)
         parameters = [item for item in head.parameters() if item.requires_grad]
         optimiser = torch.optim.AdamW(parameters, _RATE, weight_decay=0.02)
@@ -111,21 +113,19 @@ class HeadFitter:
 
 
 @torch.no_grad()
-def episode_features(model: Hma, stem: str, episode: TokenEpisode) -> Tensor:
+def episode_features(model: DiscreteHma, stem: str, episode: TokenEpisode) -> Tensor:
     """
     Compute what the action head reads at every row of an episode, as the robot would.
 
     :returns: ``float32[T, N, C]``.
     """
-    config = model.trunk.config
     levels = torch.from_numpy(episode.levels[None, :-1].astype('int64'))
-    actions = torch.tensor(episode.actions)[None]
+    actions, count = torch.tensor(episode.actions)[None], levels.shape[1]
     previous = torch.cat([levels[:, :1], levels[:, :-1]], 1)
     led_here = torch.cat([actions[:, :1], actions[:, :-1]], 1)
-    known = torch.arange(levels.shape[1])[None] > 0
-    lag = torch.arange(levels.shape[1])[:, None] - torch.arange(levels.shape[1])
-    allowed = (lag >= 0) & (lag < config.window)
-    visible = torch.zeros(levels.shape[:3], dtype=torch.bool)
-    x = model.trunk.embed(levels, previous, visible)
-    features: Tensor = model.trunk(x, model.stems[stem](led_here, known), lag, allowed)
+    rows, masked = Rows(torch.arange(count)), torch.arange(count)[None] == 0
+    seen = TokensSeen(levels, torch.zeros(levels.shape[:3], dtype=torch.bool), previous)
+    given = model.condition(stem, led_here, rows, masked)
+    x, _ = model.run(model.embed(seen, given, rows), stem, given, rows)
+    features: Tensor = model.out_norm(x)
     return features[0]

@@ -16,12 +16,14 @@ from torch import Tensor
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import Progress
+from hma_ros.core.stem_spec import StemSpec
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.data.windows import TokenEpisode, WindowBatch, WindowSampler
-from hma_ros.network.checkpoint import save_checkpoint
-from hma_ros.network.hma import Hma, StemConfig
+from hma_ros.network.paper.checkpoint import save_paper
+from hma_ros.network.paper.conditioning import Conditioning, Modulation
+from hma_ros.network.paper.config import Domain, Joints, PaperConfig, preset
+from hma_ros.network.paper.discrete import DiscreteHma, TokensSeen
 from hma_ros.network.tokenizer import FrameTokenizer
-from hma_ros.network.trunk import TrunkConfig
 from hma_ros.training.objective import (
     ObjectiveConfig,
     Rows,
@@ -113,7 +115,7 @@ def _frame_batches(dataset: EpisodeDataset) -> Iterator[np.ndarray]:
         yield np.stack(waiting)
 
 
-def stem_config(dataset: EpisodeDataset) -> StemConfig:
+def domain_of(dataset: EpisodeDataset) -> Domain:
     """
     Describe an embodiment's actions and joints, with statistics of the episodes.
 
@@ -130,27 +132,51 @@ def stem_config(dataset: EpisodeDataset) -> StemConfig:
     names = tuple(dataset.metadata['action_names'])
     labels = np.concatenate([episode.labels.reshape(-1, len(names)) for episode in dataset])
     actions = np.concatenate([episode.actions.reshape(-1, len(names)) for episode in dataset])
-    rows, motion = np.concatenate([actions, labels]), joint_motion(spec)
+    every, motion = np.concatenate([actions, labels]), joint_motion(spec)
     moves = labels if motion != 'last' else labels - _before(dataset)
-    return StemConfig(
-        name=spec.stem,
-        embodiment=spec.name,
-        trained_on='simulation' if spec.simulated else 'robot',
+    facts = Joints(
+        spec.state.joints,
+        *_statistics(joints, 1e-3),
+        motion,
+        *_statistics(moves),
+        state_size=len(dataset.metadata['state_names']),
+    )
+    robot = StemSpec(
         action_names=names,
         stride=dataset.stride,
         frame_hz=float(dataset.metadata['hz']),
-        mean=tuple(map(float, rows.mean(0))),
-        std=tuple(map(float, rows.std(0) + 1e-6)),
+        embodiment=spec.name,
+        trained_on='simulation' if spec.simulated else 'robot',
         lower=tuple(map(float, labels.min(0))),
         upper=tuple(map(float, labels.max(0))),
         joint_names=spec.state.joints,
-        joint_mean=tuple(map(float, joints.mean(0))),
-        joint_std=tuple(map(float, joints.std(0) + 1e-3)),
         joint_motion=motion,
-        move_mean=tuple(map(float, moves.mean(0))),
-        move_std=tuple(map(float, moves.std(0) + 1e-6)),
-        state_size=len(dataset.metadata['state_names']),
     )
+    return Domain(spec.stem, dataset.stride, *_statistics(every), facts, robot)
+
+
+def _statistics(
+    values: np.ndarray, least: float = 1e-6
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each column, the latter never 0."""
+    return tuple(map(float, values.mean(0))), tuple(map(float, values.std(0) + least))
+
+
+def initialised(config: PaperConfig) -> DiscreteHma:
+    """Build a model whose actions change nothing yet."""
+    model = DiscreteHma(config)
+    torch.nn.init.normal_(model.pos_embed_TSC, std=0.02)
+    for module in model.modules():
+        if isinstance(module, Modulation):
+            for parameter in module.adaLN_modulation[-1].parameters():
+                torch.nn.init.zeros_(parameter)
+    return model
+
+
+def _hidden(config: PaperConfig) -> tuple[str, ...]:
+    """Name what the stems share in the blocks."""
+    parts = ('spatial_attn', 'temporal_attn', 'mlp')
+    return tuple(f'decoder.layers.{i}.{part}' for i in range(config.layers) for part in parts)
 
 
 def _before(dataset: EpisodeDataset) -> np.ndarray:
@@ -160,7 +186,7 @@ def _before(dataset: EpisodeDataset) -> np.ndarray:
 
 
 def joint_motion(spec: EmbodimentSpec) -> str:
-    """Tell what a chunk does to the joints, where it commands all of them: see StemConfig."""
+    """Tell what a chunk does to the joints, where it commands all of them: see StemSpec."""
     if spec.gripper is not None or spec.action.coordinates != spec.state.joints:
         return 'unknown'
     return 'sum' if spec.action.is_delta else 'last'
@@ -177,59 +203,70 @@ class HmaTrainer:
     """
     One training run of HMA.
 
-    :param stems: description of each embodiment, in the order of the batches.
+    :param domains: action space of each embodiment, in the order of the batches.
     :param folder: checkpoint, state and log.
     :param steps: optimiser steps of the whole run.
     :param windows: windows per embodiment and step.
+    :param config: of the model; None for the preset `small`.
     """
 
     def __init__(
         self,
-        stems: Sequence[StemConfig],
+        domains: Sequence[Domain],
         folder: Path,
         steps: int,
         windows: int = 8,
-        trunk: TrunkConfig | None = None,
+        config: PaperConfig | None = None,
     ) -> None:
         torch.manual_seed(0)
-        self._trunk = trunk or TrunkConfig()
+        self._config = config or preset('small', domains)
         self._windows, self._folder = windows, folder
-        self.model = Hma(self._trunk, list(stems))
-        self.run = TrainingRun(self.model, folder, steps, 3e-3, ('trunk.blocks',))
+        self.model = initialised(self._config)
+        self.run = TrainingRun(self.model, folder, steps, 3e-3, _hidden(self._config))
         torch.manual_seed(self.run.step)
-        self._lag, self._allowed = layout(self._trunk.window, self._trunk.window)
+        self._rows = layout(self._config.rows, self._config.rows)
         self._pass = torch.compile(self._trunk_pass)
         self._objective = ObjectiveConfig()
 
     def train(self, episodes: Mapping[str, Sequence[TokenEpisode]]) -> None:
         """Train on tokenised episodes of every stem to the end, then save a checkpoint."""
         samplers = {
-            name: WindowSampler(items, self._trunk.window, self.run.step)
+            name: WindowSampler(items, self._config.rows, self.run.step)
             for name, items in episodes.items()
         }
         self.run.train(lambda _: self._losses(samplers))
-        save_checkpoint(cast(Hma, self.run.averaged), self._folder)
+        save_paper(cast(DiscreteHma, self.run.averaged), self._folder)
 
     def _losses(self, samplers: Mapping[str, WindowSampler]) -> dict[str, Tensor]:
         batches = {name: item.draw(self._windows) for name, item in samplers.items()}
         rows = {
-            name: prepare(batch, self._objective, self._trunk.levels)
+            name: prepare(batch, self._objective, self._config.factor_size)
             for name, batch in batches.items()
         }
-        modulation = torch.cat(
-            [self.model.stems[name](item.actions, item.known) for name, item in rows.items()]
-        )
+        given = [
+            self.model.condition(name, item.actions, self._rows, ~item.known)
+            for name, item in rows.items()
+        ]
         joined = _join(list(rows.values()))
-        logits, features = self._pass(joined.levels, joined.previous, joined.masked, modulation)
+        logits, features = self._pass(
+            TokensSeen(joined.levels, joined.masked, joined.previous),
+            torch.cat([cast(Tensor, item.tokens_BRC) for item in given]),
+            torch.cat([cast(Tensor, item.shift_scale_BRL2C) for item in given]),
+        )
         return self._sum(logits, features, rows, batches)
 
     def _trunk_pass(
-        self, levels: Tensor, previous: Tensor, masked: Tensor, modulation: Tensor
+        self, seen: TokensSeen, tokens: Tensor, shift_scale: Tensor
     ) -> tuple[Tensor, Tensor]:
-        trunk, rows = self.model.trunk, self._trunk.window
-        x = trunk(trunk.embed(levels, previous, masked), modulation, self._lag, self._allowed)
-        logits = trunk.token_logits(x[:, rows:], previous[:, rows:])
-        return logits, x[:, :rows]
+        """Logits of the masked half of each sequence, and features of the clean one."""
+        model, count = self.model, self._config.rows
+        given = Conditioning(tokens, shift_scale_BRL2C=shift_scale)
+        # Without gates blocks have nothing of a stem: one pass serves all.
+        stem = self._config.domains[0].name
+        x, _ = model.run(model.embed(seen, given, self._rows), stem, given, self._rows)
+        x = model.out_norm(x)
+        previous = cast(Tensor, seen.previous_BRSF)
+        return model.logits(x[:, count:], previous[:, count:]), x[:, :count]
 
     def _sum(
         self,

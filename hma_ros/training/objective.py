@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from hma_ros.data.windows import WindowBatch
-from hma_ros.network.hma import Hma
+from hma_ros.network.paper.attention import Rows as Places
+from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.network.paper.keypoints import KeypointHead
 
 
 @dataclass(frozen=True)
@@ -63,20 +66,21 @@ class Rows:
     targets: Tensor
 
 
-def layout(rows: int, window: int) -> tuple[Tensor, Tensor]:
+def layout(rows: int, window: int) -> Places:
     """
-    Lags and permissions between ``rows`` clean and ``rows`` masked rows.
+    Places in time, and permissions, of ``rows`` clean and ``rows`` masked rows.
 
     Masked row j stands for the frame after clean row j.
 
-    :returns: ``int64[2T, 2T]`` and ``bool[2T, 2T]``, query first.
+    :returns: of ``2T`` steps, with ``bool[2T, 2T]`` what may attend to what, query first.
     """
     time = torch.cat([torch.arange(rows), torch.arange(rows) + 1])
     is_masked = torch.arange(2 * rows) >= rows
     lag = time[:, None] - time[None]
     causal = (lag >= 0) & (lag < window) & ~is_masked[None]
     clean_past = causal & ~(is_masked[:, None] & (lag == 0))
-    return lag, clean_past | torch.eye(2 * rows, dtype=torch.bool)
+    allowed = clean_past | torch.eye(2 * rows, dtype=torch.bool)
+    return Places(time, allowed_RR=allowed)
 
 
 def prepare(batch: WindowBatch, config: ObjectiveConfig, levels: int) -> Rows:
@@ -120,10 +124,10 @@ def frame_loss(logits: Tensor, rows: Rows, change_weight: float) -> Tensor:
 
 
 def action_losses(
-    model: Hma, stem: str, features: Tensor, batch: WindowBatch, config: ObjectiveConfig
+    model: DiscreteHma, stem: str, features: Tensor, batch: WindowBatch, config: ObjectiveConfig
 ) -> tuple[Tensor, Tensor]:
     """Weighted losses of the action head and of its auxiliary state output, scalars."""
-    head = model.heads[stem]
+    head = cast('KeypointHead', model.action_heads[stem])
     joints = torch.from_numpy(batch.joints)
     measured = torch.rand(joints.shape[:2]) >= config.hidden_joints
     chunk, state = head.read(features, joints, measured)

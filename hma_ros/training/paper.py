@@ -147,7 +147,8 @@ def initialised(config: PaperConfig) -> PaperModel:
         if isinstance(module, Block):
             _to_zero(module.spatial_attn.proj, module.temporal_attn.proj, module.mlp.fc2)
         if isinstance(module, Modulation):
-            _to_zero(module.linear_out)
+            last = module.adaLN_modulation[-1] if module.linear_out is None else module.linear_out
+            _to_zero(cast('nn.Linear', last))
     return model
 
 

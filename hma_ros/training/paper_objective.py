@@ -18,7 +18,7 @@ from hma_ros.network.paper.attention import Rows
 from hma_ros.network.paper.conditioning import Conditioning
 from hma_ros.network.paper.config import Meaning
 from hma_ros.network.paper.continuous import ContinuousHma, continuous_loss
-from hma_ros.network.paper.discrete import DiscreteHma, discrete_loss
+from hma_ros.network.paper.discrete import DiscreteHma, TokensSeen, discrete_loss
 from hma_ros.training.latent_masking import UPSTREAM_MASKING, LatentMasking, draw_batch
 from hma_ros.training.token_masking import UPSTREAM_TOKENS, TokenMasking, draw_tokens
 
@@ -51,7 +51,10 @@ class DiscreteObjective:
             size = model.config.factor_size
             draws[name] = draw = draw_tokens(factors, size, self._masking, generator)
             given.append(model.condition(name, actions, self._rows, draw.asked_BT))
-            placed.append(model.embed(draw.seen_BTSF, draw.masked_BTS, given[-1], self._rows))
+            # A clean frame before each is what a rollout gives: its own, or an imagined one.
+            previous = torch.cat([factors[:, :1], factors[:, :-1]], 1)
+            seen_tokens = TokensSeen(draw.seen_BTSF, draw.masked_BTS, previous)
+            placed.append(model.embed(seen_tokens, given[-1], self._rows))
         features = run(torch.cat(placed), given).chunk(len(placed))
         terms: dict[str, Tensor] = {}
         for (name, batch), x in zip(batches.items(), features, strict=True):

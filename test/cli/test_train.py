@@ -22,14 +22,15 @@ class Steps:
             ('hma_ros.sim.generate.generate', self._generate),
             ('hma_ros.training.tokenizer.train_tokenizer', self._tokenizer),
             ('hma_ros.training.hma.HmaTrainer', self._trainer),
-            ('hma_ros.training.hma.stem_config', lambda dataset: dataset),
+            ('hma_ros.training.hma.domain_of', lambda dataset: dataset),
             ('hma_ros.training.hma.tokenise_once', lambda tokenizer, dataset, cache: [dataset]),
             ('hma_ros.training.hma.standardise_states', lambda episodes: episodes),
             ('hma_ros.training.heads.HeadFitter', self._fitter),
-            ('hma_ros.network.checkpoint.load_hma', lambda folder: f'model of {folder.name}'),
-            ('hma_ros.network.checkpoint.save_checkpoint', self._save),
+            ('hma_ros.network.paper.checkpoint.read_paper', self._read),
+            ('hma_ros.network.paper.checkpoint.save_paper', self._save),
+            ('hma_ros.export.paper.own_options', lambda tokenizer, config: tokenizer),
             ('hma_ros.evaluation.closed_loop.collect', self._collect),
-            ('hma_ros.export.bundle.export_bundle', self._export),
+            ('hma_ros.export.paper.export_paper', self._export),
             ('hma_ros.data.episodes.EpisodeDataset', lambda shards: shards[0].parts[-3:-1]),
         ):
             monkeypatch.setattr(name, step)
@@ -72,10 +73,13 @@ class Steps:
         self._episodes(folder)
         return 1.0
 
+    def _read(self, folder: Path) -> Any:
+        return SimpleNamespace(config=folder.name)
+
     def _save(self, model: str, folder: Path) -> None:
         self.done.append(f'save {folder.name}')
 
-    def _export(self, model: str, tokenizer: str, folder: Path) -> str:
+    def _export(self, model: str, folder: Path, options: str) -> str:
         self.done.append(f'export {folder.name}')
         return str(folder)
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from hma_ros.core.stem_spec import StemSpec
 from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeWriter, find_shards
-from hma_ros.export.bundle import export_bundle
-from hma_ros.network.hma import Hma, StemConfig
+from hma_ros.export.paper import export_paper, own_options
+from hma_ros.network.paper.config import Domain, Joints, preset
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
-from hma_ros.network.trunk import TrunkConfig
+from hma_ros.training.hma import initialised
 
 EMBODIMENT, STRIDE = 'sim_planar', 1
 
@@ -49,28 +50,23 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a bundle with random weights."""
     torch.manual_seed(0)
     sizes = TokenizerConfig(width=16, detail_width=16, encoder_blocks=1, decoder_blocks=1)
-    trunk = TrunkConfig(width=32, layers=1, head_width=16, window=2)
-    mean, std, lower, upper = (0.28, 0.28), (0.16, 0.16), (0.0, 0.0), (1.0, 1.0)
-    stem = StemConfig(
-        'planar_push',
-        EMBODIMENT,
-        'simulation',
-        ('x', 'y'),
-        STRIDE,
-        10.0,
-        mean,
-        std,
-        lower,
-        upper,
-        ('joint_x', 'joint_y'),
-        (28.0, 28.0),
-        (16.0, 16.0),
-        'last',
-        (0.0, 0.0),
-        (0.1, 0.1),
+    robot = StemSpec(
+        action_names=('x', 'y'),
+        stride=STRIDE,
+        frame_hz=10.0,
+        embodiment=EMBODIMENT,
+        trained_on='simulation',
+        lower=(0.0, 0.0),
+        upper=(1.0, 1.0),
+        joint_names=('joint_x', 'joint_y'),
+        joint_motion='last',
     )
-    return export_bundle(
-        Hma(trunk, [stem]),
-        FrameTokenizer(sizes),
-        tmp_path_factory.mktemp('bundle'),
+    joints = Joints(robot.joint_names, (28.0, 28.0), (16.0, 16.0), 'last', (0.0, 0.0), (0.1, 0.1))
+    stem = Domain('planar_push', STRIDE, (0.28, 0.28), (0.16, 0.16), joints, robot)
+    model = initialised(preset('small', [stem], width=32, layers=1, heads=2))
+    tokenizer = FrameTokenizer(sizes).eval()
+    return export_paper(
+        model.requires_grad_(False),
+        tmp_path_factory.mktemp('run') / 'bundle',
+        own_options(tokenizer, model.config),
     )

@@ -38,20 +38,22 @@ def material(graph):
     return given
 
 
-@pytest.mark.parametrize('name', ['trunk', 'stem_franka_pick', 'head_franka_pick'])
+@pytest.mark.parametrize('name', ['trunk_franka_pick', 'stem_franka_pick'])
 def test_real_results_stay_within_a_thousandth_or_two(name, tmp_path):
     full, half = halved(name, tmp_path)
     assert half.inputs == full.inputs
     assert half.outputs == full.outputs
     given = material(full)
-    for left, right in zip(half(given), full(given), strict=True):
+    for name, left, right in zip(full.outputs, half(given), full(given), strict=True):
+        if name not in ('logits', 'chunk', 'shift_scale'):
+            continue
         assert 0 < np.abs(left - right).max() < 2e-3 * np.abs(right).max()
 
 
 def test_choices_of_tokens_stay(tmp_path):
-    full, half = halved('trunk', tmp_path)
-    given = material(full)
-    assert (half(given)[0].argmax(-1) == full(given)[0].argmax(-1)).mean() > 0.99
+    full, half = halved('trunk_franka_pick', tmp_path)
+    given, best = material(full), list(full.outputs).index('best')
+    assert (half(given)[best] == full(given)[best]).mean() > 0.99
     full, half = halved('encoder', tmp_path)
     given = material(full)
     assert (half(given)[0] == full(given)[0]).mean() > 0.99
@@ -64,16 +66,18 @@ def test_frames_differ_by_one_level_at_most(tmp_path):
 
 
 def test_both_ends_of_a_cache_may_be_half_too(tmp_path):
-    full, half = halved('trunk', tmp_path, ('past', 'row'))
-    assert half.inputs['past'].dtype == half.outputs['row'].dtype == np.float16
+    past, row = 'past_key_0', 'kept_key_0'
+    full, half = halved('trunk_franka_pick', tmp_path, (past, row))
+    assert half.inputs[past].dtype == half.outputs[row].dtype == np.float16
     assert half.outputs['logits'].dtype == np.float32
     given = material(full)
-    row = half({**given, 'past': given['past'].astype(np.float16)})[2]
-    np.testing.assert_allclose(row, full(given)[2], atol=0.02)
+    place = list(full.outputs).index(row)
+    kept = half({**given, past: given[past].astype(np.float16)})[place]
+    np.testing.assert_allclose(kept, full(given)[place], atol=0.02)
 
 
 def test_products_are_of_halves(tmp_path):
-    model = compute_half(onnx.load(BUNDLE / 'trunk.onnx'))
+    model = compute_half(onnx.load(BUNDLE / 'trunk_franka_pick.onnx'))
     inferred = onnx.shape_inference.infer_shapes(model).graph
     kinds = {value.name: value.type.tensor_type.elem_type for value in inferred.value_info}
     products = [kinds[node.output[0]] for node in inferred.node if node.op_type == 'MatMul']

@@ -3,17 +3,16 @@
 
 import torch
 
-from hma_ros.network.hma import Head, Points, StemConfig
-from hma_ros.network.trunk import TrunkConfig
+from hma_ros.network.paper.config import Domain, Joints, preset
+from hma_ros.network.paper.keypoints import KeypointHead, Keypoints
 
-TRUNK = TrunkConfig(width=8, layers=1, head_width=8, image_tokens=16, action_tokens=1)
-STEM = StemConfig('two', 'sim_planar', 'simulation', ('x', 'y'), 1, 5.0, (0.0, 0.0), (1.0, 1.0),
-                  (-1.0, -1.0), (1.0, 1.0), ('a', 'b'), (1.0, 2.0), (0.1, 0.1), 'last',
-                  (0.0, 0.0), (0.01, 0.01), state_size=5)  # fmt: skip
+JOINTS = Joints(('a', 'b'), (1.0, 2.0), (0.1, 0.1), 'last', (0.0, 0.0), (0.01, 0.01), state_size=5)
+STEM = Domain('two', 1, (0.0, 0.0), (1.0, 1.0), JOINTS)
+SIZES = preset('small', [STEM], layers=1, heads=1, width=8, positions=16, action_tokens=1)
 
 
 def test_a_point_is_where_its_thing_is_to_a_part_of_a_token():
-    points = Points(TRUNK)
+    points = Keypoints(8, 16)
     points.look = torch.nn.Linear(8, 48)
     torch.nn.init.zeros_(points.look.weight)
     torch.nn.init.zeros_(points.look.bias)
@@ -30,7 +29,7 @@ def test_a_point_is_where_its_thing_is_to_a_part_of_a_token():
 
 def test_targets_are_ways_from_the_joints_and_unmeasured_joints_are_not_read():
     torch.manual_seed(0)
-    head = Head(STEM, TRUNK)
+    head = KeypointHead(STEM, SIZES)
     features, measured = torch.randn(1, 2, 17, 8), torch.tensor([[True, False]])
     near, far = torch.ones(1, 2, 2), torch.full((1, 2, 2), 3.0)
     first, second = head(features, near, measured), head(features, far, measured)

@@ -1,131 +1,148 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The trunk: what may see what, and that a cached row equals the whole sequence."""
+"""The small preset: what may see what, and that a cached step equals the whole sequence."""
 
 import pytest
 import torch
 
-from hma_ros.network.trunk import Trunk, TrunkConfig
+from hma_ros.core.rows import EMPTY_ROW
+from hma_ros.network.paper.attention import KeptRows, Rows, by_token
+from hma_ros.network.paper.config import Domain, Joints, preset
+from hma_ros.network.paper.discrete import DiscreteHma, TokensSeen
 from hma_ros.training.objective import layout
 
-CONFIG = TrunkConfig(
-    width=32,
+JOINTS = Joints(('a',), (0.0,), (1.0,), 'unknown', (0.0,), (1.0,))
+STEM = Domain('arm', 1, (0.0,), (1.0,), JOINTS)
+CONFIG = preset(
+    'small',
+    [STEM],
     layers=2,
-    head_width=16,
-    window=3,
-    image_tokens=4,
+    heads=2,
+    width=32,
+    rows=3,
+    positions=4,
     action_tokens=2,
     factors=2,
-    levels=4,
+    factor_size=4,
 )
 
 
 @pytest.fixture
-def trunk():
+def model():
     torch.manual_seed(0)
-    trunk = Trunk(CONFIG).eval()
-    for block in trunk.blocks:
-        torch.nn.init.normal_(block.temporal.lag_bias)
-    return trunk
+    model = DiscreteHma(CONFIG).eval().requires_grad_(False)
+    for block in model.blocks:
+        torch.nn.init.normal_(block.temporal_attn.lag_bias)
+    torch.nn.init.normal_(model.pos_embed_TSC)
+    return model
 
 
-def draw(rows, batch=2):
-    tokens = torch.randint(CONFIG.levels, (batch, rows, CONFIG.image_tokens, CONFIG.factors))
-    modulation = torch.randn(batch, rows, CONFIG.layers, 2, CONFIG.width)
-    return tokens, modulation
+def draw(steps, batch=2):
+    tokens = torch.randint(4, (batch, steps, CONFIG.image_tokens, CONFIG.factors))
+    return tokens, torch.randn(batch, steps, 1)
 
 
-def causal(rows):
-    lag = torch.arange(rows)[:, None] - torch.arange(rows)[None]
-    return lag, (lag >= 0) & (lag < CONFIG.window)
-
-
-def run(trunk, tokens, modulation):
-    visible = torch.zeros(tokens.shape[:3], dtype=torch.bool)
+def shown(tokens, is_masked=False):
     previous = torch.cat([tokens[:, :1], tokens[:, :-1]], 1)
-    return trunk(trunk.embed(tokens, previous, visible), modulation, *causal(tokens.shape[1]))
+    return TokensSeen(tokens, torch.full(tokens.shape[:3], is_masked), previous)
 
 
-def stream(trunk, tokens, modulation):
-    """Row by row with a sliding cache."""
-    batch, kept = len(tokens), CONFIG.window - 1
-    past = torch.zeros(
-        CONFIG.layers, 2, batch, CONFIG.row_tokens, CONFIG.heads, kept, CONFIG.head_width
-    )
-    bias = torch.full((batch, kept), float('-inf'))
-    outputs = []
-    for row in range(tokens.shape[1]):
-        own, before = tokens[:, row : row + 1], tokens[:, max(row - 1, 0) : max(row, 1)]
-        x = trunk.embed(own, before, torch.zeros(own.shape[:3], dtype=torch.bool))
-        x, new = trunk.step(x, modulation[:, row], past, bias)
-        past = torch.cat([past[..., 1:, :], new], -2)
-        bias = torch.cat([bias[:, 1:], torch.zeros(batch, 1)], 1)
+def features(model, seen, actions, rows):
+    given = model.condition('arm', actions, rows)
+    return model.run(model.embed(seen, given, rows), 'arm', given, rows)
+
+
+def whole(model, tokens, actions):
+    rows = Rows(torch.arange(tokens.shape[1]))
+    return features(model, shown(tokens), actions, rows)[0]
+
+
+def stream(model, tokens, actions):
+    """Step by step with the last two kept; returns what to keep as well."""
+    batch, kept = len(tokens), CONFIG.rows - 1
+    shape = (batch, CONFIG.kept_tokens, CONFIG.heads, kept, CONFIG.head_width)
+    past = [(torch.zeros(shape), torch.zeros(shape)) for _ in model.blocks]
+    index, outputs, seen = torch.full((kept,), EMPTY_ROW), [], shown(tokens)
+    for step in range(tokens.shape[1]):
+        own = TokensSeen(*(part[:, step : step + 1] for part in seen))
+        held = tuple(KeptRows(*pair) for pair in past)
+        rows = Rows(torch.tensor([step]), None, index, held)
+        x, new = features(model, own, actions[:, step : step + 1], rows)
+        past = [
+            tuple(
+                torch.cat([old[..., 1:, :], by_token(now)], -2)
+                for old, now in zip(pair, rows_now, strict=True)
+            )
+            for pair, rows_now in zip(past, new, strict=True)
+        ]
+        index = torch.cat([index[1:], torch.tensor([step])])
         outputs.append(x)
-    return torch.cat(outputs, 1)
+    return torch.cat(outputs, 1), index, past
 
 
-@torch.no_grad()
-def test_sliding_cache_equals_the_whole_sequence_far_beyond_the_window(trunk):
-    tokens, modulation = draw(rows=40)
-    whole, streamed = run(trunk, tokens, modulation), stream(trunk, tokens, modulation)
-    torch.testing.assert_close(streamed, whole, atol=2e-5, rtol=1e-5)
+def test_sliding_cache_equals_the_whole_sequence_far_beyond_the_window(model):
+    tokens, actions = draw(40)
+    streamed, *_ = stream(model, tokens, actions)
+    torch.testing.assert_close(streamed, whole(model, tokens, actions), atol=2e-5, rtol=1e-5)
 
 
-@torch.no_grad()
-def test_a_row_does_not_see_later_rows(trunk):
-    tokens, modulation = draw(rows=5)
+def test_a_step_does_not_see_later_ones(model):
+    tokens, actions = draw(5)
     changed = tokens.clone()
-    changed[:, 3] = (changed[:, 3] + 1) % CONFIG.levels
-    before, after = run(trunk, tokens, modulation), run(trunk, changed, modulation)
+    changed[:, 3] = (changed[:, 3] + 1) % 4
+    before, after = whole(model, tokens, actions), whole(model, changed, actions)
     torch.testing.assert_close(before[:, :3], after[:, :3])
     assert not torch.allclose(before[:, 3], after[:, 3])
 
 
-@torch.no_grad()
-def test_an_action_moves_its_own_row_and_none_before_it(trunk):
-    tokens, modulation = draw(rows=5)
-    changed = modulation.clone()
+def test_an_action_moves_its_own_step_and_none_before_it(model):
+    tokens, actions = draw(5)
+    changed = actions.clone()
     changed[:, 2] += 1.0
-    before, after = run(trunk, tokens, modulation), run(trunk, tokens, changed)
+    before, after = whole(model, tokens, actions), whole(model, tokens, changed)
     torch.testing.assert_close(before[:, :2], after[:, :2])
     assert not torch.allclose(before[:, 2], after[:, 2])
 
 
-@torch.no_grad()
-def test_a_masked_token_does_not_leak_into_the_embedding(trunk):
-    tokens, _ = draw(rows=1)
-    masked = torch.ones(tokens.shape[:3], dtype=torch.bool)
-    other = (tokens + 1) % CONFIG.levels
-    torch.testing.assert_close(
-        trunk.embed(tokens, tokens, masked), trunk.embed(other, tokens, masked)
-    )
+def test_a_masked_token_does_not_leak_into_the_embedding(model):
+    tokens, actions = draw(1)
+    rows = Rows(torch.arange(1))
+    given = model.condition('arm', actions, rows)
+    first = model.embed(TokensSeen(tokens, tokens[..., 0] >= 0, tokens), given, rows)
+    other = model.embed(TokensSeen((tokens + 1) % 4, tokens[..., 0] >= 0, tokens), given, rows)
+    torch.testing.assert_close(first, other)
 
 
-@torch.no_grad()
-def test_training_layout_predicts_each_frame_as_the_robot_imagines_it(trunk):
-    """A masked row of the training layout equals one masked pass on a cache of clean rows."""
-    rows = CONFIG.window
-    tokens, modulation = draw(rows=rows + 1)
-    lag, allowed = layout(rows, CONFIG.window)
-    levels = torch.cat([tokens[:, :rows], tokens[:, 1:]], 1)
-    first = torch.cat([tokens[:, :1], tokens[:, : rows - 1]], 1)
-    previous = torch.cat([first, tokens[:, :rows]], 1)
-    masked = torch.zeros(levels.shape[:3], dtype=torch.bool)
-    masked[:, rows:] = True
-    doubled = torch.cat([modulation[:, :rows], modulation[:, 1:]], 1)
-    trained = trunk(trunk.embed(levels, previous, masked), doubled, lag, allowed)[:, -1:]
+def test_an_unknown_action_is_the_mask_of_its_stem(model):
+    _, actions = draw(2)
+    rows, masked = Rows(torch.arange(2)), torch.tensor([[False, True]])
+    first = model.condition('arm', actions, rows, masked.expand(2, -1)).shift_scale_BRL2C
+    other = model.condition('arm', actions + 1, rows, masked.expand(2, -1)).shift_scale_BRL2C
+    torch.testing.assert_close(first[:, 1], other[:, 1])
+    assert not torch.allclose(first[:, 0], other[:, 0])
 
-    batch, kept = len(tokens), CONFIG.window - 1
-    past = torch.zeros(
-        CONFIG.layers, 2, batch, CONFIG.row_tokens, CONFIG.heads, kept, CONFIG.head_width
-    )
-    bias = torch.full((batch, kept), float('-inf'))
-    for row in range(rows):
-        own, before = tokens[:, row : row + 1], first[:, row : row + 1]
-        x = trunk.embed(own, before, torch.zeros(own.shape[:3], dtype=torch.bool))
-        _, new = trunk.step(x, modulation[:, row], past, bias)
-        past = torch.cat([past[..., 1:, :], new], -2)
-        bias = torch.cat([bias[:, 1:], torch.zeros(batch, 1)], 1)
-    hidden = torch.ones(own.shape[:3], dtype=torch.bool)
-    x = trunk.embed(tokens[:, rows:], tokens[:, rows - 1 : rows], hidden)
-    imagined, _ = trunk.step(x, modulation[:, rows], past, bias)
-    torch.testing.assert_close(imagined, trained, atol=2e-5, rtol=1e-5)
+
+def test_logits_favour_what_was_there(model):
+    tokens, actions = draw(2)
+    output = model(model.join(tokens), 'arm', actions)
+    model.copy_logits.zero_()
+    plain = model(model.join(tokens), 'arm', actions)
+    gained = output.logits_BRSFV[:, 1] - plain.logits_BRSFV[:, 1]
+    assert (gained.argmax(-1) == tokens[:, 0]).all()
+
+
+def test_training_layout_predicts_each_frame_as_the_robot_imagines_it(model):
+    """A masked step of the training layout equals one masked pass on a cache of clean steps."""
+    count = CONFIG.rows
+    tokens, actions = draw(count + 1)
+    seen = shown(tokens)
+    parts = [torch.cat([part[:, :count], part[:, 1:]], 1) for part in seen]
+    parts[1][:, count:] = True
+    doubled = torch.cat([actions[:, :count], actions[:, 1:]], 1)
+    trained, _ = features(model, TokensSeen(*parts), doubled, layout(count, count))
+
+    _, index, past = stream(model, tokens[:, :count], actions[:, :count])
+    rows = Rows(torch.tensor([count]), None, index, tuple(KeptRows(*pair) for pair in past))
+    last = TokensSeen(*(part[:, count:] for part in seen))
+    masked = last._replace(masked_BRS=torch.ones_like(last.masked_BRS))
+    imagined, _ = features(model, masked, actions[:, count:], rows)
+    torch.testing.assert_close(imagined, trained[:, -1:], atol=2e-5, rtol=1e-5)

@@ -108,11 +108,11 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp('bundle')
     robots = {name: load_embodiment(name) for name in ('sim_ur5e', 'sim_planar', 'sim_franka')}
-    graphs = {'encoder': _encoder(), 'decoder': _decoder(), 'trunk': _trunk()}
+    graphs = {'encoder': _encoder(), 'decoder': _decoder()}
     for spec in robots.values():
         step = np.array(spec.action.upper, np.float32) * 0.1
         graphs[f'stem_{spec.stem}'] = _stem()
-        graphs[f'head_{spec.stem}'] = _head(np.tile(step, spec.rates.stride))
+        graphs[f'trunk_{spec.stem}'] = _trunk(np.tile(step, spec.rates.stride))
     for name, graph in graphs.items():
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=10
@@ -144,18 +144,36 @@ def write_manifest(folder: Path, stems: dict[str, Any]) -> None:
     write_facts(
         folder,
         {
-            'stems': stems,
-            'image_size': 64,
+            'kind': 'discrete',
+            'meaning': 'corrected',
+            'time': 'lag',
+            'stems': {
+                name: {
+                    'stride': robot['stride'],
+                    'mean': [0.0] * len(robot['action_names']),
+                    'std': [1.0] * len(robot['action_names']),
+                    'robot': robot,
+                }
+                for name, robot in stems.items()
+            },
+            'frames': {'tokenizer': 'levels', 'image_size': 64, 'latent_scale': 1.0},
             'image_tokens': SIDE * SIDE,
+            'kept_tokens': 1,
             'factors': FACTORS,
-            'levels': LEVELS,
+            'factor_size': LEVELS,
+            'patch_size': 0,
             'layers': 1,
-            'row_tokens': 1,
             'heads': 1,
             'head_width': 1,
             'window': WINDOW,
+            'predicts_actions': True,
+            'hides_actions': True,
+            'previous_frame': True,
+            'action_delay': 1,
+            'reads_joints': True,
+            'drawing': 'expected',
+            'precision': 'fp32',
             'mask_steps': 1,
-            'max_horizon': 8,
             'files': files,
             'parity': {},
         },
@@ -179,7 +197,7 @@ def _encoder() -> Any:
         helper.make_node('Round', ['scaled'], ['rounded']),
         helper.make_node('Transpose', ['rounded'], ['nhwc'], perm=[0, 2, 3, 1]),
         helper.make_node('Reshape', ['nhwc', 'shape'], ['flat']),
-        helper.make_node('Cast', ['flat'], ['levels'], to=INT64),
+        helper.make_node('Cast', ['flat'], ['tokens'], to=INT64),
     ]
     constants = [
         _constant('scale', (LEVELS - 1) / 255, np.float32),
@@ -189,14 +207,14 @@ def _encoder() -> Any:
         nodes,
         'encoder',
         [_value('frames', UINT8, 'B', 64, 64, 3)],
-        [_value('levels', INT64, 'B', SIDE * SIDE, FACTORS)],
+        [_value('tokens', INT64, 'B', SIDE * SIDE, FACTORS)],
         constants,
     )
 
 
 def _decoder() -> Any:
     nodes = [
-        helper.make_node('Add', ['values', 'one'], ['shifted']),
+        helper.make_node('Add', ['tokens', 'one'], ['shifted']),
         helper.make_node('Mul', ['shifted', 'half'], ['bytes']),
         helper.make_node('Reshape', ['bytes', 'shape'], ['small']),
         helper.make_node('Expand', ['small', 'blocks'], ['large']),
@@ -214,43 +232,58 @@ def _decoder() -> Any:
     return helper.make_graph(
         nodes,
         'decoder',
-        [_value('values', FLOAT, 1, SIDE * SIDE, FACTORS)],
+        [_value('tokens', FLOAT, 1, SIDE * SIDE, FACTORS)],
         [_value('frames', UINT8, 1, 64, 64, 3)],
         constants,
     )
 
 
-def _trunk() -> Any:
+def _trunk(chunk: np.ndarray) -> Any:
     nodes = [
         helper.make_node('OneHot', ['previous', 'depth', 'off_on'], ['logits'], axis=-1),
-        helper.make_node('Cast', ['levels'], ['f'], to=FLOAT),
-        helper.make_node('ReduceMean', ['f', 'axes'], ['features'], keepdims=0),
-        helper.make_node('Slice', ['past', 'from', 'to', 'axis'], ['row']),
+        helper.make_node('Identity', ['previous'], ['best']),
+        helper.make_node('Cast', ['tokens'], ['f'], to=FLOAT),
+        helper.make_node('ReduceMean', ['f', 'last'], ['confidence'], keepdims=0),
+        helper.make_node('ReduceMean', ['confidence', 'middle'], ['mean'], keepdims=1),
+        helper.make_node('Mul', ['mean', 'zero'], ['nothing']),
+        helper.make_node('Add', ['nothing', 'constant'], ['chunk']),
+        helper.make_node('Unsqueeze', ['nothing', 'two'], ['kept_key_0']),
+        helper.make_node('Identity', ['kept_key_0'], ['kept_value_0']),
     ]
     constants = [
         _constant('depth', LEVELS, np.int64),
         _constant('off_on', [0, 50], np.float32),
-        _constant('axes', [3], np.int64),
-        _constant('from', [0], np.int64),
-        _constant('to', [1], np.int64),
-        _constant('axis', [5], np.int64),
+        _constant('last', [3], np.int64),
+        _constant('middle', [2], np.int64),
+        _constant('two', [3, 4], np.int64),
+        _constant('zero', 0, np.float32),
+        _constant('constant', chunk, np.float32),
     ]
-    tokens = ('B', 1, SIDE * SIDE)
+    rows = ('B', 'R')
+    tokens = (*rows, SIDE * SIDE)
+    past, kept = ('B', 1, 1, WINDOW - 1, 1), (*rows, 1, 1, 1)
     return helper.make_graph(
         nodes,
         'trunk',
         [
-            _value('levels', INT64, *tokens, FACTORS),
+            _value('tokens', INT64, *tokens, FACTORS),
             _value('previous', INT64, *tokens, FACTORS),
             _value('masked', BOOL, *tokens),
-            _value('modulation', FLOAT, 'B', 1, 2, 1),
-            _value('past', FLOAT, 1, 2, 'B', 1, 1, WINDOW - 1, 1),
-            _value('bias', FLOAT, 'B', WINDOW - 1),
+            _value('index', INT64, 'R'),
+            _value('past_index', INT64, WINDOW - 1),
+            _value('joints', FLOAT, *rows, 'J'),
+            _value('measured', BOOL, *rows),
+            _value('shift_scale', FLOAT, *rows, 1),
+            _value('past_key_0', FLOAT, *past),
+            _value('past_value_0', FLOAT, *past),
         ],
         [
+            _value('best', INT64, *tokens, FACTORS),
+            _value('confidence', FLOAT, *tokens),
             _value('logits', FLOAT, *tokens, FACTORS, LEVELS),
-            _value('features', FLOAT, *tokens),
-            _value('row', FLOAT, 1, 2, 'B', 1, 1, 1, 1),
+            _value('chunk', FLOAT, *rows, len(chunk)),
+            _value('kept_key_0', FLOAT, *kept),
+            _value('kept_value_0', FLOAT, *kept),
         ],
         constants,
     )
@@ -259,40 +292,19 @@ def _trunk() -> Any:
 def _stem() -> Any:
     nodes = [
         helper.make_node('Cast', ['known'], ['f'], to=FLOAT),
-        helper.make_node('ReduceSum', ['chunk', 'last'], ['sum'], keepdims=0),
-        helper.make_node('Mul', ['f', 'sum'], ['both']),
-        helper.make_node('Reshape', ['both', 'shape'], ['one']),
-        helper.make_node('Concat', ['one', 'one'], ['modulation'], axis=3),
+        helper.make_node('Unsqueeze', ['f', 'last'], ['one']),
+        helper.make_node('ReduceSum', ['chunk', 'last'], ['sum'], keepdims=1),
+        helper.make_node('Mul', ['one', 'sum'], ['shift_scale']),
     ]
-    constants = [_constant('last', [2], np.int64), _constant('shape', [1, 1, 1, 1, 1], np.int64)]
+    rows = ('B', 'R')
     return helper.make_graph(
         nodes,
         'stem',
-        [_value('chunk', FLOAT, 1, 1, 'K'), _value('known', BOOL, 1, 1)],
-        [_value('modulation', FLOAT, 1, 1, 1, 2, 1)],
-        constants,
-    )
-
-
-def _head(chunk: np.ndarray) -> Any:
-    nodes = [
-        helper.make_node('ReduceMean', ['features', 'axes'], ['mean'], keepdims=1),
-        helper.make_node('Mul', ['mean', 'zero'], ['nothing']),
-        helper.make_node('Add', ['nothing', 'constant'], ['chunk']),
-    ]
-    constants = [
-        _constant('axes', [2], np.int64),
-        _constant('zero', 0, np.float32),
-        _constant('constant', chunk, np.float32),
-    ]
-    return helper.make_graph(
-        nodes,
-        'head',
         [
-            _value('features', FLOAT, 'B', 1, SIDE * SIDE),
-            _value('joints', FLOAT, 'B', 1, 'J'),
-            _value('measured', BOOL, 'B', 1),
+            _value('chunk', FLOAT, *rows, 'K'),
+            _value('known', BOOL, *rows),
+            _value('index', INT64, 'R'),
         ],
-        [_value('chunk', FLOAT, 'B', 1, len(chunk))],
-        constants,
+        [_value('shift_scale', FLOAT, *rows, 1)],
+        [_constant('last', [2], np.int64)],
     )

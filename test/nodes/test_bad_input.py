@@ -38,7 +38,7 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
 ) -> None:
     tampered = tmp_path / 'tampered'
     shutil.copytree(tiny_bundle, tampered)
-    with (tampered / 'trunk.onnx').open('ab') as graph:
+    with (tampered / 'encoder.onnx').open('ab') as graph:
         graph.write(b'x')
     poor, left = tmp_path / 'poor', tmp_path / 'left'
     for folder in (poor, left):
@@ -46,7 +46,8 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
     manifest = read_facts(poor)
     stem = manifest['stems'].pop('ur5e_push')
     write_facts(poor, manifest)
-    stem['joint_names'] = [f'left_{name}' for name in stem['joint_names']]
+    robot = stem['robot']
+    robot['joint_names'] = [f'left_{name}' for name in robot['joint_names']]
     manifest['stems']['ur5e_push'] = stem
     write_facts(left, manifest)
     system.spawn('world_model', threads=1)
@@ -59,7 +60,7 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
     for change, sentence in (
         ({'embodiment': 'r2d2'}, 'expected one of aloha, franka, franka_jtc'),
         ({'bundle': str(tmp_path / 'nowhere')}, 'no such folder'),
-        ({'bundle': str(tampered)}, 'trunk.onnx'),
+        ({'bundle': str(tampered)}, 'encoder.onnx'),
         ({'bundle': str(poor)}, "no stem 'ur5e_push'"),
         ({'bundle': str(left)}, "expected ('left_shoulder_pan_joint'"),
         ({'mode': 'fly'}, 'expected one of shadow, execute'),

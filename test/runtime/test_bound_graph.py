@@ -140,22 +140,22 @@ def test_arrays_outlive_their_last_name(doubled):
 
 
 def test_trunk_of_the_shipped_bundle_with_a_past_on_the_device(bundle):
-    graph = Graph(bundle / 'trunk.onnx', CPU)
+    graph = Graph(bundle / 'trunk_franka_pick.onnx', CPU)
     random = np.random.default_rng(0)
     given = {}
     for name, port in graph.inputs.items():
         shape = tuple(size if isinstance(size, int) else 1 for size in port.shape)
         given[name] = (2 * random.random(shape)).astype(port.dtype)
     expected = graph(given)
-    bound = BoundGraph(graph, ['past', 'row'])
-    past = bound.put(given.pop('past'))
-    row = bound.put(np.zeros_like(expected[2]))
-    bound.bind('past', past)
-    bound.bind('row', row)
-    logits, features = bound(given)
-    np.testing.assert_array_equal(logits, expected[0])
-    np.testing.assert_array_equal(features, expected[1])
-    np.testing.assert_array_equal(row.numpy(), expected[2])
+    expected = dict(zip(graph.outputs, expected, strict=True))
+    bound = BoundGraph(graph, ['past_key_0', 'kept_key_0'])
+    past = bound.put(given.pop('past_key_0'))
+    kept = bound.put(np.zeros_like(expected['kept_key_0']))
+    bound.bind('past_key_0', past)
+    bound.bind('kept_key_0', kept)
+    found = dict(zip(bound.plan.host_out, bound(given), strict=True))
+    np.testing.assert_array_equal(found['logits'], expected['logits'])
+    np.testing.assert_array_equal(kept.numpy(), expected['kept_key_0'])
 
 
 @pytest.mark.parametrize(

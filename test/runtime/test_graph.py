@@ -7,9 +7,10 @@ import pytest
 
 from hma_ros.core.errors import BundleError, ConfigError, InferenceError
 from hma_ros.runtime import graph as module
-from hma_ros.runtime.bundle import Bundle
 from hma_ros.runtime.device import Gpu
+from hma_ros.runtime.families import read_manifest
 from hma_ros.runtime.graph import Graph
+from hma_ros.runtime.paper.engine import open_graph
 from hma_ros.runtime.providers import NAMES, Execution
 
 GPU_BUILD = [NAMES['tensorrt'], NAMES['cuda'], NAMES['cpu']]
@@ -53,14 +54,14 @@ def test_cpu_says_what_it_is_and_takes(bundle):
     graph = Graph(bundle / 'decoder.onnx', Execution(provider='cpu', threads=1))
     assert graph.provider == 'cpu'
     assert graph.engines is None
-    assert graph.inputs['values'].shape[1:] == (64, 6)
+    assert graph.inputs['tokens'].shape[1:] == (64, 6)
     assert graph.outputs['frames'].dtype == np.uint8
     assert set(graph.placed()) == {NAMES['cpu']}
     assert graph.placed()[NAMES['cpu']] > 10
 
 
 def test_cuda_comes_before_the_cpu_and_never_falls_back(bundle, asked):
-    graph = Graph(bundle / 'trunk.onnx', Execution(provider='cuda', device_id=1))
+    graph = Graph(bundle / 'trunk_franka_pick.onnx', Execution(provider='cuda', device_id=1))
     assert graph.provider == 'cuda'
     ((providers, enable_fallback),) = asked
     assert [name for name, _ in providers] == [NAMES['cuda'], NAMES['cpu']]
@@ -82,14 +83,14 @@ def test_engine_of_many_rows_has_a_profile(bundle, asked, tmp_path):
     execution = Execution(provider='tensorrt', engine_cache=tmp_path, max_size=8)
     graph = Graph(bundle / 'stem_franka_pick.onnx', execution)
     options = asked[0][0][0][1]
-    assert options['trt_profile_max_shapes'] == 'chunk:8x1x8,known:8x1'
-    assert graph.inputs['chunk'].shape[1:] == (1, 8)
+    assert options['trt_profile_max_shapes'] == 'chunk:8x8x8,known:8x8,index:8'
+    assert graph.inputs['chunk'].shape[2:] == (8,)
 
 
 @pytest.mark.parametrize('provider', ['auto', 'cuda'])
 def test_gpu_that_does_not_work_is_an_error(bundle, broken_gpu, provider):
     with pytest.raises(ConfigError, match='expected cuda, got CPUExecutionProvider'):
-        Graph(bundle / 'trunk.onnx', Execution(provider=provider))
+        Graph(bundle / 'trunk_franka_pick.onnx', Execution(provider=provider))
 
 
 @pytest.mark.parametrize('provider', ['auto', 'cuda', 'tensorrt'])
@@ -102,8 +103,9 @@ def test_cpu_only_where_it_is_allowed(bundle, broken_gpu, provider, tmp_path):
 
 def test_failing_run_does_not_fall_back(bundle, asked):
     graph = Graph(bundle / 'stem_franka_pick.onnx', Execution(provider='cuda'))
+    feeds = {'chunk': np.zeros((1, 1, 3), np.float32), 'known': np.ones((1, 1), bool)}
     with pytest.raises(InferenceError, match='stem_franka_pick.onnx: .*'):
-        graph({'chunk': np.zeros((1, 1, 3), np.float32), 'known': np.ones((1, 1), bool)})
+        graph({**feeds, 'index': np.zeros(1, np.int64)})
     assert len(asked) == 1
 
 
@@ -115,6 +117,6 @@ def test_file_that_is_no_graph(tmp_path):
 
 
 def test_bundle_says_what_it_runs_on(bundle, asked):
-    opened = Bundle(bundle, 'franka_pick', Execution(provider='cuda'))
-    assert opened.provider == 'cuda'
-    assert len(asked) == 5
+    manifest, execution = read_manifest(bundle), Execution(provider='cuda')
+    assert open_graph(manifest, 'trunk_franka_pick', execution).provider == 'cuda'
+    assert len(asked) == 1

@@ -3,17 +3,19 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hma_ros.core.errors import InferenceError
-from hma_ros.runtime.world_model import WorldModel
+from hma_ros.runtime.open import open_world_model
+from hma_ros.runtime.providers import Execution
 
 
 @pytest.fixture(scope='module')
 def model(bundle):
-    return WorldModel(bundle, 'franka_pick', threads=1)
+    return open_world_model(bundle, 'franka_pick', Execution(threads=1))
 
 
 def frames(count, seed=0):
@@ -89,7 +91,7 @@ def test_no_candidate_is_an_error(model):
 
 def test_nothing_observed_yet(model):
     model.reset()
-    with pytest.raises(InferenceError, match='act: the context is empty, expected an observed'):
+    with pytest.raises(InferenceError, match='the context is empty, expected an observed'):
         model.act()
     with pytest.raises(InferenceError, match='the context is empty'):
         model.imagine(None, 1)
@@ -108,7 +110,7 @@ def test_wrong_frame_is_named_and_leaves_the_context(model, frame):
 @pytest.mark.parametrize('chunk', [np.full((2, 4), np.nan), np.zeros((3, 4))])
 def test_wrong_executed_chunk(model, chunk):
     watch(model, frames(2))
-    with pytest.raises(InferenceError, match=r'chunk: .*, expected finite float32\[2, 4\]'):
+    with pytest.raises(InferenceError, match=r'executed: .*, expected finite float32\[2, 4\]'):
         model.observe(frames(1)[0], chunk)
     assert model.rows == 2
 
@@ -138,10 +140,35 @@ def test_too_few_chunks(model):
 
 def test_runtime_and_core_import_neither_torch_nor_ros():
     code = (
-        'import sys; import hma_ros.runtime.world_model, hma_ros.core.control.executor; '
+        'import sys; import hma_ros.runtime.open, hma_ros.core.control.executor; '
         'print(sorted({"torch", "rclpy"} & set(sys.modules)))'
     )
     found = subprocess.run(
         [sys.executable, '-c', code], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == '[]'
+
+
+@pytest.mark.parametrize('stem', ['franka_pick', 'ur5e_push', 'so101_reach', 'planar_push'])
+def test_shipped_bundle_computes_what_it_was_renewed_from(bundle, stem):
+    """Golden: :file:`shipped_format_3.npz`, of the graphs that closed loops were measured with."""
+    golden = np.load(Path(__file__).with_name('shipped_format_3.npz'))
+    model = open_world_model(bundle, stem, Execution(threads=1))
+    generator = np.random.default_rng(list(model.manifest.stems).index(stem))
+    shape = (model.stem.stride, model.stem.action_dim)
+    low, high = np.array(model.stem.lower), np.array(model.stem.upper)
+    pictures = generator.integers(0, 256, (4, 64, 64, 3)).astype(np.uint8)
+    executed = (low + (high - low) * generator.random((4, *shape))).astype(np.float32)
+    joints = generator.normal(0, 0.5, (4, len(model.stem.joint_names))).astype(np.float32)
+    for step in range(4):
+        model.observe(
+            pictures[step],
+            executed[step] if step % 2 else None,
+            None if step == 1 else joints[step],
+        )
+        expected = golden[f'{stem}/act_{step}']
+        np.testing.assert_allclose(model.act(), expected, atol=1e-4 * np.abs(expected).max())
+    rollout = model.imagine(None, 3)
+    np.testing.assert_allclose(rollout.actions, golden[f'{stem}/actions'], atol=1e-4)
+    # Values on an integer are truncated to either side of it.
+    assert np.abs(rollout.frames[-1].astype(int) - golden[f'{stem}/frame']).max() <= 1

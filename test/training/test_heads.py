@@ -5,15 +5,15 @@ import numpy as np
 import torch
 
 from hma_ros.data.windows import TokenEpisode
-from hma_ros.network.hma import Hma, StemConfig
-from hma_ros.network.trunk import TrunkConfig
+from hma_ros.network.paper.config import Domain, Joints, preset
 from hma_ros.training.heads import HeadFitter, episode_features
+from hma_ros.training.hma import initialised
 
-TRUNK = TrunkConfig(width=32, layers=2, head_width=16, image_tokens=16, factors=2, levels=4)
-
-STEM = StemConfig('two', 'sim_planar', 'simulation', ('x', 'y'), 1, 5.0, (1.5, 1.5), (1.1, 1.1),
-                  (0.0, 0.0), (3.0, 3.0), ('slider',), (0.0,), (1.0,), 'unknown', (1.5, 1.5),
-                  (1.1, 1.1))  # fmt: skip
+JOINTS = Joints(('slider',), (0.0,), (1.0,), 'unknown', (1.5, 1.5), (1.1, 1.1))
+STEM = Domain('two', 1, (1.5, 1.5), (1.1, 1.1), JOINTS)
+CONFIG = preset(
+    'small', [STEM], layers=2, heads=2, width=32, positions=16, factors=2, factor_size=4
+)
 
 
 def episode(seed, rows=8):
@@ -29,15 +29,15 @@ def episode(seed, rows=8):
 
 def test_a_refitted_head_learns_and_leaves_the_trunk_alone():
     torch.manual_seed(0)
-    model = Hma(TRUNK, [STEM]).eval()
-    trunk = {name: value.clone() for name, value in model.trunk.state_dict().items()}
+    model = initialised(CONFIG).eval()
+    trunk = {name: value.clone() for name, value in model.decoder.state_dict().items()}
     fitter = HeadFitter(model)
     fitter.add('two', [episode(seed) for seed in range(30)])
     before = fitter.fit('two', steps=100)
     fitter.add('two', [episode(seed) for seed in range(30, 60)])
     after = fitter.fit('two', steps=600)
     assert after < 0.5 * before
-    for name, value in model.trunk.state_dict().items():
+    for name, value in model.decoder.state_dict().items():
         torch.testing.assert_close(value, trunk[name])
 
 
@@ -52,14 +52,14 @@ def test_a_head_reads_what_only_the_joints_tell():
             item.levels, item.actions, np.repeat(joints[:-1], 2, 1), joints, item.states
         )
 
-    model = Hma(TRUNK, [STEM]).eval()
+    model = initialised(CONFIG).eval()
     fitter = HeadFitter(model)
     fitter.add('two', [moved(seed) for seed in range(30)])
     fitter.fit('two', steps=300)
     features = episode_features(model, 'two', moved(0))[:1].repeat(2, 1, 1)[None]
     joints = torch.tensor([[[0.5], [-1.0]]])
     with torch.no_grad():
-        known = model.heads['two'](features, joints, torch.tensor([[True, True]]))
-        unknown = model.heads['two'](features, joints, torch.tensor([[False, False]]))
+        known = model.action_heads['two'](features, joints, torch.tensor([[True, True]]))
+        unknown = model.action_heads['two'](features, joints, torch.tensor([[False, False]]))
     torch.testing.assert_close(known[0, 0] - known[0, 1], torch.full((2,), 1.5), atol=0.4, rtol=0)
     torch.testing.assert_close(unknown[0, 0], unknown[0, 1])

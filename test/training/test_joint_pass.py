@@ -14,7 +14,7 @@ from hma_ros.network.paper.config import (
     PaperConfig,
     TimePositions,
 )
-from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.network.paper.discrete import DiscreteHma, TokensSeen
 from hma_ros.training.joint_pass import JointPass
 
 CONFIG = PaperConfig(
@@ -59,7 +59,7 @@ def test_all_embodiments_in_one_pass_are_as_each_alone(config, count):
         asked = torch.rand(3, count) < 0.5
         given.append(model.condition(domain.name, actions, rows, asked))
         masked = ids == model.mask_id
-        placed.append(model.embed(model.factorise(ids), masked, given[-1], rows))
+        placed.append(model.embed(TokensSeen(model.factorise(ids), masked), given[-1], rows))
         expected.append(model(ids, domain.name, actions, asked, rows).logits_BRSFV)
     names = [domain.name for domain in config.domains]
     features = JointPass(model, names, rows, compiled=False)(torch.cat(placed), given)

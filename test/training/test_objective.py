@@ -22,8 +22,8 @@ def episode(rows=6, tokens=4, factors=2):
 
 
 def test_masked_rows_attend_to_clean_rows_before_them_and_to_themselves():
-    lag, allowed = layout(rows=3, window=2)
-    assert allowed.tolist() == [
+    places = layout(rows=3, window=2)
+    assert places.allowed(2).tolist() == [
         [True, False, False, False, False, False],
         [True, True, False, False, False, False],
         [False, True, True, False, False, False],
@@ -31,8 +31,8 @@ def test_masked_rows_attend_to_clean_rows_before_them_and_to_themselves():
         [False, True, False, False, True, False],
         [False, False, True, False, False, True],
     ]
-    assert lag[5, 2] == 1
-    assert lag[5, 5] == 0
+    assert places.lag_RP[5, 2] == 1
+    assert places.lag_RP[5, 5] == 0
 
 
 def test_window_pairs_each_row_with_the_action_that_led_to_it():

@@ -45,12 +45,14 @@ class Rows:
     :param past_P: ``int64[P]``, rows of the kept slots in any order,
         :data:`~hma_ros.core.rows.EMPTY_ROW` for none.
     :param past: of every layer, what the kept slots hold.
+    :param allowed_RR: which rows attend to which, where that is not causal; nothing is kept then.
     """
 
     index_R: Tensor
     rotation_R2D: Tensor | None = None
     past_P: Tensor | None = None
     past: tuple[KeptRows, ...] = ()
+    allowed_RR: Tensor | None = None
 
     @staticmethod
     def window(config: PaperConfig, count: int, device: torch.device | str = 'cpu') -> Rows:
@@ -67,7 +69,9 @@ class Rows:
         turn = None
         if config.time is TimePositions.ROTARY:
             turn = torch.from_numpy(rotations(index_R.numpy(), config.head_width)).to(device)
-        elif not set(index_R.tolist()) <= set(range(config.rows)):
+        elif config.time is TimePositions.LEARNED and not set(index_R.tolist()) <= set(
+            range(config.rows)
+        ):
             raise ConfigError(
                 f'rows {index_R.tolist()}: expected each in [0, {config.rows}), where learned '
                 'positions end'
@@ -80,20 +84,34 @@ class Rows:
 
     def allowed(self, window: int) -> Tensor:
         """Whether row r may attend to row p: ``bool[R, P + R]``, kept rows first."""
-        known = self.index_R if self.past_P is None else torch.cat([self.past_P, self.index_R])
-        lag = self.index_R[:, None] - known
+        if self.allowed_RR is not None:
+            return self.allowed_RR
+        lag = self.lag_RP
         return (lag >= 0) & (lag < window)
+
+    @property
+    def lag_RP(self) -> Tensor:
+        """How many steps row p is before row r: ``int64[R, P + R]``, kept rows first."""
+        known = self.index_R if self.past_P is None else torch.cat([self.past_P, self.index_R])
+        return self.index_R[:, None] - known
 
 
 class SelfAttention(nn.Module):
-    """Queries, keys and values from one place; parameters named as in the checkpoints."""
+    """
+    Queries, keys and values from one place; parameters named as in the checkpoints.
 
-    def __init__(self, config: PaperConfig) -> None:
+    :param is_temporal: over steps, where a bias on their lag may be learned.
+    """
+
+    def __init__(self, config: PaperConfig, is_temporal: bool = False) -> None:
         super().__init__()
         self.heads, self.scale = config.heads, config.attention_scale
         self.qkv = nn.Linear(config.width, 3 * config.width, bias=config.qkv_bias)
         self.proj = nn.Linear(config.width, config.width, bias=config.proj_bias)
         self.norm = nn.LayerNorm(config.head_width) if config.qk_norm else None
+        self.lag_bias = None
+        if is_temporal and config.time is TimePositions.LAG:
+            self.lag_bias = nn.Parameter(torch.zeros(config.heads, config.rows))
 
     def over_tokens(self, x_BRNC: Tensor) -> Tensor:
         """Mix the tokens of each row, in both directions."""
@@ -112,8 +130,16 @@ class SelfAttention(nn.Module):
         query, key, value = self._project(x_BRNC)
         query, key = turn(query, rows) * self.scale, turn(key, rows)
         own = NewRows(key, value)
-        mixed = attend(query, own, past, rows.allowed(window))
+        mixed = attend(query, own, past, rows.allowed(window), self.bias(rows))
         return self.proj(mixed.flatten(3)), own
+
+    def bias(self, rows: Rows) -> Tensor | None:
+        """Learned bias on the lag, ``float32[H, R, P + R]``; None without one."""
+        if self.lag_bias is None:
+            return None
+        lag_RP = rows.lag_RP.clamp(0, self.lag_bias.shape[1] - 1)
+        # Not by an index: an exported graph would call it as it calls an input.
+        return F.embedding(lag_RP, self.lag_bias.T).permute(2, 0, 1)
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values ``[..., H, D]``; the first two normalised if they are to be."""
@@ -148,7 +174,13 @@ def by_token(x_BRNHD: Tensor) -> Tensor:
     return x_BRNHD.permute(0, 2, 3, 1, 4)
 
 
-def attend(query_BRNHD: Tensor, own: NewRows, past: KeptRows | None, allowed_RP: Tensor) -> Tensor:
+def attend(
+    query_BRNHD: Tensor,
+    own: NewRows,
+    past: KeptRows | None,
+    allowed_RP: Tensor,
+    bias_HRP: Tensor | None = None,
+) -> Tensor:
     """
     Attend over kept rows and own rows; softmax written out.
 
@@ -160,14 +192,19 @@ def attend(query_BRNHD: Tensor, own: NewRows, past: KeptRows | None, allowed_RP:
     :param own: of the same rows; of one token for all, or of as many.
     :param past: of kept rows, never copied.
     :param allowed_RP: ``bool[R, P + R]``, kept rows first.
+    :param bias_HRP: added to the scores.
     :returns: ``[B, R, N, H, D]``.
     """
     if past is None:
         scores = by_token(query_BRNHD) @ by_token(own.key_BRNHD).transpose(-1, -2)
+        scores = scores if bias_HRP is None else scores + bias_HRP
         forbidden = torch.finfo(scores.dtype).min
         weights = scores.masked_fill(~allowed_RP, forbidden).softmax(-1)
         return (weights @ by_token(own.value_BRNHD)).permute(0, 3, 1, 2, 4)
-    weights_BNHRP = _scores(query_BRNHD, own, past, allowed_RP).softmax(-1)
+    scores_BNHRP = _scores(query_BRNHD, own, past, allowed_RP)
+    if bias_HRP is not None:
+        scores_BNHRP = scores_BNHRP + bias_HRP
+    weights_BNHRP = scores_BNHRP.softmax(-1)
     kept, new = weights_BNHRP.split([past.key_BNHPD.shape[-2], query_BRNHD.shape[1]], -1)
     products = new.permute(0, 3, 4, 1, 2).unsqueeze(-1) * own.value_BRNHD.unsqueeze(1)
     ones = products.new_ones(1, products.shape[2])

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
+from hma_ros.core.stem_spec import read_stem
 from hma_ros.network.checkpoint import (
     build_strictly,
     check_names,
@@ -32,6 +33,7 @@ from hma_ros.network.paper.config import (
     Diffusion,
     Domain,
     Injection,
+    Joints,
     Meaning,
     PaperConfig,
     TimePositions,
@@ -142,10 +144,7 @@ def _empty(config: PaperConfig) -> PaperModel:
 
 
 def _config(facts: Mapping[str, Any]) -> PaperConfig:
-    domains = tuple(
-        Domain(one['name'], one['stride'], tuple(one['mean']), tuple(one['std']))
-        for one in facts['domains']
-    )
+    domains = tuple(_domain(one) for one in facts['domains'])
     diffusion = None if facts['diffusion'] is None else Diffusion(**facts['diffusion'])
     enums = {
         'injection': Injection(facts['injection']),
@@ -153,3 +152,21 @@ def _config(facts: Mapping[str, Any]) -> PaperConfig:
         'time': TimePositions(facts['time']),
     }
     return PaperConfig(**{**facts, **enums, 'domains': domains, 'diffusion': diffusion})
+
+
+def _domain(facts: Mapping[str, Any]) -> Domain:
+    joints, robot = facts.get('joints'), facts.get('robot')
+    return Domain(
+        facts['name'],
+        facts['stride'],
+        tuple(facts['mean']),
+        tuple(facts['std']),
+        None if joints is None else Joints(**_tuples(joints)),
+        None if robot is None else read_stem(robot),
+    )
+
+
+def _tuples(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()
+    }

@@ -57,10 +57,12 @@ class Normaliser(nn.Module):
 
 
 class Stem(nn.Module):
-    """Normalised chunk to an embedding ``[B, R, C]``."""
+    """Normalised chunk to an embedding ``[B, R, C]``; `mask` is that of a masked one."""
 
-    def __init__(self, domain: Domain, width: int) -> None:
+    def __init__(self, domain: Domain, config: PaperConfig) -> None:
         super().__init__()
+        width = config.width
+        self.mask = nn.Parameter(torch.zeros(width)) if config.stem_mask else None
         self.model = nn.Sequential(
             nn.Linear(domain.chunk_size, width),
             nn.LayerNorm(width),
@@ -74,15 +76,18 @@ class Stem(nn.Module):
 
 
 class Modulation(nn.Module):
-    """Shift and scale the normalised tokens of a row by its action (DiT, arXiv 2212.09748)."""
+    """
+    Shift and scale the normalised tokens of a row by its action (DiT, arXiv 2212.09748).
 
-    def __init__(self, width: int) -> None:
+    :param is_gated: with an output layer, as released; without, one matrix less per token.
+    """
+
+    def __init__(self, width: int, is_gated: bool) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
-        self.linear_out = nn.Linear(width, width)
-        self.adaLN_modulation = nn.Sequential(
-            nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2 * width)
-        )
+        self.linear_out = nn.Linear(width, width) if is_gated else None
+        hidden = [nn.Linear(width, width)] if is_gated else []
+        self.adaLN_modulation = nn.Sequential(*hidden, nn.SiLU(), nn.Linear(width, 2 * width))
 
     def shift_scale(self, action_BRC: Tensor) -> Tensor:
         """Stem work, once per row: ``[B, R, 2, C]``, shift first."""
@@ -91,6 +96,8 @@ class Modulation(nn.Module):
     def forward(self, x_BRNC: Tensor, shift_scale_BR2C: Tensor) -> Tensor:
         """Return what is added to the tokens."""
         shift, scale = shift_scale_BR2C.unsqueeze(3).unbind(2)
+        if self.linear_out is None:
+            return self.norm(x_BRNC) * scale + shift
         return self.linear_out(self.norm(x_BRNC) * (1 + scale) + shift)
 
 
@@ -151,7 +158,7 @@ class CrossAttention(nn.Module):
 def make_projector(config: PaperConfig) -> nn.Module | None:
     """Return what a block needs for one embodiment, or None."""
     if config.injection is Injection.MODULATE:
-        return Modulation(config.width)
+        return Modulation(config.width, config.gated_modulation)
     if config.injection is Injection.CROSS_ATTENTION:
         return CrossAttention(config)
     return None

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.stem_spec import StemSpec
 
 # Width that maximal-update parametrisation scales from (Yang et al., arXiv 2203.03466).
 MUP_BASE_WIDTH = 256
@@ -31,6 +34,8 @@ class TimePositions(str, Enum):
     LEARNED = 'learned'
     # Rotary, so only the lag between two rows counts and a sliding context is exact for ever.
     ROTARY = 'rotary'
+    # A learned bias per head on the lag between two steps, exact for ever too.
+    LAG = 'lag'
 
 
 class Injection(str, Enum):
@@ -43,6 +48,31 @@ class Injection(str, Enum):
 
 
 @dataclass(frozen=True)
+class Joints:
+    """
+    What a keypoint action head knows of an embodiment's joints.
+
+    :param names: measured joints that it reads.
+    :param mean: per joint, rad or m.
+    :param std: likewise, positive.
+    :param motion: what a chunk does to the joints, see
+        :data:`~hma_ros.core.stem_spec.JOINT_MOTIONS`.
+    :param move_mean: per action dimension, of what the expert advised; with ``last``, of how far
+        that is from the joints.
+    :param move_std: likewise, positive.
+    :param state_size: privileged numbers the auxiliary output predicts in training, 0 for none.
+    """
+
+    names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    motion: str
+    move_mean: tuple[float, ...]
+    move_std: tuple[float, ...]
+    state_size: int = 0
+
+
+@dataclass(frozen=True)
 class Domain:
     """
     One embodiment's action space, as a stem and a head see it.
@@ -51,12 +81,16 @@ class Domain:
     :param stride: low-level actions in the chunk of a row.
     :param mean: per action dimension, units of the data set.
     :param std: likewise.
+    :param joints: of a model with keypoint action heads.
+    :param robot: whose episodes it was trained on, where that is known.
     """
 
     name: str
     stride: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    joints: Joints | None = None
+    robot: StemSpec | None = None
 
     @property
     def chunk_size(self) -> int:
@@ -105,6 +139,15 @@ class PaperConfig:
     :param qk_norm: normalise queries and keys instead of the inputs of attention and MLP.
     :param action_loss_weight: of the action loss beside the frame loss.
     :param dropped_actions: share of training windows that had no actions at all.
+    :param previous_frame: tokens are embedded with the eight around them, and with those of the
+        frame before; a learned table of logits favours what was there.
+    :param pre_norm: temporal attention and the discrete output have a norm too.
+    :param gated_modulation: modulation ends in a linear layer per embodiment; otherwise it only
+        shifts and scales.
+    :param stem_mask: every stem has a mask embedding of its own.
+    :param keypoints: action heads read keypoints in the image, the action tokens, and joints.
+    :param action_delay: steps between the action that conditions a step and the step: 0 where it
+        is the one executed from its frame, 1 where it is the one that led there.
     :param domains: action spaces, in the order of the checkpoint.
     :param diffusion: set for the continuous kind.
     :raises ValueError: sizes do not fit each other.
@@ -129,6 +172,12 @@ class PaperConfig:
     mlp_bias: bool = True
     action_loss_weight: float = 0.5
     dropped_actions: float = 0.0
+    previous_frame: bool = False
+    pre_norm: bool = False
+    gated_modulation: bool = True
+    stem_mask: bool = False
+    keypoints: bool = False
+    action_delay: int = 0
     domains: tuple[Domain, ...] = ()
     diffusion: Diffusion | None = None
     meaning: Meaning = Meaning.CORRECTED
@@ -146,10 +195,19 @@ class PaperConfig:
             )
         if self.action_tokens < 1:
             raise ValueError(f'action_tokens: {self.action_tokens}, expected at least 1')
+        if self.action_delay not in (0, 1):
+            raise ValueError(f'action_delay: {self.action_delay}, expected 0 or 1')
+        if self.action_delay and self.time is TimePositions.LEARNED:
+            raise ValueError('action_delay: 1, expected 0 with learned positions')
         if self.time is TimePositions.ROTARY and self.head_width % 2:
             raise ValueError(
                 f'heads: {self.heads}, expected an even head width, not {self.head_width}'
             )
+
+    @property
+    def tables(self) -> int:
+        """Entries of tables over time: one for each step only with learned positions."""
+        return self.rows if self.time is TimePositions.LEARNED else 1
 
     @property
     def head_width(self) -> int:
@@ -212,3 +270,43 @@ class PaperConfig:
                 return domain
         known = ', '.join(domain.name for domain in self.domains) or 'none'
         raise ConfigError(f"stem '{name}', expected one of {known}")
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # What is shipped: a policy of 64 x 64 pixels and a short memory, made for two CPU cores.
+    'small': {
+        'layers': 6,
+        'heads': 4,
+        'width': 128,
+        'rows': 2,
+        'positions': 64,
+        'action_tokens': 4,
+        'factors': 6,
+        'factor_size': 8,
+        'concat': False,
+        'previous_frame': True,
+        'pre_norm': True,
+        'gated_modulation': False,
+        'stem_mask': True,
+        'keypoints': True,
+        'action_delay': 1,
+        'time': TimePositions.LAG,
+    },
+    # The sizes of the paper (table 1).
+    'base': {'layers': 32, 'heads': 8, 'width': 256, 'rows': 12, 'positions': 256},
+    'xl': {'layers': 32, 'heads': 16, 'width': 1024, 'rows': 12, 'positions': 256},
+}
+
+
+def preset(name: str, domains: Sequence[Domain], **changes: Any) -> PaperConfig:
+    """
+    Return a named configuration.
+
+    :param name: of :data:`PRESETS`.
+    :param changes: of single fields.
+    :raises ConfigError: unknown name.
+    :raises ValueError: sizes do not fit each other.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"preset '{name}', expected one of {', '.join(PRESETS)}")
+    return PaperConfig(**{**PRESETS[name], 'domains': tuple(domains), **changes})

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hma_ros.core.errors import ConfigError
 from hma_ros.network.paper.attention import NewRows, Rows
 from hma_ros.network.paper.conditioning import Conditioning
-from hma_ros.network.paper.config import Diffusion, Meaning, PaperConfig, TimePositions
+from hma_ros.network.paper.config import Diffusion, Meaning, PaperConfig
 from hma_ros.network.paper.diffusion_head import DiffusionDraws, DiffusionHead
 from hma_ros.network.paper.trunk import PaperTrunk
 
@@ -52,8 +52,7 @@ class ContinuousHma(PaperTrunk):
         self.z_proj_ln = nn.LayerNorm(width, eps=1e-6)
         self.out_x_proj = nn.Linear(width, width)
         self.decoder_norm = nn.LayerNorm(width, eps=1e-6)
-        rows = config.rows if config.time is TimePositions.LEARNED else 1
-        places = torch.randn(1, rows * config.image_tokens, width) * 0.02
+        places = torch.randn(1, config.tables * config.image_tokens, width) * 0.02
         self.diffusion_pos_embed_learned = nn.Parameter(places)
         self.diffloss = DiffusionHead(size, width, parts)
         self.action_diff_losses = nn.ModuleDict(

@@ -52,6 +52,10 @@ class FrameCodec(nn.Module):
         """Undo :meth:`encode`, as well as the tokenizer can."""
         raise NotImplementedError
 
+    def drawable(self, tokens_BSE: Tensor) -> Tensor:
+        """Return tokens in the form that the decoder graph takes."""
+        return tokens_BSE
+
 
 class IdCodec(FrameCodec):
     """Ids of Open-MAGVIT2 as factors, factor 0 in the lowest digits."""
@@ -72,7 +76,11 @@ class IdCodec(FrameCodec):
 
 
 class LevelCodec(FrameCodec):
-    """Levels of our tokenizer, which are factors already."""
+    """
+    Levels of our tokenizer, which are factors already.
+
+    Decodes values in [-1, 1], of which levels are some, so that expected values can be drawn too.
+    """
 
     def __init__(self, tokenizer: FrameTokenizer) -> None:
         sizes = tokenizer.config
@@ -86,7 +94,13 @@ class LevelCodec(FrameCodec):
 
     def decode(self, tokens_BSE: Tensor) -> Tensor:
         """See :class:`FrameCodec`."""
-        return self.tokenizer.decode(self.tokenizer.values(tokens_BSE))
+        is_value = tokens_BSE.is_floating_point()
+        values = tokens_BSE if is_value else self.tokenizer.values(tokens_BSE)
+        return self.tokenizer.decode(values)
+
+    def drawable(self, tokens_BSE: Tensor) -> Tensor:
+        """See :class:`FrameCodec`."""
+        return self.tokenizer.values(tokens_BSE)
 
 
 class LatentCodec(FrameCodec):

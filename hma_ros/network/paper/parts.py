@@ -19,7 +19,7 @@ from hma_ros.network.paper.checkpoint import PaperModel
 from hma_ros.network.paper.conditioning import Conditioning
 from hma_ros.network.paper.config import Meaning
 from hma_ros.network.paper.diffusion_head import Denoiser
-from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.network.paper.discrete import DiscreteHma, JointsSeen, TokensSeen
 
 # Inputs of the trunk by their name as outputs of the stem.
 _GIVEN = {'action': 'tokens_BRC', 'injected': 'injected_BRC', 'shift_scale': 'shift_scale_BRL2C'}
@@ -62,7 +62,7 @@ class TrunkPart(nn.Module):
         rows = Rows(feeds['index'], feeds.get('rotation'), feeds['past_index'], tuple(past))
         x, given = enter(model, feeds, rows), conditioning(feeds)
         x, kept = model.run(x, self.stem, given, rows)
-        result = leave(model, self.stem, x, rows)
+        result = leave(model, self.stem, {**feeds, 'x': x}, rows)
         for layer, (key, value) in enumerate(kept):
             result |= {f'kept_key_{layer}': key, f'kept_value_{layer}': value}
         return result
@@ -89,7 +89,7 @@ class LeavePart(nn.Module):
 
     def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute it."""
-        return leave(self.model, self.stem, feeds['x'], Rows(feeds['index']))
+        return leave(self.model, self.stem, feeds, Rows(feeds['index']))
 
 
 def conditioning(feeds: dict[str, Tensor]) -> Conditioning:
@@ -101,39 +101,42 @@ def enter(model: PaperModel, feeds: dict[str, Tensor], rows: Rows) -> Tensor:
     """
     Do what is done before the blocks.
 
-    :param feeds: `tokens`, `masked`, and `action` where rows have action tokens.
+    :param feeds: `tokens`, `masked`, `previous` where the model reads the frame before, and
+        `action` where rows have action tokens.
     :returns: ``float32[B, R, N, C]``.
     """
     given = conditioning(feeds)
     if isinstance(model, DiscreteHma):
-        return model.embed(feeds['tokens'], feeds['masked'], given, rows)
+        seen = TokensSeen(feeds['tokens'], feeds['masked'], feeds.get('previous'))
+        return model.embed(seen, given, rows)
     return model.embed(feeds['tokens'], feeds['masked'].unsqueeze(-1), given, rows)
 
 
-def leave(model: PaperModel, stem: str, x_BRNC: Tensor, rows: Rows) -> dict[str, Tensor]:
+def leave(model: PaperModel, stem: str, feeds: dict[str, Tensor], rows: Rows) -> dict[str, Tensor]:
     """
     Do what is done after the blocks.
 
+    :param feeds: `x`; `previous`, `joints` and `measured` where the model reads them.
     :returns: what the trunk says of rows, by name; kept rows are not among it.
     """
     if isinstance(model, DiscreteHma):
-        return _leave_discrete(model, stem, x_BRNC)
-    output = model.read(x_BRNC, rows)
+        return _leave_discrete(model, stem, feeds)
+    output = model.read(feeds['x'], rows)
     result = {'z': output.z_BRSC}
     if output.z_action_BRC is not None:
         result['z_action'] = output.z_action_BRC
     return result
 
 
-def _leave_discrete(model: DiscreteHma, stem: str, x_BRNC: Tensor) -> dict[str, Tensor]:
-    output = model.read(x_BRNC, stem)
+def _leave_discrete(model: DiscreteHma, stem: str, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
+    joints = JointsSeen(feeds['joints'], feeds['measured']) if 'joints' in feeds else None
+    output = model.read(feeds['x'], stem, (), feeds.get('previous'), joints)
     probability, best = output.logits_BRSFV.softmax(-1).max(-1)
     result = {'best': best, 'confidence': probability.prod(-1), 'logits': output.logits_BRSFV}
     if output.chunk_BRX is not None:
         # Upstream's heads learn chunks in units, ours in deviations.
-        in_units = model.config.meaning is Meaning.UPSTREAM
-        chunk = output.chunk_BRX
-        result['chunk'] = chunk if in_units else model.in_units(chunk, stem)
+        is_upstream, chunk = model.config.meaning is Meaning.UPSTREAM, output.chunk_BRX
+        result['chunk'] = chunk if is_upstream else model.in_units(chunk, stem)
     return result
 
 

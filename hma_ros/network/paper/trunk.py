@@ -25,7 +25,7 @@ from hma_ros.network.paper.conditioning import (
     Stem,
     make_projector,
 )
-from hma_ros.network.paper.config import Injection, Meaning, PaperConfig, TimePositions
+from hma_ros.network.paper.config import Injection, Meaning, PaperConfig
 
 
 class Mlp(nn.Module):
@@ -43,14 +43,15 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """Space, action, time, channels; only space and channels have a norm (as released)."""
+    """Space, action, time, channels; time has a norm only with `pre_norm`, not as released."""
 
     def __init__(self, config: PaperConfig) -> None:
         super().__init__()
         self.config = config
         self.norm1 = nn.Identity() if config.qk_norm else nn.LayerNorm(config.width)
         self.spatial_attn = SelfAttention(config)
-        self.temporal_attn = SelfAttention(config)
+        self.temporal_norm = nn.LayerNorm(config.width) if config.pre_norm else nn.Identity()
+        self.temporal_attn = SelfAttention(config, is_temporal=True)
         self.norm2 = nn.Identity() if config.qk_norm else nn.LayerNorm(config.width)
         self.mlp = Mlp(config)
         projectors = {domain.name: make_projector(config) for domain in config.domains}
@@ -67,7 +68,8 @@ class Block(nn.Module):
         x, kept_action = self.inject(x, domain, given, rows, layer)
         if past is not None and kept_action is not None:
             past = past.select(tokens)
-        mixed, kept = self.temporal_attn.over_rows(x, rows, past, self.config.rows)
+        normed = self.temporal_norm(x)
+        mixed, kept = self.temporal_attn.over_rows(normed, rows, past, self.config.rows)
         if kept_action is not None:
             pairs = zip(kept, kept_action, strict=True)
             kept = NewRows(*(torch.cat(pair, 2) for pair in pairs))
@@ -113,8 +115,7 @@ class PaperTrunk(nn.Module):
         super().__init__()
         self.config = config
         self.decoder = Decoder(config)
-        # Rotary models know time from rotation alone, so they have one row of each table.
-        rows = config.rows if config.time is TimePositions.LEARNED else 1
+        rows = config.tables
         places = config.positions + config.action_tokens
         self.pos_embed_TSC = nn.Parameter(torch.zeros(1, rows, places, config.width))
         self.action_mask_tokens = nn.Parameter(torch.zeros(1, rows, 1, config.width))
@@ -124,7 +125,7 @@ class PaperTrunk(nn.Module):
                 {name: Normaliser(domain) for name, domain in domains.items()}
             )
             self.action_mlp = nn.ModuleDict(
-                {name: Stem(domain, config.width) for name, domain in domains.items()}
+                {name: Stem(domain, config) for name, domain in domains.items()}
             )
 
     @property
@@ -159,12 +160,12 @@ class PaperTrunk(nn.Module):
             asked = self._mask_tokens(rows, batch) if self.config.predict_actions else None
             return Conditioning(tokens_BRC=asked)
         if actions_BRX is None:
-            hidden = self._mask_tokens(rows, batch)
+            hidden = self._masked_actions(domain, rows, batch)
             return self._conditioning(domain, rows, hidden, hidden)
         action = self.embed_actions(domain, actions_BRX, is_normalised)
         shown, leaks = action, self.config.meaning is Meaning.UPSTREAM
         if masked_BR is not None and (self.config.predict_actions or not leaks):
-            hidden = self._mask_tokens(rows, len(action))
+            hidden = self._masked_actions(domain, rows, len(action))
             shown = torch.where(masked_BR.bool().unsqueeze(-1), hidden, action)
         return self._conditioning(domain, rows, shown, action if leaks else shown)
 
@@ -237,6 +238,13 @@ class PaperTrunk(nn.Module):
             return action_BRC
         # The place of the first action token.
         return action_BRC + self._of_rows(self.pos_embed_TSC[0, :, config.image_tokens], rows)
+
+    def _masked_actions(self, domain: str, rows: Rows, batch: int) -> Tensor:
+        """Embed actions that nothing may see: ``[B, R, C]``."""
+        mask = self.action_mlp[domain].mask if self.config.stem_mask else None
+        if mask is None:
+            return self._mask_tokens(rows, batch)
+        return mask.expand(batch, len(rows.index_R), -1)
 
     def _mask_tokens(self, rows: Rows, batch: int) -> Tensor:
         table = self._of_rows(self.action_mask_tokens[0, :, 0], rows)

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from hma_ros.core.diffusion import Denoise, Sampling
 from hma_ros.core.masking import reveal_all_again, reveal_new
+from hma_ros.runtime.paper.discrete import Imagined
 from hma_ros.runtime.paper.engine import Part
 from hma_ros.runtime.paper.model import PaperModel, Row
 from hma_ros.runtime.paper.ring import Ring
@@ -77,21 +81,22 @@ class PatchFiller:
         is_upstream = model.manifest.meaning == 'upstream'
         self._reveal = reveal_all_again if is_upstream else reveal_new
 
-    def fill(self, ring: Ring, row: int, before: Row, chunk_BX: np.ndarray | None) -> np.ndarray:
-        """Imagine the frame after a row, see :meth:`TokenFiller.fill`: ``float32[B, S, E]``."""
-        present = Row.blank(before.tokens_BSE, chunk_BX)
+    def fill(self, ring: Ring, row: int, pending: Sequence[Row], blank: Row) -> Imagined:
+        """Imagine a frame, see :meth:`TokenFiller.fill`: ``float32[B, S, E]``."""
+        present, first = blank, row - len(pending)
         batch, tokens = present.masked_BS.shape
         order_BS = self._generator.permuted(np.tile(np.arange(tokens), (batch, 1)), axis=1)
         z_BSC = None
         for chosen_BK in self._reveal(order_BS, self._mask_steps):
             if z_BSC is None:
-                outputs = self._model.run(ring, row - 1, [before, present])
-                ring.append(row - 1, self._model.kept(outputs))
+                outputs = self._model.run(ring, first, [*pending, present])
+                for which in range(len(pending)):
+                    ring.append(first + which, self._model.kept(outputs), which)
                 z_BSC = outputs['z']
             else:
                 z_BSC = self._model.run(ring, row, [present])['z']
             present = self._show(present, chosen_BK, z_BSC)
-        return present.tokens_BSE
+        return Imagined(present.tokens_BSE, present.tokens_BSE)
 
     def _show(self, row: Row, chosen_BK: np.ndarray, z_BSC: np.ndarray) -> Row:
         samples = np.arange(len(chosen_BK))[:, None]
@@ -101,4 +106,4 @@ class PatchFiller:
             *chosen_BK.shape, -1
         )
         masked[samples, chosen_BK] = False
-        return Row(patches, masked, row.chunk_BX)
+        return replace(row, tokens_BSE=patches, masked_BS=masked)

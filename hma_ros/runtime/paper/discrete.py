@@ -3,12 +3,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
 
 from hma_ros.core.decoding import Decoding
 from hma_ros.core.masking import keep_most_confident, masked_after, sample_tokens
 from hma_ros.runtime.paper.model import PaperModel, Row
 from hma_ros.runtime.paper.ring import Ring
+
+
+class Imagined(NamedTuple):
+    """
+    A frame that was imagined.
+
+    :param tokens_BSE: as the trunk takes them.
+    :param drawn_BSE: what the frame tokenizer decodes.
+    """
+
+    tokens_BSE: np.ndarray
+    drawn_BSE: np.ndarray
 
 
 class TokenFiller:
@@ -32,31 +48,48 @@ class TokenFiller:
         self._temperature = chosen.temperature or 0.0
         self._is_random = chosen.unmasking == 'random'
         self._generator = generator or np.random.default_rng(0)
+        # Samples are what they are.
+        self._is_expected = model.manifest.drawing == 'expected' and not self._temperature
 
-    def fill(self, ring: Ring, row: int, before: Row, chunk_BX: np.ndarray | None) -> np.ndarray:
+    def fill(self, ring: Ring, row: int, pending: Sequence[Row], blank: Row) -> Imagined:
         """
-        Imagine the frame after a row; the first pass takes in that row as well, and keeps it.
+        Imagine a frame; the first pass takes in what is pending before it as well, and keeps it.
 
-        :param ring: all rows before `before`.
+        :param ring: all rows before those.
         :param row: index of the new frame.
-        :param chunk_BX: what will be executed from the new frame on, None if it is not known.
-        :returns: factors ``int64[B, S, F]``.
+        :param pending: the row before, or none if that is kept already.
+        :param blank: the new frame, masked.
+        :returns: factors ``int64[B, S, F]``, and what to draw.
         """
-        blank = Row.blank(before.tokens_BSE, chunk_BX)
-        outputs = self._model.run(ring, row - 1, [before, blank])
-        ring.append(row - 1, self._model.kept(outputs))
+        first = row - len(pending)
+        outputs = self._model.run(ring, first, [*pending, blank])
+        for which in range(len(pending)):
+            ring.append(first + which, self._model.kept(outputs), which)
         present = self._reveal(blank, outputs, 0)
+        drawn = self._draw(None, blank, present, outputs)
         for step in range(1, self._mask_steps):
-            outputs = self._model.run(ring, row, [present])
-            present = self._reveal(present, outputs, step)
-        return present.tokens_BSE
+            before, outputs = present, self._model.run(ring, row, [present])
+            present = self._reveal(before, outputs, step)
+            drawn = self._draw(drawn, before, present, outputs)
+        return Imagined(present.tokens_BSE, drawn)
+
+    def _draw(
+        self, drawn: np.ndarray | None, before: Row, present: Row, outputs: dict[str, np.ndarray]
+    ) -> np.ndarray:
+        """Return tokens, or the mean value of each factor: least squares where it is unsure."""
+        if not self._is_expected:
+            return present.tokens_BSE
+        shifted = np.exp(outputs['logits'] - outputs['logits'].max(-1, keepdims=True))
+        grid = np.linspace(-1, 1, self._model.manifest.factor_size, dtype=np.float32)
+        mean = (shifted @ grid / shifted.sum(-1)).astype(np.float32)
+        return mean if drawn is None else np.where(before.masked_BS[..., None], mean, drawn)
 
     def _reveal(self, row: Row, outputs: dict[str, np.ndarray], step: int) -> Row:
         best, confidence = self._choose(outputs)
         chosen = np.where(row.masked_BS[..., None], best, row.tokens_BSE)
         still = masked_after(step, self._mask_steps, row.masked_BS.shape[1])
         masked = keep_most_confident(confidence, row.masked_BS, still)
-        return Row(chosen, masked, row.chunk_BX)
+        return replace(row, tokens_BSE=chosen, masked_BS=masked)
 
     def _choose(self, outputs: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Return tokens, and what they are ranked by."""

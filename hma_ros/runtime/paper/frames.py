@@ -23,6 +23,9 @@ class FrameCodec:
 
     def __init__(self, manifest: PaperManifest, execution: Execution) -> None:
         self._size = manifest.image_size
+        # Decoded from values between -1 and 1, of which levels are some.
+        is_levels = manifest.frames is not None and manifest.frames.tokenizer == 'levels'
+        self._levels = manifest.factor_size if is_levels else 0
         self._encoder, self._decoder = (
             open_graph(manifest, name, execution) for name in ('encoder', 'decoder')
         )
@@ -41,5 +44,17 @@ class FrameCodec:
 
     def decode(self, tokens_SE: np.ndarray) -> np.ndarray:
         """Draw a picture ``uint8[H, W, 3]``; raises InferenceError if the graph fails."""
-        frame: np.ndarray = self._decoder({'tokens': tokens_SE[None]})[0][0]
+        frame: np.ndarray = self.decode_batch(tokens_SE[None])[0]
         return frame
+
+    def decode_batch(self, tokens_BSE: np.ndarray) -> np.ndarray:
+        """
+        Draw pictures ``uint8[B, H, W, 3]``.
+
+        :param tokens_BSE: as :meth:`encode` gives them; of levels also values in [-1, 1].
+        :raises InferenceError: the graph failed.
+        """
+        if self._levels and tokens_BSE.dtype.kind == 'i':
+            tokens_BSE = (tokens_BSE * (2 / (self._levels - 1)) - 1).astype(np.float32)
+        frames: np.ndarray = self._decoder({'tokens': tokens_BSE})[0]
+        return frames

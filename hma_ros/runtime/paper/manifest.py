@@ -13,13 +13,14 @@ import numpy as np
 from hma_ros.core.decoding import Decoding
 from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.core.short_text import first_few, shortened
-from hma_ros.runtime.manifest import StemInfo, read_stem
+from hma_ros.core.stem_spec import StemSpec, read_stem
 from hma_ros.runtime.manifest_file import FILE_NAME, check_facts, check_files, read_facts
 
-FAMILY = 'paper'
 KINDS = ('discrete', 'continuous')
 MEANINGS = ('upstream', 'corrected')
-TIMES = ('learned', 'rotary')
+TIMES = ('learned', 'rotary', 'lag')
+# Frames are decoded from the tokens chosen, or from the expected value of every factor.
+DRAWINGS = ('tokens', 'expected')
 TOKENIZERS = ('magvit2', 'svd', 'levels', 'values')
 # The diffusion head of patches; those of actions are `action_S`.
 PATCH_HEAD = 'patch'
@@ -60,7 +61,7 @@ class PaperStem:
     stride: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    robot: StemInfo | None = None
+    robot: StemSpec | None = None
 
     @property
     def chunk_size(self) -> int:
@@ -74,6 +75,15 @@ class PaperStem:
         bounds = (np.tile(bound, self.stride) for bound in (self.robot.lower, self.robot.upper))
         limited: np.ndarray = chunk_BX.clip(*bounds).astype(np.float32)
         return limited
+
+    def moved(self, joints_BJ: np.ndarray | None, chunk_BX: np.ndarray) -> np.ndarray | None:
+        """Tell where a chunk brings the joints; None if they are unknown, or it does not tell."""
+        if joints_BJ is None or self.robot is None or self.robot.joint_motion == 'unknown':
+            return None
+        steps = chunk_BX.reshape(len(chunk_BX), self.stride, -1)
+        is_last = self.robot.joint_motion == 'last'
+        moved: np.ndarray = steps[:, -1] if is_last else joints_BJ + steps.sum(1)
+        return moved.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,11 @@ class PaperManifest:
         kind and 1 of the continuous one.
     :param unmasking: likewise, of the discrete kind.
     :param codec_parity: what the export proved of encoder and decoder, by graph.
+    :param previous_frame: whether the trunk is shown the frame before each step.
+    :param action_delay: 0 where a step is conditioned on the action executed from its frame, 1
+        where on the one that led there.
+    :param reads_joints: whether action heads read the measured joints of the stem's robot.
+    :param drawing: one of :data:`DRAWINGS`.
     """
 
     folder: Path
@@ -134,6 +149,10 @@ class PaperManifest:
     temperature: float | None = None
     unmasking: str = 'confident'
     codec_parity: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    previous_frame: bool = False
+    action_delay: int = 0
+    reads_joints: bool = False
+    drawing: str = 'tokens'
 
     @property
     def image_size(self) -> int:
@@ -167,7 +186,7 @@ class PaperManifest:
         return self.window - 1 if self.time == 'learned' else _SLIDING_HORIZON
 
     @property
-    def robots(self) -> Mapping[str, StemInfo]:
+    def robots(self) -> Mapping[str, StemSpec]:
         """The stems that can run on a robot."""
         pairs = ((name, stem.robot) for name, stem in self.stems.items())
         return {name: robot for name, robot in pairs if robot is not None}
@@ -177,14 +196,10 @@ class PaperManifest:
         """
         Read the manifest of a bundle; the other files are not touched.
 
-        :raises BundleError: missing, malformed, changed, of another family or format.
+        :raises BundleError: missing, malformed, changed or of another format.
         """
         folder = Path(folder)
         facts = read_facts(folder)
-        if (found := facts.pop('family', None)) != FAMILY:
-            raise BundleError(
-                f'{folder / FILE_NAME}: family: got {shortened(repr(found))}, expected {FAMILY!r}'
-            )
         try:
             stems = {name: _stem(stem) for name, stem in facts.pop('stems').items()}
             frames = facts.pop('frames', None)
@@ -207,7 +222,8 @@ class PaperManifest:
         if name not in self.stems:
             raise BundleError(
                 f'{self.folder}: got no stem {shortened(name)!r}, expected one of '
-                f'{first_few(sorted(self.stems))}'
+                f'{first_few(sorted(self.stems))}; train one from your own episodes with '
+                '`hma train`'
             )
         return self.stems[name]
 
@@ -231,6 +247,11 @@ class PaperManifest:
         """Whether the trunk of a stem is there for the compiled library too."""
         return self.layers_file(stem) in self.files
 
+    def joint_count(self, stem: str) -> int:
+        """Joints that the action head of a stem reads."""
+        robot = self.stem(stem).robot
+        return len(robot.joint_names) if robot and self.reads_joints else 0
+
     def verify(self) -> None:
         """Compare every file with its hash; raises BundleError naming the one that differs."""
         check_files(self.folder, self.files)
@@ -249,9 +270,18 @@ def _stem(facts: Mapping[str, Any]) -> PaperStem:
     return stem
 
 
+_CHOICES = (
+    ('kind', KINDS),
+    ('meaning', MEANINGS),
+    ('time', TIMES),
+    ('drawing', DRAWINGS),
+    ('action_delay', (0, 1)),
+)
+
+
 def _check(manifest: PaperManifest) -> None:
     check_facts(manifest, least=0)
-    for name, choices in (('kind', KINDS), ('meaning', MEANINGS), ('time', TIMES)):
+    for name, choices in _CHOICES:
         if (value := getattr(manifest, name)) not in choices:
             raise ValueError(f'{name} {value!r}, expected one of {choices}')
     if manifest.window < 1:

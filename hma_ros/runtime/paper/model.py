@@ -26,21 +26,37 @@ class Row:
     :param tokens_BSE: ``int64[B, S, F]`` factors or ``float32[B, S, E]`` patches.
     :param masked_BS: which tokens are to be predicted; what they hold does not matter.
     :param chunk_BX: ``float32[B, stride * A]`` in units of the data set; None hides the action.
+    :param previous_BSE: tokens of the frame before; None where there is none.
+    :param joints_BJ: ``float32[B, J]`` measured with the frame, rad or m; None where not known.
     """
 
     tokens_BSE: np.ndarray
     masked_BS: np.ndarray
     chunk_BX: np.ndarray | None
+    previous_BSE: np.ndarray | None = None
+    joints_BJ: np.ndarray | None = None
+
+    @property
+    def before_BSE(self) -> np.ndarray:
+        """Tokens of the frame before, or of the same frame where there is none."""
+        return self.tokens_BSE if self.previous_BSE is None else self.previous_BSE
 
     @staticmethod
-    def seen(tokens_BSE: np.ndarray, chunk_BX: np.ndarray | None) -> Row:
+    def seen(
+        tokens_BSE: np.ndarray,
+        chunk_BX: np.ndarray | None,
+        previous_BSE: np.ndarray | None = None,
+        joints_BJ: np.ndarray | None = None,
+    ) -> Row:
         """Return a row of a frame that is known."""
-        return Row(tokens_BSE, np.zeros(tokens_BSE.shape[:2], bool), chunk_BX)
+        masked = np.zeros(tokens_BSE.shape[:2], bool)
+        return Row(tokens_BSE, masked, chunk_BX, previous_BSE, joints_BJ)
 
     @staticmethod
-    def blank(like_BSE: np.ndarray, chunk_BX: np.ndarray | None) -> Row:
-        """Return a row of a frame to be imagined."""
-        return Row(np.zeros_like(like_BSE), np.ones(like_BSE.shape[:2], bool), chunk_BX)
+    def blank(previous_BSE: np.ndarray, chunk_BX: np.ndarray | None) -> Row:
+        """Return a row of a frame to be imagined, which follows another."""
+        masked = np.ones(previous_BSE.shape[:2], bool)
+        return Row(np.zeros_like(previous_BSE), masked, chunk_BX, previous_BSE)
 
 
 @dataclass(frozen=True)
@@ -83,6 +99,7 @@ class PaperModel:
         self.manifest.verify()
         self.engine = open_engine(self.manifest, stem, execution)
         self._is_rotary = self.manifest.time == 'rotary'
+        self._joints = self.manifest.joint_count(stem)
         self._conditioned = _Conditioned(0, (), 0, {})
 
     def part(self, name: str) -> Part:
@@ -92,6 +109,12 @@ class PaperModel:
     def ring(self, batch: int = 1) -> Ring:
         """Return room for past rows of some contexts side by side."""
         return self.engine.ring(batch)
+
+    def spread(self, ring: Ring, batch: int) -> Ring:
+        """Return a ring of as many copies of a single context."""
+        copies = self.engine.ring(batch)
+        copies.take(ring, batch)
+        return copies
 
     def run(self, ring: Ring, first: int, rows: Sequence[Row]) -> dict[str, Any]:
         """
@@ -110,6 +133,10 @@ class PaperModel:
             'past_index': ring.rows_P,
             **self.condition(first, rows),
         }
+        if self.manifest.previous_frame:
+            feeds['previous'] = np.stack([row.before_BSE for row in rows], 1)
+        if self.manifest.reads_joints:
+            feeds |= self._joints_seen(rows)
         if self._is_rotary:
             feeds['rotation'] = rotations(index_R, self.manifest.head_width)
         outputs = self.engine.trunk(feeds, ring)
@@ -117,6 +144,14 @@ class PaperModel:
             name: value if name.startswith('kept_') else value[:, -1]
             for name, value in outputs.items()
         }
+
+    def _joints_seen(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+        """Joints as the action head takes them; where they are not known it reads no zeros."""
+        batch = len(rows[0].tokens_BSE)
+        unknown = np.zeros((batch, self._joints), np.float32)
+        joints = [unknown if row.joints_BJ is None else row.joints_BJ for row in rows]
+        measured = [np.full(batch, row.joints_BJ is not None) for row in rows]
+        return {'joints': np.stack(joints, 1), 'measured': np.stack(measured, 1)}
 
     def kept(self, outputs: Mapping[str, Any]) -> list[Any]:
         """Pick keys and values out of the outputs of a run."""

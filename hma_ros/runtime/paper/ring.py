@@ -49,6 +49,11 @@ class Ring(ABC):
         self._write(slot, kept, which)
         self.rows_P[slot] = row
 
+    def take(self, other: Any, batch: int) -> None:
+        """Hold what a ring of one context holds, `batch` times over."""
+        self._take(other, batch)
+        self.rows_P[:] = other.rows_P
+
     @contextmanager
     def branch(self) -> Iterator[None]:
         """Undo on leaving what was appended or cleared: imagining does not disturb the context."""
@@ -63,6 +68,10 @@ class Ring(ABC):
     @abstractmethod
     def _write(self, slot: int, kept: Sequence[Any], which: int) -> None:
         """Put keys and values of one row into a slot."""
+
+    @abstractmethod
+    def _take(self, other: Any, batch: int) -> None:
+        """Copy buffers."""
 
     @abstractmethod
     def _begin(self) -> None:
@@ -103,6 +112,11 @@ class RowRing(Ring):
                 )
         for part, values in zip(parts, row, strict=True):
             part[...] = values
+
+    def _take(self, other: RowRing, batch: int) -> None:
+        for name, buffer in self.feeds.items():
+            # One context is broadcast over the batch.
+            buffer[...] = other.feeds[name]
 
     def _part(self, buffer: Any, slot: int) -> Any:
         """Return the place of a row in one of the buffers."""
@@ -145,6 +159,12 @@ class DeviceRing(Ring):
             self._append.bind(f'{name}_new', self._target[name])
         self._append({'slot': np.array([slot]), 'which': np.array(which)})
         self.feeds = self._target
+
+    def _take(self, other: DeviceRing, batch: int) -> None:
+        self.feeds = self._target = self._own = {
+            name: self._append.put(np.repeat(array.numpy(), batch, 0))
+            for name, array in other.feeds.items()
+        }
 
     def _begin(self) -> None:
         if self._spare is None:

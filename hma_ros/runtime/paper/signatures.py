@@ -37,16 +37,17 @@ def _stem(manifest: PaperManifest, stem: str) -> Signature:
     return {'chunk': chunk, 'known': (None, None), 'index': (None,)}, {}
 
 
-def _trunk(manifest: PaperManifest, _: str) -> Signature:
-    return {**_rows(manifest), **_past(manifest)}, {**_said(manifest), **_kept(manifest)}
+def _trunk(manifest: PaperManifest, stem: str) -> Signature:
+    given = {**_rows(manifest), **_joints(manifest, stem), **_past(manifest)}
+    return given, {**_said(manifest), **_kept(manifest)}
 
 
 def _enter(manifest: PaperManifest, _: str) -> Signature:
     return _rows(manifest), _x(manifest)
 
 
-def _leave(manifest: PaperManifest, _: str) -> Signature:
-    return {**_x(manifest), 'index': (None,)}, _said(manifest)
+def _leave(manifest: PaperManifest, stem: str) -> Signature:
+    return {**_x(manifest), **_joints(manifest, stem), 'index': (None,)}, _said(manifest)
 
 
 def _append(manifest: PaperManifest, _: str) -> Signature:
@@ -99,11 +100,19 @@ def _tokens(manifest: PaperManifest) -> tuple[int, int]:
 
 def _rows(manifest: PaperManifest) -> Sizes:
     tokens = _tokens(manifest)
+    before: Sizes = {'previous': (None, None, *tokens)} if manifest.previous_frame else {}
     return {
         'tokens': (None, None, *tokens),
+        **before,
         'masked': (None, None, tokens[0]),
         'index': (None,),
     }
+
+
+def _joints(manifest: PaperManifest, stem: str) -> Sizes:
+    if not manifest.reads_joints:
+        return {}
+    return {'joints': (None, None, manifest.joint_count(stem)), 'measured': (None, None)}
 
 
 def _past(manifest: PaperManifest) -> Sizes:

@@ -77,12 +77,13 @@ class PaperWorldModel:
     def observe(
         self, frame: np.ndarray, executed: np.ndarray | None, joints: np.ndarray | None = None
     ) -> None:
-        """Take in a frame; these models see no joints."""
+        """Take in a frame; joints are for models whose policy reads them."""
+        measured = self._checked(joints)
         tokens_SE = self._frames.encode(frame)
         chunk = None if executed is None else self._flat(executed, 'executed')
         if chunk is None and not self.manifest.hides_actions:
             self.reset()
-        self._world.observe(tokens_SE, chunk)
+        self._world.observe(tokens_SE, chunk, measured)
         self._executed = chunk
 
     def act(self) -> np.ndarray:
@@ -108,6 +109,26 @@ class PaperWorldModel:
         actions = None if actions_HX is None else self._shaped(actions_HX)
         return Rollout(np.stack(frames), actions)
 
+    def imagine_candidates(self, chunks_NHXA: np.ndarray, horizon: int) -> np.ndarray:
+        """
+        Imagine the futures of many action sequences, as one batch from the present context.
+
+        :param chunks_NHXA: ``float32[N, horizon or more, stride, A]`` in physical units.
+        :param horizon: rows to imagine, ``1 <= horizon <= manifest.max_horizon``.
+        :returns: ``uint8[N, horizon, H, W, 3]`` RGB.
+        :raises InferenceError: the context is empty, or an argument is out of range.
+        """
+        chunks = np.asarray(chunks_NHXA, np.float32)
+        if chunks.ndim != 4 or not len(chunks):
+            raise InferenceError(
+                f'candidates: float32{list(chunks.shape)}, expected [N, horizon, stride, A] with '
+                'at least one'
+            )
+        check_horizon(chunks[0], horizon, self.manifest.max_horizon)
+        flat = [[self._flat(chunk, 'chunks') for chunk in one[: horizon + 1]] for one in chunks]
+        drawn = self._world.imagine_candidates(np.array(flat), horizon)
+        return np.stack([self._frames.decode_batch(frames) for frames in drawn], 1)
+
     def reconstruct(self, frame: np.ndarray) -> np.ndarray:
         """Draw a frame from its own tokens."""
         return self._frames.decode(self._frames.encode(frame))
@@ -127,6 +148,17 @@ class PaperWorldModel:
             'imagine: expected chunks, or a frame observed with what was executed before it: '
             f'there is no policy to ask, {self.manifest.policy_refusal}'
         )
+
+    def _checked(self, joints: np.ndarray | None) -> np.ndarray | None:
+        if joints is None or not self.manifest.reads_joints:
+            return None
+        values, names = np.asarray(joints, np.float32), self.stem.joint_names
+        if values.shape != (len(names),) or not np.isfinite(values).all():
+            raise InferenceError(
+                f'joints: {values.tolist()}, expected finite float32[{len(names)}]: '
+                f'{", ".join(names)}'
+            )
+        return values
 
     def _flat(self, chunk: np.ndarray, what: str) -> np.ndarray:
         shape = (self.stem.stride, self.stem.action_dim)

@@ -24,11 +24,9 @@ from hma_ros.runtime.paper.model import PaperModel, Row
 from hma_ros.runtime.paper.ring import Ring
 from hma_ros.runtime.providers import TORCH, Execution
 from hma_ros.runtime.world import World
-from hma_ros.runtime.world_model import WorldModel
 
 STEM = 'planar_push'
 CPU = Execution(provider='cpu', threads=1)
-SHIPPED = Path(__file__).parents[3] / 'models' / 'hma_sim'
 # As the authors train models of video alone.
 UPSTREAM = {
     'meaning': Meaning.UPSTREAM,
@@ -95,8 +93,6 @@ def test_decoding_may_be_other_than_the_bundle_recommends(
 def test_a_decoding_that_a_kind_does_not_have_is_refused(make_paper_bundle: Make) -> None:
     with pytest.raises(ConfigError, match="unmasking: got 'random', expected none for a cont"):
         open_world_model(make_paper_bundle('continuous'), STEM, CPU, Decoding(unmasking='random'))
-    with pytest.raises(ConfigError, match='temperature: got 1.0, expected none for .*hma_sim'):
-        open_world_model(SHIPPED, STEM, CPU, Decoding(temperature=1.0))
 
 
 @pytest.mark.parametrize('horizon', [2, 3])
@@ -235,22 +231,6 @@ def test_a_robot_of_other_actions_is_refused(make_paper_bundle: Make, tmp_path: 
     stems[STEM]['stride'] = 2
     with pytest.raises(BundleError, match='sim_planar of 2 numbers x stride 1, expected 2 x 2'):
         PaperManifest.read(changed(folder, tmp_path / 'other', stems=stems))
-
-
-def test_the_family_decides_what_is_opened(make_paper_bundle: Make) -> None:
-    assert isinstance(opened(SHIPPED), WorldModel)
-    assert list(read_manifest(SHIPPED).robots) == list(read_manifest(SHIPPED).stems)
-    assert read_manifest(make_paper_bundle()).policy_refusal == ''
-    with pytest.raises(ConfigError, match="torch-cuda runs bundles of the paper's models"):
-        open_world_model(SHIPPED, STEM, Execution(provider=TORCH))
-
-
-def test_an_unknown_family_is_named(make_paper_bundle: Make, tmp_path: Path) -> None:
-    other = changed(make_paper_bundle(), tmp_path / 'other', family='toy')
-    with pytest.raises(
-        BundleError, match="family: got 'toy', expected 'paper', or none of a streaming"
-    ):
-        read_manifest(other)
 
 
 def test_torch_runs_it_all(make_paper_bundle: Make) -> None:

@@ -1,0 +1,72 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What a model knows of the robot that one of its stems serves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+JOINT_MOTIONS = ('sum', 'last', 'unknown')
+
+
+@dataclass(frozen=True)
+class StemSpec:
+    """
+    One embodiment that a model can serve.
+
+    :param action_names: one per action dimension.
+    :param stride: low-level actions in a chunk.
+    :param frame_hz: steps per second.
+    :param embodiment: the embodiment whose episodes it was trained on.
+    :param trained_on: ``simulation`` or ``robot``.
+    :param lower: per action dimension, the least the demonstrations hold, physical units.
+    :param upper: likewise, the greatest.
+    :param joint_names: measured joints that the policy reads, in this order.
+    :param joint_motion: one of :data:`JOINT_MOTIONS`: what a chunk does to these joints: they go
+        by its sum, to its last action, or it cannot be told.
+    """
+
+    action_names: tuple[str, ...]
+    stride: int
+    frame_hz: float
+    embodiment: str
+    trained_on: str
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    joint_names: tuple[str, ...]
+    joint_motion: str
+
+    @property
+    def action_dim(self) -> int:
+        """Numbers in a low-level action."""
+        return len(self.action_names)
+
+
+def read_stem(facts: Mapping[str, Any]) -> StemSpec:
+    """
+    Read a stem's facts.
+
+    :raises TypeError: a fact is missing or unknown.
+    :raises ValueError: a fact is out of range.
+    """
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
+    }
+    stem = StemSpec(**values)
+    if stem.trained_on not in ('simulation', 'robot'):
+        raise ValueError(f'trained_on {stem.trained_on!r}, expected simulation or robot')
+    if stem.joint_motion not in JOINT_MOTIONS:
+        raise ValueError(f'joint_motion {stem.joint_motion!r}, expected one of {JOINT_MOTIONS}')
+    if not len(stem.lower) == len(stem.upper) == stem.action_dim or stem.stride < 1:
+        raise ValueError(
+            f'stride {stem.stride}, lower {stem.lower} and upper {stem.upper}, expected a stride '
+            f'of at least 1 and a bound for each of {stem.action_names}'
+        )
+    for name, lower, upper in zip(stem.action_names, stem.lower, stem.upper, strict=True):
+        if not -math.inf < lower <= upper < math.inf:
+            raise ValueError(
+                f'{name}: lower {lower} and upper {upper}, expected finite bounds in this order'
+            )
+    return stem
