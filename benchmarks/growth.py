@@ -13,11 +13,11 @@ import numpy as np
 
 from benchmarks.duel import seconds
 from benchmarks.latency import resident_mib
-from benchmarks.paper_models import STEM, bundle, discrete_config, random_discrete
+from benchmarks.random_models import STEM, bundle, discrete_config, random_discrete
 from hma_ros.core.progress import Progress
-from hma_ros.runtime.paper.model import PaperModel, Row
-from hma_ros.runtime.paper.world_model import PaperWorldModel
+from hma_ros.runtime.model import Model, Row
 from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.world_model import WorldModel
 
 HORIZONS = (1, 2, 4, 8, 16, 32)
 CANDIDATES = (1, 2, 4, 8, 16, 32, 64)
@@ -29,7 +29,7 @@ _REPEATS = 5
 Results = list[dict[str, Any]]
 
 
-def stream_growth(model: PaperWorldModel, frames: np.ndarray, rows: int) -> dict[str, Any]:
+def stream_growth(model: WorldModel, frames: np.ndarray, rows: int) -> dict[str, Any]:
     """Stream rows through one context: observe and act; median of each tenth."""
     chunk = np.zeros((model.stem.stride, model.stem.action_dim), np.float32)
     joints = np.zeros(len(model.stem.joint_names), np.float32)
@@ -53,7 +53,7 @@ def stream_growth(model: PaperWorldModel, frames: np.ndarray, rows: int) -> dict
     }
 
 
-def horizon_growth(model: PaperWorldModel, frames: np.ndarray) -> dict[str, Any]:
+def horizon_growth(model: WorldModel, frames: np.ndarray) -> dict[str, Any]:
     """Imagine rollouts of different length."""
     _see(model, frames)
     durations = [
@@ -75,9 +75,7 @@ def horizon_growth(model: PaperWorldModel, frames: np.ndarray) -> dict[str, Any]
     }
 
 
-def candidate_growth(
-    model: PaperWorldModel, frames: np.ndarray, horizon: int = 4
-) -> dict[str, Any]:
+def candidate_growth(model: WorldModel, frames: np.ndarray, horizon: int = 4) -> dict[str, Any]:
     """Imagine the futures of many action sequences from one context, as one batch."""
     _see(model, frames)
     shape = (horizon, model.stem.stride, model.stem.action_dim)
@@ -114,7 +112,7 @@ def window_growth(scratch: Path, threads: int) -> dict[str, Any]:
     for window in WINDOWS:
         model = random_discrete(discrete_config(rows=window, layers=_LAYERS))
         folder = bundle(model, scratch / f'growth_T{window}', 'fp32')
-        runtime = PaperModel(folder, STEM, Execution(provider='cpu', threads=threads))
+        runtime = Model(folder, STEM, Execution(provider='cpu', threads=threads))
         ring = runtime.ring()
         tokens = np.zeros((1, runtime.manifest.image_tokens, 2), np.int64)
         item = Row.seen(tokens, np.zeros((1, 2), np.float32))
@@ -149,7 +147,7 @@ def _memory_of(work: Callable[[], object]) -> float:
     return peak / 2**20
 
 
-def _see(model: PaperWorldModel, frames: np.ndarray) -> None:
+def _see(model: WorldModel, frames: np.ndarray) -> None:
     model.reset()
     joints = np.zeros(len(model.stem.joint_names), np.float32)
     for frame in frames[: model.manifest.window]:

@@ -15,10 +15,9 @@ import numpy as np
 
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import EpisodeDataset
-from hma_ros.runtime.open import open_world_model
-from hma_ros.runtime.paper.frames import FrameCodec
-from hma_ros.runtime.paper.world_model import PaperWorldModel
+from hma_ros.runtime.frames import FrameCodec
 from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.world_model import WorldModel
 
 _WARM_UP = 10
 _HORIZON = 8
@@ -79,7 +78,7 @@ def _measure(
     folder: Path, stem: str, episode_folders: Sequence[Path], rows: int, threads: int
 ) -> Latency:
     execution = Execution(threads=threads)
-    model = open_world_model(folder, stem, execution)
+    model = WorldModel(folder, stem, execution)
     codec = FrameCodec(model.manifest, execution)
     frames, chunks = _material(EpisodeDataset(episode_folders))
     stream_ms, memory_mib = _stream(model, frames, chunks, rows)
@@ -110,7 +109,7 @@ def _material(episodes: EpisodeDataset) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _stream(
-    model: PaperWorldModel, frames: np.ndarray, chunks: np.ndarray, rows: int
+    model: WorldModel, frames: np.ndarray, chunks: np.ndarray, rows: int
 ) -> tuple[np.ndarray, list[float]]:
     """Observe and act row after row; returns durations in ms and the memory in MiB after each."""
     durations, memory_mib = np.zeros(rows), []

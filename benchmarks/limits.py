@@ -25,9 +25,9 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.duel import seconds
 from hma_ros.core.rotary import rotations
 from hma_ros.export.quantise import quantise
-from hma_ros.runtime.paper.engine import LayerEngine
-from hma_ros.runtime.paper.manifest import PaperManifest
-from hma_ros.runtime.paper.model import PaperModel, Row
+from hma_ros.runtime.engine import LayerEngine
+from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.model import Model, Row
 from hma_ros.runtime.providers import Execution
 
 _PEAK_SIZE, _PEAK_PRODUCTS = 2048, 4
@@ -44,12 +44,12 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
 
     :returns: a line of the results: seconds, rates, bytes, and shares of time.
     """
-    manifest = PaperManifest.read(folder)
+    manifest = Manifest.read(folder)
     peak = _peak(manifest.precision, threads)
     exact = peak if manifest.precision == 'fp32' else _peak('fp32', threads)
     trunk = folder / f'trunk_{stem}.onnx'
     feeds = _feeds(_session(str(trunk), threads), manifest)
-    model = PaperModel(folder, stem, Execution(provider='cpu', threads=threads, spin=True))
+    model = Model(folder, stem, Execution(provider='cpu', threads=threads, spin=True))
     duration_s, context_bytes = _pass(model)
     work = _flop(manifest, _width(feeds))
     is_compiled = isinstance(model.engine, LayerEngine)
@@ -74,7 +74,7 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
     }
 
 
-def _pass(model: PaperModel) -> tuple[float, int]:
+def _pass(model: Model) -> tuple[float, int]:
     """Time a row behind a full window, the best of some; and tell the bytes of the context."""
     facts, ring = model.manifest, model.ring()
     tokens = np.zeros((1, facts.image_tokens, facts.factors), np.int64)
@@ -92,7 +92,7 @@ def _width(feeds: dict[str, np.ndarray]) -> int:
     return int(feeds['action'].shape[-1])
 
 
-def _flop(manifest: PaperManifest, width: int) -> dict[str, float]:
+def _flop(manifest: Manifest, width: int) -> dict[str, float]:
     """Multiplications and additions of one row, as the graph does them."""
     tokens = manifest.kept_tokens
     per_layer = 2.0 * tokens * width**2
@@ -141,7 +141,7 @@ def _kind(node: dict[str, Any]) -> str:
     )
 
 
-def _feeds(session: Session, manifest: PaperManifest) -> dict[str, np.ndarray]:
+def _feeds(session: Session, manifest: Manifest) -> dict[str, np.ndarray]:
     """Draw inputs of one row in the middle of a full window."""
     generator, row = np.random.default_rng(0), manifest.window - 1
     tokens = (1, 1, manifest.image_tokens)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.duel import seconds
-from benchmarks.paper_models import (
+from benchmarks.random_models import (
     STEM,
     bundle,
     continuous_config,
@@ -29,10 +29,10 @@ from benchmarks.paper_models import (
     random_discrete,
 )
 from hma_ros.evaluation.measurements import write_measurements
-from hma_ros.network.paper.config import Meaning
+from hma_ros.network.config import Compat
 from hma_ros.runtime import compiled
-from hma_ros.runtime.paper.manifest import PaperManifest
-from hma_ros.runtime.paper.model import PaperModel, Row
+from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.model import Model, Row
 from hma_ros.runtime.providers import Execution
 
 _PRECISIONS = ('fp32', 'int8')
@@ -57,7 +57,7 @@ def native_results(scratch: Path, threads: int, rounds: int, layers: int) -> lis
         bundle(random_discrete(config), folder, precision)
         passes = _each_isa(lambda folder=folder: _trunk(folder, threads))  # type: ignore[misc]
         results += _compare(f'trunk, {layers} layers', precision, passes, rounds)
-        config = replace(continuous_config(Meaning.UPSTREAM), layers=1)
+        config = replace(continuous_config(Compat.UPSTREAM), layers=1)
         folder = scratch / f'native_head_{precision}'
         bundle(random_continuous(config), folder, precision)
         passes = _each_isa(lambda folder=folder: _step(folder, threads))  # type: ignore[misc]
@@ -84,7 +84,7 @@ def _each_isa(make: Callable[[], Pass]) -> dict[str, Pass]:
 
 def _trunk(folder: Path, threads: int) -> Pass:
     """A pass of one step behind a full window."""
-    model = PaperModel(folder, STEM, Execution(provider='cpu', threads=threads))
+    model = Model(folder, STEM, Execution(provider='cpu', threads=threads))
     facts, ring = model.manifest, model.ring()
     tokens = np.zeros((1, facts.image_tokens, facts.factors), np.int64)
     step = Row.seen(tokens, np.zeros((1, model.stem.chunk_size), np.float32))
@@ -96,12 +96,12 @@ def _trunk(folder: Path, threads: int) -> Pass:
 
 def _step(folder: Path, threads: int) -> Pass:
     """A denoising step of some samples."""
-    model = PaperModel(folder, STEM, Execution(provider='cpu', threads=threads))
+    model = Model(folder, STEM, Execution(provider='cpu', threads=threads))
     head = next(
         path.stem for path in sorted(folder.glob('denoise_*.onnx')) if path.stem != 'denoise'
     )
     part = model.engine.part(head)
-    facts = PaperManifest.read(folder)
+    facts = Manifest.read(folder)
     rng = np.random.default_rng(0)
     size, width = facts.sample_size(head.partition('_')[2]), 1024
 

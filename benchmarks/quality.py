@@ -21,15 +21,16 @@ import numpy as np
 
 from hma_ros.core.diffusion import Sampling, Solver
 from hma_ros.core.metrics import changed_pixels, squared_error
+from hma_ros.core.problem_setting import ProblemSetting
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeDataset
-from hma_ros.runtime.paper.continuous import PatchFiller, Sampler
-from hma_ros.runtime.paper.discrete import Imagined, TokenFiller
-from hma_ros.runtime.paper.frames import FrameCodec
-from hma_ros.runtime.paper.manifest import PaperManifest
-from hma_ros.runtime.paper.model import PaperModel, Row
-from hma_ros.runtime.paper.world import Filler, PaperWorld, Setting
+from hma_ros.runtime.continuous import PatchFiller, Sampler
+from hma_ros.runtime.discrete import Imagined, TokenFiller
+from hma_ros.runtime.frames import FrameCodec
+from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.model import Model, Row
 from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.token_world_model import Filler, TokenWorldModel
 
 SAMPLERS = {
     'ancestral 100': Sampling(Solver.ANCESTRAL, 100, temperature=1.0),
@@ -111,7 +112,7 @@ def quality_results(
     scenes = {stem: list(draw_contexts(items, contexts)) for stem, items in episodes.items()}
     exact = measure(bundle_fp32, scenes, threads)
     quick = measure(bundle_int8, scenes, threads, only=(FEW_STEPS, MOST_LIKELY))
-    kind = 'mar' if PaperManifest.read(bundle_fp32).kind == 'continuous' else 'disc'
+    kind = 'mar' if Manifest.read(bundle_fp32).kind == 'continuous' else 'disc'
     return compare(kind, exact, quick)
 
 
@@ -162,7 +163,7 @@ def measure(
     outcomes: Outcomes = {}
     for stem, contexts in scenes.items():
         execution = Execution(provider='cpu', threads=threads)
-        model = PaperModel(folder, stem, execution)
+        model = Model(folder, stem, execution)
         stage = _Stage(model, FrameCodec(model.manifest, execution))
         ways = {name: way for name, way in stage.fillers.items() if name in (only or [name])}
         for context in Progress(contexts, f'{folder.name} {stem}', unit='context'):
@@ -191,9 +192,9 @@ class _Copy:
 class _Stage:
     """A model with its context, and the ways to imagine from it."""
 
-    def __init__(self, model: PaperModel, codec: FrameCodec) -> None:
+    def __init__(self, model: Model, codec: FrameCodec) -> None:
         self._switch, self._codec = _Switch(), codec
-        self._world = PaperWorld(model, self._switch)
+        self._world = TokenWorldModel(model, self._switch)
         self.fillers: dict[str, Filler] = {MOST_LIKELY: TokenFiller(model)}
         if model.manifest.kind == 'continuous':
             self.fillers = {name: _filler(model, item) for name, item in SAMPLERS.items()}
@@ -212,10 +213,11 @@ class _Stage:
         self._switch.filler = filler
         ahead = context.chunks[_SEEN - 1 :]
         started = time.perf_counter()
-        rollout, _ = self._world.imagine(HORIZON, Setting.FORWARD, ahead)
+        rollout, _ = self._world.imagine(HORIZON, ProblemSetting.FORWARD, ahead)
         outcome.seconds.append((time.perf_counter() - started) / HORIZON)
         samples = [
-            self._world.imagine(1, Setting.FORWARD, ahead[:1])[0][0] for _ in range(_SAMPLES)
+            self._world.imagine(1, ProblemSetting.FORWARD, ahead[:1])[0][0]
+            for _ in range(_SAMPLES)
         ]
         outcome.tokens.append(samples[0])
         outcome.totals.append(self._compare(context, samples[0], 1))
@@ -230,7 +232,7 @@ class _Stage:
         return error.total, error.count
 
 
-def _filler(model: PaperModel, sampling: Sampling, seed: int = 0) -> PatchFiller:
+def _filler(model: Model, sampling: Sampling, seed: int = 0) -> PatchFiller:
     generator = np.random.default_rng(seed)
     return PatchFiller(model, Sampler(model, 'patch', sampling, generator), generator)
 

@@ -19,9 +19,9 @@ from hma_ros.data.episodes import EpisodeDataset, find_shards
 from hma_ros.evaluation.held_out import fresh_episodes, kinds
 from hma_ros.evaluation.measurements import as_result
 from hma_ros.evaluation.prediction import PredictionConfig, measure_prediction
-from hma_ros.runtime.families import read_manifest
-from hma_ros.runtime.open import open_world_model
+from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.world_model import WorldModel
 
 Results = list[dict[str, Any]]
 
@@ -36,7 +36,7 @@ def robot(args: argparse.Namespace) -> Results:
             shards = find_shards(scratch, name, 'val')
             latency = measure_latency(folder, stem, shards, max(20, args.rows), args.threads)
             prediction = measure_prediction(
-                open_world_model(folder, stem, Execution(threads=args.threads)),
+                WorldModel(folder, stem, Execution(threads=args.threads)),
                 episodes,
                 PredictionConfig(max_rows=args.prediction_rows),
             )
@@ -58,7 +58,7 @@ def shipped(args: argparse.Namespace) -> Results:
         fresh_episodes(scratch, name, kinds(args.episodes))
         dataset = EpisodeDataset(find_shards(scratch, name, 'val'))
         frames = np.concatenate([episode.frames for episode in dataset])
-    model = open_world_model(folder, stem, Execution(threads=args.threads))
+    model = WorldModel(folder, stem, Execution(threads=args.threads))
     return [
         *shipped_results(model, frames, args.rounds),
         stream_growth(model, frames, args.rows),
@@ -72,7 +72,7 @@ def speed(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     from benchmarks.growth import window_growth
     from benchmarks.limits import limits
     from benchmarks.memory import keep_memory
-    from benchmarks.paper_models import STEM
+    from benchmarks.random_models import STEM
     from benchmarks.speed import speed_results
 
     keep_memory()
@@ -123,7 +123,7 @@ def faults(_args: argparse.Namespace) -> Results:
 
 def _stems(args: argparse.Namespace) -> tuple[Path, dict[str, str]]:
     """Return the bundle, and the stems to measure by robot."""
-    manifest = read_manifest(bundle_folder(args.bundle))
+    manifest = Manifest.read(bundle_folder(args.bundle))
     stems = {info.embodiment: stem for stem, info in manifest.robots.items()}
     for name in args.robot:
         if name not in stems:

@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.duel import duel, row
-from hma_ros.runtime.paper.world_model import PaperWorldModel
+from hma_ros.runtime.world_model import WorldModel
 
 _HORIZON = 8
 
 
-def shipped_results(
-    model: PaperWorldModel, frames: np.ndarray, rounds: int
-) -> list[dict[str, Any]]:
+def shipped_results(model: WorldModel, frames: np.ndarray, rounds: int) -> list[dict[str, Any]]:
     """
     Time actions and imagined frames of one robot.
 
@@ -41,7 +39,7 @@ def shipped_results(
 class _Seen:
     """Some frames, and the ways to go on from them."""
 
-    def __init__(self, model: PaperWorldModel, frames: np.ndarray) -> None:
+    def __init__(self, model: WorldModel, frames: np.ndarray) -> None:
         self._model, self._frames = model, frames
         stem = model.stem
         self._chunk = np.zeros((stem.stride, stem.action_dim), np.float32)

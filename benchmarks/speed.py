@@ -3,7 +3,7 @@
 How much faster a frame is imagined than by the published algorithm, on the same weights.
 
 The baseline computes all T rows at every mask step, future ones included, in torch float32, with
-the stem's work in every pass: :mod:`hma_ros.network.paper.full_window`.
+the stem's work in every pass: :mod:`hma_ros.network.full_window`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy as np
 import torch
 
 from benchmarks.duel import duel, row
-from benchmarks.paper_models import (
+from benchmarks.quality import FEW_STEPS, SAMPLERS
+from benchmarks.random_models import (
     STEM,
     bundle,
     continuous_config,
@@ -25,19 +26,19 @@ from benchmarks.paper_models import (
     random_continuous,
     random_discrete,
 )
-from benchmarks.quality import FEW_STEPS, SAMPLERS
 from hma_ros.core.decoding import Decoding
 from hma_ros.core.diffusion import Sampling, Solver
-from hma_ros.network.paper.config import Meaning
-from hma_ros.network.paper.continuous import ContinuousHma
-from hma_ros.network.paper.discrete import DiscreteHma
-from hma_ros.network.paper.full_window import decode_frame
-from hma_ros.network.paper.full_window_continuous import sample_frame
-from hma_ros.runtime.paper.continuous import PatchFiller, Sampler
-from hma_ros.runtime.paper.discrete import TokenFiller
-from hma_ros.runtime.paper.model import PaperModel, Row
-from hma_ros.runtime.paper.world import PaperWorld, Setting
+from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.network.config import Compat
+from hma_ros.network.continuous import ContinuousHma
+from hma_ros.network.discrete import DiscreteHma
+from hma_ros.network.full_window import decode_frame
+from hma_ros.network.full_window_continuous import sample_frame
+from hma_ros.runtime.continuous import PatchFiller, Sampler
+from hma_ros.runtime.discrete import TokenFiller
+from hma_ros.runtime.model import Model, Row
 from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.token_world_model import TokenWorldModel
 
 MASK_STEPS = 2
 # Rows seen before the one that is imagined.
@@ -80,7 +81,7 @@ def _discrete(
     results = []
     for precision in precisions:
         folder = bundle(model, scratch / f'{size}_T{rows}_{precision}', precision)
-        runtime = PaperModel(folder, STEM, Execution(provider='cpu', threads=threads, spin=True))
+        runtime = Model(folder, STEM, Execution(provider='cpu', threads=threads, spin=True))
         ours = scene.ours(runtime)
         equal = float((ours()[: len(expected)] == expected).mean())
         result = duel(
@@ -120,15 +121,15 @@ class _DiscreteScene:
             window[:, index] = self._published(window, index)
         return self._model.factorise(window[0, _PROMPT : _PROMPT + frames]).numpy()
 
-    def ours(self, runtime: PaperModel) -> Callable[[], np.ndarray]:
+    def ours(self, runtime: Model) -> Callable[[], np.ndarray]:
         """Take in what was seen; returns what imagines all frames of the window."""
-        world = PaperWorld(runtime, TokenFiller(runtime, Decoding(MASK_STEPS)))
+        world = TokenWorldModel(runtime, TokenFiller(runtime, Decoding(MASK_STEPS)))
         factors = self._model.factorise(self._ids).numpy()[0]
         actions = self._actions.numpy()[0]
         for index in range(_PROMPT):
             world.observe(factors[index], actions[index - 1] if index else None)
         chunks = actions[_PROMPT - 1 :]
-        return lambda: world.imagine(self.horizon, Setting.FORWARD, chunks)[0]
+        return lambda: world.imagine(self.horizon, ProblemSetting.FORWARD, chunks)[0]
 
     def _published(self, window: torch.Tensor, row: int) -> torch.Tensor:
         *_, last = decode_frame(self._model, window, row, STEM, self._actions, MASK_STEPS)
@@ -137,8 +138,8 @@ class _DiscreteScene:
 
 def _continuous(scratch: Path, threads: int, rounds: int) -> Results:
     torch.set_num_threads(threads)
-    upstream = random_continuous(continuous_config(Meaning.UPSTREAM))
-    corrected = random_continuous(continuous_config(Meaning.CORRECTED))
+    upstream = random_continuous(continuous_config(Compat.UPSTREAM))
+    corrected = random_continuous(continuous_config(Compat.CORRECTED))
     baseline = _ContinuousScene(upstream)
     published = {steps: Sampling(Solver.ANCESTRAL, steps, temperature=0) for steps in (16, 100)}
     results = []
@@ -148,8 +149,8 @@ def _continuous(scratch: Path, threads: int, rounds: int) -> Results:
         ('mar_base_few_step', corrected, SAMPLERS[FEW_STEPS], published[100]),
     ):
         for precision in _BOTH:
-            meaning = model.config.meaning.value
-            folder = bundle(model, scratch / f'mar_{meaning}_{precision}', precision)
+            compat = model.config.compat.value
+            folder = bundle(model, scratch / f'mar_{compat}_{precision}', precision)
             ours = _ContinuousScene(model).ours(folder, sampling, threads)
             result = duel(
                 ours,
@@ -195,7 +196,7 @@ class _ContinuousScene:
 
     def ours(self, folder: Path, sampling: Sampling, threads: int) -> Callable[[], np.ndarray]:
         """Prepare what was seen; returns what imagines."""
-        runtime = PaperModel(folder, STEM, Execution(provider='cpu', threads=threads, spin=True))
+        runtime = Model(folder, STEM, Execution(provider='cpu', threads=threads, spin=True))
         generator = np.random.default_rng(0)
         sampler = Sampler(runtime, 'patch', sampling, generator)
         filler = PatchFiller(runtime, sampler, generator, MASK_STEPS)

@@ -21,16 +21,16 @@ from torch import Tensor
 
 from benchmarks.duel import duel, row
 from hma_ros.data.row_windows import EpisodeRows, RowEpisode, RowSource
-from hma_ros.network.paper.attention import Rows
-from hma_ros.network.paper.conditioning import Conditioning
-from hma_ros.network.paper.config import Diffusion, Domain, PaperConfig, TimePositions
-from hma_ros.network.paper.trunk import PaperTrunk
+from hma_ros.network.attention import Rows
+from hma_ros.network.conditioning import Conditioning
+from hma_ros.network.config import Diffusion, Domain, HmaConfig, TimePositions
+from hma_ros.network.trunk import Trunk
 from hma_ros.training.paper import PaperTrainer, multiplying
 
 # As `hma train-paper` has them.
 _ROWS, _WINDOWS = 8, 2
 _NAMES = ('franka_pick', 'ur5e_push', 'so101_reach', 'planar_push')
-_DISCRETE = PaperConfig(
+_DISCRETE = HmaConfig(
     layers=6,
     heads=4,
     width=96,
@@ -60,7 +60,7 @@ def training_results(rounds: int = 7, threads: int = 1) -> list[dict[str, Any]]:
     return [_compare(kind, config, rounds) for kind, config in CONFIGS.items()]
 
 
-def _compare(kind: str, config: PaperConfig, rounds: int) -> dict[str, Any]:
+def _compare(kind: str, config: HmaConfig, rounds: int) -> dict[str, Any]:
     sources = random_sources(config)
     with tempfile.TemporaryDirectory() as scratch:
         quick = PaperTrainer(config, Path(scratch, 'ours'), 1000, _ROWS, _WINDOWS)
@@ -86,16 +86,14 @@ def _step(trainer: PaperTrainer, sources: dict[str, RowSource]) -> None:
         trainer.run.advance(lambda _: trainer.losses(sources))
 
 
-def _alone(
-    trunk: PaperTrunk, rows: Rows, placed_BRNC: Tensor, given: Sequence[Conditioning]
-) -> Tensor:
+def _alone(trunk: Trunk, rows: Rows, placed_BRNC: Tensor, given: Sequence[Conditioning]) -> Tensor:
     """Run the blocks as the model does, embodiment by embodiment."""
     names = [domain.name for domain in trunk.config.domains]
     parts = zip(placed_BRNC.chunk(len(names)), names, given, strict=True)
     return torch.cat([trunk.run(part, name, of, rows)[0] for part, name, of in parts])
 
 
-def random_sources(config: PaperConfig) -> dict[str, RowSource]:
+def random_sources(config: HmaConfig) -> dict[str, RowSource]:
     """Make up an episode of each embodiment."""
     rng = np.random.default_rng(0)
     shape = (40, config.image_tokens)

@@ -1,6 +1,6 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 // What Python calls, see hma_ros/runtime/compiled.py. Sizes are checked where descriptions and
-// arrays come in, in hma_ros/runtime/paper.
+// arrays come in, in hma_ros/runtime.
 #include <algorithm>
 #include <exception>
 #include <memory>

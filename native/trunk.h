@@ -1,5 +1,5 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// The layers of a trunk of the paper: space, action, time, channels.
+// The layers of a trunk: space, action, time, channels.
 #ifndef TRUNK_H_
 #define TRUNK_H_
 

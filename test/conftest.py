@@ -51,7 +51,7 @@ def write_released() -> Callable[..., Path]:
 
 def _write_released(model: Any, folder: Path) -> Path:
     """Write ``config.json`` and ``model.safetensors`` as the authors do, of a discrete model."""
-    from hma_ros.network.checkpoint import save_tensors
+    from hma_ros.network.strict_loading import save_tensors
 
     config, domains = model.config, model.config.domains
     facts = {
@@ -79,9 +79,9 @@ def _write_released(model: Any, folder: Path) -> Path:
 
 
 @pytest.fixture(scope='session')
-def make_paper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def make_random_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """
-    Return a function that makes a bundle of a small random model of the paper, once each.
+    Return a function that makes a bundle of a small random model, once each.
 
     Of a kind, a precision, whether for a robot, and changes to the model; its stem serves the
     simulated planar robot, its frame tokenizer is ours.
@@ -93,28 +93,28 @@ def make_paper_bundle(tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
     ) -> Path:
         key = f'{kind} {precision} {robot} {sorted(changes.items())}'
         if key not in made:
-            folder = tmp_path_factory.mktemp('paper') / 'bundle'
-            made[key] = _export_paper(folder, kind, precision, robot, changes)
+            folder = tmp_path_factory.mktemp('random') / 'bundle'
+            made[key] = _export_random(folder, kind, precision, robot, changes)
         return made[key]
 
     return make
 
 
-def _export_paper(
+def _export_random(
     folder: Path, kind: str, precision: str, robot: bool, changes: dict[str, Any]
 ) -> Path:
     import torch
 
     from hma_ros.core.embodiment import load_embodiment
-    from hma_ros.export.paper import BundleOptions, export_paper
+    from hma_ros.export.bundle import BundleOptions, export_bundle
     from hma_ros.export.robot import robot_of
-    from hma_ros.network.paper.frames import make_codec
+    from hma_ros.network.frames import make_codec
     from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 
     sizes = {'width': 8, 'detail_width': 4, 'encoder_blocks': 1, 'decoder_blocks': 1}
     tokens = TokenizerConfig(patch=16, factors=3, levels=4, **sizes)
     spec = load_embodiment('sim_planar')
-    model = _paper_model(tokens, spec.stem, kind, changes)
+    model = _random_model(tokens, spec.stem, kind, changes)
     torch.manual_seed(1)
     options = BundleOptions(
         precision=precision,
@@ -123,16 +123,16 @@ def _export_paper(
         denoise_steps=4,
         checkpoint=True,
     )
-    return export_paper(model, folder, options)
+    return export_bundle(model, folder, options)
 
 
-def _paper_model(tokens: Any, stem: str, kind: str, changes: dict[str, Any]) -> Any:
+def _random_model(tokens: Any, stem: str, kind: str, changes: dict[str, Any]) -> Any:
     """Build a model with nothing left at zero."""
     import torch
 
-    from hma_ros.network.paper.config import Diffusion, Domain, PaperConfig, TimePositions
-    from hma_ros.network.paper.continuous import ContinuousHma
-    from hma_ros.network.paper.discrete import DiscreteHma
+    from hma_ros.network.config import Diffusion, Domain, HmaConfig, TimePositions
+    from hma_ros.network.continuous import ContinuousHma
+    from hma_ros.network.discrete import DiscreteHma
 
     parts = Diffusion(tokens.patch // 8, tokens.factors, width=16, blocks=1, steps=9, mask_steps=2)
     sizes = {'layers': 2, 'heads': 2, 'width': 16, 'rows': 4, 'action_tokens': 2, 'mlp_ratio': 1.0}
@@ -147,7 +147,7 @@ def _paper_model(tokens: Any, stem: str, kind: str, changes: dict[str, Any]) -> 
         **changes,
     }
     torch.manual_seed(0)
-    model = (ContinuousHma if facts['diffusion'] else DiscreteHma)(PaperConfig(**facts))
+    model = (ContinuousHma if facts['diffusion'] else DiscreteHma)(HmaConfig(**facts))
     for name, parameter in model.named_parameters():
         centre = float('norm' in name and 'weight' in name)
         torch.nn.init.normal_(parameter, centre, 0.5 * parameter.shape[-1] ** -0.5)

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     from hma_ros.bringup import bundle_folder
     from hma_ros.core.progress import Progress
-    from hma_ros.runtime.engines import build, graphs_of
+    from hma_ros.runtime.engine_builder import build, graphs_of
     from hma_ros.runtime.providers import Execution, choose
 
     folder = bundle_folder(args.bundle)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from hma_ros.data.episodes import EpisodeDataset
     from hma_ros.evaluation.closed_loop import PolicyResult
     from hma_ros.evaluation.prediction import Prediction
-    from hma_ros.runtime.paper.manifest import PaperManifest
-    from hma_ros.runtime.world import World
+    from hma_ros.runtime.manifest import Manifest
+    from hma_ros.runtime.world_model import WorldModel
 
 EXAMPLES = """\
 examples:
@@ -303,14 +303,14 @@ def run_report(args: argparse.Namespace) -> int:
     return 0
 
 
-def _manifest(args: argparse.Namespace) -> PaperManifest:
+def _manifest(args: argparse.Namespace) -> Manifest:
     from hma_ros.bringup import bundle_folder
-    from hma_ros.runtime.families import read_manifest
+    from hma_ros.runtime.manifest import Manifest
 
-    return read_manifest(bundle_folder(args.bundle))
+    return Manifest.read(bundle_folder(args.bundle))
 
 
-def _robots(args: argparse.Namespace, manifest: PaperManifest) -> Sequence[str]:
+def _robots(args: argparse.Namespace, manifest: Manifest) -> Sequence[str]:
     served = [stem.embodiment for stem in manifest.robots.values()]
     for robot in args.robots:
         if robot not in served:
@@ -321,12 +321,12 @@ def _robots(args: argparse.Namespace, manifest: PaperManifest) -> Sequence[str]:
     return args.robots or served
 
 
-def _predict(args: argparse.Namespace, manifest: PaperManifest, robot: str) -> Prediction:
+def _predict(args: argparse.Namespace, manifest: Manifest, robot: str) -> Prediction:
     from hma_ros.evaluation.prediction import PredictionConfig, measure_prediction
-    from hma_ros.runtime.open import open_world_model
+    from hma_ros.runtime.world_model import WorldModel
 
     stem = next(name for name, info in manifest.robots.items() if info.embodiment == robot)
-    model = open_world_model(manifest.folder, stem)
+    model = WorldModel(manifest.folder, stem)
     with tempfile.TemporaryDirectory() as scratch:
         episodes = _episodes(args, robot, scratch, manifest.image_size)
         config = PredictionConfig(args.rows, args.trials, args.horizon, args.seed)
@@ -346,7 +346,7 @@ def _episodes(
     return fresh_episodes(scratch, robot, kinds(args.episodes), image_size=image_size)
 
 
-def _draw(model: World, episodes: EpisodeDataset, path: Path) -> None:
+def _draw(model: WorldModel, episodes: EpisodeDataset, path: Path) -> None:
     """Draw the longest episode, from its first quarter on."""
     from hma_ros.evaluation.pictures import imagine_episode, write_animation, write_strip
 

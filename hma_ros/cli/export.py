@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     """Export and say what was proven."""
     from hma_ros.export.proof import parity_text
     from hma_ros.export.renew import renew
-    from hma_ros.runtime.families import read_manifest
+    from hma_ros.runtime.manifest import Manifest
 
     if (args.run_folder is None) == (args.renew is None):
         raise ConfigError('export: expected either RUN or --renew BUNDLE')
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         renew(args.renew, args.out)
     else:
         _export(args)
-    manifest = read_manifest(args.out)
+    manifest = Manifest.read(args.out)
     size_mb = sum((args.out / name).stat().st_size for name in manifest.files) / 1e6
     print(
         f'{args.out}: stems {", ".join(manifest.stems)}; {size_mb:.1f} MB; '
@@ -75,11 +75,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> None:
     """Write a bundle of what `hma train` wrote."""
-    from hma_ros.export.paper import export_paper, own_options
-    from hma_ros.network.checkpoint import load_tokenizer
-    from hma_ros.network.paper.checkpoint import read_paper
+    from hma_ros.export.bundle import export_bundle, own_options
+    from hma_ros.network.checkpoint import load_hma, load_tokenizer
 
     tokenizer = load_tokenizer(args.run_folder / 'tokenizer')
     refitted = args.run_folder / 'refitted'
-    model = read_paper(refitted if refitted.exists() else args.run_folder / 'model')
-    export_paper(model, args.out, own_options(tokenizer, model.config, args.precision))
+    model = load_hma(refitted if refitted.exists() else args.run_folder / 'model')
+    export_bundle(model, args.out, own_options(tokenizer, model.config, args.precision))

@@ -14,10 +14,10 @@ from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from hma_ros.core.stem_spec import StemSpec
-    from hma_ros.export.paper import BundleOptions
-    from hma_ros.network.paper.checkpoint import ReleasedCheckpoint
-    from hma_ros.network.paper.config import Domain, PaperConfig
-    from hma_ros.network.paper.settings import Ability
+    from hma_ros.export.bundle import BundleOptions
+    from hma_ros.network.abilities import Ability
+    from hma_ros.network.checkpoint import ReleasedCheckpoint
+    from hma_ros.network.config import Domain, HmaConfig
 
 SETTINGS = ('policy', 'forward', 'passive', 'full')
 EXAMPLES = """\
@@ -129,8 +129,8 @@ def _add_decoding(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Report, refuse what is required in vain, then read and export."""
-    from hma_ros.network.paper.checkpoint import ReleasedCheckpoint
-    from hma_ros.network.paper.frames import check_codec
+    from hma_ros.network.checkpoint import ReleasedCheckpoint
+    from hma_ros.network.frames import check_codec
 
     checkpoint = ReleasedCheckpoint(args.source)
     print(checkpoint.folder)
@@ -151,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _stems(
-    args: argparse.Namespace, robots: Mapping[str, StemSpec], config: PaperConfig
+    args: argparse.Namespace, robots: Mapping[str, StemSpec], config: HmaConfig
 ) -> list[str]:
     """Return those that are named, else those of the robots, else all."""
     stems = list(dict.fromkeys(args.stem)) or list(robots)
@@ -160,24 +160,25 @@ def _stems(
     return stems or [domain.name for domain in config.domains]
 
 
-def _require(args: argparse.Namespace, config: PaperConfig) -> None:
-    from hma_ros.network.paper.settings import Setting, abilities, bundle_abilities, require
+def _require(args: argparse.Namespace, config: HmaConfig) -> None:
+    from hma_ros.core.problem_setting import ProblemSetting
+    from hma_ros.network.abilities import abilities, bundle_abilities, require
 
     found = bundle_abilities(config) if args.bundle else abilities(config)
     source = f'{args.source}, as a bundle' if args.bundle else str(args.source)
     for name in args.require:
-        require(found, Setting(name), source)
+        require(found, ProblemSetting(name), source)
 
 
 def _options(
     args: argparse.Namespace,
     stems: Sequence[str],
     robots: Mapping[str, StemSpec],
-    config: PaperConfig,
+    config: HmaConfig,
 ) -> BundleOptions:
     """Check all that can be known before anything large is read."""
     from hma_ros.core.decoding import Decoding
-    from hma_ros.export.paper import BundleOptions, check_options
+    from hma_ros.export.bundle import BundleOptions, check_options
     from hma_ros.export.replace import check_replaceable
 
     names = ('mask_steps', 'denoise_steps', 'temperature', 'unmasking')
@@ -196,16 +197,16 @@ def _export(
     checkpoint: ReleasedCheckpoint, options: BundleOptions, args: argparse.Namespace
 ) -> None:
     """Write the bundle, and say what it can do."""
-    from hma_ros.export.paper import export_paper
+    from hma_ros.export.bundle import export_bundle
     from hma_ros.export.proof import parity_text
-    from hma_ros.network.paper.frames import load_codec
-    from hma_ros.network.paper.settings import bundle_abilities
-    from hma_ros.runtime.paper.manifest import PaperManifest
+    from hma_ros.network.abilities import bundle_abilities
+    from hma_ros.network.frames import load_codec
+    from hma_ros.runtime.manifest import Manifest
 
     if args.tokenizer:
         options = replace(options, codec=load_codec(args.tokenizer, checkpoint.config))
     model = checkpoint.read(options.stems)
-    manifest = PaperManifest.read(export_paper(model, args.bundle, options))
+    manifest = Manifest.read(export_bundle(model, args.bundle, options))
     found = bundle_abilities(model.config).items()
     able = ', '.join(setting.value for setting, ability in found if not ability.refusal)
     print(f'{args.bundle}: {able} of {", ".join(options.stems)}')
@@ -238,7 +239,7 @@ def _robots(embodiments: Sequence[str], stems: Sequence[str]) -> dict[str, StemS
 
 def describe(checkpoint: ReleasedCheckpoint) -> Iterator[str]:
     """Yield the lines of the report."""
-    from hma_ros.network.paper.settings import abilities, bundle_abilities
+    from hma_ros.network.abilities import abilities, bundle_abilities
 
     config, counts = checkpoint.config, checkpoint.counts
     names = [domain.name for domain in config.domains]
@@ -259,7 +260,7 @@ def describe(checkpoint: ReleasedCheckpoint) -> Iterator[str]:
         yield f'stem         {_stem(domain)}'
 
 
-def _kind(config: PaperConfig) -> str:
+def _kind(config: HmaConfig) -> str:
     parts = config.diffusion
     if parts is None:
         return f'discrete, {config.factors} factors of {config.factor_size}'
@@ -268,7 +269,7 @@ def _kind(config: PaperConfig) -> str:
     )
 
 
-def _conditioning(config: PaperConfig) -> str:
+def _conditioning(config: HmaConfig) -> str:
     ways = ['concat'] if config.concat else []
     if config.injection.value != 'none':
         ways.append(config.injection.value)

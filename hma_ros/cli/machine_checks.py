@@ -82,7 +82,7 @@ def _compiled() -> Finding:
         if library()
         else f'do not run, onnxruntime does their work: {why_not()}'
     )
-    return ok('compiled layers of the paper models', f'{text} (on the CPU)')
+    return ok('compiled layers', f'{text} (on the CPU)')
 
 
 def _rclpy() -> Finding:
@@ -153,9 +153,9 @@ def _model(request: Request, spec: EmbodimentSpec) -> list[Finding]:
 
 def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
     try:
-        from hma_ros.runtime.families import read_manifest, robot_stem
+        from hma_ros.runtime.manifest import Manifest
 
-        manifest = read_manifest(bundle_folder(request.bundle))
+        manifest = Manifest.read(bundle_folder(request.bundle))
         manifest.verify()
     except (HmaError, ImportError) as error:
         remedy = 'give bundle:=FOLDER; copy or export again what was changed'
@@ -164,7 +164,7 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
     if unfit is not None:
         return unfit
     try:
-        stem = robot_stem(manifest, spec.stem)
+        stem = manifest.robot(spec.stem)
     except HmaError as error:
         return fail('bundle', str(error), 'export it again with what is missing')
     try:
@@ -182,22 +182,22 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
 
 def _open(request: Request, spec: EmbodimentSpec) -> None:
     """Open it as a robot would, but without TensorRT and CUDA: engines take minutes to build."""
-    from hma_ros.runtime.open import open_world_model
     from hma_ros.runtime.providers import TORCH, Execution
+    from hma_ros.runtime.world_model import WorldModel
 
     # Another engine needs other files.
     engine = TORCH if request.provider == TORCH else 'cpu'
     execution = Execution(
         provider=engine, device_id=request.device_id, threads=request.threads, allow_cpu=True
     )
-    open_world_model(bundle_folder(request.bundle), spec.stem, execution)
+    WorldModel(bundle_folder(request.bundle), spec.stem, execution)
 
 
 def _provider(request: Request) -> Finding:
     """Run a graph: onnxruntime lists providers that it has, working or not."""
     remedy = 'provider:=cpu runs everywhere'
     try:
-        from hma_ros.runtime.paper.engine import torch_provider
+        from hma_ros.runtime.engine import torch_provider
         from hma_ros.runtime.providers import TORCH, Execution
 
         execution = Execution(
@@ -219,7 +219,7 @@ def _provider(request: Request) -> Finding:
 
 def _run_smallest(request: Request, execution: Execution) -> str:
     """Run the smallest graph as a robot would, and say on what it ran."""
-    from hma_ros.runtime.engines import build, graphs_of
+    from hma_ros.runtime.engine_builder import build, graphs_of
 
     graphs = graphs_of(bundle_folder(request.bundle), execution)
     # A graph that TensorRT does not run says nothing about TensorRT.

@@ -15,8 +15,8 @@ from hma_ros.core.errors import ConfigError
 if TYPE_CHECKING:
     from hma_ros.data.episodes import EpisodeDataset
     from hma_ros.data.windows import TokenEpisode
-    from hma_ros.network.paper.config import Domain
-    from hma_ros.network.paper.discrete import DiscreteHma
+    from hma_ros.network.config import Domain
+    from hma_ros.network.discrete import DiscreteHma
     from hma_ros.network.tokenizer import FrameTokenizer
     from hma_ros.training.heads import HeadFitter
 
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _all(args: argparse.Namespace) -> int:
     """Generate, train the tokenizer, then HMA, then its heads in rounds of correction; export."""
-    from hma_ros.export.paper import export_paper, own_options
+    from hma_ros.export.bundle import export_bundle, own_options
     from hma_ros.export.replace import check_replaceable
 
     if args.bundle is None:
@@ -114,7 +114,7 @@ def _all(args: argparse.Namespace) -> int:
     tokenizer = _tokenizer(args)
     _model(args, tokenizer)
     model = _heads(args, tokenizer)
-    export_paper(model, args.bundle, own_options(tokenizer, model.config))
+    export_bundle(model, args.bundle, own_options(tokenizer, model.config))
     print(f'bundle in {args.bundle}')
     return 0
 
@@ -151,10 +151,10 @@ def _model(args: argparse.Namespace, tokenizer: FrameTokenizer) -> None:
 
 def _heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> DiscreteHma:
     """Fit the heads to what the trunk sees, round after round of the policy being corrected."""
-    from hma_ros.network.paper.checkpoint import read_paper, save_paper
+    from hma_ros.network.checkpoint import load_hma, save_hma
     from hma_ros.training.heads import HeadFitter
 
-    model = cast('DiscreteHma', read_paper(args.out / 'model'))
+    model = cast('DiscreteHma', load_hma(args.out / 'model'))
     fitter = HeadFitter(model)
     _add(args, fitter, 'train', tokenizer)
     for number in range(1, ROUNDS + 1):
@@ -164,7 +164,7 @@ def _heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> DiscreteHma:
             _correct(args, model, tokenizer, number)
         _add(args, fitter, split, tokenizer)
     _fit(args, fitter, HEAD_STEPS)
-    save_paper(model, args.out / 'refitted')
+    save_hma(model, args.out / 'refitted')
     return model
 
 
@@ -186,10 +186,10 @@ def _correct(
 ) -> None:
     """Let the policy act in the simulator, and record the expert's corrections."""
     from hma_ros.evaluation.closed_loop import collect
-    from hma_ros.export.paper import export_paper, own_options
+    from hma_ros.export.bundle import export_bundle, own_options
 
     options = own_options(tokenizer, model.config)
-    bundle = export_paper(model, args.out / 'bundle', options)
+    bundle = export_bundle(model, args.out / 'bundle', options)
     split = f'round_{number}'
     for name in args.embodiments:
         if _missing(args, name, split):

@@ -13,8 +13,8 @@ from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hma_ros.network.paper.checkpoint import PaperModel
-    from hma_ros.network.paper.config import Diffusion, Domain, PaperConfig
+    from hma_ros.network.checkpoint import Hma
+    from hma_ros.network.config import Diffusion, Domain, HmaConfig
     from hma_ros.training.paper_data import Recordings
 
 EXAMPLES = """\
@@ -152,12 +152,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _export(args: argparse.Namespace, model: PaperModel) -> None:
+def _export(args: argparse.Namespace, model: Hma) -> None:
     """Write the bundle; one of our own episodes has the tokenizer in it, and serves its robots."""
     from hma_ros.data.row_windows import OWN_LATENT_SCALE
-    from hma_ros.export.paper import BundleOptions, export_paper
+    from hma_ros.export.bundle import BundleOptions, export_bundle
     from hma_ros.export.robot import robot_of
-    from hma_ros.network.paper.frames import load_codec
+    from hma_ros.network.frames import load_codec
 
     options = BundleOptions(precision=args.precision, mask_steps=args.mask_steps)
     if not args.folders:
@@ -167,7 +167,7 @@ def _export(args: argparse.Namespace, model: PaperModel) -> None:
             codec=load_codec(args.tokenizer, model.config, OWN_LATENT_SCALE),
             robots={spec.stem: robot_of(spec) for spec in specs},
         )
-    export_paper(model, args.bundle, options)
+    export_bundle(model, args.bundle, options)
 
 
 def _recordings(args: argparse.Namespace) -> Sequence[Recordings]:
@@ -190,8 +190,8 @@ def _recordings(args: argparse.Namespace) -> Sequence[Recordings]:
     ]
 
 
-def _config(args: argparse.Namespace, recordings: Sequence[Recordings]) -> PaperConfig:
-    from hma_ros.network.paper.config import Meaning, PaperConfig, TimePositions
+def _config(args: argparse.Namespace, recordings: Sequence[Recordings]) -> HmaConfig:
+    from hma_ros.network.config import Compat, HmaConfig, TimePositions
 
     is_upstream = args.objective == 'upstream'
     domains = tuple(item.domain for item in recordings)
@@ -202,7 +202,7 @@ def _config(args: argparse.Namespace, recordings: Sequence[Recordings]) -> Paper
             'positions end'
         )
     try:
-        return PaperConfig(
+        return HmaConfig(
             layers=args.layers,
             heads=args.heads,
             width=args.width,
@@ -214,7 +214,7 @@ def _config(args: argparse.Namespace, recordings: Sequence[Recordings]) -> Paper
             predict_actions=not args.passive,
             domains=domains,
             diffusion=_diffusion(args, recordings[0].channels),
-            meaning=Meaning(args.objective),
+            compat=Compat(args.objective),
             time=TimePositions.LEARNED if is_upstream else TimePositions.ROTARY,
         )
     except ValueError as error:
@@ -224,7 +224,7 @@ def _config(args: argparse.Namespace, recordings: Sequence[Recordings]) -> Paper
 
 
 def _diffusion(args: argparse.Namespace, channels: int) -> Diffusion | None:
-    from hma_ros.network.paper.config import Diffusion
+    from hma_ros.network.config import Diffusion
 
     if args.kind == 'discrete':
         return None

@@ -16,10 +16,9 @@ from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeWriter
-from hma_ros.runtime.families import read_manifest
-from hma_ros.runtime.open import open_world_model
+from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
-from hma_ros.runtime.world import World
+from hma_ros.runtime.world_model import WorldModel
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import Actor, run_actor
 from hma_ros.sim.simulation import Task
@@ -57,7 +56,7 @@ class ModelActor:
         0 to evaluate, more to collect states worth learning from.
     """
 
-    def __init__(self, task: Task, model: World, noise: float = 0.0, seed: int = 0) -> None:
+    def __init__(self, task: Task, model: WorldModel, noise: float = 0.0, seed: int = 0) -> None:
         self._task, self._model, self._noise = task, model, noise
         self._rng = np.random.default_rng(seed)
         self._executed: np.ndarray | None = None
@@ -193,9 +192,9 @@ def _task(name: str) -> Task:
 @cache
 def _image_size(bundle: str) -> int:
     """Pixels of a side: the simulator draws frames as the bundle takes them."""
-    return read_manifest(bundle).image_size
+    return Manifest.read(bundle).image_size
 
 
 @cache
-def _model(bundle: str, embodiment: str) -> World:
-    return open_world_model(bundle, load_embodiment(embodiment).stem, Execution(threads=1))
+def _model(bundle: str, embodiment: str) -> WorldModel:
+    return WorldModel(bundle, load_embodiment(embodiment).stem, Execution(threads=1))

@@ -14,7 +14,7 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.core.metrics import psnr
 from hma_ros.data.episodes import Episode
 from hma_ros.evaluation.replay import replay
-from hma_ros.runtime.world import World
+from hma_ros.runtime.world_model import WorldModel
 
 _PAPER, _INK, _SOFT = (255, 255, 255), (32, 33, 36), (112, 117, 122)
 _LANES = ('observed', 'imagined', 'difference')
@@ -48,7 +48,7 @@ class Imagined:
         return f'+{(ahead + 1) / self.frame_hz:.1f} s'
 
 
-def imagine_episode(model: World, episode: Episode, row: int, horizon: int) -> Imagined:
+def imagine_episode(model: WorldModel, episode: Episode, row: int, horizon: int) -> Imagined:
     """
     Observe an episode up to a row, then imagine on with the actions that were executed.
 

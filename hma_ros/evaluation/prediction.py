@@ -19,7 +19,7 @@ from hma_ros.core.metrics import SquaredError, changed_pixels, squared_error
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeDataset
 from hma_ros.evaluation.replay import replay
-from hma_ros.runtime.world import World
+from hma_ros.runtime.world_model import WorldModel
 
 _RESAMPLES = 1000
 
@@ -147,7 +147,7 @@ def sample_rows(episodes: EpisodeDataset, config: PredictionConfig) -> dict[int,
 
 
 def measure_prediction(
-    model: World,
+    model: WorldModel,
     episodes: EpisodeDataset,
     config: PredictionConfig | None = None,
     progress: bool = True,
@@ -179,7 +179,7 @@ def measure_prediction(
     return measurement.result()
 
 
-def _check(model: World, episodes: EpisodeDataset, config: PredictionConfig) -> None:
+def _check(model: WorldModel, episodes: EpisodeDataset, config: PredictionConfig) -> None:
     if episodes.embodiment != model.stem.embodiment:
         raise ConfigError(
             f"episodes of '{episodes.embodiment}', expected of "
@@ -201,7 +201,9 @@ def _check(model: World, episodes: EpisodeDataset, config: PredictionConfig) -> 
 class _Measurement:
     """One-step and open-loop errors while they are collected."""
 
-    def __init__(self, model: World, episodes: EpisodeDataset, config: PredictionConfig) -> None:
+    def __init__(
+        self, model: WorldModel, episodes: EpisodeDataset, config: PredictionConfig
+    ) -> None:
         self._model = model
         self._config = config
         self._embodiment = episodes.embodiment

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hma_ros.data.episodes import Episode
-from hma_ros.runtime.world import World
+from hma_ros.runtime.world_model import WorldModel
 
 
-def replay(model: World, episode: Episode) -> Iterator[int]:
+def replay(model: WorldModel, episode: Episode) -> Iterator[int]:
     """
     Observe an episode from its first frame on, with what was executed and the joints measured.
 

@@ -9,21 +9,21 @@ from pathlib import Path
 
 from hma_ros.export.denoiser import prove_denoiser, shape_of, write_denoiser
 from hma_ros.export.layers import edge_parts, has_layers, prove_layers, write_layers
-from hma_ros.export.paper_graphs import PaperPart
+from hma_ros.export.model_graphs import ModelPart
 from hma_ros.export.proof import Proof
 from hma_ros.export.weights import SharedWeights
-from hma_ros.network.paper.checkpoint import PaperModel
-from hma_ros.network.paper.config import PaperConfig
-from hma_ros.network.paper.parts import DenoisePart, TrunkPart
+from hma_ros.network.checkpoint import Hma
+from hma_ros.network.config import HmaConfig
+from hma_ros.network.parts import DenoisePart, TrunkPart
 from hma_ros.runtime.compiled import library, why_not
-from hma_ros.runtime.paper.manifest import PaperManifest
+from hma_ros.runtime.manifest import Manifest
 
 _LOG = logging.getLogger(__name__)
 
 
 def compiled_parts(
-    parts: Sequence[PaperPart], config: PaperConfig, precision: str
-) -> list[PaperPart]:
+    parts: Sequence[ModelPart], config: HmaConfig, precision: str
+) -> list[ModelPart]:
     """
     Return those parts that the compiled library can compute.
 
@@ -42,13 +42,13 @@ def compiled_parts(
     ]
 
 
-def graphs_around(model: PaperModel, part: PaperPart) -> list[PaperPart]:
+def graphs_around(model: Hma, part: ModelPart) -> list[ModelPart]:
     """Return what goes before and behind what the library computes of a part."""
     return edge_parts(model, part) if isinstance(part.module, TrunkPart) else []
 
 
 def write_compiled(
-    model: PaperModel, part: PaperPart, precision: str, weights: SharedWeights, folder: Path
+    model: Hma, part: ModelPart, precision: str, weights: SharedWeights, folder: Path
 ) -> None:
     """Describe a part to the library."""
     path, is_whole = _path(part, folder), precision == 'int8'
@@ -59,7 +59,7 @@ def write_compiled(
 
 
 def prove_compiled(
-    model: PaperModel, part: PaperPart, precision: str, folder: Path, tolerated: Proof
+    model: Hma, part: ModelPart, precision: str, folder: Path, tolerated: Proof
 ) -> Proof:
     """
     Run a part of the network, and what the library makes of it, on the same random inputs.
@@ -73,12 +73,12 @@ def prove_compiled(
     return prove_layers(model, part, path, precision, tolerated)
 
 
-def _path(part: PaperPart, folder: Path) -> Path:
+def _path(part: ModelPart, folder: Path) -> Path:
     is_step = isinstance(part.module, DenoisePart)
-    name = PaperManifest.denoiser_file if is_step else PaperManifest.layers_file
+    name = Manifest.denoiser_file if is_step else Manifest.layers_file
     return folder / name(_name(part))
 
 
-def _name(part: PaperPart) -> str:
+def _name(part: ModelPart) -> str:
     """Of the stem, or of the head."""
     return part.name.partition('_')[2]

@@ -15,11 +15,11 @@ from typing import cast
 from torch import nn
 
 from hma_ros.export.matrices import place_matrix, place_norm
-from hma_ros.export.paper_graphs import PaperPart
+from hma_ros.export.model_graphs import ModelPart
 from hma_ros.export.proof import Proof
 from hma_ros.export.weights import SharedWeights
-from hma_ros.network.paper.diffusion_head import Denoiser, ResidualBlock
-from hma_ros.runtime.paper.denoiser import CompiledDenoiser, DenoiserShape
+from hma_ros.network.diffusion_head import Denoiser, ResidualBlock
+from hma_ros.runtime.denoiser import CompiledDenoiser, DenoiserShape
 
 
 def shape_of(net: Denoiser) -> DenoiserShape:
@@ -51,7 +51,7 @@ def write_denoiser(net: Denoiser, is_whole: bool, weights: SharedWeights, path: 
     path.write_text(json.dumps(facts) + '\n')
 
 
-def prove_denoiser(part: PaperPart, path: Path, tolerated: Proof) -> Proof:
+def prove_denoiser(part: ModelPart, path: Path, tolerated: Proof) -> Proof:
     """
     Run a part `denoise_H` of the network, and what is compiled of it, on the same random inputs.
 

@@ -19,21 +19,21 @@ import torch
 from torch import nn
 
 from hma_ros.export.matrices import place_matrix, place_norm
-from hma_ros.export.paper_graphs import PaperPart
+from hma_ros.export.model_graphs import ModelPart
 from hma_ros.export.proof import Proof
 from hma_ros.export.weights import SharedWeights
-from hma_ros.network.paper.checkpoint import PaperModel
-from hma_ros.network.paper.conditioning import Modulation
-from hma_ros.network.paper.config import Injection, PaperConfig, TimePositions
-from hma_ros.network.paper.parts import EnterPart, LeavePart
-from hma_ros.network.paper.trunk import Block
-from hma_ros.runtime.paper.layer_file import Shape
-from hma_ros.runtime.paper.layers import Layers, kept_dtype
+from hma_ros.network.checkpoint import Hma
+from hma_ros.network.conditioning import Modulation
+from hma_ros.network.config import HmaConfig, Injection, TimePositions
+from hma_ros.network.parts import EnterPart, LeavePart
+from hma_ros.network.trunk import Block
+from hma_ros.runtime.layer_file import Shape
+from hma_ros.runtime.layers import Layers, kept_dtype
 
 _ENTER = ('tokens', 'masked', 'index', 'action')
 
 
-def has_layers(config: PaperConfig) -> bool:
+def has_layers(config: HmaConfig) -> bool:
     """
     Whether the library can compute a trunk.
 
@@ -45,7 +45,7 @@ def has_layers(config: PaperConfig) -> bool:
     return config.injection is not Injection.CROSS_ATTENTION and _shape(config).is_computable
 
 
-def edge_parts(model: PaperModel, trunk: PaperPart) -> list[PaperPart]:
+def edge_parts(model: Hma, trunk: ModelPart) -> list[ModelPart]:
     """
     Return what goes before and behind the layers.
 
@@ -53,15 +53,15 @@ def edge_parts(model: PaperModel, trunk: PaperPart) -> list[PaperPart]:
     """
     stem = trunk.name.removeprefix('trunk_')
     inputs = {name: trunk.inputs[name] for name in _ENTER if name in trunk.inputs}
-    enter = PaperPart(f'enter_{stem}', EnterPart(model), inputs, trunk.varying, heavy=False)
+    enter = ModelPart(f'enter_{stem}', EnterPart(model), inputs, trunk.varying, heavy=False)
     behind = {'x': enter.outputs()['x'], 'index': inputs['index']}
     varying = {**trunk.varying, 'x': (0, 1)}
-    leave = PaperPart(f'leave_{stem}', LeavePart(model, stem), behind, varying, heavy=False)
+    leave = ModelPart(f'leave_{stem}', LeavePart(model, stem), behind, varying, heavy=False)
     return [enter, leave]
 
 
 def write_layers(
-    model: PaperModel, stem: str, is_whole: bool, weights: SharedWeights, path: Path
+    model: Hma, stem: str, is_whole: bool, weights: SharedWeights, path: Path
 ) -> None:
     """
     Write the weights of all layers, and where they are.
@@ -85,7 +85,7 @@ def write_layers(
 
 
 def prove_layers(
-    model: PaperModel, trunk: PaperPart, path: Path, precision: str, tolerated: Proof
+    model: Hma, trunk: ModelPart, path: Path, precision: str, tolerated: Proof
 ) -> Proof:
     """
     Run the trunk of the network, and its compiled layers, on the same random inputs.
@@ -137,7 +137,7 @@ def parted(rows: np.ndarray) -> list[np.ndarray]:
     return [rows[:, :, layer, what] for layer in range(rows.shape[2]) for what in range(2)]
 
 
-def _shape(config: PaperConfig) -> Shape:
+def _shape(config: HmaConfig) -> Shape:
     hidden = int(config.width * config.mlp_ratio)
     scale = config.attention_scale
     return Shape(config.width, config.heads, hidden, config.row_tokens, scale)

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from hma_ros.core.errors import BundleError
 from hma_ros.core.stem_spec import read_stem
-from hma_ros.export.paper import BundleOptions, export_paper
+from hma_ros.export.bundle import BundleOptions, export_bundle
 from hma_ros.export.tokenizer_graphs import GraphCodec
-from hma_ros.network.checkpoint import load_strictly
-from hma_ros.network.paper.config import Domain, Joints, PaperConfig, preset
-from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.network.config import Domain, HmaConfig, Joints, preset
+from hma_ros.network.discrete import DiscreteHma
+from hma_ros.network.strict_loading import load_strictly
 from hma_ros.runtime.manifest_file import FILE_NAME
 
 OLD_FORMAT = 3
@@ -89,7 +89,7 @@ def renew(old: Path, new: Path) -> Path:
         stores_half=True,
         codec=GraphCodec('levels', facts['image_size'], 1.0, graphs, facts['parity']),
     )
-    return export_paper(model, new, options)
+    return export_bundle(model, new, options)
 
 
 class _Weights:
@@ -118,7 +118,7 @@ class _Weights:
         return {name: self[name] for name in self.values if name.startswith(beginnings)}
 
 
-def _config(folder: Path, facts: Mapping[str, Any]) -> PaperConfig:
+def _config(folder: Path, facts: Mapping[str, Any]) -> HmaConfig:
     return preset(
         'small',
         [_domain(folder, name, stem) for name, stem in facts['stems'].items()],

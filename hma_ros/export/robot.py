@@ -9,7 +9,7 @@ from hma_ros.core.stem_spec import StemSpec
 
 def robot_of(spec: EmbodimentSpec) -> StemSpec:
     """
-    Say that a stem of the paper's models serves a robot.
+    Say that a stem serves a robot.
 
     Nobody can check that the data set meant the same by its numbers: units, frames, directions.
     Actions are kept within the bounds of the file. The models read no joints.

@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Frame tokenizers of the paper's models as ONNX graphs.
+Frame tokenizers as ONNX graphs.
 
 Weights keep full precision: a latent near zero may not change its sign.
 """
@@ -14,7 +14,7 @@ import onnx
 import torch
 
 from hma_ros.export.graphs import Decode, Encode, Part
-from hma_ros.network.paper.frames import FrameCodec
+from hma_ros.network.frames import FrameCodec
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class GraphCodec:
     """
     A frame tokenizer of which there are only graphs.
 
-    :param name: see :class:`~hma_ros.network.paper.frames.FrameCodec`, as the next two.
+    :param name: see :class:`~hma_ros.network.frames.FrameCodec`, as the next two.
     :param graphs: `encoder` and `decoder`.
     :param parity: what was measured of them when they were exported.
     """

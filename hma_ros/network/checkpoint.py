@@ -1,228 +1,191 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Checkpoints: `config.json` and `model.safetensors` in a folder. No pickle."""
+"""
+Checkpoints of HMA and of the frame tokenizer: our own, and those of HMA that were released.
+
+All are folders with ``config.json`` and ``model.safetensors``. Released ones name parameters as
+ours do and differ in the configuration: it is upstream's (Hugging Face), read by
+:func:`~hma_ros.network.released_config.released_config` and followed with ``compat: upstream``;
+ours is :class:`~hma_ros.network.config.HmaConfig` as it is.
+"""
 
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.lfs_pointer import refuse_lfs_pointer
-from hma_ros.core.short_text import first_few, shortened
+from hma_ros.core.short_text import shortened
+from hma_ros.core.stem_spec import read_stem
+from hma_ros.network.config import (
+    Compat,
+    Diffusion,
+    Domain,
+    HmaConfig,
+    Injection,
+    Joints,
+    TimePositions,
+)
+from hma_ros.network.continuous import ContinuousHma
+from hma_ros.network.discrete import DiscreteHma
+from hma_ros.network.released_config import missing_keys, released_config
+from hma_ros.network.strict_loading import (
+    build_strictly,
+    check_names,
+    load_weights,
+    read_config,
+    save_tensors,
+)
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
-
-Model = TypeVar('Model', bound=nn.Module)
-Value = TypeVar('Value')
-
-# Parts of names that come from saving a model inside of torch.compile, DistributedDataParallel,
-# FSDP or checkpointed activations.
-_WRAPPERS = frozenset(
-    ('_orig_mod', 'module', '_fsdp_wrapped_module', '_checkpoint_wrapped_module')
+from hma_ros.network.weight_files import (
+    WEIGHTS_FILE,
+    WeightFiles,
+    refuse_broken_link,
+    snapshot_of,
 )
 
-# Keys of parts that a model repeats: each has a tensor of its own.
-_REPEATED = ('layers', 'blocks', 'encoder_blocks', 'decoder_blocks')
-_LARGEST_SIZE = 1 << 20
-# What torch and Python raise for sizes that no model has.
-_IMPOSSIBLE = (
-    *(ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError),
-    UserWarning,
-)
+Hma = DiscreteHma | ContinuousHma
+
+CONFIG_FILE = 'config.json'
+# The authors build these heads, 25 million parameters each, also where nothing trains them.
+_DEAD_HEADS = 'action_diff_losses.'
 
 
-def save_checkpoint(model: FrameTokenizer, folder: str | Path) -> None:
-    """Write a tokenizer so that :func:`load_tokenizer` can read it."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'config.json').write_text(json.dumps(asdict(model.config), indent=1))
-    save_tensors(model.state_dict(), folder / 'model.safetensors')
+class ReleasedCheckpoint:
+    """
+    A checkpoint as the authors released it, with ``compat: upstream``: all but its numbers.
+
+    The authors' loader leaves a parameter at random when its name is missing; this one does not.
+
+    :param source: local copy of the Hugging Face repository, or its folder in the cache.
+    :raises ConfigError: a file is missing or malformed, or parameters are missing, unknown or of
+        another shape; the first of them are named.
+    """
+
+    def __init__(self, source: str | Path) -> None:
+        self.folder = snapshot_of(Path(source))
+        path = self.folder / CONFIG_FILE
+        refuse_broken_link(path)
+        facts = read_config(path)
+        self.config = released_config(facts, str(path))
+        #: Keys that the file lacks, and what was taken for them.
+        self.missing_keys = missing_keys(facts)
+        self._weights = WeightFiles(self.folder)
+        found = self._weights.meta()
+        if not self.config.predict_actions:
+            found = {name: found[name] for name in found if not name.startswith(_DEAD_HEADS)}
+        self._meta = check_names(
+            lambda: _empty(self.config), asdict(self.config), found, self._weights.path
+        )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Numbers in each parameter."""
+        return {name: parameter.numel() for name, parameter in self._meta.named_parameters()}
+
+    def read(self, stems: Collection[str] = ()) -> Hma:
+        """
+        Read the parameters.
+
+        :param stems: to keep, with the order of the checkpoint; none keeps all.
+        :raises ConfigError: a file cannot be read, or parameters are not finite.
+        """
+        config, expected = self.config, self._meta
+        if stems:
+            kept = tuple(domain for domain in config.domains if domain.name in stems)
+            config = replace(config, domains=kept)
+            with torch.device('meta'):
+                expected = _empty(config)
+        tensors = self._weights.read(expected.state_dict().keys())
+        return _build(config, tensors, self._weights.path)
+
+
+def load_released(source: str | Path) -> Hma:
+    """Read a :class:`ReleasedCheckpoint` with all its stems."""
+    return ReleasedCheckpoint(source).read()
+
+
+def load_hma(folder: str | Path) -> Hma:
+    """
+    Read what :func:`save_hma` wrote.
+
+    :raises ConfigError: as in :func:`load_released`.
+    """
+    path = Path(folder) / CONFIG_FILE
+    facts = read_config(path)
+    try:
+        config = _config(facts)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f'{path}: got {shortened(error)}, expected what save_hma wrote'
+        ) from error
+    weights = Path(folder) / WEIGHTS_FILE
+    return _build(config, load_weights(weights), weights)
+
+
+def save_hma(model: Hma, folder: str | Path) -> None:
+    """Write a model for :func:`load_hma`: configuration as JSON, weights as safetensors."""
+    _save(model, folder)
+
+
+def save_tokenizer(model: FrameTokenizer, folder: str | Path) -> None:
+    """Write a frame tokenizer for :func:`load_tokenizer`."""
+    _save(model, folder)
 
 
 def load_tokenizer(folder: str | Path) -> FrameTokenizer:
-    """Read a tokenizer; raises ConfigError naming the file that is missing or wrong."""
-    return _load(Path(folder), lambda facts: FrameTokenizer(TokenizerConfig(**facts)))
+    """Read a frame tokenizer; raises ConfigError naming the file that is missing or wrong."""
+    facts, weights = read_config(Path(folder) / CONFIG_FILE), Path(folder) / WEIGHTS_FILE
+    tensors = load_weights(weights)
+    return build_strictly(
+        lambda: FrameTokenizer(TokenizerConfig(**facts)), facts, tensors, weights
+    )
 
 
-def save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Write tensors whole or not at all."""
-    partial = path.with_suffix('.partial')
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
-    partial.replace(path)
+def _save(model: Hma | FrameTokenizer, folder: str | Path) -> None:
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG_FILE).write_text(json.dumps(asdict(model.config), indent=1))
+    save_tensors(model.state_dict(), folder / WEIGHTS_FILE)
 
 
-def load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Read tensors; raises ConfigError naming the file."""
-    if not path.is_file():
-        raise ConfigError(f'{path}: no such file, expected a safetensors file')
-    refuse_lfs_pointer(path, ConfigError)
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ConfigError(
-            f'{path}: got {shortened(error)}, expected a safetensors file'
-        ) from error
+def _build(config: HmaConfig, tensors: Mapping[str, Tensor], source: Path) -> Hma:
+    return build_strictly(lambda: _empty(config), asdict(config), tensors, source)
 
 
-def load_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Read the weights of a model, see :func:`load_tensors` and :func:`unwrapped`."""
-    return unwrapped(load_tensors(path), path)
+def _empty(config: HmaConfig) -> Hma:
+    return DiscreteHma(config) if config.diffusion is None else ContinuousHma(config)
 
 
-def unwrapped(tensors: Mapping[str, Value], source: Path) -> dict[str, Value]:
-    """
-    Name weights as the model itself does, whatever it was wrapped in when they were saved.
-
-    :param source: named in the error.
-    :raises ConfigError: two tensors differ in the name of a wrapper only.
-    """
-    plain: dict[str, Value] = {}
-    for name, tensor in tensors.items():
-        key = '.'.join(part for part in name.split('.') if part not in _WRAPPERS)
-        if key in plain:
-            raise ConfigError(
-                f'{source}: {shortened(key)}: got it with and without one of the prefixes '
-                f'{", ".join(sorted(_WRAPPERS))}, expected it once'
-            )
-        plain[key] = tensor
-    return plain
+def _config(facts: Mapping[str, Any]) -> HmaConfig:
+    domains = tuple(_domain(one) for one in facts['domains'])
+    diffusion = None if facts['diffusion'] is None else Diffusion(**facts['diffusion'])
+    enums = {
+        'injection': Injection(facts['injection']),
+        'compat': Compat(facts['compat']),
+        'time': TimePositions(facts['time']),
+    }
+    return HmaConfig(**{**facts, **enums, 'domains': domains, 'diffusion': diffusion})
 
 
-def check_finite(tensors: Mapping[str, torch.Tensor], source: Path) -> None:
-    """Refuse weights that are not finite; raises ConfigError naming file and tensors."""
-    if broken := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
-        raise ConfigError(
-            f'{source}: got nan or inf in {first_few(broken)}, expected finite numbers'
-        )
+def _domain(facts: Mapping[str, Any]) -> Domain:
+    joints, robot = facts.get('joints'), facts.get('robot')
+    return Domain(
+        facts['name'],
+        facts['stride'],
+        tuple(facts['mean']),
+        tuple(facts['std']),
+        None if joints is None else Joints(**_tuples(joints)),
+        None if robot is None else read_stem(robot),
+    )
 
 
-def load_strictly(model: nn.Module, tensors: Mapping[str, torch.Tensor], source: Path) -> None:
-    """
-    Copy tensors into a model that has exactly these.
-
-    :param source: named in the error.
-    :raises ConfigError: names or shapes differ, where the text names the first differences and
-        counts the rest, or numbers are not finite.
-    """
-    _refuse_differences(model.state_dict(), tensors, source)
-    check_finite(tensors, source)
-    model.load_state_dict(tensors)
-
-
-def _refuse_differences(
-    expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor], source: Path
-) -> None:
-    if differences := _differences(expected, found):
-        raise ConfigError(
-            f'{source}: got other parameters than the model has: {first_few(differences, "; ")}'
-        )
-
-
-def _differences(
-    expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]
-) -> list[str]:
-    shapes = {name: list(tensor.shape) for name, tensor in found.items()}
-    return [
-        *(f'missing {name}' for name in expected if name not in shapes),
-        *(f'unexpected {name}' for name in shapes if name not in expected),
-        *(
-            f'{name} {shapes[name]}, expected {list(tensor.shape)}'
-            for name, tensor in expected.items()
-            if name in shapes and shapes[name] != list(tensor.shape)
-        ),
-    ]
-
-
-def build_strictly(
-    make: Callable[[], Model], sizes: Any, tensors: Mapping[str, torch.Tensor], source: Path
-) -> Model:
-    """
-    Build a model and fill it with tensors that it has exactly.
-
-    Sizes are compared before memory is taken for them: a configuration may say anything.
-
-    :param make: builds the model, on the device that is set.
-    :param sizes: the configuration, as JSON has it.
-    :param source: of the tensors, named in the error.
-    :raises ConfigError: no such model can be, or see :func:`load_strictly`.
-    """
-    check_names(make, sizes, tensors, source)
-    with _possible(source):
-        model = make()
-    load_strictly(model, tensors, source)
-    return model.eval()
-
-
-def check_names(
-    make: Callable[[], Model], sizes: Any, tensors: Mapping[str, torch.Tensor], source: Path
-) -> Model:
-    """
-    Compare names and shapes with those of a model, without memory for it.
-
-    :param tensors: of whatever device; see :func:`build_strictly` for the rest.
-    :returns: the model, on the meta device.
-    :raises ConfigError: as :func:`build_strictly`, but for numbers that are not finite.
-    """
-    _check_sizes(sizes, len(tensors), source)
-    # A warning here is about a size of 0.
-    with _possible(source), torch.device('meta'), warnings.catch_warnings():
-        warnings.simplefilter('error', UserWarning)
-        model = make()
-    _refuse_differences(model.state_dict(), tensors, source)
-    return model
-
-
-@contextmanager
-def _possible(source: Path) -> Iterator[None]:
-    """Blame the sizes for what torch and Python raise while a model is built."""
-    try:
-        yield
-    except _IMPOSSIBLE as error:
-        raise ConfigError(
-            f'{source}: config.json beside it: got {shortened(repr(error))}, expected sizes that '
-            'a model can have'
-        ) from error
-
-
-def _check_sizes(sizes: Any, tensors: int, source: Path) -> None:
-    """Refuse numbers that would keep this machine busy for long, or for ever."""
-    items = sizes.items() if isinstance(sizes, dict) else enumerate(sizes)
-    for name, value in items:
-        most = tensors if name in _REPEATED else _LARGEST_SIZE
-        if isinstance(value, dict | list | tuple):
-            _check_sizes(value, tensors, source)
-        elif isinstance(value, int) and value > most:
-            raise ConfigError(
-                f'{source}: {tensors} tensors; {name} in config.json beside it: got '
-                f'{shortened(value)}, expected at most {most}'
-            )
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a configuration; raises ConfigError where it is no JSON object."""
-    if not path.is_file():
-        raise ConfigError(
-            f'{path.parent}: got no {path.name}, expected a folder with it and model.safetensors'
-        )
-    refuse_lfs_pointer(path, ConfigError)
-    try:
-        facts = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f'{path}: got {shortened(error)}, expected a JSON object') from error
-    if not isinstance(facts, dict):
-        raise ConfigError(f'{path}: got {type(facts).__name__}, expected a JSON object')
-    return facts
-
-
-def _load(folder: Path, make: Callable[[dict[str, Any]], Model]) -> Model:
-    facts, weights = read_config(folder / 'config.json'), folder / 'model.safetensors'
-    return build_strictly(lambda: make(facts), facts, load_weights(weights), weights)
+def _tuples(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()
+    }

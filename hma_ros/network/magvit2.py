@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.core.short_text import shortened
-from hma_ros.network.checkpoint import load_strictly, load_weights, unwrapped
+from hma_ros.network.strict_loading import load_strictly, load_weights, unwrapped
 
 # Parts of the training state that compute no tokens. Pictures of the published data sets were
 # tokenised with the raw weights, so the averaged ones (model_ema) are not wanted.

@@ -25,7 +25,7 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.core.progress import Progress
 from hma_ros.core.short_text import first_few, shortened
-from hma_ros.network.checkpoint import unwrapped
+from hma_ros.network.strict_loading import unwrapped
 
 WEIGHTS_FILE = 'model.safetensors'
 INDEX_FILE = 'model.safetensors.index.json'

@@ -3,7 +3,7 @@
 
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
-from hma_ros.runtime.families import read_manifest, robot_stem
+from hma_ros.runtime.manifest import Manifest
 
 
 def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool) -> None:
@@ -31,13 +31,13 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
             f'bundle: expected the folder of the bundle that commands {spec.name} '
             'with mode:=execute, got nothing'
         )
-    manifest = read_manifest(bundle)
+    manifest = Manifest.read(bundle)
     if refusal := manifest.policy_refusal:
         raise ConfigError(
             f'{bundle}: expected a bundle with a policy for mode:=execute, but {refusal}; use '
             'mode:=shadow, in which it predicts'
         )
-    is_simulation = robot_stem(manifest, spec.stem).trained_on == 'simulation'
+    is_simulation = manifest.robot(spec.stem).trained_on == 'simulation'
     if is_simulation and not (allow or spec.simulated):
         raise ConfigError(
             f'{bundle}: expected a bundle trained on a robot to command the real {spec.name} with '

@@ -31,13 +31,13 @@ from hma_ros.ros.sensor_subscription import SensorSubscription
 from hma_ros.ros.stamps import stamp_ns
 from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
-from hma_ros.runtime.families import SIZE_REMEDY, size_difference
 from hma_ros.runtime.imagine_requests import INACTIVE, Answer, Conditioning, Question
-from hma_ros.runtime.open import open_world_model
+from hma_ros.runtime.manifest import SIZE_REMEDY
 from hma_ros.runtime.pace import REMEDY, measure, slowed, slowed_text, slower_refusal
 from hma_ros.runtime.prediction_loop import PredictionLoop
+from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import Step, StepQueue
-from hma_ros.runtime.world import Rollout, World
+from hma_ros.runtime.world_model import WorldModel
 
 _REPORT_S = 1.0
 _HEARTBEAT_S = 0.1
@@ -85,9 +85,9 @@ class WorldModelNode(HmaNode):
             self.create_guard_condition(self._give_up), self.destroy_guard_condition
         )
 
-    def _load_model(self) -> World:
+    def _load_model(self) -> WorldModel:
         given = self._given
-        model = open_world_model(given.bundle, self._spec.stem, given.execution, given.decoding)
+        model = WorldModel(given.bundle, self._spec.stem, given.execution, given.decoding)
         if given.provider not in ('auto', model.provider):
             self.get_logger().warning(
                 f'provider: got {model.provider}, expected {given.provider}; allow_cpu is set'
@@ -306,7 +306,7 @@ class WorldModelNode(HmaNode):
         )
 
 
-def check_stem(spec: EmbodimentSpec, model: World) -> None:
+def check_stem(spec: EmbodimentSpec, model: WorldModel) -> None:
     """
     Compare the embodiment with the stem that shall serve it.
 
@@ -326,7 +326,7 @@ def check_stem(spec: EmbodimentSpec, model: World) -> None:
                 f'{spec.path}: {what}: got {got}, expected {expected} of the stem {spec.stem!r} '
                 f'in {model.manifest.folder}; correct the file or choose another bundle'
             )
-    if difference := size_difference(model.manifest, spec.camera.resize):
+    if difference := model.manifest.size_difference(spec.camera.resize):
         raise BundleError(f'{spec.path}: {difference}; {SIZE_REMEDY}')
 
 

@@ -128,7 +128,7 @@ def put(
     Fill a matrix or a norm.
 
     :param place: as the library gave it; None where it has none such.
-    :param arrays: of :class:`~hma_ros.runtime.paper.weight_file.WeightFile`; they are copied.
+    :param arrays: of :class:`~hma_ros.runtime.weight_file.WeightFile`; they are copied.
     :param path: of the description, and `name` there, for the error.
     :raises BundleError: there is no place or no memory for it.
     """

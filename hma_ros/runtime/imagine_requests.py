@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.errors import HmaError, InferenceError
+from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import Step
-from hma_ros.runtime.world import Rollout, World
+from hma_ros.runtime.world_model import WorldModel
 
 INACTIVE = 'imagine: node: got an inactive one, expected an active one; activate it'
 _MOST = 4
@@ -59,7 +60,7 @@ class Question:
 
     def answer(
         self,
-        model: World,
+        model: WorldModel,
         step: Step | None,
         cost_s: float,
         room_s: float,
@@ -143,7 +144,7 @@ class ImagineRequests:
             question.reply(Answer(None, None, INACTIVE))
 
 
-def check(question: Question, model: World, step: Step) -> None:
+def check(question: Question, model: WorldModel, step: Step) -> None:
     """
     Refuse what the model cannot imagine.
 
@@ -182,7 +183,7 @@ def check_time(horizon: int, cost_s: float, room_s: float) -> None:
         )
 
 
-def _check_chunks(question: Question, model: World) -> None:
+def _check_chunks(question: Question, model: WorldModel) -> None:
     stem = model.stem
     expected = (question.horizon, stem.stride, stem.action_dim)
     got = None if question.chunks is None else question.chunks.shape
@@ -195,7 +196,7 @@ def _check_chunks(question: Question, model: World) -> None:
         raise InferenceError('imagine: actions: got values that are not finite, expected finite')
 
 
-def _check_action_free(model: World, step: Step) -> None:
+def _check_action_free(model: WorldModel, step: Step) -> None:
     """Allow it where imagining without chunks is action-free for this model, now."""
     where = 'imagine: conditioning: got NONE, expected'
     if not model.manifest.policy_refusal:

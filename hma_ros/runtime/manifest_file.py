@@ -114,7 +114,7 @@ def _visible(folder: Path) -> list[Path]:
 
 def check_facts(manifest: Any, least: int) -> None:
     """
-    Check what manifests of both families say alike.
+    Check numbers and files of a manifest.
 
     :param manifest: a dataclass, with ``files``.
     :param least: that whole numbers may be.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
-from hma_ros.runtime.world import World
+from hma_ros.runtime.world_model import WorldModel
 
 MOST_DIVISOR = 16
 REMEDY = 'use more threads, an int8 bundle or another provider'
@@ -59,7 +59,7 @@ class Pace:
 
 
 def measure(
-    model: World,
+    model: WorldModel,
     frame: NDArray[np.uint8],
     acts: bool,
     imagines: bool,

@@ -16,8 +16,9 @@ from hma_ros.core.errors import HmaError
 from hma_ros.core.imagination_budget import ImaginationBudget
 from hma_ros.runtime.imagine_requests import ImagineRequests
 from hma_ros.runtime.loop_report import LoopReport
+from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import MOST_WAITING, Step, StepQueue
-from hma_ros.runtime.world import Rollout, World
+from hma_ros.runtime.world_model import WorldModel
 
 _SMOOTHING = 0.3
 # Of the queue's room, what a question may use: the rest is for steps that take longer.
@@ -59,7 +60,7 @@ class PredictionLoop:
 
     def __init__(
         self,
-        model: World,
+        model: WorldModel,
         steps: StepQueue,
         output: LoopOutput,
         report: LoopReport,

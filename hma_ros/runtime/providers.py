@@ -20,7 +20,7 @@ NAMES = {
     'cuda': 'CUDAExecutionProvider',
     'tensorrt': 'TensorrtExecutionProvider',
 }
-# Of bundles of the paper's models alone: not onnxruntime, but torch with CUDA graphs.
+# Not onnxruntime, but torch with CUDA graphs.
 TORCH = 'torch-cuda'
 PRECISIONS = ('fp32', 'fp16', 'int8')
 

@@ -1,2 +1,2 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The paper's models on torch; loaded by name when ``provider:=torch-cuda`` asks for it."""
+"""HMA on torch; loaded by name when ``provider:=torch-cuda`` asks for it."""

@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-A model of the paper run by torch: all on the device, and launched as CUDA graphs.
+A model run by torch: all on the device, and launched as CUDA graphs.
 
 A pass over one row is a thousand small kernels, whose launching takes longer than their work. A
 CUDA graph launches them at once. It is recorded for each shape and type of the inputs, with
@@ -17,20 +17,20 @@ import torch
 from torch import Tensor, nn
 
 from hma_ros.core.errors import BundleError, ConfigError, InferenceError
-from hma_ros.network.paper.checkpoint import PaperModel, read_paper
-from hma_ros.network.paper.continuous import ContinuousHma
-from hma_ros.network.paper.parts import (
+from hma_ros.network.checkpoint import Hma, load_hma
+from hma_ros.network.continuous import ContinuousHma
+from hma_ros.network.parts import (
     ConditionPart,
     DenoisePart,
     StemPart,
     TimePart,
     TrunkPart,
 )
+from hma_ros.runtime.engine import Part
 from hma_ros.runtime.graph import Arrays
-from hma_ros.runtime.paper.engine import Part
-from hma_ros.runtime.paper.manifest import PATCH_HEAD, PaperManifest
-from hma_ros.runtime.paper.ring import Ring, RowRing
+from hma_ros.runtime.manifest import PATCH_HEAD, Manifest
 from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.ring import Ring, RowRing
 
 Tensors = dict[str, Tensor]
 _HEAD_PARTS = {'condition': ConditionPart, 'time': TimePart, 'denoise': DenoisePart}
@@ -41,7 +41,7 @@ _WARM_UPS = 3
 
 class TorchEngine:
     """
-    See :class:`~hma_ros.runtime.paper.engine.Engine`.
+    See :class:`~hma_ros.runtime.engine.Engine`.
 
     Half precision, that of the bundle, is of weights and matrix products; norms and softmax stay
     float32, and so does the normalising of actions.
@@ -51,7 +51,7 @@ class TorchEngine:
     :raises BundleError: the bundle was exported without its network, or in int8.
     """
 
-    def __init__(self, manifest: PaperManifest, stem: str, execution: Execution) -> None:
+    def __init__(self, manifest: Manifest, stem: str, execution: Execution) -> None:
         self._device = find_device(execution)
         self.provider = f'torch-{self._device.type}'
         self._manifest = manifest
@@ -60,7 +60,7 @@ class TorchEngine:
         self._trunk = self._compute(TrunkPart(self._model, stem))
 
     def part(self, name: str) -> Part:
-        """See :class:`~hma_ros.runtime.paper.engine.Engine`."""
+        """See :class:`~hma_ros.runtime.engine.Engine`."""
         kind, _, head = name.partition('_')
         if not isinstance(self._model, ContinuousHma) or kind not in _HEAD_PARTS:
             raise BundleError(f'{self._manifest.folder}: no part {name}, expected one of a head')
@@ -78,7 +78,7 @@ class TorchEngine:
         return run
 
     def ring(self, batch: int) -> Ring:
-        """See :class:`~hma_ros.runtime.paper.engine.Engine`."""
+        """See :class:`~hma_ros.runtime.engine.Engine`."""
         dtype = torch.float16 if self._is_half else torch.float32
         shape = self._manifest.ring_shape(batch)
         return RowRing(
@@ -91,11 +91,11 @@ class TorchEngine:
         )
 
     def stem(self, inputs: Arrays) -> Tensors:
-        """See :class:`~hma_ros.runtime.paper.engine.Engine`."""
+        """See :class:`~hma_ros.runtime.engine.Engine`."""
         return self._stem(inputs)
 
     def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
-        """See :class:`~hma_ros.runtime.paper.engine.Engine`."""
+        """See :class:`~hma_ros.runtime.engine.Engine`."""
         outputs = self._trunk(feeds, cast('RowRing', ring).feeds)
         return {
             name: value if name.startswith('kept_') else _to_host(name, value)
@@ -192,7 +192,7 @@ def find_device(execution: Execution) -> torch.device:
     )
 
 
-def _load(manifest: PaperManifest, device: torch.device) -> PaperModel:
+def _load(manifest: Manifest, device: torch.device) -> Hma:
     if missing := [name for name in _FILES if name not in manifest.files]:
         raise BundleError(
             f'{manifest.folder}: no {missing[0]}, expected the network in the bundle: export it '
@@ -203,7 +203,7 @@ def _load(manifest: PaperManifest, device: torch.device) -> PaperModel:
             f'{manifest.folder}: precision int8, expected fp32 or fp16: torch would not compute '
             'what was exported'
         )
-    model = read_paper(manifest.folder).requires_grad_(False).to(device)
+    model = load_hma(manifest.folder).requires_grad_(False).to(device)
     if manifest.precision == 'fp16':
         model.half()
         # Units of a data set may be any; a table is not large.

@@ -18,9 +18,9 @@ from torch.nn import functional as F
 
 from hma_ros.core.progress import Progress
 from hma_ros.data.windows import TokenEpisode
-from hma_ros.network.paper.attention import Rows
-from hma_ros.network.paper.discrete import DiscreteHma, TokensSeen
-from hma_ros.network.paper.keypoints import KeypointHead
+from hma_ros.network.attention import Rows
+from hma_ros.network.discrete import DiscreteHma, TokensSeen
+from hma_ros.network.keypoints import KeypointHead
 
 _BATCH = 256
 _RATE = 2e-3

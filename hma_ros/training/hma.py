@@ -19,10 +19,10 @@ from hma_ros.core.progress import Progress
 from hma_ros.core.stem_spec import StemSpec
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.data.windows import TokenEpisode, WindowBatch, WindowSampler
-from hma_ros.network.paper.checkpoint import save_paper
-from hma_ros.network.paper.conditioning import Conditioning, Modulation
-from hma_ros.network.paper.config import Domain, Joints, PaperConfig, preset
-from hma_ros.network.paper.discrete import DiscreteHma, TokensSeen
+from hma_ros.network.checkpoint import save_hma
+from hma_ros.network.conditioning import Conditioning, Modulation
+from hma_ros.network.config import Domain, HmaConfig, Joints, preset
+from hma_ros.network.discrete import DiscreteHma, TokensSeen
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.training.objective import (
     ObjectiveConfig,
@@ -162,7 +162,7 @@ def _statistics(
     return tuple(map(float, values.mean(0))), tuple(map(float, values.std(0) + least))
 
 
-def initialised(config: PaperConfig) -> DiscreteHma:
+def initialised(config: HmaConfig) -> DiscreteHma:
     """Build a model whose actions change nothing yet."""
     model = DiscreteHma(config)
     torch.nn.init.normal_(model.pos_embed_TSC, std=0.02)
@@ -173,7 +173,7 @@ def initialised(config: PaperConfig) -> DiscreteHma:
     return model
 
 
-def _hidden(config: PaperConfig) -> tuple[str, ...]:
+def _hidden(config: HmaConfig) -> tuple[str, ...]:
     """Name what the stems share in the blocks."""
     parts = ('spatial_attn', 'temporal_attn', 'mlp')
     return tuple(f'decoder.layers.{i}.{part}' for i in range(config.layers) for part in parts)
@@ -216,7 +216,7 @@ class HmaTrainer:
         folder: Path,
         steps: int,
         windows: int = 8,
-        config: PaperConfig | None = None,
+        config: HmaConfig | None = None,
     ) -> None:
         torch.manual_seed(0)
         self._config = config or preset('small', domains)
@@ -235,7 +235,7 @@ class HmaTrainer:
             for name, items in episodes.items()
         }
         self.run.train(lambda _: self._losses(samplers))
-        save_paper(cast(DiscreteHma, self.run.averaged), self._folder)
+        save_hma(cast(DiscreteHma, self.run.averaged), self._folder)
 
     def _losses(self, samplers: Mapping[str, WindowSampler]) -> dict[str, Tensor]:
         batches = {name: item.draw(self._windows) for name, item in samplers.items()}

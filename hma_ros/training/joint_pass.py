@@ -1,8 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-The paper's trunk in training: windows of all embodiments in one pass.
+The trunk in training: windows of all embodiments in one pass.
 
-Equal to :meth:`~hma_ros.network.paper.trunk.PaperTrunk.run` of each embodiment but for rounding.
+Equal to :meth:`~hma_ros.network.trunk.Trunk.run` of each embodiment but for rounding.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hma_ros.network.paper.attention import Rows, SelfAttention, by_token, turn
-from hma_ros.network.paper.conditioning import Conditioning
-from hma_ros.network.paper.trunk import Block, PaperTrunk
+from hma_ros.network.attention import Rows, SelfAttention, by_token, turn
+from hma_ros.network.conditioning import Conditioning
+from hma_ros.network.trunk import Block, Trunk
 
 
 class JointPass:
@@ -28,7 +28,7 @@ class JointPass:
     """
 
     def __init__(
-        self, trunk: PaperTrunk, domains: Sequence[str], rows: Rows, compiled: bool = True
+        self, trunk: Trunk, domains: Sequence[str], rows: Rows, compiled: bool = True
     ) -> None:
         self._trunk, self._domains, self._rows = trunk, list(domains), rows
         self._allowed_RR = rows.allowed(trunk.config.rows)

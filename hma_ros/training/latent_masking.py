@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hma_ros.network.paper.continuous import ContinuousDraws, ContinuousHma
-from hma_ros.network.paper.diffusion_head import DiffusionDraws, DiffusionHead
+from hma_ros.network.continuous import ContinuousDraws, ContinuousHma
+from hma_ros.network.diffusion_head import DiffusionDraws, DiffusionHead
 
 
 @dataclass(frozen=True)

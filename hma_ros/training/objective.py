@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hma_ros.data.windows import WindowBatch
-from hma_ros.network.paper.attention import Rows as Places
-from hma_ros.network.paper.discrete import DiscreteHma
-from hma_ros.network.paper.keypoints import KeypointHead
+from hma_ros.network.attention import Rows as Places
+from hma_ros.network.discrete import DiscreteHma
+from hma_ros.network.keypoints import KeypointHead
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.row_windows import RowSource
-from hma_ros.network.paper.attention import Rows
-from hma_ros.network.paper.checkpoint import PaperModel, save_paper
-from hma_ros.network.paper.conditioning import Modulation
-from hma_ros.network.paper.config import PaperConfig, TimePositions
-from hma_ros.network.paper.continuous import ContinuousHma
-from hma_ros.network.paper.discrete import DiscreteHma
-from hma_ros.network.paper.trunk import Block
+from hma_ros.network.attention import Rows
+from hma_ros.network.checkpoint import Hma, save_hma
+from hma_ros.network.conditioning import Modulation
+from hma_ros.network.config import HmaConfig, TimePositions
+from hma_ros.network.continuous import ContinuousHma
+from hma_ros.network.discrete import DiscreteHma
+from hma_ros.network.trunk import Block
 from hma_ros.training.joint_pass import JointPass
 from hma_ros.training.paper_objective import ContinuousObjective, DiscreteObjective
 from hma_ros.training.run import TrainingRun
@@ -54,7 +54,7 @@ class PaperTrainer:
 
     def __init__(
         self,
-        config: PaperConfig,
+        config: HmaConfig,
         folder: Path,
         steps: int,
         rows: int,
@@ -82,11 +82,11 @@ class PaperTrainer:
         )
 
     @property
-    def averaged(self) -> PaperModel:
+    def averaged(self) -> Hma:
         """The model with averaged weights: what to evaluate and export."""
-        return cast('PaperModel', self.run.averaged)
+        return cast('Hma', self.run.averaged)
 
-    def train(self, sources: Mapping[str, RowSource]) -> PaperModel:
+    def train(self, sources: Mapping[str, RowSource]) -> Hma:
         """
         Train to the end and save a checkpoint.
 
@@ -95,7 +95,7 @@ class PaperTrainer:
         """
         with multiplying(self.precision):
             self.run.train(lambda _: self.losses(sources))
-        save_paper(self.averaged, self._folder)
+        save_hma(self.averaged, self._folder)
         return self.averaged.eval()
 
     def losses(self, sources: Mapping[str, RowSource]) -> dict[str, Tensor]:
@@ -140,7 +140,7 @@ def quicker_precision(width: int) -> str:
     return min(least_s, key=least_s.__getitem__)
 
 
-def initialised(config: PaperConfig) -> PaperModel:
+def initialised(config: HmaConfig) -> Hma:
     """Build a model whose blocks change nothing yet: each branch ends in a layer of zeros."""
     model = DiscreteHma(config) if config.diffusion is None else ContinuousHma(config)
     for module in model.modules():

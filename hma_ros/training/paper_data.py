@@ -22,7 +22,7 @@ from hma_ros.data.row_windows import (
 )
 from hma_ros.data.token_folders import TokenFolder
 from hma_ros.data.token_windows import TokenWindows
-from hma_ros.network.paper.config import Domain, PaperConfig
+from hma_ros.network.config import Domain, HmaConfig
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.training.hma import encode_frames, fingerprint, tokenise_once
 
@@ -62,7 +62,7 @@ class EpisodeRecordings:
         """Numbers of a latent pixel."""
         return self.tokenizer.config.factors
 
-    def source(self, config: PaperConfig, rows: int, seed: int) -> RowSource:
+    def source(self, config: HmaConfig, rows: int, seed: int) -> RowSource:
         """Return windows of the kind of a model."""
         if config.diffusion is None:
             episodes = tokenise_once(self.tokenizer, self.dataset, self.cache)
@@ -95,7 +95,7 @@ class FolderRecordings:
         """Numbers of a latent pixel; one of tokens."""
         return 1 if self.folder.vocabulary is not None else int(self.folder.video.shape[1])
 
-    def source(self, config: PaperConfig, rows: int, seed: int) -> RowSource:
+    def source(self, config: HmaConfig, rows: int, seed: int) -> RowSource:
         """
         Return windows of the kind of a model.
 
@@ -117,7 +117,7 @@ Recordings = EpisodeRecordings | FolderRecordings
 
 
 def sources_of(
-    recordings: Sequence[Recordings], config: PaperConfig, rows: int, seed: int
+    recordings: Sequence[Recordings], config: HmaConfig, rows: int, seed: int
 ) -> Mapping[str, RowSource]:
     """Open windows of every embodiment of a model."""
     domains = (domain.name for domain in config.domains)

@@ -2,7 +2,7 @@
 """
 The training objectives of the paper's two kinds, over a batch of several embodiments.
 
-A model of upstream's meaning is trained as the authors' code does, one of the corrected meaning
+A model with ``compat: upstream`` is trained as the authors' code does, a corrected one
 as ``docs/explanation/model.md`` says; a model tells which by its configuration.
 """
 
@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from hma_ros.data.row_windows import RowBatch
-from hma_ros.network.paper.attention import Rows
-from hma_ros.network.paper.conditioning import Conditioning
-from hma_ros.network.paper.config import Meaning
-from hma_ros.network.paper.continuous import ContinuousHma, continuous_loss
-from hma_ros.network.paper.discrete import DiscreteHma, TokensSeen, discrete_loss
+from hma_ros.network.attention import Rows
+from hma_ros.network.conditioning import Conditioning
+from hma_ros.network.config import Compat
+from hma_ros.network.continuous import ContinuousHma, continuous_loss
+from hma_ros.network.discrete import DiscreteHma, TokensSeen, discrete_loss
 from hma_ros.training.latent_masking import UPSTREAM_MASKING, LatentMasking, draw_batch
 from hma_ros.training.token_masking import UPSTREAM_TOKENS, TokenMasking, draw_tokens
 
@@ -33,14 +33,14 @@ class DiscreteObjective:
 
     :param model: to train.
     :param rows: of every window.
-    :param masking: None takes that of the model's meaning.
+    :param masking: None takes that of the model's compat.
     """
 
     def __init__(
         self, model: DiscreteHma, rows: Rows, masking: TokenMasking | None = None
     ) -> None:
         self._model, self._rows = model, rows
-        is_upstream = model.config.meaning is Meaning.UPSTREAM
+        is_upstream = model.config.compat is Compat.UPSTREAM
         self._masking = masking or (UPSTREAM_TOKENS if is_upstream else TokenMasking())
 
     def losses(self, batches: Batches, run: Pass, generator: torch.Generator) -> dict[str, Tensor]:
@@ -74,14 +74,14 @@ class ContinuousObjective:
 
     :param model: to train.
     :param rows: of every window.
-    :param masking: None takes that of the model's meaning.
+    :param masking: None takes that of the model's compat.
     """
 
     def __init__(
         self, model: ContinuousHma, rows: Rows, masking: LatentMasking | None = None
     ) -> None:
         self._model, self._rows = model, rows
-        self._is_upstream = model.config.meaning is Meaning.UPSTREAM
+        self._is_upstream = model.config.compat is Compat.UPSTREAM
         self._masking = masking or (UPSTREAM_MASKING if self._is_upstream else LatentMasking())
 
     def losses(self, batches: Batches, run: Pass, generator: torch.Generator) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import Progress
-from hma_ros.network.checkpoint import load_tensors, save_tensors
+from hma_ros.network.strict_loading import load_tensors, save_tensors
 from hma_ros.training.muon import Muon
 
 _WARMUP_STEPS = 100

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import EpisodeDataset
-from hma_ros.network.checkpoint import save_checkpoint
+from hma_ros.network.checkpoint import save_tokenizer
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.training.run import TrainingRun
 
@@ -110,5 +110,5 @@ def train_tokenizer(
 
     run.train(loss_of)
     averaged = cast('FrameTokenizer', run.averaged)
-    save_checkpoint(averaged, folder)
+    save_tokenizer(averaged, folder)
     return averaged.eval()

@@ -3,7 +3,7 @@
 The continuous model against arrays of the research code.
 
 ``config.json`` and ``model.safetensors`` are a checkpoint as the authors release them. All arrays
-are compared in upstream's meaning: revealed patches are sampled again at every step, action heads
+are compared with compat: upstream: revealed patches are sampled again at every step, action heads
 learn units of the data set, and the trunk sees the actions that are to be predicted.
 
 =================================  ============================================================
@@ -36,15 +36,15 @@ from torch import Tensor
 from hma_ros.core.diffusion import Noise, ancestral, guided
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.patches import patchify, unpatchify
-from hma_ros.network.paper.checkpoint import read_released
-from hma_ros.network.paper.continuous import (
+from hma_ros.network.checkpoint import load_released
+from hma_ros.network.continuous import (
     ContinuousDraws,
     ContinuousHma,
     ContinuousRows,
     continuous_loss,
 )
-from hma_ros.network.paper.diffusion_head import DiffusionDraws, waves
-from hma_ros.network.paper.full_window_continuous import FrameSample, sample_chunks, sample_frame
+from hma_ros.network.diffusion_head import DiffusionDraws, waves
+from hma_ros.network.full_window_continuous import FrameSample, sample_chunks, sample_frame
 from hma_ros.verification.golden import GoldenArrays, at
 from hma_ros.verification.noise import Replay, training_draws
 from hma_ros.verification.one_thread import one_thread
@@ -85,7 +85,7 @@ def check(folder: Path) -> Iterator[Comparison]:
 
 
 def _all(folder: Path) -> Iterator[Comparison]:
-    golden, model = GoldenArrays(folder), read_released(folder)
+    golden, model = GoldenArrays(folder), load_released(folder)
     if not isinstance(model, ContinuousHma):
         raise ConfigError(f'{folder}: a discrete model, expected a continuous one')
     for part in (_schedules, _patches, _head, _samples):

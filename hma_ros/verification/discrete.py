@@ -34,9 +34,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.paper.checkpoint import read_released
-from hma_ros.network.paper.discrete import DiscreteHma, discrete_loss
-from hma_ros.network.paper.full_window import FramePass, decode_frame
+from hma_ros.network.checkpoint import load_released
+from hma_ros.network.discrete import DiscreteHma, discrete_loss
+from hma_ros.network.full_window import FramePass, decode_frame
 from hma_ros.verification.golden import GoldenArrays, at
 from hma_ros.verification.one_thread import one_thread
 from hma_ros.verification.report import FLOAT32, IDENTICAL, REORDERED, Comparison, compare
@@ -59,7 +59,7 @@ def check(folder: Path) -> Iterator[Comparison]:
 
 
 def _all(folder: Path) -> Iterator[Comparison]:
-    golden, model = GoldenArrays(folder), read_released(folder)
+    golden, model = GoldenArrays(folder), load_released(folder)
     if not isinstance(model, DiscreteHma):
         raise ConfigError(f'{folder}: a continuous model, expected a discrete one')
     parts = (_losses,) if 'labels' in golden else (_passes, _hidden, _normalised, _rollouts)

@@ -14,7 +14,7 @@ import numpy as np
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hma_ros.network.paper.config import PaperConfig
+    from hma_ros.network.config import HmaConfig
 
 GOLDEN_FILE = 'golden.npz'
 
@@ -66,7 +66,7 @@ class GoldenArrays(Mapping[str, np.ndarray]):
         """Count the arrays."""
         return len(self._file.files)
 
-    def domains(self, config: PaperConfig, group: str) -> list[str]:
+    def domains(self, config: HmaConfig, group: str) -> list[str]:
         """
         Return the action spaces that there are arrays of.
 

@@ -22,7 +22,7 @@ from hma_ros.verification.report import FLOAT32, IDENTICAL, Comparison, compare
 
 def check(folder: Path) -> Iterator[Comparison]:
     """
-    Compare all windows in the folder, in the meaning of the research code.
+    Compare all windows in the folder, as the research code opens them.
 
     :raises ConfigError: a data set or an array is missing, or an array is there that nothing here
         computes.

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from hma_ros.core.diffusion import Noise, Sampling, Solver
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.paper.continuous import ContinuousDraws, ContinuousHma
-from hma_ros.network.paper.diffusion_head import DiffusionDraws
+from hma_ros.network.continuous import ContinuousDraws, ContinuousHma
+from hma_ros.network.diffusion_head import DiffusionDraws
 from hma_ros.verification.golden import GoldenArrays
 
 _ROLLOUT = re.compile(r's([1-9]\d*)_T(\d+(?:\.\d+)?)')

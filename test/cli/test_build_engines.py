@@ -85,7 +85,7 @@ def test_doctor_does_not_believe_the_list_of_providers(monkeypatch: pytest.Monke
 def test_doctor_says_whether_compiled_layers_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    name = 'compiled layers of the paper models'
+    name = 'compiled layers'
     monkeypatch.setattr('hma_ros.runtime.compiled.library', lambda: None)
     monkeypatch.setattr('hma_ros.runtime.compiled.why_not', lambda: 'the processor is too old')
     found = next(item for item in check_machine() if item.subject == name)

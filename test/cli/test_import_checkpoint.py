@@ -13,13 +13,14 @@ from hma_ros.cli.import_checkpoint import SETTINGS
 from hma_ros.cli.main import main
 from hma_ros.core.decoding import Decoding
 from hma_ros.core.embodiment import embodiment_folder
-from hma_ros.network.checkpoint import load_tensors, save_checkpoint
-from hma_ros.network.paper.config import Domain, Meaning, PaperConfig
-from hma_ros.network.paper.discrete import DiscreteHma
-from hma_ros.network.paper.settings import Setting
+from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.network.checkpoint import save_tokenizer
+from hma_ros.network.config import Compat, Domain, HmaConfig
+from hma_ros.network.discrete import DiscreteHma
+from hma_ros.network.strict_loading import load_tensors
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.network.weight_files import WeightFiles
-from hma_ros.runtime.paper.manifest import FrameFacts, PaperManifest
+from hma_ros.runtime.manifest import FrameFacts, Manifest
 
 GOLDEN = Path(__file__).parents[1] / 'data/golden'
 
@@ -36,7 +37,7 @@ def report(capsys, folder: Path) -> dict[str, list[str]]:
 
 def renamed(folder: Path, old: str, new: str) -> Path:
     """Rename a domain of a copy of a golden checkpoint."""
-    from hma_ros.network.checkpoint import load_tensors, save_tensors
+    from hma_ros.network.strict_loading import load_tensors, save_tensors
 
     shutil.copytree(GOLDEN / 'disc_modulate', folder)
     tensors = load_tensors(folder / 'model.safetensors')
@@ -48,7 +49,7 @@ def renamed(folder: Path, old: str, new: str) -> Path:
 
 
 def test_every_setting_can_be_required():
-    assert list(SETTINGS) == [setting.value for setting in Setting]
+    assert list(SETTINGS) == [setting.value for setting in ProblemSetting]
 
 
 def test_a_discrete_checkpoint_is_described(capsys):
@@ -112,12 +113,12 @@ def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     bundle = tmp_path / 'bundle'
     folder = GOLDEN / 'disc_concat'
     tokenizer = FrameTokenizer(TokenizerConfig(image_size=16, factors=2, levels=4))
-    save_checkpoint(tokenizer, tmp_path / 'tokenizer')
+    save_tokenizer(tokenizer, tmp_path / 'tokenizer')
     beside = ['--stem', 'franka', '--tokenizer', str(tmp_path / 'tokenizer'), '--torch']
     assert main(['import-checkpoint', str(folder), str(bundle), *beside]) == 0
-    manifest = PaperManifest.read(bundle)
+    manifest = Manifest.read(bundle)
     manifest.verify()
-    assert (manifest.kind, manifest.meaning) == ('discrete', 'upstream')
+    assert (manifest.kind, manifest.compat) == ('discrete', 'upstream')
     assert list(manifest.stems) == ['franka']
     assert manifest.frames == FrameFacts('levels', 16, 1.0)
     assert {'encoder.onnx', 'decoder.onnx', 'model.safetensors'} <= set(manifest.files)
@@ -147,7 +148,7 @@ def test_an_unknown_stem_is_refused(capsys, tmp_path, targets):
 
 
 def test_a_tokenizer_or_robot_that_does_not_fit_is_refused(capsys, tmp_path):
-    save_checkpoint(FrameTokenizer(TokenizerConfig()), tmp_path / 'tokenizer')
+    save_tokenizer(FrameTokenizer(TokenizerConfig()), tmp_path / 'tokenizer')
     planar = (embodiment_folder() / 'sim_planar.yaml').read_text()
     other = tmp_path / 'sim_planar.yaml'
     other.write_text(planar.replace('stem: planar_push', 'stem: franka'))
@@ -181,7 +182,7 @@ def two_robots(folder: Path, write_released) -> tuple[Path, Path]:
     embodiment.write_text(yaml.safe_dump(spec))
     torch.manual_seed(0)
     model = DiscreteHma(
-        PaperConfig(
+        HmaConfig(
             layers=1,
             heads=2,
             width=16,
@@ -194,7 +195,7 @@ def two_robots(folder: Path, write_released) -> tuple[Path, Path]:
                 Domain('aloha', 2, (0.0,) * 3, (1.0,) * 3),
                 Domain('franka', 1, (0.3, 0.3), (0.1, 0.1)),
             ),
-            meaning=Meaning.UPSTREAM,
+            compat=Compat.UPSTREAM,
         )
     )
     return write_released(model, folder / 'two'), embodiment
@@ -205,7 +206,7 @@ def test_with_an_embodiment_only_its_stem_is_in_the_bundle(tmp_path, write_relea
     bundle = tmp_path / 'bundle'
     arguments = [str(folder), str(bundle), '--embodiment', str(embodiment), '--torch']
     assert main(['import-checkpoint', *arguments]) == 0
-    manifest = PaperManifest.read(bundle)
+    manifest = Manifest.read(bundle)
     assert list(manifest.stems) == list(manifest.robots) == ['franka']
     assert not [name for name in manifest.files if 'aloha' in name]
     assert not [name for name in load_tensors(bundle / 'model.safetensors') if 'aloha' in name]
@@ -266,4 +267,4 @@ def test_decoding_is_recommended_by_the_bundle(tmp_path):
     chosen = ['--mask-steps', '3', '--temperature', '0.5', '--unmasking', 'random']
     arguments = [str(GOLDEN / 'disc_concat'), str(bundle), *chosen]
     assert main(['import-checkpoint', *arguments]) == 0
-    assert PaperManifest.read(bundle).decoding == Decoding(3, 16, 0.5, 'random')
+    assert Manifest.read(bundle).decoding == Decoding(3, 16, 0.5, 'random')

@@ -26,11 +26,11 @@ class Steps:
             ('hma_ros.training.hma.tokenise_once', lambda tokenizer, dataset, cache: [dataset]),
             ('hma_ros.training.hma.standardise_states', lambda episodes: episodes),
             ('hma_ros.training.heads.HeadFitter', self._fitter),
-            ('hma_ros.network.paper.checkpoint.read_paper', self._read),
-            ('hma_ros.network.paper.checkpoint.save_paper', self._save),
-            ('hma_ros.export.paper.own_options', lambda tokenizer, config: tokenizer),
+            ('hma_ros.network.checkpoint.load_hma', self._read),
+            ('hma_ros.network.checkpoint.save_hma', self._save),
+            ('hma_ros.export.bundle.own_options', lambda tokenizer, config: tokenizer),
             ('hma_ros.evaluation.closed_loop.collect', self._collect),
-            ('hma_ros.export.paper.export_paper', self._export),
+            ('hma_ros.export.bundle.export_bundle', self._export),
             ('hma_ros.data.episodes.EpisodeDataset', lambda shards: shards[0].parts[-3:-1]),
         ):
             monkeypatch.setattr(name, step)

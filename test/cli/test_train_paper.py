@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from hma_ros.cli.main import main
-from hma_ros.network.paper.checkpoint import read_paper
-from hma_ros.network.paper.config import Meaning, TimePositions
+from hma_ros.network.checkpoint import load_hma
+from hma_ros.network.config import Compat, TimePositions
 
 SIZES = [
     '--width',
@@ -58,9 +58,9 @@ def test_a_discrete_model_of_two_folders(tmp_path):
     assert (
         main(['train-paper', 'discrete', '--folders', *folders, '--out', out, *SIZES, *sizes]) == 0
     )
-    config = read_paper(out).config
+    config = load_hma(out).config
     assert [domain.name for domain in config.domains] == ['one', 'two']
-    assert (config.meaning, config.time) == (Meaning.CORRECTED, TimePositions.ROTARY)
+    assert (config.compat, config.time) == (Compat.CORRECTED, TimePositions.ROTARY)
     assert config.image_tokens == 4
 
 
@@ -80,8 +80,8 @@ def test_a_continuous_model_of_upstream_meaning_without_actions(tmp_path):
     out = str(tmp_path / 'run')
     words = ['train-paper', 'continuous', '--folders', folder, '--objective', 'upstream']
     assert main([*words, '--out', out, *SIZES, *sizes]) == 0
-    config = read_paper(out).config
-    assert (config.meaning, config.time) == (Meaning.UPSTREAM, TimePositions.LEARNED)
+    config = load_hma(out).config
+    assert (config.compat, config.time) == (Compat.UPSTREAM, TimePositions.LEARNED)
     assert config.diffusion is not None
     assert (config.image_tokens, config.diffusion.latent_channels) == (1, 3)
 

@@ -9,8 +9,8 @@ import torch
 
 from hma_ros.core.stem_spec import StemSpec
 from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeWriter, find_shards
-from hma_ros.export.paper import export_paper, own_options
-from hma_ros.network.paper.config import Domain, Joints, preset
+from hma_ros.export.bundle import export_bundle, own_options
+from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.training.hma import initialised
 
@@ -65,7 +65,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stem = Domain('planar_push', STRIDE, (0.28, 0.28), (0.16, 0.16), joints, robot)
     model = initialised(preset('small', [stem], width=32, layers=1, heads=2))
     tokenizer = FrameTokenizer(sizes).eval()
-    return export_paper(
+    return export_bundle(
         model.requires_grad_(False),
         tmp_path_factory.mktemp('run') / 'bundle',
         own_options(tokenizer, model.config),

@@ -14,8 +14,8 @@ from hma_ros.evaluation.closed_loop import (
     collect,
     evaluate_policies,
 )
-from hma_ros.runtime.open import open_world_model
 from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.world_model import WorldModel
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import run_actor
 
@@ -36,7 +36,7 @@ def test_shipped_policy_succeeds_where_luck_does_not(task, most):
 def test_same_seed_gives_the_policy_the_same_episode():
     task = make_task('sim_planar')
     try:
-        model = open_world_model(BUNDLE, 'planar_push', Execution(threads=1))
+        model = WorldModel(BUNDLE, 'planar_push', Execution(threads=1))
         first, second = (run_actor(task, ModelActor(task, model), 5) for _ in range(2))
     finally:
         task.close()

@@ -17,8 +17,8 @@ from hma_ros.evaluation.pictures import (
     write_animation,
     write_strip,
 )
-from hma_ros.runtime.open import open_world_model
 from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.world_model import WorldModel
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_animation_has_one_picture_for_each_moment(
 
 
 def test_a_strip_of_a_real_model(bundle: Path, episodes: EpisodeDataset, tmp_path: Path) -> None:
-    model = open_world_model(bundle, 'planar_push', Execution(threads=1))
+    model = WorldModel(bundle, 'planar_push', Execution(threads=1))
     rollout = imagine_episode(model, episodes[1], row=2, horizon=20)
     assert rollout.imagined.shape == rollout.observed.shape == (3, 64, 64, 3)
     np.testing.assert_array_equal(rollout.last, episodes[1].frames[2])
@@ -87,6 +87,6 @@ def test_a_strip_of_a_real_model(bundle: Path, episodes: EpisodeDataset, tmp_pat
 
 
 def test_a_row_outside_the_episode_is_refused(bundle: Path, episodes: EpisodeDataset) -> None:
-    model = open_world_model(bundle, 'planar_push', Execution(threads=1))
+    model = WorldModel(bundle, 'planar_push', Execution(threads=1))
     with pytest.raises(ConfigError, match='row 5: expected 0 to 4'):
         imagine_episode(model, episodes[1], row=5, horizon=1)

@@ -19,9 +19,9 @@ from hma_ros.evaluation.prediction import (
     sample_rows,
 )
 from hma_ros.evaluation.replay import replay
-from hma_ros.runtime.open import open_world_model
 from hma_ros.runtime.providers import Execution
-from hma_ros.runtime.world import Rollout
+from hma_ros.runtime.rollout import Rollout
+from hma_ros.runtime.world_model import WorldModel
 
 CONFIG = PredictionConfig(max_rows=100, trials=3, horizon=2)
 
@@ -145,7 +145,7 @@ def test_episodes_of_another_robot_are_refused(episodes: EpisodeDataset) -> None
 def test_a_real_bundle_is_measured_and_the_result_is_json(
     bundle: Path, episodes: EpisodeDataset
 ) -> None:
-    model = open_world_model(bundle, 'planar_push', Execution(threads=1))
+    model = WorldModel(bundle, 'planar_push', Execution(threads=1))
     config = PredictionConfig(max_rows=3, trials=1, horizon=2)
     result = measure_prediction(model, episodes, config, progress=False)
     assert measure_prediction(model, episodes, config, progress=False) == result

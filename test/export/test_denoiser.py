@@ -11,13 +11,13 @@ import torch
 from hma_ros.core.errors import BundleError, InferenceError
 from hma_ros.export.compiled import compiled_parts
 from hma_ros.export.denoiser import prove_denoiser, shape_of, write_denoiser
-from hma_ros.export.paper_graphs import head_parts
+from hma_ros.export.model_graphs import head_parts
 from hma_ros.export.proof import Proof
 from hma_ros.export.weights import SharedWeights
-from hma_ros.network.paper.config import Diffusion, PaperConfig
-from hma_ros.network.paper.diffusion_head import DiffusionHead
+from hma_ros.network.config import Diffusion, HmaConfig
+from hma_ros.network.diffusion_head import DiffusionHead
 from hma_ros.runtime.compiled import library, why_not
-from hma_ros.runtime.paper.denoiser import CompiledDenoiser
+from hma_ros.runtime.denoiser import CompiledDenoiser
 from hma_ros.verification.report import relative_error
 
 pytestmark = pytest.mark.skipif(library() is None, reason=f'compiled layers: {why_not()}')
@@ -190,7 +190,7 @@ def test_without_threads_there_is_no_denoiser(tmp_path, threads):
 )
 def test_odd_sizes_and_halves_are_left_to_graphs(width, precision, count):
     parts = head_parts(a_head(width=width), 'patch', CONDITION)
-    config = PaperConfig(layers=1, heads=2, width=32, rows=2, positions=4)
+    config = HmaConfig(layers=1, heads=2, width=32, rows=2, positions=4)
     assert len(compiled_parts(parts, config, precision)) == count
 
 

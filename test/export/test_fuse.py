@@ -12,8 +12,8 @@ from torch import nn
 from hma_ros.core.errors import BundleError
 from hma_ros.export.fuse import fuse_attention
 from hma_ros.export.graphs import trace
-from hma_ros.network.paper.attention import Rows, SelfAttention
-from hma_ros.network.paper.config import PaperConfig
+from hma_ros.network.attention import Rows, SelfAttention
+from hma_ros.network.config import HmaConfig
 
 
 class Mixed(nn.Module):
@@ -22,7 +22,7 @@ class Mixed(nn.Module):
     def __init__(self, **changes):
         super().__init__()
         sizes = {'layers': 1, 'heads': 2, 'width': 16, 'rows': 4, 'positions': 9}
-        self.config = PaperConfig(**sizes, **changes)
+        self.config = HmaConfig(**sizes, **changes)
         self.space, self.time = (SelfAttention(self.config) for _ in range(2))
 
     def forward(self, feeds):

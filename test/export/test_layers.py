@@ -13,27 +13,27 @@ from hma_ros.core.rotary import rotations
 from hma_ros.core.rows import EMPTY_ROW
 from hma_ros.export.layers import has_layers, joined, parted, write_layers
 from hma_ros.export.weights import SharedWeights
-from hma_ros.network.paper.attention import KeptRows, Rows
-from hma_ros.network.paper.config import (
+from hma_ros.network.attention import KeptRows, Rows
+from hma_ros.network.config import (
+    Compat,
     Diffusion,
     Domain,
+    HmaConfig,
     Injection,
-    Meaning,
-    PaperConfig,
     TimePositions,
 )
-from hma_ros.network.paper.continuous import ContinuousHma
-from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.network.continuous import ContinuousHma
+from hma_ros.network.discrete import DiscreteHma
 from hma_ros.runtime import compiled
 from hma_ros.runtime.compiled import library, why_not
-from hma_ros.runtime.paper.layers import KINDS, Layers
+from hma_ros.runtime.layers import KINDS, Layers
 from hma_ros.verification.report import relative_error
 
 pytestmark = pytest.mark.skipif(library() is None, reason=f'compiled layers: {why_not()}')
 
 STEM = 'robot'
 SLOTS = 4
-CONFIG = PaperConfig(
+CONFIG = HmaConfig(
     layers=3,
     heads=2,
     width=32,
@@ -106,10 +106,10 @@ def check(model, layers, batch=2, rows=2, tolerance=1e-5):
 
 
 @pytest.mark.parametrize('time', TimePositions)
-@pytest.mark.parametrize('meaning', Meaning)
+@pytest.mark.parametrize('compat', Compat)
 @pytest.mark.parametrize('injection', [i for i in Injection if i is not Injection.CROSS_ATTENTION])
-def test_every_way_in_for_actions(tmp_path, injection, meaning, time):
-    model = network(injection=injection, meaning=meaning, time=time)
+def test_every_way_in_for_actions(tmp_path, injection, compat, time):
+    model = network(injection=injection, compat=compat, time=time)
     check(model, Layers(written(model, tmp_path), SLOTS + 1, 2, np.float32))
 
 

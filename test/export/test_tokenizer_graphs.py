@@ -8,9 +8,9 @@ from diffusers import AutoencoderKLTemporalDecoder
 
 from hma_ros.export.graphs import write_graph
 from hma_ros.export.tokenizer_graphs import codec_parts
+from hma_ros.network.config import Diffusion, HmaConfig
+from hma_ros.network.frames import make_codec
 from hma_ros.network.magvit2 import Magvit2, Magvit2Config
-from hma_ros.network.paper.config import Diffusion, PaperConfig
-from hma_ros.network.paper.frames import make_codec
 from hma_ros.network.svd_vae import SvdVae
 
 
@@ -36,7 +36,7 @@ def assert_equal_pictures(drawn, expected):
 
 
 def sizes(**changes):
-    return PaperConfig(layers=1, heads=1, width=8, rows=4, **changes)
+    return HmaConfig(layers=1, heads=1, width=8, rows=4, **changes)
 
 
 def test_magvit2_graphs_compute_what_the_network_computes(tmp_path):

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mutations import data, trees
 
-from hma_ros.runtime.families import read_manifest, robot_stem
+from hma_ros.runtime import denoiser
+from hma_ros.runtime.layer_file import MATRICES, NORMS, read_layers
+from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import FILE_NAME, FORMAT, read_facts, write_facts
-from hma_ros.runtime.paper import denoiser
-from hma_ros.runtime.paper.layer_file import MATRICES, NORMS, read_layers
 
 SHIPPED = Path(__file__).parents[2] / 'models' / 'hma_sim'
 ROBOT = json.loads((SHIPPED / FILE_NAME).read_text())['stems']['planar_push']['robot']
@@ -23,7 +23,7 @@ WIDTH = 16
 STREAMING = read_facts(SHIPPED)
 PAPER: dict[str, Any] = {
     'kind': 'discrete',
-    'meaning': 'corrected',
+    'compat': 'corrected',
     'time': 'rotary',
     'layers': 2,
     'heads': 2,
@@ -52,9 +52,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def use(folder: Path) -> None:
     """Read a manifest and do what nodes do with it before they open graphs."""
-    manifest = read_manifest(folder)
+    manifest = Manifest.read(folder)
     for name in manifest.stems:
-        outcome(None, lambda name=name: robot_stem(manifest, name).trained_on)
+        outcome(None, lambda name=name: manifest.robot(name).trained_on)
     outcome(None, lambda: manifest.image_size)
     assert isinstance(manifest.policy_refusal, str)
     assert manifest.max_horizon >= 0
@@ -80,7 +80,7 @@ def test_the_mutated_manifests_are_valid_before(folder: Path) -> None:
     for facts in (STREAMING, PAPER):
         write_facts(folder, facts)
         assert read_facts(folder) == facts
-        read_manifest(folder)
+        Manifest.read(folder)
     assert json.loads((SHIPPED / FILE_NAME).read_text())['format'] == FORMAT
 
 

@@ -15,8 +15,14 @@ from hypothesis import strategies as st
 from mutations import data, trees
 from safetensors.torch import save
 
-from hma_ros.network.checkpoint import load_tensors, load_tokenizer, load_weights, save_checkpoint
-from hma_ros.network.paper.checkpoint import read_paper, read_released, save_paper
+from hma_ros.network.checkpoint import (
+    load_hma,
+    load_released,
+    load_tokenizer,
+    save_hma,
+    save_tokenizer,
+)
+from hma_ros.network.strict_loading import load_tensors, load_weights
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 
 GOLDEN = Path(__file__).parents[1] / 'data' / 'golden'
@@ -40,8 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp('checkpoints')
     for name in RELEASED:
         shutil.copytree(GOLDEN / name, base / name)
-    save_paper(read_released(GOLDEN / 'disc_concat_modulate'), base / 'ours')
-    save_checkpoint(FrameTokenizer(SMALL), base / 'tokenizer')
+    save_hma(load_released(GOLDEN / 'disc_concat_modulate'), base / 'ours')
+    save_tokenizer(FrameTokenizer(SMALL), base / 'tokenizer')
     return base
 
 
@@ -59,7 +65,7 @@ def test_safetensors(folder: Path, content: bytes) -> None:
 def test_released_configurations(folder: Path, name: str, draw: Any) -> None:
     facts = draw.draw(trees(RELEASED[name]))
     (folder / name / 'config.json').write_text(json.dumps(facts))
-    outcome('released configurations', lambda: read_released(folder / name))
+    outcome('released configurations', lambda: load_released(folder / name))
 
 
 @fuzz(100)
@@ -67,7 +73,7 @@ def test_released_configurations(folder: Path, name: str, draw: Any) -> None:
 def test_our_configurations(folder: Path, draw: Any) -> None:
     facts = draw.draw(trees(_ours(folder)))
     (folder / 'ours' / 'config.json').write_text(json.dumps(facts))
-    outcome('our configurations', lambda: read_paper(folder / 'ours'))
+    outcome('our configurations', lambda: load_hma(folder / 'ours'))
 
 
 @fuzz(100)

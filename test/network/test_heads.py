@@ -3,8 +3,8 @@
 
 import torch
 
-from hma_ros.network.paper.config import Domain, Joints, preset
-from hma_ros.network.paper.keypoints import KeypointHead, Keypoints
+from hma_ros.network.config import Domain, Joints, preset
+from hma_ros.network.keypoints import KeypointHead, Keypoints
 
 JOINTS = Joints(('a', 'b'), (1.0, 2.0), (0.1, 0.1), 'last', (0.0, 0.0), (0.01, 0.01), state_size=5)
 STEM = Domain('two', 1, (0.0, 0.0), (1.0, 1.0), JOINTS)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.checkpoint import load_tensors, save_tensors
-from hma_ros.network.paper.checkpoint import ReleasedCheckpoint, read_released
+from hma_ros.network.checkpoint import ReleasedCheckpoint, load_released
+from hma_ros.network.strict_loading import load_tensors, save_tensors
 from hma_ros.network.weight_files import snapshot_of
 
 RELEASED = Path(__file__).parents[1] / 'data/golden/disc_concat_modulate'
@@ -42,13 +42,13 @@ def edit_index(folder: Path, change) -> None:
 
 
 def test_parts_are_read_as_one(parts):
-    found, whole = read_released(parts).state_dict(), read_released(RELEASED).state_dict()
+    found, whole = load_released(parts).state_dict(), load_released(RELEASED).state_dict()
     assert list(found) == list(whole)
     assert all(torch.equal(found[name], whole[name]) for name in whole)
 
 
 def test_a_checkpoint_may_be_read_with_some_stems_only():
-    whole = read_released(RELEASED)
+    whole = load_released(RELEASED)
     one = ReleasedCheckpoint(RELEASED).read(['aloha'])
     assert [domain.name for domain in one.config.domains] == ['aloha']
     kept = {name for name in whole.state_dict() if '.franka.' not in name}
@@ -58,14 +58,14 @@ def test_a_checkpoint_may_be_read_with_some_stems_only():
 def test_a_missing_part_is_named(parts):
     (parts / 'model-00002-of-00002.safetensors').unlink()
     with pytest.raises(ConfigError, match=r'got no model-00002-of-00002.safetensors, expected 2'):
-        read_released(parts)
+        load_released(parts)
 
 
 def test_a_part_cloned_without_git_lfs_is_named(parts):
     part = parts / 'model-00002-of-00002.safetensors'
     part.write_text('version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n')
     with pytest.raises(ConfigError, match=r'00002-of-00002.safetensors: got a Git LFS pointer'):
-        read_released(parts)
+        load_released(parts)
 
 
 def test_a_tensor_in_two_parts_is_refused(parts):
@@ -73,7 +73,7 @@ def test_a_tensor_in_two_parts_is_refused(parts):
     first = parts / 'model-00001-of-00002.safetensors'
     save_tensors({**load_tensors(first), **tensors}, first)
     with pytest.raises(ConfigError, match=r'again, expected it once: model-00001-of-00002'):
-        read_released(parts)
+        load_released(parts)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_a_tensor_in_two_parts_is_refused(parts):
 def test_an_index_that_does_not_fit_is_refused(parts, change, message):
     edit_index(parts, change)
     with pytest.raises(ConfigError, match=message):
-        read_released(parts)
+        load_released(parts)
 
 
 def test_a_pickle_is_named_and_never_read(tmp_path):
     shutil.copy(RELEASED / 'config.json', tmp_path)
     (tmp_path / 'pytorch_model.bin').write_bytes(b'cos\nsystem\n')
     with pytest.raises(ConfigError, match=r'pytorch_model.bin: got a pickle.*convert it'):
-        read_released(tmp_path)
+        load_released(tmp_path)
 
 
 def test_without_a_reference_the_newest_snapshot_is_taken(tmp_path):
@@ -118,4 +118,4 @@ def test_a_cache_without_a_snapshot_or_file_says_so(tmp_path):
     shutil.copy(RELEASED / 'config.json', snapshot)
     (snapshot / 'model.safetensors').symlink_to('../../blobs/gone')
     with pytest.raises(ConfigError, match=r'got a link to ../../blobs/gone, which is missing'):
-        read_released(tmp_path)
+        load_released(tmp_path)

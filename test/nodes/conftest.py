@@ -145,7 +145,7 @@ def write_manifest(folder: Path, stems: dict[str, Any]) -> None:
         folder,
         {
             'kind': 'discrete',
-            'meaning': 'corrected',
+            'compat': 'corrected',
             'time': 'lag',
             'stems': {
                 name: {

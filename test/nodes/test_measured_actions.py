@@ -12,7 +12,7 @@ from std_msgs.msg import Float64MultiArray
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.msg import PredictedRollout
-from hma_ros.network.paper.config import Meaning, TimePositions
+from hma_ros.network.config import Compat, TimePositions
 from hma_ros.ros.qos import COMMAND
 
 pytestmark = pytest.mark.ros
@@ -28,7 +28,7 @@ def counts(system: Any) -> dict[str, int]:
 
 
 def test_a_robot_driven_by_somebody_else_is_imagined_to_go_on(
-    system: Any, make_paper_bundle: Callable[..., Path]
+    system: Any, make_random_bundle: Callable[..., Path]
 ) -> None:
     planar = load_embodiment('sim_planar')
     common = {'embodiment': 'sim_planar', 'use_sim_time': True, 'autostart': True}
@@ -37,8 +37,8 @@ def test_a_robot_driven_by_somebody_else_is_imagined_to_go_on(
     commands = system.node.create_publisher(Float64MultiArray, planar.commands[0].topic, COMMAND)
     system.spawn('sim_robot', embodiment='sim_planar', real_time_factor=0.1)
     # A model of video alone, which must be given every action.
-    bundle = make_paper_bundle(
-        meaning=Meaning.UPSTREAM, time=TimePositions.LEARNED, predict_actions=False
+    bundle = make_random_bundle(
+        compat=Compat.UPSTREAM, time=TimePositions.LEARNED, predict_actions=False
     )
     system.spawn(
         'world_model',

@@ -14,10 +14,10 @@ from std_msgs.msg import Float64MultiArray
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_folder, load_embodiment
 from hma_ros.msg import PredictedRollout
-from hma_ros.network.checkpoint import save_tensors
+from hma_ros.network.config import Compat, Domain, HmaConfig
+from hma_ros.network.discrete import DiscreteHma
 from hma_ros.network.magvit2 import Magvit2, Magvit2Config
-from hma_ros.network.paper.config import Domain, Meaning, PaperConfig
-from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.network.strict_loading import save_tensors
 from hma_ros.ros.qos import COMMAND
 
 pytestmark = pytest.mark.ros
@@ -37,7 +37,7 @@ def video_model() -> DiscreteHma:
         Domain('droid', 7, (0.0,) * 7, (1.0,) * 7),
         Domain(STEM, 1, (0.0, 0.0), (0.1, 0.1)),
     )
-    sizes = PaperConfig(
+    sizes = HmaConfig(
         layers=2,
         heads=2,
         width=32,
@@ -46,7 +46,7 @@ def video_model() -> DiscreteHma:
         factor_size=512,
         predict_actions=False,
         domains=domains,
-        meaning=Meaning.UPSTREAM,
+        compat=Compat.UPSTREAM,
     )
     return DiscreteHma(sizes)
 

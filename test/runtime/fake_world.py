@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from hma_ros.core.errors import InferenceError
+from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import Step
-from hma_ros.runtime.world import Rollout
 
 DT_NS = 200_000_000
 FRAME = np.zeros((8, 8, 3), np.uint8)

@@ -8,9 +8,9 @@ import pytest
 from hma_ros.core.errors import BundleError, ConfigError, InferenceError
 from hma_ros.runtime import graph as module
 from hma_ros.runtime.device import Gpu
-from hma_ros.runtime.families import read_manifest
+from hma_ros.runtime.engine import open_graph
 from hma_ros.runtime.graph import Graph
-from hma_ros.runtime.paper.engine import open_graph
+from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import NAMES, Execution
 
 GPU_BUILD = [NAMES['tensorrt'], NAMES['cuda'], NAMES['cpu']]
@@ -117,6 +117,6 @@ def test_file_that_is_no_graph(tmp_path):
 
 
 def test_bundle_says_what_it_runs_on(bundle, asked):
-    manifest, execution = read_manifest(bundle), Execution(provider='cuda')
+    manifest, execution = Manifest.read(bundle), Execution(provider='cuda')
     assert open_graph(manifest, 'trunk_franka_pick', execution).provider == 'cuda'
     assert len(asked) == 1

@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 from hma_ros.core.errors import BundleError
-from hma_ros.runtime.families import read_manifest
+from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import read_facts, write_facts
-from hma_ros.runtime.open import open_world_model
+from hma_ros.runtime.world_model import WorldModel
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def edit(copy, **facts):
 
 
 def test_shipped_bundle_serves_the_four_simulated_robots(bundle):
-    manifest = read_manifest(bundle)
+    manifest = Manifest.read(bundle)
     manifest.verify()
     assert {stem.trained_on for stem in manifest.robots.values()} == {'simulation'}
     assert {name: stem.embodiment for name, stem in manifest.robots.items()} == {
@@ -40,7 +40,7 @@ def test_shipped_bundle_is_small(bundle):
 
 def test_missing_bundle(tmp_path):
     with pytest.raises(BundleError, match='no such folder, expected one holding manifest.json'):
-        read_manifest(tmp_path / 'nothing')
+        Manifest.read(tmp_path / 'nothing')
 
 
 def test_tampered_file(copy):
@@ -49,18 +49,18 @@ def test_tampered_file(copy):
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     with pytest.raises(BundleError, match=r'weights\.bin: sha256 .*was changed after'):
-        open_world_model(copy, 'franka_pick')
+        WorldModel(copy, 'franka_pick')
 
 
 def test_missing_file(copy):
     (copy / 'decoder.onnx').unlink()
     with pytest.raises(BundleError, match='decoder.onnx: missing, expected the file listed'):
-        open_world_model(copy, 'franka_pick')
+        WorldModel(copy, 'franka_pick')
 
 
 def test_unknown_stem_lists_those_there_are(bundle):
     with pytest.raises(BundleError, match="no stem 'aloha', expected one of franka_pick"):
-        open_world_model(bundle, 'aloha')
+        WorldModel(bundle, 'aloha')
 
 
 def test_another_format(copy):
@@ -68,7 +68,7 @@ def test_another_format(copy):
     with pytest.raises(
         BundleError, match='manifest.json: format: got 99, expected 4; renew it: hma export'
     ):
-        read_manifest(copy)
+        Manifest.read(copy)
 
 
 @pytest.mark.parametrize(
@@ -79,27 +79,27 @@ def test_facts_that_were_edited(copy, old, new):
     path = copy / 'manifest.json'
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(BundleError, match=r'manifest.json: digest .* was changed after export'):
-        read_manifest(copy)
+        Manifest.read(copy)
 
 
 def test_spaces_and_order_are_no_facts(copy):
-    path, before = copy / 'manifest.json', read_manifest(copy)
+    path, before = copy / 'manifest.json', Manifest.read(copy)
     facts = json.loads(path.read_text())
     path.write_text(json.dumps(dict(reversed(facts.items()))))
-    assert read_manifest(copy) == before
+    assert Manifest.read(copy) == before
 
 
 @pytest.mark.parametrize('text', ['{', '[]', 'null', '{}', '\xff', '[' * 100_000])
 def test_malformed_manifest(copy, text):
     (copy / 'manifest.json').write_text(text, 'latin1')
     with pytest.raises(BundleError, match='expected the manifest of a bundle'):
-        read_manifest(copy)
+        Manifest.read(copy)
 
 
 def test_file_name_that_leaves_the_bundle(copy):
     edit(copy, files={'../../etc/passwd': 'a'})
     with pytest.raises(BundleError, match="'../../etc/passwd'.* a hash by a plain file name"):
-        read_manifest(copy)
+        Manifest.read(copy)
 
 
 @pytest.mark.parametrize('change', [{'layers': '3'}, {'window': 0}, {'files': {'a.onnx': 1}}])
@@ -108,18 +108,18 @@ def test_facts_of_another_kind(copy, change):
     with pytest.raises(
         BundleError, match='expected (a whole number from 0|at least 1|a hash by a plain)'
     ):
-        read_manifest(copy)
+        Manifest.read(copy)
 
 
 def test_file_that_was_put_there_later(copy):
     (copy / 'notes.txt').write_text('mine')
     with pytest.raises(BundleError, match=r'no hash of notes.txt, expected it in files'):
-        read_manifest(copy).verify()
+        Manifest.read(copy).verify()
 
 
 def test_what_a_file_manager_leaves_is_no_part_of_it(copy):
     (copy / '.DS_Store').touch()
-    assert read_manifest(copy).verify() is None
+    assert Manifest.read(copy).verify() is None
 
 
 def test_file_that_cannot_be_read(copy, monkeypatch):
@@ -128,7 +128,7 @@ def test_file_that_cannot_be_read(copy, monkeypatch):
 
     monkeypatch.setattr('hma_ros.runtime.manifest_file.sha256', refuse)
     with pytest.raises(BundleError, match=r'onnx: .*Permission denied; expected a file that can'):
-        read_manifest(copy).verify()
+        Manifest.read(copy).verify()
 
 
 def test_graph_without_a_hash(copy):
@@ -136,7 +136,7 @@ def test_graph_without_a_hash(copy):
     del files['stem_franka_pick.onnx']
     edit(copy, files=files)
     with pytest.raises(BundleError, match='no hash of stem_franka_pick.onnx'):
-        open_world_model(copy, 'franka_pick')
+        WorldModel(copy, 'franka_pick')
 
 
 @pytest.mark.parametrize(
@@ -155,4 +155,4 @@ def test_stem_with_impossible_facts(copy, facts, message):
     stems['planar_push']['robot'].update(facts)
     edit(copy, stems=stems)
     with pytest.raises(BundleError, match=message):
-        read_manifest(copy)
+        Manifest.read(copy)

@@ -13,8 +13,8 @@ from fake_world import DT_NS, FRAME, FakeQueue, FakeWorld
 from hma_ros.core.errors import MessageError
 from hma_ros.runtime.imagine_requests import Answer, Conditioning, Question
 from hma_ros.runtime.prediction_loop import PredictionLoop
+from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import Step
-from hma_ros.runtime.world import Rollout
 
 
 class Output:

@@ -1,174 +1,284 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""HMA as the nodes use it."""
+"""HMA of both kinds, and of both compats, on a robot."""
 
-import subprocess
-import sys
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from hma_ros.core.errors import InferenceError
-from hma_ros.runtime.open import open_world_model
-from hma_ros.runtime.providers import Execution
+from hma_ros.core.decoding import Decoding
+from hma_ros.core.errors import BundleError, ConfigError, InferenceError
+from hma_ros.network.config import Compat, TimePositions
+from hma_ros.runtime.engine_builder import graphs_of
+from hma_ros.runtime.frames import FrameCodec
+from hma_ros.runtime.graph import Graph
+from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.manifest_file import read_facts, write_facts
+from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.providers import TORCH, Execution
+from hma_ros.runtime.ring import Ring
+from hma_ros.runtime.world_model import WorldModel
+
+STEM = 'planar_push'
+CPU = Execution(provider='cpu', threads=1)
+# As the authors train models of video alone.
+UPSTREAM = {
+    'compat': Compat.UPSTREAM,
+    'time': TimePositions.LEARNED,
+    'predict_actions': False,
+}
+Make = Callable[..., Path]
 
 
-@pytest.fixture(scope='module')
-def model(bundle):
-    return open_world_model(bundle, 'franka_pick', Execution(threads=1))
+def opened(folder: Path) -> WorldModel:
+    return WorldModel(folder, STEM, CPU)
 
 
-def frames(count, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (count, 64, 64, 3)).astype(np.uint8)
+def picture(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 
 
-def watch(model, pictures):
+def chunk(value: float) -> np.ndarray:
+    return np.full((1, 2), value, np.float32)
+
+
+@pytest.mark.parametrize('kind', ['discrete', 'continuous'])
+def test_observe_act_imagine(make_random_bundle: Make, kind: str) -> None:
+    model = opened(make_random_bundle(kind))
+    assert not model.can_imagine
+    for row in range(6):
+        model.observe(picture(row), None if row == 0 else chunk(0.01 * row))
+    assert model.rows == 6
+    action = model.act()
+    assert (action.shape, action.dtype) == ((1, 2), np.float32)
+    np.testing.assert_array_equal(model.act(), action)
+    rollout = model.imagine(None, 3)
+    assert (rollout.frames.shape, rollout.frames.dtype) == ((3, 64, 64, 3), np.uint8)
+    assert rollout.actions is not None
+    np.testing.assert_array_equal(rollout.actions[0], action)
+    assert len(model.imagine(None, 3, lambda: True).frames) == 1
+    told = model.imagine(np.stack([chunk(0.1), chunk(0.2)]), 2)
+    np.testing.assert_array_equal(told.actions, np.stack([chunk(0.1), chunk(0.2)]))
     model.reset()
-    for frame in pictures:
-        model.observe(frame, None if model.rows == 0 else model.act())
-
-
-def test_acts_in_physical_units_within_the_range_of_the_demonstrations(model):
-    watch(model, frames(3))
-    chunk = model.act()
-    assert chunk.shape == (model.stem.stride, 4)
-    assert chunk.dtype == np.float32
-    assert (chunk >= model.stem.lower).all()
-    assert (chunk <= model.stem.upper).all()
-
-
-def test_only_the_last_window_of_rows_matters(model):
-    """The context slides: what went before is forgotten, and nothing else changes."""
-    depth = model.manifest.window * model.manifest.layers
-    tail = frames(depth, seed=1)
-    watch(model, np.concatenate([frames(4, seed=2), tail]))
-    first = model.act()
-    watch(model, np.concatenate([frames(9, seed=3), tail]))
-    np.testing.assert_allclose(model.act(), first, atol=1e-4)
-
-
-def test_imagining_leaves_the_context_alone_and_repeats_itself(model):
-    watch(model, frames(3))
-    before = model.act()
-    first, second = model.imagine(None, 3), model.imagine(None, 3)
-    np.testing.assert_array_equal(first.frames, second.frames)
-    np.testing.assert_array_equal(model.act(), before)
-    assert first.frames.shape == (3, 64, 64, 3)
-    assert first.frames.dtype == np.uint8
-    np.testing.assert_array_equal(first.actions[0], before)
-
-
-def test_a_rollout_ends_early_when_there_is_no_more_time(model):
-    watch(model, frames(3))
-    rollout = model.imagine(None, 5, is_enough=lambda: True)
-    assert len(rollout.frames) == len(rollout.actions) == 1
-    np.testing.assert_array_equal(rollout.frames, model.imagine(None, 1).frames)
-
-
-def test_given_chunks_are_the_ones_imagined_under(model):
-    watch(model, frames(3))
-    chunks = np.zeros((2, model.stem.stride, 4), np.float32)
-    np.testing.assert_array_equal(model.imagine(chunks, 2).actions, chunks)
-
-
-def test_candidates_are_the_same_together_as_alone(model):
-    watch(model, frames(3))
-    generator = np.random.default_rng(0)
-    shape = (3, 2, model.stem.stride, 4)
-    chunks = generator.uniform(model.stem.lower, model.stem.upper, shape).astype(np.float32)
-    together = model.imagine_candidates(chunks, 2)
-    alone = np.stack([model.imagine(item, 2).frames for item in chunks])
-    # A product of several rows is rounded otherwise than one of a single row.
-    assert np.abs(together.astype(int) - alone).max() <= 1
-    assert together.shape == (3, 2, 64, 64, 3)
-
-
-def test_no_candidate_is_an_error(model):
-    watch(model, frames(1))
-    with pytest.raises(InferenceError, match=r'candidates: float32\[0, 1, 2, 4\], expected'):
-        model.imagine_candidates(np.zeros((0, 1, 2, 4), np.float32), 1)
-
-
-def test_nothing_observed_yet(model):
-    model.reset()
-    with pytest.raises(InferenceError, match='the context is empty, expected an observed'):
-        model.act()
-    with pytest.raises(InferenceError, match='the context is empty'):
-        model.imagine(None, 1)
+    assert model.rows == 0
 
 
 @pytest.mark.parametrize(
-    'frame', [np.zeros((32, 64, 3), np.uint8), np.zeros((64, 64, 3), np.float32)]
+    ('kind', 'decoding'),
+    [
+        ('discrete', Decoding(temperature=1.0)),
+        ('discrete', Decoding(unmasking='random', mask_steps=3)),
+        ('continuous', Decoding(denoise_steps=3)),
+    ],
 )
-def test_wrong_frame_is_named_and_leaves_the_context(model, frame):
-    watch(model, frames(2))
-    with pytest.raises(InferenceError, match=r'frame: .*, expected uint8\[64, 64, 3\]'):
-        model.observe(frame, None)
-    assert model.rows == 2
+def test_decoding_may_be_other_than_the_bundle_recommends(
+    make_random_bundle: Make, kind: str, decoding: Decoding
+) -> None:
+    folder = make_random_bundle(kind)
+    frames = []
+    for chosen in (decoding, decoding, Decoding()):
+        model = WorldModel(folder, STEM, CPU, chosen)
+        model.observe(picture(0), None)
+        frames.append(model.imagine(np.stack([chunk(0.1), chunk(0.2)]), 2).frames)
+    np.testing.assert_array_equal(frames[0], frames[1])
+    assert not np.array_equal(frames[0], frames[2])
 
 
-@pytest.mark.parametrize('chunk', [np.full((2, 4), np.nan), np.zeros((3, 4))])
-def test_wrong_executed_chunk(model, chunk):
-    watch(model, frames(2))
-    with pytest.raises(InferenceError, match=r'executed: .*, expected finite float32\[2, 4\]'):
-        model.observe(frames(1)[0], chunk)
-    assert model.rows == 2
+def test_a_decoding_that_a_kind_does_not_have_is_refused(make_random_bundle: Make) -> None:
+    with pytest.raises(ConfigError, match="unmasking: got 'random', expected none for a cont"):
+        WorldModel(make_random_bundle('continuous'), STEM, CPU, Decoding(unmasking='random'))
 
 
-@pytest.mark.parametrize('joints', [np.zeros(6), np.full(7, np.nan)])
-def test_wrong_joints_are_named_and_leave_the_context(model, joints):
-    watch(model, frames(2))
-    with pytest.raises(
-        InferenceError, match=r'joints: .*, expected finite float32\[7\]: fer_joint1'
-    ):
-        model.observe(frames(1)[0], None, joints)
-    assert model.rows == 2
+@pytest.mark.parametrize('horizon', [2, 3])
+@pytest.mark.parametrize('time', TimePositions)
+def test_imagining_does_not_disturb_the_context(
+    make_random_bundle: Make, time: TimePositions, horizon: int
+) -> None:
+    """Not even where learned positions leave no room for what is imagined."""
+    folder = make_random_bundle(time=time)
+    disturbed, calm = opened(folder), opened(folder)
+    for row in range(9):
+        for model in (disturbed, calm):
+            model.observe(picture(row), None if row == 0 else chunk(0.05))
+        disturbed.imagine(None, horizon)
+        disturbed.imagine(np.stack([chunk(0.1)] * horizon), horizon)
+        np.testing.assert_array_equal(disturbed.act(), calm.act())
+    np.testing.assert_array_equal(disturbed.imagine(None, 1).frames, calm.imagine(None, 1).frames)
 
 
-@pytest.mark.parametrize('horizon', [0, 1000])
-def test_horizon_out_of_range(model, horizon):
-    watch(model, frames(1))
-    with pytest.raises(InferenceError, match=f'horizon: {horizon}, expected 1 to 32'):
-        model.imagine(None, horizon)
+def test_a_context_that_fails_to_begin_anew_is_empty(
+    make_random_bundle: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = opened(make_random_bundle(time=TimePositions.LEARNED))
+    window = model.manifest.window
+    for row in range(window):
+        model.observe(picture(row), None if row == 0 else chunk(0.05))
+    run = Model.run
+
+    def fail(model: Model, ring: Ring, first: int, rows: Sequence[Row]) -> dict[str, Any]:
+        # The second of the rows that it begins with.
+        if first == 1:
+            raise InferenceError('out of memory')
+        return run(model, ring, first, rows)
+
+    monkeypatch.setattr(Model, 'run', fail)
+    with pytest.raises(InferenceError, match='out of memory'):
+        model.observe(picture(window), chunk(0.05))
+    monkeypatch.setattr(Model, 'run', run)
+    assert (model.rows, model.can_imagine) == (0, False)
+    with pytest.raises(InferenceError, match='the context is empty'):
+        model.act()
+    model.observe(picture(0), None)
+    assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
 
 
-def test_too_few_chunks(model):
-    watch(model, frames(1))
-    with pytest.raises(InferenceError, match='chunks: 1, expected 2, one per row'):
-        model.imagine(np.zeros((1, 2, 4), np.float32), 2)
-
-
-def test_runtime_and_core_import_neither_torch_nor_ros():
-    code = (
-        'import sys; import hma_ros.runtime.open, hma_ros.core.control.executor; '
-        'print(sorted({"torch", "rclpy"} & set(sys.modules)))'
-    )
-    found = subprocess.run(
-        [sys.executable, '-c', code], capture_output=True, text=True, check=True
-    )
-    assert found.stdout.strip() == '[]'
-
-
-@pytest.mark.parametrize('stem', ['franka_pick', 'ur5e_push', 'so101_reach', 'planar_push'])
-def test_shipped_bundle_computes_what_it_was_renewed_from(bundle, stem):
-    """Golden: :file:`shipped_format_3.npz`, of the graphs that closed loops were measured with."""
-    golden = np.load(Path(__file__).with_name('shipped_format_3.npz'))
-    model = open_world_model(bundle, stem, Execution(threads=1))
-    generator = np.random.default_rng(list(model.manifest.stems).index(stem))
-    shape = (model.stem.stride, model.stem.action_dim)
-    low, high = np.array(model.stem.lower), np.array(model.stem.upper)
-    pictures = generator.integers(0, 256, (4, 64, 64, 3)).astype(np.uint8)
-    executed = (low + (high - low) * generator.random((4, *shape))).astype(np.float32)
-    joints = generator.normal(0, 0.5, (4, len(model.stem.joint_names))).astype(np.float32)
-    for step in range(4):
-        model.observe(
-            pictures[step],
-            executed[step] if step % 2 else None,
-            None if step == 1 else joints[step],
-        )
-        expected = golden[f'{stem}/act_{step}']
-        np.testing.assert_allclose(model.act(), expected, atol=1e-4 * np.abs(expected).max())
+def test_actions_stay_within_the_bounds_of_the_robot(make_random_bundle: Make) -> None:
+    model = opened(make_random_bundle('continuous'))
+    model.observe(picture(0), None)
     rollout = model.imagine(None, 3)
-    np.testing.assert_allclose(rollout.actions, golden[f'{stem}/actions'], atol=1e-4)
-    # Values on an integer are truncated to either side of it.
-    assert np.abs(rollout.frames[-1].astype(int) - golden[f'{stem}/frame']).max() <= 1
+    assert rollout.actions is not None
+    # A random diffusion head goes far beyond.
+    assert np.abs(rollout.actions).max() == np.float32(0.24)
+
+
+def test_a_model_that_must_be_told_actions_begins_anew_where_one_is_not_known(
+    make_random_bundle: Make,
+) -> None:
+    model = opened(make_random_bundle(**UPSTREAM))
+    assert model.manifest.max_horizon == 3
+    model.observe(picture(0), None)
+    model.observe(picture(1), chunk(0.1))
+    assert model.rows == 2
+    model.observe(picture(2), None)
+    assert model.rows == 1
+    assert not model.can_imagine
+    with pytest.raises(InferenceError, match='expected chunks, or a frame observed with what was'):
+        model.imagine(None, 1)
+
+
+def test_without_a_policy_what_was_executed_last_goes_on(make_random_bundle: Make) -> None:
+    model = opened(make_random_bundle(**UPSTREAM))
+    for row in range(9):
+        model.observe(picture(row), None if row == 0 else chunk(0.1))
+    with pytest.raises(InferenceError, match='action heads were never trained'):
+        model.act()
+    rollout = model.imagine(None, 3)
+    np.testing.assert_array_equal(rollout.actions, np.stack([chunk(0.1)] * 3))
+    np.testing.assert_array_equal(
+        rollout.frames, model.imagine(np.stack([chunk(0.1)] * 3), 3).frames
+    )
+
+
+def test_a_corrected_model_without_a_policy_imagines_whatever_is_done(
+    make_random_bundle: Make,
+) -> None:
+    model = opened(make_random_bundle(predict_actions=False))
+    model.observe(picture(0), None)
+    rollout = model.imagine(None, 2)
+    assert rollout.actions is None
+    assert rollout.frames.shape == (2, 64, 64, 3)
+
+
+def test_bad_input_is_refused(make_random_bundle: Make) -> None:
+    model = opened(make_random_bundle())
+    with pytest.raises(InferenceError, match=r'frame: uint8\[8, 8, 3\], expected uint8\[64, 64'):
+        model.observe(np.zeros((8, 8, 3), np.uint8), None)
+    model.observe(picture(0), None)
+    with pytest.raises(InferenceError, match=r'executed: .*, expected finite float32\[1, 2\]'):
+        model.observe(picture(1), np.array([[0.1, np.nan]]))
+    with pytest.raises(InferenceError, match='horizon: 33, expected 1 to 32'):
+        model.imagine(None, 33)
+    with pytest.raises(InferenceError, match='chunks: 1, expected 2'):
+        model.imagine(chunk(0.1)[None], 2)
+
+
+def test_reconstruction_is_that_of_the_tokenizer(make_random_bundle: Make) -> None:
+    drawn = opened(make_random_bundle()).reconstruct(picture(0))
+    assert (drawn.shape, drawn.dtype) == ((64, 64, 3), np.uint8)
+
+
+def changed(folder: Path, to: Path, **facts: object) -> Path:
+    shutil.copytree(folder, to)
+    write_facts(to, {**read_facts(to), **facts})
+    return to
+
+
+def test_what_is_not_for_a_robot_is_refused_with_the_reason(
+    make_random_bundle: Make, tmp_path: Path
+) -> None:
+    folder = make_random_bundle()
+    blind = changed(folder, tmp_path / 'blind', frames=None)
+    with pytest.raises(BundleError, match='no frame tokenizer'):
+        opened(blind)
+    stems = read_facts(folder)['stems']
+    stems[STEM]['robot'] = None
+    loose = changed(folder, tmp_path / 'loose', stems=stems)
+    with pytest.raises(BundleError, match="stem 'planar_push': got nothing about a robot"):
+        opened(loose)
+    with pytest.raises(BundleError, match="no stem 'toaster', expected one of planar_push"):
+        Manifest.read(folder).robot('toaster')
+
+
+def test_a_robot_of_other_actions_is_refused(make_random_bundle: Make, tmp_path: Path) -> None:
+    folder = make_random_bundle()
+    stems = read_facts(folder)['stems']
+    stems[STEM]['stride'] = 2
+    with pytest.raises(BundleError, match='sim_planar of 2 numbers x stride 1, expected 2 x 2'):
+        Manifest.read(changed(folder, tmp_path / 'other', stems=stems))
+
+
+def test_torch_runs_it_all(make_random_bundle: Make) -> None:
+    model = WorldModel(
+        make_random_bundle(), STEM, Execution(provider=TORCH, allow_cpu=True, threads=1)
+    )
+    assert model.provider == 'torch-cpu'
+    model.observe(picture(0), None)
+    assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
+
+
+@pytest.mark.parametrize('kind', ['discrete', 'continuous'])
+def test_engines_are_built_for_the_very_sizes_that_a_robot_asks_for(
+    make_random_bundle: Make, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    used: dict[str, Execution] = {}
+    init = Graph.__init__
+
+    def note(graph: Graph, path: Path, execution: Execution) -> None:
+        used[path.name] = execution
+        init(graph, path, execution)
+
+    monkeypatch.setattr(Graph, '__init__', note)
+    # As on a GPU: compiled layers have no engines.
+    monkeypatch.setattr('hma_ros.runtime.engine.library', lambda: None)
+    folder = make_random_bundle(kind)
+    opened(folder)
+    built = {path.name: execution for path, execution in graphs_of(folder, CPU)}
+    assert {name: built[name] for name in used} == used
+    assert used[f'trunk_{STEM}.onnx'].max_size == 2
+    if kind == 'continuous':
+        assert used['denoise_patch.onnx'].max_size == Manifest.read(folder).image_tokens
+
+
+def test_a_changed_tokenizer_is_told_by_its_hash(make_random_bundle: Make, tmp_path: Path) -> None:
+    folder = changed(make_random_bundle(), tmp_path / 'tampered')
+    (folder / 'encoder.onnx').write_bytes(b'not a graph')
+    with pytest.raises(BundleError, match='encoder.onnx: sha256 .* changed after export'):
+        opened(folder)
+
+
+def test_a_codec_of_other_tokens_is_refused(make_random_bundle: Make) -> None:
+    manifest = Manifest.read(make_random_bundle())
+    with pytest.raises(BundleError, match=r"encoder\.onnx: output 'tokens' .*, 5\]"):
+        FrameCodec(replace(manifest, factors=5), CPU)
+
+
+@pytest.mark.parametrize('name', ['window', 'mask_steps', 'denoise_steps'])
+def test_a_manifest_that_counts_nothing_is_refused(
+    make_random_bundle: Make, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(BundleError, match=f'{name}:? (got )?0, expected'):
+        Manifest.read(changed(make_random_bundle(), tmp_path / 'none', **{name: 0}))

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 
 from hma_ros.data.windows import TokenEpisode
-from hma_ros.network.paper.config import Domain, Joints, preset
+from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.training.heads import HeadFitter, episode_features
 from hma_ros.training.hma import initialised
 

@@ -6,18 +6,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hma_ros.network.paper.attention import Rows
-from hma_ros.network.paper.config import (
+from hma_ros.network.attention import Rows
+from hma_ros.network.config import (
+    Compat,
     Domain,
+    HmaConfig,
     Injection,
-    Meaning,
-    PaperConfig,
     TimePositions,
 )
-from hma_ros.network.paper.discrete import DiscreteHma, TokensSeen
+from hma_ros.network.discrete import DiscreteHma, TokensSeen
 from hma_ros.training.joint_pass import JointPass
 
-CONFIG = PaperConfig(
+CONFIG = HmaConfig(
     layers=2,
     heads=2,
     width=16,
@@ -39,7 +39,7 @@ VARIANTS = {
     'added': (replace(CONFIG, injection=Injection.ADD), 4),
     'cross-attention': (replace(CONFIG, injection=Injection.CROSS_ATTENTION), 4),
     'upstream': (
-        replace(CONFIG, meaning=Meaning.UPSTREAM, time=TimePositions.LEARNED, qkv_bias=True),
+        replace(CONFIG, compat=Compat.UPSTREAM, time=TimePositions.LEARNED, qkv_bias=True),
         3,
     ),
 }

@@ -4,8 +4,8 @@
 import pytest
 import torch
 
-from hma_ros.network.paper.config import Diffusion, Domain, PaperConfig
-from hma_ros.network.paper.continuous import ContinuousHma, continuous_loss
+from hma_ros.network.config import Diffusion, Domain, HmaConfig
+from hma_ros.network.continuous import ContinuousHma, continuous_loss
 from hma_ros.training.latent_masking import (
     UPSTREAM_MASKING,
     LatentMasking,
@@ -13,7 +13,7 @@ from hma_ros.training.latent_masking import (
     draw_masks,
 )
 
-CONFIG = PaperConfig(
+CONFIG = HmaConfig(
     layers=1,
     heads=2,
     width=8,
@@ -90,6 +90,6 @@ def test_equal_generators_draw_equal_batches():
 
 
 def test_a_video_model_draws_nothing_for_chunks():
-    model = ContinuousHma(PaperConfig(**{**vars(CONFIG), 'predict_actions': False}))
+    model = ContinuousHma(HmaConfig(**{**vars(CONFIG), 'predict_actions': False}))
     batch = draw_batch(model, 'robot', 2, 6, LatentMasking(), generator())
     assert batch.draws.chunks is None

@@ -9,11 +9,11 @@ import torch
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.row_windows import EpisodeRows, RowEpisode
-from hma_ros.network.paper.checkpoint import read_paper
-from hma_ros.network.paper.config import Diffusion, Domain, Meaning, PaperConfig, TimePositions
+from hma_ros.network.checkpoint import load_hma
+from hma_ros.network.config import Compat, Diffusion, Domain, HmaConfig, TimePositions
 from hma_ros.training.paper import PRECISIONS, PaperTrainer, quicker_precision
 
-DISCRETE = PaperConfig(
+DISCRETE = HmaConfig(
     layers=1,
     heads=2,
     width=32,
@@ -29,7 +29,7 @@ CONTINUOUS = replace(
     DISCRETE,
     diffusion=Diffusion(patch=1, latent_channels=3, width=32, blocks=1, steps=10, mask_steps=2),
 )
-UPSTREAM = {'meaning': Meaning.UPSTREAM, 'time': TimePositions.LEARNED, 'rows': 4}
+UPSTREAM = {'compat': Compat.UPSTREAM, 'time': TimePositions.LEARNED, 'rows': 4}
 
 
 def sources(config, seed=0):
@@ -61,7 +61,7 @@ def test_every_loss_falls_and_the_checkpoint_can_be_read(tmp_path, kind, changes
     after = losses(trainer, config)
     assert set(before) == {f'{n}/{w}' for n in ('arm', 'table') for w in ('frame', 'action')}
     assert sum(after.values()) < 0.7 * sum(before.values())
-    assert read_paper(tmp_path).config == config
+    assert load_hma(tmp_path).config == config
 
 
 def test_a_run_goes_on_from_where_it_was(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.checkpoint import load_tensors, save_tensors
+from hma_ros.network.strict_loading import load_tensors, save_tensors
 from hma_ros.verification import continuous
 from hma_ros.verification.continuous import check
 

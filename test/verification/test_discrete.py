@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from hma_ros.cli.main import main
-from hma_ros.network.checkpoint import load_tensors, save_tensors
+from hma_ros.network.strict_loading import load_tensors, save_tensors
 from hma_ros.verification.discrete import check
 
 GOLDEN = Path(__file__).parents[1] / 'data/golden'

@@ -11,7 +11,7 @@ import pytest
 
 from hma_ros.cli.main import main
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.checkpoint import load_tensors, save_tensors
+from hma_ros.network.strict_loading import load_tensors, save_tensors
 from hma_ros.verification.continuous import check as check_continuous
 from hma_ros.verification.discrete import check as check_discrete
 

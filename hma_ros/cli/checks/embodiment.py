@@ -48,10 +48,10 @@ def compare_with_manifest(spec: EmbodimentSpec, manifest: Any) -> Finding | None
         text = f'stem: got {spec.stem}, expected one of {", ".join(manifest.stems)}'
         remedy = 'correct `stem` in the embodiment file, or export a bundle with this stem'
         return fail('bundle', text, remedy)
-    from hma_ros.runtime.families import SIZE_REMEDY, size_difference
+    from hma_ros.runtime.manifest import SIZE_REMEDY
 
     try:
-        difference = size_difference(manifest, spec.camera.resize)
+        difference = manifest.size_difference(spec.camera.resize)
     except HmaError as error:
         return fail('bundle', str(error), 'choose a bundle with a frame tokenizer')
     return fail('bundle', difference, SIZE_REMEDY) if difference else None
@@ -61,10 +61,10 @@ def _check_bundle(spec: EmbodimentSpec, bundle: str) -> Finding:
     from hma_ros.bringup import bundle_folder
 
     try:
-        from hma_ros.runtime.families import read_manifest
+        from hma_ros.runtime.manifest import Manifest
 
         folder = bundle_folder(bundle)
-        manifest = read_manifest(folder)
+        manifest = Manifest.read(folder)
     except (HmaError, ImportError) as error:
         return fail('bundle', str(error), 'give bundle:=FOLDER')
     found = compare_with_manifest(spec, manifest)

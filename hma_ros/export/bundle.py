@@ -1,0 +1,305 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Write a bundle of HMA, with proof that it computes what the network does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.progress import moving
+from hma_ros.core.stem_spec import StemSpec
+from hma_ros.export.append import append_graph
+from hma_ros.export.compiled import (
+    compiled_parts,
+    graphs_around,
+    prove_compiled,
+    write_compiled,
+)
+from hma_ros.export.fuse import fuse_attention
+from hma_ros.export.graphs import Part, store_half, write_graph
+from hma_ros.export.half import compute_half
+from hma_ros.export.model_graphs import ModelPart, head_parts, model_parts
+from hma_ros.export.proof import Proof
+from hma_ros.export.quantise import quantise
+from hma_ros.export.replace import replacing
+from hma_ros.export.tokenizer_graphs import GraphCodec, codec_parts
+from hma_ros.export.weights import SharedWeights
+from hma_ros.network.checkpoint import Hma, save_hma
+from hma_ros.network.config import HmaConfig
+from hma_ros.network.continuous import ContinuousHma
+from hma_ros.network.frames import FrameCodec, make_codec
+from hma_ros.network.tokenizer import FrameTokenizer
+from hma_ros.runtime.graph import Graph
+from hma_ros.runtime.manifest import (
+    PATCH_HEAD,
+    FrameFacts,
+    StemFacts,
+)
+from hma_ros.runtime.manifest_file import sha256, write_facts
+from hma_ros.runtime.providers import Execution
+
+WEIGHTS = 'weights.bin'
+APPEND = 'append.onnx'
+_KEPT = ('past_key', 'past_value', 'kept_')
+# Of the parts made cheaper; thin margins of random weights flip many tokens. In whole numbers a
+# trained model may attend to another row where two are as good, and what it says of a few tokens
+# is then far off: the deviation tells whether a graph is right.
+TOLERANCES = {
+    'fp32': Proof(error=1e-3, deviation=1e-3, agreement=0.999),
+    'fp16': Proof(error=2e-2, deviation=2e-2, agreement=0.95),
+    'int8': Proof(error=2.0, deviation=0.2, agreement=0.5),
+}
+
+
+# A value of a picture that lies on an integer may be truncated to either side of it, and a latent
+# near zero may change its sign.
+CODEC_TOLERANCES = {
+    'encoder': Proof(error=1e-3, deviation=1e-3, agreement=0.998),
+    'decoder': Proof(error=2e-2, deviation=1e-2, agreement=1.0),
+}
+
+
+@dataclass(frozen=True)
+class BundleOptions:
+    """
+    What a bundle shall hold, and recommend.
+
+    :param stems: to export; none means all the model has.
+    :param precision: ``fp32``, or ``fp16`` or ``int8`` of what is worth to be made cheaper.
+    :param mask_steps: passes per frame that the bundle recommends.
+    :param denoise_steps: calls of the denoiser per sample that a continuous one recommends.
+    :param temperature: that it recommends, see :class:`~hma_ros.core.decoding.Decoding`.
+    :param unmasking: likewise.
+    :param drawing: ``tokens`` or ``expected``, see
+        :class:`~hma_ros.runtime.manifest.Manifest`.
+    :param stores_half: whether large weights are stored as half precision and computed as
+        float32, see :func:`~hma_ros.export.graphs.store_half`.
+    :param codec: the frame tokenizer; without one the bundle takes and gives tokens alone.
+    :param robots: the robots that stems serve, by stem; without one it runs on none.
+    :param checkpoint: whether the network is kept too, for the torch engine.
+    """
+
+    stems: Sequence[str] = ()
+    precision: str = 'fp32'
+    mask_steps: int = 2
+    denoise_steps: int = 16
+    temperature: float | None = None
+    unmasking: str = 'confident'
+    drawing: str = 'tokens'
+    stores_half: bool = False
+    codec: FrameCodec | GraphCodec | None = None
+    robots: Mapping[str, StemSpec] = field(default_factory=dict)
+    checkpoint: bool = False
+
+
+def export_bundle(
+    model: Hma,
+    folder: Path,
+    options: BundleOptions = BundleOptions(),
+) -> Path:
+    """
+    Write a bundle and prove it; one that is there already is replaced only by a proven one.
+
+    Where the compiled library does not run, nothing could be proven of it, and the bundle is left
+    without layers for it; a warning says so.
+
+    :returns: the folder.
+    :raises ConfigError: there is something that is no bundle, unknown precision or stem, a robot
+        that does not fit its stem, or a model whose past rows change.
+    :raises BundleError: the graphs do not compute what the network computes.
+    """
+    facts = _manifest(model.config, options)
+    with replacing(folder) as partial:
+        proof = Proof.worst(_write(model.eval(), list(facts['stems']), partial, options))
+        if options.checkpoint:
+            save_hma(model, partial)
+        if options.codec:
+            facts['codec_parity'] = _write_codec(options.codec, partial)
+        facts['files'] = {path.name: sha256(path) for path in sorted(partial.iterdir())}
+        facts['parity'] = proof.parity(TOLERANCES[options.precision])
+        write_facts(partial, facts)
+    return folder
+
+
+def check_options(config: HmaConfig, options: BundleOptions) -> None:
+    """Refuse before the work what :func:`export_bundle` would; raises ConfigError as it does."""
+    _manifest(config, options)
+
+
+def prove_part(part: ModelPart, path: Path, tolerated: Proof) -> Proof:
+    """
+    Run a part of the network and its graph on the same random inputs.
+
+    :returns: what was found.
+    :raises BundleError: out of tolerance.
+    """
+    expected = part.outputs()
+    graph = Graph(path, Execution(provider='cpu', threads=2))
+    inputs = {
+        name: part.inputs[name].numpy().astype(port.dtype) for name, port in graph.inputs.items()
+    }
+    found = dict(zip(graph.outputs, graph(inputs), strict=True))
+    pairs = [(found[name], value.numpy()) for name, value in expected.items()]
+    return Proof.of(pairs).check(tolerated, path)
+
+
+def prove_codec(part: Part, folder: Path, tolerated: Proof) -> Proof:
+    """
+    Run a part of a frame tokenizer and its graph on the same random inputs.
+
+    :param tolerated: of what it gives.
+    :raises BundleError: out of tolerance.
+    """
+    with torch.no_grad():
+        expected = part.module(*part.inputs.values())
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    graph = Graph(folder / f'{part.name}.onnx', Execution(provider='cpu', threads=1))
+    found = graph({name: value.numpy() for name, value in part.inputs.items()})
+    pairs = [(left, right.numpy()) for left, right in zip(found, expected, strict=True)]
+    return Proof.of(pairs).check(tolerated, folder / f'{part.name}.onnx')
+
+
+def own_options(
+    tokenizer: FrameTokenizer, config: HmaConfig, precision: str = 'fp32'
+) -> BundleOptions:
+    """
+    Return what is recommended for a model trained here on our own tokens.
+
+    :raises ConfigError: the tokenizer makes other tokens than the model takes.
+    """
+    return BundleOptions(
+        precision=precision,
+        drawing='expected',
+        stores_half=True,
+        codec=make_codec(tokenizer, config),
+    )
+
+
+def _write(
+    model: Hma, stems: Sequence[str], folder: Path, options: BundleOptions
+) -> Iterator[Proof]:
+    precision, config = options.precision, model.config
+    parts = [part for stem in stems for part in model_parts(model, stem)]
+    if isinstance(model, ContinuousHma):
+        parts += head_parts(model.diffloss, PATCH_HEAD, config.width)
+    compiled = compiled_parts(parts, config, precision)
+    parts += [graph for part in compiled for graph in graphs_around(model, part)]
+    with SharedWeights(folder / WEIGHTS) as weights:
+        for part in moving(parts, 'graphs', 'graph'):
+            graph = part.graph()
+            if part.heavy:
+                graph = _cheaper(graph, part.name, precision, config)
+            if options.stores_half:
+                graph = store_half(graph)
+            weights.save(graph, folder / f'{part.name}.onnx')
+        for part in compiled:
+            write_compiled(model, part, precision, weights, folder)
+    for part in moving(parts, 'proofs', 'graph'):
+        tolerated = TOLERANCES[precision if part.heavy else 'fp32']
+        yield prove_part(part, folder / f'{part.name}.onnx', tolerated)
+    for part in moving(compiled, 'compiled', 'part'):
+        yield prove_compiled(model, part, precision, folder, TOLERANCES[precision])
+    _write_append(config, folder, precision)
+
+
+def _write_codec(codec: FrameCodec | GraphCodec, folder: Path) -> dict[str, dict[str, float]]:
+    """Write encoder and decoder; returns what was proven of each, by its own tolerance."""
+    parity: dict[str, dict[str, float]] = {}
+    if isinstance(codec, GraphCodec):
+        for name, graph in codec.graphs.items():
+            onnx.save(graph, folder / f'{name}.onnx')
+            parity[name] = dict(codec.parity)
+        return parity
+    for part in moving(codec_parts(codec), 'frame tokenizer', 'graph'):
+        write_graph(part, folder / f'{part.name}.onnx')
+        tolerated = CODEC_TOLERANCES[part.name]
+        parity[part.name] = prove_codec(part, folder, tolerated).parity(tolerated)
+    return parity
+
+
+def _cheaper(
+    model: onnx.ModelProto, name: str, precision: str, config: HmaConfig
+) -> onnx.ModelProto:
+    if precision == 'fp32':
+        return model
+    if precision == 'int8':
+        is_trunk = name.startswith('trunk_')
+        if is_trunk:
+            model = fuse_attention(model, config.heads, config.layers)
+        return quantise(model, is_end=is_trunk)
+    # Past rows as they are kept: half the memory, and no casts.
+    ports = [port.name for port in (*model.graph.input, *model.graph.output)]
+    kept = [name for name in ports if name.startswith(_KEPT)]
+    return compute_half(model, kept, is_typed=True)
+
+
+def _write_append(config: HmaConfig, folder: Path, precision: str) -> None:
+    names = [f'past_{what}_{i}' for i in range(config.layers) for what in ('key', 'value')]
+    shape = (1, config.kept_tokens, config.heads, config.rows - 1, config.head_width)
+    dtype = 'float16' if precision == 'fp16' else 'float32'
+    onnx.save(append_graph(names, shape, dtype), folder / APPEND)
+
+
+def _manifest(config: HmaConfig, options: BundleOptions) -> dict[str, Any]:
+    """Say everything but what is measured; raises ConfigError as :func:`export_bundle` does."""
+    if options.precision not in TOLERANCES:
+        raise ConfigError(
+            f"precision: '{options.precision}', expected one of {', '.join(TOLERANCES)}"
+        )
+    if not config.is_cacheable:
+        raise ConfigError(
+            'injection: cross_attention with compat: upstream mixes past and future rows, '
+            'expected a model whose past rows can be kept'
+        )
+    if not config.domains:
+        raise ConfigError('domains: none, expected a model with at least one stem')
+    diffusion, codec = config.diffusion, options.codec
+    names = list(options.stems) or [domain.name for domain in config.domains]
+    return {
+        'kind': 'continuous' if diffusion else 'discrete',
+        'compat': config.compat.value,
+        'time': config.time.value,
+        'layers': config.layers,
+        'heads': config.heads,
+        'head_width': config.head_width,
+        'window': config.rows,
+        'image_tokens': config.image_tokens,
+        'kept_tokens': config.kept_tokens,
+        'factors': config.factors,
+        'factor_size': config.factor_size,
+        'patch_size': diffusion.patch**2 * diffusion.latent_channels if diffusion else 0,
+        'predicts_actions': config.predict_actions,
+        'hides_actions': config.hides_actions,
+        'mask_steps': options.mask_steps,
+        'denoise_steps': options.denoise_steps,
+        'temperature': options.temperature,
+        'unmasking': options.unmasking,
+        'previous_frame': config.previous_frame,
+        'action_delay': config.action_delay,
+        'reads_joints': config.keypoints,
+        'drawing': options.drawing,
+        'precision': options.precision,
+        'frames': codec and asdict(FrameFacts(codec.name, codec.image_size, codec.latent_scale)),
+        'stems': {name: asdict(_stem(config, name, options.robots.get(name))) for name in names},
+    }
+
+
+def _stem(config: HmaConfig, name: str, robot: StemSpec | None) -> StemFacts:
+    domain = config.domain(name)
+    robot = robot or domain.robot
+    if config.keypoints and robot is None:
+        raise ConfigError(f"stem '{name}': got no robot, expected the one whose joints it reads")
+    stem = StemFacts(domain.stride, domain.mean, domain.std, robot)
+    if robot and (robot.stride, robot.action_dim) != (stem.stride, len(stem.mean)):
+        raise ConfigError(
+            f"stem '{name}': expected a robot of {len(stem.mean)} numbers x stride {stem.stride}, "
+            f'got {robot.embodiment} of {robot.action_dim} ({", ".join(robot.action_names)}) x '
+            f'{robot.stride}'
+        )
+    return stem

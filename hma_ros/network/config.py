@@ -1,0 +1,311 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Sizes and variants of HMA."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.stem_spec import StemSpec
+
+# Width that maximal-update parametrisation scales from (Yang et al., arXiv 2203.03466).
+MUP_BASE_WIDTH = 256
+
+
+class Compat(str, Enum):
+    """
+    Which of two readings a model follows where the authors' code departs from the paper.
+
+    ``UPSTREAM`` computes what the released checkpoints were trained with, quirks included;
+    ``CORRECTED`` what the paper describes. They differ only where ``model.md`` lists it.
+    """
+
+    UPSTREAM = 'upstream'
+    CORRECTED = 'corrected'
+
+
+class TimePositions(str, Enum):
+    """How a row knows when it is."""
+
+    # A learned vector per row of the window (released checkpoints); the window is a hard end.
+    LEARNED = 'learned'
+    # Rotary, so only the lag between two rows counts and a sliding context is exact for ever.
+    ROTARY = 'rotary'
+    # A learned bias per head on the lag between two steps, exact for ever too.
+    LAG = 'lag'
+
+
+class Injection(str, Enum):
+    """How every block takes in the row's action (paper, sec. 3 and the ablation of it)."""
+
+    NONE = 'none'
+    ADD = 'mlp'
+    CROSS_ATTENTION = 'cross_attention'
+    MODULATE = 'modulate'
+
+
+@dataclass(frozen=True)
+class Joints:
+    """
+    What a keypoint action head knows of an embodiment's joints.
+
+    :param names: measured joints that it reads.
+    :param mean: per joint, rad or m.
+    :param std: likewise, positive.
+    :param motion: what a chunk does to the joints, see
+        :data:`~hma_ros.core.stem_spec.JOINT_MOTIONS`.
+    :param move_mean: per action dimension, of what the expert advised; with ``last``, of how far
+        that is from the joints.
+    :param move_std: likewise, positive.
+    :param state_size: privileged numbers the auxiliary output predicts in training, 0 for none.
+    """
+
+    names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    motion: str
+    move_mean: tuple[float, ...]
+    move_std: tuple[float, ...]
+    state_size: int = 0
+
+
+@dataclass(frozen=True)
+class Domain:
+    """
+    One embodiment's action space, as a stem and a head see it.
+
+    :param name: of its parameters in the checkpoint.
+    :param stride: low-level actions in the chunk of a row.
+    :param mean: per action dimension, units of the data set.
+    :param std: likewise.
+    :param joints: of a model with keypoint action heads.
+    :param robot: whose episodes it was trained on, where that is known.
+    """
+
+    name: str
+    stride: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    joints: Joints | None = None
+    robot: StemSpec | None = None
+
+    @property
+    def chunk_size(self) -> int:
+        """Numbers in the chunk of a row."""
+        return self.stride * len(self.mean)
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """
+    What the continuous kind has beside the trunk.
+
+    :param patch: latent pixels that a token spans in each direction.
+    :param latent_channels: of a latent pixel.
+    :param width: of the denoiser.
+    :param blocks: of the denoiser.
+    :param steps: denoising steps when sampling as published.
+    :param mask_steps: masked passes per frame when sampling as published.
+    """
+
+    patch: int
+    latent_channels: int
+    width: int
+    blocks: int
+    steps: int
+    mask_steps: int
+
+
+@dataclass(frozen=True)
+class HmaConfig:
+    """
+    One HMA.
+
+    :param layers: blocks of the trunk.
+    :param heads: attention heads.
+    :param width: channels of a token (upstream: d_model).
+    :param rows: rows of the window (upstream: T).
+    :param positions: rows of the table of places that belong to the image (upstream: S).
+    :param action_tokens: tokens beside the image that carry the action (concatenation).
+    :param factors: integers per discrete token.
+    :param factor_size: values each integer can take.
+    :param concat: whether the action is appended as tokens.
+    :param injection: how the blocks take in the action besides.
+    :param predict_actions: whether actions are masked and predicted.
+    :param mup: maximal-update parametrisation.
+    :param qk_norm: normalise queries and keys instead of the inputs of attention and MLP.
+    :param action_loss_weight: of the action loss beside the frame loss.
+    :param dropped_actions: share of training windows that had no actions at all.
+    :param previous_frame: tokens are embedded with the eight around them, and with those of the
+        frame before; a learned table of logits favours what was there.
+    :param pre_norm: temporal attention and the discrete output have a norm too.
+    :param gated_modulation: modulation ends in a linear layer per embodiment; otherwise it only
+        shifts and scales.
+    :param stem_mask: every stem has a mask embedding of its own.
+    :param keypoints: action heads read keypoints in the image, the action tokens, and joints.
+    :param action_delay: steps between the action that conditions a step and the step: 0 where it
+        is the one executed from its frame, 1 where it is the one that led there.
+    :param domains: action spaces, in the order of the checkpoint.
+    :param diffusion: set for the continuous kind.
+    :param compat: what it computes where the released code departs from the paper.
+    :raises ValueError: sizes do not fit each other.
+    """
+
+    layers: int
+    heads: int
+    width: int
+    rows: int
+    positions: int
+    action_tokens: int = 64
+    factors: int = 2
+    factor_size: int = 512
+    concat: bool = True
+    injection: Injection = Injection.MODULATE
+    predict_actions: bool = True
+    mup: bool = False
+    qk_norm: bool = False
+    qkv_bias: bool = False
+    proj_bias: bool = True
+    mlp_ratio: float = 4.0
+    mlp_bias: bool = True
+    action_loss_weight: float = 0.5
+    dropped_actions: float = 0.0
+    previous_frame: bool = False
+    pre_norm: bool = False
+    gated_modulation: bool = True
+    stem_mask: bool = False
+    keypoints: bool = False
+    action_delay: int = 0
+    domains: tuple[Domain, ...] = ()
+    diffusion: Diffusion | None = None
+    compat: Compat = Compat.CORRECTED
+    time: TimePositions = TimePositions.LEARNED
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f'heads: {self.heads}, expected a divisor of width {self.width}')
+        if self.rows < 2:
+            raise ValueError(f'rows: {self.rows}, expected at least 2: a row and one before it')
+        if self.diffusion and self.positions % self.diffusion.patch**2:
+            raise ValueError(
+                f'patch: {self.diffusion.patch}, expected a side whose square divides the '
+                f'{self.positions} positions of a frame'
+            )
+        if self.action_tokens < 1:
+            raise ValueError(f'action_tokens: {self.action_tokens}, expected at least 1')
+        if self.action_delay not in (0, 1):
+            raise ValueError(f'action_delay: {self.action_delay}, expected 0 or 1')
+        if self.action_delay and self.time is TimePositions.LEARNED:
+            raise ValueError('action_delay: 1, expected 0 with learned positions')
+        if self.time is TimePositions.ROTARY and self.head_width % 2:
+            raise ValueError(
+                f'heads: {self.heads}, expected an even head width, not {self.head_width}'
+            )
+
+    @property
+    def tables(self) -> int:
+        """Entries of tables over time: one for each step only with learned positions."""
+        return self.rows if self.time is TimePositions.LEARNED else 1
+
+    @property
+    def head_width(self) -> int:
+        """Channels of an attention head."""
+        return self.width // self.heads
+
+    @property
+    def attention_scale(self) -> float:
+        """Factor on queries; 8 / head width makes it that of width 64 (released: mup)."""
+        return 8 / self.head_width if self.mup else self.head_width**-0.5
+
+    @property
+    def readout_scale(self) -> float:
+        """Factor on the input of a readout (released: mup)."""
+        return MUP_BASE_WIDTH / self.width if self.mup else 1.0
+
+    @property
+    def image_tokens(self) -> int:
+        """Tokens of a frame in the sequence."""
+        return self.positions // (self.diffusion.patch**2 if self.diffusion else 1)
+
+    @property
+    def has_action_tokens(self) -> bool:
+        """Whether rows carry action tokens when actions are given: to be told them, or asked."""
+        asked = self.predict_actions and self.compat is Compat.CORRECTED
+        return self.concat or asked
+
+    @property
+    def row_tokens(self) -> int:
+        """Tokens of a row when actions are given."""
+        return self.image_tokens + (self.action_tokens if self.has_action_tokens else 0)
+
+    @property
+    def is_cacheable(self) -> bool:
+        """Whether past rows never change: not so in upstream's cross-attention."""
+        return not (self.injection is Injection.CROSS_ATTENTION and self.compat is Compat.UPSTREAM)
+
+    @property
+    def hides_actions(self) -> bool:
+        """
+        Whether a hidden action is seen nowhere.
+
+        Upstream's blocks see it all the same, and so do the tokens of its continuous kind.
+        """
+        in_tokens = self.injection is Injection.NONE and self.diffusion is None
+        is_trained = in_tokens and self.predict_actions
+        return self.compat is Compat.CORRECTED or is_trained
+
+    @property
+    def kept_tokens(self) -> int:
+        """Keys and values kept of a row and layer; cross-attention keeps the action's too."""
+        return self.row_tokens + (self.injection is Injection.CROSS_ATTENTION)
+
+    def domain(self, name: str) -> Domain:
+        """Return an action space; raises ConfigError listing those there are."""
+        for domain in self.domains:
+            if domain.name == name:
+                return domain
+        known = ', '.join(domain.name for domain in self.domains) or 'none'
+        raise ConfigError(f"stem '{name}', expected one of {known}")
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # What is shipped: a policy of 64 x 64 pixels and a short memory, made for two CPU cores.
+    'small': {
+        'layers': 6,
+        'heads': 4,
+        'width': 128,
+        'rows': 2,
+        'positions': 64,
+        'action_tokens': 4,
+        'factors': 6,
+        'factor_size': 8,
+        'concat': False,
+        'previous_frame': True,
+        'pre_norm': True,
+        'gated_modulation': False,
+        'stem_mask': True,
+        'keypoints': True,
+        'action_delay': 1,
+        'time': TimePositions.LAG,
+    },
+    # The sizes of the paper (table 1).
+    'base': {'layers': 32, 'heads': 8, 'width': 256, 'rows': 12, 'positions': 256},
+    'xl': {'layers': 32, 'heads': 16, 'width': 1024, 'rows': 12, 'positions': 256},
+}
+
+
+def preset(name: str, domains: Sequence[Domain], **changes: Any) -> HmaConfig:
+    """
+    Return a named configuration.
+
+    :param name: of :data:`PRESETS`.
+    :param changes: of single fields.
+    :raises ConfigError: unknown name.
+    :raises ValueError: sizes do not fit each other.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"preset '{name}', expected one of {', '.join(PRESETS)}")
+    return HmaConfig(**{**PRESETS[name], 'domains': tuple(domains), **changes})

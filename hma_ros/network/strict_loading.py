@@ -1,0 +1,208 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Configurations and tensors of checkpoints, read strictly: JSON and safetensors, no pickle."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.lfs_pointer import refuse_lfs_pointer
+from hma_ros.core.short_text import first_few, shortened
+
+Model = TypeVar('Model', bound=nn.Module)
+Value = TypeVar('Value')
+
+# Parts of names that come from saving a model inside of torch.compile, DistributedDataParallel,
+# FSDP or checkpointed activations.
+_WRAPPERS = frozenset(
+    ('_orig_mod', 'module', '_fsdp_wrapped_module', '_checkpoint_wrapped_module')
+)
+
+# Keys of parts that a model repeats: each has a tensor of its own.
+_REPEATED = ('layers', 'blocks', 'encoder_blocks', 'decoder_blocks')
+_LARGEST_SIZE = 1 << 20
+# What torch and Python raise for sizes that no model has.
+_IMPOSSIBLE = (
+    *(ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError),
+    UserWarning,
+)
+
+
+def save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Write tensors whole or not at all."""
+    partial = path.with_suffix('.partial')
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+    partial.replace(path)
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read tensors; raises ConfigError naming the file."""
+    if not path.is_file():
+        raise ConfigError(f'{path}: no such file, expected a safetensors file')
+    refuse_lfs_pointer(path, ConfigError)
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ConfigError(
+            f'{path}: got {shortened(error)}, expected a safetensors file'
+        ) from error
+
+
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read the weights of a model, see :func:`load_tensors` and :func:`unwrapped`."""
+    return unwrapped(load_tensors(path), path)
+
+
+def unwrapped(tensors: Mapping[str, Value], source: Path) -> dict[str, Value]:
+    """
+    Name weights as the model itself does, whatever it was wrapped in when they were saved.
+
+    :param source: named in the error.
+    :raises ConfigError: two tensors differ in the name of a wrapper only.
+    """
+    plain: dict[str, Value] = {}
+    for name, tensor in tensors.items():
+        key = '.'.join(part for part in name.split('.') if part not in _WRAPPERS)
+        if key in plain:
+            raise ConfigError(
+                f'{source}: {shortened(key)}: got it with and without one of the prefixes '
+                f'{", ".join(sorted(_WRAPPERS))}, expected it once'
+            )
+        plain[key] = tensor
+    return plain
+
+
+def check_finite(tensors: Mapping[str, torch.Tensor], source: Path) -> None:
+    """Refuse weights that are not finite; raises ConfigError naming file and tensors."""
+    if broken := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise ConfigError(
+            f'{source}: got nan or inf in {first_few(broken)}, expected finite numbers'
+        )
+
+
+def load_strictly(model: nn.Module, tensors: Mapping[str, torch.Tensor], source: Path) -> None:
+    """
+    Copy tensors into a model that has exactly these.
+
+    :param source: named in the error.
+    :raises ConfigError: names or shapes differ, where the text names the first differences and
+        counts the rest, or numbers are not finite.
+    """
+    _refuse_differences(model.state_dict(), tensors, source)
+    check_finite(tensors, source)
+    model.load_state_dict(tensors)
+
+
+def _refuse_differences(
+    expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor], source: Path
+) -> None:
+    if differences := _differences(expected, found):
+        raise ConfigError(
+            f'{source}: got other parameters than the model has: {first_few(differences, "; ")}'
+        )
+
+
+def _differences(
+    expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]
+) -> list[str]:
+    shapes = {name: list(tensor.shape) for name, tensor in found.items()}
+    return [
+        *(f'missing {name}' for name in expected if name not in shapes),
+        *(f'unexpected {name}' for name in shapes if name not in expected),
+        *(
+            f'{name} {shapes[name]}, expected {list(tensor.shape)}'
+            for name, tensor in expected.items()
+            if name in shapes and shapes[name] != list(tensor.shape)
+        ),
+    ]
+
+
+def build_strictly(
+    make: Callable[[], Model], sizes: Any, tensors: Mapping[str, torch.Tensor], source: Path
+) -> Model:
+    """
+    Build a model and fill it with tensors that it has exactly.
+
+    Sizes are compared before memory is taken for them: a configuration may say anything.
+
+    :param make: builds the model, on the device that is set.
+    :param sizes: the configuration, as JSON has it.
+    :param source: of the tensors, named in the error.
+    :raises ConfigError: no such model can be, or see :func:`load_strictly`.
+    """
+    check_names(make, sizes, tensors, source)
+    with _possible(source):
+        model = make()
+    load_strictly(model, tensors, source)
+    return model.eval()
+
+
+def check_names(
+    make: Callable[[], Model], sizes: Any, tensors: Mapping[str, torch.Tensor], source: Path
+) -> Model:
+    """
+    Compare names and shapes with those of a model, without memory for it.
+
+    :param tensors: of whatever device; see :func:`build_strictly` for the rest.
+    :returns: the model, on the meta device.
+    :raises ConfigError: as :func:`build_strictly`, but for numbers that are not finite.
+    """
+    _check_sizes(sizes, len(tensors), source)
+    # A warning here is about a size of 0.
+    with _possible(source), torch.device('meta'), warnings.catch_warnings():
+        warnings.simplefilter('error', UserWarning)
+        model = make()
+    _refuse_differences(model.state_dict(), tensors, source)
+    return model
+
+
+@contextmanager
+def _possible(source: Path) -> Iterator[None]:
+    """Blame the sizes for what torch and Python raise while a model is built."""
+    try:
+        yield
+    except _IMPOSSIBLE as error:
+        raise ConfigError(
+            f'{source}: config.json beside it: got {shortened(repr(error))}, expected sizes that '
+            'a model can have'
+        ) from error
+
+
+def _check_sizes(sizes: Any, tensors: int, source: Path) -> None:
+    """Refuse numbers that would keep this machine busy for long, or for ever."""
+    items = sizes.items() if isinstance(sizes, dict) else enumerate(sizes)
+    for name, value in items:
+        most = tensors if name in _REPEATED else _LARGEST_SIZE
+        if isinstance(value, dict | list | tuple):
+            _check_sizes(value, tensors, source)
+        elif isinstance(value, int) and value > most:
+            raise ConfigError(
+                f'{source}: {tensors} tensors; {name} in config.json beside it: got '
+                f'{shortened(value)}, expected at most {most}'
+            )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a configuration; raises ConfigError where it is no JSON object."""
+    if not path.is_file():
+        raise ConfigError(
+            f'{path.parent}: got no {path.name}, expected a folder with it and model.safetensors'
+        )
+    refuse_lfs_pointer(path, ConfigError)
+    try:
+        facts = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f'{path}: got {shortened(error)}, expected a JSON object') from error
+    if not isinstance(facts, dict):
+        raise ConfigError(f'{path}: got {type(facts).__name__}, expected a JSON object')
+    return facts

@@ -1,0 +1,109 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Fill in frames of the continuous kind (MAR, arXiv 2406.11838; HMA, sec. 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from hma_ros.core.diffusion import Denoise, Sampling
+from hma_ros.core.masking import reveal_all_again, reveal_new
+from hma_ros.runtime.discrete import Imagined
+from hma_ros.runtime.engine import Part
+from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.ring import Ring
+
+
+class Sampler:
+    """
+    Turns what the trunk expects into samples.
+
+    Work that depends on time alone is done once, and what depends on z alone once per sample.
+
+    :param model: whose graphs to use.
+    :param head: ``patch``, or ``action_`` and the name of a stem.
+    :param sampling: solver and steps.
+    :param generator: of all noise.
+    """
+
+    def __init__(
+        self, model: Model, head: str, sampling: Sampling, generator: np.random.Generator
+    ) -> None:
+        self._sampling, self._generator = sampling, generator
+        self._condition = model.part(f'condition_{head}')
+        self._denoise = model.part(f'denoise_{head}')
+        self._size = model.manifest.sample_size(head)
+        self._times = _time_table(model.part(f'time_{head}'), sampling)
+
+    def __call__(self, z_NC: np.ndarray) -> np.ndarray:
+        """Draw one sample ``float32[N, E]`` for each z."""
+        condition_NW = self._condition({'z': z_NC})[0]
+        noise = self._sampling.draw(self._generator, (len(z_NC), self._size))
+        return self._sampling.sample(self._denoiser(condition_NW), noise)
+
+    def _denoiser(self, condition_NW: np.ndarray) -> Denoise:
+        def denoise(x_NE: np.ndarray, timestep: int) -> tuple[np.ndarray, np.ndarray]:
+            feeds = {'x': x_NE, 'condition': condition_NW, 'time': self._times[timestep]}
+            eps, variance = self._denoise(feeds)
+            return eps, variance
+
+        return denoise
+
+
+def _time_table(embed: Part, sampling: Sampling) -> dict[int, np.ndarray]:
+    steps = np.asarray(sampling.schedule.timesteps_K, np.int64)
+    embedded = embed({'timestep': steps})[0]
+    return {int(step): embedded[index : index + 1] for index, step in enumerate(steps)}
+
+
+class PatchFiller:
+    """
+    Samples some patches of a frame, shows them to the trunk, and samples more.
+
+    :param model: of the continuous kind.
+    :param sampler: of its patches.
+    :param generator: of the order of patches.
+    :param mask_steps: passes per frame; None takes those of the manifest.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        sampler: Sampler,
+        generator: np.random.Generator,
+        mask_steps: int | None = None,
+    ) -> None:
+        self._model, self._sampler, self._generator = model, sampler, generator
+        self._mask_steps = mask_steps or model.manifest.mask_steps
+        # Upstream samples again what it has shown already.
+        is_upstream = model.manifest.compat == 'upstream'
+        self._reveal = reveal_all_again if is_upstream else reveal_new
+
+    def fill(self, ring: Ring, row: int, pending: Sequence[Row], blank: Row) -> Imagined:
+        """Imagine a frame, see :meth:`TokenFiller.fill`: ``float32[B, S, E]``."""
+        present, first = blank, row - len(pending)
+        batch, tokens = present.masked_BS.shape
+        order_BS = self._generator.permuted(np.tile(np.arange(tokens), (batch, 1)), axis=1)
+        z_BSC = None
+        for chosen_BK in self._reveal(order_BS, self._mask_steps):
+            if z_BSC is None:
+                outputs = self._model.run(ring, first, [*pending, present])
+                for which in range(len(pending)):
+                    ring.append(first + which, self._model.kept(outputs), which)
+                z_BSC = outputs['z']
+            else:
+                z_BSC = self._model.run(ring, row, [present])['z']
+            present = self._show(present, chosen_BK, z_BSC)
+        return Imagined(present.tokens_BSE, present.tokens_BSE)
+
+    def _show(self, row: Row, chosen_BK: np.ndarray, z_BSC: np.ndarray) -> Row:
+        samples = np.arange(len(chosen_BK))[:, None]
+        z = z_BSC[samples, chosen_BK]
+        patches, masked = row.tokens_BSE.copy(), row.masked_BS.copy()
+        patches[samples, chosen_BK] = self._sampler(z.reshape(-1, z.shape[-1])).reshape(
+            *chosen_BK.shape, -1
+        )
+        masked[samples, chosen_BK] = False
+        return replace(row, tokens_BSE=patches, masked_BS=masked)

@@ -1,0 +1,102 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Fill in frames of the discrete kind (MaskGIT, arXiv 2202.04200; HMA, sec. 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from hma_ros.core.decoding import Decoding
+from hma_ros.core.masking import keep_most_confident, masked_after, sample_tokens
+from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.ring import Ring
+
+
+class Imagined(NamedTuple):
+    """
+    A frame that was imagined.
+
+    :param tokens_BSE: as the trunk takes them.
+    :param drawn_BSE: what the frame tokenizer decodes.
+    """
+
+    tokens_BSE: np.ndarray
+    drawn_BSE: np.ndarray
+
+
+class TokenFiller:
+    """
+    Predicts all tokens of a frame at once and keeps those it is surest of, some times over.
+
+    :param model: of the discrete kind.
+    :param decoding: how; what it leaves open is taken from the manifest.
+    :param generator: of what is left to chance.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        decoding: Decoding = Decoding(),  # noqa: B008
+        generator: np.random.Generator | None = None,
+    ) -> None:
+        self._model = model
+        chosen = decoding.completed_by(model.manifest.decoding)
+        self._mask_steps = chosen.mask_steps or 1
+        self._temperature = chosen.temperature or 0.0
+        self._is_random = chosen.unmasking == 'random'
+        self._generator = generator or np.random.default_rng(0)
+        # Samples are what they are.
+        self._is_expected = model.manifest.drawing == 'expected' and not self._temperature
+
+    def fill(self, ring: Ring, row: int, pending: Sequence[Row], blank: Row) -> Imagined:
+        """
+        Imagine a frame; the first pass takes in what is pending before it as well, and keeps it.
+
+        :param ring: all rows before those.
+        :param row: index of the new frame.
+        :param pending: the row before, or none if that is kept already.
+        :param blank: the new frame, masked.
+        :returns: factors ``int64[B, S, F]``, and what to draw.
+        """
+        first = row - len(pending)
+        outputs = self._model.run(ring, first, [*pending, blank])
+        for which in range(len(pending)):
+            ring.append(first + which, self._model.kept(outputs), which)
+        present = self._reveal(blank, outputs, 0)
+        drawn = self._draw(None, blank, present, outputs)
+        for step in range(1, self._mask_steps):
+            before, outputs = present, self._model.run(ring, row, [present])
+            present = self._reveal(before, outputs, step)
+            drawn = self._draw(drawn, before, present, outputs)
+        return Imagined(present.tokens_BSE, drawn)
+
+    def _draw(
+        self, drawn: np.ndarray | None, before: Row, present: Row, outputs: dict[str, np.ndarray]
+    ) -> np.ndarray:
+        """Return tokens, or the mean value of each factor: least squares where it is unsure."""
+        if not self._is_expected:
+            return present.tokens_BSE
+        shifted = np.exp(outputs['logits'] - outputs['logits'].max(-1, keepdims=True))
+        grid = np.linspace(-1, 1, self._model.manifest.factor_size, dtype=np.float32)
+        mean = (shifted @ grid / shifted.sum(-1)).astype(np.float32)
+        return mean if drawn is None else np.where(before.masked_BS[..., None], mean, drawn)
+
+    def _reveal(self, row: Row, outputs: dict[str, np.ndarray], step: int) -> Row:
+        best, confidence = self._choose(outputs)
+        chosen = np.where(row.masked_BS[..., None], best, row.tokens_BSE)
+        still = masked_after(step, self._mask_steps, row.masked_BS.shape[1])
+        masked = keep_most_confident(confidence, row.masked_BS, still)
+        return replace(row, tokens_BSE=chosen, masked_BS=masked)
+
+    def _choose(self, outputs: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return tokens, and what they are ranked by."""
+        best, confidence = outputs['best'], outputs['confidence']
+        if self._temperature:
+            logits = outputs['logits']
+            best, confidence = sample_tokens(logits, self._temperature, self._generator)
+        if self._is_random:
+            confidence = self._generator.random(confidence.shape)
+        return best, confidence

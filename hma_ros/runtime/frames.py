@@ -1,0 +1,60 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Pictures to what the trunk takes, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hma_ros.runtime.engine import open_graph
+from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.rollout import check_frame
+
+
+class FrameCodec:
+    """
+    The frame tokenizer of a bundle.
+
+    Its graphs give and take tokens as the trunk does, whatever they were made from: factors of
+    ids and levels, or scaled and patched latents.
+
+    :raises BundleError: the bundle has none, or its graphs are broken.
+    """
+
+    def __init__(self, manifest: Manifest, execution: Execution) -> None:
+        self._size = manifest.image_size
+        # Decoded from values between -1 and 1, of which levels are some.
+        is_levels = manifest.frames is not None and manifest.frames.tokenizer == 'levels'
+        self._levels = manifest.factor_size if is_levels else 0
+        self._encoder, self._decoder = (
+            open_graph(manifest, name, execution) for name in ('encoder', 'decoder')
+        )
+
+    def encode(self, frame: np.ndarray) -> np.ndarray:
+        """
+        Tokenise a picture.
+
+        :param frame: ``uint8[H, W, 3]`` RGB.
+        :returns: ``int64[S, F]`` factors or ``float32[S, E]`` patches.
+        :raises InferenceError: another size or type, or the graph failed.
+        """
+        check_frame(frame, self._size)
+        tokens: np.ndarray = self._encoder({'frames': frame[None]})[0][0]
+        return tokens
+
+    def decode(self, tokens_SE: np.ndarray) -> np.ndarray:
+        """Draw a picture ``uint8[H, W, 3]``; raises InferenceError if the graph fails."""
+        frame: np.ndarray = self.decode_batch(tokens_SE[None])[0]
+        return frame
+
+    def decode_batch(self, tokens_BSE: np.ndarray) -> np.ndarray:
+        """
+        Draw pictures ``uint8[B, H, W, 3]``.
+
+        :param tokens_BSE: as :meth:`encode` gives them; of levels also values in [-1, 1].
+        :raises InferenceError: the graph failed.
+        """
+        if self._levels and tokens_BSE.dtype.kind == 'i':
+            tokens_BSE = (tokens_BSE * (2 / (self._levels - 1)) - 1).astype(np.float32)
+        frames: np.ndarray = self._decoder({'tokens': tokens_BSE})[0]
+        return frames

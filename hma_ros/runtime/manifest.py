@@ -1,0 +1,324 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The manifest of a bundle: one format for every HMA."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hma_ros.core.decoding import Decoding
+from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.core.short_text import first_few, shortened
+from hma_ros.core.stem_spec import StemSpec, read_stem
+from hma_ros.runtime.manifest_file import FILE_NAME, check_facts, check_files, read_facts
+
+KINDS = ('discrete', 'continuous')
+COMPATS = ('upstream', 'corrected')
+TIMES = ('learned', 'rotary', 'lag')
+# Frames are decoded from the tokens chosen, or from the expected value of every factor.
+DRAWINGS = ('tokens', 'expected')
+TOKENIZERS = ('magvit2', 'svd', 'levels', 'values')
+SIZE_REMEDY = 'set camera.resize or choose another bundle'
+# The diffusion head of patches; those of actions are `action_S`.
+PATCH_HEAD = 'patch'
+# How the names of graphs begin that go around compiled layers; they are for the CPU alone.
+EDGE_GRAPHS = ('enter_', 'leave_')
+# Rows to imagine at most where no window ends it.
+_SLIDING_HORIZON = 32
+
+
+@dataclass(frozen=True)
+class FrameFacts:
+    """
+    The frame tokenizer in a bundle.
+
+    :param tokenizer: one of :data:`TOKENIZERS`: what its graphs were made from.
+    :param image_size: height and width of a frame, pixels.
+    :param latent_scale: what the encoder graph has multiplied latents with, and the decoder
+        graph divides by; 1 for discrete tokens.
+    """
+
+    tokenizer: str
+    image_size: int
+    latent_scale: float
+
+
+@dataclass(frozen=True)
+class StemFacts:
+    """
+    One embodiment's action space.
+
+    :param stride: low-level actions in the chunk of a row.
+    :param mean: per action dimension, units of the data set.
+    :param std: likewise.
+    :param robot: the robot that it serves, whose units are those of the data set; None of a stem
+        that is not meant for a robot.
+    """
+
+    stride: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    robot: StemSpec | None = None
+
+    @property
+    def chunk_size(self) -> int:
+        """Numbers in the chunk of a row."""
+        return self.stride * len(self.mean)
+
+    def limit(self, chunk_BX: np.ndarray) -> np.ndarray:
+        """Keep chunks within the bounds of the robot; beyond them a head only guesses."""
+        if self.robot is None:
+            return chunk_BX
+        bounds = (np.tile(bound, self.stride) for bound in (self.robot.lower, self.robot.upper))
+        limited: np.ndarray = chunk_BX.clip(*bounds).astype(np.float32)
+        return limited
+
+    def moved(self, joints_BJ: np.ndarray | None, chunk_BX: np.ndarray) -> np.ndarray | None:
+        """Tell where a chunk brings the joints; None if they are unknown, or it does not tell."""
+        if joints_BJ is None or self.robot is None or self.robot.joint_motion == 'unknown':
+            return None
+        steps = chunk_BX.reshape(len(chunk_BX), self.stride, -1)
+        is_last = self.robot.joint_motion == 'last'
+        moved: np.ndarray = steps[:, -1] if is_last else joints_BJ + steps.sum(1)
+        return moved.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """
+    Facts of a bundle; they live here and nowhere else.
+
+    :param folder: where the bundle lies.
+    :param kind: one of :data:`KINDS`.
+    :param compat: one of :data:`COMPATS`, see ``docs/explanation/model.md``.
+    :param time: one of :data:`TIMES`: whether a context ends with the window or slides for ever.
+    :param layers: blocks of the trunk.
+    :param heads: attention heads.
+    :param head_width: channels of a head.
+    :param window: rows a row attends to, itself included.
+    :param image_tokens: tokens of a frame.
+    :param kept_tokens: places of a row of which keys and values are kept.
+    :param factors: integers per token of the discrete kind.
+    :param factor_size: values each can take.
+    :param patch_size: numbers of a token of the continuous kind.
+    :param predicts_actions: whether the action heads were trained.
+    :param hides_actions: whether it can do without the action of a row, which is hidden from it.
+    :param mask_steps: masked passes per frame.
+    :param precision: of the arithmetic, ``fp32``, ``fp16`` or ``int8``.
+    :param stems: by name.
+    :param files: SHA-256 by file name.
+    :param parity: what the export proved.
+    :param frames: the frame tokenizer; None in a bundle that only takes and gives tokens.
+    :param denoise_steps: calls of the denoiser per sample of the continuous kind, at most.
+    :param temperature: see :class:`~hma_ros.core.decoding.Decoding`; None is 0 of the discrete
+        kind and 1 of the continuous one.
+    :param unmasking: likewise, of the discrete kind.
+    :param codec_parity: what the export proved of encoder and decoder, by graph.
+    :param previous_frame: whether the trunk is shown the frame before each step.
+    :param action_delay: 0 where a step is conditioned on the action executed from its frame, 1
+        where on the one that led there.
+    :param reads_joints: whether action heads read the measured joints of the stem's robot.
+    :param drawing: one of :data:`DRAWINGS`.
+    """
+
+    folder: Path
+    kind: str
+    compat: str
+    time: str
+    layers: int
+    heads: int
+    head_width: int
+    window: int
+    image_tokens: int
+    kept_tokens: int
+    factors: int
+    factor_size: int
+    patch_size: int
+    predicts_actions: bool
+    hides_actions: bool
+    mask_steps: int
+    precision: str
+    stems: Mapping[str, StemFacts]
+    files: Mapping[str, str]
+    parity: Mapping[str, float]
+    frames: FrameFacts | None = None
+    denoise_steps: int = 16
+    temperature: float | None = None
+    unmasking: str = 'confident'
+    codec_parity: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    previous_frame: bool = False
+    action_delay: int = 0
+    reads_joints: bool = False
+    drawing: str = 'tokens'
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of a frame, pixels; raises BundleError without a tokenizer."""
+        if self.frames is None:
+            raise BundleError(
+                f'{self.folder}: no frame tokenizer, expected encoder and decoder: '
+                'export it with one (`hma import-checkpoint --tokenizer`)'
+            )
+        return self.frames.image_size
+
+    def size_difference(self, resize: tuple[int, int]) -> str:
+        """
+        Compare the size that a camera is brought to with that of the frames.
+
+        :param resize: ``camera.resize``, height and width [px].
+        :returns: what differs; empty if nothing does.
+        :raises BundleError: the bundle has no frame tokenizer, so no size.
+        """
+        size = [self.image_size] * 2
+        if list(resize) == size:
+            return ''
+        name = self.folder.resolve().name
+        return f'camera.resize: got {list(resize)}, expected {size} (size of bundle {name!r})'
+
+    @property
+    def decoding(self) -> Decoding:
+        """What the bundle recommends, complete."""
+        usual = 0.0 if self.kind == 'discrete' else 1.0
+        temperature = usual if self.temperature is None else self.temperature
+        return Decoding(self.mask_steps, self.denoise_steps, temperature, self.unmasking)
+
+    @property
+    def policy_refusal(self) -> str:
+        """Why it cannot decide what to do; empty if it can."""
+        if not self.predicts_actions:
+            return 'its action heads were never trained (jointly_predict_actions)'
+        if not self.hides_actions:
+            return "its blocks have to be told the very action that it is to predict (upstream's)"
+        return ''
+
+    @property
+    def max_horizon(self) -> int:
+        """Most rows to imagine at once."""
+        return self.window - 1 if self.time == 'learned' else _SLIDING_HORIZON
+
+    @property
+    def robots(self) -> Mapping[str, StemSpec]:
+        """The stems that can run on a robot."""
+        pairs = ((name, stem.robot) for name, stem in self.stems.items())
+        return {name: robot for name, robot in pairs if robot is not None}
+
+    @staticmethod
+    def read(folder: str | Path) -> Manifest:
+        """
+        Read the manifest of a bundle; the other files are not touched.
+
+        :raises BundleError: missing, malformed, changed or of another format.
+        """
+        folder = Path(folder)
+        facts = read_facts(folder)
+        try:
+            stems = {name: _stem(stem) for name, stem in facts.pop('stems').items()}
+            frames = facts.pop('frames', None)
+            facts['frames'] = None if frames is None else FrameFacts(**frames)
+            manifest = Manifest(folder=folder, stems=stems, **facts)
+            _check(manifest)
+            return manifest
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BundleError(
+                f'{folder / FILE_NAME}: got {shortened(repr(error))}, expected the manifest of a '
+                'bundle'
+            ) from error
+
+    def ring_shape(self, batch: int) -> tuple[int, ...]:
+        """Return the shape of kept keys, or values, of a layer."""
+        return batch, self.kept_tokens, self.heads, self.window - 1, self.head_width
+
+    def stem(self, name: str) -> StemFacts:
+        """Return a stem's facts; raises BundleError listing the stems there are."""
+        if name not in self.stems:
+            raise BundleError(
+                f'{self.folder}: got no stem {shortened(name)!r}, expected one of '
+                f'{first_few(sorted(self.stems))}; train one from your own episodes with '
+                '`hma train`'
+            )
+        return self.stems[name]
+
+    def robot(self, stem: str) -> StemSpec:
+        """
+        Return what a stem says of the robot it serves.
+
+        :raises BundleError: no such stem, or one that was exported without a robot.
+        """
+        robot = self.stem(stem).robot
+        if robot is None:
+            raise BundleError(
+                f'{self.folder}: stem {shortened(stem)!r}: got nothing about a robot, expected '
+                'action names, frame rate and bounds; export it for one (`hma import-checkpoint '
+                '--embodiment`)'
+            )
+        return robot
+
+    @staticmethod
+    def layers_file(stem: str) -> str:
+        """Name the file that describes the layers of a stem's trunk."""
+        return f'layers_{stem}.json'
+
+    @staticmethod
+    def denoiser_file(head: str) -> str:
+        """Name the file that describes the steps of a diffusion head to the compiled library."""
+        return f'denoise_{head}.json'
+
+    def sample_size(self, head: str) -> int:
+        """Return the numbers of a sample of a diffusion head: of a patch, or of a chunk."""
+        if head == PATCH_HEAD:
+            return self.patch_size
+        return self.stem(head.removeprefix('action_')).chunk_size
+
+    def has_layers(self, stem: str) -> bool:
+        """Whether the trunk of a stem is there for the compiled library too."""
+        return self.layers_file(stem) in self.files
+
+    def joint_count(self, stem: str) -> int:
+        """Joints that the action head of a stem reads."""
+        robot = self.stem(stem).robot
+        return len(robot.joint_names) if robot and self.reads_joints else 0
+
+    def verify(self) -> None:
+        """Compare every file with its hash; raises BundleError naming the one that differs."""
+        check_files(self.folder, self.files)
+
+
+def _stem(facts: Mapping[str, Any]) -> StemFacts:
+    robot = None if facts.get('robot') is None else read_stem(facts['robot'])
+    stem = StemFacts(int(facts['stride']), tuple(facts['mean']), tuple(facts['std']), robot)
+    if len(stem.mean) != len(stem.std) or stem.stride < 1:
+        raise ValueError(f'{stem}, expected a stride of at least 1 and as many std as mean')
+    if robot is not None and (robot.stride, robot.action_dim) != (stem.stride, len(stem.mean)):
+        raise ValueError(
+            f'robot {robot.embodiment} of {robot.action_dim} numbers x stride {robot.stride}, '
+            f'expected {len(stem.mean)} x {stem.stride} as the stem has'
+        )
+    return stem
+
+
+_CHOICES = (
+    ('kind', KINDS),
+    ('compat', COMPATS),
+    ('time', TIMES),
+    ('drawing', DRAWINGS),
+    ('action_delay', (0, 1)),
+)
+
+
+def _check(manifest: Manifest) -> None:
+    check_facts(manifest, least=0)
+    for name, choices in _CHOICES:
+        if (value := getattr(manifest, name)) not in choices:
+            raise ValueError(f'{name} {value!r}, expected one of {choices}')
+    if manifest.window < 1:
+        raise ValueError(f'window {manifest.window!r}, expected at least 1')
+    try:
+        manifest.decoding  # noqa: B018  (checks itself)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    if manifest.frames and manifest.frames.tokenizer not in TOKENIZERS:
+        raise ValueError(f'frames {manifest.frames}, expected a tokenizer of {TOKENIZERS}')

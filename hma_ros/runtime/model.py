@@ -1,0 +1,206 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The model of a bundle for one stem, whatever computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hma_ros.core.errors import InferenceError
+from hma_ros.core.rotary import rotations
+from hma_ros.runtime.engine import Part, open_engine
+from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.ring import Ring
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    A row as the trunk takes it in.
+
+    :param tokens_BSE: ``int64[B, S, F]`` factors or ``float32[B, S, E]`` patches.
+    :param masked_BS: which tokens are to be predicted; what they hold does not matter.
+    :param chunk_BX: ``float32[B, stride * A]`` in units of the data set; None hides the action.
+    :param previous_BSE: tokens of the frame before; None where there is none.
+    :param joints_BJ: ``float32[B, J]`` measured with the frame, rad or m; None where not known.
+    """
+
+    tokens_BSE: np.ndarray
+    masked_BS: np.ndarray
+    chunk_BX: np.ndarray | None
+    previous_BSE: np.ndarray | None = None
+    joints_BJ: np.ndarray | None = None
+
+    @property
+    def before_BSE(self) -> np.ndarray:
+        """Tokens of the frame before, or of the same frame where there is none."""
+        return self.tokens_BSE if self.previous_BSE is None else self.previous_BSE
+
+    @staticmethod
+    def seen(
+        tokens_BSE: np.ndarray,
+        chunk_BX: np.ndarray | None,
+        previous_BSE: np.ndarray | None = None,
+        joints_BJ: np.ndarray | None = None,
+    ) -> Row:
+        """Return a row of a frame that is known."""
+        masked = np.zeros(tokens_BSE.shape[:2], bool)
+        return Row(tokens_BSE, masked, chunk_BX, previous_BSE, joints_BJ)
+
+    @staticmethod
+    def blank(previous_BSE: np.ndarray, chunk_BX: np.ndarray | None) -> Row:
+        """Return a row of a frame to be imagined, which follows another."""
+        masked = np.ones(previous_BSE.shape[:2], bool)
+        return Row(np.zeros_like(previous_BSE), masked, chunk_BX, previous_BSE)
+
+
+@dataclass(frozen=True)
+class _Conditioned:
+    """What the stem says of successive rows."""
+
+    first: int
+    chunks: Sequence[np.ndarray | None]
+    batch: int
+    given: Mapping[str, Any]
+
+    def place(self, first: int, chunks: Sequence[np.ndarray | None], batch: int) -> slice | None:
+        """Say where rows are among these, if they are."""
+        begin = first - self.first
+        own = self.chunks[begin : begin + len(chunks)] if begin >= 0 else ()
+        is_same = len(own) == len(chunks) and batch == self.batch
+        is_same = is_same and all(map(_is_equal, own, chunks))
+        return slice(begin, begin + len(chunks)) if is_same else None
+
+
+class Model:
+    """
+    Stem, trunk and heads of one embodiment.
+
+    :param folder: of the bundle.
+    :param stem: as the manifest names it.
+    :param execution: where and how to run.
+    :raises ConfigError: the provider does not work here.
+    :raises BundleError: missing, tampered, another format, unknown stem, or a broken graph.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        stem: str,
+        execution: Execution = Execution(),  # noqa: B008
+    ) -> None:
+        self.manifest = Manifest.read(folder)
+        self.stem = self.manifest.stem(stem)
+        self.manifest.verify()
+        self.engine = open_engine(self.manifest, stem, execution)
+        self._is_rotary = self.manifest.time == 'rotary'
+        self._joints = self.manifest.joint_count(stem)
+        self._conditioned = _Conditioned(0, (), 0, {})
+
+    def part(self, name: str) -> Part:
+        """Return a part of a diffusion head; raises BundleError if there is none of the name."""
+        return self.engine.part(name)
+
+    def ring(self, batch: int = 1) -> Ring:
+        """Return room for past rows of some contexts side by side."""
+        return self.engine.ring(batch)
+
+    def spread(self, ring: Ring, batch: int) -> Ring:
+        """Return a ring of as many copies of a single context."""
+        copies = self.engine.ring(batch)
+        copies.take(ring, batch)
+        return copies
+
+    def run(self, ring: Ring, first: int, rows: Sequence[Row]) -> dict[str, Any]:
+        """
+        Compute some rows, given the kept ones.
+
+        :param first: index of the first of them.
+        :returns: by name, see :mod:`hma_ros.export.model_graphs`, but only of the last row; what
+            begins with `kept` is of all, in order of layers, and only for a ring.
+        :raises InferenceError: an action is hidden that this model has to see, or is not finite.
+        """
+        index_R = np.arange(first, first + len(rows), dtype=np.int64)
+        feeds: dict[str, Any] = {
+            'tokens': np.stack([row.tokens_BSE for row in rows], 1),
+            'masked': np.stack([row.masked_BS for row in rows], 1),
+            'index': index_R,
+            'past_index': ring.rows_P,
+            **self.condition(first, rows),
+        }
+        if self.manifest.previous_frame:
+            feeds['previous'] = np.stack([row.before_BSE for row in rows], 1)
+        if self.manifest.reads_joints:
+            feeds |= self._joints_seen(rows)
+        if self._is_rotary:
+            feeds['rotation'] = rotations(index_R, self.manifest.head_width)
+        outputs = self.engine.trunk(feeds, ring)
+        return {
+            name: value if name.startswith('kept_') else value[:, -1]
+            for name, value in outputs.items()
+        }
+
+    def _joints_seen(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+        """Joints as the action head takes them; where they are not known it reads no zeros."""
+        batch = len(rows[0].tokens_BSE)
+        unknown = np.zeros((batch, self._joints), np.float32)
+        joints = [unknown if row.joints_BJ is None else row.joints_BJ for row in rows]
+        measured = [np.full(batch, row.joints_BJ is not None) for row in rows]
+        return {'joints': np.stack(joints, 1), 'measured': np.stack(measured, 1)}
+
+    def kept(self, outputs: Mapping[str, Any]) -> list[Any]:
+        """Pick keys and values out of the outputs of a run."""
+        return [value for name, value in outputs.items() if name.startswith('kept_')]
+
+    def condition(self, first: int, rows: Sequence[Row]) -> Mapping[str, Any]:
+        """
+        Do the work of the stem, which passes of a frame share.
+
+        Rows among those of the last call are not done again, so whoever knows what will be run
+        may ask for all of it at once, which costs little more than one row.
+
+        :returns: by name, with rows on the second axis; valid until the next call.
+        :raises InferenceError: as :meth:`run`.
+        """
+        chunks, batch = [row.chunk_BX for row in rows], len(rows[0].tokens_BSE)
+        known = self._conditioned  # read once: other callers may put theirs in its place
+        which = known.place(first, chunks, batch)
+        if which is None:
+            given = self._condition(first, chunks, batch)
+            # Copies: a caller may write the next action in the same place.
+            kept = [None if chunk is None else chunk.copy() for chunk in chunks]
+            known, which = _Conditioned(first, kept, batch, given), slice(None)
+            self._conditioned = known
+        return {name: value[:, which] for name, value in known.given.items()}
+
+    def _condition(
+        self, first: int, chunks: Sequence[np.ndarray | None], batch: int
+    ) -> Mapping[str, Any]:
+        index_R = np.arange(first, first + len(chunks), dtype=np.int64)
+        known_BR = np.stack([np.full(batch, chunk is not None) for chunk in chunks], 1)
+        if not known_BR.all() and not self.manifest.hides_actions:
+            raise InferenceError(
+                'chunk: hidden, expected the action of every row: the blocks of a model '
+                'with compat: upstream see also actions that are to be predicted'
+            )
+        chunks_BRX = np.stack([self._chunk(chunk, batch) for chunk in chunks], 1)
+        return self.engine.stem({'chunk': chunks_BRX, 'known': known_BR, 'index': index_R})
+
+    def _chunk(self, chunk_BX: np.ndarray | None, batch: int) -> np.ndarray:
+        shape = (batch, self.stem.chunk_size)
+        if chunk_BX is None:
+            # The stem replaces it: hidden is not zero.
+            return np.zeros(shape, np.float32)
+        chunk = np.asarray(chunk_BX, np.float32)
+        if chunk.shape != shape or not np.isfinite(chunk).all():
+            raise InferenceError(f'chunk: {chunk.tolist()}, expected finite float32{list(shape)}')
+        return chunk
+
+
+def _is_equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))

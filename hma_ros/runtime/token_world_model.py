@@ -1,0 +1,299 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+A world model over tokens: observe frames, act, and imagine what follows.
+
+Row k is frame k with the chunk executed from it, so a row is complete, and kept, only when its
+action is known. With an action delay a row is conditioned on the chunk that led to it, and
+complete as soon as its frame is there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from hma_ros.core.errors import InferenceError
+from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.runtime.continuous import Sampler
+from hma_ros.runtime.discrete import Imagined
+from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.ring import Ring
+
+
+class Filler(Protocol):
+    """Imagines one frame: of tokens or of patches."""
+
+    def fill(self, ring: Ring, row: int, pending: Sequence[Row], blank: Row) -> Imagined:
+        """See :meth:`hma_ros.runtime.discrete.TokenFiller.fill`."""
+        ...
+
+
+class TokenWorldModel:
+    """
+    One model and one context of tokens; pictures are the business of a frame tokenizer.
+
+    :param model: the graphs of one stem.
+    :param filler: of its kind.
+    :param policy: samples chunks in the continuous kind; the discrete has them in the trunk.
+    """
+
+    def __init__(self, model: Model, filler: Filler, policy: Sampler | None = None) -> None:
+        self._model, self._filler, self._policy = model, filler, policy
+        self._ring = model.ring()
+        self._ends = model.manifest.time == 'learned'
+        self._is_delayed = model.manifest.action_delay == 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything observed."""
+        self._ring.clear()
+        self._history: deque[Row] = deque(maxlen=self._model.manifest.window)
+        self._before: np.ndarray | None = None
+        self._newest: np.ndarray | None = None
+        self._joints: np.ndarray | None = None
+        self._decided: np.ndarray | None = None
+        self._index = -1
+        self._rows = 0
+
+    @property
+    def rows(self) -> int:
+        """Frames observed since the context began."""
+        return self._rows
+
+    def observe(
+        self,
+        tokens_SE: np.ndarray,
+        executed_X: np.ndarray | None,
+        joints_J: np.ndarray | None = None,
+    ) -> None:
+        """
+        Take in the next frame.
+
+        :param tokens_SE: ``int64[S, F]`` factors or ``float32[S, E]`` patches.
+        :param executed_X: ``float32[stride * A]`` what was executed since the frame before, in
+            units of the data set; None where that is not known.
+        :param joints_J: ``float32[J]`` measured with the frame; None where they are not known.
+        :raises InferenceError: a graph failed; the context stays, or is empty if it was to begin
+            anew because a window of learned positions was full.
+        """
+        before, newest, joints = self._newest, tokens_SE[None], _batched(joints_J)
+        if self._is_delayed:
+            row = Row.seen(newest, _batched(executed_X), before, joints)
+            self._decided = self._commit_delayed(self._ring, self._index + 1, row)
+        else:
+            self._decided = None
+            if before is not None:
+                row = Row.seen(before, _batched(executed_X), self._before)
+                self._commit(row, Row.seen(newest, None, before, joints))
+        self._before, self._newest, self._joints = before, newest, joints
+        self._index += 1
+        self._rows += 1
+        if self._ends and self._index >= self._model.manifest.window:
+            try:
+                self._index = self._rebuild(self._model.manifest.window // 2)
+            except Exception:
+                # Half of a context would be taken for all of it.
+                self.reset()
+                raise
+
+    def act(self) -> np.ndarray:
+        """
+        Decide what to do from the newest frame on.
+
+        Mostly that was done when the frame was observed. Imagining goes by the answer.
+
+        :returns: ``float32[stride * A]`` in units of the data set.
+        :raises InferenceError: nothing was observed, or the model has no policy.
+        """
+        if self._decided is None:
+            present = Row.seen(self._newest_frame(), None, self._before, self._joints)
+            self._decided = self._decide(self._index, present)
+        decided: np.ndarray = self._decided[0].copy()
+        return decided
+
+    def imagine(
+        self,
+        horizon: int,
+        setting: ProblemSetting,
+        chunks_HX: np.ndarray | None = None,
+        is_enough: Callable[[np.ndarray], bool] = lambda _: False,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """
+        Imagine the frames that follow; what was observed stays as it is.
+
+        Where a window of learned positions has no room for the horizon behind what was observed,
+        as many of the newest rows go before it as fit, and each costs a pass every time.
+
+        :param horizon: frames to imagine.
+        :param chunks_HX: ``float32[horizon or more, stride * A]`` of forward dynamics, the first
+            executed from the newest frame on.
+        :param is_enough: is told what to draw of each frame as it comes; true ends it there.
+        :returns: tokens ``[horizon, S, E]``, and the chunks ``float32[horizon, stride * A]`` that
+            lead to them, None in passive dynamics.
+        :raises InferenceError: nothing was observed, chunks are missing, or the horizon is longer
+            than the window of a model with learned positions.
+        """
+        self._check(horizon, setting, chunks_HX)
+        self._newest_frame()
+        if setting is ProblemSetting.FULL:
+            # From all that was observed, of which less may be left below.
+            self.act()
+        frames: list[np.ndarray] = []
+        chunks: list[np.ndarray] = []
+        ahead = None if chunks_HX is None else np.asarray(chunks_HX, np.float32)[:, None]
+        with self._ring.branch():
+            places = self._places(horizon)
+            for imagined, chunk in self._rollout(self._ring, places, setting, ahead):
+                frames.append(imagined.tokens_BSE[0])
+                chunks += [] if chunk is None else [chunk[0]]
+                if is_enough(imagined.drawn_BSE[0]):
+                    break
+        return np.stack(frames), None if setting is ProblemSetting.PASSIVE else np.stack(chunks)
+
+    def imagine_candidates(self, chunks_NHX: np.ndarray, horizon: int) -> Iterator[np.ndarray]:
+        """
+        Imagine the futures of many action sequences, as one batch from the present context.
+
+        :param chunks_NHX: ``float32[N, horizon or more, stride * A]``.
+        :returns: one after another, what to draw of each frame: ``[N, S, E]``.
+        :raises InferenceError: as :meth:`imagine`.
+        """
+        self._check(horizon, ProblemSetting.FORWARD, chunks_NHX[0])
+        self._newest_frame()
+        ahead = np.asarray(chunks_NHX, np.float32).swapaxes(0, 1)
+        with self._ring.branch():
+            places = self._places(horizon)
+            ring = self._model.spread(self._ring, len(chunks_NHX))
+            for imagined, _ in self._rollout(ring, places, ProblemSetting.FORWARD, ahead):
+                yield imagined.drawn_BSE
+
+    def _rollout(
+        self, ring: Ring, places: range, setting: ProblemSetting, ahead_HBX: np.ndarray | None
+    ) -> Iterator[tuple[Imagined, np.ndarray | None]]:
+        """Imagine frame after frame, with the chunk that leads to each."""
+        batch = 1 if ahead_HBX is None else ahead_HBX.shape[1]
+        frame = np.repeat(self._newest_frame(), batch, 0)
+        before = None if self._before is None else np.repeat(self._before, batch, 0)
+        joints, pending = self._joints, list[Row]()
+        for step, row in enumerate(places):
+            chunk: np.ndarray | None = None
+            if ahead_HBX is not None:
+                chunk = ahead_HBX[step]
+                self._foresee(step, row - 1, frame, ahead_HBX[: len(places) + 1])
+            elif setting is ProblemSetting.FULL and step == 0:
+                chunk = self.act()[None]
+            elif setting is ProblemSetting.FULL:
+                present = pending[0] if pending else Row.seen(frame, None, before, joints)
+                chunk = self._decide(row - 1, present, ring)
+                pending = []
+            if self._is_delayed:
+                blank = Row.blank(frame, chunk)
+            else:
+                pending = [Row.seen(frame, chunk, before)]
+                blank = Row.blank(frame, self._ahead(step, setting, ahead_HBX, chunk))
+            imagined = self._filler.fill(ring, row, pending, blank)
+            yield imagined, chunk
+            before, frame = frame, imagined.tokens_BSE
+            joints = None if chunk is None else self._model.stem.moved(joints, chunk)
+            # A delayed row is complete with its frame, and waits for the next pass.
+            pending = [Row.seen(frame, chunk, before, joints)] if self._is_delayed else []
+
+    def _foresee(self, step: int, row: int, frame: np.ndarray, chunks: np.ndarray) -> None:
+        """Have the stem take in at once all actions of as many rows as it may be given."""
+        window = self._model.manifest.window
+        if not self._is_delayed and step % max(1, window - 1) == 0:
+            ahead = [Row.seen(frame, chunk) for chunk in chunks[step : step + window]]
+            self._model.condition(row, ahead)
+
+    def _ahead(
+        self,
+        step: int,
+        setting: ProblemSetting,
+        chunks: np.ndarray | None,
+        chunk: np.ndarray | None,
+    ) -> np.ndarray | None:
+        """Return the action of the frame to imagine itself, as far as it is known."""
+        if setting is ProblemSetting.FORWARD and chunks is not None and step + 1 < len(chunks):
+            following: np.ndarray = chunks[step + 1]
+            return following
+        # The authors' demonstration repeats the last action, for a model that must be told one.
+        return None if self._model.manifest.hides_actions else chunk
+
+    def _decide(self, index: int, present: Row, ring: Ring | None = None) -> np.ndarray:
+        """Ask what to do in a row; a delayed one is complete, and kept."""
+        if refusal := self._model.manifest.policy_refusal:
+            raise InferenceError(f'act: expected a model with a policy, but {refusal}')
+        ring = ring or self._ring
+        outputs = self._model.run(ring, index, [present])
+        if self._is_delayed:
+            ring.append(index, self._model.kept(outputs))
+        return self._read(outputs)
+
+    def _read(self, outputs: dict[str, Any]) -> np.ndarray:
+        """Take the chunk of a row whose action was hidden."""
+        if self._policy is None:
+            return self._model.stem.limit(outputs['chunk'])
+        scaled = self._policy(outputs['z_action'])
+        shaped = scaled.reshape(len(scaled), self._model.stem.stride, -1)
+        mean, std = np.array(self._model.stem.mean), np.array(self._model.stem.std)
+        chunk = (shaped * std + mean).reshape(len(scaled), -1).astype(np.float32)
+        return self._model.stem.limit(chunk)
+
+    def _commit_delayed(self, ring: Ring, index: int, row: Row) -> np.ndarray | None:
+        """Keep a row that is complete with its frame; returns what to do in it."""
+        outputs = self._model.run(ring, index, [row])
+        ring.append(index, self._model.kept(outputs))
+        return None if self._model.manifest.policy_refusal else self._read(outputs)
+
+    def _commit(self, row: Row, after: Row) -> None:
+        """Keep a row; in the same pass decide what to do in the frame after it, if it fits."""
+        facts, asked = self._model.manifest, []
+        is_last = self._ends and self._index + 1 == facts.window
+        if not facts.policy_refusal and not is_last:
+            asked = [after]
+        outputs = self._model.run(self._ring, self._index, [row, *asked])
+        if asked:
+            self._decided = self._read(outputs)
+        self._ring.append(self._index, self._model.kept(outputs))
+        self._history.append(row)
+
+    def _places(self, horizon: int) -> range:
+        """Return the rows to imagine, of a ring that has room before them."""
+        room = self._model.manifest.window - 1 - horizon
+        is_short = self._ends and self._index > room
+        first = 1 + (self._rebuild(room) if is_short else self._index)
+        return range(first, first + horizon)
+
+    def _rebuild(self, keep: int) -> int:
+        """
+        Begin the window anew with the last rows: learned positions cannot go beyond it.
+
+        :returns: the place of the newest frame, which follows them.
+        """
+        rows = list(self._history)[-keep:] if keep else []
+        self._ring.clear()
+        for index, row in enumerate(rows):
+            self._ring.append(index, self._model.kept(self._model.run(self._ring, index, [row])))
+        return len(rows)
+
+    def _newest_frame(self) -> np.ndarray:
+        if self._newest is None:
+            raise InferenceError('the context is empty, expected an observed frame')
+        return self._newest
+
+    def _check(self, horizon: int, setting: ProblemSetting, chunks: np.ndarray | None) -> None:
+        if (setting is ProblemSetting.FORWARD) != (chunks is not None):
+            raise InferenceError(f'chunks: {chunks}, expected them in forward dynamics alone')
+        if chunks is not None and len(chunks) < horizon:
+            raise InferenceError(f'chunks: {len(chunks)}, expected {horizon}, one per frame')
+        room = self._model.manifest.window - 1
+        if horizon < 1 or (self._ends and horizon > room):
+            limit = f'1 to {room}' if self._ends else 'at least 1'
+            raise InferenceError(f'horizon: {horizon}, expected {limit}')
+
+
+def _batched(chunk_X: np.ndarray | None) -> np.ndarray | None:
+    return None if chunk_X is None else np.asarray(chunk_X, np.float32)[None]

@@ -1,0 +1,232 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The world model of a bundle: images in, chunks and imagined frames out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from hma_ros.core.decoding import Decoding
+from hma_ros.core.diffusion import Sampling, Solver
+from hma_ros.core.errors import InferenceError
+from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.runtime.continuous import PatchFiller, Sampler
+from hma_ros.runtime.discrete import TokenFiller
+from hma_ros.runtime.frames import FrameCodec
+from hma_ros.runtime.manifest import PATCH_HEAD, Manifest
+from hma_ros.runtime.model import Model
+from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.rollout import Rollout, check_horizon
+from hma_ros.runtime.token_world_model import TokenWorldModel
+
+
+class WorldModel:
+    """
+    One model and one context of a robot.
+
+    A model whose blocks must be told every action, as upstream's, begins its context anew where
+    one is not known.
+
+    :param folder: of the bundle.
+    :param stem: embodiment to serve.
+    :param execution: where and how to run it.
+    :param decoding: how to imagine, where that is to be other than the bundle recommends.
+    :param seed: of all that is left to chance.
+    :raises ConfigError: the provider does not work here, or its kind has no such decoding.
+    :raises BundleError: the bundle cannot be used, has no frame tokenizer, or no robot at this
+        stem.
+
+    ``manifest`` are the facts of the bundle, ``stem`` is whom it serves, ``provider`` what the
+    model runs on.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        stem: str,
+        execution: Execution = Execution(),  # noqa: B008
+        decoding: Decoding = Decoding(),  # noqa: B008
+        seed: int = 0,
+    ) -> None:
+        self.manifest = Manifest.read(folder)
+        self.stem = self.manifest.robot(stem)
+        decoding.check_kind(self.manifest.kind)
+        # Compares the files with their hashes, before any graph is opened.
+        model = Model(folder, stem, execution)
+        self._frames = FrameCodec(self.manifest, execution)
+        self.provider = model.engine.provider
+        self._world = make_token_world_model(model, stem, np.random.default_rng(seed), decoding)
+        self.reset()
+
+    @property
+    def rows(self) -> int:
+        """Rows observed since the context began."""
+        return self._world.rows
+
+    @property
+    def can_imagine(self) -> bool:
+        """Whether there is anything to go by when no chunks are given to :meth:`imagine`."""
+        is_told = self._executed is not None or self.manifest.hides_actions
+        return self.rows > 0 and is_told
+
+    def reset(self) -> None:
+        """Forget everything observed."""
+        self._world.reset()
+        self._executed: np.ndarray | None = None
+
+    def observe(
+        self, frame: np.ndarray, executed: np.ndarray | None, joints: np.ndarray | None = None
+    ) -> None:
+        """
+        Take in the next frame of the model clock.
+
+        :param frame: ``uint8[H, W, 3]`` RGB.
+        :param executed: ``float32[stride, A]`` what was executed since the frame before, in
+            physical units; None where that is not known.
+        :param joints: ``float32[J]`` measured with the frame, in the order of the stem's
+            ``joint_names``, rad or m; None where they are not known.
+        :raises InferenceError: wrong shape or type, or a graph failed; the context stays, or is
+            empty, as :attr:`rows` tells, if it was to begin anew.
+        """
+        measured = self._checked(joints)
+        tokens_SE = self._frames.encode(frame)
+        chunk = None if executed is None else self._flat(executed, 'executed')
+        if chunk is None and not self.manifest.hides_actions:
+            self.reset()
+        self._world.observe(tokens_SE, chunk, measured)
+        self._executed = chunk
+
+    def act(self) -> np.ndarray:
+        """
+        Decide what to do from the newest frame on.
+
+        The answer stays within the bounds of the stem.
+
+        :returns: ``float32[stride, A]`` in physical units.
+        :raises InferenceError: nothing was observed yet, or the model has no policy.
+        """
+        return self._shaped(self._world.act())
+
+    def imagine(
+        self,
+        chunks: np.ndarray | None,
+        horizon: int,
+        is_enough: Callable[[], bool] = lambda: False,
+    ) -> Rollout:
+        """
+        Imagine the frames that follow.
+
+        :param chunks: ``float32[horizon, stride, A]`` to execute; None lets the policy choose. A
+            model without one goes on with what was executed last, or, where that is not known,
+            imagines passive dynamics, if it can.
+        :param horizon: rows to imagine, ``1 <= horizon <= manifest.max_horizon``.
+        :param is_enough: asked after each frame; true ends the rollout there.
+        :raises InferenceError: the context is empty, or an argument is out of range.
+        """
+        check_horizon(chunks, horizon, self.manifest.max_horizon)
+        setting, chunks_HX = self._ahead(chunks, horizon)
+        frames: list[np.ndarray] = []
+
+        def drawn(tokens_SE: np.ndarray) -> bool:
+            frames.append(self._frames.decode(tokens_SE))
+            return is_enough()
+
+        _, actions_HX = self._world.imagine(horizon, setting, chunks_HX, drawn)
+        actions = None if actions_HX is None else self._shaped(actions_HX)
+        return Rollout(np.stack(frames), actions)
+
+    def imagine_candidates(self, chunks_NHXA: np.ndarray, horizon: int) -> np.ndarray:
+        """
+        Imagine the futures of many action sequences, as one batch from the present context.
+
+        :param chunks_NHXA: ``float32[N, horizon or more, stride, A]`` in physical units.
+        :param horizon: rows to imagine, ``1 <= horizon <= manifest.max_horizon``.
+        :returns: ``uint8[N, horizon, H, W, 3]`` RGB.
+        :raises InferenceError: the context is empty, or an argument is out of range.
+        """
+        chunks = np.asarray(chunks_NHXA, np.float32)
+        if chunks.ndim != 4 or not len(chunks):
+            raise InferenceError(
+                f'candidates: float32{list(chunks.shape)}, expected [N, horizon, stride, A] with '
+                'at least one'
+            )
+        check_horizon(chunks[0], horizon, self.manifest.max_horizon)
+        flat = [[self._flat(chunk, 'chunks') for chunk in one[: horizon + 1]] for one in chunks]
+        drawn = self._world.imagine_candidates(np.array(flat), horizon)
+        return np.stack([self._frames.decode_batch(frames) for frames in drawn], 1)
+
+    def reconstruct(self, frame: np.ndarray) -> np.ndarray:
+        """Draw a frame from its own tokens: the best any imagined frame can be."""
+        return self._frames.decode(self._frames.encode(frame))
+
+    def _ahead(
+        self, chunks: np.ndarray | None, horizon: int
+    ) -> tuple[ProblemSetting, np.ndarray | None]:
+        """Choose the setting, and what is told."""
+        if chunks is not None:
+            flat = [self._flat(chunk, 'chunks') for chunk in chunks[:horizon]]
+            return ProblemSetting.FORWARD, np.stack(flat)
+        if not self.manifest.policy_refusal:
+            return ProblemSetting.FULL, None
+        if self._executed is not None:
+            return ProblemSetting.FORWARD, np.tile(self._executed, (horizon, 1))
+        if self.can_imagine:
+            return ProblemSetting.PASSIVE, None
+        raise InferenceError(
+            'imagine: expected chunks, or a frame observed with what was executed before it: '
+            f'there is no policy to ask, {self.manifest.policy_refusal}'
+        )
+
+    def _checked(self, joints: np.ndarray | None) -> np.ndarray | None:
+        if joints is None or not self.manifest.reads_joints:
+            return None
+        values, names = np.asarray(joints, np.float32), self.stem.joint_names
+        if values.shape != (len(names),) or not np.isfinite(values).all():
+            raise InferenceError(
+                f'joints: {values.tolist()}, expected finite float32[{len(names)}]: '
+                f'{", ".join(names)}'
+            )
+        return values
+
+    def _flat(self, chunk: np.ndarray, what: str) -> np.ndarray:
+        shape = (self.stem.stride, self.stem.action_dim)
+        values = np.asarray(chunk, np.float32)
+        if values.shape != shape or not np.isfinite(values).all():
+            raise InferenceError(
+                f'{what}: {values.tolist()}, expected finite float32{list(shape)}'
+            )
+        return values.reshape(-1)
+
+    def _shaped(self, flat: np.ndarray) -> np.ndarray:
+        shaped: np.ndarray = flat.reshape(*flat.shape[:-1], self.stem.stride, self.stem.action_dim)
+        return shaped
+
+
+def make_token_world_model(
+    model: Model,
+    stem: str,
+    generator: np.random.Generator,
+    decoding: Decoding = Decoding(),  # noqa: B008
+) -> TokenWorldModel:
+    """
+    Set a model up as its manifest recommends, but for what is chosen otherwise.
+
+    Few ancestral steps with their noise, most of them where there is little: of the cheap samplers
+    the one that no measure tells from a hundred steps (docs/results.md).
+    """
+    if model.manifest.kind == 'discrete':
+        return TokenWorldModel(model, TokenFiller(model, decoding, generator))
+    chosen = decoding.completed_by(model.manifest.decoding)
+    sampling = Sampling(
+        Solver.ANCESTRAL,
+        chosen.denoise_steps or 1,
+        temperature=chosen.temperature or 0.0,
+        is_crowded=True,
+    )
+    sampler = Sampler(model, PATCH_HEAD, sampling, generator)
+    filler = PatchFiller(model, sampler, generator, chosen.mask_steps)
+    if model.manifest.policy_refusal:
+        return TokenWorldModel(model, filler)
+    return TokenWorldModel(model, filler, Sampler(model, f'action_{stem}', sampling, generator))

@@ -1,0 +1,174 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""HMA as the nodes use it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hma_ros.core.errors import InferenceError
+from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.world_model import WorldModel
+
+
+@pytest.fixture(scope='module')
+def model(bundle):
+    return WorldModel(bundle, 'franka_pick', Execution(threads=1))
+
+
+def frames(count, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, 64, 64, 3)).astype(np.uint8)
+
+
+def watch(model, pictures):
+    model.reset()
+    for frame in pictures:
+        model.observe(frame, None if model.rows == 0 else model.act())
+
+
+def test_acts_in_physical_units_within_the_range_of_the_demonstrations(model):
+    watch(model, frames(3))
+    chunk = model.act()
+    assert chunk.shape == (model.stem.stride, 4)
+    assert chunk.dtype == np.float32
+    assert (chunk >= model.stem.lower).all()
+    assert (chunk <= model.stem.upper).all()
+
+
+def test_only_the_last_window_of_rows_matters(model):
+    """The context slides: what went before is forgotten, and nothing else changes."""
+    depth = model.manifest.window * model.manifest.layers
+    tail = frames(depth, seed=1)
+    watch(model, np.concatenate([frames(4, seed=2), tail]))
+    first = model.act()
+    watch(model, np.concatenate([frames(9, seed=3), tail]))
+    np.testing.assert_allclose(model.act(), first, atol=1e-4)
+
+
+def test_imagining_leaves_the_context_alone_and_repeats_itself(model):
+    watch(model, frames(3))
+    before = model.act()
+    first, second = model.imagine(None, 3), model.imagine(None, 3)
+    np.testing.assert_array_equal(first.frames, second.frames)
+    np.testing.assert_array_equal(model.act(), before)
+    assert first.frames.shape == (3, 64, 64, 3)
+    assert first.frames.dtype == np.uint8
+    np.testing.assert_array_equal(first.actions[0], before)
+
+
+def test_a_rollout_ends_early_when_there_is_no_more_time(model):
+    watch(model, frames(3))
+    rollout = model.imagine(None, 5, is_enough=lambda: True)
+    assert len(rollout.frames) == len(rollout.actions) == 1
+    np.testing.assert_array_equal(rollout.frames, model.imagine(None, 1).frames)
+
+
+def test_given_chunks_are_the_ones_imagined_under(model):
+    watch(model, frames(3))
+    chunks = np.zeros((2, model.stem.stride, 4), np.float32)
+    np.testing.assert_array_equal(model.imagine(chunks, 2).actions, chunks)
+
+
+def test_candidates_are_the_same_together_as_alone(model):
+    watch(model, frames(3))
+    generator = np.random.default_rng(0)
+    shape = (3, 2, model.stem.stride, 4)
+    chunks = generator.uniform(model.stem.lower, model.stem.upper, shape).astype(np.float32)
+    together = model.imagine_candidates(chunks, 2)
+    alone = np.stack([model.imagine(item, 2).frames for item in chunks])
+    # A product of several rows is rounded otherwise than one of a single row.
+    assert np.abs(together.astype(int) - alone).max() <= 1
+    assert together.shape == (3, 2, 64, 64, 3)
+
+
+def test_no_candidate_is_an_error(model):
+    watch(model, frames(1))
+    with pytest.raises(InferenceError, match=r'candidates: float32\[0, 1, 2, 4\], expected'):
+        model.imagine_candidates(np.zeros((0, 1, 2, 4), np.float32), 1)
+
+
+def test_nothing_observed_yet(model):
+    model.reset()
+    with pytest.raises(InferenceError, match='the context is empty, expected an observed'):
+        model.act()
+    with pytest.raises(InferenceError, match='the context is empty'):
+        model.imagine(None, 1)
+
+
+@pytest.mark.parametrize(
+    'frame', [np.zeros((32, 64, 3), np.uint8), np.zeros((64, 64, 3), np.float32)]
+)
+def test_wrong_frame_is_named_and_leaves_the_context(model, frame):
+    watch(model, frames(2))
+    with pytest.raises(InferenceError, match=r'frame: .*, expected uint8\[64, 64, 3\]'):
+        model.observe(frame, None)
+    assert model.rows == 2
+
+
+@pytest.mark.parametrize('chunk', [np.full((2, 4), np.nan), np.zeros((3, 4))])
+def test_wrong_executed_chunk(model, chunk):
+    watch(model, frames(2))
+    with pytest.raises(InferenceError, match=r'executed: .*, expected finite float32\[2, 4\]'):
+        model.observe(frames(1)[0], chunk)
+    assert model.rows == 2
+
+
+@pytest.mark.parametrize('joints', [np.zeros(6), np.full(7, np.nan)])
+def test_wrong_joints_are_named_and_leave_the_context(model, joints):
+    watch(model, frames(2))
+    with pytest.raises(
+        InferenceError, match=r'joints: .*, expected finite float32\[7\]: fer_joint1'
+    ):
+        model.observe(frames(1)[0], None, joints)
+    assert model.rows == 2
+
+
+@pytest.mark.parametrize('horizon', [0, 1000])
+def test_horizon_out_of_range(model, horizon):
+    watch(model, frames(1))
+    with pytest.raises(InferenceError, match=f'horizon: {horizon}, expected 1 to 32'):
+        model.imagine(None, horizon)
+
+
+def test_too_few_chunks(model):
+    watch(model, frames(1))
+    with pytest.raises(InferenceError, match='chunks: 1, expected 2, one per row'):
+        model.imagine(np.zeros((1, 2, 4), np.float32), 2)
+
+
+def test_runtime_and_core_import_neither_torch_nor_ros():
+    code = (
+        'import sys; import hma_ros.runtime.world_model, hma_ros.core.control.executor; '
+        'print(sorted({"torch", "rclpy"} & set(sys.modules)))'
+    )
+    found = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == '[]'
+
+
+@pytest.mark.parametrize('stem', ['franka_pick', 'ur5e_push', 'so101_reach', 'planar_push'])
+def test_shipped_bundle_computes_what_it_was_renewed_from(bundle, stem):
+    """Golden: :file:`shipped_format_3.npz`, of the graphs that closed loops were measured with."""
+    golden = np.load(Path(__file__).with_name('shipped_format_3.npz'))
+    model = WorldModel(bundle, stem, Execution(threads=1))
+    generator = np.random.default_rng(list(model.manifest.stems).index(stem))
+    shape = (model.stem.stride, model.stem.action_dim)
+    low, high = np.array(model.stem.lower), np.array(model.stem.upper)
+    pictures = generator.integers(0, 256, (4, 64, 64, 3)).astype(np.uint8)
+    executed = (low + (high - low) * generator.random((4, *shape))).astype(np.float32)
+    joints = generator.normal(0, 0.5, (4, len(model.stem.joint_names))).astype(np.float32)
+    for step in range(4):
+        model.observe(
+            pictures[step],
+            executed[step] if step % 2 else None,
+            None if step == 1 else joints[step],
+        )
+        expected = golden[f'{stem}/act_{step}']
+        np.testing.assert_allclose(model.act(), expected, atol=1e-4 * np.abs(expected).max())
+    rollout = model.imagine(None, 3)
+    np.testing.assert_allclose(rollout.actions, golden[f'{stem}/actions'], atol=1e-4)
+    # Values on an integer are truncated to either side of it.
+    assert np.abs(rollout.frames[-1].astype(int) - golden[f'{stem}/frame']).max() <= 1
