@@ -23,7 +23,7 @@ sections:
             candidates
   speed     the paper's sizes against the published algorithm, on random weights; how near the
             machine's limit; growth with the window; GPU rows where there is a GPU
-  quality   few-step sampling and int8 on models of `hma train-paper` (--trained): what they cost
+  quality   few-step sampling and int8 on models of `hma train model` (--trained): what they cost
             in pictures; left out where none are given
   training  sequences a second against the plain loop
   faults    faults injected around the executor, into benchmarks/out/faults.json; only when named
@@ -137,7 +137,7 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=[],
         metavar='FOLDER',
-        help='models of `hma train-paper`: folders with their bundles fp32 and int8, for quality',
+        help='models of `hma train model`: folders with their bundles fp32 and int8, for quality',
     )
     parser.add_argument(
         '--rows-like', default='', metavar='NAME', help='only results of speed that start so'

@@ -20,14 +20,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.duel import duel, row
-from hma_ros.data.row_windows import EpisodeRows, RowEpisode, RowSource
+from hma_ros.data.windows import EpisodeWindows, TokenEpisode, Windows
 from hma_ros.network.attention import Rows
 from hma_ros.network.conditioning import Conditioning
 from hma_ros.network.config import Diffusion, Domain, HmaConfig, TimePositions
 from hma_ros.network.trunk import Trunk
-from hma_ros.training.paper import PaperTrainer, multiplying
+from hma_ros.training.trainer import HmaTrainer, multiplying
 
-# As `hma train-paper` has them.
 _ROWS, _WINDOWS = 8, 2
 _NAMES = ('franka_pick', 'ur5e_push', 'so101_reach', 'planar_push')
 _DISCRETE = HmaConfig(
@@ -63,8 +62,8 @@ def training_results(rounds: int = 7, threads: int = 1) -> list[dict[str, Any]]:
 def _compare(kind: str, config: HmaConfig, rounds: int) -> dict[str, Any]:
     sources = random_sources(config)
     with tempfile.TemporaryDirectory() as scratch:
-        quick = PaperTrainer(config, Path(scratch, 'ours'), 1000, _ROWS, _WINDOWS)
-        plain = PaperTrainer(
+        quick = HmaTrainer(config, Path(scratch, 'ours'), 1000, _ROWS, _WINDOWS)
+        plain = HmaTrainer(
             config, Path(scratch, 'plain'), 1000, _ROWS, _WINDOWS, precision='highest'
         )
         plain.run_blocks = partial(_alone, plain.model, Rows.window(config, _ROWS))
@@ -81,9 +80,9 @@ def _compare(kind: str, config: HmaConfig, rounds: int) -> dict[str, Any]:
     )
 
 
-def _step(trainer: PaperTrainer, sources: dict[str, RowSource]) -> None:
+def _step(trainer: HmaTrainer, sources: dict[str, Windows]) -> None:
     with multiplying(trainer.precision):
-        trainer.run.advance(lambda _: trainer.losses(sources))
+        trainer.run.advance(partial(trainer.losses, sources))
 
 
 def _alone(trunk: Trunk, rows: Rows, placed_BRNC: Tensor, given: Sequence[Conditioning]) -> Tensor:
@@ -93,7 +92,7 @@ def _alone(trunk: Trunk, rows: Rows, placed_BRNC: Tensor, given: Sequence[Condit
     return torch.cat([trunk.run(part, name, of, rows)[0] for part, name, of in parts])
 
 
-def random_sources(config: HmaConfig) -> dict[str, RowSource]:
+def random_sources(config: HmaConfig) -> dict[str, Windows]:
     """Make up an episode of each embodiment."""
     rng = np.random.default_rng(0)
     shape = (40, config.image_tokens)
@@ -102,11 +101,13 @@ def random_sources(config: HmaConfig) -> dict[str, RowSource]:
     )
     if config.diffusion is not None:
         draw = partial(rng.standard_normal, (*shape, config.diffusion.latent_channels), np.float32)
+
+    def episode(chunk_size: int) -> TokenEpisode:
+        actions = rng.standard_normal((39, chunk_size), np.float32)
+        blank = np.zeros((40, 1), np.float32)
+        return TokenEpisode(draw(), actions, actions, blank, blank)
+
     return {
-        domain.name: EpisodeRows(
-            [RowEpisode(draw(), rng.standard_normal((40, domain.chunk_size), np.float32))],
-            _ROWS,
-            seed=0,
-        )
+        domain.name: EpisodeWindows([episode(domain.chunk_size)], _ROWS)
         for domain in config.domains
     }

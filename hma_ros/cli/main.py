@@ -24,7 +24,6 @@ COMMANDS = (
     'data',
     'generate',
     'train',
-    'train-paper',
     'export',
     'build-engines',
     'import-checkpoint',

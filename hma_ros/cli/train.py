@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma train``: from simulated robots to a bundle, in resumable steps."""
+"""``hma train``: from episodes to a bundle, in resumable steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
@@ -15,16 +15,23 @@ from hma_ros.core.errors import ConfigError
 if TYPE_CHECKING:
     from hma_ros.data.episodes import EpisodeDataset
     from hma_ros.data.windows import TokenEpisode
-    from hma_ros.network.config import Domain
+    from hma_ros.network.checkpoint import Hma
+    from hma_ros.network.config import HmaConfig
     from hma_ros.network.discrete import DiscreteHma
     from hma_ros.network.tokenizer import FrameTokenizer
     from hma_ros.training.heads import HeadFitter
+    from hma_ros.training.recordings import Recordings
 
 EXAMPLES = """\
 examples:
   hma train all --out runs/hma_sim --bundle models/hma_sim   what the shipped bundle was made with
   hma train tokenizer --data data --out runs/mine            only the frame tokenizer
   hma train model --data data --out runs/mine --steps 2000   only stems, trunk and heads
+  hma train model --kind continuous --passive --tokenizer runs/mine/tokenizer --out runs/mar
+      diffusion instead of tokens (MAR); no action heads, so a small bundle
+  hma train model --preset base --compat upstream --folders data/language_table_magvit_train \\
+      --out runs/base
+      the authors' sizes and objective, on their token folders
 
 Run the same command again after a stop: episodes, tokenizer and model go on from where they were;
 fits of the heads begin again.
@@ -39,6 +46,22 @@ ROUND_EPISODES = 120
 # Steps of each action head on the features of the finished trunk, before a round and at the end.
 ROUND_STEPS = 1500
 HEAD_STEPS = 4000
+# Options by the field of the configuration that they set, and what it is.
+SIZES = {
+    'layers': 'blocks of the trunk',
+    'heads': 'attention heads',
+    'width': 'channels of a token',
+    'window': 'rows that a row attends to, itself included',
+    'action-tokens': 'tokens of the action beside those of the frame',
+    'factors': 'integers per token, of --folders (discrete)',
+}
+DIFFUSION = {
+    'patch': 'side of a patch in latent pixels (continuous)',
+    'head-width': 'channels of the diffusion heads (continuous)',
+    'head-blocks': 'blocks of the diffusion heads (continuous)',
+}
+# Options that are named otherwise than the field.
+FIELDS = {'window': 'rows', 'head-width': 'width', 'head-blocks': 'blocks'}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -52,70 +75,126 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument('what', choices=('tokenizer', 'model', 'all'), help='what to train')
     parser.add_argument(
+        '--out', type=Path, required=True, metavar='FOLDER', help='checkpoints, logs and state'
+    )
+    parser.add_argument(
+        '--bundle', type=Path, metavar='FOLDER', help='export here in the end (needed by all)'
+    )
+    _add_data(parser)
+    _add_model(parser)
+    _add_run(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('data')
+    group.add_argument(
         '--data',
         type=Path,
         default=Path('data'),
         metavar='FOLDER',
         help='episodes, FOLDER/EMBODIMENT/SPLIT (default: data)',
     )
-    parser.add_argument(
-        '--out', type=Path, required=True, metavar='FOLDER', help='checkpoints, logs and state'
-    )
-    parser.add_argument(
-        '--bundle', type=Path, metavar='FOLDER', help='export here in the end (needed by all)'
-    )
-    parser.add_argument(
+    group.add_argument(
         '--embodiments',
         nargs='+',
         default=EMBODIMENTS,
         metavar='NAME',
         help='robots to train on together (default: the four simulated ones)',
     )
-    parser.add_argument(
-        '--tokenizer-steps',
-        type=int,
-        default=2600,
-        metavar='N',
-        help='optimiser steps of the tokenizer (default: 2600)',
+    group.add_argument(
+        '--folders',
+        nargs='+',
+        type=Path,
+        metavar='FOLDER',
+        help="instead of episodes, for model: the authors' token or latent folders",
     )
-    parser.add_argument(
-        '--steps',
-        type=int,
-        default=2400,
-        metavar='N',
-        help='optimiser steps of the model (default: 2400)',
+    group.add_argument(
+        '--tokenizer',
+        type=Path,
+        metavar='FOLDER',
+        help='checkpoint of a frame tokenizer (default: train one in OUT/tokenizer)',
     )
-    parser.add_argument('--workers', type=int, default=2, help='processes (default: 2)')
-    parser.set_defaults(run=run)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('model')
+    group.add_argument(
+        '--preset', default='small', choices=('small', 'base', 'xl'), help='sizes (default: small)'
+    )
+    group.add_argument(
+        '--kind',
+        default='discrete',
+        choices=('discrete', 'continuous'),
+        help='MaskGIT or MAR (default: discrete)',
+    )
+    group.add_argument(
+        '--compat',
+        default='corrected',
+        choices=('corrected', 'upstream'),
+        help="upstream learns what the authors' code does, departures included (default: "
+        'corrected; docs/explanation/model.md lists the differences)',
+    )
+    group.add_argument(
+        '--passive', action='store_true', help='learn to predict frames alone, not actions'
+    )
+    for name, text in {**SIZES, **DIFFUSION}.items():
+        group.add_argument(
+            f'--{name}', type=positive, metavar='N', help=f'{text} (default: of the preset)'
+        )
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('run')
+    for name, default, text in (
+        ('tokenizer-steps', 2600, 'optimiser steps of the tokenizer'),
+        ('steps', 2400, 'optimiser steps of the model'),
+        ('windows', 8, 'windows of each embodiment in a step'),
+        ('workers', 2, 'processes that make episodes'),
+    ):
+        group.add_argument(
+            f'--{name}', type=positive, default=default, metavar='N', help=f'{text} ({default})'
+        )
+    group.add_argument(
+        '--rows',
+        type=positive,
+        metavar='N',
+        help='rows of a window (default: as many as a row attends to; half as many again where '
+        'the context slides and rows are not doubled)',
+    )
+
+
+def positive(text: str) -> int:
+    """Read a count; raises ArgumentTypeError of less than 1."""
+    if (count := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f'{text}, expected at least 1')
+    return count
 
 
 def run(args: argparse.Namespace) -> int:
     """Train what was asked for."""
-    _check_stems(args.embodiments)
-    if args.what == 'all':
-        return _all(args)
-    if args.what == 'tokenizer':
-        _tokenizer(args)
-    else:
-        _model(args, _tokenizer(args))
-    print(f'checkpoints in {args.out}')
-    return 0
-
-
-def _all(args: argparse.Namespace) -> int:
-    """Generate, train the tokenizer, then HMA, then its heads in rounds of correction; export."""
-    from hma_ros.export.bundle import export_bundle, own_options
     from hma_ros.export.replace import check_replaceable
 
-    if args.bundle is None:
-        raise ConfigError('--bundle: missing, expected the folder to export to')
-    check_replaceable(args.bundle)
-    _generate(args)
-    tokenizer = _tokenizer(args)
-    _model(args, tokenizer)
-    model = _heads(args, tokenizer)
-    export_bundle(model, args.bundle, own_options(tokenizer, model.config))
-    print(f'bundle in {args.bundle}')
+    if args.folders and args.what != 'model':
+        raise ConfigError(f'--folders: got {args.what}, expected model')
+    if args.bundle is None and args.what == 'all':
+        raise ConfigError('train all: expected --bundle, the folder to export to')
+    if args.bundle is not None:
+        check_replaceable(args.bundle)
+    if not args.folders:
+        _check_stems(args.embodiments)
+    if args.what == 'all':
+        _generate(args)
+    tokenizer = None if args.folders else _tokenizer(args)
+    if args.what == 'tokenizer':
+        print(f'checkpoints in {args.out}')
+        return 0
+    model = _model(args, tokenizer)
+    if args.what == 'all' and tokenizer and model.config.keypoints:
+        model = _heads(args, tokenizer)
+    print(f'checkpoints in {args.out}')
+    if args.bundle is not None:
+        _export(args, model, tokenizer)
     return 0
 
 
@@ -129,24 +208,73 @@ def _generate(args: argparse.Namespace) -> None:
 
 
 def _tokenizer(args: argparse.Namespace) -> FrameTokenizer:
+    """Train a tokenizer, or take one that was trained along with the run."""
+    from hma_ros.network.checkpoint import load_tokenizer, save_tokenizer
     from hma_ros.training.tokenizer import train_tokenizer
 
-    datasets = [_dataset(args, name, 'train') for name in args.embodiments]
-    return train_tokenizer(datasets, args.out / 'tokenizer', args.tokenizer_steps)
+    folder = args.out / 'tokenizer'
+    if args.tokenizer is None:
+        datasets = [_dataset(args, name, 'train') for name in args.embodiments]
+        return train_tokenizer(datasets, folder, args.tokenizer_steps)
+    tokenizer = load_tokenizer(args.tokenizer)
+    save_tokenizer(tokenizer, folder)
+    return tokenizer
 
 
-def _model(args: argparse.Namespace, tokenizer: FrameTokenizer) -> None:
-    from hma_ros.training.hma import HmaTrainer, standardise_states
+def _model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) -> Hma:
+    from hma_ros.training.configuration import default_rows
+    from hma_ros.training.recordings import windows_of
+    from hma_ros.training.trainer import PRECISIONS, HmaTrainer
 
-    trainer = HmaTrainer(_domains(args), args.out / 'model', args.steps)
-    episodes = {
-        load_embodiment(name).stem: standardise_states(_tokens(args, name, 'train', tokenizer))
-        for name in args.embodiments
-    }
+    recordings = _recordings(args, tokenizer)
+    config = _config(args, recordings)
+    rows = args.rows or default_rows(config)
+    trainer = HmaTrainer(config, args.out / 'model', args.steps, rows, args.windows)
+    print(f'matrix products: {PRECISIONS[trainer.precision]}, the quicker here')
     if trainer.run.step < args.steps:
         # Heads fitted to another trunk must not be exported with this one.
         shutil.rmtree(args.out / 'refitted', ignore_errors=True)
-    trainer.train(episodes)
+    return trainer.train(windows_of(recordings, config, rows))
+
+
+def _recordings(
+    args: argparse.Namespace, tokenizer: FrameTokenizer | None
+) -> Sequence[Recordings]:
+    from hma_ros.data.token_folders import TokenFolder
+    from hma_ros.training.recordings import EpisodeRecordings, FolderRecordings
+
+    if tokenizer is None:
+        return [FolderRecordings(TokenFolder.open(folder)) for folder in args.folders]
+    return [
+        EpisodeRecordings(_dataset(args, name, 'train'), tokenizer, _cache(args, name, 'train'))
+        for name in args.embodiments
+    ]
+
+
+def _config(args: argparse.Namespace, recordings: Sequence[Recordings]) -> HmaConfig:
+    from hma_ros.network.config import Compat
+    from hma_ros.training.configuration import configuration
+
+    changes = _changes(args, SIZES)
+    if args.passive:
+        changes['predict_actions'] = False
+    compat, diffusion = Compat(args.compat), _changes(args, DIFFUSION)
+    try:
+        return configuration(recordings, args.preset, args.kind, compat, changes, diffusion)
+    except ValueError as error:
+        field, _, text = str(error).partition(':')
+        options = {field: option for option, field in FIELDS.items()}
+        raise ConfigError(f'--{options.get(field, field).replace("_", "-")}:{text}') from error
+
+
+def _changes(args: argparse.Namespace, options: dict[str, str]) -> dict[str, Any]:
+    """Return the fields that were set, by their names in the configuration."""
+    found = {name: getattr(args, name.replace('-', '_')) for name in options}
+    return {
+        FIELDS.get(name, name).replace('-', '_'): value
+        for name, value in found.items()
+        if value is not None
+    }
 
 
 def _heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> DiscreteHma:
@@ -198,6 +326,15 @@ def _correct(
             print(f'{name}: round {number}, the policy succeeds in {rate:.0%}')
 
 
+def _export(args: argparse.Namespace, model: Hma, tokenizer: FrameTokenizer | None) -> None:
+    """Write the bundle; what was trained on token folders takes and gives tokens alone."""
+    from hma_ros.export.bundle import BundleOptions, export_bundle, own_options
+
+    options = BundleOptions() if tokenizer is None else own_options(tokenizer, model.config)
+    export_bundle(model, args.bundle, options)
+    print(f'bundle in {args.bundle}')
+
+
 def _check_stems(names: Sequence[str]) -> None:
     """Refuse two embodiments of one stem: their episodes would overwrite each other."""
     stems: dict[str, str] = {}
@@ -211,19 +348,19 @@ def _check_stems(names: Sequence[str]) -> None:
         stems[stem] = name
 
 
-def _domains(args: argparse.Namespace) -> list[Domain]:
-    from hma_ros.training.hma import domain_of
-
-    return [domain_of(_dataset(args, name, 'train')) for name in args.embodiments]
-
-
 def _tokens(
     args: argparse.Namespace, name: str, split: str, tokenizer: FrameTokenizer
 ) -> list[TokenEpisode]:
-    from hma_ros.training.hma import tokenise_once
+    from hma_ros.training.tokens import tokens_once
 
-    cache = args.out / 'tokens' / f'{name}_{split}'
-    return tokenise_once(tokenizer, _dataset(args, name, split), cache)
+    return tokens_once(tokenizer, _dataset(args, name, split), _cache(args, name, split))
+
+
+def _cache(args: argparse.Namespace, name: str, split: str) -> Path:
+    """Return where tokens are kept: beside the tokenizer, but for rounds of this run."""
+    is_own = args.tokenizer is None or split != 'train'
+    folder: Path = args.out if is_own else args.tokenizer.parent
+    return folder / 'tokens' / f'{name}_{split}'
 
 
 def _dataset(args: argparse.Namespace, name: str, split: str) -> EpisodeDataset:

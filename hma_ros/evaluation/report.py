@@ -80,7 +80,7 @@ is computed anew at every row, acting and imagining eight frames. *mar_base_few_
 weights of the others, but samples each patch once and in 16 ancestral steps with their noise, most
 of them where there is little, which is what the runtime does, against the published 100 steps of
 every patch shown so far; what that costs in pictures is measured on a trained model, below.
-*training_throughput* is a step of `hma train-paper` against the plain loop.
+*training_throughput* is a step of `hma train` against the plain loop.
 
 <!-- begin speed -->
 <!-- end speed -->
@@ -107,7 +107,7 @@ and of keys and values for the window.
 
 ## Few steps and integers
 
-What faster sampling and int8 products cost in pictures, on models trained with `hma train-paper`
+What faster sampling and int8 products cost in pictures, on models trained with `hma train model`
 on the four simulated robots. All variants imagine from the same contexts of held-out episodes with
 the true actions and, but for the row that says so, the same noise. Decibels are over the pixels
 that changed, one row ahead and at the end of a rollout of eight; differences are to 100 ancestral

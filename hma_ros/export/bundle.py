@@ -24,6 +24,7 @@ from hma_ros.export.compiled import (
 from hma_ros.export.fuse import fuse_attention
 from hma_ros.export.graphs import Part, store_half, write_graph
 from hma_ros.export.half import compute_half
+from hma_ros.export.layers import has_layers
 from hma_ros.export.model_graphs import ModelPart, head_parts, model_parts
 from hma_ros.export.proof import Proof
 from hma_ros.export.quantise import quantise
@@ -34,7 +35,7 @@ from hma_ros.network.checkpoint import Hma, save_hma
 from hma_ros.network.config import HmaConfig
 from hma_ros.network.continuous import ContinuousHma
 from hma_ros.network.frames import FrameCodec, make_codec
-from hma_ros.network.tokenizer import FrameTokenizer
+from hma_ros.network.tokenizer import LATENT_SCALE, FrameTokenizer
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import (
     PATCH_HEAD,
@@ -175,9 +176,11 @@ def own_options(
     """
     return BundleOptions(
         precision=precision,
-        drawing='expected',
-        stores_half=True,
-        codec=make_codec(tokenizer, config),
+        # Of patches there is no table of values to take the mean of.
+        drawing='tokens' if config.diffusion else 'expected',
+        # Compiled layers take the weights of the graphs as they are.
+        stores_half=not has_layers(config),
+        codec=make_codec(tokenizer, config, LATENT_SCALE if config.diffusion else 1.0),
     )
 
 

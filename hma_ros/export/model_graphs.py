@@ -58,7 +58,8 @@ class ModelPart:
         """Run the part of the network on the example."""
         with torch.no_grad():
             result: dict[str, Tensor] = self.module(self.inputs)
-        return result
+        # A view of a parameter still asks for gradients.
+        return {name: value.detach() for name, value in result.items()}
 
     def graph(self) -> onnx.ModelProto:
         """Export it; raises BundleError if the exporter gave no graph."""

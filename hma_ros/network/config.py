@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -291,21 +291,59 @@ PRESETS: dict[str, dict[str, Any]] = {
         'action_delay': 1,
         'time': TimePositions.LAG,
     },
-    # The sizes of the paper (table 1).
-    'base': {'layers': 32, 'heads': 8, 'width': 256, 'rows': 12, 'positions': 256},
-    'xl': {'layers': 32, 'heads': 16, 'width': 1024, 'rows': 12, 'positions': 256},
+    # The sizes of the paper (table 1), with a context that slides.
+    'base': {
+        'layers': 32,
+        'heads': 8,
+        'width': 256,
+        'rows': 12,
+        'positions': 256,
+        'factors': 2,
+        'factor_size': 512,
+        'time': TimePositions.ROTARY,
+    },
+    'xl': {
+        'layers': 32,
+        'heads': 16,
+        'width': 1024,
+        'rows': 12,
+        'positions': 256,
+        'factors': 2,
+        'factor_size': 512,
+        'time': TimePositions.ROTARY,
+    },
+}
+_LATENTS = Diffusion(patch=2, latent_channels=4, width=1024, blocks=4, steps=100, mask_steps=2)
+# Of the continuous kind; the options of the discrete `small` are not among them.
+CONTINUOUS_PRESETS: dict[str, dict[str, Any]] = {
+    'small': {
+        'layers': 6,
+        'heads': 4,
+        'width': 96,
+        'rows': 5,
+        'positions': 64,
+        'action_tokens': 4,
+        'time': TimePositions.ROTARY,
+        'diffusion': replace(_LATENTS, patch=1, latent_channels=6, width=192, blocks=3),
+    },
+    'base': {**PRESETS['base'], 'positions': 1024, 'diffusion': _LATENTS},
+    'xl': {**PRESETS['xl'], 'positions': 1024, 'diffusion': _LATENTS},
 }
 
 
-def preset(name: str, domains: Sequence[Domain], **changes: Any) -> HmaConfig:
+def preset(
+    name: str, domains: Sequence[Domain], kind: str = 'discrete', **changes: Any
+) -> HmaConfig:
     """
     Return a named configuration.
 
     :param name: of :data:`PRESETS`.
+    :param kind: ``discrete`` or ``continuous``.
     :param changes: of single fields.
     :raises ConfigError: unknown name.
     :raises ValueError: sizes do not fit each other.
     """
     if name not in PRESETS:
         raise ConfigError(f"preset '{name}', expected one of {', '.join(PRESETS)}")
-    return HmaConfig(**{**PRESETS[name], 'domains': tuple(domains), **changes})
+    presets = PRESETS if kind == 'discrete' else CONTINUOUS_PRESETS
+    return HmaConfig(**{**presets[name], 'domains': tuple(domains), **changes})

@@ -16,6 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+# Latents, in [-1, 1], times this have about unit variance, as diffusion asks for; those of the
+# authors' data sets have a scale of their own.
+LATENT_SCALE = 5.0
+
 
 @dataclass(frozen=True)
 class TokenizerConfig:

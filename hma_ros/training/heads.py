@@ -119,7 +119,7 @@ def episode_features(model: DiscreteHma, stem: str, episode: TokenEpisode) -> Te
 
     :returns: ``float32[T, N, C]``.
     """
-    levels = torch.from_numpy(episode.levels[None, :-1].astype('int64'))
+    levels = torch.from_numpy(episode.tokens[None, :-1].astype('int64'))
     actions, count = torch.tensor(episode.actions)[None], levels.shape[1]
     previous = torch.cat([levels[:, :1], levels[:, :-1]], 1)
     led_here = torch.cat([actions[:, :1], actions[:, :-1]], 1)

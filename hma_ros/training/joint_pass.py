@@ -8,12 +8,14 @@ Equal to :meth:`~hma_ros.network.trunk.Trunk.run` of each embodiment but for rou
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import torch
 from torch import Tensor
 
 from hma_ros.network.attention import Rows, SelfAttention, by_token, turn
 from hma_ros.network.conditioning import Conditioning
+from hma_ros.network.config import Injection
 from hma_ros.network.trunk import Block, Trunk
 
 
@@ -30,8 +32,13 @@ class JointPass:
     def __init__(
         self, trunk: Trunk, domains: Sequence[str], rows: Rows, compiled: bool = True
     ) -> None:
-        self._trunk, self._domains, self._rows = trunk, list(domains), rows
-        self._allowed_RR = rows.allowed(trunk.config.rows)
+        config = trunk.config
+        self._trunk, self._rows = trunk, rows
+        self._allowed_RR = rows.allowed(config.rows)
+        # Blocks that have nothing of a stem serve all embodiments at once.
+        is_plain = config.injection is Injection.MODULATE and not config.gated_modulation
+        self._is_shared = is_plain or config.injection in (Injection.NONE, Injection.ADD)
+        self._domains = list(domains[:1] if self._is_shared else domains)
         # All blocks are alike: each half is compiled once.
         self._spread, self._mix = spread, mix
         if compiled:
@@ -45,7 +52,7 @@ class JointPass:
         :param given: what each takes in of its actions.
         :returns: features ``[B, R, N, C]``.
         """
-        x = placed_BRNC
+        x, given = placed_BRNC, [joined(given)] if self._is_shared else given
         for layer, block in enumerate(self._trunk.blocks):
             x = self._spread(block, x)
             parts = zip(x.chunk(len(self._domains)), self._domains, given, strict=True)
@@ -54,6 +61,16 @@ class JointPass:
             )
             x = self._mix(block, x, self._rows, self._allowed_RR)
         return x
+
+
+def joined(given: Sequence[Conditioning]) -> Conditioning:
+    """Stack what several embodiments take in of their actions: all of them alike."""
+    parts = {
+        field.name: [getattr(one, field.name) for one in given] for field in fields(Conditioning)
+    }
+    return Conditioning(
+        **{name: None if items[0] is None else torch.cat(items) for name, items in parts.items()}
+    )
 
 
 def spread(block: Block, x_BRNC: Tensor) -> Tensor:
@@ -68,11 +85,13 @@ def spread(block: Block, x_BRNC: Tensor) -> Tensor:
 def mix(block: Block, x_BRNC: Tensor, rows: Rows, allowed_RR: Tensor) -> Tensor:
     """Do the part of a block after the action: mix each token with itself in other rows."""
     attention = block.temporal_attn
-    query, key, value = _project(attention, x_BRNC)
+    query, key, value = _project(attention, block.temporal_norm(x_BRNC))
+    bias_HRR = attention.bias(rows)
     query, key = turn(query, rows) * attention.scale, turn(key, rows)
     query, key, value = (by_token(part) for part in (query, key, value))
     # A few rows: sums of products, which a compiler fuses, beat thousands of tiny matrices.
     scores = (query.unsqueeze(-2) * key.unsqueeze(-3)).sum(-1)
+    scores = scores if bias_HRR is None else scores + bias_HRR
     weights = scores.masked_fill(~allowed_RR, torch.finfo(scores.dtype).min).softmax(-1)
     mixed = (weights.unsqueeze(-1) * value.unsqueeze(-3)).sum(-2)
     x = x_BRNC + attention.proj(mixed.permute(0, 3, 1, 2, 4).flatten(3))

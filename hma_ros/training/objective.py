@@ -1,147 +1,175 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-The training objective of HMA (sec. 3): predict masked frames and the action of each row.
+The training objectives, over a batch of windows of several embodiments.
 
-Every row stands in the sequence twice: once as it is, to be the context of later rows and to be
-read for its action, and once masked, to be predicted. A masked row attends to the clean rows
-before it and to itself, which is just what happens when a frame is imagined; so training never
-sees a context that the robot will not show it.
+| model | objective |
+|---|---|
+| conditioned on the action that led to a step (preset `small`) | :mod:`hma_ros.training.twin` |
+| discrete | masked tokens of every step but the first, masked actions |
+| continuous | the same of patches, through diffusion heads |
+
+A model with ``compat: upstream`` is trained as the authors' code does, a corrected one
+as ``docs/explanation/model.md`` says; a model tells which by its configuration.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from hma_ros.core.errors import ConfigError
 from hma_ros.data.windows import WindowBatch
-from hma_ros.network.attention import Rows as Places
-from hma_ros.network.discrete import DiscreteHma
-from hma_ros.network.keypoints import KeypointHead
+from hma_ros.network.attention import Rows
+from hma_ros.network.conditioning import Conditioning
+from hma_ros.network.config import Compat, TimePositions
+from hma_ros.network.continuous import ContinuousHma, continuous_loss
+from hma_ros.network.discrete import DiscreteHma, TokensSeen, discrete_loss
+from hma_ros.training.latent_masking import UPSTREAM_MASKING, LatentMasking, draw_batch
+from hma_ros.training.token_masking import UPSTREAM_TOKENS, TokenMasking, draw_tokens
+from hma_ros.training.twin import TwinObjective
+
+# Runs the blocks, see :class:`hma_ros.training.joint_pass.JointPass`.
+Pass = Callable[[Tensor, Sequence[Conditioning]], Tensor]
+Batches = Mapping[str, WindowBatch]
 
 
-@dataclass(frozen=True)
-class ObjectiveConfig:
+class Objective(Protocol):
     """
-    Rates and weights.
+    What is minimised.
 
-    :param fully_masked: share of windows whose predicted rows are masked completely.
-    :param hidden_history: share of windows whose past actions are all hidden from the context,
-        so that the policy reads the scene and does not copy what it did last.
-    :param hidden_action: share of masked rows predicted without their action (passive dynamics).
-    :param hidden_joints: share of rows whose action is asked for without the measured joints, as
-        in imagination.
-    :param corruption: largest share of context tokens replaced at random.
-    :param change_weight: weight of tokens that differ from the frame before.
-    :param action_weight: weight of the action loss.
-    :param state_weight: weight of the auxiliary state loss.
-    :param linear_from: errors of either above this share of a deviation count linearly: fine
-        motion must not drown in coarse.
+    ``rows`` are those of the sequence that a window becomes.
     """
 
-    fully_masked: float = 0.7
-    hidden_history: float = 0.5
-    hidden_action: float = 0.1
-    hidden_joints: float = 0.1
-    corruption: float = 0.15
-    change_weight: float = 3.0
-    action_weight: float = 0.5
-    state_weight: float = 0.25
-    linear_from: float = 0.1
+    rows: Rows
+
+    def losses(self, batches: Batches, run: Pass, generator: torch.Generator) -> dict[str, Tensor]:
+        """
+        Draw what is masked, and return the loss terms of every embodiment.
+
+        :param batches: by stem, each of as many windows.
+        :param run: runs the blocks on what all embodiments are shown.
+        """
+        ...
 
 
-@dataclass(frozen=True)
-class Rows:
-    """A batch laid out for the trunk: T clean rows, then T masked ones."""
-
-    levels: Tensor
-    previous: Tensor
-    masked: Tensor
-    actions: Tensor
-    known: Tensor
-    targets: Tensor
-
-
-def layout(rows: int, window: int) -> Places:
+def objective_of(model: DiscreteHma | ContinuousHma, rows: int) -> Objective:
     """
-    Places in time, and permissions, of ``rows`` clean and ``rows`` masked rows.
+    Return what a model learns from windows of so many rows.
 
-    Masked row j stands for the frame after clean row j.
-
-    :returns: of ``2T`` steps, with ``bool[2T, 2T]`` what may attend to what, query first.
+    :raises ConfigError: windows longer than learned positions are, or a model that none trains.
     """
-    time = torch.cat([torch.arange(rows), torch.arange(rows) + 1])
-    is_masked = torch.arange(2 * rows) >= rows
-    lag = time[:, None] - time[None]
-    causal = (lag >= 0) & (lag < window) & ~is_masked[None]
-    clean_past = causal & ~(is_masked[:, None] & (lag == 0))
-    allowed = clean_past | torch.eye(2 * rows, dtype=torch.bool)
-    return Places(time, allowed_RR=allowed)
+    config = model.config
+    if config.action_delay != config.keypoints and config.predict_actions:
+        raise ConfigError(
+            f'keypoints: got {config.keypoints} with action_delay {config.action_delay}, expected '
+            'keypoint action heads just where a step is conditioned on the action that led to it'
+        )
+    if config.action_delay:
+        if isinstance(model, ContinuousHma):
+            raise ConfigError('action_delay: got 1, expected 0 of a continuous model')
+        return TwinObjective(model, rows)
+    if config.time is TimePositions.LEARNED and rows > config.rows:
+        raise ConfigError(
+            f'rows: {rows}, expected at most {config.rows}, where learned positions end'
+        )
+    index = Rows.window(config, rows)
+    if isinstance(model, DiscreteHma):
+        return DiscreteObjective(model, index)
+    return ContinuousObjective(model, index)
 
 
-def prepare(batch: WindowBatch, config: ObjectiveConfig, levels: int) -> Rows:
-    """Corrupt the context, draw the masks and hide actions."""
-    tokens = torch.from_numpy(batch.levels)
-    actions, known = torch.from_numpy(batch.actions), torch.from_numpy(batch.known)
-    context, rows = corrupt(tokens[:, :-1], config.corruption, levels), tokens.shape[1] - 2
-    size, image_tokens = tokens.shape[0], tokens.shape[2]
-    masked = torch.rand(size, rows, image_tokens) < _mask_shares(size, rows, config)[..., None]
-    history = known[:, :-1] & (torch.rand(size, 1) >= config.hidden_history)
-    next_known = known[:, 1:] & (torch.rand(size, rows) >= config.hidden_action)
-    return Rows(
-        levels=torch.cat([context[:, 1:], tokens[:, 2:]], 1),
-        previous=torch.cat([context[:, :-1], context[:, 1:]], 1),
-        masked=torch.cat([torch.zeros_like(masked), masked], 1),
-        actions=torch.cat([actions[:, :-1], actions[:, 1:]], 1),
-        known=torch.cat([history, next_known], 1),
-        targets=tokens[:, 2:],
-    )
-
-
-def corrupt(tokens: Tensor, most: float, levels: int) -> Tensor:
-    """Replace up to `most` of the tokens by random ones, in half of the windows."""
-    size = tokens.shape[0]
-    share = torch.rand(size, 1, 1) * most * (torch.rand(size, 1, 1) < 0.5)
-    hit = torch.rand(tokens.shape[:-1]) < share
-    return torch.where(hit.unsqueeze(-1), torch.randint_like(tokens, levels), tokens)
-
-
-def frame_loss(logits: Tensor, rows: Rows, change_weight: float) -> Tensor:
+class DiscreteObjective:
     """
-    Cross entropy of the masked tokens, mean over factors.
+    Masked tokens and hidden actions.
 
-    :param logits: ``[B, T, S, F, levels]`` of the masked rows.
+    :param model: to train.
+    :param rows: of every window.
+    :param masking: None takes that of the model's compat.
     """
-    count = logits.shape[1]
-    each = F.cross_entropy(logits.flatten(0, 3), rows.targets.flatten(), reduction='none')
-    changed = (rows.targets != rows.previous[:, count:]).any(-1)
-    weight = rows.masked[:, count:] * torch.where(changed, change_weight, 1.0)
-    return (each.view(rows.targets.shape).mean(-1) * weight).sum() / weight.sum().clamp(min=1)
+
+    def __init__(
+        self, model: DiscreteHma, rows: Rows, masking: TokenMasking | None = None
+    ) -> None:
+        self._model, self.rows = model, rows
+        is_upstream = model.config.compat is Compat.UPSTREAM
+        self._masking = masking or (UPSTREAM_TOKENS if is_upstream else TokenMasking())
+
+    def losses(self, batches: Batches, run: Pass, generator: torch.Generator) -> dict[str, Tensor]:
+        """See :class:`Objective`."""
+        model, draws, before, given, placed = self._model, {}, {}, [], []
+        for name, batch in batches.items():
+            factors, actions = torch.from_numpy(batch.tokens), torch.from_numpy(batch.actions)
+            size = model.config.factor_size
+            draws[name] = draw = draw_tokens(factors, size, self._masking, generator)
+            given.append(model.condition(name, actions, self.rows, draw.asked_BT))
+            # A clean frame before each is what a rollout gives: its own, or an imagined one.
+            before[name] = torch.cat([factors[:, :1], factors[:, :-1]], 1)
+            seen_tokens = TokensSeen(draw.seen_BTSF, draw.masked_BTS, before[name])
+            placed.append(model.embed(seen_tokens, given[-1], self.rows))
+        features = run(torch.cat(placed), given).chunk(len(placed))
+        terms: dict[str, Tensor] = {}
+        for (name, batch), x in zip(batches.items(), features, strict=True):
+            draw = draws[name]
+            seen = model.join(draw.seen_BTSF).masked_fill(draw.masked_BTS, model.mask_id)
+            labels = model.join(torch.from_numpy(batch.tokens))
+            actions = torch.from_numpy(batch.actions)
+            output = model.read(x, name, previous_BRSF=before[name])
+            loss = discrete_loss(model, output, seen, labels, name, actions, draw.asked_BT)
+            terms |= _weighed(model, name, loss.frame, loss.action, len(batches))
+        return terms
 
 
-def action_losses(
-    model: DiscreteHma, stem: str, features: Tensor, batch: WindowBatch, config: ObjectiveConfig
-) -> tuple[Tensor, Tensor]:
-    """Weighted losses of the action head and of its auxiliary state output, scalars."""
-    head = cast('KeypointHead', model.action_heads[stem])
-    joints = torch.from_numpy(batch.joints)
-    measured = torch.rand(joints.shape[:2]) >= config.hidden_joints
-    chunk, state = head.read(features, joints, measured)
-    error = (chunk - torch.from_numpy(batch.labels)) / head.std
-    nothing = torch.zeros_like(error)
-    action = config.action_weight * F.smooth_l1_loss(error, nothing, beta=config.linear_from)
-    if state is None:
-        return action, torch.zeros(())
-    truth = torch.from_numpy(batch.states)
-    located = F.smooth_l1_loss(state, truth, beta=config.linear_from)
-    return action, config.state_weight * located
+class ContinuousObjective:
+    """
+    Masked patches and hidden actions, through their diffusion heads.
+
+    :param model: to train.
+    :param rows: of every window.
+    :param masking: None takes that of the model's compat.
+    """
+
+    def __init__(
+        self, model: ContinuousHma, rows: Rows, masking: LatentMasking | None = None
+    ) -> None:
+        self._model, self.rows = model, rows
+        self._is_upstream = model.config.compat is Compat.UPSTREAM
+        self._masking = masking or (UPSTREAM_MASKING if self._is_upstream else LatentMasking())
+
+    def losses(self, batches: Batches, run: Pass, generator: torch.Generator) -> dict[str, Tensor]:
+        """See :class:`Objective`."""
+        model, draws, given, placed = self._model, {}, [], []
+        for name, batch in batches.items():
+            patches, actions = torch.from_numpy(batch.tokens), torch.from_numpy(batch.actions)
+            windows, rows = patches.shape[:2]
+            draw = draw_batch(model, name, windows, rows, self._masking, generator)
+            # Upstream never hides actions from the continuous model.
+            hidden = None if self._is_upstream else draw.asked_BT
+            draws[name] = draw
+            given.append(model.condition(name, actions, self.rows, hidden))
+            placed.append(model.embed(patches, draw.masked_BTSQ, given[-1], self.rows))
+        features = run(torch.cat(placed), given).chunk(len(placed))
+        terms: dict[str, Tensor] = {}
+        for (name, batch), x in zip(batches.items(), features, strict=True):
+            draw, output = draws[name], model.read(x, self.rows)
+            patches, actions = torch.from_numpy(batch.tokens), torch.from_numpy(batch.actions)
+            masks = draw.masked_BTSQ, name, actions, draw.asked_BT
+            loss = continuous_loss(model, output, patches, *masks, draw.draws)
+            terms |= _weighed(model, name, loss.frame, loss.action, len(batches))
+        return terms
 
 
-def _mask_shares(size: int, rows: int, config: ObjectiveConfig) -> Tensor:
-    partial = torch.cos(torch.rand(size, rows) * (math.pi / 2))
-    whole = (torch.rand(size, 1) < config.fully_masked).expand(-1, rows)
-    return torch.where(whole, 1.0, partial)
+def _weighed(
+    model: DiscreteHma | ContinuousHma,
+    name: str,
+    frame: Tensor,
+    action: Tensor | None,
+    embodiments: int,
+) -> dict[str, Tensor]:
+    """Name the terms, each embodiment counting alike."""
+    terms = {f'{name}/frame': frame / embodiments}
+    if action is not None:
+        terms[f'{name}/action'] = action * model.config.action_loss_weight / embodiments
+    return terms

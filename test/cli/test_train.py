@@ -11,6 +11,8 @@ from hma_ros.cli.main import main
 
 ROBOTS = ('sim_planar', 'sim_so101')
 STEMS = ('planar_push', 'so101_reach')
+# Its heads are fitted in rounds of correction.
+CONFIG = SimpleNamespace(keypoints=True, action_delay=1, rows=2)
 
 
 class Steps:
@@ -21,10 +23,10 @@ class Steps:
         for name, step in (
             ('hma_ros.sim.generate.generate', self._generate),
             ('hma_ros.training.tokenizer.train_tokenizer', self._tokenizer),
-            ('hma_ros.training.hma.HmaTrainer', self._trainer),
-            ('hma_ros.training.hma.domain_of', lambda dataset: dataset),
-            ('hma_ros.training.hma.tokenise_once', lambda tokenizer, dataset, cache: [dataset]),
-            ('hma_ros.training.hma.standardise_states', lambda episodes: episodes),
+            ('hma_ros.training.trainer.HmaTrainer', self._trainer),
+            ('hma_ros.training.tokens.tokens_once', lambda tokenizer, dataset, cache: [dataset]),
+            ('hma_ros.training.recordings.windows_of', lambda recordings, config, rows: STEMS),
+            ('hma_ros.training.configuration.configuration', lambda *facts: CONFIG),
             ('hma_ros.training.heads.HeadFitter', self._fitter),
             ('hma_ros.network.checkpoint.load_hma', self._read),
             ('hma_ros.network.checkpoint.save_hma', self._save),
@@ -52,9 +54,12 @@ class Steps:
         self.done.append(f'tokenizer on {len(datasets)}')
         return 'tokenizer'
 
-    def _trainer(self, stems: Any, folder: Path, steps: int) -> Any:
-        train = lambda episodes: self.done.append(f'model of {" ".join(episodes)}')  # noqa: E731
-        return SimpleNamespace(run=SimpleNamespace(step=0), train=train)
+    def _trainer(self, config: Any, folder: Path, steps: int, rows: int, windows: int) -> Any:
+        def train(stems: Any) -> Any:
+            self.done.append(f'model of {" ".join(stems)}')
+            return SimpleNamespace(config=config)
+
+        return SimpleNamespace(run=SimpleNamespace(step=0), train=train, precision='highest')
 
     def _fitter(self, model: str) -> Any:
         def fit(stem: str, steps: int) -> float:

@@ -8,7 +8,7 @@ from hma_ros.core.rows import EMPTY_ROW
 from hma_ros.network.attention import KeptRows, Rows, by_token
 from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.network.discrete import DiscreteHma, TokensSeen
-from hma_ros.training.objective import layout
+from hma_ros.training.twin import layout
 
 JOINTS = Joints(('a',), (0.0,), (1.0,), 'unknown', (0.0,), (1.0,))
 STEM = Domain('arm', 1, (0.0,), (1.0,), JOINTS)

@@ -7,7 +7,7 @@ import torch
 from hma_ros.data.windows import TokenEpisode
 from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.training.heads import HeadFitter, episode_features
-from hma_ros.training.hma import initialised
+from hma_ros.training.trainer import initialised
 
 JOINTS = Joints(('slider',), (0.0,), (1.0,), 'unknown', (1.5, 1.5), (1.1, 1.1))
 STEM = Domain('two', 1, (1.5, 1.5), (1.1, 1.1), JOINTS)
@@ -49,7 +49,7 @@ def test_a_head_reads_what_only_the_joints_tell():
         item = episode(seed)
         joints = np.random.default_rng(seed).normal(size=(9, 1)).astype(np.float32)
         return TokenEpisode(
-            item.levels, item.actions, np.repeat(joints[:-1], 2, 1), joints, item.states
+            item.tokens, item.actions, np.repeat(joints[:-1], 2, 1), joints, item.states
         )
 
     model = initialised(CONFIG).eval()

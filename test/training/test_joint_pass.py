@@ -38,6 +38,10 @@ VARIANTS = {
     'normalised queries, mup': (replace(CONFIG, qk_norm=True, mup=True), 5),
     'added': (replace(CONFIG, injection=Injection.ADD), 4),
     'cross-attention': (replace(CONFIG, injection=Injection.CROSS_ATTENTION), 4),
+    'lag, ungated, norms': (
+        replace(CONFIG, time=TimePositions.LAG, gated_modulation=False, pre_norm=True),
+        6,
+    ),
     'upstream': (
         replace(CONFIG, compat=Compat.UPSTREAM, time=TimePositions.LEARNED, qkv_bias=True),
         3,

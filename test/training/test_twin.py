@@ -1,13 +1,15 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """What training shows the model, and what it asks."""
 
-from dataclasses import fields
-
 import numpy as np
 import torch
 
-from hma_ros.data.windows import TokenEpisode, WindowSampler
-from hma_ros.training.objective import ObjectiveConfig, corrupt, frame_loss, layout, prepare
+from hma_ros.data.windows import EpisodeWindows, TokenEpisode
+from hma_ros.training.twin import TwinConfig, corrupt, frame_loss, layout, prepare
+
+
+def generator():
+    return torch.Generator().manual_seed(0)
 
 
 def episode(rows=6, tokens=4, factors=2):
@@ -35,46 +37,40 @@ def test_masked_rows_attend_to_clean_rows_before_them_and_to_themselves():
     assert places.lag_RP[5, 5] == 0
 
 
-def test_window_pairs_each_row_with_the_action_that_led_to_it():
-    item = episode()
-    batch = WindowSampler([item], rows=3, seed=0).draw(50)
-    for row in range(50):
-        levels, actions, known, labels, joints, states = (
-            getattr(batch, field.name)[row] for field in fields(batch)
-        )
-        start = int(states[0, 0])
-        assert joints[:, 0].tolist() == [10 * start, 10 * start + 10, 10 * start + 20]
-        assert actions[1:, 0].tolist() == [start, start + 1, start + 2]
-        assert labels[:, 0].tolist() == [-start, -start - 1, -start - 2]
-        assert known.tolist() == [start > 0, True, True, True]
-        np.testing.assert_array_equal(levels[1:], item.levels[start : start + 4])
-        np.testing.assert_array_equal(levels[0], item.levels[max(start - 1, 0)])
+def test_a_row_stands_with_the_action_that_led_to_it():
+    batch = EpisodeWindows([episode()], rows=3).draw(50, seed=0)
+    config = TwinConfig(hidden_history=0.0, hidden_action=0.0, corruption=0)
+    twins = prepare(batch, config, 4, generator())
+    starts = batch.actions[:, 0, 0].astype(int).tolist()
+    for start, actions, known in zip(starts, twins.actions, twins.known, strict=True):
+        before = max(start - 1, 0)
+        clean, masked = [before, start, start + 1], [start, start + 1, start + 2]
+        assert actions[:, 0].tolist() == clean + masked
+        assert known.tolist() == [start > 0, *[True] * 5]
 
 
 def test_prepared_rows_hide_only_what_is_to_be_predicted():
-    torch.manual_seed(0)
-    batch = WindowSampler([episode()], rows=3, seed=0).draw(8)
-    config = ObjectiveConfig(fully_masked=1.0, hidden_history=1.0, hidden_action=0.0, corruption=0)
-    rows = prepare(batch, config, levels=4)
+    batch = EpisodeWindows([episode()], rows=3).draw(8, seed=0)
+    config = TwinConfig(fully_masked=1.0, hidden_history=1.0, hidden_action=0.0, corruption=0)
+    rows = prepare(batch, config, 4, generator())
     assert not rows.masked[:, :3].any()
     assert rows.masked[:, 3:].all()
     assert not rows.known[:, :3].any()
     assert rows.known[:, 3:].all()
-    torch.testing.assert_close(rows.levels[:, 3:], rows.targets)
-    torch.testing.assert_close(rows.previous[:, 3:], rows.levels[:, :3])
+    torch.testing.assert_close(rows.factors[:, 3:], rows.targets)
+    torch.testing.assert_close(rows.previous[:, 3:], rows.factors[:, :3])
 
 
 def test_corruption_replaces_at_most_its_share():
-    torch.manual_seed(0)
     tokens = torch.zeros(400, 3, 64, 2, dtype=torch.long)
-    changed = (corrupt(tokens, 0.2, levels=8) != 0).any(-1).float().mean()
+    changed = (corrupt(tokens, 0.2, 8, generator()) != 0).any(-1).float().mean()
     assert 0.02 < changed < 0.1
-    assert (corrupt(tokens, 0.0, levels=8) == 0).all()
+    assert (corrupt(tokens, 0.0, 8, generator()) == 0).all()
 
 
 def test_frame_loss_is_zero_for_certain_right_answers_and_counts_masked_tokens_only():
-    batch = WindowSampler([episode()], rows=3, seed=0).draw(4)
-    rows = prepare(batch, ObjectiveConfig(fully_masked=0.0, corruption=0), levels=4)
+    batch = EpisodeWindows([episode()], rows=3).draw(4, seed=0)
+    rows = prepare(batch, TwinConfig(fully_masked=0.0, corruption=0), 4, generator())
     logits = torch.nn.functional.one_hot(rows.targets, 4).float() * 50
     assert frame_loss(logits, rows, 3.0) < 1e-6
     wrong = torch.where(rows.masked[:, 3:, :, None, None], logits, -logits)

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma train-paper`` trains on folders of the authors, and refuses what does not fit."""
+"""``hma train model`` trains on folders of the authors, and refuses what does not fit."""
 
 import json
 
@@ -10,21 +10,11 @@ from hma_ros.cli.main import main
 from hma_ros.network.checkpoint import load_hma
 from hma_ros.network.config import Compat, TimePositions
 
+MODEL = ['train', 'model', '--preset', 'base']
+CONTINUOUS = [*MODEL, '--kind', 'continuous']
 SIZES = [
-    '--width',
-    '8',
-    '--layers',
-    '1',
-    '--heads',
-    '2',
-    '--window',
-    '3',
-    '--rows',
-    '3',
-    '--action-tokens',
-    '1',
-    '--windows',
-    '1',
+    *('--width', '8', '--layers', '1', '--heads', '2', '--window', '3', '--rows', '3'),
+    *('--action-tokens', '1', '--windows', '1'),
 ]
 
 
@@ -53,12 +43,26 @@ def _uncompiled(monkeypatch):
 
 def test_a_discrete_model_of_two_folders(tmp_path):
     folders = [write_folder(tmp_path / name, name) for name in ('one', 'two')]
-    sizes = ['--factors', '2', '--factor-size', '4', '--steps', '2']
+    sizes = ['--factors', '2', '--steps', '2']
     out = str(tmp_path / 'run')
     assert (
-        main(['train-paper', 'discrete', '--folders', *folders, '--out', out, *SIZES, *sizes]) == 0
+        main(
+            [
+                'train',
+                'model',
+                '--preset',
+                'base',
+                '--folders',
+                *folders,
+                '--out',
+                out,
+                *SIZES,
+                *sizes,
+            ]
+        )
+        == 0
     )
-    config = load_hma(out).config
+    config = load_hma(tmp_path / 'run' / 'model').config
     assert [domain.name for domain in config.domains] == ['one', 'two']
     assert (config.compat, config.time) == (Compat.CORRECTED, TimePositions.ROTARY)
     assert config.image_tokens == 4
@@ -78,9 +82,20 @@ def test_a_continuous_model_of_upstream_meaning_without_actions(tmp_path):
         '--passive',
     ]
     out = str(tmp_path / 'run')
-    words = ['train-paper', 'continuous', '--folders', folder, '--objective', 'upstream']
+    words = [
+        'train',
+        'model',
+        '--preset',
+        'base',
+        '--kind',
+        'continuous',
+        '--folders',
+        folder,
+        '--compat',
+        'upstream',
+    ]
     assert main([*words, '--out', out, *SIZES, *sizes]) == 0
-    config = load_hma(out).config
+    config = load_hma(tmp_path / 'run' / 'model').config
     assert (config.compat, config.time) == (Compat.UPSTREAM, TimePositions.LEARNED)
     assert config.diffusion is not None
     assert (config.image_tokens, config.diffusion.latent_channels) == (1, 3)
@@ -88,21 +103,48 @@ def test_a_continuous_model_of_upstream_meaning_without_actions(tmp_path):
 
 def test_latents_are_no_tokens(tmp_path, capsys):
     folder = write_folder(tmp_path / 'one', 'one', latents=True)
-    words = ['train-paper', 'discrete', '--folders', folder, '--out', str(tmp_path / 'run')]
+    words = [
+        'train',
+        'model',
+        '--preset',
+        'base',
+        '--folders',
+        folder,
+        '--out',
+        str(tmp_path / 'run'),
+    ]
     assert main([*words, *SIZES]) == 2
     assert 'latents, expected tokens for this kind' in capsys.readouterr().err
 
 
 def test_two_folders_of_one_domain_are_refused(tmp_path, capsys):
     folders = [write_folder(tmp_path / name, 'same') for name in ('one', 'two')]
-    words = ['train-paper', 'discrete', '--folders', *folders, '--out', str(tmp_path / 'run')]
+    words = [
+        'train',
+        'model',
+        '--preset',
+        'base',
+        '--folders',
+        *folders,
+        '--out',
+        str(tmp_path / 'run'),
+    ]
     assert main([*words, *SIZES]) == 2
     assert 'same twice' in capsys.readouterr().err
 
 
 def test_heads_that_do_not_divide_the_width_are_refused(tmp_path, capsys):
     folder = write_folder(tmp_path / 'one', 'one')
-    words = ['train-paper', 'discrete', '--folders', folder, '--out', str(tmp_path / 'run')]
+    words = [
+        'train',
+        'model',
+        '--preset',
+        'base',
+        '--folders',
+        folder,
+        '--out',
+        str(tmp_path / 'run'),
+    ]
     assert main([*words, '--width', '10', '--heads', '4']) == 2
     assert '--heads: 4, expected a divisor of width 10' in capsys.readouterr().err
 
@@ -112,8 +154,8 @@ def test_heads_that_do_not_divide_the_width_are_refused(tmp_path, capsys):
     [
         (['--window', '1'], '--window: 1, expected at least 2'),
         (
-            ['--objective', 'upstream', '--rows', '4'],
-            '--rows: 4, expected at most 3 as --window says',
+            ['--compat', 'upstream', '--rows', '4'],
+            'rows: 4, expected at most 3, where learned positions end',
         ),
     ],
 )
@@ -121,19 +163,39 @@ def test_windows_that_do_not_fit_are_refused_by_the_name_of_their_option(
     tmp_path, capsys, words, message
 ):
     folder = write_folder(tmp_path / 'one', 'one')
-    start = ['train-paper', 'discrete', '--folders', folder, '--out', str(tmp_path / 'run')]
+    start = [
+        'train',
+        'model',
+        '--preset',
+        'base',
+        '--folders',
+        folder,
+        '--out',
+        str(tmp_path / 'run'),
+    ]
     assert main([*start, *SIZES, *words]) == 2
     assert message in capsys.readouterr().err
 
 
 def test_patches_that_do_not_divide_a_frame_are_refused(tmp_path, capsys):
     folder = write_folder(tmp_path / 'one', 'one', latents=True)
-    words = ['train-paper', 'continuous', '--folders', folder, '--out', str(tmp_path / 'run')]
+    words = [
+        'train',
+        'model',
+        '--preset',
+        'base',
+        '--kind',
+        'continuous',
+        '--folders',
+        folder,
+        '--out',
+        str(tmp_path / 'run'),
+    ]
     assert main([*words, *SIZES, '--patch', '3']) == 2
     assert '--patch: 3, expected a side whose square divides' in capsys.readouterr().err
 
 
 def test_counts_below_one_are_refused(capsys):
     with pytest.raises(SystemExit):
-        main(['train-paper', 'continuous', '--out', 'run', '--mask-steps', '0'])
-    assert '--mask-steps: 0, expected at least 1' in capsys.readouterr().err
+        main(['train', 'model', '--out', 'run', '--windows', '0'])
+    assert '--windows: 0, expected at least 1' in capsys.readouterr().err

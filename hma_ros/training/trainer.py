@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Training of the paper's models on many embodiments together."""
+"""Training of HMA on many embodiments together: one trunk, a stem and a head for each."""
 
 from __future__ import annotations
 
@@ -13,21 +13,17 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from hma_ros.core.errors import ConfigError
-from hma_ros.data.row_windows import RowSource
-from hma_ros.network.attention import Rows
+from hma_ros.data.windows import Windows
 from hma_ros.network.checkpoint import Hma, save_hma
 from hma_ros.network.conditioning import Modulation
-from hma_ros.network.config import HmaConfig, TimePositions
+from hma_ros.network.config import HmaConfig
 from hma_ros.network.continuous import ContinuousHma
 from hma_ros.network.discrete import DiscreteHma
 from hma_ros.network.trunk import Block
 from hma_ros.training.joint_pass import JointPass
-from hma_ros.training.paper_objective import ContinuousObjective, DiscreteObjective
+from hma_ros.training.objective import objective_of
 from hma_ros.training.run import TrainingRun
 
-# Parameters that Muon updates, where they are matrices: those between hidden layers.
-_HIDDEN = ('decoder.layers', 'diffloss.net.res_blocks')
 _RATE = 3e-3
 # What matrices are multiplied in, by the word of `torch.set_float32_matmul_precision` for it.
 PRECISIONS = {'highest': 'float32', 'medium': 'bfloat16'}
@@ -35,12 +31,12 @@ PRECISIONS = {'highest': 'float32', 'medium': 'bfloat16'}
 _TRIAL_ROWS, _TRIALS = 4096, 20
 
 
-class PaperTrainer:
+class HmaTrainer:
     """
     One training run.
 
-    With rotary time the windows drawn should be longer than those a row attends to: a row then
-    sees rows that have seen others before, as it does when they are kept.
+    Where the context slides the windows drawn should be longer than those a row attends to: a row
+    then sees rows that have seen others before, as it does when they are kept.
 
     :param config: of the model.
     :param folder: checkpoint, state and log; a run goes on from what it finds there.
@@ -49,7 +45,8 @@ class PaperTrainer:
     :param windows: of each embodiment in a step.
     :param compiled: see :class:`JointPass`.
     :param precision: of matrix products, see :func:`multiplying`; None for the quicker here.
-    :raises ConfigError: windows longer than learned positions are.
+    :raises ConfigError: the folder holds another model, or see
+        :func:`~hma_ros.training.objective.objective_of`.
     """
 
     def __init__(
@@ -58,35 +55,25 @@ class PaperTrainer:
         folder: Path,
         steps: int,
         rows: int,
-        windows: int = 2,
+        windows: int = 8,
         compiled: bool = True,
         precision: str | None = None,
     ) -> None:
-        if config.time is TimePositions.LEARNED and rows > config.rows:
-            raise ConfigError(
-                f'rows: {rows}, expected at most {config.rows}, where learned positions end'
-            )
         torch.manual_seed(0)
         self.model = initialised(config)
+        self._objective = objective_of(self.model, rows)
         self._folder, self._windows = folder, windows
         self.precision = precision or quicker_precision(config.width)
-        self.run = TrainingRun(self.model, folder, steps, _RATE, _HIDDEN)
-        self._generator = torch.Generator().manual_seed(self.run.step)
-        index = Rows.window(config, rows)
+        self.run = TrainingRun(self.model, folder, steps, _RATE, _hidden(config))
         names = [domain.name for domain in config.domains]
-        self.run_blocks = JointPass(self.model, names, index, compiled)
-        self._objective = (
-            DiscreteObjective(self.model, index)
-            if isinstance(self.model, DiscreteHma)
-            else ContinuousObjective(self.model, index)
-        )
+        self.run_blocks = JointPass(self.model, names, self._objective.rows, compiled)
 
     @property
     def averaged(self) -> Hma:
         """The model with averaged weights: what to evaluate and export."""
         return cast('Hma', self.run.averaged)
 
-    def train(self, sources: Mapping[str, RowSource]) -> Hma:
+    def train(self, sources: Mapping[str, Windows]) -> Hma:
         """
         Train to the end and save a checkpoint.
 
@@ -94,15 +81,16 @@ class PaperTrainer:
         :returns: the averaged model.
         """
         with multiplying(self.precision):
-            self.run.train(lambda _: self.losses(sources))
+            self.run.train(lambda step: self.losses(sources, step))
         save_hma(self.averaged, self._folder)
         return self.averaged.eval()
 
-    def losses(self, sources: Mapping[str, RowSource]) -> dict[str, Tensor]:
-        """Draw a batch and return its loss terms."""
+    def losses(self, sources: Mapping[str, Windows], step: int) -> dict[str, Tensor]:
+        """Draw the batch of a step, the same however often the run was stopped; its loss terms."""
         names = [domain.name for domain in self.model.config.domains]
-        batches = {name: sources[name].draw(self._windows) for name in names}
-        return self._objective.losses(batches, self.run_blocks, self._generator)
+        batches = {name: sources[name].draw(self._windows, step) for name in names}
+        generator = torch.Generator().manual_seed(step)
+        return self._objective.losses(batches, self.run_blocks, generator)
 
 
 @contextmanager
@@ -141,15 +129,27 @@ def quicker_precision(width: int) -> str:
 
 
 def initialised(config: HmaConfig) -> Hma:
-    """Build a model whose blocks change nothing yet: each branch ends in a layer of zeros."""
+    """
+    Build a model whose actions change nothing yet.
+
+    Nor do its blocks where temporal attention has no norm: each branch ends in a layer of zeros.
+    """
     model = DiscreteHma(config) if config.diffusion is None else ContinuousHma(config)
+    nn.init.normal_(model.pos_embed_TSC, std=0.02)
     for module in model.modules():
-        if isinstance(module, Block):
+        if isinstance(module, Block) and not config.pre_norm:
             _to_zero(module.spatial_attn.proj, module.temporal_attn.proj, module.mlp.fc2)
         if isinstance(module, Modulation):
             last = module.adaLN_modulation[-1] if module.linear_out is None else module.linear_out
             _to_zero(cast('nn.Linear', last))
     return model
+
+
+def _hidden(config: HmaConfig) -> tuple[str, ...]:
+    """Name what Muon updates, where it is a matrix: between hidden layers, of all stems alike."""
+    parts = ('spatial_attn', 'temporal_attn', 'mlp')
+    blocks = [f'decoder.layers.{i}.{part}' for i in range(config.layers) for part in parts]
+    return (*blocks, 'diffloss.net.res_blocks')
 
 
 def _to_zero(*layers: nn.Linear) -> None:

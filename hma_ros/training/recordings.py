@@ -1,0 +1,223 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What HMA learns from: our episodes, or token folders of the authors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.stem_spec import StemSpec
+from hma_ros.data.episodes import EpisodeDataset
+from hma_ros.data.token_folders import TokenFolder
+from hma_ros.data.token_windows import TokenWindows
+from hma_ros.data.windows import (
+    EpisodeWindows,
+    FolderWindows,
+    TokenEpisode,
+    Windows,
+    factors_of,
+    patches_of,
+)
+from hma_ros.network.config import Domain, HmaConfig, Joints
+from hma_ros.network.tokenizer import FrameTokenizer
+from hma_ros.training.tokens import latents_once, tokens_once
+
+_LEAST_STD = 1e-6
+
+
+@dataclass(frozen=True)
+class EpisodeRecordings:
+    """
+    Our episodes of one embodiment.
+
+    :param dataset: images, actions, joints.
+    :param tokenizer: of the images.
+    :param cache: start of the name of the file that keeps tokens or latents.
+    """
+
+    dataset: EpisodeDataset
+    tokenizer: FrameTokenizer
+    cache: Path
+
+    @property
+    def domain(self) -> Domain:
+        """See :func:`domain_of`."""
+        return domain_of(self.dataset)
+
+    @property
+    def image_pixels(self) -> int:
+        """Tokens or latent pixels of a frame."""
+        return self.tokenizer.config.image_tokens
+
+    @property
+    def channels(self) -> int:
+        """Numbers of a latent pixel."""
+        return self.tokenizer.config.factors
+
+    def check_kind(self, kind: str) -> None:
+        """Our tokenizer serves both kinds."""
+
+    def factors(self, count: int) -> dict[str, int]:
+        """Return how its tokens are factored, however many factors were asked for."""
+        return {
+            'factors': self.tokenizer.config.factors,
+            'factor_size': self.tokenizer.config.levels,
+        }
+
+    def windows(self, config: HmaConfig, rows: int) -> Windows:
+        """Return windows of the kind of a model."""
+        if config.diffusion is None:
+            episodes = tokens_once(self.tokenizer, self.dataset, self.cache)
+        else:
+            patch = config.diffusion.patch
+            episodes = latents_once(self.tokenizer, self.dataset, self.cache, patch)
+        return EpisodeWindows(standardise_states(episodes), rows)
+
+
+@dataclass(frozen=True)
+class FolderRecordings:
+    """
+    A data set of the authors.
+
+    :param folder: tokens for a discrete model, latents for a continuous one.
+    """
+
+    folder: TokenFolder
+
+    @property
+    def domain(self) -> Domain:
+        """Its action space, by the name of the folder's domain."""
+        mean, std = self.folder.action_statistics()
+        floor = np.maximum(std, _LEAST_STD)
+        numbers = tuple(map(float, mean)), tuple(map(float, floor))
+        return Domain(self.folder.domain, self.folder.stride, *numbers)
+
+    @property
+    def image_pixels(self) -> int:
+        """Tokens or latent pixels of a frame."""
+        return int(np.prod(self.folder.video.shape[-2:]))
+
+    @property
+    def channels(self) -> int:
+        """Numbers of a latent pixel; one of tokens."""
+        return 1 if self.folder.vocabulary is not None else int(self.folder.video.shape[1])
+
+    def check_kind(self, kind: str) -> None:
+        """Refuse latents for a discrete model and tokens for a continuous one: ConfigError."""
+        found = 'latents' if self.folder.vocabulary is None else 'tokens'
+        wanted = 'tokens' if kind == 'discrete' else 'latents'
+        if found != wanted:
+            raise ConfigError(f'{self.folder.path}: {found}, expected {wanted} for this kind')
+
+    def factors(self, count: int) -> dict[str, int]:
+        """
+        Split its ids into so many factors of one size.
+
+        :raises ConfigError: they cannot be.
+        """
+        vocabulary = self.folder.vocabulary or 0
+        size = round(vocabulary ** (1 / count))
+        if size**count != vocabulary:
+            raise ConfigError(
+                f'{self.folder.path}: a vocabulary of {vocabulary}, expected a number to the '
+                f'power of {count} factors; set --factors'
+            )
+        return {'factors': count, 'factor_size': size}
+
+    def windows(self, config: HmaConfig, rows: int) -> Windows:
+        """Return windows of the kind of a model."""
+        windows = TokenWindows(self.folder, rows)
+        if config.diffusion is None:
+            return FolderWindows(windows, factors_of(config.factors, config.factor_size))
+        return FolderWindows(windows, patches_of(config.diffusion.patch))
+
+
+Recordings = EpisodeRecordings | FolderRecordings
+
+
+def windows_of(
+    recordings: Sequence[Recordings], config: HmaConfig, rows: int
+) -> Mapping[str, Windows]:
+    """Open windows of every embodiment of a model."""
+    domains = (domain.name for domain in config.domains)
+    return {
+        name: item.windows(config, rows) for name, item in zip(domains, recordings, strict=True)
+    }
+
+
+def domain_of(dataset: EpisodeDataset) -> Domain:
+    """
+    Describe an embodiment's actions and joints, with statistics of the episodes.
+
+    :raises EmbodimentError: there is no embodiment file of the data set's name.
+    :raises ConfigError: the episodes hold another number of joints than that file.
+    """
+    spec = load_embodiment(dataset.embodiment)
+    joints = np.concatenate([episode.joints for episode in dataset])
+    if joints.shape[1] != len(spec.state.joints):
+        raise ConfigError(
+            f'{dataset.embodiment}: episodes with {joints.shape[1]} joints, expected '
+            f'{len(spec.state.joints)} as in {spec.path}'
+        )
+    names = tuple(dataset.metadata['action_names'])
+    labels = np.concatenate([episode.labels.reshape(-1, len(names)) for episode in dataset])
+    actions = np.concatenate([episode.actions.reshape(-1, len(names)) for episode in dataset])
+    every, motion = np.concatenate([actions, labels]), joint_motion(spec)
+    moves = labels if motion != 'last' else labels - _before(dataset)
+    facts = Joints(
+        spec.state.joints,
+        *_statistics(joints, 1e-3),
+        motion,
+        *_statistics(moves),
+        state_size=len(dataset.metadata['state_names']),
+    )
+    robot = StemSpec(
+        action_names=names,
+        stride=dataset.stride,
+        frame_hz=float(dataset.metadata['hz']),
+        embodiment=spec.name,
+        trained_on='simulation' if spec.simulated else 'robot',
+        lower=tuple(map(float, labels.min(0))),
+        upper=tuple(map(float, labels.max(0))),
+        joint_names=spec.state.joints,
+        joint_motion=motion,
+    )
+    return Domain(spec.stem, dataset.stride, *_statistics(every), facts, robot)
+
+
+def without_joints(domain: Domain) -> Domain:
+    """Return what a model that reads no joints may say of an embodiment."""
+    robot = domain.robot and replace(domain.robot, joint_names=(), joint_motion='unknown')
+    return replace(domain, joints=None, robot=robot)
+
+
+def joint_motion(spec: EmbodimentSpec) -> str:
+    """Tell what a chunk does to the joints, where it commands all of them: see StemSpec."""
+    if spec.gripper is not None or spec.action.coordinates != spec.state.joints:
+        return 'unknown'
+    return 'sum' if spec.action.is_delta else 'last'
+
+
+def standardise_states(episodes: Sequence[TokenEpisode]) -> list[TokenEpisode]:
+    """Bring every privileged number to mean zero and deviation one over the data set."""
+    states = np.concatenate([episode.states for episode in episodes])
+    mean, std = states.mean(0), states.std(0) + 1e-3
+    return [replace(item, states=(item.states - mean) / std) for item in episodes]
+
+
+def _statistics(
+    values: np.ndarray, least: float = _LEAST_STD
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each column, the latter never 0."""
+    return tuple(map(float, values.mean(0))), tuple(map(float, values.std(0) + least))
+
+
+def _before(dataset: EpisodeDataset) -> np.ndarray:
+    """Joints from which each low-level action was advised, ``float32[N, J]``."""
+    joints = np.concatenate([episode.joints[:-1] for episode in dataset])
+    return np.repeat(joints, dataset.stride, axis=0)

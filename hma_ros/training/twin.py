@@ -1,0 +1,245 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The training objective of models that are conditioned on the action that led to a step.
+
+Every row stands in the sequence twice: once as it is, to be the context of later rows and to be
+read for its action, and once masked, to be predicted. A masked row attends to the clean rows
+before it and to itself, which is just what happens when a frame is imagined; so training never
+sees a context that the robot will not show it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.data.windows import Surroundings, WindowBatch
+from hma_ros.network.attention import Rows
+from hma_ros.network.conditioning import Conditioning
+from hma_ros.network.discrete import DiscreteHma, TokensSeen
+from hma_ros.network.keypoints import KeypointHead
+
+
+@dataclass(frozen=True)
+class TwinConfig:
+    """
+    Rates and weights.
+
+    :param fully_masked: share of windows whose predicted rows are masked completely.
+    :param hidden_history: share of windows whose past actions are all hidden from the context,
+        so that the policy reads the scene and does not copy what it did last.
+    :param hidden_action: share of masked rows predicted without their action (passive dynamics).
+    :param hidden_joints: share of rows whose action is asked for without the measured joints, as
+        in imagination.
+    :param corruption: largest share of context tokens replaced at random.
+    :param change_weight: weight of tokens that differ from the frame before.
+    :param action_weight: weight of the action loss.
+    :param state_weight: weight of the auxiliary state loss.
+    :param linear_from: errors of either above this share of a deviation count linearly: fine
+        motion must not drown in coarse.
+    """
+
+    fully_masked: float = 0.7
+    hidden_history: float = 0.5
+    hidden_action: float = 0.1
+    hidden_joints: float = 0.1
+    corruption: float = 0.15
+    change_weight: float = 3.0
+    action_weight: float = 0.5
+    state_weight: float = 0.25
+    linear_from: float = 0.1
+
+
+@dataclass(frozen=True)
+class Twins:
+    """
+    Windows laid out for the trunk: T clean rows, then T masked ones.
+
+    :param factors: ``int64[B, 2 T, S, F]``.
+    :param previous: the same of the frame before each row.
+    :param masked: ``bool[B, 2 T, S]``.
+    :param actions: ``float32[B, 2 T, stride * A]`` that led to each row.
+    :param known: ``bool[B, 2 T]``, false where the action is masked.
+    :param targets: ``int64[B, T, S, F]``, what the masked rows were.
+    """
+
+    factors: Tensor
+    previous: Tensor
+    masked: Tensor
+    actions: Tensor
+    known: Tensor
+    targets: Tensor
+
+
+class TwinObjective:
+    """
+    Masked frames, chunks in units and, where the episodes have it, a privileged state.
+
+    :param model: discrete, with the frame before each step.
+    :param rows: of a window.
+    :param config: rates and weights.
+    """
+
+    def __init__(self, model: DiscreteHma, rows: int, config: TwinConfig | None = None) -> None:
+        self._model, self._count = model, rows
+        self._config = config or TwinConfig()
+        self.rows = layout(rows, model.config.rows)
+
+    def losses(
+        self,
+        batches: Mapping[str, WindowBatch],
+        run: Callable[[Tensor, Sequence[Conditioning]], Tensor],
+        generator: torch.Generator,
+    ) -> dict[str, Tensor]:
+        """See :class:`hma_ros.training.objective.Objective`."""
+        model, size = self._model, self._model.config.factor_size
+        twins = {
+            name: prepare(batch, self._config, size, generator) for name, batch in batches.items()
+        }
+        given = [
+            model.condition(name, item.actions, self.rows, ~item.known)
+            for name, item in twins.items()
+        ]
+        placed = [
+            model.embed(TokensSeen(item.factors, item.masked, item.previous), of, self.rows)
+            for item, of in zip(twins.values(), given, strict=True)
+        ]
+        parts = model.out_norm(run(torch.cat(placed), given)).chunk(len(placed))
+        terms: dict[str, Tensor] = {}
+        for (name, batch), features in zip(batches.items(), parts, strict=True):
+            own = self._terms(name, batch, twins[name], features, generator)
+            terms |= {f'{name}/{what}': term / len(parts) for what, term in own.items()}
+        return terms
+
+    def _terms(
+        self,
+        name: str,
+        batch: WindowBatch,
+        twins: Twins,
+        features: Tensor,
+        generator: torch.Generator,
+    ) -> dict[str, Tensor]:
+        count, config = self._count, self._config
+        logits = self._model.logits(features[:, count:], twins.previous[:, count:])
+        frame = frame_loss(logits, twins, config.change_weight)
+        if not self._model.config.keypoints:
+            return {'frame': frame}
+        head, clean = self._model.action_heads[name], features[:, :count]
+        around = _surroundings(batch)
+        action, state = action_losses(cast('KeypointHead', head), clean, around, config, generator)
+        return {'frame': frame, 'action': action, 'state': state}
+
+
+def layout(rows: int, window: int) -> Rows:
+    """
+    Places in time, and permissions, of ``rows`` clean and ``rows`` masked rows.
+
+    Masked row j stands for the frame after clean row j.
+
+    :returns: of ``2T`` steps, with ``bool[2T, 2T]`` what may attend to what, query first.
+    """
+    time = torch.cat([torch.arange(rows), torch.arange(rows) + 1])
+    is_masked = torch.arange(2 * rows) >= rows
+    lag = time[:, None] - time[None]
+    causal = (lag >= 0) & (lag < window) & ~is_masked[None]
+    clean_past = causal & ~(is_masked[:, None] & (lag == 0))
+    allowed = clean_past | torch.eye(2 * rows, dtype=torch.bool)
+    return Rows(time, allowed_RR=allowed)
+
+
+def prepare(
+    batch: WindowBatch, config: TwinConfig, factor_size: int, generator: torch.Generator
+) -> Twins:
+    """
+    Corrupt the context, draw the masks and mask actions.
+
+    :raises ConfigError: a data set that does not tell what is around its windows.
+    """
+    around = _surroundings(batch)
+    tokens = torch.from_numpy(
+        np.concatenate([around.before[:, None], batch.tokens, around.after[:, None]], 1)
+    )
+    actions = torch.from_numpy(np.concatenate([around.led_here[:, None], batch.actions], 1))
+    known = torch.ones(actions.shape[:2], dtype=torch.bool)
+    known[:, 0] = torch.from_numpy(around.known)
+    context = corrupt(tokens[:, :-1], config.corruption, factor_size, generator)
+    rows, size, image_tokens = tokens.shape[1] - 2, tokens.shape[0], tokens.shape[2]
+    drawn = torch.rand(size, rows, image_tokens, generator=generator)
+    masked = drawn < _mask_shares(size, rows, config, generator)[..., None]
+    remembered = torch.rand(size, 1, generator=generator) >= config.hidden_history
+    told = torch.rand(size, rows, generator=generator) >= config.hidden_action
+    return Twins(
+        factors=torch.cat([context[:, 1:], tokens[:, 2:]], 1),
+        previous=torch.cat([context[:, :-1], context[:, 1:]], 1),
+        masked=torch.cat([torch.zeros_like(masked), masked], 1),
+        actions=torch.cat([actions[:, :-1], actions[:, 1:]], 1),
+        known=torch.cat([known[:, :-1] & remembered, known[:, 1:] & told], 1),
+        targets=tokens[:, 2:],
+    )
+
+
+def corrupt(factors: Tensor, most: float, factor_size: int, generator: torch.Generator) -> Tensor:
+    """Replace up to `most` of the tokens by random ones, in half of the windows."""
+    size = factors.shape[0]
+    share = torch.rand(size, 1, 1, generator=generator) * most
+    share = share * (torch.rand(size, 1, 1, generator=generator) < 0.5)
+    hit = torch.rand(factors.shape[:-1], generator=generator) < share
+    noise = torch.randint(factor_size, factors.shape, generator=generator)
+    return torch.where(hit.unsqueeze(-1), noise, factors)
+
+
+def frame_loss(logits: Tensor, twins: Twins, change_weight: float) -> Tensor:
+    """
+    Cross entropy of the masked tokens, mean over factors.
+
+    :param logits: ``[B, T, S, F, V]`` of the masked rows.
+    """
+    count = logits.shape[1]
+    each = F.cross_entropy(logits.flatten(0, 3), twins.targets.flatten(), reduction='none')
+    changed = (twins.targets != twins.previous[:, count:]).any(-1)
+    weight = twins.masked[:, count:] * torch.where(changed, change_weight, 1.0)
+    return (each.view(twins.targets.shape).mean(-1) * weight).sum() / weight.sum().clamp(min=1)
+
+
+def action_losses(
+    head: KeypointHead,
+    features: Tensor,
+    around: Surroundings,
+    config: TwinConfig,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Weighted losses of the action head and of its auxiliary state output, scalars."""
+    joints = torch.from_numpy(around.joints)
+    measured = torch.rand(joints.shape[:2], generator=generator) >= config.hidden_joints
+    chunk, state = head.read(features, joints, measured)
+    error = (chunk - torch.from_numpy(around.labels)) / head.std
+    nothing = torch.zeros_like(error)
+    action = config.action_weight * F.smooth_l1_loss(error, nothing, beta=config.linear_from)
+    if state is None:
+        return action, torch.zeros(())
+    truth = torch.from_numpy(around.states)
+    located = F.smooth_l1_loss(state, truth, beta=config.linear_from)
+    return action, config.state_weight * located
+
+
+def _surroundings(batch: WindowBatch) -> Surroundings:
+    if batch.around is None:
+        raise ConfigError(
+            'windows: got frames and actions alone, expected our own episodes, which tell the '
+            "expert's actions and the frames around; choose another preset"
+        )
+    return batch.around
+
+
+def _mask_shares(size: int, rows: int, config: TwinConfig, generator: torch.Generator) -> Tensor:
+    partial = torch.cos(torch.rand(size, rows, generator=generator) * (math.pi / 2))
+    whole = (torch.rand(size, 1, generator=generator) < config.fully_masked).expand(-1, rows)
+    return torch.where(whole, 1.0, partial)

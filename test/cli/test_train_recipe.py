@@ -1,0 +1,83 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The recipe of the shipped bundle at a tiny size, from the simulator to a model that acts."""
+
+import json
+
+import numpy as np
+import pytest
+
+from hma_ros.cli import train
+from hma_ros.cli.main import main
+from hma_ros.runtime.world_model import WorldModel
+
+STEM = 'planar_push'
+FEW = {
+    'EPISODES': {'expert': 2, 'random': 1},
+    'HELD_OUT': {'expert': 1},
+    'ROUNDS': 1,
+    'ROUND_EPISODES': 1,
+    'ROUND_STEPS': 2,
+    'HEAD_STEPS': 2,
+}
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+    """Train with as little as there can be; return the words to go on with, and the folder."""
+    pytest.importorskip('hma_ros.sim')
+    root = tmp_path_factory.mktemp('recipe')
+    words = ['--data', str(root / 'data'), '--embodiments', 'sim_planar', '--workers', '1']
+    words += ['--windows', '1', '--steps', '2']
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('torch.compile', lambda function: function)
+        for name, value in FEW.items():
+            patch.setattr(train, name, value)
+        out = ['--out', str(root / 'run'), '--bundle', str(root / 'bundle')]
+        assert main(['train', 'all', *out, '--tokenizer-steps', '2', *words]) == 0
+        yield words, root
+
+
+def drive(bundle):
+    """Let a bundle see a few frames; return it."""
+    model = WorldModel(bundle, STEM)
+    for frame in np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8):
+        model.observe(frame, None, np.zeros(len(model.stem.joint_names), np.float32))
+    return model
+
+
+def test_the_bundle_acts_and_imagines(run):
+    _, root = run
+    model = drive(root / 'bundle')
+    assert model.manifest.reads_joints
+    assert np.isfinite(model.act()).all()
+    assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
+    assert (root / 'run' / 'rounds' / 'sim_planar' / 'round_1').exists()
+
+
+@pytest.mark.parametrize(
+    'kind',
+    [
+        ['--preset', 'base', '--width', '16', '--layers', '1', '--heads', '2', '--window', '3'],
+        ['--kind', 'continuous', '--layers', '1', '--head-width', '16', '--patch', '2'],
+        ['--passive', '--layers', '1'],
+    ],
+    ids=['discrete', 'continuous', 'small without a policy'],
+)
+def test_other_kinds_learn_from_the_same_episodes(run, tmp_path, kind):
+    words, root = run
+    out = ['--out', str(tmp_path / 'run'), '--bundle', str(tmp_path / 'bundle')]
+    shared = ['--tokenizer', str(root / 'run' / 'tokenizer')]
+    assert main(['train', 'model', *out, *shared, *words, *kind]) == 0
+    model = drive(tmp_path / 'bundle')
+    # Nobody waits for joints that are not read.
+    assert not model.stem.joint_names
+    assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
+    is_passive = '--passive' in kind
+    assert bool(model.manifest.policy_refusal) == is_passive
+    again = tmp_path / 'again'
+    assert main(['export', str(tmp_path / 'run'), '--out', str(again)]) == 0
+    facts, renewed = (
+        json.loads((folder / 'manifest.json').read_text())['stems']
+        for folder in (tmp_path / 'bundle', again)
+    )
+    assert facts == renewed
