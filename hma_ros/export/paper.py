@@ -296,10 +296,11 @@ def _stem(config: PaperConfig, name: str, robot: StemSpec | None) -> PaperStem:
     if config.keypoints and robot is None:
         raise ConfigError(f"stem '{name}': got no robot, expected the one whose joints it reads")
     stem = PaperStem(domain.stride, domain.mean, domain.std, robot)
-    if robot and (robot.stride, robot.action_dim) != (stem.stride, len(stem.mean)):
+    if robot and (robot.stride, robot.width) != (stem.stride, len(stem.mean)):
+        taken = ', '.join(str(entry) for entry in robot.layout or robot.action_names)
         raise ConfigError(
             f"stem '{name}': expected a robot of {len(stem.mean)} numbers x stride {stem.stride}, "
-            f'got {robot.embodiment} of {robot.action_dim} ({", ".join(robot.action_names)}) x '
+            f'got {robot.embodiment} of {robot.width} ({taken}) x '
             f'{robot.stride}'
         )
     return stem
