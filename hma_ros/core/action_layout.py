@@ -28,9 +28,7 @@ def stem_numbers(names: Sequence[str], layout: Layout, actions: Values) -> Value
     """
     numbers = np.empty((*actions.shape[:-1], len(layout)), np.float32)
     for place, entry in enumerate(layout):
-        numbers[..., place] = (
-            actions[..., names.index(entry)] if isinstance(entry, str) else entry
-        )
+        numbers[..., place] = actions[..., names.index(entry)] if isinstance(entry, str) else entry
     return numbers
 
 
