@@ -47,6 +47,10 @@ from hma_ros.runtime.providers import Execution
 WEIGHTS = 'weights.bin'
 APPEND = 'append.onnx'
 _KEPT = ('past_key', 'past_value', 'kept_')
+# A constant of a layout may be so many deviations from the mean; below the least one a number
+# never changed, and the stem would take the noise of a measurement for something huge.
+_FAR_DEVIATIONS = 10.0
+_NO_DEVIATION = 1e-6
 # Of the parts made cheaper; thin margins of random weights flip many tokens. In whole numbers a
 # trained model may attend to another row where two are as good, and what it says of a few tokens
 # is then far off: the deviation tells whether a graph is right.
@@ -303,4 +307,21 @@ def _stem(config: PaperConfig, name: str, robot: StemSpec | None) -> PaperStem:
             f'got {robot.embodiment} of {robot.width} ({taken}) x '
             f'{robot.stride}'
         )
+    if robot and robot.layout:
+        _check_layout(name, stem, robot.layout)
     return stem
+
+
+def _check_layout(name: str, stem: PaperStem, layout: Sequence[str | float]) -> None:
+    """Compare a layout with the statistics of the data: what never changed there must not here."""
+    numbers = zip(layout, stem.mean, stem.std, strict=True)
+    for place, (entry, mean, std) in enumerate(numbers, 1):
+        where = f"stem '{name}': action.layout: number {place}: got {entry!r}, expected "
+        if isinstance(entry, str):
+            if std < _NO_DEVIATION:
+                raise ConfigError(f'{where}{mean:g}: in the data it never changes; write that')
+        elif abs(entry - mean) > _FAR_DEVIATIONS * std + _NO_DEVIATION:
+            far = _FAR_DEVIATIONS * std
+            raise ConfigError(
+                f'{where}{mean - far:g} to {mean + far:g}, as in the data; correct it'
+            )

@@ -50,7 +50,7 @@ def test_a_stem_of_the_authors_has_the_layout_of_the_file() -> None:
     stem = robot_of(PUSHT, is_released=True)
     assert (stem.action_dim, stem.width) == (3, 8)
     numbers = stem.numbers_of(np.array([[0.01, 0.02, 0.03]], np.float32))
-    np.testing.assert_allclose(numbers, [[0, 0, 0, 0, 0, 0.01, 0.02, 0.03]])
+    np.testing.assert_allclose(numbers, [[0, 0, 0, 0, 0, 0.01, 0.02, 0]])
 
 
 def test_a_stem_trained_on_the_robot_takes_its_actions() -> None:
@@ -64,7 +64,7 @@ def test_chunks_of_a_stem_are_kept_within_the_bounds_of_the_robot() -> None:
     robot = robot_of(PUSHT, is_released=True)
     stem = PaperStem(5, (0.0,) * 8, (1.0,) * 8, robot)
     limited = stem.limit(np.full((1, 40), 3.0, np.float32)).reshape(5, 8)
-    np.testing.assert_allclose(limited, np.tile([0.0] * 5 + [0.025] * 3, (5, 1)))
+    np.testing.assert_allclose(limited, np.tile([0.0] * 5 + [0.025] * 2 + [0.0], (5, 1)))
 
 
 @pytest.mark.parametrize(

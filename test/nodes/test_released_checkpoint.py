@@ -1,7 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """From a checkpoint of the released layout to a node that publishes what it imagines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,6 @@ import torch
 import yaml
 from std_msgs.msg import Float64MultiArray
 
-from hma_ros.cli.checks.embodiment import check_file
-from hma_ros.cli.finding import Level
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_folder, load_embodiment
 from hma_ros.msg import PredictedRollout
@@ -20,21 +18,10 @@ from hma_ros.network.checkpoint import save_tensors
 from hma_ros.network.magvit2 import Magvit2, Magvit2Config
 from hma_ros.network.paper.config import Domain, Meaning, PaperConfig
 from hma_ros.network.paper.discrete import DiscreteHma
-from hma_ros.nodes.world_model_node import check_stem
 from hma_ros.ros.qos import COMMAND
-from hma_ros.runtime.open import open_world_model
-from hma_ros.runtime.providers import Execution
 
 pytestmark = pytest.mark.ros
 STEM, SIDE = 'language_table', 256
-# Numbers and stride of the stems that files are shipped for, see test_released_stems.py.
-STEMS = {
-    'bridge_data_v2': (7, 1),
-    'columbia_cairlab_pusht_real': (8, 5),
-    'berkeley_mvp_converted_externally_to_rlds': (8, 2),
-    STEM: (2, 1),
-}
-ROBOTS = ('widowx_bridge', 'ur5_pusht', 'xarm7_mvp', 'xarm6_language_table')
 
 
 def write_tokenizer(path: Path) -> Path:
@@ -44,14 +31,12 @@ def write_tokenizer(path: Path) -> Path:
     return path
 
 
-TWO_STEMS = (
-    Domain('droid', 7, (0.0,) * 7, (1.0,) * 7),
-    Domain(STEM, 1, (0.0, 0.0), (0.1, 0.1)),
-)
-
-
-def video_model(domains: tuple[Domain, ...] = TWO_STEMS) -> DiscreteHma:
+def video_model() -> DiscreteHma:
     """A video model of the released layout with few layers: it must be given every action."""
+    domains = (
+        Domain('droid', 7, (0.0,) * 7, (1.0,) * 7),
+        Domain(STEM, 1, (0.0, 0.0), (0.1, 0.1)),
+    )
     sizes = PaperConfig(
         layers=2,
         heads=2,
@@ -76,18 +61,12 @@ def write_embodiment(folder: Path, **camera: object) -> Path:
     return path
 
 
-def import_for(
-    embodiments: Sequence[str],
-    folder: Path,
-    write_released: Callable[..., Path],
-    domains: tuple[Domain, ...] = TWO_STEMS,
-) -> Path:
-    """Return a bundle with the stems of the embodiments, made by the command."""
+def import_for(embodiment: str, folder: Path, write_released: Callable[..., Path]) -> Path:
+    """Return a bundle with the embodiment's stem, made by the command."""
     torch.manual_seed(0)
-    checkpoint = write_released(video_model(domains), folder / 'hma-base-disc')
+    checkpoint = write_released(video_model(), folder / 'hma-base-disc')
     tokenizer, bundle = write_tokenizer(folder / 'magvit2.safetensors'), folder / 'base'
-    arguments = ['--tokenizer', str(tokenizer)]
-    arguments += [text for name in embodiments for text in ('--embodiment', name)]
+    arguments = ['--tokenizer', str(tokenizer), '--embodiment', embodiment]
     assert main(['import-checkpoint', str(checkpoint), str(bundle), *arguments]) == 0
     return bundle
 
@@ -99,7 +78,7 @@ def imported(
     """Return a bundle, made by the command, and the embodiment that it serves."""
     folder = tmp_path_factory.mktemp('released')
     embodiment = write_embodiment(folder, resize=[SIDE, SIDE])
-    return import_for([str(embodiment)], folder, write_released), embodiment
+    return import_for(str(embodiment), folder, write_released), embodiment
 
 
 def start(
@@ -141,40 +120,6 @@ def test_it_imagines_what_follows_from_measured_joints(
     assert 'Traceback' not in system.log('world_model')
 
 
-@pytest.fixture(scope='module')
-def bundle_of_stems(
-    tmp_path_factory: pytest.TempPathFactory, write_released: Callable[..., Path]
-) -> Path:
-    """Return one bundle that serves all robots of shipped stems but DROID's."""
-    # A number that never changes in the data has no deviation, as the authors compute it.
-    domains = tuple(
-        Domain(name, stride, (0.0,) * width, (0.0,) * (width - 2) + (0.1, 0.1))
-        for name, (width, stride) in STEMS.items()
-    )
-    return import_for(ROBOTS, tmp_path_factory.mktemp('stems'), write_released, domains)
-
-
-@pytest.mark.parametrize('robot', ROBOTS)
-def test_the_file_of_a_stem_fits_its_bundle_and_frames_are_imagined(
-    bundle_of_stems: Path, robot: str
-) -> None:
-    spec = load_embodiment(robot)
-    found = check_file(robot, str(bundle_of_stems))
-    assert [item for item in found if item.level is Level.FAIL] == []
-    model = open_world_model(bundle_of_stems, spec.stem, Execution(provider='cpu', threads=1))
-    check_stem(spec, model)
-    still = np.zeros((spec.rates.stride, len(spec.action.names)), np.float32)
-    for seed in range(2):
-        frame = np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-        model.observe(frame, still)
-    moved = still.copy()
-    moved[:, :2] = 0.02
-    rollout = model.imagine(moved[None], 1)
-    assert rollout.frames.shape == (1, SIDE, SIDE, 3)
-    # What was imagined from comes back in the robot's actions: no number of the stem is left.
-    np.testing.assert_allclose(model.imagine(None, 1).actions, still[None], atol=1e-6)
-
-
 def test_a_camera_of_another_size_is_refused_with_both_sizes(
     system: Any, imported: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -192,7 +137,7 @@ def test_it_imagines_the_franka_of_droid_from_the_topics_of_its_drivers(
     write_released: Callable[..., Path],
     move_by_hand: Callable[[str], None],
 ) -> None:
-    bundle = import_for(['franka_droid'], tmp_path, write_released)
+    bundle = import_for('franka_droid', tmp_path, write_released)
     system.watch(PredictedRollout, '/world_model/prediction')
     start(system, bundle, 'franka_droid', use_sim_time=False)
     move_by_hand('franka_droid')
