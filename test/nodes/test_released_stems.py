@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from hma_ros.core.embodiment import embodiment_folder, load_embodiment
 from hma_ros.core.errors import BundleError
 from hma_ros.export.paper import BundleOptions, check_options
 from hma_ros.export.robot import robot_of
+from hma_ros.msg import PredictedRollout
 from hma_ros.network.checkpoint import save_checkpoint
 from hma_ros.network.paper.config import Domain, Meaning, PaperConfig
 from hma_ros.network.paper.discrete import DiscreteHma
@@ -100,6 +102,37 @@ def test_frames_are_imagined_from_what_the_robot_did(bundle: Path) -> None:
     assert rollout.frames.shape == (1, SIDE, SIDE, 3)
     # Without a policy what was executed goes on, in the robot's own values.
     np.testing.assert_allclose(rollout.actions, executed[None], atol=1e-6)
+
+
+def test_it_predicts_in_shadow_from_the_topics_of_the_drivers(
+    system: Any, bundle: Path, move_by_hand: Callable[[str], None]
+) -> None:
+    system.watch(PredictedRollout, '/world_model/prediction')
+    system.spawn(
+        'world_model',
+        bundle=str(bundle),
+        embodiment='ur5_pusht',
+        use_sim_time=False,
+        autostart=True,
+        horizon=1,
+        threads=1,
+        camera_timeout_s=300.0,
+        executed_timeout_s=1.0,
+    )
+    move_by_hand('ur5_pusht')
+
+    def has_moved_along_x() -> bool:
+        rollout = system.last.get('/world_model/prediction')
+        if rollout is None:
+            return False
+        actions = np.reshape(rollout.actions, (5, 3))
+        return bool((actions[:, 0] != 0.0).all() and (actions[:, 1:] == 0.0).all())
+
+    system.until(has_moved_along_x, 'imagined frames')
+    rollout = system.last['/world_model/prediction']
+    assert rollout.action_names == ['d_x', 'd_y', 'd_z']
+    assert rollout.frames[0].height == SIDE
+    assert 'Traceback' not in system.log('world_model')
 
 
 def with_layout(folder: Path, robot: str, layout: list[str | float]) -> Path:
