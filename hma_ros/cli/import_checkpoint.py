@@ -233,7 +233,7 @@ def _robots(embodiments: Sequence[str], stems: Sequence[str]) -> dict[str, StemS
                 f'--embodiment {name}: stem: got {spec.stem!r} again, expected a stem of its own: '
                 f'{robots[spec.stem].embodiment} has it; make a bundle for each'
             )
-        robots[spec.stem] = robot_of(spec)
+        robots[spec.stem] = robot_of(spec, is_released=True)
     return robots
 
 

@@ -8,6 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from hma_ros.core.action_layout import layout_mistake, robot_actions, stem_numbers
+
 JOINT_MOTIONS = ('sum', 'last', 'unknown')
 
 
@@ -26,6 +31,8 @@ class StemSpec:
     :param joint_names: measured joints that the policy reads, in this order.
     :param joint_motion: one of :data:`JOINT_MOTIONS`: what a chunk does to these joints: they go
         by its sum, to its last action, or it cannot be told.
+    :param layout: what the stem takes, where that is not the action itself, see
+        :mod:`~hma_ros.core.action_layout`; empty where it is.
     """
 
     action_names: tuple[str, ...]
@@ -37,11 +44,25 @@ class StemSpec:
     upper: tuple[float, ...]
     joint_names: tuple[str, ...]
     joint_motion: str
+    layout: tuple[str | float, ...] = ()
 
     @property
     def action_dim(self) -> int:
-        """Numbers in a low-level action."""
+        """Numbers in a low-level action of the robot."""
         return len(self.action_names)
+
+    @property
+    def width(self) -> int:
+        """Numbers that the stem takes per low-level action."""
+        return len(self.layout) or self.action_dim
+
+    def numbers_of(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn ``float32[..., action_dim]`` into what the stem takes, ``[..., width]``."""
+        return stem_numbers(self.action_names, self.layout, actions) if self.layout else actions
+
+    def actions_of(self, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn what the stem gives, ``float32[..., width]``, into ``[..., action_dim]``."""
+        return robot_actions(self.action_names, self.layout, numbers) if self.layout else numbers
 
 
 def read_stem(facts: Mapping[str, Any]) -> StemSpec:
@@ -64,6 +85,8 @@ def read_stem(facts: Mapping[str, Any]) -> StemSpec:
             f'stride {stem.stride}, lower {stem.lower} and upper {stem.upper}, expected a stride '
             f'of at least 1 and a bound for each of {stem.action_names}'
         )
+    if stem.layout and (mistake := layout_mistake(stem.action_names, stem.layout)):
+        raise ValueError(f'layout: got {mistake[0]}, expected {mistake[1]}')
     for name, lower, upper in zip(stem.action_names, stem.lower, stem.upper, strict=True):
         if not -math.inf < lower <= upper < math.inf:
             raise ValueError(

@@ -48,6 +48,10 @@ from hma_ros.runtime.providers import Execution
 WEIGHTS = 'weights.bin'
 APPEND = 'append.onnx'
 _KEPT = ('past_key', 'past_value', 'kept_')
+# A constant of a layout may be so many deviations from the mean; below the least one a number
+# never changed, and the stem would take the noise of a measurement for something huge.
+_FAR_DEVIATIONS = 10.0
+_NO_DEVIATION = 1e-6
 # Of the parts made cheaper; thin margins of random weights flip many tokens. In whole numbers a
 # trained model may attend to another row where two are as good, and what it says of a few tokens
 # is then far off: the deviation tells whether a graph is right.
@@ -299,10 +303,28 @@ def _stem(config: HmaConfig, name: str, robot: StemSpec | None) -> StemFacts:
     if config.keypoints and robot is None:
         raise ConfigError(f"stem '{name}': got no robot, expected the one whose joints it reads")
     stem = StemFacts(domain.stride, domain.mean, domain.std, robot)
-    if robot and (robot.stride, robot.action_dim) != (stem.stride, len(stem.mean)):
+    if robot and (robot.stride, robot.width) != (stem.stride, len(stem.mean)):
+        taken = ', '.join(str(entry) for entry in robot.layout or robot.action_names)
         raise ConfigError(
             f"stem '{name}': expected a robot of {len(stem.mean)} numbers x stride {stem.stride}, "
-            f'got {robot.embodiment} of {robot.action_dim} ({", ".join(robot.action_names)}) x '
+            f'got {robot.embodiment} of {robot.width} ({taken}) x '
             f'{robot.stride}'
         )
+    if robot and robot.layout:
+        _check_layout(name, stem, robot.layout)
     return stem
+
+
+def _check_layout(name: str, stem: StemFacts, layout: Sequence[str | float]) -> None:
+    """Compare a layout with the statistics of the data: what never changed there must not here."""
+    numbers = zip(layout, stem.mean, stem.std, strict=True)
+    for place, (entry, mean, std) in enumerate(numbers, 1):
+        where = f"stem '{name}': action.layout: number {place}: got {entry!r}, expected "
+        if isinstance(entry, str):
+            if std < _NO_DEVIATION:
+                raise ConfigError(f'{where}{mean:g}: in the data it never changes; write that')
+        elif abs(entry - mean) > _FAR_DEVIATIONS * std + _NO_DEVIATION:
+            far = _FAR_DEVIATIONS * std
+            raise ConfigError(
+                f'{where}{mean - far:g} to {mean + far:g}, as in the data; correct it'
+            )

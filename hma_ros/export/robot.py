@@ -7,9 +7,12 @@ from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.stem_spec import StemSpec
 
 
-def robot_of(spec: EmbodimentSpec) -> StemSpec:
+def robot_of(spec: EmbodimentSpec, is_released: bool = False) -> StemSpec:
     """
     Say that a stem serves a robot.
+
+    :param is_released: whether the authors trained it, on a data set whose actions have the
+        layout that the file gives; what is trained on this robot's episodes takes its actions.
 
     Nobody can check that the data set meant the same by its numbers: units, frames, directions.
     Actions are kept within the bounds of the file. The models read no joints.
@@ -24,4 +27,5 @@ def robot_of(spec: EmbodimentSpec) -> StemSpec:
         upper=spec.action.upper,
         joint_names=(),
         joint_motion='unknown',
+        layout=spec.action.layout if is_released else (),
     )

@@ -315,8 +315,11 @@ def check_stem(spec: EmbodimentSpec, model: WorldModel) -> None:
     """
     # A model that reads no joints does not mind which there are.
     joints = spec.state.joints if model.stem.joint_names else ()
+    # One that was trained on this robot's episodes takes its actions as they are.
+    layout = spec.action.layout if model.stem.layout else ()
     for what, expected, got in (
         ('action names', tuple(model.stem.action_names), spec.action.names),
+        ('action layout', tuple(model.stem.layout), layout),
         ('joints', tuple(model.stem.joint_names), joints),
         ('stride', model.stem.stride, spec.rates.stride),
         ('frame_hz', model.stem.frame_hz, spec.rates.frame_hz),

@@ -53,7 +53,7 @@ class StemFacts:
     One embodiment's action space.
 
     :param stride: low-level actions in the chunk of a row.
-    :param mean: per action dimension, units of the data set.
+    :param mean: per number of a low-level action, units of the data set.
     :param std: likewise.
     :param robot: the robot that it serves, whose units are those of the data set; None of a stem
         that is not meant for a robot.
@@ -73,9 +73,9 @@ class StemFacts:
         """Keep chunks within the bounds of the robot; beyond them a head only guesses."""
         if self.robot is None:
             return chunk_BX
-        bounds = (np.tile(bound, self.stride) for bound in (self.robot.lower, self.robot.upper))
-        limited: np.ndarray = chunk_BX.clip(*bounds).astype(np.float32)
-        return limited
+        steps = self.robot.actions_of(chunk_BX.reshape(len(chunk_BX), self.stride, -1))
+        limited = steps.clip(self.robot.lower, self.robot.upper).astype(np.float32)
+        return self.robot.numbers_of(limited).reshape(chunk_BX.shape)
 
     def moved(self, joints_BJ: np.ndarray | None, chunk_BX: np.ndarray) -> np.ndarray | None:
         """Tell where a chunk brings the joints; None if they are unknown, or it does not tell."""
@@ -292,9 +292,9 @@ def _stem(facts: Mapping[str, Any]) -> StemFacts:
     stem = StemFacts(int(facts['stride']), tuple(facts['mean']), tuple(facts['std']), robot)
     if len(stem.mean) != len(stem.std) or stem.stride < 1:
         raise ValueError(f'{stem}, expected a stride of at least 1 and as many std as mean')
-    if robot is not None and (robot.stride, robot.action_dim) != (stem.stride, len(stem.mean)):
+    if robot is not None and (robot.stride, robot.width) != (stem.stride, len(stem.mean)):
         raise ValueError(
-            f'robot {robot.embodiment} of {robot.action_dim} numbers x stride {robot.stride}, '
+            f'robot {robot.embodiment} of {robot.width} numbers x stride {robot.stride}, '
             f'expected {len(stem.mean)} x {stem.stride} as the stem has'
         )
     return stem

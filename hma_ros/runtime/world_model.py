@@ -197,11 +197,11 @@ class WorldModel:
             raise InferenceError(
                 f'{what}: {values.tolist()}, expected finite float32{list(shape)}'
             )
-        return values.reshape(-1)
+        return self.stem.numbers_of(values).reshape(-1)
 
     def _shaped(self, flat: np.ndarray) -> np.ndarray:
-        shaped: np.ndarray = flat.reshape(*flat.shape[:-1], self.stem.stride, self.stem.action_dim)
-        return shaped
+        shape = (*flat.shape[:-1], self.stem.stride, self.stem.width)
+        return self.stem.actions_of(flat.reshape(shape))
 
 
 def make_token_world_model(

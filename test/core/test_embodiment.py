@@ -48,8 +48,12 @@ def test_ships_the_robots_it_promises() -> None:
         'sim_so101',
         'sim_ur5e',
         'so101',
+        'ur5_pusht',
         'ur5e',
+        'widowx_bridge',
+        'xarm6_language_table',
         'xarm7',
+        'xarm7_mvp',
     )
 
 
@@ -164,8 +168,8 @@ def test_unknown_robot_lists_those_there_are() -> None:
         load_embodiment('ur5')
     assert str(error.value) == (
         "embodiment: got 'ur5', expected one of aloha, franka, franka_droid, franka_jtc, "
-        'kinova_gen3, sim_franka, sim_planar, sim_so101, sim_ur5e, so101, ur5e, xarm7, '
-        'or the path of a YAML file'
+        'kinova_gen3, sim_franka, sim_planar, sim_so101, sim_ur5e, so101, ur5_pusht, ur5e, '
+        'widowx_bridge, xarm6_language_table, xarm7, xarm7_mvp, or the path of a YAML file'
     )
 
 

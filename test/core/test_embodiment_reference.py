@@ -13,7 +13,6 @@ TEXT = (Path(__file__).parents[2] / 'docs' / 'reference' / 'embodiments.md').rea
 
 # Optional keys that no shipped file needs.
 UNUSED = {
-    'action.delta_frame',
     'camera.yuv_range',
     'limits.start_margin',
     'stops[].heartbeat_s',

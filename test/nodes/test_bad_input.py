@@ -58,7 +58,7 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
         'provider': 'cpu',
     }
     for change, sentence in (
-        ({'embodiment': 'r2d2'}, 'expected one of aloha, franka, franka_jtc'),
+        ({'embodiment': 'r2d2'}, 'expected one of aloha, franka, franka_droid'),
         ({'bundle': str(tmp_path / 'nowhere')}, 'no such folder'),
         ({'bundle': str(tampered)}, 'encoder.onnx'),
         ({'bundle': str(poor)}, "no stem 'ur5e_push'"),

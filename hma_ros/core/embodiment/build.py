@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+from hma_ros.core.action_layout import layout_mistake
 from hma_ros.core.embodiment import bounds, spec
 from hma_ros.core.embodiment.section import Section
 
@@ -159,9 +160,11 @@ def _action(section: Section, has_gripper: bool) -> spec.ActionSpec:
             else None
         ),
         is_verified=_verified(section, has_rotation),
+        layout=section.texts_or_numbers('layout'),
     )
     section.done()
     _check_gripper_action(section, action, has_gripper)
+    _check_layout(section, action)
     if action.is_cartesian and action.coordinates != ('x', 'y', 'z'):
         section.fail(
             'coordinates', f"['x', 'y', 'z'] for {semantics}", repr(list(action.coordinates))
@@ -172,6 +175,17 @@ def _action(section: Section, has_gripper: bool) -> spec.ActionSpec:
 def _verified(section: Section, must_say: bool) -> bool:
     """Actions that turn the tool must say whether their meaning is known; others are it."""
     return (section.is_null('verified') and not must_say) or section.boolean('verified')
+
+
+def _check_layout(section: Section, action: spec.ActionSpec) -> None:
+    """A stem may leave out increments alone, which are 0 then."""
+    if not action.layout:
+        return
+    if mistake := layout_mistake(action.names, action.layout):
+        section.fail('layout', mistake[1], mistake[0])
+    for name, unit in zip(action.names, action.units, strict=True):
+        if name not in action.layout and not (action.is_delta and unit in ('m', 'rad')):
+            section.fail('layout', f'{name!r} too: no increment in m or rad', 'a list without it')
 
 
 def _check_gripper_action(section: Section, action: spec.ActionSpec, has_gripper: bool) -> None:

@@ -134,6 +134,16 @@ class Section:
             self.fail(key, 'distinct texts', quoted(values))
         return tuple(values)
 
+    def texts_or_numbers(self, key: str) -> tuple[str | float, ...]:
+        """Return a list of texts and finite numbers; none where the key is absent or null."""
+        if self.is_null(key):
+            return ()
+        values = self._list(key, 'texts and numbers', None, '')
+        for value in values:
+            if not isinstance(value, str) and not _is_number(value):
+                self.fail(key, f'texts, and finite numbers {_WITHIN}', quoted(value))
+        return tuple(value if isinstance(value, str) else float(value) for value in values)
+
     def words(
         self, key: str, allowed: Sequence[str], count: int | None = None, per: str = ''
     ) -> tuple[str, ...]:

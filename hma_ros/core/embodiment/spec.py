@@ -141,6 +141,9 @@ class ActionSpec:
     A tool pose has a ``rotation``, a word of :data:`ROTATIONS`; its increments are in the axes of
     ``delta_frame``. ``is_verified`` says whether the meaning of the numbers was checked against
     what the stem was trained with.
+
+    ``layout`` lists what a released stem takes, where that is not the action itself: names, and
+    numbers for what the robot has not (:mod:`~hma_ros.core.action_layout`); empty where it is.
     """
 
     semantics: str
@@ -153,6 +156,7 @@ class ActionSpec:
     is_verified: bool
     rotation: str | None = None
     delta_frame: str | None = None
+    layout: tuple[str | float, ...] = ()
 
     @property
     def planned(self) -> int:
