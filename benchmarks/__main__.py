@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.sections import MEASURED_TOGETHER, SECTIONS
 from hma_ros.core.errors import HmaError
 from hma_ros.evaluation.measurements import describe_machine, section_of, write_measurements
-from hma_ros.evaluation.tables import TABLES, machine_table
+from hma_ros.evaluation.tables import TABLES, machines_table
 
 EXAMPLES = """\
 sections:
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = [result for result in results if section_of(result) == name]
         if chosen:
             print(*(table(chosen) for table in tables), sep='\n')
-    print(machine_table(describe_machine()))
+    print(machines_table({'here': describe_machine()}))
     print(f'wrote {args.out}')
     return 0
 

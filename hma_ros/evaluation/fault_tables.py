@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hma_ros.evaluation.markdown import Column, Result, number, results_table
+from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
 
 _WHERE = {'in_process': 'one process', 'dds': 'over DDS'}
 
 
-def faults_table(results: Sequence[Result]) -> str:
+def faults_table(results: Sequence[Result]) -> Table:
     """One line for each kind of fault, in process and over DDS."""
 
     def worst(name: str) -> Column:
@@ -32,7 +32,7 @@ def faults_table(results: Sequence[Result]) -> str:
     return results_table(results, columns)
 
 
-def soak_table(results: Sequence[Result]) -> str:
+def soak_table(results: Sequence[Result]) -> Table:
     """Compare the first and the last measurement of a process."""
 
     def ends(name: str) -> Column:

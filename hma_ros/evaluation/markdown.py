@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Result = Mapping[str, Any]
@@ -11,24 +12,55 @@ Result = Mapping[str, Any]
 Column = tuple[str, Callable[[Result], str]]
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out a table: the first column to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    rule = ['-' * widths[0], *('-' * (width - 1) + ':' for width in widths[1:])]
+@dataclass(frozen=True)
+class Table:
+    """A header and lines of as many cells; printed as Markdown."""
+
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+    def __str__(self) -> str:
+        """Lay out the table: the first column to the left, the others to the right."""
+        texts = (self.header, *self.lines)
+        widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+        rule = ('-' * widths[0], *('-' * (width - 1) + ':' for width in widths[1:]))
+        laid_out = (
+            ' | '.join(
+                cell.rjust(width) if column else cell.ljust(width)
+                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            )
+            for line in (self.header, rule, *self.lines)
+        )
+        return ''.join(f'| {line} |\n' for line in laid_out)
+
+
+def results_table(results: Sequence[Result], columns: Sequence[Column]) -> Table:
+    """Make a line of each result."""
+    lines = tuple(tuple(cell(item) for _, cell in columns) for item in results)
+    return Table(tuple(header for header, _ in columns), lines)
+
+
+def joined(tables: Mapping[str, Table]) -> Table:
+    """
+    Join the tables of several machines; lines about the same thing stand together.
+
+    A last column says which machine, unless all of them say the same.
+
+    :param tables: by machine, at least one; all with the header of the first.
+    """
+    first, *others = tables.values()
+    if all(other == first for other in others):
+        return first
+    width = max(len(table.header) for table in tables.values())
+    header = next(table.header for table in tables.values() if len(table.header) == width)
+    order = list(dict.fromkeys(line[0] for table in tables.values() for line in table.lines))
     lines = [
-        [
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        for row in (header, rule, *rows)
+        (*line, *('-',) * (width - len(line)), machine)
+        for machine, table in tables.items()
+        for line in table.lines
     ]
-    return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines) + '\n'
-
-
-def results_table(results: Sequence[Result], columns: Sequence[Column]) -> str:
-    """Lay out a line for each result."""
-    rows = [[cell(item) for _, cell in columns] for item in results]
-    return markdown_table([header for header, _ in columns], rows)
+    lines.sort(key=lambda line: order.index(line[0]))
+    return Table((*header, 'machine'), tuple(lines))
 
 
 def number(value: float | None, digits: int = 1, sign: bool = False) -> str:

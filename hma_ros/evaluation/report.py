@@ -14,130 +14,55 @@ from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.evaluation.chart import Axis, line_chart
+from hma_ros.evaluation.markdown import joined
 from hma_ros.evaluation.measurements import Measurements, read_measurements
 from hma_ros.evaluation.speed_tables import growth_charts
-from hma_ros.evaluation.tables import TABLES, Result, machine_table
+from hma_ros.evaluation.tables import TABLES, Result, machines_table
 
 _SECTION = re.compile(r'(<!-- begin (\w+)[^>]*-->\n).*?(<!-- end \2 -->)', re.DOTALL)
 _NOTHING = '*Not measured yet.*\n'
+# What a new page starts from; docs/results.md has prose around the same markers.
 TEMPLATE = """\
 # Results
 
-Tables and charts are written by `hma evaluate report` from the files in `benchmarks/out`; above
-each stands the command that measured it. Held-out episodes start where no training episode did.
-PSNR is pooled: squared errors of all rows are averaged before they become decibels. Brackets hold
-95 % intervals.
-
 ## Prediction
-
-From each of many rows of held-out episodes the next frame is imagined, with the action that was
-executed. The first table counts only pixels that really changed, where copying the last frame is
-wrong by construction: *mean picture*, the mean of all frames, is what knowing only the scene
-reaches, and *tokenizer alone*, the true frame drawn from its own tokens, is what hardly any
-prediction can exceed. *Delta PSNR* is what is lost when the action is replaced by one that was
-executed at another row: above zero, different actions give different futures. The second table
-counts whole frames; its first columns take the true frame as the tokenizer draws it for truth,
-which takes off the tokenizer's own loss. The third is the gain over copying, on changed pixels, of
-rollouts that see no camera frame after the first row.
 
 <!-- begin prediction -->
 <!-- end prediction -->
 
 ## Closed loop
 
-The policy drives the simulated robot from unseen starts, against its scripted expert and random
-motion from the same starts; the row through ROS in real time, all nodes on the same two cores. Its
-rows count from when every node is active, by which time the robot may have begun to move.
-
 <!-- begin closed_loop -->
 <!-- end closed_loop -->
 
 ## Latency and memory
 
-Without ROS, on the machine named below. *Period* is the time between two rows of the robot. The
-context is a ring of fixed size: the last rows of a long stream cost what the first did.
-
 <!-- begin latency -->
 <!-- end latency -->
-
-Through the nodes, with the simulator on the same machine: from the arrival of an image in the
-world model's process until the action is published; *image stamp to action* is the same from the
-stamp of the image, on the simulated clock, which moves in steps of 10 ms. *Missed* rows had no
-image in time.
 
 <!-- begin ros_latency -->
 <!-- end ros_latency -->
 
 ## Speed against the published algorithm
 
-A frame imagined in the way that the authors' code does it (all T rows, future ones included, at
-every mask step; the stem's work in every pass; torch float32) against ours, on the same weights,
-in turns in one process. Four frames are given and the rest of the window is imagined; ours is the
-mean of these frames, taking each into the context included, with threads that wait busily. Weights
-are random where a row has one of the paper's sizes; *equal tokens* compares all frames of the
-window (XL: the first). The rows *shipped* compare the shipped bundle with itself when the context
-is computed anew at every row, acting and imagining eight frames. *mar_base_few_step* has the
-weights of the others, but samples each patch once and in 16 ancestral steps with their noise, most
-of them where there is little, which is what the runtime does, against the published 100 steps of
-every patch shown so far; what that costs in pictures is measured on a trained model, below.
-*training_throughput* is a step of `hma train` against the plain loop.
-
 <!-- begin speed -->
 <!-- end speed -->
-
-How near one pass over one row is to what the machine can do: *peak* is the best rate of large
-matrix products that onnxruntime or torch reach with as many threads in the same precision, *of
-peak* the share of the time that the operations would take at their peaks. In int8 readouts and
-attention over rows are float32; attention within a row is too, except in compiled layers, where
-its scores have 8 bits and its weights and values 16, at half of the peak. The last columns say
-where the time of the threads goes, within the layers where those are compiled: *waiting* is for
-each other.
 
 <!-- begin limits -->
 <!-- end limits -->
 
-A context is a ring: row ten thousand costs what row ten does. Frames of a rollout of 32 cost up to
-half more each than the frame of a rollout of one; candidates share a pass, so that many cost less
-than one each; a longer window costs its keys and values (HMA-Base with four layers). Memory is
-that of the process for rows, of the arrays beside the runtime's own for horizon and candidates,
-and of keys and values for the window.
-
 <!-- begin growth -->
 <!-- end growth -->
 
-## Few steps and integers
-
-What faster sampling and int8 products cost in pictures, on models trained with `hma train model`
-on the four simulated robots. All variants imagine from the same contexts of held-out episodes with
-the true actions and, but for the row that says so, the same noise. Decibels are over the pixels
-that changed, one row ahead and at the end of a rollout of eight; differences are to 100 ancestral
-steps (samplers) or to float32 (int8). The energy score is least for samples of the true
-distribution; steps without noise (temperature 0) win in decibels by being near the mean, and lose
-there.
+## Few-step samplers and int8
 
 <!-- begin quality -->
 <!-- end quality -->
 
 ## Faults
 
-Faults are injected around the executor, in every phase of its motion, and every command is judged
-against the one before by its own time stamp (where its message carries none, by when it was sent):
-*velocity* and *acceleration* are the largest shares of their limits that any command took,
-*position* the largest distance from the middle of the limits; a robot may start as far outside
-them as its start margin. *Outside limits* counts faults, *stale* commands: those that moved
-without a fresh state, long after the last chunk, for a chunk that must be refused, or after a
-stop. *Not recovered* are faults after which chunks were not followed again without a restart of
-the process. In one process the executor's own state machine runs on simulated clocks; over DDS the
-nodes are real processes on the wall clock. Robots are the simulated ones, the same with the
-acceleration of a real arm, and one with joints that turn without end. `benchmarks/out/faults.json`
-lists every fault on every robot. Commands without a stamp (SO-101) are judged over DDS by the time
-they were written: velocity exactly, acceleration coarsely (`benchmarks/faults/unstamped.py`).
-
 <!-- begin faults -->
 <!-- end faults -->
-
-A closed loop for hours, and lifecycle cycles; each end is the median of a tenth of the
-measurements.
 
 <!-- begin soak -->
 <!-- end soak -->
@@ -146,6 +71,11 @@ measurements.
 
 <!-- begin training -->
 <!-- end training -->
+
+## Machines
+
+<!-- begin machines -->
+<!-- end machines -->
 """
 
 
@@ -163,6 +93,7 @@ def write_report(
     """
     files = read_measurements(measurements)
     sections = {name: _section(name, files) for name in TABLES}
+    sections['machines'] = _machines(files)
     images = page.parent / 'images'
     images.mkdir(parents=True, exist_ok=True)
     # Several files may hold predictions; the chart shows those that most rows went into.
@@ -245,20 +176,51 @@ def _rows(results: Sequence[Result]) -> int:
 
 
 def _section(name: str, files: Sequence[Measurements]) -> str:
-    parts = []
+    measured = {
+        machine: results
+        for machine, group in _by_machine(files).items()
+        if (results := [item for file in group for item in file.section(name)])
+    }
+    if not measured:
+        return _NOTHING
+    tables = [
+        str(joined({machine: write(results) for machine, results in measured.items()}))
+        for write in TABLES[name]
+    ]
+    return '\n'.join((*tables, _commands(name, files)))
+
+
+def _by_machine(files: Sequence[Measurements]) -> dict[str, list[Measurements]]:
+    machines: dict[str, list[Measurements]] = {}
     for file in files:
-        results = file.section(name)
-        if results:
-            tables = '\n'.join(write(results) for write in TABLES[name])
-            # Parts of a file may have been measured again, each by a command of its own.
-            commands = dict.fromkeys(item.get('command', file.command) for item in results)
-            typed = '\n'.join(commands)
-            parts.append(f'```\n{typed}\n```\n\n{tables}\n{_machine(file)}')
-    return '\n'.join(parts) or _NOTHING
+        machines.setdefault(file.machine['processor'], []).append(file)
+    return machines
 
 
-def _machine(file: Measurements) -> str:
-    return f'<details><summary>Machine</summary>\n\n{machine_table(file.machine)}\n</details>\n'
+def _commands(name: str, files: Sequence[Measurements]) -> str:
+    parts = []
+    for machine, group in _by_machine(files).items():
+        # Parts of a file may have been measured again, each by a command of its own.
+        commands = dict.fromkeys(
+            item.get('command', file.command) for file in group for item in file.section(name)
+        )
+        if commands:
+            lines = '\n'.join(commands)
+            parts.append(f'{machine}:\n\n```\n{lines}\n```\n')
+    text = '\n'.join(parts)
+    return f'<details><summary>Commands</summary>\n\n{text}\n</details>\n'
+
+
+def _machines(files: Sequence[Measurements]) -> str:
+    machines = {}
+    for name, group in _by_machine(files).items():
+        facts = dict.fromkeys(fact for file in group for fact in file.machine)
+        machines[name] = {
+            fact: ', '.join(dict.fromkeys(file.machine.get(fact, '-') for file in group))
+            for fact in facts
+            if fact != 'processor'
+        }
+    return str(machines_table(machines))
 
 
 def _training(logs: Mapping[str, Path], images: Path) -> str:

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hma_ros.evaluation.chart import Axis, line_chart
-from hma_ros.evaluation.markdown import Column, Result, markdown_table, number, results_table
+from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
 
 _DURATIONS = (('s', 1.0), ('ms', 1e3), ('µs', 1e6))
 
 
-def speed_table(results: Sequence[Result]) -> str:
+def speed_table(results: Sequence[Result]) -> Table:
     """One line for each duel."""
     columns: list[Column] = [
         ('row', _of_kind),
@@ -29,7 +29,7 @@ def _of_kind(item: Result) -> str:
     return ', '.join(filter(None, (item['name'], item.get('kind', ''))))
 
 
-def limits_table(results: Sequence[Result]) -> str:
+def limits_table(results: Sequence[Result]) -> Table:
     """How near a pass of one row is to the machine's limit, and where its time goes."""
 
     def share(kind: str) -> Column:
@@ -49,11 +49,10 @@ def limits_table(results: Sequence[Result]) -> str:
     return results_table(results, columns)
 
 
-def growth_table(results: Sequence[Result]) -> str:
+def growth_table(results: Sequence[Result]) -> Table:
     """What each quantity does to time."""
-    rows = [row for item in results for row in _growth_rows(item)]
     header = ('growth with', 'from', 'to', 'time, from', 'to', 'ratio', 'memory, MiB: from', 'to')
-    return markdown_table(header, rows)
+    return Table(header, tuple(map(_growth, results)))
 
 
 def growth_charts(results: Sequence[Result]) -> dict[str, str]:
@@ -69,7 +68,7 @@ def growth_charts(results: Sequence[Result]) -> dict[str, str]:
     return charts
 
 
-def quality_table(results: Sequence[Result]) -> str:
+def quality_table(results: Sequence[Result]) -> Table:
     """What samplers and integers cost in imagined pictures; brackets hold 95 % intervals."""
     columns: list[Column] = [
         ('model, sampler', lambda item: f'{item["name"]}, {item["sampler"]}'),
@@ -102,22 +101,20 @@ def duration(seconds: float) -> str:
     return f'{seconds * 1e6:.3g} µs'
 
 
-def _growth_rows(item: Result) -> list[tuple[str, ...]]:
+def _growth(item: Result) -> tuple[str, ...]:
     quantity, xs = _axis(item)
     seconds = item.get('seconds', item.get('tenths_s'))
     first, last = seconds[0], seconds[-1]
     memory = item['memory_mib']
-    return [
-        (
-            quantity,
-            str(xs[0]),
-            str(xs[-1]),
-            duration(first),
-            duration(last),
-            f'{last / first:.2f}',
-            *(number(value) for value in (memory[0], memory[-1])),
-        )
-    ]
+    return (
+        quantity,
+        str(xs[0]),
+        str(xs[-1]),
+        duration(first),
+        duration(last),
+        f'{last / first:.2f}',
+        *(number(value) for value in (memory[0], memory[-1])),
+    )
 
 
 def _axis(item: Result) -> tuple[str, Sequence[int]]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from hma_ros.evaluation.fault_tables import faults_table, soak_table
-from hma_ros.evaluation.markdown import Column, Result, markdown_table, number, results_table
+from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
 from hma_ros.evaluation.speed_tables import (
     growth_table,
     limits_table,
@@ -16,7 +16,7 @@ from hma_ros.evaluation.speed_tables import (
 )
 
 
-def changed_table(results: Sequence[Result]) -> str:
+def changed_table(results: Sequence[Result]) -> Table:
     """Compare one-step predictions over the pixels that really changed."""
     columns: list[Column] = [
         ('robot', lambda item: item['embodiment']),
@@ -32,7 +32,7 @@ def changed_table(results: Sequence[Result]) -> str:
     return results_table(results, columns)
 
 
-def whole_table(results: Sequence[Result]) -> str:
+def whole_table(results: Sequence[Result]) -> Table:
     """Compare one-step predictions over whole frames, with and without the tokenizer's loss."""
     columns: list[Column] = [
         ('robot', lambda item: item['embodiment']),
@@ -47,27 +47,24 @@ def whole_table(results: Sequence[Result]) -> str:
     return results_table(results, columns)
 
 
-def horizon_table(results: Sequence[Result]) -> str:
+def horizon_table(results: Sequence[Result]) -> Table:
     """Gain of open-loop rollouts over copying, by rows ahead."""
     steps = max((len(item['horizon']) for item in results), default=0)
     header = ('robot', 'rows', *(f'+{step}' for step in range(1, steps + 1)))
-    return markdown_table(
-        header,
-        [
-            (item['embodiment'], str(item['horizon_rows']), *_gains(item, steps))
-            for item in results
-        ],
+    lines = (
+        (item['embodiment'], str(item['horizon_rows']), *_gains(item, steps)) for item in results
     )
+    return Table(header, tuple(lines))
 
 
-def closed_loop_table(results: Sequence[Result]) -> str:
+def closed_loop_table(results: Sequence[Result]) -> Table:
     """Compare policies by their share of successful episodes."""
     header = ('robot', 'policy', 'successes', 'rate [95 %]', 'rows until success')
-    rows = []
+    lines = []
     for item in results:
         done, episodes = item['successes'], item['episodes']
         low, high = wilson_interval(done, episodes)
-        rows.append(
+        lines.append(
             (
                 item['task'],
                 item['policy'],
@@ -76,10 +73,10 @@ def closed_loop_table(results: Sequence[Result]) -> str:
                 number(item['mean_rows']),
             )
         )
-    return markdown_table(header, rows)
+    return Table(header, tuple(lines))
 
 
-def latency_table(results: Sequence[Result]) -> str:
+def latency_table(results: Sequence[Result]) -> Table:
     """Set how long things take against the time there is."""
     columns: list[Column] = [
         ('robot', lambda item: item['embodiment']),
@@ -95,7 +92,7 @@ def latency_table(results: Sequence[Result]) -> str:
     return results_table(results, columns)
 
 
-def stream_table(results: Sequence[Result]) -> str:
+def stream_table(results: Sequence[Result]) -> Table:
     """Show that the thousandth row costs what the first does."""
     columns: list[Column] = [
         ('robot', lambda item: item['embodiment']),
@@ -108,7 +105,7 @@ def stream_table(results: Sequence[Result]) -> str:
     return results_table(results, columns)
 
 
-def ros_table(results: Sequence[Result]) -> str:
+def ros_table(results: Sequence[Result]) -> Table:
     """Follow a camera image through the nodes to an action."""
     stages = list(results[0]['stages_ms'])
     ends = 'image stamp to action'
@@ -123,9 +120,9 @@ def ros_table(results: Sequence[Result]) -> str:
         'p99',
         'memory, MiB',
     )
-    return markdown_table(
+    return Table(
         header,
-        [
+        tuple(
             (
                 item['embodiment'],
                 number(item['period_ms'], 0),
@@ -135,17 +132,19 @@ def ros_table(results: Sequence[Result]) -> str:
                 number(item['memory_mib'], 0),
             )
             for item in results
-        ],
+        ),
     )
 
 
-def machine_table(machine: Mapping[str, str]) -> str:
-    """Describe the machine."""
-    return markdown_table(('machine', ''), list(machine.items()))
+def machines_table(machines: Mapping[str, Mapping[str, str]]) -> Table:
+    """Describe machines by their names, a column for each."""
+    facts = dict.fromkeys(fact for machine in machines.values() for fact in machine)
+    lines = ((fact, *(machine.get(fact, '-') for machine in machines.values())) for fact in facts)
+    return Table(('machine', *machines), tuple(lines))
 
 
 # Tables of every kind of result, in the order in which they are shown.
-TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], str], ...]] = {
+TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'prediction': (changed_table, whole_table, horizon_table),
     'closed_loop': (closed_loop_table,),
     'latency': (latency_table, stream_table),

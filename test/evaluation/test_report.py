@@ -28,15 +28,31 @@ def results(tmp_path: Path) -> Path:
     return tmp_path / 'out'
 
 
-def test_a_new_page_has_every_table_under_its_command(results: Path, tmp_path: Path) -> None:
+def test_a_new_page_has_every_table_with_its_command_and_machine(
+    results: Path, tmp_path: Path
+) -> None:
     page = tmp_path / 'docs' / 'results.md'
     write_report(page, results)
     text = page.read_text()
     section = text.partition('<!-- begin closed_loop -->')[2].partition('<!-- end')[0]
-    assert section.index('hma evaluate closed-loop --seed 3') < section.index('31 of 40')
+    assert section.index('31 of 40') < section.index('hma evaluate closed-loop --seed 3')
     assert '78%' in section
-    assert 'onnxruntime' in section
+    assert '| onnxruntime |' in text.partition('<!-- begin machines -->')[2]
     assert text.count('*Not measured yet.*') == 9  # all but the closed loop
+
+
+def test_a_claim_measured_on_two_machines_has_one_table(results: Path, tmp_path: Path) -> None:
+    other = json.loads((results / 'a.json').read_text())
+    other['machine']['processor'] = 'Other'
+    other['results'][0]['successes'] = 40
+    (results / 'b.json').write_text(json.dumps(other))
+    page = tmp_path / 'results.md'
+    write_report(page, results)
+    section = page.read_text().partition('<!-- begin closed_loop -->')[2].partition('<!-- end')[0]
+    assert section.count('| robot ') == 1
+    assert '31 of 40' in section
+    assert '40 of 40' in section
+    assert section.count('| Other') + section.count('  Other |') == 1
 
 
 def test_writing_again_changes_nothing(results: Path, tmp_path: Path) -> None:

@@ -38,9 +38,8 @@ def test_a_duel_says_who_won_by_how_much() -> None:
         'best_ratio': 18.0,
         'equal_tokens': 1.0,
     }
-    line = speed_table([duel]).splitlines()[2]
-    cells = [cell.strip() for cell in line.strip('|').split('|')]
-    assert cells == [
+    (cells,) = speed_table([duel]).lines
+    assert cells == (
         'base_T12_fp32',
         'fp32',
         '4 s',
@@ -48,7 +47,7 @@ def test_a_duel_says_who_won_by_how_much() -> None:
         '16.0 x',
         '14.0 to 18.0',
         '100.0%',
-    ]
+    )
 
 
 def test_limits_name_where_the_time_goes() -> None:
@@ -63,12 +62,12 @@ def test_limits_name_where_the_time_goes() -> None:
         'context_bytes': 2.3e8,
         'shares': {'attention': 0.75, 'the rest': 0.25},
     }
-    cells = [cell.strip() for cell in limits_table([item]).splitlines()[2].strip('|').split('|')]
-    assert cells[5:] == ['40%', '140', '230', '0%', '75%', '25%', '0%']
+    (cells,) = limits_table([item]).lines
+    assert cells[5:] == ('40%', '140', '230', '0%', '75%', '25%', '0%')
 
 
 def test_growth_is_told_and_drawn() -> None:
-    assert '3.00' in growth_table([GROWTH])
+    assert '3.00' in growth_table([GROWTH]).lines[0]
     charts = growth_charts([GROWTH])
     assert list(charts) == ['growth_window.svg']
     assert 'window, rows' in charts['growth_window.svg']

@@ -7,7 +7,7 @@ import pytest
 
 from hma_ros.evaluation.chart import Axis, line_chart
 from hma_ros.evaluation.fault_tables import faults_table
-from hma_ros.evaluation.markdown import markdown_table, number
+from hma_ros.evaluation.markdown import Table, joined, number
 from hma_ros.evaluation.tables import (
     closed_loop_table,
     interval,
@@ -17,13 +17,38 @@ from hma_ros.evaluation.tables import (
 
 
 def test_columns_line_up() -> None:
-    assert markdown_table(('name', 'n'), [('a', '1'), ('longer', '22')]) == (
+    assert str(Table(('name', 'n'), (('a', '1'), ('longer', '22')))) == (
         '| name   |  n |\n| ------ | -: |\n| a      |  1 |\n| longer | 22 |\n'
     )
 
 
 def test_a_single_letter_header_still_has_a_rule() -> None:
-    assert markdown_table(('a', ''), [('b', 'x')]).splitlines()[1] == '| - | : |'
+    assert str(Table(('a', ''), (('b', 'x'),))).splitlines()[1] == '| - | : |'
+
+
+def test_machines_stand_together_line_by_line() -> None:
+    header = ('pass', 'ms')
+    fast = Table(header, (('one', '1'), ('two', '2')))
+    slow = Table(header, (('two', '9'), ('three', '7')))
+    assert joined({'fast': fast, 'slow': slow}) == Table(
+        ('pass', 'ms', 'machine'),
+        (
+            ('one', '1', 'fast'),
+            ('two', '2', 'fast'),
+            ('two', '9', 'slow'),
+            ('three', '7', 'slow'),
+        ),
+    )
+
+
+def test_a_machine_that_measured_fewer_columns_has_dashes() -> None:
+    short, long = Table(('robot', '+1'), (('a', '3'),)), Table(('robot', '+1', '+2'), ())
+    assert joined({'x': short, 'y': long}).lines == (('a', '3', '-', 'x'),)
+
+
+def test_machines_that_say_the_same_are_not_told_apart() -> None:
+    table = Table(('robot', 'dB'), (('a', '3.0'),))
+    assert joined({'x': table, 'y': table}) == table
 
 
 @pytest.mark.parametrize(
@@ -47,10 +72,8 @@ def test_the_interval_of_a_rate() -> None:
 
 def test_policies_are_counted() -> None:
     item = {'task': 'sim_ur5e', 'policy': 'model', 'episodes': 20, 'successes': 0}
-    last = closed_loop_table([{**item, 'mean_rows': None}]).splitlines()[-1]
-    assert '0 of 20' in last
-    assert '0% [0%, 16%]' in last
-    assert last.endswith(' - |')
+    (line,) = closed_loop_table([{**item, 'mean_rows': None}]).lines
+    assert line[2:] == ('0 of 20', '0% [0%, 16%]', '-')
 
 
 def test_a_chart_is_xml_with_one_line_for_each_series() -> None:
@@ -85,8 +108,8 @@ def test_the_way_of_an_image_through_the_nodes() -> None:
     item = {'embodiment': 'sim_planar', 'period_ms': 100.0, 'rows': 77, 'missed_rows': 1}
     stages = {'inference': times, 'image stamp to action': times}
     table = ros_table([{**item, 'dropped_rows': 0, 'stages_ms': stages, 'memory_mib': 180.4}])
-    cells = [cell.strip() for cell in table.splitlines()[-1].strip('|').split('|')]
-    assert cells == ['sim_planar', '100', '77', '1', '0', '4.0', '4.0', '6.0', '9.0', '180']
+    (cells,) = table.lines
+    assert cells == ('sim_planar', '100', '77', '1', '0', '4.0', '4.0', '6.0', '9.0', '180')
 
 
 def test_faults_are_set_with_the_worst_of_each_kind() -> None:
@@ -100,9 +123,8 @@ def test_faults_are_set_with_the_worst_of_each_kind() -> None:
         'stale': 0,
         'unrecovered': 1,
     }
-    line = faults_table([fault]).splitlines()[-1]
-    cells = [cell.strip() for cell in line.strip('|').split('|')]
-    assert cells == [
+    (cells,) = faults_table([fault]).lines
+    assert cells == (
         'state',
         'over DDS',
         '12',
@@ -114,4 +136,4 @@ def test_faults_are_set_with_the_worst_of_each_kind() -> None:
         '0',
         '0',
         '1',
-    ]
+    )
