@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  hma data import bag bags/run_1 bags/run_2 --embodiment ur5e --out data/mine
+  hma data import bag bags/run_1 bags/run_2 --out data/mine
   hma data import bag bags/* --embodiment my_arm.yaml --out data/mine --namespace left
   hma data inspect data/mine
 """
@@ -33,10 +33,14 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     importer.add_argument('format', choices=('bag',), help='bag: rosbag2, sqlite3 or MCAP')
     importer.add_argument('sources', nargs='+', metavar='SRC', help='folders or files')
     importer.add_argument(
-        '--embodiment', required=True, metavar='X', help='name of a robot, or its YAML file'
+        '--embodiment',
+        metavar='X',
+        help='name of a robot, or its YAML file (default: that in the bags of hma record)',
     )
     importer.add_argument('--out', required=True, metavar='DIR', help='folder of the data set')
-    importer.add_argument('--namespace', default='', help='of the topics in the bags')
+    importer.add_argument(
+        '--namespace', help='of the topics in the bags (default: that in the bag, else none)'
+    )
     importer.add_argument('--task', default='', help='what the robot does (default: its stem)')
     importer.set_defaults(run=run_import)
     inspector = actions.add_parser(
@@ -54,14 +58,18 @@ def run_import(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from hma_ros.core.embodiment import load_embodiment
-    from hma_ros.data.bag_import import import_bag
+    from hma_ros.data.bag_import import bag_embodiment, import_bag
     from hma_ros.data.lerobot_writer import LeRobotWriter
 
-    spec = load_embodiment(args.embodiment)
-    writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem)
+    sources, text = [Path(source) for source in args.sources], None
+    if args.embodiment is None:
+        spec, text = bag_embodiment(sources)
+    else:
+        spec = load_embodiment(args.embodiment)
+    writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem, text)
     total = 0
-    for source in args.sources:
-        found = import_bag(Path(source), writer, args.namespace)
+    for source in sources:
+        found = import_bag(source, writer, args.namespace)
         total += found.steps
         _tell(found)
     print(f'{args.out}: {total} steps; look at them with: hma data inspect {args.out}')

@@ -9,15 +9,23 @@ frame period apart.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.embodiment import EmbodimentSpec, parse_embodiment
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.topics import EPISODE_TOPIC
+from hma_ros.core.topics import (
+    CLOCK_TOPIC,
+    EMBODIMENT_KEY,
+    EPISODE_TOPIC,
+    NAMESPACE_KEY,
+    needed_topics,
+)
+from hma_ros.data.bag_custom_data import custom_data
 from hma_ros.data.bag_messages import BagMessages
-from hma_ros.data.bag_steps import CLOCK_TOPIC, EXECUTED_TOPIC, BagSteps, Mark
+from hma_ros.data.bag_steps import EXECUTED_TOPIC, BagSteps, Mark
 from hma_ros.data.lerobot_writer import EpisodeFile, LeRobotWriter
 from hma_ros.data.steps import Step
 
@@ -40,11 +48,11 @@ class ImportedBag:
     facts: dict[str, Any]
 
 
-def import_bag(path: Path, writer: LeRobotWriter, namespace: str = '') -> ImportedBag:
+def import_bag(path: Path, writer: LeRobotWriter, namespace: str | None = None) -> ImportedBag:
     """
     Append the episodes of a bag; one that was imported already is skipped.
 
-    :param namespace: of the robot's topics in the bag.
+    :param namespace: of the robot's topics in the bag; by default what the bag says of itself.
     :raises ConfigError: the bag cannot be read, or lacks a topic of the embodiment.
     """
     identity = _identity(path)
@@ -52,10 +60,12 @@ def import_bag(path: Path, writer: LeRobotWriter, namespace: str = '') -> Import
         if source['source'] == identity:
             steps = sum(item['length'] for item in source['episodes'])
             return ImportedBag(str(path), len(source['episodes']), steps, False, source)
+    if namespace is None:
+        namespace = custom_data(path).get(NAMESPACE_KEY, '')
     with BagMessages(path) as bag:
         names = bag_topics(writer.spec, bag.topics, namespace, str(path))
         reader = BagSteps(writer.spec, names, str(path))
-        episodes = _Episodes(writer, EPISODE_TOPIC in names)
+        episodes = _Episodes(writer, bag.count(names.get(EPISODE_TOPIC, '')) > 0)
         for recorded in bag.messages(list(names.values())):
             for item in reader.feed(recorded):
                 episodes.take(item)
@@ -75,6 +85,29 @@ def import_bag(path: Path, writer: LeRobotWriter, namespace: str = '') -> Import
     return ImportedBag(str(path), episodes.count, episodes.steps, True, facts)
 
 
+def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
+    """
+    Return the embodiment that bags hold, and the text of its file.
+
+    :raises ConfigError: a bag holds none, or another one than the first.
+    """
+    texts = {path: custom_data(path).get(EMBODIMENT_KEY) for path in paths}
+    first = paths[0]
+    for path, text in texts.items():
+        if text is None:
+            raise ConfigError(
+                f'{path}: got a bag without an embodiment file in its metadata, expected one of '
+                'hma record; give --embodiment'
+            )
+        if text != texts[first]:
+            raise ConfigError(
+                f'{path}: embodiment: got another file than that of {first}, expected the same; '
+                'import it to another --out'
+            )
+    text = texts[first] or ''
+    return parse_embodiment(text, str(first)), text
+
+
 def bag_topics(
     spec: EmbodimentSpec, present: dict[str, str], namespace: str, where: str
 ) -> dict[str, str]:
@@ -85,11 +118,7 @@ def bag_topics(
     :returns: name in the bag of each topic that is there.
     :raises ConfigError: one without which there is no step is absent; the text lists those there.
     """
-    needed = [spec.camera.topic, *(item.topic for item in spec.state.sources)]
-    if spec.action.is_cartesian and spec.state.pose is not None:
-        needed.append(spec.state.pose.topic)
-    if spec.gripper is not None and spec.gripper.joint_topic is not None:
-        needed.append(spec.gripper.joint_topic)
+    needed = needed_topics(spec)
     wanted = [*needed, EXECUTED_TOPIC, EPISODE_TOPIC, CLOCK_TOPIC]
     resolved = {name: _resolved(name, namespace) for name in dict.fromkeys(wanted)}
     missing = [resolved[name] for name in needed if resolved[name] not in present]

@@ -70,6 +70,15 @@ class BagMessages:
             item.topic: item.msgtype for reader in self._readers for item in reader.connections
         }
 
+    def count(self, topic: str) -> int:
+        """Return how many messages of a topic there are."""
+        return sum(
+            item.msgcount
+            for reader in self._readers
+            for item in reader.connections
+            if item.topic == topic
+        )
+
     def messages(self, topics: Sequence[str]) -> Iterator[Recorded]:
         """Yield the messages of some topics; what is unreadable at the end is left out."""
         for reader in self._readers:

@@ -24,13 +24,13 @@ from hma_ros.core.messages.chunk import to_actions
 from hma_ros.core.messages.image import to_rgb
 from hma_ros.core.messages.pose import to_pose
 from hma_ros.core.messages.stamp import stamp_ns
-from hma_ros.core.topics import EPISODE_TOPIC
+from hma_ros.core.short_text import quoted
+from hma_ros.core.topics import CLOCK_TOPIC, EPISODE_TOPIC, MARKS
 from hma_ros.data.bag_messages import Recorded
 from hma_ros.data.steps import Step, check_step
 from hma_ros.data.topic_counts import TopicCounts
 
 EXECUTED_TOPIC = 'action_executor/executed'
-CLOCK_TOPIC = '/clock'
 _NS = 1_000_000_000
 # Measurements that a step lacks are waited for so long after its end, in time of the recording.
 _PATIENCE_NS = 500_000_000
@@ -162,9 +162,9 @@ class BagSteps:
         self._executed.report(stamp_ns(message.header.stamp), actions)
 
     def _on_mark(self, message: Any, counts: TopicCounts) -> Mark:
-        if message.data not in ('begin', 'succeed', 'fail', 'discard'):
+        if message.data not in MARKS:
             raise MessageError(
-                f'{EPISODE_TOPIC}: got {message.data!r}, expected begin, succeed, fail or discard'
+                f'{EPISODE_TOPIC}: got {quoted(message.data)}, expected one of {", ".join(MARKS)}'
             )
         return Mark(self._now_ns, message.data)
 
