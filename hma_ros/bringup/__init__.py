@@ -5,7 +5,13 @@ What runs for a robot: the one description behind ``ros2 launch`` and ``hma run`
 Nothing here needs ROS, so a test, a launch file and a plain supervisor can all read it.
 """
 
-from hma_ros.bringup.describe import Bringup, Process, describe, network_of
+from hma_ros.bringup.describe import (
+    Bringup,
+    Process,
+    describe,
+    describe_recording,
+    network_of,
+)
 from hma_ros.bringup.places import (
     FASTDDS_VARIABLES,
     bundle_folder,
@@ -33,6 +39,7 @@ __all__ = [
     'bundle_folder',
     'check_request',
     'describe',
+    'describe_recording',
     'loopback_environment',
     'network_of',
     'parse_request',

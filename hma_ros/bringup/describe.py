@@ -102,6 +102,23 @@ def describe(request: Request) -> Bringup:
     return Bringup(namespace, tuple(processes), network_of(request))
 
 
+def describe_recording(request: Request, folder: str = '', keys: bool = False) -> Bringup:
+    """
+    Describe a recorder alone, for a robot whose topics are there.
+
+    :param folder: of the bag; empty for one below ``bags`` with the robot's name and the time.
+    :param keys: whether keys of the terminal mark episodes.
+    :raises ConfigError: as :func:`describe`.
+    """
+    check_request(request)
+    namespace = absolute_namespace(request.namespace)
+    spec = load_embodiment(embodiment_path(request.robot, request.sim))
+    recorder = _recorder(request, spec, namespace, folder, keys)
+    arguments = _ros_arguments(request.log_level, namespace, recorder.node_name)
+    recorder = replace(recorder, ros_arguments=arguments)
+    return Bringup(namespace, (recorder,), network_of(request))
+
+
 def _ros_arguments(level: str, namespace: str, node: str) -> tuple[str, ...]:
     # An enclave counts with ROS_SECURITY_ENABLE only; `hma security` writes their policy.
     return (*_log_arguments(level, namespace, node), '--enclave', f'{namespace}/{node}')
@@ -179,11 +196,16 @@ def _sim_robot(request: Request, spec: EmbodimentSpec) -> Process:
     return _node('sim_robot', 'sim:=true', parameters)
 
 
-def _recorder(request: Request, spec: EmbodimentSpec, namespace: str) -> Process:
+def _recorder(
+    request: Request, spec: EmbodimentSpec, namespace: str, folder: str = '', keys: bool = False
+) -> Process:
     parts = [*namespace.split('/'), spec.name, f'{datetime.now():%Y-%m-%d_%H-%M-%S}']
-    parameters = (
+    path = Path(folder) if folder else Path(_BAGS) / '_'.join(filter(None, parts))
+    parameters: Parameters = (
         ('embodiment', spec.path),
-        ('folder', str(Path(_BAGS).absolute() / '_'.join(filter(None, parts)))),
+        ('folder', str(path.absolute())),
+        ('keys', keys),
+        *_time(request),
     )
     return _node('bag_recorder', 'record:=true', parameters, False)
 

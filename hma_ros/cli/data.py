@@ -5,12 +5,17 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hma_ros.data.bag_import import ImportedBag
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hma_ros.data.imported_source import ImportedSource
 
 EXAMPLES = """\
 examples:
-  hma data import bag bags/run_1 bags/run_2 --embodiment ur5e --out data/mine
+  hma data import bag bags/run_1 bags/run_2 --out data/mine
   hma data import bag bags/* --embodiment my_arm.yaml --out data/mine --namespace left
+  hma data import lerobot sets/so101 --embodiment so101 --out data/so101 --camera \\
+    observation.images.front --state 0,1,2,3,4 --action 0,1,2,3,4,gripper.pos
   hma data inspect data/mine
 """
 
@@ -30,15 +35,9 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         description='Write a LeRobot v3 data set from recordings, which are only read. The same '
         'command again goes on after an interruption, and adds new sources.',
     )
-    importer.add_argument('format', choices=('bag',), help='bag: rosbag2, sqlite3 or MCAP')
-    importer.add_argument('sources', nargs='+', metavar='SRC', help='folders or files')
-    importer.add_argument(
-        '--embodiment', required=True, metavar='X', help='name of a robot, or its YAML file'
-    )
-    importer.add_argument('--out', required=True, metavar='DIR', help='folder of the data set')
-    importer.add_argument('--namespace', default='', help='of the topics in the bags')
-    importer.add_argument('--task', default='', help='what the robot does (default: its stem)')
-    importer.set_defaults(run=run_import)
+    formats = importer.add_subparsers(dest='format', metavar='FORMAT', required=True)
+    _add_bag(formats)
+    _add_lerobot(formats)
     inspector = actions.add_parser(
         'inspect',
         help='say what is wrong with a data set; one HTML page',
@@ -49,19 +48,90 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     inspector.set_defaults(run=run_inspect)
 
 
-def run_import(args: argparse.Namespace) -> int:
-    """Import each source and say what it gave; 1 where there is no step at all."""
+def _add_bag(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = formats.add_parser('bag', help='rosbag2, sqlite3 or MCAP')
+    _add_common(parser)
+    parser.add_argument(
+        '--embodiment',
+        metavar='X',
+        help='name of a robot, or its YAML file (default: that in the bags of hma record)',
+    )
+    parser.add_argument(
+        '--namespace', help='of the topics in the bags (default: that in the bag, else none)'
+    )
+    parser.set_defaults(run=run_bag)
+
+
+def _add_lerobot(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = formats.add_parser('lerobot', help='LeRobot data sets, v2.1 or v3')
+    _add_common(parser)
+    parser.add_argument(
+        '--embodiment', required=True, metavar='X', help='name of a robot, or its YAML file'
+    )
+    parser.add_argument(
+        '--camera', default='', metavar='KEY', help='the pictures (default: the only ones)'
+    )
+    parser.add_argument(
+        '--state',
+        default='',
+        metavar='NAMES',
+        help='for each joint of the embodiment, in order, a name or a number of '
+        'observation.state, with *FACTOR where the unit differs, separated by commas; for '
+        'example "shoulder.pos*0.01745,1,2" (default: the names of the joints)',
+    )
+    parser.add_argument(
+        '--action',
+        default='',
+        metavar='NAMES',
+        help='likewise for each action; or "measured": derived from the joints',
+    )
+    parser.set_defaults(run=run_lerobot)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('sources', nargs='+', metavar='SRC', help='folders or files')
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder of the data set')
+    parser.add_argument('--task', default='', help='what the robot does (default: its stem)')
+
+
+def run_bag(args: argparse.Namespace) -> int:
+    """Import bags."""
     from pathlib import Path
 
     from hma_ros.core.embodiment import load_embodiment
-    from hma_ros.data.bag_import import import_bag
+    from hma_ros.data.bag_import import bag_embodiment, import_bag
+    from hma_ros.data.lerobot_writer import LeRobotWriter
+
+    sources, text = [Path(source) for source in args.sources], None
+    if args.embodiment is None:
+        spec, text = bag_embodiment(sources)
+    else:
+        spec = load_embodiment(args.embodiment)
+    writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem, text)
+    return _import(args, lambda source: import_bag(source, writer, args.namespace))
+
+
+def run_lerobot(args: argparse.Namespace) -> int:
+    """Import LeRobot data sets."""
+    from pathlib import Path
+
+    from hma_ros.core.embodiment import load_embodiment
+    from hma_ros.data.lerobot_import import LeRobotMapping, import_lerobot
     from hma_ros.data.lerobot_writer import LeRobotWriter
 
     spec = load_embodiment(args.embodiment)
+    mapping = LeRobotMapping(args.camera, args.state, args.action)
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem)
+    return _import(args, lambda source: import_lerobot(source, writer, mapping))
+
+
+def _import(args: argparse.Namespace, run: 'Callable[[Path], ImportedSource]') -> int:
+    """Import each source and say what it gave; 1 where there is no step at all."""
+    from pathlib import Path
+
     total = 0
     for source in args.sources:
-        found = import_bag(Path(source), writer, args.namespace)
+        found = run(Path(source))
         total += found.steps
         _tell(found)
     print(f'{args.out}: {total} steps; look at them with: hma data inspect {args.out}')
@@ -86,7 +156,7 @@ def run_inspect(args: argparse.Namespace) -> int:
     return 1 if found.findings else 0
 
 
-def _tell(found: 'ImportedBag') -> None:
+def _tell(found: 'ImportedSource') -> None:
     known = '' if found.is_new else ' (imported before)'
     print(f'{found.path}: {found.episodes} episodes, {found.steps} steps{known}')
     if found.facts['is_truncated']:
@@ -100,6 +170,8 @@ def _tell(found: 'ImportedBag') -> None:
         print(f'  {topic}: {named or "nothing"}')
         if counts['first_fault']:
             print(f'    first: {counts["first_fault"]}')
+    for why in found.facts.get('left_out', ()):
+        print(f'  left out: {why}')
     for kind, count in found.facts['dropped_steps'].items():
         print(f'  dropped: {count} x {kind}')
     if found.facts['first_drop']:

@@ -21,6 +21,7 @@ COMMANDS = (
     'new-robot',
     'security',
     'topics',
+    'record',
     'data',
     'generate',
     'train',

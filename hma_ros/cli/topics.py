@@ -21,7 +21,10 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        'values', nargs='+', metavar='name:=value', help='robot, sim and namespace of a bringup'
+        'values',
+        nargs='+',
+        metavar='name:=value',
+        help='robot, sim, namespace and use_sim_time of a bringup',
     )
     parser.set_defaults(run=run)
 
@@ -36,6 +39,6 @@ def run(args: argparse.Namespace) -> int:
     request = parse_request(parse_pairs(args.values))
     spec = load_embodiment(embodiment_path(request.robot, request.sim))
     prefix = f'/{request.namespace.strip("/")}/'.replace('//', '/')
-    for topic in recorded_topics(spec):
+    for topic in recorded_topics(spec, request.use_sim_time):
         print(topic.name if topic.name.startswith('/') else prefix + topic.name)
     return 0

@@ -5,8 +5,12 @@ from typing import NamedTuple
 
 from hma_ros.core.embodiment import EmbodimentSpec
 
-# begin, succeed, fail or discard, from whoever records demonstrations.
+# Where whoever records demonstrations says what an episode does.
 EPISODE_TOPIC = 'episode'
+MARKS = ('begin', 'succeed', 'fail', 'discard')
+CLOCK_TOPIC = '/clock'
+# Custom data of a bag: the text of the embodiment file, and the namespace of its topics.
+EMBODIMENT_KEY, NAMESPACE_KEY = 'hma_embodiment', 'hma_namespace'
 ROBOT, CONTROLLER, OURS = 'robot', 'controller', 'hma_ros'
 
 _COMMAND_TYPES = {
@@ -33,6 +37,9 @@ class Topic(NamedTuple):
     side: str
 
 
+_CLOCK = Topic(CLOCK_TOPIC, 'rosgraph_msgs/msg/Clock', OURS)
+
+
 def topics(spec: EmbodimentSpec) -> tuple[Topic, ...]:
     """Return all topics of a bringup, each once: those of the robot, then ours."""
     return tuple(dict.fromkeys((*robot_topics(spec), *_our_topics(spec))))
@@ -56,14 +63,33 @@ def robot_topics(spec: EmbodimentSpec) -> tuple[Topic, ...]:
     found += [
         Topic(item.topic, _COMMAND_TYPES[item.interface], CONTROLLER) for item in spec.commands
     ]
+    if gripper is not None and gripper.joint_topic is not None:
+        found.append(Topic(gripper.joint_topic, 'sensor_msgs/msg/JointState', ROBOT))
     if gripper is not None and gripper.interface in _COMMAND_TYPES:
         found.append(Topic(gripper.name, _COMMAND_TYPES[gripper.interface], CONTROLLER))
     return tuple(dict.fromkeys(found))
 
 
-def recorded_topics(spec: EmbodimentSpec) -> tuple[Topic, ...]:
-    """Return what a bag holds: all topics, and the operator's marks of episodes."""
-    return (*topics(spec), Topic(EPISODE_TOPIC, 'std_msgs/msg/String', ROBOT))
+def recorded_topics(spec: EmbodimentSpec, use_sim_time: bool = False) -> tuple[Topic, ...]:
+    """
+    Return what a bag holds: all topics, and the operator's marks of episodes.
+
+    :param use_sim_time: whether stamps follow the clock of a simulator.
+    """
+    found = [*topics(spec), Topic(EPISODE_TOPIC, 'std_msgs/msg/String', ROBOT)]
+    if use_sim_time and not spec.simulated:
+        found.append(_CLOCK)
+    return tuple(found)
+
+
+def needed_topics(spec: EmbodimentSpec) -> tuple[str, ...]:
+    """Return the topics without which there is no step, each once."""
+    needed = [spec.camera.topic, *(item.topic for item in spec.state.sources)]
+    if spec.action.is_cartesian and spec.state.pose is not None:
+        needed.append(spec.state.pose.topic)
+    if spec.gripper is not None and spec.gripper.joint_topic is not None:
+        needed.append(spec.gripper.joint_topic)
+    return tuple(dict.fromkeys(needed))
 
 
 def _our_topics(spec: EmbodimentSpec) -> list[Topic]:
@@ -81,8 +107,6 @@ def _our_topics(spec: EmbodimentSpec) -> list[Topic]:
         ('/tf_static', 'tf2_msgs/msg/TFMessage'),
     ]
     if spec.simulated:
-        found += [
-            ('/clock', 'rosgraph_msgs/msg/Clock'),
-            ('sim_robot/success', 'std_msgs/msg/Bool'),
-        ]
-    return [Topic(name, kind, OURS) for name, kind in found]
+        found.append(('sim_robot/success', 'std_msgs/msg/Bool'))
+    clock = [_CLOCK] if spec.simulated else []
+    return [*(Topic(name, kind, OURS) for name, kind in found), *clock]

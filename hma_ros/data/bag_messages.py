@@ -70,6 +70,15 @@ class BagMessages:
             item.topic: item.msgtype for reader in self._readers for item in reader.connections
         }
 
+    def count(self, topic: str) -> int:
+        """Return how many messages of a topic there are."""
+        return sum(
+            item.msgcount
+            for reader in self._readers
+            for item in reader.connections
+            if item.topic == topic
+        )
+
     def messages(self, topics: Sequence[str]) -> Iterator[Recorded]:
         """Yield the messages of some topics; what is unreadable at the end is left out."""
         for reader in self._readers:
@@ -96,7 +105,7 @@ class BagMessages:
                 self.is_truncated = True
                 return
             try:
-                message, fault = reader.deserialize(data, connection.msgtype), None
+                message, fault = _deserialized(reader, data, connection.msgtype), None
             except Exception as error:  # whatever the bytes make the parser raise
                 message, fault = None, shortened(error)
             yield Recorded(connection.topic, log_ns, message, fault)
@@ -146,6 +155,21 @@ class BagMessages:
         reader = self._opened(path, _truncated_mcap(path))
         self.is_truncated = True
         return reader
+
+
+def _deserialized(reader: Any, data: bytes, kind: str) -> Any:
+    """Read a message as the nodes do, who do not mind bytes behind its end."""
+    try:
+        return reader.deserialize(data, kind)
+    except Exception as error:
+        # Python's serialize_message leaves some there.
+        if 'size mismatch' not in str(error):
+            raise
+    types = reader.typestore
+    definition = types.get_msgdef(kind)
+    is_little = bool(data[1])
+    read = definition.deserialize_cdr_le if is_little else definition.deserialize_cdr_be
+    return read(data[4:], 0, definition.cls, types)[0]
 
 
 def _number(path: Path) -> tuple[int, str]:

@@ -126,6 +126,9 @@ def _recording(data: LeRobotData) -> list[str]:
                         f'{topic}: got {counts[kind]} of {counts["messages"]} messages '
                         f'{kind.replace("_", " ")}, expected fewer than {_FEW:.0%}'
                     )
+        found += [
+            f'{source["source"]["path"]}: left out: {why}' for why in source.get('left_out', ())
+        ]
         if source['is_truncated']:
             found.append(f'{source["source"]["path"]}: the bag ends in the middle of a record')
     return found

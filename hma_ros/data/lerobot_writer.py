@@ -94,12 +94,16 @@ class LeRobotWriter:
 
     :param folder: a new folder, or one that an import with the same embodiment file began.
     :param task: what the robot does, in words.
+    :param text: of the embodiment file, where it is not at ``spec.path``.
     :raises ConfigError: something else is there.
     """
 
-    def __init__(self, folder: Path, spec: EmbodimentSpec, task: str) -> None:
+    def __init__(
+        self, folder: Path, spec: EmbodimentSpec, task: str, text: str | None = None
+    ) -> None:
         self.folder, self.spec = folder, spec
-        text = Path(spec.path).read_text(encoding='utf-8')
+        if text is None:
+            text = Path(spec.path).read_text(encoding='utf-8')
         self._journal: dict[str, Any] = {'embodiment': text, 'task': task, 'sources': []}
         path = folder / layout.JOURNAL
         if path.exists():

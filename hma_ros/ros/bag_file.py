@@ -3,7 +3,10 @@
 
 import os
 import re
+import struct
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from rclpy.qos import QoSProfile
 from hma_ros.core.errors import ConfigError
 
 _VERSION = 9
+_METADATA = 0x0C
 
 
 class BagFile:
@@ -19,10 +23,12 @@ class BagFile:
     A new bag; nothing that exists is ever overwritten.
 
     :param folder: where to write; with a number behind it if there is such a folder already.
+    :param custom_data: what the bag says of itself, in ``metadata.yaml`` and at the beginning of
+        the MCAP file, where it survives a recorder that is killed.
     :raises ConfigError: the package rosbags is not installed, or the folder cannot be made.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, custom_data: Mapping[str, str] | None = None) -> None:
         try:
             from rosbags.rosbag2 import StoragePlugin, Writer
             from rosbags.typesys import Stores, get_typestore
@@ -34,13 +40,18 @@ class BagFile:
         self.folder = unused(folder)
         self._types = get_typestore(Stores.EMPTY)
         self._writer = Writer(self.folder, version=_VERSION, storage_plugin=StoragePlugin.MCAP)
+        for key, value in (custom_data or {}).items():
+            self._writer.set_custom_data(key, value)
+        self.messages = self.kept = self._whole = 0
         try:
             self._writer.open()
+            self._storage: Any = self._writer.storage
+            self._storage.bio.write(_metadata_record(custom_data or {}))
+            self.flush()
         except OSError as error:
             raise ConfigError(
                 f'record: {self.folder}: got {error.strerror}, expected a folder that can be made'
             ) from error
-        self.messages = 0
 
     def add(self, topic: str, type_name: str, qos: QoSProfile) -> Any:
         """
@@ -59,9 +70,23 @@ class BagFile:
         self._writer.write(connection, stamp_ns, data)
         self.messages += 1
 
+    def flush(self) -> None:
+        """Hand all messages to the system: ``kept`` of them outlive this process."""
+        if self._storage.chunk.msgs:
+            self._storage.close_chunk()
+        self._storage.bio.flush()
+        self._whole, self.kept = self._storage.bio.tell(), self.messages
+
     def close(self) -> None:
         """Write the index and the metadata, without which a bag is harder to read."""
         self._writer.close()
+
+    def cut(self) -> None:
+        """Close after an error, and leave nothing behind the last message that was kept."""
+        path = self._storage.path
+        with suppress(OSError):
+            self._storage.bio.close()
+        os.truncate(path, self._whole)
 
     def _register(self, type_name: str) -> None:
         """Make a type and those in it known, from the installed definitions."""
@@ -83,6 +108,17 @@ def unused(folder: Path) -> Path:
         number += 1
         free = folder.with_name(f'{folder.name}_{number}')
     return free
+
+
+def _metadata_record(values: Mapping[str, str]) -> bytes:
+    entries = b''.join(_text(key) + _text(value) for key, value in values.items())
+    record = _text('hma_ros') + struct.pack('<I', len(entries)) + entries
+    return struct.pack('<BQ', _METADATA, len(record)) + record
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return struct.pack('<I', len(data)) + data
 
 
 def _definition(type_name: str) -> Path:

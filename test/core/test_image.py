@@ -43,6 +43,30 @@ def test_one_colour_stays_that_colour(height: int, width: int, value: int) -> No
     np.testing.assert_array_equal(resize_area(image, 64, 64), value)
 
 
+@settings(deadline=None, max_examples=50)
+@given(*[st.integers(1, 120)] * 4, st.integers(0, 1000))
+def test_any_size_is_the_exact_mean_with_halves_up(
+    height: int, width: int, out_height: int, out_width: int, seed: int
+) -> None:
+    image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    # Each pixel as a box of small ones, which fill the boxes of the output.
+    small = np.repeat(np.repeat(image.astype(np.int64), out_height, 0), out_width, 1)
+    sums = small.reshape(out_height, height, out_width, width, 3).sum((1, 3))
+    area = height * width
+    expected = (2 * sums + area) // (2 * area)
+    np.testing.assert_array_equal(resize_area(image, out_height, out_width), expected)
+
+
+@pytest.mark.parametrize(('height', 'width'), [(480, 640), (640, 480), (719, 1280), (97, 31)])
+def test_padding_is_that_of_a_black_square(height: int, width: int) -> None:
+    image, side = noise(height, width), max(height, width)
+    square = np.zeros((side, side, 3), np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = image
+    camera = replace(CAMERA, height=height, width=width)
+    np.testing.assert_array_equal(preprocess(image, camera), resize_area(square, 64, 64))
+
+
 def test_crop_takes_the_declared_rectangle() -> None:
     image = noise(256, 256)
     camera = replace(CAMERA, crop=CropSpec(top=10, left=20, height=64, width=64))

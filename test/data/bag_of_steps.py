@@ -62,6 +62,8 @@ def write(
     folder: Path,
     recorded: Sequence[tuple[str, int, Any]],
     storage: Any = StoragePlugin.MCAP,
+    behind: bytes = b'',
+    empty: Sequence[tuple[str, str]] = (),
     **compression: Any,
 ) -> Path:
     writer = Writer(folder, version=9, storage_plugin=storage)
@@ -69,12 +71,14 @@ def write(
         writer.set_compression(**compression)
     with writer:
         connections: dict[str, Any] = {}
+        for topic, kind in empty:
+            writer.add_connection(topic, kind, typestore=TYPES)
         for topic, time_ns, message in sorted(recorded, key=lambda item: item[1]):
             if topic not in connections:
                 connections[topic] = writer.add_connection(
                     topic, message.__msgtype__, typestore=TYPES
                 )
-            data = TYPES.serialize_cdr(message, message.__msgtype__)
+            data = bytes(TYPES.serialize_cdr(message, message.__msgtype__)) + behind
             writer.write(connections[topic], time_ns, data)
     return folder
 

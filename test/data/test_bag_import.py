@@ -70,6 +70,20 @@ def test_a_bag_without_metadata_and_one_cut_short_are_read(tmp_path: Path, recor
     assert len(list(data.steps(0))) == cut.steps
 
 
+def test_bytes_behind_a_message_are_no_fault(tmp_path: Path, recording: Any) -> None:
+    """As Python's serialize_message leaves them; the nodes do not mind either."""
+    bag = made.write(tmp_path / 'bag', recording, behind=bytes(9))
+    _, [result] = imported(tmp_path / 'set', bag)
+    assert result.steps == 28
+    assert result.facts['topics']['/joint_states']['corrupt'] == 0
+
+
+def test_a_topic_of_marks_without_any_changes_nothing(tmp_path: Path, recording: Any) -> None:
+    bag = made.write(tmp_path / 'bag', recording, empty=[('/episode', 'std_msgs/msg/String')])
+    _, [result] = imported(tmp_path / 'set', bag)
+    assert result.steps == 28
+
+
 def test_faults_are_counted_and_end_an_episode(tmp_path: Path, recording: Any) -> None:
     start = made.START_NS
     kept = [

@@ -10,6 +10,7 @@ from hma_ros.core.embodiment.load import (
     embodiment_folder,
     embodiment_path,
     load_embodiment,
+    parse_embodiment,
 )
 from hma_ros.core.embodiment.spec import (
     ActionSpec,
@@ -45,4 +46,5 @@ __all__ = [
     'embodiment_folder',
     'embodiment_path',
     'load_embodiment',
+    'parse_embodiment',
 ]

@@ -5,8 +5,9 @@ import os
 import sys
 from pathlib import Path
 
+from hma_ros.core.embodiment import bounds
 from hma_ros.core.embodiment.build import build_embodiment
-from hma_ros.core.embodiment.parse import read_text
+from hma_ros.core.embodiment.parse import parse_mapping, read_text
 from hma_ros.core.embodiment.section import parse_yaml
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import EmbodimentError
@@ -62,6 +63,21 @@ def load_embodiment(name_or_path: str | Path) -> EmbodimentSpec:
     path = Path(name_or_path) if is_path else _named_path(str(name_or_path))
     label = _label(path)
     return build_embodiment(parse_yaml(read_text(path, label), label), path)
+
+
+def parse_embodiment(text: str, where: str) -> EmbodimentSpec:
+    """
+    Check the text of an embodiment file that was kept elsewhere, such as in a bag.
+
+    :param where: what holds it, for errors; ``path`` of the result is below it.
+    :raises EmbodimentError: as :func:`load_embodiment`.
+    """
+    if len(text) > bounds.FILE_BYTES:
+        raise EmbodimentError(
+            f'{where}: got more than {bounds.FILE_BYTES} characters, expected an embodiment file'
+        )
+    name = parse_mapping(text, where).get('name')
+    return build_embodiment(parse_yaml(text, where), Path(where) / f'{name}.yaml')
 
 
 def _named_path(name: str) -> Path:

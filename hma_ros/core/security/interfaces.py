@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.topics import EPISODE_TOPIC, MARKS
 
 LIFECYCLE_NODES = ('world_model', 'action_executor', 'rollout_viewer')
 OPERATOR = 'operator'
@@ -87,6 +88,7 @@ def operator(spec: EmbodimentSpec) -> Interfaces:
     """Return what a person needs who watches, stops, resumes and configures; commands nothing."""
     services = [f'action_executor/{name}' for name in ('stop', 'resume', 'approve')]
     services += [f'{node}/{name}' for node in LIFECYCLE_NODES for name in _STATE_SERVICES]
+    services += [f'bag_recorder/{mark}' for mark in MARKS]
     watched = (
         *_seen(spec),
         *(f'rollout_viewer/{name}' for name in ('image', 'error', 'path')),
@@ -157,7 +159,11 @@ def _bag_recorder(spec: EmbodimentSpec, nodes: Mapping[str, Interfaces]) -> Inte
     )
     dull = ('/heartbeat', '/transition_event')
     names = (*names, *_info_topics(spec))
-    return Interfaces(subscribes=_once(name for name in names if not name.endswith(dull)))
+    return Interfaces(
+        publishes=(EPISODE_TOPIC,),
+        subscribes=_once((EPISODE_TOPIC, *(name for name in names if not name.endswith(dull)))),
+        serves=tuple(f'~/{mark}' for mark in MARKS),
+    )
 
 
 def _seen(spec: EmbodimentSpec) -> tuple[str, ...]:

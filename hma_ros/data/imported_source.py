@@ -1,0 +1,46 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What an import made of one source, and how a source is known again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hma_ros.data.lerobot_writer import LeRobotWriter
+
+
+@dataclass(frozen=True)
+class ImportedSource:
+    """
+    What one source gave.
+
+    :param facts: counts for each topic, dropped steps with their reasons, origins of the actions.
+    """
+
+    path: str
+    episodes: int
+    steps: int
+    is_new: bool
+    facts: dict[str, Any]
+
+
+def imported_before(path: Path, writer: LeRobotWriter) -> ImportedSource | None:
+    """Return what an earlier import made of a source that has not changed since, if it did."""
+    known = identity(path)
+    for source in writer.sources:
+        if source['source'] == known:
+            steps = sum(item['length'] for item in source['episodes'])
+            return ImportedSource(str(path), len(source['episodes']), steps, False, source)
+    return None
+
+
+def identity(path: Path) -> dict[str, Any]:
+    """Return what tells a source from another, and from itself after a change."""
+    files = sorted(item for item in path.rglob('*') if item.is_file()) if path.is_dir() else [path]
+    sizes = [
+        [item.name, item.stat().st_size, item.stat().st_mtime_ns]
+        for item in files
+        if item.exists()
+    ]
+    return {'path': str(path.absolute()), 'files': sizes}

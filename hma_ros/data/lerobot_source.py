@@ -1,0 +1,256 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Reads LeRobot data sets of others, v2.1 and v3, and says what is wrong with them.
+
+Their Parquet files hold many episodes (v3) or one (v2.1); frames are in videos, or in the rows.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.core.short_text import first_few, quoted, shortened
+from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.lerobot_episodes import SourceEpisode, episodes_of
+from hma_ros.data.video_frames import video_frames
+
+VERSIONS = ('v2.1', 'v3.0')
+SUCCESS = 'next.success'
+# Of a frame's time; the float32 of an hour is less exact than 1e-4.
+_TOLERANCE_S = 1e-3
+_PLACE = re.compile(r'\{(\w+)(?::0?\d)?d?\}')
+Rgb = NDArray[np.uint8]
+
+
+class SourceFrame(NamedTuple):
+    """
+    A frame of an episode.
+
+    :param columns: the vectors asked for, ``float64[width]`` each.
+    :param read: decodes the picture, ``uint8[height, width, 3]``.
+    """
+
+    columns: dict[str, NDArray[np.float64]]
+    read: Callable[[], Rgb]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A vector or a picture of each frame; ``names`` is empty where the data set names nothing."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    names: tuple[str, ...]
+
+
+class LeRobotSource:
+    """
+    A data set of somebody else.
+
+    :param folder: with ``meta/info.json``.
+    :raises ConfigError: another version, or facts that contradict each other.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._info_path = folder, folder / layout.INFO
+        self.info = _read_json(self._info_path)
+        version = self.info.get('codebase_version')
+        if version not in VERSIONS:
+            raise self._wrong('codebase_version', quoted(version), ' or '.join(VERSIONS))
+        self.is_v3 = version == VERSIONS[1]
+        self.fps = self._fps()
+        self.features = self._features()
+        self.episodes = episodes_of(folder, self.info, self.is_v3)
+
+    def cameras(self) -> list[str]:
+        """Return the keys of the pictures."""
+        return [key for key, item in self.features.items() if item.dtype in ('image', 'video')]
+
+    def feature(self, key: str) -> Feature:
+        """Return a feature; raises ConfigError where there is none of this name."""
+        if key not in self.features:
+            raise self._wrong('features', first_few(sorted(self.features)), key)
+        return self.features[key]
+
+    def frames(
+        self, episode: SourceEpisode, camera: str, columns: tuple[str, ...]
+    ) -> Iterator[SourceFrame]:
+        """
+        Yield the frames of an episode.
+
+        :param camera: key of the pictures.
+        :param columns: keys of the vectors.
+        :raises ConfigError: a table is missing or contradicts the metadata.
+        :raises MessageError: the pictures of this episode are missing or broken.
+        """
+        path = self._file('data_path', episode.data, video_key=camera)
+        is_video = self.features[camera].dtype == 'video'
+        wanted = ['episode_index', 'frame_index', 'timestamp', *columns]
+        table = self._table(path, episode, [*wanted, *([] if is_video else [camera])])
+        self._check_times(path, table)
+        vectors = {key: self._vectors(path, table, key) for key in columns}
+        pictures = self._pictures(episode, camera, table)
+        for index in range(episode.length):
+            read = next(pictures)
+            yield SourceFrame({key: vectors[key][index] for key in columns}, read)
+
+    def success(self, episode: SourceEpisode) -> bool | None:
+        """Return whether an episode succeeded; None where the data set does not say it."""
+        if episode.success is not None or SUCCESS not in self.features:
+            return episode.success
+        path = self._file('data_path', episode.data)
+        table = self._table(path, episode, ['episode_index', SUCCESS])
+        last = table.column(SUCCESS).to_pylist()[-1]
+        return bool(last[0] if isinstance(last, list) else last)
+
+    def _fps(self) -> float:
+        rate = self.info.get('fps')
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= 1000:
+            raise self._wrong('fps', quoted(rate), 'a rate of at most 1000 per second')
+        return float(rate)
+
+    def _features(self) -> dict[str, Feature]:
+        content = self.info.get('features')
+        if not isinstance(content, dict):
+            raise self._wrong('features', quoted(content), 'a mapping')
+        found = {}
+        for key, item in content.items():
+            shape = item.get('shape') if isinstance(item, dict) else None
+            if not isinstance(shape, list) or not all(isinstance(size, int) for size in shape):
+                raise self._wrong(f'features.{key}', quoted(item), 'dtype, shape and names')
+            found[key] = Feature(str(item.get('dtype')), tuple(shape), _names(item.get('names')))
+        return found
+
+    def _file(self, template: str, places: dict[str, int], video_key: str = '') -> Path:
+        text = self.info.get(template)
+        known = {**places, 'video_key': video_key}
+        names = set(_PLACE.findall(text)) if isinstance(text, str) else set()
+        rest = _PLACE.sub('', text) if isinstance(text, str) else '{'
+        if '{' in rest or '}' in rest or not names <= set(known):
+            raise self._wrong(template, quoted(text), f'a path with {", ".join(sorted(known))}')
+        name = PurePosixPath(str(text).format(**known))
+        if name.is_absolute() or '..' in name.parts:
+            raise self._wrong(template, quoted(text), 'a path within the data set')
+        return self.folder / name
+
+    def _table(self, path: Path, episode: SourceEpisode, columns: list[str]) -> Any:
+        pq = layout.load_pyarrow().parquet
+        if not path.is_file():
+            raise ConfigError(
+                f'{path}: got no file, expected the frames of episode {episode.index} (data_path '
+                f'of {self._info_path})'
+            )
+        try:
+            present = set(pq.read_schema(path).names)
+            missing = [key for key in columns if key not in present]
+            if not missing:
+                only = [('episode_index', '=', episode.index)]
+                table = pq.read_table(path, columns=columns, filters=only)
+        # Arrow raises exceptions of many kinds on a broken file.
+        except Exception as error:
+            raise ConfigError(f'{path}: got {shortened(error)}, expected Parquet') from error
+        if missing:
+            raise ConfigError(
+                f'{path}: got the columns {first_few(sorted(present))}, expected '
+                f'{", ".join(missing)} as well'
+            )
+        if len(table) != episode.length:
+            raise ConfigError(
+                f'{path}: episode {episode.index}: got {len(table)} frames, expected '
+                f'{episode.length} of the metadata'
+            )
+        return table
+
+    def _check_times(self, path: Path, table: Any) -> None:
+        numbers = np.asarray(table.column('frame_index').to_pylist(), np.float64)
+        times = np.asarray(table.column('timestamp').to_pylist(), np.float64)
+        expected = np.arange(len(table))
+        for what, got, wanted, most in (
+            ('frame_index', numbers, expected, 0.0),
+            ('timestamp', times, expected / self.fps, _TOLERANCE_S),
+        ):
+            wrong = np.flatnonzero(~(np.abs(got - wanted) <= most))
+            if wrong.size:
+                place = int(wrong[0])
+                raise ConfigError(
+                    f'{path}: {what} of frame {place}: got {got[place]:g}, expected '
+                    f'{wanted[place]:g} at {self.fps:g} per second'
+                )
+
+    def _vectors(self, path: Path, table: Any, key: str) -> NDArray[np.float64]:
+        shape = self.features[key].shape
+        try:
+            values = np.asarray(table.column(key).to_pylist(), np.float64)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                f'{path}: {key}: got {shortened(error)}, expected numbers {list(shape)}'
+            ) from error
+        if values.ndim == 1 and shape == (1,):
+            values = values[:, None]
+        if values.shape != (len(table), *shape):
+            raise ConfigError(
+                f'{path}: {key}: got {list(values.shape[1:])}, expected {list(shape)} of '
+                f'{self._info_path}'
+            )
+        return values
+
+    def _pictures(
+        self, episode: SourceEpisode, camera: str, table: Any
+    ) -> Iterator[Callable[[], Rgb]]:
+        if self.features[camera].dtype == 'video':
+            places, start_s = episode.videos.get(camera, (episode.data, 0.0))
+            path = self._file('video_path', places, camera)
+            yield from video_frames(path, start_s, episode.length, self.fps)
+            return
+        for index, item in enumerate(table.column(camera).to_pylist()):
+            yield lambda item=item, index=index: self._image(item, episode, index)  # type: ignore[misc]
+
+    def _image(self, item: Any, episode: SourceEpisode, index: int) -> Rgb:
+        from PIL import Image
+
+        try:
+            data = item['bytes']
+            if data is None:
+                name = PurePosixPath(item['path'])
+                if name.is_absolute() or '..' in name.parts:
+                    raise ValueError(f'a path {quoted(item["path"])}')
+                data = (self.folder / name).read_bytes()
+            return np.array(Image.open(io.BytesIO(data)).convert('RGB'), np.uint8)
+        # Pillow raises exceptions of many kinds on a broken image.
+        except Exception as error:
+            raise MessageError(
+                f'{self.folder}: episode {episode.index}: picture {index}: got '
+                f'{shortened(error)}, expected an image'
+            ) from error
+
+    def _wrong(self, what: str, got: str, expected: str) -> ConfigError:
+        return ConfigError(f'{self._info_path}: {what}: got {got}, expected {expected}')
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """Return the names of a feature; v2.1 may have them below one more key."""
+    if isinstance(value, dict) and len(value) == 1:
+        value = next(iter(value.values()))
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        return ()
+    return tuple(value)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f'{path}: got {shortened(error)}, expected a JSON object') from error
+    if not isinstance(content, dict):
+        raise ConfigError(f'{path}: got {quoted(content)}, expected a JSON object')
+    return content

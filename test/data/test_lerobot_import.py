@@ -1,0 +1,224 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Data sets of others become ours by the rules of bags, and what is wrong with them is said."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lerobot_of_steps as made
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from hma_ros.cli.main import main
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.image import preprocess
+from hma_ros.data.column_map import ColumnMap
+from hma_ros.data.lerobot_import import LeRobotMapping, import_lerobot
+from hma_ros.data.lerobot_reader import LeRobotData
+from hma_ros.data.lerobot_source import Feature
+from hma_ros.data.lerobot_writer import LeRobotWriter
+
+SPEC = load_embodiment('sim_planar')
+NAMES = LeRobotMapping()
+
+
+def imported(
+    folder: Path, source: Path, mapping: LeRobotMapping = NAMES
+) -> tuple[LeRobotData, Any]:
+    result = import_lerobot(source, LeRobotWriter(folder, SPEC, 'push'), mapping)
+    return LeRobotData(folder), result
+
+
+def check_steps(data: LeRobotData, lengths: tuple[int, ...], most: float) -> None:
+    """Each third frame is a step; its action is the last of the three that it lasts."""
+    assert len(data) == len(lengths)
+    for episode, length in enumerate(lengths):
+        steps = list(data.steps(episode))
+        assert len(steps) == length // 3
+        for number, step in enumerate(steps):
+            time_s = number / 10
+            np.testing.assert_allclose(step.joints, made.place(time_s), atol=1e-6)
+            np.testing.assert_allclose(step.actions[0], made.place(time_s + 0.1), atol=1e-6)
+            seen = preprocess(made.picture(time_s), SPEC.camera).astype(int)
+            assert np.abs(step.frame[20:44, 20:44] - seen[20:44, 20:44]).max() <= most
+
+
+@pytest.mark.parametrize('version', ['v2.1', 'v3.0'])
+def test_steps_hold_what_the_data_set_holds(tmp_path: Path, version: str) -> None:
+    source = made.write(tmp_path / 'source', version)
+    before = {item: item.read_bytes() for item in source.rglob('*') if item.is_file()}
+    data, result = imported(tmp_path / 'set', source)
+    check_steps(data, (31, 46), 0)
+    assert result.facts['origins'] == {'reported': 25}
+    assert {item: item.read_bytes() for item in source.rglob('*') if item.is_file()} == before
+    again = import_lerobot(source, LeRobotWriter(tmp_path / 'set', SPEC, 'push'), NAMES)
+    assert not again.is_new
+
+
+@pytest.mark.parametrize('version', ['v2.1', 'v3.0'])
+@pytest.mark.parametrize('codec', ['mpeg4', 'libx264'])
+def test_frames_of_a_video_are_those_of_their_step(
+    tmp_path: Path, version: str, codec: str
+) -> None:
+    """The second episode of v3 begins in the middle of the video."""
+    source = made.write(tmp_path / 'source', version, is_video=True, codec=codec)
+    data, _ = imported(tmp_path / 'set', source)
+    check_steps(data, (31, 46), 2)
+
+
+def test_an_episode_without_its_video_is_left_out_and_said(tmp_path: Path, capsys: Any) -> None:
+    source = made.write(tmp_path / 'source', 'v2.1', is_video=True)
+    videos = sorted(source.glob('videos/*/*/*.mp4'))
+    videos[0].unlink()
+    command = ['data', 'import', 'lerobot', str(source), '--embodiment', 'sim_planar']
+    assert main([*command, '--out', str(tmp_path / 'set')]) == 0
+    assert f'left out: episode 0: {videos[0]}: got no file, expected a video' in (
+        capsys.readouterr().out
+    )
+    assert main(['data', 'inspect', str(tmp_path / 'set')]) == 1
+    assert 'left out: episode 0' in capsys.readouterr().out
+    videos[1].write_bytes(videos[1].read_bytes()[:-9000])
+    with pytest.raises(ConfigError, match='no episode is left'):
+        imported(tmp_path / 'other', source)
+
+
+def test_the_command_inspects_what_it_imported(tmp_path: Path, capsys: Any) -> None:
+    source = made.write(tmp_path / 'source', 'v3.0')
+    command = ['data', 'import', 'lerobot', str(source), '--embodiment', 'sim_planar']
+    assert main([*command, '--out', str(tmp_path / 'set')]) == 0
+    assert '2 episodes, 25 steps' in capsys.readouterr().out
+    assert main(['data', 'inspect', str(tmp_path / 'set')]) == 0
+    assert '25 steps, 0 findings' in capsys.readouterr().out
+    assert (tmp_path / 'set' / 'inspect.html').is_file()
+
+
+def test_an_explicit_mapping_selects_and_scales(tmp_path: Path) -> None:
+    source = made.write(tmp_path / 'source', 'v3.0', (31,))
+    mapping = LeRobotMapping(made.CAMERA, 'joint_x*1,1', '0,y*1.0')
+    data, _ = imported(tmp_path / 'set', source, mapping)
+    check_steps(data, (31,), 0)
+
+
+def test_measured_actions_are_those_of_a_bag(tmp_path: Path) -> None:
+    source = made.write(tmp_path / 'source', 'v3.0', (31,))
+    data, result = imported(tmp_path / 'set', source, LeRobotMapping(action='measured'))
+    check_steps(data, (30,), 0)
+    assert result.facts['origins'] == {'measured': 10}
+
+
+def edited(path: Path, change: Callable[[Any], None]) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def in_info(*keys: str, value: Any) -> Callable[[Path], None]:
+    def change(content: Any) -> None:
+        for key in keys[:-1]:
+            content = content[key]
+        content[keys[-1]] = value
+
+    return lambda source: edited(source / 'meta/info.json', change)
+
+
+def without_column(source: Path) -> None:
+    path = source / 'data/chunk-000/file-000.parquet'
+    pq.write_table(pq.read_table(path).drop(['action']), path)
+
+
+def with_late_frame(source: Path) -> None:
+    path = source / 'data/chunk-000/file-000.parquet'
+    table = pq.read_table(path)
+    times = table.column('timestamp').to_pylist()
+    times[4] += 0.02
+    place = table.column_names.index('timestamp')
+    pq.write_table(table.set_column(place, 'timestamp', [times]), path)
+
+
+def with_names_that_differ(source: Path) -> None:
+    edited(
+        source / 'meta/info.json',
+        lambda content: content['features'].update(actions=content['features'].pop('action')),
+    )
+
+
+@pytest.mark.parametrize(
+    ('break_it', 'reason'),
+    [
+        (in_info('codebase_version', value='v1.6'), "codebase_version: got 'v1.6', expected v2.1"),
+        (in_info('fps', value=25), 'fps: got 25, expected a multiple of 10 .rates.frame_hz'),
+        (in_info('fps', value='30'), "fps: got '30', expected a rate"),
+        (in_info('features', value=[]), r'features: got \[\], expected a mapping'),
+        (in_info('total_frames', value=78), 'episodes: got 77, expected 78 .total_frames'),
+        (
+            in_info('features', made.CAMERA, 'shape', value=[480, 640, 3]),
+            'got pictures of 640x480, expected 256x256',
+        ),
+        (
+            in_info('features', 'observation.state', 'names', value=['a', 'b', 'c']),
+            "--state: got 'joint_x', expected one of a, b, c or 0 to 2",
+        ),
+        (in_info('data_path', value='../{chunk_index}'), 'data_path: got .* within the data set'),
+        (in_info('data_path', value='{chunk_index.real}'), 'data_path: got .* expected a path'),
+        (
+            in_info('features', 'observation.state', 'shape', value=[4]),
+            '3 names, expected 4',
+        ),
+        (with_names_that_differ, 'features: got actions, .*, expected action'),
+        (without_column, 'file-000.parquet: got the columns .*, expected action as well'),
+        (with_late_frame, 'timestamp of frame 4: got 0.153333, expected 0.133333 at 30'),
+        (
+            lambda source: (source / 'data/chunk-000/file-000.parquet').unlink(),
+            'file-000.parquet: got no file, expected the frames of episode 0',
+        ),
+        (
+            lambda source: (source / 'data/chunk-000/file-000.parquet').write_bytes(b'PAR1'),
+            'file-000.parquet: got .*, expected Parquet',
+        ),
+        (
+            lambda source: (source / 'meta/episodes').rename(source / 'meta/episode'),
+            'meta/episodes: got no Parquet files',
+        ),
+    ],
+)
+def test_a_malformed_data_set_is_refused_with_the_reason(
+    tmp_path: Path, break_it: Callable[[Path], object], reason: str
+) -> None:
+    source = made.write(tmp_path / 'source', 'v3.0')
+    break_it(source)
+    with pytest.raises(ConfigError, match=reason):
+        imported(tmp_path / 'set', source)
+
+
+def test_videos_in_another_folder_than_the_metadata_say_are_refused(tmp_path: Path) -> None:
+    source = made.write(tmp_path / 'source', 'v3.0', is_video=True)
+    (source / 'videos').rename(source / 'video')
+    expected = r'videos/.*/file-000\.mp4: got no file, expected a video \(video_path'
+    with pytest.raises(ConfigError, match=expected):
+        imported(tmp_path / 'set', source)
+
+
+def test_a_number_that_is_none_drops_its_step(tmp_path: Path) -> None:
+    source = made.write(tmp_path / 'source', 'v3.0', (31,))
+    path = source / 'data/chunk-000/file-000.parquet'
+    table = pq.read_table(path)
+    actions = table.column('action').to_pylist()
+    actions[14][1] = float('nan')
+    place = table.column_names.index('action')
+    pq.write_table(table.set_column(place, 'action', [actions]), path)
+    data, result = imported(tmp_path / 'set', source)
+    assert result.facts['dropped_steps']['incomplete step'] >= 1
+    assert "action 'y': got nan" in result.facts['first_drop']
+    assert [item['length'] for item in data.episodes] == [4, 5]
+
+
+def test_increments_of_several_frames_add_up() -> None:
+    feature = Feature('float32', (3,), ('a', 'b', 'c'))
+    columns = ColumnMap(('x', 'y'), 'c*2,0*-1', feature, 'set')
+    np.testing.assert_array_equal(columns.take(np.array([1.0, 2.0, 3.0])), [6.0, -1.0])
+    for text in ('a', 'a,d', 'a,3', 'a,b*0', 'a,b*inf', 'a,b*', ','):
+        with pytest.raises(ConfigError, match='set: got'):
+            ColumnMap(('x', 'y'), text, feature, 'set')
