@@ -12,6 +12,7 @@ from hma_ros.core.control.axes import Axes
 from hma_ros.core.control.start_check import CONSISTENT_S
 
 Vector = NDArray[np.float64]
+_STEP_NS = 10_000_000
 # Rounding of stamps and quaternions.
 _SHARE_TOLERANCE, _OUTSIDE_TOLERANCE = 1e-6, 1e-9
 
@@ -42,6 +43,27 @@ class Worst:
         """Take the worse of two."""
         for name in ('velocity', 'acceleration', 'position', 'outside'):
             setattr(self, name, max(getattr(self, name), getattr(other, name)))
+
+
+class StampTime:
+    """
+    The time of commands as their stamps say it; steps of the clock do not count.
+
+    Stamps that differ from the steady clock by more than 10 ms have made a step.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[int, int] | None = None
+        self._passed_ns = 0
+
+    def passed_s(self, stamp_ns: int, steady_ns: int) -> float:
+        """Return the time of a command since the first one [s]."""
+        last_stamp_ns, last_ns = self._last or (stamp_ns, steady_ns)
+        between_ns, steady_between_ns = stamp_ns - last_stamp_ns, steady_ns - last_ns
+        is_step = abs(between_ns - steady_between_ns) > _STEP_NS
+        self._passed_ns += steady_between_ns if is_step else between_ns
+        self._last = stamp_ns, steady_ns
+        return self._passed_ns / 1e9
 
 
 class Wire:
