@@ -19,7 +19,7 @@ from benchmarks.faults.rig import Rig
 from hma_ros.ros.command_msg import message_type
 from hma_ros.ros.qos import COMMAND, REPORT
 
-_END_S = 15.0
+_END_S, _START_S = 15.0, 60.0
 
 
 def killed(rig: Rig, number: signal.Signals) -> None:
@@ -162,7 +162,8 @@ def output_not_read(rig: Rig) -> None:
         os.set_blocking(write_end, True)
     rig.start(stderr=write_end)
     os.close(write_end)
-    if not rig.moves_within(10.0):
+    # What it promises is to work, not how soon a process is up on a busy machine.
+    if not rig.moves_within(_START_S):
         rig.stale.append('does not start with full output')
     bad = rig.make_chunk()
     bad.embodiment = 'x' * 100_000
@@ -183,7 +184,7 @@ def qos_overridden(rig: Rig) -> None:
     topic = rig.node.resolve_topic_name(rig.command_topic)
     rig.system.end(rig.child)
     rig.start({f'qos_overrides.{topic}.publisher.depth': 20})
-    if not rig.moves_within(10.0):
+    if not rig.moves_within(_START_S):
         rig.stale.append('does not start with qos_overrides')
 
 

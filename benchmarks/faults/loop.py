@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.faults.bench import NS, Bench
 from benchmarks.faults.wire import StampTime, Wire
 from hma_ros.core.control.command_clock import CommandClock, Tick
-from hma_ros.core.control.executor import Decision, Executor
+from hma_ros.core.control.executor import COMMANDING, Decision, Executor
 from hma_ros.core.control.stop_board import StopBoard
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import MessageError
@@ -177,3 +177,6 @@ class Loop(Bench):
             self._judge(partial(self.wire.take, self.steady_s(), position), self.now_ns())
             self._stamped.take(self._stamps.passed_s(tick.reach_ns, self.steady_ns), position)
             self.wire.worst.include(self._stamped.fresh_worst())
+            grip = self._execution.gripper
+            if grip is not None and grip.position is not None and decision.state in COMMANDING:
+                self._judge_gripper(grip.position, self.steady_s())

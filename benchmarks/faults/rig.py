@@ -16,7 +16,7 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Float64MultiArray
 from std_srvs.srv import Trigger
 
 from benchmarks.faults.bench import NS, Bench
@@ -33,6 +33,8 @@ from hma_ros.ros.stamps import stamp_ns, to_stamp
 
 _CALL_S = 20.0
 _RETRY_S = 3.0
+# A command of the gripper may be sent so long after it was decided.
+_GRIP_S = 0.1
 # Longer is a silence.
 _SILENCE_PERIODS = 4
 _PRESS_S = 0.1
@@ -103,6 +105,11 @@ class Rig(Bench):
         self._listener = node.create_subscription(
             message_type(command), command.topic, self._on_command, QoSProfile(depth=2000)
         )
+        self._gripper_listener = None
+        if spec.gripper is not None:
+            self._gripper_listener = node.create_subscription(
+                Float64MultiArray, spec.gripper.name, self._on_gripper, QoSProfile(depth=2000)
+            )
         self._timers = [
             node.create_timer(self.period_s, self._tick),
             node.create_timer(_PRESS_S, self._say_pressed),
@@ -141,7 +148,9 @@ class Rig(Bench):
         self.system.end(self.child)
         for timer in self._timers:
             self.node.destroy_timer(timer)
-        self.node.destroy_subscription(self._listener)
+        for listener in (self._listener, self._gripper_listener):
+            if listener is not None:
+                self.node.destroy_subscription(listener)
         latched = [publisher for publisher, _ in self._latched]
         clocks = [] if self._clock is None else [self._clock]
         for publisher in (*self._drivers, self._chunks, *self.buttons, *latched, *clocks):
@@ -272,6 +281,13 @@ class Rig(Bench):
         tick_ns = stamp - round(self.period_s * NS)
         self._judge(partial(self.wire.take, self._elapsed(stamp), position), tick_ns)
 
+    def _on_gripper(self, message: Any, info: Mapping[str, Any]) -> None:
+        """Judge by the system clock without its steps; /clock may jump ahead of it."""
+        if not self.is_simulated:
+            sent_ns, heard_ns = info['source_timestamp'], time.monotonic_ns()
+            offset = min(self._offsets, key=lambda item: abs(sent_ns - item - heard_ns))
+            self._judge_gripper(message.data[0], (sent_ns - offset) / NS, _GRIP_S)
+
     def _note_losses(self, info: Mapping[str, Any]) -> None:
         """Notice by their numbers commands that were sent and did not arrive here."""
         publisher, number = publisher_of(info), info['publication_sequence_number']
@@ -291,6 +307,8 @@ class Rig(Bench):
         # A command that is on its way during a jump may be from before it.
         offset = min(self._offsets, key=lambda item: abs(stamp - item - heard_ns))
         passed_ns = stamp - offset - (self._stamp_ns or stamp - offset)
+        if offset != self._offset and not self.is_simulated:
+            self.wire.step()
         if self._stamp_ns and passed_ns <= 0 and self.is_simulated:
             # The clock began anew with its publisher.
             passed_ns = heard_ns - self._heard_ns
