@@ -27,6 +27,8 @@ examples:
                                        all nodes; the file benchmarks/out/faults.json
   python -m benchmarks.faults --in-process 40 --over-dds 0 --stack 0         a first impression
   python -m benchmarks.faults --robot ur5e --in-process 0 --stack 0          one robot over DDS
+  python -m benchmarks.faults --robot ur5e --in-process 0 --stack 0 --over-dds 10 \\
+    --only 'executor gets SIGHUP' --out /tmp/faults.json                     one fault, ten times
 
 The same as `python -m benchmarks --only faults`. Counts are for each robot. A busy machine makes
 reactions slower; the checks stay the same. The exit code is 1 if a command was outside its limits
@@ -39,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     if args.part:
         return _run_part(args)
+    _check_names(args.only)
     facts = summary(_outcomes(args))
     kinds = [{'name': 'faults', **kind} for kind in facts.pop('kinds')]
     write_measurements(args.out, _command(args), kinds, **facts)
@@ -49,6 +52,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print('failed:', json.dumps(item))
     print(f'wrote {args.out}')
     return int(any(totals[name] for name in ('outside_limits', 'stale', 'unrecovered')))
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse a fault that there is not."""
+    from benchmarks.faults.catalogue import FAULTS
+    from benchmarks.faults.dds_faults import (
+        DDS_FAULTS,
+        SIMULATED_CLOCK_FAULTS,
+        SYSTEM_CLOCK_FAULTS,
+    )
+    from benchmarks.faults.in_process import ONLY_HERE
+    from benchmarks.faults.stack import STACK_FAULTS
+
+    known = {*FAULTS, *ONLY_HERE, *DDS_FAULTS, *SIMULATED_CLOCK_FAULTS, *SYSTEM_CLOCK_FAULTS}
+    for name in names:
+        if name not in known | set(STACK_FAULTS):
+            listed = ', '.join(sorted(known | set(STACK_FAULTS)))
+            raise SystemExit(f'--only: got {name!r}, expected one of: {listed}')
 
 
 def _outcomes(args: argparse.Namespace) -> list[Outcome]:
@@ -67,6 +88,7 @@ def _outcomes(args: argparse.Namespace) -> list[Outcome]:
                 command = [sys.executable, '-m', 'benchmarks.faults', '--part', where]
                 command += ['--robot', robot, '--seed', str(args.seed), '--out', str(path)]
                 command += ['--in-process', str(counts[where])]
+                command += ['--only', *args.only] if args.only else []
                 running.append((subprocess.Popen(command), path))
             child, path = running.pop(0)
             if child.wait() != 0:
@@ -82,11 +104,11 @@ def _run_part(args: argparse.Namespace) -> int:
 
 
 def _part(part: str, robot: str, args: argparse.Namespace) -> Any:
-    count = args.in_process
+    count, names = args.in_process, set(args.only)
     if part == 'in_process':
         from benchmarks.faults.in_process import run_robot
 
-        return run_robot(robot, count, args.seed)
+        return run_robot(robot, count, args.seed, names)
     domain, lock = claim_domain()
     os.environ.update(loopback_environment(os.environ))
     os.environ['ROS_DOMAIN_ID'] = str(domain)
@@ -98,7 +120,7 @@ def _part(part: str, robot: str, args: argparse.Namespace) -> Any:
     rclpy.init(args=[], context=context)
     run = over_dds.run_robot if part == 'dds' else stack.run_robot
     try:
-        return list(run(robot, count, args.seed, context))
+        return list(run(robot, count, args.seed, context, names))
     finally:
         lock.close()
 
@@ -123,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(
             name, type=int, default=default, metavar='N', help=f'{text} (default: {default})'
         )
+    parser.add_argument('--only', nargs='+', default=[], metavar='FAULT', help='default: all')
     parser.add_argument('--out', type=Path, default=Path('benchmarks/out/faults.json'))
     parser.add_argument('--part', default='', help=argparse.SUPPRESS)
     return parser
@@ -133,6 +156,7 @@ def _command(args: argparse.Namespace) -> str:
     words += ['--in-process', str(args.in_process), '--over-dds', str(args.over_dds)]
     words += ['--stack', str(args.stack)]
     words += [] if args.robot == list(ROBOTS) else ['--robot', *args.robot]
+    words += ['--only', *args.only] if args.only else []
     return shlex.join(words)
 
 

@@ -31,7 +31,7 @@ from hma_ros.ros.publishers import publisher_of
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_OUT
 from hma_ros.ros.stamps import stamp_ns, to_stamp
 
-_CALL_S = 20.0
+_CALL_S = 60.0
 _RETRY_S = 3.0
 # A command of the gripper may be sent so long after it was decided.
 _GRIP_S = 0.1

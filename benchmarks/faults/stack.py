@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 
 from benchmarks.faults.bench import NS, Tap, pass_on
-from benchmarks.faults.catalogue import Fault
+from benchmarks.faults.catalogue import Fault, chosen
 from benchmarks.faults.outcome import Outcome, injected
 from benchmarks.faults.processes import System
 from benchmarks.faults.rig import Rig
@@ -284,8 +284,13 @@ def reach(stack: Stack, phase: str) -> None:
         stack.run(stack.rng.uniform(0.0, 1.0))
 
 
-def run_robot(name: str, count: int, seed: int, context: Any) -> Iterator[Outcome]:
-    """Inject faults into all nodes, at rest and in motion."""
+def run_robot(
+    name: str, count: int, seed: int, context: Any, names: Collection[str] = ()
+) -> Iterator[Outcome]:
+    """Inject faults into all nodes, at rest and in motion; ``names`` are theirs, default all."""
+    faults = chosen(STACK_FAULTS, names)
+    if not faults:
+        return
     spec = load_embodiment(_ROBOT)
     rng = np.random.default_rng([seed, 3])
     with tempfile.TemporaryDirectory() as folder:
@@ -296,7 +301,6 @@ def run_robot(name: str, count: int, seed: int, context: Any) -> Iterator[Outcom
         try:
             if not stack.recover():
                 raise TimeoutError(system.log('world_model')[-2000:])
-            faults = list(STACK_FAULTS.items())
             for index in range(count):
                 title, fault = faults[index % len(faults)]
                 phase = 'motion' if index // len(faults) % 2 == 0 else 'rest'

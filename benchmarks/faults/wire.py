@@ -161,7 +161,10 @@ class Wire:
         change = change / self._between(self._elapsed_s, elapsed_s)
         self._unsure_s, self._unsure_X = 0.0, unsure_X
         self._elapsed_s, self._after_loss = elapsed_s, max(self._after_loss - 1, 0)
-        shares = (np.abs(velocity) - unsure_X) / self.axes.velocity, change / self.axes.acceleration
+        shares = (
+            (np.abs(velocity) - unsure_X) / self.axes.velocity,
+            change / self.axes.acceleration,
+        )
         self.worst.include(Worst(*(float(share.max()) for share in shares)))
         return velocity
 
