@@ -3,9 +3,9 @@
 When commands are due, and the time between them.
 
 The time between two commands is that of a steady clock, so that no step of the system clock makes
-a motion faster than its limits. Stamps are ROS time: while the robot moves they go on by the steady
-clock too, so that limits hold by both; at rest they are brought back to ROS time. In simulated time
-both are /clock.
+a motion faster than its limits. Stamps are ROS time: while the robot moves they go on by the
+steady clock too, so that limits hold by both; at rest they are brought back to ROS time. In
+simulated time both are /clock.
 """
 
 from dataclasses import dataclass, replace
