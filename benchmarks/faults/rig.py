@@ -182,6 +182,13 @@ class Rig(Bench):
         while (left_s := end_s - time.monotonic()) > 0.0:
             self.system.spin(min(left_s, 0.02))
 
+    def hear_all(self) -> None:
+        """Take the commands of an executor that sends no more, however busy the machine is."""
+        count, end_s = -1, time.monotonic() + _CALL_S
+        while count != self.wire.count and time.monotonic() < end_s:
+            count = self.wire.count
+            self.run(0.1)
+
     def send_chunk(self, message: Any, source: int = 0) -> None:
         if source and self._second_source is None:
             self._second_source = self.node.create_publisher(ActionChunk, _CHUNKS, REPORT)
@@ -202,7 +209,7 @@ class Rig(Bench):
         self._transition(Transition.TRANSITION_DEACTIVATE)
         self._is_active = False
         # The answer may overtake the last commands.
-        self.run(0.1)
+        self.hear_all()
         if not self.wire.is_at_rest:
             self.stale.append('deactivated in motion')
 

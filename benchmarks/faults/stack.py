@@ -35,7 +35,7 @@ from hma_ros.srv import ResetEpisode
 
 _ROBOT = 'sim_franka'
 _CAMERA = 'camera_of_the_simulator'
-_START_S, _END_S = 60.0, 15.0
+_START_S, _END_S = 60.0, 60.0
 _RECORDED_BYTES = 1_000_000
 NODES = ('sim_robot', 'world_model', 'action_executor')
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGSTOP)

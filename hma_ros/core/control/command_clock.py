@@ -131,6 +131,6 @@ class CommandClock:
         if self._anchor is None:
             return ros_ns
         last_ros_ns, last_ns = self._anchor
-        return (
-            max(ros_ns, last_ros_ns) if self._is_simulated else last_ros_ns + steady_ns - last_ns
-        )
+        if self._is_simulated:
+            return max(ros_ns, last_ros_ns)
+        return last_ros_ns + steady_ns - last_ns
