@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,9 +22,10 @@ from benchmarks.faults.robots import ROBOTS
 from hma_ros.bringup import loopback_environment
 from hma_ros.evaluation.measurements import write_measurements
 
+_LOOK_S = 0.2
 EXAMPLES = """\
 examples:
-  python -m benchmarks.faults          all of it: 10,150 faults in process, 525 over DDS and 38 of
+  python -m benchmarks.faults          all of it: 10,150 faults in process, 525 over DDS and 40 of
                                        all nodes; the file benchmarks/out/faults.json
   python -m benchmarks.faults --in-process 40 --over-dds 0 --stack 0         a first impression
   python -m benchmarks.faults --robot ur5e --in-process 0 --stack 0          one robot over DDS
@@ -90,10 +92,12 @@ def _outcomes(args: argparse.Namespace) -> list[Outcome]:
                 command += ['--in-process', str(counts[where])]
                 command += ['--only', *args.only] if args.only else []
                 running.append((subprocess.Popen(command), path))
-            child, path = running.pop(0)
-            if child.wait() != 0:
-                raise RuntimeError(f'{path.stem}: ended with {child.returncode}, expected 0')
-            outcomes += [from_facts(item) for item in json.loads(path.read_text())]
+            time.sleep(_LOOK_S)
+            for child, path in [item for item in running if item[0].poll() is not None]:
+                running.remove((child, path))
+                if child.returncode != 0:
+                    raise RuntimeError(f'{path.stem}: ended with {child.returncode}, expected 0')
+                outcomes += [from_facts(item) for item in json.loads(path.read_text())]
     return outcomes
 
 
@@ -138,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, default, text in (
         ('--in-process', 1450, 'faults of each robot in process'),
         ('--over-dds', 75, 'faults of each robot over DDS'),
-        ('--stack', 38, 'faults of all nodes of the simulated Franka'),
+        ('--stack', 40, 'faults of all nodes of the simulated Franka'),
         ('--jobs', 2, 'parts to measure at a time'),
         ('--seed', 0, 'seed of all that is random'),
     ):

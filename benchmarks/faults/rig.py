@@ -21,9 +21,10 @@ from std_srvs.srv import Trigger
 
 from benchmarks.faults.bench import NS, Bench
 from benchmarks.faults.processes import System
-from benchmarks.faults.robots import commanded
+from benchmarks.faults.robots import commanded, rest_of
 from benchmarks.faults.system_clock import SystemClock
 from benchmarks.faults.unstamped import UnstampedWire
+from benchmarks.faults.wire import Worst
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.command_msg import message_type
@@ -278,7 +279,11 @@ class Rig(Bench):
 
     def _on_command(self, message: Any, info: Mapping[str, Any]) -> None:
         self._note_losses(info)
-        position = commanded(self.spec, message)
+        position, rest = commanded(self.spec, message), rest_of(message)
+        if rest is not None:
+            # Should no command follow, the controller goes there.
+            beyond = self.arm.axes.excess(rest) - self.arm.axes.excess(position)
+            self.wire.worst.include(Worst(outside=float(beyond.max())))
         if not hasattr(message, 'header'):
             sent_ns = info['source_timestamp']
             tick_ns = self.now_ns() if self.is_simulated else sent_ns

@@ -136,6 +136,18 @@ def commanded(spec: EmbodimentSpec, message: Any) -> Vector:
     return np.array(message.data, np.float64)
 
 
+def rest_of(message: Any) -> Vector | None:
+    """
+    Read where a trajectory ends, ``float64[X]``; None for other commands.
+
+    What does not end at rest ends at infinity.
+    """
+    if not hasattr(message, 'points'):
+        return None
+    last = message.points[-1]
+    return np.array(last.positions if not any(last.velocities) else [np.inf] * len(last.positions))
+
+
 class Policy:
     """
     Makes chunks that wander between random places within the limits; a gripper opens and closes.

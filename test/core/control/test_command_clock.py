@@ -152,16 +152,22 @@ def test_forced_commands_follow_the_last_one_a_period_apart() -> None:
 
 
 TICKS = st.lists(
-    st.tuples(st.floats(0.0, 40.0), st.one_of(st.just(0.0), st.floats(-5000.0, 5000.0))),
+    st.tuples(
+        st.floats(0.0, 40.0),
+        st.one_of(st.just(0.0), st.floats(-9.0, 9.0), st.floats(-5000.0, 5000.0)),
+        st.booleans(),
+    ),
     max_size=60,
 )
 
 
 @settings(deadline=None)
 @given(TICKS)
-def test_commands_are_never_nearer_in_time_than_they_say(ticks: list[tuple[float, float]]) -> None:
+def test_commands_are_never_nearer_in_time_than_they_say(
+    ticks: list[tuple[float, float, bool]],
+) -> None:
     clock, steady_ns, ros_ns, sent_ns, reach_ns = started(), 0, ROS, 0, ROS + PERIOD
-    for passed_ms, jump_ms in ticks:
+    for passed_ms, jump_ms, is_at_rest in ticks:
         steady_ns += round(passed_ms * MS)
         ros_ns += round((passed_ms + jump_ms) * MS)
         tick = clock.tick(ros_ns, steady_ns)
@@ -173,4 +179,8 @@ def test_commands_are_never_nearer_in_time_than_they_say(ticks: list[tuple[float
         if tick.interruption is None:
             # Stamps and the steady clock go on side by side.
             assert elapsed_ns == pytest.approx(tick.reach_ns - reach_ns, abs=1)
+        if is_at_rest:
+            tick = clock.settled(tick)
+        if tick.interruption is None:
+            assert tick.reach_ns > reach_ns
         sent_ns, reach_ns = steady_ns, tick.reach_ns

@@ -153,10 +153,19 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.robot = self.robot + share * 0.5 * (self.axes.upper - self.axes.lower)
 
     @rule(
-        share=SHARES, age=st.floats(-1.0, 1.0), steps=st.integers(1, 6), repeat=st.integers(1, 8)
+        share=SHARES,
+        age=st.floats(-1.0, 1.0),
+        steps=st.integers(1, 6),
+        corrections_ms=st.lists(
+            st.one_of(st.just(0.0), st.sampled_from([-5.0, 5.0])), min_size=1, max_size=8
+        ),
     )
-    def chunks_come(self, share: float, age: float, steps: int, repeat: int) -> None:
-        for _ in range(repeat):
+    def chunks_come(
+        self, share: float, age: float, steps: int, corrections_ms: list[float]
+    ) -> None:
+        """Chunks come while the clock is corrected, or not."""
+        for correction_ms in corrections_ms:
+            self.offset_ns += round(correction_ms * 1_000_000)
             self.chunk(share, age * 0.2, steps)
             self.run(max(1, round(self.spec.rates.frame_dt_s * NS / self.period_ns)))
 
@@ -183,12 +192,6 @@ class ExecutorMachine(RuleBasedStateMachine):
     def clock_jumps(self, seconds: float) -> None:
         self.offset_ns += round(seconds * NS)
         self.tick()
-
-    @rule(millis=st.lists(st.floats(-9.0, 9.0), min_size=1, max_size=8), count=st.integers(1, 20))
-    def clock_is_corrected(self, millis: list[float], count: int) -> None:
-        for correction in millis:
-            self.offset_ns += round(correction * 1_000_000)
-            self.run(count)
 
     @rule(count=st.integers(0, 12))
     def stop(self, count: int) -> None:
