@@ -2,6 +2,7 @@
 """A short run of the fault benchmark: no command outside the limits, none stale, all recover."""
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from geometry_msgs.msg import PoseStamped
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from benchmarks.faults import __main__ as benchmark
 from benchmarks.faults import in_process, over_dds
@@ -18,7 +21,7 @@ from benchmarks.faults.catalogue import FAULTS
 from benchmarks.faults.dds_faults import DDS_FAULTS
 from benchmarks.faults.loop import Loop
 from benchmarks.faults.outcome import Outcome
-from benchmarks.faults.robots import ROBOTS, robot_file
+from benchmarks.faults.robots import ROBOTS, rest_of, robot_file
 from benchmarks.faults.unstamped import UnstampedWire
 from benchmarks.faults.wire import Wire, Worst
 from hma_ros.core.control.axes import Axes, axes_of
@@ -179,3 +182,19 @@ def test_the_command_writes_totals_and_every_fault(tmp_path: Path) -> None:
     assert {item['verdict'] for item in facts['faults']} == {'passed'}
     assert all(item['name'] == 'faults' for item in facts['results'])
     assert '--in-process 40 --over-dds 0' in facts['command']
+
+
+def test_the_safety_page_names_faults_that_there_are() -> None:
+    page = (ROOT / 'docs' / 'explanation' / 'safety.md').read_text()
+    table = page.split('| promise |')[1].split('\n\n')[0]
+    named = set(re.findall(r'\*([^*]+)\*', table))
+    assert len(named) > 30
+    assert named <= benchmark.known_faults()
+
+
+def test_the_judge_refuses_a_trajectory_that_ends_in_motion() -> None:
+    point = JointTrajectoryPoint(positions=[1.0], velocities=[0.0])
+    moving = JointTrajectoryPoint(positions=[1.0], velocities=[0.1])
+    assert rest_of(JointTrajectory(points=[moving, point])) == pytest.approx([1.0])
+    assert rest_of(JointTrajectory(points=[point, moving])) == pytest.approx([np.inf])
+    assert rest_of(PoseStamped()) is None
