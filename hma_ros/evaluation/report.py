@@ -132,6 +132,8 @@ nodes are real processes on the wall clock. Robots are the simulated ones, the s
 acceleration of a real arm, and one with joints that turn without end. `benchmarks/out/faults.json`
 lists every fault on every robot. Commands without a stamp (SO-101) are judged over DDS by the time
 they were written: velocity exactly, acceleration coarsely (`benchmarks/faults/unstamped.py`).
+In one process every command is judged twice, by the steady clock and by its stamp. The end of each
+trajectory counts as a position, and how often the Franka's gripper changes as a limit.
 
 <!-- begin faults -->
 <!-- end faults -->
