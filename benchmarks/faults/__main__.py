@@ -7,11 +7,13 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -86,7 +88,7 @@ def _outcomes(args: argparse.Namespace) -> list[Outcome]:
     waiting = [part for part in parts if counts[part[0]]]
     running: list[tuple[subprocess.Popen[bytes], Path]] = []
     outcomes: list[Outcome] = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _ended(running):
         while waiting or running:
             while waiting and len(running) < args.jobs:
                 where, robot = waiting.pop(0)
@@ -95,7 +97,8 @@ def _outcomes(args: argparse.Namespace) -> list[Outcome]:
                 command += ['--robot', robot, '--seed', str(args.seed), '--out', str(path)]
                 command += ['--in-process', str(counts[where])]
                 command += ['--only', *args.only] if args.only else []
-                running.append((subprocess.Popen(command), path))
+                # A session of its own: it ends with all its nodes.
+                running.append((subprocess.Popen(command, start_new_session=True), path))
             time.sleep(_LOOK_S)
             for child, path in [item for item in running if item[0].poll() is not None]:
                 running.remove((child, path))
@@ -103,6 +106,18 @@ def _outcomes(args: argparse.Namespace) -> list[Outcome]:
                     raise RuntimeError(f'{path.stem}: ended with {child.returncode}, expected 0')
                 outcomes += [from_facts(item) for item in json.loads(path.read_text())]
     return outcomes
+
+
+@contextmanager
+def _ended(running: list[tuple[subprocess.Popen[bytes], Path]]) -> Iterator[None]:
+    """End what still runs, also when this process is ended."""
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        for child, _ in running:
+            os.killpg(child.pid, signal.SIGKILL)
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run_part(args: argparse.Namespace) -> int:

@@ -126,6 +126,9 @@ class Bench(ABC):
     def deliver_state(self, message: Any, driver: int) -> None:
         """Hand a state to the executor."""
 
+    def hear_all(self) -> None:
+        """Take the commands that are still under way."""
+
     @property
     def is_moving(self) -> bool:
         """Whether the last commands moved."""
@@ -174,6 +177,7 @@ class Bench(ABC):
         """Judge that no command comes once a stop has come to rest."""
         axes = self.arm.axes
         self.run(float((axes.velocity / axes.acceleration).max()) + 5 * self.period_s + 0.2)
+        self.hear_all()
         before = self.wire.count
         self.run(seconds)
         self.stale += ['a command after a stop'] * (self.wire.count - before)

@@ -142,6 +142,7 @@ def pressed_before_start(rig: Rig) -> None:
     rig.press(0, True)
     rig.system.end(rig.child)
     rig.run(0.3)
+    rig.hear_all()
     before = rig.wire.count
     rig.start()
     rig.run(2.5)

@@ -36,6 +36,8 @@ _CALL_S = 60.0
 _RETRY_S = 3.0
 # A command of the gripper may be sent so long after it was decided.
 _GRIP_S = 0.1
+# Nothing is under way any more when nothing came for so long.
+_QUIET_S = 0.2
 # Longer is a silence.
 _SILENCE_PERIODS = 4
 _PRESS_S = 0.1
@@ -188,7 +190,7 @@ class Rig(Bench):
         count, end_s = -1, time.monotonic() + _CALL_S
         while count != self.wire.count and time.monotonic() < end_s:
             count = self.wire.count
-            self.run(0.1)
+            self.run(_QUIET_S)
 
     def send_chunk(self, message: Any, source: int = 0) -> None:
         if source and self._second_source is None:
