@@ -126,6 +126,7 @@ class Bench(ABC):
     def deliver_state(self, message: Any, driver: int) -> None:
         """Hand a state to the executor."""
 
+    @abstractmethod
     def hear_all(self) -> None:
         """Take the commands that are still under way."""
 

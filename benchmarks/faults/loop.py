@@ -92,6 +92,9 @@ class Loop(Bench):
             tick = self._command_clock.settled(tick)
         self._take(tick, decision)
 
+    def hear_all(self) -> None:
+        """Nothing is ever under way."""
+
     def send_chunk(self, message: Any, source: int = 0) -> None:
         try:
             if (other := self._source.refusal(source, self.steady_s())) is not None:
