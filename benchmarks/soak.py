@@ -25,6 +25,8 @@ _NODES = ('sim_robot', 'world_model', 'action_executor')
 _EPISODE_S = 20.0
 # What allocators and caches may still take after the first tenth.
 _FLAT_MIB, _FLAT_SHARE = 4.0, 0.02
+# Measurements of a process that are written, of all that were judged: one in two minutes.
+_KEPT = 60
 _QUANTITIES = ('memory_mib', 'threads', 'descriptors')
 
 EXAMPLES = """\
@@ -66,7 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     command = ['python', '-m', 'benchmarks.soak', '--hours', f'{args.hours:g}']
     command += ['--cycles', str(args.cycles), '--speed', f'{args.speed:g}']
-    write_measurements(args.out, shlex.join(command), results, samples=samples)
+    kept = {
+        kind: {process: _thinned(s) for process, s in processes.items()}
+        for kind, processes in samples.items()
+    }
+    write_measurements(args.out, shlex.join(command), results, samples=kept)
     for result in results:
         print(result)
     print(f'wrote {args.out}')
@@ -156,6 +162,15 @@ def _sample(system: System, name: str) -> Sample:
         'threads': int(status['Threads']),
         'descriptors': len(list((folder / 'fd').iterdir())),
     }
+
+
+def _thinned(samples: Sequence[Sample]) -> list[Sample]:
+    """Keep as many measurements as show their course, the last one among them."""
+    every = -(-len(samples) // _KEPT)
+    return [
+        {name: round(value, 2) for name, value in item.items()}
+        for item in samples[::-1][::every][::-1]
+    ]
 
 
 def _verdict(samples: Sequence[Sample]) -> dict[str, Any]:

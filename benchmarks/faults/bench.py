@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.faults.robots import Arm, Policy
-from benchmarks.faults.wire import Wire
+from benchmarks.faults.wire import Wire, Worst
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.ros.chunk_msg import from_actions
 from hma_ros.ros.stamps import stamp_ns
@@ -69,6 +69,9 @@ class Bench(ABC):
         self._trusted_X = self.wire.position_X
         self._chunk_end_s = self._chunk_due_s = 0.0
         self.last_moving_s = 0.0
+        # Where the gripper was commanded last, and when it changed.
+        self._grip: float | None = None
+        self._gripped_s = 0.0
         self.clear()
 
     def clear(self) -> None:
@@ -123,6 +126,10 @@ class Bench(ABC):
     def deliver_state(self, message: Any, driver: int) -> None:
         """Hand a state to the executor."""
 
+    @abstractmethod
+    def hear_all(self) -> None:
+        """Take the commands that are still under way."""
+
     @property
     def is_moving(self) -> bool:
         """Whether the last commands moved."""
@@ -171,6 +178,7 @@ class Bench(ABC):
         """Judge that no command comes once a stop has come to rest."""
         axes = self.arm.axes
         self.run(float((axes.velocity / axes.acceleration).max()) + 5 * self.period_s + 0.2)
+        self.hear_all()
         before = self.wire.count
         self.run(seconds)
         self.stale += ['a command after a stop'] * (self.wire.count - before)
@@ -236,6 +244,16 @@ class Bench(ABC):
             names = self.spec.state.sources[0].message_names
             is_whole = set(names) <= set(message.name) and len(values) == len(message.name)
         return is_whole and bool(np.isfinite(values).all())
+
+    def _judge_gripper(self, position: float, time_s: float, slack_s: float = 0.0) -> None:
+        """Judge how long after the last change of its command a gripper is commanded."""
+        gripper = self.spec.gripper
+        if gripper is None or position == self._grip:
+            return
+        if self._grip is not None:
+            passed_s = max(time_s - self._gripped_s + slack_s, ROUNDING)
+            self.wire.worst.include(Worst(gripper=gripper.min_interval_s / passed_s))
+        self._grip, self._gripped_s = position, time_s
 
     def _judge(self, take: Callable[[], None], tick_ns: int) -> None:
         """

@@ -9,7 +9,7 @@ comes from the generator of the bench.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -220,6 +220,11 @@ def stop_then_lost(bench: Bench) -> None:
     bench.run(bench.spec.state.max_age_s + bench.rng.integers(0, 4) * bench.period_s)
     bench.stop()
     bench.expect_silence()
+
+
+def chosen(faults: Mapping[str, Fault], names: Collection[str]) -> list[tuple[str, Fault]]:
+    """Return the faults of these names, or all without a name."""
+    return [item for item in faults.items() if not names or item[0] in names]
 
 
 FAULTS: dict[str, Fault] = {

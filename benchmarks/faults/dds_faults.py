@@ -19,7 +19,8 @@ from benchmarks.faults.rig import Rig
 from hma_ros.ros.command_msg import message_type
 from hma_ros.ros.qos import COMMAND, REPORT
 
-_END_S = 15.0
+# Ends what hangs, however busy the machine is.
+_END_S, _START_S, _ANSWER_S = 60.0, 60.0, 5.0
 
 
 def killed(rig: Rig, number: signal.Signals) -> None:
@@ -28,10 +29,11 @@ def killed(rig: Rig, number: signal.Signals) -> None:
     end_s = time.monotonic() + _END_S
     while rig.child.poll() is None and time.monotonic() < end_s:
         rig.run(0.02)
-    rig.run(0.2)
     if rig.child.poll() is None:
         rig.stale.append('the executor does not end')
-    elif number != signal.SIGKILL and not rig.wire.is_at_rest:
+        return
+    rig.hear_all()
+    if number != signal.SIGKILL and not rig.wire.is_at_rest:
         rig.stale.append('ended in motion')
 
 
@@ -140,6 +142,7 @@ def pressed_before_start(rig: Rig) -> None:
     rig.press(0, True)
     rig.system.end(rig.child)
     rig.run(0.3)
+    rig.hear_all()
     before = rig.wire.count
     rig.start()
     rig.run(2.5)
@@ -162,7 +165,8 @@ def output_not_read(rig: Rig) -> None:
         os.set_blocking(write_end, True)
     rig.start(stderr=write_end)
     os.close(write_end)
-    if not rig.moves_within(10.0):
+    # What it promises is to work, not how soon a process is up on a busy machine.
+    if not rig.moves_within(_START_S):
         rig.stale.append('does not start with full output')
     bad = rig.make_chunk()
     bad.embodiment = 'x' * 100_000
@@ -171,8 +175,8 @@ def output_not_read(rig: Rig) -> None:
         rig.run(0.01)
     start_s = time.monotonic()
     rig.stop()
-    if time.monotonic() - start_s > 1.0:
-        rig.stale.append('~/stop was not answered within a second')
+    if time.monotonic() - start_s > _ANSWER_S:
+        rig.stale.append(f'~/stop was not answered within {_ANSWER_S:g} s')
     rig.expect_silence()
     os.close(read_end)
 
@@ -183,7 +187,7 @@ def qos_overridden(rig: Rig) -> None:
     topic = rig.node.resolve_topic_name(rig.command_topic)
     rig.system.end(rig.child)
     rig.start({f'qos_overrides.{topic}.publisher.depth': 20})
-    if not rig.moves_within(10.0):
+    if not rig.moves_within(_START_S):
         rig.stale.append('does not start with qos_overrides')
 
 

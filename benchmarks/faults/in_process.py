@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.faults.bench import NS
-from benchmarks.faults.catalogue import FAULTS, Fault
+from benchmarks.faults.catalogue import FAULTS, Fault, chosen
 from benchmarks.faults.loop import Loop
 from benchmarks.faults.outcome import Outcome, injected
 from benchmarks.faults.robots import robot_file
@@ -107,9 +107,15 @@ def _lose(loop: Loop, state: State) -> None:
         loop.step()
 
 
-def run_robot(name: str, count: int, seed: int) -> Iterator[Outcome]:
-    """Inject faults into a robot's executor, each in a phase of its own."""
-    faults = list({**FAULTS, **ONLY_HERE}.items())
+def run_robot(name: str, count: int, seed: int, names: Collection[str] = ()) -> Iterator[Outcome]:
+    """
+    Inject faults into a robot's executor, each in a phase of its own.
+
+    :param names: of the faults; default all.
+    """
+    faults = chosen({**FAULTS, **ONLY_HERE}, names)
+    if not faults:
+        return
     with tempfile.TemporaryDirectory() as folder:
         spec = load_embodiment(str(robot_file(name, Path(folder))))
     loop: Loop | None = None

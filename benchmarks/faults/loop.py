@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.faults.bench import NS, Bench
+from benchmarks.faults.wire import StampTime, Wire
 from hma_ros.core.control.command_clock import CommandClock, Tick
-from hma_ros.core.control.executor import Decision, Executor
+from hma_ros.core.control.executor import COMMANDING, Decision, Executor
 from hma_ros.core.control.stop_board import StopBoard
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import MessageError
@@ -50,6 +51,9 @@ class Loop(Bench):
         self.period_ns = round(NS * self.period_s)
         self.steady_ns, self.offset_ns = 100 * NS, 1_000 * NS
         self._sent_ns = 0
+        self._clock: CommandClock | None = None
+        # The same commands, judged by their stamps.
+        self._stamped, self._stamps = Wire(self.arm.axes), StampTime()
         self.executor: Executor | None = None
         self._board: StopBoard | None = None
         self._is_active = False
@@ -74,7 +78,7 @@ class Loop(Bench):
         self._exchange()
         if not self._is_active:
             return
-        tick = self.clock.tick(self.now_ns(), self.steady_ns)
+        tick = self._command_clock.tick(self.now_ns(), self.steady_ns)
         if tick is None:
             return
         if tick.interruption is not None:
@@ -83,7 +87,13 @@ class Loop(Bench):
         refusal = self._stops.refusal(self.steady_ns)
         newest = self._state.newest()
         measured = None if newest is None else self._execution.measurement(*newest)
-        self._take(tick, self._execution.step(tick, self.now_ns(), measured, refusal))
+        decision = self._execution.step(tick, self.now_ns(), measured, refusal)
+        if decision.motion is not None and self._execution.is_at_rest:
+            tick = self._command_clock.settled(tick)
+        self._take(tick, decision)
+
+    def hear_all(self) -> None:
+        """Nothing is ever under way."""
 
     def send_chunk(self, message: Any, source: int = 0) -> None:
         try:
@@ -118,7 +128,7 @@ class Loop(Bench):
         self._is_active = False
         while True:
             self.steady_ns += self.period_ns
-            tick = self.clock.force(self.steady_ns)
+            tick = self._command_clock.force(self.steady_ns)
             decision = self._execution.halt(tick)
             self._take(tick, decision)
             if decision.motion is None:
@@ -126,7 +136,7 @@ class Loop(Bench):
 
     def activate(self) -> bool:
         idle_s = (self.steady_ns - self._sent_ns) / NS if self.wire.count else 0.0
-        self.clock = CommandClock(self.period_ns, is_simulated=False)
+        self._clock = CommandClock(self.period_ns, is_simulated=False, previous=self._clock)
         self._execution.reset(idle_s)
         # The commands of the new clock follow those before by the time that passed.
         self._is_active = True
@@ -153,6 +163,11 @@ class Loop(Bench):
         return self.executor
 
     @property
+    def _command_clock(self) -> CommandClock:
+        assert self._clock is not None  # noqa: S101
+        return self._clock
+
+    @property
     def _stops(self) -> StopBoard:
         assert self._board is not None  # noqa: S101
         return self._board
@@ -161,5 +176,10 @@ class Loop(Bench):
         if decision.motion is not None:
             self._sent_ns = self.steady_ns
             position = np.array(decision.motion.position_X)
-            # By real time, whatever the clock of ROS says.
+            # By real time, whatever the clock of ROS says, and as the stamps say it.
             self._judge(partial(self.wire.take, self.steady_s(), position), self.now_ns())
+            self._stamped.take(self._stamps.passed_s(tick.reach_ns, self.steady_ns), position)
+            self.wire.worst.include(self._stamped.fresh_worst())
+            grip = self._execution.gripper
+            if grip is not None and grip.position is not None and decision.state in COMMANDING:
+                self._judge_gripper(grip.position, self.steady_s())

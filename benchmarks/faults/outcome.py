@@ -70,7 +70,7 @@ class _Group:
             },
             'worst': {
                 name: round(getattr(self.worst, name), 6)
-                for name in ('velocity', 'acceleration', 'position')
+                for name in ('velocity', 'acceleration', 'position', 'gripper')
             },
             'outside_limits': self.outside_limits,
             'stale': self.stale,

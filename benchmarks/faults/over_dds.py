@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.faults.catalogue import FAULTS, Fault
+from benchmarks.faults.catalogue import FAULTS, chosen
 from benchmarks.faults.dds_faults import DDS_FAULTS, SIMULATED_CLOCK_FAULTS, SYSTEM_CLOCK_FAULTS
 from benchmarks.faults.outcome import Outcome, injected
 from benchmarks.faults.processes import System
@@ -66,7 +66,7 @@ def run_robot(
             print(f'faults of the system clock are left out: {error}', file=sys.stderr)
         try:
             spec = load_embodiment(str(robot_file(name, Path(folder))))
-            yield from _run(system, spec, clock, name, count, seed, set(names))
+            yield from _run(system, spec, clock, name, count, seed, names)
         finally:
             system.close()
 
@@ -78,17 +78,21 @@ def _run(
     name: str,
     count: int,
     seed: int,
-    names: set[str],
+    names: Collection[str],
 ) -> Iterator[Outcome]:
     has_time = spec.commands[0].interface != 'forward_position'
     set_clocks = SYSTEM_CLOCK_FAULTS if has_time and clock is not None else {}
-    plain = _chosen({**FAULTS, **DDS_FAULTS, **set_clocks}, names)
-    simulated = _chosen({**FAULTS, **SIMULATED_CLOCK_FAULTS}, names)
+    plain = chosen({**FAULTS, **DDS_FAULTS, **set_clocks}, names)
+    simulated = chosen({**FAULTS, **SIMULATED_CLOCK_FAULTS}, names)
+    if not (plain or simulated):
+        return
     done = round_number = 0
     while done < count:
         round_number += 1
         is_simulated = has_time and round_number % _SIMULATED_ROUND == 0
         faults = simulated if is_simulated else plain
+        if not faults:
+            continue
         rng = np.random.default_rng([seed, round_number])
         order = rng.permutation(len(faults))[: count - done]
         rig = Rig(system, spec, rng, is_simulated, clock)
@@ -104,7 +108,3 @@ def _run(
                     break
         finally:
             rig.close()
-
-
-def _chosen(faults: Mapping[str, Fault], names: set[str]) -> list[tuple[str, Fault]]:
-    return [item for item in faults.items() if not names or item[0] in names]

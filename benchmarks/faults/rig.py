@@ -16,14 +16,15 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Float64MultiArray
 from std_srvs.srv import Trigger
 
 from benchmarks.faults.bench import NS, Bench
 from benchmarks.faults.processes import System
-from benchmarks.faults.robots import commanded
+from benchmarks.faults.robots import commanded, rest_of
 from benchmarks.faults.system_clock import SystemClock
 from benchmarks.faults.unstamped import UnstampedWire
+from benchmarks.faults.wire import Worst
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.command_msg import message_type
@@ -31,8 +32,12 @@ from hma_ros.ros.publishers import publisher_of
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_OUT
 from hma_ros.ros.stamps import stamp_ns, to_stamp
 
-_CALL_S = 20.0
+_CALL_S = 60.0
 _RETRY_S = 3.0
+# A command of the gripper may be sent so long after it was decided.
+_GRIP_S = 0.1
+# Nothing is under way any more when nothing came for so long.
+_QUIET_S = 0.2
 # Longer is a silence.
 _SILENCE_PERIODS = 4
 _PRESS_S = 0.1
@@ -103,6 +108,11 @@ class Rig(Bench):
         self._listener = node.create_subscription(
             message_type(command), command.topic, self._on_command, QoSProfile(depth=2000)
         )
+        self._gripper_listener = None
+        if spec.gripper is not None:
+            self._gripper_listener = node.create_subscription(
+                Float64MultiArray, spec.gripper.name, self._on_gripper, QoSProfile(depth=2000)
+            )
         self._timers = [
             node.create_timer(self.period_s, self._tick),
             node.create_timer(_PRESS_S, self._say_pressed),
@@ -141,7 +151,9 @@ class Rig(Bench):
         self.system.end(self.child)
         for timer in self._timers:
             self.node.destroy_timer(timer)
-        self.node.destroy_subscription(self._listener)
+        for listener in (self._listener, self._gripper_listener):
+            if listener is not None:
+                self.node.destroy_subscription(listener)
         latched = [publisher for publisher, _ in self._latched]
         clocks = [] if self._clock is None else [self._clock]
         for publisher in (*self._drivers, self._chunks, *self.buttons, *latched, *clocks):
@@ -173,6 +185,13 @@ class Rig(Bench):
         while (left_s := end_s - time.monotonic()) > 0.0:
             self.system.spin(min(left_s, 0.02))
 
+    def hear_all(self) -> None:
+        """Take the commands of an executor that sends no more, however busy the machine is."""
+        count, end_s = -1, time.monotonic() + _CALL_S
+        while count != self.wire.count and time.monotonic() < end_s:
+            count = self.wire.count
+            self.run(_QUIET_S)
+
     def send_chunk(self, message: Any, source: int = 0) -> None:
         if source and self._second_source is None:
             self._second_source = self.node.create_publisher(ActionChunk, _CHUNKS, REPORT)
@@ -193,7 +212,7 @@ class Rig(Bench):
         self._transition(Transition.TRANSITION_DEACTIVATE)
         self._is_active = False
         # The answer may overtake the last commands.
-        self.run(0.1)
+        self.hear_all()
         if not self.wire.is_at_rest:
             self.stale.append('deactivated in motion')
 
@@ -262,7 +281,11 @@ class Rig(Bench):
 
     def _on_command(self, message: Any, info: Mapping[str, Any]) -> None:
         self._note_losses(info)
-        position = commanded(self.spec, message)
+        position, rest = commanded(self.spec, message), rest_of(message)
+        if rest is not None:
+            # Should no command follow, the controller goes there.
+            beyond = self.arm.axes.excess(rest) - self.arm.axes.excess(position)
+            self.wire.worst.include(Worst(outside=float(beyond.max())))
         if not hasattr(message, 'header'):
             sent_ns = info['source_timestamp']
             tick_ns = self.now_ns() if self.is_simulated else sent_ns
@@ -271,6 +294,13 @@ class Rig(Bench):
         stamp = stamp_ns(message.header.stamp)
         tick_ns = stamp - round(self.period_s * NS)
         self._judge(partial(self.wire.take, self._elapsed(stamp), position), tick_ns)
+
+    def _on_gripper(self, message: Any, info: Mapping[str, Any]) -> None:
+        """Judge by the system clock without its steps; /clock may jump ahead of it."""
+        if not self.is_simulated:
+            sent_ns, heard_ns = info['source_timestamp'], time.monotonic_ns()
+            offset = min(self._offsets, key=lambda item: abs(sent_ns - item - heard_ns))
+            self._judge_gripper(message.data[0], (sent_ns - offset) / NS, _GRIP_S)
 
     def _note_losses(self, info: Mapping[str, Any]) -> None:
         """Notice by their numbers commands that were sent and did not arrive here."""
@@ -291,6 +321,8 @@ class Rig(Bench):
         # A command that is on its way during a jump may be from before it.
         offset = min(self._offsets, key=lambda item: abs(stamp - item - heard_ns))
         passed_ns = stamp - offset - (self._stamp_ns or stamp - offset)
+        if offset != self._offset and not self.is_simulated:
+            self.wire.step()
         if self._stamp_ns and passed_ns <= 0 and self.is_simulated:
             # The clock began anew with its publisher.
             passed_ns = heard_ns - self._heard_ns

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +32,20 @@ _VARIANTS: dict[str, tuple[str, bool, tuple[bool, ...] | None]] = {
     'kinova, continuous': ('kinova_gen3', False, (True, False) * 3 + (True,)),
 }
 ROBOTS = tuple(_VARIANTS)
+# Of a gripper that takes its commands on a topic.
+GRIPPER_INTERVAL_S = 1.0
 
 
 def robot_file(name: str, folder: Path) -> Path:
     """
     Write the embodiment of a robot of the benchmark.
 
-    All have an emergency stop that must be heard before a motion; none has a gripper, because
-    grippers are not judged here.
+    All have an emergency stop that must be heard before a motion. A gripper that takes goals is
+    left out: its messages need not be installed.
     """
     base, is_slow, continuous = _VARIANTS[name]
     facts = yaml.safe_load(Path(load_embodiment(base).path).read_text())
-    _drop_gripper(facts)
+    _prepare_gripper(facts)
     limits = facts['limits']
     if is_slow:
         limits['acceleration'] = [_SLOW_ACCELERATION * value for value in limits['velocity']]
@@ -58,8 +61,12 @@ def robot_file(name: str, folder: Path) -> Path:
     return path
 
 
-def _drop_gripper(facts: dict[str, Any]) -> None:
-    if facts['gripper'] is None:
+def _prepare_gripper(facts: dict[str, Any]) -> None:
+    gripper = facts['gripper']
+    if gripper is None:
+        return
+    if gripper['interface'] == 'forward_position':
+        gripper['min_interval_s'] = GRIPPER_INTERVAL_S
         return
     facts['gripper'] = None
     for key in ('names', 'units', 'lower', 'upper'):
@@ -129,19 +136,38 @@ def commanded(spec: EmbodimentSpec, message: Any) -> Vector:
     return np.array(message.data, np.float64)
 
 
+def rest_of(message: Any) -> Vector | None:
+    """
+    Read where a trajectory ends, ``float64[X]``; None for other commands.
+
+    What does not end at rest ends at infinity.
+    """
+    if not hasattr(message, 'points'):
+        return None
+    last = message.points[-1]
+    return np.array(last.positions if not any(last.velocities) else [np.inf] * len(last.positions))
+
+
 class Policy:
     """
-    Makes chunks that wander between random places within the limits.
+    Makes chunks that wander between random places within the limits; a gripper opens and closes.
 
     :param arm: its robot.
     """
 
     def __init__(self, arm: Arm, rng: np.random.Generator) -> None:
         self._spec, self._arm, self._rng = arm.spec, arm, rng
+        self._grips = itertools.cycle([1.0, -1.0])
         self._new_goal()
 
     def actions(self, from_D: Vector) -> Vector:
         """Return a chunk ``float64[stride, A]`` that goes on from a commanded position."""
+        steps = self._steps(from_D)
+        if self._spec.gripper is None:
+            return steps
+        return np.column_stack([steps, np.full(len(steps), next(self._grips))])
+
+    def _steps(self, from_D: Vector) -> Vector:
         action, stride = self._spec.action, self._spec.rates.stride
         if (np.abs(self._goal - from_D) < 1e-3).all():
             self._new_goal()

@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 
 from benchmarks.faults.bench import NS, Tap, pass_on
-from benchmarks.faults.catalogue import Fault
+from benchmarks.faults.catalogue import Fault, chosen
 from benchmarks.faults.outcome import Outcome, injected
 from benchmarks.faults.processes import System
 from benchmarks.faults.rig import Rig
@@ -35,7 +35,8 @@ from hma_ros.srv import ResetEpisode
 
 _ROBOT = 'sim_franka'
 _CAMERA = 'camera_of_the_simulator'
-_START_S, _END_S = 60.0, 15.0
+_START_S, _END_S = 60.0, 60.0
+_RECORDED_BYTES = 1_000_000
 NODES = ('sim_robot', 'world_model', 'action_executor')
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGSTOP)
 
@@ -50,7 +51,7 @@ class Stack(Rig):
     def __init__(
         self, system: System, spec: EmbodimentSpec, rng: np.random.Generator, bundle: Path
     ) -> None:
-        self._bundle, self._sim_ns = bundle, 0
+        self.bundle, self._sim_ns, self._chunks_heard = bundle, 0, 0
         self.nodes: dict[str, Any] = {}
         self.tap_camera: Tap = pass_on
         super().__init__(system, spec, rng, simulated=True)
@@ -95,7 +96,7 @@ class Stack(Rig):
                 arguments = ['-r', f'{self.spec.camera.topic}:={_CAMERA}']
             else:
                 given |= {'autostart': True, 'mode': 'execute', 'use_sim_time': True}
-                given |= {'bundle': str(self._bundle)}
+                given |= {'bundle': str(self.bundle)}
             if name == 'world_model':
                 given |= {'horizon': 1}
             self.nodes[name] = self.system.start(name, given, arguments)
@@ -116,11 +117,15 @@ class Stack(Rig):
         # The executor may find a new model before this process does, and hear a chunk sooner.
         self._chunk_end_s = self.steady_s() + _START_S
         self.start()
+        heard = self._chunks_heard
         self._restart_episode()
         end_s = time.monotonic() + _START_S
         while time.monotonic() < end_s:
             if (self._is_active or self.activate()) and self.resume():
                 break
+            self.run(0.05)
+        # The robot moves to where the episode begins without a model, too.
+        while self._chunks_heard == heard and time.monotonic() < end_s:
             self.run(0.05)
         return self.moves_within(max(end_s - time.monotonic(), 0.0))
 
@@ -132,6 +137,7 @@ class Stack(Rig):
         self._sim_ns = stamp_ns(message.clock)
 
     def _on_chunk(self, _message: Any) -> None:
+        self._chunks_heard += 1
         self._chunk_end_s = self.steady_s() + self.spec.rates.frame_dt_s
 
     def _on_image(self, message: Any) -> None:
@@ -208,11 +214,11 @@ def camera_changes_size(stack: Stack) -> None:
 
 def bundle_replaced(stack: Stack) -> None:
     """The files of the bundle are replaced while it runs, and the old ones put back."""
-    for path in stack._bundle.glob('*.onnx'):
+    for path in stack.bundle.glob('*.onnx'):
         path.rename(path.with_suffix('.kept'))
         path.write_bytes(b'not a model')
     stack.run(1.0)
-    for path in stack._bundle.glob('*.kept'):
+    for path in stack.bundle.glob('*.kept'):
         path.rename(path.with_suffix('.onnx'))
 
 
@@ -226,6 +232,22 @@ def disk_full(stack: Stack) -> None:
     stack.expect_silence()
     for child in stack.nodes.values():
         resource.prlimit(child.pid, resource.RLIMIT_FSIZE, unlimited)
+
+
+def recorder_disk_full(stack: Stack) -> None:
+    """The disk is full for a recorder: it ends and says so, and the robot goes on."""
+    folder = stack.bundle.parent / 'recording'
+    given: dict[str, object] = {'embodiment': _ROBOT, 'folder': str(folder)}
+    child = stack.system.start('bag_recorder', given)
+    most = (_RECORDED_BYTES, _RECORDED_BYTES)
+    resource.prlimit(child.pid, resource.RLIMIT_FSIZE, most)
+    end_s = time.monotonic() + _START_S
+    while child.poll() is None and time.monotonic() < end_s:
+        stack.run(0.05)
+    if child.poll() != 1:
+        stack.stale.append(f'the recorder ended with {child.poll()}, expected 1: the disk is full')
+    stack.system.end(child)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def robot_jumps(stack: Stack) -> None:
@@ -248,6 +270,7 @@ STACK_FAULTS: dict[str, Fault] = {
     'camera changes size': Fault('camera', camera_changes_size),
     'bundle replaced': Fault('node', bundle_replaced),
     'disk full': Fault('node', disk_full),
+    'disk full for the recorder': Fault('node', recorder_disk_full),
     'robot elsewhere at once': Fault('robot', robot_jumps),
 }
 
@@ -261,8 +284,13 @@ def reach(stack: Stack, phase: str) -> None:
         stack.run(stack.rng.uniform(0.0, 1.0))
 
 
-def run_robot(name: str, count: int, seed: int, context: Any) -> Iterator[Outcome]:
-    """Inject faults into all nodes, at rest and in motion."""
+def run_robot(
+    name: str, count: int, seed: int, context: Any, names: Collection[str] = ()
+) -> Iterator[Outcome]:
+    """Inject faults into all nodes, at rest and in motion; ``names`` are theirs, default all."""
+    faults = chosen(STACK_FAULTS, names)
+    if not faults:
+        return
     spec = load_embodiment(_ROBOT)
     rng = np.random.default_rng([seed, 3])
     with tempfile.TemporaryDirectory() as folder:
@@ -273,7 +301,6 @@ def run_robot(name: str, count: int, seed: int, context: Any) -> Iterator[Outcom
         try:
             if not stack.recover():
                 raise TimeoutError(system.log('world_model')[-2000:])
-            faults = list(STACK_FAULTS.items())
             for index in range(count):
                 title, fault = faults[index % len(faults)]
                 phase = 'motion' if index // len(faults) % 2 == 0 else 'rest'

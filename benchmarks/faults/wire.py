@@ -12,6 +12,8 @@ from hma_ros.core.control.axes import Axes
 from hma_ros.core.control.start_check import CONSISTENT_S
 
 Vector = NDArray[np.float64]
+_STEP_NS = 10_000_000
+_STEP_UNSURE_S = 0.5e-3
 # Rounding of stamps and quaternions.
 _SHARE_TOLERANCE, _OUTSIDE_TOLERANCE = 1e-6, 1e-9
 
@@ -22,26 +24,49 @@ class Worst:
     The largest share of each limit that any command took; 1 is the limit.
 
     ``position`` counts from the middle of the limits, ``outside`` is how far a command lay outside
-    them beyond what its start was allowed [m or rad].
+    them beyond what its start was allowed [m or rad]. ``gripper`` is how often it changed, as a
+    share of how often it may.
     """
 
     velocity: float = 0.0
     acceleration: float = 0.0
     position: float = 0.0
     outside: float = 0.0
+    gripper: float = 0.0
 
     @property
     def is_within(self) -> bool:
         """Whether every limit was held."""
         return (
-            max(self.velocity, self.acceleration) <= 1.0 + _SHARE_TOLERANCE
+            max(self.velocity, self.acceleration, self.gripper) <= 1.0 + _SHARE_TOLERANCE
             and self.outside <= _OUTSIDE_TOLERANCE
         )
 
     def include(self, other: Worst) -> None:
         """Take the worse of two."""
-        for name in ('velocity', 'acceleration', 'position', 'outside'):
+        for name in ('velocity', 'acceleration', 'position', 'outside', 'gripper'):
             setattr(self, name, max(getattr(self, name), getattr(other, name)))
+
+
+class StampTime:
+    """
+    The time of commands as their stamps say it; steps of the clock do not count.
+
+    Stamps that differ from the steady clock by more than 10 ms have made a step.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[int, int] | None = None
+        self._passed_ns = 0
+
+    def passed_s(self, stamp_ns: int, steady_ns: int) -> float:
+        """Return the time of a command since the first one [s]."""
+        last_stamp_ns, last_ns = self._last or (stamp_ns, steady_ns)
+        between_ns, steady_between_ns = stamp_ns - last_stamp_ns, steady_ns - last_ns
+        is_step = abs(between_ns - steady_between_ns) > _STEP_NS
+        self._passed_ns += steady_between_ns if is_step else between_ns
+        self._last = stamp_ns, steady_ns
+        return self._passed_ns / 1e9
 
 
 class Wire:
@@ -62,6 +87,8 @@ class Wire:
         self.time_s = self._elapsed_s = 0.0
         self._after_loss = 0
         nothing = np.zeros(len(axes.names))
+        # How far the time of the next command is not known, and the last velocity.
+        self._unsure_s, self._unsure_X = 0.0, nothing
         self.position_X, self.velocity_X, self._outside_X = nothing, nothing, axes.margin
 
     @property
@@ -77,6 +104,14 @@ class Wire:
         the one before, by the time between the middles of both.
         """
         self._after_loss = 2
+
+    def step(self) -> None:
+        """
+        Note that the clock of the stamps made a step before the next command.
+
+        Its size is known to the executor from reading two clocks, and no better to the wire.
+        """
+        self._unsure_s = _STEP_UNSURE_S
 
     def take(self, time_s: float, position_X: Vector) -> None:
         """
@@ -121,9 +156,15 @@ class Wire:
             self.worst.include(Worst(np.inf, np.inf))
             return way
         velocity = way / elapsed_s
-        change = np.abs(velocity - self.velocity_X) / self._between(self._elapsed_s, elapsed_s)
+        unsure_X = np.abs(velocity) * self._unsure_s / elapsed_s
+        change = np.maximum(np.abs(velocity - self.velocity_X) - unsure_X - self._unsure_X, 0.0)
+        change = change / self._between(self._elapsed_s, elapsed_s)
+        self._unsure_s, self._unsure_X = 0.0, unsure_X
         self._elapsed_s, self._after_loss = elapsed_s, max(self._after_loss - 1, 0)
-        shares = np.abs(velocity) / self.axes.velocity, change / self.axes.acceleration
+        shares = (
+            (np.abs(velocity) - unsure_X) / self.axes.velocity,
+            change / self.axes.acceleration,
+        )
         self.worst.include(Worst(*(float(share.max()) for share in shares)))
         return velocity
 

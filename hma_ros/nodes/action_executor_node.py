@@ -59,6 +59,7 @@ class ActionExecutorNode(HmaNode):
         self._sent_s: float | None = None
         self._is_ticking = False
         self._commander: Commander | None = None
+        self._previous_clock: CommandClock | None = None
 
     def set_up(self) -> None:
         """Open the topics; in shadow mode no command publisher is ever made."""
@@ -123,7 +124,10 @@ class ActionExecutorNode(HmaNode):
             self._commander = Commander(self, self._spec)
             self._gripper = self._commander.gripper
         self._pending_ns: deque[int] = deque(maxlen=_REPORTS_PENDING)
-        self._command_clock = CommandClock(round(_NS * self._period_s), self._uses_sim_time())
+        self._command_clock = CommandClock(
+            round(_NS * self._period_s), self._uses_sim_time(), self._previous_clock
+        )
+        self._previous_clock = self._command_clock
         idle_s = 0.0 if self._sent_s is None else time.monotonic() - self._sent_s
         self._executor.reset(idle_s)
         self._started_s = time.monotonic()
@@ -167,11 +171,11 @@ class ActionExecutorNode(HmaNode):
         return _SIMULATED_LOOK_S if self._uses_sim_time() else self._period_s
 
     def _on_tick(self) -> None:
-        now_ns = self.now_ns()
+        before_ns, now_ns, steady_ns = time.monotonic_ns(), self.now_ns(), time.monotonic_ns()
         # A tick that was due already may come after the last command: it sends nothing.
         if not self._is_ticking or now_ns == 0:
             return
-        tick = self._command_clock.tick(now_ns, time.monotonic_ns())
+        tick = self._command_clock.tick(now_ns, steady_ns, steady_ns - before_ns)
         if tick is None:
             return
         self._ticked_s = time.monotonic()
@@ -182,6 +186,8 @@ class ActionExecutorNode(HmaNode):
         listens = self._gripper is None or self._gripper.listens()
         self._decide(self._executor.step(tick, now_ns, self._measured(), self._refusal(), listens))
         self._diagnostics.counts[self._decision.state.value] += 1
+        if self._decision.motion is not None and self._executor.is_at_rest:
+            tick = self._command_clock.settled(tick)
         if self._commander is not None:
             self._send(self._commander, tick, self._decision)
             self._report_executed(tick.reach_ns)

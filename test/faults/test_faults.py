@@ -2,20 +2,26 @@
 """A short run of the fault benchmark: no command outside the limits, none stale, all recover."""
 
 import json
+import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from geometry_msgs.msg import PoseStamped
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from benchmarks.faults import __main__ as benchmark
 from benchmarks.faults import in_process, over_dds
 from benchmarks.faults.catalogue import FAULTS
 from benchmarks.faults.dds_faults import DDS_FAULTS
+from benchmarks.faults.loop import Loop
 from benchmarks.faults.outcome import Outcome
-from benchmarks.faults.robots import ROBOTS
+from benchmarks.faults.robots import ROBOTS, rest_of, robot_file
 from benchmarks.faults.unstamped import UnstampedWire
 from benchmarks.faults.wire import Wire, Worst
 from hma_ros.core.control.axes import Axes, axes_of
@@ -57,6 +63,11 @@ def test_faults_of_a_real_process(robot: str, count: int, ros_context: object) -
     assert failures(outcomes) == []
 
 
+def test_an_unknown_fault_is_refused() -> None:
+    with pytest.raises(SystemExit, match="--only: got 'robot melts', expected one of: .*~/stop"):
+        benchmark.main(['--only', '~/stop', 'robot melts'])
+
+
 @pytest.fixture
 def axes() -> Axes:
     return axes_of(load_embodiment('sim_so101'))
@@ -74,6 +85,37 @@ def test_the_judge_measures_velocity(axes: Axes, share: float) -> None:
         wire.take(0.01 * step, position)
     assert wire.worst.velocity == pytest.approx(share)
     assert wire.worst.is_within == (share <= 1.0)
+
+
+def test_the_judge_knows_the_time_over_a_step_of_the_clock_only_roughly(axes: Axes) -> None:
+    def worst(unsure_s: float, has_step: bool) -> Worst:
+        wire = Wire(axes)
+        for step, position in enumerate(_moves(axes, 20, 0.9)):
+            if step == 10 and has_step:
+                wire.step()
+            wire.take(0.01 * step + (unsure_s if step >= 10 else 0.0), position)
+        return wire.worst
+
+    steady = worst(0.0, has_step=False)
+    # The first command of the motion changes the velocity most.
+    assert worst(0.4e-3, has_step=True).velocity == pytest.approx(steady.velocity)
+    assert worst(0.4e-3, has_step=True).acceleration == pytest.approx(steady.acceleration)
+    assert worst(-0.4e-3, has_step=False).velocity > steady.velocity
+    assert worst(-2e-3, has_step=True).velocity > steady.velocity
+
+
+@pytest.mark.parametrize('passed_s', [0.2, 0.99, 1.0, 3.0])
+def test_the_judge_measures_how_often_a_gripper_changes(passed_s: float) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        loop = Loop(
+            load_embodiment(str(robot_file('franka', Path(folder)))), np.random.default_rng(0)
+        )
+    loop.wire.fresh_worst()
+    for time_s in (10.0, 10.05):
+        loop._judge_gripper(0.08, time_s)
+    loop._judge_gripper(0.0, 10.0 + passed_s)
+    assert loop.wire.worst.gripper == pytest.approx(1.0 / passed_s)
+    assert loop.wire.worst.is_within == (passed_s >= 1.0)
 
 
 def _sent(axes: Axes, delays_s: np.ndarray, share: float = 1.0) -> Worst:
@@ -140,3 +182,19 @@ def test_the_command_writes_totals_and_every_fault(tmp_path: Path) -> None:
     assert {item['verdict'] for item in facts['faults']} == {'passed'}
     assert all(item['name'] == 'faults' for item in facts['results'])
     assert '--in-process 40 --over-dds 0' in facts['command']
+
+
+def test_the_safety_page_names_faults_that_there_are() -> None:
+    page = (ROOT / 'docs' / 'explanation' / 'safety.md').read_text()
+    table = page.split('| promise |')[1].split('\n\n')[0]
+    named = set(re.findall(r'\*([^*]+)\*', table))
+    assert len(named) > 30
+    assert named <= benchmark.known_faults()
+
+
+def test_the_judge_refuses_a_trajectory_that_ends_in_motion() -> None:
+    point = JointTrajectoryPoint(positions=[1.0], velocities=[0.0])
+    moving = JointTrajectoryPoint(positions=[1.0], velocities=[0.1])
+    assert rest_of(JointTrajectory(points=[moving, point])) == pytest.approx([1.0])
+    assert rest_of(JointTrajectory(points=[point, moving])) == pytest.approx([np.inf])
+    assert rest_of(PoseStamped()) is None

@@ -3,17 +3,18 @@
 When commands are due, and the time between them.
 
 The time between two commands is that of a steady clock, so that no step of the system clock makes
-a motion faster than its limits. In simulated time it is that of /clock.
+a motion faster than its limits. Stamps are ROS time: while the robot moves they go on by the
+steady clock too, so that limits hold by both; at rest they are brought back to ROS time. In
+simulated time both are /clock.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _NS = 1_000_000_000
-# ROS time this far from the steady clock has jumped. A smaller difference is caught up with by
-# a two-thousandth of the time that passes; the smallest are the noise of reading two clocks.
+# ROS time this far from the stamps has jumped. A smaller difference is left until the robot rests;
+# the smallest are the noise of reading two clocks.
 _JUMP_NS = 10_000_000
 _NOISE_NS = 2_000_000
-_CATCH_UP = 1.0 / 2000.0
 # A longer pause between two ticks is an interruption: the robot has come to rest meanwhile.
 _PAUSE_NS = 250_000_000
 # Shortest time between two commands, as a share of the period: a late tick is not caught up with
@@ -41,33 +42,59 @@ class CommandClock:
 
     :param period_ns: time between two commands.
     :param is_simulated: whether ROS time follows /clock, which may run at any speed.
+    :param previous: the clock of the commands before, whose stamps go on.
     """
 
-    def __init__(self, period_ns: int, is_simulated: bool) -> None:
+    def __init__(
+        self, period_ns: int, is_simulated: bool, previous: 'CommandClock | None' = None
+    ) -> None:
         self._period_ns, self._is_simulated = period_ns, is_simulated
-        # ROS time of the last command, without its corrections, and the steady time of it.
+        # ROS time of the last command, as its stamp says, and the steady time of it.
         self._anchor: tuple[int, int] | None = None
+        if previous is not None and previous._is_simulated == is_simulated:
+            self._anchor = previous._anchor
+        self._has_begun = False
+        # How far ROS time was ahead of the last stamp, where that is more than noise.
+        self._ahead_ns = 0
         # When it was sent, by the clock that the time between commands is taken from.
         self._sent_ns = 0
 
-    def tick(self, ros_ns: int, steady_ns: int) -> Tick | None:
-        """Return the command that is due; None if none is yet."""
-        if self._anchor is None:
-            return self._take(ros_ns, steady_ns, self._period_ns, None)
-        jump_ns = self._jump_ns(ros_ns, steady_ns)
-        elapsed_ns = (ros_ns if self._is_simulated else steady_ns) - self._sent_ns
-        if jump_ns and self._is_simulated:
-            # How long a clock took that jumped is not known: one period is sure.
-            elapsed_ns = self._period_ns
+    def tick(self, ros_ns: int, steady_ns: int, noise_ns: int = 0) -> Tick | None:
+        """
+        Return the command that is due; None if none is yet.
+
+        :param noise_ns: how far apart the two times may have been read.
+        """
+        expected_ns = self._expected_ns(ros_ns, steady_ns)
+        ahead_ns = ros_ns - expected_ns
+        has_jumped = abs(ahead_ns) > (0 if self._is_simulated else _JUMP_NS + noise_ns)
+        stamp_ns, why, elapsed_ns = ros_ns if has_jumped else expected_ns, None, self._period_ns
+        # How long a simulated clock took that jumped is not known: one period is sure.
+        if self._has_begun and not (has_jumped and self._is_simulated):
+            elapsed_ns = (ros_ns if self._is_simulated else steady_ns) - self._sent_ns
         if elapsed_ns < SHORTEST_PERIOD * self._period_ns:
             return None
-        why = None
-        if jump_ns:
-            why = f'the clock jumped by {jump_ns / _NS:+.3f} s'
+        if self._has_begun and has_jumped:
+            why = f'the clock jumped by {ahead_ns / _NS:+.3f} s'
         elif elapsed_ns > max(_PAUSE_NS, 5 * self._period_ns):
             why = f'no command was due for {elapsed_ns / _NS:.2f} s'
-        stamp_ns = ros_ns if jump_ns else self._steady_ros_ns(ros_ns, steady_ns)
+        is_noise = has_jumped or abs(ahead_ns) <= _NOISE_NS + noise_ns
+        self._ahead_ns, self._has_begun = 0 if is_noise else ahead_ns, True
         return self._take(stamp_ns, steady_ns, elapsed_ns, why)
+
+    def settled(self, tick: Tick) -> Tick:
+        """
+        Return the tick of a command at rest with its stamp brought nearer to ROS time.
+
+        Nothing moves between this command and the one before, whatever their stamps say.
+        """
+        if self._anchor is None or not self._ahead_ns:
+            return tick
+        # Stamps never go back.
+        shift_ns = max(self._ahead_ns, -round(tick.elapsed_s * _NS) // 2)
+        self._ahead_ns = 0
+        self._anchor = (self._anchor[0] + shift_ns, self._anchor[1])
+        return replace(tick, reach_ns=tick.reach_ns + shift_ns)
 
     def sent(self, steady_ns: int) -> float:
         """
@@ -99,20 +126,11 @@ class CommandClock:
         self._sent_ns = ros_ns if self._is_simulated else steady_ns
         return Tick(ros_ns + self._period_ns, elapsed_ns / _NS, why)
 
-    def _steady_ros_ns(self, ros_ns: int, steady_ns: int) -> int:
-        """Return ROS time as it goes on steadily, brought a little nearer to what it is."""
-        if self._is_simulated or self._anchor is None:
+    def _expected_ns(self, ros_ns: int, steady_ns: int) -> int:
+        """Return ROS time as it goes on from the last command."""
+        if self._anchor is None:
             return ros_ns
-        passed_ns = steady_ns - self._anchor[1]
-        offset_ns = ros_ns - self._anchor[0] - passed_ns
-        most_ns = round(passed_ns * _CATCH_UP) if abs(offset_ns) > _NOISE_NS else 0
-        return self._anchor[0] + passed_ns + min(max(offset_ns, -most_ns), most_ns)
-
-    def _jump_ns(self, ros_ns: int, steady_ns: int) -> int:
-        """Return how far ROS time jumped since the last command; 0 where it did not."""
-        last_ros_ns, last_ns = self._anchor or (ros_ns, steady_ns)
-        passed_ns = ros_ns - last_ros_ns
+        last_ros_ns, last_ns = self._anchor
         if self._is_simulated:
-            return min(passed_ns, 0)
-        excess_ns = passed_ns - (steady_ns - last_ns)
-        return excess_ns if abs(excess_ns) > _JUMP_NS else 0
+            return max(ros_ns, last_ros_ns)
+        return last_ros_ns + steady_ns - last_ns

@@ -131,6 +131,11 @@ class Executor:
         return self._state
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether the last command equals the one before."""
+        return self._guard.last.is_at_rest
+
+    @property
     def stop_reason(self) -> str | None:
         """Why execution is latched, None if it is not."""
         return self._stop_reason
@@ -204,8 +209,7 @@ class Executor:
     def halt(self, tick: Tick) -> Decision:
         """Decelerate to rest whatever the state; commands nothing once a rest was commanded."""
         self._pass(tick)
-        if self._state in COMMANDING:
-            self._lose('shutting down')
+        self.interrupt('shutting down')
         motion = self._brake() if self._state is State.BRAKING else None
         return self._decided(self._stopped() if self._state is State.STOPPED else motion, False)
 
@@ -289,8 +293,7 @@ class Executor:
         position = self._guard.nearest_turn(measured.values_X)
         if self._goes_on and self._following_fault(measured) is None:
             position = self._guard.last.position_X
-        wait_s = self._guard.wait_s(position) - self._idle_s
-        if wait_s > 0.0:
+        if (wait_s := self._guard.wait_s(position) - self._idle_s) > 0.0:
             self._reasons = (f'away from the last command: a start in {wait_s:.1f} s',)
             return None
         return self._begin(self._guard.place(position, self._idle_s))
@@ -299,8 +302,7 @@ class Executor:
         if fault is not None or measured is None:
             self._reasons = (fault or 'no measured state',)
             return None
-        following = self._following_fault(measured)
-        if following is None:
+        if (following := self._following_fault(measured)) is None:
             return self._begin(self._guard.place(self._guard.last.position_X, self._period_s))
         self._start.reset()
         self._state, self._goes_on, self._reasons = State.WAITING, True, (following,)
@@ -315,8 +317,7 @@ class Executor:
             self._lose(fault)
             return self._brake()
         now, soon = self._plan.targets(self._reach_ns, elapsed_s)
-        refusal = self._plan.refusal(now, self._guard.last.position_X)
-        if refusal is not None:
+        if (refusal := self._plan.refusal(now, self._guard.last.position_X)) is not None:
             self._drop_plan()
             self._state, self._reasons = State.HOLDING, (refusal,)
             return self._guard.brake(elapsed_s)
@@ -366,8 +367,7 @@ class Executor:
         self._plan.forget_stamps()
         self._history.clear()
         self._start.reset()
-        if self._state in COMMANDING:
-            self._lose(reason)
+        self.interrupt(reason)
 
     def _restart(self) -> None:
         self._start.reset()

@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from benchmarks.faults.wire import Wire
+from benchmarks.faults.wire import StampTime, Wire
 from hma_ros.core.control.axes import axes_of
-from hma_ros.core.control.command_clock import CommandClock
+from hma_ros.core.control.command_clock import CommandClock, Tick
 from hma_ros.core.control.executor import Decision, Executor, State
 from hma_ros.core.control.orientation import quaternion
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
@@ -61,6 +61,8 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.executor = Executor(self.spec, 0.5, ramp_in_s=0.1)
         self.clock = CommandClock(self.period_ns, is_simulated=False)
         self.wire = Wire(self.axes)
+        # The same commands, judged by their stamps.
+        self.stamped, self.stamps = Wire(self.axes), StampTime()
         self.steady_ns, self.offset_ns = 100 * NS, 1_000 * NS
         span = self.axes.upper - self.axes.lower
         self.robot = self.axes.lower + (0.1 + 0.8 * place) * span
@@ -88,8 +90,15 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.decision = self.executor.step(tick, self.ros_ns(), measured)
         # Judged by real time, whatever the clock of ROS says.
         if self.decision.motion is not None:
-            self.wire.take(self.steady_ns / NS, self.decision.motion.position_X)
+            if self.executor.is_at_rest:
+                tick = self.clock.settled(tick)
+            self.judge(tick, self.decision)
             self.robot = self.robot + 0.5 * (self.decision.motion.position_X - self.robot)
+
+    def judge(self, tick: Tick, decision: Decision) -> None:
+        self.wire.take(self.steady_ns / NS, decision.motion.position_X)
+        stamp_s = self.stamps.passed_s(tick.reach_ns, self.steady_ns)
+        self.stamped.take(stamp_s, decision.motion.position_X)
 
     def measure(self):
         values = self.robot + self.error
@@ -144,10 +153,19 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.robot = self.robot + share * 0.5 * (self.axes.upper - self.axes.lower)
 
     @rule(
-        share=SHARES, age=st.floats(-1.0, 1.0), steps=st.integers(1, 6), repeat=st.integers(1, 8)
+        share=SHARES,
+        age=st.floats(-1.0, 1.0),
+        steps=st.integers(1, 6),
+        corrections_ms=st.lists(
+            st.one_of(st.just(0.0), st.sampled_from([-5.0, 5.0])), min_size=1, max_size=8
+        ),
     )
-    def chunks_come(self, share: float, age: float, steps: int, repeat: int) -> None:
-        for _ in range(repeat):
+    def chunks_come(
+        self, share: float, age: float, steps: int, corrections_ms: list[float]
+    ) -> None:
+        """Chunks come while the clock is corrected, or not."""
+        for correction_ms in corrections_ms:
+            self.offset_ns += round(correction_ms * 1_000_000)
             self.chunk(share, age * 0.2, steps)
             self.run(max(1, round(self.spec.rates.frame_dt_s * NS / self.period_ns)))
 
@@ -196,14 +214,16 @@ class ExecutorMachine(RuleBasedStateMachine):
             decision = self.executor.halt(tick)
             if decision.motion is None:
                 break
-            self.wire.take(self.steady_ns / NS, decision.motion.position_X)
+            self.judge(tick, decision)
         self.executor.reset(self.steady_ns / NS - self.wire.time_s)
+        self.clock = CommandClock(self.period_ns, is_simulated=False, previous=self.clock)
 
     @invariant()
     def limits_hold(self) -> None:
         if not hasattr(self, 'wire'):
             return
         assert self.wire.worst.is_within, self.wire.worst
+        assert self.stamped.worst.is_within, self.stamped.worst
 
     @invariant()
     def nothing_is_commanded_in_a_silent_state(self) -> None:
