@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from hma_ros.evaluation.fault_tables import faults_table, soak_table
+from hma_ros.evaluation.long_horizon_table import long_horizon_table
 from hma_ros.evaluation.markdown import Column, Result, markdown_table, number, results_table
 from hma_ros.evaluation.speed_tables import (
     growth_table,
@@ -147,6 +148,7 @@ def machine_table(machine: Mapping[str, str]) -> str:
 # Tables of every kind of result, in the order in which they are shown.
 TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], str], ...]] = {
     'prediction': (changed_table, whole_table, horizon_table),
+    'long_horizon': (long_horizon_table,),
     'closed_loop': (closed_loop_table,),
     'latency': (latency_table, stream_table),
     'ros_latency': (ros_table,),
