@@ -4,12 +4,19 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hma_ros.cli import evaluate_long_horizon
+from hma_ros.cli.evaluate_options import (
+    add_common,
+    add_part,
+    chosen_manifest,
+    chosen_robots,
+    typed_command,
+)
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,6 +30,7 @@ EXAMPLES = """\
 examples:
   hma evaluate prediction --robot sim_planar            how well are frames imagined?
   hma evaluate prediction --data data --pictures demo   on recorded episodes; with pictures
+  hma evaluate long-horizon --robot sim_planar          how long does a rollout stay true?
   hma evaluate closed-loop --episodes 100               how often does the policy succeed?
   hma evaluate report                                   write docs/results.md from --out files
 """
@@ -55,7 +63,7 @@ _POLICIES = ('model', 'expert', 'random')
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add ``evaluate`` with its three parts."""
+    """Add ``evaluate`` with its parts."""
     parser = subparsers.add_parser(
         'evaluate',
         help='measure how well a bundle predicts and acts',
@@ -65,18 +73,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parts = parser.add_subparsers(dest='part', metavar='WHAT', required=True)
     _add_prediction(parts)
+    evaluate_long_horizon.add_part(parts)
     _add_closed_loop(parts)
     _add_report(parts)
 
 
 def _add_prediction(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _part(
+    parser = add_part(
         parts,
         'prediction',
         'how well frames of held-out episodes are imagined',
         PREDICTION_EXAMPLES,
     )
-    _add_common(parser)
+    add_common(parser)
     parser.add_argument(
         '--data',
         type=Path,
@@ -124,13 +133,13 @@ def _add_prediction(parts: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_closed_loop(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _part(
+    parser = add_part(
         parts,
         'closed-loop',
         'how often the policy does the task in the simulator',
         CLOSED_LOOP_EXAMPLES,
     )
-    _add_common(parser)
+    add_common(parser)
     parser.add_argument(
         '--episodes',
         type=int,
@@ -165,7 +174,7 @@ def _add_closed_loop(parts: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _add_report(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _part(
+    parser = add_part(
         parts, 'report', 'write the page of results from what was measured', REPORT_EXAMPLES
     )
     parser.add_argument(
@@ -192,47 +201,17 @@ def _add_report(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.set_defaults(run=run_report)
 
 
-def _part(
-    parts: argparse._SubParsersAction[argparse.ArgumentParser], name: str, what: str, epilog: str
-) -> argparse.ArgumentParser:
-    return parts.add_parser(
-        name,
-        help=what,
-        description=f'{what[0].upper()}{what[1:]}.',
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        '--bundle',
-        default='hma_sim',
-        metavar='FOLDER',
-        help='bundle, a folder or the name of one in models/ (default: hma_sim)',
-    )
-    parser.add_argument(
-        '--robot',
-        nargs='+',
-        default=[],
-        metavar='NAME',
-        dest='robots',
-        help='robots as in config/embodiments (default: all of the bundle)',
-    )
-    parser.add_argument('--out', type=Path, metavar='FILE', help='also write the results as JSON')
-
-
 def run_prediction(args: argparse.Namespace) -> int:
     """Print the tables of prediction, and write what was asked for."""
     from hma_ros.evaluation.measurements import as_result, write_measurements
     from hma_ros.evaluation.tables import TABLES
 
-    manifest = _manifest(args)
-    measured = [_predict(args, manifest, robot) for robot in _robots(args, manifest)]
+    manifest = chosen_manifest(args)
+    measured = [_predict(args, manifest, robot) for robot in chosen_robots(args, manifest)]
     results = [as_result('prediction', item) for item in measured]
     print(*(table(results) for table in TABLES['prediction']), sep='\n')
     if args.out:
-        write_measurements(args.out, _command(args), results)
+        write_measurements(args.out, typed_command(args), results)
     return 0
 
 
@@ -242,18 +221,18 @@ def run_closed_loop(args: argparse.Namespace) -> int:
     from hma_ros.evaluation.measurements import as_result, write_measurements
     from hma_ros.evaluation.tables import closed_loop_table
 
-    manifest = _manifest(args)
+    manifest = chosen_manifest(args)
     if args.episodes < 1:
         raise ConfigError(f'--episodes: {args.episodes}, expected at least 1')
     seeds = range(HELD_OUT_SEED, HELD_OUT_SEED + args.episodes)
     results = [
         as_result('closed_loop', item)
-        for robot in _robots(args, manifest)
+        for robot in chosen_robots(args, manifest)
         for item in _closed_loop(args, robot, manifest.folder, seeds)
     ]
     print(closed_loop_table(results))
     if args.out:
-        write_measurements(args.out, _command(args), results)
+        write_measurements(args.out, typed_command(args), results)
     return 0
 
 
@@ -303,24 +282,6 @@ def run_report(args: argparse.Namespace) -> int:
     return 0
 
 
-def _manifest(args: argparse.Namespace) -> Manifest:
-    from hma_ros.bringup import bundle_folder
-    from hma_ros.runtime.manifest import Manifest
-
-    return Manifest.read(bundle_folder(args.bundle))
-
-
-def _robots(args: argparse.Namespace, manifest: Manifest) -> Sequence[str]:
-    served = [stem.embodiment for stem in manifest.robots.values()]
-    for robot in args.robots:
-        if robot not in served:
-            raise ConfigError(
-                f"--robot: '{robot}', expected one that {manifest.folder} was "
-                f'trained on: {", ".join(served)}'
-            )
-    return args.robots or served
-
-
 def _predict(args: argparse.Namespace, manifest: Manifest, robot: str) -> Prediction:
     from hma_ros.evaluation.prediction import PredictionConfig, measure_prediction
     from hma_ros.runtime.world_model import WorldModel
@@ -356,19 +317,3 @@ def _draw(model: WorldModel, episodes: EpisodeDataset, path: Path) -> None:
     write_strip(rollout, path.with_suffix('.png'))
     write_animation(rollout, path.with_suffix('.gif'))
     print(f'pictures: {path}.png, {path}.gif')
-
-
-def _command(args: argparse.Namespace) -> str:
-    """Write the command that measures this again, defaults included."""
-    words = ['hma', 'evaluate', args.part]
-    for name, value in vars(args).items():
-        if name in {'command', 'part', 'run', 'out', 'pictures'}:
-            continue
-        if value is None or value is False or value == []:
-            continue
-        if name == 'real_time_factor' and not args.through_ros:
-            continue
-        values = value if isinstance(value, list) else [] if value is True else [value]
-        option = 'robot' if name == 'robots' else name.replace('_', '-')
-        words += [f'--{option}', *map(str, values)]
-    return shlex.join(words)

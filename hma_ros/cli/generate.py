@@ -40,6 +40,12 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         metavar='PX',
         help='height and width of the frames (default: 64)',
     )
+    parser.add_argument(
+        '--steps',
+        type=int,
+        metavar='N',
+        help='steps of each episode (default: until a few after success)',
+    )
     parser.add_argument('--workers', type=int, default=2, help='processes (default: 2)')
     parser.set_defaults(run=run)
 
@@ -58,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         workers=args.workers,
         split=args.split,
         image_size=args.image_size,
+        steps=args.steps,
     )
     shares = ', '.join(f'{kind} {share:.0%}' for kind, share in summary.success.items())
     print(f'{summary.episodes} episodes, {summary.rows} rows in {args.out}; success: {shares}')

@@ -16,7 +16,7 @@ from hma_ros.data.episodes import Episode
 from hma_ros.evaluation.replay import replay
 from hma_ros.runtime.world_model import WorldModel
 
-_PAPER, _INK, _SOFT = (255, 255, 255), (32, 33, 36), (112, 117, 122)
+PAPER, INK, SOFT = (255, 255, 255), (32, 33, 36), (112, 117, 122)
 _LANES = ('observed', 'imagined', 'difference')
 _FULL_DIFFERENCE = 128
 # Dark where both agree; brightness rises evenly, so that it also reads without colour.
@@ -94,27 +94,27 @@ def rollout_strip(rollout: Imagined, columns: int = 6, scale: int | None = None)
     :param scale: pixels drawn per pixel; None makes a frame about 192 pixels wide.
     """
     scale = scale or _scale_of(rollout, 192)
-    moments = _spread(len(rollout.imagined), columns)
+    moments = spread(len(rollout.imagined), columns)
     side = rollout.last.shape[0] * scale
     left, top = _MARGIN + _LABEL_WIDTH, _MARGIN + _TITLE_SIZE + 40
     lanes = [top + lane * (side + _GAP) for lane in range(3)]
     width = left + (len(moments) + 1) * (side + _GAP) + _GAP + _MARGIN
-    picture = Image.new('RGB', (width, lanes[2] + side + 62 + _MARGIN), _PAPER)
+    picture = Image.new('RGB', (width, lanes[2] + side + 62 + _MARGIN), PAPER)
     draw = ImageDraw.Draw(picture)
-    draw.text((_MARGIN, _MARGIN), rollout.title, _INK, _font(_TITLE_SIZE))
+    draw.text((_MARGIN, _MARGIN), rollout.title, INK, font(_TITLE_SIZE))
     for name, y in zip(_LANES, lanes, strict=True):
-        draw.text((_MARGIN, y + side // 2), name, _INK, _font(_TEXT_SIZE), anchor='lm')
-    _cell(picture, rollout.last, (left, lanes[0]), scale)
-    _centred(draw, left + side // 2, top - 10, 'last seen', _SOFT)
+        draw.text((_MARGIN, y + side // 2), name, INK, font(_TEXT_SIZE), anchor='lm')
+    paste_frame(picture, rollout.last, (left, lanes[0]), scale)
+    centred_text(draw, left + side // 2, top - 10, 'last seen', SOFT)
     for column, moment in enumerate(moments, 1):
         x = left + column * (side + _GAP) + _GAP
         observed, imagined = rollout.observed[moment], rollout.imagined[moment]
         cells = (observed, imagined, heat_map(observed, imagined))
         for frame, y in zip(cells, lanes, strict=True):
-            _cell(picture, frame, (x, y), scale)
-        _centred(draw, x + side // 2, top - 10, rollout.caption(moment), _SOFT)
-        _centred(
-            draw, x + side // 2, lanes[2] + side + 14, f'{psnr(observed, imagined):.1f} dB', _SOFT
+            paste_frame(picture, frame, (x, y), scale)
+        centred_text(draw, x + side // 2, top - 10, rollout.caption(moment), SOFT)
+        centred_text(
+            draw, x + side // 2, lanes[2] + side + 14, f'{psnr(observed, imagined):.1f} dB', SOFT
         )
     _legend(picture, (left, lanes[2] + side + 38))
     return picture
@@ -159,19 +159,19 @@ def _moment(rollout: Imagined, moment: int, scale: int) -> Image.Image:
     side = rollout.last.shape[0] * scale
     top = _MARGIN + _TITLE_SIZE + 36
     width = 2 * _MARGIN + 3 * side + 2 * _GAP
-    picture = Image.new('RGB', (width, top + side + 58), _PAPER)
+    picture = Image.new('RGB', (width, top + side + 58), PAPER)
     draw = ImageDraw.Draw(picture)
-    draw.text((_MARGIN, _MARGIN), rollout.title, _INK, _font(_TITLE_SIZE))
+    draw.text((_MARGIN, _MARGIN), rollout.title, INK, font(_TITLE_SIZE))
     is_seen = moment < 0
     observed = rollout.last if is_seen else rollout.observed[moment]
     imagined = rollout.last if is_seen else rollout.imagined[moment]
     cells = (observed, imagined, heat_map(observed, imagined))
     for column, (name, frame) in enumerate(zip(_LANES, cells, strict=True)):
         x = _MARGIN + column * (side + _GAP)
-        _centred(draw, x + side // 2, top - 10, name, _INK)
-        _cell(picture, frame, (x, top), scale)
+        centred_text(draw, x + side // 2, top - 10, name, INK)
+        paste_frame(picture, frame, (x, top), scale)
     when = 'last seen' if is_seen else rollout.caption(moment)
-    draw.text((_MARGIN, top + side + 12), when, _SOFT, _font(_TEXT_SIZE))
+    draw.text((_MARGIN, top + side + 12), when, SOFT, font(_TEXT_SIZE))
     done = (moment + 1) / len(rollout.imagined)
     bar = (_MARGIN, top + side + 4, width - _MARGIN, top + side + 7)
     draw.rectangle(bar, (228, 230, 233))
@@ -180,8 +180,8 @@ def _moment(rollout: Imagined, moment: int, scale: int) -> Image.Image:
     return picture
 
 
-def _spread(count: int, wanted: int) -> Sequence[int]:
-    """Choose moments, the first and the last among them."""
+def spread(count: int, wanted: int) -> Sequence[int]:
+    """Choose moments of 0 to count - 1, the first and the last among them."""
     return sorted({round(place) for place in np.linspace(0, count - 1, min(wanted, count))})
 
 
@@ -189,15 +189,19 @@ def _scale_of(rollout: Imagined, pixels: int) -> int:
     return max(1, round(pixels / rollout.last.shape[0]))
 
 
-def _cell(picture: Image.Image, frame: np.ndarray, corner: tuple[int, int], scale: int) -> None:
+def paste_frame(
+    picture: Image.Image, frame: np.ndarray, corner: tuple[int, int], scale: int
+) -> None:
+    """Paste ``uint8[H, W, 3]``, each pixel as large as `scale`, with its corner [px] there."""
     large = frame.repeat(scale, 0).repeat(scale, 1)
     picture.paste(Image.fromarray(np.ascontiguousarray(large)), corner)
 
 
-def _centred(
+def centred_text(
     draw: ImageDraw.ImageDraw, x: int, y: int, text: str, colour: tuple[int, int, int]
 ) -> None:
-    draw.text((x, y), text, colour, _font(_TEXT_SIZE), anchor='mm')
+    """Write a small text around a place [px]."""
+    draw.text((x, y), text, colour, font(_TEXT_SIZE), anchor='mm')
 
 
 def _legend(picture: Image.Image, corner: tuple[int, int]) -> None:
@@ -207,8 +211,9 @@ def _legend(picture: Image.Image, corner: tuple[int, int]) -> None:
     picture.paste(Image.fromarray(heat_map(bar, np.zeros_like(bar))), (x, y))
     draw = ImageDraw.Draw(picture)
     text = f'difference 0 to {_FULL_DIFFERENCE}+ of 255'
-    draw.text((x, y + 14), text, _SOFT, _font(13))
+    draw.text((x, y + 14), text, SOFT, font(13))
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return the font of pictures in a size [px]."""
     return ImageFont.load_default(size)

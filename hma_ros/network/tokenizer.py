@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Frame tokenizer: a 64x64 picture becomes 8x8 tokens and back.
+Frame tokenizer: a picture becomes 8x8 tokens and back.
 
 Finite scalar quantisation (Mentzer et al. 2023, arXiv 2309.15505): every token is a few small
 integers, here called *levels*, instead of one index into a learned code book. They are the
@@ -32,6 +32,8 @@ class TokenizerConfig:
     :param levels: values each integer can take.
     :param width: channels at token resolution.
     :param detail_width: channels at twice the token resolution.
+    :param detail_stages: resolutions above that of the tokens, each twice the one before with half
+        of its channels; more of them draw large patches sharper.
     :param encoder_blocks: mixing blocks before quantisation.
     :param decoder_blocks: mixing blocks after it.
     """
@@ -42,6 +44,7 @@ class TokenizerConfig:
     levels: int = 8
     width: int = 160
     detail_width: int = 64
+    detail_stages: int = 1
     encoder_blocks: int = 3
     decoder_blocks: int = 3
 
@@ -54,6 +57,16 @@ class TokenizerConfig:
     def image_tokens(self) -> int:
         """Tokens of one frame."""
         return self.grid**2
+
+    @property
+    def finest_patch(self) -> int:
+        """Pixels that a position of the finest stage spans in each direction."""
+        return self.patch >> self.detail_stages
+
+    @property
+    def detail_widths(self) -> tuple[int, ...]:
+        """Channels of the stages, the finest last."""
+        return tuple(self.detail_width >> stage for stage in range(self.detail_stages))
 
 
 class MixBlock(nn.Module):
@@ -77,8 +90,10 @@ class Encoder(nn.Module):
 
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
-        self.half_patch = config.patch // 2
-        self.detail = nn.Conv2d(3 * self.half_patch**2, config.detail_width, 3, padding=1)
+        self.finest_patch = config.finest_patch
+        *finer, detail = _stage_convolutions(config)
+        self.finer = nn.ModuleList(finer)
+        self.detail = detail
         self.embed = nn.Linear(4 * config.detail_width, config.width)
         self.blocks = nn.Sequential(
             *(MixBlock(config.width) for _ in range(config.encoder_blocks))
@@ -87,9 +102,34 @@ class Encoder(nn.Module):
 
     def forward(self, frames_BCHW: Tensor) -> Tensor:
         """``float[B, 3, H, W]`` in [-1, 1] to latents ``float[B, S, factors]``."""
-        x = F.gelu(self.detail(F.pixel_unshuffle(frames_BCHW, self.half_patch)))
-        x = self.embed(F.pixel_unshuffle(x, 2).permute(0, 2, 3, 1))
+        x = F.pixel_unshuffle(frames_BCHW, self.finest_patch)
+        for convolution in (*self.finer, self.detail):
+            x = F.pixel_unshuffle(F.gelu(convolution(x)), 2)
+        x = self.embed(x.permute(0, 2, 3, 1))
         return self.out(self.blocks(x)).flatten(1, 2)
+
+
+def _stage_convolutions(config: TokenizerConfig) -> list[nn.Conv2d]:
+    """Convolutions from the finest stage to that of twice the token resolution."""
+    made, channels = [], 3 * config.finest_patch**2
+    for width in reversed(config.detail_widths):
+        made.append(nn.Conv2d(channels, width, 3, padding=1))
+        channels = 4 * width
+    return made
+
+
+class Refinement(nn.Module):
+    """Twice the resolution with half of the channels."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.expand = nn.Conv2d(width, 4 * (width // 2), 1)
+        self.detail = nn.Conv2d(width // 2, width // 2, 3, padding=1)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        """``float[B, C, H, W]`` to ``float[B, C // 2, 2 * H, 2 * W]``."""
+        x = F.pixel_shuffle(self.expand(F.gelu(x_BCHW)), 2)
+        return x + self.detail(F.gelu(x))
 
 
 class Decoder(nn.Module):
@@ -97,22 +137,24 @@ class Decoder(nn.Module):
 
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
-        self.grid, self.half_patch = config.grid, config.patch // 2
+        self.grid, self.finest_patch = config.grid, config.finest_patch
         self.embed = nn.Linear(config.factors, config.width)
         self.blocks = nn.Sequential(
             *(MixBlock(config.width) for _ in range(config.decoder_blocks))
         )
         self.expand = nn.Linear(config.width, 4 * config.detail_width)
         self.detail = nn.Conv2d(config.detail_width, config.detail_width, 3, padding=1)
-        self.out = nn.Conv2d(config.detail_width, 3 * self.half_patch**2, 3, padding=1)
+        *coarser, finest = config.detail_widths
+        self.finer = nn.Sequential(*(Refinement(width) for width in coarser))
+        self.out = nn.Conv2d(finest, 3 * self.finest_patch**2, 3, padding=1)
 
     def forward(self, values_BSF: Tensor) -> Tensor:
         """Values in [-1, 1] to ``float[B, 3, H, W]``."""
         x = self.embed(values_BSF).unflatten(1, (self.grid, self.grid))
         x = self.expand(self.blocks(x)).permute(0, 3, 1, 2)
         x = F.pixel_shuffle(x, 2)
-        x = x + self.detail(F.gelu(x))
-        return F.pixel_shuffle(self.out(F.gelu(x)), self.half_patch)
+        x = self.finer(x + self.detail(F.gelu(x)))
+        return F.pixel_shuffle(self.out(F.gelu(x)), self.finest_patch)
 
 
 class FrameTokenizer(nn.Module):

@@ -28,7 +28,7 @@ PATCH_HEAD = 'patch'
 # How the names of graphs begin that go around compiled layers; they are for the CPU alone.
 EDGE_GRAPHS = ('enter_', 'leave_')
 # Rows to imagine at most where no window ends it.
-_SLIDING_HORIZON = 32
+_SLIDING_HORIZON = 128
 
 
 @dataclass(frozen=True)

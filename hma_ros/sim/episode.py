@@ -38,18 +38,22 @@ class _Exploration:
         return self._explorer.act(label)
 
 
-def run_episode(task: Task, kind: Kind, seed: int, picture_size: int = 64) -> Episode:
+def run_episode(
+    task: Task, kind: Kind, seed: int, picture_size: int = 64, steps: int | None = None
+) -> Episode:
     """
     Run one episode of the noisy expert, of play or of random motion.
 
     :param task: the robot; its state is lost.
     :param kind: who acts.
     :param seed: fixes the start and the noise: the same seed gives the same episode.
-    :param picture_size: height and width of the frames.
+    :param picture_size: height and width of the frames [px].
+    :param steps: to record, whatever becomes of the task; None ends it a few steps after success,
+        or at the task's horizon.
     """
     task.reset(seed)
     explorer = Explorer(task, kind, np.random.default_rng([seed, 1]))
-    return _record(task, _Exploration(explorer), kind, seed, picture_size)
+    return _record(task, _Exploration(explorer), kind, seed, picture_size, steps)
 
 
 def run_actor(task: Task, actor: Actor, seed: int, picture_size: int = 64) -> Episode:
@@ -58,8 +62,10 @@ def run_actor(task: Task, actor: Actor, seed: int, picture_size: int = 64) -> Ep
     return _record(task, actor, 'policy', seed, picture_size)
 
 
-def _record(task: Task, actor: Actor, kind: str, seed: int, picture_size: int) -> Episode:
-    """Record from the reset to a few rows after success, or to the task's horizon."""
+def _record(
+    task: Task, actor: Actor, kind: str, seed: int, picture_size: int, steps: int | None = None
+) -> Episode:
+    """Record so many steps, or to a few rows after success, or to the task's horizon."""
     frames, joints, states = [], [], []
     actions: list[np.ndarray] = []
     labels: list[np.ndarray] = []
@@ -70,14 +76,14 @@ def _record(task: Task, actor: Actor, kind: str, seed: int, picture_size: int) -
         states.append(task.state())
 
     look()
-    rows_left = task.horizon_rows
+    rows_left = task.horizon_rows if steps is None else steps
     while rows_left > 0:
         labels.append(task.expert())
         actions.append(actor.act(frames[-1], labels[-1]))
         task.step(actions[-1])
         look()
         rows_left -= 1
-        if task.success():
+        if steps is None and task.success():
             rows_left = min(rows_left, _ROWS_AFTER_SUCCESS)
     return Episode(
         np.stack(frames),

@@ -37,6 +37,7 @@ class _Order:
     kind: Kind
     seed: int
     image_size: int
+    steps: int | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def generate(
     progress: bool = True,
     split: str = 'train',
     image_size: int = 64,
+    steps: int | None = None,
 ) -> Summary:
     """
     Write episodes of one task to ``out_folder/split/shard_00``.
@@ -72,14 +74,19 @@ def generate(
     :param progress: show a progress bar.
     :param split: ``train`` or ``val``, which never share a seed.
     :param image_size: height and width of the frames [px].
-    :raises ConfigError: unknown task, kind or split, a size out of range, or a folder in use.
+    :param steps: of each episode, whatever becomes of the task; None ends an episode a few steps
+        after success, or at the task's horizon.
+    :raises ConfigError: unknown task, kind or split, a size or a number of steps out of range, or
+        a folder in use.
     """
     if task_name not in TASK_NAMES:
         raise ConfigError(f"simulated robot '{task_name}': expected one of {TASK_NAMES}")
     least, most = MODEL_SIDE_PX
     if not least <= image_size <= most:
         raise ConfigError(f'image size: got {image_size}, expected {least} to {most} pixels')
-    orders = _plan(counts, seed, split, image_size)
+    if steps is not None and steps < 1:
+        raise ConfigError(f'steps: got {steps}, expected at least 1')
+    orders = _plan(counts, seed, split, image_size, steps)
     folder = Path(out_folder) / split / 'shard_00'
     rows = 0
     outcomes: dict[str, list[bool]] = {kind: [] for kind in KINDS}
@@ -98,7 +105,9 @@ def generate(
     return Summary(len(orders), rows, success)
 
 
-def _plan(counts: Mapping[str, int], seed: int, split: str, image_size: int) -> list[_Order]:
+def _plan(
+    counts: Mapping[str, int], seed: int, split: str, image_size: int, steps: int | None
+) -> list[_Order]:
     """Draw the seeds and mix the kinds, so that any part of a set is like the whole."""
     if split not in SPLITS:
         raise ConfigError(f"split '{split}': expected one of {SPLITS}")
@@ -110,7 +119,8 @@ def _plan(counts: Mapping[str, int], seed: int, split: str, image_size: int) -> 
     # Train seeds are even and validation seeds odd: no start is in both.
     seeds = 2 * rng.choice(2**30, len(kinds), replace=False) + SPLITS.index(split)
     orders = [
-        _Order(kind, int(number), image_size) for kind, number in zip(kinds, seeds, strict=True)
+        _Order(kind, int(number), image_size, steps)
+        for kind, number in zip(kinds, seeds, strict=True)
     ]
     return [orders[i] for i in rng.permutation(len(orders))]
 
@@ -131,7 +141,7 @@ def _episodes(task_name: str, orders: Sequence[_Order], workers: int) -> Iterato
         task = make_task(task_name)
         try:
             for order in orders:
-                yield run_episode(task, order.kind, order.seed, order.image_size)
+                yield _run(task, order)
         finally:
             task.close()
         return
@@ -161,7 +171,11 @@ def _start_worker(task_name: str) -> None:
 def _work(order: _Order) -> Episode:
     if _Worker.task is None:
         raise ConfigError('worker process: no task, expected _start_worker to have run')
-    return run_episode(_Worker.task, order.kind, order.seed, order.image_size)
+    return _run(_Worker.task, order)
+
+
+def _run(task: Task, order: _Order) -> Episode:
+    return run_episode(task, order.kind, order.seed, order.image_size, order.steps)
 
 
 def validation_counts(counts: Mapping[str, int], total: int) -> dict[str, int]:

@@ -117,6 +117,24 @@ def _image_axes(position: np.ndarray, look_at: np.ndarray) -> list[float]:
     return [*right, *np.cross(right, forward)]
 
 
+def project(view: View, points_N3: np.ndarray, size: int) -> np.ndarray:
+    """
+    Return where points are in a square picture.
+
+    :param points_N3: ``float[N, 3]`` [m], before the camera.
+    :param size: width and height of the picture [px].
+    :returns: ``float64[N, 2]``, x to the right and y down [px].
+    """
+    position, look_at = np.array(view.position), np.array(view.look_at)
+    right, up = np.reshape(_image_axes(position, look_at), (2, 3))
+    away = np.asarray(points_N3, np.float64) - position
+    depth = away @ -np.cross(right, up)
+    focal_px = size / 2 / np.tan(np.radians(view.fovy_deg) / 2)
+    shares = np.stack([away @ right, -(away @ up)], -1) / depth[:, None]
+    projected: np.ndarray = size / 2 + focal_px * shares
+    return projected
+
+
 def add_block(
     spec: mujoco.MjSpec, half_size: Vector3, rgba: Rgba, mass: float, friction: float
 ) -> None:

@@ -42,13 +42,15 @@ class FrameSampler:
         return to_unit(np.stack(frames)), to_unit(np.concatenate(behind))
 
 
-def _sizes(datasets: Sequence[EpisodeDataset]) -> TokenizerConfig:
-    """Take the size of the frames, which all must have."""
+def _checked_sizes(
+    datasets: Sequence[EpisodeDataset], sizes: TokenizerConfig | None
+) -> TokenizerConfig:
+    """Take the size of the frames, which all must have, unless sizes are given."""
     side = (datasets[0].frame_size or (TokenizerConfig.image_size,))[0]
+    sizes = sizes or TokenizerConfig(image_size=side)
     for dataset in datasets:
-        dataset.check_frame_size(side, f'the frames of {datasets[0].embodiment}')
-    sizes = TokenizerConfig(image_size=side)
-    if side % sizes.patch:
+        dataset.check_frame_size(sizes.image_size, f'the frames of {datasets[0].embodiment}')
+    if sizes.image_size % sizes.patch:
         raise ConfigError(
             f'frames of {datasets[0].embodiment}: got {side} pixels, expected a multiple of '
             f'{sizes.patch}; set camera.resize and record them again'
@@ -88,16 +90,26 @@ def reconstruction_loss(drawn: Tensor, frames: Tensor, still: Tensor) -> dict[st
 
 
 def train_tokenizer(
-    datasets: Sequence[EpisodeDataset], folder: Path, steps: int, batch: int = 64
+    datasets: Sequence[EpisodeDataset],
+    folder: Path,
+    steps: int,
+    batch: int = 64,
+    sizes: TokenizerConfig | None = None,
+    precision: torch.dtype = torch.float32,
 ) -> FrameTokenizer:
     """
     Train a tokenizer, or go on training one, and save its averaged weights in `folder`.
 
     :param datasets: one per embodiment.
     :param folder: checkpoint, state and log.
+    :param steps: optimiser steps of the whole run.
+    :param batch: frames in a step, as many of each embodiment.
+    :param sizes: of the tokenizer; None for patches of 8 pixels.
+    :param precision: of the products, ``torch.bfloat16`` where that is faster; weights stay
+        float32.
     :raises ConfigError: frames of different sizes, not square, or that patches do not divide.
     """
-    sizes = _sizes(datasets)
+    sizes = _checked_sizes(datasets, sizes)
     torch.manual_seed(0)
     model = FrameTokenizer(sizes)
     run = TrainingRun(model, folder, steps, 2e-3, ('encoder.blocks', 'decoder.blocks'))
@@ -106,7 +118,9 @@ def train_tokenizer(
 
     def loss_of(_: int) -> dict[str, Tensor]:
         frames, still = sampler.draw(batch)
-        return reconstruction_loss(compiled(frames), frames, still)
+        with torch.autocast('cpu', precision, enabled=precision != torch.float32):
+            drawn = compiled(frames)
+        return reconstruction_loss(drawn.float(), frames, still)
 
     run.train(loss_of)
     averaged = cast('FrameTokenizer', run.averaged)

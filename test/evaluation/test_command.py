@@ -9,7 +9,7 @@ import pytest
 from hma_ros.cli.main import main
 
 
-@pytest.mark.parametrize('part', ['prediction', 'closed-loop', 'report'])
+@pytest.mark.parametrize('part', ['prediction', 'long-horizon', 'closed-loop', 'report'])
 def test_every_part_teaches(part: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(['evaluate', part, '--help'])
@@ -56,6 +56,7 @@ def test_policies_are_counted_in_closed_loop(
     ('arguments', 'message'),
     [
         (['prediction', '--robot', 'toaster'], "--robot: 'toaster', expected one that"),
+        (['long-horizon', '--seed', '-1'], '--seed: got -1, expected at least 0'),
         (['closed-loop', '--episodes', '0'], '--episodes: 0, expected at least 1'),
     ],
 )

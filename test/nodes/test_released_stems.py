@@ -15,16 +15,16 @@ from hma_ros.cli.finding import Level
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_folder, load_embodiment
 from hma_ros.core.errors import BundleError
-from hma_ros.export.paper import BundleOptions, check_options
+from hma_ros.export.bundle import BundleOptions, check_options
 from hma_ros.export.robot import robot_of
 from hma_ros.msg import PredictedRollout
 from hma_ros.network.checkpoint import save_checkpoint
-from hma_ros.network.paper.config import Domain, Meaning, PaperConfig
-from hma_ros.network.paper.discrete import DiscreteHma
+from hma_ros.network.config import Compat, Domain, HmaConfig
+from hma_ros.network.discrete import DiscreteHma
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.nodes.world_model_node import check_stem
-from hma_ros.runtime.open import open_world_model
 from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.world_model import WorldModel
 
 pytestmark = pytest.mark.ros
 SIDE = 256
@@ -46,7 +46,7 @@ DOMAINS = {
 TOKENS = TokenizerConfig(
     SIDE, 64, 2, 8, width=8, detail_width=4, encoder_blocks=1, decoder_blocks=1
 )
-CONFIG = PaperConfig(
+CONFIG = HmaConfig(
     layers=1,
     heads=2,
     width=16,
@@ -58,7 +58,7 @@ CONFIG = PaperConfig(
     domains=tuple(
         Domain(name, stride, *zip(*facts, strict=True)) for name, stride, facts in DOMAINS.values()
     ),
-    meaning=Meaning.UPSTREAM,
+    compat=Compat.UPSTREAM,
 )
 
 
@@ -91,7 +91,7 @@ def test_frames_are_imagined_from_what_the_robot_did(bundle: Path) -> None:
     spec = load_embodiment('ur5_pusht')
     found = check_file(spec.name, str(bundle))
     assert [item for item in found if item.level is Level.FAIL] == []
-    model = open_world_model(bundle, spec.stem, Execution(provider='cpu', threads=1))
+    model = WorldModel(bundle, spec.stem, Execution(provider='cpu', threads=1))
     check_stem(spec, model)
     executed = np.zeros((spec.rates.stride, len(spec.action.names)), np.float32)
     executed[:, :2] = 0.02
@@ -148,7 +148,7 @@ def test_a_file_with_another_layout_than_its_bundle_is_refused(
 ) -> None:
     layout = [0, 0, 0, 0, 0, 'd_y', 'd_x', 0]
     spec = load_embodiment(with_layout(tmp_path, 'ur5_pusht', layout))
-    model = open_world_model(bundle, spec.stem, Execution(provider='cpu', threads=1))
+    model = WorldModel(bundle, spec.stem, Execution(provider='cpu', threads=1))
     with pytest.raises(BundleError, match=r"action layout: got \(0.0, .*'d_y', 'd_x', 0.0\), exp"):
         check_stem(spec, model)
 

@@ -190,8 +190,8 @@ def test_bad_input_is_refused(make_random_bundle: Make) -> None:
     model.observe(picture(0), None)
     with pytest.raises(InferenceError, match=r'executed: .*, expected finite float32\[1, 2\]'):
         model.observe(picture(1), np.array([[0.1, np.nan]]))
-    with pytest.raises(InferenceError, match='horizon: 33, expected 1 to 32'):
-        model.imagine(None, 33)
+    with pytest.raises(InferenceError, match='horizon: 129, expected 1 to 128'):
+        model.imagine(None, 129)
     with pytest.raises(InferenceError, match='chunks: 1, expected 2'):
         model.imagine(chunk(0.1)[None], 2)
 

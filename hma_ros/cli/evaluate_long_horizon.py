@@ -1,0 +1,98 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma evaluate long-horizon``: how long what a bundle imagines stays true."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hma_ros.cli import evaluate_options
+from hma_ros.core.errors import ConfigError
+
+EXAMPLES = """\
+examples:
+  hma evaluate long-horizon --robot sim_planar --episodes 8 --pictures out/long_horizon
+  hma evaluate long-horizon --out benchmarks/out/long_horizon.json
+
+wander is random motion, expert the script with its training noise; both start where no training
+episode did. Brackets hold what the tokenizer alone keeps of the true frames. Look at the
+animations in FOLDER/long_horizon.html before you believe a number.
+"""
+ACTIONS = ('wander', 'expert')
+
+
+def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``long-horizon``."""
+    parser = evaluate_options.add_part(
+        parts,
+        'long-horizon',
+        "how long rollouts stay true to the simulator's frames",
+        EXAMPLES,
+    )
+    evaluate_options.add_common(parser)
+    parser.add_argument(
+        '--episodes',
+        type=int,
+        default=50,
+        metavar='N',
+        help='rollouts of each robot and kind of actions (default: 50)',
+    )
+    parser.add_argument(
+        '--steps',
+        type=int,
+        nargs='+',
+        default=[1, 8, 32, 100],
+        metavar='N',
+        help='how far ahead to look; the largest is the horizon (default: 1 8 32 100)',
+    )
+    parser.add_argument(
+        '--actions',
+        nargs='+',
+        default=list(ACTIONS),
+        choices=ACTIONS,
+        metavar='NAME',
+        help='of wander, expert (default: both)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='chooses the starts (default: 0)')
+    parser.add_argument(
+        '--workers', type=int, default=2, metavar='N', help='processes (default: 2)'
+    )
+    parser.add_argument(
+        '--pictures',
+        type=Path,
+        metavar='FOLDER',
+        help='write contact sheets, animations and a page with all of them here',
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table, and write what was asked for."""
+    from hma_ros.evaluation.long_horizon import LongHorizonConfig, measure_long_horizon
+    from hma_ros.evaluation.long_horizon_page import write_long_horizon
+    from hma_ros.evaluation.long_horizon_table import long_horizon_table
+    from hma_ros.evaluation.measurements import as_result, write_measurements
+
+    if args.seed < 0:
+        raise ConfigError(f'--seed: got {args.seed}, expected at least 0')
+    manifest = evaluate_options.chosen_manifest(args)
+    config = LongHorizonConfig(
+        tuple(sorted(set(args.steps))), args.episodes, tuple(args.actions), args.seed
+    )
+    measured = [
+        rollouts
+        for robot in evaluate_options.chosen_robots(args, manifest)
+        for rollouts in measure_long_horizon(manifest.folder, robot, config, args.workers)
+    ]
+    results = [
+        as_result('long_horizon', rollouts.at(steps))
+        for rollouts in measured
+        for steps in config.steps
+    ]
+    table = str(long_horizon_table(results))
+    print(table)
+    if args.pictures:
+        print(f'page: {write_long_horizon(args.pictures, measured, table)}')
+    if args.out:
+        write_measurements(args.out, evaluate_options.typed_command(args), results)
+    return 0

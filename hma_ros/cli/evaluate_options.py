@@ -1,0 +1,91 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What the parts of ``hma evaluate`` have in common: options, and the command that was typed."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hma_ros.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hma_ros.runtime.manifest import Manifest
+
+
+def add_part(
+    parts: argparse._SubParsersAction[argparse.ArgumentParser], name: str, what: str, epilog: str
+) -> argparse.ArgumentParser:
+    """Add a part of ``evaluate``; `what` it measures begins with a small letter."""
+    return parts.add_parser(
+        name,
+        help=what,
+        description=f'{what[0].upper()}{what[1:]}.',
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the options that all measurements of a bundle have."""
+    parser.add_argument(
+        '--bundle',
+        default='hma_sim',
+        metavar='FOLDER',
+        help='bundle, a folder or the name of one in models/ (default: hma_sim)',
+    )
+    parser.add_argument(
+        '--robot',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        dest='robots',
+        help='robots as in config/embodiments (default: all of the bundle)',
+    )
+    parser.add_argument('--out', type=Path, metavar='FILE', help='also write the results as JSON')
+
+
+def chosen_manifest(args: argparse.Namespace) -> Manifest:
+    """
+    Read the manifest of the bundle that ``--bundle`` names.
+
+    :raises BundleError: missing, malformed, or of another format.
+    """
+    from hma_ros.bringup import bundle_folder
+    from hma_ros.runtime.manifest import Manifest
+
+    return Manifest.read(bundle_folder(args.bundle))
+
+
+def chosen_robots(args: argparse.Namespace, manifest: Manifest) -> Sequence[str]:
+    """
+    Return the robots that ``--robot`` names, or all of the bundle.
+
+    :raises ConfigError: the bundle was not trained on one of them.
+    """
+    served = [stem.embodiment for stem in manifest.robots.values()]
+    for robot in args.robots:
+        if robot not in served:
+            raise ConfigError(
+                f"--robot: '{robot}', expected one that {manifest.folder} was "
+                f'trained on: {", ".join(served)}'
+            )
+    return args.robots or served
+
+
+def typed_command(args: argparse.Namespace) -> str:
+    """Write the command that measures this again, defaults included."""
+    words = ['hma', 'evaluate', args.part]
+    for name, value in vars(args).items():
+        if name in {'command', 'part', 'run', 'out', 'pictures'}:
+            continue
+        if value is None or value is False or value == []:
+            continue
+        if name == 'real_time_factor' and not args.through_ros:
+            continue
+        values = value if isinstance(value, list) else [] if value is True else [value]
+        option = 'robot' if name == 'robots' else name.replace('_', '-')
+        words += [f'--{option}', *map(str, values)]
+    return shlex.join(words)

@@ -1,0 +1,326 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+How long what a bundle imagines stays true, against the simulator.
+
+An episode is observed for a few frames; then the model imagines on with the actions that were
+executed, and sees no frame any more. The same is measured of the true frames as the tokenizer
+draws them, which hardly any prediction can exceed.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.metrics import SquaredError, changed_pixels, squared_error
+from hma_ros.core.progress import Progress
+from hma_ros.data.episodes import Episode
+from hma_ros.evaluation.closed_loop import HELD_OUT_SEED
+from hma_ros.evaluation.replay import replay
+from hma_ros.evaluation.scene_parts import PARTS, Seen, find_parts
+from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.world_model import WorldModel
+from hma_ros.sim import make_task
+from hma_ros.sim.episode import run_episode
+from hma_ros.sim.exploration import Kind
+from hma_ros.sim.scene import project
+from hma_ros.sim.simulation import Task
+
+Actions = Literal['wander', 'expert']
+ACTIONS: tuple[Actions, ...] = ('wander', 'expert')
+# Frames observed before the first imagined one.
+OBSERVED = 8
+_KINDS: dict[Actions, Kind] = {'wander': 'random', 'expert': 'expert'}
+
+
+@dataclass(frozen=True)
+class LongHorizonConfig:
+    """
+    What to measure.
+
+    :param steps: how far ahead to look, each at least 1; the largest is the horizon.
+    :param episodes: of each robot and kind of actions.
+    :param actions: whose: of ``ACTIONS``.
+    :param seed: chooses the starts, which training never had.
+    """
+
+    steps: tuple[int, ...] = (1, 8, 32, 100)
+    episodes: int = 50
+    actions: tuple[Actions, ...] = ACTIONS
+    seed: int = 0
+
+    @property
+    def horizon(self) -> int:
+        """Steps to imagine."""
+        return max(self.steps)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """
+    Frames so many steps ahead against the simulator's.
+
+    :param survival: share of the rollouts that show every part the truth shows, at 50 to 200 % of
+        its area.
+    :param object_error_px: median distance of the object from its true place, in pixels of 64,
+        over the rollouts that show it; NaN without any.
+    :param tool_error_px: likewise of the tool.
+    :param gain_db: gain over the last observed frame, on the pixels that changed since.
+    :param tool_survival: the share for the tool alone.
+    :param object_survival: the share for the object alone.
+    """
+
+    survival: float
+    object_error_px: float
+    tool_error_px: float
+    gain_db: float
+    tool_survival: float
+    object_survival: float
+
+
+@dataclass(frozen=True)
+class LongHorizon(Quality):
+    """
+    What one robot's rollouts are worth so many steps ahead.
+
+    :param actions: whose.
+    :param tokenizer: the same of the true frames as the tokenizer draws them.
+    """
+
+    robot: str
+    actions: str
+    steps: int
+    episodes: int
+    tokenizer: Quality
+
+
+@dataclass(frozen=True)
+class Film:
+    """
+    One rollout beside the truth.
+
+    :param seed: of the episode.
+    :param frame_hz: steps per second.
+    :param last: ``uint8[H, W, 3]``, the last observed frame.
+    :param truth: ``uint8[horizon, H, W, 3]``, what followed.
+    :param drawn: the same as the tokenizer draws it.
+    :param imagined: what the model imagined.
+    """
+
+    seed: int
+    frame_hz: float
+    last: np.ndarray
+    truth: np.ndarray
+    drawn: np.ndarray
+    imagined: np.ndarray
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was found in the frames of one film, step after step."""
+
+    imagined: tuple[Judgement, ...]
+    drawn: tuple[Judgement, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The parts of one frame, and its errors on the pixels that changed."""
+
+    parts: tuple[Seen, ...]
+    error: SquaredError
+    copied: SquaredError
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """All rollouts of one robot under one kind of actions."""
+
+    robot: str
+    actions: Actions
+    films: tuple[Film, ...]
+    judged: tuple[Judged, ...]
+
+    def at(self, steps: int) -> LongHorizon:
+        """Measure so many steps ahead, counted from 1."""
+        imagined = self._quality([item.imagined[steps - 1] for item in self.judged])
+        drawn = self._quality([item.drawn[steps - 1] for item in self.judged])
+        return LongHorizon(
+            **asdict(imagined),
+            robot=self.robot,
+            actions=self.actions,
+            steps=steps,
+            episodes=len(self.judged),
+            tokenizer=drawn,
+        )
+
+    def _quality(self, judgements: Sequence[Judgement]) -> Quality:
+        roles = [part.role for part in PARTS[self.robot]]
+        tool, thing = roles.index('tool'), roles.index('object')
+        error = sum((item.error for item in judgements), SquaredError())
+        copied = sum((item.copied for item in judgements), SquaredError())
+        return Quality(
+            float(np.mean([_all_alive(item.parts) for item in judgements])),
+            _median_error([item.parts[thing] for item in judgements]),
+            _median_error([item.parts[tool] for item in judgements]),
+            error.psnr_db - copied.psnr_db,
+            float(np.mean([_all_alive(item.parts[tool : tool + 1]) for item in judgements])),
+            float(np.mean([_all_alive(item.parts[thing : thing + 1]) for item in judgements])),
+        )
+
+
+def check_config(config: LongHorizonConfig, longest: int) -> None:
+    """
+    Refuse what cannot be measured.
+
+    :param longest: steps that the bundle imagines at once.
+    :raises ConfigError: steps outside 1 to `longest`, no episode, or unknown actions.
+    """
+    for steps in config.steps:
+        if not 1 <= steps <= longest:
+            raise ConfigError(f'steps: got {steps}, expected 1 to {longest} for this bundle')
+    if config.episodes < 1:
+        raise ConfigError(f'episodes: got {config.episodes}, expected at least 1')
+    for actions in config.actions:
+        if actions not in ACTIONS:
+            raise ConfigError(f'actions: got {actions!r}, expected one of {", ".join(ACTIONS)}')
+
+
+def measure_long_horizon(
+    bundle: str | Path,
+    robot: str,
+    config: LongHorizonConfig,
+    workers: int = 2,
+    progress: bool = True,
+) -> Iterator[Rollouts]:
+    """
+    Imagine long rollouts of a simulated robot, one kind of actions after the other.
+
+    :param workers: processes; 1 runs in this one.
+    :param progress: show a progress bar.
+    :raises ConfigError: not a simulated robot, or see :func:`check_config`.
+    :raises BundleError: the bundle cannot serve this robot.
+    """
+    if robot not in PARTS:
+        raise ConfigError(f'robot: got {robot!r}, expected one of {", ".join(PARTS)}')
+    check_config(config, Manifest.read(bundle).max_horizon)
+    for actions in config.actions:
+        orders = [
+            _Order(robot, str(bundle), actions, HELD_OUT_SEED + config.seed + number, config)
+            for number in range(config.episodes)
+        ]
+        done = Progress(
+            _run(orders, workers),
+            f'{robot} {actions}',
+            len(orders),
+            unit='episode',
+            disable=not progress,
+        )
+        films, judged = zip(*done, strict=True)
+        yield Rollouts(robot, actions, films, judged)
+
+
+@dataclass(frozen=True)
+class _Order:
+    robot: str
+    bundle: str
+    actions: Actions
+    seed: int
+    config: LongHorizonConfig
+
+
+def _run(orders: Sequence[_Order], workers: int) -> Iterator[tuple[Film, Judged]]:
+    if workers <= 1:
+        yield from map(_work, orders)
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn')) as pool:
+        yield from pool.map(_work, orders)
+
+
+def _work(order: _Order) -> tuple[Film, Judged]:
+    """Record, imagine and judge one episode."""
+    task, model = _task(order.robot), _model(order.bundle, order.robot)
+    steps = OBSERVED - 1 + order.config.horizon
+    size = model.manifest.image_size
+    episode = run_episode(task, _KINDS[order.actions], order.seed, size, steps)
+    film = imagine_film(model, episode)
+    tools_xy = project(task.view, episode.states[OBSERVED:, :3], size)
+    return film, judge(order.robot, film, tools_xy)
+
+
+def imagine_film(model: WorldModel, episode: Episode) -> Film:
+    """
+    Observe the first frames of an episode, and imagine the others.
+
+    :param episode: of more than ``OBSERVED - 1`` steps.
+    """
+    for step in replay(model, episode):
+        if step == OBSERVED - 1:
+            break
+    chunks = episode.actions[OBSERVED - 1 :]
+    truth = np.ascontiguousarray(episode.frames[OBSERVED:])
+    return Film(
+        episode.seed,
+        model.stem.frame_hz,
+        episode.frames[OBSERVED - 1],
+        truth,
+        np.stack([model.reconstruct(frame) for frame in truth]),
+        model.imagine(chunks, len(chunks)).frames,
+    )
+
+
+def judge(robot: str, film: Film, tools_xy: np.ndarray) -> Judged:
+    """
+    Find the parts in every frame of a film, and its errors.
+
+    :param tools_xy: ``float[horizon, 2]``, where the tool truly is [px].
+    """
+    imagined, drawn = (
+        tuple(
+            _judgement(robot, film.last, truth, frame, tool_xy)
+            for truth, frame, tool_xy in zip(film.truth, frames, tools_xy, strict=True)
+        )
+        for frames in (film.imagined, film.drawn)
+    )
+    return Judged(imagined, drawn)
+
+
+def _judgement(
+    robot: str, last: np.ndarray, truth: np.ndarray, frame: np.ndarray, tool_xy: np.ndarray
+) -> Judgement:
+    changed = changed_pixels(last, truth)
+    return Judgement(
+        tuple(find_parts(PARTS[robot], truth, frame, tool_xy)),
+        squared_error(frame, truth, changed),
+        squared_error(last, truth, changed),
+    )
+
+
+def _all_alive(parts: Sequence[Seen]) -> bool:
+    return all(part.is_alive for part in parts if part.is_visible)
+
+
+def _median_error(parts: Sequence[Seen]) -> float:
+    errors = [part.error for part in parts if part.is_visible and part.is_alive]
+    return float(np.median(errors)) if errors else float('nan')
+
+
+@cache
+def _task(name: str) -> Task:
+    """Build the robot once in each worker process."""
+    return make_task(name)
+
+
+@cache
+def _model(bundle: str, robot: str) -> WorldModel:
+    return WorldModel(bundle, load_embodiment(robot).stem, Execution(threads=1))

@@ -1,0 +1,34 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Tables of long rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
+
+
+def long_horizon_table(results: Sequence[Result]) -> Table:
+    """Set what rollouts keep beside what the tokenizer alone keeps, in brackets."""
+
+    def both(header: str, name: str, digits: int, scale: float = 1.0) -> Column:
+        def cell(item: Result) -> str:
+            values = (item[name], item['tokenizer'][name])
+            shown = [number(None if x is None else scale * x, digits) for x in values]
+            return f'{shown[0]} [{shown[1]}]'
+
+        return header, cell
+
+    columns: list[Column] = [
+        ('robot', lambda item: item['robot']),
+        ('actions', lambda item: item['actions']),
+        ('steps', lambda item: str(item['steps'])),
+        ('rollouts', lambda item: str(item['episodes'])),
+        both('all parts there, %', 'survival', 0, 100),
+        both('tool there, %', 'tool_survival', 0, 100),
+        both('object there, %', 'object_survival', 0, 100),
+        both('tool error, px', 'tool_error_px', 1),
+        both('object error, px', 'object_error_px', 1),
+        both('gain, dB', 'gain_db', 1),
+    ]
+    return results_table(results, columns)

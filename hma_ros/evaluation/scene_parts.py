@@ -1,0 +1,173 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Objects and tools of the simulated scenes in pictures: how large they are, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+# Places and areas are told in pixels of a picture of this side, whatever the side is.
+REFERENCE_SIDE_PX = 64
+# Smaller than this a part counts as hidden [px of 64, squared].
+LEAST_AREA_PX = 10.0
+_HUE_DEG, _SATURATION, _VALUE = 16.0, 0.5, 0.25
+_WHITE_SATURATION, _WHITE_VALUE = 0.2, 0.4
+# An end of an arm: what has the arm's colour within this distance of the tool, and how far away
+# it is looked for [px of 64].
+_END_RADIUS_PX, _SEARCH_PX = 8.0, 14.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """
+    Something of one colour that a picture shows.
+
+    :param role: ``tool``, ``object`` (what is pushed, lifted or reached for) or ``mark``.
+    :param hue_deg: of its colour; None for white.
+    :param is_end_of_arm: the whole arm has that colour; the part is its end, around the tool.
+    """
+
+    name: str
+    role: Literal['tool', 'object', 'mark']
+    hue_deg: float | None
+    is_end_of_arm: bool = False
+
+
+PARTS: dict[str, tuple[Part, ...]] = {
+    'sim_franka': (
+        Part('hand', 'tool', None, is_end_of_arm=True),
+        Part('cube', 'object', 0.0),
+    ),
+    'sim_ur5e': (
+        Part('stick', 'tool', 50.0),
+        Part('block', 'object', 230.0),
+        Part('disc', 'mark', 22.0),
+    ),
+    'sim_so101': (
+        Part('jaw', 'tool', 48.0, is_end_of_arm=True),
+        Part('ball', 'object', 322.0),
+    ),
+    'sim_planar': (
+        Part('pusher', 'tool', 229.0),
+        Part('block', 'object', 0.0),
+        Part('disc', 'mark', 133.0),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """
+    A part in a picture and in the true one.
+
+    :param true_area: [px of 64, squared].
+    :param area: in the picture, likewise.
+    :param error: distance between the places [px of 64]; NaN where one of them shows nothing.
+    """
+
+    true_area: float
+    area: float
+    error: float
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether the true picture shows enough of it to judge."""
+        return self.true_area >= LEAST_AREA_PX
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the picture shows 50 to 200 % of the true area."""
+        return 0.5 * self.true_area <= self.area <= 2.0 * self.true_area
+
+
+def find_parts(
+    parts: Sequence[Part], truth: np.ndarray, picture: np.ndarray, tool_xy: np.ndarray
+) -> list[Seen]:
+    """
+    Compare the parts of a picture with those of the true one.
+
+    :param truth: ``uint8[H, W, 3]``.
+    :param picture: likewise, of the same size.
+    :param tool_xy: ``float[2]``, where the tool is in the true picture [px].
+    """
+    scale = REFERENCE_SIDE_PX / truth.shape[0]
+    true_hsv, hsv = _hue_saturation_value(truth), _hue_saturation_value(picture)
+    found = []
+    for part in parts:
+        true_mask, mask = _mask(part, *true_hsv), _mask(part, *hsv)
+        if part.is_end_of_arm:
+            counts = _end_of_arm(true_mask, mask, tool_xy, scale)
+        else:
+            counts = float(true_mask.sum()), float(mask.sum()), _distance(true_mask, mask)
+        true_area, area, distance = counts
+        found.append(Seen(true_area * scale**2, area * scale**2, distance * scale))
+    return found
+
+
+def _mask(
+    part: Part, hue_deg: np.ndarray, saturation: np.ndarray, value: np.ndarray
+) -> np.ndarray:
+    """Mark the pixels that have the colour of a part, ``bool[H, W]``."""
+    if part.hue_deg is None:
+        white: np.ndarray = (saturation < _WHITE_SATURATION) & (value > _WHITE_VALUE)
+        return white
+    away_deg = np.abs((hue_deg - part.hue_deg + 180) % 360 - 180)
+    mask: np.ndarray = (away_deg < _HUE_DEG) & (saturation > _SATURATION) & (value > _VALUE)
+    return mask
+
+
+def _hue_saturation_value(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    red, green, blue = np.moveaxis(picture.astype(np.float64) / 255, -1, 0)
+    value = np.max([red, green, blue], 0)
+    spread = value - np.min([red, green, blue], 0)
+    safe = np.maximum(spread, 1e-9)
+    hue = np.select(
+        [value == red, value == green],
+        [(green - blue) / safe, 2 + (blue - red) / safe],
+        4 + (red - green) / safe,
+    )
+    return hue * 60 % 360, spread / np.maximum(value, 1e-9), value
+
+
+def _distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Distance between the centres of two masks [px]; NaN where one is empty."""
+    if not first.any() or not second.any():
+        return float('nan')
+    centres = [np.argwhere(mask).mean(0) for mask in (first, second)]
+    return float(np.linalg.norm(centres[0] - centres[1]))
+
+
+def _end_of_arm(
+    truth: np.ndarray, mask: np.ndarray, tool_xy: np.ndarray, scale: float
+) -> tuple[float, float, float]:
+    """
+    Find the end of an arm by the shape that it truly has.
+
+    :returns: its true area, its area where it fits best, and how far away that is [px].
+    """
+    radius, search = round(_END_RADIUS_PX / scale), round(_SEARCH_PX / scale)
+    margin = radius + search
+    # Outside of the picture nothing is known: neither for nor against a place.
+    signs = [np.pad(np.where(item, 1.0, -1.0), margin) for item in (truth, mask)]
+    column, line = (min(max(round(float(place)), 0), len(truth) - 1) for place in tool_xy)
+    axis = np.arange(-radius, radius + 1)
+    disc = axis[:, None] ** 2 + axis**2 <= radius**2
+
+    def around(picture: np.ndarray, reach: int) -> np.ndarray:
+        first, last = margin - reach, margin + reach + 1
+        return picture[line + first : line + last, column + first : column + last]
+
+    true_end = around(signs[0], radius) * disc
+    windows = sliding_window_view(around(signs[1], margin), disc.shape)
+    agreement = np.einsum('abij,ij->ab', windows, true_end)
+    moves = np.arange(-search, search + 1)
+    distances = np.hypot(moves[:, None], moves)
+    # Of places that fit as well the nearest.
+    best = np.unravel_index(np.argmax(agreement - 1e-6 * distances), agreement.shape)
+    area = (windows[best] * disc > 0).sum()
+    distance = distances[best] if area else float('nan')
+    return float((true_end > 0).sum()), float(area), float(distance)
