@@ -91,7 +91,7 @@ class Diagnostics:
         now_s, logged_s = time.monotonic(), self._logged_s.setdefault(what, {})
         since_s = min(self._since_s[what], now_s - _REPEAT_S)
         lately = sum(now_s - then_s < _REPEAT_S for then_s in logged_s.values())
-        if logged_s.get(text, -math.inf) > since_s or lately >= _MOST_SENTENCES:
+        if logged_s.get(text, -math.inf) >= since_s or lately >= _MOST_SENTENCES:
             return True
         # The last is the newest.
         logged_s.pop(text, None)
