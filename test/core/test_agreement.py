@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from hma_ros.core.embodiment import embodiment_folder, load_embodiment
-from hma_ros.core.embodiment.section import parse_yaml
+from hma_ros.core.embodiment.section import Section, parse_yaml
 from hma_ros.core.errors import EmbodimentError
 
 Change = dict[str, Any]
@@ -26,9 +26,6 @@ def loaded(tmp_path: Path, name: str, changes: Change) -> Any:
     path = tmp_path / f'{name}.yaml'
     path.write_text(yaml.safe_dump(data))
     return load_embodiment(path)
-
-
-JOINTS = 'follower/joint_states'
 
 
 @pytest.mark.parametrize(
@@ -117,12 +114,12 @@ def test_what_agrees_is_read(tmp_path: Path, name: str, changes: Change) -> None
     [('1e-3', '1.0e-3'), ('2e6', '2.0e+6'), ('-1E3', '-1.0e+3'), ('1.5e2', '1.5e+2')],
 )
 def test_a_number_that_yaml_reads_as_a_text_is_explained(written: str, advised: str) -> None:
-    for key, text in (('value', f'value: {written}'), ('values', f'values: [{written}]')):
-        section = parse_yaml(text, 'file')
-        read = section.number if key == 'value' else lambda name: section.numbers(name, 1, 'axis')
+    explained = f"got '{written}' (YAML 1.1 reads it as a text: write {advised})"
+    for read in (Section.number, Section.positive, Section.rate_hz):
         with pytest.raises(EmbodimentError) as error:
-            read(key)
-        assert f"got '{written}' (YAML 1.1 reads it as a text: write {advised})" in str(
-            error.value
-        )
+            read(parse_yaml(f'value: {written}', 'file'), 'value')
+        assert explained in str(error.value)
+    with pytest.raises(EmbodimentError) as error:
+        parse_yaml(f'value: [{written}]', 'file').numbers('value', 1, 'axis')
+    assert explained in str(error.value)
     assert parse_yaml(f'value: {advised}', 'file').number('value') == float(written)

@@ -98,11 +98,24 @@ def test_a_useless_image_fails(message: Any, changes: Any, text: str, remedy: st
 
 # Those of sensor_msgs/image_encodings.hpp, and others that drivers send.
 _RAW = (
-    *'rgb8 rgba8 rgb16 rgba16 bgr8 bgra8 bgr16 bgra16 mono8 mono16 RGB8 jpeg'.split(),
+    *[
+        'rgb8',
+        'rgba8',
+        'rgb16',
+        'rgba16',
+        'bgr8',
+        'bgra8',
+        'bgr16',
+        'bgra16',
+        'mono8',
+        'mono16',
+        'RGB8',
+        'jpeg',
+    ],
     *(f'{bits}{kind}C{n}' for bits in (8, 16) for kind in 'US' for n in range(1, 5)),
     *(f'{kind}C{n}' for kind in ('32S', '32F', '64F') for n in range(1, 5)),
     *(f'bayer_{order}{bits}' for order in ('rggb', 'bggr', 'gbrg', 'grbg') for bits in (8, 16)),
-    *'uyvy yuyv yuv422 yuv422_yuy2 nv12 nv21 nv24'.split(),
+    *['uyvy', 'yuyv', 'yuv422', 'yuv422_yuy2', 'nv12', 'nv21', 'nv24'],
 )
 
 
@@ -122,10 +135,9 @@ def picture(kind: str) -> CompressedImage:
 def test_advice_about_the_encoding_is_taken_by_the_file(
     transport: str, encoding: str, tmp_path: Path
 ) -> None:
-    message: Any = picture(encoding)
-    if transport == 'raw':
-        message = Image(height=480, width=640, encoding=encoding, step=4 * 640)
-        message.data = array('B', bytes(480 * message.step))
+    message: Any = Image(height=480, width=640, encoding=encoding, step=4 * 640)
+    message.data = array('B', bytes(480 * message.step))
+    message = message if transport == 'raw' else picture(encoding)
     encodings = ('bgr8',) if transport == 'raw' else ()
     for finding in judge_image(message, encodings=encodings):
         advised = re.search(r'set camera.encodings: \[(.*)\]', finding.remedy)
