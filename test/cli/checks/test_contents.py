@@ -98,20 +98,8 @@ def test_a_useless_image_fails(message: Any, changes: Any, text: str, remedy: st
 
 # Those of sensor_msgs/image_encodings.hpp, and others that drivers send.
 _RAW = (
-    *[
-        'rgb8',
-        'rgba8',
-        'rgb16',
-        'rgba16',
-        'bgr8',
-        'bgra8',
-        'bgr16',
-        'bgra16',
-        'mono8',
-        'mono16',
-        'RGB8',
-        'jpeg',
-    ],
+    *(f'{order}{bits}' for order in ('rgb', 'rgba', 'bgr', 'bgra', 'mono') for bits in (8, 16)),
+    *('RGB8', 'jpeg'),
     *(f'{bits}{kind}C{n}' for bits in (8, 16) for kind in 'US' for n in range(1, 5)),
     *(f'{kind}C{n}' for kind in ('32S', '32F', '64F') for n in range(1, 5)),
     *(f'bayer_{order}{bits}' for order in ('rggb', 'bggr', 'gbrg', 'grbg') for bits in (8, 16)),
