@@ -300,6 +300,7 @@ def test_a_new_robot_loads_keeps_comments_and_says_what_to_fill_in(
     path = tmp_path / 'new' / 'my_arm.yaml'
     said = capsys.readouterr().out
     assert f'hma check {path}' in said
+    assert f'{path.parent}: got no such folder: made it' in said
     assert f'hma doctor robot:={path}' in said
     original = embodiment_path(source, sim=False).read_text().splitlines()
     written = [line for line in path.read_text().splitlines() if '# TODO: ' not in line]
@@ -321,6 +322,10 @@ def test_a_new_robot_loads_keeps_comments_and_says_what_to_fill_in(
         (['My-Arm', '--from', 'ur5e'], "NAME: got 'My-Arm', expected small letters"),
         (['sim_arm', '--from', 'ur5e'], "NAME: got 'sim_arm'"),
         (['../arm', '--from', 'ur5e'], "NAME: got '../arm'"),
+        *(
+            ([name, '--from', 'ur5e'], f"NAME: got '{name}', which YAML does not read as a text")
+            for name in ('true', 'no', 'off', 'null')
+        ),
     ],
 )
 def test_a_new_robot_that_cannot_be_is_refused(
