@@ -2,11 +2,13 @@
 """``hma doctor``: check everything that can be checked before a robot moves."""
 
 import argparse
+import math
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hma_ros.cli.finding import Finding, Level, conclude, print_findings
+from hma_ros.core.short_text import shortened
 
 if TYPE_CHECKING:
     from hma_ros.bringup import Request
@@ -26,6 +28,8 @@ change. `hma check` judges the file alone.
 Exit code 1 when a line says FAIL.
 """
 
+_TIMEOUT_S = (0.1, 600.0)
+
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     """Add ``doctor``."""
@@ -39,9 +43,26 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     )
     parser.add_argument('values', nargs='*', metavar='name:=value', help='as with hma run predict')
     parser.add_argument(
-        '--timeout', type=float, default=5.0, metavar='S', help='wait for topics (default: 5 s)'
+        '--timeout',
+        type=_timeout_s,
+        default=5.0,
+        metavar='S',
+        help=f'wait for topics, {_TIMEOUT_S[0]:g} to {_TIMEOUT_S[1]:g} s (default: 5)',
     )
     parser.set_defaults(run=run)
+
+
+def _timeout_s(text: str) -> float:
+    low, high = _TIMEOUT_S
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(
+            f'got {shortened(text)}, expected seconds from {low:g} to {high:g}'
+        )
+    return value
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.bringup import FASTDDS_VARIABLES, Request, bundle_folder, check_request
+from hma_ros.bringup import Request, bundle_folder, check_request
 from hma_ros.cli.checks.embodiment import (
     compare_with_manifest,
     describe_embodiment,
     warnings_of,
+)
+from hma_ros.cli.checks.environment import (
+    DOMAIN,
+    judge_domain,
+    judge_middleware,
+    judge_profile,
 )
 from hma_ros.cli.finding import Finding, Level, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
@@ -26,16 +30,13 @@ if TYPE_CHECKING:
 
 MINIMUM_PYTHON = (3, 10)
 MINIMUM_ONNXRUNTIME = (1, 18)
-DOMAIN = 'ROS_DOMAIN_ID'
-# Those DDS has ports for, and those whose ports no system gives to outgoing connections.
-DOMAINS = range(233)
-SAFE_DOMAINS = range(102)
 
 
 def check_machine() -> list[Finding]:
     """Check what every robot needs of this machine."""
     domain = judge_domain(os.environ.get(DOMAIN, ''))
-    return [_python(), _onnxruntime(), _compiled(), _rclpy(), _fastdds_profile(), domain]
+    profile = judge_profile(os.environ)
+    return [_python(), _onnxruntime(), _compiled(), _rclpy(), profile, domain]
 
 
 def check_setup(request: Request) -> tuple[list[Finding], EmbodimentSpec | None]:
@@ -86,10 +87,9 @@ def _compiled() -> Finding:
 
 
 def _rclpy() -> Finding:
-    middleware = os.environ.get('RMW_IMPLEMENTATION', '')
-    if middleware and not _loads(middleware):
-        text = f'RMW_IMPLEMENTATION: got {middleware!r}, expected one that is installed'
-        return fail('rclpy', text, 'unset it, or install its package')
+    wrong = judge_middleware(os.environ)
+    if wrong is not None:
+        return wrong
     try:
         importlib.import_module('rclpy')
         importlib.import_module('hma_ros.msg')
@@ -97,42 +97,6 @@ def _rclpy() -> Finding:
         remedy = 'source the setup.bash of ROS and of the workspace, or run `make setup`'
         return warn('rclpy', f'{error}; the topics are not checked', remedy)
     return ok('rclpy', os.environ.get('ROS_DISTRO', 'importable, with the messages of hma_ros'))
-
-
-def _loads(middleware: str) -> bool:
-    """Whether rclpy loads; a middleware that there is not ends the process, so ask another one."""
-    environment = {**os.environ, 'RMW_IMPLEMENTATION': middleware}
-    program = 'try: import rclpy\nexcept ImportError: pass'
-    command = [sys.executable, '-c', program]
-    return subprocess.run(command, env=environment, capture_output=True).returncode == 0
-
-
-def _fastdds_profile() -> Finding:
-    for name in FASTDDS_VARIABLES:
-        path = os.environ.get(name)
-        if path and not os.path.isfile(path):  # noqa: PTH113 - text from the environment
-            return fail('Fast DDS', f'{name} names no file: {path}', f'correct or unset {name}')
-    return ok('Fast DDS', 'profiles as the environment says')
-
-
-def judge_domain(text: str) -> Finding:
-    """
-    Judge a ROS_DOMAIN_ID before DDS does, which ends the process.
-
-    :param text: the variable; empty where it is not set.
-    """
-    safe = f'0 to {SAFE_DOMAINS[-1]}'
-    remedy = f'export {DOMAIN}=N with N from {safe}, the same for all computers of the robot'
-    # In C notation, as ROS reads it.
-    number = re.fullmatch(r'0x[0-9a-f]{1,8}|0|[1-9][0-9]{0,8}|', text.strip().lower())
-    domain = int(number.group() or '0', 0) if number else -1
-    if domain not in DOMAINS:
-        expected = f'expected an integer from 0 to {DOMAINS[-1]} ({safe} is safe)'
-        return fail(DOMAIN, f'got {text!r}, {expected}', remedy)
-    if domain not in SAFE_DOMAINS:
-        reason = 'other programs may be given its ports (ephemeral ports)'
-        return warn(DOMAIN, f'got {domain}, expected {safe}: {reason}', remedy)
-    return ok(DOMAIN, str(domain))
 
 
 def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:

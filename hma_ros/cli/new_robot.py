@@ -80,7 +80,11 @@ def run(args: argparse.Namespace) -> int:
     """Write the file and say what comes next."""
     from pathlib import Path
 
-    path = write_robot(args.name, args.source, Path(args.out))
+    folder = Path(args.out)
+    is_new = not folder.exists()
+    path = write_robot(args.name, args.source, folder)
+    if is_new:
+        print(f'{folder}: got no such folder: made it')
     print(f'{path}: a copy of {args.source}; fill in each TODO, then')
     print(f'  hma check {path}')
     print(f'  hma doctor robot:={path}')
@@ -97,6 +101,8 @@ def write_robot(name: str, source: str, folder: 'Path') -> 'Path':
     :returns: the file ``NAME.yaml``.
     :raises ConfigError: a name that cannot be, an unknown source, or a file that is there already.
     """
+    import yaml
+
     from hma_ros.bringup import robots
     from hma_ros.core.embodiment import embodiment_folder
 
@@ -104,6 +110,11 @@ def write_robot(name: str, source: str, folder: 'Path') -> 'Path':
         raise ConfigError(
             f'NAME: got {name!r}, expected small letters, digits and _, and no sim_ in front '
             '(that is for simulated robots); choose another name'
+        )
+    if yaml.safe_load(name) != name:
+        raise ConfigError(
+            f'NAME: got {name!r}, which YAML does not read as a text, expected a name such as '
+            f'{name}_arm; choose another name'
         )
     if source not in robots(sim=False):
         names = ', '.join(robots(sim=False))

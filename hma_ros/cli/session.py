@@ -48,9 +48,10 @@ def running_nodes(
     )
     # This process listens too, so it needs the network settings of the nodes.
     os.environ.update(bringup.environment(os.environ))
+    # It judges the environment before ROS does.
+    supervisor = Supervisor(bringup)
     from hma_ros.ros.episode_client import EpisodeClient
 
-    supervisor = Supervisor(bringup)
     try:
         supervisor.start()
         with EpisodeClient() as client:

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from hma_ros.bringup import Bringup, Process
+from hma_ros.cli.checks.environment import check_environment
 from hma_ros.core.errors import ConfigError
 
 # Seconds a process gets to end after each signal.
@@ -40,6 +41,13 @@ def find_executable(package: str, name: str) -> Path:
         if candidate.is_file():
             return candidate
     on_path = shutil.which(name)
+    if on_path is None and package != 'hma_ros':
+        distro = os.environ.get('ROS_DISTRO', '$ROS_DISTRO')
+        raise ConfigError(
+            f'{name}: got no executable, expected one in lib/{package}; it comes with ROS 2, not '
+            f'with `make setup`: apt-get install ros-{distro}-{package.replace("_", "-")} and '
+            'source its setup.bash, or leave out what asks for it, such as rviz:=true'
+        )
     if on_path is None:
         raise ConfigError(
             f'{name}: got no executable, expected one in lib/{package}; run `make setup`, or '
@@ -82,7 +90,11 @@ def supervise(bringup: Bringup) -> int:
 
 
 class Supervisor:
-    """The running processes of one bringup."""
+    """
+    The running processes of one bringup.
+
+    :raises ConfigError: an executable is missing, or no node would run in this environment.
+    """
 
     def __init__(self, bringup: Bringup) -> None:
         # All of them are looked up before the first one starts.
@@ -91,6 +103,7 @@ class Supervisor:
         ]
         self._environment = {**os.environ, **bringup.environment(os.environ)}
         self._environment['PYTHONUNBUFFERED'] = '1'
+        check_environment(self._environment)
         self._children: list[tuple[Process, subprocess.Popen[str]]] = []
         self._readers: list[threading.Thread] = []
 

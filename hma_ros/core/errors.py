@@ -31,5 +31,9 @@ class LateError(MessageError):
     """A message is well formed, but came too late to be of use."""
 
 
+class EarlierError(LateError):
+    """A chunk of a frame from just before the motion began: the next one is in time."""
+
+
 class InferenceError(HmaError):
     """The model cannot answer, or answered with something unusable."""

@@ -15,7 +15,7 @@ from hma_ros.core.control.command_clock import CommandClock, Tick
 from hma_ros.core.control.executor import COMMANDING, Decision, Executor, State
 from hma_ros.core.control.measurement import Measurement
 from hma_ros.core.embodiment import load_embodiment
-from hma_ros.core.errors import ConfigError, LateError, MessageError
+from hma_ros.core.errors import ConfigError, EarlierError, LateError, MessageError
 from hma_ros.msg import ActionChunk
 from hma_ros.nodes.action_executor_parameters import ActionExecutorParameters
 from hma_ros.nodes.execution_gate import check_may_execute
@@ -130,6 +130,7 @@ class ActionExecutorNode(HmaNode):
         self._previous_clock = self._command_clock
         idle_s = 0.0 if self._sent_s is None else time.monotonic() - self._sent_s
         self._executor.reset(idle_s)
+        self._decision = Decision(self._executor.state, None, ())
         self._started_s = time.monotonic()
         self._is_ticking = True
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -232,12 +233,14 @@ class ActionExecutorNode(HmaNode):
     def _on_chunk(self, message: Any, publisher: Hashable) -> None:
         if not self._is_ticking:
             return
-        if self._executor.state not in (*COMMANDING, State.STOPPED):
+        if self._executor.state not in COMMANDING:
             # The state says why, and chunks come again and again.
             self._diagnostics.counts['chunks not followed'] += 1
             return
         try:
             self._accept(message, publisher)
+        except EarlierError:
+            self._diagnostics.counts['chunks not followed'] += 1
         except LateError as error:
             self._diagnostics.counts['late chunks'] += 1
             self._diagnostics.trouble('refused chunks', f'{error}: {_LATE}', WARN)
@@ -301,10 +304,15 @@ class ActionExecutorNode(HmaNode):
         else:
             self._diagnostics.over('silent model')
 
-    def _mind_clock(self) -> None:
+    def _clock_fault(self) -> str | None:
         still_s = time.monotonic() - max(self._ticked_s, self._started_s)
-        text = f'/clock: got no time for {still_s:.0f} s, expected it to run'
-        self._diagnostics.note('clock stands', text if still_s > _STILL_S else None, WARN)
+        if still_s > _STILL_S:
+            return f'/clock: got no time for {still_s:.0f} s, expected it to run'
+        return None if self.now_ns() else '/clock: got no time yet, expected it to run'
+
+    def _mind_clock(self) -> None:
+        is_late = time.monotonic() - self._started_s > _STILL_S
+        self._diagnostics.note('clock stands', self._clock_fault() if is_late else None, WARN)
 
     def _mind_gripper(self) -> None:
         fault = None if self._gripper is None else self._gripper.fault()
@@ -332,13 +340,16 @@ class ActionExecutorNode(HmaNode):
     def _on_resume(self, _request: Any, response: Any) -> Any:
         intruder = None if self._commander is None else self._commander.intruder()
         refusal = self._stops.refusal() or intruder
-        response.success = refusal is None
-        if refusal is None:
-            self.get_logger().info('resumed')
-            self._latched = None
-            self._executor.release()
-        else:
-            response.message = f'{refusal}: expected no stop'
+        if refusal is not None:
+            response.success, response.message = False, f'{refusal}: expected no stop'
+            return response
+        released, self._latched = self._latched, None
+        self._executor.release()
+        self._started_s = time.monotonic()
+        response.success = self._is_ticking
+        did = 'no stop was latched' if released is None else f'released: {released}'
+        response.message = did if self._is_ticking else f'{did}; inactive: activate first'
+        self.get_logger().info(f'resume: {response.message[:500]}')
         return response
 
     def _on_approve(self, _request: Any, response: Any) -> Any:
@@ -350,12 +361,11 @@ class ActionExecutorNode(HmaNode):
         return response
 
     def _report(self) -> None:
-        reasons = '; '.join(self._decision.reasons)
         is_active = self._is_ticking
+        fault = self._clock_fault() if is_active else None
+        reasons = fault or '; '.join(self._decision.reasons)
         is_late = time.monotonic() - self._started_s > _PATIENCE_S
-        is_stuck = is_active and is_late and self._decision.state not in COMMANDING
-        stuck = f'{self._decision.state.value}: {reasons}' if is_stuck else None
-        self._diagnostics.note('no motion', stuck, WARN)
+        self._report_stillness(reasons, is_active and is_late and fault is None)
         self._diagnostics.note('two sources', self._state.conflict)
         absence = self._state.absence if is_active and is_late else None
         self._diagnostics.note('missing states', absence)
@@ -369,6 +379,16 @@ class ActionExecutorNode(HmaNode):
                 'approved': self._executor.is_approved,
             }
         )
+
+    def _report_stillness(self, reasons: str, is_due: bool) -> None:
+        state = self._decision.state
+        text = f'{state.value}: {reasons}'
+        if is_due and state is State.STOPPED:
+            # The stop itself was logged.
+            self._diagnostics.keep('no motion', text, WARN)
+        else:
+            is_stuck = is_due and state not in COMMANDING
+            self._diagnostics.note('no motion', text if is_stuck else None, WARN)
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The status of a node on /diagnostics (REP 107)."""
 
+import math
 import re
 import time
 from collections import Counter
@@ -22,8 +23,9 @@ OK, WARN, ERROR, STALE = (
 _REPEAT_S = 5.0
 # Texts quote what others sent.
 _MOST_CHARACTERS = 500
-# Texts of one kind that are logged within _REPEAT_S.
+# Texts of one kind that are logged within _REPEAT_S, and that are remembered.
 _MOST_SENTENCES = 3
+_MOST_REMEMBERED = 50
 _NUMBER = re.compile(r'\d[\d.]*(?:e[+-]?\d+)?')
 
 
@@ -43,6 +45,8 @@ class Diagnostics:
         self.counts: Counter[str] = Counter()
         self.latencies: dict[str, LatencyWindow] = {}
         self._troubles: dict[str, tuple[bytes, str]] = {}
+        # By kind: since when it lasts, and when each of its texts was logged.
+        self._since_s: dict[str, float] = {}
         self._logged_s: dict[str, dict[str, float]] = {}
         self._unended: set[str] = set()
         self._rated: tuple[float, Counter[str]] = (time.monotonic(), Counter())
@@ -54,14 +58,12 @@ class Diagnostics:
 
     def trouble(self, what: str, text: str, level: bytes = ERROR) -> None:
         """
-        Count a warning or error, keep it until it is cleared, and log it now and then.
+        Count a warning or error, keep it until it is cleared, and log its text when it is new.
 
         :param what: its kind, also the name of the counter.
         :param text: texts of a kind that differ only in numbers are the same for the log.
         """
-        text = text if len(text) <= _MOST_CHARACTERS else f'{text[:_MOST_CHARACTERS]} ...'
-        self.counts[what] += 1
-        self._troubles[what] = (level, text)
+        text = self.keep(what, text, level)
         if self._is_repeated(what, _NUMBER.sub('#', text)):
             return
         self._unended.add(what)
@@ -83,15 +85,32 @@ class Diagnostics:
         """Report a warning, see :meth:`trouble`."""
         self.trouble(what, text, WARN)
 
+    def keep(self, what: str, text: str, level: bytes = ERROR) -> str:
+        """Count and keep as :meth:`trouble` what is logged elsewhere; returns the text kept."""
+        text = text if len(text) <= _MOST_CHARACTERS else f'{text[:_MOST_CHARACTERS]} ...'
+        self.counts[what] += 1
+        if what not in self._troubles:
+            self._since_s[what] = time.monotonic()
+        self._troubles[what] = (level, text)
+        return text
+
     def _is_repeated(self, what: str, text: str) -> bool:
-        """Whether a text of a kind was logged lately, or several others of that kind were."""
-        now_s = time.monotonic()
-        lately = {
-            old: s for old, s in self._logged_s.get(what, {}).items() if now_s - s < _REPEAT_S
-        }
-        is_repeated = text in lately or len(lately) >= _MOST_SENTENCES
-        self._logged_s[what] = lately if is_repeated else {**lately, text: now_s}
-        return is_repeated
+        """
+        Whether a text was logged since its kind began, or lately, or several others were.
+
+        A kind that lasts is not said again, though its text goes to and fro.
+        """
+        now_s, logged_s = time.monotonic(), self._logged_s.setdefault(what, {})
+        since_s = min(self._since_s[what], now_s - _REPEAT_S)
+        lately = sum(now_s - then_s < _REPEAT_S for then_s in logged_s.values())
+        if logged_s.get(text, -math.inf) >= since_s or lately >= _MOST_SENTENCES:
+            return True
+        # The last is the newest.
+        logged_s.pop(text, None)
+        logged_s[text] = now_s
+        if len(logged_s) > _MOST_REMEMBERED:
+            del logged_s[next(iter(logged_s))]
+        return False
 
     def note(self, what: str, text: str | None, level: bytes = ERROR) -> None:
         """Report a warning or error as :meth:`trouble`, or clear its kind (None)."""

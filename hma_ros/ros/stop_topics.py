@@ -16,16 +16,10 @@ from typing import Any
 
 from hma_ros.core.control.stop_board import StopBoard
 from hma_ros.core.embodiment import StopSpec
+from hma_ros.core.embodiment.stop_values import can_stop, impossible_value, read_flag
 from hma_ros.core.errors import ConfigError
 from hma_ros.ros.publishers import identity, with_publisher
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_IN
-
-# As rclpy names them; a list or a text equals no stop value.
-_FIELD_TYPES = (
-    'boolean',
-    'octet',
-    *(f'{sign}int{bits}' for sign in ('', 'u') for bits in (8, 16, 32, 64)),
-)
 
 
 class StopTopics:
@@ -35,7 +29,8 @@ class StopTopics:
     :param node: an HmaNode.
     :param on_stop: called with the reason whenever a topic says stop.
     :param previous: of an earlier configuration, whose reasons carry over.
-    :raises ConfigError: a message type is not installed or lacks the field.
+    :raises ConfigError: a message type is not installed, lacks the field, or its field can never
+        take a stop value.
     """
 
     def __init__(
@@ -87,7 +82,7 @@ class StopTopics:
 
     def _on_message(self, index: int, message: Any, publisher: Hashable) -> None:
         stop, topic = self._stops[index], self._topics[index]
-        value = getattr(message, stop.field)
+        value = read_flag(getattr(message, stop.field))
         is_one_of_many = publisher is None and self._node.count_publishers(topic) > 1
         if is_one_of_many and value not in stop.stop_values:
             # Another one may have said stop: which of them sent this is unknown.
@@ -107,9 +102,14 @@ def _message_class(stop: StopSpec, topic: str) -> Any:
             'the entry from stops'
         ) from error
     field_type = kind.get_fields_and_field_types().get(stop.field)
-    if field_type not in _FIELD_TYPES:
+    if not can_stop(field_type or ''):
         raise ConfigError(
             f'{topic}: field {stop.field!r} of {stop.type}: got {field_type or "none"}, expected '
             'a field that is boolean or an integer; correct field'
+        )
+    wrong = impossible_value(field_type, stop.stop_values)
+    if wrong is not None:
+        raise ConfigError(
+            f'{topic}: stop_values of {stop.type}: got {wrong[0]}, expected {wrong[1]}'
         )
     return kind

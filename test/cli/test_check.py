@@ -12,10 +12,12 @@ import pytest
 import yaml
 
 from hma_ros.bringup import robots
+from hma_ros.cli.checks import ranges
 from hma_ros.cli.checks.embodiment import check_file
+from hma_ros.cli.checks.plausibility import check_plausibility
 from hma_ros.cli.finding import Finding, Level
 from hma_ros.cli.main import main
-from hma_ros.core.embodiment import embodiment_folder, embodiment_path
+from hma_ros.core.embodiment import embodiment_folder, embodiment_path, load_embodiment
 
 Write = Callable[..., str]
 _NARROW_ELBOW = {
@@ -116,6 +118,51 @@ def test_no_shipped_file_fails(name: str) -> None:
         ),
         ({'commands__0__time_from_start_s': 0.001}, Level.WARN, 'commands[0]', 'got 0.001 s'),
         ({'state__max_age_s': 0.01}, Level.FAIL, 'state.max_age_s', 'got 0.01 s'),
+        (
+            {'commands__0__time_from_start_s': 1e5},
+            Level.WARN,
+            'commands[0].time_from_start_s',
+            'got 100000, expected 0.001 to 1 s',
+        ),
+        (
+            {'limits__following_error': [0.2, 100, 0.2, 0.2, 0.2, 0.2]},
+            Level.WARN,
+            'limits.following_error[1]',
+            'got 100, expected 0 to 3 rad',
+        ),
+        (
+            {'limits__acceleration': [5, 5, 5, 1e8, 5, 5]},
+            Level.WARN,
+            'limits.acceleration[3]',
+            'got 1e.08, expected 0 to 10,000 rad/s',
+        ),
+        ({'camera__max_age_s': 1e-6}, Level.WARN, 'camera.max_age_s', 'got 1e-06, expected 0.01'),
+        ({'camera__max_age_s': 1e5}, Level.WARN, 'camera.max_age_s', 'expected 0.01 to 2 s'),
+        ({'state__max_age_s': 1e5}, Level.WARN, 'state.max_age_s', 'expected 0.01 to 2 s'),
+        (
+            {'stops__1__heartbeat_s': 1e-4},
+            Level.WARN,
+            'stops[1].heartbeat_s',
+            'got 0.0001, expected 0.02 to 60 s',
+        ),
+        (
+            {'camera__topic': '~/image'},
+            Level.FAIL,
+            'camera.topic',
+            'expected a name without ~: each node would take another topic',
+        ),
+        (
+            {'state__sources__0__topic': '~/joint_states'},
+            Level.FAIL,
+            'state.sources[0].topic',
+            "got '~/joint_states', expected a name without ~",
+        ),
+        (
+            {'camera__topic': 'a' * 5000},
+            Level.FAIL,
+            'camera.topic',
+            '^got 5000 characters, expected fewer than 247 with the namespace$',
+        ),
         ({'stops': []}, Level.WARN, 'stops', 'got none'),
         ({'stops__0__type': 'my_msgs/msg/Mode'}, Level.WARN, 'stops[0].type', 'got no my_msgs'),
         ({'stops__0__field': 'stopped'}, Level.FAIL, 'stops[0].field', "got 'stopped'"),
@@ -130,6 +177,43 @@ def test_what_cannot_be_meant_is_named(
     assert matching[0].level is level
     assert re.search(text, matching[0].text), matching[0].text
     assert matching[0].remedy
+
+
+def test_a_workspace_in_millimetres_fails(write: Write) -> None:
+    lower, upper = [330.0, -210.0, 20.0], [700.0, 210.0, 400.0]
+    found = bad(write('franka', limits__lower=lower, limits__upper=upper))
+    (first,) = [item for item in found if item.subject == 'limits.lower[0]']
+    assert first.level is Level.FAIL
+    assert first.text == 'got 330 (x), expected -10 to 10 m, in metres: looks like millimetres'
+    assert first.remedy == 'write limits.lower in metres'
+
+
+def test_orientation_limits_beyond_all_reason_are_named(write: Write) -> None:
+    changes = {'velocity': 1e3, 'acceleration': 1e8, 'following_error': 9.0}
+    named = {f'limits__orientation__{key}': value for key, value in changes.items()}
+    found = {item.subject for item in bad(write('franka', **named))}
+    assert {f'limits.orientation.{key}' for key in changes} <= found
+
+
+@pytest.mark.parametrize('name', [*robots(sim=False), *(f'sim_{name}' for name in robots(True))])
+def test_every_number_of_a_shipped_file_is_plausible(name: str) -> None:
+    found = check_plausibility(load_embodiment(name))
+    assert [item for item in found if item.level is not Level.OK] == []
+
+
+def test_the_reference_states_the_ranges() -> None:
+    text = (embodiment_folder().parents[1] / 'docs/reference/embodiments.md').read_text()
+    spans = [
+        *(span for by_unit in (ranges.POSITIONS, ranges.VELOCITIES) for span in by_unit.values()),
+        *ranges.ACCELERATIONS.values(),
+        *ranges.FOLLOWING_ERRORS.values(),
+        ranges.TIME_FROM_START,
+        ranges.AGE,
+        ranges.HEARTBEAT,
+        ranges.INTERVAL,
+    ]
+    for span in spans:
+        assert f'{span.low:g} to {span.high:,g} {span.unit}' in text
 
 
 def test_absolute_targets_beyond_the_limits_are_named(write: Write) -> None:
@@ -216,6 +300,7 @@ def test_a_new_robot_loads_keeps_comments_and_says_what_to_fill_in(
     path = tmp_path / 'new' / 'my_arm.yaml'
     said = capsys.readouterr().out
     assert f'hma check {path}' in said
+    assert f'{path.parent}: got no such folder: made it' in said
     assert f'hma doctor robot:={path}' in said
     original = embodiment_path(source, sim=False).read_text().splitlines()
     written = [line for line in path.read_text().splitlines() if '# TODO: ' not in line]
@@ -237,6 +322,10 @@ def test_a_new_robot_loads_keeps_comments_and_says_what_to_fill_in(
         (['My-Arm', '--from', 'ur5e'], "NAME: got 'My-Arm', expected small letters"),
         (['sim_arm', '--from', 'ur5e'], "NAME: got 'sim_arm'"),
         (['../arm', '--from', 'ur5e'], "NAME: got '../arm'"),
+        *(
+            ([name, '--from', 'ur5e'], f"NAME: got '{name}', which YAML does not read as a text")
+            for name in ('true', 'no', 'off', 'null')
+        ),
     ],
 )
 def test_a_new_robot_that_cannot_be_is_refused(

@@ -208,5 +208,11 @@ def test_a_missing_executable_says_how_to_install(tmp_path: Path) -> None:
         find_executable('hma_ros', 'nowhere_node')
 
 
+def test_a_program_that_no_wheel_has_says_where_it_comes_from() -> None:
+    with pytest.raises(ConfigError, match=r'rviz9: got no executable.*apt-get.*rviz:=true') as no:
+        find_executable('rviz9', 'rviz9')
+    assert 'run `make setup`' not in str(no.value)
+
+
 def test_our_executables_are_found() -> None:
     assert os.access(find_executable('hma_ros', 'action_executor_node'), os.X_OK)

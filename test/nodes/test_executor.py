@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
@@ -193,7 +193,13 @@ def test_execution_from_start_to_hold(system: Any, robot: Robot) -> None:
     system.until(lambda: robot.fact('state') == 'holding', 'the state in the diagnostics')
 
     assert robot.call('stop').success
-    robot.until_log('got one while stopped', lambda: robot.send(np.full((2, 6), 0.01)))
+    followed = int(robot.fact('chunks not followed'))
+
+    def is_counted() -> bool:
+        robot.send(np.full((2, 6), 0.01))
+        return int(robot.fact('chunks not followed')) > followed + 2
+
+    system.until(is_counted, 'chunks that are not followed')
     robot.until_silent('stopped')
     assert robot.fact('stop reason') == '~/stop was called'
     # Neither the lifecycle nor a new configuration releases the latch.
@@ -201,7 +207,7 @@ def test_execution_from_start_to_hold(system: Any, robot: Robot) -> None:
         assert system.transition('action_executor', transition)
     robot.until_silent('stopped')
 
-    assert robot.call('resume').success
+    assert robot.call('resume').message == 'released: ~/stop was called'
     robot.until_moved()
 
     assert system.transition('action_executor', 'deactivate')
@@ -210,6 +216,10 @@ def test_execution_from_start_to_hold(system: Any, robot: Robot) -> None:
     assert system.transition('action_executor', 'activate')
     robot.until_silent('stopped')
     assert child.poll() is None
+    # Each stop is one warning, and what came while stopped is no error.
+    log = system.log('action_executor')
+    assert log.count('stopped: ~/stop was called') == 2
+    assert 'while stopped' not in log
 
 
 def test_every_button_must_be_released_also_after_a_new_configuration(
@@ -237,7 +247,20 @@ def test_every_button_must_be_released_also_after_a_new_configuration(
     assert robot.call('resume').message == refusal
     assert not system.transition('action_executor', 'activate')
     robot.until_log(f'cannot activate: {refusal}')
-    robot.until_resumed(lambda: first.publish(Bool(data=False)))
+    released = 'released: /emergency_stop: emergency stop (data = True)'
+
+    def is_released() -> bool:
+        first.publish(Bool(data=False))
+        answer = robot.call('resume')
+        assert not answer.success
+        return bool(answer.message == f'{released}; inactive: activate first')
+
+    system.until(is_released, 'a release while inactive')
+    answer = robot.call('resume')
+    assert (answer.success, answer.message) == (
+        False,
+        'no stop was latched; inactive: activate first',
+    )
     assert system.transition('action_executor', 'activate')
     robot.until_moved()
 
@@ -408,6 +431,25 @@ def test_shadow_in_simulated_time_plans_every_chunk(system: Any) -> None:
         franka.send_chunk()
         system.until(partial(franka.has_counted, 'accepted chunks', number), f'chunk {number}')
     assert not franka.has_counted('refused chunks', 1)
+
+
+def test_before_the_clock_runs_the_reason_is_the_clock(system: Any) -> None:
+    system.watch(DiagnosticArray, '/diagnostics')
+    system.spawn('action_executor', embodiment='sim_franka', use_sim_time=True, autostart=True)
+
+    def report() -> tuple[str, bytes, str]:
+        message = system.last.get('/diagnostics')
+        if message is None:
+            return '', b'', ''
+        status = message.status[0]
+        facts = {item.key: item.value for item in status.values}
+        return facts['reasons'], status.level, status.message
+
+    text = '/clock: got no time'
+    system.until(lambda: text in report()[0], 'the reason')
+    system.until(lambda: report()[1] == DiagnosticStatus.WARN, 'a warning')
+    assert text in report()[2]
+    assert 'inactive' not in report()[2]
 
 
 def test_a_chunk_from_the_far_future_blocks_no_report(system: Any, robot: Robot) -> None:

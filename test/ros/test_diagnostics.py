@@ -41,15 +41,58 @@ def node(monkeypatch: pytest.MonkeyPatch) -> Node:
     return made
 
 
-def test_numbers_do_not_defeat_the_throttle(node: Node) -> None:
+def test_what_lasts_is_told_once_however_its_numbers_change(node: Node) -> None:
     told = Diagnostics(node, 'robot')
     for index in range(1000):
-        node.now_s = 100.0 + index * 0.011
+        node.now_s = 100.0 + index
         told.trouble('refused chunks', f'a stamp {index * 1e-3:.3f} s old')
         told.trouble('bad states', 'no joint 1')
-    assert node.log.count('no joint 1') == 3
-    assert len(node.log) == 6
+    assert node.log == ['a stamp 0.000 s old', 'no joint 1']
     assert told.counts['refused chunks'] == 1000
+
+
+def test_what_goes_to_and_fro_is_told_once(node: Node) -> None:
+    told = Diagnostics(node, 'robot')
+    for _ in range(100):
+        for text in ('waiting: no measured state', 'waiting: stale'):
+            node.now_s += 7.0
+            told.note('no motion', text, WARN)
+    assert node.log == ['waiting: no measured state', 'waiting: stale']
+    told.over('no motion')
+    node.now_s += 7.0
+    told.note('no motion', 'waiting: stale', WARN)
+    assert node.log[2:] == ['recovered: no motion', 'waiting: stale']
+
+
+def test_what_begins_again_and_again_is_told_every_five_seconds(node: Node) -> None:
+    told = Diagnostics(node, 'robot')
+    for index in range(100):
+        node.now_s = 100.0 + index * 0.11
+        told.trouble('refused chunks', 'refused')
+        told.well('accepted chunks', 'refused chunks')
+    assert node.log == ['refused', 'recovered: refused chunks'] * 3
+
+
+def test_ever_new_texts_are_throttled_and_cost_no_memory(node: Node) -> None:
+    told = Diagnostics(node, 'robot')
+    for index in range(2000):
+        node.now_s = 100.0 + index
+        told.trouble('bad states', 'x' * (index % 400))
+    assert 1000 < len(node.log) < 1300
+    assert len(told._logged_s['bad states']) <= 50
+
+
+def test_what_is_logged_elsewhere_is_kept_and_not_logged(node: Node) -> None:
+    told = Diagnostics(node, 'robot')
+    told.keep('no motion', 'stopped: emergency stop', WARN)
+    told.publish({})
+    told.over('no motion')
+    told.publish({})
+    assert [message.status[0].message for message in node.sent] == [
+        'stopped: emergency stop',
+        'ok',
+    ]
+    assert node.log == []
 
 
 def test_a_success_ends_its_own_kind_only(node: Node) -> None:

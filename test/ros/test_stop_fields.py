@@ -30,6 +30,21 @@ def test_a_field_that_equals_no_stop_value_is_refused(
         StopTopics(bench, (stop,), lambda _: None)
 
 
+@pytest.mark.parametrize(
+    ('kind', 'values', 'text'),
+    [
+        ('std_msgs/msg/Int8', (1, 1000), 'got 1000, expected an integer of -128 to 127'),
+        ('std_msgs/msg/Bool', (1,), 'got 1, expected true or false'),
+        ('std_msgs/msg/Int32', (True,), 'got True, expected an integer'),
+    ],
+)
+def test_a_value_that_the_field_never_takes_is_refused(
+    bench: Any, kind: str, values: tuple[bool | int, ...], text: str
+) -> None:
+    with pytest.raises(ConfigError, match=text):
+        StopTopics(bench, (StopSpec('state', kind, 'data', values, 'wrong'),), lambda _: None)
+
+
 def test_every_kind_of_flag_is_taken(bench: Any) -> None:
     stops = [
         StopSpec('a', 'sensor_msgs/msg/Image', 'height', (1,), 'wrong'),

@@ -14,7 +14,8 @@ from hma_ros.cli.finding import Finding, fail, warn
 from hma_ros.core.control.orientation import rotation_vector
 from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.embodiment import CameraSpec, PoseSpec, StateSource, StopSpec
-from hma_ros.core.embodiment.spec import OrientationSpec
+from hma_ros.core.embodiment.spec import ENCODINGS, OLD_ENCODING_NAMES, OrientationSpec
+from hma_ros.core.embodiment.stop_values import read_flag
 from hma_ros.core.errors import MessageError
 from hma_ros.core.image import preprocess
 from hma_ros.core.messages.pose import to_pose
@@ -113,7 +114,7 @@ def _judge_orientation(
 
 def judge_stop(stop: StopSpec, topic: str, samples: Sequence[Sample]) -> list[Finding]:
     """Read the field that stops: any publisher that says stop counts."""
-    for value in (getattr(sample.message, stop.field) for sample in samples):
+    for value in (read_flag(getattr(sample.message, stop.field)) for sample in samples):
         if value in stop.stop_values:
             text = f'{stop.field}: got {value}: {stop.reason}; says stop now'
             return [warn(topic, text, 'release it; then call action_executor/resume')]
@@ -130,7 +131,12 @@ def _reason(error: MessageError, *topics: str) -> str:
 
 def _image_remedy(camera: CameraSpec, message: Any) -> str:
     size, encoding = _sent(message)
-    if encoding and encoding not in camera.encodings:
+    transport = 'raw' if hasattr(message, 'encoding') else 'compressed'
+    readable = ENCODINGS[transport]
+    if encoding and encoding not in readable:
+        return f'configure the driver to publish one of {", ".join(readable)}'
+    alike = {OLD_ENCODING_NAMES.get(name, name) for name in camera.encodings}
+    if encoding and OLD_ENCODING_NAMES.get(encoding, encoding) not in alike:
         return f'set camera.encodings: [{encoding}], or configure the driver'
     if size and size != (camera.width, camera.height):
         return _size_remedy(size)

@@ -8,6 +8,7 @@ from typing import Any
 
 from hma_ros.cli.finding import Finding, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec, StopSpec
+from hma_ros.core.embodiment.stop_values import can_stop, impossible_value
 from hma_ros.core.errors import ConfigError
 
 COMMAND_TYPES = {
@@ -23,8 +24,6 @@ GRIPPER_TYPES = {
     'parallel_gripper_command': 'control_msgs/action/ParallelGripperCommand',
     'forward_position': 'std_msgs/msg/Float64MultiArray',
 }
-# As get_fields_and_field_types() names what can equal a stop value.
-_STOP_FIELDS = ('boolean', 'octet', 'byte', 'char', 'int', 'uint')
 
 
 def interface_class(name: str, key: str) -> Any:
@@ -57,11 +56,16 @@ def stop_class(stop: StopSpec, key: str) -> Any:
     kind = interface_class(stop.type, f'{key}.type')
     fields = kind.get_fields_and_field_types()
     got = fields.get(stop.field, '')
-    if not got.startswith(_STOP_FIELDS) or '[' in got or '<' in got:
-        usable = [name for name, of in fields.items() if of.startswith(_STOP_FIELDS)]
+    if not can_stop(got):
+        usable = [name for name, of in fields.items() if can_stop(of)]
         raise ConfigError(
             f'{key}.field: got {stop.field!r} ({got or "no such field"}), expected a boolean or '
             f'integer field of {stop.type}; choose one of {", ".join(usable) or "another type"}'
+        )
+    wrong = impossible_value(got, stop.stop_values)
+    if wrong is not None:
+        raise ConfigError(
+            f'{key}.stop_values: got {wrong[0]}, expected {wrong[1]}; correct {key}.stop_values'
         )
     return kind
 
@@ -85,7 +89,7 @@ def _missing(spec: EmbodimentSpec, executes: bool) -> list[Finding]:
         try:
             stop_class(stop, f'stops[{index}]')
         except ConfigError as error:
-            found.append(_finding(error, fails='.field:' in str(error)))
+            found.append(_finding(error, fails='.type:' not in str(error)))
     outputs = {
         f'commands[{index}].interface': COMMAND_TYPES[command.interface]
         for index, command in enumerate(spec.commands)

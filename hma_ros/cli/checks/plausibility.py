@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from hma_ros.cli.checks.ranges import POSITIONS, check_ranges, check_units
 from hma_ros.cli.checks.units import coordinate_bounds
 from hma_ros.cli.finding import Finding, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec
@@ -14,9 +15,9 @@ _SLACK = 1.0 + 1e-6
 _COMMAND_HZ = (10.0, 1000.0)
 # A robot that needs longer to reach the speed of a full action never follows one.
 _FRAMES_TO_SPEED = 2
-# Radians; more than any joint has, and less than most limits in degrees.
-_MOST_RAD = 30.0
-_TOPIC = re.compile(r'~?/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*', re.ASCII)
+_TOPIC = re.compile(r'/?[A-Za-z_]\w*(/[A-Za-z_]\w*)*', re.ASCII)
+# Of ROS, with the namespace in front.
+_TOPIC_LENGTH = 247
 
 Found = Iterator[Finding]
 
@@ -47,13 +48,22 @@ def _topics(spec: EmbodimentSpec) -> Found:
         named['state.pose.topic'] = spec.state.pose.topic
     if spec.gripper is not None:
         named['gripper.name'] = spec.gripper.name
+    if spec.gripper is not None and spec.gripper.joint_topic is not None:
+        named['gripper.joint_topic'] = spec.gripper.joint_topic
     named |= {f'state.sources[{i}].topic': item.topic for i, item in enumerate(spec.state.sources)}
     named |= {f'commands[{i}].topic': item.topic for i, item in enumerate(spec.commands)}
     named |= {f'stops[{i}].topic': item.topic for i, item in enumerate(spec.stops)}
     for key, topic in named.items():
-        if not _TOPIC.fullmatch(topic):
+        remedy = f'correct {key}'
+        if len(topic) >= _TOPIC_LENGTH:
+            text = f'got {len(topic)} characters, expected fewer than {_TOPIC_LENGTH}'
+            yield fail(key, f'{text} with the namespace', remedy)
+        elif topic.startswith('~'):
+            text = f'got {topic!r}, expected a name without ~: each node would take another topic'
+            yield fail(key, text, remedy)
+        elif not _TOPIC.fullmatch(topic):
             expected = 'expected words of letters, digits and _ between slashes'
-            yield fail(key, f'got {topic!r}, {expected}', f'correct {key}')
+            yield fail(key, f'got {topic!r}, {expected}', remedy)
         elif topic.startswith('/'):
             text = f'got {topic!r}, expected a relative name: namespace:= does not reach this one'
             yield warn(key, text, f'write {topic[1:]!r}, unless the driver has no namespace')
@@ -77,20 +87,10 @@ def _camera(spec: EmbodimentSpec) -> Found:
 def _home(spec: EmbodimentSpec) -> Found:
     bounds = {} if spec.action.is_cartesian else coordinate_bounds(spec)
     for index, (name, value) in enumerate(zip(spec.state.joints, spec.home, strict=True)):
-        low, high = bounds.get(name, (-_MOST_RAD, _MOST_RAD))
+        low, high = bounds.get(name, (POSITIONS['rad'].low, POSITIONS['rad'].high))
         if not low <= value <= high:
             text = f'got {value:g} ({name}), expected {low:g} to {high:g}, the limits'
             yield fail(f'home[{index}]', text, f'correct home[{index}], or limits')
-
-
-def _units(spec: EmbodimentSpec) -> Found:
-    named = zip(spec.action.units, spec.action.coordinates, strict=False)
-    for index, (unit, name) in enumerate(named):
-        for key in ('lower', 'upper', 'velocity'):
-            value = getattr(spec.limits, key)[index]
-            if unit == 'rad' and abs(value) > _MOST_RAD:
-                text = f'got {value:g} ({name}), expected radians: looks like degrees'
-                yield fail(f'limits.{key}[{index}]', text, f'write limits.{key} in radians')
 
 
 def _rates(spec: EmbodimentSpec) -> Found:
@@ -220,7 +220,8 @@ _CHECKS: tuple[tuple[str, str, Callable[[EmbodimentSpec], Found]], ...] = (
     ('topics', 'valid and relative', _topics),
     ('camera.crop', 'gives enough pixels', _camera),
     ('home', 'inside the limits', _home),
-    ('limits', 'in radians and metres', _units),
+    ('limits', 'in radians and metres', check_units),
+    ('ranges', 'each number in its plausible range', check_ranges),
     ('rates', 'fit the commands', _rates),
     ('action', 'a full action stays within velocity and acceleration limits', _steps),
     ('limits.velocity', 'fits the room between the limits', _motion),

@@ -12,9 +12,28 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.control.action_space import Targets
-from hma_ros.core.errors import LateError, MessageError
+from hma_ros.core.errors import EarlierError, LateError, MessageError
 
 _NS = 1_000_000_000
+
+
+def check_begun(stamp_ns: int, length_s: float, begun_ns: int) -> None:
+    """
+    Check that a chunk does not belong to an earlier motion.
+
+    :param length_s: of the chunk.
+    :param begun_ns: when this motion began.
+    :raises EarlierError: its frame is older than the motion by less than the chunk is long, as
+        that of the first chunk of every motion.
+    :raises LateError: it is older still.
+    """
+    before_s = (begun_ns - stamp_ns) / _NS
+    if before_s > 0.0:
+        kind = EarlierError if before_s < length_s else LateError
+        raise kind(
+            f'action chunk: got one stamped {before_s:.3f} s before this motion began, expected a '
+            'later one'
+        )
 
 
 class ChunkPlan:

@@ -34,6 +34,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.control.action_space import Targets
 from hma_ros.core.control.axes import axes_of
+from hma_ros.core.control.chunk_plan import check_begun
 from hma_ros.core.control.command_clock import SHORTEST_PERIOD, Tick
 from hma_ros.core.control.command_history import CommandHistory
 from hma_ros.core.control.gripper import GripperSwitch
@@ -43,7 +44,7 @@ from hma_ros.core.control.motion_plan import MotionPlan
 from hma_ros.core.control.orientation_goal import OrientationGoal
 from hma_ros.core.control.start_check import StartCheck
 from hma_ros.core.embodiment.spec import EmbodimentSpec
-from hma_ros.core.errors import LateError, MessageError
+from hma_ros.core.errors import MessageError
 
 Vector = NDArray[np.float64]
 _NS = 1_000_000_000
@@ -158,16 +159,13 @@ class Executor:
         :param stamp_ns: start of step 0.
         :param actions_HA: ``[H, A]`` in physical units.
         :returns: the targets, with the increments that were cut off marked.
-        :raises LateError: too old, over, from before this motion, or not newer than the last one.
+        :raises LateError: too old, over, from before this motion, or not newer than the last one;
+            an EarlierError if the motion began within the chunk.
         :raises MessageError: malformed, out of bounds, from the future, for another control rate,
             or not while tracking or holding. The plan stays as it was.
         """
-        self.check_chunk(step_dt_s, len(np.asarray(actions_HA)))
-        if stamp_ns < self._begun_ns:
-            raise LateError(
-                f'action chunk: got one stamped {(self._begun_ns - stamp_ns) / _NS:.3f} s before '
-                'this motion began, expected a later one'
-            )
+        self.check_chunk(step_dt_s, steps := len(np.asarray(actions_HA)))
+        check_begun(stamp_ns, steps * step_dt_s, self._begun_ns)
         joins_ns = max(now_ns, self._reach_ns)
         if self.is_approved:
             self._turn.aim()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hma_ros.core.action_layout import layout_mistake
 from hma_ros.core.embodiment import bounds, spec
+from hma_ros.core.embodiment.agreement import check_agreement
 from hma_ros.core.embodiment.section import Section
 
 # Share of the range that a robot may start outside its limits, where the file says nothing.
@@ -42,6 +43,7 @@ def build_embodiment(top: Section, path: Path) -> spec.EmbodimentSpec:
         home=top.numbers('home', len(state.joints), 'joint'),
     )
     top.done()
+    check_agreement(built, top.fail)
     return built
 
 
@@ -55,11 +57,12 @@ def _name(top: Section, path: Path) -> str:
 def _camera(section: Section) -> spec.CameraSpec:
     height = section.integer('height', 1, bounds.IMAGE_SIDE_PX)
     width = section.integer('width', 1, bounds.IMAGE_SIDE_PX)
+    transport = section.choice('transport', spec.TRANSPORTS)
     camera = spec.CameraSpec(
         topic=section.string('topic'),
-        transport=section.choice('transport', spec.TRANSPORTS),
+        transport=transport,
         info_topic=None if section.is_null('info_topic') else section.string('info_topic'),
-        encodings=section.words('encodings', spec.ENCODINGS),
+        encodings=section.words('encodings', spec.ENCODINGS[transport]),
         height=height,
         width=width,
         crop=None if section.is_null('crop') else _crop(section.section('crop'), height, width),

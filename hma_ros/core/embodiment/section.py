@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Strict reading of one mapping of a YAML file: every key is asked for once, none is left over."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -9,6 +10,8 @@ from hma_ros.core.embodiment.parse import parse_mapping
 from hma_ros.core.errors import EmbodimentError
 from hma_ros.core.short_text import quoted, shortened
 
+# A number with an exponent, which YAML 1.1 takes for one only with a point and a sign.
+_EXPONENT = re.compile(r'([-+]?\d{1,20})(\.\d{0,20})?[eE]([-+]?)(\d{1,3})', re.ASCII)
 _WITHIN = f'within +-{bounds.NUMBER:g}'
 _POSITIVE = f'a number of {bounds.SMALLEST_POSITIVE:g} to {bounds.NUMBER:g}'
 _POSITIVES = f'numbers of {bounds.SMALLEST_POSITIVE:g} to {bounds.NUMBER:g}'
@@ -106,14 +109,14 @@ class Section:
         """Return a finite number."""
         value = self.value(key, 'a number')
         if not _is_number(value):
-            self.fail(key, f'a finite number {_WITHIN}', quoted(value))
+            self.fail(key, f'a finite number {_WITHIN}', _shown(value))
         return float(value)
 
     def positive(self, key: str) -> float:
         """Return a finite number above zero."""
         value = self.value(key, 'a number > 0')
         if not _is_number(value) or value < bounds.SMALLEST_POSITIVE:
-            self.fail(key, _POSITIVE, quoted(value))
+            self.fail(key, _POSITIVE, _shown(value))
         return float(value)
 
     def rate_hz(self, key: str) -> float:
@@ -121,7 +124,7 @@ class Section:
         low, high = bounds.RATE_HZ
         value = self.value(key, f'{low:g} to {high:g} Hz')
         if not _is_number(value) or not low <= value <= high:
-            self.fail(key, f'{low:g} to {high:g} Hz', quoted(value))
+            self.fail(key, f'{low:g} to {high:g} Hz', _shown(value))
         return float(value)
 
     def strings(self, key: str, count: int | None = None, per: str = '') -> tuple[str, ...]:
@@ -159,7 +162,7 @@ class Section:
         values = self._list(key, 'numbers', count, per)
         for value in values:
             if not _is_number(value):
-                self.fail(key, f'finite numbers {_WITHIN}', quoted(value))
+                self.fail(key, f'finite numbers {_WITHIN}', _shown(value))
         return tuple(float(value) for value in values)
 
     def positives(self, key: str, count: int, per: str) -> tuple[float, ...]:
@@ -222,6 +225,16 @@ class Section:
         if count is not None and len(values) != count:
             self.fail(key, expected, str(len(values)))
         return values
+
+
+def _shown(value: object) -> str:
+    """Return how an error shows what is no number; YAML 1.1 reads 1e-3 as a text."""
+    match = _EXPONENT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return quoted(value)
+    digits, part, sign, exponent = match.groups()
+    number = f'{digits}{part or ".0"}e{sign or "+"}{exponent}'
+    return f'{quoted(value)} (YAML 1.1 reads it as a text: write {number})'
 
 
 def _is_number(value: object) -> bool:

@@ -33,19 +33,13 @@ ROTATIONS = {
 DELTA_FRAMES = ('base', 'tool')
 UNITS = ('m', 'rad', 'unitless', 'open_closed')
 TRANSPORTS = ('raw', 'compressed')
-ENCODINGS = (
-    'rgb8',
-    'bgr8',
-    'rgba8',
-    'bgra8',
-    'mono8',
-    'uyvy',
-    'yuyv',
-    'yuv422',
-    'yuv422_yuy2',
-    'jpeg',
-    'png',
-)
+# Two pixels share their chroma.
+YUV_ENCODINGS = ('uyvy', 'yuyv', 'yuv422', 'yuv422_yuy2')
+# By transport.
+ENCODINGS = {
+    'raw': ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8', *YUV_ENCODINGS),
+    'compressed': ('jpeg', 'png'),
+}
 # The names sensor_msgs had for them until ROS 2 Iron: the same encodings.
 OLD_ENCODING_NAMES = {'yuv422': 'uyvy', 'yuv422_yuy2': 'yuyv'}
 # The first is what holds where a file says nothing.

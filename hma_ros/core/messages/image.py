@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hma_ros.core.embodiment.spec import OLD_ENCODING_NAMES, CameraSpec
+from hma_ros.core.embodiment.spec import ENCODINGS, OLD_ENCODING_NAMES, CameraSpec
 from hma_ros.core.errors import MessageError
 from hma_ros.core.short_text import quoted
 
@@ -29,7 +29,7 @@ _CHANNELS = {
 # Places of the first luma byte and of the two chroma bytes in four bytes of two pixels.
 _YUV = {'uyvy': (1, 0, 2), 'yuyv': (0, 1, 3)}
 RAW_ENCODINGS = (*_CHANNELS, *_YUV)
-COMPRESSED_ENCODINGS = ('jpeg', 'png')
+COMPRESSED_ENCODINGS = ENCODINGS['compressed']
 # Black luma, and how many times larger RGB is than luma and chroma.
 _YUV_RANGES = {'limited': (16.0, 255 / 219, 255 / 224), 'full': (0.0, 1.0, 1.0)}
 # What may be decoded where no camera says how large an image is.
@@ -41,7 +41,6 @@ _ADVICE = {
     '16UC': 'this is a depth or raw image; choose the topic of the colour image',
     '32FC': 'this is a depth image; choose the topic of the colour image',
     'bayer': 'choose the topic that image_proc makes in colour',
-    'nv': 'set the driver to one of these',
 }
 
 
@@ -82,10 +81,12 @@ def _check_encoding(
     name = _new_name(got)
     if name in known and name in map(_new_name, expected):
         return
-    advice = next((text for start, text in _ADVICE.items() if got.startswith(start)), None)
+    advice = 'set the driver to one of these'
+    if name in known:
+        advice = 'set the driver or camera.encodings'
+    advice = next((text for start, text in _ADVICE.items() if got.startswith(start)), advice)
     raise MessageError(
-        f'{topic}: encoding: got {quoted(got)}, expected {" or ".join(expected)}; '
-        f'{advice or "set the driver or camera.encodings"}'
+        f'{topic}: encoding: got {quoted(got)}, expected {" or ".join(expected)}; {advice}'
     )
 
 

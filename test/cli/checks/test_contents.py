@@ -2,17 +2,20 @@
 """Messages of the right form and useless content are found, and the advice names a key."""
 
 import io
+import re
 from array import array
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from geometry_msgs.msg import PoseStamped
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Picture
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
-from std_msgs.msg import Bool, Int32
+from std_msgs.msg import Bool, Byte, Int32
 
 from hma_ros.cli.checks import contents
 from hma_ros.cli.checks.listening import Sample
@@ -72,7 +75,12 @@ def test_what_the_nodes_can_use_is_well() -> None:
 @pytest.mark.parametrize(
     ('message', 'changes', 'text', 'remedy'),
     [
-        (raw(encoding='mono16'), {}, 'mono16', 'camera.encodings: [mono16]'),
+        (
+            raw(encoding='mono16'),
+            {},
+            'mono16',
+            'configure the driver to publish one of rgb8, bgr8',
+        ),
         (raw(720, 1280), {}, '1280', 'set camera.width: 1280 and camera.height: 720'),
         (raw(missing=5000), {}, 'bytes', 'broken images'),
         (jpeg(720, 1280), {'encodings': ('jpeg',)}, '1280', 'set camera.width: 1280'),
@@ -86,6 +94,50 @@ def test_a_useless_image_fails(message: Any, changes: Any, text: str, remedy: st
     assert finding.level is Level.FAIL
     assert text in finding.text
     assert remedy in finding.remedy
+
+
+# Those of sensor_msgs/image_encodings.hpp, and others that drivers send.
+_RAW = (
+    *(f'{order}{bits}' for order in ('rgb', 'rgba', 'bgr', 'bgra', 'mono') for bits in (8, 16)),
+    *('RGB8', 'jpeg'),
+    *(f'{bits}{kind}C{n}' for bits in (8, 16) for kind in 'US' for n in range(1, 5)),
+    *(f'{kind}C{n}' for kind in ('32S', '32F', '64F') for n in range(1, 5)),
+    *(f'bayer_{order}{bits}' for order in ('rggb', 'bggr', 'gbrg', 'grbg') for bits in (8, 16)),
+    *['uyvy', 'yuyv', 'yuv422', 'yuv422_yuy2', 'nv12', 'nv21', 'nv24'],
+)
+
+
+def picture(kind: str) -> CompressedImage:
+    buffer = io.BytesIO()
+    Picture.fromarray(np.full((480, 640, 3), 90, np.uint8)).save(buffer, kind)
+    return CompressedImage(format=kind, data=array('B', buffer.getvalue()))
+
+
+@pytest.mark.parametrize(
+    ('transport', 'encoding'),
+    [
+        *(('raw', name) for name in _RAW),
+        *(('compressed', name) for name in ('jpeg', 'png', 'gif', 'webp', 'bmp', 'tiff')),
+    ],
+)
+def test_advice_about_the_encoding_is_taken_by_the_file(
+    transport: str, encoding: str, tmp_path: Path
+) -> None:
+    message: Any = Image(height=480, width=640, encoding=encoding, step=4 * 640)
+    message.data = array('B', bytes(480 * message.step))
+    message = message if transport == 'raw' else picture(encoding)
+    encodings = ('bgr8',) if transport == 'raw' else ()
+    for finding in judge_image(message, encodings=encodings):
+        advised = re.search(r'set camera.encodings: \[(.*)\]', finding.remedy)
+        if advised is None:
+            assert 'configure the driver to publish one of' in finding.remedy
+            assert 'camera.encodings' not in finding.text
+            continue
+        data = yaml.safe_load(Path(SPEC.path).read_text())
+        data['camera'] |= {'transport': transport, 'encodings': [advised[1]]}
+        path = tmp_path / 'so101.yaml'
+        path.write_text(yaml.safe_dump(data))
+        assert judge_image(message, **vars(load_embodiment(path).camera)) == []
 
 
 def test_camera_info_of_another_size_fails() -> None:
@@ -221,12 +273,20 @@ def test_the_class_of_a_stop_is_found() -> None:
     assert stop_class(stop_of('std_msgs/msg/Int32', 'data'), 'stops[0]') is Int32
 
 
+def test_a_stop_in_a_byte_is_read() -> None:
+    stop = stop_of('std_msgs/msg/Byte', 'data')
+    (finding,) = contents.judge_stop(stop, '/stop', samples(Byte(data=b'\x01')))
+    assert finding.text == 'data: got 1: reason; says stop now'
+    assert contents.judge_stop(stop, '/stop', samples(Byte(data=b'\x00'))) == []
+
+
 @pytest.mark.parametrize(
     ('kind', 'field', 'text'),
     [
         ('std_msgs/msg/Bool', 'value', r"stops\[0\].field: got 'value' .no such field.*of data"),
         ('std_msgs/msg/String', 'data', r"stops\[0\].field: got 'data' .string."),
         ('sensor_msgs/msg/JointState', 'position', r'stops\[0\].field: got .*sequence<double>'),
+        ('std_msgs/msg/Bool', 'data', r'stops\[0\].stop_values: got 1, expected true or false'),
         ('nowhere_msgs/msg/X', 'data', r'ros-.*-nowhere-msgs .rosdep key nowhere_msgs.'),
         ('std_msgs/msg/Nothing', 'data', r'stops\[0\].type: got no std_msgs/msg/Nothing here'),
     ],

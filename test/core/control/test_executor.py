@@ -9,7 +9,7 @@ from rig import Rig, S
 
 from hma_ros.core.control.executor import Executor, State
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
-from hma_ros.core.errors import LateError, MessageError
+from hma_ros.core.errors import EarlierError, LateError, MessageError
 
 FRANKA = load_embodiment('sim_franka')
 STAY = np.array([[0.0, 0.0, 0.0, 1.0]] * 2)
@@ -144,6 +144,17 @@ def test_older_chunk_after_a_newer_one_changes_nothing() -> None:
     rig.run(20)
     calm.run(20)
     np.testing.assert_array_equal(rig.command(), calm.command())
+
+
+def test_the_frame_of_the_first_chunk_is_older_than_the_motion_and_that_is_no_lateness() -> None:
+    rig = Rig(FRANKA).started()
+    length_s = 2 * FRANKA.rates.step_dt_s
+    with pytest.raises(EarlierError, match='before this motion began'):
+        rig.send(rig.forward(), age_s=0.5 * length_s)
+    with pytest.raises(LateError, match='before this motion began') as late:
+        rig.send(rig.forward(), age_s=1.5 * length_s)
+    assert not isinstance(late.value, EarlierError)
+    rig.send(rig.forward())
 
 
 def test_ramp_in_starts_slowly_once_for_each_start() -> None:

@@ -1,0 +1,99 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Do the sections of an embodiment file agree with one another?"""
+
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+import numpy as np
+
+from hma_ros.core.control.orientation import rotation_vector
+from hma_ros.core.embodiment.spec import YUV_ENCODINGS, EmbodimentSpec
+from hma_ros.core.embodiment.stop_values import impossible_value, std_field_type
+
+# Raises the error of a key; arguments: key, what is expected, what is there.
+Fail = Callable[[str, str, str], NoReturn]
+_SLACK_RAD = 1e-6
+
+
+def check_agreement(spec: EmbodimentSpec, fail: Fail) -> None:
+    """
+    Compare the sections of a valid file.
+
+    :param fail: raises the EmbodimentError of a key.
+    :raises EmbodimentError: two keys contradict each other.
+    """
+    for check in (_check_width, _check_frames, _check_orientation, _check_stops, _check_topics):
+        check(spec, fail)
+
+
+def _check_width(spec: EmbodimentSpec, fail: Fail) -> None:
+    halved = [name for name in spec.camera.encodings if name in YUV_ENCODINGS]
+    if halved and spec.camera.width % 2:
+        fail(
+            'camera.width', f'an even number for the encoding {halved[0]}', str(spec.camera.width)
+        )
+
+
+def _check_frames(spec: EmbodimentSpec, fail: Fail) -> None:
+    frame = spec.action.frame
+    if not spec.action.is_cartesian:
+        return
+    named = {f'commands[{i}].frame_id': item.frame_id for i, item in enumerate(spec.commands)}
+    if spec.state.pose is not None:
+        named['state.pose.frame_id'] = spec.state.pose.frame_id
+    for key, got in named.items():
+        if got != frame:
+            fail(key, f'{frame!r}, the frame of the actions (action.frame)', repr(got))
+
+
+def _check_orientation(spec: EmbodimentSpec, fail: Fail) -> None:
+    limits = spec.limits.orientation
+    for index, command in enumerate(spec.commands):
+        if limits is None or command.orientation_xyzw is None:
+            continue
+        turn = rotation_vector(command.orientation_xyzw, limits.reference_xyzw)
+        angle_rad = float(np.abs(turn).max())
+        if angle_rad > limits.max_angle + _SLACK_RAD:
+            fail(
+                f'commands[{index}].orientation_xyzw',
+                f'at most {limits.max_angle:g} rad from limits.orientation.reference_xyzw about '
+                'any axis (limits.orientation.max_angle)',
+                f'{angle_rad:.3g} rad',
+            )
+
+
+def _check_stops(spec: EmbodimentSpec, fail: Fail) -> None:
+    for index, stop in enumerate(spec.stops):
+        field_type = std_field_type(stop.type) if stop.field == 'data' else None
+        wrong = None if field_type is None else impossible_value(field_type, stop.stop_values)
+        if wrong is not None:
+            fail(f'stops[{index}].stop_values', wrong[1], wrong[0])
+
+
+def _check_topics(spec: EmbodimentSpec, fail: Fail) -> None:
+    """Refuse a topic that is named for two purposes: both cannot be true."""
+    purposes: dict[str, tuple[str, str]] = {}
+    for key, topic, purpose in _uses(spec):
+        known = purposes.setdefault(topic.lstrip('/'), (key, purpose))
+        if known[1] != purpose:
+            fail(key, f'a topic of {purpose} alone', f'{topic!r}, which is {known[0]} too')
+
+
+def _uses(spec: EmbodimentSpec) -> Iterator[tuple[str, str, str]]:
+    """Yield key, topic and what comes on it."""
+    camera, state, gripper = spec.camera, spec.state, spec.gripper
+    yield 'camera.topic', camera.topic, 'images'
+    if camera.info_topic is not None:
+        yield 'camera.info_topic', camera.info_topic, 'camera info'
+    for index, source in enumerate(state.sources):
+        yield f'state.sources[{index}].topic', source.topic, 'joint states'
+    if state.pose is not None:
+        yield 'state.pose.topic', state.pose.topic, 'tool poses'
+    if gripper is not None and gripper.joint_topic is not None:
+        yield 'gripper.joint_topic', gripper.joint_topic, 'joint states'
+    for index, command in enumerate(spec.commands):
+        yield f'commands[{index}].topic', command.topic, f'commands ({command.interface})'
+    if gripper is not None and gripper.interface == 'forward_position':
+        yield 'gripper.name', gripper.name, 'commands of the gripper'
+    for index, stop in enumerate(spec.stops):
+        yield f'stops[{index}].topic', stop.topic, stop.type
