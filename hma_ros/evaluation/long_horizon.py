@@ -12,7 +12,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -26,7 +26,7 @@ from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode
 from hma_ros.evaluation.closed_loop import HELD_OUT_SEED
 from hma_ros.evaluation.replay import replay
-from hma_ros.evaluation.scene_parts import PARTS, Seen, find_parts
+from hma_ros.evaluation.scene_parts import PARTS, Seen, base_of, find_parts
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
@@ -40,6 +40,8 @@ Actions = Literal['wander', 'expert']
 ACTIONS: tuple[Actions, ...] = ('wander', 'expert')
 # Frames observed before the first imagined one.
 OBSERVED = 8
+# Episodes that tell the base of a robot from its arm.
+_WANDERINGS = 12
 _KINDS: dict[Actions, Kind] = {'wander': 'random', 'expert': 'expert'}
 
 
@@ -255,7 +257,7 @@ def _work(order: _Order) -> tuple[Film, Judged]:
     episode = run_episode(task, _KINDS[order.actions], order.seed, size, steps)
     film = imagine_film(model, episode)
     tools_xy = project(task.view, episode.states[OBSERVED:, :3], size)
-    return film, judge(order.robot, film, tools_xy)
+    return film, judge(order.robot, film, tools_xy, _base(order.robot, size))
 
 
 def imagine_film(model: WorldModel, episode: Episode) -> Film:
@@ -279,28 +281,45 @@ def imagine_film(model: WorldModel, episode: Episode) -> Film:
     )
 
 
-def judge(robot: str, film: Film, tools_xy: np.ndarray) -> Judged:
+def judge(robot: str, film: Film, tools_xy: np.ndarray, base: np.ndarray) -> Judged:
     """
     Find the parts in every frame of a film, and its errors.
 
     :param tools_xy: ``float[horizon, 2]``, where the tool truly is [px].
+    :param base: ``bool[H, W]``, see :func:`hma_ros.evaluation.scene_parts.base_of`.
     """
+    still = find_parts(PARTS[robot], film.last, film.last, tools_xy[0], base)
     imagined, drawn = (
-        tuple(
-            _judgement(robot, film.last, truth, frame, tool_xy)
+        [
+            _judgement(robot, film.last, truth, frame, tool_xy, base)
             for truth, frame, tool_xy in zip(film.truth, frames, tools_xy, strict=True)
-        )
+        ]
         for frames in (film.imagined, film.drawn)
     )
-    return Judged(imagined, drawn)
+    parts = [still, *(item.parts for item in imagined)]
+    full_areas = [max(seen.true_area for seen in views) for views in zip(*parts, strict=True)]
+    return Judged(*(tuple(_with_full(items, full_areas)) for items in (imagined, drawn)))
+
+
+def _with_full(
+    judgements: Sequence[Judgement], full_areas: Sequence[float]
+) -> Iterator[Judgement]:
+    for item in judgements:
+        pairs = zip(item.parts, full_areas, strict=True)
+        yield replace(item, parts=tuple(replace(seen, full_area=full) for seen, full in pairs))
 
 
 def _judgement(
-    robot: str, last: np.ndarray, truth: np.ndarray, frame: np.ndarray, tool_xy: np.ndarray
+    robot: str,
+    last: np.ndarray,
+    truth: np.ndarray,
+    frame: np.ndarray,
+    tool_xy: np.ndarray,
+    base: np.ndarray,
 ) -> Judgement:
     changed = changed_pixels(last, truth)
     return Judgement(
-        tuple(find_parts(PARTS[robot], truth, frame, tool_xy)),
+        tuple(find_parts(PARTS[robot], truth, frame, tool_xy, base)),
         squared_error(frame, truth, changed),
         squared_error(last, truth, changed),
     )
@@ -319,6 +338,17 @@ def _median_error(parts: Sequence[Seen]) -> float:
 def _task(name: str) -> Task:
     """Build the robot once in each worker process."""
     return make_task(name)
+
+
+@cache
+def _base(name: str, size: int) -> np.ndarray:
+    """Look at the robot in many postures; its state is lost."""
+    pictures = [
+        frame
+        for seed in range(_WANDERINGS)
+        for frame in run_episode(_task(name), 'random', seed, size, steps=60).frames[12::12]
+    ]
+    return base_of(PARTS[name], pictures)
 
 
 @cache

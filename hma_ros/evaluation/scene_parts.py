@@ -64,19 +64,29 @@ class Seen:
     """
     A part in a picture and in the true one.
 
+    :param part: which.
     :param true_area: [px of 64, squared].
     :param area: in the picture, likewise.
     :param error: distance between the places [px of 64]; NaN where one of them shows nothing.
+    :param full_area: most that a true picture of the same rollout shows; 0 where not known.
     """
 
+    part: Part
     true_area: float
     area: float
     error: float
+    full_area: float = 0.0
 
     @property
     def is_visible(self) -> bool:
-        """Whether the true picture shows enough of it to judge."""
-        return self.true_area >= LEAST_AREA_PX
+        """
+        Whether the true picture shows enough of it to judge.
+
+        An object or a mark is hidden when less than half of it is seen; how much a tool shows
+        also depends on how it is turned.
+        """
+        covered = self.part.role != 'tool' and self.true_area < 0.5 * self.full_area
+        return self.true_area >= LEAST_AREA_PX and not covered
 
     @property
     def is_alive(self) -> bool:
@@ -85,7 +95,11 @@ class Seen:
 
 
 def find_parts(
-    parts: Sequence[Part], truth: np.ndarray, picture: np.ndarray, tool_xy: np.ndarray
+    parts: Sequence[Part],
+    truth: np.ndarray,
+    picture: np.ndarray,
+    tool_xy: np.ndarray,
+    base: np.ndarray,
 ) -> list[Seen]:
     """
     Compare the parts of a picture with those of the true one.
@@ -93,25 +107,38 @@ def find_parts(
     :param truth: ``uint8[H, W, 3]``.
     :param picture: likewise, of the same size.
     :param tool_xy: ``float[2]``, where the tool is in the true picture [px].
+    :param base: ``bool[H, W]``, see :func:`base_of`.
     """
     scale = REFERENCE_SIDE_PX / truth.shape[0]
-    true_hsv, hsv = _hue_saturation_value(truth), _hue_saturation_value(picture)
     found = []
     for part in parts:
-        true_mask, mask = _mask(part, *true_hsv), _mask(part, *hsv)
+        true_mask, mask = _mask(part, truth), _mask(part, picture)
         if part.is_end_of_arm:
-            counts = _end_of_arm(true_mask, mask, tool_xy, scale)
+            counts = _end_of_arm(true_mask & ~base, mask & ~base, tool_xy, scale)
         else:
             counts = float(true_mask.sum()), float(mask.sum()), _distance(true_mask, mask)
         true_area, area, distance = counts
-        found.append(Seen(true_area * scale**2, area * scale**2, distance * scale))
+        found.append(Seen(part, true_area * scale**2, area * scale**2, distance * scale))
     return found
 
 
-def _mask(
-    part: Part, hue_deg: np.ndarray, saturation: np.ndarray, value: np.ndarray
-) -> np.ndarray:
+def base_of(parts: Sequence[Part], pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """
+    Find what of an arm of one colour stands still: it is no end of the arm wherever that is.
+
+    :param pictures: ``uint8[H, W, 3]`` each, of postures that differ; most show the base.
+    :returns: ``bool[H, W]``; nothing where the tool has a colour of its own.
+    """
+    base = np.zeros(pictures[0].shape[:2], bool)
+    for part in parts:
+        if part.is_end_of_arm:
+            base |= np.mean([_mask(part, picture) for picture in pictures], 0) > 0.5
+    return base
+
+
+def _mask(part: Part, picture: np.ndarray) -> np.ndarray:
     """Mark the pixels that have the colour of a part, ``bool[H, W]``."""
+    hue_deg, saturation, value = _hue_saturation_value(picture)
     if part.hue_deg is None:
         white: np.ndarray = (saturation < _WHITE_SATURATION) & (value > _WHITE_VALUE)
         return white

@@ -48,6 +48,16 @@ class TokenizerConfig:
     encoder_blocks: int = 3
     decoder_blocks: int = 3
 
+    def __post_init__(self) -> None:
+        """Refuse stages that do not divide the patch into whole pixels, or have no channels."""
+        halvings = (self.patch & -self.patch).bit_length() - 1
+        most = min(halvings, self.detail_width.bit_length())
+        if not 1 <= self.detail_stages <= most:
+            raise ValueError(
+                f'frame tokenizer: detail_stages: got {self.detail_stages}, expected 1 to {most} '
+                f'(patch {self.patch}, detail_width {self.detail_width})'
+            )
+
     @property
     def grid(self) -> int:
         """Tokens in each direction."""

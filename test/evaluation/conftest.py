@@ -49,7 +49,9 @@ def episodes(data_root: Path) -> EpisodeDataset:
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a bundle with random weights."""
     torch.manual_seed(0)
-    sizes = TokenizerConfig(width=16, detail_width=16, encoder_blocks=1, decoder_blocks=1)
+    sizes = TokenizerConfig(
+        width=16, detail_width=16, detail_stages=2, encoder_blocks=1, decoder_blocks=1
+    )
     robot = StemSpec(
         action_names=('x', 'y'),
         stride=STRIDE,

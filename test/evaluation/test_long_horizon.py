@@ -67,7 +67,7 @@ def recorded():
 def _at_the_end(recorded, spoil):
     episode, tools_xy = recorded
     film = imagine_film(Oracle(episode, spoil), episode)
-    judged = judge('sim_planar', film, tools_xy)
+    judged = judge('sim_planar', film, tools_xy, np.zeros((64, 64), bool))
     return Rollouts('sim_planar', 'wander', (film,), (judged,)).at(HORIZON)
 
 

@@ -67,6 +67,19 @@ def test_expert_episode_ends_soon_after_success() -> None:
     assert int(np.argmax(away < 0.03)) == episode.rows - 4
 
 
+def test_an_episode_of_given_length_goes_on_after_success(tmp_path: Path) -> None:
+    generate('sim_planar', tmp_path / 'sim_planar', {'expert': 1}, 3, 1, False, steps=70)
+    (episode,) = EpisodeDataset(find_shards(tmp_path, 'sim_planar', 'train'))
+    assert episode.rows == 70
+    assert len(episode.frames) == 71
+    assert episode.success
+
+
+def test_episodes_without_steps_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match='steps: got 0, expected at least 1'):
+        generate('sim_planar', tmp_path, {'expert': 1}, steps=0)
+
+
 def test_main_writes_both_splits(tmp_path: Path) -> None:
     main(
         [
