@@ -88,8 +88,8 @@ class Loop(Bench):
         newest = self._state.newest()
         measured = None if newest is None else self._execution.measurement(*newest)
         decision = self._execution.step(tick, self.now_ns(), measured, refusal)
-        if decision.motion is not None and self._execution.is_at_rest:
-            tick = self._command_clock.settled(tick)
+        if decision.motion is not None:
+            tick = self._command_clock.settled(tick, self._execution.is_at_rest)
         self._take(tick, decision)
 
     def hear_all(self) -> None:

@@ -187,8 +187,8 @@ class ActionExecutorNode(HmaNode):
         listens = self._gripper is None or self._gripper.listens()
         self._decide(self._executor.step(tick, now_ns, self._measured(), self._refusal(), listens))
         self._diagnostics.counts[self._decision.state.value] += 1
-        if self._decision.motion is not None and self._executor.is_at_rest:
-            tick = self._command_clock.settled(tick)
+        if self._decision.motion is not None:
+            tick = self._command_clock.settled(tick, self._executor.is_at_rest)
         if self._commander is not None:
             self._send(self._commander, tick, self._decision)
             self._report_executed(tick.reach_ns)

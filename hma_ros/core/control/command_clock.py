@@ -54,6 +54,7 @@ class CommandClock:
         if previous is not None and previous._is_simulated == is_simulated:
             self._anchor = previous._anchor
         self._has_begun = False
+        self._rested = False
         # How far ROS time was ahead of the last stamp, where that is more than noise.
         self._ahead_ns = 0
         # When it was sent, by the clock that the time between commands is taken from.
@@ -82,13 +83,17 @@ class CommandClock:
         self._ahead_ns, self._has_begun = 0 if is_noise else ahead_ns, True
         return self._take(stamp_ns, steady_ns, elapsed_ns, why)
 
-    def settled(self, tick: Tick) -> Tick:
+    def settled(self, tick: Tick, is_at_rest: bool) -> Tick:
         """
-        Return the tick of a command at rest with its stamp brought nearer to ROS time.
+        Return the tick of a command, at rest with its stamp brought nearer to ROS time.
 
-        Nothing moves between this command and the one before, whatever their stamps say.
+        Only after another command at rest: neither velocity nor acceleration depends on the time
+        between the two.
+
+        :param is_at_rest: whether the command equals the one before.
         """
-        if self._anchor is None or not self._ahead_ns:
+        rests, self._rested = is_at_rest and self._rested, is_at_rest
+        if self._anchor is None or not rests or not self._ahead_ns:
             return tick
         # Stamps never go back.
         shift_ns = max(self._ahead_ns, -round(tick.elapsed_s * _NS) // 2)

@@ -72,13 +72,19 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.last_stamp_ns = 0
         self.decision: Decision | None = None
         self.moved_by_measurement = False
-        self.chunks = 0
+        self.chunks = self.ticks = 0
+        # The clock is corrected to and fro.
+        self.correction_ns, self.correct_every = 0, 1
 
     def ros_ns(self) -> int:
         return self.steady_ns + self.offset_ns
 
     def tick(self, late_ns: int = 0) -> None:
         self.steady_ns += self.period_ns + late_ns
+        self.ticks += 1
+        if self.ticks % self.correct_every == 0:
+            self.offset_ns += self.correction_ns
+            self.correction_ns = -self.correction_ns
         measured = None
         if not self.is_silent:
             if not self.is_frozen:
@@ -90,8 +96,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.decision = self.executor.step(tick, self.ros_ns(), measured)
         # Judged by real time, whatever the clock of ROS says.
         if self.decision.motion is not None:
-            if self.executor.is_at_rest:
-                tick = self.clock.settled(tick)
+            tick = self.clock.settled(tick, self.executor.is_at_rest)
             self.judge(tick, self.decision)
             self.robot = self.robot + 0.5 * (self.decision.motion.position_X - self.robot)
 
@@ -156,16 +161,10 @@ class ExecutorMachine(RuleBasedStateMachine):
         share=SHARES,
         age=st.floats(-1.0, 1.0),
         steps=st.integers(1, 6),
-        corrections_ms=st.lists(
-            st.one_of(st.just(0.0), st.sampled_from([-5.0, 5.0])), min_size=1, max_size=8
-        ),
+        repeat=st.integers(1, 8),
     )
-    def chunks_come(
-        self, share: float, age: float, steps: int, corrections_ms: list[float]
-    ) -> None:
-        """Chunks come while the clock is corrected, or not."""
-        for correction_ms in corrections_ms:
-            self.offset_ns += round(correction_ms * 1_000_000)
+    def chunks_come(self, share: float, age: float, steps: int, repeat: int) -> None:
+        for _ in range(repeat):
             self.chunk(share, age * 0.2, steps)
             self.run(max(1, round(self.spec.rates.frame_dt_s * NS / self.period_ns)))
 
@@ -187,6 +186,11 @@ class ExecutorMachine(RuleBasedStateMachine):
             self.chunks += 1
         except MessageError:
             pass
+
+    @rule(millis=st.sampled_from([-9.0, -5.0, 0.0, 5.0, 9.0]), every=st.integers(1, 30))
+    def clock_is_corrected(self, millis: float, every: int) -> None:
+        """From now on, by less than a jump."""
+        self.correction_ns, self.correct_every = round(millis * 1_000_000), every
 
     @rule(seconds=st.floats(-10.0, 10.0))
     def clock_jumps(self, seconds: float) -> None:
