@@ -118,18 +118,34 @@ void Trunk::inject(int index, const Block & block, Room & room) const
       }
     }
   }
-  if (call_->modulation == nullptr) {
-    return;
+  if (call_->modulation != nullptr) {
+    modulate_block(index, block, room);
   }
+}
+
+void Trunk::modulate_block(int index, const Block & block, Room & room) const
+{
+  const int width = facts_.width, rows = count(block);
+  const Matrix & out = layers_[index].matrices[kInject];
+  const bool is_gated = out.depth() > 0;
+  float * to = x(block, room);
   float * normed = sized(room.normed, static_cast<size_t>(rows) * width);
   Norm().apply(to, rows, width, normed, kModulatedEpsilon);
   for (int r = 0; r < call_->rows; ++r) {
     const size_t row = static_cast<size_t>(block.context) * call_->rows + r;
     const float * gates = call_->modulation + (row * facts_.layers + index) * 2 * width;
-    modulate(
-      normed + static_cast<size_t>(r) * block.count * width, block.count, width, gates, 0);
+    float * first = normed + static_cast<size_t>(r) * block.count * width;
+    for (int t = 0; t < block.count; ++t) {
+      adjust(first + t * width, gates + width, is_gated ? 1.0f : 0.0f, gates, width);
+    }
   }
-  product(layers_[index].matrices[kInject], normed, rows, room, {to, width, true});
+  if (is_gated) {
+    product(out, normed, rows, room, {to, width, true});
+    return;
+  }
+  for (size_t k = 0; k < static_cast<size_t>(rows) * width; k += kLanes) {
+    store(to + k, load(to + k) + load(normed + k));
+  }
 }
 
 // Turn each head of a row by its index.
@@ -150,7 +166,8 @@ void Trunk::over_rows(int index, const Block & block, Room & room) const
   const int width = facts_.width, rows = count(block);
   const Layer & layer = layers_[index];
   float * made = attention_inputs(
-    layer.matrices[kTimeMade], layer.norms[kInTime], x(block, room), rows, room);
+    layer.matrices[kTimeMade], layer.norms[kInTime],
+    normed(layer.norms[kBeforeTime], x(block, room), rows, room), rows, room);
   for (int m = 0; m < rows; ++m, made += 3 * width) {
     if (call_->rotation != nullptr) {
       const float * rotation = call_->rotation + m / block.count * (depth() / 2 * 2);
@@ -185,6 +202,9 @@ void Trunk::mix_block(int index, const Block & block, Room & room) const
   const Kept * past = static_cast<const Kept *>(call_->past) +
     block.context * call_->slots * stride + 2 * index * size;
   Kept * kept = static_cast<Kept *>(call_->kept) + block.context * rows * stride + 2 * index * size;
+  const size_t scores = static_cast<size_t>(rows) * (call_->slots + rows);
+  const size_t own = call_->is_own ? scores : 0;
+  const Biases biases{call_->bias + index * facts_.heads * own, own};
   room.own.queries.resize(rows), room.own.keys.resize(rows), room.own.values.resize(rows);
   room.out.resize(rows);
   for (int t = 0; t < block.count; ++t) {
@@ -207,7 +227,7 @@ void Trunk::mix_block(int index, const Block & block, Room & room) const
     }
     const KeptRows<Kept> those{past + first, past + size + first, call_->slots, stride};
     mix_rows(
-      room.own, those, first_needed(index), facts_.heads, depth(), call_->bias, room.scores.scores,
+      room.own, those, first_needed(index), facts_.heads, depth(), biases, room.scores.scores,
       room.out);
   }
 }

@@ -63,7 +63,7 @@ extern "C" {
 int hma_agrees(
   int version, int facts_size, int call_size, int denoiser_facts_size, int denoiser_call_size)
 {
-  return version == 3 && facts_size == sizeof(Facts) && call_size == sizeof(Call) &&
+  return version == 4 && facts_size == sizeof(Facts) && call_size == sizeof(Call) &&
          denoiser_facts_size == sizeof(DenoiserFacts) &&
          denoiser_call_size == sizeof(DenoiserCall);
 }

@@ -96,11 +96,12 @@ void mix_head(
 template<int VECTORS, typename Kept>
 void mix_heads(
   const OwnRows & own, const KeptRows<Kept> & kept, int first, int heads, int depth,
-  const float * bias, float * scores, const std::vector<float *> & out)
+  const Biases & biases, float * scores, const std::vector<float *> & out)
 {
   const int width = heads * depth;
   constexpr int line = 64 / sizeof(Kept);
-  for (int place = 0; place < width; place += depth) {
+  const float * bias = biases.first;
+  for (int place = 0; place < width; place += depth, bias += biases.stride) {
     for (int ahead = place; ahead < place + depth; ahead += line) {
       ask(kept, width + ahead);
     }
@@ -113,21 +114,21 @@ void mix_heads(
 template<typename Kept>
 void mix_rows(
   const OwnRows & own, const KeptRows<Kept> & kept, int first, int heads, int depth,
-  const float * bias, Numbers<float> & scores, const std::vector<float *> & out)
+  const Biases & biases, Numbers<float> & scores, const std::vector<float *> & out)
 {
   const int count = kept.slots + static_cast<int>(own.queries.size());
   scores.resize(std::max(scores.size(), static_cast<size_t>(whole_vectors(count))));
   const auto mix = [&]<int, int VECTORS>() {
-      mix_heads<VECTORS>(own, kept, first, heads, depth, bias, scores.data(), out);
+      mix_heads<VECTORS>(own, kept, first, heads, depth, biases, scores.data(), out);
     };
   fit<1, kWidestHead / kLanes>(1, whole_vectors(depth) / kLanes, mix);
 }
 
 template void mix_rows(
-  const OwnRows &, const KeptRows<float> &, int, int, int, const float *, Numbers<float> &,
+  const OwnRows &, const KeptRows<float> &, int, int, int, const Biases &, Numbers<float> &,
   const std::vector<float *> &);
 template void mix_rows(
-  const OwnRows &, const KeptRows<Half> &, int, int, int, const float *, Numbers<float> &,
+  const OwnRows &, const KeptRows<Half> &, int, int, int, const Biases &, Numbers<float> &,
   const std::vector<float *> &);
 
 }  // namespace hma

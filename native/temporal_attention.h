@@ -29,12 +29,20 @@ struct KeptRows
   size_t stride;
 };
 
-// Mix the rows of one token into those from `first` on; bias: [rows][slots + rows] is added to the
-// scores. out: [rows] pointers to float[heads][depth].
+// Of each head [rows][slots + rows], which is added to the scores; the next one's is `stride`
+// numbers on.
+struct Biases
+{
+  const float * first;
+  size_t stride;
+};
+
+// Mix the rows of one token into those from `first` on. out: [rows] pointers to
+// float[heads][depth].
 template<typename Kept>
 void mix_rows(
   const OwnRows & own, const KeptRows<Kept> & kept, int first, int heads, int depth,
-  const float * bias, Numbers<float> & scores, const std::vector<float *> & out);
+  const Biases & biases, Numbers<float> & scores, const std::vector<float *> & out);
 
 }  // namespace hma
 

@@ -68,7 +68,7 @@ void Trunk::line_up()
   for (int index = 0; index < facts_.layers; ++index) {
     std::vector<Matrix *> order;
     for (int place = kSpaceOut; place < kMatrices; ++place) {
-      if (place != kInject || call_->modulation != nullptr) {
+      if (layers_[index].matrices[place].depth() > 0) {
         order.push_back(&layers_[index].matrices[place]);
       }
     }

@@ -31,11 +31,17 @@ struct Facts
 struct Call
 {
   int batch, rows, slots;
+  int is_own;  // whether every layer and head has a bias of its own
   float * x;                // [B][R][N][C]; the last row of them also out
   const float * added;      // [B][R][C], what actions add to every token; may be null
-  const float * modulation;  // [B][R][layers][2][C], shift first; may be null
+  // [B][R][layers][2][C], shift first; may be null. Where layers have a matrix to inject by, what
+  // is added to tokens is its product with them, normalised, shifted and scaled by 1 more than it
+  // says; where not, they are shifted and scaled, and added.
+  const float * modulation;
   const float * rotation;   // [R][2][D / 2], cosines first; null with learned positions
-  const float * bias;       // [R][P + R], far below zero where a row may not attend
+  // [R][P + R], or [layers][H][R][P + R], added to scores for powers of two; far below zero where a
+  // row may not attend
+  const float * bias;
   const void * past;        // keys and values [B][P][layers][2][N][H][D]
   void * kept;              // those of these rows, [B][R][layers][2][N][H][D]
 };
@@ -48,7 +54,7 @@ enum Kind { kProducts, kAttention, kRest, kWaiting };
 constexpr int kKinds = kWaiting + 1;
 using Seconds = std::array<double, kKinds>;
 
-enum NormPlace { kBeforeSpace, kInSpace, kInTime, kBeforeChannels };
+enum NormPlace { kBeforeSpace, kInSpace, kBeforeTime, kInTime, kBeforeChannels };
 constexpr int kNorms = kBeforeChannels + 1;
 
 struct Layer
@@ -127,6 +133,7 @@ private:
   float * mixed(const Block & block, Room & room) const;
   void add_mixed(const Layer & layer, const Block & block, Room & room) const;
   void inject(int index, const Block & block, Room & room) const;
+  void modulate_block(int index, const Block & block, Room & room) const;
   void over_rows(int index, const Block & block, Room & room) const;
   template<typename Kept>
   void mix_block(int index, const Block & block, Room & room) const;

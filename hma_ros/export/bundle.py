@@ -24,7 +24,6 @@ from hma_ros.export.compiled import (
 from hma_ros.export.fuse import fuse_attention
 from hma_ros.export.graphs import Part, store_half, write_graph
 from hma_ros.export.half import compute_half
-from hma_ros.export.layers import has_layers
 from hma_ros.export.model_graphs import ModelPart, head_parts, model_parts
 from hma_ros.export.proof import Proof
 from hma_ros.export.quantise import quantise
@@ -182,8 +181,7 @@ def own_options(
         precision=precision,
         # Of patches there is no table of values to take the mean of.
         drawing='tokens' if config.diffusion else 'expected',
-        # Compiled layers take the weights of the graphs as they are.
-        stores_half=not has_layers(config),
+        stores_half=True,
         codec=make_codec(tokenizer, config, LATENT_SCALE if config.diffusion else 1.0),
     )
 
@@ -206,7 +204,7 @@ def _write(
                 graph = store_half(graph)
             weights.save(graph, folder / f'{part.name}.onnx')
         for part in compiled:
-            write_compiled(model, part, precision, weights, folder)
+            write_compiled(model, part, precision, options.stores_half, weights, folder)
     for part in moving(parts, 'proofs', 'graph'):
         tolerated = TOLERANCES[precision if part.heavy else 'fp32']
         yield prove_part(part, folder / f'{part.name}.onnx', tolerated)

@@ -48,14 +48,23 @@ def graphs_around(model: Hma, part: ModelPart) -> list[ModelPart]:
 
 
 def write_compiled(
-    model: Hma, part: ModelPart, precision: str, weights: SharedWeights, folder: Path
+    model: Hma,
+    part: ModelPart,
+    precision: str,
+    is_half: bool,
+    weights: SharedWeights,
+    folder: Path,
 ) -> None:
-    """Describe a part to the library."""
+    """
+    Describe a part to the library.
+
+    :param is_half: whether matrices of a trunk are stored in half precision, as in its graph.
+    """
     path, is_whole = _path(part, folder), precision == 'int8'
     if isinstance(part.module, DenoisePart):
         write_denoiser(part.module.net, is_whole, weights, path)
     else:
-        write_layers(model, _name(part), is_whole, weights, path)
+        write_layers(model, _name(part), is_whole, weights, path, is_half)
 
 
 def prove_compiled(

@@ -12,36 +12,30 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from hma_ros.export.matrices import place_matrix, place_norm
+from hma_ros.export.matrices import place_array, place_matrix, place_norm
 from hma_ros.export.model_graphs import ModelPart
 from hma_ros.export.proof import Proof
 from hma_ros.export.weights import SharedWeights
 from hma_ros.network.checkpoint import Hma
 from hma_ros.network.conditioning import Modulation
-from hma_ros.network.config import HmaConfig, Injection, TimePositions
+from hma_ros.network.config import HmaConfig, Injection
 from hma_ros.network.parts import EnterPart, LeavePart
 from hma_ros.network.trunk import Block
 from hma_ros.runtime.layer_file import Shape
 from hma_ros.runtime.layers import Layers, kept_dtype
 
-_ENTER = ('tokens', 'masked', 'index', 'action')
+_ENTER = ('tokens', 'previous', 'masked', 'index', 'action')
+_LEAVE = ('previous', 'joints', 'measured')
 
 
 def has_layers(config: HmaConfig) -> bool:
-    """
-    Whether the library can compute a trunk.
-
-    Not with cross-attention, nor with what it does not know yet: a bias on the lag, a norm before
-    temporal attention, modulation without an output layer.
-    """
-    if config.time is TimePositions.LAG or config.pre_norm or not config.gated_modulation:
-        return False
+    """Whether the library can compute a trunk: not with cross-attention."""
     return config.injection is not Injection.CROSS_ATTENTION and _shape(config).is_computable
 
 
@@ -54,33 +48,46 @@ def edge_parts(model: Hma, trunk: ModelPart) -> list[ModelPart]:
     stem = trunk.name.removeprefix('trunk_')
     inputs = {name: trunk.inputs[name] for name in _ENTER if name in trunk.inputs}
     enter = ModelPart(f'enter_{stem}', EnterPart(model), inputs, trunk.varying, heavy=False)
-    behind = {'x': enter.outputs()['x'], 'index': inputs['index']}
+    also = {name: trunk.inputs[name] for name in _LEAVE if name in trunk.inputs}
+    behind = {'x': enter.outputs()['x'], 'index': inputs['index'], **also}
     varying = {**trunk.varying, 'x': (0, 1)}
     leave = ModelPart(f'leave_{stem}', LeavePart(model, stem), behind, varying, heavy=False)
     return [enter, leave]
 
 
 def write_layers(
-    model: Hma, stem: str, is_whole: bool, weights: SharedWeights, path: Path
+    model: Hma,
+    stem: str,
+    is_whole: bool,
+    weights: SharedWeights,
+    path: Path,
+    is_half: bool = False,
 ) -> None:
     """
     Write the weights of all layers, and where they are.
 
     :param is_whole: whether as whole numbers: all of them, since each token has a scale of its
         own; in graphs, where all tokens share one, the end of the last layer stays float32.
+    :param is_half: whether reals are stored in half precision, where the graphs have them so.
     """
     layers = [
         {
             'matrices': {
                 # The trunk's graph turns all but what it cuts.
-                name: place_matrix(linear, weights, is_whole, name.endswith('_made'))
+                name: place_matrix(linear, weights, is_whole, name.endswith('_made'), is_half)
                 for name, linear in _matrices(block, stem).items()
             },
             'norms': {name: place_norm(norm, weights) for name, norm in _norms(block).items()},
+            **_lag_bias(block, weights),
         }
         for block in model.blocks
     ]
-    facts = {'weights': weights.path.name, 'shape': asdict(_shape(model.config)), 'layers': layers}
+    facts = {
+        'weights': weights.path.name,
+        'shape': asdict(_shape(model.config)),
+        'modulates': model.config.injection is Injection.MODULATE,
+        'layers': layers,
+    }
     path.write_text(json.dumps(facts) + '\n')
 
 
@@ -104,7 +111,8 @@ def prove_layers(
     x, kept = layers(enter.outputs()['x'].numpy(), feeds, past)
     index = leave.inputs['index'][-1:]
     with torch.no_grad():
-        said = leave.module({**leave.inputs, 'index': index, 'x': torch.from_numpy(x)})
+        last = {name: leave.inputs[name][:, -1:] for name in _LEAVE if name in leave.inputs}
+        said = leave.module({**last, 'index': index, 'x': torch.from_numpy(x)})
     found = {name: value.numpy() for name, value in said.items()}
     kept_names = [name.replace('past', 'kept') for name in names]
     found |= dict(zip(kept_names, parted(kept), strict=True))
@@ -154,14 +162,21 @@ def _matrices(block: Block, stem: str) -> dict[str, nn.Linear]:
     }
     if stem in block.action_projectors:
         projector = cast('Modulation', block.action_projectors[stem])
-        matrices['inject'] = cast('nn.Linear', projector.linear_out)
+        if projector.linear_out is not None:
+            matrices['inject'] = projector.linear_out
     return matrices
+
+
+def _lag_bias(block: Block, weights: SharedWeights) -> dict[str, Any]:
+    bias = block.temporal_attn.lag_bias
+    return {} if bias is None else {'lag_bias': place_array(bias, weights)}
 
 
 def _norms(block: Block) -> dict[str, nn.LayerNorm]:
     norms = {
         'before_space': block.norm1,
         'in_space': block.spatial_attn.norm,
+        'before_time': block.temporal_norm,
         'in_time': block.temporal_attn.norm,
         'before_channels': block.norm2,
     }

@@ -16,6 +16,7 @@ from torch import Tensor
 from hma_ros.core.errors import BundleError
 from hma_ros.core.stem_spec import read_stem
 from hma_ros.export.bundle import BundleOptions, export_bundle
+from hma_ros.export.graphs import without_metadata
 from hma_ros.export.tokenizer_graphs import GraphCodec
 from hma_ros.network.config import Domain, HmaConfig, Joints, preset
 from hma_ros.network.discrete import DiscreteHma
@@ -232,4 +233,4 @@ def _renamed(path: Path, ports: Mapping[str, str]) -> onnx.ModelProto:
         for names in (node.input, node.output):
             for index, name in enumerate(names):
                 names[index] = ports.get(name, name)
-    return model
+    return without_metadata(model)

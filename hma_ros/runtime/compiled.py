@@ -29,7 +29,7 @@ _AUTOMATIC = ('avx512vnni',)
 # One of them by name, whether it gains or not.
 ISA_VARIABLE = 'HMA_ROS_ISA'
 # Of the functions in native/interface.cpp, which says it too.
-_VERSION = 3
+_VERSION = 4
 
 
 class Facts(Structure):
@@ -46,7 +46,7 @@ class Call(Structure):
     """`Call` of native/trunk.h."""
 
     _fields_ = (
-        *((name, c_int) for name in ('batch', 'rows', 'slots')),
+        *((name, c_int) for name in ('batch', 'rows', 'slots', 'is_own')),
         *((name, c_void_p) for name in ('x', 'added', 'modulation', 'rotation', 'bias')),
         *((name, c_void_p) for name in ('past', 'kept')),
     )

@@ -26,6 +26,8 @@ from hma_ros.runtime.signatures import signature
 # A part of a model: arrays by name in, arrays out.
 Part = Callable[[Arrays], list[np.ndarray]]
 # Loaded by name and only when asked for: the network and torch come with it.
+# What is read behind the layers too, of the last row.
+_BEHIND = ('previous', 'joints', 'measured')
 _TORCH_ENGINE = 'hma_ros.torch_engine.engine'
 
 
@@ -179,7 +181,8 @@ class LayerEngine(_GraphEngine):
         """See :class:`Engine`."""
         (x,) = self._enter({name: feeds[name] for name in self._enter.inputs})
         x, kept = self.layers(x, feeds, cast('RowRing', ring).feeds['past_rows'])
-        inputs = {**feeds, 'index': feeds['index'][-1:], 'x': x}
+        last = {name: feeds[name][:, -1:] for name in _BEHIND if name in feeds}
+        inputs = {**feeds, **last, 'index': feeds['index'][-1:], 'x': x}
         said = self._leave({name: inputs[name] for name in self._leave.inputs})
         return {**dict(zip(self._leave.outputs, said, strict=True)), 'kept_rows': kept}
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hma_ros.runtime.weight_file import (
     WIDTHS,
     Arrays,
@@ -31,7 +33,7 @@ MATRICES = (
     'channels_in',
     'channels_out',
 )
-NORMS = ('before_space', 'in_space', 'in_time', 'before_channels')
+NORMS = ('before_space', 'in_space', 'before_time', 'in_time', 'before_channels')
 # Channels of the widest head.
 WIDEST_HEAD = 64
 
@@ -72,19 +74,25 @@ class Layer:
 
     :param matrices: by name.
     :param norms: by name.
+    :param lag_bias: ``float32[heads, window]``, by how many rows ago; None without one.
     """
 
     matrices: Mapping[str, Arrays]
     norms: Mapping[str, Arrays]
+    lag_bias: np.ndarray | None = None
 
 
-def read_layers(path: Path) -> tuple[Shape, list[Layer]]:
+def read_layers(path: Path) -> tuple[Shape, list[Layer], bool]:
     """
     Read the description of the layers, whose file of weights lies beside it.
 
+    :returns: sizes, layers, and whether actions modulate them.
     :raises BundleError: it is malformed, or the sizes in it contradict each other.
     """
     with described(path, 'the layers of a trunk') as (facts, weights):
+        modulates = facts['modulates']
+        if type(modulates) is not bool:
+            raise ValueError(f'modulates {modulates!r}, expected true or false')
         shape = _shape(facts['shape'])
         if not shape.is_computable:
             raise ValueError(
@@ -93,7 +101,11 @@ def read_layers(path: Path) -> tuple[Shape, list[Layer]]:
         layers = [_layer(shape, layer, weights) for layer in facts['layers']]
         if not layers or len({'inject' in layer.matrices for layer in layers}) > 1:
             raise ValueError(f'{len(layers)} layers, expected some, and inject in all or none')
-    return shape, layers
+        if not modulates and 'inject' in layers[0].matrices:
+            raise ValueError('inject, expected none where modulates is false')
+        if len({layer.lag_bias is None for layer in layers}) > 1:
+            raise ValueError('lag_bias of some layers, expected it of all or none')
+    return shape, layers, modulates
 
 
 def _shape(facts: Mapping[str, Any]) -> Shape:
@@ -117,6 +129,8 @@ def _layer(shape: Shape, facts: Mapping[str, Any], weights: WeightFile) -> Layer
     matrices = {
         name: weights.matrix(*sizes[name], matrix) for name, matrix in facts['matrices'].items()
     }
-    norm_sizes = dict(zip(NORMS, (width, shape.head_width, shape.head_width, width), strict=True))
+    per_head = ('in_space', 'in_time')
+    norm_sizes = {name: shape.head_width if name in per_head else width for name in NORMS}
     norms = {name: weights.norm(norm_sizes[name], norm) for name, norm in facts['norms'].items()}
-    return Layer(matrices, norms)
+    lags = facts.get('lag_bias')
+    return Layer(matrices, norms, None if lags is None else weights.table(shape.heads, lags))

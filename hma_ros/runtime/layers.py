@@ -8,14 +8,15 @@ What comes before and behind them are the graphs `enter_S` and `leave_S`.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from hma_ros.core.errors import InferenceError
+from hma_ros.core.errors import BundleError, InferenceError
 from hma_ros.runtime.compiled import Call, Facts, address, opened, put, required
 from hma_ros.runtime.layer_file import MATRICES, NORMS, Layer, read_layers
 from hma_ros.runtime.ring import RowRing
@@ -30,6 +31,7 @@ _NO_MEMORY = 1
 _LINE = 64
 # Far below any score, and finite.
 _NEVER = np.float32(-1e30)
+_LOG_TWO_OF_E = np.float32(math.log2(math.e))
 
 
 class Layers:
@@ -49,8 +51,9 @@ class Layers:
         self._library, self._window, self.dtype = required(path), window, np.dtype(dtype)
         self._turn = Lock()
         self._kept = _zeros((0,), self.dtype)
-        self.shape, layers = read_layers(path)
-        self.count, self._injects = len(layers), 'inject' in layers[0].matrices
+        self.shape, layers, self._modulates = read_layers(path)
+        self.count = len(layers)
+        self._lag_LHW = _lags([layer.lag_bias for layer in layers], path, window)
         self._trunk = self._open(path, threads)
         for index, layer in enumerate(layers):
             self._fill(path, index, layer)
@@ -73,19 +76,20 @@ class Layers:
         """
         x = np.array(x_BRNC, np.float32, order='C')
         given = {name: np.ascontiguousarray(feeds[name]) for name in _GIVEN if name in feeds}
-        bias_RP = _bias(feeds['index'], feeds['past_index'], self._window)
-        self._check({'x': x, 'bias': bias_RP, 'past': past, **given})
+        bias = _bias(feeds['index'], feeds['past_index'], self._window, self._lag_LHW)
+        self._check({'x': x, 'bias': bias, 'past': past, **given})
         with self._turn:
             kept = self._room(x.shape[0], x.shape[1])
             call = Call(
                 batch=x.shape[0],
                 rows=x.shape[1],
                 slots=past.shape[1],
+                is_own=int(self._lag_LHW is not None),
                 x=x.ctypes.data,
                 added=address(given.get('injected')),
                 modulation=address(given.get('shift_scale')),
                 rotation=address(given.get('rotation')),
-                bias=bias_RP.ctypes.data,
+                bias=bias.ctypes.data,
                 past=past.ctypes.data,
                 kept=kept.ctypes.data,
             )
@@ -124,9 +128,10 @@ class Layers:
         shape, (batch, rows) = self.shape, found['x'].shape[:2]
         slots = found['past'].shape[1]
         real = np.dtype(np.float32)
+        own = () if self._lag_LHW is None else (self.count, shape.heads)
         expected = {
             'x': ((batch, rows, shape.tokens, shape.width), real),
-            'bias': ((rows, slots + rows), real),
+            'bias': ((*own, rows, slots + rows), real),
             'injected': ((batch, rows, shape.width), real),
             'shift_scale': ((batch, rows, self.count, 2, shape.width), real),
             'rotation': ((rows, 2, shape.head_width // 2), real),
@@ -138,10 +143,10 @@ class Layers:
                     f'layers: {name} {array.dtype}{list(array.shape)}, expected '
                     f'{expected[name]}, without gaps'
                 )
-        if batch == 0 or rows == 0 or ('shift_scale' in found) != self._injects:
+        if batch == 0 or rows == 0 or ('shift_scale' in found) != self._modulates:
             raise InferenceError(
                 f'layers: {batch} x {rows} rows, {sorted(found)}, expected some, and shift_scale: '
-                f'{self._injects}'
+                f'{self._modulates}'
             )
 
     def _open(self, path: Path, threads: int) -> ctypes.c_void_p:
@@ -195,10 +200,31 @@ def kept_dtype(precision: str) -> type[np.floating]:
     return np.float16 if precision == 'int8' else np.float32
 
 
-def _bias(index_R: np.ndarray, past_P: np.ndarray, window: int) -> np.ndarray:
-    """Zero where row r may attend to row p, ``float32[R, P + R]``, kept rows first."""
-    lag = index_R[:, None] - np.concatenate([past_P, index_R])
-    return np.where((lag >= 0) & (lag < window), np.float32(0), _NEVER)
+def _lags(tables: Sequence[np.ndarray | None], path: Path, window: int) -> np.ndarray | None:
+    """Learned biases on the lag for scores of powers of two, ``float32[layers, H, window]``."""
+    known = [table for table in tables if table is not None]
+    if not known:
+        return None
+    if (found := known[0].shape[1]) != window:
+        raise BundleError(f'{path}: lag_bias of {found} lags, expected {window}')
+    return np.stack(known) * _LOG_TWO_OF_E
+
+
+def _bias(
+    index_R: np.ndarray, past_P: np.ndarray, window: int, lag_LHW: np.ndarray | None
+) -> np.ndarray:
+    """
+    What is added to the score of row p for row r, far below zero where it may not attend.
+
+    :returns: ``float32[R, P + R]``, or ``float32[layers, H, R, P + R]`` with learned biases; kept
+        rows first.
+    """
+    lag_RP = index_R[:, None] - np.concatenate([past_P, index_R])
+    allowed_RP = (lag_RP >= 0) & (lag_RP < window)
+    if lag_LHW is None:
+        return np.where(allowed_RP, np.float32(0), _NEVER)
+    known = lag_LHW[:, :, lag_RP.clip(0, window - 1)]
+    return np.ascontiguousarray(np.where(allowed_RP, known, _NEVER))
 
 
 def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:

@@ -47,7 +47,8 @@ def _enter(manifest: Manifest, _: str) -> Signature:
 
 
 def _leave(manifest: Manifest, stem: str) -> Signature:
-    return {**_x(manifest), **_joints(manifest, stem), 'index': (None,)}, _said(manifest)
+    given = {**_x(manifest), **_previous(manifest), **_joints(manifest, stem)}
+    return {**given, 'index': (None,)}, _said(manifest)
 
 
 def _append(manifest: Manifest, _: str) -> Signature:
@@ -100,13 +101,17 @@ def _tokens(manifest: Manifest) -> tuple[int, int]:
 
 def _rows(manifest: Manifest) -> Sizes:
     tokens = _tokens(manifest)
-    before: Sizes = {'previous': (None, None, *tokens)} if manifest.previous_frame else {}
     return {
         'tokens': (None, None, *tokens),
-        **before,
+        **_previous(manifest),
         'masked': (None, None, tokens[0]),
         'index': (None,),
     }
+
+
+def _previous(manifest: Manifest) -> Sizes:
+    shape = (None, None, *_tokens(manifest))
+    return {'previous': shape} if manifest.previous_frame else {}
 
 
 def _joints(manifest: Manifest, stem: str) -> Sizes:

@@ -24,6 +24,9 @@ VECTOR = 16
 _DEEPEST = 2**16
 WIDTHS = f'in multiples of {VECTOR} up to {_DEEPEST}'
 
+# Of the numbers of a matrix.
+_DTYPES = ('int8', 'float16', 'float32')
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -76,20 +79,26 @@ class WeightFile:
         """
         Read a matrix, which may lie on its side: as the network has it, or as graphs do.
 
-        :returns: `values` ``[depth, columns]`` ``float32``, or ``int8`` with a `scale`
-            ``[columns]``; `bias` ``[columns]`` where there is one.
+        :returns: `values` ``[depth, columns]`` ``float32``, which may be stored as ``float16``,
+            or ``int8`` with a `scale` ``[columns]``; `bias` ``[columns]`` where there is one.
         :raises ValueError: it is another than expected, or outside the file.
         """
         said = facts['values']['dtype']
-        if said not in ('int8', 'float32'):
-            raise ValueError(f'dtype {said!r}, expected int8 or float32')
+        if said not in _DTYPES:
+            raise ValueError(f'dtype {said!r}, expected one of {", ".join(_DTYPES)}')
         dtype = np.dtype(said)
         is_turned = bool(facts['is_turned'])
         shape = (columns, depth) if is_turned else (depth, columns)
         values = self._read(facts['values'], shape, dtype)
         names = [*(['scale'] if dtype == np.int8 else []), *(['bias'] if 'bias' in facts else [])]
         rest = {name: self._read(facts[name], (columns,), np.float32) for name in names}
+        values = values if dtype == np.int8 else values.astype(np.float32)
         return {'values': np.ascontiguousarray(values.T if is_turned else values), **rest}
+
+    def table(self, rows: int, facts: Mapping[str, Any]) -> np.ndarray:
+        """Read ``float32[rows, any]``; raises ValueError likewise."""
+        columns = _whole(facts['shape'][-1], 'columns')
+        return self._read(facts, (rows, columns), np.float32)
 
     def norm(self, width: int, facts: Mapping[str, Any]) -> Arrays:
         """Read `weight` and `bias` of a norm, ``float32[width]``; raises ValueError likewise."""

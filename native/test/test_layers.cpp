@@ -234,7 +234,9 @@ Facts trunk_facts(int threads)
 }
 
 // What a trunk of random weights makes of a call with two rows and three kept ones.
-std::vector<float> trunk_result(int threads)
+// is_small: as the preset of that name, with a norm before attention over rows, biases of each
+// layer and head, and modulation without a matrix
+std::vector<float> trunk_result(int threads, bool is_small)
 {
   generator.seed(1);
   const Facts facts = trunk_facts(threads);
@@ -242,6 +244,9 @@ std::vector<float> trunk_result(int threads)
   const int width = facts.width, hidden = facts.hidden;
   for (int index = 0; index < facts.layers; ++index) {
     for (int place = 0; place < kMatrices; ++place) {
+      if (is_small && place == kInject) {
+        continue;
+      }
       const bool is_made = place == kSpaceMade || place == kTimeMade;
       const int depth = place == kChannelsOut ? hidden : width;
       const int columns = is_made ? 3 * width : place == kChannelsIn ? hidden : width;
@@ -249,15 +254,24 @@ std::vector<float> trunk_result(int threads)
       trunk.layer(index).matrices[place] = Matrix(depth, columns, values.data(), nullptr);
     }
   }
+  if (is_small) {
+    for (int index = 0; index < facts.layers; ++index) {
+      Norm & norm = trunk.layer(index).norms[kBeforeTime];
+      norm.weight = normal(width), norm.bias = normal(width);
+    }
+  }
   constexpr int kRows = 2, kSlots = 3;
   const size_t row = static_cast<size_t>(facts.tokens) * width;
   auto x = normal(kRows * row);
   const auto added = normal(kRows * width);
   const auto past = normal(kSlots * facts.layers * 2 * row);
-  const Numbers<float> bias(kRows * (kRows + kSlots));
+  const int own = is_small ? facts.layers * facts.heads : 1;
+  const auto bias = normal(static_cast<size_t>(own) * kRows * (kRows + kSlots));
+  const auto modulation = normal(kRows * facts.layers * 2 * width);
   Numbers<float> kept(kRows * facts.layers * 2 * row);
   Call call{};
   call.batch = 1, call.rows = kRows, call.slots = kSlots;
+  call.is_own = is_small, call.modulation = is_small ? modulation.data() : nullptr;
   call.x = x.data(), call.added = added.data(), call.bias = bias.data();
   call.past = past.data(), call.kept = kept.data();
   expect(trunk.run(call), "what is kept is finite");
@@ -268,9 +282,11 @@ std::vector<float> trunk_result(int threads)
 
 void threads_change_nothing()
 {
-  const auto expected = trunk_result(1);
-  for (const int threads : {2, 3, 8}) {
-    expect(trunk_result(threads) == expected, std::to_string(threads) + " threads");
+  for (const bool is_small : {false, true}) {
+    const auto expected = trunk_result(1, is_small);
+    for (const int threads : {2, 3, 8}) {
+      expect(trunk_result(threads, is_small) == expected, std::to_string(threads) + " threads");
+    }
   }
 }
 

@@ -116,6 +116,9 @@ def test_every_way_in_for_actions(tmp_path, injection, compat, time):
 @pytest.mark.parametrize(
     'changes',
     [
+        {'time': TimePositions.LAG, 'pre_norm': True, 'gated_modulation': False},
+        {'pre_norm': True, 'injection': Injection.ADD},
+        {'gated_modulation': False, 'width': 128, 'heads': 4},
         {'qk_norm': True},
         {'qkv_bias': True, 'mlp_bias': False},
         {'mup': True},
@@ -180,6 +183,29 @@ def test_whole_numbers_of_long_rows(tmp_path):
     model.blocks[0].spatial_attn.qkv.weight[:128] *= 2
     path = written(model, tmp_path, is_whole=True)
     check(model, Layers(path, SLOTS + 1, 2, np.float16), 1, 1, tolerance=0.05)
+
+
+@pytest.mark.parametrize('is_whole', [False, True])
+def test_the_small_preset(tmp_path, is_whole):
+    changes = {'time': TimePositions.LAG, 'pre_norm': True, 'gated_modulation': False}
+    model = network(width=128, heads=4, **changes)
+    layers = Layers(written(model, tmp_path, is_whole), SLOTS + 1, 2, np.float32)
+    for batch, rows in ((1, 1), (3, 2), (1, SLOTS + 1)):
+        check(model, layers, batch, rows, tolerance=0.03 if is_whole else 1e-5)
+
+
+def test_matrices_may_be_stored_in_half_precision(tmp_path):
+    model = network()
+    path = tmp_path / 'layers_robot.json'
+    with SharedWeights(tmp_path / 'weights.bin') as weights:
+        write_layers(model, STEM, False, weights, path, is_half=True)
+    for block in model.blocks:
+        projector = block.action_projectors[STEM].linear_out
+        parts = (block.spatial_attn, block.temporal_attn, block.mlp, projector)
+        for layer in (layer for part in parts for layer in part.modules()):
+            if isinstance(layer, torch.nn.Linear):
+                layer.weight.copy_(layer.weight.half().float())
+    check(model, Layers(path, SLOTS + 1, 2, np.float32))
 
 
 @pytest.mark.parametrize('is_whole', [False, True])
@@ -255,6 +281,8 @@ def test_time_is_accounted_for(tmp_path):
         (lambda facts: facts['layers'][0]['matrices'].pop('space_out'), 'space_out'),
         (lambda facts: facts['shape'].update(tokens=8.0), 'tokens 8.0, expected a whole number'),
         (lambda facts: facts['shape'].update(scale='1'), "scale '1', expected a real number"),
+        (lambda facts: facts.update(modulates=1), 'modulates 1, expected true or false'),
+        (lambda facts: facts.update(modulates=False), 'inject, expected none'),
     ],
 )
 def test_a_description_that_does_not_fit_is_refused(tmp_path, change, message):
