@@ -110,7 +110,7 @@ class LeRobotWriter:
             self._journal = _resumed(path, self._journal)
         elif folder.exists() and any(folder.iterdir()):
             raise ConfigError(f'{folder}: got other files, expected a new folder; choose --out')
-        _write(layout.embodiment_file(folder, spec.name), text)
+        self._is_prepared = False
         self._open: list[tuple[EpisodeFile, bool | None]] = []
         # What an interruption left behind would be read as episodes.
         committed = {layout.data_file(folder, index) for index in range(len(self._episodes))}
@@ -128,6 +128,7 @@ class LeRobotWriter:
 
     def begin(self) -> EpisodeFile:
         """Start an episode."""
+        self._prepare()
         frames = sum(item['length'] for item in self._episodes)
         frames += sum(file.length for file, _ in self._open)
         episode = len(self._episodes) + len(self._open)
@@ -140,6 +141,7 @@ class LeRobotWriter:
 
     def commit(self, facts: dict[str, Any]) -> None:
         """Make the episodes of one source count; ``facts`` says what the source was."""
+        self._prepare()
         episodes = [
             {
                 'length': file.length,
@@ -152,6 +154,14 @@ class LeRobotWriter:
         self._journal['sources'].append({**facts, 'episodes': episodes})
         _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
         self._write_meta()
+
+    def _prepare(self) -> None:
+        """Write what makes the folder an import that can go on, before anything else is there."""
+        if not self._is_prepared:
+            robot, text = self.spec.name, self._journal['embodiment']
+            _write(layout.embodiment_file(self.folder, robot), text)
+            _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
+            self._is_prepared = True
 
     def _write_meta(self) -> None:
         episodes = self._episodes
@@ -226,6 +236,8 @@ def _resumed(path: Path, expected: dict[str, Any]) -> dict[str, Any]:
         same = all(journal[key] == expected[key] for key in ('embodiment', 'task'))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f'{path}: got {error!r}, expected the journal of an import') from error
+    if not same and not journal['sources']:
+        return expected
     if not same:
         raise ConfigError(
             f'{path}: got an import with another embodiment file or task, expected the same; '

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from rclpy.clock import Clock, ClockType
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
@@ -34,6 +35,8 @@ from hma_ros.ros.terminal_keys import TerminalKeys
 _KEYS = {'b': 'begin', 's': 'succeed', 'f': 'fail', 'd': 'discard'}
 _KEYS_S = 0.05
 _SILENCE_S = 5.0
+# How long a mark at the very end may take to the bag.
+_SETTLE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class BagRecorderNode(Node):
         folder = unused(Path(given.folder).absolute())
         record = Ros2Bag if has_ros2_bag() else McapRecording
         self._recording = record(self, names, folder, _custom_data(self, spec))
-        episode = self.resolve_topic_name(EPISODE_TOPIC)
-        self._marks = EpisodeMarks(self, partial(self._recording.records, episode))
+        self._episode = self.resolve_topic_name(EPISODE_TOPIC)
+        self._marks = EpisodeMarks(self, partial(self._recording.records, self._episode))
         self._recording.look()
         self._keys = TerminalKeys() if given.keys else None
         self._watch(spec)
@@ -85,7 +88,20 @@ class BagRecorderNode(Node):
                 f'episode {self._marks.count}: got the end of the recording, expected succeed, '
                 'fail or discard; it is imported without a result'
             )
+        self._settle()
         self._recording.close()
+
+    def _settle(self) -> None:
+        """Let the last mark reach the bag."""
+        executor = SingleThreadedExecutor()
+        executor.add_node(self)
+        while (
+            self.failure is None
+            and self._marks.age_s < _SETTLE_S
+            and not self._recording.holds(self._episode, self._marks.published)
+        ):
+            executor.spin_once(timeout_sec=_KEYS_S)
+        executor.shutdown()
 
     def _watch(self, spec: EmbodimentSpec) -> None:
         steady = Clock(clock_type=ClockType.STEADY_TIME)

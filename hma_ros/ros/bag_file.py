@@ -42,7 +42,7 @@ class BagFile:
         self._writer = Writer(self.folder, version=_VERSION, storage_plugin=StoragePlugin.MCAP)
         for key, value in (custom_data or {}).items():
             self._writer.set_custom_data(key, value)
-        self.messages = self.kept = self._whole = 0
+        self.messages = self.kept = self._whole = self._newest_ns = 0
         try:
             self._writer.open()
             self._storage: Any = self._writer.storage
@@ -66,8 +66,13 @@ class BagFile:
         )
 
     def write(self, connection: Any, stamp_ns: int, data: bytes) -> None:
-        """Write one serialized message; raises OSError, e.g. when the disk is full."""
-        self._writer.write(connection, stamp_ns, data)
+        """
+        Write one serialized message; raises OSError, e.g. when the disk is full.
+
+        Stamps never go back, whatever the clock does: a file without its index is in their order.
+        """
+        self._newest_ns = max(self._newest_ns, stamp_ns)
+        self._writer.write(connection, self._newest_ns, data)
         self.messages += 1
 
     def flush(self) -> None:

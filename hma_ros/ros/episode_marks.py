@@ -1,6 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The operator's marks of episodes, by service and in code, published beside what is recorded."""
 
+import math
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +23,8 @@ class EpisodeMarks:
     """
     Publishes marks, and knows whether an episode is on; marks of others on the topic count too.
 
+    ``count`` episodes have begun, and ``published`` marks are of this class.
+
     :param node: its services ``~/begin``, ``~/succeed``, ``~/fail`` and ``~/discard`` are these.
     :param is_recorded: whether the topic is being recorded: before that a mark would be lost.
     """
@@ -29,7 +33,8 @@ class EpisodeMarks:
         self._node, self._is_recorded = node, is_recorded
         self._began_ns: int | None = None
         self._sent: deque[str] = deque()
-        self.count = 0
+        self._sent_s = -math.inf
+        self.count = self.published = 0
         self._publisher = node.create_publisher(String, EPISODE_TOPIC, REPORT)
         node.create_subscription(String, EPISODE_TOPIC, self._on_mark, REPORT)
         for text in MARKS:
@@ -39,6 +44,11 @@ class EpisodeMarks:
     def is_on(self) -> bool:
         """Whether an episode has begun and not ended."""
         return self._began_ns is not None
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the last mark of this class."""
+        return time.monotonic() - self._sent_s
 
     def mark(self, text: str) -> tuple[bool, str]:
         """
@@ -53,6 +63,8 @@ class EpisodeMarks:
             return False, refusal
         self._sent.append(text)
         self._publisher.publish(String(data=text))
+        self._sent_s = time.monotonic()
+        self.published += 1
         return True, self._follow(text)
 
     def _refusal(self, text: str) -> str | None:

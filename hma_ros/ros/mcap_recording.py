@@ -3,6 +3,7 @@
 
 import importlib
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,7 @@ class McapRecording:
     ) -> None:
         self._node, self._wanted = node, list(names)
         self._bag = BagFile(folder, custom_data)
+        self._written: Counter[str] = Counter()
         self.failure: str | None = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         node.create_timer(_LOOK_S, self.look, clock=steady)
@@ -45,6 +47,10 @@ class McapRecording:
     def records(self, topic: str) -> bool:
         """Whether a topic is being recorded."""
         return topic not in self._wanted
+
+    def holds(self, topic: str, count: int) -> bool:
+        """Whether so many messages of a topic are in the bag."""
+        return self._written[topic] >= count
 
     def close(self) -> None:
         """Finish the bag and say where it is."""
@@ -76,13 +82,14 @@ class McapRecording:
         except HmaError as error:
             self._node.get_logger().error(f'{topic}: not recorded: {error}')
             return
-        write = partial(self._write, connection)
+        write = partial(self._write, topic, connection)
         self._node.create_subscription(kind, topic, write, qos, raw=True)
 
-    def _write(self, connection: Any, data: bytes) -> None:
+    def _write(self, topic: str, connection: Any, data: bytes) -> None:
         if self.failure is None:
             try:
                 self._bag.write(connection, time.time_ns(), data)
+                self._written[topic] += 1
             except OSError as error:
                 self._fail(error)
 

@@ -75,6 +75,10 @@ class Ros2Bag:
         listeners = self._node.get_subscriptions_info_by_topic(topic)
         return any(item.node_name == _NODE for item in listeners)
 
+    def holds(self, topic: str, count: int) -> bool:
+        """Whether so many messages of a topic are in the bag: nobody can say."""
+        return False
+
     def look(self) -> None:
         """Do nothing: the command looks for publishers itself."""
 
@@ -89,7 +93,10 @@ class Ros2Bag:
             except subprocess.TimeoutExpired:
                 self._node.get_logger().info(f'{self._folder}: still writing')
         path = self._folder / 'metadata.yaml'
-        if self._missing and path.exists():
+        if not path.exists():
+            self._node.get_logger().error(f'{path}: got no file, expected a finished bag')
+            return
+        if self._missing:
             _add_custom_data(path, self._missing)
         self._node.get_logger().info(f'recorded to {self._folder}')
 

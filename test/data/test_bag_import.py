@@ -136,6 +136,20 @@ def test_an_import_goes_on_where_it_was_interrupted(tmp_path: Path, recording: A
     assert data.info['total_frames'] == sum(len(list(data.steps(index))) for index in range(2))
 
 
+def test_a_first_import_that_was_interrupted_or_refused_can_be_repeated(
+    tmp_path: Path, recording: Any
+) -> None:
+    bag, folder = made.write(tmp_path / 'bag', recording), tmp_path / 'set'
+    with pytest.raises(ConfigError, match='/follower/joint_states'):
+        import_bag(bag, LeRobotWriter(folder, load_embodiment('so101'), 'reach'))
+    assert not folder.exists()
+    # As a killed import leaves it, of another task.
+    LeRobotWriter(folder, SPEC, 'reach').begin()
+    data, [result] = imported(folder, bag)
+    assert result.steps == 28
+    assert data.journal['task'] == 'push'
+
+
 def test_a_bag_of_another_robot_is_refused(tmp_path: Path, recording: Any) -> None:
     bag = made.write(tmp_path / 'bag', recording)
     writer = LeRobotWriter(tmp_path / 'set', load_embodiment('so101'), 'reach')

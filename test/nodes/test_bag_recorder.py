@@ -170,6 +170,7 @@ def test_a_full_disk_is_said_and_leaves_what_was_written(system: Any, tmp_path: 
         'bag_recorder'
     )
     assert 'free some space' in system.log('bag_recorder')
+    system.end(child)
     robot.move(3)
     assert check_steps(import_bag(tmp_path), robot) > 3
 
@@ -307,7 +308,9 @@ def with_ros2_bag(tmp_path: Path, system: Any) -> Callable[[str], 'subprocess.Po
             'FAKE_OPTIONS': options,
             'FAKE_FOLDER': str(tmp_path),
         }
-        return record(system, tmp_path / 'bags' / 'run', '-r', '__ns:=/left')
+        child = record(system, tmp_path / 'bags' / 'run', '-r', '__ns:=/left')
+        system.until(lambda: system.node.count_subscribers('/left/episode') == 2, 'ros2 bag')
+        return child
 
     return start
 
