@@ -381,14 +381,14 @@ class ActionExecutorNode(HmaNode):
         )
 
     def _report_stillness(self, reasons: str, is_due: bool) -> None:
-        state = self._decision.state
-        text = f'{state.value}: {reasons}'
-        if is_due and state is State.STOPPED:
+        state, stop = self._decision.state, self._executor.stop_reason
+        if self._is_ticking and stop is not None:
             # The stop itself was logged.
-            self._diagnostics.keep('no motion', text, WARN)
+            self._diagnostics.keep('no motion', f'stopped: {stop}', WARN)
         else:
             is_stuck = is_due and state not in COMMANDING
-            self._diagnostics.note('no motion', text if is_stuck else None, WARN)
+            text = f'{state.value}: {reasons}' if is_stuck else None
+            self._diagnostics.note('no motion', text, WARN)
 
 
 def main() -> int:

@@ -220,7 +220,7 @@ def test_sizes_that_cannot_be_are_refused(change: dict[str, Any], text: str) -> 
         ('16UC1', 'choose the topic of the colour image'),
         ('32FC1', 'this is a depth image'),
         ('bayer_rggb8', 'image_proc'),
-        ('x' * 5000, 'set the driver or camera.encodings'),
+        ('x' * 5000, 'set the driver to one of these'),
     ],
 )
 def test_other_encodings_are_refused_with_advice(encoding: str, advice: str) -> None:
