@@ -116,15 +116,18 @@ class CommandClock:
         """Return how long to wait until a command may follow the last one."""
         if self._anchor is None:
             return 0.0
-        return max(self._anchor[1] + self._period_ns - steady_ns, 0) / _NS
+        last_ns = self._anchor[1] if self._is_simulated else max(self._anchor[1], self._sent_ns)
+        return max(last_ns + self._period_ns - steady_ns, 0) / _NS
 
     def force(self, steady_ns: int) -> Tick:
         """Return the command after the last one though time may stand, to come to rest."""
         ros_ns, last_ns = (0, steady_ns) if self._anchor is None else self._anchor
-        elapsed_ns = self._period_ns
+        passed_ns = elapsed_ns = self._period_ns
         if not self._is_simulated:
-            elapsed_ns = max(steady_ns - last_ns, self._period_ns)
-        return self._take(ros_ns + elapsed_ns, steady_ns, elapsed_ns, None)
+            passed_ns = max(steady_ns - last_ns, self._period_ns)
+            # A command without a stamp may have been sent later than its tick.
+            elapsed_ns = max(steady_ns - max(last_ns, self._sent_ns), self._period_ns)
+        return self._take(ros_ns + passed_ns, steady_ns, elapsed_ns, None)
 
     def _take(self, ros_ns: int, steady_ns: int, elapsed_ns: int, why: str | None) -> Tick:
         self._anchor = (ros_ns, steady_ns)

@@ -163,6 +163,13 @@ def test_forced_commands_follow_the_last_one_a_period_apart() -> None:
     assert CommandClock(PERIOD, False).force(5).elapsed_s == 0.01
 
 
+def test_a_forced_command_follows_one_that_was_sent_late_a_period_later() -> None:
+    clock = started()
+    clock.sent(4 * MS)
+    assert clock.wait_s(10 * MS) == pytest.approx(0.004)
+    assert clock.force(14 * MS) == Tick(ROS + 24 * MS, 0.01)
+
+
 TICKS = st.lists(
     st.tuples(
         st.floats(0.0, 40.0),
