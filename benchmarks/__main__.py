@@ -19,10 +19,10 @@ from hma_ros.evaluation.tables import TABLES, machines_table
 EXAMPLES = """\
 sections:
   robot     latency, memory and prediction of the shipped bundle, also through the ROS nodes
-  shipped   the shipped bundle against itself without a context; growth with rows, horizon and
+  shipped   the shipped bundle against itself without a context; growth with steps, horizon and
             candidates
   speed     the paper's sizes against the published algorithm, on random weights; how near the
-            machine's limit; growth with the window; GPU rows where there is a GPU
+            machine's limit; growth with the window; GPU steps where there is a GPU
   quality   few-step sampling and int8 on models of `hma train model` (--trained): what they cost
             in pictures; left out where none are given
   training  sequences a second against the plain loop
@@ -31,8 +31,8 @@ sections:
 
 examples:
   python -m benchmarks                                       all of it, as `make bench`
-  python -m benchmarks --only robot --rows 200 --robot sim_planar     a first impression
-  python -m benchmarks --only speed --rows-like base_T12              some rows again
+  python -m benchmarks --only robot --steps 200 --robot sim_planar     a first impression
+  python -m benchmarks --only speed --only-like base_T12              some steps again
 
 Sections that are not measured keep their results in the file. Episodes are made in the simulator,
 always the same ones, from starts that training never saw. Bundles of the paper's sizes are made in
@@ -120,10 +120,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_sizes(parser: argparse.ArgumentParser) -> None:
     for name, default, text in (
-        ('--rows', 10_000, 'rows to stream through one context'),
+        ('--steps', 10_000, 'steps to stream through one context'),
         ('--threads', 2, 'threads of each graph, outside ROS'),
         ('--episodes', 12, 'held-out episodes of each robot'),
-        ('--prediction-rows', 100, 'rows to predict from'),
+        ('--prediction-steps', 100, 'steps to predict from'),
         ('--ros-episodes', 3, 'episodes through the ROS nodes, in real time; 0 for none'),
         ('--rounds', 5, 'rounds of each duel'),
         ('--contexts', 25, 'contexts of each robot to imagine from, of quality'),
@@ -140,7 +140,7 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
         help='models of `hma train model`: folders with their bundles fp32 and int8, for quality',
     )
     parser.add_argument(
-        '--rows-like', default='', metavar='NAME', help='only results of speed that start so'
+        '--only-like', default='', metavar='NAME', help='only results of speed that start so'
     )
 
 
@@ -150,7 +150,7 @@ def _command(args: argparse.Namespace, section: str = '') -> str:
     words += ['--only', section] if section else []
     words += ['--robot', *args.robot] if args.robot else []
     words += ['--trained', *map(str, args.trained)] if args.trained else []
-    numbers = ('rows', 'threads', 'episodes', 'prediction_rows', 'ros_episodes', 'rounds')
+    numbers = ('steps', 'threads', 'episodes', 'prediction_steps', 'ros_episodes', 'rounds')
     for name in (*numbers, 'contexts'):
         words += [f'--{name.replace("_", "-")}', str(getattr(args, name))]
     return shlex.join(words)

@@ -64,6 +64,6 @@ def seconds(work: Callable[[], object], repeats: int = 1) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def row(name: str, result: Duel, **more: Any) -> dict[str, Any]:
+def entry(name: str, result: Duel, **more: Any) -> dict[str, Any]:
     """Return a line of the results."""
     return {'name': name, 'section': 'speed', **vars(result), **more}

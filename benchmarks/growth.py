@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""How time and memory grow: with rows streamed, horizon, candidates, and the window."""
+"""How time and memory grow: with steps streamed, horizon, candidates, and the window."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.duel import seconds
 from benchmarks.latency import resident_mib
 from benchmarks.random_models import STEM, bundle, discrete_config, random_discrete
 from hma_ros.core.progress import Progress
-from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 
@@ -29,24 +29,24 @@ _REPEATS = 5
 Results = list[dict[str, Any]]
 
 
-def stream_growth(model: WorldModel, frames: np.ndarray, rows: int) -> dict[str, Any]:
-    """Stream rows through one context: observe and act; median of each tenth."""
+def stream_growth(model: WorldModel, frames: np.ndarray, steps: int) -> dict[str, Any]:
+    """Stream steps through one context: observe and act; median of each tenth."""
     chunk = np.zeros((model.stem.stride, model.stem.action_dim), np.float32)
     joints = np.zeros(len(model.stem.joint_names), np.float32)
-    durations, memory_mib = np.zeros(rows), []
+    durations, memory_mib = np.zeros(steps), []
     model.reset()
-    for row in Progress(range(rows), 'stream', unit='row'):
+    for step in Progress(range(steps), 'stream', unit='step'):
         start = time.perf_counter()
-        model.observe(frames[row % len(frames)], chunk, joints)
+        model.observe(frames[step % len(frames)], chunk, joints)
         model.act()
-        durations[row] = time.perf_counter() - start
-        if (row + 1) % max(1, rows // 10) == 0:
+        durations[step] = time.perf_counter() - start
+        if (step + 1) % max(1, steps // 10) == 0:
             memory_mib.append(resident_mib())
     tenths_s = [float(np.median(part)) for part in np.array_split(durations, 10)]
     return {
-        'name': 'growth_rows',
+        'name': 'growth_steps',
         'section': 'growth',
-        'rows': rows,
+        'steps': steps,
         'tenths_s': tenths_s,
         'last_over_first': tenths_s[-1] / tenths_s[0],
         'memory_mib': memory_mib,
@@ -107,15 +107,15 @@ def candidate_growth(model: WorldModel, frames: np.ndarray, horizon: int = 4) ->
 
 
 def window_growth(scratch: Path, threads: int) -> dict[str, Any]:
-    """Time a pass of one row of Base's width with windows of different length."""
+    """Time a pass of one step of Base's width with windows of different length."""
     durations, context_mib = [], []
     for window in WINDOWS:
-        model = random_discrete(discrete_config(rows=window, layers=_LAYERS))
+        model = random_discrete(discrete_config(window=window, layers=_LAYERS))
         folder = bundle(model, scratch / f'growth_T{window}', 'fp32')
         runtime = Model(folder, STEM, Execution(provider='cpu', threads=threads))
         ring = runtime.ring()
         tokens = np.zeros((1, runtime.manifest.image_tokens, 2), np.int64)
-        item = Row.seen(tokens, np.zeros((1, 2), np.float32))
+        item = Step.seen(tokens, np.zeros((1, 2), np.float32))
         for index in range(window - 1):
             ring.append(index, runtime.kept(runtime.run(ring, index, [item])))
         last = window - 1

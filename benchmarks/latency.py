@@ -37,18 +37,18 @@ class Latency:
     """
     One embodiment on one machine.
 
-    :param rows: streamed through one context, without a reset.
-    :param period_ms: time between two rows of the robot.
+    :param steps: streamed through one context, without a reset.
+    :param period_ms: time between two steps of the robot.
     :param imagine_ms: for one frame of a rollout of eight.
-    :param first_tenth_ms: median of observe and act over the first tenth of the rows.
+    :param first_tenth_ms: median of observe and act over the first tenth of the steps.
     :param last_tenth_ms: likewise over the last tenth.
-    :param memory_mib: resident memory of the whole process after the last row.
+    :param memory_mib: resident memory of the whole process after the last step.
     :param memory_growth_mib: of it, what was added since the first tenth.
     """
 
     embodiment: str
     threads: int
-    rows: int
+    steps: int
     period_ms: float
     observe_act_ms: Percentiles
     imagine_ms: Percentiles
@@ -61,35 +61,35 @@ class Latency:
 
 
 def measure_latency(
-    folder: Path, stem: str, episode_folders: Sequence[Path], rows: int, threads: int = 2
+    folder: Path, stem: str, episode_folders: Sequence[Path], steps: int, threads: int = 2
 ) -> Latency:
     """
     Measure in a process of its own, so that its memory is that of one world model.
 
     :param folder: of the bundle.
     :param episode_folders: of the stem's embodiment.
-    :param rows: to stream, at least 20.
+    :param steps: to stream, at least 20.
     """
     with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:
-        return pool.submit(_measure, folder, stem, episode_folders, rows, threads).result()
+        return pool.submit(_measure, folder, stem, episode_folders, steps, threads).result()
 
 
 def _measure(
-    folder: Path, stem: str, episode_folders: Sequence[Path], rows: int, threads: int
+    folder: Path, stem: str, episode_folders: Sequence[Path], steps: int, threads: int
 ) -> Latency:
     execution = Execution(threads=threads)
     model = WorldModel(folder, stem, execution)
     codec = FrameCodec(model.manifest, execution)
     frames, chunks = _material(EpisodeDataset(episode_folders))
-    stream_ms, memory_mib = _stream(model, frames, chunks, rows)
-    tenth = rows // 10
-    repeats = max(20, rows // 20)
+    stream_ms, memory_mib = _stream(model, frames, chunks, steps)
+    tenth = steps // 10
+    repeats = max(20, steps // 20)
     tokens = codec.encode(frames[0])
     imagined = _durations(lambda: model.imagine(chunks[:_HORIZON], _HORIZON), repeats)
     return Latency(
         embodiment=model.stem.embodiment,
         threads=threads,
-        rows=rows,
+        steps=steps,
         period_ms=1e3 / model.stem.frame_hz,
         observe_act_ms=_percentiles(stream_ms[_WARM_UP:]),
         imagine_ms=_percentiles(imagined / _HORIZON),
@@ -109,16 +109,16 @@ def _material(episodes: EpisodeDataset) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _stream(
-    model: WorldModel, frames: np.ndarray, chunks: np.ndarray, rows: int
+    model: WorldModel, frames: np.ndarray, chunks: np.ndarray, steps: int
 ) -> tuple[np.ndarray, list[float]]:
-    """Observe and act row after row; returns durations in ms and the memory in MiB after each."""
-    durations, memory_mib = np.zeros(rows), []
-    for row in Progress(range(rows), f'{model.stem.embodiment} stream', unit='row'):
-        index = row % len(frames)
+    """Observe and act at every step; returns durations in ms and the memory in MiB after each."""
+    durations, memory_mib = np.zeros(steps), []
+    for step in Progress(range(steps), f'{model.stem.embodiment} stream', unit='step'):
+        index = step % len(frames)
         start = time.perf_counter()
         model.observe(frames[index], chunks[index])
         model.act()
-        durations[row] = 1e3 * (time.perf_counter() - start)
+        durations[step] = 1e3 * (time.perf_counter() - start)
         memory_mib.append(resident_mib())
     return durations, memory_mib
 

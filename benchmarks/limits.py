@@ -27,7 +27,7 @@ from hma_ros.core.rotary import rotations
 from hma_ros.export.quantise import quantise
 from hma_ros.runtime.engine import LayerEngine
 from hma_ros.runtime.manifest import Manifest
-from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.providers import Execution
 
 _PEAK_SIZE, _PEAK_PRODUCTS = 2048, 4
@@ -40,7 +40,7 @@ Session = Any
 
 def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
     """
-    Profile a pass of one row.
+    Profile a pass of one step.
 
     :returns: a line of the results: seconds, rates, bytes, and shares of time.
     """
@@ -56,7 +56,13 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
     # Compiled, scores within a row have 8 bits, and what they mix 16; all else stays float32.
     is_whole = is_compiled and manifest.precision == 'int8'
     scores, mixing = (peak, peak / 2) if is_whole else (exact, exact)
-    peaks = {'products': peak, 'scores': scores, 'mixing': mixing, 'rows': exact, 'readout': exact}
+    peaks = {
+        'products': peak,
+        'scores': scores,
+        'mixing': mixing,
+        'steps': exact,
+        'readout': exact,
+    }
     return {
         'name': f'limits_{folder.name}',
         'section': 'limits',
@@ -75,16 +81,16 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
 
 
 def _pass(model: Model) -> tuple[float, int]:
-    """Time a row behind a full window, the best of some; and tell the bytes of the context."""
+    """Time a step behind a full window, the best of some; and tell the bytes of the context."""
     facts, ring = model.manifest, model.ring()
     tokens = np.zeros((1, facts.image_tokens, facts.factors), np.int64)
-    row = Row.seen(tokens, np.zeros((1, model.stem.chunk_size), np.float32))
+    step = Step.seen(tokens, np.zeros((1, model.stem.chunk_size), np.float32))
     for index in range(facts.window - 1):
-        ring.append(index, model.kept(model.run(ring, index, [row])))
+        ring.append(index, model.kept(model.run(ring, index, [step])))
     last = facts.window - 1
     if isinstance(model.engine, LayerEngine):
         model.engine.layers.spent()
-    best_s = _best_s(lambda: model.run(ring, last, [row]))
+    best_s = _best_s(lambda: model.run(ring, last, [step]))
     return best_s, sum(array.nbytes for array in ring.feeds.values())
 
 
@@ -93,7 +99,7 @@ def _width(feeds: dict[str, np.ndarray]) -> int:
 
 
 def _flop(manifest: Manifest, width: int) -> dict[str, float]:
-    """Multiplications and additions of one row, as the graph does them."""
+    """Multiplications and additions of one step, as the graph does them."""
     tokens = manifest.kept_tokens
     per_layer = 2.0 * tokens * width**2
     head = manifest.image_tokens * width * manifest.factors * manifest.factor_size
@@ -104,7 +110,7 @@ def _flop(manifest: Manifest, width: int) -> dict[str, float]:
         'readout': 2.0 * head,
         'scores': float(spatial),
         'mixing': float(spatial),
-        'rows': 2.0 * temporal,
+        'steps': 2.0 * temporal,
     }
 
 
@@ -142,21 +148,21 @@ def _kind(node: dict[str, Any]) -> str:
 
 
 def _feeds(session: Session, manifest: Manifest) -> dict[str, np.ndarray]:
-    """Draw inputs of one row in the middle of a full window."""
-    generator, row = np.random.default_rng(0), manifest.window - 1
+    """Draw inputs of one step in the middle of a full window."""
+    generator, step = np.random.default_rng(0), manifest.window - 1
     tokens = (1, 1, manifest.image_tokens)
     known: dict[str, Callable[[], np.ndarray]] = {
         'tokens': lambda: generator.integers(0, manifest.factor_size, (*tokens, manifest.factors)),
         'masked': lambda: generator.random(tokens) < 0.5,
-        'index': lambda: np.array([row]),
-        'past_index': lambda: np.arange(row),
-        'rotation': lambda: rotations(np.array([row]), manifest.head_width),
+        'index': lambda: np.array([step]),
+        'past_index': lambda: np.arange(step),
+        'rotation': lambda: rotations(np.array([step]), manifest.head_width),
     }
     feeds = {}
     for port in session.get_inputs():
         shape = [size if isinstance(size, int) else 1 for size in port.shape]
         if port.name.startswith(('past_key', 'past_value')):
-            shape[-2] = row
+            shape[-2] = step
         make = known.get(port.name, lambda shape=shape: 0.1 * generator.standard_normal(shape))
         value = make()
         feeds[port.name] = value if port.name in known else value.astype(np.float32)

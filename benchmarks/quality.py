@@ -28,7 +28,7 @@ from hma_ros.runtime.continuous import PatchFiller, Sampler
 from hma_ros.runtime.discrete import Imagined, TokenFiller
 from hma_ros.runtime.frames import FrameCodec
 from hma_ros.runtime.manifest import Manifest
-from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.token_world_model import Filler, TokenWorldModel
 
@@ -48,7 +48,7 @@ CONTROL = 'ancestral 100, other noise'
 MOST_LIKELY, COPY = 'most likely', 'last frame again'
 # The sampler whose speed is measured; of it int8 is measured as well.
 FEW_STEPS = 'ancestral 16, crowded'
-# Rows seen before imagining; rows imagined in one go; samples of the energy score.
+# Steps seen before imagining; steps imagined in one go; samples of the energy score.
 _SEEN, HORIZON, _SAMPLES = 8, 8, 2
 _RESAMPLES = 2000
 
@@ -77,10 +77,10 @@ class Outcome:
     """
     One variant, context by context.
 
-    :param totals: squared errors over changed pixels one row ahead, and their counts.
+    :param totals: squared errors over changed pixels one step ahead, and their counts.
     :param far: likewise at the end of a rollout.
     :param scores: energy score of the latents, and distance between two samples.
-    :param tokens: frames one row ahead as tokens.
+    :param tokens: frames one step ahead as tokens.
     :param seconds: for one frame.
     """
 
@@ -106,7 +106,7 @@ def quality_results(
 
     :param episodes: held-out ones, by stem.
     :param contexts: of each stem.
-    :returns: rows ``mar_quality`` (a sampler each) and ``mar_int8``, or ``disc_quality`` and
+    :returns: steps ``mar_quality`` (a sampler each) and ``mar_int8``, or ``disc_quality`` and
         ``disc_int8``.
     """
     scenes = {stem: list(draw_contexts(items, contexts)) for stem, items in episodes.items()}
@@ -137,16 +137,16 @@ def compare(kind: str, exact: Outcomes, quick: Outcomes) -> list[dict[str, Any]]
 def draw_contexts(episodes: EpisodeDataset, count: int) -> Iterator[Context]:
     """Draw as many, at most one of each episode before any gives a second."""
     rng = np.random.default_rng(0)
-    long = [item for item in episodes if item.rows >= _SEEN + HORIZON - 1]
+    long = [item for item in episodes if item.steps >= _SEEN + HORIZON - 1]
     order = np.concatenate([rng.permutation(len(long)) for _ in range(-(-count // len(long)))])
     for index in order[:count]:
-        yield _cut(long[index], int(rng.integers(long[index].rows - _SEEN - HORIZON + 2)))
+        yield _cut(long[index], int(rng.integers(long[index].steps - _SEEN - HORIZON + 2)))
 
 
 def _cut(episode: Episode, start: int) -> Context:
-    rows = slice(start, start + _SEEN + HORIZON)
-    actions = np.asarray(episode.actions).reshape(episode.rows, -1)
-    return Context(np.asarray(episode.frames[rows]), actions[rows][: _SEEN + HORIZON - 1])
+    steps = slice(start, start + _SEEN + HORIZON)
+    actions = np.asarray(episode.actions).reshape(episode.steps, -1)
+    return Context(np.asarray(episode.frames[steps]), actions[steps][: _SEEN + HORIZON - 1])
 
 
 def measure(
@@ -185,7 +185,7 @@ class _Switch:
 class _Copy:
     """A filler that repeats the last frame, as the tokenizer draws it."""
 
-    def fill(self, ring: object, row: int, pending: object, blank: Row) -> Imagined:
+    def fill(self, ring: object, step: int, pending: object, blank: Step) -> Imagined:
         return Imagined(blank.before_BSE, blank.before_BSE)
 
 
@@ -204,12 +204,12 @@ class _Stage:
     def show(self, context: Context) -> None:
         """Begin anew with what was seen."""
         self._world.reset()
-        for row in range(_SEEN):
-            executed = context.chunks[row - 1] if row else None
-            self._world.observe(self._codec.encode(context.frames[row]), executed)
+        for step in range(_SEEN):
+            executed = context.chunks[step - 1] if step else None
+            self._world.observe(self._codec.encode(context.frames[step]), executed)
 
     def imagine(self, context: Context, filler: Filler, outcome: Outcome) -> None:
-        """Imagine one row ahead, some samples of it, and a rollout."""
+        """Imagine one step ahead, some samples of it, and a rollout."""
         self._switch.filler = filler
         ahead = context.chunks[_SEEN - 1 :]
         started = time.perf_counter()
@@ -262,23 +262,23 @@ def describe(outcome: Outcome, against: Outcome) -> dict[str, Any]:
     gap = scores - np.array(against.scores)[:, 0]
     return {
         'contexts': len(outcome.totals),
-        'changed_db': interval(lambda rows: _psnr(outcome.totals, rows), len(scores)),
+        'changed_db': interval(lambda steps: _psnr(outcome.totals, steps), len(scores)),
         'difference_db': interval(
-            lambda rows: _psnr(outcome.totals, rows) - _psnr(against.totals, rows), len(scores)
+            lambda steps: _psnr(outcome.totals, steps) - _psnr(against.totals, steps), len(scores)
         ),
-        'rollout_db': interval(lambda rows: _psnr(outcome.far, rows), len(scores)),
+        'rollout_db': interval(lambda steps: _psnr(outcome.far, steps), len(scores)),
         'rollout_difference_db': interval(
-            lambda rows: _psnr(outcome.far, rows) - _psnr(against.far, rows), len(scores)
+            lambda steps: _psnr(outcome.far, steps) - _psnr(against.far, steps), len(scores)
         ),
-        'energy_score': interval(lambda rows: float(scores[rows].mean()), len(scores)),
-        'energy_difference': interval(lambda rows: float(gap[rows].mean()), len(scores)),
+        'energy_score': interval(lambda steps: float(scores[steps].mean()), len(scores)),
+        'energy_difference': interval(lambda steps: float(gap[steps].mean()), len(scores)),
         'spread': float(spread.mean()),
         'frame_ms': 1e3 * float(np.median(outcome.seconds)),
     }
 
 
 def agreement(outcome: Outcome, against: Outcome) -> dict[str, float]:
-    """Tell how alike the frames one row ahead are, as tokens."""
+    """Tell how alike the frames one step ahead are, as tokens."""
     ours, theirs = np.stack(outcome.tokens), np.stack(against.tokens)
     if ours.dtype.kind == 'f':
         return {'token_rms_difference': _distance(ours, theirs)}
@@ -294,6 +294,6 @@ def interval(statistic: Any, count: int) -> tuple[float, float, float]:
     return float(statistic(np.arange(count))), float(low), float(high)
 
 
-def _psnr(errors: list[tuple[float, int]], rows: np.ndarray) -> float:
-    total, count = np.array(errors)[rows].sum(0)
+def _psnr(errors: list[tuple[float, int]], steps: np.ndarray) -> float:
+    total, count = np.array(errors)[steps].sum(0)
     return float(-10 * np.log10(total / count))

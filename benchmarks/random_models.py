@@ -20,13 +20,13 @@ STEM = 'language_table'
 _DOMAIN = Domain(STEM, 1, (0.0, 0.0), (1.0, 1.0))
 
 
-def discrete_config(width: int = 256, rows: int = 12, layers: int = 32) -> HmaConfig:
+def discrete_config(width: int = 256, window: int = 12, layers: int = 32) -> HmaConfig:
     """Return the released discrete layout: width 256 is Base, 1024 is XL (table 1)."""
     return HmaConfig(
         layers=layers,
         heads=8 if width <= 256 else 16,
         width=width,
-        rows=rows,
+        window=window,
         positions=256,
         predict_actions=False,
         mup=True,
@@ -41,7 +41,7 @@ def continuous_config(compat: Compat) -> HmaConfig:
         layers=32,
         heads=8,
         width=256,
-        rows=12,
+        window=12,
         positions=1024,
         predict_actions=False,
         mup=True,

@@ -34,18 +34,18 @@ class RosLatency:
     """
     What world_model reports of itself after some episodes with the simulated robot.
 
-    :param rows: decided on.
-    :param missed_rows: without an image in time.
-    :param dropped_rows: that failed.
+    :param steps: decided on.
+    :param missed_steps: without an image in time.
+    :param dropped_steps: that failed.
     :param stages_ms: by name, see :data:`STAGES`.
     :param memory_mib: resident memory of the node.
     """
 
     embodiment: str
     period_ms: float
-    rows: int
-    missed_rows: int
-    dropped_rows: int
+    steps: int
+    missed_steps: int
+    dropped_steps: int
     stages_ms: dict[str, Percentiles]
     memory_mib: float
 
@@ -87,9 +87,9 @@ def _read(facts: dict[str, str], embodiment: str, period_ms: float) -> RosLatenc
         return RosLatency(
             embodiment=embodiment,
             period_ms=period_ms,
-            rows=int(facts['rows']),
-            missed_rows=int(facts.get('missed rows', 0)),
-            dropped_rows=int(facts.get('dropped rows', 0)),
+            steps=int(facts['steps']),
+            missed_steps=int(facts.get('missed steps', 0)),
+            dropped_steps=int(facts.get('dropped steps', 0)),
             stages_ms={
                 stage: Percentiles(*(float(facts[f'{stage} p{p} ms']) for p in (50, 95, 99)))
                 for stage in STAGES

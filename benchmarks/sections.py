@@ -34,11 +34,11 @@ def robot(args: argparse.Namespace) -> Results:
         with tempfile.TemporaryDirectory() as scratch:
             episodes = fresh_episodes(scratch, name, kinds(args.episodes))
             shards = find_shards(scratch, name, 'val')
-            latency = measure_latency(folder, stem, shards, max(20, args.rows), args.threads)
+            latency = measure_latency(folder, stem, shards, max(20, args.steps), args.threads)
             prediction = measure_prediction(
                 WorldModel(folder, stem, Execution(threads=args.threads)),
                 episodes,
-                PredictionConfig(max_rows=args.prediction_rows),
+                PredictionConfig(max_steps=args.prediction_steps),
             )
         results += [as_result('latency', latency), as_result('prediction', prediction)]
         if args.ros_episodes > 0:
@@ -61,7 +61,7 @@ def shipped(args: argparse.Namespace) -> Results:
     model = WorldModel(folder, stem, Execution(threads=args.threads))
     return [
         *shipped_results(model, frames, args.rounds),
-        stream_growth(model, frames, args.rows),
+        stream_growth(model, frames, args.steps),
         horizon_growth(model, frames),
         candidate_growth(model, frames),
     ]
@@ -76,9 +76,9 @@ def speed(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     from benchmarks.speed import speed_results
 
     keep_memory()
-    if args.rows_like not in ('limits', 'growth'):
-        yield from speed_results(args.scratch, args.threads, args.rounds, args.rows_like)
-    if args.rows_like not in ('', 'limits', 'growth'):
+    if args.only_like not in ('limits', 'growth'):
+        yield from speed_results(args.scratch, args.threads, args.rounds, args.only_like)
+    if args.only_like not in ('', 'limits', 'growth'):
         return
     folders = [args.scratch / name for name in ('base_T12_fp32', 'base_T12_int8')]
     yield from (limits(folder, STEM, args.threads) for folder in folders)
@@ -100,8 +100,8 @@ def quality(args: argparse.Namespace) -> Results:
             episodes[stem] = EpisodeDataset(find_shards(scratch, name, 'val'))
         for folder in args.trained:
             exact, quick = folder / 'fp32', folder / 'int8'
-            rows = quality_results(exact, quick, episodes, args.contexts, args.threads)
-            results += [{**row, 'section': 'quality'} for row in rows]
+            entries = quality_results(exact, quick, episodes, args.contexts, args.threads)
+            results += [{**entry, 'section': 'quality'} for entry in entries]
     return results
 
 

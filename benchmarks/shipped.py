@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The shipped bundle against itself without a context: the window computed anew at each row."""
+"""The shipped bundle against itself without a context: the window computed anew at each step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.duel import duel, row
+from benchmarks.duel import duel, entry
 from hma_ros.runtime.world_model import WorldModel
 
 _HORIZON = 8
@@ -25,8 +25,8 @@ def shipped_results(model: WorldModel, frames: np.ndarray, rounds: int) -> list[
     imagine = duel(seen.imagine, seen.imagine_anew, rounds, repeats=3)
     name = model.stem.embodiment
     return [
-        row('shipped_act', act, embodiment=name, act_ms=1e3 * act.ours_s),
-        row(
+        entry('shipped_act', act, embodiment=name, act_ms=1e3 * act.ours_s),
+        entry(
             'shipped_imagine',
             imagine,
             embodiment=name,

@@ -2,7 +2,7 @@
 """
 How much faster a frame is imagined than by the published algorithm, on the same weights.
 
-The baseline computes all T rows at every mask step, future ones included, in torch float32, with
+The baseline computes all T steps at every mask step, future ones included, in torch float32, with
 the stem's work in every pass: :mod:`hma_ros.network.full_window`.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.duel import duel, row
+from benchmarks.duel import duel, entry
 from benchmarks.quality import FEW_STEPS, SAMPLERS
 from benchmarks.random_models import (
     STEM,
@@ -36,12 +36,12 @@ from hma_ros.network.full_window import decode_frame
 from hma_ros.network.full_window_continuous import sample_frame
 from hma_ros.runtime.continuous import PatchFiller, Sampler
 from hma_ros.runtime.discrete import TokenFiller
-from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.token_world_model import TokenWorldModel
 
 MASK_STEPS = 2
-# Rows seen before the one that is imagined.
+# Steps seen before the one that is imagined.
 _PROMPT = 4
 _BOTH = ('fp32', 'int8')
 
@@ -52,11 +52,11 @@ def speed_results(
     scratch: Path, threads: int, rounds: int, only: str = ''
 ) -> Iterator[dict[str, Any]]:
     """
-    Measure every row of the paper's sizes.
+    Measure every step of the paper's sizes.
 
     :param scratch: where bundles are made, and looked for.
     :param rounds: of each duel.
-    :param only: measure rows whose name starts like this.
+    :param only: measure steps whose name starts like this.
     """
     makers: dict[str, Callable[[], Results]] = {
         'base_T12': partial(_discrete, scratch, threads, rounds, 256, 12, _BOTH),
@@ -70,17 +70,17 @@ def speed_results(
 
 
 def _discrete(
-    scratch: Path, threads: int, rounds: int, width: int, rows: int, precisions: tuple[str, ...]
+    scratch: Path, threads: int, rounds: int, width: int, steps: int, precisions: tuple[str, ...]
 ) -> Results:
     torch.set_num_threads(threads)
-    model = random_discrete(discrete_config(width, rows))
+    model = random_discrete(discrete_config(width, steps))
     size = 'base' if width == 256 else 'xl'
-    scene = _DiscreteScene(model, rows)
+    scene = _DiscreteScene(model, steps)
     # Of the largest size one frame is compared: a window as published takes many minutes.
     expected = scene.baseline(scene.horizon if size == 'base' else 1)
     results = []
     for precision in precisions:
-        folder = bundle(model, scratch / f'{size}_T{rows}_{precision}', precision)
+        folder = bundle(model, scratch / f'{size}_T{steps}_{precision}', precision)
         runtime = Model(folder, STEM, Execution(provider='cpu', threads=threads, spin=True))
         ours = scene.ours(runtime)
         equal = float((ours()[: len(expected)] == expected).mean())
@@ -89,8 +89,8 @@ def _discrete(
         )
         which = 'fp32' if precision == 'fp32' else 'best'
         results.append(
-            row(
-                f'{size}_T{rows}_{which}',
+            entry(
+                f'{size}_T{steps}_{which}',
                 result,
                 precision=precision,
                 equal_tokens=equal,
@@ -104,11 +104,11 @@ def _discrete(
 class _DiscreteScene:
     """A prompt with actions, and the rest of the window imagined in two ways."""
 
-    def __init__(self, model: DiscreteHma, rows: int) -> None:
-        self._model, self.horizon = model, rows - _PROMPT
-        ids = torch.randint(model.mask_id, (1, rows, model.config.image_tokens))
+    def __init__(self, model: DiscreteHma, steps: int) -> None:
+        self._model, self.horizon = model, steps - _PROMPT
+        ids = torch.randint(model.mask_id, (1, steps, model.config.image_tokens))
         ids[:, _PROMPT:] = model.mask_id
-        self._ids, self._actions = ids, torch.randn(1, rows, 2)
+        self._ids, self._actions = ids, torch.randn(1, steps, 2)
 
     def baseline_frame(self) -> torch.Tensor:
         """Imagine the first frame as published; each of them takes as long."""
@@ -131,8 +131,8 @@ class _DiscreteScene:
         chunks = actions[_PROMPT - 1 :]
         return lambda: world.imagine(self.horizon, ProblemSetting.FORWARD, chunks)[0]
 
-    def _published(self, window: torch.Tensor, row: int) -> torch.Tensor:
-        *_, last = decode_frame(self._model, window, row, STEM, self._actions, MASK_STEPS)
+    def _published(self, window: torch.Tensor, step: int) -> torch.Tensor:
+        *_, last = decode_frame(self._model, window, step, STEM, self._actions, MASK_STEPS)
         return last.ids_BS
 
 
@@ -160,7 +160,7 @@ def _continuous(scratch: Path, threads: int, rounds: int) -> Results:
                 warm_up_baseline=False,
             )
             which = name if precision == 'int8' else f'{name}_fp32'
-            results.append(row(which, result, precision=precision, steps=sampling.steps))
+            results.append(entry(which, result, precision=precision, steps=sampling.steps))
     return results
 
 
@@ -170,9 +170,9 @@ class _ContinuousScene:
     def __init__(self, model: ContinuousHma) -> None:
         self._model, config = model, model.config
         generator = torch.Generator().manual_seed(0)
-        shape = (1, config.rows, config.image_tokens, model.diffloss.size)
+        shape = (1, config.window, config.image_tokens, model.diffloss.size)
         self._window = torch.randn(shape, generator=generator)
-        self._actions = torch.randn((1, config.rows, 2), generator=generator)
+        self._actions = torch.randn((1, config.window, 2), generator=generator)
         self._order = np.random.default_rng(0).permutation(config.image_tokens)[None]
 
     def baseline(self, sampling: Sampling) -> np.ndarray:
@@ -201,13 +201,13 @@ class _ContinuousScene:
         sampler = Sampler(runtime, 'patch', sampling, generator)
         filler = PatchFiller(runtime, sampler, generator, MASK_STEPS)
         ring, window, actions = runtime.ring(), self._window.numpy(), self._actions.numpy()
-        rows = [Row.seen(window[:, k], actions[:, k]) for k in range(_PROMPT)]
-        for index, item in enumerate(rows[:-1]):
+        steps = [Step.seen(window[:, k], actions[:, k]) for k in range(_PROMPT)]
+        for index, item in enumerate(steps[:-1]):
             ring.append(index, runtime.kept(runtime.run(ring, index, [item])))
 
         def imagine() -> np.ndarray:
             with ring.branch():
-                blank = Row.blank(rows[-1].tokens_BSE, actions[:, _PROMPT])
-                return filler.fill(ring, _PROMPT, rows[-1:], blank).tokens_BSE
+                blank = Step.blank(steps[-1].tokens_BSE, actions[:, _PROMPT])
+                return filler.fill(ring, _PROMPT, steps[-1:], blank).tokens_BSE
 
         return imagine

@@ -19,21 +19,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.duel import duel, row
+from benchmarks.duel import duel, entry
 from hma_ros.data.windows import EpisodeWindows, TokenEpisode, Windows
-from hma_ros.network.attention import Rows
+from hma_ros.network.attention import Steps
 from hma_ros.network.conditioning import Conditioning
 from hma_ros.network.config import Diffusion, Domain, HmaConfig, TimePositions
 from hma_ros.network.trunk import Trunk
 from hma_ros.training.trainer import HmaTrainer, multiplying
 
-_ROWS, _WINDOWS = 8, 2
+_STEPS, _WINDOWS = 8, 2
 _NAMES = ('franka_pick', 'ur5e_push', 'so101_reach', 'planar_push')
 _DISCRETE = HmaConfig(
     layers=6,
     heads=4,
     width=96,
-    rows=5,
+    window=5,
     positions=64,
     action_tokens=4,
     factors=6,
@@ -54,7 +54,7 @@ CONFIGS = {
 
 
 def training_results(rounds: int = 7, threads: int = 1) -> list[dict[str, Any]]:
-    """Return a row ``training_throughput`` of each kind."""
+    """Return a step ``training_throughput`` of each kind."""
     torch.set_num_threads(threads)
     return [_compare(kind, config, rounds) for kind, config in CONFIGS.items()]
 
@@ -62,20 +62,20 @@ def training_results(rounds: int = 7, threads: int = 1) -> list[dict[str, Any]]:
 def _compare(kind: str, config: HmaConfig, rounds: int) -> dict[str, Any]:
     sources = random_sources(config)
     with tempfile.TemporaryDirectory() as scratch:
-        quick = HmaTrainer(config, Path(scratch, 'ours'), 1000, _ROWS, _WINDOWS)
+        quick = HmaTrainer(config, Path(scratch, 'ours'), 1000, _STEPS, _WINDOWS)
         plain = HmaTrainer(
-            config, Path(scratch, 'plain'), 1000, _ROWS, _WINDOWS, precision='highest'
+            config, Path(scratch, 'plain'), 1000, _STEPS, _WINDOWS, precision='highest'
         )
-        plain.run_blocks = partial(_alone, plain.model, Rows.window(config, _ROWS))
+        plain.run_blocks = partial(_alone, plain.model, Steps.window(config, _STEPS))
         result = duel(partial(_step, quick, sources), partial(_step, plain, sources), rounds, 2)
     sequences = _WINDOWS * len(config.domains)
-    return row(
+    return entry(
         'training_throughput',
         result,
         kind=kind,
         sequences_per_s=sequences / result.ours_s,
         baseline_sequences_per_s=sequences / result.baseline_s,
-        rows_per_sequence=_ROWS,
+        steps_per_sequence=_STEPS,
         parameters=sum(item.numel() for item in quick.model.parameters()),
     )
 
@@ -85,11 +85,13 @@ def _step(trainer: HmaTrainer, sources: dict[str, Windows]) -> None:
         trainer.run.advance(partial(trainer.losses, sources))
 
 
-def _alone(trunk: Trunk, rows: Rows, placed_BRNC: Tensor, given: Sequence[Conditioning]) -> Tensor:
+def _alone(
+    trunk: Trunk, steps: Steps, placed_BRNC: Tensor, given: Sequence[Conditioning]
+) -> Tensor:
     """Run the blocks as the model does, embodiment by embodiment."""
     names = [domain.name for domain in trunk.config.domains]
     parts = zip(placed_BRNC.chunk(len(names)), names, given, strict=True)
-    return torch.cat([trunk.run(part, name, of, rows)[0] for part, name, of in parts])
+    return torch.cat([trunk.run(part, name, of, steps)[0] for part, name, of in parts])
 
 
 def random_sources(config: HmaConfig) -> dict[str, Windows]:
@@ -108,6 +110,6 @@ def random_sources(config: HmaConfig) -> dict[str, Windows]:
         return TokenEpisode(draw(), actions, actions, blank, blank)
 
     return {
-        domain.name: EpisodeWindows([episode(domain.chunk_size)], _ROWS)
+        domain.name: EpisodeWindows([episode(domain.chunk_size)], _STEPS)
         for domain in config.domains
     }

@@ -58,7 +58,7 @@ def _write_released(model: Any, folder: Path) -> Path:
         'num_layers': config.layers,
         'num_heads': config.heads,
         'd_model': config.width,
-        'T': config.rows,
+        'T': config.window,
         'S': config.positions,
         'image_vocab_size': config.factor_size**config.factors,
         'num_factored_vocabs': config.factors,
@@ -135,7 +135,14 @@ def _random_model(tokens: Any, stem: str, kind: str, changes: dict[str, Any]) ->
     from hma_ros.network.discrete import DiscreteHma
 
     parts = Diffusion(tokens.patch // 8, tokens.factors, width=16, blocks=1, steps=9, mask_steps=2)
-    sizes = {'layers': 2, 'heads': 2, 'width': 16, 'rows': 4, 'action_tokens': 2, 'mlp_ratio': 1.0}
+    sizes = {
+        'layers': 2,
+        'heads': 2,
+        'width': 16,
+        'window': 4,
+        'action_tokens': 2,
+        'mlp_ratio': 1.0,
+    }
     facts = {
         **sizes,
         'positions': tokens.image_tokens,

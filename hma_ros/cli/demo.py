@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     print(f'demo: {args.robot}: the model sees the camera, imagines, and moves the arm')
     with running_nodes(args.robot, args.real_time_factor) as (spec, client):
         bar = _Progress(spec)
-        recorder = EpisodeRecorder(client.node, spec, bar.row)
+        recorder = EpisodeRecorder(client.node, spec, bar.step)
         successes, best, film = _episodes(client, recorder, bar)
     print(f'\ndemo: the policy succeeded in {successes} of {len(SEEDS)} episodes')
     facts = recorder.latest_diagnostics
@@ -61,7 +61,7 @@ def _episodes(
 
 
 def _film(recorder: EpisodeRecorder) -> tuple[int, RecordedRollout] | None:
-    """The episode as imagined up to three rows before: the farthest that shows most of it."""
+    """The episode as imagined up to three steps before: the farthest that shows most of it."""
     films = [(lead, recorder.ahead(lead)) for lead in range(_LEAD, 0, -1)]
     shown = [(lead, film) for lead, film in films if film is not None]
     longest = max((len(film.imagined) for _, film in shown), default=0)
@@ -69,15 +69,15 @@ def _film(recorder: EpisodeRecorder) -> tuple[int, RecordedRollout] | None:
 
 
 class _Progress:
-    """One line for each episode, moving with every row."""
+    """One line for each episode, moving with every step."""
 
     def __init__(self, spec: EmbodimentSpec) -> None:
-        self._rows = math.ceil(HORIZON_S * spec.rates.frame_hz)
+        self._steps = math.ceil(HORIZON_S * spec.rates.frame_hz)
 
     def begin(self, title: str) -> None:
-        self._bar = Progress(total=self._rows, desc=title, unit='row')
+        self._bar = Progress(total=self._steps, desc=title, unit='step')
 
-    def row(self, number: int, frames: int, quality_db: float) -> None:
+    def step(self, number: int, frames: int, quality_db: float) -> None:
         self._bar.update()
         quality = '' if math.isnan(quality_db) else f', last one right to {quality_db:.1f} dB'
         self._bar.set_postfix_str(f'imagined {frames} frames ahead{quality}')
@@ -129,23 +129,23 @@ def _titled(spec: EmbodimentSpec, title: str, rollout: RecordedRollout) -> Imagi
     return Imagined(title, spec.rates.frame_hz, rollout.last, rollout.observed, rollout.imagined)
 
 
-def slowness(facts: Mapping[str, Mapping[str, str]], row_s: float, factor: float) -> str:
+def slowness(facts: Mapping[str, Mapping[str, str]], step_s: float, factor: float) -> str:
     """
     Say in a sentence that the machine is too slow, and what to do; empty if it is not.
 
-    :param facts: the latest diagnostics by node; durations are of simulated time, as rows are.
-    :param row_s: row period, s.
+    :param facts: the latest diagnostics by node; durations are of simulated time, as steps are.
+    :param step_s: step period, s.
     :param factor: speed of the simulation.
     """
     age_ms = float(facts.get('world_model', {}).get('image stamp to action p95 ms', 'nan'))
     late = int(facts.get('action_executor', {}).get('late chunks', '0'))
-    row_ms = row_s * 1e3
+    step_ms = step_s * 1e3
     # A single late chunk is that of the first pass, which is slower than all others.
-    if late <= 1 and not age_ms >= row_ms:
+    if late <= 1 and not age_ms >= step_ms:
         return ''
     return (
         f'this machine is too slow for {factor:g} of real time: from image to action it took '
-        f'{age_ms:.0f} ms (p95) where a row has {row_ms:.0f} ms, and {late} chunks came too late; '
+        f'{age_ms:.0f} ms (p95), a step lasts {step_ms:.0f} ms, and {late} chunks came too late; '
         f'try --real-time-factor {factor / 2:.2g}'
     )
 

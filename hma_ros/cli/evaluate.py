@@ -37,7 +37,7 @@ examples:
 PREDICTION_EXAMPLES = """\
 examples:
   hma evaluate prediction
-  hma evaluate prediction --robot sim_franka --rows 50 --trials 2
+  hma evaluate prediction --robot sim_franka --steps 50 --trials 2
   hma evaluate prediction --bundle runs/mine/bundle --data data --out benchmarks/out/mine.json
 
 Without --data, held-out episodes are made in the simulator, always the same ones. How to read the
@@ -100,28 +100,28 @@ def _add_prediction(parts: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='episodes to make when there is no --data (default: 40)',
     )
     parser.add_argument(
-        '--rows',
+        '--steps',
         type=int,
         default=300,
         metavar='N',
-        help='rows to predict from, for each robot (default: 300)',
+        help='steps to predict from, for each robot (default: 300)',
     )
     parser.add_argument(
         '--trials',
         type=int,
         default=5,
         metavar='N',
-        help='wrong actions tried at each row (default: 5)',
+        help='wrong actions tried at each step (default: 5)',
     )
     parser.add_argument(
         '--horizon',
         type=int,
         default=8,
         metavar='N',
-        help='rows of the open-loop rollouts (default: 8)',
+        help='steps of the open-loop rollouts (default: 8)',
     )
     parser.add_argument(
-        '--seed', type=int, default=0, help='draws rows and wrong actions (default: 0)'
+        '--seed', type=int, default=0, help='draws steps and wrong actions (default: 0)'
     )
     parser.add_argument(
         '--pictures',
@@ -257,14 +257,14 @@ def _through_ros(
     from hma_ros.sim import make_task
 
     task = make_task(robot)
-    horizon_s = task.horizon_rows / task.frame_hz
+    horizon_s = task.horizon_steps / task.frame_hz
     task.close()
     name = robot.removeprefix('sim_')
     with running_nodes(name, real_time_factor, str(bundle), horizon=1) as (spec, client):
         episodes = [client.run(seed, horizon_s) for seed in Progress(seeds, robot, unit='episode')]
-    rows = [item.sim_time_s * spec.rates.frame_hz for item in episodes if item.success]
-    mean_rows = float(np.mean(rows)) if rows else float('nan')
-    return PolicyResult(robot, 'model, through ROS', len(episodes), len(rows), mean_rows)
+    steps = [item.sim_time_s * spec.rates.frame_hz for item in episodes if item.success]
+    mean_steps = float(np.mean(steps)) if steps else float('nan')
+    return PolicyResult(robot, 'model, through ROS', len(episodes), len(steps), mean_steps)
 
 
 def run_report(args: argparse.Namespace) -> int:
@@ -290,7 +290,7 @@ def _predict(args: argparse.Namespace, manifest: Manifest, robot: str) -> Predic
     model = WorldModel(manifest.folder, stem)
     with tempfile.TemporaryDirectory() as scratch:
         episodes = _episodes(args, robot, scratch, manifest.image_size)
-        config = PredictionConfig(args.rows, args.trials, args.horizon, args.seed)
+        config = PredictionConfig(args.steps, args.trials, args.horizon, args.seed)
         measured = measure_prediction(model, episodes, config)
         if args.pictures:
             _draw(model, episodes, args.pictures / robot)
@@ -311,9 +311,9 @@ def _draw(model: WorldModel, episodes: EpisodeDataset, path: Path) -> None:
     """Draw the longest episode, from its first quarter on."""
     from hma_ros.evaluation.pictures import imagine_episode, write_animation, write_strip
 
-    longest = max(range(len(episodes)), key=lambda index: episodes.records[index].rows)
-    rows = episodes.records[longest].rows
-    rollout = imagine_episode(model, episodes[longest], rows // 4, horizon=24)
+    longest = max(range(len(episodes)), key=lambda index: episodes.records[index].steps)
+    steps = episodes.records[longest].steps
+    rollout = imagine_episode(model, episodes[longest], steps // 4, horizon=24)
     write_strip(rollout, path.with_suffix('.png'))
     write_animation(rollout, path.with_suffix('.gif'))
     print(f'pictures: {path}.png, {path}.gif')

@@ -68,5 +68,5 @@ def run(args: argparse.Namespace) -> int:
         steps=args.steps,
     )
     shares = ', '.join(f'{kind} {share:.0%}' for kind, share in summary.success.items())
-    print(f'{summary.episodes} episodes, {summary.rows} rows in {args.out}; success: {shares}')
+    print(f'{summary.episodes} episodes, {summary.steps} steps in {args.out}; success: {shares}')
     return 0

@@ -247,8 +247,8 @@ def describe(checkpoint: ReleasedCheckpoint) -> Iterator[str]:
     yield f'kind         {_kind(config)}'
     yield f'parameters   {sum(counts.values()) / 1e6:.3f} million, {own / 1e6:.3f} of the stems'
     yield f'trunk        {config.layers} layers, {config.heads} heads, width {config.width}'
-    yield f'row          {config.image_tokens} tokens, {config.row_tokens} with its action'
-    yield f'window       {config.rows} rows'
+    yield f'step          {config.image_tokens} tokens, {config.step_tokens} with its action'
+    yield f'window       {config.window} steps'
     yield f'actions      {_conditioning(config)}'
     if checkpoint.missing_keys:
         taken = ', '.join(f'{key} {value}' for key, value in checkpoint.missing_keys.items())
@@ -277,14 +277,14 @@ def _conditioning(config: HmaConfig) -> str:
 
 
 def _stem(domain: Domain) -> str:
-    """One line: size, stride, and what rate of rows the stride was meant for."""
+    """One line: size, stride, and what rate of steps the stride was meant for."""
     from hma_ros.data.domains import RATE_HZ, upstream_stride
 
     text = f'{domain.name}: {len(domain.mean)} numbers x stride {domain.stride}'
     if domain.name not in RATE_HZ:
         return f'{text}, rate unknown'
     rate_hz = RATE_HZ[domain.name]
-    text += f', {rate_hz / domain.stride:.3g} rows/s of {rate_hz} Hz'
+    text += f', {rate_hz / domain.stride:.3g} steps/s of {rate_hz} Hz'
     expected = upstream_stride(domain.name)
     return text if expected == domain.stride else f'{text} (stride {expected} expected)'
 

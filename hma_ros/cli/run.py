@@ -28,7 +28,7 @@ examples:
   hma run demo --robot planar --out /tmp/planar
       another robot, pictures elsewhere
   hma run demo --real-time-factor 0.1
-      on a slow machine: more time for each row, so more frames are imagined
+      on a slow machine: more time for each step, so more frames are imagined
 """
 
 

@@ -51,7 +51,7 @@ SIZES = {
     'layers': 'blocks of the trunk',
     'heads': 'attention heads',
     'width': 'channels of a token',
-    'window': 'rows that a row attends to, itself included',
+    'window': 'steps that a step attends to, itself included',
     'action-tokens': 'tokens of the action beside those of the frame',
     'factors': 'integers per token, of --folders (discrete)',
 }
@@ -61,7 +61,7 @@ DIFFUSION = {
     'head-blocks': 'blocks of the diffusion heads (continuous)',
 }
 # Options that are named otherwise than the field.
-FIELDS = {'window': 'rows', 'head-width': 'width', 'head-blocks': 'blocks'}
+FIELDS = {'head-width': 'width', 'head-blocks': 'blocks'}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -156,11 +156,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
             f'--{name}', type=positive, default=default, metavar='N', help=f'{text} ({default})'
         )
     group.add_argument(
-        '--rows',
+        '--length',
         type=positive,
         metavar='N',
-        help='rows of a window (default: as many as a row attends to; half as many again where '
-        'the context slides and rows are not doubled)',
+        help='steps of a training window (default: as many as a step attends to; half as many '
+        'again where the context slides and steps are not doubled)',
     )
 
 
@@ -222,19 +222,19 @@ def _tokenizer(args: argparse.Namespace) -> FrameTokenizer:
 
 
 def _model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) -> Hma:
-    from hma_ros.training.configuration import default_rows
+    from hma_ros.training.configuration import default_length
     from hma_ros.training.recordings import windows_of
     from hma_ros.training.trainer import PRECISIONS, HmaTrainer
 
     recordings = _recordings(args, tokenizer)
     config = _config(args, recordings)
-    rows = args.rows or default_rows(config)
-    trainer = HmaTrainer(config, args.out / 'model', args.steps, rows, args.windows)
+    length = args.length or default_length(config)
+    trainer = HmaTrainer(config, args.out / 'model', args.steps, length, args.windows)
     print(f'matrix products: {PRECISIONS[trainer.precision]}, the quicker here')
     if trainer.run.step < args.steps:
         # Heads fitted to another trunk must not be exported with this one.
         shutil.rmtree(args.out / 'refitted', ignore_errors=True)
-    return trainer.train(windows_of(recordings, config, rows))
+    return trainer.train(windows_of(recordings, config, length))
 
 
 def _recordings(

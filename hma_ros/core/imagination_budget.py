@@ -10,28 +10,28 @@ class ImaginationBudget:
     """
     Chooses the horizon from what imagining has cost, on the wall clock.
 
-    Rows are counted as they come, so a simulation that runs slower or faster than real time has
+    Steps are counted as they come, so a simulation that runs slower or faster than real time has
     its own interval.
 
     :param horizon: frames wanted.
-    :param row_interval_s: expected time between rows.
+    :param step_interval_s: expected time between steps.
     """
 
-    def __init__(self, horizon: int, row_interval_s: float) -> None:
+    def __init__(self, horizon: int, step_interval_s: float) -> None:
         self._horizon = horizon
-        self._interval_s = row_interval_s
+        self._interval_s = step_interval_s
         self._cost_s = 0.0
-        self._row_s: float | None = None
+        self._step_s: float | None = None
 
-    def row_arrived(self, time_s: float) -> None:
-        """Note when a row's image arrived (monotonic seconds)."""
-        if self._row_s is not None:
-            self._interval_s += _SMOOTHING * (time_s - self._row_s - self._interval_s)
-        self._row_s = time_s
+    def step_arrived(self, time_s: float) -> None:
+        """Note when a step's image arrived (monotonic seconds)."""
+        if self._step_s is not None:
+            self._interval_s += _SMOOTHING * (time_s - self._step_s - self._interval_s)
+        self._step_s = time_s
 
     def restart(self) -> None:
-        """Forget the last row: the next one does not follow it."""
-        self._row_s = None
+        """Forget the last step: the next one does not follow it."""
+        self._step_s = None
 
     def imagined(self, frames: int, duration_s: float) -> None:
         """Note what imagining some frames took."""
@@ -44,7 +44,7 @@ class ImaginationBudget:
 
         Always at least one, so that the cost is known and the picture is never without a future.
         """
-        if self._row_s is None or not self._cost_s:
+        if self._step_s is None or not self._cost_s:
             return 1
-        free_s = _USABLE * (self._interval_s - (now_s - self._row_s))
+        free_s = _USABLE * (self._interval_s - (now_s - self._step_s))
         return max(1, min(self._horizon, int(free_s / self._cost_s)))

@@ -15,7 +15,7 @@ class ImaginedFrame:
     """
     A frame that was imagined for a moment.
 
-    ``lead`` counts the rows between the last observed frame and it; ``frame`` is
+    ``lead`` counts the steps between the last observed frame and it; ``frame`` is
     ``uint8[H, W, 3]``.
     """
 
@@ -28,7 +28,7 @@ class RolloutMatch:
     """
     Keeps imagined frames until the camera shows their moment.
 
-    :param lead: frames imagined this many rows ahead are wanted; otherwise the longest lead below.
+    :param lead: frames imagined so many steps ahead are wanted; otherwise the longest lead below.
     :param tolerance_s: how far a camera frame may be from the imagined moment.
     :param rollouts: how many rollouts are kept.
     """
@@ -51,8 +51,8 @@ class RolloutMatch:
         """
         self._rollouts.append(
             [
-                ImaginedFrame(stamp_ns + round((row + 1) * frame_dt_s * _NS), row + 1, frame)
-                for row, frame in enumerate(frames)
+                ImaginedFrame(stamp_ns + round((step + 1) * frame_dt_s * _NS), step + 1, frame)
+                for step, frame in enumerate(frames)
             ]
         )
 

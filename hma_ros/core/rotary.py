@@ -8,17 +8,17 @@ import numpy as np
 _LONGEST_PERIOD = 10_000.0
 
 
-def rotations(rows_R: np.ndarray, head_width: int) -> np.ndarray:
+def rotations(steps_R: np.ndarray, head_width: int) -> np.ndarray:
     """
-    Angles by which queries and keys of rows are turned: only the lag of two rows then counts.
+    Angles by which queries and keys of steps are turned: only the lag of two steps then counts.
 
-    Computed in double precision, so that the millionth row is as exact as the first.
+    Computed in double precision, so that the millionth step is as exact as the first.
 
-    :param rows_R: ``int64[R]``, index of each row since the stream began.
+    :param steps_R: ``int64[R]``, index of each step since the stream began.
     :param head_width: channels of an attention head, even.
     :returns: ``float32[R, 2, head_width / 2]``, cosines first.
     """
     half = head_width // 2
     frequencies = _LONGEST_PERIOD ** (-np.arange(half, dtype=np.float64) / half)
-    angles = np.asarray(rows_R, np.float64)[:, None] * frequencies
+    angles = np.asarray(steps_R, np.float64)[:, None] * frequencies
     return np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)

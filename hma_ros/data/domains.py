@@ -3,19 +3,19 @@
 Frame rates of the data sets that HMA was trained on, by domain name.
 
 Facts of the research code (github.com/liruiw/HMA at e3c8908, ``datasets/encode_openx_dataset.py``,
-``DATA_FREQ_TABLE``). They decide how many low-level actions go into a row, so a released
+``DATA_FREQ_TABLE``). They decide how many low-level actions go into a step, so a released
 checkpoint is used with these, right or wrong:
 
 - Training looked domains up by other names than the table has for ``bridge_data_v2`` (here
   ``bridge``) and ``imperial_wrist_dataset`` (``imperialcollege_sawyer_wrist_cam``), and for eleven
-  more that it has not at all. Their checkpoints take one action per row.
+  more that it has not at all. Their checkpoints take one action per step.
 - ``language_table`` and ``kuka`` are recorded faster; the table was changed to get one action.
 """
 
 from __future__ import annotations
 
-# Rows per second that the strides aim for.
-ROW_HZ = 2
+# Steps per second that the strides aim for.
+STEP_HZ = 2
 
 RATE_HZ = {
     '1x_humanoid': 30,
@@ -76,8 +76,8 @@ RATE_HZ = {
 
 
 def stride_of(rate_hz: int) -> int:
-    """Return the frames (and low-level actions) per row of a recording of that rate."""
-    return max(rate_hz // ROW_HZ, 1)
+    """Return the frames (and low-level actions) per step of a recording of that rate."""
+    return max(rate_hz // STEP_HZ, 1)
 
 
 def upstream_stride(domain: str) -> int:

@@ -30,7 +30,7 @@ class EpisodeRecord:
     """Where an episode lies in its folder, and how it was made."""
 
     start: int
-    rows: int
+    steps: int
     kind: str
     seed: int
     success: bool
@@ -89,7 +89,7 @@ def _record(facts: Any, frames: int) -> EpisodeRecord:
         value = getattr(record, field.name)
         if type(value).__name__ != field.type:
             raise ValueError(f'{field.name} of an episode: {value!r}, expected {field.type}')
-    if record.start < 0 or record.rows < 0 or record.start + record.rows >= frames:
+    if record.start < 0 or record.steps < 0 or record.start + record.steps >= frames:
         raise ValueError(f'{record}, expected it within {frames} frames')
     return record
 

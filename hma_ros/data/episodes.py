@@ -2,7 +2,7 @@
 """
 Episodes on disk, in the layout of HMA's raw-image folders with labels beside it.
 
-A folder holds flat binaries over all rows of all its episodes, so that training can map them:
+A folder holds flat binaries over all steps of all its episodes, so that training can map them:
 
 ====================  ===========================  ==============================================
 file                  dtype, shape                 meaning
@@ -16,7 +16,7 @@ states.bin            float32 ``[N, D]``           privileged state, for the aux
 metadata.json         object                       names, rates, sizes, one entry per episode
 ====================  ===========================  ==============================================
 
-The last frame of an episode has no action: its rows of ``actions`` and ``labels`` are NaN.
+The last frame of an episode has no action: its steps of ``actions`` and ``labels`` are NaN.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from hma_ros.data.flat_file import map_array
 @dataclass(frozen=True)
 class Episode:
     """
-    One episode of ``T`` rows and ``T + 1`` frames.
+    One episode of ``T`` steps and ``T + 1`` frames.
 
     :param frames: ``uint8[T + 1, H, W, 3]`` RGB.
     :param actions: ``float32[T, stride, A]``, executed, physical units.
@@ -60,8 +60,8 @@ class Episode:
     success: bool
 
     @property
-    def rows(self) -> int:
-        """Rows, that is frames with an action after them."""
+    def steps(self) -> int:
+        """Steps, that is frames with an action after them."""
         return len(self.actions)
 
 
@@ -100,27 +100,27 @@ class EpisodeWriter:
 
     def add(self, episode: Episode) -> None:
         """Append one episode; raises ConfigError when its sizes differ from the folder's."""
-        rows = episode.rows
+        steps = episode.steps
         blank = np.full((1, episode.actions[0].size), np.nan, np.float32)
         arrays: dict[str, np.ndarray] = {
             'video.bin': np.ascontiguousarray(episode.frames, np.uint8),
-            'segment_ids.bin': np.full(rows + 1, len(self._records), np.int32),
+            'segment_ids.bin': np.full(steps + 1, len(self._records), np.int32),
             'actions/actions.bin': np.concatenate([_flat(episode.actions), blank]),
             'labels.bin': np.concatenate([_flat(episode.labels), blank]),
             'joints.bin': episode.joints,
             'states.bin': episode.states,
         }
         for name, array in arrays.items():
-            self._check(name, array, rows)
+            self._check(name, array, steps)
         for name, array in arrays.items():
             data = array if array.dtype.kind in 'iu' else array.astype(np.float32)
             self._files[name].write(data.tobytes())
         self._records.append(
             EpisodeRecord(
-                self._frames, rows, episode.kind, int(episode.seed), bool(episode.success)
+                self._frames, steps, episode.kind, int(episode.seed), bool(episode.success)
             )
         )
-        self._frames += rows + 1
+        self._frames += steps + 1
 
     def close(self) -> None:
         """Write ``metadata.json`` and close the files."""
@@ -152,10 +152,10 @@ class EpisodeWriter:
         for file in self._files.values():
             file.close()
 
-    def _check(self, name: str, array: np.ndarray, rows: int) -> None:
-        if len(array) != rows + 1:
+    def _check(self, name: str, array: np.ndarray, steps: int) -> None:
+        if len(array) != steps + 1:
             raise ConfigError(
-                f'{self._folder / name}: episode has {len(array)} entries, expected {rows + 1}'
+                f'{self._folder / name}: episode has {len(array)} entries, expected {steps + 1}'
             )
         expected = self._shapes.setdefault(name, array.shape[1:])
         if array.shape[1:] != expected:
@@ -218,7 +218,7 @@ class EpisodeDataset:
 
     @property
     def stride(self) -> int:
-        """Low-level actions per row."""
+        """Low-level actions per step."""
         return int(self.metadata['stride'])
 
     @property
@@ -259,13 +259,13 @@ class _Folder:
         return () if video is None else video.shape[1:3]
 
     def read(self, record: EpisodeRecord) -> Episode:
-        frames = slice(record.start, record.start + record.rows + 1)
-        rows = slice(record.start, record.start + record.rows)
-        chunk = (record.rows, self.metadata['stride'], len(self.metadata['action_names']))
+        frames = slice(record.start, record.start + record.steps + 1)
+        steps = slice(record.start, record.start + record.steps)
+        chunk = (record.steps, self.metadata['stride'], len(self.metadata['action_names']))
         return Episode(
             frames=self._arrays['video.bin'][frames],
-            actions=self._arrays['actions/actions.bin'][rows].reshape(chunk),
-            labels=self._arrays['labels.bin'][rows].reshape(chunk),
+            actions=self._arrays['actions/actions.bin'][steps].reshape(chunk),
+            labels=self._arrays['labels.bin'][steps].reshape(chunk),
             joints=self._arrays['joints.bin'][frames],
             states=self._arrays['states.bin'][frames],
             kind=record.kind,

@@ -3,7 +3,7 @@
 Tokenised data sets as HMA's authors keep them on disk.
 
 ``{root}/{domain}_magvit_..._{train|val}`` holds tokens, ``{root}/{domain}_vae_...`` latents; all
-rows of all episodes lie one after the other:
+steps of all episodes lie one after the other:
 
 ================  ==================================  ==========================================
 file              dtype, shape                        meaning
@@ -90,7 +90,7 @@ class TokenFolder:
 
     @property
     def stride(self) -> int:
-        """Frames, and low-level actions, per row of the model."""
+        """Frames, and low-level actions, per step of the model."""
         return stride_of(self.rate_hz)
 
     def frames(self, indices: np.ndarray | slice) -> np.ndarray:
@@ -190,8 +190,8 @@ def _map_actions(path: Path, frames: int) -> np.ndarray:
     actions = map_array(path, np.float32, [frames, width])
     broken = np.flatnonzero(~np.isfinite(actions).all(1))
     if broken.size:
-        row = int(broken[0])
+        step = int(broken[0])
         raise ConfigError(
-            f'{path}: frame {row}: got action {shortened(actions[row])}, expected finite numbers'
+            f'{path}: frame {step}: got action {shortened(actions[step])}, expected finite numbers'
         )
     return actions

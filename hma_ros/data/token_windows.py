@@ -1,8 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Windows of rows over the authors' data sets.
+Windows of steps over the authors' data sets.
 
-A window of ``T`` rows from frame ``i`` takes the frames ``i, i + stride, ...`` and, for each of
+A window of ``T`` steps from frame ``i`` takes the frames ``i, i + stride, ...`` and, for each of
 them, the ``stride`` actions executed from there on.
 
 Where a window may start is a function, so that both meanings stand side by side:
@@ -27,7 +27,7 @@ StartRule = Callable[[np.ndarray, int, int], np.ndarray]
 @dataclass(frozen=True)
 class TokenWindow:
     """
-    ``T`` rows.
+    ``T`` steps.
 
     :param frames: ``int64[T, h, w]`` tokens, or ``float32[T, h, w, C]`` scaled latents.
     :param actions: ``float32[T, stride * A]``, earliest action first, physical units.
@@ -42,8 +42,8 @@ class TokenWindows:
     The windows of one data set.
 
     :param folder: the data set.
-    :param rows: rows ``T`` in a window.
-    :param stride: frames per row; None takes the folder's.
+    :param steps: steps ``T`` in a window.
+    :param stride: frames per step; None takes the folder's.
     :param overlapping: whether a frame may be in several windows; training left them out.
     :param start_rule: where windows may start.
     :raises ConfigError: not a single window fits.
@@ -52,20 +52,20 @@ class TokenWindows:
     def __init__(
         self,
         folder: TokenFolder,
-        rows: int,
+        steps: int,
         stride: int | None = None,
         overlapping: bool = True,
         start_rule: StartRule | None = None,
     ) -> None:
         self.folder = folder
-        self.rows = rows
+        self.steps = steps
         self.stride = folder.stride if stride is None else stride
         rule = episode_starts if start_rule is None else start_rule
-        starts = rule(folder.segment_ids, rows, self.stride)
-        self.starts = starts if overlapping else without_overlaps(starts, rows, self.stride)
+        starts = rule(folder.segment_ids, steps, self.stride)
+        self.starts = starts if overlapping else without_overlaps(starts, steps, self.stride)
         if not len(self.starts):
             raise ConfigError(
-                f'{folder.path}: no window of {rows} rows of {self.stride} frames fits into an '
+                f'{folder.path}: no window of {steps} steps of {self.stride} frames fits into an '
                 'episode, expected one'
             )
 
@@ -76,36 +76,36 @@ class TokenWindows:
     def __getitem__(self, index: int) -> TokenWindow:
         """Return one window."""
         start = int(self.starts[index])
-        stop = start + self.rows * self.stride
+        stop = start + self.steps * self.stride
         return TokenWindow(
             self.folder.frames(slice(start, stop, self.stride)),
-            self.folder.actions[start:stop].reshape(self.rows, -1).copy(),
+            self.folder.actions[start:stop].reshape(self.steps, -1).copy(),
         )
 
 
-def episode_starts(segment_ids: np.ndarray, rows: int, stride: int) -> np.ndarray:
+def episode_starts(segment_ids: np.ndarray, steps: int, stride: int) -> np.ndarray:
     """
     List where windows fit into one episode, their last chunk included.
 
     :param segment_ids: ``int32[N]``; an id that comes again later is another episode.
-    :param rows: rows in a window.
-    :param stride: frames per row.
+    :param steps: steps in a window.
+    :param stride: frames per step.
     :returns: ``int64[windows]``, ascending.
     """
     episodes = np.cumsum(np.diff(segment_ids, prepend=segment_ids[:1]) != 0)
-    last = rows * stride - 1
+    last = steps * stride - 1
     count = max(len(episodes) - last, 0)
     return np.flatnonzero(episodes[:count] == episodes[last : last + count])
 
 
-def upstream_starts(segment_ids: np.ndarray, rows: int, stride: int) -> np.ndarray:
+def upstream_starts(segment_ids: np.ndarray, steps: int, stride: int) -> np.ndarray:
     """List where windows start in the research code; arguments as for :func:`episode_starts`."""
-    last_frame = (rows - 1) * stride
+    last_frame = (steps - 1) * stride
     count = max(len(segment_ids) - last_frame - stride, 0)
     return np.flatnonzero(segment_ids[:count] == segment_ids[last_frame : last_frame + count])
 
 
-def without_overlaps(starts: np.ndarray, rows: int, stride: int) -> np.ndarray:
+def without_overlaps(starts: np.ndarray, steps: int, stride: int) -> np.ndarray:
     """
     Keep the earliest windows such that no frame is in two of them.
 
@@ -113,13 +113,13 @@ def without_overlaps(starts: np.ndarray, rows: int, stride: int) -> np.ndarray:
     actions.
 
     :param starts: ``int64[windows]``, ascending.
-    :param rows: rows in a window.
-    :param stride: frames per row.
+    :param steps: steps in a window.
+    :param stride: frames per step.
     """
     end_of_last = np.zeros(stride, np.int64)
     kept = []
     for start in starts.tolist():
         if start >= end_of_last[start % stride]:
-            end_of_last[start % stride] = start + rows * stride
+            end_of_last[start % stride] = start + steps * stride
             kept.append(start)
     return np.array(kept, np.int64)

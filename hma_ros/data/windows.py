@@ -41,8 +41,8 @@ class TokenEpisode:
         """Join an episode's steps with the tokens of its frames."""
         return TokenEpisode(
             tokens,
-            episode.actions.reshape(episode.rows, -1),
-            episode.labels.reshape(episode.rows, -1),
+            episode.actions.reshape(episode.steps, -1),
+            episode.labels.reshape(episode.steps, -1),
             np.asarray(episode.joints),
             np.asarray(episode.states),
         )
@@ -99,17 +99,17 @@ class EpisodeWindows:
     """
     Draw windows from our episodes, every step equally likely to begin one.
 
-    :param episodes: those shorter than `rows` cannot fill a window and are not drawn from.
-    :param rows: steps in a window.
+    :param episodes: those shorter than `steps` cannot fill a window and are not drawn from.
+    :param steps: steps in a window.
     :raises ConfigError: no episode is long enough.
     """
 
-    def __init__(self, episodes: Sequence[TokenEpisode], rows: int) -> None:
-        self._episodes = [item for item in episodes if len(item.actions) >= rows]
+    def __init__(self, episodes: Sequence[TokenEpisode], steps: int) -> None:
+        self._episodes = [item for item in episodes if len(item.actions) >= steps]
         if not self._episodes:
-            raise ConfigError(f'none of {len(episodes)} episodes has {rows} rows; expected one')
-        self._rows = rows
-        starts = np.array([len(item.actions) - rows + 1 for item in self._episodes])
+            raise ConfigError(f'none of {len(episodes)} episodes has {steps} steps; expected one')
+        self._steps = steps
+        starts = np.array([len(item.actions) - steps + 1 for item in self._episodes])
         self._share = starts / starts.sum()
 
     def draw(self, batch: int, seed: int) -> WindowBatch:
@@ -123,20 +123,20 @@ class EpisodeWindows:
         return WindowBatch(inner, actions, beside)
 
     def _window(self, episode: TokenEpisode, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        start = int(rng.integers(len(episode.actions) - self._rows + 1))
-        stop = start + self._rows
-        rows, before = slice(start, stop), max(start - 1, 0)
+        start = int(rng.integers(len(episode.actions) - self._steps + 1))
+        stop = start + self._steps
+        steps, before = slice(start, stop), max(start - 1, 0)
         tokens = np.concatenate(
             [episode.tokens[before : before + 1], episode.tokens[start : stop + 1]]
         )
         return (
             _widened(tokens),
-            episode.actions[rows].astype(np.float32),
+            episode.actions[steps].astype(np.float32),
             episode.actions[before].astype(np.float32),
             np.array(start > 0),
-            episode.labels[rows],
-            episode.joints[rows],
-            episode.states[rows],
+            episode.labels[steps],
+            episode.joints[steps],
+            episode.states[steps],
         )
 
 

@@ -33,14 +33,14 @@ class PolicyResult:
     """
     How often a policy did the task.
 
-    :param mean_rows: rows until success, over the successful episodes; NaN without one.
+    :param mean_steps: steps until success, over the successful episodes; NaN without one.
     """
 
     task: str
     policy: str
     episodes: int
     successes: int
-    mean_rows: float
+    mean_steps: float
 
     @property
     def rate(self) -> float:
@@ -52,7 +52,7 @@ class ModelActor:
     """
     HMA as a policy: it sees the camera, the joints, and what was executed.
 
-    :param noise: deviation of the executed row action, as a share of the task's own expert noise;
+    :param noise: deviation of the executed step action, as a share of the task's own expert noise;
         0 to evaluate, more to collect states worth learning from.
     """
 
@@ -65,9 +65,9 @@ class ModelActor:
     def act(self, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
         """Observe, decide, and remember what the robot will make of it."""
         self._model.observe(frame, self._executed, self._task.joint_positions())
-        row = self._task.row_from(self._model.act())
-        row = row + self._rng.normal(0.0, 1.0, row.shape) * self._noise * self._task.noise
-        self._executed = self._task.feasible(self._task.chunk_from(row))
+        step = self._task.step_from(self._model.act())
+        step = step + self._rng.normal(0.0, 1.0, step.shape) * self._noise * self._task.noise
+        self._executed = self._task.feasible(self._task.chunk_from(step))
         return self._executed
 
 
@@ -80,7 +80,7 @@ class ExpertActor:
 
 
 class RandomActor:
-    """Every row another direction: what success is worth by luck."""
+    """Every step another direction: what success is worth by luck."""
 
     def __init__(self, task: Task, seed: int) -> None:
         self._task, self._rng = task, np.random.default_rng(seed)
@@ -121,14 +121,14 @@ def evaluate_policies(
             raise ConfigError(f"policy '{policy}', expected one of {POLICIES}")
         orders = [_Order(task_name, str(bundle), policy, seed) for seed in seeds]
         episodes = list(_run(orders, workers, f'{task_name} {policy}' if progress else None))
-        rows = [episode.rows for episode in episodes if episode.success]
+        steps = [episode.steps for episode in episodes if episode.success]
         results.append(
             PolicyResult(
                 task_name,
                 policy,
                 len(episodes),
-                len(rows),
-                float(np.mean(rows)) if rows else float('nan'),
+                len(steps),
+                float(np.mean(steps)) if steps else float('nan'),
             )
         )
     return results

@@ -48,27 +48,31 @@ class Imagined:
         return f'+{(ahead + 1) / self.frame_hz:.1f} s'
 
 
-def imagine_episode(model: WorldModel, episode: Episode, row: int, horizon: int) -> Imagined:
+def imagine_episode(model: WorldModel, episode: Episode, step: int, horizon: int) -> Imagined:
     """
-    Observe an episode up to a row, then imagine on with the actions that were executed.
+    Observe an episode up to a step, then imagine on with the actions that were executed.
 
-    :param row: whose frame is the last one observed.
-    :param horizon: rows to imagine; fewer where the episode or the bundle ends before.
-    :raises ConfigError: the episode has no such row.
+    :param step: whose frame is the last one observed.
+    :param horizon: steps to imagine; fewer where the episode or the bundle ends before.
+    :raises ConfigError: the episode has no such step.
     """
-    if not 0 <= row < episode.rows:
-        raise ConfigError(f'row {row}: expected 0 to {episode.rows - 1}, the rows of the episode')
-    ahead = min(horizon, episode.rows - row, model.manifest.max_horizon)
+    if not 0 <= step < episode.steps:
+        raise ConfigError(
+            f'step {step}: expected 0 to {episode.steps - 1}, the steps of the episode'
+        )
+    ahead = min(horizon, episode.steps - step, model.manifest.max_horizon)
     for observed in replay(model, episode):
-        if observed == row:
+        if observed == step:
             break
-    rollout = model.imagine(episode.actions[row : row + ahead], ahead)
-    title = f'{model.stem.embodiment}: {row + 1} frames observed, then imagined from actions alone'
+    rollout = model.imagine(episode.actions[step : step + ahead], ahead)
+    title = (
+        f'{model.stem.embodiment}: {step + 1} frames observed, then imagined from actions alone'
+    )
     return Imagined(
         title,
         model.stem.frame_hz,
-        episode.frames[row],
-        episode.frames[row + 1 : row + ahead + 1],
+        episode.frames[step],
+        episode.frames[step + 1 : step + ahead + 1],
         rollout.frames,
     )
 

@@ -2,7 +2,7 @@
 """
 How well a world model predicts held-out episodes (HMA, arXiv 2502.04296, sec. 4).
 
-Errors are pooled over the pixels of all rows before they become decibels.
+Errors are pooled over the pixels of all steps before they become decibels.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class PredictionConfig:
     """
     What to measure.
 
-    :param max_rows: rows to predict from, drawn from all episodes.
-    :param trials: random actions per row, for delta PSNR.
-    :param horizon: rows of the open-loop rollouts.
-    :param seed: of the rows and of the random actions.
+    :param max_steps: steps to predict from, drawn from all episodes.
+    :param trials: random actions per step, for delta PSNR.
+    :param horizon: steps of the open-loop rollouts.
+    :param seed: of the steps and of the random actions.
     """
 
-    max_rows: int = 300
+    max_steps: int = 300
     trials: int = 5
     horizon: int = 8
     seed: int = 0
@@ -61,9 +61,9 @@ class Interval:
 
 @dataclass(frozen=True)
 class HorizonStep:
-    """A rollout so many rows ahead."""
+    """A rollout so many steps ahead."""
 
-    rows_ahead: int
+    steps_ahead: int
     changed: Comparison
     whole: Comparison
 
@@ -77,19 +77,19 @@ class Prediction:
     "whole" all pixels, "drawn" all pixels against the truth as the tokenizer draws it, which
     takes off what the tokenizer loses. ``delta_*`` is delta PSNR: true minus random actions.
 
-    :param changed_share: share of the pixels that changed in one row.
+    :param changed_share: share of the pixels that changed in one step.
     :param mean_picture_changed_db: the mean of all frames as a prediction, over changed pixels:
         what is reached by knowing the scene and nothing else.
     :param tokenizer_db: the truth as the tokenizer draws it against the truth, whole frame.
     :param tokenizer_changed_db: likewise over changed pixels: what hardly any prediction
         can exceed.
-    :param horizon: open-loop rollouts with true actions, over the rows that have as many after
+    :param horizon: open-loop rollouts with true actions, over the steps that have as many after
         them.
     """
 
     embodiment: str
     episodes: int
-    rows: int
+    steps: int
     changed_share: float
     changed: Comparison
     changed_gain: Interval
@@ -100,7 +100,7 @@ class Prediction:
     tokenizer_changed_db: float
     delta_changed: Interval
     delta_whole: Interval
-    horizon_rows: int
+    horizon_steps: int
     horizon: tuple[HorizonStep, ...]
 
 
@@ -113,14 +113,14 @@ class ErrorTable:
     def add(
         self, name: str, first: np.ndarray, second: np.ndarray, mask: np.ndarray | None = None
     ) -> None:
-        """Compare two frames of the next row."""
+        """Compare two frames of the next step."""
         error = squared_error(first, second, mask)
         self._errors[name].append((error.total, error.count))
 
-    def psnr(self, name: str, rows: np.ndarray | None = None) -> float:
-        """Pool all rows, or those given (repeats count again), in dB; NaN without any."""
+    def psnr(self, name: str, steps: np.ndarray | None = None) -> float:
+        """Pool all steps, or those given (repeats count again), in dB; NaN without any."""
         errors = np.array(self._errors[name], float).reshape(-1, 2)
-        total, count = (errors if rows is None else errors[rows]).sum(0)
+        total, count = (errors if steps is None else errors[steps]).sum(0)
         return SquaredError(float(total), int(count)).psnr_db
 
     def compare(self, name: str) -> Comparison:
@@ -129,21 +129,23 @@ class ErrorTable:
         return Comparison(imagined, copied, imagined - copied)
 
 
-def sample_rows(episodes: EpisodeDataset, config: PredictionConfig) -> dict[int, list[int]]:
+def sample_steps(episodes: EpisodeDataset, config: PredictionConfig) -> dict[int, list[int]]:
     """
-    Draw rows from all episodes, each at most once.
+    Draw steps from all episodes, each at most once.
 
-    :returns: sorted rows by the index of their episode.
+    :returns: sorted steps by the index of their episode.
     """
     pairs = [
-        (index, row) for index, record in enumerate(episodes.records) for row in range(record.rows)
+        (index, step)
+        for index, record in enumerate(episodes.records)
+        for step in range(record.steps)
     ]
-    count = min(config.max_rows, len(pairs))
+    count = min(config.max_steps, len(pairs))
     chosen = np.random.default_rng(config.seed).choice(len(pairs), count, replace=False)
-    rows: dict[int, list[int]] = defaultdict(list)
+    steps: dict[int, list[int]] = defaultdict(list)
     for number in sorted(chosen):
-        rows[pairs[number][0]].append(pairs[number][1])
-    return dict(rows)
+        steps[pairs[number][0]].append(pairs[number][1])
+    return dict(steps)
 
 
 def measure_prediction(
@@ -153,9 +155,9 @@ def measure_prediction(
     progress: bool = True,
 ) -> Prediction:
     """
-    Predict the frame after each of some rows, and the rollout after it.
+    Predict the frame after each of some steps, and the rollout after it.
 
-    Random actions are chunks that were really executed at other rows of these episodes, so they
+    Random actions are chunks that were really executed at other steps of these episodes, so they
     are as likely and as large as real ones, only wrong.
 
     :param model: of the embodiment the episodes are of; its context is lost.
@@ -165,16 +167,16 @@ def measure_prediction(
     config = config or PredictionConfig()
     _check(model, episodes, config)
     measurement = _Measurement(model, episodes, config)
-    chosen = sample_rows(episodes, config)
+    chosen = sample_steps(episodes, config)
     total = sum(map(len, chosen.values()))
-    with Progress(total=total, desc=episodes.embodiment, unit='row', disable=not progress) as bar:
-        for index, rows in chosen.items():
+    with Progress(total=total, desc=episodes.embodiment, unit='step', disable=not progress) as bar:
+        for index, steps in chosen.items():
             episode = episodes[index]
-            for row in replay(model, episode):
-                if row in rows:
-                    measurement.add(index, episode, row)
+            for step in replay(model, episode):
+                if step in steps:
+                    measurement.add(index, episode, step)
                     bar.update()
-                if row == rows[-1]:
+                if step == steps[-1]:
                     break
     return measurement.result()
 
@@ -191,9 +193,9 @@ def _check(model: WorldModel, episodes: EpisodeDataset, config: PredictionConfig
             f'horizon: {config.horizon}, expected 1 to '
             f'{model.manifest.max_horizon} for this bundle'
         )
-    if config.max_rows < 1 or config.trials < 1 or not episodes.records:
+    if config.max_steps < 1 or config.trials < 1 or not episodes.records:
         raise ConfigError(
-            f'{config.max_rows} rows of {len(episodes)} episodes with '
+            f'{config.max_steps} steps of {len(episodes)} episodes with '
             f'{config.trials} trials: expected at least one of each'
         )
 
@@ -214,18 +216,20 @@ class _Measurement:
         self._ahead = ErrorTable()
         self._of_episode: list[int] = []
         self._changed_shares: list[float] = []
-        self._horizon_rows = 0
+        self._horizon_steps = 0
 
-    def add(self, index: int, episode: Episode, row: int) -> None:
-        """Predict from a row whose frame was just observed."""
+    def add(self, index: int, episode: Episode, step: int) -> None:
+        """Predict from a step whose frame was just observed."""
         self._of_episode.append(index)
-        is_long = row + self._config.horizon <= episode.rows
-        rows_ahead = self._config.horizon if is_long else 1
-        frames = self._model.imagine(episode.actions[row : row + rows_ahead], rows_ahead).frames
-        truth = episode.frames[row : row + rows_ahead + 1]
+        is_long = step + self._config.horizon <= episode.steps
+        steps_ahead = self._config.horizon if is_long else 1
+        frames = self._model.imagine(
+            episode.actions[step : step + steps_ahead], steps_ahead
+        ).frames
+        truth = episode.frames[step : step + steps_ahead + 1]
         self._add_one(truth[0], truth[1], frames[0])
         if is_long:
-            self._horizon_rows += 1
+            self._horizon_steps += 1
             self._add_ahead(truth, frames)
 
     def _add_one(self, last: np.ndarray, truth: np.ndarray, imagined: np.ndarray) -> None:
@@ -258,11 +262,11 @@ class _Measurement:
     def result(self) -> Prediction:
         """Pool everything."""
         one, ahead = self._one, self._ahead
-        steps = range(1, self._config.horizon + 1) if self._horizon_rows else ()
+        steps = range(1, self._config.horizon + 1) if self._horizon_steps else ()
         return Prediction(
             embodiment=self._embodiment,
             episodes=len(set(self._of_episode)),
-            rows=len(self._of_episode),
+            steps=len(self._of_episode),
             changed_share=float(np.mean(self._changed_shares)),
             changed=one.compare('changed'),
             changed_gain=self._interval(self._gain),
@@ -273,21 +277,22 @@ class _Measurement:
             tokenizer_changed_db=one.psnr('tokenizer_changed'),
             delta_changed=self._interval(partial(self._delta, 'changed')),
             delta_whole=self._interval(partial(self._delta, 'whole')),
-            horizon_rows=self._horizon_rows,
+            horizon_steps=self._horizon_steps,
             horizon=tuple(
                 HorizonStep(step, ahead.compare(f'changed{step}'), ahead.compare(f'whole{step}'))
                 for step in steps
             ),
         )
 
-    def _gain(self, rows: np.ndarray) -> float:
-        return self._one.psnr('imagined_changed', rows) - self._one.psnr('copied_changed', rows)
+    def _gain(self, steps: np.ndarray) -> float:
+        return self._one.psnr('imagined_changed', steps) - self._one.psnr('copied_changed', steps)
 
-    def _delta(self, pixels: str, rows: np.ndarray) -> float:
+    def _delta(self, pixels: str, steps: np.ndarray) -> float:
         random = [
-            self._one.psnr(f'random{trial}_{pixels}', rows) for trial in range(self._config.trials)
+            self._one.psnr(f'random{trial}_{pixels}', steps)
+            for trial in range(self._config.trials)
         ]
-        return self._one.psnr(f'imagined_{pixels}', rows) - float(np.mean(random))
+        return self._one.psnr(f'imagined_{pixels}', steps) - float(np.mean(random))
 
     def _interval(self, statistic: Callable[[np.ndarray], float]) -> Interval:
         return bootstrap(statistic, np.array(self._of_episode), self._config.seed)
@@ -295,7 +300,7 @@ class _Measurement:
 
 def _mean_picture(episodes: EpisodeDataset) -> np.ndarray:
     total = sum(episode.frames.sum(0, dtype=np.float64) for episode in episodes)
-    frames = sum(episode.rows + 1 for episode in episodes)
+    frames = sum(episode.steps + 1 for episode in episodes)
     return (total / frames).round().astype(np.uint8)
 
 
@@ -303,17 +308,19 @@ def bootstrap(
     statistic: Callable[[np.ndarray], float], group_R: np.ndarray, seed: int
 ) -> Interval:
     """
-    Estimate how far a statistic of rows depends on which episodes were recorded.
+    Estimate how far a statistic of steps depends on which episodes were recorded.
 
-    :param statistic: of row numbers, which may repeat.
-    :param group_R: ``int[R]``, the episode of each row; episodes are drawn, not rows, because
-        rows of one episode resemble each other.
+    :param statistic: of step numbers, which may repeat.
+    :param group_R: ``int[R]``, the episode of each step; episodes are drawn, not steps, because
+        steps of one episode resemble each other.
     """
-    rows_of = [np.flatnonzero(group_R == group) for group in np.unique(group_R)]
+    steps_of = [np.flatnonzero(group_R == group) for group in np.unique(group_R)]
     random = np.random.default_rng(seed)
     values = [
         statistic(
-            np.concatenate([rows_of[i] for i in random.integers(len(rows_of), size=len(rows_of))])
+            np.concatenate(
+                [steps_of[i] for i in random.integers(len(steps_of), size=len(steps_of))]
+            )
         )
         for _ in range(_RESAMPLES)
     ]

@@ -13,10 +13,10 @@ def replay(model: WorldModel, episode: Episode) -> Iterator[int]:
     """
     Observe an episode from its first frame on, with what was executed and the joints measured.
 
-    :yields: each row, when its frame is the newest one observed.
+    :yields: each step, when its frame is the newest one observed.
     """
     model.reset()
-    for row in range(episode.rows):
-        executed = episode.actions[row - 1] if row else None
-        model.observe(episode.frames[row], executed, episode.joints[row])
-        yield row
+    for step in range(episode.steps):
+        executed = episode.actions[step - 1] if step else None
+        model.observe(episode.frames[step], executed, episode.joints[step])
+        yield step

@@ -110,11 +110,11 @@ def write_report(
     sections['machines'] = _machines(files)
     images = page.parent / 'images'
     images.mkdir(parents=True, exist_ok=True)
-    # Several files may hold predictions; the chart shows those that most rows went into.
-    predictions = max((file.section('prediction') for file in files), key=_rows)
+    # Several files may hold predictions; the chart shows those that most steps went into.
+    predictions = max((file.section('prediction') for file in files), key=_steps)
     if any(item['horizon'] for item in predictions):
         (images / 'horizon.svg').write_text(horizon_chart(predictions))
-        sections['prediction'] += '\n![PSNR over rows ahead](images/horizon.svg)\n'
+        sections['prediction'] += '\n![PSNR over steps ahead](images/horizon.svg)\n'
     growth = [item for file in files for item in file.section('growth')]
     for name, chart in growth_charts(growth).items():
         (images / name).write_text(chart)
@@ -145,17 +145,17 @@ def fill(text: str, sections: Mapping[str, str]) -> str:
 
 
 def horizon_chart(results: Sequence[Result]) -> str:
-    """Draw PSNR on changed pixels over rows ahead, copying dashed; SVG."""
+    """Draw PSNR on changed pixels over steps ahead, copying dashed; SVG."""
     series = {}
     for item in results:
         for key, suffix in (('imagined_db', ''), ('copied_db', ', copied*')):
             series[f'{item["embodiment"]}{suffix}'] = [
-                (step['rows_ahead'], step['changed'][key])
+                (step['steps_ahead'], step['changed'][key])
                 for step in item['horizon']
                 if step['changed'][key] is not None
             ]
     return line_chart(
-        'Open-loop rollouts, pixels that changed', Axis('rows ahead'), Axis('PSNR, dB'), series
+        'Open-loop rollouts, pixels that changed', Axis('steps ahead'), Axis('PSNR, dB'), series
     )
 
 
@@ -185,8 +185,8 @@ def training_chart(name: str, log: Path) -> str:
         ) from error
 
 
-def _rows(results: Sequence[Result]) -> int:
-    return sum(item['rows'] for item in results)
+def _steps(results: Sequence[Result]) -> int:
+    return sum(item['steps'] for item in results)
 
 
 def _section(name: str, files: Sequence[Measurements]) -> str:

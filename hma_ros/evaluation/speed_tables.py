@@ -14,7 +14,7 @@ _DURATIONS = (('s', 1.0), ('ms', 1e3), ('µs', 1e6))
 def speed_table(results: Sequence[Result]) -> Table:
     """One line for each duel."""
     columns: list[Column] = [
-        ('row', _of_kind),
+        ('name', _of_kind),
         ('precision', lambda item: str(item.get('precision', '-'))),
         ('baseline', lambda item: duration(item['baseline_s'])),
         ('ours', lambda item: duration(item['ours_s'])),
@@ -30,7 +30,7 @@ def _of_kind(item: Result) -> str:
 
 
 def limits_table(results: Sequence[Result]) -> Table:
-    """How near a pass of one row is to the machine's limit, and where its time goes."""
+    """How near a pass of one step is to the machine's limit, and where its time goes."""
 
     def share(kind: str) -> Column:
         return kind, lambda item: f'{item["shares"].get(kind, 0):.0%}'
@@ -73,7 +73,7 @@ def quality_table(results: Sequence[Result]) -> Table:
     columns: list[Column] = [
         ('model, sampler', lambda item: f'{item["name"]}, {item["sampler"]}'),
         ('contexts', lambda item: str(item['contexts'])),
-        ('one row ahead, dB', lambda item: _bounded(item['changed_db'], 2)),
+        ('one step ahead, dB', lambda item: _bounded(item['changed_db'], 2)),
         ('difference, dB', lambda item: _bounded(item['difference_db'], 2)),
         ('rollout, dB', lambda item: _bounded(item['rollout_db'], 2)),
         ('difference, dB', lambda item: _bounded(item['rollout_difference_db'], 2)),
@@ -118,12 +118,12 @@ def _growth(item: Result) -> tuple[str, ...]:
 
 
 def _axis(item: Result) -> tuple[str, Sequence[int]]:
-    if item['name'] == 'growth_rows':
-        tenth = item['rows'] // 10
-        return 'rows streamed', [tenth * (index + 1) for index in range(10)]
+    if item['name'] == 'growth_steps':
+        tenth = item['steps'] // 10
+        return 'steps streamed', [tenth * (index + 1) for index in range(10)]
     quantity = {
         'growth_horizon': ('horizon, frames', 'horizons'),
         'growth_candidates': ('candidates', 'candidates'),
-        'growth_window': ('window, rows', 'windows'),
+        'growth_window': ('window, steps', 'windows'),
     }[item['name']]
     return quantity[0], item[quantity[1]]

@@ -21,7 +21,7 @@ def changed_table(results: Sequence[Result]) -> Table:
     """Compare one-step predictions over the pixels that really changed."""
     columns: list[Column] = [
         ('robot', lambda item: item['embodiment']),
-        ('rows', lambda item: str(item['rows'])),
+        ('steps', lambda item: str(item['steps'])),
         ('pixels that changed', lambda item: f'{100 * item["changed_share"]:.1f} %'),
         ('imagined, dB', lambda item: number(item['changed']['imagined_db'])),
         ('last frame copied, dB', lambda item: number(item['changed']['copied_db'])),
@@ -49,18 +49,18 @@ def whole_table(results: Sequence[Result]) -> Table:
 
 
 def horizon_table(results: Sequence[Result]) -> Table:
-    """Gain of open-loop rollouts over copying, by rows ahead."""
+    """Gain of open-loop rollouts over copying, by steps ahead."""
     steps = max((len(item['horizon']) for item in results), default=0)
-    header = ('robot', 'rows', *(f'+{step}' for step in range(1, steps + 1)))
+    header = ('robot', 'steps', *(f'+{step}' for step in range(1, steps + 1)))
     lines = (
-        (item['embodiment'], str(item['horizon_rows']), *_gains(item, steps)) for item in results
+        (item['embodiment'], str(item['horizon_steps']), *_gains(item, steps)) for item in results
     )
     return Table(header, tuple(lines))
 
 
 def closed_loop_table(results: Sequence[Result]) -> Table:
     """Compare policies by their share of successful episodes."""
-    header = ('robot', 'policy', 'successes', 'rate [95 %]', 'rows until success')
+    header = ('robot', 'policy', 'successes', 'rate [95 %]', 'steps until success')
     lines = []
     for item in results:
         done, episodes = item['successes'], item['episodes']
@@ -71,7 +71,7 @@ def closed_loop_table(results: Sequence[Result]) -> Table:
                 item['policy'],
                 f'{done} of {episodes}',
                 f'{done / episodes:.0%} [{low:.0%}, {high:.0%}]',
-                number(item['mean_rows']),
+                number(item['mean_steps']),
             )
         )
     return Table(header, tuple(lines))
@@ -94,10 +94,10 @@ def latency_table(results: Sequence[Result]) -> Table:
 
 
 def stream_table(results: Sequence[Result]) -> Table:
-    """Show that the thousandth row costs what the first does."""
+    """Show that the thousandth step costs what the first does."""
     columns: list[Column] = [
         ('robot', lambda item: item['embodiment']),
-        ('rows streamed', lambda item: str(item['rows'])),
+        ('steps streamed', lambda item: str(item['steps'])),
         ('first tenth, ms', lambda item: number(item['first_tenth_ms'])),
         ('last tenth, ms', lambda item: number(item['last_tenth_ms'])),
         ('memory, MiB', lambda item: number(item['memory_mib'], 0)),
@@ -113,7 +113,7 @@ def ros_table(results: Sequence[Result]) -> Table:
     header = (
         'robot',
         'period, ms',
-        'rows',
+        'steps',
         'missed',
         'dropped',
         *(f'{stage}, ms: p50' for stage in stages),
@@ -127,7 +127,7 @@ def ros_table(results: Sequence[Result]) -> Table:
             (
                 item['embodiment'],
                 number(item['period_ms'], 0),
-                *(str(item[key]) for key in ('rows', 'missed_rows', 'dropped_rows')),
+                *(str(item[key]) for key in ('steps', 'missed_steps', 'dropped_steps')),
                 *(number(item['stages_ms'][stage]['p50']) for stage in stages),
                 *(number(item['stages_ms'][ends][key]) for key in ('p95', 'p99')),
                 number(item['memory_mib'], 0),

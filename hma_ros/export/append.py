@@ -1,10 +1,10 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-A graph that writes a row into a ring of kept keys and values, where they are.
+A graph that writes a step into a ring of kept keys and values, where they are.
 
 ScatterND copies its input to its output unless both are one buffer, on the CPU and on CUDA. So
 with each cache bound as input and as output of this graph, see
-:mod:`hma_ros.runtime.bound_graph`, only the row is written. TensorRT knows no such buffers: run
+:mod:`hma_ros.runtime.bound_graph`, only the step is written. TensorRT knows no such buffers: run
 this graph with CUDA beside its engines.
 """
 
@@ -26,8 +26,8 @@ def append_graph(
     """
     Build it.
 
-    Inputs are ``slot`` ``int64[1]``, for each cache ``NAME`` and ``NAME_row``, some rows along
-    the second axis, and ``which`` of these rows, ``int64[]``; outputs are ``NAME_new``.
+    Inputs are ``slot`` ``int64[1]``, for each cache ``NAME`` and ``NAME_step``, some steps along
+    the second axis, and ``which`` of these steps, ``int64[]``; outputs are ``NAME_new``.
 
     :param names: of the caches.
     :param shape: of each, the axis of slots the last but one; the first axis, the batch, may have
@@ -43,14 +43,14 @@ def append_graph(
     outputs = []
     nodes = _places(names[0], len(lead))
     for name in names:
-        row, cache = f'{name}_row', [*lead, slots, width]
-        rows = [lead[0], 'R', *lead[1:], width]
+        step, cache = f'{name}_step', [*lead, slots, width]
+        steps = [lead[0], 'R', *lead[1:], width]
         inputs.append(helper.make_tensor_value_info(name, kind, cache))
-        inputs.append(helper.make_tensor_value_info(row, kind, rows))
+        inputs.append(helper.make_tensor_value_info(step, kind, steps))
         outputs.append(helper.make_tensor_value_info(f'{name}_new', kind, cache))
-        nodes.append(helper.make_node('Gather', [row, 'which'], [f'{row}_one'], axis=1))
+        nodes.append(helper.make_node('Gather', [step, 'which'], [f'{step}_one'], axis=1))
         nodes.append(
-            helper.make_node('ScatterND', [name, 'places', f'{row}_one'], [f'{name}_new'])
+            helper.make_node('ScatterND', [name, 'places', f'{step}_one'], [f'{name}_new'])
         )
     # Leading index, without that of the batch, and slot 0.
     within = np.moveaxis(np.indices([1, *shape[1:-2], 1])[1:, ..., 0], 0, -1)

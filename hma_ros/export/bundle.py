@@ -52,7 +52,7 @@ _KEPT = ('past_key', 'past_value', 'kept_')
 _FAR_DEVIATIONS = 10.0
 _NO_DEVIATION = 1e-6
 # Of the parts made cheaper; thin margins of random weights flip many tokens. In whole numbers a
-# trained model may attend to another row where two are as good, and what it says of a few tokens
+# trained model may attend to another step where two are as good, and what it says of a few tokens
 # is then far off: the deviation tells whether a graph is right.
 TOLERANCES = {
     'fp32': Proof(error=1e-3, deviation=1e-3, agreement=0.999),
@@ -115,7 +115,7 @@ def export_bundle(
 
     :returns: the folder.
     :raises ConfigError: there is something that is no bundle, unknown precision or stem, a robot
-        that does not fit its stem, or a model whose past rows change.
+        that does not fit its stem, or a model whose past steps change.
     :raises BundleError: the graphs do not compute what the network computes.
     """
     facts = _manifest(model.config, options)
@@ -238,7 +238,7 @@ def _cheaper(
         if is_trunk:
             model = fuse_attention(model, config.heads, config.layers)
         return quantise(model, is_end=is_trunk)
-    # Past rows as they are kept: half the memory, and no casts.
+    # Past steps as they are kept: half the memory, and no casts.
     ports = [port.name for port in (*model.graph.input, *model.graph.output)]
     kept = [name for name in ports if name.startswith(_KEPT)]
     return compute_half(model, kept, is_typed=True)
@@ -246,7 +246,7 @@ def _cheaper(
 
 def _write_append(config: HmaConfig, folder: Path, precision: str) -> None:
     names = [f'past_{what}_{i}' for i in range(config.layers) for what in ('key', 'value')]
-    shape = (1, config.kept_tokens, config.heads, config.rows - 1, config.head_width)
+    shape = (1, config.kept_tokens, config.heads, config.window - 1, config.head_width)
     dtype = 'float16' if precision == 'fp16' else 'float32'
     onnx.save(append_graph(names, shape, dtype), folder / APPEND)
 
@@ -259,8 +259,8 @@ def _manifest(config: HmaConfig, options: BundleOptions) -> dict[str, Any]:
         )
     if not config.is_cacheable:
         raise ConfigError(
-            'injection: cross_attention with compat: upstream mixes past and future rows, '
-            'expected a model whose past rows can be kept'
+            'injection: cross_attention with compat: upstream mixes past and future steps, '
+            'expected a model whose past steps can be kept'
         )
     if not config.domains:
         raise ConfigError('domains: none, expected a model with at least one stem')
@@ -273,7 +273,7 @@ def _manifest(config: HmaConfig, options: BundleOptions) -> dict[str, Any]:
         'layers': config.layers,
         'heads': config.heads,
         'head_width': config.head_width,
-        'window': config.rows,
+        'window': config.window,
         'image_tokens': config.image_tokens,
         'kept_tokens': config.kept_tokens,
         'factors': config.factors,

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Attention within a row as one operator of onnxruntime, which need not keep all scores."""
+"""Attention within a step as one operator of onnxruntime, which need not keep all scores."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def fuse_attention(model: onnx.ModelProto, heads: int, count: int) -> onnx.Model
     }
     if len(found) != count:
         raise BundleError(
-            f'{len(found)} places of attention within a row, expected {count}: the exporter '
+            f'{len(found)} places of attention within a step, expected {count}: the exporter '
             'writes it otherwise than it did'
         )
     nodes = [

@@ -103,7 +103,7 @@ def prove_layers(
     :raises BundleError: out of tolerance.
     """
     dtype = kept_dtype(precision)
-    layers = Layers(path, model.config.rows, threads=2, dtype=dtype)
+    layers = Layers(path, model.config.window, threads=2, dtype=dtype)
     feeds = {name: value.numpy() for name, value in trunk.inputs.items()}
     names = [name for name in feeds if name.startswith(('past_key', 'past_value'))]
     enter, leave = edge_parts(model, trunk)
@@ -125,30 +125,30 @@ def prove_layers(
 
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     """
-    Put kept rows as layers take them.
+    Put kept steps as layers take them.
 
     :param parts: keys and values of every layer in turn, ``[B, N, H, slots, D]``.
     :returns: ``[B, slots, layers, 2, N, H, D]``.
     """
-    rows_BPLNHD = np.moveaxis(np.stack(parts), (0, 4), (2, 1))
-    batch, slots, count, *inner = rows_BPLNHD.shape
-    return np.ascontiguousarray(rows_BPLNHD).reshape(batch, slots, count // 2, 2, *inner)
+    steps_BPLNHD = np.moveaxis(np.stack(parts), (0, 4), (2, 1))
+    batch, slots, count, *inner = steps_BPLNHD.shape
+    return np.ascontiguousarray(steps_BPLNHD).reshape(batch, slots, count // 2, 2, *inner)
 
 
-def parted(rows: np.ndarray) -> list[np.ndarray]:
+def parted(steps: np.ndarray) -> list[np.ndarray]:
     """
     Take apart what layers keep.
 
-    :param rows: ``[B, R, layers, 2, N, H, D]``.
+    :param steps: ``[B, R, layers, 2, N, H, D]``.
     :returns: keys and values of every layer in turn, ``[B, R, N, H, D]``.
     """
-    return [rows[:, :, layer, what] for layer in range(rows.shape[2]) for what in range(2)]
+    return [steps[:, :, layer, what] for layer in range(steps.shape[2]) for what in range(2)]
 
 
 def _shape(config: HmaConfig) -> Shape:
     hidden = int(config.width * config.mlp_ratio)
     scale = config.attention_scale
-    return Shape(config.width, config.heads, hidden, config.row_tokens, scale)
+    return Shape(config.width, config.heads, hidden, config.step_tokens, scale)
 
 
 def _matrices(block: Block, stem: str) -> dict[str, nn.Linear]:

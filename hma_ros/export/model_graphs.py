@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from hma_ros.core.rotary import rotations
-from hma_ros.core.rows import EMPTY_ROW
+from hma_ros.core.steps import EMPTY_STEP
 from hma_ros.export.graphs import trace
 from hma_ros.network.checkpoint import Hma
 from hma_ros.network.config import HmaConfig, TimePositions
@@ -31,9 +31,9 @@ from hma_ros.network.parts import (
     TrunkPart,
 )
 
-_BATCH, _ROWS = 2, 2
-# Inputs with an axis for the batch and one for rows.
-_BY_ROW = ('tokens', 'previous', 'masked', 'joints', 'measured')
+_BATCH, _STEPS = 2, 2
+# Inputs with an axis for the batch and one for steps.
+_BY_STEP = ('tokens', 'previous', 'masked', 'joints', 'measured')
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,12 @@ def head_parts(head: DiffusionHead, name: str, condition: int) -> list[ModelPart
 
 def _stem_part(model: Hma, stem: str) -> ModelPart:
     config, domain = model.config, model.config.domain(stem)
-    spread = torch.randn(_BATCH, _ROWS, domain.stride, len(domain.mean))
+    spread = torch.randn(_BATCH, _STEPS, domain.stride, len(domain.mean))
     chunk = (spread * torch.tensor(domain.std) + torch.tensor(domain.mean)).flatten(2)
     inputs = {
         'chunk': chunk,
         'known': torch.tensor([[True, False], [True, True]]),
-        'index': torch.arange(config.rows - _ROWS, config.rows),
+        'index': torch.arange(config.window - _STEPS, config.window),
     }
     varying = {'chunk': (0, 1), 'known': (0, 1), 'index': (0,)}
     return ModelPart(f'stem_{stem}', StemPart(model, stem), inputs, varying, heavy=False)
@@ -107,8 +107,8 @@ def _stem_part(model: Hma, stem: str) -> ModelPart:
 
 def _trunk_part(model: Hma, stem: str, given: dict[str, Tensor]) -> ModelPart:
     config = model.config
-    slots = config.rows - 1
-    index = torch.arange(slots - 1, slots - 1 + _ROWS)
+    slots = config.window - 1
+    index = torch.arange(slots - 1, slots - 1 + _STEPS)
     inputs = {
         **_random_tokens(config),
         'index': index,
@@ -118,12 +118,12 @@ def _trunk_part(model: Hma, stem: str, given: dict[str, Tensor]) -> ModelPart:
     if config.keypoints:
         joints = config.domain(stem).joints
         count = len(joints.names) if joints else 0
-        inputs['joints'] = torch.randn(_BATCH, _ROWS, count)
+        inputs['joints'] = torch.randn(_BATCH, _STEPS, count)
         inputs['measured'] = torch.tensor([[True, False], [True, True]])
     if config.time is TimePositions.ROTARY:
         turns = rotations(index.numpy(), config.head_width)
         inputs['rotation'] = torch.from_numpy(turns)
-    varying: dict[str, tuple[int, ...]] = dict.fromkeys((*_BY_ROW, *given), (0, 1))
+    varying: dict[str, tuple[int, ...]] = dict.fromkeys((*_BY_STEP, *given), (0, 1))
     varying |= {'index': (0,), 'rotation': (0,)}
     kept = (_BATCH, config.kept_tokens, config.heads, slots, config.head_width)
     for layer in range(config.layers):
@@ -134,14 +134,14 @@ def _trunk_part(model: Hma, stem: str, given: dict[str, Tensor]) -> ModelPart:
 
 
 def _past_index(slots: int) -> Tensor:
-    """Kept rows before the example's rows, the oldest slot empty where there are several."""
+    """Kept steps before the example's steps, the oldest slot empty where there are several."""
     index = torch.arange(slots) - 1
-    index[0] = EMPTY_ROW
+    index[0] = EMPTY_STEP
     return index
 
 
 def _random_tokens(config: HmaConfig) -> dict[str, Tensor]:
-    shape = (_BATCH, _ROWS, config.image_tokens)
+    shape = (_BATCH, _STEPS, config.image_tokens)
     if config.diffusion is None:
         tokens = torch.randint(config.factor_size, (*shape, config.factors))
     else:

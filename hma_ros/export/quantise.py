@@ -26,7 +26,7 @@ def quantise(model: onnx.ModelProto, is_end: bool = False) -> onnx.ModelProto:
     Four times the products per second on processors with AVX-512 VNNI; what it costs in pictures
     is for :mod:`hma_ros.evaluation` to say.
 
-    :param is_end: whether the last layer is in it: behind its attention within a row, one
+    :param is_end: whether the last layer is in it: behind its attention within a step, one
         MultiHeadAttention, all stays float32.
     """
     with tempfile.TemporaryDirectory() as scratch:
@@ -72,7 +72,7 @@ def readouts(path: Path) -> list[str]:
     """
     Name the products behind which there is no other before an output of the graph.
 
-    What is kept of a row is no readout: it goes on to another run.
+    What is kept of a step is no readout: it goes on to another run.
     """
     graph = onnx.load(path, load_external_data=False).graph
     makers = {name: node for node in graph.node for name in node.output}

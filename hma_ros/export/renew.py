@@ -126,9 +126,9 @@ def _config(folder: Path, facts: Mapping[str, Any]) -> HmaConfig:
         layers=facts['layers'],
         heads=facts['heads'],
         width=facts['heads'] * facts['head_width'],
-        rows=facts['window'],
+        window=facts['window'],
         positions=facts['image_tokens'],
-        action_tokens=facts['row_tokens'] - facts['image_tokens'],
+        action_tokens=facts['step_tokens'] - facts['image_tokens'],
         factors=facts['factors'],
         factor_size=facts['levels'],
     )

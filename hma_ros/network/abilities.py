@@ -48,14 +48,14 @@ def bundle_abilities(config: HmaConfig) -> dict[ProblemSetting, Ability]:
     """Say of every setting whether a bundle of such a model can be used in it."""
     if not config.is_cacheable:
         return dict.fromkeys(
-            ProblemSetting, Ability(refusal='its past rows change, so none can be kept')
+            ProblemSetting, Ability(refusal='its past steps change, so none can be kept')
         )
     if not config.domains:
         return dict.fromkeys(ProblemSetting, Ability(refusal='it has no stem'))
     found = abilities(config)
     if config.hides_actions:
         return found
-    told = Ability(refusal="its blocks have to be told the action of every row (upstream's)")
+    told = Ability(refusal="its blocks have to be told the action of every step (upstream's)")
     return {
         name: ability if name is ProblemSetting.FORWARD or ability.refusal else told
         for name, ability in found.items()
@@ -79,6 +79,6 @@ def require(found: Mapping[ProblemSetting, Ability], setting: ProblemSetting, so
 
 
 def _has_seen_none(config: HmaConfig) -> bool:
-    """Whether rows without any action were part of the training."""
+    """Whether steps without any action were part of the training."""
     hides = config.predict_actions and config.hides_actions
     return not config.domains or config.dropped_actions > 0 or hides

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Attention within a row, and over the rows at one token, with or without kept rows."""
+"""Attention within a step, and over the steps at one token, with or without kept steps."""
 
 from __future__ import annotations
 
@@ -15,54 +15,54 @@ from hma_ros.core.rotary import rotations
 from hma_ros.network.config import HmaConfig, TimePositions
 
 
-class NewRows(NamedTuple):
-    """Keys, turned by their rows already, and values of the rows that are computed."""
+class NewSteps(NamedTuple):
+    """Keys, turned by their steps already, and values of the steps that are computed."""
 
     key_BRNHD: Tensor
     value_BRNHD: Tensor
 
 
-class KeptRows(NamedTuple):
-    """The same of rows of before, those of a token side by side, as they are read; finite."""
+class KeptSteps(NamedTuple):
+    """The same of steps of before, those of a token side by side, as they are read; finite."""
 
     key_BNHPD: Tensor
     value_BNHPD: Tensor
 
-    def select(self, tokens: slice) -> KeptRows:
+    def select(self, tokens: slice) -> KeptSteps:
         """Return those of some tokens."""
-        return KeptRows(self.key_BNHPD[:, tokens], self.value_BNHPD[:, tokens])
+        return KeptSteps(self.key_BNHPD[:, tokens], self.value_BNHPD[:, tokens])
 
 
 @dataclass(frozen=True)
-class Rows:
+class Steps:
     """
-    Which rows are computed, and which are kept from before.
+    Which steps are computed, and which are kept from before.
 
-    :param index_R: ``int64[R]``, rows since the stream began, ascending; with learned positions
+    :param index_R: ``int64[R]``, steps since the stream began, ascending; with learned positions
         also the place in the window.
     :param rotation_R2D: ``float32[R, 2, D / 2]`` of :func:`hma_ros.core.rotary.rotations`; None
         with learned positions.
-    :param past_P: ``int64[P]``, rows of the kept slots in any order,
-        :data:`~hma_ros.core.rows.EMPTY_ROW` for none.
+    :param past_P: ``int64[P]``, steps of the kept slots in any order,
+        :data:`~hma_ros.core.steps.EMPTY_STEP` for none.
     :param past: of every layer, what the kept slots hold.
-    :param allowed_RR: which rows attend to which, where that is not causal; nothing is kept then.
+    :param allowed_RR: which steps attend to which, where that is not causal; nothing is kept then.
     """
 
     index_R: Tensor
     rotation_R2D: Tensor | None = None
     past_P: Tensor | None = None
-    past: tuple[KeptRows, ...] = ()
+    past: tuple[KeptSteps, ...] = ()
     allowed_RR: Tensor | None = None
 
     @staticmethod
-    def window(config: HmaConfig, count: int, device: torch.device | str = 'cpu') -> Rows:
-        """Return the first rows of a stream, with nothing kept."""
-        return Rows.at(config, torch.arange(count), device)
+    def window(config: HmaConfig, count: int, device: torch.device | str = 'cpu') -> Steps:
+        """Return the first steps of a stream, with nothing kept."""
+        return Steps.at(config, torch.arange(count), device)
 
     @staticmethod
-    def at(config: HmaConfig, index_R: Tensor, device: torch.device | str = 'cpu') -> Rows:
+    def at(config: HmaConfig, index_R: Tensor, device: torch.device | str = 'cpu') -> Steps:
         """
-        Return rows of given index, with nothing kept.
+        Return steps of given index, with nothing kept.
 
         :raises ConfigError: learned positions end before.
         """
@@ -70,20 +70,20 @@ class Rows:
         if config.time is TimePositions.ROTARY:
             turn = torch.from_numpy(rotations(index_R.numpy(), config.head_width)).to(device)
         elif config.time is TimePositions.LEARNED and not set(index_R.tolist()) <= set(
-            range(config.rows)
+            range(config.window)
         ):
             raise ConfigError(
-                f'rows {index_R.tolist()}: expected each in [0, {config.rows}), where learned '
+                f'steps {index_R.tolist()}: expected each in [0, {config.window}), where learned '
                 'positions end'
             )
-        return Rows(index_R.to(device), turn)
+        return Steps(index_R.to(device), turn)
 
-    def kept(self, layer: int) -> KeptRows | None:
+    def kept(self, layer: int) -> KeptSteps | None:
         """What a layer kept of the past, None of a window of its own."""
         return self.past[layer] if self.past else None
 
     def allowed(self, window: int) -> Tensor:
-        """Whether row r may attend to row p: ``bool[R, P + R]``, kept rows first."""
+        """Whether step r may attend to step p: ``bool[R, P + R]``, kept steps first."""
         if self.allowed_RR is not None:
             return self.allowed_RR
         lag = self.lag_RP
@@ -91,7 +91,7 @@ class Rows:
 
     @property
     def lag_RP(self) -> Tensor:
-        """How many steps row p is before row r: ``int64[R, P + R]``, kept rows first."""
+        """How many steps step p is before step r: ``int64[R, P + R]``, kept steps first."""
         known = self.index_R if self.past_P is None else torch.cat([self.past_P, self.index_R])
         return self.index_R[:, None] - known
 
@@ -111,33 +111,33 @@ class SelfAttention(nn.Module):
         self.norm = nn.LayerNorm(config.head_width) if config.qk_norm else None
         self.lag_bias = None
         if is_temporal and config.time is TimePositions.LAG:
-            self.lag_bias = nn.Parameter(torch.zeros(config.heads, config.rows))
+            self.lag_bias = nn.Parameter(torch.zeros(config.heads, config.window))
 
     def over_tokens(self, x_BRNC: Tensor) -> Tensor:
-        """Mix the tokens of each row, in both directions."""
+        """Mix the tokens of each step, in both directions."""
         query, key, value = (part.transpose(1, 2) for part in self._project(x_BRNC.flatten(0, 1)))
         mixed = (query * self.scale @ key.transpose(-1, -2)).softmax(-1) @ value
         return self.proj(mixed.transpose(1, 2).flatten(2)).unflatten(0, x_BRNC.shape[:2])
 
-    def over_rows(
-        self, x_BRNC: Tensor, rows: Rows, past: KeptRows | None, window: int
-    ) -> tuple[Tensor, NewRows]:
+    def over_steps(
+        self, x_BRNC: Tensor, steps: Steps, past: KeptSteps | None, window: int
+    ) -> tuple[Tensor, NewSteps]:
         """
-        Mix each token with itself in the rows before.
+        Mix each token with itself in the steps before.
 
-        :returns: ``[B, R, N, C]``, and the keys and values of these rows.
+        :returns: ``[B, R, N, C]``, and the keys and values of these steps.
         """
         query, key, value = self._project(x_BRNC)
-        query, key = turn(query, rows) * self.scale, turn(key, rows)
-        own = NewRows(key, value)
-        mixed = attend(query, own, past, rows.allowed(window), self.bias(rows))
+        query, key = turn(query, steps) * self.scale, turn(key, steps)
+        own = NewSteps(key, value)
+        mixed = attend(query, own, past, steps.allowed(window), self.bias(steps))
         return self.proj(mixed.flatten(3)), own
 
-    def bias(self, rows: Rows) -> Tensor | None:
+    def bias(self, steps: Steps) -> Tensor | None:
         """Learned bias on the lag, ``float32[H, R, P + R]``; None without one."""
         if self.lag_bias is None:
             return None
-        lag_RP = rows.lag_RP.clamp(0, self.lag_bias.shape[1] - 1)
+        lag_RP = steps.lag_RP.clamp(0, self.lag_bias.shape[1] - 1)
         # Not by an index: an exported graph would call it as it calls an input.
         return F.embedding(lag_RP, self.lag_bias.T).permute(2, 0, 1)
 
@@ -160,38 +160,38 @@ class SelfAttention(nn.Module):
         )
 
 
-def turn(x_BRNHD: Tensor, rows: Rows) -> Tensor:
-    """Rotate queries or keys by their row; nothing with learned positions."""
-    if rows.rotation_R2D is None:
+def turn(x_BRNHD: Tensor, steps: Steps) -> Tensor:
+    """Rotate queries or keys by their step; nothing with learned positions."""
+    if steps.rotation_R2D is None:
         return x_BRNHD
-    cosine, sine = rows.rotation_R2D[:, :, None, None].unbind(1)
+    cosine, sine = steps.rotation_R2D[:, :, None, None].unbind(1)
     first, second = x_BRNHD.chunk(2, -1)
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], -1)
 
 
 def by_token(x_BRNHD: Tensor) -> Tensor:
-    """Lay out as kept rows are: ``[B, N, H, R, D]``."""
+    """Lay out as kept steps are: ``[B, N, H, R, D]``."""
     return x_BRNHD.permute(0, 2, 3, 1, 4)
 
 
 def attend(
     query_BRNHD: Tensor,
-    own: NewRows,
-    past: KeptRows | None,
+    own: NewSteps,
+    past: KeptSteps | None,
     allowed_RP: Tensor,
     bias_HRP: Tensor | None = None,
 ) -> Tensor:
     """
-    Attend over kept rows and own rows; softmax written out.
+    Attend over kept steps and own steps; softmax written out.
 
-    Without kept rows in the order of operations of the authors' code, whose float32 windows are
+    Without kept steps in the order of operations of the authors' code, whose float32 windows are
     equal to the last bit on the machine that wrote them; fused kernels differ by 1e-5 of the
     logits.
 
     :param query_BRNHD: scaled.
-    :param own: of the same rows; of one token for all, or of as many.
-    :param past: of kept rows, never copied.
-    :param allowed_RP: ``bool[R, P + R]``, kept rows first.
+    :param own: of the same steps; of one token for all, or of as many.
+    :param past: of kept steps, never copied.
+    :param allowed_RP: ``bool[R, P + R]``, kept steps first.
     :param bias_HRP: added to the scores.
     :returns: ``[B, R, N, H, D]``.
     """
@@ -212,14 +212,14 @@ def attend(
     return mixed + (kept @ past.value_BNHPD).permute(0, 3, 1, 2, 4)
 
 
-def _scores(query_BRNHD: Tensor, own: NewRows, past: KeptRows, allowed_RP: Tensor) -> Tensor:
-    """Score kept rows, then own ones: ``[B, N, H, R, P + R]``."""
-    # Of the few own rows, sums of products: thousands of tiny matrix products are slower.
+def _scores(query_BRNHD: Tensor, own: NewSteps, past: KeptSteps, allowed_RP: Tensor) -> Tensor:
+    """Score kept steps, then own ones: ``[B, N, H, R, P + R]``."""
+    # Of the few own steps, sums of products: thousands of tiny matrix products are slower.
     products = query_BRNHD.unsqueeze(2) * own.key_BRNHD.unsqueeze(1)
     new = (products @ products.new_ones(products.shape[-1], 1)).squeeze(-1)
     kept = by_token(query_BRNHD) @ past.key_BNHPD.transpose(-1, -2)
     scores = torch.cat([kept, new.permute(0, 3, 4, 1, 2)], -1)
     # Added, which is quicker than replacing; half precision may reach -inf, which is as good,
-    # since a row always attends to itself.
+    # since a step always attends to itself.
     bias = torch.zeros_like(allowed_RP, dtype=scores.dtype)
     return scores + bias.masked_fill(~allowed_RP, torch.finfo(scores.dtype).min)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hma_ros.network.attention import KeptRows, NewRows, Rows, attend, turn
+from hma_ros.network.attention import KeptSteps, NewSteps, Steps, attend, turn
 from hma_ros.network.config import Compat, Domain, HmaConfig, Injection
 
 # What upstream adds to deviations before it divides; a constant dimension is divided by this.
@@ -21,9 +21,9 @@ _UPSTREAM_CROSS_HEADS = 8
 @dataclass(frozen=True)
 class Conditioning:
     """
-    What the trunk takes in of the actions of some rows.
+    What the trunk takes in of the actions of some steps.
 
-    :param tokens_BRC: appended to every row, the same vector at each action token; None appends
+    :param tokens_BRC: appended to every step, the same vector at each action token; None appends
         nothing.
     :param injected_BRC: the embedding that blocks add or attend to; None injects nothing.
     :param shift_scale_BRL2C: of every block that modulates, shift first.
@@ -77,7 +77,7 @@ class Stem(nn.Module):
 
 class Modulation(nn.Module):
     """
-    Shift and scale the normalised tokens of a row by its action (DiT, arXiv 2212.09748).
+    Shift and scale the normalised tokens of a step by its action (DiT, arXiv 2212.09748).
 
     :param is_gated: with an output layer, as released; without, one matrix less per token.
     """
@@ -90,7 +90,7 @@ class Modulation(nn.Module):
         self.adaLN_modulation = nn.Sequential(*hidden, nn.SiLU(), nn.Linear(width, 2 * width))
 
     def shift_scale(self, action_BRC: Tensor) -> Tensor:
-        """Stem work, once per row: ``[B, R, 2, C]``, shift first."""
+        """Stem work, once per step: ``[B, R, 2, C]``, shift first."""
         return self.adaLN_modulation(action_BRC).unflatten(-1, (2, -1))
 
     def forward(self, x_BRNC: Tensor, shift_scale_BR2C: Tensor) -> Tensor:
@@ -103,10 +103,10 @@ class Modulation(nn.Module):
 
 class CrossAttention(nn.Module):
     """
-    Tokens attend to the actions of their own and earlier rows.
+    Tokens attend to the actions of their own and earlier steps.
 
     :meth:`forward_upstream` is what the authors' code computes with the same parameters: heads
-    attend over heads within a row, and the result is laid out so that time is mixed.
+    attend over heads within a step, and the result is laid out so that time is mixed.
     """
 
     def __init__(self, config: HmaConfig) -> None:
@@ -121,27 +121,27 @@ class CrossAttention(nn.Module):
         self.norm = nn.LayerNorm(config.width // self.heads)
 
     def forward(
-        self, x_BRNC: Tensor, action_BRC: Tensor, rows: Rows, past: KeptRows | None, window: int
-    ) -> tuple[Tensor, NewRows]:
+        self, x_BRNC: Tensor, action_BRC: Tensor, steps: Steps, past: KeptSteps | None, window: int
+    ) -> tuple[Tensor, NewSteps]:
         """
         Return what is added to the tokens, and keys and values of one token to keep.
 
-        :param past: those of kept rows.
+        :param past: those of kept steps.
         """
         query, key, value = self._split(x_BRNC, action_BRC)
         # One place for all tokens, which ask the same few actions.
         key, value = key.unsqueeze(2), value.unsqueeze(2)
-        query, key = turn(query, rows) * self.scale, turn(key, rows)
-        own = NewRows(key, value)
-        mixed = attend(query, own, past, rows.allowed(window))
+        query, key = turn(query, steps) * self.scale, turn(key, steps)
+        own = NewSteps(key, value)
+        mixed = attend(query, own, past, steps.allowed(window))
         return self.proj(mixed.flatten(3)), own
 
     def forward_upstream(self, x_BRNC: Tensor, action_BRC: Tensor) -> Tensor:
         """Return what the authors' code adds to the tokens; not causal."""
-        batch, rows, tokens, width = x_BRNC.shape
+        batch, steps, tokens, width = x_BRNC.shape
         # The batch of actions is repeated: token n of sample b meets actions (b N + n) % B.
         action = action_BRC.repeat(tokens, 1, 1)[:, None]
-        x = x_BRNC.permute(0, 2, 1, 3).reshape(batch * tokens, rows, width)
+        x = x_BRNC.permute(0, 2, 1, 3).reshape(batch * tokens, steps, width)
         query, key, value = self._split(x[:, :, None], action.transpose(1, 2)[:, :, 0])
         weights = (query[:, :, 0] * self.scale @ key.transpose(-1, -2)).softmax(-1)
         mixed = self.proj((weights @ value).transpose(1, 2).reshape(x.shape))
@@ -165,7 +165,7 @@ def make_projector(config: HmaConfig) -> nn.Module | None:
 
 
 def masked_mean(loss_BR: Tensor, mask_BR: Tensor) -> Tensor:
-    """Average over the rows of a mask; zero of an empty one."""
+    """Average over the steps of a mask; zero of an empty one."""
     return (loss_BR * mask_BR).sum() / mask_BR.sum().clamp(min=1)
 
 

@@ -28,18 +28,18 @@ class Compat(str, Enum):
 
 
 class TimePositions(str, Enum):
-    """How a row knows when it is."""
+    """How a step knows when it is."""
 
-    # A learned vector per row of the window (released checkpoints); the window is a hard end.
+    # A learned vector per step of the window (released checkpoints); the window is a hard end.
     LEARNED = 'learned'
-    # Rotary, so only the lag between two rows counts and a sliding context is exact for ever.
+    # Rotary, so only the lag between two steps counts and a sliding context is exact for ever.
     ROTARY = 'rotary'
     # A learned bias per head on the lag between two steps, exact for ever too.
     LAG = 'lag'
 
 
 class Injection(str, Enum):
-    """How every block takes in the row's action (paper, sec. 3 and the ablation of it)."""
+    """How every block takes in the step's action (paper, sec. 3 and the ablation of it)."""
 
     NONE = 'none'
     ADD = 'mlp'
@@ -78,7 +78,7 @@ class Domain:
     One embodiment's action space, as a stem and a head see it.
 
     :param name: of its parameters in the checkpoint.
-    :param stride: low-level actions in the chunk of a row.
+    :param stride: low-level actions in the chunk of a step.
     :param mean: per action dimension, units of the data set.
     :param std: likewise.
     :param joints: of a model with keypoint action heads.
@@ -94,7 +94,7 @@ class Domain:
 
     @property
     def chunk_size(self) -> int:
-        """Numbers in the chunk of a row."""
+        """Numbers in the chunk of a step."""
         return self.stride * len(self.mean)
 
 
@@ -127,8 +127,8 @@ class HmaConfig:
     :param layers: blocks of the trunk.
     :param heads: attention heads.
     :param width: channels of a token (upstream: d_model).
-    :param rows: rows of the window (upstream: T).
-    :param positions: rows of the table of places that belong to the image (upstream: S).
+    :param window: steps that a step attends to, itself included (upstream: T).
+    :param positions: entries of the table of places that belong to the image (upstream: S).
     :param action_tokens: tokens beside the image that carry the action (concatenation).
     :param factors: integers per discrete token.
     :param factor_size: values each integer can take.
@@ -157,7 +157,7 @@ class HmaConfig:
     layers: int
     heads: int
     width: int
-    rows: int
+    window: int
     positions: int
     action_tokens: int = 64
     factors: int = 2
@@ -187,8 +187,10 @@ class HmaConfig:
     def __post_init__(self) -> None:
         if self.width % self.heads:
             raise ValueError(f'heads: {self.heads}, expected a divisor of width {self.width}')
-        if self.rows < 2:
-            raise ValueError(f'rows: {self.rows}, expected at least 2: a row and one before it')
+        if self.window < 2:
+            raise ValueError(
+                f'window: {self.window}, expected at least 2: a step and one before it'
+            )
         if self.diffusion and self.positions % self.diffusion.patch**2:
             raise ValueError(
                 f'patch: {self.diffusion.patch}, expected a side whose square divides the '
@@ -208,7 +210,7 @@ class HmaConfig:
     @property
     def tables(self) -> int:
         """Entries of tables over time: one for each step only with learned positions."""
-        return self.rows if self.time is TimePositions.LEARNED else 1
+        return self.window if self.time is TimePositions.LEARNED else 1
 
     @property
     def head_width(self) -> int:
@@ -232,18 +234,18 @@ class HmaConfig:
 
     @property
     def has_action_tokens(self) -> bool:
-        """Whether rows carry action tokens when actions are given: to be told them, or asked."""
+        """Whether steps carry action tokens when actions are given: to be told them, or asked."""
         asked = self.predict_actions and self.compat is Compat.CORRECTED
         return self.concat or asked
 
     @property
-    def row_tokens(self) -> int:
-        """Tokens of a row when actions are given."""
+    def step_tokens(self) -> int:
+        """Tokens of a step when actions are given."""
         return self.image_tokens + (self.action_tokens if self.has_action_tokens else 0)
 
     @property
     def is_cacheable(self) -> bool:
-        """Whether past rows never change: not so in upstream's cross-attention."""
+        """Whether past steps never change: not so in upstream's cross-attention."""
         return not (self.injection is Injection.CROSS_ATTENTION and self.compat is Compat.UPSTREAM)
 
     @property
@@ -259,8 +261,8 @@ class HmaConfig:
 
     @property
     def kept_tokens(self) -> int:
-        """Keys and values kept of a row and layer; cross-attention keeps the action's too."""
-        return self.row_tokens + (self.injection is Injection.CROSS_ATTENTION)
+        """Keys and values kept of a step and layer; cross-attention keeps the action's too."""
+        return self.step_tokens + (self.injection is Injection.CROSS_ATTENTION)
 
     def domain(self, name: str) -> Domain:
         """Return an action space; raises ConfigError listing those there are."""
@@ -277,7 +279,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         'layers': 6,
         'heads': 4,
         'width': 128,
-        'rows': 2,
+        'window': 2,
         'positions': 64,
         'action_tokens': 4,
         'factors': 6,
@@ -296,7 +298,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         'layers': 32,
         'heads': 8,
         'width': 256,
-        'rows': 12,
+        'window': 12,
         'positions': 256,
         'factors': 2,
         'factor_size': 512,
@@ -306,7 +308,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         'layers': 32,
         'heads': 16,
         'width': 1024,
-        'rows': 12,
+        'window': 12,
         'positions': 256,
         'factors': 2,
         'factor_size': 512,
@@ -320,7 +322,7 @@ CONTINUOUS_PRESETS: dict[str, dict[str, Any]] = {
         'layers': 6,
         'heads': 4,
         'width': 96,
-        'rows': 5,
+        'window': 5,
         'positions': 64,
         'action_tokens': 4,
         'time': TimePositions.ROTARY,

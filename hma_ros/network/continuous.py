@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.attention import NewRows, Rows
+from hma_ros.network.attention import NewSteps, Steps
 from hma_ros.network.conditioning import Conditioning
 from hma_ros.network.config import Compat, Diffusion, HmaConfig
 from hma_ros.network.diffusion_head import DiffusionDraws, DiffusionHead
 from hma_ros.network.trunk import Trunk
 
 
-class ContinuousRows(NamedTuple):
+class ContinuousSteps(NamedTuple):
     """
-    What the trunk says of some rows.
+    What the trunk says of some steps.
 
     :param z_BRSC: what the head samples a patch from.
     :param z_action_BRC: what an action head samples a chunk from; None without one.
@@ -27,7 +27,7 @@ class ContinuousRows(NamedTuple):
 
     z_BRSC: Tensor
     z_action_BRC: Tensor | None
-    kept: tuple[NewRows, ...]
+    kept: tuple[NewSteps, ...]
 
 
 class ContinuousHma(Trunk):
@@ -71,9 +71,9 @@ class ContinuousHma(Trunk):
         domain: str,
         actions_BRX: Tensor | None,
         masked_BR: Tensor | None = None,
-        rows: Rows | None = None,
+        steps: Steps | None = None,
         is_normalised: bool = False,
-    ) -> ContinuousRows:
+    ) -> ContinuousSteps:
         """
         Say what is to be expected of every patch and chunk.
 
@@ -82,46 +82,50 @@ class ContinuousHma(Trunk):
         :param actions_BRX: ``float32[B, R, stride * A]`` in units of the data set, or None.
         :param masked_BR: actions to predict, see :meth:`Trunk.condition`; upstream never
             hides them from the continuous model, and predicts what it sees.
-        :param rows: None for a window of its own.
+        :param steps: None for a window of its own.
         """
-        rows = rows or Rows.window(self.config, patches_BRSE.shape[1], patches_BRSE.device)
+        steps = steps or Steps.window(self.config, patches_BRSE.shape[1], patches_BRSE.device)
         if self.config.compat is Compat.UPSTREAM:
             masked_BR = None
         batch = len(patches_BRSE)
-        given = self.condition(domain, actions_BRX, rows, masked_BR, batch, is_normalised)
-        return self.rows(patches_BRSE, masked_BRSQ, domain, given, rows)
+        given = self.condition(domain, actions_BRX, steps, masked_BR, batch, is_normalised)
+        return self.steps(patches_BRSE, masked_BRSQ, domain, given, steps)
 
-    def rows(
+    def steps(
         self,
         patches_BRSE: Tensor,
         masked_BRSQ: Tensor,
         domain: str,
         given: Conditioning,
-        rows: Rows,
-    ) -> ContinuousRows:
-        """Run rows whose stem work is done; what a masked pixel holds does not matter."""
-        x, kept = self.run(self.embed(patches_BRSE, masked_BRSQ, given, rows), domain, given, rows)
-        return self.read(x, rows, kept)
+        steps: Steps,
+    ) -> ContinuousSteps:
+        """Run steps whose stem work is done; what a masked pixel holds does not matter."""
+        x, kept = self.run(
+            self.embed(patches_BRSE, masked_BRSQ, given, steps), domain, given, steps
+        )
+        return self.read(x, steps, kept)
 
     def embed(
-        self, patches_BRSE: Tensor, masked_BRSQ: Tensor, given: Conditioning, rows: Rows
+        self, patches_BRSE: Tensor, masked_BRSQ: Tensor, given: Conditioning, steps: Steps
     ) -> Tensor:
         """Do what is done before the blocks: ``[B, R, N, C]``."""
         image = self.token_embed(self.hide(patches_BRSE, masked_BRSQ))
-        placed: Tensor = self.z_proj_ln(self.place(image, given, rows))
+        placed: Tensor = self.z_proj_ln(self.place(image, given, steps))
         return placed
 
-    def read(self, x_BRNC: Tensor, rows: Rows, kept: tuple[NewRows, ...] = ()) -> ContinuousRows:
+    def read(
+        self, x_BRNC: Tensor, steps: Steps, kept: tuple[NewSteps, ...] = ()
+    ) -> ContinuousSteps:
         """Do what is done after the blocks."""
         tokens = self.config.image_tokens
         z = self.decoder_norm(self.out_x_proj(x_BRNC[:, :, :tokens]))
         places = self.diffusion_pos_embed_learned[0].unflatten(0, (-1, tokens))
-        z = z + self._of_rows(places, rows)
+        z = z + self._of_steps(places, steps)
         z_action = None
         if self.config.predict_actions and self.config.domains:
             # Of image tokens where upstream appends none, as in the discrete model.
             z_action = x_BRNC[:, :, -self.config.action_tokens :].mean(2)
-        return ContinuousRows(z, z_action, kept)
+        return ContinuousSteps(z, z_action, kept)
 
     def action_head(self, domain: str) -> DiffusionHead:
         """
@@ -145,7 +149,7 @@ class ContinuousDraws(NamedTuple):
     Randomness of a training loss, beside what is masked.
 
     :param patches: one for each patch of the window, ``N = B T S``.
-    :param chunks: one for each row, ``N = B T``; None without action heads.
+    :param chunks: one for each step, ``N = B T``; None without action heads.
     """
 
     patches: DiffusionDraws
@@ -161,7 +165,7 @@ class ContinuousLoss(NamedTuple):
 
 def continuous_loss(
     model: ContinuousHma,
-    output: ContinuousRows,
+    output: ContinuousSteps,
     clean_BTSE: Tensor,
     masked_BTSQ: Tensor,
     domain: str,

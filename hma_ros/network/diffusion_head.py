@@ -152,8 +152,8 @@ class DiffusionHead(nn.Module):
         @torch.no_grad()
         def denoise(x_NE: Array, timestep: int) -> tuple[Array, Array]:
             noisy = torch.from_numpy(np.asarray(x_NE, np.float32)).to(z_NC.device)
-            # A time per row, though all are equal: the first step amplifies rounding errors by
-            # 2e4, and a product of one row is rounded otherwise than one of many.
+            # A time per step, though all are equal: the first step amplifies rounding errors by
+            # 2e4, and a product of one step is rounded otherwise than one of many.
             when = torch.full((len(noisy),), timestep, device=z_NC.device)
             eps, variance = self.net(noisy, when, z_NC)
             return eps.cpu().numpy(), variance.cpu().numpy()

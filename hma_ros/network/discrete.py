@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hma_ros.network.attention import NewRows, Rows
+from hma_ros.network.attention import NewSteps, Steps
 from hma_ros.network.conditioning import Conditioning, masked_mean, squared_error_BR
 from hma_ros.network.config import Compat, HmaConfig
 from hma_ros.network.keypoints import KeypointHead
@@ -21,9 +21,9 @@ _LABEL_SMOOTHING = 0.01
 _COPY_LOGIT = 3.0
 
 
-class DiscreteRows(NamedTuple):
+class DiscreteSteps(NamedTuple):
     """
-    What the model says of some rows.
+    What the model says of some steps.
 
     :param logits_BRSFV: of every factor of every token.
     :param chunk_BRX: what the action head says, not yet in units; None without one.
@@ -32,7 +32,7 @@ class DiscreteRows(NamedTuple):
 
     logits_BRSFV: Tensor
     chunk_BRX: Tensor | None
-    kept: tuple[NewRows, ...]
+    kept: tuple[NewSteps, ...]
 
 
 class TokensSeen(NamedTuple):
@@ -153,50 +153,52 @@ class DiscreteHma(Trunk):
         domain: str,
         actions_BRX: Tensor | None,
         masked_BR: Tensor | None = None,
-        rows: Rows | None = None,
+        steps: Steps | None = None,
         is_normalised: bool = False,
-    ) -> DiscreteRows:
+    ) -> DiscreteSteps:
         """
-        Predict every token of every row, and the actions if the model has learned to.
+        Predict every token of every step, and the actions if the model has learned to.
 
         :param ids_BRS: ``int64[B, R, S]``.
         :param actions_BRX: ``float32[B, R, stride * A]`` in units of the data set, or None.
         :param masked_BR: actions to predict, see :meth:`Trunk.condition`.
-        :param rows: None for a window of its own.
+        :param steps: None for a window of its own.
         """
-        rows = rows or Rows.window(self.config, ids_BRS.shape[1], ids_BRS.device)
-        given = self.condition(domain, actions_BRX, rows, masked_BR, len(ids_BRS), is_normalised)
+        steps = steps or Steps.window(self.config, ids_BRS.shape[1], ids_BRS.device)
+        given = self.condition(domain, actions_BRX, steps, masked_BR, len(ids_BRS), is_normalised)
         factors = self.factorise(ids_BRS)
         # A window knows what was before each of its steps but the first.
         previous = torch.cat([factors[:, :1], factors[:, :-1]], 1)
         seen = TokensSeen(factors, ids_BRS == self.mask_id, previous)
-        return self.rows(seen, domain, given, rows)
+        return self.steps(seen, domain, given, steps)
 
-    def rows(self, seen: TokensSeen, domain: str, given: Conditioning, rows: Rows) -> DiscreteRows:
-        """Run rows whose stem work is done."""
-        x, kept = self.run(self.embed(seen, given, rows), domain, given, rows)
+    def steps(
+        self, seen: TokensSeen, domain: str, given: Conditioning, steps: Steps
+    ) -> DiscreteSteps:
+        """Run steps whose stem work is done."""
+        x, kept = self.run(self.embed(seen, given, steps), domain, given, steps)
         return self.read(x, domain, kept, seen.previous_BRSF)
 
-    def embed(self, seen: TokensSeen, given: Conditioning, rows: Rows) -> Tensor:
+    def embed(self, seen: TokensSeen, given: Conditioning, steps: Steps) -> Tensor:
         """Do what is done before the blocks: ``[B, R, N, C]``."""
         read = seen if self.config.previous_frame else seen[:2]
-        return self.place(self.token_embed(*read), given, rows)
+        return self.place(self.token_embed(*read), given, steps)
 
     def read(
         self,
         x_BRNC: Tensor,
         domain: str,
-        kept: tuple[NewRows, ...] = (),
+        kept: tuple[NewSteps, ...] = (),
         previous_BRSF: Tensor | None = None,
         joints: JointsSeen | None = None,
-    ) -> DiscreteRows:
+    ) -> DiscreteSteps:
         """
         Do what is done after the blocks.
 
         :param joints: of a model with keypoints; without them its chunks are left out.
         """
         x = self.out_norm(x_BRNC)
-        return DiscreteRows(
+        return DiscreteSteps(
             self.logits(x, previous_BRSF), self._read_actions(x, domain, joints), kept
         )
 
@@ -232,7 +234,7 @@ class DiscreteHma(Trunk):
     def _read_actions(
         self, x_BRNC: Tensor, domain: str, joints: JointsSeen | None
     ) -> Tensor | None:
-        """Mean of the last tokens of a row; of image tokens where upstream appends none."""
+        """Mean of the last tokens of a step; of image tokens where upstream appends none."""
         if not (self.config.predict_actions and self.config.domains):
             return None
         if self.config.keypoints:
@@ -253,7 +255,7 @@ class DiscreteLoss(NamedTuple):
 
 def discrete_loss(
     model: DiscreteHma,
-    output: DiscreteRows,
+    output: DiscreteSteps,
     ids_BTS: Tensor,
     labels_BTS: Tensor,
     domain: str,
@@ -263,9 +265,9 @@ def discrete_loss(
     """
     Compare a window with what it should have been (paper, sec. 3).
 
-    Frames: cross entropy of the masked tokens of all rows but the first, summed over factors.
-    Actions: squared error of the masked rows in deviations. Upstream compares with actions in
-    units, and scales the mean over all rows by the masked share instead.
+    Frames: cross entropy of the masked tokens of all steps but the first, summed over factors.
+    Actions: squared error of the masked steps in deviations. Upstream compares with actions in
+    units, and scales the mean over all steps by the masked share instead.
 
     :param ids_BTS: what the model saw.
     :param labels_BTS: what was there.

@@ -1,8 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Decoding as published: every mask step computes the whole window, future rows included.
+Decoding as published: every mask step computes the whole window, future steps included.
 
-The reference for exactness, and the baseline for speed. What runs on a robot keeps past rows:
+The reference for exactness, and the baseline for speed. What runs on a robot keeps past steps:
 see :mod:`hma_ros.runtime.token_world_model`.
 """
 
@@ -39,7 +39,7 @@ class FramePass(NamedTuple):
 def decode_frame(
     model: DiscreteHma,
     window_BTS: Tensor,
-    row: int,
+    step: int,
     domain: str,
     actions_BTX: Tensor | None,
     mask_steps: int,
@@ -48,21 +48,21 @@ def decode_frame(
     """
     Fill in the first frame that is still masked, step by step.
 
-    :param window_BTS: ``int64[B, T, S]``; rows from `row` on are masked.
+    :param window_BTS: ``int64[B, T, S]``; steps from `step` on are masked.
     :param actions_BTX: of the whole window, or None.
     :param order: ``float[B, S]`` for each step but the last: the greatest are revealed first.
         None reveals what the model is surest of.
     """
     window = window_BTS.clone()
-    for step in range(mask_steps):
+    for mask_step in range(mask_steps):
         seen = window.clone()
         output = model(seen, domain, actions_BTX)
-        logits = output.logits_BRSFV[:, row]
+        logits = output.logits_BRSFV[:, step]
         probability, factors = logits.softmax(-1).max(-1)
-        still = masked_after(step, mask_steps, window.shape[2])
-        masked = (window[:, row] == model.mask_id).numpy()
-        rank = probability.prod(-1).numpy() if order is None or not still else order[step]
+        still = masked_after(mask_step, mask_steps, window.shape[2])
+        masked = (window[:, step] == model.mask_id).numpy()
+        rank = probability.prod(-1).numpy() if order is None or not still else order[mask_step]
         hidden = torch.from_numpy(keep_most_confident(rank, masked, still))
-        chosen = torch.where(torch.from_numpy(masked), model.join(factors), window[:, row])
-        window[:, row] = chosen.masked_fill(hidden, model.mask_id)
-        yield FramePass(seen, logits, output.chunk_BRX, window[:, row].clone())
+        chosen = torch.where(torch.from_numpy(masked), model.join(factors), window[:, step])
+        window[:, step] = chosen.masked_fill(hidden, model.mask_id)
+        yield FramePass(seen, logits, output.chunk_BRX, window[:, step].clone())

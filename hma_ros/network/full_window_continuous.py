@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Sampling as published: every mask step computes the whole window, future rows included.
+Sampling as published: every mask step computes the whole window, future steps included.
 
 The continuous counterpart of :mod:`hma_ros.network.full_window`.
 """
@@ -44,7 +44,7 @@ class FrameSample(NamedTuple):
 def sample_frame(
     model: ContinuousHma,
     window_BTSE: Tensor,
-    row: int,
+    step: int,
     domain: str,
     actions_BTX: Tensor | None,
     order_BS: np.ndarray,
@@ -56,7 +56,7 @@ def sample_frame(
     """
     Sample one frame, step by step.
 
-    :param window_BTSE: ``float32[B, T, S, E]``; rows from `row` on are not looked at.
+    :param window_BTSE: ``float32[B, T, S, E]``; steps from `step` on are not looked at.
     :param actions_BTX: of the whole window, or None.
     :param order_BS: a permutation of the patches for each sample; the last are revealed first.
     :param resample_revealed: sample what is revealed again at every step, as upstream does;
@@ -65,21 +65,21 @@ def sample_frame(
     reveal = reveal_all_again if resample_revealed else reveal_new
     window, samples = window_BTSE.clone(), np.arange(len(order_BS))[:, None]
     masked = torch.zeros(window.shape[:3], dtype=torch.bool)
-    masked[:, row:] = True
+    masked[:, step:] = True
     for chosen_BK in reveal(order_BS, mask_steps):
         output = model(window, masked.unsqueeze(-1), domain, actions_BTX)
-        z = output.z_BRSC[:, row]
+        z = output.z_BRSC[:, step]
         patches = _sample(model.diffloss, z[samples, chosen_BK], sampling, draw)
-        window[samples, row, chosen_BK] = patches
-        masked[samples, row, chosen_BK] = False
-        yield FrameSample(z, output.z_action_BRC, chosen_BK, window[:, row].clone())
+        window[samples, step, chosen_BK] = patches
+        masked[samples, step, chosen_BK] = False
+        yield FrameSample(z, output.z_action_BRC, chosen_BK, window[:, step].clone())
 
 
 def sample_chunks(
     model: ContinuousHma, z_action_BRC: Tensor, domain: str, sampling: Sampling, draw: Draw
 ) -> Tensor:
     """
-    Sample the chunk of every row: ``float32[B, R, stride * A]`` in units of the data set.
+    Sample the chunk of every step: ``float32[B, R, stride * A]`` in units of the data set.
 
     Upstream's heads learn chunks in units, ours in deviations.
     """

@@ -5,8 +5,8 @@ HMA cut into parts that take arrays by name and give arrays by name.
 | part | in | out |
 |---|---|---|
 | stem | `chunk`, `known`, `index` | what the trunk takes of actions: `action`, `injected`, `shift_scale` |
-| trunk | rows: `tokens`, `masked`, `index`, `rotation`, those; kept rows: `past_*` | `best`, `confidence`, `logits`, `chunk`, or `z`, `z_action`; `kept_*` |
-| enter, leave | rows to `x`; `x`, `index` to what is said of them | the trunk without its layers |
+| trunk | steps: `tokens`, `masked`, `index`, `rotation`, those; kept steps: `past_*` | `best`, `confidence`, `logits`, `chunk`, or `z`, `z_action`; `kept_*` |
+| enter, leave | steps to `x`; `x`, `index` to what is said of them | the trunk without its layers |
 | condition, time, denoise | `z`; `timestep`; `x` with both | parts of a diffusion head |
 """  # noqa: E501
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from hma_ros.network.attention import KeptRows, Rows
+from hma_ros.network.attention import KeptSteps, Steps
 from hma_ros.network.checkpoint import Hma
 from hma_ros.network.conditioning import Conditioning
 from hma_ros.network.config import Compat
@@ -34,11 +34,11 @@ class StemPart(nn.Module):
 
     def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute it."""
-        rows = Rows(feeds['index'])
+        steps = Steps(feeds['index'])
         # From the others the runtime refuses to hide an action.
         can_hide = self.model.config.hides_actions
         masked = ~feeds['known'] if can_hide else None
-        given = self.model.condition(self.stem, feeds['chunk'], rows, masked)
+        given = self.model.condition(self.stem, feeds['chunk'], steps, masked)
         parts = {name: getattr(given, field) for name, field in _GIVEN.items()}
         result = {name: value for name, value in parts.items() if value is not None}
         if not can_hide:
@@ -49,7 +49,7 @@ class StemPart(nn.Module):
 
 
 class TrunkPart(nn.Module):
-    """Rows, given kept ones, to what is said of them and what to keep."""
+    """Steps, given kept ones, to what is said of them and what to keep."""
 
     def __init__(self, model: Hma, stem: str) -> None:
         super().__init__()
@@ -58,18 +58,18 @@ class TrunkPart(nn.Module):
     def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute it."""
         model, layers = self.model, range(self.model.config.layers)
-        past = (KeptRows(feeds[f'past_key_{i}'], feeds[f'past_value_{i}']) for i in layers)
-        rows = Rows(feeds['index'], feeds.get('rotation'), feeds['past_index'], tuple(past))
-        x, given = enter(model, feeds, rows), conditioning(feeds)
-        x, kept = model.run(x, self.stem, given, rows)
-        result = leave(model, self.stem, {**feeds, 'x': x}, rows)
+        past = (KeptSteps(feeds[f'past_key_{i}'], feeds[f'past_value_{i}']) for i in layers)
+        steps = Steps(feeds['index'], feeds.get('rotation'), feeds['past_index'], tuple(past))
+        x, given = enter(model, feeds, steps), conditioning(feeds)
+        x, kept = model.run(x, self.stem, given, steps)
+        result = leave(model, self.stem, {**feeds, 'x': x}, steps)
         for layer, (key, value) in enumerate(kept):
             result |= {f'kept_key_{layer}': key, f'kept_value_{layer}': value}
         return result
 
 
 class EnterPart(nn.Module):
-    """Rows to `x`, ``float32[B, R, N, C]``, as the first layer takes them."""
+    """Steps to `x`, ``float32[B, R, N, C]``, as the first layer takes them."""
 
     def __init__(self, model: Hma) -> None:
         super().__init__()
@@ -77,11 +77,11 @@ class EnterPart(nn.Module):
 
     def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute it."""
-        return {'x': enter(self.model, feeds, Rows(feeds['index']))}
+        return {'x': enter(self.model, feeds, Steps(feeds['index']))}
 
 
 class LeavePart(nn.Module):
-    """`x` behind the last layer to what is said of rows."""
+    """`x` behind the last layer to what is said of steps."""
 
     def __init__(self, model: Hma, stem: str) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class LeavePart(nn.Module):
 
     def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute it."""
-        return leave(self.model, self.stem, feeds, Rows(feeds['index']))
+        return leave(self.model, self.stem, feeds, Steps(feeds['index']))
 
 
 def conditioning(feeds: dict[str, Tensor]) -> Conditioning:
@@ -97,31 +97,31 @@ def conditioning(feeds: dict[str, Tensor]) -> Conditioning:
     return Conditioning(**{field: feeds.get(name) for name, field in _GIVEN.items()})
 
 
-def enter(model: Hma, feeds: dict[str, Tensor], rows: Rows) -> Tensor:
+def enter(model: Hma, feeds: dict[str, Tensor], steps: Steps) -> Tensor:
     """
     Do what is done before the blocks.
 
     :param feeds: `tokens`, `masked`, `previous` where the model reads the frame before, and
-        `action` where rows have action tokens.
+        `action` where steps have action tokens.
     :returns: ``float32[B, R, N, C]``.
     """
     given = conditioning(feeds)
     if isinstance(model, DiscreteHma):
         seen = TokensSeen(feeds['tokens'], feeds['masked'], feeds.get('previous'))
-        return model.embed(seen, given, rows)
-    return model.embed(feeds['tokens'], feeds['masked'].unsqueeze(-1), given, rows)
+        return model.embed(seen, given, steps)
+    return model.embed(feeds['tokens'], feeds['masked'].unsqueeze(-1), given, steps)
 
 
-def leave(model: Hma, stem: str, feeds: dict[str, Tensor], rows: Rows) -> dict[str, Tensor]:
+def leave(model: Hma, stem: str, feeds: dict[str, Tensor], steps: Steps) -> dict[str, Tensor]:
     """
     Do what is done after the blocks.
 
     :param feeds: `x`; `previous`, `joints` and `measured` where the model reads them.
-    :returns: what the trunk says of rows, by name; kept rows are not among it.
+    :returns: what the trunk says of steps, by name; kept steps are not among it.
     """
     if isinstance(model, DiscreteHma):
         return _leave_discrete(model, stem, feeds)
-    output = model.read(feeds['x'], rows)
+    output = model.read(feeds['x'], steps)
     result = {'z': output.z_BRSC}
     if output.z_action_BRC is not None:
         result['z_action'] = output.z_action_BRC

@@ -89,7 +89,7 @@ def _from_released(facts: Mapping[str, Any]) -> HmaConfig:
         layers=int(facts['num_layers']),
         heads=int(facts['num_heads']),
         width=int(facts['d_model']),
-        rows=int(facts['T']),
+        window=int(facts['T']),
         positions=int(facts['S']),
         action_tokens=int(facts['action_token_size']),
         factors=int(facts['num_factored_vocabs']),

@@ -2,8 +2,8 @@
 """
 The trunk with its stems: space, action, time, channels (Genie, arXiv 2402.15391).
 
-One code path serves whole windows and single rows: a window is a step without kept rows. Spatial
-attention stays within a row and temporal attention is causal, so a past row never changes, and
+One code path serves whole windows and single steps: a window is a step without kept steps. Spatial
+attention stays within a step and temporal attention is causal, so a past step never changes, and
 its keys and values can be kept.
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.attention import NewRows, Rows, SelfAttention
+from hma_ros.network.attention import NewSteps, SelfAttention, Steps
 from hma_ros.network.conditioning import (
     Conditioning,
     CrossAttention,
@@ -60,26 +60,26 @@ class Block(nn.Module):
         )
 
     def forward(
-        self, x_BRNC: Tensor, domain: str, given: Conditioning, rows: Rows, layer: int
-    ) -> tuple[Tensor, NewRows]:
-        """Return the rows, and their keys and values to keep."""
-        past, tokens = rows.kept(layer), slice(x_BRNC.shape[2])
+        self, x_BRNC: Tensor, domain: str, given: Conditioning, steps: Steps, layer: int
+    ) -> tuple[Tensor, NewSteps]:
+        """Return the steps, and their keys and values to keep."""
+        past, tokens = steps.kept(layer), slice(x_BRNC.shape[2])
         x = x_BRNC + self.spatial_attn.over_tokens(self.norm1(x_BRNC))
-        x, kept_action = self.inject(x, domain, given, rows, layer)
+        x, kept_action = self.inject(x, domain, given, steps, layer)
         if past is not None and kept_action is not None:
             past = past.select(tokens)
         normed = self.temporal_norm(x)
-        mixed, kept = self.temporal_attn.over_rows(normed, rows, past, self.config.rows)
+        mixed, kept = self.temporal_attn.over_steps(normed, steps, past, self.config.window)
         if kept_action is not None:
             pairs = zip(kept, kept_action, strict=True)
-            kept = NewRows(*(torch.cat(pair, 2) for pair in pairs))
+            kept = NewSteps(*(torch.cat(pair, 2) for pair in pairs))
         x = x + mixed
         return x + self.mlp(self.norm2(x)), kept
 
     def inject(
-        self, x: Tensor, domain: str, given: Conditioning, rows: Rows, layer: int
-    ) -> tuple[Tensor, NewRows | None]:
-        """Add the actions to the rows; the second part is what cross-attention keeps of them."""
+        self, x: Tensor, domain: str, given: Conditioning, steps: Steps, layer: int
+    ) -> tuple[Tensor, NewSteps | None]:
+        """Add the actions to the steps; the second part is what cross-attention keeps of them."""
         if given.shift_scale_BRL2C is not None:
             modulation = cast('Modulation', self.action_projectors[domain])
             return x + modulation(x, given.shift_scale_BRL2C[:, :, layer]), None
@@ -90,9 +90,9 @@ class Block(nn.Module):
         cross = cast('CrossAttention', self.action_projectors[domain])
         if self.config.compat is Compat.UPSTREAM:
             return x + cross.forward_upstream(x, given.injected_BRC), None
-        past = rows.kept(layer)
+        past = steps.kept(layer)
         past = None if past is None else past.select(slice(x.shape[2], None))
-        mixed, kept = cross(x, given.injected_BRC, rows, past, self.config.rows)
+        mixed, kept = cross(x, given.injected_BRC, steps, past, self.config.window)
         return x + mixed, kept
 
 
@@ -115,10 +115,10 @@ class Trunk(nn.Module):
         super().__init__()
         self.config = config
         self.decoder = Decoder(config)
-        rows = config.tables
+        steps = config.tables
         places = config.positions + config.action_tokens
-        self.pos_embed_TSC = nn.Parameter(torch.zeros(1, rows, places, config.width))
-        self.action_mask_tokens = nn.Parameter(torch.zeros(1, rows, 1, config.width))
+        self.pos_embed_TSC = nn.Parameter(torch.zeros(1, steps, places, config.width))
+        self.action_mask_tokens = nn.Parameter(torch.zeros(1, steps, 1, config.width))
         domains = {domain.name: domain for domain in config.domains}
         if domains:
             self.action_preprocessor = nn.ModuleDict(
@@ -137,13 +137,13 @@ class Trunk(nn.Module):
         self,
         domain: str,
         actions_BRX: Tensor | None,
-        rows: Rows,
+        steps: Steps,
         masked_BR: Tensor | None = None,
         batch: int = 1,
         is_normalised: bool = False,
     ) -> Conditioning:
         """
-        Do the work of a stem, once per row.
+        Do the work of a stem, once per step.
 
         Upstream hides masked actions in the tokens alone, while the blocks still see them; and
         without actions it injects nothing. Corrected, nothing sees a masked action, and having
@@ -152,22 +152,22 @@ class Trunk(nn.Module):
         :param actions_BRX: ``float32[B, R, stride * A]`` in units of the data set; None for none.
         :param masked_BR: which are not known; in compat: upstream counts only in models that
             predict actions.
-        :param batch: of the rows, when there are no actions.
+        :param batch: of the steps, when there are no actions.
         :param is_normalised: whether the actions are in deviations already.
         :raises ConfigError: unknown domain, or another chunk size than the domain has.
         """
         if actions_BRX is None and self.config.compat is Compat.UPSTREAM:
-            asked = self._mask_tokens(rows, batch) if self.config.predict_actions else None
+            asked = self._mask_tokens(steps, batch) if self.config.predict_actions else None
             return Conditioning(tokens_BRC=asked)
         if actions_BRX is None:
-            hidden = self._masked_actions(domain, rows, batch)
-            return self._conditioning(domain, rows, hidden, hidden)
+            hidden = self._masked_actions(domain, steps, batch)
+            return self._conditioning(domain, steps, hidden, hidden)
         action = self.embed_actions(domain, actions_BRX, is_normalised)
         shown, leaks = action, self.config.compat is Compat.UPSTREAM
         if masked_BR is not None and (self.config.predict_actions or not leaks):
-            hidden = self._masked_actions(domain, rows, len(action))
+            hidden = self._masked_actions(domain, steps, len(action))
             shown = torch.where(masked_BR.bool().unsqueeze(-1), hidden, action)
-        return self._conditioning(domain, rows, shown, action if leaks else shown)
+        return self._conditioning(domain, steps, shown, action if leaks else shown)
 
     def embed_actions(self, domain: str, actions_BRX: Tensor, is_normalised: bool) -> Tensor:
         """Chunks to embeddings ``[B, R, C]``."""
@@ -182,74 +182,74 @@ class Trunk(nn.Module):
         embedding: Tensor = self.action_mlp[domain](actions_BRX)
         return embedding
 
-    def place(self, image_BRSC: Tensor, given: Conditioning, rows: Rows) -> Tensor:
+    def place(self, image_BRSC: Tensor, given: Conditioning, steps: Steps) -> Tensor:
         """Append action tokens and add positions: ``[B, R, N, C]``."""
         x = image_BRSC
         if given.tokens_BRC is not None:
             copies = given.tokens_BRC.unsqueeze(2).expand(-1, -1, self.config.action_tokens, -1)
             x = torch.cat([x, copies], 2)
-        return x + self._of_rows(self.pos_embed_TSC[0], rows)[:, : x.shape[2]]
+        return x + self._of_steps(self.pos_embed_TSC[0], steps)[:, : x.shape[2]]
 
     def run(
-        self, x_BRNC: Tensor, domain: str, given: Conditioning, rows: Rows
-    ) -> tuple[Tensor, tuple[NewRows, ...]]:
+        self, x_BRNC: Tensor, domain: str, given: Conditioning, steps: Steps
+    ) -> tuple[Tensor, tuple[NewSteps, ...]]:
         """
-        Run placed rows through all blocks.
+        Run placed steps through all blocks.
 
         :returns: features ``[B, R, N, C]``, and what to keep of every layer.
-        :raises ConfigError: kept rows are given to a model whose past rows change.
+        :raises ConfigError: kept steps are given to a model whose past steps change.
         """
-        if rows.past_P is not None and not self.config.is_cacheable:
+        if steps.past_P is not None and not self.config.is_cacheable:
             raise ConfigError(
-                'injection: cross_attention with compat: upstream lets past rows see later ones, '
-                'expected no kept rows; compute the whole window'
+                'injection: cross_attention with compat: upstream lets past steps see later ones, '
+                'expected no kept steps; compute the whole window'
             )
         x, kept = x_BRNC, []
         for layer, block in enumerate(self.blocks):
-            x, own = block(x, domain, given, rows, layer)
+            x, own = block(x, domain, given, steps, layer)
             kept.append(own)
         return x, tuple(kept)
 
     def _conditioning(
-        self, domain: str, rows: Rows, shown: Tensor, injected: Tensor
+        self, domain: str, steps: Steps, shown: Tensor, injected: Tensor
     ) -> Conditioning:
         config, tokens = self.config, None
         if config.has_action_tokens:
             # Without concatenation they tell nothing, and only ask for the action.
-            tokens = shown if config.concat else self._mask_tokens(rows, len(shown))
+            tokens = shown if config.concat else self._mask_tokens(steps, len(shown))
         if config.injection is Injection.NONE or not config.domains:
             return Conditioning(tokens)
         if config.injection is not Injection.MODULATE:
-            return Conditioning(tokens, self._timed(injected, rows))
+            return Conditioning(tokens, self._timed(injected, steps))
         parts = [
             cast('Modulation', block.action_projectors[domain]).shift_scale(injected)
             for block in self.blocks
         ]
         return Conditioning(tokens, shift_scale_BRL2C=torch.stack(parts, 2))
 
-    def _timed(self, action_BRC: Tensor, rows: Rows) -> Tensor:
+    def _timed(self, action_BRC: Tensor, steps: Steps) -> Tensor:
         """
         Say when each action was, to tokens that attend to many of them.
 
-        Upstream does not; and with rotary positions it is the same of all rows.
+        Upstream does not; and with rotary positions it is the same of all steps.
         """
         config = self.config
         if config.injection is Injection.ADD or config.compat is Compat.UPSTREAM:
             return action_BRC
         # The place of the first action token.
-        return action_BRC + self._of_rows(self.pos_embed_TSC[0, :, config.image_tokens], rows)
+        return action_BRC + self._of_steps(self.pos_embed_TSC[0, :, config.image_tokens], steps)
 
-    def _masked_actions(self, domain: str, rows: Rows, batch: int) -> Tensor:
+    def _masked_actions(self, domain: str, steps: Steps, batch: int) -> Tensor:
         """Embed actions that nothing may see: ``[B, R, C]``."""
         mask = self.action_mlp[domain].mask if self.config.stem_mask else None
         if mask is None:
-            return self._mask_tokens(rows, batch)
-        return mask.expand(batch, len(rows.index_R), -1)
+            return self._mask_tokens(steps, batch)
+        return mask.expand(batch, len(steps.index_R), -1)
 
-    def _mask_tokens(self, rows: Rows, batch: int) -> Tensor:
-        table = self._of_rows(self.action_mask_tokens[0, :, 0], rows)
-        return table.expand(batch, len(rows.index_R), -1)
+    def _mask_tokens(self, steps: Steps, batch: int) -> Tensor:
+        table = self._of_steps(self.action_mask_tokens[0, :, 0], steps)
+        return table.expand(batch, len(steps.index_R), -1)
 
-    def _of_rows(self, table_T: Tensor, rows: Rows) -> Tensor:
-        """Pick the entries of rows; a table of one row serves all."""
-        return table_T[rows.index_R] if len(table_T) > 1 else table_T
+    def _of_steps(self, table_T: Tensor, steps: Steps) -> Tensor:
+        """Pick the entries of steps; a table of one step serves all."""
+        return table_T[steps.index_R] if len(table_T) > 1 else table_T

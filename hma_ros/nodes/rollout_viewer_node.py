@@ -39,7 +39,7 @@ class RolloutViewerParameters:
 
     embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
     prediction_topic: str = parameter('world_model/prediction', 'where rollouts come from')
-    lead: int = parameter(4, 'rows between imagining a frame and showing it', 1, 64)
+    lead: int = parameter(4, 'steps between imagining a frame and showing it', 1, 64)
     autostart: bool = parameter(False, 'configure and activate at the start')
 
 

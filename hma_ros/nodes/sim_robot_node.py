@@ -49,7 +49,7 @@ class SimRobotParameters:
         1.0, 'speed; 1 is real time, 0 is as fast as possible', 0.0, 100.0
     )
     camera_hz: float = parameter(
-        0.0, 'pictures per second; 0 for one per row of the model', 0.0, 100.0
+        0.0, 'pictures per second; 0 for one per step of the model', 0.0, 100.0
     )
     picture_scale: int = parameter(
         4,

@@ -229,8 +229,8 @@ class WorldModelNode(HmaNode):
         if not self._is_working or not self._is_spent():
             return
         self.get_logger().error(
-            f'{self._camera_topic}: expected a row that succeeds, got {self._loop.failures} '
-            'failures in a row: deactivating; activate again when the cause is gone'
+            f'{self._camera_topic}: got {self._loop.failures} consecutive failures, expected a '
+            'step that succeeds: deactivating; activate again when the cause is gone'
         )
         self.trigger_deactivate()
 
@@ -268,7 +268,7 @@ class WorldModelNode(HmaNode):
         self._diagnostics.publish(
             {
                 'active': self._is_working,
-                'rows in context': self._model.rows,
+                'steps in context': self._model.steps,
                 'provider': self._model.provider,
                 'trained on': self._model.stem.trained_on,
                 'share of transport and conversion': 1.0
@@ -279,13 +279,13 @@ class WorldModelNode(HmaNode):
     def _tell(self, frames: int) -> None:
         """Say now and then what the model does, for those who watch the terminal."""
         now_s = time.monotonic()
-        if self._diagnostics.counts['rows'] > 1 and now_s - self._told_s < _TELL_S:
+        if self._diagnostics.counts['steps'] > 1 and now_s - self._told_s < _TELL_S:
             return
         self._told_s = now_s
         to_action = self._diagnostics.latencies['receipt to action']
         self.get_logger().info(
-            f'{self._diagnostics.counts["rows"]} rows, imagining {frames} frames ahead; image to '
-            f'action {to_action.percentile_ms(50):.0f} ms (median), '
+            f'{self._diagnostics.counts["steps"]} steps, imagining {frames} frames ahead; image '
+            f'to action {to_action.percentile_ms(50):.0f} ms (median), '
             f'{to_action.percentile_ms(95):.0f} ms (95 of 100)'
         )
 

@@ -43,7 +43,7 @@ class WorldModelParameters:
         5.0, 'without a picture for so long: an error [s]', 0.1, 600.0
     )
     max_failures: int = parameter(
-        50, 'so many rows in a row that fail deactivate the node', 1, 100_000
+        50, 'so many consecutive failures deactivate the node', 1, 100_000
     )
     clock_divisor: int = parameter(
         1,

@@ -48,7 +48,7 @@ class EpisodeRecorder:
 
     :param node: whose subscriptions are used.
     :param spec: embodiment of the camera.
-    :param on_row: called with each rollout's number, its frames ahead, and the PSNR in dB of the
+    :param on_step: called with each rollout's number, its frames ahead, and the PSNR in dB of the
         frame that was imagined for now, NaN where there is none.
     """
 
@@ -56,9 +56,9 @@ class EpisodeRecorder:
         self,
         node: Node,
         spec: EmbodimentSpec,
-        on_row: Callable[[int, int, float], None] = lambda row, frames, db: None,
+        on_step: Callable[[int, int, float], None] = lambda step, frames, db: None,
     ) -> None:
-        self._spec, self._on_row = spec, on_row
+        self._spec, self._on_step = spec, on_step
         self.latest_diagnostics: dict[str, dict[str, str]] = {}
         self.begin(0)
         node.create_subscription(Image, spec.camera.topic, self._on_image, SENSOR_IN)
@@ -85,7 +85,7 @@ class EpisodeRecorder:
         return recorded
 
     def ahead(self, lead: int) -> RecordedRollout | None:
-        """Return the whole episode as it was imagined `lead` rows before, None if too short."""
+        """Return the whole episode as it was imagined `lead` steps before, None if too short."""
         matched = [item for item in self.rollouts() if len(item.imagined) >= lead]
         if not matched:
             return None
@@ -105,9 +105,9 @@ class EpisodeRecorder:
         return self._dt_s / 4
 
     def _after(self, stamp_ns: int, count: int) -> Iterator[np.ndarray]:
-        """Give the frames of the rows after a stamp, until one was not seen."""
-        for row in range(1, count + 1):
-            frame = self._frame_at(stamp_ns + round(row * self._dt_s * _NS))
+        """Give the frames of the steps after a stamp, until one was not seen."""
+        for step in range(1, count + 1):
+            frame = self._frame_at(stamp_ns + round(step * self._dt_s * _NS))
             if frame is None:
                 return
             yield frame
@@ -134,7 +134,7 @@ class EpisodeRecorder:
         quality = float('nan') if now is None or before is None else psnr(now, before.frame)
         self._match.add(stamp, frame_dt_s(message), frames)
         self._imagined.append((stamp, frames))
-        self._on_row(len(self._imagined), len(frames), quality)
+        self._on_step(len(self._imagined), len(frames), quality)
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:

@@ -74,7 +74,7 @@ def from_rollout(
 
     :param time_ns: stamp of the last observed frame.
     :param frames: ``uint8[horizon, H, W, 3]``, oldest first.
-    :param actions: ``float32[horizon, stride, A]``; row i leads to frame i; None if
+    :param actions: ``float32[horizon, stride, A]``; step i leads to frame i; None if
         they are not known.
     """
     message = PredictedRollout(embodiment=spec.name, horizon=len(frames))
@@ -82,8 +82,8 @@ def from_rollout(
     message.header.frame_id = frame_id
     message.frame_dt = to_duration(spec.rates.frame_dt_s)
     message.frames = [
-        from_rgb(frame, time_ns + round((row + 1) * spec.rates.frame_dt_s * _NS), frame_id)
-        for row, frame in enumerate(frames)
+        from_rgb(frame, time_ns + round((step + 1) * spec.rates.frame_dt_s * _NS), frame_id)
+        for step, frame in enumerate(frames)
     ]
     message.action_names = list(spec.action.names)
     message.stride = spec.rates.stride

@@ -46,7 +46,7 @@ class Call(Structure):
     """`Call` of native/trunk.h."""
 
     _fields_ = (
-        *((name, c_int) for name in ('batch', 'rows', 'slots', 'is_own')),
+        *((name, c_int) for name in ('batch', 'steps', 'slots', 'is_own')),
         *((name, c_void_p) for name in ('x', 'added', 'modulation', 'rotation', 'bias')),
         *((name, c_void_p) for name in ('past', 'kept')),
     )
@@ -62,7 +62,7 @@ class DenoiserCall(Structure):
     """`DenoiserCall` of native/denoiser.h."""
 
     _fields_ = (
-        ('rows', c_int),
+        ('steps', c_int),
         *((name, c_void_p) for name in ('x', 'condition', 'time', 'said')),
     )
 

@@ -12,7 +12,7 @@ from hma_ros.core.diffusion import Denoise, Sampling
 from hma_ros.core.masking import reveal_all_again, reveal_new
 from hma_ros.runtime.discrete import Imagined
 from hma_ros.runtime.engine import Part
-from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.ring import Ring
 
 
@@ -81,9 +81,9 @@ class PatchFiller:
         is_upstream = model.manifest.compat == 'upstream'
         self._reveal = reveal_all_again if is_upstream else reveal_new
 
-    def fill(self, ring: Ring, row: int, pending: Sequence[Row], blank: Row) -> Imagined:
+    def fill(self, ring: Ring, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
         """Imagine a frame, see :meth:`TokenFiller.fill`: ``float32[B, S, E]``."""
-        present, first = blank, row - len(pending)
+        present, first = blank, step - len(pending)
         batch, tokens = present.masked_BS.shape
         order_BS = self._generator.permuted(np.tile(np.arange(tokens), (batch, 1)), axis=1)
         z_BSC = None
@@ -94,16 +94,16 @@ class PatchFiller:
                     ring.append(first + which, self._model.kept(outputs), which)
                 z_BSC = outputs['z']
             else:
-                z_BSC = self._model.run(ring, row, [present])['z']
+                z_BSC = self._model.run(ring, step, [present])['z']
             present = self._show(present, chosen_BK, z_BSC)
         return Imagined(present.tokens_BSE, present.tokens_BSE)
 
-    def _show(self, row: Row, chosen_BK: np.ndarray, z_BSC: np.ndarray) -> Row:
+    def _show(self, step: Step, chosen_BK: np.ndarray, z_BSC: np.ndarray) -> Step:
         samples = np.arange(len(chosen_BK))[:, None]
         z = z_BSC[samples, chosen_BK]
-        patches, masked = row.tokens_BSE.copy(), row.masked_BS.copy()
+        patches, masked = step.tokens_BSE.copy(), step.masked_BS.copy()
         patches[samples, chosen_BK] = self._sampler(z.reshape(-1, z.shape[-1])).reshape(
             *chosen_BK.shape, -1
         )
         masked[samples, chosen_BK] = False
-        return replace(row, tokens_BSE=patches, masked_BS=masked)
+        return replace(step, tokens_BSE=patches, masked_BS=masked)

@@ -11,7 +11,7 @@ import numpy as np
 
 from hma_ros.core.decoding import Decoding
 from hma_ros.core.masking import keep_most_confident, masked_after, sample_tokens
-from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.ring import Ring
 
 
@@ -51,30 +51,30 @@ class TokenFiller:
         # Samples are what they are.
         self._is_expected = model.manifest.drawing == 'expected' and not self._temperature
 
-    def fill(self, ring: Ring, row: int, pending: Sequence[Row], blank: Row) -> Imagined:
+    def fill(self, ring: Ring, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
         """
         Imagine a frame; the first pass takes in what is pending before it as well, and keeps it.
 
-        :param ring: all rows before those.
-        :param row: index of the new frame.
-        :param pending: the row before, or none if that is kept already.
+        :param ring: all steps before those.
+        :param step: index of the new frame.
+        :param pending: the step before, or none if that is kept already.
         :param blank: the new frame, masked.
         :returns: factors ``int64[B, S, F]``, and what to draw.
         """
-        first = row - len(pending)
+        first = step - len(pending)
         outputs = self._model.run(ring, first, [*pending, blank])
         for which in range(len(pending)):
             ring.append(first + which, self._model.kept(outputs), which)
         present = self._reveal(blank, outputs, 0)
         drawn = self._draw(None, blank, present, outputs)
-        for step in range(1, self._mask_steps):
-            before, outputs = present, self._model.run(ring, row, [present])
-            present = self._reveal(before, outputs, step)
+        for mask_step in range(1, self._mask_steps):
+            before, outputs = present, self._model.run(ring, step, [present])
+            present = self._reveal(before, outputs, mask_step)
             drawn = self._draw(drawn, before, present, outputs)
         return Imagined(present.tokens_BSE, drawn)
 
     def _draw(
-        self, drawn: np.ndarray | None, before: Row, present: Row, outputs: dict[str, np.ndarray]
+        self, drawn: np.ndarray | None, before: Step, present: Step, outputs: dict[str, np.ndarray]
     ) -> np.ndarray:
         """Return tokens, or the mean value of each factor: least squares where it is unsure."""
         if not self._is_expected:
@@ -84,12 +84,12 @@ class TokenFiller:
         mean = (shifted @ grid / shifted.sum(-1)).astype(np.float32)
         return mean if drawn is None else np.where(before.masked_BS[..., None], mean, drawn)
 
-    def _reveal(self, row: Row, outputs: dict[str, np.ndarray], step: int) -> Row:
+    def _reveal(self, step: Step, outputs: dict[str, np.ndarray], mask_step: int) -> Step:
         best, confidence = self._choose(outputs)
-        chosen = np.where(row.masked_BS[..., None], best, row.tokens_BSE)
-        still = masked_after(step, self._mask_steps, row.masked_BS.shape[1])
-        masked = keep_most_confident(confidence, row.masked_BS, still)
-        return replace(row, tokens_BSE=chosen, masked_BS=masked)
+        chosen = np.where(step.masked_BS[..., None], best, step.tokens_BSE)
+        still = masked_after(mask_step, self._mask_steps, step.masked_BS.shape[1])
+        masked = keep_most_confident(confidence, step.masked_BS, still)
+        return replace(step, tokens_BSE=chosen, masked_BS=masked)
 
     def _choose(self, outputs: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Return tokens, and what they are ranked by."""

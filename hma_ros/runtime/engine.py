@@ -20,13 +20,13 @@ from hma_ros.runtime.graph import Arrays, Graph
 from hma_ros.runtime.layers import LayerRing, Layers, kept_dtype
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import TORCH, Execution, choose
-from hma_ros.runtime.ring import DeviceRing, Ring, RowRing
+from hma_ros.runtime.ring import DeviceRing, Ring, StepRing
 from hma_ros.runtime.signatures import signature
 
 # A part of a model: arrays by name in, arrays out.
 Part = Callable[[Arrays], list[np.ndarray]]
 # Loaded by name and only when asked for: the network and torch come with it.
-# What is read behind the layers too, of the last row.
+# What is read behind the layers too, of the last step.
 _BEHIND = ('previous', 'joints', 'measured')
 _TORCH_ENGINE = 'hma_ros.torch_engine.engine'
 
@@ -56,7 +56,7 @@ class Engine(Protocol):
         """
         Return the outputs by name; ``kept_*`` are for the ring, all else is on the host.
 
-        What is said of rows before the last may be left out.
+        What is said of steps before the last may be left out.
         """
         ...
 
@@ -122,7 +122,7 @@ def fitted(manifest: Manifest, name: str, execution: Execution) -> Execution:
         return replace(execution, max_size=max(manifest.window, batch))
     if kind in ('condition', 'denoise'):
         return replace(execution, max_size=batch * manifest.image_tokens)
-    # Before the present row the trunk takes in the one that has just become past.
+    # Before the present step the trunk takes in the one that has just become past.
     return replace(execution, max_size=max(2, batch))
 
 
@@ -180,11 +180,11 @@ class LayerEngine(_GraphEngine):
     def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
         """See :class:`Engine`."""
         (x,) = self._enter({name: feeds[name] for name in self._enter.inputs})
-        x, kept = self.layers(x, feeds, cast('RowRing', ring).feeds['past_rows'])
+        x, kept = self.layers(x, feeds, cast('StepRing', ring).feeds['past_steps'])
         last = {name: feeds[name][:, -1:] for name in _BEHIND if name in feeds}
         inputs = {**feeds, **last, 'index': feeds['index'][-1:], 'x': x}
         said = self._leave({name: inputs[name] for name in self._leave.inputs})
-        return {**dict(zip(self._leave.outputs, said, strict=True)), 'kept_rows': kept}
+        return {**dict(zip(self._leave.outputs, said, strict=True)), 'kept_steps': kept}
 
 
 class HostEngine(_GraphEngine):
@@ -200,11 +200,11 @@ class HostEngine(_GraphEngine):
 
     def ring(self, batch: int) -> Ring:
         """See :class:`Engine`."""
-        return RowRing(self._empty(batch), self._manifest.ring_shape(batch)[-2])
+        return StepRing(self._empty(batch), self._manifest.ring_shape(batch)[-2])
 
     def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
         """See :class:`Engine`."""
-        outputs = self._graph({**feeds, **cast('RowRing', ring).feeds})
+        outputs = self._graph({**feeds, **cast('StepRing', ring).feeds})
         return dict(zip(self._graph.outputs, outputs, strict=True))
 
     def _empty(self, batch: int) -> dict[str, np.ndarray]:
@@ -219,9 +219,9 @@ class HostEngine(_GraphEngine):
 
 class DeviceEngine(HostEngine):
     """
-    Graphs on a device, where past rows and what is kept of new ones stay.
+    Graphs on a device, where past steps and what is kept of new ones stay.
 
-    :raises ConfigError: the trunk runs there, but what appends to past rows does not.
+    :raises ConfigError: the trunk runs there, but what appends to past steps does not.
     """
 
     def __init__(self, manifest: Manifest, stem: str, execution: Execution, trunk: Graph) -> None:
@@ -247,23 +247,23 @@ class DeviceEngine(HostEngine):
         outputs = bound(feeds)
         return {**dict(zip(bound.plan.host_out, outputs, strict=True)), **kept}
 
-    def _binding(self, batch: int, rows: int) -> tuple[BoundGraph, dict[str, DeviceArray]]:
-        """Bind once for each shape: what is kept of rows has memory of its own."""
-        if (batch, rows) not in self._bound:
+    def _binding(self, batch: int, steps: int) -> tuple[BoundGraph, dict[str, DeviceArray]]:
+        """Bind once for each shape: what is kept of steps has memory of its own."""
+        if (batch, steps) not in self._bound:
             past = self._empty(batch)
             names = [name for name in self._graph.outputs if name.startswith('kept_')]
             bound = BoundGraph(self._graph, [*past, *names])
             _, *inner, _, width = self._manifest.ring_shape(batch)
             kept = {
                 name: bound.put(
-                    np.zeros((batch, rows, *inner, width), self._graph.outputs[name].dtype)
+                    np.zeros((batch, steps, *inner, width), self._graph.outputs[name].dtype)
                 )
                 for name in names
             }
             for name, array in kept.items():
                 bound.bind(name, array)
-            self._bound[batch, rows] = bound, kept
-        return self._bound[batch, rows]
+            self._bound[batch, steps] = bound, kept
+        return self._bound[batch, steps]
 
 
 def torch_provider(execution: Execution) -> str:

@@ -79,7 +79,7 @@ class Question:
             if step is None:
                 raise InferenceError(
                     'imagine: context: got nothing observed, expected a camera frame; try again '
-                    'when the node counts rows'
+                    'when the node counts steps'
                 )
             check(self, model, step)
             check_time(self.horizon, cost_s, room_s)

@@ -44,7 +44,7 @@ class Shape:
     Sizes of a trunk.
 
     :param hidden: channels between the two products of the channels.
-    :param tokens: of a row.
+    :param tokens: of a step.
     :param scale: of queries.
     """
 
@@ -74,7 +74,7 @@ class Layer:
 
     :param matrices: by name.
     :param norms: by name.
-    :param lag_bias: ``float32[heads, window]``, by how many rows ago; None without one.
+    :param lag_bias: ``float32[heads, window]``, by how many steps ago; None without one.
     """
 
     matrices: Mapping[str, Arrays]

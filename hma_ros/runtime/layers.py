@@ -19,7 +19,7 @@ import numpy as np
 from hma_ros.core.errors import BundleError, InferenceError
 from hma_ros.runtime.compiled import Call, Facts, address, opened, put, required
 from hma_ros.runtime.layer_file import MATRICES, NORMS, Layer, read_layers
-from hma_ros.runtime.ring import RowRing
+from hma_ros.runtime.ring import StepRing
 from hma_ros.runtime.weight_file import Arrays
 
 # What time is spent on, in the order of `Kind` of native/trunk.h.
@@ -36,12 +36,12 @@ _LOG_TWO_OF_E = np.float32(math.log2(math.e))
 
 class Layers:
     """
-    Runs all layers of the trunk of one stem; threads share out the tokens of a row.
+    Runs all layers of the trunk of one stem; threads share out the tokens of a step.
 
     :param path: of `layers_S.json`; it and the weights beside it are verified.
-    :param window: rows a row attends to.
+    :param window: steps a step attends to.
     :param threads: that compute; they sleep between calls.
-    :param dtype: of kept rows, ``float32`` or ``float16``.
+    :param dtype: of kept steps, ``float32`` or ``float16``.
     :raises BundleError: the file does not describe layers, or they cannot be opened here.
 
     ``shape`` is that of the trunk, ``count`` that of its layers.
@@ -62,15 +62,15 @@ class Layers:
         self, x_BRNC: np.ndarray, feeds: Mapping[str, Any], past: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """
-        Compute some rows; calls take turns.
+        Compute some steps; calls take turns.
 
-        :param x_BRNC: ``float32``, the rows as `enter_S` gives them.
+        :param x_BRNC: ``float32``, the steps as `enter_S` gives them.
         :param feeds: what the trunk takes besides: `index`, `past_index`, and those of `rotation`,
             `injected`, `shift_scale` there are.
-        :param past: kept rows, ``dtype[B, slots, layers, 2, N, H, D]``, keys before values.
-        :returns: the last row behind the last layer, ``float32[B, 1, N, C]``, and all rows to
+        :param past: kept steps, ``dtype[B, slots, layers, 2, N, H, D]``, keys before values.
+        :returns: the last step behind the last layer, ``float32[B, 1, N, C]``, and all steps to
             keep, ``dtype[B, R, layers, 2, N, H, D]``, valid until the next call: who keeps
-            rows may not share the layers with another thread.
+            steps may not share the layers with another thread.
         :raises InferenceError: an array of another shape or type than these, what is to be kept is
             not finite, or out of memory.
         """
@@ -82,7 +82,7 @@ class Layers:
             kept = self._room(x.shape[0], x.shape[1])
             call = Call(
                 batch=x.shape[0],
-                rows=x.shape[1],
+                steps=x.shape[1],
                 slots=past.shape[1],
                 is_own=int(self._lag_LHW is not None),
                 x=x.ctypes.data,
@@ -96,7 +96,7 @@ class Layers:
             failed = self._library.hma_run(self._trunk, ctypes.byref(call))
         if failed:
             reason = (
-                f'no memory for {x.shape[:2]} rows'
+                f'no memory for {x.shape[:2]} steps'
                 if failed == _NO_MEMORY
                 else f'keys or values are not finite in {self.dtype}'
             )
@@ -105,7 +105,7 @@ class Layers:
 
     @property
     def kept_shape(self) -> tuple[int, int, int, int, int]:
-        """Return layers, keys and values, tokens, heads and channels of a head, of a kept row."""
+        """Return layers, keys and values, tokens, heads and channels of a head, of a kept step."""
         return self.count, 2, self.shape.tokens, self.shape.heads, self.shape.head_width
 
     def spent(self) -> dict[str, float]:
@@ -115,9 +115,9 @@ class Layers:
             self._library.hma_spent(self._trunk, seconds)
         return dict(zip(KINDS, seconds, strict=True))
 
-    def _room(self, batch: int, rows: int) -> np.ndarray:
-        """Return an array for what is kept, of the same memory for rows of every shape."""
-        sizes = (batch, rows, *self.kept_shape)
+    def _room(self, batch: int, steps: int) -> np.ndarray:
+        """Return an array for what is kept, of the same memory for steps of every shape."""
+        sizes = (batch, steps, *self.kept_shape)
         count = int(np.prod(sizes))
         if count > len(self._kept):
             self._kept = _zeros((count,), self.dtype)
@@ -125,16 +125,16 @@ class Layers:
 
     def _check(self, found: Arrays) -> None:
         """The library reads and writes what it is told: refuse all that it would read beyond."""
-        shape, (batch, rows) = self.shape, found['x'].shape[:2]
+        shape, (batch, steps) = self.shape, found['x'].shape[:2]
         slots = found['past'].shape[1]
         real = np.dtype(np.float32)
         own = () if self._lag_LHW is None else (self.count, shape.heads)
         expected = {
-            'x': ((batch, rows, shape.tokens, shape.width), real),
-            'bias': ((*own, rows, slots + rows), real),
-            'injected': ((batch, rows, shape.width), real),
-            'shift_scale': ((batch, rows, self.count, 2, shape.width), real),
-            'rotation': ((rows, 2, shape.head_width // 2), real),
+            'x': ((batch, steps, shape.tokens, shape.width), real),
+            'bias': ((*own, steps, slots + steps), real),
+            'injected': ((batch, steps, shape.width), real),
+            'shift_scale': ((batch, steps, self.count, 2, shape.width), real),
+            'rotation': ((steps, 2, shape.head_width // 2), real),
             'past': ((batch, slots, *self.kept_shape), self.dtype),
         }
         for name, array in found.items():
@@ -143,10 +143,10 @@ class Layers:
                     f'layers: {name} {array.dtype}{list(array.shape)}, expected '
                     f'{expected[name]}, without gaps'
                 )
-        if batch == 0 or rows == 0 or ('shift_scale' in found) != self._modulates:
+        if batch == 0 or steps == 0 or ('shift_scale' in found) != self._modulates:
             raise InferenceError(
-                f'layers: {batch} x {rows} rows, {sorted(found)}, expected some, and shift_scale: '
-                f'{self._modulates}'
+                f'layers: {batch} x {steps} steps, {sorted(found)}, expected some, and '
+                f'shift_scale: {self._modulates}'
             )
 
     def _open(self, path: Path, threads: int) -> ctypes.c_void_p:
@@ -174,9 +174,9 @@ class Layers:
                 put(loaded, place, arrays, path, f'{name} of layer {index}')
 
 
-class LayerRing(RowRing):
+class LayerRing(StepRing):
     """
-    A ring of whole rows, as layers read it.
+    A ring of whole steps, as layers read it.
 
     :param layers: that read it.
     :param batch: contexts side by side.
@@ -184,8 +184,8 @@ class LayerRing(RowRing):
     """
 
     def __init__(self, layers: Layers, batch: int, slots: int) -> None:
-        rows = _zeros((batch, slots, *layers.kept_shape), layers.dtype)
-        super().__init__({'past_rows': rows}, slots)
+        steps = _zeros((batch, slots, *layers.kept_shape), layers.dtype)
+        super().__init__({'past_steps': steps}, slots)
 
     def _part(self, buffer: Any, slot: int) -> Any:
         return buffer[:, slot]
@@ -193,7 +193,7 @@ class LayerRing(RowRing):
 
 def kept_dtype(precision: str) -> type[np.floating]:
     """
-    Say in what rows are kept: what rounding to halves costs is nothing beside whole numbers.
+    Say in what steps are kept: what rounding to halves costs is nothing beside whole numbers.
 
     :param precision: of a bundle, ``fp32`` or ``int8``.
     """
@@ -214,10 +214,10 @@ def _bias(
     index_R: np.ndarray, past_P: np.ndarray, window: int, lag_LHW: np.ndarray | None
 ) -> np.ndarray:
     """
-    What is added to the score of row p for row r, far below zero where it may not attend.
+    What is added to the score of step p for step r, far below zero where it may not attend.
 
     :returns: ``float32[R, P + R]``, or ``float32[layers, H, R, P + R]`` with learned biases; kept
-        rows first.
+        steps first.
     """
     lag_RP = index_R[:, None] - np.concatenate([past_P, index_R])
     allowed_RP = (lag_RP >= 0) & (lag_RP < window)

@@ -27,7 +27,7 @@ SIZE_REMEDY = 'set camera.resize or choose another bundle'
 PATCH_HEAD = 'patch'
 # How the names of graphs begin that go around compiled layers; they are for the CPU alone.
 EDGE_GRAPHS = ('enter_', 'leave_')
-# Rows to imagine at most where no window ends it.
+# Steps to imagine at most where no window ends it.
 _SLIDING_HORIZON = 128
 
 
@@ -52,7 +52,7 @@ class StemFacts:
     """
     One embodiment's action space.
 
-    :param stride: low-level actions in the chunk of a row.
+    :param stride: low-level actions in the chunk of a step.
     :param mean: per number of a low-level action, units of the data set.
     :param std: likewise.
     :param robot: the robot that it serves, whose units are those of the data set; None of a stem
@@ -66,7 +66,7 @@ class StemFacts:
 
     @property
     def chunk_size(self) -> int:
-        """Numbers in the chunk of a row."""
+        """Numbers in the chunk of a step."""
         return self.stride * len(self.mean)
 
     def limit(self, chunk_BX: np.ndarray) -> np.ndarray:
@@ -99,14 +99,14 @@ class Manifest:
     :param layers: blocks of the trunk.
     :param heads: attention heads.
     :param head_width: channels of a head.
-    :param window: rows a row attends to, itself included.
+    :param window: steps a step attends to, itself included.
     :param image_tokens: tokens of a frame.
-    :param kept_tokens: places of a row of which keys and values are kept.
+    :param kept_tokens: places of a step of which keys and values are kept.
     :param factors: integers per token of the discrete kind.
     :param factor_size: values each can take.
     :param patch_size: numbers of a token of the continuous kind.
     :param predicts_actions: whether the action heads were trained.
-    :param hides_actions: whether it can do without the action of a row, which is hidden from it.
+    :param hides_actions: whether it can do without the action of a step, which is hidden from it.
     :param mask_steps: masked passes per frame.
     :param precision: of the arithmetic, ``fp32``, ``fp16`` or ``int8``.
     :param stems: by name.
@@ -197,7 +197,7 @@ class Manifest:
 
     @property
     def max_horizon(self) -> int:
-        """Most rows to imagine at once."""
+        """Most steps to imagine at once."""
         return self.window - 1 if self.time == 'learned' else _SLIDING_HORIZON
 
     @property

@@ -19,9 +19,9 @@ from hma_ros.runtime.ring import Ring
 
 
 @dataclass(frozen=True)
-class Row:
+class Step:
     """
-    A row as the trunk takes it in.
+    A step as the trunk takes it in.
 
     :param tokens_BSE: ``int64[B, S, F]`` factors or ``float32[B, S, E]`` patches.
     :param masked_BS: which tokens are to be predicted; what they hold does not matter.
@@ -47,21 +47,21 @@ class Row:
         chunk_BX: np.ndarray | None,
         previous_BSE: np.ndarray | None = None,
         joints_BJ: np.ndarray | None = None,
-    ) -> Row:
-        """Return a row of a frame that is known."""
+    ) -> Step:
+        """Return a step of a frame that is known."""
         masked = np.zeros(tokens_BSE.shape[:2], bool)
-        return Row(tokens_BSE, masked, chunk_BX, previous_BSE, joints_BJ)
+        return Step(tokens_BSE, masked, chunk_BX, previous_BSE, joints_BJ)
 
     @staticmethod
-    def blank(previous_BSE: np.ndarray, chunk_BX: np.ndarray | None) -> Row:
-        """Return a row of a frame to be imagined, which follows another."""
+    def blank(previous_BSE: np.ndarray, chunk_BX: np.ndarray | None) -> Step:
+        """Return a step of a frame to be imagined, which follows another."""
         masked = np.ones(previous_BSE.shape[:2], bool)
-        return Row(np.zeros_like(previous_BSE), masked, chunk_BX, previous_BSE)
+        return Step(np.zeros_like(previous_BSE), masked, chunk_BX, previous_BSE)
 
 
 @dataclass(frozen=True)
 class _Conditioned:
-    """What the stem says of successive rows."""
+    """What the stem says of successive steps."""
 
     first: int
     chunks: Sequence[np.ndarray | None]
@@ -69,7 +69,7 @@ class _Conditioned:
     given: Mapping[str, Any]
 
     def place(self, first: int, chunks: Sequence[np.ndarray | None], batch: int) -> slice | None:
-        """Say where rows are among these, if they are."""
+        """Say where steps are among these, if they are."""
         begin = first - self.first
         own = self.chunks[begin : begin + len(chunks)] if begin >= 0 else ()
         is_same = len(own) == len(chunks) and batch == self.batch
@@ -107,7 +107,7 @@ class Model:
         return self.engine.part(name)
 
     def ring(self, batch: int = 1) -> Ring:
-        """Return room for past rows of some contexts side by side."""
+        """Return room for past steps of some contexts side by side."""
         return self.engine.ring(batch)
 
     def spread(self, ring: Ring, batch: int) -> Ring:
@@ -116,27 +116,27 @@ class Model:
         copies.take(ring, batch)
         return copies
 
-    def run(self, ring: Ring, first: int, rows: Sequence[Row]) -> dict[str, Any]:
+    def run(self, ring: Ring, first: int, steps: Sequence[Step]) -> dict[str, Any]:
         """
-        Compute some rows, given the kept ones.
+        Compute some steps, given the kept ones.
 
         :param first: index of the first of them.
-        :returns: by name, see :mod:`hma_ros.export.model_graphs`, but only of the last row; what
+        :returns: by name, see :mod:`hma_ros.export.model_graphs`, but only of the last step; what
             begins with `kept` is of all, in order of layers, and only for a ring.
         :raises InferenceError: an action is hidden that this model has to see, or is not finite.
         """
-        index_R = np.arange(first, first + len(rows), dtype=np.int64)
+        index_R = np.arange(first, first + len(steps), dtype=np.int64)
         feeds: dict[str, Any] = {
-            'tokens': np.stack([row.tokens_BSE for row in rows], 1),
-            'masked': np.stack([row.masked_BS for row in rows], 1),
+            'tokens': np.stack([step.tokens_BSE for step in steps], 1),
+            'masked': np.stack([step.masked_BS for step in steps], 1),
             'index': index_R,
-            'past_index': ring.rows_P,
-            **self.condition(first, rows),
+            'past_index': ring.steps_P,
+            **self.condition(first, steps),
         }
         if self.manifest.previous_frame:
-            feeds['previous'] = np.stack([row.before_BSE for row in rows], 1)
+            feeds['previous'] = np.stack([step.before_BSE for step in steps], 1)
         if self.manifest.reads_joints:
-            feeds |= self._joints_seen(rows)
+            feeds |= self._joints_seen(steps)
         if self._is_rotary:
             feeds['rotation'] = rotations(index_R, self.manifest.head_width)
         outputs = self.engine.trunk(feeds, ring)
@@ -145,29 +145,29 @@ class Model:
             for name, value in outputs.items()
         }
 
-    def _joints_seen(self, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+    def _joints_seen(self, steps: Sequence[Step]) -> dict[str, np.ndarray]:
         """Joints as the action head takes them; where they are not known it reads no zeros."""
-        batch = len(rows[0].tokens_BSE)
+        batch = len(steps[0].tokens_BSE)
         unknown = np.zeros((batch, self._joints), np.float32)
-        joints = [unknown if row.joints_BJ is None else row.joints_BJ for row in rows]
-        measured = [np.full(batch, row.joints_BJ is not None) for row in rows]
+        joints = [unknown if step.joints_BJ is None else step.joints_BJ for step in steps]
+        measured = [np.full(batch, step.joints_BJ is not None) for step in steps]
         return {'joints': np.stack(joints, 1), 'measured': np.stack(measured, 1)}
 
     def kept(self, outputs: Mapping[str, Any]) -> list[Any]:
         """Pick keys and values out of the outputs of a run."""
         return [value for name, value in outputs.items() if name.startswith('kept_')]
 
-    def condition(self, first: int, rows: Sequence[Row]) -> Mapping[str, Any]:
+    def condition(self, first: int, steps: Sequence[Step]) -> Mapping[str, Any]:
         """
         Do the work of the stem, which passes of a frame share.
 
-        Rows among those of the last call are not done again, so whoever knows what will be run
-        may ask for all of it at once, which costs little more than one row.
+        Steps among those of the last call are not done again, so whoever knows what will be run
+        may ask for all of it at once, which costs little more than one step.
 
-        :returns: by name, with rows on the second axis; valid until the next call.
+        :returns: by name, with steps on the second axis; valid until the next call.
         :raises InferenceError: as :meth:`run`.
         """
-        chunks, batch = [row.chunk_BX for row in rows], len(rows[0].tokens_BSE)
+        chunks, batch = [step.chunk_BX for step in steps], len(steps[0].tokens_BSE)
         known = self._conditioned  # read once: other callers may put theirs in its place
         which = known.place(first, chunks, batch)
         if which is None:
@@ -185,7 +185,7 @@ class Model:
         known_BR = np.stack([np.full(batch, chunk is not None) for chunk in chunks], 1)
         if not known_BR.all() and not self.manifest.hides_actions:
             raise InferenceError(
-                'chunk: hidden, expected the action of every row: the blocks of a model '
+                'chunk: hidden, expected the action of every step: the blocks of a model '
                 'with compat: upstream see also actions that are to be predicted'
             )
         chunks_BRX = np.stack([self._chunk(chunk, batch) for chunk in chunks], 1)

@@ -24,7 +24,7 @@ _SMOOTHING = 0.3
 # Of the queue's room, what a question may use: the rest is for steps that take longer.
 _ROOM = MOST_WAITING // 2
 # What a step that is observed ends.
-_CLEARED = ('missed rows', 'missed joints', 'dropped rows', 'camera timeouts')
+_CLEARED = ('missed steps', 'missed joints', 'dropped steps', 'camera timeouts')
 # Of so many late steps one has its frame imagined, however far behind the model is.
 _LATE_STEPS = 8
 
@@ -100,7 +100,7 @@ class PredictionLoop:
             # The context lacks this step: the next one starts a new context.
             self._step = None
             self.failures += 1
-            self._report.error('dropped rows', str(error))
+            self._report.error('dropped steps', str(error))
         else:
             self.failures = 0
         return True
@@ -109,7 +109,7 @@ class PredictionLoop:
         """Whether no step waits for the model, or enough of them did already."""
         self._late = self._late + 1 if len(self._steps) else 0
         if self._late:
-            self._report.count('late rows')
+            self._report.count('late steps')
         return self._late % _LATE_STEPS == 0
 
     def _observe(self, step: Step) -> bool:
@@ -133,9 +133,9 @@ class PredictionLoop:
         self._report.latency('inference', decided_s - decoded_s)
         self._report.latency('publishing', done_s - decided_s)
         self._report.latency('receipt to action', done_s - step.receipt_s)
-        self._report.well('rows', *_CLEARED)
+        self._report.well('steps', *_CLEARED)
         self._note_time(done_s - started_s)
-        self._budget.row_arrived(step.receipt_s)
+        self._budget.step_arrived(step.receipt_s)
         return True
 
     def _take_in(self, step: Step, frame: NDArray[np.uint8]) -> None:
@@ -153,7 +153,7 @@ class PredictionLoop:
         before = spent_s if self._step_s is None else self._step_s
         self._step_s = before + _SMOOTHING * (spent_s - before)
         if self._step_s <= self._interval_s and not len(self._steps):
-            self._report.over('skipped rows')
+            self._report.over('skipped steps')
 
     def _tell_dropped(self) -> None:
         dropped = self._steps.dropped()
@@ -161,7 +161,7 @@ class PredictionLoop:
             return
         self._report.count('steps dropped by a slow model', dropped)
         self._report.warning(
-            'skipped rows',
+            'skipped steps',
             f'model too slow: got {self._step_s or 0.0:.3f} s for a step, expected at most '
             f'{self._interval_s:.3f} s; {dropped} steps were dropped and the context starts anew; '
             f'{self._remedy}',
@@ -187,7 +187,7 @@ class PredictionLoop:
         question = self.requests.take()
         if question is None:
             return False
-        context = self._step if self._model.rows else None
+        context = self._step if self._model.steps else None
         room_s = _ROOM * self._interval_s
         started_s = self._clock()
         rollout = question.answer(

@@ -50,7 +50,7 @@ class Execution:
     :param spin: let threads of the CPU wait busily for each other: passes take a sixth less, and
         the cores are taken while they run. Compiled layers do so for a moment at most.
     :param max_size: TensorRT engines take sizes of 1 to this wherever a graph leaves them open
-        (batch, rows at once).
+        (batch, steps at once).
     :raises ConfigError: a value is out of range.
     """
 

@@ -1,9 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Keys and values of the last rows: buffers that are written into and never moved.
+Keys and values of the last steps: buffers that are written into and never moved.
 
-The trunk tells rows apart by their index, not by their slot, so a new row replaces the oldest and
-nothing is shifted: a context of any length costs the same.
+The trunk tells steps apart by their index, not by their slot, so a new step replaces the oldest
+and nothing is shifted: a context of any length costs the same.
 """
 
 from __future__ import annotations
@@ -16,58 +16,58 @@ from typing import Any
 import numpy as np
 
 from hma_ros.core.errors import InferenceError
-from hma_ros.core.rows import EMPTY_ROW
+from hma_ros.core.steps import EMPTY_STEP
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.graph import Graph
 
 
 class Ring(ABC):
     """
-    Slots for the rows that the next row attends to, in no particular order.
+    Slots for the steps that the next step attends to, in no particular order.
 
     :param slots: how many.
 
-    ``rows_P`` is ``int64[slots]``, the row in each slot.
+    ``steps_P`` is ``int64[slots]``, the step in each slot.
     """
 
     def __init__(self, slots: int) -> None:
-        self.rows_P = np.full(slots, EMPTY_ROW, np.int64)
+        self.steps_P = np.full(slots, EMPTY_STEP, np.int64)
 
     def clear(self) -> None:
         """Forget everything."""
-        self.rows_P[:] = EMPTY_ROW
+        self.steps_P[:] = EMPTY_STEP
 
-    def append(self, row: int, kept: Sequence[Any], which: int = 0) -> None:
+    def append(self, step: int, kept: Sequence[Any], which: int = 0) -> None:
         """
-        Put a row in the place of the oldest.
+        Put a step in the place of the oldest.
 
-        :param row: its index.
+        :param step: its index.
         :param kept: keys and values as the engine gives them, of ``[B, R, ...]``.
-        :param which: of the R rows.
+        :param which: of the R steps.
         """
-        slot = int(self.rows_P.argmin())
+        slot = int(self.steps_P.argmin())
         self._write(slot, kept, which)
-        self.rows_P[slot] = row
+        self.steps_P[slot] = step
 
     def take(self, other: Any, batch: int) -> None:
         """Hold what a ring of one context holds, `batch` times over."""
         self._take(other, batch)
-        self.rows_P[:] = other.rows_P
+        self.steps_P[:] = other.steps_P
 
     @contextmanager
     def branch(self) -> Iterator[None]:
         """Undo on leaving what was appended or cleared: imagining does not disturb the context."""
-        rows_P = self.rows_P.copy()
+        steps_P = self.steps_P.copy()
         self._begin()
         try:
             yield
         finally:
             self._end()
-            self.rows_P[:] = rows_P
+            self.steps_P[:] = steps_P
 
     @abstractmethod
     def _write(self, slot: int, kept: Sequence[Any], which: int) -> None:
-        """Put keys and values of one row into a slot."""
+        """Put keys and values of one step into a slot."""
 
     @abstractmethod
     def _take(self, other: Any, batch: int) -> None:
@@ -82,7 +82,7 @@ class Ring(ABC):
         """Undo it."""
 
 
-class RowRing(Ring):
+class StepRing(Ring):
     """
     A ring in memory that can be indexed.
 
@@ -95,7 +95,7 @@ class RowRing(Ring):
         super().__init__(slots)
         self.feeds = feeds
         self._journal: dict[int, list[Any]] | None = None
-        self._held = self.rows_P != EMPTY_ROW
+        self._held = self.steps_P != EMPTY_STEP
 
     def _write(self, slot: int, kept: Sequence[Any], which: int) -> None:
         buffers = list(self.feeds.values())
@@ -103,29 +103,29 @@ class RowRing(Ring):
             self._journal[slot] = [_copy(self._part(buffer, slot)) for buffer in buffers]
         self._put(slot, [values[:, which] for values in kept])
 
-    def _put(self, slot: int, row: Sequence[Any]) -> None:
+    def _put(self, slot: int, step: Sequence[Any]) -> None:
         parts = [self._part(buffer, slot) for buffer in self.feeds.values()]
-        for name, part, values in zip(self.feeds, parts, row, strict=True):
+        for name, part, values in zip(self.feeds, parts, step, strict=True):
             if part.shape != values.shape:
                 raise InferenceError(
-                    f'kept row: {name} {list(values.shape)}, expected {list(part.shape)}'
+                    f'kept step: {name} {list(values.shape)}, expected {list(part.shape)}'
                 )
-        for part, values in zip(parts, row, strict=True):
+        for part, values in zip(parts, step, strict=True):
             part[...] = values
 
-    def _take(self, other: RowRing, batch: int) -> None:
+    def _take(self, other: StepRing, batch: int) -> None:
         for name, buffer in self.feeds.items():
             # One context is broadcast over the batch.
             buffer[...] = other.feeds[name]
 
     def _part(self, buffer: Any, slot: int) -> Any:
-        """Return the place of a row in one of the buffers."""
+        """Return the place of a step in one of the buffers."""
         return buffer[..., slot, :]
 
     def _begin(self) -> None:
         self._journal = {}
         # Not as it is when written: the ring may be cleared within a branch.
-        self._held = self.rows_P != EMPTY_ROW
+        self._held = self.steps_P != EMPTY_STEP
 
     def _end(self) -> None:
         for slot, old in (self._journal or {}).items():
@@ -153,9 +153,9 @@ class DeviceRing(Ring):
         self.feeds: Mapping[str, DeviceArray] = self._own
 
     def _write(self, slot: int, kept: Sequence[DeviceArray], which: int) -> None:
-        for (name, present), row in zip(self.feeds.items(), kept, strict=True):
+        for (name, present), step in zip(self.feeds.items(), kept, strict=True):
             self._append.bind(name, present)
-            self._append.bind(f'{name}_row', row)
+            self._append.bind(f'{name}_step', step)
             self._append.bind(f'{name}_new', self._target[name])
         self._append({'slot': np.array([slot]), 'which': np.array(which)})
         self.feeds = self._target

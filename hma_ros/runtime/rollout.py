@@ -13,7 +13,7 @@ from hma_ros.core.errors import InferenceError
 @dataclass(frozen=True)
 class Rollout:
     """
-    Imagined rows, oldest first.
+    Imagined steps, oldest first.
 
     :param frames: ``uint8[horizon, H, W, 3]`` RGB; frame i follows chunk i.
     :param actions: ``float32[horizon, stride, A]``, the chunks that lead to them; None of passive
@@ -33,8 +33,8 @@ def check_frame(frame: np.ndarray, size: int) -> None:
 
 
 def check_horizon(chunks: np.ndarray | None, horizon: int, most: int) -> None:
-    """Raise InferenceError unless the horizon is possible, and there is a chunk for each row."""
+    """Raise InferenceError unless the horizon is possible, and there is a chunk for each step."""
     if not 1 <= horizon <= most:
         raise InferenceError(f'horizon: {horizon}, expected 1 to {most}')
     if chunks is not None and len(chunks) < horizon:
-        raise InferenceError(f'chunks: {len(chunks)}, expected {horizon}, one per row')
+        raise InferenceError(f'chunks: {len(chunks)}, expected {horizon}, one per step')

@@ -38,12 +38,12 @@ def _stem(manifest: Manifest, stem: str) -> Signature:
 
 
 def _trunk(manifest: Manifest, stem: str) -> Signature:
-    given = {**_rows(manifest), **_joints(manifest, stem), **_past(manifest)}
+    given = {**_steps(manifest), **_joints(manifest, stem), **_past(manifest)}
     return given, {**_said(manifest), **_kept(manifest)}
 
 
 def _enter(manifest: Manifest, _: str) -> Signature:
-    return _rows(manifest), _x(manifest)
+    return _steps(manifest), _x(manifest)
 
 
 def _leave(manifest: Manifest, stem: str) -> Signature:
@@ -53,9 +53,9 @@ def _leave(manifest: Manifest, stem: str) -> Signature:
 
 def _append(manifest: Manifest, _: str) -> Signature:
     ring = _ring(manifest)
-    rows: Sizes = dict.fromkeys((f'{name}_row' for name in ring), None)
+    steps: Sizes = dict.fromkeys((f'{name}_step' for name in ring), None)
     new: Sizes = {f'{name}_new': shape for name, shape in ring.items()}
-    return {'slot': (1,), 'which': (), **ring, **rows}, new
+    return {'slot': (1,), 'which': (), **ring, **steps}, new
 
 
 def _condition(_: Manifest, __: str) -> Signature:
@@ -99,7 +99,7 @@ def _tokens(manifest: Manifest) -> tuple[int, int]:
     return manifest.image_tokens, manifest.factors if is_discrete else manifest.patch_size
 
 
-def _rows(manifest: Manifest) -> Sizes:
+def _steps(manifest: Manifest) -> Sizes:
     tokens = _tokens(manifest)
     return {
         'tokens': (None, None, *tokens),

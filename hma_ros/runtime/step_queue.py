@@ -117,7 +117,7 @@ class StepQueue:
                     self._images.popitem(last=False)
             self.poll(now_ns)
         if refusal is not None:
-            self._report.warning('missed rows', f'{self._camera}: {refusal}')
+            self._report.warning('missed steps', f'{self._camera}: {refusal}')
 
     def executed(self, start_ns: int, actions_XA: NDArray[np.float64], now_ns: int) -> None:
         """Take a report ``float64[stride, A]`` of the step that started at a time."""
@@ -158,7 +158,7 @@ class StepQueue:
         if pick.stamp_ns is not None:
             self._pick = pick
         elif pick.reason is not None and pick.reason != 'no image':
-            self._report.warning('missed rows', f'{self._camera}: {pick.reason}')
+            self._report.warning('missed steps', f'{self._camera}: {pick.reason}')
         return self._pick is not None
 
     def _must_wait(self, pick: FramePick, now_ns: int) -> bool:
@@ -178,7 +178,7 @@ class StepQueue:
         kept = self._images.pop(stamp, None)
         if kept is None:
             self._report.error(
-                'dropped rows',
+                'dropped steps',
                 f'{self._camera}: image of a step: got none, as {_IMAGES_KEPT} newer ones came, '
                 'expected it to be kept; lower executed_timeout_s or the rate of the camera',
             )

@@ -2,8 +2,8 @@
 """
 A world model over tokens: observe frames, act, and imagine what follows.
 
-Row k is frame k with the chunk executed from it, so a row is complete, and kept, only when its
-action is known. With an action delay a row is conditioned on the chunk that led to it, and
+Step k is frame k with the chunk executed from it, so a step is complete, and kept, only when its
+action is known. With an action delay a step is conditioned on the chunk that led to it, and
 complete as soon as its frame is there.
 """
 
@@ -19,14 +19,14 @@ from hma_ros.core.errors import InferenceError
 from hma_ros.core.problem_setting import ProblemSetting
 from hma_ros.runtime.continuous import Sampler
 from hma_ros.runtime.discrete import Imagined
-from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.ring import Ring
 
 
 class Filler(Protocol):
     """Imagines one frame: of tokens or of patches."""
 
-    def fill(self, ring: Ring, row: int, pending: Sequence[Row], blank: Row) -> Imagined:
+    def fill(self, ring: Ring, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
         """See :meth:`hma_ros.runtime.discrete.TokenFiller.fill`."""
         ...
 
@@ -50,18 +50,18 @@ class TokenWorldModel:
     def reset(self) -> None:
         """Forget everything observed."""
         self._ring.clear()
-        self._history: deque[Row] = deque(maxlen=self._model.manifest.window)
+        self._history: deque[Step] = deque(maxlen=self._model.manifest.window)
         self._before: np.ndarray | None = None
         self._newest: np.ndarray | None = None
         self._joints: np.ndarray | None = None
         self._decided: np.ndarray | None = None
         self._index = -1
-        self._rows = 0
+        self._steps = 0
 
     @property
-    def rows(self) -> int:
+    def steps(self) -> int:
         """Frames observed since the context began."""
-        return self._rows
+        return self._steps
 
     def observe(
         self,
@@ -81,16 +81,16 @@ class TokenWorldModel:
         """
         before, newest, joints = self._newest, tokens_SE[None], _batched(joints_J)
         if self._is_delayed:
-            row = Row.seen(newest, _batched(executed_X), before, joints)
-            self._decided = self._commit_delayed(self._ring, self._index + 1, row)
+            step = Step.seen(newest, _batched(executed_X), before, joints)
+            self._decided = self._commit_delayed(self._ring, self._index + 1, step)
         else:
             self._decided = None
             if before is not None:
-                row = Row.seen(before, _batched(executed_X), self._before)
-                self._commit(row, Row.seen(newest, None, before, joints))
+                step = Step.seen(before, _batched(executed_X), self._before)
+                self._commit(step, Step.seen(newest, None, before, joints))
         self._before, self._newest, self._joints = before, newest, joints
         self._index += 1
-        self._rows += 1
+        self._steps += 1
         if self._ends and self._index >= self._model.manifest.window:
             try:
                 self._index = self._rebuild(self._model.manifest.window // 2)
@@ -109,7 +109,7 @@ class TokenWorldModel:
         :raises InferenceError: nothing was observed, or the model has no policy.
         """
         if self._decided is None:
-            present = Row.seen(self._newest_frame(), None, self._before, self._joints)
+            present = Step.seen(self._newest_frame(), None, self._before, self._joints)
             self._decided = self._decide(self._index, present)
         decided: np.ndarray = self._decided[0].copy()
         return decided
@@ -125,7 +125,7 @@ class TokenWorldModel:
         Imagine the frames that follow; what was observed stays as it is.
 
         Where a window of learned positions has no room for the horizon behind what was observed,
-        as many of the newest rows go before it as fit, and each costs a pass every time.
+        as many of the newest steps go before it as fit, and each costs a pass every time.
 
         :param horizon: frames to imagine.
         :param chunks_HX: ``float32[horizon or more, stride * A]`` of forward dynamics, the first
@@ -177,36 +177,36 @@ class TokenWorldModel:
         batch = 1 if ahead_HBX is None else ahead_HBX.shape[1]
         frame = np.repeat(self._newest_frame(), batch, 0)
         before = None if self._before is None else np.repeat(self._before, batch, 0)
-        joints, pending = self._joints, list[Row]()
-        for step, row in enumerate(places):
+        joints, pending = self._joints, list[Step]()
+        for ahead, step in enumerate(places):
             chunk: np.ndarray | None = None
             if ahead_HBX is not None:
-                chunk = ahead_HBX[step]
-                self._foresee(step, row - 1, frame, ahead_HBX[: len(places) + 1])
-            elif setting is ProblemSetting.FULL and step == 0:
+                chunk = ahead_HBX[ahead]
+                self._foresee(ahead, step - 1, frame, ahead_HBX[: len(places) + 1])
+            elif setting is ProblemSetting.FULL and ahead == 0:
                 chunk = self.act()[None]
             elif setting is ProblemSetting.FULL:
-                present = pending[0] if pending else Row.seen(frame, None, before, joints)
-                chunk = self._decide(row - 1, present, ring)
+                present = pending[0] if pending else Step.seen(frame, None, before, joints)
+                chunk = self._decide(step - 1, present, ring)
                 pending = []
             if self._is_delayed:
-                blank = Row.blank(frame, chunk)
+                blank = Step.blank(frame, chunk)
             else:
-                pending = [Row.seen(frame, chunk, before)]
-                blank = Row.blank(frame, self._ahead(step, setting, ahead_HBX, chunk))
-            imagined = self._filler.fill(ring, row, pending, blank)
+                pending = [Step.seen(frame, chunk, before)]
+                blank = Step.blank(frame, self._ahead(ahead, setting, ahead_HBX, chunk))
+            imagined = self._filler.fill(ring, step, pending, blank)
             yield imagined, chunk
             before, frame = frame, imagined.tokens_BSE
             joints = None if chunk is None else self._model.stem.moved(joints, chunk)
-            # A delayed row is complete with its frame, and waits for the next pass.
-            pending = [Row.seen(frame, chunk, before, joints)] if self._is_delayed else []
+            # A delayed step is complete with its frame, and waits for the next pass.
+            pending = [Step.seen(frame, chunk, before, joints)] if self._is_delayed else []
 
-    def _foresee(self, step: int, row: int, frame: np.ndarray, chunks: np.ndarray) -> None:
-        """Have the stem take in at once all actions of as many rows as it may be given."""
+    def _foresee(self, ahead: int, step: int, frame: np.ndarray, chunks: np.ndarray) -> None:
+        """Have the stem take in at once all actions of as many steps as it may be given."""
         window = self._model.manifest.window
-        if not self._is_delayed and step % max(1, window - 1) == 0:
-            ahead = [Row.seen(frame, chunk) for chunk in chunks[step : step + window]]
-            self._model.condition(row, ahead)
+        if not self._is_delayed and ahead % max(1, window - 1) == 0:
+            coming = [Step.seen(frame, chunk) for chunk in chunks[ahead : ahead + window]]
+            self._model.condition(step, coming)
 
     def _ahead(
         self,
@@ -222,8 +222,8 @@ class TokenWorldModel:
         # The authors' demonstration repeats the last action, for a model that must be told one.
         return None if self._model.manifest.hides_actions else chunk
 
-    def _decide(self, index: int, present: Row, ring: Ring | None = None) -> np.ndarray:
-        """Ask what to do in a row; a delayed one is complete, and kept."""
+    def _decide(self, index: int, present: Step, ring: Ring | None = None) -> np.ndarray:
+        """Ask what to do in a step; a delayed one is complete, and kept."""
         if refusal := self._model.manifest.policy_refusal:
             raise InferenceError(f'act: expected a model with a policy, but {refusal}')
         ring = ring or self._ring
@@ -233,7 +233,7 @@ class TokenWorldModel:
         return self._read(outputs)
 
     def _read(self, outputs: dict[str, Any]) -> np.ndarray:
-        """Take the chunk of a row whose action was hidden."""
+        """Take the chunk of a step whose action was hidden."""
         if self._policy is None:
             return self._model.stem.limit(outputs['chunk'])
         scaled = self._policy(outputs['z_action'])
@@ -242,26 +242,26 @@ class TokenWorldModel:
         chunk = (shaped * std + mean).reshape(len(scaled), -1).astype(np.float32)
         return self._model.stem.limit(chunk)
 
-    def _commit_delayed(self, ring: Ring, index: int, row: Row) -> np.ndarray | None:
-        """Keep a row that is complete with its frame; returns what to do in it."""
-        outputs = self._model.run(ring, index, [row])
+    def _commit_delayed(self, ring: Ring, index: int, step: Step) -> np.ndarray | None:
+        """Keep a step that is complete with its frame; returns what to do in it."""
+        outputs = self._model.run(ring, index, [step])
         ring.append(index, self._model.kept(outputs))
         return None if self._model.manifest.policy_refusal else self._read(outputs)
 
-    def _commit(self, row: Row, after: Row) -> None:
-        """Keep a row; in the same pass decide what to do in the frame after it, if it fits."""
+    def _commit(self, step: Step, after: Step) -> None:
+        """Keep a step; in the same pass decide what to do in the frame after it, if it fits."""
         facts, asked = self._model.manifest, []
         is_last = self._ends and self._index + 1 == facts.window
         if not facts.policy_refusal and not is_last:
             asked = [after]
-        outputs = self._model.run(self._ring, self._index, [row, *asked])
+        outputs = self._model.run(self._ring, self._index, [step, *asked])
         if asked:
             self._decided = self._read(outputs)
         self._ring.append(self._index, self._model.kept(outputs))
-        self._history.append(row)
+        self._history.append(step)
 
     def _places(self, horizon: int) -> range:
-        """Return the rows to imagine, of a ring that has room before them."""
+        """Return the steps to imagine, of a ring that has room before them."""
         room = self._model.manifest.window - 1 - horizon
         is_short = self._ends and self._index > room
         first = 1 + (self._rebuild(room) if is_short else self._index)
@@ -269,15 +269,15 @@ class TokenWorldModel:
 
     def _rebuild(self, keep: int) -> int:
         """
-        Begin the window anew with the last rows: learned positions cannot go beyond it.
+        Begin the window anew with the last steps: learned positions cannot go beyond it.
 
         :returns: the place of the newest frame, which follows them.
         """
-        rows = list(self._history)[-keep:] if keep else []
+        steps = list(self._history)[-keep:] if keep else []
         self._ring.clear()
-        for index, row in enumerate(rows):
-            self._ring.append(index, self._model.kept(self._model.run(self._ring, index, [row])))
-        return len(rows)
+        for index, step in enumerate(steps):
+            self._ring.append(index, self._model.kept(self._model.run(self._ring, index, [step])))
+        return len(steps)
 
     def _newest_frame(self) -> np.ndarray:
         if self._newest is None:

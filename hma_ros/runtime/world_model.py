@@ -61,15 +61,15 @@ class WorldModel:
         self.reset()
 
     @property
-    def rows(self) -> int:
-        """Rows observed since the context began."""
-        return self._world.rows
+    def steps(self) -> int:
+        """Steps observed since the context began."""
+        return self._world.steps
 
     @property
     def can_imagine(self) -> bool:
         """Whether there is anything to go by when no chunks are given to :meth:`imagine`."""
         is_told = self._executed is not None or self.manifest.hides_actions
-        return self.rows > 0 and is_told
+        return self.steps > 0 and is_told
 
     def reset(self) -> None:
         """Forget everything observed."""
@@ -88,7 +88,7 @@ class WorldModel:
         :param joints: ``float32[J]`` measured with the frame, in the order of the stem's
             ``joint_names``, rad or m; None where they are not known.
         :raises InferenceError: wrong shape or type, or a graph failed; the context stays, or is
-            empty, as :attr:`rows` tells, if it was to begin anew.
+            empty, as :attr:`steps` tells, if it was to begin anew.
         """
         measured = self._checked(joints)
         tokens_SE = self._frames.encode(frame)
@@ -121,7 +121,7 @@ class WorldModel:
         :param chunks: ``float32[horizon, stride, A]`` to execute; None lets the policy choose. A
             model without one goes on with what was executed last, or, where that is not known,
             imagines passive dynamics, if it can.
-        :param horizon: rows to imagine, ``1 <= horizon <= manifest.max_horizon``.
+        :param horizon: steps to imagine, ``1 <= horizon <= manifest.max_horizon``.
         :param is_enough: asked after each frame; true ends the rollout there.
         :raises InferenceError: the context is empty, or an argument is out of range.
         """
@@ -142,7 +142,7 @@ class WorldModel:
         Imagine the futures of many action sequences, as one batch from the present context.
 
         :param chunks_NHXA: ``float32[N, horizon or more, stride, A]`` in physical units.
-        :param horizon: rows to imagine, ``1 <= horizon <= manifest.max_horizon``.
+        :param horizon: steps to imagine, ``1 <= horizon <= manifest.max_horizon``.
         :returns: ``uint8[N, horizon, H, W, 3]`` RGB.
         :raises InferenceError: the context is empty, or an argument is out of range.
         """

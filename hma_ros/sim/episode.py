@@ -11,8 +11,8 @@ from hma_ros.data.episodes import Episode
 from hma_ros.sim.exploration import Explorer, Kind
 from hma_ros.sim.simulation import Task
 
-# Rows recorded after the task is done, so that "done" is seen as a state to stay in.
-_ROWS_AFTER_SUCCESS = 4
+# Steps recorded after the task is done, so that "done" is seen as a state to stay in.
+_STEPS_AFTER_SUCCESS = 4
 
 
 class Actor(Protocol):
@@ -20,7 +20,7 @@ class Actor(Protocol):
 
     def act(self, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
         """
-        Choose the chunk of a row.
+        Choose the chunk of a step.
 
         :param frame: ``uint8[H, W, 3]`` what the camera sees.
         :param label: ``float32[stride, A]`` what the expert would do.
@@ -65,7 +65,7 @@ def run_actor(task: Task, actor: Actor, seed: int, picture_size: int = 64) -> Ep
 def _record(
     task: Task, actor: Actor, kind: str, seed: int, picture_size: int, steps: int | None = None
 ) -> Episode:
-    """Record so many steps, or to a few rows after success, or to the task's horizon."""
+    """Record so many steps, or to a few steps after success, or to the task's horizon."""
     frames, joints, states = [], [], []
     actions: list[np.ndarray] = []
     labels: list[np.ndarray] = []
@@ -76,15 +76,15 @@ def _record(
         states.append(task.state())
 
     look()
-    rows_left = task.horizon_rows if steps is None else steps
-    while rows_left > 0:
+    steps_left = task.horizon_steps if steps is None else steps
+    while steps_left > 0:
         labels.append(task.expert())
         actions.append(actor.act(frames[-1], labels[-1]))
         task.step(actions[-1])
         look()
-        rows_left -= 1
+        steps_left -= 1
         if steps is None and task.success():
-            rows_left = min(rows_left, _ROWS_AFTER_SUCCESS)
+            steps_left = min(steps_left, _STEPS_AFTER_SUCCESS)
     return Episode(
         np.stack(frames),
         np.stack(actions),

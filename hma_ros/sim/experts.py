@@ -23,7 +23,7 @@ class Pusher:
     A pusher as the rule sees it.
 
     :param contact_m: distance of pusher and block centres when they touch.
-    :param max_step_m: furthest motion in one row.
+    :param max_step_m: furthest motion in one step.
     """
 
     contact_m: float
@@ -31,7 +31,7 @@ class Pusher:
 
     def push(self, tool: np.ndarray, block: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """
-        Return the displacement ``float64[2]`` [m] of the next row.
+        Return the displacement ``float64[2]`` [m] of the next step.
 
         Only the present positions matter (no phases are remembered), so a camera sees all that
         the decision depends on. It changes smoothly with them: where a policy is unsure of a

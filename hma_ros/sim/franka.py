@@ -33,7 +33,7 @@ class FrankaPick(Task):
 
     name = 'sim_franka'
     control_hz = 20.0
-    horizon_rows = 60
+    horizon_steps = 60
     action_names = ('dx', 'dy', 'dz', 'gripper')
     joint_names = tuple(f'fer_joint{i}' for i in range(1, 8))
     view = View((1.02, 0, 0.66), (0.45, 0, 0.145), 39, (0.16, 0.17, 0.22, 1))
@@ -91,7 +91,7 @@ class FrankaPick(Task):
         stalled = opening < _TOUCHING_M and -velocity_m_s < _STALLED_M_S
         return opening < _GRASPED_M or stalled
 
-    def _expert_row(self) -> np.ndarray:
+    def _expert_step(self) -> np.ndarray:
         """Decide from where the block is between or below the fingers, and their opening."""
         block, tool = self._block(), self.tool_pose()[0]
         offset = block - tool

@@ -42,10 +42,10 @@ class _Order:
 
 @dataclass(frozen=True)
 class Summary:
-    """What was made: episodes, rows, and the share of successes of each kind."""
+    """What was made: episodes, steps, and the share of successes of each kind."""
 
     episodes: int
-    rows: int
+    steps: int
     success: dict[str, float]
 
 
@@ -88,7 +88,7 @@ def generate(
         raise ConfigError(f'steps: got {steps}, expected at least 1')
     orders = _plan(counts, seed, split, image_size, steps)
     folder = Path(out_folder) / split / 'shard_00'
-    rows = 0
+    total = 0
     outcomes: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     with _open_writer(task_name, folder) as writer:
         for episode in Progress(
@@ -99,10 +99,10 @@ def generate(
             disable=not progress,
         ):
             writer.add(episode)
-            rows += episode.rows
+            total += episode.steps
             outcomes[episode.kind].append(episode.success)
     success = {kind: float(np.mean(done)) for kind, done in outcomes.items() if done}
-    return Summary(len(orders), rows, success)
+    return Summary(len(orders), total, success)
 
 
 def _plan(
@@ -235,11 +235,11 @@ def main(argv: Sequence[str] | None = None) -> None:
                 split,
             )
             LOG.info(
-                '%s %s: %d episodes, %d rows, success %s',
+                '%s %s: %d episodes, %d steps, success %s',
                 task_name,
                 split,
                 summary.episodes,
-                summary.rows,
+                summary.steps,
                 summary.success,
             )
 

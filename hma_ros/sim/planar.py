@@ -12,7 +12,7 @@ from hma_ros.sim.simulation import Task
 
 _REACH_M = 0.24
 _DONE_M = 0.03
-_MAX_ROW_M = 0.05
+_MAX_STEP_M = 0.05
 _PUSHER = Pusher(contact_m=0.070, max_step_m=0.032)
 
 
@@ -22,13 +22,13 @@ class PlanarPush(Task):
     name = 'sim_planar'
     control_hz = 10.0
     stride = 1
-    horizon_rows = 80
+    horizon_steps = 80
     joint_names = ('joint_x', 'joint_y')
     action_names = ('x', 'y')
     view = View((0, 0, 1.2), (0, 1e-6, 0), 24.5, (0.80, 0.78, 0.70, 1))
     table = Table((0, 0), (0.3, 0.3), (0.80, 0.78, 0.70, 1))
     delta = False
-    max_step = np.full(2, _MAX_ROW_M)
+    max_step = np.full(2, _MAX_STEP_M)
     limits = np.array([[-_REACH_M] * 2, [_REACH_M] * 2])
     noise = np.full(2, 0.0072)
 
@@ -84,9 +84,9 @@ class PlanarPush(Task):
         self._data.ctrl[:2] = command
 
     def _slowed(self, change: np.ndarray) -> np.ndarray:
-        return change * min(1.0, _MAX_ROW_M / (float(np.linalg.norm(change)) + 1e-12))
+        return change * min(1.0, _MAX_STEP_M / (float(np.linalg.norm(change)) + 1e-12))
 
-    def _expert_row(self) -> np.ndarray:
+    def _expert_step(self) -> np.ndarray:
         tool = self.joint_positions()
         return tool + _PUSHER.push(tool, self._block()[:2], self._goal()[:2])
 

@@ -192,7 +192,7 @@ def set_lag(actuators: Iterable[mujoco.MjsActuator], lag_s: float) -> None:
     Make position actuators follow a moving target with the same delay.
 
     A position actuator with gain kp and damping kv trails a ramp by kv / kp seconds. The delay
-    is kept well below one row, so that what the camera sees is where the commands have led.
+    is kept well below one step, so that what the camera sees is where the commands have led.
     """
     for actuator in actuators:
         actuator.biasprm[2] = actuator.biasprm[1] * lag_s

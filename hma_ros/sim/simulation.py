@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""What all simulated robots share: physics, commanded targets, rows, and the camera."""
+"""What all simulated robots share: physics, commanded targets, steps, and the camera."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Task(ABC):
     """
     A simulated robot with a task.
 
-    A *row* lasts ``stride / control_hz`` seconds and takes a chunk ``[stride, A]`` of actions in
-    physical units. A *row action* ``[A]`` sums a chunk up: the whole displacement for delta
+    A *step* lasts ``stride / control_hz`` seconds and takes a chunk ``[stride, A]`` of actions in
+    physical units. A *step action* ``[A]`` sums a chunk up: the whole displacement for delta
     actions, the last target for absolute ones. Build one with :func:`hma_ros.sim.make_task`.
     """
 
     name: str
     control_hz: float
     stride = 2
-    horizon_rows: int
+    horizon_steps: int
     action_names: tuple[str, ...]
     joint_names: tuple[str, ...]
     place_names: tuple[str, ...] = (
@@ -57,7 +57,7 @@ class Task(ABC):
     max_step: np.ndarray
     #: Bounds of the commanded target, ``float64[2, D]``.
     limits: np.ndarray
-    #: Standard deviation of the noise on a row action while the expert acts, ``float64[A]``.
+    #: Standard deviation of the noise on a step action while the expert acts, ``float64[A]``.
     noise: np.ndarray
 
     def __init__(self) -> None:
@@ -88,16 +88,16 @@ class Task(ABC):
         """Hand the commanded target to the actuators."""
 
     @abstractmethod
-    def _expert_row(self) -> np.ndarray:
-        """Return the expert's row action ``float64[A]`` in the present state."""
+    def _expert_step(self) -> np.ndarray:
+        """Return the expert's step action ``float64[A]`` in the present state."""
 
     @abstractmethod
     def draw_heading(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw what :meth:`wander` follows for some rows."""
+        """Draw what :meth:`wander` follows for some steps."""
 
     @abstractmethod
     def wander(self, heading: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return a row action ``float64[A]`` that follows ``heading`` whatever the task."""
+        """Return a step action ``float64[A]`` that follows ``heading`` whatever the task."""
 
     @abstractmethod
     def success(self) -> bool:
@@ -127,7 +127,7 @@ class Task(ABC):
 
     def step(self, chunk: np.ndarray) -> None:
         """
-        Execute one row; the commanded target moves linearly within each low-level step.
+        Execute one step; the commanded target moves linearly within each low-level step.
 
         Like a robot's driver, the simulator limits what it is asked: see :meth:`feasible`.
 
@@ -181,13 +181,13 @@ class Task(ABC):
     # ---- actions
 
     def expert(self) -> np.ndarray:
-        """Return the scripted expert's chunk for the coming row ``float32[stride, A]``."""
-        return self.feasible(self.chunk_from(self._expert_row()))
+        """Return the scripted expert's chunk for the coming step ``float32[stride, A]``."""
+        return self.feasible(self.chunk_from(self._expert_step()))
 
-    def chunk_from(self, row_action: np.ndarray) -> np.ndarray:
-        """Spread a row action ``[A]`` evenly over a chunk ``float64[stride, A]``."""
+    def chunk_from(self, step_action: np.ndarray) -> np.ndarray:
+        """Spread a step action ``[A]`` evenly over a chunk ``float64[stride, A]``."""
         size = self._command.size
-        chunk = np.tile(np.asarray(row_action, np.float64), (self.stride, 1))
+        chunk = np.tile(np.asarray(step_action, np.float64), (self.stride, 1))
         if self.delta:
             chunk[:, :size] /= self.stride
         else:
@@ -195,13 +195,13 @@ class Task(ABC):
             chunk[:, :size] = self._command + (chunk[:, :size] - self._command) * parts
         return chunk
 
-    def row_from(self, chunk: np.ndarray) -> np.ndarray:
-        """Sum a chunk ``[stride, A]`` up to a row action ``float64[A]``."""
-        row = np.array(chunk[-1], np.float64)
+    def step_from(self, chunk: np.ndarray) -> np.ndarray:
+        """Sum a chunk ``[stride, A]`` up to a step action ``float64[A]``."""
+        step = np.array(chunk[-1], np.float64)
         if self.delta:
             size = self._command.size
-            row[:size] = np.sum(chunk[:, :size], axis=0, dtype=np.float64)
-        return row
+            step[:size] = np.sum(chunk[:, :size], axis=0, dtype=np.float64)
+        return step
 
     def feasible(self, chunk: np.ndarray) -> np.ndarray:
         """
@@ -251,7 +251,7 @@ class Task(ABC):
 
     @property
     def frame_hz(self) -> float:
-        """Rows per second."""
+        """Steps per second."""
         return self.control_hz / self.stride
 
     @property

@@ -10,7 +10,7 @@ from hma_ros.sim.scene import Table, View, add_ball, load_robot
 from hma_ros.sim.simulation import Task
 
 _DONE_M = 0.022
-_MAX_ROW_RAD = 0.12
+_MAX_STEP_RAD = 0.12
 # Wrist roll and jaw keep these values while the expert reaches.
 _POSTURE = np.array([0, -0.6, 0.6, 0.9, 0, 0.3])
 _PAN_AXIS_X_M = 0.0388
@@ -24,7 +24,7 @@ class So101Reach(Task):
 
     name = 'sim_so101'
     control_hz = 20.0
-    horizon_rows = 40
+    horizon_steps = 40
     joint_names = (
         'shoulder_pan',
         'shoulder_lift',
@@ -88,10 +88,10 @@ class So101Reach(Task):
         joints[4:] = _POSTURE[4:]
         return joints
 
-    def _expert_row(self) -> np.ndarray:
+    def _expert_step(self) -> np.ndarray:
         joints = self.joint_positions()
         change = self._reach(self._goal()) - joints
-        return joints + change * min(1.0, _MAX_ROW_RAD / (float(np.abs(change).max()) + 1e-9))
+        return joints + change * min(1.0, _MAX_STEP_RAD / (float(np.abs(change).max()) + 1e-9))
 
     def draw_heading(self, rng: np.random.Generator) -> np.ndarray:
         """Draw a posture with the tool above the table."""

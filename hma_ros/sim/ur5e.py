@@ -26,7 +26,7 @@ _TOOL_Z_M = 0.03
 # Up to here the stick pushes the block; so much higher it passes over it.
 _BESIDE_BLOCK_M, _LIFT_M = 0.048, 0.014
 _DONE_M = 0.035
-_MAX_ROW_RAD = 0.15
+_MAX_STEP_RAD = 0.15
 # The stick is round: where it points matters, not how it is turned.
 _DOWN = TOOL_DOWN[:, 2]
 # Tangent of the largest tilt about either axis while wandering.
@@ -39,7 +39,7 @@ class Ur5ePush(Task):
 
     name = 'sim_ur5e'
     control_hz = 10.0
-    horizon_rows = 60
+    horizon_steps = 60
     joint_names = (
         'shoulder_pan_joint',
         'shoulder_lift_joint',
@@ -89,7 +89,7 @@ class Ur5ePush(Task):
     def _actuate(self, command: np.ndarray) -> None:
         self._data.ctrl[:6] = command
 
-    def _expert_row(self) -> np.ndarray:
+    def _expert_step(self) -> np.ndarray:
         joints = self.joint_positions()
         tool, _ = self._arm.forward(joints)
         block, goal = self._block()[:2], self._goal()[:2]
@@ -107,13 +107,13 @@ class Ur5ePush(Task):
 
     def _way(self, joints: np.ndarray, position: np.ndarray, direction: np.ndarray) -> np.ndarray:
         change = self._arm.solve(joints, position, direction, 12) - joints
-        return change * min(1.0, _MAX_ROW_RAD / (float(np.abs(change).max()) + 1e-9))
+        return change * min(1.0, _MAX_STEP_RAD / (float(np.abs(change).max()) + 1e-9))
 
     def draw_heading(self, rng: np.random.Generator) -> np.ndarray:
         """
         Draw a velocity of the tool and a tilt, which the expert then has to undo.
 
-        :returns: ``float64[5]``: shares of 6, 6 and 2 cm in a row, tangents of the tilt.
+        :returns: ``float64[5]``: shares of 6, 6 and 2 cm in a step, tangents of the tilt.
         """
         tilt = rng.uniform(-_MAX_TILT, _MAX_TILT, 2)
         return np.concatenate([rng.uniform(-0.8, 0.8, 3), tilt])

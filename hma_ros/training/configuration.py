@@ -62,15 +62,15 @@ def configuration(
     return replace(config, domains=tuple(map(without_joints, domains)))
 
 
-def default_rows(config: HmaConfig) -> int:
+def default_length(config: HmaConfig) -> int:
     """
-    Return how many rows a window of training has.
+    Return how many steps a window of training has.
 
-    Where a context slides, and rows stand in the sequence once, half as many again as a row
-    attends to: a row then sees rows that have seen others before.
+    Where a context slides, and steps stand in the sequence once, half as many again as a step
+    attends to: a step then sees steps that have seen others before.
     """
     is_short = config.action_delay or config.time is TimePositions.LEARNED
-    return config.rows if is_short else config.rows + (config.rows + 1) // 2
+    return config.window if is_short else config.window + (config.window + 1) // 2
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 """
 Fit action heads anew on what the trained trunk sees.
 
-The trunk stays as it is, so every row is computed once and the heads can be trained on all of
+The trunk stays as it is, so every step is computed once and the heads can be trained on all of
 them many times over: minutes instead of hours, and the imagined frames do not change.
 """
 
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from hma_ros.core.progress import Progress
 from hma_ros.data.windows import TokenEpisode
-from hma_ros.network.attention import Rows
+from hma_ros.network.attention import Steps
 from hma_ros.network.discrete import DiscreteHma, TokensSeen
 from hma_ros.network.keypoints import KeypointHead
 
@@ -26,14 +26,14 @@ _BATCH = 256
 _RATE = 2e-3
 # Weight of the simulator's state, by which the head learns to see.
 _STATE_WEIGHT = 0.5
-# Share of rows shown without the measured joints, as in imagination.
+# Share of steps shown without the measured joints, as in imagination.
 _HIDDEN_JOINTS = 0.1
 # Errors above this share of a deviation count linearly: fine motion must not drown in coarse.
 _LINEAR_FROM = 0.05
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _Steps:
     """What a head is fitted to: ``half[N, tokens, C]``, ``[N, J]``, ``[N, X]``, ``[N, D]``."""
 
     features: Tensor
@@ -44,7 +44,7 @@ class _Rows:
 
 class HeadFitter:
     """
-    Trains the heads of a model in place, on frozen features that it keeps: about 17 kB a row.
+    Trains the heads of a model in place, on frozen features that it keeps: about 17 kB a step.
 
     :param model: with a trained trunk and stems.
     """
@@ -52,14 +52,14 @@ class HeadFitter:
     def __init__(self, model: DiscreteHma) -> None:
         torch.manual_seed(0)
         self._model = model
-        self._gathered: dict[str, list[_Rows]] = {}
+        self._gathered: dict[str, list[_Steps]] = {}
 
     def add(self, stem: str, episodes: Sequence[TokenEpisode]) -> None:
-        """Gather rows with the expert's labels; those in which the policy acted teach most."""
+        """Gather steps with the expert's labels; those in which the policy acted teach most."""
         gathered = self._gathered.setdefault(stem, [])
         for item in Progress(episodes, f'{stem} features', unit='episode'):
             gathered.append(
-                _Rows(
+                _Steps(
                     episode_features(self._model, stem, item).half(),
                     torch.tensor(item.joints[:-1]),
                     torch.tensor(item.labels),
@@ -75,23 +75,23 @@ class HeadFitter:
         :returns: mean error of the chunks over the last hundred steps, in deviations.
         """
         head = cast('KeypointHead', self._model.action_heads[stem])
-        rows = self._joined(stem)
+        samples = self._joined(stem)
         parameters = [item for item in head.parameters() if item.requires_grad]
         optimiser = torch.optim.AdamW(parameters, _RATE, weight_decay=0.02)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
-        mean, std = rows.states.mean(0), rows.states.std(0) + 1e-3
+        mean, std = samples.states.mean(0), samples.states.std(0) + 1e-3
         errors = []
         for _ in Progress(range(steps), f'{stem} head', unit='step'):
-            pick = torch.randint(len(rows.features), (_BATCH,))
+            pick = torch.randint(len(samples.features), (_BATCH,))
             measured = torch.rand(_BATCH, 1) >= _HIDDEN_JOINTS
             chunk, state = head.read(
-                rows.features[pick].float()[:, None], rows.joints[pick][:, None], measured
+                samples.features[pick].float()[:, None], samples.joints[pick][:, None], measured
             )
-            off = (chunk[:, 0] - rows.labels[pick]) / head.std
+            off = (chunk[:, 0] - samples.labels[pick]) / head.std
             error = F.smooth_l1_loss(off, torch.zeros_like(off), beta=_LINEAR_FROM)
             loss = error
             if state is not None:
-                truth = (rows.states[pick] - mean) / std
+                truth = (samples.states[pick] - mean) / std
                 located = F.smooth_l1_loss(state[:, 0], truth, beta=_LINEAR_FROM)
                 loss = error + _STATE_WEIGHT * located
             optimiser.zero_grad(set_to_none=True)
@@ -102,11 +102,11 @@ class HeadFitter:
         last = errors[-100:]
         return sum(last) / len(last)
 
-    def _joined(self, stem: str) -> _Rows:
+    def _joined(self, stem: str) -> _Steps:
         """Join what was gathered, and keep it so: it exists only once."""
         parts = self._gathered[stem]
-        joined = _Rows(
-            *(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(_Rows))
+        joined = _Steps(
+            *(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(_Steps))
         )
         self._gathered[stem] = [joined]
         return joined
@@ -115,7 +115,7 @@ class HeadFitter:
 @torch.no_grad()
 def episode_features(model: DiscreteHma, stem: str, episode: TokenEpisode) -> Tensor:
     """
-    Compute what the action head reads at every row of an episode, as the robot would.
+    Compute what the action head reads at every step of an episode, as the robot would.
 
     :returns: ``float32[T, N, C]``.
     """
@@ -123,9 +123,9 @@ def episode_features(model: DiscreteHma, stem: str, episode: TokenEpisode) -> Te
     actions, count = torch.tensor(episode.actions)[None], levels.shape[1]
     previous = torch.cat([levels[:, :1], levels[:, :-1]], 1)
     led_here = torch.cat([actions[:, :1], actions[:, :-1]], 1)
-    rows, masked = Rows(torch.arange(count)), torch.arange(count)[None] == 0
+    steps, masked = Steps(torch.arange(count)), torch.arange(count)[None] == 0
     seen = TokensSeen(levels, torch.zeros(levels.shape[:3], dtype=torch.bool), previous)
-    given = model.condition(stem, led_here, rows, masked)
-    x, _ = model.run(model.embed(seen, given, rows), stem, given, rows)
+    given = model.condition(stem, led_here, steps, masked)
+    x, _ = model.run(model.embed(seen, given, steps), stem, given, steps)
     features: Tensor = model.out_norm(x)
     return features[0]

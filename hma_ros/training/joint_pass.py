@@ -13,7 +13,7 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from hma_ros.network.attention import Rows, SelfAttention, by_token, turn
+from hma_ros.network.attention import SelfAttention, Steps, by_token, turn
 from hma_ros.network.conditioning import Conditioning
 from hma_ros.network.config import Injection
 from hma_ros.network.trunk import Block, Trunk
@@ -25,16 +25,16 @@ class JointPass:
 
     :param trunk: whose blocks.
     :param domains: embodiments of a batch, each with as many windows.
-    :param rows: of every window.
+    :param steps: of every window.
     :param compiled: fuse what is around the matrix products; the first call takes a minute.
     """
 
     def __init__(
-        self, trunk: Trunk, domains: Sequence[str], rows: Rows, compiled: bool = True
+        self, trunk: Trunk, domains: Sequence[str], steps: Steps, compiled: bool = True
     ) -> None:
         config = trunk.config
-        self._trunk, self._rows = trunk, rows
-        self._allowed_RR = rows.allowed(config.rows)
+        self._trunk, self._steps = trunk, steps
+        self._allowed_RR = steps.allowed(config.window)
         # Blocks that have nothing of a stem serve all embodiments at once.
         is_plain = config.injection is Injection.MODULATE and not config.gated_modulation
         self._is_shared = is_plain or config.injection in (Injection.NONE, Injection.ADD)
@@ -57,9 +57,9 @@ class JointPass:
             x = self._spread(block, x)
             parts = zip(x.chunk(len(self._domains)), self._domains, given, strict=True)
             x = torch.cat(
-                [block.inject(part, name, of, self._rows, layer)[0] for part, name, of in parts]
+                [block.inject(part, name, of, self._steps, layer)[0] for part, name, of in parts]
             )
-            x = self._mix(block, x, self._rows, self._allowed_RR)
+            x = self._mix(block, x, self._steps, self._allowed_RR)
         return x
 
 
@@ -74,7 +74,7 @@ def joined(given: Sequence[Conditioning]) -> Conditioning:
 
 
 def spread(block: Block, x_BRNC: Tensor) -> Tensor:
-    """Do the part of a block before the action: mix the tokens of each row."""
+    """Do the part of a block before the action: mix the tokens of each step."""
     attention, flat = block.spatial_attn, block.norm1(x_BRNC).flatten(0, 1)
     query, key, value = (part.transpose(1, 2) for part in _project(attention, flat))
     # Fused attention loses on CPUs: backward it multiplies in pieces too small for their units.
@@ -82,14 +82,14 @@ def spread(block: Block, x_BRNC: Tensor) -> Tensor:
     return x_BRNC + attention.proj(mixed.transpose(1, 2).flatten(2)).view_as(x_BRNC)
 
 
-def mix(block: Block, x_BRNC: Tensor, rows: Rows, allowed_RR: Tensor) -> Tensor:
-    """Do the part of a block after the action: mix each token with itself in other rows."""
+def mix(block: Block, x_BRNC: Tensor, steps: Steps, allowed_RR: Tensor) -> Tensor:
+    """Do the part of a block after the action: mix each token with itself in other steps."""
     attention = block.temporal_attn
     query, key, value = _project(attention, block.temporal_norm(x_BRNC))
-    bias_HRR = attention.bias(rows)
-    query, key = turn(query, rows) * attention.scale, turn(key, rows)
+    bias_HRR = attention.bias(steps)
+    query, key = turn(query, steps) * attention.scale, turn(key, steps)
     query, key, value = (by_token(part) for part in (query, key, value))
-    # A few rows: sums of products, which a compiler fuses, beat thousands of tiny matrices.
+    # A few steps: sums of products, which a compiler fuses, beat thousands of tiny matrices.
     scores = (query.unsqueeze(-2) * key.unsqueeze(-3)).sum(-1)
     scores = scores if bias_HRR is None else scores + bias_HRR
     weights = scores.masked_fill(~allowed_RR, torch.finfo(scores.dtype).min).softmax(-1)

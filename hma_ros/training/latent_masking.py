@@ -24,8 +24,8 @@ class LatentMasking:
     :param whole_patches: mask patches, as sampling does; otherwise pixels, which leaves half of
         the patches masked in part.
     :param offset: of the cosine.
-    :param prompted: share of windows of which the first rows are all shown.
-    :param prompt: fewest rows shown then; otherwise only the first row is.
+    :param prompted: share of windows of which the first steps are all shown.
+    :param prompt: fewest steps shown then; otherwise only the first step is.
     """
 
     whole_patches: bool = True
@@ -44,7 +44,7 @@ class LatentBatch:
     All that is random about a training step.
 
     :param masked_BTSQ: pixels of patches to hide; Q is 1 where patches are masked whole.
-    :param asked_BT: rows whose chunks are to be predicted: from some row on.
+    :param asked_BT: steps whose chunks are to be predicted: from some step on.
     :param draws: what the heads are trained with.
     """
 
@@ -57,7 +57,7 @@ def draw_batch(
     model: ContinuousHma,
     domain: str,
     windows: int,
-    rows: int,
+    steps: int,
     masking: LatentMasking,
     generator: torch.Generator,
 ) -> LatentBatch:
@@ -66,18 +66,18 @@ def draw_batch(
 
     :param domain: whose chunks are learned.
     :param windows: in the batch.
-    :param rows: of each.
+    :param steps: of each.
     """
     tokens, pixels = model.config.image_tokens, model.parts.patch**2
-    shape = (windows, rows, tokens, 1 if masking.whole_patches else pixels)
-    first = torch.randint(rows, (windows, 1), generator=generator)
-    patches = _draw(model.diffloss, windows * rows * tokens, generator)
+    shape = (windows, steps, tokens, 1 if masking.whole_patches else pixels)
+    first = torch.randint(steps, (windows, 1), generator=generator)
+    patches = _draw(model.diffloss, windows * steps * tokens, generator)
     chunks = None
     if model.config.predict_actions and model.config.domains:
-        chunks = _draw(model.action_head(domain), windows * rows, generator)
+        chunks = _draw(model.action_head(domain), windows * steps, generator)
     return LatentBatch(
         masked_BTSQ=draw_masks(shape, masking, generator),
-        asked_BT=torch.arange(rows) >= first,
+        asked_BT=torch.arange(steps) >= first,
         draws=ContinuousDraws(patches, chunks),
     )
 
@@ -89,26 +89,26 @@ def draw_masks(
     shown_B1: Tensor | None = None,
 ) -> Tensor:
     """
-    Draw which pixels to hide; never any of the first row.
+    Draw which pixels to hide; never any of the first step.
 
-    :param shown_B1: how many rows each window begins with, drawn here if None.
+    :param shown_B1: how many steps each window begins with, drawn here if None.
     """
-    windows, rows = shape_BTSQ[:2]
-    angle = masking.offset + (1 - masking.offset) * torch.rand(windows, rows, generator=generator)
+    windows, steps = shape_BTSQ[:2]
+    angle = masking.offset + (1 - masking.offset) * torch.rand(windows, steps, generator=generator)
     share = torch.cos(math.pi / 2 * angle)[..., None, None]
     masked = torch.rand(shape_BTSQ, generator=generator) < share
     if shown_B1 is None:
-        shown_B1 = shown_rows(windows, rows, masking, generator)
-    return masked & (torch.arange(rows) >= shown_B1)[..., None, None]
+        shown_B1 = shown_steps(windows, steps, masking, generator)
+    return masked & (torch.arange(steps) >= shown_B1)[..., None, None]
 
 
-def shown_rows(
-    windows: int, rows: int, masking: LatentMasking, generator: torch.Generator
+def shown_steps(
+    windows: int, steps: int, masking: LatentMasking, generator: torch.Generator
 ) -> Tensor:
-    """Draw how many rows each window begins with, ``int64[B, 1]``."""
-    if rows <= masking.prompt:
+    """Draw how many steps each window begins with, ``int64[B, 1]``."""
+    if steps <= masking.prompt:
         return torch.ones(windows, 1, dtype=torch.int64)
-    prompt = torch.randint(masking.prompt, rows, (windows, 1), generator=generator)
+    prompt = torch.randint(masking.prompt, steps, (windows, 1), generator=generator)
     is_prompted = torch.rand(windows, 1, generator=generator) < masking.prompted
     return torch.where(is_prompted, prompt, 1)
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.windows import WindowBatch
-from hma_ros.network.attention import Rows
+from hma_ros.network.attention import Steps
 from hma_ros.network.conditioning import Conditioning
 from hma_ros.network.config import Compat, TimePositions
 from hma_ros.network.continuous import ContinuousHma, continuous_loss
@@ -40,10 +40,10 @@ class Objective(Protocol):
     """
     What is minimised.
 
-    ``rows`` are those of the sequence that a window becomes.
+    ``steps`` are those of the sequence that a window becomes.
     """
 
-    rows: Rows
+    steps: Steps
 
     def losses(self, batches: Batches, run: Pass, generator: torch.Generator) -> dict[str, Tensor]:
         """
@@ -55,9 +55,9 @@ class Objective(Protocol):
         ...
 
 
-def objective_of(model: DiscreteHma | ContinuousHma, rows: int) -> Objective:
+def objective_of(model: DiscreteHma | ContinuousHma, steps: int) -> Objective:
     """
-    Return what a model learns from windows of so many rows.
+    Return what a model learns from windows of so many steps.
 
     :raises ConfigError: windows longer than learned positions are, or a model that none trains.
     """
@@ -70,12 +70,12 @@ def objective_of(model: DiscreteHma | ContinuousHma, rows: int) -> Objective:
     if config.action_delay:
         if isinstance(model, ContinuousHma):
             raise ConfigError('action_delay: got 1, expected 0 of a continuous model')
-        return TwinObjective(model, rows)
-    if config.time is TimePositions.LEARNED and rows > config.rows:
+        return TwinObjective(model, steps)
+    if config.time is TimePositions.LEARNED and steps > config.window:
         raise ConfigError(
-            f'rows: {rows}, expected at most {config.rows}, where learned positions end'
+            f'steps: {steps}, expected at most {config.window}, where learned positions end'
         )
-    index = Rows.window(config, rows)
+    index = Steps.window(config, steps)
     if isinstance(model, DiscreteHma):
         return DiscreteObjective(model, index)
     return ContinuousObjective(model, index)
@@ -86,14 +86,14 @@ class DiscreteObjective:
     Masked tokens and hidden actions.
 
     :param model: to train.
-    :param rows: of every window.
+    :param steps: of every window.
     :param masking: None takes that of the model's compat.
     """
 
     def __init__(
-        self, model: DiscreteHma, rows: Rows, masking: TokenMasking | None = None
+        self, model: DiscreteHma, steps: Steps, masking: TokenMasking | None = None
     ) -> None:
-        self._model, self.rows = model, rows
+        self._model, self.steps = model, steps
         is_upstream = model.config.compat is Compat.UPSTREAM
         self._masking = masking or (UPSTREAM_TOKENS if is_upstream else TokenMasking())
 
@@ -104,11 +104,11 @@ class DiscreteObjective:
             factors, actions = torch.from_numpy(batch.tokens), torch.from_numpy(batch.actions)
             size = model.config.factor_size
             draws[name] = draw = draw_tokens(factors, size, self._masking, generator)
-            given.append(model.condition(name, actions, self.rows, draw.asked_BT))
+            given.append(model.condition(name, actions, self.steps, draw.asked_BT))
             # A clean frame before each is what a rollout gives: its own, or an imagined one.
             before[name] = torch.cat([factors[:, :1], factors[:, :-1]], 1)
             seen_tokens = TokensSeen(draw.seen_BTSF, draw.masked_BTS, before[name])
-            placed.append(model.embed(seen_tokens, given[-1], self.rows))
+            placed.append(model.embed(seen_tokens, given[-1], self.steps))
         features = run(torch.cat(placed), given).chunk(len(placed))
         terms: dict[str, Tensor] = {}
         for (name, batch), x in zip(batches.items(), features, strict=True):
@@ -127,14 +127,14 @@ class ContinuousObjective:
     Masked patches and hidden actions, through their diffusion heads.
 
     :param model: to train.
-    :param rows: of every window.
+    :param steps: of every window.
     :param masking: None takes that of the model's compat.
     """
 
     def __init__(
-        self, model: ContinuousHma, rows: Rows, masking: LatentMasking | None = None
+        self, model: ContinuousHma, steps: Steps, masking: LatentMasking | None = None
     ) -> None:
-        self._model, self.rows = model, rows
+        self._model, self.steps = model, steps
         self._is_upstream = model.config.compat is Compat.UPSTREAM
         self._masking = masking or (UPSTREAM_MASKING if self._is_upstream else LatentMasking())
 
@@ -143,17 +143,17 @@ class ContinuousObjective:
         model, draws, given, placed = self._model, {}, [], []
         for name, batch in batches.items():
             patches, actions = torch.from_numpy(batch.tokens), torch.from_numpy(batch.actions)
-            windows, rows = patches.shape[:2]
-            draw = draw_batch(model, name, windows, rows, self._masking, generator)
+            windows, steps = patches.shape[:2]
+            draw = draw_batch(model, name, windows, steps, self._masking, generator)
             # Upstream never hides actions from the continuous model.
             hidden = None if self._is_upstream else draw.asked_BT
             draws[name] = draw
-            given.append(model.condition(name, actions, self.rows, hidden))
-            placed.append(model.embed(patches, draw.masked_BTSQ, given[-1], self.rows))
+            given.append(model.condition(name, actions, self.steps, hidden))
+            placed.append(model.embed(patches, draw.masked_BTSQ, given[-1], self.steps))
         features = run(torch.cat(placed), given).chunk(len(placed))
         terms: dict[str, Tensor] = {}
         for (name, batch), x in zip(batches.items(), features, strict=True):
-            draw, output = draws[name], model.read(x, self.rows)
+            draw, output = draws[name], model.read(x, self.steps)
             patches, actions = torch.from_numpy(batch.tokens), torch.from_numpy(batch.actions)
             masks = draw.masked_BTSQ, name, actions, draw.asked_BT
             loss = continuous_loss(model, output, patches, *masks, draw.draws)

@@ -69,14 +69,14 @@ class EpisodeRecordings:
             'factor_size': self.tokenizer.config.levels,
         }
 
-    def windows(self, config: HmaConfig, rows: int) -> Windows:
+    def windows(self, config: HmaConfig, steps: int) -> Windows:
         """Return windows of the kind of a model."""
         if config.diffusion is None:
             episodes = tokens_once(self.tokenizer, self.dataset, self.cache)
         else:
             patch = config.diffusion.patch
             episodes = latents_once(self.tokenizer, self.dataset, self.cache, patch)
-        return EpisodeWindows(standardise_states(episodes), rows)
+        return EpisodeWindows(standardise_states(episodes), steps)
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,9 @@ class FolderRecordings:
             )
         return {'factors': count, 'factor_size': size}
 
-    def windows(self, config: HmaConfig, rows: int) -> Windows:
+    def windows(self, config: HmaConfig, steps: int) -> Windows:
         """Return windows of the kind of a model."""
-        windows = TokenWindows(self.folder, rows)
+        windows = TokenWindows(self.folder, steps)
         if config.diffusion is None:
             return FolderWindows(windows, factors_of(config.factors, config.factor_size))
         return FolderWindows(windows, patches_of(config.diffusion.patch))
@@ -141,12 +141,12 @@ Recordings = EpisodeRecordings | FolderRecordings
 
 
 def windows_of(
-    recordings: Sequence[Recordings], config: HmaConfig, rows: int
+    recordings: Sequence[Recordings], config: HmaConfig, steps: int
 ) -> Mapping[str, Windows]:
     """Open windows of every embodiment of a model."""
     domains = (domain.name for domain in config.domains)
     return {
-        name: item.windows(config, rows) for name, item in zip(domains, recordings, strict=True)
+        name: item.windows(config, steps) for name, item in zip(domains, recordings, strict=True)
     }
 
 

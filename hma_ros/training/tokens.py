@@ -76,7 +76,7 @@ def _encoded_once(
         tokens: np.ndarray = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ConfigError(f'{path}: {error}; expected tokens, remove it to make them') from error
-    if len(tokens) != (frames := sum(episode.rows + 1 for episode in dataset)):
+    if len(tokens) != (frames := sum(episode.steps + 1 for episode in dataset)):
         raise ConfigError(
             f'{path}: {len(tokens)} frames, expected {frames} as in the episodes; remove it'
         )
@@ -95,7 +95,7 @@ def _encode(encode: Callable[[Tensor], Tensor], dataset: EpisodeDataset) -> np.n
 
 
 def _episodes(dataset: EpisodeDataset, tokens: np.ndarray) -> list[TokenEpisode]:
-    ends = np.cumsum([episode.rows + 1 for episode in dataset])
+    ends = np.cumsum([episode.steps + 1 for episode in dataset])
     parts = np.split(tokens, ends[:-1])
     return [TokenEpisode.of(episode, part) for episode, part in zip(dataset, parts, strict=True)]
 

@@ -27,7 +27,7 @@ from hma_ros.training.run import TrainingRun
 _RATE = 3e-3
 # What matrices are multiplied in, by the word of `torch.set_float32_matmul_precision` for it.
 PRECISIONS = {'highest': 'float32', 'medium': 'bfloat16'}
-# Products that are timed, of about as many rows as a step of training has.
+# Products that are timed, of about as many steps as a step of training has.
 _TRIAL_ROWS, _TRIALS = 4096, 20
 
 
@@ -35,13 +35,13 @@ class HmaTrainer:
     """
     One training run.
 
-    Where the context slides the windows drawn should be longer than those a row attends to: a row
-    then sees rows that have seen others before, as it does when they are kept.
+    Where the context slides the windows drawn should be longer than what a step attends to: it
+    then sees steps that have seen others before, as it does when they are kept.
 
     :param config: of the model.
     :param folder: checkpoint, state and log; a run goes on from what it finds there.
     :param steps: optimiser steps of the whole run.
-    :param rows: of the windows drawn.
+    :param length: steps of the windows drawn.
     :param windows: of each embodiment in a step.
     :param compiled: see :class:`JointPass`.
     :param precision: of matrix products, see :func:`multiplying`; None for the quicker here.
@@ -54,19 +54,19 @@ class HmaTrainer:
         config: HmaConfig,
         folder: Path,
         steps: int,
-        rows: int,
+        length: int,
         windows: int = 8,
         compiled: bool = True,
         precision: str | None = None,
     ) -> None:
         torch.manual_seed(0)
         self.model = initialised(config)
-        self._objective = objective_of(self.model, rows)
+        self._objective = objective_of(self.model, length)
         self._folder, self._windows = folder, windows
         self.precision = precision or quicker_precision(config.width)
         self.run = TrainingRun(self.model, folder, steps, _RATE, _hidden(config))
         names = [domain.name for domain in config.domains]
-        self.run_blocks = JointPass(self.model, names, self._objective.rows, compiled)
+        self.run_blocks = JointPass(self.model, names, self._objective.steps, compiled)
 
     @property
     def averaged(self) -> Hma:
@@ -77,7 +77,7 @@ class HmaTrainer:
         """
         Train to the end and save a checkpoint.
 
-        :param sources: of every embodiment; windows of as many rows as the trainer's.
+        :param sources: of every embodiment; windows of as many steps as the trainer's.
         :returns: the averaged model.
         """
         with multiplying(self.precision):

@@ -2,8 +2,8 @@
 """
 The training objective of models that are conditioned on the action that led to a step.
 
-Every row stands in the sequence twice: once as it is, to be the context of later rows and to be
-read for its action, and once masked, to be predicted. A masked row attends to the clean rows
+Every step stands in the sequence twice: once as it is, to be the context of later steps and to be
+read for its action, and once masked, to be predicted. A masked step attends to the clean steps
 before it and to itself, which is just what happens when a frame is imagined; so training never
 sees a context that the robot will not show it.
 """
@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.windows import Surroundings, WindowBatch
-from hma_ros.network.attention import Rows
+from hma_ros.network.attention import Steps
 from hma_ros.network.conditioning import Conditioning
 from hma_ros.network.discrete import DiscreteHma, TokensSeen
 from hma_ros.network.keypoints import KeypointHead
@@ -33,11 +33,11 @@ class TwinConfig:
     """
     Rates and weights.
 
-    :param fully_masked: share of windows whose predicted rows are masked completely.
+    :param fully_masked: share of windows whose predicted steps are masked completely.
     :param hidden_history: share of windows whose past actions are all hidden from the context,
         so that the policy reads the scene and does not copy what it did last.
-    :param hidden_action: share of masked rows predicted without their action (passive dynamics).
-    :param hidden_joints: share of rows whose action is asked for without the measured joints, as
+    :param hidden_action: share of masked steps predicted without their action (passive dynamics).
+    :param hidden_joints: share of steps whose action is asked for without the measured joints, as
         in imagination.
     :param corruption: largest share of context tokens replaced at random.
     :param change_weight: weight of tokens that differ from the frame before.
@@ -61,14 +61,14 @@ class TwinConfig:
 @dataclass(frozen=True)
 class Twins:
     """
-    Windows laid out for the trunk: T clean rows, then T masked ones.
+    Windows laid out for the trunk: T clean steps, then T masked ones.
 
     :param factors: ``int64[B, 2 T, S, F]``.
-    :param previous: the same of the frame before each row.
+    :param previous: the same of the frame before each step.
     :param masked: ``bool[B, 2 T, S]``.
-    :param actions: ``float32[B, 2 T, stride * A]`` that led to each row.
+    :param actions: ``float32[B, 2 T, stride * A]`` that led to each step.
     :param known: ``bool[B, 2 T]``, false where the action is masked.
-    :param targets: ``int64[B, T, S, F]``, what the masked rows were.
+    :param targets: ``int64[B, T, S, F]``, what the masked steps were.
     """
 
     factors: Tensor
@@ -84,14 +84,14 @@ class TwinObjective:
     Masked frames, chunks in units and, where the episodes have it, a privileged state.
 
     :param model: discrete, with the frame before each step.
-    :param rows: of a window.
+    :param steps: of a window.
     :param config: rates and weights.
     """
 
-    def __init__(self, model: DiscreteHma, rows: int, config: TwinConfig | None = None) -> None:
-        self._model, self._count = model, rows
+    def __init__(self, model: DiscreteHma, steps: int, config: TwinConfig | None = None) -> None:
+        self._model, self._count = model, steps
         self._config = config or TwinConfig()
-        self.rows = layout(rows, model.config.rows)
+        self.steps = layout(steps, model.config.window)
 
     def losses(
         self,
@@ -105,11 +105,11 @@ class TwinObjective:
             name: prepare(batch, self._config, size, generator) for name, batch in batches.items()
         }
         given = [
-            model.condition(name, item.actions, self.rows, ~item.known)
+            model.condition(name, item.actions, self.steps, ~item.known)
             for name, item in twins.items()
         ]
         placed = [
-            model.embed(TokensSeen(item.factors, item.masked, item.previous), of, self.rows)
+            model.embed(TokensSeen(item.factors, item.masked, item.previous), of, self.steps)
             for item, of in zip(twins.values(), given, strict=True)
         ]
         parts = model.out_norm(run(torch.cat(placed), given)).chunk(len(placed))
@@ -138,21 +138,21 @@ class TwinObjective:
         return {'frame': frame, 'action': action, 'state': state}
 
 
-def layout(rows: int, window: int) -> Rows:
+def layout(steps: int, window: int) -> Steps:
     """
-    Places in time, and permissions, of ``rows`` clean and ``rows`` masked rows.
+    Places in time, and permissions, of ``steps`` clean and ``steps`` masked steps.
 
-    Masked row j stands for the frame after clean row j.
+    Masked step j stands for the frame after clean step j.
 
     :returns: of ``2T`` steps, with ``bool[2T, 2T]`` what may attend to what, query first.
     """
-    time = torch.cat([torch.arange(rows), torch.arange(rows) + 1])
-    is_masked = torch.arange(2 * rows) >= rows
+    time = torch.cat([torch.arange(steps), torch.arange(steps) + 1])
+    is_masked = torch.arange(2 * steps) >= steps
     lag = time[:, None] - time[None]
     causal = (lag >= 0) & (lag < window) & ~is_masked[None]
     clean_past = causal & ~(is_masked[:, None] & (lag == 0))
-    allowed = clean_past | torch.eye(2 * rows, dtype=torch.bool)
-    return Rows(time, allowed_RR=allowed)
+    allowed = clean_past | torch.eye(2 * steps, dtype=torch.bool)
+    return Steps(time, allowed_RR=allowed)
 
 
 def prepare(
@@ -171,11 +171,11 @@ def prepare(
     known = torch.ones(actions.shape[:2], dtype=torch.bool)
     known[:, 0] = torch.from_numpy(around.known)
     context = corrupt(tokens[:, :-1], config.corruption, factor_size, generator)
-    rows, size, image_tokens = tokens.shape[1] - 2, tokens.shape[0], tokens.shape[2]
-    drawn = torch.rand(size, rows, image_tokens, generator=generator)
-    masked = drawn < _mask_shares(size, rows, config, generator)[..., None]
+    steps, size, image_tokens = tokens.shape[1] - 2, tokens.shape[0], tokens.shape[2]
+    drawn = torch.rand(size, steps, image_tokens, generator=generator)
+    masked = drawn < _mask_shares(size, steps, config, generator)[..., None]
     remembered = torch.rand(size, 1, generator=generator) >= config.hidden_history
-    told = torch.rand(size, rows, generator=generator) >= config.hidden_action
+    told = torch.rand(size, steps, generator=generator) >= config.hidden_action
     return Twins(
         factors=torch.cat([context[:, 1:], tokens[:, 2:]], 1),
         previous=torch.cat([context[:, :-1], context[:, 1:]], 1),
@@ -200,7 +200,7 @@ def frame_loss(logits: Tensor, twins: Twins, change_weight: float) -> Tensor:
     """
     Cross entropy of the masked tokens, mean over factors.
 
-    :param logits: ``[B, T, S, F, V]`` of the masked rows.
+    :param logits: ``[B, T, S, F, V]`` of the masked steps.
     """
     count = logits.shape[1]
     each = F.cross_entropy(logits.flatten(0, 3), twins.targets.flatten(), reduction='none')
@@ -239,7 +239,7 @@ def _surroundings(batch: WindowBatch) -> Surroundings:
     return batch.around
 
 
-def _mask_shares(size: int, rows: int, config: TwinConfig, generator: torch.Generator) -> Tensor:
-    partial = torch.cos(torch.rand(size, rows, generator=generator) * (math.pi / 2))
-    whole = (torch.rand(size, 1, generator=generator) < config.fully_masked).expand(-1, rows)
+def _mask_shares(size: int, steps: int, config: TwinConfig, generator: torch.Generator) -> Tensor:
+    partial = torch.cos(torch.rand(size, steps, generator=generator) * (math.pi / 2))
+    whole = (torch.rand(size, 1, generator=generator) < config.fully_masked).expand(-1, steps)
     return torch.where(whole, 1.0, partial)

@@ -40,7 +40,7 @@ from hma_ros.network.checkpoint import load_released
 from hma_ros.network.continuous import (
     ContinuousDraws,
     ContinuousHma,
-    ContinuousRows,
+    ContinuousSteps,
     continuous_loss,
 )
 from hma_ros.network.diffusion_head import DiffusionDraws, waves
@@ -251,7 +251,7 @@ def _losses(model: ContinuousHma, golden: GoldenArrays, domain: str) -> Found:
 
 
 def _times_drawn(
-    golden: GoldenArrays, prefix: str, draws: ContinuousDraws, output: ContinuousRows
+    golden: GoldenArrays, prefix: str, draws: ContinuousDraws, output: ContinuousSteps
 ) -> int:
     """Say how often the same patches were drawn for."""
     patches = output.z_BRSC[..., 0].numel()
@@ -264,7 +264,7 @@ def _times_drawn(
     return drawn // patches
 
 
-def _repeated(output: ContinuousRows, count: int) -> ContinuousRows:
+def _repeated(output: ContinuousSteps, count: int) -> ContinuousSteps:
     """Repeat what was said, as upstream does to draw several times (diffusion_batch_mul)."""
     chunks = output.z_action_BRC
     return output._replace(
@@ -315,20 +315,20 @@ def _rollout(
     prefix: str,
     nudge: np.random.Generator | None = None,
 ) -> Found:
-    """Sample all rows after the prompt; upstream samples all chunks after each step."""
+    """Sample all steps after the prompt; upstream samples all chunks after each step."""
     replay, orders = Replay(model, golden, prefix, nudge), golden[f'{prefix}/orders']
     window, _ = _window(model, golden)
     first, counts, chunk = [], [], None
-    for row, order in enumerate(orders, window.shape[1] - len(orders)):
-        frames = _frames(model, golden, domain, replay, window, row, order)
-        for step, frame in enumerate(frames):
+    for step, order in enumerate(orders, window.shape[1] - len(orders)):
+        frames = _frames(model, golden, domain, replay, window, step, order)
+        for mask_step, frame in enumerate(frames):
             if frame.z_action_BTC is not None:
                 chunk = sample_chunks(
                     model, frame.z_action_BTC, domain, replay.sampling, replay.draw
                 )
-            first += [frame.z_BSC] if step == 0 else []
+            first += [frame.z_BSC] if mask_step == 0 else []
             counts.append(frame.sampled_BK.size)
-            window[:, row] = frame.patches_BSE
+            window[:, step] = frame.patches_BSE
     size = golden['latents'].shape[2:4]
     yield f'{prefix}/latents', unpatchify(window.numpy(), model.parts.patch, size)
     yield f'{prefix}/first_z', _as_upstream(torch.stack(first, 1), model, golden)
@@ -343,13 +343,13 @@ def _frames(
     domain: str,
     replay: Replay,
     window: Tensor,
-    row: int,
+    step: int,
     order: np.ndarray,
 ) -> Iterator[FrameSample]:
     return sample_frame(
         model,
         window,
-        row,
+        step,
         domain,
         _actions(golden, domain),
         order,

@@ -3,7 +3,7 @@
 The discrete model against arrays of the research code.
 
 ``config.json`` and ``model.safetensors`` are a checkpoint as the authors release them. What is in
-``golden.npz`` decides what is compared (``{dom}``: domain, B: batch, T: rows of the window):
+``golden.npz`` decides what is compared (``{dom}``: domain, B: batch, T: steps of the window):
 
 =================================  ============================================================
 array                              of what
@@ -103,9 +103,9 @@ def _runs(golden: GoldenArrays, domain: str) -> Iterator[tuple[str, dict[str, An
             normalised = _of(golden, 'actions_norm', domain)
             yield run, {'ids': ids, 'actions_BRX': normalised, 'is_normalised': True}
         elif run == '_short':
-            rows = golden[at('logits_short', domain)].shape[2]
-            known = None if actions is None else actions[:, :rows]
-            yield run, {'ids': ids[:, :rows], 'actions_BRX': known}
+            steps = golden[at('logits_short', domain)].shape[2]
+            known = None if actions is None else actions[:, :steps]
+            yield run, {'ids': ids[:, :steps], 'actions_BRX': known}
         elif run == '_actmask':
             masked = _of(golden, 'action_mask', domain)
             yield run, {'ids': ids, 'actions_BRX': actions, 'masked_BR': masked}
@@ -205,14 +205,14 @@ def _decode(
     golden: GoldenArrays,
     domain: str,
     window: Tensor,
-    row: int,
+    step: int,
     steps: int,
     order: list[np.ndarray] | None,
 ) -> list[FramePass]:
-    """Fill in a row."""
+    """Fill in a step."""
     actions = _actions(golden, domain)
-    passes = list(decode_frame(model, window, row, domain, actions, steps, order))
-    window[:, row] = passes[-1].ids_BS
+    passes = list(decode_frame(model, window, step, domain, actions, steps, order))
+    window[:, step] = passes[-1].ids_BS
     return passes
 
 
@@ -248,7 +248,7 @@ def _losses(model: DiscreteHma, golden: GoldenArrays, domain: str) -> Found:
 
 
 def _evaluation_loss(model: DiscreteHma, logits_BRSFV: Tensor, labels_BTS: Tensor) -> Tensor:
-    """Cross entropy of all tokens but the first row's, without smoothing, summed over factors."""
+    """Cross entropy of all tokens but the first step's, without smoothing, summed over factors."""
     factors = model.factorise(labels_BTS[:, 1:])
     logits = logits_BRSFV[:, 1:].flatten(0, 3)
     entropy = F.cross_entropy(logits, factors.flatten(), reduction='none')

@@ -2,7 +2,7 @@
 """
 Windows of data sets on disk against those of the research code's loaders.
 
-Arrays are named ``{data set}/overlapfilter{0|1}/...``: ``window`` (rows), ``stride``,
+Arrays are named ``{data set}/overlapfilter{0|1}/...``: ``window`` (steps), ``stride``,
 ``n_action``, ``valid_start_inds``, ``action_stat``, and for each of ``item_idx`` the flat frames
 ``item{i}/input_ids`` and ``item{i}/action_ids``.
 """
@@ -38,7 +38,7 @@ def check(folder: Path) -> Iterator[Comparison]:
 def _check_windows(golden: GoldenArrays, data: TokenFolder, group: str) -> Iterator[Comparison]:
     windows = TokenWindows(
         data,
-        rows=int(golden[f'{group}/window']),
+        steps=int(golden[f'{group}/window']),
         stride=upstream_stride(data.domain),
         overlapping=group.endswith('0'),
         start_rule=upstream_starts,
@@ -64,7 +64,7 @@ def _check_item(
             f'{golden.path}: {group}/item_idx holds {index}, expected below {len(windows)}'
         )
     window, prefix = windows[index], f'{group}/item{index}'
-    # Flat over rows, height and width; latents keep their channels.
+    # Flat over steps, height and width; latents keep their channels.
     channels = window.frames.shape[3:]
     arrays = {'input_ids': window.frames.reshape(-1, *channels), 'action_ids': window.actions}
     for name, found in arrays.items():

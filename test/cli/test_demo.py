@@ -12,13 +12,13 @@ def told(p95_ms: str, late: str) -> str:
         'world_model': {'image stamp to action p95 ms': p95_ms},
         'action_executor': {'late chunks': late},
     }
-    return slowness(facts, row_s=0.1, factor=0.3)
+    return slowness(facts, step_s=0.1, factor=0.3)
 
 
 def test_a_slow_machine_is_told_what_to_lower() -> None:
     assert told('131.400', '17') == (
         'this machine is too slow for 0.3 of real time: from image to action it took 131 ms (p95) '
-        'where a row has 100 ms, and 17 chunks came too late; try --real-time-factor 0.15'
+        'where a step has 100 ms, and 17 chunks came too late; try --real-time-factor 0.15'
     )
 
 
@@ -28,7 +28,7 @@ def test_late_chunks_alone_are_told() -> None:
 
 def test_a_fast_machine_is_told_nothing() -> None:
     assert told('60.0', '1') == ''
-    assert slowness({}, row_s=0.1, factor=0.3) == ''
+    assert slowness({}, step_s=0.1, factor=0.3) == ''
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:

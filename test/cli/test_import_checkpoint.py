@@ -56,8 +56,8 @@ def test_a_discrete_checkpoint_is_described(capsys):
     lines = report(capsys, GOLDEN / 'disc_concat_modulate')
     assert lines['kind'] == ['discrete, 2 factors of 8']
     assert lines['trunk'] == ['3 layers, 4 heads, width 32']
-    assert lines['row'] == ['16 tokens, 20 with its action']
-    assert lines['window'] == ['6 rows']
+    assert lines['step'] == ['16 tokens, 20 with its action']
+    assert lines['window'] == ['6 steps']
     assert lines['actions'] == ['concat+modulate']
     assert lines['forward'] == ['yes']
     assert lines['stem'] == [
@@ -71,16 +71,16 @@ def test_a_continuous_checkpoint_is_described(capsys):
     assert lines['kind'] == ['continuous, patches of 2 x 2 of 4 channels']
 
 
-def test_rates_of_rows_come_from_the_table_of_data_sets(capsys, tmp_path):
+def test_rates_of_steps_come_from_the_table_of_data_sets(capsys, tmp_path):
     # Recorded at 6 Hz, for which the stride should be 3; it is 2 in the checkpoint.
     lines = report(capsys, renamed(tmp_path / 'other', 'franka', 'robomimic'))
     assert lines['stem'] == [
-        'robomimic: 3 numbers x stride 2, 3 rows/s of 6 Hz (stride 3 expected)'
+        'robomimic: 3 numbers x stride 2, 3 steps/s of 6 Hz (stride 3 expected)'
     ]
     lines = report(
         capsys, renamed(tmp_path / 'right', 'franka', 'berkeley_mvp_converted_externally_to_rlds')
     )
-    assert lines['stem'][0].endswith('3 numbers x stride 2, 2.5 rows/s of 5 Hz')
+    assert lines['stem'][0].endswith('3 numbers x stride 2, 2.5 steps/s of 5 Hz')
 
 
 def test_a_policy_without_trained_heads_is_refused_with_the_reason(capsys, tmp_path):
@@ -99,7 +99,7 @@ def test_a_bundle_that_could_not_act_is_refused_for_a_policy(capsys, tmp_path):
     folder = GOLDEN / 'disc_modulate'
     assert report(capsys, folder)['policy'] == [
         'checkpoint: yes, but in training it was shown the actions that it was to predict; '
-        "bundle: no: its blocks have to be told the action of every row (upstream's)"
+        "bundle: no: its blocks have to be told the action of every step (upstream's)"
     ]
     assert main(['import-checkpoint', str(folder), '--require', 'policy']) == 0
     bundle = tmp_path / 'bundle'
@@ -186,7 +186,7 @@ def two_robots(folder: Path, write_released) -> tuple[Path, Path]:
             layers=1,
             heads=2,
             width=16,
-            rows=4,
+            window=4,
             positions=16,
             action_tokens=2,
             factor_size=8,

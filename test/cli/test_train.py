@@ -12,7 +12,7 @@ from hma_ros.cli.main import main
 ROBOTS = ('sim_planar', 'sim_so101')
 STEMS = ('planar_push', 'so101_reach')
 # Its heads are fitted in rounds of correction.
-CONFIG = SimpleNamespace(keypoints=True, action_delay=1, rows=2)
+CONFIG = SimpleNamespace(keypoints=True, action_delay=1, window=2)
 
 
 class Steps:
@@ -25,7 +25,7 @@ class Steps:
             ('hma_ros.training.tokenizer.train_tokenizer', self._tokenizer),
             ('hma_ros.training.trainer.HmaTrainer', self._trainer),
             ('hma_ros.training.tokens.tokens_once', lambda tokenizer, dataset, cache: [dataset]),
-            ('hma_ros.training.recordings.windows_of', lambda recordings, config, rows: STEMS),
+            ('hma_ros.training.recordings.windows_of', lambda recordings, config, steps: STEMS),
             ('hma_ros.training.configuration.configuration', lambda *facts: CONFIG),
             ('hma_ros.training.heads.HeadFitter', self._fitter),
             ('hma_ros.network.checkpoint.load_hma', self._read),
@@ -54,7 +54,7 @@ class Steps:
         self.done.append(f'tokenizer on {len(datasets)}')
         return 'tokenizer'
 
-    def _trainer(self, config: Any, folder: Path, steps: int, rows: int, windows: int) -> Any:
+    def _trainer(self, config: Any, folder: Path, steps: int, length: int, windows: int) -> Any:
         def train(stems: Any) -> Any:
             self.done.append(f'model of {" ".join(stems)}')
             return SimpleNamespace(config=config)

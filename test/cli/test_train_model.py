@@ -13,7 +13,7 @@ from hma_ros.network.config import Compat, TimePositions
 MODEL = ['train', 'model', '--preset', 'base']
 CONTINUOUS = [*MODEL, '--kind', 'continuous']
 SIZES = [
-    *('--width', '8', '--layers', '1', '--heads', '2', '--window', '3', '--rows', '3'),
+    *('--width', '8', '--layers', '1', '--heads', '2', '--window', '3', '--steps', '3'),
     *('--action-tokens', '1', '--windows', '1'),
 ]
 
@@ -154,8 +154,8 @@ def test_heads_that_do_not_divide_the_width_are_refused(tmp_path, capsys):
     [
         (['--window', '1'], '--window: 1, expected at least 2'),
         (
-            ['--compat', 'upstream', '--rows', '4'],
-            'rows: 4, expected at most 3, where learned positions end',
+            ['--compat', 'upstream', '--steps', '4'],
+            'steps: 4, expected at most 3, where learned positions end',
         ),
     ],
 )

@@ -22,7 +22,7 @@ def test_finds_the_frame_of_the_wanted_lead_or_the_next_shorter_one() -> None:
     match.add(S // 10, 0.1, frames(5, 20))
     match.add(2 * S // 10, 0.1, frames(5, 30))
     found = match.find(4 * S // 10 + S // 100)
-    # 0.4 s is 4 rows after 0, 3 after 0.1 and 2 after 0.2: the lead of 3 is wanted.
+    # 0.4 s is 4 steps after 0, 3 after 0.1 and 2 after 0.2: the lead of 3 is wanted.
     assert found is not None
     assert (found.lead, found.frame[0, 0, 0]) == (3, 22)
     early = match.find(S // 10)

@@ -13,14 +13,14 @@ from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeWriter, find_s
 NAMES = ('x', 'y')
 
 
-def make(rows, seed=0):
+def make(steps, seed=0):
     rng = np.random.default_rng(seed)
     return Episode(
-        rng.integers(256, size=(rows + 1, 8, 8, 3)).astype(np.uint8),
-        rng.normal(size=(rows, 2, 2)).astype(np.float32),
-        rng.normal(size=(rows, 2, 2)).astype(np.float32),
-        rng.normal(size=(rows + 1, 3)).astype(np.float32),
-        rng.normal(size=(rows + 1, 4)).astype(np.float32),
+        rng.integers(256, size=(steps + 1, 8, 8, 3)).astype(np.uint8),
+        rng.normal(size=(steps, 2, 2)).astype(np.float32),
+        rng.normal(size=(steps, 2, 2)).astype(np.float32),
+        rng.normal(size=(steps + 1, 3)).astype(np.float32),
+        rng.normal(size=(steps + 1, 4)).astype(np.float32),
         'expert',
         seed,
         seed % 2 == 0,

@@ -117,7 +117,7 @@ def test_metadata_that_is_no_object_is_refused(tmp_path, text):
         TokenFolder.open(tmp_path / 'x')
 
 
-def test_an_action_file_of_broken_rows_is_refused(tmp_path):
+def test_an_action_file_of_broken_steps_is_refused(tmp_path):
     with (write(tmp_path / 'x') / 'actions/b.bin').open('ab') as file:
         file.write(b'1234')
     with pytest.raises(ConfigError, match='b.bin: got 44 bytes, expected 40 for 5 frames'):

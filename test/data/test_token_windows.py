@@ -23,8 +23,8 @@ episodes = st.lists(st.integers(1, 12), min_size=1, max_size=6).map(
 )
 
 
-def test_a_window_holds_every_chunk_of_its_rows():
-    # Two rows of two frames need four frames: two places in five, one in four.
+def test_a_window_holds_every_chunk_of_its_steps():
+    # Two steps of two frames need four frames: two places in five, one in four.
     ids = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1], np.int32)
     assert episode_starts(ids, 2, 2).tolist() == [0, 1, 5]
     # Theirs looks three frames ahead only, and leaves the last place out.
@@ -43,26 +43,26 @@ def test_short_data_have_no_window(rule):
 
 @settings(max_examples=50, deadline=None)
 @given(episodes, st.integers(1, 4), st.integers(1, 3))
-def test_starts_are_those_whose_frames_are_all_of_one_episode(ids, rows, stride):
-    span = rows * stride
+def test_starts_are_those_whose_frames_are_all_of_one_episode(ids, steps, stride):
+    span = steps * stride
     places = range(len(ids) - span + 1)
     expected = [start for start in places if len(set(ids[start : start + span])) == 1]
-    assert episode_starts(ids, rows, stride).tolist() == expected
+    assert episode_starts(ids, steps, stride).tolist() == expected
     # Theirs has all of these but a last one, and more.
-    theirs = upstream_starts(ids, rows, stride).tolist()
+    theirs = upstream_starts(ids, steps, stride).tolist()
     assert set(expected) - set(theirs) <= {len(ids) - span}
 
 
 @settings(max_examples=50, deadline=None)
 @given(episodes, st.integers(1, 4), st.integers(1, 3))
-def test_without_overlaps_no_frame_is_used_twice(ids, rows, stride):
-    starts = episode_starts(ids, rows, stride)
-    kept = without_overlaps(starts, rows, stride).tolist()
-    used = [start + row * stride for start in kept for row in range(rows)]
+def test_without_overlaps_no_frame_is_used_twice(ids, steps, stride):
+    starts = episode_starts(ids, steps, stride)
+    kept = without_overlaps(starts, steps, stride).tolist()
+    used = [start + step * stride for start in kept for step in range(steps)]
     assert len(used) == len(set(used))
     # None could be added.
     for start in set(starts.tolist()) - set(kept):
-        assert {start + row * stride for row in range(rows)} & set(used)
+        assert {start + step * stride for step in range(steps)} & set(used)
 
 
 def test_published_windows_that_run_into_the_next_episode_are_not_ours():
@@ -77,7 +77,7 @@ def test_published_windows_that_run_into_the_next_episode_are_not_ours():
     assert set(ours.starts) - set(published.starts) == {132 - 18}
 
 
-def test_a_row_joins_the_actions_from_its_frame_on():
+def test_a_step_joins_the_actions_from_its_frame_on():
     folder = TokenFolder.open(ROBOMIMIC)
     windows = TokenWindows(folder, 6, overlapping=False)
     window = windows[3]
@@ -88,5 +88,5 @@ def test_a_row_joins_the_actions_from_its_frame_on():
 
 def test_data_in_which_no_window_fits_are_refused():
     folder = TokenFolder.open(ROBOMIMIC)
-    with pytest.raises(ConfigError, match='no window of 60 rows of 3 frames fits'):
+    with pytest.raises(ConfigError, match='no window of 60 steps of 3 frames fits'):
         TokenWindows(folder, 60)

@@ -10,16 +10,16 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.data.windows import EpisodeWindows, TokenEpisode, factors_of, patches_of
 
 
-def episode(rows, start=0):
+def episode(steps, start=0):
     """Frame k holds k, and so do its action and, ten times over, its joints."""
-    count = np.arange(start, start + rows + 1)
+    count = np.arange(start, start + steps + 1)
     tokens = np.tile(count[:, None, None], (1, 3, 2)).astype(np.uint8)
     numbers = np.tile(count[:, None], (1, 4)).astype(np.float32)
     return TokenEpisode(tokens, numbers[:-1], -numbers[:-1], 10 * numbers, numbers)
 
 
-def test_a_window_is_consecutive_rows_of_one_episode():
-    batch = EpisodeWindows([episode(6), episode(9, 100)], rows=4).draw(200, seed=0)
+def test_a_window_is_consecutive_steps_of_one_episode():
+    batch = EpisodeWindows([episode(6), episode(9, 100)], steps=4).draw(200, seed=0)
     assert batch.tokens.shape == (200, 4, 3, 2)
     assert batch.tokens.dtype == np.int64
     assert batch.actions.dtype == np.float32
@@ -30,12 +30,12 @@ def test_a_window_is_consecutive_rows_of_one_episode():
 
 
 def test_episodes_that_are_too_short_are_refused():
-    with pytest.raises(ConfigError, match='none of 1 episodes has 7 rows'):
-        EpisodeWindows([episode(6)], rows=7)
+    with pytest.raises(ConfigError, match='none of 1 episodes has 7 steps'):
+        EpisodeWindows([episode(6)], steps=7)
 
 
 def test_a_window_knows_what_is_around_it():
-    batch = EpisodeWindows([episode(6)], rows=3).draw(50, seed=0)
+    batch = EpisodeWindows([episode(6)], steps=3).draw(50, seed=0)
     starts = batch.tokens[:, 0, 0, 0]
     assert set(starts) == {0, 1, 2, 3}
     around = batch.around
@@ -50,7 +50,7 @@ def test_a_window_knows_what_is_around_it():
 
 
 def test_the_same_seed_draws_the_same_windows():
-    windows = EpisodeWindows([episode(30)], rows=3)
+    windows = EpisodeWindows([episode(30)], steps=3)
     first, again, other = (windows.draw(8, seed).tokens for seed in (1, 1, 2))
     assert (first == again).all()
     assert (first != other).any()
@@ -59,7 +59,7 @@ def test_the_same_seed_draws_the_same_windows():
 def test_latents_stay_real():
     item = episode(2)
     latents = replace(item, tokens=np.full((3, 1, 2), 0.5, np.float16))
-    assert EpisodeWindows([latents], rows=2).draw(1, seed=0).tokens.dtype == np.float32
+    assert EpisodeWindows([latents], steps=2).draw(1, seed=0).tokens.dtype == np.float32
 
 
 def test_ids_have_factor_zero_in_their_lowest_digits():

@@ -17,10 +17,10 @@ from hma_ros.training.trainer import initialised
 EMBODIMENT, STRIDE = 'sim_planar', 1
 
 
-def make_episode(rows: int, seed: int) -> Episode:
+def make_episode(steps: int, seed: int) -> Episode:
     """Let an 8 pixel square jump to where each action says, in pixels / 100."""
-    places = np.random.default_rng(seed).integers(0, 56, (rows + 1, 2))
-    frames = np.full((rows + 1, 64, 64, 3), 90, np.uint8)
+    places = np.random.default_rng(seed).integers(0, 56, (steps + 1, 2))
+    frames = np.full((steps + 1, 64, 64, 3), 90, np.uint8)
     for frame, (x, y) in zip(frames, places, strict=True):
         frame[y : y + 8, x : x + 8] = (220, 40, 40)
     actions = (places[1:, None] / 100).astype(np.float32)
@@ -34,8 +34,8 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp('data')
     folder = root / EMBODIMENT / 'val' / 'shard_00'
     with EpisodeWriter(folder, EMBODIMENT, 10.0, STRIDE, ('x', 'y'), ('x', 'y')) as writer:
-        for seed, rows in enumerate((3, 5, 4)):
-            writer.add(make_episode(rows, seed))
+        for seed, steps in enumerate((3, 5, 4)):
+            writer.add(make_episode(steps, seed))
     return root
 
 

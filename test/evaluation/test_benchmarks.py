@@ -17,7 +17,7 @@ def _bench(bundle: Path, *arguments: str) -> 'subprocess.CompletedProcess[str]':
 
 def test_a_bundle_is_measured(bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / 'out' / 'latest.json'
-    small = ['--rows', '40', '--threads', '1', '--episodes', '2', '--prediction-rows', '2']
+    small = ['--steps', '40', '--threads', '1', '--episodes', '2', '--prediction-steps', '2']
     small += ['--ros-episodes', '0']
     done = _bench(bundle, *small, '--out', str(out))
     assert done.returncode == 0, done.stderr
@@ -30,9 +30,9 @@ def test_a_bundle_is_measured(bundle: Path, tmp_path: Path) -> None:
     for quantity in ('observe_act_ms', 'imagine_ms', 'encode_ms', 'decode_ms'):
         assert 0 < latency[quantity]['p50'] <= latency[quantity]['p95'] <= latency[quantity]['p99']
     assert latency['period_ms'] == 100
-    # A context that grew by a row's keys and values would double within these rows.
+    # A context that grew by a step's keys and values would double within these steps.
     assert abs(latency['memory_growth_mib']) < 0.1 * latency['memory_mib']
-    assert prediction['rows'] == 2
+    assert prediction['steps'] == 2
     assert '| sim_planar |' in done.stdout
 
 

@@ -21,12 +21,12 @@ def test_from_episodes_to_page_and_pictures(
     bundle: Path, data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, page = tmp_path / 'out' / 'prediction.json', tmp_path / 'results.md'
-    arguments = ['--bundle', str(bundle), '--data', str(data_root), '--rows', '3']
+    arguments = ['--bundle', str(bundle), '--data', str(data_root), '--steps', '3']
     arguments += ['--trials', '1', '--horizon', '2', '--pictures', str(tmp_path / 'pictures')]
     assert main(['evaluate', 'prediction', *arguments, '--out', str(out)]) == 0
     assert '| sim_planar |' in capsys.readouterr().out
     assert json.loads(out.read_text())['command'] == (
-        f'hma evaluate prediction --bundle {bundle} --data {data_root} --episodes 40 --rows 3 '
+        f'hma evaluate prediction --bundle {bundle} --data {data_root} --episodes 40 --steps 3 '
         '--trials 1 --horizon 2 --seed 0'
     )
     assert {path.name for path in (tmp_path / 'pictures').iterdir()} == {

@@ -75,7 +75,7 @@ def test_the_animation_has_one_picture_for_each_moment(
 
 def test_a_strip_of_a_real_model(bundle: Path, episodes: EpisodeDataset, tmp_path: Path) -> None:
     model = WorldModel(bundle, 'planar_push', Execution(threads=1))
-    rollout = imagine_episode(model, episodes[1], row=2, horizon=20)
+    rollout = imagine_episode(model, episodes[1], step=2, horizon=20)
     assert rollout.imagined.shape == rollout.observed.shape == (3, 64, 64, 3)
     np.testing.assert_array_equal(rollout.last, episodes[1].frames[2])
     np.testing.assert_array_equal(rollout.observed, episodes[1].frames[3:6])
@@ -86,7 +86,7 @@ def test_a_strip_of_a_real_model(bundle: Path, episodes: EpisodeDataset, tmp_pat
         assert picture.size == rollout_strip(rollout).size
 
 
-def test_a_row_outside_the_episode_is_refused(bundle: Path, episodes: EpisodeDataset) -> None:
+def test_a_step_outside_the_episode_is_refused(bundle: Path, episodes: EpisodeDataset) -> None:
     model = WorldModel(bundle, 'planar_push', Execution(threads=1))
-    with pytest.raises(ConfigError, match='row 5: expected 0 to 4'):
-        imagine_episode(model, episodes[1], row=5, horizon=1)
+    with pytest.raises(ConfigError, match='step 5: expected 0 to 4'):
+        imagine_episode(model, episodes[1], step=5, horizon=1)

@@ -16,14 +16,14 @@ from hma_ros.evaluation.prediction import (
     PredictionConfig,
     bootstrap,
     measure_prediction,
-    sample_rows,
+    sample_steps,
 )
 from hma_ros.evaluation.replay import replay
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.world_model import WorldModel
 
-CONFIG = PredictionConfig(max_rows=100, trials=3, horizon=2)
+CONFIG = PredictionConfig(max_steps=100, trials=3, horizon=2)
 
 
 class Oracle:
@@ -59,7 +59,7 @@ class Oracle:
 
 def test_a_model_that_knows_the_world(episodes: EpisodeDataset) -> None:
     result = measure_prediction(Oracle(True), episodes, CONFIG, progress=False)
-    assert (result.rows, result.episodes) == (12, 3)
+    assert (result.steps, result.episodes) == (12, 3)
     # Where the square went, every channel is off by 20; where it was, nothing is.
     assert result.changed.imagined_db == pytest.approx(20 * np.log10(255 / 20) + 3.01, abs=0.3)
     assert result.changed.gain_db > 10
@@ -76,12 +76,12 @@ def test_a_model_that_ignores_actions_has_no_delta(episodes: EpisodeDataset) -> 
     assert result.delta_whole.mean_db == pytest.approx(0)
 
 
-def test_the_rollout_covers_rows_with_enough_after_them(episodes: EpisodeDataset) -> None:
+def test_the_rollout_covers_steps_with_enough_after_them(episodes: EpisodeDataset) -> None:
     result = measure_prediction(Oracle(True), episodes, CONFIG, progress=False)
-    assert result.horizon_rows == 2 + 4 + 3
-    assert [step.rows_ahead for step in result.horizon] == [1, 2]
+    assert result.horizon_steps == 2 + 4 + 3
+    assert [step.steps_ahead for step in result.horizon] == [1, 2]
     longer = replace(CONFIG, horizon=4)
-    assert measure_prediction(Oracle(True), episodes, longer, progress=False).horizon_rows == 3
+    assert measure_prediction(Oracle(True), episodes, longer, progress=False).horizon_steps == 3
 
 
 def test_no_episode_is_long_enough_for_the_horizon(episodes: EpisodeDataset) -> None:
@@ -89,32 +89,32 @@ def test_no_episode_is_long_enough_for_the_horizon(episodes: EpisodeDataset) -> 
     oracle.manifest = SimpleNamespace(max_horizon=9, image_size=64)
     result = measure_prediction(oracle, episodes, replace(CONFIG, horizon=9), progress=False)
     assert result.horizon == ()
-    assert result.rows == 12
+    assert result.steps == 12
 
 
 def test_episodes_are_replayed_with_what_was_executed(episodes: EpisodeDataset) -> None:
     oracle, episode = Oracle(True), episodes[1]
     assert list(replay(oracle, episode)) == [0, 1, 2, 3, 4]
     assert oracle.observed[0][1] is None
-    for row, (frame, executed, joints) in enumerate(oracle.observed):
-        np.testing.assert_array_equal(frame, episode.frames[row])
-        np.testing.assert_array_equal(joints, episode.joints[row])
-        if row:
-            np.testing.assert_array_equal(executed, episode.actions[row - 1])
+    for step, (frame, executed, joints) in enumerate(oracle.observed):
+        np.testing.assert_array_equal(frame, episode.frames[step])
+        np.testing.assert_array_equal(joints, episode.joints[step])
+        if step:
+            np.testing.assert_array_equal(executed, episode.actions[step - 1])
 
 
-def test_rows_are_drawn_once_and_from_all_episodes(episodes: EpisodeDataset) -> None:
-    everything = sample_rows(episodes, replace(CONFIG, max_rows=100))
+def test_steps_are_drawn_once_and_from_all_episodes(episodes: EpisodeDataset) -> None:
+    everything = sample_steps(episodes, replace(CONFIG, max_steps=100))
     assert everything == {0: [0, 1, 2], 1: [0, 1, 2, 3, 4], 2: [0, 1, 2, 3]}
-    some = sample_rows(episodes, replace(CONFIG, max_rows=5))
+    some = sample_steps(episodes, replace(CONFIG, max_steps=5))
     assert sum(map(len, some.values())) == 5
-    assert some == sample_rows(episodes, replace(CONFIG, max_rows=5))
-    assert some != sample_rows(episodes, replace(CONFIG, max_rows=5, seed=1))
+    assert some == sample_steps(episodes, replace(CONFIG, max_steps=5))
+    assert some != sample_steps(episodes, replace(CONFIG, max_steps=5, seed=1))
 
 
-def test_the_interval_draws_episodes_not_rows() -> None:
+def test_the_interval_draws_episodes_not_steps() -> None:
     values = np.array([1.0, 1.0, 1.0, 3.0])
-    interval = bootstrap(lambda rows: float(values[rows].mean()), np.array([5, 5, 5, 9]), 0)
+    interval = bootstrap(lambda steps: float(values[steps].mean()), np.array([5, 5, 5, 9]), 0)
     assert interval.mean_db == 1.5
     assert (interval.low_db, interval.high_db) == (1.0, 3.0)
 
@@ -124,7 +124,7 @@ def test_the_interval_draws_episodes_not_rows() -> None:
     [
         ({'horizon': 5}, 'horizon: 5, expected 1 to 4'),
         ({'horizon': 0}, 'horizon: 0, expected 1 to 4'),
-        ({'max_rows': 0}, '0 rows of 3 episodes with 3 trials: expected at least one'),
+        ({'max_steps': 0}, '0 steps of 3 episodes with 3 trials: expected at least one'),
         ({'trials': 0}, 'with 0 trials: expected at least one'),
     ],
 )
@@ -146,7 +146,7 @@ def test_a_real_bundle_is_measured_and_the_result_is_json(
     bundle: Path, episodes: EpisodeDataset
 ) -> None:
     model = WorldModel(bundle, 'planar_push', Execution(threads=1))
-    config = PredictionConfig(max_rows=3, trials=1, horizon=2)
+    config = PredictionConfig(max_steps=3, trials=1, horizon=2)
     result = measure_prediction(model, episodes, config, progress=False)
     assert measure_prediction(model, episodes, config, progress=False) == result
     assert np.isfinite(result.tokenizer_db)

@@ -18,7 +18,7 @@ POLICY = {
     'policy': 'model',
     'episodes': 40,
     'successes': 31,
-    'mean_rows': 17.5,
+    'mean_steps': 17.5,
 }
 
 

@@ -70,4 +70,4 @@ def test_growth_is_told_and_drawn() -> None:
     assert '3.00' in growth_table([GROWTH]).lines[0]
     charts = growth_charts([GROWTH])
     assert list(charts) == ['growth_window.svg']
-    assert 'window, rows' in charts['growth_window.svg']
+    assert 'window, steps' in charts['growth_window.svg']

@@ -72,7 +72,7 @@ def test_the_interval_of_a_rate() -> None:
 
 def test_policies_are_counted() -> None:
     item = {'task': 'sim_ur5e', 'policy': 'model', 'episodes': 20, 'successes': 0}
-    (line,) = closed_loop_table([{**item, 'mean_rows': None}]).lines
+    (line,) = closed_loop_table([{**item, 'mean_steps': None}]).lines
     assert line[2:] == ('0 of 20', '0% [0%, 16%]', '-')
 
 
@@ -105,9 +105,9 @@ def test_an_empty_chart_is_refused() -> None:
 
 def test_the_way_of_an_image_through_the_nodes() -> None:
     times = {'p50': 4.0, 'p95': 6.0, 'p99': 9.0}
-    item = {'embodiment': 'sim_planar', 'period_ms': 100.0, 'rows': 77, 'missed_rows': 1}
+    item = {'embodiment': 'sim_planar', 'period_ms': 100.0, 'steps': 77, 'missed_steps': 1}
     stages = {'inference': times, 'image stamp to action': times}
-    table = ros_table([{**item, 'dropped_rows': 0, 'stages_ms': stages, 'memory_mib': 180.4}])
+    table = ros_table([{**item, 'dropped_steps': 0, 'stages_ms': stages, 'memory_mib': 180.4}])
     (cells,) = table.lines
     assert cells == ('sim_planar', '100', '77', '1', '0', '4.0', '4.0', '6.0', '9.0', '180')
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""A row is written into a ring without copying the ring."""
+"""A step is written into a ring without copying the ring."""
 
 import numpy as np
 import onnx
@@ -10,8 +10,8 @@ from hma_ros.runtime.bound_graph import BoundGraph
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.providers import Execution
 
-# Batch, tokens, heads, slots, width; and rows, of which one is written.
-BATCH, SHAPE, ROWS = 2, (1, 5, 3, 4, 8), 2
+# Batch, tokens, heads, slots, width; and steps, of which one is written.
+BATCH, SHAPE, STEPS = 2, (1, 5, 3, 4, 8), 2
 SLOTS = SHAPE[3]
 NAMES = ('key', 'value')
 
@@ -27,12 +27,12 @@ def rings(graph, fill=0.0):
     return {name: np.full((BATCH, *SHAPE[1:]), fill, graph.inputs[name].dtype) for name in NAMES}
 
 
-def rows(graph, count):
+def steps(graph, count):
     random = np.random.default_rng(0)
-    shape = (BATCH, ROWS, *SHAPE[1:3], SHAPE[-1])
+    shape = (BATCH, STEPS, *SHAPE[1:3], SHAPE[-1])
     for _ in range(count):
         yield {
-            f'{name}_row': random.standard_normal(shape).astype(graph.inputs[name].dtype)
+            f'{name}_step': random.standard_normal(shape).astype(graph.inputs[name].dtype)
             for name in NAMES
         }
 
@@ -44,20 +44,20 @@ def test_ring_on_the_device_equals_a_ring_of_numpy(graph):
     for name, array in device.items():
         bound.bind(name, array)
         bound.bind(f'{name}_new', array)
-    for index, given in enumerate(rows(graph, 3 * SLOTS)):
-        slot, which = index % SLOTS, index % ROWS
-        for name, row in given.items():
-            bound.bind(name, bound.put(row))
-            host[name.removesuffix('_row')][..., slot, :] = row[:, which]
+    for index, given in enumerate(steps(graph, 3 * SLOTS)):
+        slot, which = index % SLOTS, index % STEPS
+        for name, step in given.items():
+            bound.bind(name, bound.put(step))
+            host[name.removesuffix('_step')][..., slot, :] = step[:, which]
         assert bound({'slot': np.array([slot]), 'which': np.array(which)}) == []
         for name, array in device.items():
             np.testing.assert_array_equal(array.numpy(), host[name])
 
 
 def test_what_is_not_bound_in_place_stays(graph):
-    given, old = next(rows(graph, 1)), rings(graph, fill=1.0)
+    given, old = next(steps(graph, 1)), rings(graph, fill=1.0)
     place = {'slot': np.array([2]), 'which': np.array(1)}
     new = dict(zip(graph.outputs, graph({**place, **old, **given}), strict=True))
     assert (old['key'] == 1).all()
-    np.testing.assert_array_equal(new['key_new'][..., 2, :], given['key_row'][:, 1])
+    np.testing.assert_array_equal(new['key_new'][..., 2, :], given['key_step'][:, 1])
     assert (np.delete(new['key_new'], 2, 3) == 1).all()

@@ -17,7 +17,7 @@ from hma_ros.export.replace import replacing
 from hma_ros.network.checkpoint import load_released
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import read_facts, write_facts
-from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.providers import Execution
 
 GOLDEN = Path(__file__).parents[1] / 'data' / 'golden'
@@ -106,9 +106,9 @@ def test_what_cannot_be_exported_is_said_before_anything_is_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_past_rows_that_change_cannot_be_kept(tmp_path):
+def test_past_steps_that_change_cannot_be_kept(tmp_path):
     network = load_released(GOLDEN / 'disc_cross_attention')
-    with pytest.raises(ConfigError, match='mixes past and future rows'):
+    with pytest.raises(ConfigError, match='mixes past and future steps'):
         export_bundle(network, tmp_path / 'bundle')
 
 
@@ -123,19 +123,19 @@ def test_actions_hidden_in_tokens_alone_are_those_of_the_research_code(network, 
         actions, expected = golden['actions_in/franka'], golden[f'actions_out_{shown}/franka'][:1]
     factors = network.factorise(torch.from_numpy(ids)).numpy()
     masked = ids == network.mask_id
-    rows = [
-        Row(factors[:, i], masked[:, i], None if hidden[i] else actions[:1, i]) for i in range(4)
+    steps = [
+        Step(factors[:, i], masked[:, i], None if hidden[i] else actions[:1, i]) for i in range(4)
     ]
-    found = np.stack([model.run(model.ring(), 0, rows[: i + 1])['chunk'] for i in range(4)], 1)
+    found = np.stack([model.run(model.ring(), 0, steps[: i + 1])['chunk'] for i in range(4)], 1)
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_a_hidden_action_is_refused_where_the_model_must_see_it(tmp_path):
     network = load_released(GOLDEN / 'disc_modulate')
     model = Model(export_bundle(network, tmp_path / 'b'), 'franka', Execution(provider='cpu'))
-    row = Row.seen(np.zeros((1, model.manifest.image_tokens, 2), np.int64), None)
-    with pytest.raises(InferenceError, match='chunk: hidden, expected the action of every row'):
-        model.run(model.ring(), 0, [row])
+    step = Step.seen(np.zeros((1, model.manifest.image_tokens, 2), np.int64), None)
+    with pytest.raises(InferenceError, match='chunk: hidden, expected the action of every step'):
+        model.run(model.ring(), 0, [step])
 
 
 @pytest.mark.parametrize('facts', [{'files': ['src']}, {'files': {'src': 'a'}}])

@@ -190,7 +190,7 @@ def test_without_threads_there_is_no_denoiser(tmp_path, threads):
 )
 def test_odd_sizes_and_halves_are_left_to_graphs(width, precision, count):
     parts = head_parts(a_head(width=width), 'patch', CONDITION)
-    config = HmaConfig(layers=1, heads=2, width=32, rows=2, positions=4)
+    config = HmaConfig(layers=1, heads=2, width=32, window=2, positions=4)
     assert len(compiled_parts(parts, config, precision)) == count
 
 

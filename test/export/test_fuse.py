@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Attention within a row becomes one operator, and computes what it did."""
+"""Attention within a step becomes one operator, and computes what it did."""
 
 from collections import Counter
 
@@ -12,22 +12,22 @@ from torch import nn
 from hma_ros.core.errors import BundleError
 from hma_ros.export.fuse import fuse_attention
 from hma_ros.export.graphs import trace
-from hma_ros.network.attention import Rows, SelfAttention
+from hma_ros.network.attention import SelfAttention, Steps
 from hma_ros.network.config import HmaConfig
 
 
 class Mixed(nn.Module):
-    """Tokens mixed within their rows, then over rows."""
+    """Tokens mixed within their steps, then over steps."""
 
     def __init__(self, **changes):
         super().__init__()
-        sizes = {'layers': 1, 'heads': 2, 'width': 16, 'rows': 4, 'positions': 9}
+        sizes = {'layers': 1, 'heads': 2, 'width': 16, 'window': 4, 'positions': 9}
         self.config = HmaConfig(**sizes, **changes)
         self.space, self.time = (SelfAttention(self.config) for _ in range(2))
 
     def forward(self, feeds):
         x = self.space.over_tokens(feeds['x'])
-        return {'y': self.time.over_rows(x, Rows(feeds['index']), None, 3)[0]}
+        return {'y': self.time.over_steps(x, Steps(feeds['index']), None, 3)[0]}
 
 
 def computed(model, feeds):
@@ -48,7 +48,7 @@ def test_only_attention_without_a_mask_is_fused_and_nothing_changes(qk_norm):
     expected = computed(written, feeds)
     fused = fuse_attention(written, heads=2, count=1)
     kinds = Counter(node.op_type for node in fused.graph.node)
-    # What is over rows stays: its future is masked.
+    # What is over steps stays: its future is masked.
     assert (kinds['MultiHeadAttention'], kinds['Softmax']) == (1, 1)
     np.testing.assert_allclose(computed(fused, feeds), expected, rtol=1e-5, atol=1e-6)
 
@@ -63,5 +63,5 @@ def test_a_graph_with_another_number_of_them_is_refused():
             return {'y': self.linear(feeds['x']).softmax(-1)}
 
     model = trace(Linear(), {'x': torch.randn(2, 4)}, {'x': (0,)}, ['y'])
-    with pytest.raises(BundleError, match='0 places of attention within a row, expected 2'):
+    with pytest.raises(BundleError, match='0 places of attention within a step, expected 2'):
         fuse_attention(model, heads=1, count=2)

@@ -66,12 +66,12 @@ def test_frames_differ_by_one_level_at_most(tmp_path):
 
 
 def test_both_ends_of_a_cache_may_be_half_too(tmp_path):
-    past, row = 'past_key_0', 'kept_key_0'
-    full, half = halved('trunk_franka_pick', tmp_path, (past, row))
-    assert half.inputs[past].dtype == half.outputs[row].dtype == np.float16
+    past, step = 'past_key_0', 'kept_key_0'
+    full, half = halved('trunk_franka_pick', tmp_path, (past, step))
+    assert half.inputs[past].dtype == half.outputs[step].dtype == np.float16
     assert half.outputs['logits'].dtype == np.float32
     given = material(full)
-    place = list(full.outputs).index(row)
+    place = list(full.outputs).index(step)
     kept = half({**given, past: given[past].astype(np.float16)})[place]
     np.testing.assert_allclose(kept, full(given)[place], atol=0.02)
 

@@ -10,10 +10,10 @@ import torch
 
 from hma_ros.core.errors import BundleError
 from hma_ros.core.rotary import rotations
-from hma_ros.core.rows import EMPTY_ROW
+from hma_ros.core.steps import EMPTY_STEP
 from hma_ros.export.layers import has_layers, joined, parted, write_layers
 from hma_ros.export.weights import SharedWeights
-from hma_ros.network.attention import KeptRows, Rows
+from hma_ros.network.attention import KeptSteps, Steps
 from hma_ros.network.config import (
     Compat,
     Diffusion,
@@ -37,7 +37,7 @@ CONFIG = HmaConfig(
     layers=3,
     heads=2,
     width=32,
-    rows=SLOTS + 1,
+    window=SLOTS + 1,
     positions=6,
     action_tokens=2,
     factor_size=4,
@@ -64,15 +64,15 @@ def written(model, folder, is_whole=False):
     return path
 
 
-def feeds_of(model, batch, rows):
+def feeds_of(model, batch, steps):
     config = model.config
     torch.manual_seed(1)
-    first = SLOTS - rows + 1
-    index = torch.arange(first, first + rows)
-    given = model.condition(STEM, torch.randn(batch, rows, 1), Rows(index))
+    first = SLOTS - steps + 1
+    index = torch.arange(first, first + steps)
+    given = model.condition(STEM, torch.randn(batch, steps, 1), Steps(index))
     feeds = {
         'index': index,
-        'past_index': torch.tensor([EMPTY_ROW, *range(first - SLOTS + 1, first)]),
+        'past_index': torch.tensor([EMPTY_STEP, *range(first - SLOTS + 1, first)]),
         'injected': given.injected_BRC,
         'shift_scale': given.shift_scale_BRL2C,
     }
@@ -81,18 +81,18 @@ def feeds_of(model, batch, rows):
         feeds['rotation'] = torch.from_numpy(turns)
     feeds = {name: value for name, value in feeds.items() if value is not None}
     past = [
-        torch.randn(batch, config.row_tokens, config.heads, SLOTS, config.head_width)
+        torch.randn(batch, config.step_tokens, config.heads, SLOTS, config.head_width)
         for _ in range(2 * config.layers)
     ]
     return given, feeds, past
 
 
-def check(model, layers, batch=2, rows=2, tolerance=1e-5):
+def check(model, layers, batch=2, steps=2, tolerance=1e-5):
     config = model.config
-    given, feeds, past = feeds_of(model, batch, rows)
-    x = torch.randn(batch, rows, config.row_tokens, config.width)
-    pairs = [KeptRows(*past[2 * i : 2 * i + 2]) for i in range(config.layers)]
-    known = Rows(feeds['index'], feeds.get('rotation'), feeds['past_index'], tuple(pairs))
+    given, feeds, past = feeds_of(model, batch, steps)
+    x = torch.randn(batch, steps, config.step_tokens, config.width)
+    pairs = [KeptSteps(*past[2 * i : 2 * i + 2]) for i in range(config.layers)]
+    known = Steps(feeds['index'], feeds.get('rotation'), feeds['past_index'], tuple(pairs))
     expected, expected_kept = model.run(x, STEM, given, known)
     arrays = {name: value.numpy() for name, value in feeds.items()}
     found, kept = layers(
@@ -145,11 +145,11 @@ def test_the_continuous_kind(tmp_path):
 
 
 @pytest.mark.parametrize('threads', [1, 2, 3, 16])
-@pytest.mark.parametrize(('batch', 'rows'), [(1, 1), (1, 3), (3, 1)])
-def test_threads_share_out_whatever_there_is(tmp_path, threads, batch, rows):
+@pytest.mark.parametrize(('batch', 'steps'), [(1, 1), (1, 3), (3, 1)])
+def test_threads_share_out_whatever_there_is(tmp_path, threads, batch, steps):
     """More threads than tokens too."""
     model = network()
-    check(model, Layers(written(model, tmp_path), SLOTS + 1, threads, np.float32), batch, rows)
+    check(model, Layers(written(model, tmp_path), SLOTS + 1, threads, np.float32), batch, steps)
 
 
 def test_whole_numbers_are_near(tmp_path):
@@ -177,7 +177,7 @@ def test_whole_numbers_of_every_shape(tmp_path, changes, threads):
     check(model, Layers(path, SLOTS + 1, threads, np.float16), tolerance=0.05)
 
 
-def test_whole_numbers_of_long_rows(tmp_path):
+def test_whole_numbers_of_long_steps(tmp_path):
     """Where a few tokens have most of the attention, the many others have the rest."""
     model = network(width=64, heads=2, layers=1, positions=1500)
     model.blocks[0].spatial_attn.qkv.weight[:128] *= 2
@@ -190,8 +190,8 @@ def test_the_small_preset(tmp_path, is_whole):
     changes = {'time': TimePositions.LAG, 'pre_norm': True, 'gated_modulation': False}
     model = network(width=128, heads=4, **changes)
     layers = Layers(written(model, tmp_path, is_whole), SLOTS + 1, 2, np.float32)
-    for batch, rows in ((1, 1), (3, 2), (1, SLOTS + 1)):
-        check(model, layers, batch, rows, tolerance=0.03 if is_whole else 1e-5)
+    for batch, steps in ((1, 1), (3, 2), (1, SLOTS + 1)):
+        check(model, layers, batch, steps, tolerance=0.03 if is_whole else 1e-5)
 
 
 def test_matrices_may_be_stored_in_half_precision(tmp_path):
@@ -209,11 +209,11 @@ def test_matrices_may_be_stored_in_half_precision(tmp_path):
 
 
 @pytest.mark.parametrize('is_whole', [False, True])
-def test_rows_of_other_numbers_leave_nothing_behind(tmp_path, is_whole):
+def test_steps_of_other_numbers_leave_nothing_behind(tmp_path, is_whole):
     model = network(width=128, heads=4)
     layers = Layers(written(model, tmp_path, is_whole), SLOTS + 1, 2, np.float32)
-    for batch, rows in ((1, 1), (3, 2), (1, 1), (2, SLOTS + 1), (1, 2)):
-        check(model, layers, batch, rows, tolerance=0.03 if is_whole else 1e-5)
+    for batch, steps in ((1, 1), (3, 2), (1, 1), (2, SLOTS + 1), (1, 2)):
+        check(model, layers, batch, steps, tolerance=0.03 if is_whole else 1e-5)
 
 
 def test_tokens_that_are_nothing_are_attended_to_all_the_same(tmp_path):
@@ -231,7 +231,7 @@ def test_every_instruction_set_computes_the_same(tmp_path, monkeypatch, is_whole
     model = network(width=128, heads=4)
     path = written(model, tmp_path, is_whole)
     _, feeds, past = feeds_of(model, 2, 2)
-    x = torch.randn(2, 2, model.config.row_tokens, model.config.width).numpy()
+    x = torch.randn(2, 2, model.config.step_tokens, model.config.width).numpy()
     arrays = {name: value.numpy() for name, value in feeds.items()}
     found = {}
     for name in compiled.ISAS:

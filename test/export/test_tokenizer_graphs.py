@@ -36,7 +36,7 @@ def assert_equal_pictures(drawn, expected):
 
 
 def sizes(**changes):
-    return HmaConfig(layers=1, heads=1, width=8, rows=4, **changes)
+    return HmaConfig(layers=1, heads=1, width=8, window=4, **changes)
 
 
 def test_magvit2_graphs_compute_what_the_network_computes(tmp_path):

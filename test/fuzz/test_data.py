@@ -108,7 +108,7 @@ def read_episodes(folder: Path) -> None:
     dataset = EpisodeDataset([folder, folder])
     assert dataset.stride >= 1
     for episode in dataset:
-        assert len(episode.frames) == len(episode.joints) == episode.rows + 1
+        assert len(episode.frames) == len(episode.joints) == episode.steps + 1
         assert len(episode.actions) == len(episode.labels)
 
 

@@ -34,7 +34,7 @@ def make_model():
     """Return a function of the changes to a small configuration."""
 
     def make(**changes: Any) -> DiscreteHma:
-        sizes = {'layers': 2, 'heads': 2, 'width': 16, 'rows': 5, 'positions': 3}
+        sizes = {'layers': 2, 'heads': 2, 'width': 16, 'window': 5, 'positions': 3}
         sizes.update(action_tokens=2, factor_size=4, mlp_ratio=1.0, domains=(ROBOT,))
         torch.manual_seed(0)
         model = (
@@ -49,15 +49,15 @@ def make_model():
 
 
 class Stream:
-    """Random rows of one robot."""
+    """Random steps of one robot."""
 
-    def __init__(self, model: DiscreteHma, rows: int, batch: int = 1) -> None:
+    def __init__(self, model: DiscreteHma, steps: int, batch: int = 1) -> None:
         torch.manual_seed(1)
-        self.ids_BRS = torch.randint(model.mask_id + 1, (batch, rows, model.config.positions))
-        self.actions_BRX = torch.randn(batch, rows, ROBOT.chunk_size, dtype=torch.float64)
+        self.ids_BRS = torch.randint(model.mask_id + 1, (batch, steps, model.config.positions))
+        self.actions_BRX = torch.randn(batch, steps, ROBOT.chunk_size, dtype=torch.float64)
 
 
 @pytest.fixture(scope='session')
 def make_stream():
-    """Return a function of a model, rows and batch."""
+    """Return a function of a model, steps and batch."""
     return Stream

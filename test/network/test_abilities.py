@@ -14,7 +14,7 @@ ALL = {'policy', 'forward', 'passive', 'full'}
 
 
 def config(**changes) -> HmaConfig:
-    sizes = {'layers': 1, 'heads': 2, 'width': 16, 'rows': 4, 'positions': 4, 'domains': DOMAINS}
+    sizes = {'layers': 1, 'heads': 2, 'width': 16, 'window': 4, 'positions': 4, 'domains': DOMAINS}
     return HmaConfig(**{**sizes, **changes})
 
 

@@ -36,7 +36,7 @@ BASE = HmaConfig(
     layers=32,
     heads=8,
     width=256,
-    rows=12,
+    window=12,
     positions=256,
     mup=True,
     domains=DOMAINS,
@@ -268,7 +268,9 @@ def test_a_checkpoint_without_actions_has_no_stems(tmp_path):
 @pytest.mark.parametrize('time', TimePositions)
 @pytest.mark.parametrize('injection', Injection)
 def test_our_own_checkpoints_come_back_as_they_were(tmp_path, compat, time, injection):
-    small = replace(BASE, layers=2, width=16, rows=3, positions=4, action_tokens=2, factor_size=4)
+    small = replace(
+        BASE, layers=2, width=16, window=3, positions=4, action_tokens=2, factor_size=4
+    )
     model = DiscreteHma(replace(small, compat=compat, time=time, injection=injection))
     for tensor in model.parameters():
         torch.nn.init.normal_(tensor)

@@ -12,7 +12,7 @@ PARTS = Diffusion(patch=2, latent_channels=4, width=8, blocks=1, steps=10, mask_
     ('changes', 'message'),
     [
         ({'heads': 3}, 'heads: 3, expected a divisor of width 16'),
-        ({'rows': 1}, 'rows: 1, expected at least 2'),
+        ({'window': 1}, 'window: 1, expected at least 2'),
         ({'action_tokens': 0}, 'action_tokens: 0, expected at least 1'),
         (
             {'positions': 6, 'diffusion': PARTS},
@@ -25,7 +25,7 @@ PARTS = Diffusion(patch=2, latent_channels=4, width=8, blocks=1, steps=10, mask_
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(changes, message):
-    sizes = {'layers': 1, 'heads': 2, 'width': 16, 'rows': 4, 'positions': 4}
+    sizes = {'layers': 1, 'heads': 2, 'width': 16, 'window': 4, 'positions': 4}
     assert HmaConfig(**sizes).head_width == 8
     with pytest.raises(ValueError, match=message):
         HmaConfig(**{**sizes, **changes})

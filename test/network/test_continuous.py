@@ -10,7 +10,7 @@ import torch
 
 from hma_ros.core.diffusion import Sampling, Solver
 from hma_ros.core.errors import ConfigError
-from hma_ros.network.attention import KeptRows, Rows, by_token
+from hma_ros.network.attention import KeptSteps, Steps, by_token
 from hma_ros.network.config import (
     Compat,
     Diffusion,
@@ -28,7 +28,7 @@ CONFIG = HmaConfig(
     layers=2,
     heads=2,
     width=16,
-    rows=4,
+    window=4,
     positions=16,
     action_tokens=2,
     domains=(ROBOT,),
@@ -47,23 +47,23 @@ def make(**changes) -> ContinuousHma:
     return model
 
 
-def window(rows=4, batch=2):
+def window(steps=4, batch=2):
     torch.manual_seed(1)
-    masked = torch.rand(batch, rows, TOKENS, PIXELS) < 0.3
+    masked = torch.rand(batch, steps, TOKENS, PIXELS) < 0.3
     return (
-        torch.randn(batch, rows, TOKENS, SIZE),
+        torch.randn(batch, steps, TOKENS, SIZE),
         masked,
-        torch.randn(batch, rows, ROBOT.chunk_size),
+        torch.randn(batch, steps, ROBOT.chunk_size),
     )
 
 
-def draws(rows=4, batch=2):
+def draws(steps=4, batch=2):
     torch.manual_seed(2)
 
     def of(count, size):
         return DiffusionDraws(torch.randint(1000, (count,)), torch.randn(count, size))
 
-    return ContinuousDraws(of(batch * rows * TOKENS, SIZE), of(batch * rows, ROBOT.chunk_size))
+    return ContinuousDraws(of(batch * steps * TOKENS, SIZE), of(batch * steps, ROBOT.chunk_size))
 
 
 def sampler(seed=0, sampling=FEW):
@@ -82,14 +82,14 @@ def test_what_a_masked_pixel_holds_does_not_matter():
 
 @pytest.mark.parametrize('time', TimePositions)
 @pytest.mark.parametrize('injection', [Injection.MODULATE, Injection.CROSS_ATTENTION])
-def test_a_row_alone_is_as_in_the_window(time, injection):
+def test_a_step_alone_is_as_in_the_window(time, injection):
     model, (patches, masked, actions) = make(time=time, injection=injection), window()
     whole = model(patches, masked, 'robot', actions)
-    past = Rows.at(model.config, torch.arange(3))
-    said = model(patches[:, :3], masked[:, :3], 'robot', actions[:, :3], rows=past)
-    kept = tuple(KeptRows(*map(by_token, new)) for new in said.kept)
-    now = replace(Rows.at(model.config, torch.tensor([3])), past_P=torch.arange(3), past=kept)
-    alone = model(patches[:, 3:], masked[:, 3:], 'robot', actions[:, 3:], rows=now)
+    past = Steps.at(model.config, torch.arange(3))
+    said = model(patches[:, :3], masked[:, :3], 'robot', actions[:, :3], steps=past)
+    kept = tuple(KeptSteps(*map(by_token, new)) for new in said.kept)
+    now = replace(Steps.at(model.config, torch.tensor([3])), past_P=torch.arange(3), past=kept)
+    alone = model(patches[:, 3:], masked[:, 3:], 'robot', actions[:, 3:], steps=now)
     torch.testing.assert_close(alone.z_BRSC, whole.z_BRSC[:, 3:], rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(alone.z_action_BRC, whole.z_action_BRC[:, 3:], rtol=1e-5, atol=1e-5)
 
@@ -138,7 +138,7 @@ def test_upstream_samples_again_what_it_has_revealed():
     assert (second.patches_BSE[again] != first.patches_BSE[again]).any()
 
 
-def test_sampling_looks_at_past_rows_only():
+def test_sampling_looks_at_past_steps_only():
     model, (patches, _, actions) = make(), window()
     order = np.tile(np.arange(TOKENS), (2, 1))
 

@@ -22,7 +22,7 @@ PARTS = Diffusion(patch=2, latent_channels=3, width=8, blocks=1, steps=10, mask_
 
 
 def config(**changes):
-    return HmaConfig(**{'layers': 1, 'heads': 1, 'width': 8, 'rows': 4, **changes})
+    return HmaConfig(**{'layers': 1, 'heads': 1, 'width': 8, 'window': 4, **changes})
 
 
 @pytest.fixture(scope='module')

@@ -25,7 +25,7 @@ class Moved(NamedTuple):
     """
     What other actions change that should change nothing.
 
-    :param earlier: frames, by an action of a later row.
+    :param earlier: frames, by an action of a later step.
     :param sample: frames, by the actions of another sample of the batch.
     :param frames: by actions that are all hidden, when they differ by one deviation.
     :param actions: the predicted ones, likewise.
@@ -49,7 +49,7 @@ PUBLISHED = {
 
 
 def share(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
-    """Largest change of each sample and row: ``[B, R]``."""
+    """Largest change of each sample and step: ``[B, R]``."""
     return (before - after).abs().flatten(2).amax(2) / before.abs().max()
 
 

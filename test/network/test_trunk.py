@@ -4,8 +4,8 @@
 import pytest
 import torch
 
-from hma_ros.core.rows import EMPTY_ROW
-from hma_ros.network.attention import KeptRows, Rows, by_token
+from hma_ros.core.steps import EMPTY_STEP
+from hma_ros.network.attention import KeptSteps, Steps, by_token
 from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.network.discrete import DiscreteHma, TokensSeen
 from hma_ros.training.twin import layout
@@ -18,7 +18,7 @@ CONFIG = preset(
     layers=2,
     heads=2,
     width=32,
-    rows=3,
+    window=3,
     positions=4,
     action_tokens=2,
     factors=2,
@@ -46,33 +46,33 @@ def shown(tokens, is_masked=False):
     return TokensSeen(tokens, torch.full(tokens.shape[:3], is_masked), previous)
 
 
-def features(model, seen, actions, rows):
-    given = model.condition('arm', actions, rows)
-    return model.run(model.embed(seen, given, rows), 'arm', given, rows)
+def features(model, seen, actions, steps):
+    given = model.condition('arm', actions, steps)
+    return model.run(model.embed(seen, given, steps), 'arm', given, steps)
 
 
 def whole(model, tokens, actions):
-    rows = Rows(torch.arange(tokens.shape[1]))
-    return features(model, shown(tokens), actions, rows)[0]
+    steps = Steps(torch.arange(tokens.shape[1]))
+    return features(model, shown(tokens), actions, steps)[0]
 
 
 def stream(model, tokens, actions):
     """Step by step with the last two kept; returns what to keep as well."""
-    batch, kept = len(tokens), CONFIG.rows - 1
+    batch, kept = len(tokens), CONFIG.window - 1
     shape = (batch, CONFIG.kept_tokens, CONFIG.heads, kept, CONFIG.head_width)
     past = [(torch.zeros(shape), torch.zeros(shape)) for _ in model.blocks]
-    index, outputs, seen = torch.full((kept,), EMPTY_ROW), [], shown(tokens)
+    index, outputs, seen = torch.full((kept,), EMPTY_STEP), [], shown(tokens)
     for step in range(tokens.shape[1]):
         own = TokensSeen(*(part[:, step : step + 1] for part in seen))
-        held = tuple(KeptRows(*pair) for pair in past)
-        rows = Rows(torch.tensor([step]), None, index, held)
-        x, new = features(model, own, actions[:, step : step + 1], rows)
+        held = tuple(KeptSteps(*pair) for pair in past)
+        steps = Steps(torch.tensor([step]), None, index, held)
+        x, new = features(model, own, actions[:, step : step + 1], steps)
         past = [
             tuple(
                 torch.cat([old[..., 1:, :], by_token(now)], -2)
-                for old, now in zip(pair, rows_now, strict=True)
+                for old, now in zip(pair, steps_now, strict=True)
             )
-            for pair, rows_now in zip(past, new, strict=True)
+            for pair, steps_now in zip(past, new, strict=True)
         ]
         index = torch.cat([index[1:], torch.tensor([step])])
         outputs.append(x)
@@ -105,18 +105,18 @@ def test_an_action_moves_its_own_step_and_none_before_it(model):
 
 def test_a_masked_token_does_not_leak_into_the_embedding(model):
     tokens, actions = draw(1)
-    rows = Rows(torch.arange(1))
-    given = model.condition('arm', actions, rows)
-    first = model.embed(TokensSeen(tokens, tokens[..., 0] >= 0, tokens), given, rows)
-    other = model.embed(TokensSeen((tokens + 1) % 4, tokens[..., 0] >= 0, tokens), given, rows)
+    steps = Steps(torch.arange(1))
+    given = model.condition('arm', actions, steps)
+    first = model.embed(TokensSeen(tokens, tokens[..., 0] >= 0, tokens), given, steps)
+    other = model.embed(TokensSeen((tokens + 1) % 4, tokens[..., 0] >= 0, tokens), given, steps)
     torch.testing.assert_close(first, other)
 
 
 def test_an_unknown_action_is_the_mask_of_its_stem(model):
     _, actions = draw(2)
-    rows, masked = Rows(torch.arange(2)), torch.tensor([[False, True]])
-    first = model.condition('arm', actions, rows, masked.expand(2, -1)).shift_scale_BRL2C
-    other = model.condition('arm', actions + 1, rows, masked.expand(2, -1)).shift_scale_BRL2C
+    steps, masked = Steps(torch.arange(2)), torch.tensor([[False, True]])
+    first = model.condition('arm', actions, steps, masked.expand(2, -1)).shift_scale_BRL2C
+    other = model.condition('arm', actions + 1, steps, masked.expand(2, -1)).shift_scale_BRL2C
     torch.testing.assert_close(first[:, 1], other[:, 1])
     assert not torch.allclose(first[:, 0], other[:, 0])
 
@@ -132,7 +132,7 @@ def test_logits_favour_what_was_there(model):
 
 def test_training_layout_predicts_each_frame_as_the_robot_imagines_it(model):
     """A masked step of the training layout equals one masked pass on a cache of clean steps."""
-    count = CONFIG.rows
+    count = CONFIG.window
     tokens, actions = draw(count + 1)
     seen = shown(tokens)
     parts = [torch.cat([part[:, :count], part[:, 1:]], 1) for part in seen]
@@ -141,8 +141,8 @@ def test_training_layout_predicts_each_frame_as_the_robot_imagines_it(model):
     trained, _ = features(model, TokensSeen(*parts), doubled, layout(count, count))
 
     _, index, past = stream(model, tokens[:, :count], actions[:, :count])
-    rows = Rows(torch.tensor([count]), None, index, tuple(KeptRows(*pair) for pair in past))
+    steps = Steps(torch.tensor([count]), None, index, tuple(KeptSteps(*pair) for pair in past))
     last = TokensSeen(*(part[:, count:] for part in seen))
     masked = last._replace(masked_BRS=torch.ones_like(last.masked_BRS))
-    imagined, _ = features(model, masked, actions[:, count:], rows)
+    imagined, _ = features(model, masked, actions[:, count:], steps)
     torch.testing.assert_close(imagined, trained[:, -1:], atol=2e-5, rtol=1e-5)

@@ -259,9 +259,9 @@ def _trunk(chunk: np.ndarray) -> Any:
         _constant('zero', 0, np.float32),
         _constant('constant', chunk, np.float32),
     ]
-    rows = ('B', 'R')
-    tokens = (*rows, SIDE * SIDE)
-    past, kept = ('B', 1, 1, WINDOW - 1, 1), (*rows, 1, 1, 1)
+    steps = ('B', 'R')
+    tokens = (*steps, SIDE * SIDE)
+    past, kept = ('B', 1, 1, WINDOW - 1, 1), (*steps, 1, 1, 1)
     return helper.make_graph(
         nodes,
         'trunk',
@@ -271,9 +271,9 @@ def _trunk(chunk: np.ndarray) -> Any:
             _value('masked', BOOL, *tokens),
             _value('index', INT64, 'R'),
             _value('past_index', INT64, WINDOW - 1),
-            _value('joints', FLOAT, *rows, 'J'),
-            _value('measured', BOOL, *rows),
-            _value('shift_scale', FLOAT, *rows, 1),
+            _value('joints', FLOAT, *steps, 'J'),
+            _value('measured', BOOL, *steps),
+            _value('shift_scale', FLOAT, *steps, 1),
             _value('past_key_0', FLOAT, *past),
             _value('past_value_0', FLOAT, *past),
         ],
@@ -281,7 +281,7 @@ def _trunk(chunk: np.ndarray) -> Any:
             _value('best', INT64, *tokens, FACTORS),
             _value('confidence', FLOAT, *tokens),
             _value('logits', FLOAT, *tokens, FACTORS, LEVELS),
-            _value('chunk', FLOAT, *rows, len(chunk)),
+            _value('chunk', FLOAT, *steps, len(chunk)),
             _value('kept_key_0', FLOAT, *kept),
             _value('kept_value_0', FLOAT, *kept),
         ],
@@ -296,15 +296,15 @@ def _stem() -> Any:
         helper.make_node('ReduceSum', ['chunk', 'last'], ['sum'], keepdims=1),
         helper.make_node('Mul', ['one', 'sum'], ['shift_scale']),
     ]
-    rows = ('B', 'R')
+    steps = ('B', 'R')
     return helper.make_graph(
         nodes,
         'stem',
         [
-            _value('chunk', FLOAT, *rows, 'K'),
-            _value('known', BOOL, *rows),
+            _value('chunk', FLOAT, *steps, 'K'),
+            _value('known', BOOL, *steps),
             _value('index', INT64, 'R'),
         ],
-        [_value('shift_scale', FLOAT, *rows, 1)],
+        [_value('shift_scale', FLOAT, *steps, 1)],
         [_constant('last', [2], np.int64)],
     )

@@ -160,13 +160,13 @@ def test_each_bad_camera_then_missing_joints(system: Any, tiny_bundle: Path) -> 
         return '/world_model/action_chunk' in system.counts
 
     system.until(publish_and_count, 'a chunk after a good picture and joints')
-    for kind in ('dropped rows', 'missed joints'):
+    for kind in ('dropped steps', 'missed joints'):
         system.until(
             lambda kind=kind: f'recovered: {kind}' in system.log('world_model'), f'{kind} to end'
         )
 
 
-def test_a_model_that_fails_row_after_row_deactivates_itself(
+def test_a_model_that_fails_step_after_step_deactivates_itself(
     system: Any, tiny_bundle: Path
 ) -> None:
     system.spawn(
@@ -182,7 +182,7 @@ def test_a_model_that_fails_row_after_row_deactivates_itself(
     def publish_and_look() -> bool:
         now_ns = system.node.get_clock().now().nanoseconds
         images.publish(from_rgb(np.zeros((480, 640, 3), np.uint8), now_ns, 'camera'))
-        return 'got 3 failures in a row: deactivating' in system.log('world_model')
+        return 'got 3 consecutive failures' in system.log('world_model')
 
     system.until(publish_and_look, 'the end of patience')
     system.until(lambda: system.state('world_model') == 'inactive', 'inactive')

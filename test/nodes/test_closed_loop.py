@@ -50,10 +50,10 @@ def now_ns(system: Any) -> int:
     return stamp_ns(system.last['/clock'].clock) if '/clock' in system.last else 0
 
 
-def wait_rows(system: Any, rows: float) -> None:
+def wait_steps(system: Any, steps: float) -> None:
     """Wait until simulated time has passed."""
-    end_ns = now_ns(system) + round(rows * UR5E.rates.frame_dt_s * NS)
-    system.until(lambda: now_ns(system) >= end_ns, f'{rows} rows')
+    end_ns = now_ns(system) + round(steps * UR5E.rates.frame_dt_s * NS)
+    system.until(lambda: now_ns(system) >= end_ns, f'{steps} steps')
 
 
 def test_robot_moves_holds_when_the_model_dies_and_moves_again(
@@ -78,9 +78,9 @@ def test_robot_moves_holds_when_the_model_dies_and_moves_again(
     def joints() -> np.ndarray:
         return np.array(system.last['/joint_states'].position)
 
-    system.until(lambda: system.counts.get('/action_executor/executed', 0) >= 4, 'executed rows')
+    system.until(lambda: system.counts.get('/action_executor/executed', 0) >= 4, 'executed steps')
     # The tiny policy moves each joint by 0.0075 rad per step; a late chunk shifts some of it to
-    # the next row.
+    # the next step.
     executed = np.array(system.last['/action_executor/executed'].actions).reshape(2, 6)
     np.testing.assert_allclose(executed.sum(axis=0), np.full(6, 0.015), atol=0.006)
     system.until(lambda: '/rollout_viewer/image' in system.last, 'observed and imagined frames')
@@ -95,9 +95,9 @@ def test_robot_moves_holds_when_the_model_dies_and_moves_again(
     model.send_signal(signal.SIGKILL)
     model.wait()
     # Two steps of the chunk, and the lag of the arm itself.
-    wait_rows(system, 1.0 + 1.0)
+    wait_steps(system, 1.0 + 1.0)
     held = joints()
-    wait_rows(system, 4.0)
+    wait_steps(system, 4.0)
     np.testing.assert_allclose(joints(), held, atol=1e-3)
 
     before = joints()

@@ -41,7 +41,7 @@ def video_model() -> DiscreteHma:
         layers=2,
         heads=2,
         width=32,
-        rows=4,
+        window=4,
         positions=256,
         factor_size=512,
         predict_actions=False,

@@ -16,7 +16,7 @@ from hma_ros.ros.rollout_msg import from_rollout
 
 pytestmark = pytest.mark.ros
 PLANAR = load_embodiment('sim_planar')
-ROW_NS = 100_000_000
+STEP_NS = 100_000_000
 
 
 class Robot:
@@ -32,13 +32,13 @@ class Robot:
         for publisher in (self._images, self._rollouts):
             bench.until(lambda it=publisher: it.get_subscription_count() == 1, 'subscriptions')
 
-    def show(self, row: int, grey: int) -> None:
-        self._images.publish(from_rgb(np.full((256, 256, 3), grey, np.uint8), row * ROW_NS, ''))
+    def show(self, step: int, grey: int) -> None:
+        self._images.publish(from_rgb(np.full((256, 256, 3), grey, np.uint8), step * STEP_NS, ''))
 
-    def imagine(self, row: int, frames: int) -> None:
+    def imagine(self, step: int, frames: int) -> None:
         grey = np.zeros((frames, 64, 64, 3), np.uint8)
         actions = np.zeros((frames, 1, 2), np.float32)
-        self._rollouts.publish(from_rollout(PLANAR, row * ROW_NS, grey, actions, ''))
+        self._rollouts.publish(from_rollout(PLANAR, step * STEP_NS, grey, actions, ''))
 
     def until_told(self, rollouts: int) -> None:
         self._bench.until(lambda: self._told >= rollouts, f'{rollouts} rollouts')
@@ -51,19 +51,19 @@ def test_a_rollout_never_spans_two_episodes(bench: Any) -> None:
     """The last rollout of an episode and its pictures may arrive after the next one began."""
     robot = Robot(bench)
     robot.recorder.begin(0)
-    for row in range(1, 4):
-        robot.show(row, 10)
+    for step in range(1, 4):
+        robot.show(step, 10)
     robot.imagine(2, 4)
     robot.until_told(1)
-    robot.recorder.begin(4 * ROW_NS)
+    robot.recorder.begin(4 * STEP_NS)
     robot.show(3, 10)
     robot.imagine(3, 2)
-    for row in range(5, 9):
-        robot.show(row, 200)
+    for step in range(5, 9):
+        robot.show(step, 200)
     robot.imagine(5, 3)
     robot.until_told(2)
     bench.until(lambda: robot.recorder.rollouts(), 'the rollout of the new episode')
-    assert [item.stamp_ns for item in robot.recorder.rollouts()] == [5 * ROW_NS]
+    assert [item.stamp_ns for item in robot.recorder.rollouts()] == [5 * STEP_NS]
     rollout = robot.recorder.rollouts()[0]
     assert {int(value) for value in np.unique([rollout.last, *rollout.observed])} == {200}
 
@@ -71,10 +71,10 @@ def test_a_rollout_never_spans_two_episodes(bench: Any) -> None:
 def test_the_end_of_an_episode_is_shown_as_far_as_it_was_seen(bench: Any) -> None:
     robot = Robot(bench)
     robot.recorder.begin(0)
-    for row in range(1, 6):
-        robot.show(row, 10 * row)
-    for row in (1, 3, 4, 5):
-        robot.imagine(row, 8)
+    for step in range(1, 6):
+        robot.show(step, 10 * step)
+    for step in (1, 3, 4, 5):
+        robot.imagine(step, 8)
     robot.until_told(4)
     bench.until(lambda: len(robot.recorder.rollouts()) == 3, 'all pictures')
     seen = [[int(frame[0, 0, 0]) for frame in item.observed] for item in robot.recorder.rollouts()]

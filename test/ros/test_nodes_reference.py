@@ -24,7 +24,7 @@ KINDS = {
 }
 
 
-def row(field: 'dataclasses.Field[object]') -> str:
+def entry(field: 'dataclasses.Field[object]') -> str:
     low, high = field.metadata['range']
     allowed = ' to '.join(f'{bound:g}' for bound in (low, high) if bound is not None)
     allowed = allowed or ', '.join(field.metadata['choices'])
@@ -40,7 +40,7 @@ def test_lists_exactly_the_declared_parameters(name: str) -> None:
     section = re.search(rf'^## {name}$(.*?)(?=^## |\Z)', TEXT, re.MULTILINE | re.DOTALL)
     assert section
     listed = re.findall(r'^\| `.*?` \| (?:str|bool|int|float) \|.*$', section[1], re.MULTILINE)
-    wanted = [row(field) for field in dataclasses.fields(KINDS[name])]
+    wanted = [entry(field) for field in dataclasses.fields(KINDS[name])]
     assert [line.replace('  ', ' ') for line in listed] == wanted
 
 

@@ -26,7 +26,7 @@ class FakeWorld:
     def __init__(self, policy_refusal: str = '', frame_s: float = 0.0) -> None:
         self.manifest: Any = SimpleNamespace(max_horizon=8, policy_refusal=policy_refusal)
         self.stem: Any = SimpleNamespace(stride=1, action_dim=2)
-        self.provider, self.can_imagine, self.rows = 'cpu', True, 0
+        self.provider, self.can_imagine, self.steps = 'cpu', True, 0
         self.now_s, self.frame_s, self.observe_s = 0.0, frame_s, 0.0
         self.observed: list[np.ndarray | None] = []
         self.asked: list[tuple[np.ndarray | None, int]] = []
@@ -37,7 +37,7 @@ class FakeWorld:
         return self.now_s
 
     def reset(self) -> None:
-        self.rows, self.resets = 0, self.resets + 1
+        self.steps, self.resets = 0, self.resets + 1
 
     def observe(
         self, frame: np.ndarray, executed: np.ndarray | None, joints: np.ndarray | None = None
@@ -45,7 +45,7 @@ class FakeWorld:
         if self.fails:
             raise InferenceError('graph: it failed')
         self.now_s += self.observe_s
-        self.rows += 1
+        self.steps += 1
         self.observed.append(executed)
 
     def act(self) -> np.ndarray:

@@ -29,13 +29,13 @@ def save(path, nodes, inputs, outputs):
 
 @pytest.fixture(scope='module')
 def ring(tmp_path_factory):
-    """Attention in small: a row is the input plus what the weights take of the kept rows."""
+    """Attention in small: a step is the input plus what the weights take of the kept steps."""
     real = TensorProto.FLOAT
     nodes = [
         helper.make_node('Mul', ['past', 'weights'], ['weighed']),
         helper.make_node('ReduceSum', ['weighed'], ['mixed'], keepdims=1, noop_with_empty_axes=0),
         helper.make_node('Add', ['x', 'mixed'], ['sum']),
-        helper.make_node('Identity', ['sum'], ['row']),
+        helper.make_node('Identity', ['sum'], ['step']),
         helper.make_node('ReduceMax', ['sum'], ['largest'], keepdims=0),
     ]
     return save(
@@ -46,7 +46,7 @@ def ring(tmp_path_factory):
             ('past', real, [SLOTS, WIDTH]),
             ('weights', real, [SLOTS, 1]),
         ],
-        [('row', real, [1, WIDTH]), ('largest', real, [])],
+        [('step', real, [1, WIDTH]), ('largest', real, [])],
     )
 
 
@@ -68,33 +68,33 @@ def doubled(tmp_path_factory):
 
 
 def test_plan_says_where_each_array_lives(ring):
-    assert BindingPlan.of(ring.inputs, ring.outputs, ['past', 'row']) == BindingPlan(
+    assert BindingPlan.of(ring.inputs, ring.outputs, ['past', 'step']) == BindingPlan(
         host_in=('x', 'weights'),
         device_in=('past',),
-        device_out=('row',),
+        device_out=('step',),
         host_out=('largest',),
     )
 
 
-def test_rows_written_into_a_ring_on_the_device_equal_rows_kept_on_the_host(ring):
-    """A slot is overwritten while its weight is zero; nothing but the row is ever written."""
+def test_steps_written_into_a_ring_on_the_device_equal_steps_kept_on_the_host(ring):
+    """A slot is overwritten while its weight is zero; nothing but the step is ever written."""
     random = np.random.default_rng(0)
-    bound = BoundGraph(ring, ['past', 'row'])
+    bound = BoundGraph(ring, ['past', 'step'])
     past = np.zeros((SLOTS, WIDTH), np.float32)
     cache = bound.put(past)
     bound.bind('past', cache)
-    for row in range(3 * SLOTS):
-        spare = row % SLOTS
+    for step in range(3 * SLOTS):
+        spare = step % SLOTS
         weights = random.random((SLOTS, 1)).astype(np.float32)
         weights[spare] = 0
         x = random.standard_normal((1, WIDTH)).astype(np.float32)
-        bound.bind('row', cache.slot(spare))
+        bound.bind('step', cache.slot(spare))
         (largest,) = bound({'x': x, 'weights': weights})
-        expected_row, expected = ring({'x': x, 'past': past, 'weights': weights})
-        past[spare] = expected_row
+        expected_step, expected = ring({'x': x, 'past': past, 'weights': weights})
+        past[spare] = expected_step
         np.testing.assert_array_equal(largest, expected)
         np.testing.assert_array_equal(cache.numpy(), past)
-        np.testing.assert_array_equal(cache.slot(spare).numpy(), expected_row)
+        np.testing.assert_array_equal(cache.slot(spare).numpy(), expected_step)
 
 
 def test_an_output_becomes_an_input_by_binding_alone(doubled):
@@ -172,7 +172,7 @@ def test_trunk_of_the_shipped_bundle_with_a_past_on_the_device(bundle):
         ),
         (
             lambda graph: bind(graph, 'x', np.zeros((1, WIDTH), np.float32)),
-            "expected one of the resident arrays past, row, got 'x'",
+            "expected one of the resident arrays past, step, got 'x'",
         ),
         (lambda graph: BoundGraph(graph, ['past'])({}), 'past: expected a bound array'),
         (
@@ -191,7 +191,7 @@ def test_misuse_is_named(ring, attempt, message):
 
 
 def bind(graph, name, array):
-    bound = BoundGraph(graph, ['past', 'row'])
+    bound = BoundGraph(graph, ['past', 'step'])
     bound.bind(name, bound.put(array))
 
 

@@ -11,7 +11,7 @@ from hma_ros.core.errors import InferenceError
 from hma_ros.core.problem_setting import ProblemSetting
 from hma_ros.network.config import TimePositions
 from hma_ros.runtime.discrete import TokenFiller
-from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.token_world_model import TokenWorldModel
 
@@ -26,7 +26,7 @@ def model(make_random_bundle: Make) -> Model:
 
 @pytest.fixture
 def asked(model: Model, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Of how many rows the stem is asked, call by call."""
+    """Of how many steps the stem is asked, call by call."""
     calls: list[int] = []
     stem = model.engine.stem
     monkeypatch.setattr(
@@ -35,21 +35,21 @@ def asked(model: Model, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return calls
 
 
-def row(model: Model, value: float | None, batch: int = 1) -> Row:
+def entry(model: Model, value: float | None, batch: int = 1) -> Step:
     facts = model.manifest
     tokens = np.zeros((batch, facts.image_tokens, facts.factors), np.int64)
     chunk = None if value is None else np.full((batch, 2), value, np.float32)
-    return Row.seen(tokens, chunk)
+    return Step.seen(tokens, chunk)
 
 
-def said(model: Model, first: int, rows: list[Row]) -> dict[str, np.ndarray]:
-    return {name: np.array(value) for name, value in model.condition(first, rows).items()}
+def said(model: Model, first: int, steps: list[Step]) -> dict[str, np.ndarray]:
+    return {name: np.array(value) for name, value in model.condition(first, steps).items()}
 
 
-def test_rows_of_the_last_call_are_not_done_again(model: Model, asked: list[int]) -> None:
-    rows = [row(model, 0.1 * n) for n in range(4)]
-    together = said(model, 5, rows)
-    middle = said(model, 6, rows[1:3])
+def test_steps_of_the_last_call_are_not_done_again(model: Model, asked: list[int]) -> None:
+    steps = [entry(model, 0.1 * n) for n in range(4)]
+    together = said(model, 5, steps)
+    middle = said(model, 6, steps[1:3])
     assert asked == [4]
     for name, value in middle.items():
         np.testing.assert_array_equal(value, together[name][:, 1:3])
@@ -66,30 +66,30 @@ def test_rows_of_the_last_call_are_not_done_again(model: Model, asked: list[int]
         (5, (0.1, 0.2), 2),
     ],
 )
-def test_other_rows_are(
+def test_other_steps_are(
     model: Model,
     asked: list[int],
     first: int,
     values: tuple[float | None, ...],
     batch: int,
 ) -> None:
-    said(model, 5, [row(model, 0.1), row(model, 0.2)])
-    rows = [row(model, value, batch) for value in values]
-    found = said(model, first, rows)
-    assert asked == [2, len(rows)]
-    model.condition(50, [row(model, None)])
-    for name, value in said(model, first, rows).items():
+    said(model, 5, [entry(model, 0.1), entry(model, 0.2)])
+    steps = [entry(model, value, batch) for value in values]
+    found = said(model, first, steps)
+    assert asked == [2, len(steps)]
+    model.condition(50, [entry(model, None)])
+    for name, value in said(model, first, steps).items():
         np.testing.assert_array_equal(value, found[name])
 
 
-def test_hidden_actions_of_more_contexts_are_other_rows(model: Model, asked: list[int]) -> None:
-    said(model, 5, [row(model, None)])
-    assert next(iter(said(model, 5, [row(model, None, batch=3)]).values())).shape[0] == 3
+def test_hidden_actions_of_more_contexts_are_other_steps(model: Model, asked: list[int]) -> None:
+    said(model, 5, [entry(model, None)])
+    assert next(iter(said(model, 5, [entry(model, None, batch=3)]).values())).shape[0] == 3
     assert asked == [1, 1]
 
 
 def test_an_action_that_was_written_over_is_another(model: Model) -> None:
-    given = row(model, 0.1)
+    given = entry(model, 0.1)
     before = said(model, 0, [given])
     given.chunk_BX[:] = 0.7
     after = said(model, 0, [given])
@@ -135,13 +135,13 @@ def test_actions_beyond_the_horizon_are_not_looked_at(
 
 def observed(model: Model) -> TokenWorldModel:
     world = TokenWorldModel(model, TokenFiller(model))
-    tokens = row(model, None).tokens_BSE[0]
+    tokens = entry(model, None).tokens_BSE[0]
     for _ in range(3):
         world.observe(tokens, np.zeros(2, np.float32))
     return world
 
 
-def test_a_row_of_other_contexts_is_not_kept(model: Model) -> None:
-    kept = model.kept(model.run(model.ring(), 0, [row(model, 0.1)]))
-    with pytest.raises(InferenceError, match='kept row: .* expected'):
+def test_a_step_of_other_contexts_is_not_kept(model: Model) -> None:
+    kept = model.kept(model.run(model.ring(), 0, [entry(model, 0.1)]))
+    with pytest.raises(InferenceError, match='kept step: .* expected'):
         model.ring(3).append(0, kept)

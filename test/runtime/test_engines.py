@@ -44,11 +44,11 @@ def in_graphs(folder: Path) -> Model:
 
 
 def story(model: Model) -> list[np.ndarray]:
-    """Observe more rows than the window, and act and imagine in every setting on the way."""
+    """Observe more steps than the window, and act and imagine in every setting on the way."""
     world = make_token_world_model(model, STEM, np.random.default_rng(0))
     random, told = np.random.default_rng(1), []
-    for row in range(7):
-        executed = None if row in (0, 3) else random.uniform(-0.1, 0.1, 2).astype(np.float32)
+    for step in range(7):
+        executed = None if step in (0, 3) else random.uniform(-0.1, 0.1, 2).astype(np.float32)
         world.observe(tokens(model, random), executed)
         told += [world.act(), *imagined(world, random)]
     return told
@@ -102,13 +102,13 @@ def test_engines_agree_in_half_precision(
     assert np.mean(same) > 0.97
 
 
-def test_past_rows_are_half_where_the_bundle_is(make_random_bundle: Callable[..., Path]) -> None:
+def test_past_steps_are_half_where_the_bundle_is(make_random_bundle: Callable[..., Path]) -> None:
     ring = on_the_device(make_random_bundle(precision='fp16')).ring()
     assert isinstance(ring, DeviceRing)
     assert {array.dtype for array in ring.feeds.values()} == {np.dtype(np.float16)}
 
 
-def test_past_rows_of_the_host_are_not_bound_to_a_device(
+def test_past_steps_of_the_host_are_not_bound_to_a_device(
     make_random_bundle: Callable[..., Path],
 ) -> None:
     model = Model(make_random_bundle(), STEM, CPU)

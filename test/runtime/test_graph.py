@@ -69,7 +69,7 @@ def test_cuda_comes_before_the_cpu_and_never_falls_back(bundle, asked):
     assert not enable_fallback
 
 
-def test_engine_of_one_row_has_fixed_shapes(bundle, asked, tmp_path):
+def test_engine_of_one_step_has_fixed_shapes(bundle, asked, tmp_path):
     execution = Execution(provider='tensorrt', engine_cache=tmp_path)
     graph = Graph(bundle / 'stem_franka_pick.onnx', execution)
     options = asked[0][0][0][1]
@@ -79,7 +79,7 @@ def test_engine_of_one_row_has_fixed_shapes(bundle, asked, tmp_path):
     assert graph.inputs['chunk'].shape == (1, 1, 8)
 
 
-def test_engine_of_many_rows_has_a_profile(bundle, asked, tmp_path):
+def test_engine_of_many_steps_has_a_profile(bundle, asked, tmp_path):
     execution = Execution(provider='tensorrt', engine_cache=tmp_path, max_size=8)
     graph = Graph(bundle / 'stem_franka_pick.onnx', execution)
     options = asked[0][0][0][1]

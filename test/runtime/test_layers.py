@@ -19,7 +19,7 @@ from hma_ros.runtime.engine_builder import graphs_of
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import read_facts, write_facts
-from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.providers import Execution
 
 needs_library = pytest.mark.skipif(library() is None, reason=f'compiled layers: {why_not()}')
@@ -48,7 +48,7 @@ def opened(folder: Path) -> Model:
     return model
 
 
-def rows(model: Model, count: int, batch: int = 1) -> list[Row]:
+def steps(model: Model, count: int, batch: int = 1) -> list[Step]:
     facts, random = model.manifest, np.random.default_rng(0)
     shape = (batch, facts.image_tokens)
     found = []
@@ -57,12 +57,12 @@ def rows(model: Model, count: int, batch: int = 1) -> list[Row]:
             tokens = random.integers(0, facts.factor_size, (*shape, facts.factors))
         else:
             tokens = random.standard_normal((*shape, facts.patch_size)).astype(np.float32)
-        found.append(Row.seen(tokens, random.uniform(-0.1, 0.1, (batch, 2)).astype(np.float32)))
+        found.append(Step.seen(tokens, random.uniform(-0.1, 0.1, (batch, 2)).astype(np.float32)))
     return found
 
 
-def streamed(model: Model, given: list[Row]) -> list[dict[str, np.ndarray]]:
-    """Say something of every row and the next one, and keep the first."""
+def streamed(model: Model, given: list[Step]) -> list[dict[str, np.ndarray]]:
+    """Say something of every step and the next one, and keep the first."""
     ring, said = model.ring(len(given[0].tokens_BSE)), []
     for index in range(len(given) - 1):
         outputs = model.run(ring, index, given[index : index + 2])
@@ -86,7 +86,7 @@ def test_layers_say_what_graphs_say(
     """Integers are near and not equal: here each token has a scale of its own."""
     folder = make_random_bundle(kind, precision)
     graphs, layers = in_graphs(folder), opened(folder)
-    given = rows(graphs, 9, batch)
+    given = steps(graphs, 9, batch)
     name = 'logits' if kind == 'discrete' else 'z'
     for found, expected in zip(streamed(layers, given), streamed(graphs, given), strict=True):
         assert found.keys() == expected.keys()
@@ -123,7 +123,7 @@ def test_steps_of_a_diffusion_head_are_those_of_its_graph(
 @needs_library
 def test_layers_say_the_same_again(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle(precision='int8'))
-    given = rows(model, 6)
+    given = steps(model, 6)
     first = streamed(model, given)
     for found, expected in zip(streamed(model, given), first, strict=True):
         for name, value in expected.items():
@@ -134,7 +134,7 @@ def test_layers_say_the_same_again(make_random_bundle: Make) -> None:
 @pytest.mark.parametrize('precision', ['fp32', 'int8'])
 def test_a_branch_is_undone(make_random_bundle: Make, precision: str) -> None:
     model = opened(make_random_bundle(precision=precision))
-    given, ring = rows(model, 7), model.ring()
+    given, ring = steps(model, 7), model.ring()
     for index in range(3):
         ring.append(index, model.kept(model.run(ring, index, [given[index]])))
     before = model.run(ring, 3, [given[3]])['logits']
@@ -146,14 +146,14 @@ def test_a_branch_is_undone(make_random_bundle: Make, precision: str) -> None:
 
 @needs_library
 def test_callers_take_turns(make_random_bundle: Make) -> None:
-    """Each has its own rows: what one leaves behind would show in the other."""
+    """Each has its own steps: what one leaves behind would show in the other."""
     model = opened(make_random_bundle())
-    ring, given = model.ring(), rows(model, 40)
+    ring, given = model.ring(), steps(model, 40)
 
-    def said(row: Row) -> np.ndarray:
-        return model.run(ring, 0, [row])['logits']
+    def said(step: Step) -> np.ndarray:
+        return model.run(ring, 0, [step])['logits']
 
-    expected = [said(row) for row in given]
+    expected = [said(step) for step in given]
     with ThreadPoolExecutor(4) as callers:
         for found, alone in zip(callers.map(said, given), expected, strict=True):
             np.testing.assert_array_equal(found, alone)
@@ -162,7 +162,7 @@ def test_callers_take_turns(make_random_bundle: Make) -> None:
 @needs_library
 def test_rings_are_read_in_turn(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle())
-    given, rings = rows(model, 4), (model.ring(), model.ring())
+    given, rings = steps(model, 4), (model.ring(), model.ring())
     rings[0].append(0, model.kept(model.run(rings[0], 0, [given[0]])))
     rings[1].append(0, model.kept(model.run(rings[1], 0, [given[1]])))
     alone = [model.run(ring, 1, [given[2]])['logits'] for ring in rings]
@@ -185,22 +185,22 @@ def test_arrays_of_another_size_are_not_read(
     make_random_bundle: Make, name: str, change: Callable[[Any], Any], message: str
 ) -> None:
     model = opened(make_random_bundle())
-    ring, row = model.ring(), rows(model, 1)
-    feeds = {**given_of(model, row), 'past_index': ring.rows_P}
+    ring, step = model.ring(), steps(model, 1)
+    feeds = {**given_of(model, step), 'past_index': ring.steps_P}
     feeds[name] = change(feeds[name])
     with pytest.raises(InferenceError, match=message):
         model.engine.trunk(feeds, ring)
 
 
-def given_of(model: Model, row: list[Row]) -> dict[str, Any]:
-    """What the engine is given for the first row of a stream."""
+def given_of(model: Model, step: list[Step]) -> dict[str, Any]:
+    """What the engine is given for the first step of a stream."""
     taken: dict[str, Any] = {}
     trunk = model.engine.trunk
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             model.engine, 'trunk', lambda feeds, ring: taken.update(feeds) or trunk(feeds, ring)
         )
-        model.run(model.ring(), 0, row)
+        model.run(model.ring(), 0, step)
     return taken
 
 
@@ -283,18 +283,18 @@ def test_what_is_not_finite_is_never_kept(
     make_random_bundle: Make, precision: str, value: float
 ) -> None:
     model = opened(make_random_bundle(precision=precision))
-    ring, row = model.ring(), rows(model, 1)
-    ring.append(0, model.kept(model.run(ring, 0, row)))
-    ring.feeds['past_rows'][:, 0, ..., 0] = value
+    ring, step = model.ring(), steps(model, 1)
+    ring.append(0, model.kept(model.run(ring, 0, step)))
+    ring.feeds['past_steps'][:, 0, ..., 0] = value
     with pytest.raises(InferenceError, match='not finite'):
-        model.run(ring, 1, row)
+        model.run(ring, 1, step)
 
 
 @needs_library
 def test_keys_beyond_halves_are_refused(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle(precision='int8'))
-    feeds = {**given_of(model, rows(model, 1)), 'past_index': model.ring().rows_P}
-    past = model.ring().feeds['past_rows']
+    feeds = {**given_of(model, steps(model, 1)), 'past_index': model.ring().steps_P}
+    past = model.ring().feeds['past_steps']
     shape = model.engine.layers.shape
     x = np.full((1, 1, shape.tokens, shape.width), 1e6)
     x[..., ::2] = -1e8

@@ -103,8 +103,8 @@ def test_late_steps_are_all_observed_in_one_context_and_the_last_is_imagined_aft
     finish(rig)
     assert rig.output.chunks == [0, 1, 2, 3, 4, 5]
     assert [index for index, _ in rig.output.rollouts] == [5]
-    assert rig.report.counts['late rows'] == 5
-    assert (rig.world.rows, rig.report.counts['new contexts']) == (6, 1)
+    assert rig.report.counts['late steps'] == 5
+    assert (rig.world.steps, rig.report.counts['new contexts']) == (6, 1)
 
 
 def test_a_model_that_is_always_late_still_imagines_now_and_then(rig: Any) -> None:
@@ -122,7 +122,7 @@ def test_a_lost_step_begins_a_new_context(rig: Any) -> None:
     finish(rig)
     assert rig.world.resets == 2
     assert rig.world.observed[-1] is None
-    assert rig.world.rows == 1
+    assert rig.world.steps == 1
 
 
 def test_a_broken_image_is_counted_and_the_next_step_begins_anew(rig: Any) -> None:
@@ -132,7 +132,7 @@ def test_a_broken_image_is_counted_and_the_next_step_begins_anew(rig: Any) -> No
     follow(rig, 1, 2)
     finish(rig)
     assert rig.loop.failures == 2
-    assert rig.report.present['dropped rows'] == 'camera: broken'
+    assert rig.report.present['dropped steps'] == 'camera: broken'
     rig.output.is_broken = False
     follow(rig, 3, 3)
     finish(rig)
@@ -158,13 +158,13 @@ def test_dropped_steps_say_what_a_step_takes_and_what_to_do(rig: Any) -> None:
     finish(rig)
     rig.queue.lost = 16
     finish(rig)
-    text = rig.report.present['skipped rows']
+    text = rig.report.present['skipped steps']
     assert 'got 0.500 s for a step, expected at most 0.200 s; 16 steps were dropped' in text
     assert text.endswith('use threads')
     rig.world.observe_s = 0.0
     follow(rig, 1, 10)
     finish(rig)
-    assert 'skipped rows' not in rig.report.present
+    assert 'skipped steps' not in rig.report.present
 
 
 def test_a_question_takes_the_place_of_imagining_and_leaves_the_context(rig: Any) -> None:
@@ -177,10 +177,10 @@ def test_a_question_takes_the_place_of_imagining_and_leaves_the_context(rig: Any
     assert answer.step is not None
     assert answer.step.stamp_ns == 0
     assert rig.output.rollouts == []
-    assert rig.world.rows == 1
+    assert rig.world.steps == 1
     follow(rig, 1, 1)
     finish(rig)
-    assert (rig.world.rows, rig.world.resets) == (2, 1)
+    assert (rig.world.steps, rig.world.resets) == (2, 1)
 
 
 def test_a_question_before_the_first_frame_is_refused(rig: Any) -> None:

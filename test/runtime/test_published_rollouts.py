@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Imagined from kept rows is what the research code imagined from whole windows."""
+"""Imagined from kept steps is what the research code imagined from whole windows."""
 
 from functools import partial
 from pathlib import Path
@@ -43,8 +43,8 @@ def continuous(tmp_path_factory):
 
 def watch(world, tokens_TSE, chunks_TX):
     """See the prompt, so that the last of its frames is the newest."""
-    for row, tokens in enumerate(tokens_TSE[:PROMPT]):
-        world.observe(tokens, chunks_TX[row - 1] if row else None)
+    for step, tokens in enumerate(tokens_TSE[:PROMPT]):
+        world.observe(tokens, chunks_TX[step - 1] if step else None)
 
 
 @pytest.mark.parametrize('stem', ['franka', 'aloha'])
@@ -70,7 +70,7 @@ def test_patches_are_those_of_whole_windows(continuous):
     golden = np.load(GOLDEN / 'mar_concat_modulate' / 'golden.npz')
     chunks = golden['actions_in/franka'][:1]
     generator = np.random.default_rng(3)
-    shape = (1, network.config.rows, network.config.image_tokens, network.diffloss.size)
+    shape = (1, network.config.window, network.config.image_tokens, network.diffloss.size)
     window = generator.standard_normal(shape).astype(np.float32)
     sampling = Sampling(Solver.ANCESTRAL, 5, temperature=1.0)
 
@@ -98,20 +98,20 @@ def test_patches_are_those_of_whole_windows(continuous):
     np.testing.assert_allclose(found, expected.patches_BSE.numpy(), atol=1e-3 * scale)
 
 
-def test_a_window_that_is_full_begins_anew_with_its_last_rows(discrete):
-    """Learned positions end with the window: what goes on is a window of the last rows."""
+def test_a_window_that_is_full_begins_anew_with_its_last_steps(discrete):
+    """Learned positions end with the window: what goes on is a window of the last steps."""
     _, folder = discrete
     model = Model(folder, 'franka', CPU)
     generator = np.random.default_rng(0)
-    rows = model.manifest.window + 1
-    tokens = generator.integers(0, 8, (rows, model.manifest.image_tokens, 2))
-    chunks = generator.standard_normal((rows, model.stem.chunk_size)).astype(np.float32)
+    steps = model.manifest.window + 1
+    tokens = generator.integers(0, 8, (steps, model.manifest.image_tokens, 2))
+    chunks = generator.standard_normal((steps, model.stem.chunk_size)).astype(np.float32)
 
     def imagined_after(first):
         world = TokenWorldModel(model, TokenFiller(model, Decoding(2)))
-        for row in range(first, rows):
-            world.observe(tokens[row], chunks[row - 1] if row > first else None)
+        for step in range(first, steps):
+            world.observe(tokens[step], chunks[step - 1] if step > first else None)
         return world.imagine(1, ProblemSetting.FORWARD, chunks[-1:])[0]
 
     kept = model.manifest.window // 2
-    np.testing.assert_array_equal(imagined_after(0), imagined_after(rows - 1 - kept))
+    np.testing.assert_array_equal(imagined_after(0), imagined_after(steps - 1 - kept))

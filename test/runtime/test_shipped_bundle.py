@@ -25,7 +25,7 @@ def frames(count, seed=0):
 def watch(model, pictures):
     model.reset()
     for frame in pictures:
-        model.observe(frame, None if model.rows == 0 else model.act())
+        model.observe(frame, None if model.steps == 0 else model.act())
 
 
 def test_acts_in_physical_units_within_the_range_of_the_demonstrations(model):
@@ -37,7 +37,7 @@ def test_acts_in_physical_units_within_the_range_of_the_demonstrations(model):
     assert (chunk <= model.stem.upper).all()
 
 
-def test_only_the_last_window_of_rows_matters(model):
+def test_only_the_last_window_of_steps_matters(model):
     """The context slides: what went before is forgotten, and nothing else changes."""
     depth = model.manifest.window * model.manifest.layers
     tail = frames(depth, seed=1)
@@ -78,7 +78,7 @@ def test_candidates_are_the_same_together_as_alone(model):
     chunks = generator.uniform(model.stem.lower, model.stem.upper, shape).astype(np.float32)
     together = model.imagine_candidates(chunks, 2)
     alone = np.stack([model.imagine(item, 2).frames for item in chunks])
-    # A product of several rows is rounded otherwise than one of a single row.
+    # A product of several steps is rounded otherwise than one of a single step.
     assert np.abs(together.astype(int) - alone).max() <= 1
     assert together.shape == (3, 2, 64, 64, 3)
 
@@ -104,7 +104,7 @@ def test_wrong_frame_is_named_and_leaves_the_context(model, frame):
     watch(model, frames(2))
     with pytest.raises(InferenceError, match=r'frame: .*, expected uint8\[64, 64, 3\]'):
         model.observe(frame, None)
-    assert model.rows == 2
+    assert model.steps == 2
 
 
 @pytest.mark.parametrize('chunk', [np.full((2, 4), np.nan), np.zeros((3, 4))])
@@ -112,7 +112,7 @@ def test_wrong_executed_chunk(model, chunk):
     watch(model, frames(2))
     with pytest.raises(InferenceError, match=r'executed: .*, expected finite float32\[2, 4\]'):
         model.observe(frames(1)[0], chunk)
-    assert model.rows == 2
+    assert model.steps == 2
 
 
 @pytest.mark.parametrize('joints', [np.zeros(6), np.full(7, np.nan)])
@@ -122,7 +122,7 @@ def test_wrong_joints_are_named_and_leave_the_context(model, joints):
         InferenceError, match=r'joints: .*, expected finite float32\[7\]: fer_joint1'
     ):
         model.observe(frames(1)[0], None, joints)
-    assert model.rows == 2
+    assert model.steps == 2
 
 
 @pytest.mark.parametrize('horizon', [0, 1000])
@@ -134,7 +134,7 @@ def test_horizon_out_of_range(model, horizon):
 
 def test_too_few_chunks(model):
     watch(model, frames(1))
-    with pytest.raises(InferenceError, match='chunks: 1, expected 2, one per row'):
+    with pytest.raises(InferenceError, match='chunks: 1, expected 2, one per step'):
         model.imagine(np.zeros((1, 2, 4), np.float32), 2)
 
 

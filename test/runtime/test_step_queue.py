@@ -118,7 +118,7 @@ def test_a_gap_begins_a_new_context() -> None:
     robot.see(4)
     steps = [robot.queue.take(), robot.queue.take()]
     assert [step.before_ns for step in steps if step] == [None, None]
-    assert robot.report.warning.call_args.args[0] == 'missed rows'
+    assert robot.report.warning.call_args.args[0] == 'missed steps'
 
 
 def test_steps_from_before_a_jump_back_of_the_clock_are_forgotten() -> None:
@@ -134,7 +134,7 @@ def test_a_stale_image_and_one_of_the_future_are_reported(age: int) -> None:
     robot = Robot()
     robot.see(0, START + age * PERIOD)
     assert robot.queue.take() is None
-    assert robot.report.warning.call_args.args[0] == 'missed rows'
+    assert robot.report.warning.call_args.args[0] == 'missed steps'
 
 
 def test_an_image_pushed_out_while_its_step_waited_is_reported() -> None:
@@ -145,7 +145,7 @@ def test_an_image_pushed_out_while_its_step_waited_is_reported() -> None:
         stamp = START + PERIOD + offset * MS
         robot.queue.offer(stamp, 'other', 0.0, stamp)
     robot.queue.executed(START, ACTIONS, START + PERIOD + 20 * MS)
-    assert robot.report.error.call_args.args[0] == 'dropped rows'
+    assert robot.report.error.call_args.args[0] == 'dropped steps'
     step = robot.queue.take()
     assert step is not None
     assert step.image == 'image 0'

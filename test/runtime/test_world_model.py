@@ -18,7 +18,7 @@ from hma_ros.runtime.frames import FrameCodec
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import read_facts, write_facts
-from hma_ros.runtime.model import Model, Row
+from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.providers import TORCH, Execution
 from hma_ros.runtime.ring import Ring
 from hma_ros.runtime.world_model import WorldModel
@@ -50,9 +50,9 @@ def chunk(value: float) -> np.ndarray:
 def test_observe_act_imagine(make_random_bundle: Make, kind: str) -> None:
     model = opened(make_random_bundle(kind))
     assert not model.can_imagine
-    for row in range(6):
-        model.observe(picture(row), None if row == 0 else chunk(0.01 * row))
-    assert model.rows == 6
+    for step in range(6):
+        model.observe(picture(step), None if step == 0 else chunk(0.01 * step))
+    assert model.steps == 6
     action = model.act()
     assert (action.shape, action.dtype) == ((1, 2), np.float32)
     np.testing.assert_array_equal(model.act(), action)
@@ -64,7 +64,7 @@ def test_observe_act_imagine(make_random_bundle: Make, kind: str) -> None:
     told = model.imagine(np.stack([chunk(0.1), chunk(0.2)]), 2)
     np.testing.assert_array_equal(told.actions, np.stack([chunk(0.1), chunk(0.2)]))
     model.reset()
-    assert model.rows == 0
+    assert model.steps == 0
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_imagining_does_not_disturb_the_context(
     """Not even where learned positions leave no room for what is imagined."""
     folder = make_random_bundle(time=time)
     disturbed, calm = opened(folder), opened(folder)
-    for row in range(9):
+    for step in range(9):
         for model in (disturbed, calm):
-            model.observe(picture(row), None if row == 0 else chunk(0.05))
+            model.observe(picture(step), None if step == 0 else chunk(0.05))
         disturbed.imagine(None, horizon)
         disturbed.imagine(np.stack([chunk(0.1)] * horizon), horizon)
         np.testing.assert_array_equal(disturbed.act(), calm.act())
@@ -115,21 +115,21 @@ def test_a_context_that_fails_to_begin_anew_is_empty(
 ) -> None:
     model = opened(make_random_bundle(time=TimePositions.LEARNED))
     window = model.manifest.window
-    for row in range(window):
-        model.observe(picture(row), None if row == 0 else chunk(0.05))
+    for step in range(window):
+        model.observe(picture(step), None if step == 0 else chunk(0.05))
     run = Model.run
 
-    def fail(model: Model, ring: Ring, first: int, rows: Sequence[Row]) -> dict[str, Any]:
-        # The second of the rows that it begins with.
+    def fail(model: Model, ring: Ring, first: int, steps: Sequence[Step]) -> dict[str, Any]:
+        # The second of the steps that it begins with.
         if first == 1:
             raise InferenceError('out of memory')
-        return run(model, ring, first, rows)
+        return run(model, ring, first, steps)
 
     monkeypatch.setattr(Model, 'run', fail)
     with pytest.raises(InferenceError, match='out of memory'):
         model.observe(picture(window), chunk(0.05))
     monkeypatch.setattr(Model, 'run', run)
-    assert (model.rows, model.can_imagine) == (0, False)
+    assert (model.steps, model.can_imagine) == (0, False)
     with pytest.raises(InferenceError, match='the context is empty'):
         model.act()
     model.observe(picture(0), None)
@@ -152,9 +152,9 @@ def test_a_model_that_must_be_told_actions_begins_anew_where_one_is_not_known(
     assert model.manifest.max_horizon == 3
     model.observe(picture(0), None)
     model.observe(picture(1), chunk(0.1))
-    assert model.rows == 2
+    assert model.steps == 2
     model.observe(picture(2), None)
-    assert model.rows == 1
+    assert model.steps == 1
     assert not model.can_imagine
     with pytest.raises(InferenceError, match='expected chunks, or a frame observed with what was'):
         model.imagine(None, 1)
@@ -162,8 +162,8 @@ def test_a_model_that_must_be_told_actions_begins_anew_where_one_is_not_known(
 
 def test_without_a_policy_what_was_executed_last_goes_on(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle(**UPSTREAM))
-    for row in range(9):
-        model.observe(picture(row), None if row == 0 else chunk(0.1))
+    for step in range(9):
+        model.observe(picture(step), None if step == 0 else chunk(0.1))
     with pytest.raises(InferenceError, match='action heads were never trained'):
         model.act()
     rollout = model.imagine(None, 3)

@@ -15,7 +15,7 @@ from hma_ros.sim.simulation import Task
 
 
 def finish(task: Task, explorer: Explorer | None = None) -> bool:
-    for _ in range(task.horizon_rows):
+    for _ in range(task.horizon_steps):
         label = task.expert()
         task.step(label if explorer is None else explorer.act(label))
         if task.success():
@@ -75,7 +75,7 @@ def test_explored_actions_are_feasible(name: str, kind: Kind) -> None:
     task.close()
 
 
-def test_planar_target_moves_at_most_five_centimetres_a_row() -> None:
+def test_planar_target_moves_at_most_five_centimetres_a_step() -> None:
     task = make_task('sim_planar')
     for kind in ('expert', 'play', 'random'):
         task.reset(9)
@@ -91,7 +91,7 @@ PLACE = st.tuples(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2)).map(np.array)
 
 
 @given(tool=PLACE, block=PLACE, goal=PLACE)
-def test_push_is_finite_and_no_longer_than_a_row(
+def test_push_is_finite_and_no_longer_than_a_step(
     tool: np.ndarray, block: np.ndarray, goal: np.ndarray
 ) -> None:
     move = Pusher(0.06, 0.04).push(tool, block, goal)

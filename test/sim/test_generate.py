@@ -47,13 +47,13 @@ def test_episode_replays_from_its_actions(kind: str) -> None:
     task = make_task('sim_franka')
     episode = run_episode(task, kind, 11, 16)  # type: ignore[arg-type]
     task.reset(11)
-    for row, chunk in enumerate(episode.actions):
-        np.testing.assert_allclose(task.state(), episode.states[row], atol=1e-4)
+    for step, chunk in enumerate(episode.actions):
+        np.testing.assert_allclose(task.state(), episode.states[step], atol=1e-4)
         task.step(chunk)
     task.close()
-    assert episode.frames.shape == (episode.rows + 1, 16, 16, 3)
-    assert episode.labels.shape == episode.actions.shape == (episode.rows, 2, 4)
-    assert len(episode.joints) == len(episode.states) == episode.rows + 1
+    assert episode.frames.shape == (episode.steps + 1, 16, 16, 3)
+    assert episode.labels.shape == episode.actions.shape == (episode.steps, 2, 4)
+    assert len(episode.joints) == len(episode.states) == episode.steps + 1
     assert np.isfinite(episode.labels).all()
 
 
@@ -63,14 +63,14 @@ def test_expert_episode_ends_soon_after_success() -> None:
     away = np.linalg.norm(episode.states[:, 3:5] - episode.states[:, 6:8], axis=1)
     task.close()
     assert episode.success
-    assert episode.rows < task.horizon_rows
-    assert int(np.argmax(away < 0.03)) == episode.rows - 4
+    assert episode.steps < task.horizon_steps
+    assert int(np.argmax(away < 0.03)) == episode.steps - 4
 
 
 def test_an_episode_of_given_length_goes_on_after_success(tmp_path: Path) -> None:
     generate('sim_planar', tmp_path / 'sim_planar', {'expert': 1}, 3, 1, False, steps=70)
     (episode,) = EpisodeDataset(find_shards(tmp_path, 'sim_planar', 'train'))
-    assert episode.rows == 70
+    assert episode.steps == 70
     assert len(episode.frames) == 71
     assert episode.success
 

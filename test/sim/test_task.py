@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The simulated robots keep their contract: determinism, rows, targets, limits and pictures."""
+"""The simulated robots keep their contract: determinism, steps, targets, limits and pictures."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def task(request: pytest.FixtureRequest) -> Iterator[Task]:
     made.close()
 
 
-def rollout(task: Task, seed: int, rows: int = 4) -> np.ndarray:
+def rollout(task: Task, seed: int, steps: int = 4) -> np.ndarray:
     task.reset(seed)
     states = [task.state()]
-    for _ in range(rows):
+    for _ in range(steps):
         task.step(task.expert())
         states.append(task.state())
     return np.array(states)
@@ -65,7 +65,7 @@ def test_same_seed_gives_the_same_episode(task: Task) -> None:
     assert not np.array_equal(first[0], other[0])
 
 
-def test_row_lasts_stride_control_steps(task: Task) -> None:
+def test_step_lasts_stride_control_steps(task: Task) -> None:
     task.reset(1)
     for _ in range(3):
         task.step(task.expert())
@@ -74,10 +74,10 @@ def test_row_lasts_stride_control_steps(task: Task) -> None:
 
 def test_step_is_set_target_and_advance(task: Task) -> None:
     """A node that interpolates the target itself sees the same motion as `step`."""
-    rows = 3
+    steps = 3
     task.reset(2)
     chunks = []
-    for _ in range(rows):
+    for _ in range(steps):
         chunks.append(task.expert())
         task.step(chunks[-1])
     expected = task.joint_positions()
@@ -125,10 +125,10 @@ def test_step_limits_a_jump_to_the_robots_speed(task: Task) -> None:
         np.testing.assert_allclose(feasible[:, :size].sum(axis=0), moved, atol=1e-6)
 
 
-def test_row_and_chunk_are_inverse(task: Task) -> None:
+def test_step_and_chunk_are_inverse(task: Task) -> None:
     task.reset(1)
-    row = task.row_from(task.expert())
-    np.testing.assert_allclose(task.row_from(task.chunk_from(row)), row, atol=1e-6)
+    step = task.step_from(task.expert())
+    np.testing.assert_allclose(task.step_from(task.chunk_from(step)), step, atol=1e-6)
 
 
 @pytest.mark.parametrize('wrong', ['shape', 'nan', 'flat'])

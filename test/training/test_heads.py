@@ -16,14 +16,14 @@ CONFIG = preset(
 )
 
 
-def episode(seed, rows=8):
+def episode(seed, steps=8):
     """Return an episode whose expert goes where the brightest token is."""
     rng = np.random.default_rng(seed)
-    levels = np.zeros((rows + 1, 16, 2), np.uint8)
-    places = rng.integers(16, size=rows + 1)
-    levels[np.arange(rows + 1), places] = 3
-    labels = np.stack([places % 4, places // 4], -1)[:rows].astype(np.float32)
-    nothing = np.zeros((rows + 1, 1), np.float32)
+    levels = np.zeros((steps + 1, 16, 2), np.uint8)
+    places = rng.integers(16, size=steps + 1)
+    levels[np.arange(steps + 1), places] = 3
+    labels = np.stack([places % 4, places // 4], -1)[:steps].astype(np.float32)
+    nothing = np.zeros((steps + 1, 1), np.float32)
     return TokenEpisode(levels, labels, labels, nothing, nothing)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hma_ros.network.attention import Rows
+from hma_ros.network.attention import Steps
 from hma_ros.network.config import (
     Compat,
     Domain,
@@ -21,7 +21,7 @@ CONFIG = HmaConfig(
     layers=2,
     heads=2,
     width=16,
-    rows=3,
+    window=3,
     positions=4,
     action_tokens=2,
     factors=2,
@@ -55,18 +55,18 @@ def test_all_embodiments_in_one_pass_are_as_each_alone(config, count):
     model = DiscreteHma(config)
     for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
-    rows = Rows.window(config, count)
+    steps = Steps.window(config, count)
     placed, given, expected = [], [], []
     for domain in config.domains:
         ids = torch.randint(25, (3, count, 4))
         actions = torch.randn(3, count, domain.chunk_size)
         asked = torch.rand(3, count) < 0.5
-        given.append(model.condition(domain.name, actions, rows, asked))
+        given.append(model.condition(domain.name, actions, steps, asked))
         masked = ids == model.mask_id
-        placed.append(model.embed(TokensSeen(model.factorise(ids), masked), given[-1], rows))
-        expected.append(model(ids, domain.name, actions, asked, rows).logits_BRSFV)
+        placed.append(model.embed(TokensSeen(model.factorise(ids), masked), given[-1], steps))
+        expected.append(model(ids, domain.name, actions, asked, steps).logits_BRSFV)
     names = [domain.name for domain in config.domains]
-    features = JointPass(model, names, rows, compiled=False)(torch.cat(placed), given)
+    features = JointPass(model, names, steps, compiled=False)(torch.cat(placed), given)
     found = [
         model.read(x, name).logits_BRSFV for x, name in zip(features.chunk(2), names, strict=True)
     ]

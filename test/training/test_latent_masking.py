@@ -17,7 +17,7 @@ CONFIG = HmaConfig(
     layers=1,
     heads=2,
     width=8,
-    rows=6,
+    window=6,
     positions=16,
     domains=(Domain('robot', 1, (0.0, 0.0), (1.0, 1.0)),),
     diffusion=Diffusion(patch=2, latent_channels=3, width=8, blocks=1, steps=5, mask_steps=2),
@@ -28,7 +28,7 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def test_the_first_row_is_always_shown():
+def test_the_first_step_is_always_shown():
     for masking in (LatentMasking(), UPSTREAM_MASKING):
         masked = draw_masks((50, 6, 4, 4), masking, generator())
         assert not masked[:, 0].any()
@@ -47,10 +47,10 @@ def test_the_share_of_masked_patches_is_that_of_the_cosine():
     assert masked.mean() == pytest.approx(2 / torch.pi, abs=0.01)
 
 
-def test_some_windows_are_prompted_with_more_rows():
+def test_some_windows_are_prompted_with_more_steps():
     masked = draw_masks((4000, 6, 64, 1), LatentMasking(), generator())
     first = masked.any(-1).any(-1).float().argmax(1)
-    # Of a prompt of four or five rows, each in half of a fifth.
+    # Of a prompt of four or five steps, each in half of a fifth.
     assert (first >= 4).float().mean() == pytest.approx(0.2, abs=0.02)
     assert (first == 1).float().mean() > 0.7
 
@@ -70,7 +70,7 @@ def test_a_batch_has_all_a_loss_needs():
     (loss.frame + loss.action).backward()
 
 
-def test_chunks_are_asked_from_some_row_on():
+def test_chunks_are_asked_from_some_step_on():
     asked = draw_batch(
         ContinuousHma(CONFIG), 'robot', 200, 6, LatentMasking(), generator()
     ).asked_BT

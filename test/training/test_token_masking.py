@@ -15,14 +15,14 @@ def draw(masking, factors=FACTORS, seed=0):
     return draw_tokens(factors, SIZE, masking, torch.Generator().manual_seed(seed))
 
 
-def test_upstream_masks_rows_as_often_as_measured():
+def test_upstream_masks_steps_as_often_as_measured():
     draws = draw(UPSTREAM_TOKENS)
     share = draws.masked_BTS.float().mean((0, 2))
-    # Measured on the authors' code with six rows (hma_model.md, sec. 5).
+    # Measured on the authors' code with six steps (hma_model.md, sec. 5).
     assert share.tolist() == pytest.approx([0, 0.506, 0.511, 0.512, 0.579, 0.638], abs=0.015)
 
 
-def test_upstream_ruins_visible_tokens_of_later_rows():
+def test_upstream_ruins_visible_tokens_of_later_steps():
     shares = []
     for seed in range(60):
         draws = draw(UPSTREAM_TOKENS, FACTORS[:100], seed)
@@ -51,7 +51,7 @@ def test_without_corruption_nothing_is_replaced():
     assert (draw(TokenMasking(corruption=0.0)).seen_BTSF == 0).all()
 
 
-def test_actions_are_asked_for_in_half_of_the_rows():
+def test_actions_are_asked_for_in_half_of_the_steps():
     asked = draw(TokenMasking()).asked_BT.float()
     assert asked.mean() == pytest.approx(0.5, abs=0.02)
     # The share differs from window to window: 1/3 of variance 1/12 over pure chance.

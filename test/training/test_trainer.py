@@ -25,7 +25,7 @@ DISCRETE = HmaConfig(
     layers=1,
     heads=2,
     width=32,
-    rows=2,
+    window=2,
     positions=4,
     action_tokens=1,
     factors=2,
@@ -49,7 +49,7 @@ SMALL = preset(
     factors=2,
     factor_size=4,
 )
-UPSTREAM = {'compat': Compat.UPSTREAM, 'time': TimePositions.LEARNED, 'rows': 4}
+UPSTREAM = {'compat': Compat.UPSTREAM, 'time': TimePositions.LEARNED, 'window': 4}
 
 
 def sources(config):
@@ -87,7 +87,7 @@ def losses(trainer, config):
 @pytest.mark.parametrize('changes', [{}, UPSTREAM], ids=['corrected', 'upstream'])
 def test_every_loss_falls_and_the_checkpoint_can_be_read(tmp_path, kind, changes):
     config = replace(kind, **changes)
-    trainer = HmaTrainer(config, tmp_path, 120, rows=4, windows=4, compiled=False)
+    trainer = HmaTrainer(config, tmp_path, 120, length=4, windows=4, compiled=False)
     before = losses(trainer, config)
     trainer.train(sources(config))
     after = losses(trainer, config)
@@ -97,7 +97,7 @@ def test_every_loss_falls_and_the_checkpoint_can_be_read(tmp_path, kind, changes
 
 
 def test_the_small_preset_learns_frames_chunks_and_states(tmp_path):
-    trainer = HmaTrainer(SMALL, tmp_path, 120, rows=4, windows=4, compiled=False)
+    trainer = HmaTrainer(SMALL, tmp_path, 120, length=4, windows=4, compiled=False)
     before = losses(trainer, SMALL)
     trainer.train(sources(SMALL))
     after = losses(trainer, SMALL)
@@ -112,7 +112,7 @@ def test_the_small_preset_learns_frames_chunks_and_states(tmp_path):
     ids=['discrete', 'continuous', 'small', 'discrete upstream', 'continuous upstream'],
 )
 def test_a_run_that_was_stopped_ends_where_another_does(tmp_path, config):
-    facts = {'rows': 4, 'windows': 1, 'compiled': False, 'precision': 'highest'}
+    facts = {'length': 4, 'windows': 1, 'compiled': False, 'precision': 'highest'}
     whole = HmaTrainer(config, tmp_path / 'whole', 5, **facts).train(sources(config))
 
     class Stop(Exception):
@@ -135,7 +135,7 @@ def test_a_run_that_was_stopped_ends_where_another_does(tmp_path, config):
 
 
 def test_an_untrained_model_does_not_look_at_the_action(tmp_path):
-    model = HmaTrainer(DISCRETE, tmp_path, 1, rows=4, compiled=False).model
+    model = HmaTrainer(DISCRETE, tmp_path, 1, length=4, compiled=False).model
     ids = torch.randint(16, (1, 3, 4))
     first, second = (model(ids, 'arm', torch.full((1, 3, 1), value)) for value in (0.0, 9.0))
     assert (first.logits_BRSFV == second.logits_BRSFV).all()
@@ -143,18 +143,18 @@ def test_an_untrained_model_does_not_look_at_the_action(tmp_path):
 
 def test_windows_do_not_go_beyond_learned_positions(tmp_path):
     config = replace(DISCRETE, time=TimePositions.LEARNED)
-    with pytest.raises(ConfigError, match='rows: 4, expected at most 2'):
-        HmaTrainer(config, tmp_path, 1, rows=4)
+    with pytest.raises(ConfigError, match='steps: 4, expected at most 2'):
+        HmaTrainer(config, tmp_path, 1, length=4)
 
 
 def test_a_model_of_frames_alone_has_no_action_loss(tmp_path):
     config = replace(CONTINUOUS, predict_actions=False)
-    trainer = HmaTrainer(config, tmp_path, 1, rows=4, compiled=False)
+    trainer = HmaTrainer(config, tmp_path, 1, length=4, compiled=False)
     assert set(losses(trainer, config)) == {'arm/frame', 'table/frame'}
 
 
 def test_the_small_preset_needs_what_only_our_episodes_tell(tmp_path):
-    trainer = HmaTrainer(SMALL, tmp_path, 1, rows=4, compiled=False)
+    trainer = HmaTrainer(SMALL, tmp_path, 1, length=4, compiled=False)
     bare = {name: Bare(item) for name, item in sources(SMALL).items()}
     with pytest.raises(ConfigError, match='got frames and actions alone'):
         trainer.losses(bare, 0)
@@ -163,7 +163,7 @@ def test_the_small_preset_needs_what_only_our_episodes_tell(tmp_path):
 def test_action_heads_that_no_objective_trains_are_refused(tmp_path):
     config = replace(SMALL, keypoints=False)
     with pytest.raises(ConfigError, match='keypoints: got False with action_delay 1'):
-        HmaTrainer(config, tmp_path, 1, rows=4)
+        HmaTrainer(config, tmp_path, 1, length=4)
 
 
 @pytest.mark.parametrize('quick', PRECISIONS)

@@ -12,19 +12,19 @@ def generator():
     return torch.Generator().manual_seed(0)
 
 
-def episode(rows=6, tokens=4, factors=2):
+def episode(steps=6, tokens=4, factors=2):
     rng = np.random.default_rng(0)
     return TokenEpisode(
-        rng.integers(4, size=(rows + 1, tokens, factors)).astype(np.uint8),
-        np.arange(rows, dtype=np.float32)[:, None],
-        -np.arange(rows, dtype=np.float32)[:, None],
-        10 * np.arange(rows + 1, dtype=np.float32)[:, None],
-        np.arange(rows + 1, dtype=np.float32)[:, None],
+        rng.integers(4, size=(steps + 1, tokens, factors)).astype(np.uint8),
+        np.arange(steps, dtype=np.float32)[:, None],
+        -np.arange(steps, dtype=np.float32)[:, None],
+        10 * np.arange(steps + 1, dtype=np.float32)[:, None],
+        np.arange(steps + 1, dtype=np.float32)[:, None],
     )
 
 
-def test_masked_rows_attend_to_clean_rows_before_them_and_to_themselves():
-    places = layout(rows=3, window=2)
+def test_masked_steps_attend_to_clean_steps_before_them_and_to_themselves():
+    places = layout(steps=3, window=2)
     assert places.allowed(2).tolist() == [
         [True, False, False, False, False, False],
         [True, True, False, False, False, False],
@@ -37,8 +37,8 @@ def test_masked_rows_attend_to_clean_rows_before_them_and_to_themselves():
     assert places.lag_RP[5, 5] == 0
 
 
-def test_a_row_stands_with_the_action_that_led_to_it():
-    batch = EpisodeWindows([episode()], rows=3).draw(50, seed=0)
+def test_a_step_stands_with_the_action_that_led_to_it():
+    batch = EpisodeWindows([episode()], steps=3).draw(50, seed=0)
     config = TwinConfig(hidden_history=0.0, hidden_action=0.0, corruption=0)
     twins = prepare(batch, config, 4, generator())
     starts = batch.actions[:, 0, 0].astype(int).tolist()
@@ -49,16 +49,16 @@ def test_a_row_stands_with_the_action_that_led_to_it():
         assert known.tolist() == [start > 0, *[True] * 5]
 
 
-def test_prepared_rows_hide_only_what_is_to_be_predicted():
-    batch = EpisodeWindows([episode()], rows=3).draw(8, seed=0)
+def test_prepared_steps_hide_only_what_is_to_be_predicted():
+    batch = EpisodeWindows([episode()], steps=3).draw(8, seed=0)
     config = TwinConfig(fully_masked=1.0, hidden_history=1.0, hidden_action=0.0, corruption=0)
-    rows = prepare(batch, config, 4, generator())
-    assert not rows.masked[:, :3].any()
-    assert rows.masked[:, 3:].all()
-    assert not rows.known[:, :3].any()
-    assert rows.known[:, 3:].all()
-    torch.testing.assert_close(rows.factors[:, 3:], rows.targets)
-    torch.testing.assert_close(rows.previous[:, 3:], rows.factors[:, :3])
+    steps = prepare(batch, config, 4, generator())
+    assert not steps.masked[:, :3].any()
+    assert steps.masked[:, 3:].all()
+    assert not steps.known[:, :3].any()
+    assert steps.known[:, 3:].all()
+    torch.testing.assert_close(steps.factors[:, 3:], steps.targets)
+    torch.testing.assert_close(steps.previous[:, 3:], steps.factors[:, :3])
 
 
 def test_corruption_replaces_at_most_its_share():
@@ -69,9 +69,9 @@ def test_corruption_replaces_at_most_its_share():
 
 
 def test_frame_loss_is_zero_for_certain_right_answers_and_counts_masked_tokens_only():
-    batch = EpisodeWindows([episode()], rows=3).draw(4, seed=0)
-    rows = prepare(batch, TwinConfig(fully_masked=0.0, corruption=0), 4, generator())
-    logits = torch.nn.functional.one_hot(rows.targets, 4).float() * 50
-    assert frame_loss(logits, rows, 3.0) < 1e-6
-    wrong = torch.where(rows.masked[:, 3:, :, None, None], logits, -logits)
-    assert frame_loss(wrong, rows, 3.0) < 1e-6
+    batch = EpisodeWindows([episode()], steps=3).draw(4, seed=0)
+    steps = prepare(batch, TwinConfig(fully_masked=0.0, corruption=0), 4, generator())
+    logits = torch.nn.functional.one_hot(steps.targets, 4).float() * 50
+    assert frame_loss(logits, steps, 3.0) < 1e-6
+    wrong = torch.where(steps.masked[:, 3:, :, None, None], logits, -logits)
+    assert frame_loss(wrong, steps, 3.0) < 1e-6

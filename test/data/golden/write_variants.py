@@ -17,13 +17,13 @@ from hma.model.st_mask_git import STMaskGIT
 
 DOMAIN, STRIDE = 'franka', 2
 MEAN, STD = [-0.25, 0.5, 1.0], [0.5, 2.0, 1.25]
-BATCH, ROWS, SIDE = 2, 4, 2
+BATCH, STEPS, SIDE = 2, 4, 2
 SIZES = {
     'num_layers': 2,
     # Other than the eight that cross-attention always has.
     'num_heads': 4,
     'd_model': 32,
-    'T': ROWS,
+    'T': STEPS,
     'S': SIDE**2,
     'image_vocab_size': 16,
     'num_factored_vocabs': 2,
@@ -63,10 +63,10 @@ def make_model(variant: dict) -> STMaskGIT:
 
 @torch.no_grad()
 def arrays_of(model: STMaskGIT) -> dict[str, np.ndarray]:
-    tokens = torch.randint(SIZES['image_vocab_size'], (BATCH, ROWS, SIDE, SIDE))
+    tokens = torch.randint(SIZES['image_vocab_size'], (BATCH, STEPS, SIDE, SIDE))
     tokens[torch.rand(tokens.shape) < 0.4] = model.mask_token_id
-    actions = torch.randn(BATCH, ROWS, STRIDE * len(MEAN))
-    mask = torch.randint(2, (BATCH, ROWS))
+    actions = torch.randn(BATCH, STEPS, STRIDE * len(MEAN))
+    mask = torch.randint(2, (BATCH, STEPS))
     arrays = {'tokens_masked': tokens, f'actions_in/{DOMAIN}': actions}
 
     def run(suffix, tokens, actions):

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Rows computed one by one on kept ones are the rows of the whole sequence."""
+"""Steps computed one by one on kept ones are the steps of the whole sequence."""
 
 import pytest
 import torch
@@ -7,80 +7,80 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.rows import EMPTY_ROW
-from hma_ros.network.attention import KeptRows, Rows
+from hma_ros.core.steps import EMPTY_STEP
+from hma_ros.network.attention import KeptSteps, Steps
 from hma_ros.network.config import Compat, Injection, TimePositions
-from hma_ros.network.discrete import DiscreteHma, DiscreteRows
+from hma_ros.network.discrete import DiscreteHma, DiscreteSteps
 
 # Double precision, so what remains is rounding of the order of sums.
 TOLERANCE = 1e-10
 
 
 class Ring:
-    """A model with the rows it has kept: the newest take the places of the oldest."""
+    """A model with the steps it has kept: the newest take the places of the oldest."""
 
     def __init__(self, model: DiscreteHma, slots: int, batch: int = 1) -> None:
         config = model.config
-        self.model, self.row_P = model, torch.full((slots,), EMPTY_ROW)
+        self.model, self.step_P = model, torch.full((slots,), EMPTY_STEP)
         shape = (batch, config.kept_tokens, config.heads, slots, config.head_width)
         # What empty slots hold must not matter, as long as it is finite.
         self.past = tuple(
-            KeptRows(*(torch.full(shape, 1e30, dtype=torch.float64) for _ in range(2)))
+            KeptSteps(*(torch.full(shape, 1e30, dtype=torch.float64) for _ in range(2)))
             for _ in range(config.layers)
         )
 
-    def say(self, ids_BRS, actions_BRX, index_R, masked_BR=None) -> DiscreteRows:
-        """Compute rows on the kept ones, and keep none."""
-        now = Rows.at(self.model.config, index_R)
-        rows = Rows(now.index_R, now.rotation_R2D, self.row_P, self.past)
-        return self.model(ids_BRS, 'robot', actions_BRX, masked_BR, rows)
+    def say(self, ids_BRS, actions_BRX, index_R, masked_BR=None) -> DiscreteSteps:
+        """Compute steps on the kept ones, and keep none."""
+        now = Steps.at(self.model.config, index_R)
+        steps = Steps(now.index_R, now.rotation_R2D, self.step_P, self.past)
+        return self.model(ids_BRS, 'robot', actions_BRX, masked_BR, steps)
 
-    def keep(self, said: DiscreteRows, index_R: torch.Tensor) -> None:
+    def keep(self, said: DiscreteSteps, index_R: torch.Tensor) -> None:
         """Keep the first of what was said, as many as there are indices."""
-        slots = index_R % len(self.row_P)
-        self.row_P[slots] = index_R
+        slots = index_R % len(self.step_P)
+        self.step_P[slots] = index_R
         for own, kept in zip(said.kept, self.past, strict=True):
             for new, old in zip(own, kept, strict=True):
                 old[..., slots, :] = new[:, : len(index_R)].permute(0, 2, 3, 1, 4)
 
 
-def assert_same(said: DiscreteRows, expected: DiscreteRows, rows: slice) -> None:
+def assert_same(said: DiscreteSteps, expected: DiscreteSteps, steps: slice) -> None:
     for name in ('logits_BRSFV', 'chunk_BRX'):
         one, other = getattr(said, name), getattr(expected, name)
         assert (one is None) == (other is None)
         if one is not None:
-            assert (one - other[:, rows]).abs().max() < TOLERANCE * other.abs().max()
+            assert (one - other[:, steps]).abs().max() < TOLERANCE * other.abs().max()
 
 
-def assert_streams(model, stream, rows: int, slots: int, steps: list[int]) -> None:
-    """Stream rows, so many at a time, and compare each with the sequence computed at once."""
+def assert_streams(model, stream, steps: int, slots: int, portions: list[int]) -> None:
+    """Stream steps, so many at a time, and compare each with the sequence computed at once."""
     whole = model(
-        stream.ids_BRS, 'robot', stream.actions_BRX, rows=Rows.window(model.config, rows)
+        stream.ids_BRS, 'robot', stream.actions_BRX, steps=Steps.window(model.config, steps)
     )
     ring, start = Ring(model, slots, len(stream.ids_BRS)), 0
-    while start < rows:
-        index = torch.arange(start, min(start + steps[start % len(steps)], rows))
+    while start < steps:
+        index = torch.arange(start, min(start + portions[start % len(portions)], steps))
         said = ring.say(stream.ids_BRS[:, index], stream.actions_BRX[:, index], index)
         assert_same(said, whole, slice(start, start + len(index)))
         ring.keep(said, index)
         start += len(index)
 
 
-def test_a_thousand_rows(make_model, make_stream, conditioning):
+def test_a_thousand_steps(make_model, make_stream, conditioning):
     model = make_model(**conditioning, time=TimePositions.ROTARY)
-    window = model.config.rows
-    assert_streams(model, make_stream(model, 1000), 1000, window - 1, steps=[1])
+    window = model.config.window
+    assert_streams(model, make_stream(model, 1000), 1000, window - 1, portions=[1])
 
 
 @pytest.mark.parametrize('compat', Compat)
 def test_learned_positions_within_their_window(make_model, make_stream, conditioning, compat):
     model = make_model(**conditioning, compat=compat)
-    rows = model.config.rows
+    steps = model.config.window
     if model.config.is_cacheable:
-        assert_streams(model, make_stream(model, rows), rows, rows - 1, steps=[1])
+        assert_streams(model, make_stream(model, steps), steps, steps - 1, portions=[1])
     else:
-        with pytest.raises(ConfigError, match='past rows see later ones, expected no kept rows'):
-            assert_streams(model, make_stream(model, rows), rows, rows - 1, steps=[1])
+        with pytest.raises(ConfigError, match='past steps see later ones, expected no kept steps'):
+            assert_streams(model, make_stream(model, steps), steps, steps - 1, portions=[1])
 
 
 @given(
@@ -89,32 +89,34 @@ def test_learned_positions_within_their_window(make_model, make_stream, conditio
     batch=st.integers(1, 3),
 )
 @settings(max_examples=20, deadline=None)
-def test_rows_in_any_portions_and_larger_rings(make_model, make_stream, steps, spare, batch):
+def test_steps_in_any_portions_and_larger_rings(make_model, make_stream, steps, spare, batch):
     model = make_model(injection=Injection.CROSS_ATTENTION, time=TimePositions.ROTARY)
-    assert_streams(model, make_stream(model, 23, batch), 23, model.config.rows - 1 + spare, steps)
+    assert_streams(
+        model, make_stream(model, 23, batch), 23, model.config.window - 1 + spare, steps
+    )
 
 
 @pytest.mark.parametrize('time', TimePositions)
-def test_the_next_row_rides_along(make_model, make_stream, conditioning, time):
-    """Row k is committed in the pass that first asks for row k + 1, hidden action and all."""
+def test_the_next_step_rides_along(make_model, make_stream, conditioning, time):
+    """Step k is committed in the pass that first asks for step k + 1, hidden action and all."""
     model = make_model(**conditioning, time=time)
-    rows = 5 if time is TimePositions.LEARNED else 17
-    stream, ring = make_stream(model, rows), Ring(model, model.config.rows - 1)
-    for row in range(rows - 1):
-        seen, index = slice(row + 2), torch.tensor([row, row + 1])
+    steps = 5 if time is TimePositions.LEARNED else 17
+    stream, ring = make_stream(model, steps), Ring(model, model.config.window - 1)
+    for step in range(steps - 1):
+        seen, index = slice(step + 2), torch.tensor([step, step + 1])
         ids = stream.ids_BRS[:, seen].clone()
-        ids[:, row + 1] = model.mask_id
-        hidden = (torch.arange(row + 2) > row).double()[None]
+        ids[:, step + 1] = model.mask_id
+        hidden = (torch.arange(step + 2) > step).double()[None]
         actions = stream.actions_BRX[:, seen]
         whole = model(ids, 'robot', actions, hidden)
         said = ring.say(ids[:, -2:], actions[:, -2:], index, hidden[:, -2:])
-        assert_same(said, whole, slice(row, row + 2))
+        assert_same(said, whole, slice(step, step + 2))
         ring.keep(said, index[:1])
 
 
 @given(start=st.integers(1, 10**9))
 @settings(max_examples=10, deadline=None)
-def test_only_the_lag_of_rows_counts(make_model, make_stream, start):
+def test_only_the_lag_of_steps_counts(make_model, make_stream, start):
     model = make_model(injection=Injection.CROSS_ATTENTION, time=TimePositions.ROTARY)
     stream = make_stream(model, 9)
     first, later, sparse = (
@@ -122,7 +124,7 @@ def test_only_the_lag_of_rows_counts(make_model, make_stream, start):
             stream.ids_BRS,
             'robot',
             stream.actions_BRX,
-            rows=Rows.at(model.config, index),
+            steps=Steps.at(model.config, index),
         ).logits_BRSFV
         for index in (torch.arange(9), torch.arange(9) + start, torch.arange(9) * 2)
     )
