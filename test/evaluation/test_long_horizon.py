@@ -21,7 +21,7 @@ from hma_ros.evaluation.long_horizon import (
     judge,
     measure_long_horizon,
 )
-from hma_ros.runtime.world import Rollout
+from hma_ros.runtime.rollout import Rollout
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import run_episode
 from hma_ros.sim.scene import project
