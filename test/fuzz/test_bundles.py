@@ -105,11 +105,19 @@ class Weights:
 
 def layers() -> tuple[dict[str, Any], bytes]:
     weights, wide = Weights(), {'space_made': 3, 'time_made': 3}
-    shape = {'width': WIDTH, 'heads': 2, 'hidden': WIDTH, 'tokens': 4, 'scale': 0.5}
-    narrow = dict(zip(NORMS, (WIDTH, WIDTH // 2, WIDTH // 2, WIDTH), strict=True))
+    shape: dict[str, Any] = {
+        'width': WIDTH,
+        'heads': 2,
+        'hidden': WIDTH,
+        'tokens': 4,
+        'scale': 0.5,
+    }
+    heads = shape['heads']
+    widths = {name: WIDTH // heads if name.startswith('in_') else WIDTH for name in NORMS}
     layer = {
         'matrices': {name: weights.matrix(WIDTH, WIDTH * wide.get(name, 1)) for name in MATRICES},
-        'norms': {name: weights.norm(width) for name, width in narrow.items()},
+        'norms': {name: weights.norm(width) for name, width in widths.items()},
+        'lag_bias': weights.place(heads, 3),
     }
     facts = {'shape': shape, 'weights': 'weights.bin', 'layers': [layer, layer]}
     return facts, weights.content

@@ -18,7 +18,7 @@ from hma_ros.core.errors import BundleError
 from hma_ros.export.bundle import BundleOptions, check_options
 from hma_ros.export.robot import robot_of
 from hma_ros.msg import PredictedRollout
-from hma_ros.network.checkpoint import save_checkpoint
+from hma_ros.network.checkpoint import save_tokenizer
 from hma_ros.network.config import Compat, Domain, HmaConfig
 from hma_ros.network.discrete import DiscreteHma
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
@@ -74,7 +74,7 @@ def write_checkpoint(folder: Path, write_released: Write) -> list[str]:
     """Write a video model of the released layout and a tokenizer for 256 x 256 pixels, tiny."""
     torch.manual_seed(0)
     checkpoint = write_released(DiscreteHma(CONFIG), folder / 'hma-base-disc')
-    save_checkpoint(FrameTokenizer(TOKENS), folder / 'tokenizer')
+    save_tokenizer(FrameTokenizer(TOKENS), folder / 'tokenizer')
     return [str(checkpoint), str(folder / 'base'), '--tokenizer', str(folder / 'tokenizer')]
 
 
