@@ -119,7 +119,12 @@ def layers() -> tuple[dict[str, Any], bytes]:
         'norms': {name: weights.norm(width) for name, width in widths.items()},
         'lag_bias': weights.place(heads, 3),
     }
-    facts = {'shape': shape, 'weights': 'weights.bin', 'layers': [layer, layer]}
+    facts = {
+        'shape': shape,
+        'modulates': True,
+        'weights': 'weights.bin',
+        'layers': [layer, layer],
+    }
     return facts, weights.content
 
 
@@ -139,8 +144,8 @@ def test_the_mutated_layers_are_valid_before(folder: Path) -> None:
     path = folder / 'layers_s.json'
     path.write_text(json.dumps(LAYERS))
     (folder / 'weights.bin').write_bytes(LAYER_WEIGHTS)
-    shape, read = read_layers(path)
-    assert (shape.width, len(read)) == (WIDTH, 2)
+    shape, read, modulates = read_layers(path)
+    assert (shape.width, len(read), modulates) == (WIDTH, 2, True)
 
 
 def denoised() -> tuple[dict[str, Any], bytes]:
