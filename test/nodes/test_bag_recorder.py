@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,17 @@ def record(system: Any, folder: Path, *arguments: str) -> 'subprocess.Popen[byte
     return child
 
 
-def interrupted(child: 'subprocess.Popen[bytes]') -> int:
+def ended(system: Any, child: 'subprocess.Popen[bytes]') -> int:
+    """Wait for the end of a process, and go on listening meanwhile."""
+    deadline_s = time.monotonic() + DEADLINE_S
+    while child.poll() is None and time.monotonic() < deadline_s:
+        system.spin()
+    return child.wait(0)
+
+
+def interrupted(system: Any, child: 'subprocess.Popen[bytes]') -> int:
     child.send_signal(signal.SIGINT)
-    return child.wait(DEADLINE_S)
+    return ended(system, child)
 
 
 def mark(system: Any, text: str) -> None:
@@ -132,7 +141,7 @@ def test_two_marked_episodes_become_the_steps_that_were_seen(system: Any, tmp_pa
     answer = system.call(Trigger, '/bag_recorder/fail', Trigger.Request())
     assert not answer.success
     assert 'expected begin' in answer.message
-    assert interrupted(child) == 0
+    assert interrupted(system, child) == 0
     # What the recorder heard may have been under way to this process.
     newest = max(robot.images)
     system.until(lambda: max(robot.joints) > newest + 200_000_000, 'the last joints')
@@ -151,7 +160,7 @@ def test_a_killed_recorder_leaves_what_it_wrote(system: Any, tmp_path: Path) -> 
     file = tmp_path / 'bag' / 'bag.mcap'
     system.until(lambda: file.stat().st_size > 3_000_000, 'a part of the recording')
     child.send_signal(signal.SIGKILL)
-    child.wait(DEADLINE_S)
+    assert ended(system, child) == -signal.SIGKILL
     # A record that was under way.
     file.write_bytes(file.read_bytes()[:-1000])
     data = import_bag(tmp_path)
@@ -165,7 +174,7 @@ def test_a_full_disk_is_said_and_leaves_what_was_written(system: Any, tmp_path: 
     robot = MovingRobot(system)
     child = record(system, tmp_path / 'bag')
     resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
-    assert child.wait(DEADLINE_S) == 1
+    assert ended(system, child) == 1
     assert 'got [Errno 27] File too large, expected a message to be written' in system.log(
         'bag_recorder'
     )
@@ -200,7 +209,7 @@ def test_the_command_marks_by_key_and_restores_the_terminal(system: Any, tmp_pat
     os.write(keyboard, b's')
     until_said('episode 1: succeed')
     os.write(keyboard, b'q')
-    assert child.wait(DEADLINE_S) == 0
+    assert ended(system, child) == 0
     assert termios.tcgetattr(terminal) == before
     os.close(keyboard)
     os.close(terminal)
@@ -225,7 +234,7 @@ def test_records_what_was_sent(system: Any, tmp_path: Path) -> None:
     states.publish(JointState(name=['joint_x'], position=[0.5]))
     other.publish(Bool(data=True))
     chunks.wait_for_all_acked()
-    assert interrupted(child) == 0
+    assert interrupted(system, child) == 0
     written = tmp_path / 'bags' / 'run_2'
     text = system.log('bag_recorder')
     assert f'to {written}' in text
@@ -261,30 +270,30 @@ def test_marks_of_others_count(system: Any, tmp_path: Path) -> None:
     answer = system.call(Trigger, '/bag_recorder/begin', Trigger.Request())
     assert not answer.success
     assert 'expected succeed, fail or discard of episode 1' in answer.message
-    assert interrupted(child) == 0
+    assert interrupted(system, child) == 0
     assert 'episode 1: got the end of the recording' in system.log('bag_recorder')
 
 
 FAKE = """\
 #!{python}
 import os, pathlib, signal, sys
-import rclpy, yaml
+import rclpy, rclpy.signals, yaml
 from std_msgs.msg import String
 options, folder = os.environ['FAKE_OPTIONS'], pathlib.Path(os.environ['FAKE_FOLDER'])
 if '--help' in sys.argv:
     print(options)
     sys.exit()
 (folder / 'arguments').write_text('\\n'.join(sys.argv[1:]))
-rclpy.init()
+rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+stopped = []
+signal.signal(signal.SIGINT, lambda number, frame: stopped.append(number))
 node = rclpy.create_node('rosbag2_recorder')
 def heard(message):
     with (folder / 'marks').open('a') as file:
         print(message.data, file=file)
 node.create_subscription(String, '/left/episode', heard, 10)
-try:
-    rclpy.spin(node)
-except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
-    pass
+while not stopped:
+    rclpy.spin_once(node, timeout_sec=0.1)
 bag = folder / 'bags' / 'run'
 bag.mkdir()
 facts = {{'version': 5, 'message_count': 0}}
@@ -335,7 +344,7 @@ def test_ros2_bag_records_where_it_is_installed(
         ),
         'the marks',
     )
-    assert interrupted(child) == 0
+    assert interrupted(system, child) == 0
     text = (tmp_path / 'arguments').read_text()
     assert text.startswith(f'bag\nrecord\n--output\n{tmp_path}/bags/run\n--custom-data\n')
     assert f'{EMBODIMENT_KEY}={TEXT}' in text
@@ -347,7 +356,7 @@ def test_ros2_bag_records_where_it_is_installed(
 def test_a_ros2_bag_without_custom_data_gets_them_at_the_end(
     system: Any, tmp_path: Path, with_ros2_bag: Any
 ) -> None:
-    assert interrupted(with_ros2_bag('')) == 0
+    assert interrupted(system, with_ros2_bag('')) == 0
     assert '--topics' not in (tmp_path / 'arguments').read_text()
     bag = tmp_path / 'bags' / 'run'
     assert custom_data(bag) == {EMBODIMENT_KEY: TEXT, NAMESPACE_KEY: 'left'}
@@ -364,7 +373,7 @@ def test_a_ros2_bag_that_ends_ends_the_recorder(
         ['ps', '--ppid', str(child.pid), '-o', 'pid='], capture_output=True, text=True, check=True
     )
     os.kill(int(found.stdout), signal.SIGKILL)
-    assert child.wait(DEADLINE_S) == 1
+    assert ended(system, child) == 1
     assert 'got the end of ros2 bag record with signal SIGKILL' in system.log('bag_recorder')
 
 
