@@ -342,7 +342,9 @@ def _task(name: str) -> Task:
 
 @cache
 def _base(name: str, size: int) -> np.ndarray:
-    """Look at the robot in many postures; its state is lost."""
+    """Look at the robot in many postures, if its arm has one colour; its state is lost."""
+    if not any(part.is_end_of_arm for part in PARTS[name]):
+        return np.zeros((size, size), bool)
     pictures = [
         frame
         for seed in range(_WANDERINGS)

@@ -110,9 +110,10 @@ def find_parts(
     :param base: ``bool[H, W]``, see :func:`base_of`.
     """
     scale = REFERENCE_SIDE_PX / truth.shape[0]
+    true_hsv, hsv = _hue_saturation_value(truth), _hue_saturation_value(picture)
     found = []
     for part in parts:
-        true_mask, mask = _mask(part, truth), _mask(part, picture)
+        true_mask, mask = _mask(part, true_hsv), _mask(part, hsv)
         if part.is_end_of_arm:
             counts = _end_of_arm(true_mask & ~base, mask & ~base, tool_xy, scale)
         else:
@@ -132,13 +133,15 @@ def base_of(parts: Sequence[Part], pictures: Sequence[np.ndarray]) -> np.ndarray
     base = np.zeros(pictures[0].shape[:2], bool)
     for part in parts:
         if part.is_end_of_arm:
-            base |= np.mean([_mask(part, picture) for picture in pictures], 0) > 0.5
+            base |= (
+                np.mean([_mask(part, _hue_saturation_value(item)) for item in pictures], 0) > 0.5
+            )
     return base
 
 
-def _mask(part: Part, picture: np.ndarray) -> np.ndarray:
+def _mask(part: Part, hsv: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
     """Mark the pixels that have the colour of a part, ``bool[H, W]``."""
-    hue_deg, saturation, value = _hue_saturation_value(picture)
+    hue_deg, saturation, value = hsv
     if part.hue_deg is None:
         white: np.ndarray = (saturation < _WHITE_SATURATION) & (value > _WHITE_VALUE)
         return white
