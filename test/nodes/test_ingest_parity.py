@@ -71,8 +71,8 @@ class Worker:
 @pytest.fixture
 def node(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Yield the active node of the world model, and what it gives to the model."""
-    opened = module.open_world_model
-    monkeypatch.setattr(module, 'open_world_model', lambda *given: Seen(opened(*given)))
+    opened = module.WorldModel
+    monkeypatch.setattr(module, 'WorldModel', lambda *given: Seen(opened(*given)))
     monkeypatch.setattr(module, 'WorkThread', Worker)
     parameters = {'embodiment': 'sim_planar', 'bundle': str(tiny_bundle), 'horizon': 0}
     arguments = ['--ros-args', '-p', 'use_sim_time:=true']
