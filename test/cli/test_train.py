@@ -96,6 +96,8 @@ def both(what: str, names: tuple[str, ...], after: str = '') -> list[str]:
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     pytest.importorskip('torch')
+    # Before anything is replaced: it keeps what it imports.
+    pytest.importorskip('hma_ros.export.bundle')
     return Steps(monkeypatch)
 
 
