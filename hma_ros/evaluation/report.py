@@ -35,11 +35,12 @@ TEMPLATE = """\
 After eight observed frames the model imagines on from the true actions alone, and every frame is
 compared with the simulator's. A *part* (the tool, the object, the goal mark) is there when the
 frame shows 50 to 200 % of its true area in its colour; where the arm has one colour, the tool is
-the end of the arm, found by its shape. Parts that the truth hides are not counted. *Errors* are
-median distances in pixels of 64 over the rollouts that show the part, *gain* is over the last
-observed frame on the pixels that changed since. Brackets hold the same for the true frames as the
-tokenizer draws them. *Wander* is random motion, *expert* the script with its training noise, which
-holds still once the task is done.
+the end of the arm, looked for by its shape up to 14 px around the true place. Parts that the truth
+hides are not counted, nor objects and marks of which it covers more than half. *Errors* are median
+distances in pixels of 64 over the rollouts that show the part, *gain* is over the last observed
+frame on the pixels that changed since. Brackets hold the same for the true frames as the tokenizer
+draws them. *Wander* is random motion, *expert* the script with its training noise, which holds
+still once the task is done.
 
 <!-- begin long_horizon -->
 <!-- end long_horizon -->
