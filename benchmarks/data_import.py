@@ -8,7 +8,6 @@ Rates are per second of processor time of one thread, so that a busy machine doe
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -30,6 +29,8 @@ from hma_ros.core.embodiment import CameraSpec, load_embodiment
 from hma_ros.core.image import preprocess
 from hma_ros.data.bag_import import import_bag
 from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.evaluation.measurements import write_measurements
+from hma_ros.evaluation.tables import data_import_table
 
 _TYPES = get_typestore(Stores.ROS2_HUMBLE)
 _START_NS = 1_700_000_000_000_000_000
@@ -43,14 +44,15 @@ def main() -> int:
     parser.add_argument('--out', type=Path, default=Path('benchmarks/out/data_import.json'))
     parser.add_argument('--seconds', type=float, default=20.0, help='length of the made-up bag')
     args = parser.parse_args()
-    results = {
-        'command': 'python -m benchmarks.data_import',
-        'unit': 'per second of processor time of one thread',
-        'preprocess to 64x64': {f'{w}x{h}': _preprocess_rate(h, w) for h, w in _SIZES},
-        'bag of 640x480 at 30 Hz': _import_rates(args.seconds),
+    rates = {
+        **{f'images {w}x{h} averaged down to 64x64': _preprocess_rate(h, w) for h, w in _SIZES},
+        **_import_rates(args.seconds),
     }
-    args.out.write_text(json.dumps(results, indent=1) + '\n')
-    print(json.dumps(results, indent=1))
+    results = [{'name': 'data_import', 'what': what, 'rate': rates[what]} for what in rates]
+    write_measurements(
+        args.out, f'python -m benchmarks.data_import --seconds {args.seconds:g}', results
+    )
+    print(data_import_table(results))
     return 0
 
 
@@ -80,9 +82,9 @@ def _import_rates(seconds: float) -> dict[str, float]:
         import_s = _spent_s(lambda: import_bag(bag, writer))
         steps = sum(item['length'] for item in writer.sources[0]['episodes'])
     return {
-        'images read with rosbags': round(images / plain_s, 1),
-        'images imported': round(images / import_s, 1),
-        'steps imported': round(steps / import_s, 1),
+        'images 640x480 read with rosbags alone': round(images / plain_s, 1),
+        'images 640x480 imported from a bag': round(images / import_s, 1),
+        'steps imported, 3 images 640x480 each': round(steps / import_s, 1),
     }
 
 

@@ -81,6 +81,11 @@ holds still once the task is done.
 <!-- begin soak -->
 <!-- end soak -->
 
+## Import of recordings
+
+<!-- begin data_import -->
+<!-- end data_import -->
+
 ## Training
 
 <!-- begin training -->

@@ -137,6 +137,15 @@ def ros_table(results: Sequence[Result]) -> Table:
     )
 
 
+def data_import_table(results: Sequence[Result]) -> Table:
+    """Tell how fast bags are imported."""
+    columns: list[Column] = [
+        ('what', lambda item: item['what']),
+        ('per second of a core', lambda item: number(item['rate'], 0)),
+    ]
+    return results_table(results, columns)
+
+
 def machines_table(machines: Mapping[str, Mapping[str, str]]) -> Table:
     """Describe machines by their names, a column for each."""
     facts = dict.fromkeys(fact for machine in machines.values() for fact in machine)
@@ -157,6 +166,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'quality': (quality_table,),
     'faults': (faults_table,),
     'soak': (soak_table,),
+    'data_import': (data_import_table,),
 }
 
 

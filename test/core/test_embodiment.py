@@ -292,6 +292,12 @@ CASES = [
         "action.units: got 'deg', expected words of m, rad, unitless, open_closed",
     ),
     (
+        'sim_planar',
+        'action.units',
+        ['unitless', 'rad'],
+        "action.units: got ['unitless', 'rad'], expected m or rad for joint_x, joint_y",
+    ),
+    (
         'sim_ur5e',
         'camera.resize',
         [96, 64],

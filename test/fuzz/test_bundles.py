@@ -20,8 +20,8 @@ from hma_ros.runtime.manifest_file import FILE_NAME, FORMAT, read_facts, write_f
 SHIPPED = Path(__file__).parents[2] / 'models' / 'hma_sim'
 ROBOT = json.loads((SHIPPED / FILE_NAME).read_text())['stems']['planar_push']['robot']
 WIDTH = 16
-STREAMING = read_facts(SHIPPED)
-PAPER: dict[str, Any] = {
+SHIPPED_FACTS = read_facts(SHIPPED)
+RANDOM_FACTS: dict[str, Any] = {
     'kind': 'discrete',
     'compat': 'corrected',
     'time': 'rotary',
@@ -62,7 +62,7 @@ def use(folder: Path) -> None:
 
 
 @fuzz(500)
-@given(trees(STREAMING) | trees(PAPER))
+@given(trees(SHIPPED_FACTS) | trees(RANDOM_FACTS))
 def test_manifests(folder: Path, facts: Any) -> None:
     facts.pop('format', None)
     write_facts(folder, facts)
@@ -77,7 +77,7 @@ def test_manifest_bytes(folder: Path, content: bytes) -> None:
 
 
 def test_the_mutated_manifests_are_valid_before(folder: Path) -> None:
-    for facts in (STREAMING, PAPER):
+    for facts in (SHIPPED_FACTS, RANDOM_FACTS):
         write_facts(folder, facts)
         assert read_facts(folder) == facts
         Manifest.read(folder)

@@ -18,10 +18,13 @@ from hma_ros.bringup import (
     Request,
     absolute_namespace,
     describe,
+    describe_recording,
     loopback_environment,
     parse_request,
     robots,
 )
+from hma_ros.cli.main import main
+from hma_ros.core.embodiment import embodiment_path
 from hma_ros.core.errors import BundleError, ConfigError, HmaError
 from hma_ros.core.settings import PROVIDERS
 from hma_ros.runtime import providers
@@ -219,6 +222,26 @@ def test_a_recording_is_named_by_robot_and_time(bundle: Path) -> None:
     folder = Path(str(dict(bringup.processes[0].parameters)['folder']))
     assert re.fullmatch(r'left_sim_franka_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d', folder.name)
     assert folder.parent == Path.cwd() / 'bags'
+
+
+def test_a_recorder_alone_needs_no_bundle() -> None:
+    request = parse_request({'robot': 'ur5e', 'namespace': 'left', 'use_sim_time': 'true'})
+    bringup = describe_recording(request, 'bags/run_1', keys=True)
+    [recorder] = bringup.processes
+    assert bringup.namespace == '/left'
+    assert dict(recorder.parameters) == {
+        'embodiment': str(embodiment_path('ur5e', sim=False)),
+        'folder': str(Path.cwd() / 'bags' / 'run_1'),
+        'keys': True,
+        'use_sim_time': True,
+    }
+
+
+def test_the_recorder_refuses_arguments_it_has_no_use_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(['record', 'robot:=ur5e', 'mode:=execute']) == 2
+    assert "arguments: got 'mode', expected some of robot, sim" in capsys.readouterr().err
 
 
 def test_log_level_and_autostart_reach_the_nodes(bundle: Path) -> None:

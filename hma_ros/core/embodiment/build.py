@@ -172,7 +172,15 @@ def _action(section: Section, has_gripper: bool) -> spec.ActionSpec:
         section.fail(
             'coordinates', f"['x', 'y', 'z'] for {semantics}", repr(list(action.coordinates))
         )
+    _check_units(section, action)
     return action
+
+
+def _check_units(section: Section, action: spec.ActionSpec) -> None:
+    count = len(action.coordinates)
+    if not set(action.units[:count]) <= {'m', 'rad'}:
+        got = repr(list(action.units))
+        section.fail('units', f'm or rad for {", ".join(action.coordinates)}', got)
 
 
 def _verified(section: Section, must_say: bool) -> bool:
