@@ -5,7 +5,8 @@ BIN := .venv/bin
 QUICK := test/core test/ros test/cli/checks test/test_packaging
 # Tests of one file share a process; one process for each core of a small machine.
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# One thread for each process: threads that wait for each other make a full machine slow.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo test test-quick lint format pytest fuzz bench train clean test-native test-native-arm

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,10 +55,14 @@ def _of_mcap(path: Path) -> list[dict[str, str]]:
 
 
 def _metadata_records(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the records until the first that the file does not hold whole."""
+    size = os.fstat(file.fileno()).st_size
     if file.read(len(_MAGIC)) != _MAGIC:
         return
     while len(head := file.read(9)) == 9:
         code, length = struct.unpack('<BQ', head)
+        if length > size - file.tell():
+            return
         if code == _METADATA and length <= _MOST_BYTES:
             yield file.read(length)
         else:

@@ -4,7 +4,7 @@ Steps and marks to the episodes of a data set.
 
 Where the operator marked episodes, what lies between ``begin`` and the next mark is one; elsewhere
 the whole recording is. A step that was dropped ends an episode, so that steps within one are
-always a frame period apart.
+always a frame period apart; ``discard`` removes all pieces since ``begin``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class EpisodeCutter:
         self._writer, self._has_marks = writer, has_marks
         self._is_on = not has_marks
         self._file: EpisodeFile | None = None
+        self._pieces: list[EpisodeFile] = []
         self.count = self.steps = self.outside = 0
 
     def take(self, item: Step | Mark) -> None:
@@ -50,12 +51,18 @@ class EpisodeCutter:
         self._end(None)
 
     def _mark(self, text: str) -> None:
-        if text == 'discard' and self._file is not None:
-            self.outside += self._file.length
-            self._file.discard()
-            self._file = None
         self._end({'succeed': True, 'fail': False}.get(text))
+        if text == 'discard':
+            self._discard()
+        self._pieces.clear()
         self._is_on = text == 'begin'
+
+    def _discard(self) -> None:
+        self._writer.take_back(len(self._pieces))
+        steps = sum(file.length for file in self._pieces)
+        self.count -= len(self._pieces)
+        self.steps -= steps
+        self.outside += steps
 
     def _end(self, success: bool | None) -> None:
         file, self._file = self._file, None
@@ -66,5 +73,6 @@ class EpisodeCutter:
             file.discard()
             return
         self._writer.end(file, success)
+        self._pieces.append(file)
         self.count += 1
         self.steps += file.length

@@ -36,7 +36,7 @@ def episodes_of(folder: Path, info: dict[str, Any], is_v3: bool) -> list[SourceE
     Return the episodes of a data set.
 
     :param info: content of ``meta/info.json``.
-    :raises ConfigError: the list is missing, broken, or has other numbers than ``info``.
+    :raises ConfigError: the list is missing, broken or empty, or has other numbers than ``info``.
     """
     path = folder / 'meta' / ('episodes' if is_v3 else 'episodes.jsonl')
     read = _read_tables if is_v3 else _read_lines
@@ -66,6 +66,8 @@ def _check(path: Path, info: dict[str, Any], found: list[SourceEpisode]) -> None
             raise ConfigError(
                 f'{path}: got {count}, expected {quoted(info.get(key))} ({key} of {layout.INFO})'
             )
+    if not found:
+        raise ConfigError(f'{path}: got no episode, expected at least one')
     for place, item in enumerate(found):
         if item.index != place or item.length < 1:
             raise ConfigError(

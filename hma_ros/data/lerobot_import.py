@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.control.pose_actions import composed_increment
+from hma_ros.core.embodiment.spec import ROTATIONS, EmbodimentSpec
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.core.short_text import first_few
 from hma_ros.data import lerobot_layout as layout
@@ -57,10 +58,10 @@ def import_lerobot(path: Path, writer: LeRobotWriter, mapping: LeRobotMapping) -
     """
     Append the episodes of a LeRobot data set, v2.1 or v3; it is skipped if it was imported before.
 
-    An episode whose pictures are missing or broken is left out, and named in the facts.
+    An episode whose video is missing or broken is left out, and named in the facts; an image that
+    is broken drops its step.
 
-    :raises ConfigError: the data set contradicts itself or the embodiment, or no episode has
-        pictures.
+    :raises ConfigError: the data set contradicts itself or the embodiment, or nothing is left.
     """
     if (known := imported_before(path, writer)) is not None:
         return known
@@ -80,8 +81,9 @@ def import_lerobot(path: Path, writer: LeRobotWriter, mapping: LeRobotMapping) -
         if result is not None:
             cutter.take(Mark(0, 'succeed' if result else 'fail'))
     cutter.close()
-    if len(left_out) == len(source.episodes):
-        raise ConfigError(f'{left_out[0]}; no episode is left')
+    if not cutter.count:
+        reason = left_out[0] if left_out else reader.facts()['first_drop']
+        raise ConfigError(f'{reason or f"{path}: got no two steps"}; no episode is left')
     facts = {'source': identity(path), **reader.facts(), 'left_out': left_out}
     facts['outside_episodes'] = cutter.outside
     writer.commit(facts)
@@ -151,13 +153,15 @@ class _Reader:
         return self._spec.rates.stride * self._per_action
 
     def _executed(self, window: deque[tuple[int, NDArray[np.float64]]]) -> NDArray[np.float64]:
-        """Return the actions of a step: increments add up, of targets the last one counts."""
-        spec, width = self._spec, len(self._spec.action.coordinates)
-        parts = np.stack([action for _, action in window])
-        parts = parts.reshape(spec.rates.stride, self._per_action, -1)
+        """Return the actions of a step: increments are composed, of targets the last counts."""
+        action = self._spec.action
+        parts = np.stack([taken for _, taken in window])
+        parts = parts.reshape(self._spec.rates.stride, self._per_action, -1)
         actions: NDArray[np.float64] = parts[:, -1].copy()
-        if spec.action.is_delta:
-            actions[:, :width] = parts[:, :, :width].sum(1)
+        if action.is_delta and self._per_action > 1:
+            width = len(action.coordinates) + ROTATIONS.get(action.rotation or '', 0)
+            for one, several in zip(actions, parts[:, :, :width], strict=True):
+                one[:width] = _composed(self._spec, several)
         return actions
 
     def _add_joints(
@@ -218,6 +222,14 @@ class _Reader:
     def _label(self, kind: str) -> str:
         key = layout.STATE if kind == 'state' else layout.ACTION
         return f'{self._where}: features.{key}: --{kind}'
+
+
+def _composed(spec: EmbodimentSpec, actions_PN: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return one increment of several; a number that is none stays one, and drops the step."""
+    if spec.action.rotation is None or not np.isfinite(actions_PN).all():
+        total: NDArray[np.float64] = actions_PN.sum(0)
+        return total
+    return composed_increment(spec, actions_PN)
 
 
 def _size(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -139,6 +139,12 @@ class LeRobotWriter:
         file.close()
         self._open.append((file, success))
 
+    def take_back(self, count: int) -> None:
+        """Remove the last episodes that were finished and not committed."""
+        for _ in range(count):
+            file, _ = self._open.pop()
+            file.path.unlink()
+
     def commit(self, facts: dict[str, Any]) -> None:
         """Make the episodes of one source count; ``facts`` says what the source was."""
         self._prepare()

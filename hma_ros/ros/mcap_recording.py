@@ -4,13 +4,13 @@
 import importlib
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
+from rclpy.node import Node, SubscriptionEventCallbacks
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from hma_ros.core.errors import ConfigError, HmaError
@@ -27,6 +27,8 @@ class McapRecording:
     """
     Subscribes to each topic as soon as somebody publishes it, and writes what comes.
 
+    A publisher that comes later and offers less than was asked for is named, and less is asked.
+
     :param names: full names of the topics.
     :param folder: of the bag.
     :param custom_data: what the bag says of itself.
@@ -38,6 +40,8 @@ class McapRecording:
     ) -> None:
         self._node, self._wanted = node, list(names)
         self._bag = BagFile(folder, custom_data)
+        self._names = tuple(names)
+        self._subscriptions: dict[str, Any] = {}
         self._written: Counter[str] = Counter()
         self.failure: str | None = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -67,12 +71,14 @@ class McapRecording:
         log.info(f'wrote {bag.messages} messages to {bag.folder}')
 
     def look(self) -> None:
-        """Begin with the topics that have publishers by now."""
-        for topic in tuple(self._wanted):
+        """Begin with the topics that have publishers by now, and match those that came since."""
+        for topic in self._names:
             publishers = self._node.get_publishers_info_by_topic(topic)
-            if publishers:
+            if publishers and topic in self._wanted:
                 self._wanted.remove(topic)
                 self._record(topic, publishers)
+            elif publishers and topic in self._subscriptions:
+                self._match(topic, publishers)
 
     def _record(self, topic: str, publishers: Sequence[Any]) -> None:
         type_name, qos = publishers[0].topic_type, _matching(publishers)
@@ -83,7 +89,30 @@ class McapRecording:
             self._node.get_logger().error(f'{topic}: not recorded: {error}')
             return
         write = partial(self._write, topic, connection)
-        self._node.create_subscription(kind, topic, write, qos, raw=True)
+        self._subscribe(kind, topic, write, qos)
+
+    def _match(self, topic: str, publishers: Sequence[Any]) -> None:
+        """Ask for less where a publisher offers less, of which nothing would be recorded."""
+        old, qos = self._subscriptions[topic], _matching(publishers)
+        if not _asks_less(qos, old.qos_profile):
+            return
+        self._node.get_logger().warning(
+            f'{topic}: got a new publisher that offers {_words(qos)}, expected '
+            f'{_words(old.qos_profile)} as of those before; subscribed again: what it sent until '
+            'now is not recorded, and a message of the others may be lacking'
+        )
+        self._node.destroy_subscription(old)
+        self._subscribe(old.msg_type, topic, old.callback, qos)
+
+    def _subscribe(
+        self, kind: Any, topic: str, write: Callable[[Any], None], qos: QoSProfile
+    ) -> None:
+        # What does not match is said by _match.
+        quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
+        made = self._node.create_subscription(
+            kind, topic, write, qos, raw=True, event_callbacks=quiet
+        )
+        self._subscriptions[topic] = made
 
     def _write(self, topic: str, connection: Any, data: bytes) -> None:
         if self.failure is None:
@@ -122,6 +151,19 @@ def _matching(publishers: Sequence[Any]) -> QoSProfile:
         reliability=reliable if is_reliable else ReliabilityPolicy.BEST_EFFORT,
         durability=latched if is_latched else DurabilityPolicy.VOLATILE,
     )
+
+
+def _asks_less(qos: QoSProfile, than: QoSProfile) -> bool:
+    reliable, latched = ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL
+    pairs = (
+        (than.reliability, reliable, qos.reliability),
+        (than.durability, latched, qos.durability),
+    )
+    return any(before == most != asked for before, most, asked in pairs)
+
+
+def _words(qos: QoSProfile) -> str:
+    return f'{qos.reliability.name} and {qos.durability.name}'
 
 
 def _message_class(type_name: str) -> Any:

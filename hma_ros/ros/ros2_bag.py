@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -18,7 +19,9 @@ _RECORD = ('ros2', 'bag', 'record')
 # The name that the command gives to its node.
 _NODE = 'rosbag2_recorder'
 _HELP_S = 60.0
-_TELL_S = 5.0
+_SAID = 500
+# After SIGINT the command may write for a minute; then it is ended.
+_TELL_S, _TELLS = 5.0, 12
 
 
 def has_ros2_bag() -> bool:
@@ -33,7 +36,8 @@ class Ros2Bag:
     :param names: full names of the topics.
     :param folder: of the bag.
     :param custom_data: what the bag says of itself.
-    :raises ConfigError: the folder above cannot be made, or the command does not start.
+    :raises ConfigError: the folder above cannot be made, or the command does not start or
+        does not say its options.
     """
 
     def __init__(
@@ -83,29 +87,57 @@ class Ros2Bag:
         """Do nothing: the command looks for publishers itself."""
 
     def close(self) -> None:
-        """End the command, however long it writes, and complete the metadata."""
-        if self._child.poll() is None:
-            self._child.send_signal(signal.SIGINT)
-        while True:
-            try:
-                self._child.wait(_TELL_S)
-                break
-            except subprocess.TimeoutExpired:
-                self._node.get_logger().info(f'{self._folder}: still writing')
-        path = self._folder / 'metadata.yaml'
+        """End the command, which may write for a minute, and complete the metadata."""
+        log, path = self._node.get_logger(), self._folder / 'metadata.yaml'
+        is_finished = self._end()
+        if not is_finished:
+            log.error(
+                f'{self._folder}: got {" ".join(_RECORD)} still writing after '
+                f'{_TELL_S * _TELLS:g} s, expected its end; it was ended and the bag is '
+                'unfinished, what it wrote until then can be imported'
+            )
         if not path.exists():
-            self._node.get_logger().error(f'{path}: got no file, expected a finished bag')
+            log.error(f'{path}: got no file, expected a finished bag')
             return
         if self._missing:
             _add_custom_data(path, self._missing)
-        self._node.get_logger().info(f'recorded to {self._folder}')
+        if is_finished:
+            log.info(f'recorded to {self._folder}')
+
+    def _end(self) -> bool:
+        """Ask the command to end; return False where it had to be made to."""
+        self._child.send_signal(signal.SIGINT)
+        for _ in range(_TELLS):
+            if self._ends():
+                return True
+            self._node.get_logger().info(f'{self._folder}: still writing')
+        self._child.terminate()
+        if not self._ends():
+            self._child.kill()
+            self._ends()
+        return False
+
+    def _ends(self) -> bool:
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(_TELL_S)
+        return self._child.returncode is not None
 
 
 def _options() -> str:
-    """Return what the command says of its options, which differ between distributions."""
-    answer = subprocess.run(
-        (*_RECORD, '--help'), capture_output=True, text=True, timeout=_HELP_S, check=False
-    )
+    """
+    Return what the command says of its options, which differ between distributions.
+
+    :raises ConfigError: it fails or says nothing.
+    """
+    command = (*_RECORD, '--help')
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=_HELP_S, check=False)
+    if answer.returncode or not answer.stdout.strip():
+        # The reason is in the last lines.
+        said = answer.stderr.strip()[-_SAID:] or 'no output'
+        raise ConfigError(
+            f'record: {" ".join(command)}: got {said} with exit code {answer.returncode}, '
+            'expected its options; repair the installation of ros2bag'
+        )
     return answer.stdout
 
 

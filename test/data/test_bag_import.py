@@ -2,6 +2,7 @@
 """Bags become data sets: nothing is made up, what is lost is counted, bags stay as they were."""
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,20 @@ def test_a_bag_without_metadata_and_one_cut_short_are_read(tmp_path: Path, recor
     assert len(list(data.steps(0))) == cut.steps
 
 
+@pytest.mark.parametrize('length', [(1 << 63) - 1, (1 << 64) - 1])
+def test_a_record_longer_than_the_file_ends_what_is_read(
+    tmp_path: Path, recording: Any, length: int
+) -> None:
+    bag = made.write(tmp_path / 'bag', recording)
+    (bag / 'metadata.yaml').unlink()
+    file = next(bag.glob('*.mcap'))
+    before, record, behind = file.read_bytes().rpartition(struct.pack('<BQ', 0x0F, 4))
+    assert record
+    file.write_bytes(before + struct.pack('<BQ', 0x0F, length) + behind)
+    _, [result] = imported(tmp_path / 'set', bag)
+    assert result.steps == 28
+
+
 def test_bytes_behind_a_message_are_no_fault(tmp_path: Path, recording: Any) -> None:
     """As Python's serialize_message leaves them; the nodes do not mind either."""
     bag = made.write(tmp_path / 'bag', recording, behind=bytes(9))
@@ -122,6 +137,25 @@ def test_marks_cut_episodes(tmp_path: Path, recording: Any) -> None:
     data, [result] = imported(tmp_path / 'set', made.write(tmp_path / 'bag', [*recording, *marks]))
     assert [item['success'] for item in data.episodes] == [True, False]
     assert result.steps < 16
+
+
+def test_a_discarded_episode_leaves_none_of_its_pieces(tmp_path: Path, recording: Any) -> None:
+    """Images are lost in it, which ends a piece."""
+    kept = [
+        item
+        for item in recording
+        if item[0] == '/joint_states' or not 1000 <= (item[1] - made.START_NS) / made.MS < 1300
+    ]
+    marks = [
+        made.mark(text, made.START_NS + ms * made.MS)
+        for text, ms in [('begin', 300), ('discard', 1800), ('begin', 2000), ('succeed', 2700)]
+    ]
+    data, [result] = imported(tmp_path / 'set', made.write(tmp_path / 'bag', [*kept, *marks]))
+    assert [item['success'] for item in data.episodes] == [True]
+    assert next(data.steps(0)).stamp_ns >= made.START_NS + 2000 * made.MS
+    assert result.episodes == 1
+    assert result.steps == len(list(data.steps(0)))
+    assert len(list((tmp_path / 'set' / 'data').rglob('*.parquet'))) == 1
 
 
 def test_an_import_goes_on_where_it_was_interrupted(tmp_path: Path, recording: Any) -> None:

@@ -3,18 +3,22 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lerobot_of_steps as made
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from transforms3d.axangles import axangle2mat
 
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.image import preprocess
+from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.column_map import ColumnMap
 from hma_ros.data.lerobot_import import LeRobotMapping, import_lerobot
 from hma_ros.data.lerobot_reader import LeRobotData
@@ -85,6 +89,37 @@ def test_an_episode_without_its_video_is_left_out_and_said(tmp_path: Path, capsy
         imported(tmp_path / 'other', source)
 
 
+def test_an_episode_that_is_left_out_leaves_none_of_its_pieces(tmp_path: Path) -> None:
+    """A number that is none ends a piece before the video breaks off."""
+    source = made.write(tmp_path / 'source', 'v2.1', (46, 31), is_video=True)
+    with_action(source / 'data/chunk-000/episode_000000.parquet', 14, float('nan'))
+    video = sorted(source.glob('videos/*/*/*.mp4'))[0]
+    made.write_video(video, [index / made.FPS for index in range(40)])
+    data, result = imported(tmp_path / 'set', source)
+    assert result.facts['left_out'] == [
+        f'episode 0: {video}: got 40 frames from 0 s on, expected 46'
+    ]
+    assert [item['length'] for item in data.episodes] == [10]
+    assert (result.episodes, result.steps) == (1, 10)
+
+
+def test_a_broken_image_drops_its_step(tmp_path: Path) -> None:
+    source = made.write(tmp_path / 'source', 'v3.0', (31,))
+    with_broken_images(source, [12])
+    data, result = imported(tmp_path / 'set', source)
+    # The last step lacks its actions.
+    assert result.facts['dropped_steps'] == {'incomplete step': 2}
+    assert 'picture 12: got ' in result.facts['first_drop']
+    assert [item['length'] for item in data.episodes] == [4, 5]
+
+
+def test_a_data_set_of_broken_images_is_refused(tmp_path: Path) -> None:
+    source = made.write(tmp_path / 'source', 'v3.0', (31,))
+    with_broken_images(source, list(range(31)))
+    with pytest.raises(ConfigError, match='picture 0: got .*; no episode is left'):
+        imported(tmp_path / 'set', source)
+
+
 def test_the_command_inspects_what_it_imported(tmp_path: Path, capsys: Any) -> None:
     source = made.write(tmp_path / 'source', 'v3.0')
     command = ['data', 'import', 'lerobot', str(source), '--embodiment', 'sim_planar']
@@ -107,6 +142,46 @@ def test_measured_actions_are_those_of_a_bag(tmp_path: Path) -> None:
     data, result = imported(tmp_path / 'set', source, LeRobotMapping(action='measured'))
     check_steps(data, (30,), 0)
     assert result.facts['origins'] == {'measured': 10}
+
+
+@pytest.mark.parametrize(
+    ('frame', 'place'), [('base', [3.0, 0.0, 0.0]), ('tool', [0.0, 1.0, 0.0])]
+)
+def test_increments_that_turn_the_tool_are_composed(
+    tmp_path: Path, frame: str, place: list[float]
+) -> None:
+    """Two quarter turns about z and one about x, each with a metre along x."""
+    names, quarter = ('x', 'y', 'z', 'rx', 'ry', 'rz'), np.pi / 2
+    turns = np.array([[0, 0, quarter], [0, 0, quarter], [quarter, 0, 0]])
+    action = replace(
+        SPEC.action,
+        semantics='ee_pose_delta',
+        rotation='rotation_vector',
+        delta_frame=frame,
+        names=names,
+        units=('m',) * 3 + ('rad',) * 3,
+        lower=(-4.0,) * 6,
+        upper=(4.0,) * 6,
+        coordinates=names[:3],
+    )
+    limits = replace(SPEC.limits, orientation=load_embodiment('franka_droid').limits.orientation)
+    spec = replace(SPEC, action=action, limits=limits)
+    source = made.write(tmp_path / 'source', 'v3.0', (31,))
+    path = source / 'data/chunk-000/file-000.parquet'
+    table = pq.read_table(path)
+    actions = [[1.0, 0.0, 0.0, *turns[index % 3]] for index in range(31)]
+    column = table.column_names.index('action')
+    pq.write_table(table.set_column(column, 'action', [actions]), path)
+    in_info('features', 'action', value={'dtype': 'float32', 'shape': [6], 'names': names})(source)
+    import_lerobot(source, LeRobotWriter(tmp_path / 'set', spec, 'push'), NAMES)
+    stored = pq.read_table(layout.data_file(tmp_path / 'set', 0)).column(layout.ACTION)
+    assert len(stored) == 10
+    got = np.array(stored[3].as_py())
+    half_z, quarter_x = axangle2mat([0, 0, 1], np.pi), axangle2mat([1, 0, 0], quarter)
+    expected = quarter_x @ half_z if frame == 'base' else half_z @ quarter_x
+    np.testing.assert_allclose(got[:3], place, atol=1e-6)
+    turned = axangle2mat(got[3:], float(np.linalg.norm(got[3:])))
+    np.testing.assert_allclose(turned, expected, atol=1e-6)
 
 
 def edited(path: Path, change: Callable[[Any], None]) -> None:
@@ -136,6 +211,25 @@ def with_late_frame(source: Path) -> None:
     times[4] += 0.02
     place = table.column_names.index('timestamp')
     pq.write_table(table.set_column(place, 'timestamp', [times]), path)
+
+
+def with_action(path: Path, row: int, value: float) -> None:
+    table = pq.read_table(path)
+    actions = table.column('action').to_pylist()
+    actions[row][1] = value
+    place = table.column_names.index('action')
+    pq.write_table(table.set_column(place, 'action', [actions]), path)
+
+
+def with_broken_images(source: Path, rows: list[int]) -> None:
+    path = source / 'data/chunk-000/file-000.parquet'
+    table = pq.read_table(path)
+    pictures = table.column(made.CAMERA).to_pylist()
+    for row in rows:
+        pictures[row]['bytes'] = b'no image'
+    place = table.column_names.index(made.CAMERA)
+    column = pa.array(pictures, table.schema.field(place).type)
+    pq.write_table(table.set_column(place, made.CAMERA, column), path)
 
 
 def with_names_that_differ(source: Path) -> None:
@@ -193,6 +287,12 @@ def test_a_malformed_data_set_is_refused_with_the_reason(
         imported(tmp_path / 'set', source)
 
 
+def test_a_data_set_without_episodes_is_refused(tmp_path: Path) -> None:
+    source = made.write(tmp_path / 'source', 'v2.1', ())
+    with pytest.raises(ConfigError, match='episodes.jsonl: got no episode, expected at least one'):
+        imported(tmp_path / 'set', source)
+
+
 def test_videos_in_another_folder_than_the_metadata_say_are_refused(tmp_path: Path) -> None:
     source = made.write(tmp_path / 'source', 'v3.0', is_video=True)
     (source / 'videos').rename(source / 'video')
@@ -203,12 +303,7 @@ def test_videos_in_another_folder_than_the_metadata_say_are_refused(tmp_path: Pa
 
 def test_a_number_that_is_none_drops_its_step(tmp_path: Path) -> None:
     source = made.write(tmp_path / 'source', 'v3.0', (31,))
-    path = source / 'data/chunk-000/file-000.parquet'
-    table = pq.read_table(path)
-    actions = table.column('action').to_pylist()
-    actions[14][1] = float('nan')
-    place = table.column_names.index('action')
-    pq.write_table(table.set_column(place, 'action', [actions]), path)
+    with_action(source / 'data/chunk-000/file-000.parquet', 14, float('nan'))
     data, result = imported(tmp_path / 'set', source)
     assert result.facts['dropped_steps']['incomplete step'] >= 1
     assert "action 'y': got nan" in result.facts['first_drop']

@@ -356,7 +356,7 @@ def test_ros2_bag_records_where_it_is_installed(
 def test_a_ros2_bag_without_custom_data_gets_them_at_the_end(
     system: Any, tmp_path: Path, with_ros2_bag: Any
 ) -> None:
-    assert interrupted(system, with_ros2_bag('')) == 0
+    assert interrupted(system, with_ros2_bag('--output')) == 0
     assert '--topics' not in (tmp_path / 'arguments').read_text()
     bag = tmp_path / 'bags' / 'run'
     assert custom_data(bag) == {EMBODIMENT_KEY: TEXT, NAMESPACE_KEY: 'left'}

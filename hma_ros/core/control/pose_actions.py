@@ -52,6 +52,21 @@ def pose_actions(spec: EmbodimentSpec, base_6: Vector, targets_H6: Vector) -> Ve
     )
 
 
+def composed_increment(spec: EmbodimentSpec, actions_PN: Vector) -> Vector:
+    """
+    Return the one increment that moves and turns the tool as several in turn do.
+
+    :param actions_PN: ``float64[P, N]`` increments in metres and ``action.rotation``, finite,
+        without the gripper.
+    :returns: ``float64[N]``.
+    :raises MessageError: numbers that are no orientation.
+    """
+    start = end = np.zeros(6)
+    for action in actions_PN:
+        end = _moved(spec, end, action)
+    return _action(spec, start, end)
+
+
 def pose_misses(
     spec: EmbodimentSpec, base_6: Vector, targets_H6: Vector, actions_HN: Vector
 ) -> Vector:

@@ -16,6 +16,7 @@ from hma_ros.core.control.axes import axes_of
 from hma_ros.core.control.guard import Guard
 from hma_ros.core.control.measured_actions import measured_actions
 from hma_ros.core.control.orientation import quaternion, rotation_vector
+from hma_ros.core.control.pose_actions import composed_increment, pose_actions, pose_misses
 from hma_ros.core.control.rotation import numbers_from_quaternion, quaternion_from_numbers
 from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_folder, load_embodiment
@@ -183,3 +184,14 @@ def test_the_path_of_increments_follows_the_turns_of_the_tool() -> None:
     moved = np.array([[0.02, 0.0, 0.0], [0.02 + 0.02 * np.cos(0.5), -0.02 * np.sin(0.5), 0.0]])
     np.testing.assert_allclose(path, BASE[:3] + moved, atol=1e-9)
     assert tool_path(spec, np.array([quarter]), BASE[:3], None) is None
+
+
+@given(seeds, rotations, st.sampled_from(DELTA_FRAMES))
+def test_a_composed_increment_leads_where_its_parts_lead(
+    seed: int, rotation: str, frame: str
+) -> None:
+    spec, targets = with_rotation(rotation, frame), random_targets(seed, 4)
+    parts = pose_actions(spec, BASE, targets)
+    whole = composed_increment(spec, parts)
+    misses = pose_misses(spec, BASE, targets[-1:], whole[None])
+    np.testing.assert_allclose(misses, 0.0, atol=1e-6)
