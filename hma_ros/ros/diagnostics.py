@@ -3,6 +3,7 @@
 
 import math
 import re
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -33,7 +34,8 @@ class Diagnostics:
     """
     Counts, latencies, and present warnings and errors of one node, published once per second.
 
-    Each kind of warning or error lasts until :meth:`well` or :meth:`over` clears it.
+    Each kind of warning or error lasts until :meth:`well` or :meth:`over` clears it. Safe to use
+    from several threads.
 
     :param node: the node; must have the methods of HmaNode.
     :param hardware_id: the embodiment.
@@ -42,6 +44,8 @@ class Diagnostics:
     def __init__(self, node: Any, hardware_id: str) -> None:
         self._node = node
         self._hardware_id = hardware_id
+        # Never held while anything is logged or published.
+        self._lock = threading.RLock()
         self.counts: Counter[str] = Counter()
         self.latencies: dict[str, LatencyWindow] = {}
         self._troubles: dict[str, tuple[bytes, str]] = {}
@@ -54,7 +58,8 @@ class Diagnostics:
 
     def latency(self, name: str, duration_s: float) -> None:
         """Record a duration."""
-        self.latencies.setdefault(name, LatencyWindow()).record(duration_s)
+        with self._lock:
+            self.latencies.setdefault(name, LatencyWindow()).record(duration_s)
 
     def trouble(self, what: str, text: str, level: bytes = ERROR) -> None:
         """
@@ -63,10 +68,11 @@ class Diagnostics:
         :param what: its kind, also the name of the counter.
         :param text: texts of a kind that differ only in numbers are the same for the log.
         """
-        text = self.keep(what, text, level)
-        if self._is_repeated(what, _NUMBER.sub('#', text)):
-            return
-        self._unended.add(what)
+        with self._lock:
+            text = self.keep(what, text, level)
+            if self._is_repeated(what, _NUMBER.sub('#', text)):
+                return
+            self._unended.add(what)
         # rclpy refuses two severities from one line.
         if level == ERROR:
             self._node.get_logger().error(text)
@@ -75,7 +81,8 @@ class Diagnostics:
 
     def count(self, what: str, number: int = 1) -> None:
         """Add to a counter."""
-        self.counts[what] += number
+        with self._lock:
+            self.counts[what] += number
 
     def error(self, what: str, text: str) -> None:
         """Report an error, see :meth:`trouble`."""
@@ -88,10 +95,11 @@ class Diagnostics:
     def keep(self, what: str, text: str, level: bytes = ERROR) -> str:
         """Count and keep as :meth:`trouble` what is logged elsewhere; returns the text kept."""
         text = text if len(text) <= _MOST_CHARACTERS else f'{text[:_MOST_CHARACTERS]} ...'
-        self.counts[what] += 1
-        if what not in self._troubles:
-            self._since_s[what] = time.monotonic()
-        self._troubles[what] = (level, text)
+        with self._lock:
+            self.counts[what] += 1
+            if what not in self._troubles:
+                self._since_s[what] = time.monotonic()
+            self._troubles[what] = (level, text)
         return text
 
     def _is_repeated(self, what: str, text: str) -> bool:
@@ -125,25 +133,30 @@ class Diagnostics:
 
         :param troubles: kinds of warnings and errors that it clears.
         """
-        self.counts[what] += 1
+        self.count(what)
         self.over(*troubles)
 
     def over(self, *troubles: str) -> None:
         """Clear kinds of warnings and errors; the log says so once for each that it had logged."""
-        for what in troubles:
-            if self._troubles.pop(what, None) is not None and what in self._unended:
-                self._unended.discard(what)
-                self._node.get_logger().info(f'recovered: {what}')
+        with self._lock:
+            ended = [what for what in troubles if self._troubles.pop(what, None) is not None]
+            told = [what for what in ended if what in self._unended]
+            self._unended.difference_update(told)
+        for what in told:
+            self._node.get_logger().info(f'recovered: {what}')
 
     def publish(self, facts: Mapping[str, object]) -> None:
         """Publish the status with further values."""
-        worst_first = sorted(self._troubles.values(), key=lambda item: item[0], reverse=True)
+        with self._lock:
+            present = list(self._troubles.values())
+            measured = {**self._rates(), **self._percentiles()}
+        worst_first = sorted(present, key=lambda item: item[0], reverse=True)
         status = DiagnosticStatus(level=OK, message='ok', hardware_id=self._hardware_id)
         if worst_first:
             status.level = worst_first[0][0]
             status.message = '; '.join(text for _, text in worst_first)
         status.name = f'{self._node.get_fully_qualified_name().lstrip("/")}: status'
-        values = {**facts, **self._rates(), **self._percentiles(), **memory_mb()}
+        values = {**facts, **measured, **memory_mb()}
         status.values = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
         message = DiagnosticArray(status=[status])
         message.header.stamp = self._node.get_clock().now().to_msg()
@@ -161,7 +174,7 @@ class Diagnostics:
     def _percentiles(self) -> dict[str, object]:
         return {
             f'{name} p{percent} ms': window.percentile_ms(percent)
-            for name, window in dict(self.latencies).items()
+            for name, window in self.latencies.items()
             for percent in (50, 95, 99)
         }
 

@@ -46,11 +46,12 @@ class Answer:
 @dataclass(frozen=True)
 class Question:
     """
-    One request; exactly one answer is given, in the thread of the model.
+    One request; exactly one answer is given, in the thread that settles it.
 
     :param chunks: ``float32[horizon, stride, A]`` in units, of given actions alone.
     :param horizon: frames to imagine.
-    :param reply: takes the answer.
+    :param reply: takes the answer; called by the model's thread, or by whoever asks, refuses what
+        waited too long, or closes.
     """
 
     conditioning: Conditioning
@@ -126,10 +127,12 @@ class ImagineRequests:
 
     def expire(self) -> None:
         """Refuse the questions that waited too long: the model never caught up."""
+        late: list[Question] = []
         with self._lock:
-            late = [item for item in self._waiting if self._clock() - item[1] > _PATIENCE_S]
-            self._waiting = deque(item for item in self._waiting if item not in late)
-        for question, _ in late:
+            # The first has waited longest.
+            while self._waiting and self._clock() - self._waiting[0][1] > _PATIENCE_S:
+                late.append(self._waiting.popleft()[0])
+        for question in late:
             text = (
                 f'imagine: time: got none within {_PATIENCE_S:g} s, the model is behind its '
                 'clock; lower the horizon of the node or give the model a faster machine'

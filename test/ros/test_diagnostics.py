@@ -1,11 +1,15 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Troubles are told, not shouted, and each ends by itself."""
 
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from benchmarks.faults.processes import DEADLINE_S
 from hma_ros.ros import diagnostics
 from hma_ros.ros.diagnostics import ERROR, OK, WARN, Diagnostics
 
@@ -39,6 +43,47 @@ def node(monkeypatch: pytest.MonkeyPatch) -> Node:
     made = Node()
     monkeypatch.setattr(diagnostics, 'time', SimpleNamespace(monotonic=lambda: made.now_s))
     return made
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Have threads take turns as often as they can."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before_s)
+
+
+def test_threads_may_report_at_once_and_nothing_is_lost(node: Node, hasty_threads: None) -> None:
+    told, number = Diagnostics(node, 'robot'), 3000
+
+    def report(name: str) -> None:
+        for index in range(number):
+            # Ever new texts, some of which are logged.
+            node.now_s += 1.0
+            told.warning('missed steps', name + 'x' * (index % 400))
+            told.latency(f'{name}{index % 50}', 0.0)
+            told.well('steps', *['missed steps'] * (index % 7 == 0))
+            if index % 100 == 0:
+                told.publish({})
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(report, 'abc'))
+    assert told.counts == {'missed steps': 3 * number, 'steps': 3 * number}
+    assert sum(map(len, told.latencies.values())) == 3 * number
+
+
+def test_a_text_is_logged_while_other_threads_may_report(node: Node) -> None:
+    told = Diagnostics(node, 'robot')
+
+    def log(_text: str) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(told.count, 'logged').result(timeout=DEADLINE_S)
+
+    node.log = SimpleNamespace(append=log)  # type: ignore[assignment]
+    told.trouble('refused chunks', 'refused')
+    told.over('refused chunks')
+    assert told.counts['logged'] == 2
 
 
 def test_what_lasts_is_told_once_however_its_numbers_change(node: Node) -> None:

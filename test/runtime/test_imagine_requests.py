@@ -116,12 +116,15 @@ def test_questions_are_answered_in_turn_and_too_many_refused() -> None:
     assert [requests.take() for _ in range(5)] == [*(item.question for item in asked[:4]), None]
 
 
-def test_a_question_that_never_has_its_turn_is_refused_in_the_end() -> None:
+@pytest.mark.parametrize(('kind', 'chunks'), [(POLICY, None), (GIVEN, CHUNKS)])
+def test_a_question_that_never_has_its_turn_is_refused_in_the_end(
+    kind: Conditioning, chunks: np.ndarray | None
+) -> None:
     now = [0.0]
-    requests, early, late = (
-        ImagineRequests(lambda: now[0]),
-        Asked(POLICY, None),
-        Asked(POLICY, None),
+    requests = ImagineRequests(lambda: now[0])
+    early, late = (
+        Asked(kind, None if chunks is None else chunks.copy()),
+        Asked(kind, None if chunks is None else chunks.copy()),
     )
     requests.ask(early.question)
     now[0] = 20.0
