@@ -9,8 +9,7 @@ from functools import partial
 from typing import Any
 
 import rclpy
-from rclpy.event_handler import SubscriptionEventCallbacks
-from rclpy.node import Node
+from rclpy.node import Node, SubscriptionEventCallbacks
 from rclpy.parameter import Parameter
 from rclpy.time import Time
 from rclpy.validate_namespace import validate_namespace
