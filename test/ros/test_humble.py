@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / 'hma_ros'
-# Humble has the class in rclpy.clock, and no module of this name.
-LACKING = re.compile(r'^\s*(?:from|import)\s+rclpy\.clock_type\b', re.MULTILINE)
+# Humble has these classes in rclpy.clock and rclpy.node, and no modules of these names.
+LACKING = re.compile(r'^\s*(?:from|import)\s+rclpy\.(?:clock_type|event_handler)\b', re.MULTILINE)
 
 
 def test_no_module_that_humble_lacks_is_imported() -> None:
