@@ -21,7 +21,8 @@ from hma_ros.runtime.step_queue import MOST_WAITING, Step, StepQueue
 from hma_ros.runtime.world_model import WorldModel
 
 _SMOOTHING = 0.3
-# Of the queue's room, what a question may use: the rest is for steps that take longer.
+# Of the queue's room, what a question may use where nobody waits for chunks: the rest is for steps
+# that take longer.
 _ROOM = MOST_WAITING // 2
 # What a step that is observed ends.
 _CLEARED = ('missed steps', 'missed joints', 'dropped steps', 'camera timeouts')
@@ -188,11 +189,13 @@ class PredictionLoop:
         if question is None:
             return False
         context = self._step if self._model.steps else None
-        room_s = _ROOM * self._interval_s
+        room_s = self._interval_s if self._acts else _ROOM * self._interval_s
         started_s = self._clock()
-        rollout = question.answer(
-            self._model, context, self._cost_s, room_s, lambda: len(self._steps) >= _ROOM
-        )
+        rollout = question.answer(self._model, context, self._cost_s, room_s, self._is_pressed)
         if rollout is not None:
             self._note_imagined(len(rollout.frames), self._clock() - started_s)
         return True
+
+    def _is_pressed(self) -> bool:
+        """Whether an answer must end: before the next step if chunks are wanted."""
+        return self._steps.has_next() if self._acts else len(self._steps) >= _ROOM

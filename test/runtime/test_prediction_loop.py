@@ -65,13 +65,17 @@ class Report:
             self.present.pop(kind, None)
 
 
-@pytest.fixture
-def rig() -> Any:
+def make_rig(*, acts: bool) -> Any:
     world, queue, output, report = FakeWorld(), FakeQueue(), Output(), Report()
     loop = PredictionLoop(
-        world, queue, output, report, 0.2, 4, acts=True, clock=world.clock, remedy='use threads'
+        world, queue, output, report, 0.2, 4, acts, clock=world.clock, remedy='use threads'
     )
     return SimpleNamespace(world=world, queue=queue, output=output, report=report, loop=loop)
+
+
+@pytest.fixture
+def rig() -> Any:
+    return make_rig(acts=True)
 
 
 def follow(rig: Any, first: int, last: int) -> None:
@@ -181,6 +185,53 @@ def test_a_question_takes_the_place_of_imagining_and_leaves_the_context(rig: Any
     follow(rig, 1, 1)
     finish(rig)
     assert (rig.world.steps, rig.world.resets) == (2, 1)
+
+
+def ask(rig: Any, horizon: int) -> Answer:
+    """Have a question answered; each frame takes 0.15 s, and a step comes with each."""
+    answers: list[Answer] = []
+    rig.world.frame_s = 0.15
+    follow(rig, 0, 0)
+    rig.loop.requests.ask(Question(Conditioning.POLICY, None, horizon, answers.append))
+    imagine = rig.world.imagine
+
+    def beside_a_camera(chunks: Any, most: int, is_enough: Any) -> Rollout:
+        def is_next() -> bool:
+            rig.queue.add(1 + len(rig.queue), after=len(rig.queue))
+            return bool(is_enough())
+
+        return imagine(chunks, most, is_next)
+
+    rig.world.imagine = beside_a_camera
+    rig.loop.run_once()
+    rig.world.imagine = imagine
+    (answer,) = answers
+    return answer
+
+
+def test_a_question_gives_way_to_the_next_step_where_chunks_are_wanted(rig: Any) -> None:
+    answer = ask(rig, 8)
+    assert answer.rollout is not None
+    assert len(answer.rollout.frames) == len(rig.queue) == 1
+    assert 'got time for 1 frames, expected 8: the next step came first' in answer.message
+    finish(rig)
+    assert rig.output.chunks == [0, 1]
+
+
+def test_where_chunks_are_wanted_a_question_has_the_time_of_one_step(rig: Any) -> None:
+    ask(rig, 1)
+    answers: list[Answer] = []
+    rig.loop.requests.ask(Question(Conditioning.POLICY, None, 2, answers.append))
+    finish(rig)
+    assert answers[0].rollout is None
+    assert 'got 2 frames of 0.150 s, expected at most 1 on this machine' in answers[0].message
+
+
+def test_where_no_chunks_are_wanted_a_question_may_keep_steps_waiting() -> None:
+    rig = make_rig(acts=False)
+    answer = ask(rig, 7)
+    assert answer.rollout is not None
+    assert (len(answer.rollout.frames), answer.message) == (7, '')
 
 
 def test_a_question_before_the_first_frame_is_refused(rig: Any) -> None:
