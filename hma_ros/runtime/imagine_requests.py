@@ -92,7 +92,7 @@ class Question:
         if got < self.horizon:
             note = (
                 f'imagine: horizon: got time for {got} frames, expected {self.horizon}: the '
-                'next step came first; ask for fewer'
+                'next step, or the end of the node, came first; ask for fewer'
             )
         self.reply(Answer(step, rollout, note))
         return rollout
@@ -109,6 +109,11 @@ class ImagineRequests:
         self._clock, self._lock = clock, threading.Lock()
         self._waiting: deque[tuple[Question, float]] = deque()
         self._is_closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is to be imagined any more."""
+        return self._is_closed
 
     def ask(self, question: Question) -> None:
         """Have a question answered; too many at once are refused."""

@@ -83,6 +83,10 @@ class PredictionLoop:
         self.requests = ImagineRequests(clock)
         self.failures = 0
 
+    def close(self) -> None:
+        """End what is being imagined with its present frame, and refuse every question."""
+        self.requests.close()
+
     def run_once(self) -> bool:
         """
         Observe the next step and imagine, or answer a question.
@@ -173,7 +177,7 @@ class PredictionLoop:
             return
         started_s = self._clock()
         most = self._budget.frames(started_s)
-        rollout = self._model.imagine(None, most, self._steps.has_next)
+        rollout = self._model.imagine(None, most, self._is_enough)
         self._note_imagined(len(rollout.frames), self._clock() - started_s)
         self._output.rollout(step, self._newest_frame, rollout)
 
@@ -198,4 +202,10 @@ class PredictionLoop:
 
     def _is_pressed(self) -> bool:
         """Whether an answer must end: before the next step if chunks are wanted."""
-        return self._steps.has_next() if self._acts else len(self._steps) >= _ROOM
+        if self._acts:
+            return self._is_enough()
+        return self.requests.is_closed or len(self._steps) >= _ROOM
+
+    def _is_enough(self) -> bool:
+        """Whether to imagine no further: the next step is there, or the loop is closed."""
+        return self.requests.is_closed or self._steps.has_next()

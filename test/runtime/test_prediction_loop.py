@@ -11,7 +11,7 @@ import pytest
 from fake_world import DT_NS, FRAME, FakeQueue, FakeWorld
 
 from hma_ros.core.errors import MessageError
-from hma_ros.runtime.imagine_requests import Answer, Conditioning, Question
+from hma_ros.runtime.imagine_requests import INACTIVE, Answer, Conditioning, Question
 from hma_ros.runtime.prediction_loop import PredictionLoop
 from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import Step
@@ -209,11 +209,39 @@ def ask(rig: Any, horizon: int) -> Answer:
     return answer
 
 
+@pytest.mark.parametrize('acts', [True, False])
+@pytest.mark.parametrize('is_asked', [True, False])
+def test_closing_ends_what_is_being_imagined_with_its_present_frame(
+    acts: bool, is_asked: bool
+) -> None:
+    rig, answers, imagine = make_rig(acts=acts), list[Answer](), FakeWorld.imagine
+    waiting, late = list[Answer](), list[Answer]()
+
+    def meanwhile_closed(chunks: Any, most: int, is_enough: Any) -> Rollout:
+        rig.loop.requests.ask(Question(Conditioning.POLICY, None, 8, waiting.append))
+        rig.loop.close()
+        return imagine(rig.world, chunks, most, is_enough)
+
+    rig.world.imagine = meanwhile_closed
+    if is_asked:
+        rig.loop.requests.ask(Question(Conditioning.POLICY, None, 8, answers.append))
+    follow(rig, 0, 0)
+    finish(rig)
+    rig.loop.requests.ask(Question(Conditioning.POLICY, None, 8, late.append))
+    assert [item.message for item in waiting + late] == [INACTIVE, INACTIVE]
+    if is_asked:
+        assert answers[0].rollout is not None
+        assert len(answers[0].rollout.frames) == 1
+        assert 'the end of the node' in answers[0].message
+    else:
+        assert rig.output.rollouts == [(0, 1)]
+
+
 def test_a_question_gives_way_to_the_next_step_where_chunks_are_wanted(rig: Any) -> None:
     answer = ask(rig, 8)
     assert answer.rollout is not None
     assert len(answer.rollout.frames) == len(rig.queue) == 1
-    assert 'got time for 1 frames, expected 8: the next step came first' in answer.message
+    assert 'got time for 1 frames, expected 8: the next step' in answer.message
     finish(rig)
     assert rig.output.chunks == [0, 1]
 
