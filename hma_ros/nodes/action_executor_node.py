@@ -343,12 +343,15 @@ class ActionExecutorNode(HmaNode):
         if refusal is not None:
             response.success, response.message = False, f'{refusal}: expected no stop'
             return response
+        if not self._is_ticking:
+            kept = 'no stop was latched' if self._latched is None else 'the stop is kept'
+            response.success, response.message = False, f'inactive: activate first; {kept}'
+            return response
         released, self._latched = self._latched, None
         self._executor.release()
         self._started_s = time.monotonic()
-        response.success = self._is_ticking
-        did = 'no stop was latched' if released is None else f'released: {released}'
-        response.message = did if self._is_ticking else f'{did}; inactive: activate first'
+        response.success = True
+        response.message = 'no stop was latched' if released is None else f'released: {released}'
         self.get_logger().info(f'resume: {response.message[:500]}')
         return response
 

@@ -130,11 +130,12 @@ class WorldModelNode(HmaNode):
         return self._reports and self.count_publishers(self._executed_topic) > 0
 
     def stop(self) -> None:
-        """Finish the present step, if there is one."""
+        """Finish the present step or imagined frame, if there is one."""
         self._is_working = False
         if self._worker is not None:
+            # The worker ends with its present call: first have that end soon.
+            self._loop.close()
             self._worker.close()
-            self._loop.requests.close()
 
     def _open_topics(self) -> None:
         camera = self._spec.camera

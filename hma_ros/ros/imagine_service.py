@@ -49,7 +49,8 @@ class ImagineService:
         service = node.create_service(
             Imagine, '~/imagine', self._on_request, callback_group=ReentrantCallbackGroup()
         )
-        node.own(service, node.destroy_service)
+        self._unsent, self._is_closed = 0, False
+        self._service = node.own(service, self._destroy)
 
     async def _on_request(self, request: Any, response: Any) -> Any:
         try:
@@ -65,8 +66,20 @@ class ImagineService:
             if self._node.executor is not None:
                 self._node.executor.wake()
 
+        self._unsent += 1
         self._ask(request.conditioning, chunks, request.horizon, reply)
-        return self._fill(response, await answered)
+        response = self._fill(response, await answered)
+        self._unsent -= 1
+        if self._is_closed and not self._unsent:
+            # The executor sends the answer first.
+            self._node.executor.create_task(self._node.destroy_service, self._service)
+        return response
+
+    def _destroy(self, service: Any) -> None:
+        """Destroy the service, once the answers that wait for the executor are out."""
+        self._is_closed = True
+        if not self._unsent:
+            self._node.destroy_service(service)
 
     def _fill(self, response: Any, answer: Answer) -> Any:
         response.message = answer.message

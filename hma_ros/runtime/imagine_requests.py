@@ -91,8 +91,8 @@ class Question:
         got, note = len(rollout.frames), ''
         if got < self.horizon:
             note = (
-                f'imagine: horizon: got time for {got} frames, expected {self.horizon}: steps of '
-                'the camera wait; ask for fewer'
+                f'imagine: horizon: got time for {got} frames, expected {self.horizon}: the '
+                'next step, or the end of the node, came first; ask for fewer'
             )
         self.reply(Answer(step, rollout, note))
         return rollout
@@ -109,6 +109,11 @@ class ImagineRequests:
         self._clock, self._lock = clock, threading.Lock()
         self._waiting: deque[tuple[Question, float]] = deque()
         self._is_closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is to be imagined any more."""
+        return self._is_closed
 
     def ask(self, question: Question) -> None:
         """Have a question answered; too many at once are refused."""
@@ -181,8 +186,8 @@ def check_time(horizon: int, cost_s: float, room_s: float) -> None:
     if horizon > 1 and horizon * cost_s > room_s:
         raise InferenceError(
             f'imagine: horizon: got {horizon} frames of {cost_s:.3f} s, expected at most '
-            f'{max(1, int(room_s / cost_s))} on this machine, or the context is lost; ask for '
-            'fewer'
+            f'{max(1, int(room_s / cost_s))} on this machine, or steps of the camera wait; '
+            'ask for fewer'
         )
 
 

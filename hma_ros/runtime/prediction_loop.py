@@ -21,7 +21,8 @@ from hma_ros.runtime.step_queue import MOST_WAITING, Step, StepQueue
 from hma_ros.runtime.world_model import WorldModel
 
 _SMOOTHING = 0.3
-# Of the queue's room, what a question may use: the rest is for steps that take longer.
+# Of the queue's room, what a question may use where nobody waits for chunks: the rest is for steps
+# that take longer.
 _ROOM = MOST_WAITING // 2
 # What a step that is observed ends.
 _CLEARED = ('missed steps', 'missed joints', 'dropped steps', 'camera timeouts')
@@ -81,6 +82,10 @@ class PredictionLoop:
         self._newest_frame: NDArray[np.uint8] | None = None
         self.requests = ImagineRequests(clock)
         self.failures = 0
+
+    def close(self) -> None:
+        """End what is being imagined with its present frame, and refuse every question."""
+        self.requests.close()
 
     def run_once(self) -> bool:
         """
@@ -172,7 +177,7 @@ class PredictionLoop:
             return
         started_s = self._clock()
         most = self._budget.frames(started_s)
-        rollout = self._model.imagine(None, most, self._steps.has_next)
+        rollout = self._model.imagine(None, most, self._is_enough)
         self._note_imagined(len(rollout.frames), self._clock() - started_s)
         self._output.rollout(step, self._newest_frame, rollout)
 
@@ -188,11 +193,19 @@ class PredictionLoop:
         if question is None:
             return False
         context = self._step if self._model.steps else None
-        room_s = _ROOM * self._interval_s
+        room_s = self._interval_s if self._acts else _ROOM * self._interval_s
         started_s = self._clock()
-        rollout = question.answer(
-            self._model, context, self._cost_s, room_s, lambda: len(self._steps) >= _ROOM
-        )
+        rollout = question.answer(self._model, context, self._cost_s, room_s, self._is_pressed)
         if rollout is not None:
             self._note_imagined(len(rollout.frames), self._clock() - started_s)
         return True
+
+    def _is_pressed(self) -> bool:
+        """Whether an answer must end: before the next step if chunks are wanted."""
+        if self._acts:
+            return self._is_enough()
+        return self.requests.is_closed or len(self._steps) >= _ROOM
+
+    def _is_enough(self) -> bool:
+        """Whether to imagine no further: the next step is there, or the loop is closed."""
+        return self.requests.is_closed or self._steps.has_next()

@@ -252,22 +252,23 @@ def test_every_button_must_be_released_also_after_a_new_configuration(
     assert robot.call('resume').message == refusal
     assert not system.transition('action_executor', 'activate')
     robot.until_log(f'cannot activate: {refusal}')
-    released = 'released: /emergency_stop: emergency stop (data = True)'
 
-    def is_released() -> bool:
+    def is_clear() -> bool:
         first.publish(Bool(data=False))
         answer = robot.call('resume')
         assert not answer.success
-        return bool(answer.message == f'{released}; inactive: activate first')
+        return bool(answer.message == 'inactive: activate first; the stop is kept')
 
-    system.until(is_released, 'a release while inactive')
-    answer = robot.call('resume')
-    assert (answer.success, answer.message) == (
-        False,
-        'no stop was latched; inactive: activate first',
-    )
+    system.until(is_clear, 'a refusal because it is inactive')
+    # A refusal releases nothing.
     assert system.transition('action_executor', 'activate')
+    robot.until_silent('stopped')
+    released = 'released: /emergency_stop: emergency stop (data = True)'
+    answer = robot.call('resume')
+    assert (answer.success, answer.message) == (True, released)
     robot.until_moved()
+    assert system.transition('action_executor', 'deactivate')
+    assert robot.call('resume').message == 'inactive: activate first; no stop was latched'
 
 
 def test_nobody_else_may_command(system: Any, robot: Robot) -> None:

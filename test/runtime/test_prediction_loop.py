@@ -11,7 +11,7 @@ import pytest
 from fake_world import DT_NS, FRAME, FakeQueue, FakeWorld
 
 from hma_ros.core.errors import MessageError
-from hma_ros.runtime.imagine_requests import Answer, Conditioning, Question
+from hma_ros.runtime.imagine_requests import INACTIVE, Answer, Conditioning, Question
 from hma_ros.runtime.prediction_loop import PredictionLoop
 from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import Step
@@ -65,13 +65,17 @@ class Report:
             self.present.pop(kind, None)
 
 
-@pytest.fixture
-def rig() -> Any:
+def make_rig(*, acts: bool) -> Any:
     world, queue, output, report = FakeWorld(), FakeQueue(), Output(), Report()
     loop = PredictionLoop(
-        world, queue, output, report, 0.2, 4, acts=True, clock=world.clock, remedy='use threads'
+        world, queue, output, report, 0.2, 4, acts, clock=world.clock, remedy='use threads'
     )
     return SimpleNamespace(world=world, queue=queue, output=output, report=report, loop=loop)
+
+
+@pytest.fixture
+def rig() -> Any:
+    return make_rig(acts=True)
 
 
 def follow(rig: Any, first: int, last: int) -> None:
@@ -181,6 +185,81 @@ def test_a_question_takes_the_place_of_imagining_and_leaves_the_context(rig: Any
     follow(rig, 1, 1)
     finish(rig)
     assert (rig.world.steps, rig.world.resets) == (2, 1)
+
+
+def ask(rig: Any, horizon: int) -> Answer:
+    """Have a question answered; each frame takes 0.15 s, and a step comes with each."""
+    answers: list[Answer] = []
+    rig.world.frame_s = 0.15
+    follow(rig, 0, 0)
+    rig.loop.requests.ask(Question(Conditioning.POLICY, None, horizon, answers.append))
+    imagine = rig.world.imagine
+
+    def beside_a_camera(chunks: Any, most: int, is_enough: Any) -> Rollout:
+        def is_next() -> bool:
+            rig.queue.add(1 + len(rig.queue), after=len(rig.queue))
+            return bool(is_enough())
+
+        return imagine(chunks, most, is_next)
+
+    rig.world.imagine = beside_a_camera
+    rig.loop.run_once()
+    rig.world.imagine = imagine
+    (answer,) = answers
+    return answer
+
+
+@pytest.mark.parametrize('acts', [True, False])
+@pytest.mark.parametrize('is_asked', [True, False])
+def test_closing_ends_what_is_being_imagined_with_its_present_frame(
+    acts: bool, is_asked: bool
+) -> None:
+    rig, answers, imagine = make_rig(acts=acts), list[Answer](), FakeWorld.imagine
+    waiting, late = list[Answer](), list[Answer]()
+
+    def meanwhile_closed(chunks: Any, most: int, is_enough: Any) -> Rollout:
+        rig.loop.requests.ask(Question(Conditioning.POLICY, None, 8, waiting.append))
+        rig.loop.close()
+        return imagine(rig.world, chunks, most, is_enough)
+
+    rig.world.imagine = meanwhile_closed
+    if is_asked:
+        rig.loop.requests.ask(Question(Conditioning.POLICY, None, 8, answers.append))
+    follow(rig, 0, 0)
+    finish(rig)
+    rig.loop.requests.ask(Question(Conditioning.POLICY, None, 8, late.append))
+    assert [item.message for item in waiting + late] == [INACTIVE, INACTIVE]
+    if is_asked:
+        assert answers[0].rollout is not None
+        assert len(answers[0].rollout.frames) == 1
+        assert 'the end of the node' in answers[0].message
+    else:
+        assert rig.output.rollouts == [(0, 1)]
+
+
+def test_a_question_gives_way_to_the_next_step_where_chunks_are_wanted(rig: Any) -> None:
+    answer = ask(rig, 8)
+    assert answer.rollout is not None
+    assert len(answer.rollout.frames) == len(rig.queue) == 1
+    assert 'got time for 1 frames, expected 8: the next step' in answer.message
+    finish(rig)
+    assert rig.output.chunks == [0, 1]
+
+
+def test_where_chunks_are_wanted_a_question_has_the_time_of_one_step(rig: Any) -> None:
+    ask(rig, 1)
+    answers: list[Answer] = []
+    rig.loop.requests.ask(Question(Conditioning.POLICY, None, 2, answers.append))
+    finish(rig)
+    assert answers[0].rollout is None
+    assert 'got 2 frames of 0.150 s, expected at most 1 on this machine' in answers[0].message
+
+
+def test_where_no_chunks_are_wanted_a_question_may_keep_steps_waiting() -> None:
+    rig = make_rig(acts=False)
+    answer = ask(rig, 7)
+    assert answer.rollout is not None
+    assert (len(answer.rollout.frames), answer.message) == (7, '')
 
 
 def test_a_question_before_the_first_frame_is_refused(rig: Any) -> None:

@@ -1,0 +1,82 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A node that leaves while questions wait answers them, and ends well."""
+
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.faults.processes import DEADLINE_S
+
+pytestmark = pytest.mark.ros
+
+# A process of its own: signals end it.
+NODE = """
+import os, signal, sys
+from dataclasses import dataclass
+from types import SimpleNamespace
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.ros.imagine_service import ImagineService
+from hma_ros.ros.lifecycle import HmaNode, run
+from hma_ros.ros.parameters import parameter
+from hma_ros.srv import Imagine
+
+@dataclass(frozen=True)
+class Parameters:
+    autostart: bool = parameter(True, 'start at once')
+
+class Node(HmaNode):
+    def __init__(self):
+        super().__init__('node', Parameters)
+        self.replies, self.answers = [], []
+        self.change = self.create_client(ChangeState, '~/change_state')
+        self.imagine = self.create_client(Imagine, '~/imagine')
+        self.timer = self.create_timer(0.01, self.begin)
+
+    def set_up(self):
+        ImagineService(self, load_embodiment('sim_planar'), self.ask)
+
+    def begin(self):
+        if not (self.change.service_is_ready() and self.imagine.service_is_ready()):
+            return
+        self.timer.cancel()
+        for _ in range(2):
+            request = Imagine.Request(conditioning=Imagine.Request.POLICY, horizon=1)
+            self.imagine.call_async(request).add_done_callback(self.on_answer)
+
+    def ask(self, conditioning, chunks, horizon, reply):
+        self.replies.append(reply)
+        if len(self.replies) == 2:
+            leave = Transition(id=Transition.TRANSITION_ACTIVE_SHUTDOWN)
+            self.change.call_async(ChangeState.Request(transition=leave))
+
+    def stop(self):
+        for reply in self.replies:
+            reply(SimpleNamespace(step=None, rollout=None, message='inactive'))
+
+    def on_answer(self, future):
+        self.answers.append(future.result().message)
+        print(self.answers[-1], self.is_finalized, flush=True)
+        if len(self.answers) == 2:
+            self.watch = self.create_timer(0.01, self.end)
+
+    def end(self):
+        if not any(item.srv_name.endswith('/imagine') for item in self.services):
+            print('destroyed', flush=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+sys.exit(run(Node))
+"""
+
+
+def test_a_shutdown_answers_the_questions_that_wait_and_ends_well() -> None:
+    ended = subprocess.run(
+        [sys.executable, '-c', NODE], capture_output=True, text=True, timeout=DEADLINE_S
+    )
+    assert (ended.returncode, ended.stdout.split('\n')) == (
+        0,
+        ['inactive True', 'inactive True', 'destroyed', ''],
+    ), ended.stderr
+    assert 'Traceback' not in ended.stderr
