@@ -128,7 +128,7 @@ def test_wrong_joints_are_named_and_leave_the_context(model, joints):
 @pytest.mark.parametrize('horizon', [0, 1000])
 def test_horizon_out_of_range(model, horizon):
     watch(model, frames(1))
-    with pytest.raises(InferenceError, match=f'horizon: {horizon}, expected 1 to 32'):
+    with pytest.raises(InferenceError, match=f'horizon: {horizon}, expected 1 to 128'):
         model.imagine(None, horizon)
 
 
