@@ -73,7 +73,7 @@ def objective_of(model: DiscreteHma | ContinuousHma, steps: int) -> Objective:
         return TwinObjective(model, steps)
     if config.time is TimePositions.LEARNED and steps > config.window:
         raise ConfigError(
-            f'steps: {steps}, expected at most {config.window}, where learned positions end'
+            f'length: {steps}, expected at most {config.window}, where learned positions end'
         )
     index = Steps.window(config, steps)
     if isinstance(model, DiscreteHma):

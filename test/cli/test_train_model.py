@@ -154,8 +154,8 @@ def test_heads_that_do_not_divide_the_width_are_refused(tmp_path, capsys):
     [
         (['--window', '1'], '--window: 1, expected at least 2'),
         (
-            ['--compat', 'upstream', '--steps', '4'],
-            'steps: 4, expected at most 3, where learned positions end',
+            ['--compat', 'upstream', '--length', '4'],
+            'length: 4, expected at most 3, where learned positions end',
         ),
     ],
 )

@@ -89,6 +89,7 @@ def operator(spec: EmbodimentSpec) -> Interfaces:
     services = [f'action_executor/{name}' for name in ('stop', 'resume', 'approve')]
     services += [f'{node}/{name}' for node in LIFECYCLE_NODES for name in _STATE_SERVICES]
     services += [f'bag_recorder/{mark}' for mark in MARKS]
+    services.append('world_model/imagine')
     watched = (
         *_seen(spec),
         *(f'rollout_viewer/{name}' for name in ('image', 'error', 'path')),
@@ -111,6 +112,7 @@ def _world_model(spec: EmbodimentSpec) -> Interfaces:
                 *([gripper_topic] if gripper_topic else []),
             )
         ),
+        serves=('~/imagine',),
     )
 
 
