@@ -17,8 +17,8 @@ def told(p95_ms: str, late: str) -> str:
 
 def test_a_slow_machine_is_told_what_to_lower() -> None:
     assert told('131.400', '17') == (
-        'this machine is too slow for 0.3 of real time: from image to action it took 131 ms (p95), '
-        'a step lasts 100 ms, and 17 chunks came too late; try --real-time-factor 0.15'
+        'this machine is too slow for 0.3 of real time: from image to action it took 131 ms '
+        '(p95), a step lasts 100 ms, and 17 chunks came too late; try --real-time-factor 0.15'
     )
 
 
