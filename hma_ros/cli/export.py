@@ -53,8 +53,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export and say what was proven."""
-    from hma_ros.export.proof import parity_text
+    """Export and print the parity."""
+    from hma_ros.export.parity import parity_text
     from hma_ros.export.renew import renew
     from hma_ros.runtime.manifest import Manifest
 

@@ -198,7 +198,7 @@ def _export(
 ) -> None:
     """Write the bundle, and say what it can do."""
     from hma_ros.export.bundle import export_bundle
-    from hma_ros.export.proof import parity_text
+    from hma_ros.export.parity import parity_text
     from hma_ros.network.abilities import bundle_abilities
     from hma_ros.network.frames import load_codec
     from hma_ros.runtime.manifest import Manifest

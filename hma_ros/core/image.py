@@ -51,7 +51,7 @@ def resize_area(rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.u
 
 class _Areas(NamedTuple):
     """
-    How much of each output pixel the input pixels are, along one side, in whole numbers.
+    How much of each output pixel the input pixels are, along one side, as integers.
 
     :param shares: ``float64[size_out, length]``, read-only.
     :param bands: of each output pixel the first input pixel, and the one behind the last.
@@ -81,7 +81,7 @@ def _placed(size_in: int, size_out: int, first: int, length: int) -> _Areas:
 def _averaged(rgb: NDArray[np.uint8], rows: _Areas, columns: _Areas) -> NDArray[np.uint8]:
     height, width = rgb.shape[:2]
     total = rows.total * columns.total
-    # Sums of whole numbers are exact in either, in any order; the smaller one is faster.
+    # Sums of integers are exact in either, in any order; the smaller one is faster.
     kind = np.float32 if 255 * total < _EXACT_FLOAT32 else np.float64
     lines = rgb.reshape(height, width * 3)
     summed = np.zeros((len(rows.bands), width * 3), kind)

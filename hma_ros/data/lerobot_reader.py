@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,8 @@ class LeRobotData:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.info = _read_json(folder / layout.INFO)
-        self.journal = _read_json(folder / layout.JOURNAL)
+        self.info = layout.read_json(folder / layout.INFO)
+        self.journal = layout.read_json(folder / layout.JOURNAL)
         robot = str(self.info.get('robot_type'))
         self.spec = load_embodiment(layout.embodiment_file(folder, robot))
         rate = self.spec.rates.frame_hz
@@ -92,13 +91,3 @@ class LeRobotData:
                 f'{self.folder / layout.INFO}: {what}: got {quoted(got)}, expected '
                 f'{quoted(expected)} of {self.spec.name}'
             )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f'{path}: got {shortened(error)}, expected a JSON object') from error
-    if not isinstance(content, dict):
-        raise ConfigError(f'{path}: got {quoted(content)}, expected a JSON object')
-    return content

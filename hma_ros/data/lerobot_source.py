@@ -8,7 +8,6 @@ Their Parquet files hold many episodes (v3) or one (v2.1); frames are in videos,
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -63,7 +62,7 @@ class LeRobotSource:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._info_path = folder, folder / layout.INFO
-        self.info = _read_json(self._info_path)
+        self.info = layout.read_json(self._info_path)
         version = self.info.get('codebase_version')
         if version not in VERSIONS:
             raise self._wrong('codebase_version', quoted(version), ' or '.join(VERSIONS))
@@ -244,13 +243,3 @@ def _names(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         return ()
     return tuple(value)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f'{path}: got {shortened(error)}, expected a JSON object') from error
-    if not isinstance(content, dict):
-        raise ConfigError(f'{path}: got {quoted(content)}, expected a JSON object')
-    return content

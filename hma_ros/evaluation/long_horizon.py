@@ -40,6 +40,8 @@ Actions = Literal['wander', 'expert']
 ACTIONS: tuple[Actions, ...] = ('wander', 'expert')
 # Frames observed before the first imagined one.
 OBSERVED = 8
+# Rollouts whose films are kept for pictures.
+SHOWN = 6
 # Episodes that tell the base of a robot from its arm.
 _WANDERINGS = 12
 _KINDS: dict[Actions, Kind] = {'wander': 'random', 'expert': 'expert'}
@@ -146,7 +148,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Rollouts:
-    """All rollouts of one robot under one kind of actions."""
+    """All rollouts of one robot under one kind of actions, with the films of the first."""
 
     robot: str
     actions: Actions
@@ -218,7 +220,14 @@ def measure_long_horizon(
     check_config(config, Manifest.read(bundle).max_horizon)
     for actions in config.actions:
         orders = [
-            _Order(robot, str(bundle), actions, HELD_OUT_SEED + config.seed + number, config)
+            _Order(
+                robot,
+                str(bundle),
+                actions,
+                HELD_OUT_SEED + config.seed + number,
+                config,
+                number < SHOWN,
+            )
             for number in range(config.episodes)
         ]
         done = Progress(
@@ -229,7 +238,7 @@ def measure_long_horizon(
             disable=not progress,
         )
         films, judged = zip(*done, strict=True)
-        yield Rollouts(robot, actions, films, judged)
+        yield Rollouts(robot, actions, tuple(filter(None, films)), judged)
 
 
 @dataclass(frozen=True)
@@ -239,9 +248,10 @@ class _Order:
     actions: Actions
     seed: int
     config: LongHorizonConfig
+    is_shown: bool
 
 
-def _run(orders: Sequence[_Order], workers: int) -> Iterator[tuple[Film, Judged]]:
+def _run(orders: Sequence[_Order], workers: int) -> Iterator[tuple[Film | None, Judged]]:
     if workers <= 1:
         yield from map(_work, orders)
         return
@@ -249,15 +259,16 @@ def _run(orders: Sequence[_Order], workers: int) -> Iterator[tuple[Film, Judged]
         yield from pool.map(_work, orders)
 
 
-def _work(order: _Order) -> tuple[Film, Judged]:
-    """Record, imagine and judge one episode."""
+def _work(order: _Order) -> tuple[Film | None, Judged]:
+    """Record, imagine and judge one episode; its film is large, and returned only if shown."""
     task, model = _task(order.robot), _model(order.bundle, order.robot)
     steps = OBSERVED - 1 + order.config.horizon
     size = model.manifest.image_size
     episode = run_episode(task, _KINDS[order.actions], order.seed, size, steps)
     film = imagine_film(model, episode)
     tools_xy = project(task.view, episode.states[OBSERVED:, :3], size)
-    return film, judge(order.robot, film, tools_xy, _base(order.robot, size))
+    judged = judge(order.robot, film, tools_xy, _base(order.robot, size))
+    return film if order.is_shown else None, judged
 
 
 def imagine_film(model: WorldModel, episode: Episode) -> Film:

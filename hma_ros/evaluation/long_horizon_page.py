@@ -24,7 +24,7 @@ from hma_ros.evaluation.pictures import (
     spread,
 )
 
-_SHOWN, _CELL_PX, _GAP, _MARGIN, _LABEL_PX, _TEXT_PX = 6, 96, 4, 14, 74, 13
+_CELL_PX, _GAP, _MARGIN, _LABEL_PX, _TEXT_PX = 96, 4, 14, 74, 13
 _MOMENTS = 10
 _CURVE_POINTS = 34
 # Animations play twice as slow as it happened.
@@ -40,7 +40,7 @@ _STYLE = (
 
 def contact_sheet(rollouts: Rollouts) -> Image.Image:
     """Draw the first rollouts, truth above imagination, at moments ever farther ahead."""
-    films = rollouts.films[:_SHOWN]
+    films = rollouts.films
     moments = _moments(len(films[0].truth))
     scale = max(1, round(_CELL_PX / films[0].last.shape[0]))
     side = films[0].last.shape[0] * scale
@@ -67,7 +67,7 @@ def contact_sheet(rollouts: Rollouts) -> Image.Image:
 
 def animation(rollouts: Rollouts) -> list[Image.Image]:
     """Draw the first rollouts moment by moment: truth, as the tokenizer draws it, imagined."""
-    films = rollouts.films[:_SHOWN]
+    films = rollouts.films
     pictures = []
     for moment in range(-1, len(films[0].truth)):
         strips = [_strip(film, moment) for film in films]

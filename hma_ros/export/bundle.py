@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Write a bundle of HMA, with proof that it computes what the network does."""
+"""Write a bundle of HMA, with a parity check against the network."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from hma_ros.core.progress import moving
 from hma_ros.core.stem_spec import StemSpec
 from hma_ros.export.append import append_graph
 from hma_ros.export.compiled import (
+    check_compiled,
     compiled_parts,
     graphs_around,
-    prove_compiled,
     write_compiled,
 )
 from hma_ros.export.fuse import fuse_attention
 from hma_ros.export.graphs import Part, store_half, write_graph
 from hma_ros.export.half import compute_half
 from hma_ros.export.model_graphs import ModelPart, head_parts, model_parts
-from hma_ros.export.proof import Proof
+from hma_ros.export.parity import Parity
 from hma_ros.export.quantise import quantise
 from hma_ros.export.replace import replacing
 from hma_ros.export.tokenizer_graphs import GraphCodec, codec_parts
@@ -47,25 +47,25 @@ from hma_ros.runtime.providers import Execution
 WEIGHTS = 'weights.bin'
 APPEND = 'append.onnx'
 _KEPT = ('past_key', 'past_value', 'kept_')
-# A constant of a layout may be so many deviations from the mean; below the least one a number
-# never changed, and the stem would take the noise of a measurement for something huge.
+# A constant of a layout may be so many standard deviations from the mean; below the least one a
+# number never changed, and the stem would take the noise of a measurement for something huge.
 _FAR_DEVIATIONS = 10.0
 _NO_DEVIATION = 1e-6
-# Of the parts made cheaper; thin margins of random weights flip many tokens. In whole numbers a
-# trained model may attend to another step where two are as good, and what it says of a few tokens
-# is then far off: the deviation tells whether a graph is right.
+# Tolerances of parts in reduced precision. Random weights give near-ties, so few tokens agree; the
+# root mean square is the meaningful check. In int8 a trained model may attend to another step where
+# two are equally good, so the largest error says little.
 TOLERANCES = {
-    'fp32': Proof(error=1e-3, deviation=1e-3, agreement=0.999),
-    'fp16': Proof(error=2e-2, deviation=2e-2, agreement=0.95),
-    'int8': Proof(error=2.0, deviation=0.2, agreement=0.5),
+    'fp32': Parity(error=1e-3, deviation=1e-3, agreement=0.999),
+    'fp16': Parity(error=2e-2, deviation=2e-2, agreement=0.95),
+    'int8': Parity(error=2.0, deviation=0.2, agreement=0.5),
 }
 
 
 # A value of a picture that lies on an integer may be truncated to either side of it, and a latent
 # near zero may change its sign.
 CODEC_TOLERANCES = {
-    'encoder': Proof(error=1e-3, deviation=1e-3, agreement=0.998),
-    'decoder': Proof(error=2e-2, deviation=1e-2, agreement=1.0),
+    'encoder': Parity(error=1e-3, deviation=1e-3, agreement=0.998),
+    'decoder': Parity(error=2e-2, deviation=1e-2, agreement=1.0),
 }
 
 
@@ -108,9 +108,9 @@ def export_bundle(
     options: BundleOptions = BundleOptions(),
 ) -> Path:
     """
-    Write a bundle and prove it; one that is there already is replaced only by a proven one.
+    Write and check a bundle; an existing one is replaced only by one within tolerance.
 
-    Where the compiled library does not run, nothing could be proven of it, and the bundle is left
+    Where the compiled library does not run, it cannot be checked, and the bundle is left
     without layers for it; a warning says so.
 
     :returns: the folder.
@@ -120,13 +120,13 @@ def export_bundle(
     """
     facts = _manifest(model.config, options)
     with replacing(folder) as partial:
-        proof = Proof.worst(_write(model.eval(), list(facts['stems']), partial, options))
+        parity = Parity.worst(_write(model.eval(), list(facts['stems']), partial, options))
         if options.checkpoint:
             save_hma(model, partial)
         if options.codec:
             facts['codec_parity'] = _write_codec(options.codec, partial)
         facts['files'] = {path.name: sha256(path) for path in sorted(partial.iterdir())}
-        facts['parity'] = proof.parity(TOLERANCES[options.precision])
+        facts['parity'] = parity.as_facts(TOLERANCES[options.precision])
         write_facts(partial, facts)
     return folder
 
@@ -136,7 +136,7 @@ def check_options(config: HmaConfig, options: BundleOptions) -> None:
     _manifest(config, options)
 
 
-def prove_part(part: ModelPart, path: Path, tolerated: Proof) -> Proof:
+def check_part(part: ModelPart, path: Path, tolerated: Parity) -> Parity:
     """
     Run a part of the network and its graph on the same random inputs.
 
@@ -150,10 +150,10 @@ def prove_part(part: ModelPart, path: Path, tolerated: Proof) -> Proof:
     }
     found = dict(zip(graph.outputs, graph(inputs), strict=True))
     pairs = [(found[name], value.numpy()) for name, value in expected.items()]
-    return Proof.of(pairs).check(tolerated, path)
+    return Parity.of(pairs).check(tolerated, path)
 
 
-def prove_codec(part: Part, folder: Path, tolerated: Proof) -> Proof:
+def check_codec(part: Part, folder: Path, tolerated: Parity) -> Parity:
     """
     Run a part of a frame tokenizer and its graph on the same random inputs.
 
@@ -166,7 +166,7 @@ def prove_codec(part: Part, folder: Path, tolerated: Proof) -> Proof:
     graph = Graph(folder / f'{part.name}.onnx', Execution(provider='cpu', threads=1))
     found = graph({name: value.numpy() for name, value in part.inputs.items()})
     pairs = [(left, right.numpy()) for left, right in zip(found, expected, strict=True)]
-    return Proof.of(pairs).check(tolerated, folder / f'{part.name}.onnx')
+    return Parity.of(pairs).check(tolerated, folder / f'{part.name}.onnx')
 
 
 def own_options(
@@ -188,7 +188,7 @@ def own_options(
 
 def _write(
     model: Hma, stems: Sequence[str], folder: Path, options: BundleOptions
-) -> Iterator[Proof]:
+) -> Iterator[Parity]:
     precision, config = options.precision, model.config
     parts = [part for stem in stems for part in model_parts(model, stem)]
     if isinstance(model, ContinuousHma):
@@ -205,16 +205,16 @@ def _write(
             weights.save(graph, folder / f'{part.name}.onnx')
         for part in compiled:
             write_compiled(model, part, precision, options.stores_half, weights, folder)
-    for part in moving(parts, 'proofs', 'graph'):
+    for part in moving(parts, 'parities', 'graph'):
         tolerated = TOLERANCES[precision if part.heavy else 'fp32']
-        yield prove_part(part, folder / f'{part.name}.onnx', tolerated)
+        yield check_part(part, folder / f'{part.name}.onnx', tolerated)
     for part in moving(compiled, 'compiled', 'part'):
-        yield prove_compiled(model, part, precision, folder, TOLERANCES[precision])
+        yield check_compiled(model, part, precision, folder, TOLERANCES[precision])
     _write_append(config, folder, precision)
 
 
 def _write_codec(codec: FrameCodec | GraphCodec, folder: Path) -> dict[str, dict[str, float]]:
-    """Write encoder and decoder; returns what was proven of each, by its own tolerance."""
+    """Write encoder and decoder; returns the parity of each, by its own tolerance."""
     parity: dict[str, dict[str, float]] = {}
     if isinstance(codec, GraphCodec):
         for name, graph in codec.graphs.items():
@@ -224,7 +224,7 @@ def _write_codec(codec: FrameCodec | GraphCodec, folder: Path) -> dict[str, dict
     for part in moving(codec_parts(codec), 'frame tokenizer', 'graph'):
         write_graph(part, folder / f'{part.name}.onnx')
         tolerated = CODEC_TOLERANCES[part.name]
-        parity[part.name] = prove_codec(part, folder, tolerated).parity(tolerated)
+        parity[part.name] = check_codec(part, folder, tolerated).as_facts(tolerated)
     return parity
 
 

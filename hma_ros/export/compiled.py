@@ -7,10 +7,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from hma_ros.export.denoiser import prove_denoiser, shape_of, write_denoiser
-from hma_ros.export.layers import edge_parts, has_layers, prove_layers, write_layers
+from hma_ros.export.denoiser import check_denoiser, shape_of, write_denoiser
+from hma_ros.export.layers import check_layers, edge_parts, has_layers, write_layers
 from hma_ros.export.model_graphs import ModelPart
-from hma_ros.export.proof import Proof
+from hma_ros.export.parity import Parity
 from hma_ros.export.weights import SharedWeights
 from hma_ros.network.checkpoint import Hma
 from hma_ros.network.config import HmaConfig
@@ -32,7 +32,7 @@ def compiled_parts(
     if not has_layers(config) or precision == 'fp16':
         return []
     if library() is None:
-        _LOG.warning('without compiled layers, which could not be proven here: %s', why_not())
+        _LOG.warning('without compiled layers, which cannot be checked here: %s', why_not())
         return []
     return [
         part
@@ -67,9 +67,9 @@ def write_compiled(
         write_layers(model, _name(part), is_whole, weights, path, is_half)
 
 
-def prove_compiled(
-    model: Hma, part: ModelPart, precision: str, folder: Path, tolerated: Proof
-) -> Proof:
+def check_compiled(
+    model: Hma, part: ModelPart, precision: str, folder: Path, tolerated: Parity
+) -> Parity:
     """
     Run a part of the network, and what the library makes of it, on the same random inputs.
 
@@ -78,8 +78,8 @@ def prove_compiled(
     """
     path = _path(part, folder)
     if isinstance(part.module, DenoisePart):
-        return prove_denoiser(part, path, tolerated)
-    return prove_layers(model, part, path, precision, tolerated)
+        return check_denoiser(part, path, tolerated)
+    return check_layers(model, part, path, precision, tolerated)
 
 
 def _path(part: ModelPart, folder: Path) -> Path:

@@ -16,7 +16,7 @@ from torch import nn
 
 from hma_ros.export.matrices import place_matrix, place_norm
 from hma_ros.export.model_graphs import ModelPart
-from hma_ros.export.proof import Proof
+from hma_ros.export.parity import Parity
 from hma_ros.export.weights import SharedWeights
 from hma_ros.network.diffusion_head import Denoiser, ResidualBlock
 from hma_ros.runtime.denoiser import CompiledDenoiser, DenoiserShape
@@ -51,7 +51,7 @@ def write_denoiser(net: Denoiser, is_whole: bool, weights: SharedWeights, path: 
     path.write_text(json.dumps(facts) + '\n')
 
 
-def prove_denoiser(part: ModelPart, path: Path, tolerated: Proof) -> Proof:
+def check_denoiser(part: ModelPart, path: Path, tolerated: Parity) -> Parity:
     """
     Run a part `denoise_H` of the network, and what is compiled of it, on the same random inputs.
 
@@ -62,7 +62,7 @@ def prove_denoiser(part: ModelPart, path: Path, tolerated: Proof) -> Proof:
     inputs = {name: value.numpy() for name, value in part.inputs.items()}
     found = CompiledDenoiser(path, threads=2)(inputs)
     expected = [value.numpy() for value in part.outputs().values()]
-    return Proof.of(zip(found, expected, strict=True)).check(tolerated, path)
+    return Parity.of(zip(found, expected, strict=True)).check(tolerated, path)
 
 
 def _matrices(block: ResidualBlock) -> list[nn.Linear]:

@@ -17,7 +17,7 @@ def compute_half(
     Turn the arithmetic of a float32 graph to float16; the model given is changed too.
 
     Where the CPU has no float16 kernel onnxruntime casts around it, so that such a graph can be
-    proven without a GPU, if not made faster.
+    checked without a GPU, if not made faster.
 
     :param half_ports: inputs and outputs that become float16 as well, such as the two ends of a
         cache; all others keep their type.

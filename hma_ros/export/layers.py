@@ -20,7 +20,7 @@ from torch import nn
 
 from hma_ros.export.matrices import place_array, place_matrix, place_norm
 from hma_ros.export.model_graphs import ModelPart
-from hma_ros.export.proof import Proof
+from hma_ros.export.parity import Parity
 from hma_ros.export.weights import SharedWeights
 from hma_ros.network.checkpoint import Hma
 from hma_ros.network.conditioning import Modulation
@@ -91,9 +91,9 @@ def write_layers(
     path.write_text(json.dumps(facts) + '\n')
 
 
-def prove_layers(
-    model: Hma, trunk: ModelPart, path: Path, precision: str, tolerated: Proof
-) -> Proof:
+def check_layers(
+    model: Hma, trunk: ModelPart, path: Path, precision: str, tolerated: Parity
+) -> Parity:
     """
     Run the trunk of the network, and its compiled layers, on the same random inputs.
 
@@ -120,7 +120,7 @@ def prove_layers(
         (found[name], (value if name in kept_names else value[:, -1:]).numpy())
         for name, value in trunk.outputs().items()
     ]
-    return Proof.of(pairs).check(tolerated, path)
+    return Parity.of(pairs).check(tolerated, path)
 
 
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray:

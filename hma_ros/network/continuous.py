@@ -176,7 +176,7 @@ def continuous_loss(
     """
     Train the heads on patches with anything masked, and on chunks to predict.
 
-    Chunks are learned in deviations; by upstream in units of the data set.
+    Chunks are learned normalized; by upstream in units of the data set.
 
     :param clean_BTSE: patches before masking.
     :param masked_BTSQ: which pixels the model did not see.

@@ -266,7 +266,7 @@ def discrete_loss(
     Compare a window with what it should have been (paper, sec. 3).
 
     Frames: cross entropy of the masked tokens of all steps but the first, summed over factors.
-    Actions: squared error of the masked steps in deviations. Upstream compares with actions in
+    Actions: squared error of the masked steps, normalized. Upstream compares with actions in
     units, and scales the mean over all steps by the masked share instead.
 
     :param ids_BTS: what the model saw.

@@ -81,7 +81,7 @@ def sample_chunks(
     """
     Sample the chunk of every step: ``float32[B, R, stride * A]`` in units of the data set.
 
-    Upstream's heads learn chunks in units, ours in deviations.
+    Upstream's heads learn chunks in units, ours normalized.
     """
     chunk = _sample(model.action_head(domain), z_action_BRC, sampling, draw)
     if model.config.compat is Compat.UPSTREAM:

@@ -134,7 +134,7 @@ def _leave_discrete(model: DiscreteHma, stem: str, feeds: dict[str, Tensor]) -> 
     probability, best = output.logits_BRSFV.softmax(-1).max(-1)
     result = {'best': best, 'confidence': probability.prod(-1), 'logits': output.logits_BRSFV}
     if output.chunk_BRX is not None:
-        # Upstream's heads learn chunks in units, ours in deviations.
+        # Upstream's heads learn chunks in units, ours normalized.
         is_upstream, chunk = model.config.compat is Compat.UPSTREAM, output.chunk_BRX
         result['chunk'] = chunk if is_upstream else model.in_units(chunk, stem)
     return result

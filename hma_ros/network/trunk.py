@@ -153,7 +153,7 @@ class Trunk(nn.Module):
         :param masked_BR: which are not known; in compat: upstream counts only in models that
             predict actions.
         :param batch: of the steps, when there are no actions.
-        :param is_normalised: whether the actions are in deviations already.
+        :param is_normalised: whether the actions are normalized already.
         :raises ConfigError: unknown domain, or another chunk size than the domain has.
         """
         if actions_BRX is None and self.config.compat is Compat.UPSTREAM:

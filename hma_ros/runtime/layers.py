@@ -193,7 +193,7 @@ class LayerRing(StepRing):
 
 def kept_dtype(precision: str) -> type[np.floating]:
     """
-    Say in what steps are kept: what rounding to halves costs is nothing beside whole numbers.
+    Return the type of kept keys and values: float16 is exact enough beside int8.
 
     :param precision: of a bundle, ``fp32`` or ``int8``.
     """

@@ -111,13 +111,13 @@ class Manifest:
     :param precision: of the arithmetic, ``fp32``, ``fp16`` or ``int8``.
     :param stems: by name.
     :param files: SHA-256 by file name.
-    :param parity: what the export proved.
+    :param parity: what the export found.
     :param frames: the frame tokenizer; None in a bundle that only takes and gives tokens.
     :param denoise_steps: calls of the denoiser per sample of the continuous kind, at most.
     :param temperature: see :class:`~hma_ros.core.decoding.Decoding`; None is 0 of the discrete
         kind and 1 of the continuous one.
     :param unmasking: likewise, of the discrete kind.
-    :param codec_parity: what the export proved of encoder and decoder, by graph.
+    :param codec_parity: what the export found of encoder and decoder, by graph.
     :param previous_frame: whether the trunk is shown the frame before each step.
     :param action_delay: 0 where a step is conditioned on the action executed from its frame, 1
         where on the one that led there.

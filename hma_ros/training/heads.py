@@ -72,7 +72,7 @@ class HeadFitter:
         Train the head of one stem on everything gathered.
 
         :param steps: optimiser steps.
-        :returns: mean error of the chunks over the last hundred steps, in deviations.
+        :returns: mean error of the chunks over the last hundred steps, normalized.
         """
         head = cast('KeypointHead', self._model.action_heads[stem])
         samples = self._joined(stem)

@@ -12,7 +12,7 @@ array                              of what
                                    by factor ``[B, F * V, T, h, w]``; for the runs see ``_runs``
 ``actions_out{run}/{dom}``         the same pass's action head
 ``hidden/{dom}/{i}``               input of block i, or output of the last
-``actions_{norm,unnorm}/{dom}``    ``actions_in`` in deviations, and back
+``actions_{norm,unnorm}/{dom}``    ``actions_in`` normalized, and back
 ``roll/{dom}/{name}/...``          frames decoded after the first of ``tokens``; the name is ``s``
                                    and the mask steps, then the order
 ``loss``, ``acc``, ...             training and evaluation losses of ``input_ids`` and ``labels``

@@ -10,9 +10,9 @@ import torch
 
 from hma_ros.core.errors import BundleError, InferenceError
 from hma_ros.export.compiled import compiled_parts
-from hma_ros.export.denoiser import prove_denoiser, shape_of, write_denoiser
+from hma_ros.export.denoiser import check_denoiser, shape_of, write_denoiser
 from hma_ros.export.model_graphs import head_parts
-from hma_ros.export.proof import Proof
+from hma_ros.export.parity import Parity
 from hma_ros.export.weights import SharedWeights
 from hma_ros.network.config import Diffusion, HmaConfig
 from hma_ros.network.diffusion_head import DiffusionHead
@@ -197,7 +197,7 @@ def test_odd_sizes_and_halves_are_left_to_graphs(width, precision, count):
 def test_a_proof_tells_weights_of_another_head(tmp_path):
     head, path = a_head(), written(a_head(), tmp_path)
     part = head_parts(head, 'patch', CONDITION)[-1]
-    assert prove_denoiser(part, path, Proof(1e-5, 1e-5, 1)).error < 1e-5
+    assert check_denoiser(part, path, Parity(1e-5, 1e-5, 1)).error < 1e-5
     head.net.res_blocks[0].mlp[0].weight[0] += 1
     with pytest.raises(BundleError, match='relative error'):
-        prove_denoiser(part, path, Proof(1e-5, 1e-5, 1))
+        check_denoiser(part, path, Parity(1e-5, 1e-5, 1))

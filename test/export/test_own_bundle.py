@@ -9,7 +9,7 @@ import torch
 
 from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.core.stem_spec import StemSpec
-from hma_ros.export.bundle import CODEC_TOLERANCES, export_bundle, own_options, prove_codec
+from hma_ros.export.bundle import CODEC_TOLERANCES, check_codec, export_bundle, own_options
 from hma_ros.export.tokenizer_graphs import codec_parts
 from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.network.frames import make_codec
@@ -100,7 +100,7 @@ def test_graphs_of_another_network_are_refused(exported):
     torch.manual_seed(2)
     other = make_codec(FrameTokenizer(TOKENS), exported[0].config)
     with pytest.raises(BundleError, match=r'relative error .* \(at most'):
-        prove_codec(codec_parts(other)[1], exported[1], CODEC_TOLERANCES['decoder'])
+        check_codec(codec_parts(other)[1], exported[1], CODEC_TOLERANCES['decoder'])
 
 
 def test_a_policy_that_reads_joints_needs_its_robot():

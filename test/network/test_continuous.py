@@ -152,7 +152,7 @@ def test_sampling_looks_at_past_steps_only():
 
 
 def test_chunks_are_in_units_of_the_data_set():
-    """Ours are sampled in deviations; upstream's heads have learned units."""
+    """Ours are sampled normalized; upstream's heads have learned units."""
     z = torch.randn(2, 3, CONFIG.width)
     ours, upstream = (
         sample_chunks(make(compat=compat), z, 'robot', FEW, sampler())

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from hma_ros.core.errors import BundleError
-from hma_ros.export.proof import Proof, parity_text
+from hma_ros.export.parity import Parity, parity_text
 
-TOLERATED = Proof(error=0.2, deviation=0.1, agreement=0.5)
+TOLERATED = Parity(error=0.2, deviation=0.1, agreement=0.5)
 
 
 def test_all_numbers_are_said_with_what_was_tolerated():
-    parity = Proof(2.13e-6, 1.1e-7, 0.9996).parity(Proof(1e-3, 1e-4, 0.999))
+    parity = Parity(2.13e-6, 1.1e-7, 0.9996).as_facts(Parity(1e-3, 1e-4, 0.999))
     assert parity_text(parity) == (
         'relative error 2.1e-06 (at most 0.001 allowed), '
         'deviation 1.1e-07 (at most 0.0001 allowed), '
@@ -31,20 +31,20 @@ def test_what_a_manifest_does_not_keep_is_not_said():
 def test_an_output_that_is_not_finite_is_refused(found, expected):
     good = np.array([1.0, 2.0], np.float32)
     pairs = [(good, good), (np.array([found, 2.0]), np.array([expected, 2.0]))]
-    proof = Proof.worst([Proof.of([(good, good)]), Proof.of(pairs)])
+    parity = Parity.worst([Parity.of([(good, good)]), Parity.of(pairs)])
     with pytest.raises(BundleError, match='graph: relative error inf'):
-        proof.check(TOLERATED, Path('graph'))
+        parity.check(TOLERATED, Path('graph'))
 
 
 def test_a_few_values_that_are_far_off_are_an_error_and_many_a_deviation():
     expected = np.ones(10_000, np.float32)
     few, many = expected.copy(), 1.15 * expected
     few[7] = 1.5
-    assert Proof.of([(few, expected)]) == Proof(0.5, pytest.approx(0.005), 1.0)
-    assert Proof.of([(many, expected)]) == Proof(pytest.approx(0.15), pytest.approx(0.15), 1.0)
+    assert Parity.of([(few, expected)]) == Parity(0.5, pytest.approx(0.005), 1.0)
+    assert Parity.of([(many, expected)]) == Parity(pytest.approx(0.15), pytest.approx(0.15), 1.0)
     for found, text in ((few, 'relative error 5.0e-01'), (many, 'deviation 1.5e-01')):
         with pytest.raises(BundleError, match=rf'graph: .*{text} \(at most'):
-            Proof.of([(found, expected)]).check(TOLERATED, Path('graph'))
+            Parity.of([(found, expected)]).check(TOLERATED, Path('graph'))
     choices = np.arange(4)
     with pytest.raises(BundleError, match=r'equal choices 25 % \(at least 50 % required\)'):
-        Proof.of([(np.zeros(4, np.int64), choices)]).check(TOLERATED, Path('graph'))
+        Parity.of([(np.zeros(4, np.int64), choices)]).check(TOLERATED, Path('graph'))

@@ -17,7 +17,7 @@ _LEAST = 1e-9
 
 
 @dataclass(frozen=True)
-class Proof:
+class Parity:
     """
     What was found, or what is tolerated.
 
@@ -32,33 +32,33 @@ class Proof:
     agreement: float
 
     @staticmethod
-    def of(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Proof:
+    def of(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> Parity:
         """
         Compare outputs, integers of 64 bits as choices and all else as reals.
 
         :param pairs: found and expected.
         """
-        proofs = [Proof(0.0, 0.0, 1.0)]
+        parities = [Parity(0.0, 0.0, 1.0)]
         for found, expected in pairs:
             if expected.dtype == np.int64:
-                proofs.append(Proof(0.0, 0.0, float((found == expected).mean())))
+                parities.append(Parity(0.0, 0.0, float((found == expected).mean())))
             else:
-                proofs.append(Proof(*_relative(found, expected), 1.0))
-        return Proof.worst(proofs)
+                parities.append(Parity(*_relative(found, expected), 1.0))
+        return Parity.worst(parities)
 
     @staticmethod
-    def worst(proofs: Iterable[Proof]) -> Proof:
+    def worst(parities: Iterable[Parity]) -> Parity:
         """Return what holds for all of them."""
-        found = list(proofs)
-        return Proof(
-            max(proof.error for proof in found),
-            max(proof.deviation for proof in found),
-            min(proof.agreement for proof in found),
+        found = list(parities)
+        return Parity(
+            max(parity.error for parity in found),
+            max(parity.deviation for parity in found),
+            min(parity.agreement for parity in found),
         )
 
-    def check(self, tolerated: Proof, path: Path) -> Proof:
+    def check(self, tolerated: Parity, path: Path) -> Parity:
         """
-        Return this proof if it is within what is tolerated.
+        Return this parity if it is within what is tolerated.
 
         :param path: of the graph, named in the error.
         :raises BundleError: out of tolerance.
@@ -68,10 +68,10 @@ class Proof:
             or self.deviation > tolerated.deviation
             or self.agreement < tolerated.agreement
         ):
-            raise BundleError(f'{path}: {parity_text(self.parity(tolerated))}')
+            raise BundleError(f'{path}: {parity_text(self.as_facts(tolerated))}')
         return self
 
-    def parity(self, tolerated: Proof) -> dict[str, float]:
+    def as_facts(self, tolerated: Parity) -> dict[str, float]:
         """Return what a manifest keeps of this."""
         return {
             'largest_relative_error': self.error,
