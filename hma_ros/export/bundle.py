@@ -52,8 +52,8 @@ _KEPT = ('past_key', 'past_value', 'kept_')
 _FAR_DEVIATIONS = 10.0
 _NO_DEVIATION = 1e-6
 # Tolerances of parts in reduced precision. Random weights give near-ties, so few tokens agree; the
-# root mean square is the meaningful check. In int8 a trained model may attend to another step where
-# two are equally good, so the largest error says little.
+# root mean square is the meaningful check. In int8 a trained model may attend to another of two
+# equally good steps, so the largest error says little.
 TOLERANCES = {
     'fp32': Parity(error=1e-3, deviation=1e-3, agreement=0.999),
     'fp16': Parity(error=2e-2, deviation=2e-2, agreement=0.95),
