@@ -1,9 +1,11 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-One ROS domain for each test process, on this machine only.
+A ROS domain for each test, on this machine only.
 
 The environment is set on import, before anything can start a DDS participant, and child processes
-inherit it. A lock keeps parallel processes apart, so that nobody hears the nodes of another.
+inherit it. A lock keeps parallel processes apart, so that nobody hears the nodes of another. Each
+test with a context gets another domain: a node of the test before, still on its way out, would
+take a request meant for its namesake and never answer.
 """
 
 import json
@@ -18,9 +20,31 @@ from hypothesis import settings
 from benchmarks.faults.processes import claim_domain
 from hma_ros.bringup import loopback_environment
 
-_DOMAIN, _LOCK = claim_domain()
+
+class _Domain:
+    """The domain of the present test."""
+
+    def __init__(self) -> None:
+        self._number, self._lock = claim_domain()
+        self._announce()
+
+    def change(self) -> None:
+        """Move to the next free one."""
+        former = self._lock
+        self._number, self._lock = claim_domain(after=self._number)
+        former.close()
+        self._announce()
+
+    def release(self) -> None:
+        """Leave it to others."""
+        self._lock.close()
+
+    def _announce(self) -> None:
+        os.environ['ROS_DOMAIN_ID'] = str(self._number)
+
+
 os.environ.update(loopback_environment(os.environ))
-os.environ['ROS_DOMAIN_ID'] = str(_DOMAIN)
+_DOMAIN = _Domain()
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile('hma_ros', deadline=None)
@@ -29,7 +53,7 @@ settings.load_profile('hma_ros')
 
 def pytest_unconfigure() -> None:
     """Give the domain back."""
-    _LOCK.close()
+    _DOMAIN.release()
 
 
 @pytest.fixture
@@ -37,6 +61,7 @@ def ros_context() -> Iterator[object]:
     """Yield an initialised ``rclpy.Context`` of its own, shut down at the end of the test."""
     import rclpy
 
+    _DOMAIN.change()
     context = rclpy.Context()
     rclpy.init(args=[], context=context)
     yield context

@@ -23,13 +23,15 @@ _DOMAINS = range(1, 102)
 _EXPECTED_ENDS = (None, 0, -signal.SIGKILL)
 
 
-def claim_domain() -> tuple[int, IO[str]]:
+def claim_domain(after: int = 0) -> tuple[int, IO[str]]:
     """
     Return a ROS domain that nobody else on this machine claims, and the lock that holds it.
 
+    :param after: the domain claimed before; the search begins with the next one.
     :raises RuntimeError: all are claimed.
     """
-    for domain in _DOMAINS:
+    for offset in range(len(_DOMAINS)):
+        domain = _DOMAINS[(after + offset) % len(_DOMAINS)]
         lock = (Path(tempfile.gettempdir()) / f'hma_ros_domain_{domain}.lock').open('w')
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
