@@ -26,7 +26,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from hma_ros.core.embodiment import CameraSpec, load_embodiment
-from hma_ros.core.image import preprocess
+from hma_ros.core.vision.image import preprocess
 from hma_ros.data.bag_import import import_bag
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.evaluation.measurements import write_measurements

@@ -23,7 +23,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.duel import seconds
-from hma_ros.core.rotary import rotations
+from hma_ros.core.generation.rotary import rotations
 from hma_ros.export.quantise import quantise
 from hma_ros.runtime.engine import LayerEngine
 from hma_ros.runtime.manifest import Manifest

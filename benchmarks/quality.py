@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from hma_ros.core.diffusion import Sampling, Solver
-from hma_ros.core.metrics import changed_pixels, squared_error
-from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.core.generation.diffusion import Sampling, Solver
+from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.core.progress import Progress
+from hma_ros.core.vision.metrics import changed_pixels, squared_error
 from hma_ros.data.episodes import Episode, EpisodeDataset
 from hma_ros.runtime.continuous import PatchFiller, Sampler
 from hma_ros.runtime.discrete import Imagined, TokenFiller

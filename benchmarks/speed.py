@@ -26,9 +26,9 @@ from benchmarks.random_models import (
     random_continuous,
     random_discrete,
 )
-from hma_ros.core.decoding import Decoding
-from hma_ros.core.diffusion import Sampling, Solver
-from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.core.generation.decoding import Decoding
+from hma_ros.core.generation.diffusion import Sampling, Solver
+from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.network.config import Compat
 from hma_ros.network.continuous import ContinuousHma
 from hma_ros.network.discrete import DiscreteHma

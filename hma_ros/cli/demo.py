@@ -94,7 +94,7 @@ def _livelier(best: RecordedRollout | None, recorder: EpisodeRecorder) -> Record
 
 
 def _motion(rollout: RecordedRollout) -> float:
-    from hma_ros.core.metrics import changed_pixels
+    from hma_ros.core.vision.metrics import changed_pixels
 
     return float(sum(changed_pixels(rollout.last, frame).mean() for frame in rollout.observed))
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.core.decoding import UNMASKING
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.generation.decoding import UNMASKING
 
 if TYPE_CHECKING:
-    from hma_ros.core.stem_spec import StemSpec
+    from hma_ros.core.embodiment.stem_spec import StemSpec
     from hma_ros.export.bundle import BundleOptions
     from hma_ros.network.abilities import Ability
     from hma_ros.network.checkpoint import ReleasedCheckpoint
@@ -161,7 +161,7 @@ def _stems(
 
 
 def _require(args: argparse.Namespace, config: HmaConfig) -> None:
-    from hma_ros.core.problem_setting import ProblemSetting
+    from hma_ros.core.generation.problem_setting import ProblemSetting
     from hma_ros.network.abilities import abilities, bundle_abilities, require
 
     found = bundle_abilities(config) if args.bundle else abilities(config)
@@ -177,7 +177,7 @@ def _options(
     config: HmaConfig,
 ) -> BundleOptions:
     """Check all that can be known before anything large is read."""
-    from hma_ros.core.decoding import Decoding
+    from hma_ros.core.generation.decoding import Decoding
     from hma_ros.export.bundle import BundleOptions, check_options
     from hma_ros.export.replace import check_replaceable
 

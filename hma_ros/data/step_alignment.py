@@ -19,7 +19,7 @@ from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
 from hma_ros.core.frame_clock import FrameClock
-from hma_ros.core.image import preprocess
+from hma_ros.core.vision.image import preprocess
 from hma_ros.data.steps import Step, check_step
 
 _NS = 1_000_000_000

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.patches import patchify
+from hma_ros.core.generation.patches import patchify
 from hma_ros.data.episodes import Episode
 from hma_ros.data.token_windows import TokenWindows
 

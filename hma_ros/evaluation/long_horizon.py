@@ -21,8 +21,8 @@ import numpy as np
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.metrics import SquaredError, changed_pixels, squared_error
 from hma_ros.core.progress import Progress
+from hma_ros.core.vision.metrics import SquaredError, changed_pixels, squared_error
 from hma_ros.data.episodes import Episode
 from hma_ros.evaluation.closed_loop import HELD_OUT_SEED
 from hma_ros.evaluation.replay import replay

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.metrics import psnr
+from hma_ros.core.vision.metrics import psnr
 from hma_ros.data.episodes import Episode
 from hma_ros.evaluation.replay import replay
 from hma_ros.runtime.world_model import WorldModel

@@ -15,8 +15,8 @@ from functools import partial
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.metrics import SquaredError, changed_pixels, squared_error
 from hma_ros.core.progress import Progress
+from hma_ros.core.vision.metrics import SquaredError, changed_pixels, squared_error
 from hma_ros.data.episodes import Episode, EpisodeDataset
 from hma_ros.evaluation.replay import replay
 from hma_ros.runtime.world_model import WorldModel

@@ -11,9 +11,9 @@ from typing import Any
 import onnx
 import torch
 
+from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import moving
-from hma_ros.core.stem_spec import StemSpec
 from hma_ros.export.append import append_graph
 from hma_ros.export.compiled import (
     check_compiled,
@@ -78,7 +78,8 @@ class BundleOptions:
     :param precision: ``fp32``, or ``fp16`` or ``int8`` of what is worth to be made cheaper.
     :param mask_steps: passes per frame that the bundle recommends.
     :param denoise_steps: calls of the denoiser per sample that a continuous one recommends.
-    :param temperature: that it recommends, see :class:`~hma_ros.core.decoding.Decoding`.
+    :param temperature: that it recommends, see
+        :class:`~hma_ros.core.generation.decoding.Decoding`.
     :param unmasking: likewise.
     :param drawing: ``tokens`` or ``expected``, see
         :class:`~hma_ros.runtime.manifest.Manifest`.

@@ -13,8 +13,8 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor
 
+from hma_ros.core.embodiment.stem_spec import read_stem
 from hma_ros.core.errors import BundleError
-from hma_ros.core.stem_spec import read_stem
 from hma_ros.export.bundle import BundleOptions, export_bundle
 from hma_ros.export.graphs import without_metadata
 from hma_ros.export.tokenizer_graphs import GraphCodec

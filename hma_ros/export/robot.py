@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from hma_ros.core.embodiment import EmbodimentSpec
-from hma_ros.core.stem_spec import StemSpec
+from hma_ros.core.embodiment.stem_spec import StemSpec
 
 
 def robot_of(spec: EmbodimentSpec, is_released: bool = False) -> StemSpec:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.network.config import HmaConfig
 
 

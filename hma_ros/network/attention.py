@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.rotary import rotations
+from hma_ros.core.generation.rotary import rotations
 from hma_ros.network.config import HmaConfig, TimePositions
 
 
@@ -40,10 +40,10 @@ class Steps:
 
     :param index_R: ``int64[R]``, steps since the stream began, ascending; with learned positions
         also the place in the window.
-    :param rotation_R2D: ``float32[R, 2, D / 2]`` of :func:`hma_ros.core.rotary.rotations`; None
-        with learned positions.
+    :param rotation_R2D: ``float32[R, 2, D / 2]`` of
+        :func:`hma_ros.core.generation.rotary.rotations`; None with learned positions.
     :param past_P: ``int64[P]``, steps of the kept slots in any order,
-        :data:`~hma_ros.core.steps.EMPTY_STEP` for none.
+        :data:`~hma_ros.core.generation.steps.EMPTY_STEP` for none.
     :param past: of every layer, what the kept slots hold.
     :param allowed_RR: which steps attend to which, where that is not causal; nothing is kept then.
     """

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hma_ros.core.embodiment.stem_spec import read_stem
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
-from hma_ros.core.stem_spec import read_stem
 from hma_ros.network.config import (
     Compat,
     Diffusion,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.stem_spec import StemSpec
 
 # Width that maximal-update parametrisation scales from (Yang et al., arXiv 2203.03466).
 MUP_BASE_WIDTH = 256
@@ -56,7 +56,7 @@ class Joints:
     :param mean: per joint, rad or m.
     :param std: likewise, positive.
     :param motion: what a chunk does to the joints, see
-        :data:`~hma_ros.core.stem_spec.JOINT_MOTIONS`.
+        :data:`~hma_ros.core.embodiment.stem_spec.JOINT_MOTIONS`.
     :param move_mean: per action dimension, of what the expert advised; with ``last``, of how far
         that is from the joints.
     :param move_std: likewise, positive.

@@ -34,8 +34,9 @@ class ContinuousHma(Trunk):
     """
     Trunk with patch embedding, a diffusion head for patches and one per embodiment for chunks.
 
-    A patch is E numbers, Q pixels of some channels each (see :mod:`hma_ros.core.patches`). Pixels
-    are masked, not patches: upstream trains with patches that are masked in part.
+    A patch is E numbers, Q pixels of some channels each (see
+    :mod:`hma_ros.core.generation.patches`). Pixels are masked, not patches: upstream trains with
+    patches that are masked in part.
 
     :raises ConfigError: the configuration has no diffusion head.
     """

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hma_ros.core.diffusion import Array, Denoise, NoiseSchedule
+from hma_ros.core.generation.diffusion import Array, Denoise, NoiseSchedule
 from hma_ros.network.config import Diffusion
 
 # Sines and cosines of the time embedding, and the longest period among them.
@@ -147,7 +147,7 @@ class DiffusionHead(nn.Module):
         self.schedule = NoiseSchedule.cosine()
 
     def denoiser(self, z_NC: Tensor) -> Denoise:
-        """Return what the samplers of :mod:`hma_ros.core.diffusion` call, for given z."""
+        """Return what :mod:`hma_ros.core.generation.diffusion` calls to sample, for given z."""
 
         @torch.no_grad()
         def denoise(x_NE: Array, timestep: int) -> tuple[Array, Array]:

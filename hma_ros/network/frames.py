@@ -233,7 +233,7 @@ def load_codec(path: str | Path, config: HmaConfig, latent_scale: float = 1.0) -
 
 
 def patchify(pixels_BHWC: Tensor, patch: int) -> Tensor:
-    """Cut into tokens ``[B, S, E]`` as :func:`hma_ros.core.patches.patchify` does."""
+    """Cut into tokens ``[B, S, E]`` as :func:`hma_ros.core.generation.patches.patchify` does."""
     rows = pixels_BHWC.unflatten(2, (-1, patch)).unflatten(1, (-1, patch))
     return rows.transpose(2, 3).flatten(3).flatten(1, 2)
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hma_ros.core.masking import keep_most_confident, masked_after
+from hma_ros.core.generation.masking import keep_most_confident, masked_after
 from hma_ros.network.discrete import DiscreteHma
 
 

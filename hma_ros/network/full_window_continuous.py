@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hma_ros.core.diffusion import Noise, Sampling
-from hma_ros.core.masking import reveal_all_again, reveal_new
+from hma_ros.core.generation.diffusion import Noise, Sampling
+from hma_ros.core.generation.masking import reveal_all_again, reveal_new
 from hma_ros.network.config import Compat
 from hma_ros.network.continuous import ContinuousHma
 from hma_ros.network.diffusion_head import DiffusionHead

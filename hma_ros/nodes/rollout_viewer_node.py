@@ -13,12 +13,12 @@ from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Float32
 
+from hma_ros.core.control.tool_path import tool_path
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import MessageError
-from hma_ros.core.image import preprocess
-from hma_ros.core.rollout_match import RolloutMatch
-from hma_ros.core.strip import difference, mean_error, strip
-from hma_ros.core.tool_path import tool_path
+from hma_ros.core.generation.rollout_match import RolloutMatch
+from hma_ros.core.vision.image import preprocess
+from hma_ros.core.vision.strip import difference, mean_error, strip
 from hma_ros.msg import PredictedRollout
 from hma_ros.ros.diagnostics import Diagnostics
 from hma_ros.ros.image_msg import from_rgb, to_rgb

@@ -14,8 +14,8 @@ from std_msgs.msg import Empty
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import BundleError, MessageError
-from hma_ros.core.image import preprocess
-from hma_ros.core.strip import strip
+from hma_ros.core.vision.image import preprocess
+from hma_ros.core.vision.strip import strip
 from hma_ros.msg import ActionChunk, PredictedRollout
 from hma_ros.nodes.execution_gate import check_may_execute
 from hma_ros.nodes.world_model_parameters import WorldModelParameters

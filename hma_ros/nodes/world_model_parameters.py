@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hma_ros.core import settings
-from hma_ros.core.decoding import MOST_STEPS, UNMASKING, Decoding
 from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.generation.decoding import MOST_STEPS, UNMASKING, Decoding
 from hma_ros.ros.parameters import parameter
 from hma_ros.runtime.pace import MOST_DIVISOR
 from hma_ros.runtime.providers import Execution

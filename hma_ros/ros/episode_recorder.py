@@ -13,9 +13,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from hma_ros.core.embodiment import EmbodimentSpec
-from hma_ros.core.image import preprocess
-from hma_ros.core.metrics import psnr
-from hma_ros.core.rollout_match import RolloutMatch
+from hma_ros.core.generation.rollout_match import RolloutMatch
+from hma_ros.core.vision.image import preprocess
+from hma_ros.core.vision.metrics import psnr
 from hma_ros.msg import PredictedRollout
 from hma_ros.ros.image_msg import to_rgb
 from hma_ros.ros.qos import REPORT, SENSOR_IN

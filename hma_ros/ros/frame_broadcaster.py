@@ -8,7 +8,7 @@ from typing import Any
 from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
 
-from hma_ros.core.placement import Placement
+from hma_ros.core.vision.placement import Placement
 from hma_ros.ros.qos import LATCHED, TRANSFORMS
 from hma_ros.ros.stamps import to_stamp
 

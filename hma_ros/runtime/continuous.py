@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from hma_ros.core.diffusion import Denoise, Sampling
-from hma_ros.core.masking import reveal_all_again, reveal_new
+from hma_ros.core.generation.diffusion import Denoise, Sampling
+from hma_ros.core.generation.masking import reveal_all_again, reveal_new
 from hma_ros.runtime.discrete import Imagined
 from hma_ros.runtime.engine import Part
 from hma_ros.runtime.model import Model, Step

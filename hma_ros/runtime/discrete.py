@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hma_ros.core.decoding import Decoding
-from hma_ros.core.masking import keep_most_confident, masked_after, sample_tokens
+from hma_ros.core.generation.decoding import Decoding
+from hma_ros.core.generation.masking import keep_most_confident, masked_after, sample_tokens
 from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.ring import Ring
 

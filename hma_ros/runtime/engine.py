@@ -11,8 +11,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 import onnxruntime
 
-from hma_ros.core.diffusion import TRAINING_STEPS
 from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.core.generation.diffusion import TRAINING_STEPS
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.compiled import library
 from hma_ros.runtime.denoiser import CompiledDenoiser

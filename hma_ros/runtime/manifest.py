@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from hma_ros.core.decoding import Decoding
+from hma_ros.core.embodiment.stem_spec import StemSpec, read_stem
 from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.short_text import first_few, shortened
-from hma_ros.core.stem_spec import StemSpec, read_stem
 from hma_ros.runtime.manifest_file import FILE_NAME, check_facts, check_files, read_facts
 
 KINDS = ('discrete', 'continuous')
@@ -114,8 +114,8 @@ class Manifest:
     :param parity: what the export found.
     :param frames: the frame tokenizer; None in a bundle that only takes and gives tokens.
     :param denoise_steps: calls of the denoiser per sample of the continuous kind, at most.
-    :param temperature: see :class:`~hma_ros.core.decoding.Decoding`; None is 0 of the discrete
-        kind and 1 of the continuous one.
+    :param temperature: see :class:`~hma_ros.core.generation.decoding.Decoding`; None is 0 of the
+        discrete kind and 1 of the continuous one.
     :param unmasking: likewise, of the discrete kind.
     :param codec_parity: what the export found of encoder and decoder, by graph.
     :param previous_frame: whether the trunk is shown the frame before each step.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hma_ros.core.errors import InferenceError
-from hma_ros.core.rotary import rotations
+from hma_ros.core.generation.rotary import rotations
 from hma_ros.runtime.engine import Part, open_engine
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.errors import HmaError
-from hma_ros.core.imagination_budget import ImaginationBudget
+from hma_ros.core.generation.imagination_budget import ImaginationBudget
 from hma_ros.runtime.imagine_requests import ImagineRequests
 from hma_ros.runtime.loop_report import LoopReport
 from hma_ros.runtime.rollout import Rollout

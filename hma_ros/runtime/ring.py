@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hma_ros.core.errors import InferenceError
-from hma_ros.core.steps import EMPTY_STEP
+from hma_ros.core.generation.steps import EMPTY_STEP
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.graph import Graph
 

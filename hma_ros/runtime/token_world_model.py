@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hma_ros.core.errors import InferenceError
-from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.continuous import Sampler
 from hma_ros.runtime.discrete import Imagined
 from hma_ros.runtime.model import Model, Step

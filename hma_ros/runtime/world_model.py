@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hma_ros.core.decoding import Decoding
-from hma_ros.core.diffusion import Sampling, Solver
 from hma_ros.core.errors import InferenceError
-from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.core.generation.decoding import Decoding
+from hma_ros.core.generation.diffusion import Sampling, Solver
+from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.continuous import PatchFiller, Sampler
 from hma_ros.runtime.discrete import TokenFiller
 from hma_ros.runtime.frames import FrameCodec

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.placement import Placement
+from hma_ros.core.vision.placement import Placement
 
 Frame = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.placement import Placement
+from hma_ros.core.vision.placement import Placement
 from hma_ros.sim.kinematics import Kinematics
 from hma_ros.sim.rendering import SceneCamera
 from hma_ros.sim.robot_tree import RobotTree, placement

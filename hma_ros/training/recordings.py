@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.stem_spec import StemSpec
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.data.token_folders import TokenFolder
 from hma_ros.data.token_windows import TokenWindows

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.patches import patchify
+from hma_ros.core.generation.patches import patchify
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.data.windows import TokenEpisode

@@ -33,9 +33,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hma_ros.core.diffusion import Noise, ancestral, guided
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.patches import patchify, unpatchify
+from hma_ros.core.generation.diffusion import Noise, ancestral, guided
+from hma_ros.core.generation.patches import patchify, unpatchify
 from hma_ros.network.checkpoint import load_released
 from hma_ros.network.continuous import (
     ContinuousDraws,

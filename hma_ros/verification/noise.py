@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hma_ros.core.diffusion import Noise, Sampling, Solver
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.generation.diffusion import Noise, Sampling, Solver
 from hma_ros.network.continuous import ContinuousDraws, ContinuousHma
 from hma_ros.network.diffusion_head import DiffusionDraws
 from hma_ros.verification.golden import GoldenArrays

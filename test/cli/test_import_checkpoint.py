@@ -11,9 +11,9 @@ import yaml
 
 from hma_ros.cli.import_checkpoint import SETTINGS
 from hma_ros.cli.main import main
-from hma_ros.core.decoding import Decoding
 from hma_ros.core.embodiment import embodiment_folder
-from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.core.generation.decoding import Decoding
+from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.network.checkpoint import save_tokenizer
 from hma_ros.network.config import Compat, Domain, HmaConfig
 from hma_ros.network.discrete import DiscreteHma

@@ -12,7 +12,7 @@ from sensor_msgs.msg import Image, JointState
 
 from hma_ros.core.control.executed_actions import ExecutedActions
 from hma_ros.core.embodiment import load_embodiment
-from hma_ros.core.image import preprocess
+from hma_ros.core.vision.image import preprocess
 from hma_ros.data.bag_import import bag_topics
 from hma_ros.data.bag_messages import BagMessages
 from hma_ros.data.bag_steps import BagSteps

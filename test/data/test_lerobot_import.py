@@ -17,7 +17,7 @@ from transforms3d.axangles import axangle2mat
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.image import preprocess
+from hma_ros.core.vision.image import preprocess
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.column_map import ColumnMap
 from hma_ros.data.lerobot_import import LeRobotMapping, import_lerobot

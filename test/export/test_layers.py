@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from hma_ros.core.errors import BundleError
-from hma_ros.core.rotary import rotations
-from hma_ros.core.steps import EMPTY_STEP
+from hma_ros.core.generation.rotary import rotations
+from hma_ros.core.generation.steps import EMPTY_STEP
 from hma_ros.export.layers import has_layers, joined, parted, write_layers
 from hma_ros.export.weights import SharedWeights
 from hma_ros.network.attention import KeptSteps, Steps

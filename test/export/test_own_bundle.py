@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import BundleError, ConfigError
-from hma_ros.core.stem_spec import StemSpec
 from hma_ros.export.bundle import CODEC_TOLERANCES, check_codec, export_bundle, own_options
 from hma_ros.export.tokenizer_graphs import codec_parts
 from hma_ros.network.config import Domain, Joints, preset

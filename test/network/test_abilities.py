@@ -4,7 +4,7 @@
 import pytest
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.network.abilities import abilities, bundle_abilities, require
 from hma_ros.network.config import Compat, Diffusion, Domain, HmaConfig, Injection
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from hma_ros.core.diffusion import Sampling, Solver
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.generation.diffusion import Sampling, Solver
 from hma_ros.network.attention import KeptSteps, Steps, by_token
 from hma_ros.network.config import (
     Compat,

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.patches import patchify as patchify_array
+from hma_ros.core.generation.patches import patchify as patchify_array
 from hma_ros.network.checkpoint import save_tokenizer
 from hma_ros.network.config import Diffusion, HmaConfig
 from hma_ros.network.frames import load_codec, make_codec, patchify, unpatchify

@@ -27,8 +27,8 @@ from benchmarks.faults.processes import DEADLINE_S
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_path, load_embodiment
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.image import preprocess
 from hma_ros.core.topics import EMBODIMENT_KEY, NAMESPACE_KEY
+from hma_ros.core.vision.image import preprocess
 from hma_ros.data.bag_custom_data import custom_data
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.msg import ActionChunk

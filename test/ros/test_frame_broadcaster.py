@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hma_ros.core.placement import Placement
+from hma_ros.core.vision.placement import Placement
 from hma_ros.ros.frame_broadcaster import FrameBroadcaster
 from hma_ros.ros.stamps import stamp_ns
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hma_ros.core.errors import InferenceError
-from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.network.config import TimePositions
 from hma_ros.runtime.discrete import TokenFiller
 from hma_ros.runtime.model import Model, Step

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hma_ros.core.errors import BundleError, ConfigError
-from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.engine import DeviceEngine, HostEngine, open_graph
 from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.model import Model

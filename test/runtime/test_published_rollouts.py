@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from hma_ros.core.decoding import Decoding
-from hma_ros.core.diffusion import Sampling, Solver
-from hma_ros.core.problem_setting import ProblemSetting
+from hma_ros.core.generation.decoding import Decoding
+from hma_ros.core.generation.diffusion import Sampling, Solver
+from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.export.bundle import BundleOptions, export_bundle
 from hma_ros.network.checkpoint import load_released
 from hma_ros.network.full_window_continuous import sample_frame

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hma_ros.core.decoding import Decoding
 from hma_ros.core.errors import BundleError, ConfigError, InferenceError
+from hma_ros.core.generation.decoding import Decoding
 from hma_ros.network.config import Compat, TimePositions
 from hma_ros.runtime.engine_builder import graphs_of
 from hma_ros.runtime.frames import FrameCodec

@@ -3,8 +3,8 @@
 
 from pathlib import Path
 
-from hma_ros.core.action_layout import layout_mistake
 from hma_ros.core.embodiment import bounds, spec
+from hma_ros.core.embodiment.action_layout import layout_mistake
 from hma_ros.core.embodiment.agreement import check_agreement
 from hma_ros.core.embodiment.section import Section
 

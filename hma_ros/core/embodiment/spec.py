@@ -137,7 +137,8 @@ class ActionSpec:
     what the stem was trained with.
 
     ``layout`` lists what a released stem takes, where that is not the action itself: names, and
-    numbers for what the robot has not (:mod:`~hma_ros.core.action_layout`); empty where it is.
+    numbers for what the robot has not (:mod:`~hma_ros.core.embodiment.action_layout`); empty
+    where it is.
     """
 
     semantics: str

@@ -19,10 +19,10 @@ from hma_ros.core.control.orientation import quaternion, rotation_vector
 from hma_ros.core.control.pose_actions import composed_increment, pose_actions, pose_misses
 from hma_ros.core.control.rotation import numbers_from_quaternion, quaternion_from_numbers
 from hma_ros.core.control.state_history import StateHistory
+from hma_ros.core.control.tool_path import tool_path
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_folder, load_embodiment
 from hma_ros.core.embodiment.spec import DELTA_FRAMES, ROTATIONS
 from hma_ros.core.errors import ConfigError, MessageError
-from hma_ros.core.tool_path import tool_path
 from hma_ros.nodes.execution_gate import check_may_execute
 
 DROID = load_embodiment('franka_droid')

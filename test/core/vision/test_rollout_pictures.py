@@ -3,11 +3,11 @@
 
 import numpy as np
 
+from hma_ros.core.control.tool_path import tool_path
 from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.generation.rollout_match import RolloutMatch
 from hma_ros.core.latency import LatencyWindow
-from hma_ros.core.rollout_match import RolloutMatch
-from hma_ros.core.strip import difference, mean_error, strip
-from hma_ros.core.tool_path import tool_path
+from hma_ros.core.vision.strip import difference, mean_error, strip
 
 S = 1_000_000_000
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hma_ros.core.embodiment import CropSpec, load_embodiment
 from hma_ros.core.errors import MessageError
-from hma_ros.core.image import preprocess, resize_area
+from hma_ros.core.vision.image import preprocess, resize_area
 
 CAMERA = load_embodiment('sim_franka').camera
 

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hma_ros.core.masking import (
+from hma_ros.core.generation.masking import (
     keep_most_confident,
     masked_after,
     reveal_all_again,

@@ -1,7 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The imagination takes the time there is, whatever the clock's speed."""
 
-from hma_ros.core.imagination_budget import ImaginationBudget
+from hma_ros.core.generation.imagination_budget import ImaginationBudget
 
 
 def test_begins_with_one_frame_to_learn_the_cost() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hma_ros.core.ssim import ssim
+from hma_ros.core.vision.ssim import ssim
 
 pictures = st.integers(0, 2**32 - 1).map(
     lambda seed: np.random.default_rng(seed).integers(0, 256, (9, 8, 3), dtype=np.uint8)

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hma_ros.core.metrics import SquaredError, changed_pixels, delta_psnr, psnr, squared_error
+from hma_ros.core.vision.metrics import (
+    SquaredError,
+    changed_pixels,
+    delta_psnr,
+    psnr,
+    squared_error,
+)
 
 BLACK = np.zeros((2, 2, 3), np.uint8)
 pictures = st.integers(0, 2**32 - 1).map(

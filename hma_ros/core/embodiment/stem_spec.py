@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hma_ros.core.action_layout import layout_mistake, robot_actions, stem_numbers
+from hma_ros.core.embodiment.action_layout import layout_mistake, robot_actions, stem_numbers
 
 JOINT_MOTIONS = ('sum', 'last', 'unknown')
 
@@ -32,7 +32,7 @@ class StemSpec:
     :param joint_motion: one of :data:`JOINT_MOTIONS`: what a chunk does to these joints: they go
         by its sum, to its last action, or it cannot be told.
     :param layout: what the stem takes, where that is not the action itself, see
-        :mod:`~hma_ros.core.action_layout`; empty where it is.
+        :mod:`~hma_ros.core.embodiment.action_layout`; empty where it is.
     """
 
     action_names: tuple[str, ...]

@@ -106,7 +106,7 @@ def test_the_arm_of_bridge_turns_about_the_axes_of_its_base() -> None:
 
 
 def test_an_arm_of_yours_can_have_the_layout_of_rt_1(tmp_path: Path) -> None:
-    text = (Path(__file__).parents[2] / 'docs' / 'reference' / 'embodiments.md').read_text()
+    text = (Path(__file__).parents[3] / 'docs' / 'reference' / 'embodiments.md').read_text()
     changes = yaml.safe_load(text.partition('### Stems without a file')[2].split('```')[1][4:])
     data = yaml.safe_load((embodiment_folder() / 'widowx_bridge.yaml').read_text())
     for key in ('names', 'units', 'lower', 'upper'):

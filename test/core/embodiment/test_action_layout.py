@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hma_ros.core.action_layout import robot_actions, stem_numbers
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_folder, load_embodiment
+from hma_ros.core.embodiment.action_layout import robot_actions, stem_numbers
+from hma_ros.core.embodiment.stem_spec import read_stem
 from hma_ros.core.errors import EmbodimentError
-from hma_ros.core.stem_spec import read_stem
 from hma_ros.export.robot import robot_of
 from hma_ros.runtime.manifest import StemFacts
 

@@ -9,7 +9,7 @@ import yaml
 
 from hma_ros.core.embodiment import available_embodiments, bounds, embodiment_folder, spec
 
-TEXT = (Path(__file__).parents[2] / 'docs' / 'reference' / 'embodiments.md').read_text()
+TEXT = (Path(__file__).parents[3] / 'docs' / 'reference' / 'embodiments.md').read_text()
 
 # Optional keys that no shipped file needs.
 UNUSED = {

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hma_ros.core.patches import patchify, unpatchify
+from hma_ros.core.generation.patches import patchify, unpatchify
 
 
 def test_patches_go_row_by_row_and_so_do_their_pixels():

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hma_ros.core.metrics import shares
+from hma_ros.core.vision.metrics import shares
 
 WINDOW = 7
 # Guards of the two quotients, for values in 0 to 1.

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from hma_ros.core.diffusion import (
+from hma_ros.core.generation.diffusion import (
     Noise,
     NoiseSchedule,
     Sampling,
