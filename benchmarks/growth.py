@@ -113,15 +113,15 @@ def window_growth(scratch: Path, threads: int) -> dict[str, Any]:
         model = random_discrete(discrete_config(window=window, layers=_LAYERS))
         folder = bundle(model, scratch / f'growth_T{window}', 'fp32')
         runtime = Model(folder, STEM, Execution(provider='cpu', threads=threads))
-        ring = runtime.ring()
+        cache = runtime.kv_cache()
         tokens = np.zeros((1, runtime.manifest.image_tokens, 2), np.int64)
         item = Step.seen(tokens, np.zeros((1, 2), np.float32))
         for index in range(window - 1):
-            ring.append(index, runtime.kept(runtime.run(ring, index, [item])))
+            cache.append(index, runtime.kept(runtime.run(cache, index, [item])))
         last = window - 1
         durations.append(
             min(
-                seconds(lambda r=runtime, k=ring, i=last, x=item: r.run(k, i, [x]), 3)
+                seconds(lambda r=runtime, k=cache, i=last, x=item: r.run(k, i, [x]), 3)
                 for _ in range(_REPEATS)
             )
         )

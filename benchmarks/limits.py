@@ -82,16 +82,16 @@ def limits(folder: Path, stem: str, threads: int) -> dict[str, Any]:
 
 def _pass(model: Model) -> tuple[float, int]:
     """Time a step behind a full window, the best of some; and tell the bytes of the context."""
-    facts, ring = model.manifest, model.ring()
+    facts, cache = model.manifest, model.kv_cache()
     tokens = np.zeros((1, facts.image_tokens, facts.factors), np.int64)
     step = Step.seen(tokens, np.zeros((1, model.stem.chunk_size), np.float32))
     for index in range(facts.window - 1):
-        ring.append(index, model.kept(model.run(ring, index, [step])))
+        cache.append(index, model.kept(model.run(cache, index, [step])))
     last = facts.window - 1
     if isinstance(model.engine, LayerEngine):
         model.engine.layers.spent()
-    best_s = _best_s(lambda: model.run(ring, last, [step]))
-    return best_s, sum(array.nbytes for array in ring.feeds.values())
+    best_s = _best_s(lambda: model.run(cache, last, [step]))
+    return best_s, sum(array.nbytes for array in cache.feeds.values())
 
 
 def _width(feeds: dict[str, np.ndarray]) -> int:

@@ -85,13 +85,13 @@ def _each_isa(make: Callable[[], Pass]) -> dict[str, Pass]:
 def _trunk(folder: Path, threads: int) -> Pass:
     """A pass of one step behind a full window."""
     model = Model(folder, STEM, Execution(provider='cpu', threads=threads))
-    facts, ring = model.manifest, model.ring()
+    facts, cache = model.manifest, model.kv_cache()
     tokens = np.zeros((1, facts.image_tokens, facts.factors), np.int64)
     step = Step.seen(tokens, np.zeros((1, model.stem.chunk_size), np.float32))
     last = facts.window - 1
     for index in range(last):
-        ring.append(index, model.kept(model.run(ring, index, [step])))
-    return lambda: model.run(ring, last, [step])
+        cache.append(index, model.kept(model.run(cache, index, [step])))
+    return lambda: model.run(cache, last, [step])
 
 
 def _step(folder: Path, threads: int) -> Pass:

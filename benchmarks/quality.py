@@ -36,7 +36,7 @@ SAMPLERS = {
     'ancestral 100': Sampling(Solver.ANCESTRAL, 100, temperature=1.0),
     'ancestral 100, temperature 0': Sampling(Solver.ANCESTRAL, 100, temperature=0.0),
     'ancestral 16': Sampling(Solver.ANCESTRAL, 16, temperature=1.0),
-    'ancestral 16, crowded': Sampling(Solver.ANCESTRAL, 16, temperature=1.0, is_crowded=True),
+    'ancestral 16, Karras': Sampling(Solver.ANCESTRAL, 16, temperature=1.0, is_karras=True),
     'ancestral 16, temperature 0': Sampling(Solver.ANCESTRAL, 16, temperature=0.0),
     'DPM-Solver++ 10': Sampling(Solver.DPM, 10),
     'DDIM 10': Sampling(Solver.DDIM, 10),
@@ -47,7 +47,7 @@ REFERENCE = 'ancestral 100'
 CONTROL = 'ancestral 100, other noise'
 MOST_LIKELY, COPY = 'most likely', 'last frame again'
 # The sampler whose speed is measured; of it int8 is measured as well.
-FEW_STEPS = 'ancestral 16, crowded'
+FEW_STEPS = 'ancestral 16, Karras'
 # Steps seen before imagining; steps imagined in one go; samples of the energy score.
 _SEEN, HORIZON, _SAMPLES = 8, 8, 2
 _RESAMPLES = 2000
@@ -185,7 +185,7 @@ class _Switch:
 class _Copy:
     """A filler that repeats the last frame, as the tokenizer draws it."""
 
-    def fill(self, ring: object, step: int, pending: object, blank: Step) -> Imagined:
+    def fill(self, cache: object, step: int, pending: object, blank: Step) -> Imagined:
         return Imagined(blank.before_BSE, blank.before_BSE)
 
 

@@ -200,14 +200,14 @@ class _ContinuousScene:
         generator = np.random.default_rng(0)
         sampler = Sampler(runtime, 'patch', sampling, generator)
         filler = PatchFiller(runtime, sampler, generator, MASK_STEPS)
-        ring, window, actions = runtime.ring(), self._window.numpy(), self._actions.numpy()
+        cache, window, actions = runtime.kv_cache(), self._window.numpy(), self._actions.numpy()
         steps = [Step.seen(window[:, k], actions[:, k]) for k in range(_PROMPT)]
         for index, item in enumerate(steps[:-1]):
-            ring.append(index, runtime.kept(runtime.run(ring, index, [item])))
+            cache.append(index, runtime.kept(runtime.run(cache, index, [item])))
 
         def imagine() -> np.ndarray:
-            with ring.branch():
+            with cache.fork():
                 blank = Step.blank(steps[-1].tokens_BSE, actions[:, _PROMPT])
-                return filler.fill(ring, _PROMPT, steps[-1:], blank).tokens_BSE
+                return filler.fill(cache, _PROMPT, steps[-1:], blank).tokens_BSE
 
         return imagine

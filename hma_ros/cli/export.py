@@ -34,7 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=Path,
         nargs='?',
         metavar='RUN',
-        help='what `hma train --out` wrote: tokenizer, and model, or refitted if it is there',
+        help='what `hma train --out` wrote: tokenizer, and model, or fine_tuned if it is there',
     )
     parser.add_argument(
         '--renew',
@@ -78,8 +78,8 @@ def _export(args: argparse.Namespace) -> None:
     from hma_ros.export.bundle import BundleOptions, export_bundle, own_options
     from hma_ros.network.checkpoint import load_hma, load_tokenizer
 
-    refitted, tokenizer = args.run_folder / 'refitted', args.run_folder / 'tokenizer'
-    model = load_hma(refitted if refitted.exists() else args.run_folder / 'model')
+    fine_tuned, tokenizer = args.run_folder / 'fine_tuned', args.run_folder / 'tokenizer'
+    model = load_hma(fine_tuned if fine_tuned.exists() else args.run_folder / 'model')
     options = BundleOptions(precision=args.precision)
     if tokenizer.exists():
         options = own_options(load_tokenizer(tokenizer), model.config, args.precision)

@@ -40,11 +40,11 @@ Losses are written to OUT/tokenizer/log.jsonl and OUT/model/log.jsonl.
 EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
 EPISODES = {'expert': 700, 'play': 220, 'random': 180}
 HELD_OUT = {'expert': 39, 'play': 12, 'random': 9}
-# Rounds in which the policy acts and is corrected, and episodes of each robot in a round.
-ROUNDS = 3
-ROUND_EPISODES = 120
-# Steps of each action head on the features of the finished trunk, before a round and at the end.
-ROUND_STEPS = 1500
+# DAgger iterations, and episodes of each robot in one.
+ITERATIONS = 3
+ITERATION_EPISODES = 120
+# Steps of each action head on the features of the trunk, before an iteration and at the end.
+ITERATION_STEPS = 1500
 HEAD_STEPS = 4000
 # Options by the field of the configuration that they set, and what it is.
 SIZES = {
@@ -233,7 +233,7 @@ def _model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) -> Hma:
     print(f'matrix products: {PRECISIONS[trainer.precision]}, the quicker here')
     if trainer.run.step < args.steps:
         # Heads fitted to another trunk must not be exported with this one.
-        shutil.rmtree(args.out / 'refitted', ignore_errors=True)
+        shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
     return trainer.train(windows_of(recordings, config, length))
 
 
@@ -278,21 +278,21 @@ def _changes(args: argparse.Namespace, options: dict[str, str]) -> dict[str, Any
 
 
 def _heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> DiscreteHma:
-    """Fit the heads to what the trunk sees, round after round of the policy being corrected."""
+    """Fit the heads to what the trunk sees, in iterations of DAgger."""
     from hma_ros.network.checkpoint import load_hma, save_hma
     from hma_ros.training.heads import HeadFitter
 
     model = cast('DiscreteHma', load_hma(args.out / 'model'))
     fitter = HeadFitter(model)
     _add(args, fitter, 'train', tokenizer)
-    for number in range(1, ROUNDS + 1):
-        split = f'round_{number}'
+    for number in range(1, ITERATIONS + 1):
+        split = f'iteration_{number}'
         if any(_missing(args, name, split) for name in args.embodiments):
-            _fit(args, fitter, ROUND_STEPS)
+            _fit(args, fitter, ITERATION_STEPS)
             _correct(args, model, tokenizer, number)
         _add(args, fitter, split, tokenizer)
     _fit(args, fitter, HEAD_STEPS)
-    save_hma(model, args.out / 'refitted')
+    save_hma(model, args.out / 'fine_tuned')
     return model
 
 
@@ -318,12 +318,12 @@ def _correct(
 
     options = own_options(tokenizer, model.config)
     bundle = export_bundle(model, args.out / 'bundle', options)
-    split = f'round_{number}'
+    split = f'iteration_{number}'
     for name in args.embodiments:
         if _missing(args, name, split):
             folder = _root(args, split) / name / split / 'shard_00'
-            rate = collect(name, bundle, folder, ROUND_EPISODES, number, workers=args.workers)
-            print(f'{name}: round {number}, the policy succeeds in {rate:.0%}')
+            rate = collect(name, bundle, folder, ITERATION_EPISODES, number, workers=args.workers)
+            print(f'{name}: DAgger iteration {number}, the policy succeeds in {rate:.0%}')
 
 
 def _export(args: argparse.Namespace, model: Hma, tokenizer: FrameTokenizer | None) -> None:
@@ -357,7 +357,7 @@ def _tokens(
 
 
 def _cache(args: argparse.Namespace, name: str, split: str) -> Path:
-    """Return where tokens are kept: beside the tokenizer, but for rounds of this run."""
+    """Return where tokens are kept: beside the tokenizer, or with the run for its episodes."""
     is_own = args.tokenizer is None or split != 'train'
     folder: Path = args.out if is_own else args.tokenizer.parent
     return folder / 'tokens' / f'{name}_{split}'
@@ -374,6 +374,6 @@ def _missing(args: argparse.Namespace, name: str, split: str) -> bool:
 
 
 def _root(args: argparse.Namespace, split: str) -> Path:
-    """Return where episodes are: rounds of correction belong to the run whose policy acted."""
-    root: Path = args.out / 'rounds' if split.startswith('round_') else args.data
+    """Return where episodes are: iterations of DAgger belong to the run whose policy acted."""
+    root: Path = args.out / 'dagger' if split.startswith('iteration_') else args.data
     return root

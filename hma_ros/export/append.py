@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-A graph that writes a step into a ring of kept keys and values, where they are.
+A graph that writes a step into a cache of kept keys and values, where they are.
 
 ScatterND copies its input to its output unless both are one buffer, on the CPU and on CUDA. So
 with each cache bound as input and as output of this graph, see

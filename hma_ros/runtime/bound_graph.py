@@ -3,7 +3,7 @@
 A graph whose large arrays stay on its device from one run to the next.
 
 Only what is small crosses between host and device. A graph may write an output straight into a
-slot of an array that it reads as an input: appending a step to a ring costs no copy at all. The
+slot of an array that it reads as an input: appending a step to a cache costs no copy at all. The
 slot must not count while it is written: the caller masks it, in the graph's own bias.
 
 On the CPU everything runs the same way, with the host's memory as the device's.

@@ -12,8 +12,8 @@ from hma_ros.core.generation.diffusion import Denoise, Sampling
 from hma_ros.core.generation.masking import reveal_all_again, reveal_new
 from hma_ros.runtime.discrete import Imagined
 from hma_ros.runtime.engine import Part
+from hma_ros.runtime.kv_cache import KvCache
 from hma_ros.runtime.model import Model, Step
-from hma_ros.runtime.ring import Ring
 
 
 class Sampler:
@@ -81,7 +81,7 @@ class PatchFiller:
         is_upstream = model.manifest.compat == 'upstream'
         self._reveal = reveal_all_again if is_upstream else reveal_new
 
-    def fill(self, ring: Ring, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
+    def fill(self, cache: KvCache, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
         """Imagine a frame, see :meth:`TokenFiller.fill`: ``float32[B, S, E]``."""
         present, first = blank, step - len(pending)
         batch, tokens = present.masked_BS.shape
@@ -89,12 +89,12 @@ class PatchFiller:
         z_BSC = None
         for chosen_BK in self._reveal(order_BS, self._mask_steps):
             if z_BSC is None:
-                outputs = self._model.run(ring, first, [*pending, present])
+                outputs = self._model.run(cache, first, [*pending, present])
                 for which in range(len(pending)):
-                    ring.append(first + which, self._model.kept(outputs), which)
+                    cache.append(first + which, self._model.kept(outputs), which)
                 z_BSC = outputs['z']
             else:
-                z_BSC = self._model.run(ring, step, [present])['z']
+                z_BSC = self._model.run(cache, step, [present])['z']
             present = self._show(present, chosen_BK, z_BSC)
         return Imagined(present.tokens_BSE, present.tokens_BSE)
 

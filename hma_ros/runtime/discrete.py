@@ -11,8 +11,8 @@ import numpy as np
 
 from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.generation.masking import keep_most_confident, masked_after, sample_tokens
+from hma_ros.runtime.kv_cache import KvCache
 from hma_ros.runtime.model import Model, Step
-from hma_ros.runtime.ring import Ring
 
 
 class Imagined(NamedTuple):
@@ -51,24 +51,24 @@ class TokenFiller:
         # Samples are what they are.
         self._is_expected = model.manifest.drawing == 'expected' and not self._temperature
 
-    def fill(self, ring: Ring, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
+    def fill(self, cache: KvCache, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
         """
         Imagine a frame; the first pass takes in what is pending before it as well, and keeps it.
 
-        :param ring: all steps before those.
+        :param cache: all steps before those.
         :param step: index of the new frame.
         :param pending: the step before, or none if that is kept already.
         :param blank: the new frame, masked.
         :returns: factors ``int64[B, S, F]``, and what to draw.
         """
         first = step - len(pending)
-        outputs = self._model.run(ring, first, [*pending, blank])
+        outputs = self._model.run(cache, first, [*pending, blank])
         for which in range(len(pending)):
-            ring.append(first + which, self._model.kept(outputs), which)
+            cache.append(first + which, self._model.kept(outputs), which)
         present = self._reveal(blank, outputs, 0)
         drawn = self._draw(None, blank, present, outputs)
         for mask_step in range(1, self._mask_steps):
-            before, outputs = present, self._model.run(ring, step, [present])
+            before, outputs = present, self._model.run(cache, step, [present])
             present = self._reveal(before, outputs, mask_step)
             drawn = self._draw(drawn, before, present, outputs)
         return Imagined(present.tokens_BSE, drawn)

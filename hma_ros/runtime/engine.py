@@ -17,10 +17,10 @@ from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.compiled import library
 from hma_ros.runtime.denoiser import CompiledDenoiser
 from hma_ros.runtime.graph import Arrays, Graph
-from hma_ros.runtime.layers import LayerRing, Layers, kept_dtype
+from hma_ros.runtime.kv_cache import DeviceKvCache, IndexedKvCache, KvCache
+from hma_ros.runtime.layers import LayerKvCache, Layers, kept_dtype
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import TORCH, Execution, choose
-from hma_ros.runtime.ring import DeviceRing, Ring, StepRing
 from hma_ros.runtime.signatures import signature
 
 # A part of a model: arrays by name in, arrays out.
@@ -44,17 +44,17 @@ class Engine(Protocol):
         """Return a part of a diffusion head; raises BundleError if there is none of the name."""
         ...
 
-    def ring(self, batch: int) -> Ring:
-        """Return an empty ring, which :meth:`trunk` can read."""
+    def kv_cache(self, batch: int) -> KvCache:
+        """Return an empty cache, which :meth:`trunk` can read."""
         ...
 
     def stem(self, inputs: Arrays) -> Mapping[str, Any]:
         """Return what the trunk takes of actions; only :meth:`trunk` need understand it."""
         ...
 
-    def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
+    def trunk(self, feeds: Mapping[str, Any], cache: KvCache) -> dict[str, Any]:
         """
-        Return the outputs by name; ``kept_*`` are for the ring, all else is on the host.
+        Return the outputs by name; ``kept_*`` are for the cache, all else is on the host.
 
         What is said of steps before the last may be left out.
         """
@@ -127,7 +127,7 @@ def fitted(manifest: Manifest, name: str, execution: Execution) -> Execution:
 
 
 class _GraphEngine:
-    """All but the trunk, and the ring that it reads."""
+    """All but the trunk, and the cache that it reads."""
 
     def __init__(self, manifest: Manifest, stem: str, execution: Execution, provider: str) -> None:
         self._manifest, self._execution, self.provider = manifest, execution, provider
@@ -173,14 +173,14 @@ class LayerEngine(_GraphEngine):
             )
         return denoiser
 
-    def ring(self, batch: int) -> Ring:
+    def kv_cache(self, batch: int) -> KvCache:
         """See :class:`Engine`."""
-        return LayerRing(self.layers, batch, self._manifest.ring_shape(batch)[-2])
+        return LayerKvCache(self.layers, batch, self._manifest.kv_cache_shape(batch)[-2])
 
-    def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
+    def trunk(self, feeds: Mapping[str, Any], cache: KvCache) -> dict[str, Any]:
         """See :class:`Engine`."""
         (x,) = self._enter({name: feeds[name] for name in self._enter.inputs})
-        x, kept = self.layers(x, feeds, cast('StepRing', ring).feeds['past_steps'])
+        x, kept = self.layers(x, feeds, cast('IndexedKvCache', cache).feeds['past_steps'])
         last = {name: feeds[name][:, -1:] for name in _BEHIND if name in feeds}
         inputs = {**feeds, **last, 'index': feeds['index'][-1:], 'x': x}
         said = self._leave({name: inputs[name] for name in self._leave.inputs})
@@ -198,18 +198,18 @@ class HostEngine(_GraphEngine):
         super().__init__(manifest, stem, execution, trunk.provider)
         self._graph = trunk
 
-    def ring(self, batch: int) -> Ring:
+    def kv_cache(self, batch: int) -> KvCache:
         """See :class:`Engine`."""
-        return StepRing(self._empty(batch), self._manifest.ring_shape(batch)[-2])
+        return IndexedKvCache(self._empty(batch), self._manifest.kv_cache_shape(batch)[-2])
 
-    def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
+    def trunk(self, feeds: Mapping[str, Any], cache: KvCache) -> dict[str, Any]:
         """See :class:`Engine`."""
-        outputs = self._graph({**feeds, **cast('StepRing', ring).feeds})
+        outputs = self._graph({**feeds, **cast('IndexedKvCache', cache).feeds})
         return dict(zip(self._graph.outputs, outputs, strict=True))
 
     def _empty(self, batch: int) -> dict[str, np.ndarray]:
         ports = self._graph.inputs
-        shape = self._manifest.ring_shape(batch)
+        shape = self._manifest.kv_cache_shape(batch)
         return {
             name: np.zeros(shape, port.dtype)
             for name, port in ports.items()
@@ -235,14 +235,14 @@ class DeviceEngine(HostEngine):
             )
         self._bound: dict[tuple[int, ...], tuple[BoundGraph, dict[str, DeviceArray]]] = {}
 
-    def ring(self, batch: int) -> Ring:
+    def kv_cache(self, batch: int) -> KvCache:
         """See :class:`Engine`."""
-        return DeviceRing(self._append, self._empty(batch))
+        return DeviceKvCache(self._append, self._empty(batch))
 
-    def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
+    def trunk(self, feeds: Mapping[str, Any], cache: KvCache) -> dict[str, Any]:
         """See :class:`Engine`."""
         bound, kept = self._binding(*feeds['masked'].shape[:2])
-        for name, array in cast('DeviceRing', ring).feeds.items():
+        for name, array in cast('DeviceKvCache', cache).feeds.items():
             bound.bind(name, array)
         outputs = bound(feeds)
         return {**dict(zip(bound.plan.host_out, outputs, strict=True)), **kept}
@@ -253,7 +253,7 @@ class DeviceEngine(HostEngine):
             past = self._empty(batch)
             names = [name for name in self._graph.outputs if name.startswith('kept_')]
             bound = BoundGraph(self._graph, [*past, *names])
-            _, *inner, _, width = self._manifest.ring_shape(batch)
+            _, *inner, _, width = self._manifest.kv_cache_shape(batch)
             kept = {
                 name: bound.put(
                     np.zeros((batch, steps, *inner, width), self._graph.outputs[name].dtype)

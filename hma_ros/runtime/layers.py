@@ -18,8 +18,8 @@ import numpy as np
 
 from hma_ros.core.errors import BundleError, InferenceError
 from hma_ros.runtime.compiled import Call, Facts, address, opened, put, required
+from hma_ros.runtime.kv_cache import IndexedKvCache
 from hma_ros.runtime.layer_file import MATRICES, NORMS, Layer, read_layers
-from hma_ros.runtime.ring import StepRing
 from hma_ros.runtime.weight_file import Arrays
 
 # What time is spent on, in the order of `Kind` of native/trunk.h.
@@ -174,9 +174,9 @@ class Layers:
                 put(loaded, place, arrays, path, f'{name} of layer {index}')
 
 
-class LayerRing(StepRing):
+class LayerKvCache(IndexedKvCache):
     """
-    A ring of whole steps, as layers read it.
+    A cache of whole steps, as layers read it.
 
     :param layers: that read it.
     :param batch: contexts side by side.

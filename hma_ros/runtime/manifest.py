@@ -228,7 +228,7 @@ class Manifest:
                 'bundle'
             ) from error
 
-    def ring_shape(self, batch: int) -> tuple[int, ...]:
+    def kv_cache_shape(self, batch: int) -> tuple[int, ...]:
         """Return the shape of kept keys, or values, of a layer."""
         return batch, self.kept_tokens, self.heads, self.window - 1, self.head_width
 

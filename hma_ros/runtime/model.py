@@ -13,9 +13,9 @@ import numpy as np
 from hma_ros.core.errors import InferenceError
 from hma_ros.core.generation.rotary import rotations
 from hma_ros.runtime.engine import Part, open_engine
+from hma_ros.runtime.kv_cache import KvCache
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
-from hma_ros.runtime.ring import Ring
 
 
 @dataclass(frozen=True)
@@ -106,23 +106,23 @@ class Model:
         """Return a part of a diffusion head; raises BundleError if there is none of the name."""
         return self.engine.part(name)
 
-    def ring(self, batch: int = 1) -> Ring:
+    def kv_cache(self, batch: int = 1) -> KvCache:
         """Return room for past steps of some contexts side by side."""
-        return self.engine.ring(batch)
+        return self.engine.kv_cache(batch)
 
-    def spread(self, ring: Ring, batch: int) -> Ring:
-        """Return a ring of as many copies of a single context."""
-        copies = self.engine.ring(batch)
-        copies.take(ring, batch)
+    def spread(self, cache: KvCache, batch: int) -> KvCache:
+        """Return a cache of as many copies of a single context."""
+        copies = self.engine.kv_cache(batch)
+        copies.take(cache, batch)
         return copies
 
-    def run(self, ring: Ring, first: int, steps: Sequence[Step]) -> dict[str, Any]:
+    def run(self, cache: KvCache, first: int, steps: Sequence[Step]) -> dict[str, Any]:
         """
         Compute some steps, given the kept ones.
 
         :param first: index of the first of them.
         :returns: by name, see :mod:`hma_ros.export.model_graphs`, but only of the last step; what
-            begins with `kept` is of all, in order of layers, and only for a ring.
+            begins with `kept` is of all, in order of layers, and only for a cache.
         :raises InferenceError: an action is hidden that this model has to see, or is not finite.
         """
         index_R = np.arange(first, first + len(steps), dtype=np.int64)
@@ -130,7 +130,7 @@ class Model:
             'tokens': np.stack([step.tokens_BSE for step in steps], 1),
             'masked': np.stack([step.masked_BS for step in steps], 1),
             'index': index_R,
-            'past_index': ring.steps_P,
+            'past_index': cache.steps_P,
             **self.condition(first, steps),
         }
         if self.manifest.previous_frame:
@@ -139,7 +139,7 @@ class Model:
             feeds |= self._joints_seen(steps)
         if self._is_rotary:
             feeds['rotation'] = rotations(index_R, self.manifest.head_width)
-        outputs = self.engine.trunk(feeds, ring)
+        outputs = self.engine.trunk(feeds, cache)
         return {
             name: value if name.startswith('kept_') else value[:, -1]
             for name, value in outputs.items()

@@ -52,10 +52,10 @@ def _leave(manifest: Manifest, stem: str) -> Signature:
 
 
 def _append(manifest: Manifest, _: str) -> Signature:
-    ring = _ring(manifest)
-    steps: Sizes = dict.fromkeys((f'{name}_step' for name in ring), None)
-    new: Sizes = {f'{name}_new': shape for name, shape in ring.items()}
-    return {'slot': (1,), 'which': (), **ring, **steps}, new
+    cache = _kv_cache_sizes(manifest)
+    steps: Sizes = dict.fromkeys((f'{name}_step' for name in cache), None)
+    new: Sizes = {f'{name}_new': shape for name, shape in cache.items()}
+    return {'slot': (1,), 'which': (), **cache, **steps}, new
 
 
 def _condition(_: Manifest, __: str) -> Signature:
@@ -124,11 +124,11 @@ def _past(manifest: Manifest) -> Sizes:
     turned: Sizes = (
         {'rotation': (None, 2, manifest.head_width // 2)} if manifest.time == 'rotary' else {}
     )
-    return {'past_index': (manifest.window - 1,), **turned, **_ring(manifest)}
+    return {'past_index': (manifest.window - 1,), **turned, **_kv_cache_sizes(manifest)}
 
 
-def _ring(manifest: Manifest) -> Sizes:
-    _, *inner = manifest.ring_shape(1)
+def _kv_cache_sizes(manifest: Manifest) -> Sizes:
+    _, *inner = manifest.kv_cache_shape(1)
     return _of_layers(manifest, 'past', (None, *inner))
 
 

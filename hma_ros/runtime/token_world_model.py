@@ -19,14 +19,14 @@ from hma_ros.core.errors import InferenceError
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.continuous import Sampler
 from hma_ros.runtime.discrete import Imagined
+from hma_ros.runtime.kv_cache import KvCache
 from hma_ros.runtime.model import Model, Step
-from hma_ros.runtime.ring import Ring
 
 
 class Filler(Protocol):
     """Imagines one frame: of tokens or of patches."""
 
-    def fill(self, ring: Ring, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
+    def fill(self, cache: KvCache, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
         """See :meth:`hma_ros.runtime.discrete.TokenFiller.fill`."""
         ...
 
@@ -42,14 +42,14 @@ class TokenWorldModel:
 
     def __init__(self, model: Model, filler: Filler, policy: Sampler | None = None) -> None:
         self._model, self._filler, self._policy = model, filler, policy
-        self._ring = model.ring()
+        self._cache = model.kv_cache()
         self._ends = model.manifest.time == 'learned'
         self._is_delayed = model.manifest.action_delay == 1
         self.reset()
 
     def reset(self) -> None:
         """Forget everything observed."""
-        self._ring.clear()
+        self._cache.clear()
         self._history: deque[Step] = deque(maxlen=self._model.manifest.window)
         self._before: np.ndarray | None = None
         self._newest: np.ndarray | None = None
@@ -82,7 +82,7 @@ class TokenWorldModel:
         before, newest, joints = self._newest, tokens_SE[None], _batched(joints_J)
         if self._is_delayed:
             step = Step.seen(newest, _batched(executed_X), before, joints)
-            self._decided = self._commit_delayed(self._ring, self._index + 1, step)
+            self._decided = self._commit_delayed(self._cache, self._index + 1, step)
         else:
             self._decided = None
             if before is not None:
@@ -144,9 +144,9 @@ class TokenWorldModel:
         frames: list[np.ndarray] = []
         chunks: list[np.ndarray] = []
         ahead = None if chunks_HX is None else np.asarray(chunks_HX, np.float32)[:, None]
-        with self._ring.branch():
+        with self._cache.fork():
             places = self._places(horizon)
-            for imagined, chunk in self._rollout(self._ring, places, setting, ahead):
+            for imagined, chunk in self._rollout(self._cache, places, setting, ahead):
                 frames.append(imagined.tokens_BSE[0])
                 chunks += [] if chunk is None else [chunk[0]]
                 if is_enough(imagined.drawn_BSE[0]):
@@ -164,14 +164,14 @@ class TokenWorldModel:
         self._check(horizon, ProblemSetting.FORWARD, chunks_NHX[0])
         self._newest_frame()
         ahead = np.asarray(chunks_NHX, np.float32).swapaxes(0, 1)
-        with self._ring.branch():
+        with self._cache.fork():
             places = self._places(horizon)
-            ring = self._model.spread(self._ring, len(chunks_NHX))
-            for imagined, _ in self._rollout(ring, places, ProblemSetting.FORWARD, ahead):
+            cache = self._model.spread(self._cache, len(chunks_NHX))
+            for imagined, _ in self._rollout(cache, places, ProblemSetting.FORWARD, ahead):
                 yield imagined.drawn_BSE
 
     def _rollout(
-        self, ring: Ring, places: range, setting: ProblemSetting, ahead_HBX: np.ndarray | None
+        self, cache: KvCache, places: range, setting: ProblemSetting, ahead_HBX: np.ndarray | None
     ) -> Iterator[tuple[Imagined, np.ndarray | None]]:
         """Imagine frame after frame, with the chunk that leads to each."""
         batch = 1 if ahead_HBX is None else ahead_HBX.shape[1]
@@ -187,14 +187,14 @@ class TokenWorldModel:
                 chunk = self.act()[None]
             elif setting is ProblemSetting.FULL:
                 present = pending[0] if pending else Step.seen(frame, None, before, joints)
-                chunk = self._decide(step - 1, present, ring)
+                chunk = self._decide(step - 1, present, cache)
                 pending = []
             if self._is_delayed:
                 blank = Step.blank(frame, chunk)
             else:
                 pending = [Step.seen(frame, chunk, before)]
                 blank = Step.blank(frame, self._ahead(ahead, setting, ahead_HBX, chunk))
-            imagined = self._filler.fill(ring, step, pending, blank)
+            imagined = self._filler.fill(cache, step, pending, blank)
             yield imagined, chunk
             before, frame = frame, imagined.tokens_BSE
             joints = None if chunk is None else self._model.stem.moved(joints, chunk)
@@ -222,14 +222,14 @@ class TokenWorldModel:
         # The authors' demonstration repeats the last action, for a model that must be told one.
         return None if self._model.manifest.hides_actions else chunk
 
-    def _decide(self, index: int, present: Step, ring: Ring | None = None) -> np.ndarray:
+    def _decide(self, index: int, present: Step, cache: KvCache | None = None) -> np.ndarray:
         """Ask what to do in a step; a delayed one is complete, and kept."""
         if refusal := self._model.manifest.policy_refusal:
             raise InferenceError(f'act: expected a model with a policy, but {refusal}')
-        ring = ring or self._ring
-        outputs = self._model.run(ring, index, [present])
+        cache = cache or self._cache
+        outputs = self._model.run(cache, index, [present])
         if self._is_delayed:
-            ring.append(index, self._model.kept(outputs))
+            cache.append(index, self._model.kept(outputs))
         return self._read(outputs)
 
     def _read(self, outputs: dict[str, Any]) -> np.ndarray:
@@ -242,10 +242,10 @@ class TokenWorldModel:
         chunk = (shaped * std + mean).reshape(len(scaled), -1).astype(np.float32)
         return self._model.stem.limit(chunk)
 
-    def _commit_delayed(self, ring: Ring, index: int, step: Step) -> np.ndarray | None:
+    def _commit_delayed(self, cache: KvCache, index: int, step: Step) -> np.ndarray | None:
         """Keep a step that is complete with its frame; returns what to do in it."""
-        outputs = self._model.run(ring, index, [step])
-        ring.append(index, self._model.kept(outputs))
+        outputs = self._model.run(cache, index, [step])
+        cache.append(index, self._model.kept(outputs))
         return None if self._model.manifest.policy_refusal else self._read(outputs)
 
     def _commit(self, step: Step, after: Step) -> None:
@@ -254,14 +254,14 @@ class TokenWorldModel:
         is_last = self._ends and self._index + 1 == facts.window
         if not facts.policy_refusal and not is_last:
             asked = [after]
-        outputs = self._model.run(self._ring, self._index, [step, *asked])
+        outputs = self._model.run(self._cache, self._index, [step, *asked])
         if asked:
             self._decided = self._read(outputs)
-        self._ring.append(self._index, self._model.kept(outputs))
+        self._cache.append(self._index, self._model.kept(outputs))
         self._history.append(step)
 
     def _places(self, horizon: int) -> range:
-        """Return the steps to imagine, of a ring that has room before them."""
+        """Return the steps to imagine, of a cache that has room before them."""
         room = self._model.manifest.window - 1 - horizon
         is_short = self._ends and self._index > room
         first = 1 + (self._rebuild(room) if is_short else self._index)
@@ -274,9 +274,11 @@ class TokenWorldModel:
         :returns: the place of the newest frame, which follows them.
         """
         steps = list(self._history)[-keep:] if keep else []
-        self._ring.clear()
+        self._cache.clear()
         for index, step in enumerate(steps):
-            self._ring.append(index, self._model.kept(self._model.run(self._ring, index, [step])))
+            self._cache.append(
+                index, self._model.kept(self._model.run(self._cache, index, [step]))
+            )
         return len(steps)
 
     def _newest_frame(self) -> np.ndarray:

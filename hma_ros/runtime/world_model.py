@@ -223,7 +223,7 @@ def make_token_world_model(
         Solver.ANCESTRAL,
         chosen.denoise_steps or 1,
         temperature=chosen.temperature or 0.0,
-        is_crowded=True,
+        is_karras=True,
     )
     sampler = Sampler(model, PATCH_HEAD, sampling, generator)
     filler = PatchFiller(model, sampler, generator, chosen.mask_steps)

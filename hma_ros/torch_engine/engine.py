@@ -4,7 +4,7 @@ A model run by torch: all on the device, and launched as CUDA graphs.
 
 A pass over one step is a thousand small kernels, whose launching takes longer than their work. A
 CUDA graph launches them at once. It is recorded for each shape and type of the inputs, with
-inputs copied to where it reads them; the ring is read where it is.
+inputs copied to where it reads them; the cache is read where it is.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from hma_ros.network.parts import (
 )
 from hma_ros.runtime.engine import Part
 from hma_ros.runtime.graph import Arrays
+from hma_ros.runtime.kv_cache import IndexedKvCache, KvCache
 from hma_ros.runtime.manifest import PATCH_HEAD, Manifest
 from hma_ros.runtime.providers import Execution
-from hma_ros.runtime.ring import Ring, StepRing
 
 Tensors = dict[str, Tensor]
 _HEAD_PARTS = {'condition': ConditionPart, 'time': TimePart, 'denoise': DenoisePart}
@@ -77,11 +77,11 @@ class TorchEngine:
 
         return run
 
-    def ring(self, batch: int) -> Ring:
+    def kv_cache(self, batch: int) -> KvCache:
         """See :class:`~hma_ros.runtime.engine.Engine`."""
         dtype = torch.float16 if self._is_half else torch.float32
-        shape = self._manifest.ring_shape(batch)
-        return StepRing(
+        shape = self._manifest.kv_cache_shape(batch)
+        return IndexedKvCache(
             {
                 f'past_{what}_{layer}': torch.zeros(shape, dtype=dtype, device=self._device)
                 for layer in range(self._manifest.layers)
@@ -94,9 +94,9 @@ class TorchEngine:
         """See :class:`~hma_ros.runtime.engine.Engine`."""
         return self._stem(inputs)
 
-    def trunk(self, feeds: Mapping[str, Any], ring: Ring) -> dict[str, Any]:
+    def trunk(self, feeds: Mapping[str, Any], cache: KvCache) -> dict[str, Any]:
         """See :class:`~hma_ros.runtime.engine.Engine`."""
-        outputs = self._trunk(feeds, cast('StepRing', ring).feeds)
+        outputs = self._trunk(feeds, cast('IndexedKvCache', cache).feeds)
         return {
             name: value if name.startswith('kept_') else _to_host(name, value)
             for name, value in outputs.items()

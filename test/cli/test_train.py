@@ -11,7 +11,7 @@ from hma_ros.cli.main import main
 
 ROBOTS = ('sim_planar', 'sim_so101')
 STEMS = ('planar_push', 'so101_reach')
-# Its heads are fitted in rounds of correction.
+# Its heads are fitted in iterations of DAgger.
 CONFIG = SimpleNamespace(keypoints=True, action_delay=1, window=2)
 
 
@@ -112,13 +112,13 @@ def test_all_generates_trains_corrects_and_exports_in_this_order(
     for number in (1, 2, 3):
         expected += [*both('fit ', STEMS), 'export bundle']
         expected += both('correct ', ROBOTS, f' {number}')
-        expected += both('add ', ROBOTS, f'/round_{number}')
-    expected += [*both('fit ', STEMS), 'save refitted', 'export bundle']
+        expected += both('add ', ROBOTS, f'/iteration_{number}')
+    expected += [*both('fit ', STEMS), 'save fine_tuned', 'export bundle']
     assert steps.take() == expected
 
     assert main(command) == 0
     again = [step for step in expected if not step.startswith(('generate', 'correct', 'export'))]
     fits = both('fit ', STEMS)
     kept = [step for step in again if step not in fits]
-    kept[-1:] = [*fits, 'save refitted', 'export bundle']
+    kept[-1:] = [*fits, 'save fine_tuned', 'export bundle']
     assert steps.take() == kept

@@ -13,9 +13,9 @@ STEM = 'planar_push'
 FEW = {
     'EPISODES': {'expert': 2, 'random': 1},
     'HELD_OUT': {'expert': 1},
-    'ROUNDS': 1,
-    'ROUND_EPISODES': 1,
-    'ROUND_STEPS': 2,
+    'ITERATIONS': 1,
+    'ITERATION_EPISODES': 1,
+    'ITERATION_STEPS': 2,
     'HEAD_STEPS': 2,
 }
 
@@ -50,7 +50,7 @@ def test_the_bundle_acts_and_imagines(run):
     assert model.manifest.reads_joints
     assert np.isfinite(model.act()).all()
     assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
-    assert (root / 'run' / 'rounds' / 'sim_planar' / 'round_1').exists()
+    assert (root / 'run' / 'dagger' / 'sim_planar' / 'iteration_1').exists()
     again = root / 'again'
     assert main(['export', str(root / 'run'), '--out', str(again)]) == 0
     first, second = (read_facts(folder)['stems'] for folder in (root / 'bundle', again))

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""A step is written into a ring without copying the ring."""
+"""A step is written into a cache without copying the cache."""
 
 import numpy as np
 import onnx
@@ -23,7 +23,7 @@ def graph(request, tmp_path_factory):
     return Graph(path, Execution(provider='cpu', threads=1))
 
 
-def rings(graph, fill=0.0):
+def caches(graph, fill=0.0):
     return {name: np.full((BATCH, *SHAPE[1:]), fill, graph.inputs[name].dtype) for name in NAMES}
 
 
@@ -39,7 +39,7 @@ def steps(graph, count):
 
 def test_ring_on_the_device_equals_a_ring_of_numpy(graph):
     bound = BoundGraph(graph, {*graph.inputs, *graph.outputs} - {'slot', 'which'})
-    host = rings(graph)
+    host = caches(graph)
     device = {name: bound.put(array) for name, array in host.items()}
     for name, array in device.items():
         bound.bind(name, array)
@@ -55,7 +55,7 @@ def test_ring_on_the_device_equals_a_ring_of_numpy(graph):
 
 
 def test_what_is_not_bound_in_place_stays(graph):
-    given, old = next(steps(graph, 1)), rings(graph, fill=1.0)
+    given, old = next(steps(graph, 1)), caches(graph, fill=1.0)
     place = {'slot': np.array([2]), 'which': np.array(1)}
     new = dict(zip(graph.outputs, graph({**place, **old, **given}), strict=True))
     assert (old['key'] == 1).all()

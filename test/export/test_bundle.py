@@ -126,7 +126,9 @@ def test_actions_hidden_in_tokens_alone_are_those_of_the_research_code(network, 
     steps = [
         Step(factors[:, i], masked[:, i], None if hidden[i] else actions[:1, i]) for i in range(4)
     ]
-    found = np.stack([model.run(model.ring(), 0, steps[: i + 1])['chunk'] for i in range(4)], 1)
+    found = np.stack(
+        [model.run(model.kv_cache(), 0, steps[: i + 1])['chunk'] for i in range(4)], 1
+    )
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
@@ -135,7 +137,7 @@ def test_a_hidden_action_is_refused_where_the_model_must_see_it(tmp_path):
     model = Model(export_bundle(network, tmp_path / 'b'), 'franka', Execution(provider='cpu'))
     step = Step.seen(np.zeros((1, model.manifest.image_tokens, 2), np.int64), None)
     with pytest.raises(InferenceError, match='chunk: hidden, expected the action of every step'):
-        model.run(model.ring(), 0, [step])
+        model.run(model.kv_cache(), 0, [step])
 
 
 @pytest.mark.parametrize('facts', [{'files': ['src']}, {'files': {'src': 'a'}}])

@@ -16,7 +16,7 @@ from hma_ros.network.discrete import DiscreteHma, DiscreteSteps
 TOLERANCE = 1e-10
 
 
-class Ring:
+class KvCache:
     """A model with the steps it has kept: the newest take the places of the oldest."""
 
     def __init__(self, model: DiscreteHma, slots: int, batch: int = 1) -> None:
@@ -57,12 +57,12 @@ def assert_streams(model, stream, steps: int, slots: int, portions: list[int]) -
     whole = model(
         stream.ids_BRS, 'robot', stream.actions_BRX, steps=Steps.window(model.config, steps)
     )
-    ring, start = Ring(model, slots, len(stream.ids_BRS)), 0
+    cache, start = KvCache(model, slots, len(stream.ids_BRS)), 0
     while start < steps:
         index = torch.arange(start, min(start + portions[start % len(portions)], steps))
-        said = ring.say(stream.ids_BRS[:, index], stream.actions_BRX[:, index], index)
+        said = cache.say(stream.ids_BRS[:, index], stream.actions_BRX[:, index], index)
         assert_same(said, whole, slice(start, start + len(index)))
-        ring.keep(said, index)
+        cache.keep(said, index)
         start += len(index)
 
 
@@ -101,7 +101,7 @@ def test_the_next_step_rides_along(make_model, make_stream, conditioning, time):
     """Step k is committed in the pass that first asks for step k + 1, hidden action and all."""
     model = make_model(**conditioning, time=time)
     steps = 5 if time is TimePositions.LEARNED else 17
-    stream, ring = make_stream(model, steps), Ring(model, model.config.window - 1)
+    stream, cache = make_stream(model, steps), KvCache(model, model.config.window - 1)
     for step in range(steps - 1):
         seen, index = slice(step + 2), torch.tensor([step, step + 1])
         ids = stream.ids_BRS[:, seen].clone()
@@ -109,9 +109,9 @@ def test_the_next_step_rides_along(make_model, make_stream, conditioning, time):
         hidden = (torch.arange(step + 2) > step).double()[None]
         actions = stream.actions_BRX[:, seen]
         whole = model(ids, 'robot', actions, hidden)
-        said = ring.say(ids[:, -2:], actions[:, -2:], index, hidden[:, -2:])
+        said = cache.say(ids[:, -2:], actions[:, -2:], index, hidden[:, -2:])
         assert_same(said, whole, slice(step, step + 2))
-        ring.keep(said, index[:1])
+        cache.keep(said, index[:1])
 
 
 @given(start=st.integers(1, 10**9))

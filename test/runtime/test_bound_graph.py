@@ -76,7 +76,7 @@ def test_plan_says_where_each_array_lives(ring):
     )
 
 
-def test_steps_written_into_a_ring_on_the_device_equal_steps_kept_on_the_host(ring):
+def test_steps_written_into_a_cache_on_the_device_equal_steps_kept_on_the_host(ring):
     """A slot is overwritten while its weight is zero; nothing but the step is ever written."""
     random = np.random.default_rng(0)
     bound = BoundGraph(ring, ['past', 'step'])

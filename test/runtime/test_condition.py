@@ -142,6 +142,6 @@ def observed(model: Model) -> TokenWorldModel:
 
 
 def test_a_step_of_other_contexts_is_not_kept(model: Model) -> None:
-    kept = model.kept(model.run(model.ring(), 0, [entry(model, 0.1)]))
+    kept = model.kept(model.run(model.kv_cache(), 0, [entry(model, 0.1)]))
     with pytest.raises(InferenceError, match='kept step: .* expected'):
-        model.ring(3).append(0, kept)
+        model.kv_cache(3).append(0, kept)

@@ -10,10 +10,10 @@ import pytest
 from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.engine import DeviceEngine, HostEngine, open_graph
+from hma_ros.runtime.kv_cache import DeviceKvCache
 from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.model import Model
 from hma_ros.runtime.providers import TORCH, Execution
-from hma_ros.runtime.ring import DeviceRing
 from hma_ros.runtime.token_world_model import TokenWorldModel
 from hma_ros.runtime.world_model import make_token_world_model
 
@@ -103,9 +103,9 @@ def test_engines_agree_in_half_precision(
 
 
 def test_past_steps_are_half_where_the_bundle_is(make_random_bundle: Callable[..., Path]) -> None:
-    ring = on_the_device(make_random_bundle(precision='fp16')).ring()
-    assert isinstance(ring, DeviceRing)
-    assert {array.dtype for array in ring.feeds.values()} == {np.dtype(np.float16)}
+    cache = on_the_device(make_random_bundle(precision='fp16')).kv_cache()
+    assert isinstance(cache, DeviceKvCache)
+    assert {array.dtype for array in cache.feeds.values()} == {np.dtype(np.float16)}
 
 
 def test_past_steps_of_the_host_are_not_bound_to_a_device(

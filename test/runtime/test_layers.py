@@ -63,11 +63,11 @@ def steps(model: Model, count: int, batch: int = 1) -> list[Step]:
 
 def streamed(model: Model, given: list[Step]) -> list[dict[str, np.ndarray]]:
     """Say something of every step and the next one, and keep the first."""
-    ring, said = model.ring(len(given[0].tokens_BSE)), []
+    cache, said = model.kv_cache(len(given[0].tokens_BSE)), []
     for index in range(len(given) - 1):
-        outputs = model.run(ring, index, given[index : index + 2])
+        outputs = model.run(cache, index, given[index : index + 2])
         said.append({k: v.copy() for k, v in outputs.items() if not k.startswith('kept_')})
-        ring.append(index, model.kept(outputs))
+        cache.append(index, model.kept(outputs))
     return said
 
 
@@ -132,26 +132,26 @@ def test_layers_say_the_same_again(make_random_bundle: Make) -> None:
 
 @needs_library
 @pytest.mark.parametrize('precision', ['fp32', 'int8'])
-def test_a_branch_is_undone(make_random_bundle: Make, precision: str) -> None:
+def test_a_fork_is_undone(make_random_bundle: Make, precision: str) -> None:
     model = opened(make_random_bundle(precision=precision))
-    given, ring = steps(model, 7), model.ring()
+    given, cache = steps(model, 7), model.kv_cache()
     for index in range(3):
-        ring.append(index, model.kept(model.run(ring, index, [given[index]])))
-    before = model.run(ring, 3, [given[3]])['logits']
-    with ring.branch():
+        cache.append(index, model.kept(model.run(cache, index, [given[index]])))
+    before = model.run(cache, 3, [given[3]])['logits']
+    with cache.fork():
         for index in range(3, 7):
-            ring.append(index, model.kept(model.run(ring, index, [given[index]])))
-    np.testing.assert_array_equal(model.run(ring, 3, [given[3]])['logits'], before)
+            cache.append(index, model.kept(model.run(cache, index, [given[index]])))
+    np.testing.assert_array_equal(model.run(cache, 3, [given[3]])['logits'], before)
 
 
 @needs_library
 def test_callers_take_turns(make_random_bundle: Make) -> None:
     """Each has its own steps: what one leaves behind would show in the other."""
     model = opened(make_random_bundle())
-    ring, given = model.ring(), steps(model, 40)
+    cache, given = model.kv_cache(), steps(model, 40)
 
     def said(step: Step) -> np.ndarray:
-        return model.run(ring, 0, [step])['logits']
+        return model.run(cache, 0, [step])['logits']
 
     expected = [said(step) for step in given]
     with ThreadPoolExecutor(4) as callers:
@@ -162,13 +162,13 @@ def test_callers_take_turns(make_random_bundle: Make) -> None:
 @needs_library
 def test_rings_are_read_in_turn(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle())
-    given, rings = steps(model, 4), (model.ring(), model.ring())
-    rings[0].append(0, model.kept(model.run(rings[0], 0, [given[0]])))
-    rings[1].append(0, model.kept(model.run(rings[1], 0, [given[1]])))
-    alone = [model.run(ring, 1, [given[2]])['logits'] for ring in rings]
+    given, caches = steps(model, 4), (model.kv_cache(), model.kv_cache())
+    caches[0].append(0, model.kept(model.run(caches[0], 0, [given[0]])))
+    caches[1].append(0, model.kept(model.run(caches[1], 0, [given[1]])))
+    alone = [model.run(cache, 1, [given[2]])['logits'] for cache in caches]
     assert not np.array_equal(*alone)
-    for ring, expected in zip(rings, alone, strict=True):
-        np.testing.assert_array_equal(model.run(ring, 1, [given[2]])['logits'], expected)
+    for cache, expected in zip(caches, alone, strict=True):
+        np.testing.assert_array_equal(model.run(cache, 1, [given[2]])['logits'], expected)
 
 
 @needs_library
@@ -185,11 +185,11 @@ def test_arrays_of_another_size_are_not_read(
     make_random_bundle: Make, name: str, change: Callable[[Any], Any], message: str
 ) -> None:
     model = opened(make_random_bundle())
-    ring, step = model.ring(), steps(model, 1)
-    feeds = {**given_of(model, step), 'past_index': ring.steps_P}
+    cache, step = model.kv_cache(), steps(model, 1)
+    feeds = {**given_of(model, step), 'past_index': cache.steps_P}
     feeds[name] = change(feeds[name])
     with pytest.raises(InferenceError, match=message):
-        model.engine.trunk(feeds, ring)
+        model.engine.trunk(feeds, cache)
 
 
 def given_of(model: Model, step: list[Step]) -> dict[str, Any]:
@@ -198,9 +198,9 @@ def given_of(model: Model, step: list[Step]) -> dict[str, Any]:
     trunk = model.engine.trunk
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            model.engine, 'trunk', lambda feeds, ring: taken.update(feeds) or trunk(feeds, ring)
+            model.engine, 'trunk', lambda feeds, cache: taken.update(feeds) or trunk(feeds, cache)
         )
-        model.run(model.ring(), 0, step)
+        model.run(model.kv_cache(), 0, step)
     return taken
 
 
@@ -283,18 +283,18 @@ def test_what_is_not_finite_is_never_kept(
     make_random_bundle: Make, precision: str, value: float
 ) -> None:
     model = opened(make_random_bundle(precision=precision))
-    ring, step = model.ring(), steps(model, 1)
-    ring.append(0, model.kept(model.run(ring, 0, step)))
-    ring.feeds['past_steps'][:, 0, ..., 0] = value
+    cache, step = model.kv_cache(), steps(model, 1)
+    cache.append(0, model.kept(model.run(cache, 0, step)))
+    cache.feeds['past_steps'][:, 0, ..., 0] = value
     with pytest.raises(InferenceError, match='not finite'):
-        model.run(ring, 1, step)
+        model.run(cache, 1, step)
 
 
 @needs_library
 def test_keys_beyond_halves_are_refused(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle(precision='int8'))
-    feeds = {**given_of(model, steps(model, 1)), 'past_index': model.ring().steps_P}
-    past = model.ring().feeds['past_steps']
+    feeds = {**given_of(model, steps(model, 1)), 'past_index': model.kv_cache().steps_P}
+    past = model.kv_cache().feeds['past_steps']
     shape = model.engine.layers.shape
     x = np.full((1, 1, shape.tokens, shape.width), 1e6)
     x[..., ::2] = -1e8

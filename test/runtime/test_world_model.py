@@ -16,11 +16,11 @@ from hma_ros.network.config import Compat, TimePositions
 from hma_ros.runtime.engine_builder import graphs_of
 from hma_ros.runtime.frames import FrameCodec
 from hma_ros.runtime.graph import Graph
+from hma_ros.runtime.kv_cache import KvCache
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.providers import TORCH, Execution
-from hma_ros.runtime.ring import Ring
 from hma_ros.runtime.world_model import WorldModel
 
 STEM = 'planar_push'
@@ -119,11 +119,11 @@ def test_a_context_that_fails_to_begin_anew_is_empty(
         model.observe(picture(step), None if step == 0 else chunk(0.05))
     run = Model.run
 
-    def fail(model: Model, ring: Ring, first: int, steps: Sequence[Step]) -> dict[str, Any]:
+    def fail(model: Model, cache: KvCache, first: int, steps: Sequence[Step]) -> dict[str, Any]:
         # The second of the steps that it begins with.
         if first == 1:
             raise InferenceError('out of memory')
-        return run(model, ring, first, steps)
+        return run(model, cache, first, steps)
 
     monkeypatch.setattr(Model, 'run', fail)
     with pytest.raises(InferenceError, match='out of memory'):

@@ -30,7 +30,7 @@ _LARGEST_BETA = 0.999
 # Noise over signal where few-step sampling begins and ends, and how the steps between crowd
 # towards the end (Karras et al., arXiv 2206.00364). On mixtures with a known denoiser, 4 to 12
 # steps come nearest to the limit of many with about these.
-_NOISIEST, _CLEANEST, _CROWDING = 20.0, 0.1, 7.0
+_NOISIEST, _CLEANEST, _RHO = 20.0, 0.1, 7.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +71,15 @@ class NoiseSchedule:
         places = np.concatenate([[0.0], np.cumsum(np.full(count - 1, stride))])
         return self.respaced(np.rint(places).astype(np.int64))
 
-    def crowded(self, count: int) -> NoiseSchedule:
+    def karras(self, count: int) -> NoiseSchedule:
         """
         Keep at most `count` steps, many where there is little noise.
 
         The noisiest steps are left out: there an error of the denoiser becomes one of the clean
         sample up to ten thousand times as large, and nearly nothing is learned from it.
         """
-        cleanest, noisiest = _CLEANEST ** (1 / _CROWDING), _NOISIEST ** (1 / _CROWDING)
-        wanted = -_CROWDING * np.log(np.linspace(noisiest, cleanest, count))
+        cleanest, noisiest = _CLEANEST ** (1 / _RHO), _NOISIEST ** (1 / _RHO)
+        wanted = -_RHO * np.log(np.linspace(noisiest, cleanest, count))
         nearest = np.abs(self.log_snr_K[:, None] - wanted).argmin(0)
         return self.respaced(np.unique(nearest))
 
@@ -170,22 +170,22 @@ class Sampling:
     :param steps: calls of the denoiser, at most.
     :param temperature: of the noise that ancestral steps add; upstream's default is 0.
     :param clip: largest magnitude of a clean sample.
-    :param is_crowded: whether ancestral steps crowd where there is little noise, as those of the
-        other solvers always do; upstream has them at even distances, which takes more of them.
+    :param is_karras: whether ancestral steps are denser where there is little noise, as those of
+        the other solvers always are; upstream's are at even distances, which takes more of them.
     """
 
     solver: Solver = Solver.DPM
     steps: int = 10
     temperature: float = 0.0
     clip: float | None = 10.0
-    is_crowded: bool = False
+    is_karras: bool = False
 
     @cached_property
     def schedule(self) -> NoiseSchedule:
         """The steps, of the cosine schedule models are trained with."""
         training = NoiseSchedule.cosine()
-        is_even = self.solver is Solver.ANCESTRAL and not self.is_crowded
-        return training.evenly(self.steps) if is_even else training.crowded(self.steps)
+        is_even = self.solver is Solver.ANCESTRAL and not self.is_karras
+        return training.evenly(self.steps) if is_even else training.karras(self.steps)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Noise:
         """Draw what a sample ``float32[N, E]`` needs."""

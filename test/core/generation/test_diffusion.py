@@ -58,14 +58,14 @@ def test_even_steps_are_those_of_the_published_model():
 
 @pytest.mark.parametrize('count', [2, 5, 100])
 def test_fewer_steps_have_the_same_noise(count):
-    for few in (TRAINING.evenly(count), TRAINING.crowded(count)):
+    for few in (TRAINING.evenly(count), TRAINING.karras(count)):
         assert few.alpha_bars_K == pytest.approx(TRAINING.alpha_bars_K[few.timesteps_K])
         assert len(few.betas_K) <= count
 
 
-def test_crowded_steps_leave_out_what_is_nearly_all_noise():
-    timesteps = TRAINING.crowded(8).timesteps_K
-    assert TRAINING.crowded(1).timesteps_K == timesteps[-1:]  # one step begins at the noise
+def test_karras_steps_leave_out_what_is_nearly_all_noise():
+    timesteps = TRAINING.karras(8).timesteps_K
+    assert TRAINING.karras(1).timesteps_K == timesteps[-1:]  # one step begins at the noise
     assert len(timesteps) == 8
     assert timesteps[-1] < 980
     assert np.diff(timesteps)[0] > np.diff(timesteps)[-1]
@@ -93,7 +93,7 @@ def test_few_steps_follow_the_differential_equation():
     errors = {}
     for solve in (ddim, dpm_solver):
         for count in (8, 16, 32):
-            schedule = TRAINING.crowded(count)
+            schedule = TRAINING.karras(count)
             found = solve(schedule, of_normal, start, None)
             errors[solve, count] = np.abs(found - exact_path(start, schedule)).max()
     assert errors[dpm_solver, 8] < DEVIATION / 8
@@ -106,7 +106,7 @@ def test_few_steps_follow_the_differential_equation():
     'sampling',
     [
         Sampling(Solver.ANCESTRAL, 100, temperature=1),
-        Sampling(Solver.ANCESTRAL, 20, temperature=1, is_crowded=True),
+        Sampling(Solver.ANCESTRAL, 20, temperature=1, is_karras=True),
         Sampling(Solver.DDIM, 20),
         Sampling(Solver.DPM, 10),
     ],

@@ -21,7 +21,7 @@ from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.graph import Graph
 
 
-class Ring(ABC):
+class KvCache(ABC):
     """
     Slots for the steps that the next step attends to, in no particular order.
 
@@ -50,12 +50,12 @@ class Ring(ABC):
         self.steps_P[slot] = step
 
     def take(self, other: Any, batch: int) -> None:
-        """Hold what a ring of one context holds, `batch` times over."""
+        """Hold what a cache of one context holds, `batch` times over."""
         self._take(other, batch)
         self.steps_P[:] = other.steps_P
 
     @contextmanager
-    def branch(self) -> Iterator[None]:
+    def fork(self) -> Iterator[None]:
         """Undo on leaving what was appended or cleared: imagining does not disturb the context."""
         steps_P = self.steps_P.copy()
         self._begin()
@@ -82,9 +82,9 @@ class Ring(ABC):
         """Undo it."""
 
 
-class StepRing(Ring):
+class IndexedKvCache(KvCache):
     """
-    A ring in memory that can be indexed.
+    A cache in memory that can be indexed.
 
     :param feeds: buffers by the name of what the trunk takes: ``[B, N, H, slots, D]``, of which
         :meth:`_part` finds a slot.
@@ -94,13 +94,13 @@ class StepRing(Ring):
     def __init__(self, feeds: Mapping[str, Any], slots: int) -> None:
         super().__init__(slots)
         self.feeds = feeds
-        self._journal: dict[int, list[Any]] | None = None
+        self._overwritten: dict[int, list[Any]] | None = None
         self._held = self.steps_P != EMPTY_STEP
 
     def _write(self, slot: int, kept: Sequence[Any], which: int) -> None:
         buffers = list(self.feeds.values())
-        if self._journal is not None and self._held[slot] and slot not in self._journal:
-            self._journal[slot] = [_copy(self._part(buffer, slot)) for buffer in buffers]
+        if self._overwritten is not None and self._held[slot] and slot not in self._overwritten:
+            self._overwritten[slot] = [_copy(self._part(buffer, slot)) for buffer in buffers]
         self._put(slot, [values[:, which] for values in kept])
 
     def _put(self, slot: int, step: Sequence[Any]) -> None:
@@ -113,7 +113,7 @@ class StepRing(Ring):
         for part, values in zip(parts, step, strict=True):
             part[...] = values
 
-    def _take(self, other: StepRing, batch: int) -> None:
+    def _take(self, other: IndexedKvCache, batch: int) -> None:
         for name, buffer in self.feeds.items():
             # One context is broadcast over the batch.
             buffer[...] = other.feeds[name]
@@ -123,22 +123,22 @@ class StepRing(Ring):
         return buffer[..., slot, :]
 
     def _begin(self) -> None:
-        self._journal = {}
-        # Not as it is when written: the ring may be cleared within a branch.
+        self._overwritten = {}
+        # Not as it is when written: the cache may be cleared within a fork.
         self._held = self.steps_P != EMPTY_STEP
 
     def _end(self) -> None:
-        for slot, old in (self._journal or {}).items():
+        for slot, old in (self._overwritten or {}).items():
             self._put(slot, old)
-        self._journal = None
+        self._overwritten = None
 
 
-class DeviceRing(Ring):
+class DeviceKvCache(KvCache):
     """
-    A ring that never leaves the device of a graph.
+    A cache that never leaves the device of a graph.
 
     :param append: graph of :mod:`hma_ros.export.append`. It writes in place where input and
-        output are one buffer, and copies where they are not: so a branch begins with a copy.
+        output are one buffer, and copies where they are not: so a fork begins with a copy.
     :param zeros: buffers by the name of the trunk's input.
     """
 
@@ -160,7 +160,7 @@ class DeviceRing(Ring):
         self._append({'slot': np.array([slot]), 'which': np.array(which)})
         self.feeds = self._target
 
-    def _take(self, other: DeviceRing, batch: int) -> None:
+    def _take(self, other: DeviceKvCache, batch: int) -> None:
         self.feeds = self._target = self._own = {
             name: self._append.put(np.repeat(array.numpy(), batch, 0))
             for name, array in other.feeds.items()
