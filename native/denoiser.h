@@ -1,5 +1,5 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// A diffusion head: what tells noise from sample at every step, by the condition of each row.
+// A diffusion head: predicts the noise of each row at one denoising step, given its condition.
 #ifndef DENOISER_H_
 #define DENOISER_H_
 
@@ -13,7 +13,7 @@
 namespace hma
 {
 
-// C layout: Python hands these over. There is a block at least; width and out are multiples of 16.
+// C layout, filled by Python. At least one block; width and out are multiples of 16.
 struct DenoiserFacts
 {
   int blocks, width, in, out, threads;
@@ -25,19 +25,19 @@ struct DenoiserCall
   int rows;
   const float * x;          // [rows][in]
   const float * condition;  // [rows][width]
-  const float * time;       // [width], what is added to every condition
+  const float * time;       // [width], added to every condition
   float * said;             // [rows][out]
 };
 
-// Gated blocks between two projections; what gates them comes from the condition. Rows know
-// nothing of each other.
+// adaLN blocks between two projections; shift, scale and gate come from the condition. Rows are
+// independent.
 class Denoiser
 {
 public:
   explicit Denoiser(const DenoiserFacts & facts);
 
-  // In the order in which they are used: into the blocks, three of each block, two of the end. The
-  // first and the last are of reals, all between alike.
+  // In order of use: input projection, three per block, two of the output. The first and the last
+  // are float32; all others have one format.
   Matrix & matrix(int index) {return matrices_.at(index);}
   Norm & norm(int block) {return norms_.at(block);}
 
@@ -45,11 +45,11 @@ public:
   void run(const DenoiserCall & call);
 
 private:
-  // What one thread works in.
-  struct Room
+  // Workspace of one thread.
+  struct Workspace
   {
-    Numbers<float> told, gates, x, normed, hidden;
-    WholeRows whole_told, whole;
+    Numbers<float> condition, gates, x, normed, hidden;
+    QuantizedRows quantized_condition, quantized;
   };
   // Of a block, in order.
   enum Place { kGates, kFirst, kSecond, kPlaces };
@@ -58,21 +58,22 @@ private:
   {
     return matrices_[1 + block * kPlaces + place];
   }
-  bool is_whole() const {return of_block(0, kGates).is_whole();}
+  bool is_int8() const {return of_block(0, kGates).is_int8();}
   void prepare();
-  void compute(int first, int count, Room & room) const;
-  void tell(int first, int count, Room & room) const;
-  void make_gates(const Matrix & matrix, int parts, int count, Room & room) const;
-  void pass(int block, int count, Room & room) const;
-  void read_out(int first, int count, Room & room) const;
+  void compute(int first, int count, Workspace & work) const;
+  void tell(int first, int count, Workspace & work) const;
+  void make_gates(const Matrix & matrix, int parts, int count, Workspace & work) const;
+  void pass(int block, int count, Workspace & work) const;
+  void read_out(int first, int count, Workspace & work) const;
   void product(
-    const Matrix & matrix, const float * rows, int count, Room & room, const Target & target) const;
+    const Matrix & matrix, const float * rows, int count, Workspace & work,
+    const Target & target) const;
 
   DenoiserFacts facts_;
   std::vector<Matrix> matrices_;
   std::vector<Norm> norms_;
-  Team team_;
-  std::vector<Room> rooms_;
+  ThreadPool pool_;
+  std::vector<Workspace> workspaces_;
   bool is_ready_ = false;
   const DenoiserCall * call_ = nullptr;
   std::atomic<int> next_{0};

@@ -1,5 +1,5 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// Functions of vectors.
+// Element-wise functions of vectors.
 #ifndef FUNCTIONS_H_
 #define FUNCTIONS_H_
 
@@ -8,7 +8,7 @@
 namespace hma
 {
 
-// Powers of two, of a polynomial of what is behind the point, its last term first.
+// 2 ** x by a polynomial in the fractional part, highest term first.
 template<int TERMS>
 inline Vector power_of_two(Vector x, const float (& terms)[TERMS])
 {
@@ -36,16 +36,15 @@ inline Vector rough_power_of_two(Vector x)
 constexpr float kNever = -1e30f;
 constexpr float kLogTwoOfE = 1.44269504088896341f;
 
-// x / (1 + exp(-x)); of x below -87 it is 2.4e-38 of x, not nothing.
+// x / (1 + exp(-x)); below x = -87 the factor stays at 2.4e-38 instead of 0.
 inline Vector silu(Vector x)
 {
-  // Not endless, of which Newton's step would make no number.
+  // Bounded: Newton's step would turn infinity into NaN.
   const Vector power = least(x * fill(-kLogTwoOfE), fill(125.0f));
   return x * inverse(fill(1.0f) + power_of_two(power));
 }
 
-// x times the share of a normal distribution below x. Abramowitz and Stegun 7.1.26, whose error
-// of 1.5e-7 is one of the share.
+// GELU: x times the normal CDF at x, by Abramowitz and Stegun 7.1.26 (error of the CDF 1.5e-7).
 inline Vector gelu(Vector x)
 {
   const Vector size = magnitude(x) * fill(0.70710678118654752f);
@@ -55,7 +54,7 @@ inline Vector gelu(Vector x)
   for (const float term : {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f}) {
     tail = multiply_add(tail, t, fill(term));
   }
-  // Not endless, whose powers are no numbers.
+  // Bounded: the powers of infinity are NaN.
   const Vector squares = least(size * size, fill(100.0f));
   tail = fill(0.5f) * tail * t * power_of_two(squares * fill(-kLogTwoOfE));
   return x * (x < 0.0f ? tail : 1.0f - tail);

@@ -14,12 +14,12 @@ namespace
 {
 
 constexpr int kBytes = kGroup<int8_t>;
-// KC, the depth of a panel of float32 that is multiplied at a time: more is no longer in the cache
-// when the next tile reads it again.
+// KC, the depth of a float32 panel that is multiplied at a time: more would leave the cache before
+// the next tile reads it again.
 constexpr int kDepth = 1024;
 
-// What a tile, of the row, is to ask for of what is read after a panel: a quarter each. Narrow
-// tiles ask for half of it.
+// The part of the next panel that the tile of a row prefetches: a quarter each, or half for narrow
+// tiles.
 inline const char * quarter_of(const void * next, size_t panel_bytes, int row)
 {
   constexpr int quarters = 4;
@@ -33,20 +33,20 @@ inline void deliver(const Target & target, int row, int column, Vector value)
   store(place, target.is_added ? value + load(place) : value);
 }
 
-// Vectors that do not wait for each other.
+// Independent accumulators.
 constexpr int kAbreast = 4;
 
-// Of rows of whole vectors, that there is none or all of.
+// Zeros beyond the depth, a multiple of a vector.
 inline Vector load_abreast(const float * row, int place, int depth)
 {
   return place < depth ? load(row + place) : Vector{};
 }
 
-// The least and the largest of a row and zero, or not numbers where one of the row is none. A
-// vector waits for the last one like it: four do not wait for each other.
+// Minimum and maximum of a row and zero; NaN if the row has one. Four independent accumulators hide
+// the latency.
 inline std::pair<float, float> extremes(const float * row, int depth)
 {
-  // Of what is not a number neither minimum nor maximum can be relied on.
+  // min and max do not propagate NaN reliably.
   Vector low[kAbreast] = {}, high[kAbreast] = {}, nothing = fill(0.0f);
   for (int k = 0; k < depth; k += kAbreast * kLanes) {
 #pragma GCC unroll 4
@@ -76,7 +76,7 @@ inline void round_bytes(const float * row, int depth, float factor, float shift,
   }
 }
 
-// A product with the rows of panels from the first on, as many as are near.
+// A product over the depth from `first` on, one KC at a time.
 void multiply_part(
   const float * rows, int count, int row_stride, const Panels & panels, int first, int columns,
   const Target & target, const float * bias)
@@ -107,17 +107,17 @@ void multiply_part(
 
 }  // namespace
 
-// Growing fills with zeros, so room that is there already is not given back.
-void WholeRows::make_room(int count, int depth)
+// Growing fills with zeros, so memory is never given back.
+void QuantizedRows::reserve(int count, int depth)
 {
   numbers.resize(std::max(numbers.size(), static_cast<size_t>(count) * depth));
   scale.resize(std::max(scale.size(), static_cast<size_t>(count)));
   zero.resize(scale.size());
 }
 
-void WholeRows::take(const float * rows, int count, int depth)
+void QuantizedRows::take(const float * rows, int count, int depth)
 {
-  make_room(count, depth);
+  reserve(count, depth);
   for (int m = 0; m < count; ++m, rows += depth) {
     const auto [least, most] = extremes(rows, depth);
     scale[m] = std::max((most - least) / 255.0f, std::numeric_limits<float>::min());
@@ -139,21 +139,21 @@ void multiply(
   }
 }
 
-Matrix::Matrix(int depth, int columns, const float * bias, bool is_whole)
-: depth_(depth), columns_(columns), is_whole_(is_whole)
+Matrix::Matrix(int depth, int columns, const float * bias, bool is_int8)
+: depth_(depth), columns_(columns), is_int8_(is_int8)
 {
   const size_t wide = static_cast<size_t>(panels(columns)) * kPanel;
   bias_.resize(wide);
   if (bias != nullptr) {
     std::copy_n(bias, columns, bias_.begin());
   }
-  if (is_whole) {
+  if (is_int8) {
     numbers_.resize(wide * depth);
     scale_.resize(wide);
     sums_.resize(wide);
     first_.resize(wide);
   } else {
-    real_.resize(wide * depth);
+    float32_.resize(wide * depth);
   }
 }
 
@@ -163,7 +163,7 @@ Matrix::Matrix(int depth, int columns, const float * values, const float * bias)
   for (int k = 0; k < depth; ++k) {
     for (int n = 0; n < columns; ++n, ++values) {
       const size_t panel = n / kPanel;
-      real_[(panel * depth + k) * kPanel + n % kPanel] = *values;
+      float32_[(panel * depth + k) * kPanel + n % kPanel] = *values;
     }
   }
 }
@@ -189,24 +189,24 @@ Matrix::Matrix(
 
 void Matrix::precede(const Matrix & next)
 {
-  then_ = next.is_whole_ ? static_cast<const void *>(next.numbers_.data()) : next.real_.data();
+  then_ = next.is_int8_ ? static_cast<const void *>(next.numbers_.data()) : next.float32_.data();
 }
 
 void Matrix::multiply(
-  const float * rows, const WholeRows & whole, int count, const Target & target) const
+  const float * rows, const QuantizedRows & quantized, int count, const Target & target) const
 {
-  if (!is_whole_) {
-    const Panels panels{real_.data(), depth_, kPanel, then_};
+  if (!is_int8_) {
+    const Panels panels{float32_.data(), depth_, kPanel, then_};
     return hma::multiply(rows, count, depth_, panels, columns_, target, bias_.data());
   }
   each_tile<kByteTileRows>(
     count, columns_, kPanel, [&]<int ROWS, int VECTORS>(int row, int column) {
-      whole_tile<ROWS, VECTORS>(whole, row, column, target);
+      int8_tile<ROWS, VECTORS>(quantized, row, column, target);
     });
 }
 
 template<int ROWS, int VECTORS>
-void Matrix::whole_tile(const WholeRows & rows, int row, int column, const Target & target) const
+void Matrix::int8_tile(const QuantizedRows & rows, int row, int column, const Target & target) const
 {
   Ints sums[ROWS][VECTORS];
 #pragma GCC unroll 6
@@ -229,7 +229,7 @@ void Matrix::whole_tile(const WholeRows & rows, int row, int column, const Targe
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; ++v) {
       const int n = column + v * kLanes;
-      // The zero of a row, times the sum of a column, is in every sum.
+      // Every sum contains the zero point of the row times the sum of the column.
       const Vector number = to_float(sums[r][v]) * load(scale_.data() + n);
       const Vector product = multiply_subtract(zero, load(sums_.data() + n), number);
       deliver(target, m, n, multiply_add(product, scale, load(bias_.data() + n)));

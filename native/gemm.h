@@ -1,5 +1,5 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// Products of few rows with packed matrices (GEMM), in float32 or int8.
+// GEMM of few rows with packed matrices, in float32 or int8.
 #ifndef GEMM_H_
 #define GEMM_H_
 
@@ -15,19 +15,19 @@ namespace hma
 // NR, the columns of a panel and of a register tile.
 constexpr int kPanel = kTileVectors * kLanes;
 // MC, the rows that a thread takes through several products at a time: weights are read once for
-// all of them, and what they become stays in its cache.
+// all of them, and the results stay in its cache.
 constexpr int kBlockRows = 66;
 
 inline int panels(int columns) {return (columns + kPanel - 1) / kPanel;}
 
-// Rows in uint8: a value is scale * (number - zero), both of the row. Stored less kByteOffset.
-struct WholeRows
+// Rows quantized to uint8: value = scale * (number - zero), both per row. Stored minus kByteOffset.
+struct QuantizedRows
 {
   Numbers<uint8_t> numbers;  // [count][depth]
   Numbers<float> scale, zero;
 
-  // Room for as many; it never shrinks.
-  void make_room(int count, int depth);
+  // Memory for so many rows; it never shrinks.
+  void reserve(int count, int depth);
   // rows: [count][depth], depth a multiple of 16
   void take(const float * rows, int count, int depth);
 };
@@ -37,7 +37,7 @@ struct Target
 {
   float * rows;    // [count][stride]
   int stride;
-  bool is_added;   // to what is there, or put in its place
+  bool is_added;   // accumulate instead of overwriting
 };
 
 // A packed matrix.
@@ -46,7 +46,7 @@ struct Panels
   const float * values;  // [panels][depth][width]
   int depth;
   int width;             // of a panel, a multiple of kLanes
-  const void * then = nullptr;  // what is read after them, where it is known
+  const void * then = nullptr;  // read next, if known: prefetched
 };
 
 // target[m][n] = rows[m] . column n, and bias where there is one, for `columns` of them, a multiple
@@ -62,34 +62,34 @@ public:
   Matrix() = default;
   // values: [depth][columns]; bias: [columns], may be null
   Matrix(int depth, int columns, const float * values, const float * bias);
-  // A value is its number times the scale of its column.
+  // value = number * scale of its column
   Matrix(
     int depth, int columns, const int8_t * numbers, const float * scale, const float * bias);
 
   int depth() const {return depth_;}
-  bool is_whole() const {return is_whole_;}
+  bool is_int8() const {return is_int8_;}
 
-  // Tell which matrix is multiplied after this one: it is asked for meanwhile.
+  // Name the matrix that is multiplied next: it is prefetched.
   void precede(const Matrix & next);
 
   // target = rows times matrix, and bias. rows: [count][depth].
-  // whole: the same rows, of which a matrix of whole numbers reads those.
+  // quantized: the same rows; an int8 matrix reads these.
   void multiply(
-    const float * rows, const WholeRows & whole, int count, const Target & target) const;
+    const float * rows, const QuantizedRows & quantized, int count, const Target & target) const;
 
 private:
-  Matrix(int depth, int columns, const float * bias, bool is_whole);
+  Matrix(int depth, int columns, const float * bias, bool is_int8);
   template<int ROWS, int VECTORS>
-  void whole_tile(const WholeRows & rows, int row, int column, const Target & target) const;
+  void int8_tile(const QuantizedRows & rows, int row, int column, const Target & target) const;
 
   int depth_ = 0, columns_ = 0;
-  bool is_whole_ = false;
+  bool is_int8_ = false;
   const void * then_ = nullptr;
-  Numbers<float> real_;      // [panel][depth][kPanel]
+  Numbers<float> float32_;      // [panel][depth][kPanel]
   Numbers<int8_t> numbers_;  // [panel][depth / 4][kPanel][4]
   Numbers<float> scale_, bias_;
-  Numbers<float> sums_;      // of the values of each column
-  Numbers<int32_t> first_;   // what the sums of products begin with, see int_kernel
+  Numbers<float> sums_;      // of each column
+  Numbers<int32_t> first_;   // initial sums, see int_kernel
 };
 
 }  // namespace hma

@@ -16,18 +16,17 @@ namespace
 {
 
 constexpr float kMostNumber = 127.0f;
-// Queries have no sign: their zero is here.
+// Queries are unsigned: their zero point.
 constexpr int32_t kZero = 128;
-// Of values: 2 ** kBits and below.
+// Values: magnitudes up to 2 ** kBits.
 constexpr int kBits = 9;
 // The largest weight is two to this, rounding aside, and at most 2 ** 15. Weights times values
 // are summed in 32 bits for kTokens tokens: 2 ** (15 + kBits) * kTokens is below 2 ** 31.
 constexpr float kPowerOfWeights = 14.999f;
-// Smaller values have the scale of these: that of nothing would not be finite.
+// Lower bound of a maximum: the scale of all zeros would not be finite.
 constexpr float kLeastValue = 0x1p-40f;
 
-// The largest size of some numbers; as bits, infinity is above all of them and what is not a number
-// above that.
+// The largest magnitude; compared as bits, infinity is above all numbers and NaN above infinity.
 inline float largest(const float * numbers, int count)
 {
   Ints bits = {};
@@ -37,7 +36,7 @@ inline float largest(const float * numbers, int count)
   return std::bit_cast<float>(most_of(bits));
 }
 
-// Not finite where `most` is not, and so are scores of it.
+// Not finite if `most` is not, and neither are its scores.
 inline float scale_of(float most)
 {
   return std::max(most / kMostNumber, std::numeric_limits<float>::min());
@@ -50,7 +49,7 @@ inline Ints quantized(const float * from, int place, int count, Vector inverse)
 
 }  // namespace
 
-void WholeSpace::resize(int rows)
+void Int8Attention::resize(int rows)
 {
   const size_t places = line(rows, 0);
   if (places <= scales_.size()) {
@@ -58,7 +57,7 @@ void WholeSpace::resize(int rows)
   }
   queries_.assign(places * wide_, 0);
   for (KeysValues & tokens : sides_) {
-    // What stays behind the last token is never attended to.
+    // Padding behind the last token is never attended to.
     tokens.keys.assign(places * wide_, 0);
     tokens.scale.assign(places, 0.0f);
     tokens.offset.assign(places, 0);
@@ -66,11 +65,11 @@ void WholeSpace::resize(int rows)
     tokens.power.assign(places, kNever);
     tokens.inverse.assign(places, 0.0f);
   }
-  // Last: it tells how much room there is.
+  // Last: its size says how much is allocated.
   scales_.assign(places, 0.0f);
 }
 
-void WholeSpace::put(const Tokens & some, const float * made)
+void Int8Attention::put(const Tokens & some, const float * made)
 {
   KeysValues & side = sides_[some.side];
   for (int t = some.first; t < some.first + some.count; ++t) {
@@ -84,7 +83,7 @@ void WholeSpace::put(const Tokens & some, const float * made)
   }
 }
 
-void WholeSpace::put_query(size_t place, const float * query)
+void Int8Attention::put_query(size_t place, const float * query)
 {
   const float scale = scale_of(largest(query, depth_));
   const Vector inverse = fill(1.0f / scale);
@@ -95,7 +94,7 @@ void WholeSpace::put_query(size_t place, const float * query)
   scales_[place] = scale * scale_;
 }
 
-void WholeSpace::put_key(KeysValues & tokens, size_t line, int token, const float * key) const
+void Int8Attention::put_key(KeysValues & tokens, size_t line, int token, const float * key) const
 {
   constexpr int group = kGroup<int8_t>;
   const float scale = scale_of(largest(key, depth_));
@@ -113,19 +112,20 @@ void WholeSpace::put_key(KeysValues & tokens, size_t line, int token, const floa
     }
   }
   tokens.scale[line + token] = scale;
-  // Unsigned: what is not finite overflows, and its scale makes scores of it no numbers.
+  // Unsigned: non-finite values overflow, and their scale turns the scores into NaN.
   const uint32_t total = sum(sums);
   tokens.offset[line + token] = static_cast<int32_t>(-total * (kZero - kByteOffset));
 }
 
-void WholeSpace::put_value(KeysValues & tokens, size_t line, int token, const float * value) const
+void Int8Attention::put_value(
+  KeysValues & tokens, size_t line, int token, const float * value) const
 {
   const float most = largest(value, depth_);
   const bool is_finite = std::isfinite(most);
   const int power = is_finite ? std::ilogb(std::max(most, kLeastValue)) + 1 - kBits : 0;
-  // What is not finite is all that it is mixed to.
+  // A non-finite value makes the whole output non-finite.
   const float inverse = is_finite ? std::ldexp(1.0f, -power) : std::nanf("");
-  // Two tokens side by side: the other may be put by another thread.
+  // Tokens are interleaved in pairs: another thread may write the other.
   const bool is_second = token % 2 != 0;
   int16_t * out = tokens.values.data() + (line + token / 2 * 2) * wide_;
   for (int d = 0; d < depth_; d += kLanes, out += 2 * kLanes) {
@@ -136,11 +136,11 @@ void WholeSpace::put_value(KeysValues & tokens, size_t line, int token, const fl
 }
 
 // scores: [count][padded], powers of two to which values of one scale would be mixed.
-void WholeSpace::score(
+void Int8Attention::score(
   const KeysValues & tokens, size_t line, int first, int count, float * scores) const
 {
   const uint8_t * queries = queries_.data() + (line + first) * wide_;
-  // None of these is written, which the compiler cannot know.
+  // Read only, which the compiler cannot know.
   const float * own = scales_.data() + line + first;
   const float * scales = tokens.scale.data() + line, * powers = tokens.power.data() + line;
   const int32_t * offsets = tokens.offset.data() + line;
@@ -173,8 +173,8 @@ void WholeSpace::score(
     });
 }
 
-// weights: a row of [padded / kTokens][kQueries][kTokens]; returns what mixed numbers are multiplied with.
-float WholeSpace::soften(
+// weights: [padded / kTokens][kQueries][kTokens]; returns the factor of the output.
+float Int8Attention::softmax(
   const KeysValues & tokens, size_t line, const float * scores, int16_t * weights) const
 {
   Vector highest = load(scores);
@@ -195,24 +195,24 @@ float WholeSpace::soften(
   return 1.0f / sum(total);
 }
 
-void WholeSpace::mix_unscaled(
-  const Tokens & some, int head, ScoreRoom & room, float * mixed, float * shares) const
+void Int8Attention::mix_unscaled(
+  const Tokens & some, int head, ScoreBuffer & work, float * mixed, float * shares) const
 {
   const KeysValues & side = sides_[some.side];
   const size_t start = line(some.row, head), size = static_cast<size_t>(kQueries) * padded_;
-  room.scores.resize(std::max(room.scores.size(), size));
-  room.weights.resize(std::max(room.weights.size(), size));
-  score(side, start, some.first, some.count, room.scores.data());
+  work.scores.resize(std::max(work.scores.size(), size));
+  work.weights.resize(std::max(work.weights.size(), size));
+  score(side, start, some.first, some.count, work.scores.data());
   for (int m = 0; m < some.count; ++m) {
-    shares[m] = soften(
-      side, start, room.scores.data() + static_cast<size_t>(m) * padded_,
-      room.weights.data() + m * kTokens);
+    shares[m] = softmax(
+      side, start, work.scores.data() + static_cast<size_t>(m) * padded_,
+      work.weights.data() + m * kTokens);
   }
-  mix_values(side, start, room.weights.data(), some.count, mixed);
+  mix_values(side, start, work.weights.data(), some.count, mixed);
 }
 
 // mixed: [count][wide]
-void WholeSpace::mix_values(
+void Int8Attention::mix_values(
   const KeysValues & tokens, size_t line, const int16_t * weights, int count, float * mixed) const
 {
   std::fill_n(mixed, static_cast<size_t>(count) * wide_, 0.0f);

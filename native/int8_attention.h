@@ -1,7 +1,7 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// Attention of tokens within their row, in whole numbers.
-#ifndef WHOLE_SPACE_H_
-#define WHOLE_SPACE_H_
+// Spatial attention in int8.
+#ifndef INT8_ATTENTION_H_
+#define INT8_ATTENTION_H_
 
 #include <array>
 #include <cstddef>
@@ -12,11 +12,11 @@
 namespace hma
 {
 
-// Each head of a token has scales of its own: queries and keys have 8 bits, values 10, weights 15.
-class WholeSpace : public Space
+// Scales are per token and head. Queries and keys have 8 bits, values 10, softmax weights 15.
+class Int8Attention : public SpatialAttention
 {
 public:
-  using Space::Space;
+  using SpatialAttention::SpatialAttention;
   void resize(int rows) override;
   void put(const Tokens & some, const float * made) override;
 
@@ -27,20 +27,21 @@ private:
   {
     Numbers<int8_t> keys;      // [row][head][panel][wide / 4][kPanel][4]
     Numbers<float> scale;      // [row][head][padded], of a key
-    Numbers<int32_t> offset;   // [row][head][padded], what queries are too high by, times a key
+    Numbers<int32_t> offset;   // [row][head][padded], correction for the zero point of queries
     Numbers<int16_t> values;   // [row][head][padded / 2][wide][2]
-    Numbers<float> power;      // [row][head][padded]: a value is 2 ** power times its number
+    Numbers<float> power;      // [row][head][padded]: value = 2 ** power * number
     Numbers<float> inverse;    // [row][head][padded]: 2 ** -power
   };
 
   int queries() const override {return kQueries;}
   void mix_unscaled(
-    const Tokens & some, int head, ScoreRoom & room, float * mixed, float * shares) const override;
+    const Tokens & some, int head, ScoreBuffer & work, float * mixed,
+    float * shares) const override;
   void put_query(size_t place, const float * query);
   void put_key(KeysValues & tokens, size_t line, int token, const float * key) const;
   void put_value(KeysValues & tokens, size_t line, int token, const float * value) const;
   void score(const KeysValues & tokens, size_t line, int first, int count, float * scores) const;
-  float soften(
+  float softmax(
     const KeysValues & tokens, size_t line, const float * scores, int16_t * weights) const;
   void mix_values(
     const KeysValues & tokens, size_t line, const int16_t * weights, int count,
@@ -53,4 +54,4 @@ private:
 
 }  // namespace hma
 
-#endif  // WHOLE_SPACE_H_
+#endif  // INT8_ATTENTION_H_

@@ -1,6 +1,6 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// What Python calls, see hma_ros/runtime/compiled.py. Sizes are checked where descriptions and
-// arrays come in, in hma_ros/runtime.
+// The C interface, called from hma_ros/runtime/compiled.py. Sizes are checked in hma_ros/runtime,
+// where descriptions and arrays come in.
 #include <algorithm>
 #include <exception>
 #include <memory>
@@ -44,7 +44,7 @@ int done(const Work & work)
   }
 }
 
-// Returns null where there is none of the number.
+// Returns null if the index is out of range.
 template<typename Work>
 auto found(const Work & work) -> decltype(&work())
 {
@@ -59,7 +59,7 @@ auto found(const Work & work) -> decltype(&work())
 
 extern "C" {
 
-// Whether Python's idea of what it hands over is that of this build.
+// Whether Python's structures have the layout of this build.
 int hma_agrees(
   int version, int facts_size, int call_size, int denoiser_facts_size, int denoiser_call_size)
 {
@@ -104,14 +104,14 @@ Norm * hma_norm(Trunk * trunk, int layer, int place)
   return found([&]() -> Norm & {return trunk->layer(layer).norms.at(place);});
 }
 
-// Returns 0 when done, 1 without memory, 2 where what is kept is not finite.
+// Returns 0 on success, 1 without memory, 2 if keys or values are not finite.
 int hma_run(Trunk * trunk, const Call * call)
 {
   bool is_finite = true;
   return done([&] {is_finite = trunk->run(*call);}) ? (is_finite ? 0 : 2) : 1;
 }
 
-// kinds: room for kKinds numbers
+// kinds: kKinds numbers, out
 void hma_spent(Trunk * trunk, double * kinds)
 {
   const hma::Seconds spent = trunk->spent();

@@ -1,5 +1,5 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// Arrays whose vectors do not cross cache lines.
+// Arrays aligned to cache lines.
 #ifndef MEMORY_H_
 #define MEMORY_H_
 
@@ -13,8 +13,7 @@
 namespace hma
 {
 
-// Numbers that begin with a line of the cache, so that a vector of them is in one; many of them
-// with a page, of the large ones where the system has them.
+// Aligned to a cache line; large arrays to a page, a huge one where the system has them.
 template<typename Number>
 struct Aligned : std::allocator<Number>
 {
@@ -32,7 +31,7 @@ struct Aligned : std::allocator<Number>
     void * numbers = ::operator new(size, begin(size));
     if (size >= kPage) {
 #ifdef MADV_HUGEPAGE
-      // What comes of it is no matter.
+      // A hint: failure does not matter.
       madvise(numbers, size, MADV_HUGEPAGE);
 #endif
     }

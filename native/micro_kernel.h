@@ -1,9 +1,9 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// The micro-kernels, as BLIS calls them: sums of products of MR rows with NR columns, in registers.
+// Micro-kernels in the sense of BLIS: MR x NR sums of products in registers.
 //
 // The matrix on the right is packed in panels of NR columns, [panel][depth][NR], so that a
-// micro-kernel reads it in order. Rows on the left are few, and are read where they are: packing
-// them costs more than it gains.
+// micro-kernel reads it in order. Rows on the left are few and not packed: packing would cost more
+// than it gains.
 #ifndef MICRO_KERNEL_H_
 #define MICRO_KERNEL_H_
 
@@ -17,7 +17,7 @@
 namespace hma
 {
 
-// Bytes ahead of which a panel is prefetched: about as long as memory takes.
+// Prefetch distance in bytes: about the latency of memory.
 constexpr int kPrefetchAhead = 1024;
 
 // Call `tile` with rows and vectors known to the compiler: sums stay in registers.

@@ -7,8 +7,8 @@
 namespace hma
 {
 
-// Has denormals taken for zeros as long as it lives: weights of attention that are next to nothing
-// would take a hundred times as long as others.
+// Flushes denormals to zero during its lifetime: tiny attention weights would be a hundred times
+// slower.
 class NoDenormals
 {
 public:

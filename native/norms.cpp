@@ -53,7 +53,7 @@ void Norm::apply(const float * rows, int count, int width, float * out, float ep
   }
 }
 
-float soften(float * scores, int count)
+float softmax(float * scores, int count)
 {
   Vector highest = load(scores);
   for (int n = kLanes; n < count; n += kLanes) {

@@ -3,8 +3,8 @@
 //
 // Every source is compiled once for each ISA into a library of its own, `_layers_ISA.so`, of which
 // Python loads the best that the processor runs (hma_ros/runtime/compiled.py). Arithmetic is
-// written in the vector extensions of GCC and Clang; `simd_ISA.h` adds what those have no word for:
-// products of int8, half precision, masks, transposition.
+// written in the vector extensions of GCC and Clang; `simd_ISA.h` adds what they lack: int8 dot
+// products, float16, masks, transposition.
 #ifndef SIMD_H_
 #define SIMD_H_
 
@@ -31,7 +31,7 @@ constexpr int kWidestHead = 64;
 
 inline int whole_vectors(int count) {return (count + kLanes - 1) / kLanes * kLanes;}
 
-// Kept rows may be stored in half precision.
+// Cached keys and values may be float16.
 struct Half
 {
   uint16_t bits;
@@ -56,7 +56,7 @@ inline Ints load_ints(const Number * from)
   return value;
 }
 inline Vector to_float(Ints value) {return __builtin_convertvector(value, Vector);}
-// Of two one of which is not a number, the second; as on x86.
+// If one operand is NaN, the second is returned, as on x86.
 inline Vector least(Vector a, Vector b) {return a < b ? a : b;}
 inline Vector most(Vector a, Vector b) {return a > b ? a : b;}
 inline Ints most(Ints a, Ints b) {return a > b ? a : b;}
@@ -66,7 +66,7 @@ inline Vector multiply_add(Vector a, Vector b, Vector c) {return a * b + c;}
 // c - a * b
 inline Vector multiply_subtract(Vector a, Vector b, Vector c) {return c - a * b;}
 
-// Numbers that one instruction multiplies and adds, as many as have the size of a sum.
+// Operands of one lane of a dot-product instruction: as many as fill 32 bits.
 template<typename Number>
 constexpr int kGroup = sizeof(int32_t) / sizeof(Number);
 
@@ -78,7 +78,7 @@ inline int32_t group_of(const Number * numbers)
   return group;
 }
 
-// Fetch a cache line: into the first cache, or into the second.
+// Prefetch a cache line into L1, or into L2.
 inline void prefetch_near(const void * line) {__builtin_prefetch(line, 0, 3);}
 inline void prefetch_far(const void * line) {__builtin_prefetch(line, 0, 2);}
 

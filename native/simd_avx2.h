@@ -18,7 +18,7 @@ constexpr const char * kIsa = "avxvnni";
 constexpr int kByteTileRows = 6;
 #else
 constexpr const char * kIsa = "avx2";
-// Groups are taken apart in registers, which leaves fewer for sums.
+// Unpacking groups takes registers, which leaves fewer for sums.
 constexpr int kByteTileRows = 4;
 #endif
 constexpr int kByteOffset = 0;
@@ -32,7 +32,7 @@ inline void store(Half * to, Vector value)
   constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   _mm_storeu_si128(reinterpret_cast<__m128i *>(to), _mm256_cvtps_ph(value, kNearest));
 }
-// All bits of the lanes that are meant.
+// A mask with all bits set in selected lanes.
 using Mask = Ints;
 inline Mask mask(int place, int count)
 {
@@ -71,7 +71,7 @@ inline bool are_within(Vector value, float bound)
 {
   return _mm256_movemask_ps(_mm256_cmp_ps(magnitude(value), fill(bound), _CMP_NLE_UQ)) == 0;
 }
-// Lines become columns.
+// Transpose.
 inline void transpose(Vector (& lines)[kLanes])
 {
   Vector pairs[kLanes], fours[kLanes];
@@ -91,7 +91,7 @@ inline void transpose(Vector (& lines)[kLanes])
     lines[4 + j] = _mm256_permute2f128_ps(fours[j], fours[4 + j], 0x31);
   }
 }
-// The sum of each line.
+// The sum of each vector.
 inline Vector sums(const Vector (& lines)[kLanes])
 {
   Vector fours[2];
@@ -137,7 +137,7 @@ inline Vector rounded(Vector value)
 {
   return _mm256_round_ps(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
-// x * 2 ** power, of a whole power; nothing where that is below the least normal number.
+// x * 2 ** power, power integral; 0 below the smallest normal number.
 inline Vector scale_by_power(Vector x, Vector power)
 {
   const Ints exponent = (nearest(power) + 127) << 23;
@@ -157,7 +157,7 @@ inline __m256i packed_bytes(const Ints (& whole)[4])
     _mm256_packs_epi32((__m256i)whole[2], (__m256i)whole[3]));
   return _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
-// Four vectors to bytes from 0 to 255, of which `count` are stored.
+// Saturate four vectors to uint8 and store `count`.
 inline void store_bytes(uint8_t * out, const Ints (& whole)[4], int count)
 {
   const __m256i bytes = packed_bytes(whole);
@@ -170,7 +170,7 @@ inline void store_low_bytes(void * out, Ints value)
   const __m256i bytes = packed_bytes({(Ints)low, (Ints)low, (Ints)low, (Ints)low});
   std::memcpy(out, &bytes, kLanes);
 }
-// Bounded to 16 bits.
+// Saturated to 16 bits.
 inline void store_shorts(int16_t * out, Ints value)
 {
   _mm_storeu_si128(
@@ -200,7 +200,7 @@ inline void add_products(Ints & sum, Group<uint8_t> row, Group<uint8_t> column)
   asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(row.all), "x"(column.all));
 }
 #else
-// vpmaddubsw would bound sums of two products to 16 bits: even and odd bytes, as 16 bits each.
+// vpmaddubsw would saturate sums of two products to 16 bits: multiply even and odd bytes apart.
 template<>
 struct Group<uint8_t>
 {

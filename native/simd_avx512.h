@@ -16,7 +16,7 @@ constexpr const char * kIsa = "avx512vnni";
 // them or with half of them, of float32, int16 and int8.
 constexpr int kTileVectors = 4;
 constexpr int kTileRows = 6, kNarrowTileRows = 12, kByteTileRows = 6;
-// What rows of bytes are stored less by, see whole_sums.
+// Subtracted from stored uint8 rows, see int_kernel.
 constexpr int kByteOffset = 0;
 
 inline Vector load(const Half * from)
@@ -28,7 +28,7 @@ inline void store(Half * to, Vector value)
   constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   _mm256_storeu_si256(reinterpret_cast<__m256i *>(to), _mm512_cvtps_ph(value, kNearest));
 }
-// Of the numbers from `place` on of `count`, those that a vector holds.
+// Mask of the lanes from `place` that are below `count`.
 using Mask = __mmask16;
 inline Mask mask(int place, int count)
 {
@@ -53,12 +53,12 @@ inline void store_lanes(float * to, Vector value, int first, int count)
 {
   store(to, value, static_cast<Mask>(mask(0, count) << first));
 }
-// Whether all numbers are at most so large.
+// Whether all magnitudes are at most so large.
 inline bool are_within(Vector value, float bound)
 {
   return _mm512_cmp_ps_mask(magnitude(value), fill(bound), _CMP_NLE_UQ) == 0;
 }
-// Lines become columns.
+// Transpose.
 inline void transpose(Vector (& lines)[kLanes])
 {
   Vector pairs[kLanes], fours[kLanes];
@@ -86,7 +86,7 @@ inline void transpose(Vector (& lines)[kLanes])
     lines[12 + j] = _mm512_shuffle_f32x4(upper_odd, lower_odd, 0xdd);
   }
 }
-// The sum of each line.
+// The sum of each vector.
 inline Vector sums(const Vector (& lines)[kLanes])
 {
   Vector halves[8], quarters[4], eighths[2];
@@ -116,16 +116,16 @@ inline int32_t most_of(Ints value) {return _mm512_reduce_max_epi32((__m512i)valu
 
 inline Ints nearest(Vector value) {return (Ints)_mm512_cvtps_epi32(value);}
 inline Vector rounded(Vector value) {return _mm512_roundscale_ps(value, 8);}
-// x * 2 ** power, of a whole power
+// x * 2 ** power, power integral
 inline Vector scale_by_power(Vector x, Vector power) {return _mm512_scalef_ps(x, power);}
-// One over x. Newton's step doubles the digits of a guess, and is quicker than to divide.
+// 1 / x: an estimate and one Newton step, faster than division.
 inline Vector inverse(Vector x)
 {
   const Vector guess = _mm512_rcp14_ps(x);
   return guess * (Vector)_mm512_fnmadd_ps(x, guess, fill(2.0f));
 }
 
-// Four vectors to bytes from 0 to 255, of which `count` are stored.
+// Saturate four vectors to uint8 and store `count`.
 inline void store_bytes(uint8_t * out, const Ints (& whole)[4], int count)
 {
   // Where the quarters of registers, packed in pairs, belong.
@@ -141,13 +141,13 @@ inline void store_low_bytes(void * out, Ints value)
 {
   _mm_storeu_si128(static_cast<__m128i *>(out), _mm512_cvtepi32_epi8((__m512i)value));
 }
-// Bounded to 16 bits.
+// Saturated to 16 bits.
 inline void store_shorts(int16_t * out, Ints value)
 {
   _mm256_storeu_si256(
     reinterpret_cast<__m256i *>(out), _mm512_cvtsepi32_epi16((__m512i)value));
 }
-// To every second place; the others are not written.
+// Store to every second place; the others are untouched.
 inline void store_every_second(int16_t * out, Ints value, bool is_second)
 {
   if (is_second) {

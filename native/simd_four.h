@@ -34,13 +34,13 @@ typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
 
 inline Ints choose(Ints those, Ints one, Ints other) {return (those & one) | (~those & other);}
 
-// Right up to 2 ** 22: one and a half times 2 ** 23 leaves no digits behind the point.
+// Correct up to 2 ** 22: adding 1.5 * 2 ** 23 rounds to an integer.
 inline Ints nearest(Vector value)
 {
 #ifdef __ARM_FEATURE_DOTPROD
   return (Ints)vcvtnq_s32_f32(value);
 #else
-  // The sum is read as bits: fast arithmetic may not take it apart.
+  // The sum is read as bits: -ffast-math may not simplify it.
   return as_ints(value + 12582912.0f) - 0x4b400000;
 #endif
 }
@@ -49,7 +49,7 @@ inline Vector rounded(Vector value)
 #ifdef __ARM_FEATURE_DOTPROD
   return (Vector)vrndnq_f32(value);
 #else
-  // Larger ones are whole.
+  // Larger ones are integral.
   return magnitude(value) < 4194304.0f ? to_float(nearest(value)) : value;
 #endif
 }
@@ -67,7 +67,7 @@ inline Vector load(const Half * from)
   return as_vector(choose(size < 0x400, tiny, normal) | (all & 0x8000) << 16);
 #endif
 }
-// Of a number up to the largest half.
+// Of a number up to the largest float16.
 inline void store(Half * to, Vector value)
 {
 #ifdef __ARM_FEATURE_DOTPROD
@@ -81,7 +81,7 @@ inline void store(Half * to, Vector value)
   std::memcpy(to, &bits, sizeof(bits));
 #endif
 }
-// How many lanes are meant.
+// The number of selected lanes.
 struct Mask
 {
   int count;
@@ -136,7 +136,7 @@ inline int32_t most_of(Ints value)
 inline float sum(Vector value) {return (value[0] + value[1]) + (value[2] + value[3]);}
 inline int32_t sum(Ints value)
 {
-  // Unsigned: it may overflow, see WholeSpace::put_key.
+  // Unsigned: it may overflow, see Int8Attention::put_key.
   uint32_t total = 0;
   for (int lane = 0; lane < kLanes; ++lane) {
     total += static_cast<uint32_t>(value[lane]);
@@ -148,7 +148,7 @@ inline bool are_within(Vector value, float bound)
   const Ints is_within = magnitude(value) <= fill(bound);
   return (is_within[0] & is_within[1] & is_within[2] & is_within[3]) != 0;
 }
-// Lines become columns.
+// Transpose.
 inline void transpose(Vector (& lines)[kLanes])
 {
   const Vector a = lines[0], b = lines[1], c = lines[2], d = lines[3];
@@ -156,7 +156,7 @@ inline void transpose(Vector (& lines)[kLanes])
     lines[j] = Vector{a[j], b[j], c[j], d[j]};
   }
 }
-// The sum of each line.
+// The sum of each vector.
 inline Vector sums(const Vector (& lines)[kLanes])
 {
 #ifdef __ARM_FEATURE_DOTPROD
@@ -165,7 +165,7 @@ inline Vector sums(const Vector (& lines)[kLanes])
   return Vector{sum(lines[0]), sum(lines[1]), sum(lines[2]), sum(lines[3])};
 #endif
 }
-// x * 2 ** power, of a whole power; nothing where that is below the least normal number.
+// x * 2 ** power, power integral; 0 below the smallest normal number.
 inline Vector scale_by_power(Vector x, Vector power)
 {
   const Ints is_tiny = power < fill(-126.0f);
@@ -174,7 +174,7 @@ inline Vector scale_by_power(Vector x, Vector power)
 }
 inline Vector inverse(Vector x) {return 1.0f / x;}
 
-// Four vectors to bytes from 0 to 255, of which `count` are stored, less kByteOffset.
+// Saturate four vectors to uint8, subtract kByteOffset, store `count`.
 inline void store_bytes(uint8_t * out, const Ints (& whole)[4], int count)
 {
   uint8_t all[4 * kLanes];
@@ -192,14 +192,14 @@ inline void store_low_bytes(void * out, Ints value)
   const Bytes bytes = __builtin_convertvector(value, Bytes);
   std::memcpy(out, &bytes, sizeof(bytes));
 }
-// Bounded to 16 bits, of numbers that are not negative.
+// Saturated to 16 bits; numbers are not negative.
 inline void store_shorts(int16_t * out, Ints value)
 {
   const Shorts bits =
     __builtin_convertvector(choose(value > 32767, fill_int(32767), value), Shorts);
   std::memcpy(out, &bits, sizeof(bits));
 }
-// To every second place; the others are not written.
+// Store to every second place; the others are untouched.
 inline void store_every_second(int16_t * out, Ints value, bool is_second)
 {
   for (int lane = 0; lane < kLanes; ++lane) {

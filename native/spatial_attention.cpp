@@ -9,14 +9,14 @@
 namespace hma
 {
 
-void Space::mix(const Tokens & some, int head, ScoreRoom & room, float * out) const
+void SpatialAttention::mix(const Tokens & some, int head, ScoreBuffer & work, float * out) const
 {
   float mixed[kMostQueries * kWidestHead], shares[kMostQueries];
   out += head * depth_;
   for (int done = 0; done < some.count; done += queries()) {
     const int count = std::min(queries(), some.count - done);
-    mix_unscaled({some.side, some.row, some.first + done, count}, head, room, mixed, shares);
-    // Shares are of few outcomes, and would be of many weights.
+    mix_unscaled({some.side, some.row, some.first + done, count}, head, work, mixed, shares);
+    // Scaling few outputs is cheaper than scaling many weights.
     for (int m = 0; m < count; ++m, out += width()) {
       for (int d = 0; d < depth_; d += kLanes) {
         store(out + d, load(mixed + m * wide_ + d) * fill(shares[m]), mask(d, depth_));
@@ -25,18 +25,18 @@ void Space::mix(const Tokens & some, int head, ScoreRoom & room, float * out) co
   }
 }
 
-void RealSpace::resize(int rows)
+void Float32Attention::resize(int rows)
 {
   const size_t places = line(rows, 0);
   queries_.resize(std::max(queries_.size(), static_cast<size_t>(rows) * tokens_ * width()));
   for (int side = 0; side < 2; ++side) {
-    // Never less: growing fills with zeros, and behind the last token they have to stay.
+    // Never shrinks: growing fills with zeros, which padding behind the last token must keep.
     keys_[side].resize(std::max(keys_[side].size(), places * depth_));
     values_[side].resize(std::max(values_[side].size(), places * wide_));
   }
 }
 
-void RealSpace::put(const Tokens & some, const float * made)
+void Float32Attention::put(const Tokens & some, const float * made)
 {
   const size_t stride = 3 * static_cast<size_t>(width());
   float * query =
@@ -58,8 +58,8 @@ void RealSpace::put(const Tokens & some, const float * made)
   }
 }
 
-// Keys of one head, as many as lie side by side in a vector at a time.
-void RealSpace::put_keys(float * keys, int token, int count, const float * made) const
+// Keys of one head, a vector of tokens at a time.
+void Float32Attention::put_keys(float * keys, int token, int count, const float * made) const
 {
   const size_t stride = 3 * static_cast<size_t>(width());
   for (const int end = token + count; token < end; ) {
@@ -79,10 +79,10 @@ void RealSpace::put_keys(float * keys, int token, int count, const float * made)
   }
 }
 
-void RealSpace::mix_unscaled(
-  const Tokens & some, int head, ScoreRoom & room, float * mixed, float * shares) const
+void Float32Attention::mix_unscaled(
+  const Tokens & some, int head, ScoreBuffer & work, float * mixed, float * shares) const
 {
-  Numbers<float> & scores = room.scores;
+  Numbers<float> & scores = work.scores;
   scores.resize(std::max(scores.size(), static_cast<size_t>(kMostQueries) * padded_));
   const size_t start = line(some.row, head);
   const Panels keys{keys_[some.side].data() + start * depth_, depth_, kPanel};
@@ -94,7 +94,7 @@ void RealSpace::mix_unscaled(
   for (int m = 0; m < some.count; ++m) {
     float * row = scores.data() + static_cast<size_t>(m) * padded_;
     std::fill(row + tokens_, row + whole_vectors(tokens_), kNever);
-    shares[m] = soften(row, tokens_);
+    shares[m] = softmax(row, tokens_);
   }
   multiply(scores.data(), some.count, padded_, values, wide_, {mixed, wide_, false});
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// Attention of tokens within their row.
-#ifndef SPACE_H_
-#define SPACE_H_
+// Attention between the tokens of a timestep.
+#ifndef SPATIAL_ATTENTION_H_
+#define SPATIAL_ATTENTION_H_
 
 #include <array>
 #include <cstddef>
@@ -14,52 +14,52 @@
 namespace hma
 {
 
-// Tokens that are mixed at a time.
+// Queries per call.
 constexpr int kTokens = 64;
 
-// What a thread keeps scores in, grown as needed.
-struct ScoreRoom
+// Scores of one thread, grown as needed.
+struct ScoreBuffer
 {
   Numbers<float> scores;
   Numbers<int16_t> weights;
 };
 
-// Some tokens of a row. Of the two sides, 0 and 1, keys and values of one are read while those of
-// the other are put; queries have none.
+// Some tokens of a row. Keys and values are double-buffered: one side (0 or 1) is read while the
+// other is written; queries are not.
 struct Tokens
 {
   int side, row, first, count;
 };
 
 // Rows of N tokens, each with queries, keys and values of H heads of D numbers.
-class Space
+class SpatialAttention
 {
 public:
-  // scale: of queries, for powers of two
-  Space(int tokens, int heads, int depth, float scale)
-  : tokens_(tokens), padded_((tokens + kTokens - 1) / kTokens * kTokens), heads_(heads), depth_(depth),
-    wide_(whole_vectors(depth)), scale_(scale) {}
-  virtual ~Space() = default;
+  // scale: of queries, for a base-2 softmax
+  SpatialAttention(int tokens, int heads, int depth, float scale)
+  : tokens_(tokens), padded_((tokens + kTokens - 1) / kTokens * kTokens), heads_(heads),
+    depth_(depth), wide_(whole_vectors(depth)), scale_(scale) {}
+  virtual ~SpatialAttention() = default;
 
-  // Make room for some rows; what was put is lost.
+  // Allocate for some rows; contents are lost.
   virtual void resize(int rows) = 0;
 
   // made: float[count][3][H][D]
   virtual void put(const Tokens & some, const float * made) = 0;
 
-  // Mix all tokens of a row into some of them, in one head. out: float[count][H][D]
-  void mix(const Tokens & some, int head, ScoreRoom & room, float * out) const;
+  // Attention output of some tokens over all tokens of their row, one head. out: float[count][H][D]
+  void mix(const Tokens & some, int head, ScoreBuffer & work, float * out) const;
 
 protected:
-  // Tokens that may attend at a time.
+  // Queries per block.
   static constexpr int kMostQueries = 24;
 
-  // How many do: their scores are to stay in the nearest cache.
+  // Chosen so that scores stay in L1.
   virtual int queries() const = 0;
 
-  // As `mix`, but to be multiplied with a share: [count][wide], and of each token.
+  // As `mix`, but unnormalized: mixed[count][wide] times shares[count] is the output.
   virtual void mix_unscaled(
-    const Tokens & some, int head, ScoreRoom & room, float * mixed, float * shares) const = 0;
+    const Tokens & some, int head, ScoreBuffer & work, float * mixed, float * shares) const = 0;
 
   // The first place of a head of a row; each has `padded` of them.
   size_t line(int row, int head) const
@@ -72,17 +72,18 @@ protected:
   const float scale_;
 };
 
-class RealSpace : public Space
+class Float32Attention : public SpatialAttention
 {
 public:
-  using Space::Space;
+  using SpatialAttention::SpatialAttention;
   void resize(int rows) override;
   void put(const Tokens & some, const float * made) override;
 
 private:
   int queries() const override {return kMostQueries;}
   void mix_unscaled(
-    const Tokens & some, int head, ScoreRoom & room, float * mixed, float * shares) const override;
+    const Tokens & some, int head, ScoreBuffer & work, float * mixed,
+    float * shares) const override;
   void put_keys(float * keys, int token, int count, const float * made) const;
 
   Numbers<float> queries_;                // [row][token][head][depth]
@@ -92,4 +93,4 @@ private:
 
 }  // namespace hma
 
-#endif  // SPACE_H_
+#endif  // SPATIAL_ATTENTION_H_

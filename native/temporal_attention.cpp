@@ -12,7 +12,7 @@ namespace hma
 namespace
 {
 
-// Of a head with VECTORS vectors, the last of which may not be full.
+// A head of VECTORS vectors, the last of which may be partial.
 template<int VECTORS, typename Kept>
 inline void take(const Kept * from, Mask last, Vector (& to)[VECTORS])
 {
@@ -22,7 +22,7 @@ inline void take(const Kept * from, Mask last, Vector (& to)[VECTORS])
   to[VECTORS - 1] = load(from + (VECTORS - 1) * kLanes, last);
 }
 
-// Numbers whose sum is the product.
+// Partial sums of the dot product.
 template<int VECTORS, typename Kept>
 inline Vector products(const Vector (& query)[VECTORS], const Kept * from, Mask last)
 {
@@ -46,9 +46,9 @@ inline void add_weighted(
   }
 }
 
-// Kept rows come from far away, a little for every head: ask for those of the next token.
+// The KV cache is read in small pieces per head: prefetch those of the next token.
 template<typename Kept>
-inline void ask(const KeptRows<Kept> & kept, size_t place)
+inline void ask(const PastSteps<Kept> & kept, size_t place)
 {
   for (int p = 0; p < kept.slots; ++p, place += kept.stride) {
     prefetch_near(kept.keys + place);
@@ -58,7 +58,7 @@ inline void ask(const KeptRows<Kept> & kept, size_t place)
 
 template<int VECTORS, typename Kept>
 void mix_head(
-  const OwnRows & own, const KeptRows<Kept> & kept, int first_row, int depth, int place,
+  const OwnRows & own, const PastSteps<Kept> & kept, int first_row, int depth, int place,
   const float * bias, float * scores, const std::vector<float *> & out)
 {
   const int slots = kept.slots, rows = static_cast<int>(own.queries.size()), count = slots + rows;
@@ -79,7 +79,7 @@ void mix_head(
       const Vector biases = load_or(bias + first, mask(first, count), kNever);
       store(scores + first, sums(lines) + biases);
     }
-    const Vector share = fill(soften(scores, count));
+    const Vector share = fill(softmax(scores, count));
     for (int p = 0; p < slots; ++p) {
       add_weighted(mixed, scores[p], values + p * kept.stride, last);
     }
@@ -95,7 +95,7 @@ void mix_head(
 
 template<int VECTORS, typename Kept>
 void mix_heads(
-  const OwnRows & own, const KeptRows<Kept> & kept, int first, int heads, int depth,
+  const OwnRows & own, const PastSteps<Kept> & kept, int first, int heads, int depth,
   const Biases & biases, float * scores, const std::vector<float *> & out)
 {
   const int width = heads * depth;
@@ -113,7 +113,7 @@ void mix_heads(
 
 template<typename Kept>
 void mix_rows(
-  const OwnRows & own, const KeptRows<Kept> & kept, int first, int heads, int depth,
+  const OwnRows & own, const PastSteps<Kept> & kept, int first, int heads, int depth,
   const Biases & biases, Numbers<float> & scores, const std::vector<float *> & out)
 {
   const int count = kept.slots + static_cast<int>(own.queries.size());
@@ -125,10 +125,10 @@ void mix_rows(
 }
 
 template void mix_rows(
-  const OwnRows &, const KeptRows<float> &, int, int, int, const Biases &, Numbers<float> &,
+  const OwnRows &, const PastSteps<float> &, int, int, int, const Biases &, Numbers<float> &,
   const std::vector<float *> &);
 template void mix_rows(
-  const OwnRows &, const KeptRows<Half> &, int, int, int, const Biases &, Numbers<float> &,
+  const OwnRows &, const PastSteps<Half> &, int, int, int, const Biases &, Numbers<float> &,
   const std::vector<float *> &);
 
 }  // namespace hma

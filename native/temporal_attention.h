@@ -1,7 +1,7 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// Attention of a token over rows.
-#ifndef HISTORY_H_
-#define HISTORY_H_
+// Attention of a token over timesteps.
+#ifndef TEMPORAL_ATTENTION_H_
+#define TEMPORAL_ATTENTION_H_
 
 #include <cstddef>
 #include <vector>
@@ -12,16 +12,16 @@
 namespace hma
 {
 
-// A token's queries, and its own keys and values, in rows that are computed; [rows] pointers to
-// float[heads][depth], queries scaled for powers of two.
+// Queries, keys and values of a token in the rows being computed: [rows] pointers to
+// float[heads][depth]; queries are scaled for a base-2 softmax.
 struct OwnRows
 {
   std::vector<const float *> queries, keys, values;
 };
 
-// Its kept ones: [slots][heads][depth], slots `stride` numbers apart.
+// The KV cache of a token: [slots][heads][depth], slots `stride` numbers apart.
 template<typename Kept>
-struct KeptRows
+struct PastSteps
 {
   const Kept * keys;
   const Kept * values;
@@ -29,21 +29,20 @@ struct KeptRows
   size_t stride;
 };
 
-// Of each head [rows][slots + rows], which is added to the scores; the next one's is `stride`
-// numbers on.
+// Added to the scores of each head: [rows][slots + rows], heads `stride` numbers apart.
 struct Biases
 {
   const float * first;
   size_t stride;
 };
 
-// Mix the rows of one token into those from `first` on. out: [rows] pointers to
+// Attention output of one token in the rows from `first` on. out: [rows] pointers to
 // float[heads][depth].
 template<typename Kept>
 void mix_rows(
-  const OwnRows & own, const KeptRows<Kept> & kept, int first, int heads, int depth,
+  const OwnRows & own, const PastSteps<Kept> & kept, int first, int heads, int depth,
   const Biases & biases, Numbers<float> & scores, const std::vector<float *> & out);
 
 }  // namespace hma
 
-#endif  // HISTORY_H_
+#endif  // TEMPORAL_ATTENTION_H_

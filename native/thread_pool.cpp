@@ -8,7 +8,7 @@ namespace hma
 {
 namespace
 {
-// About as long as a sleep and a waking take.
+// About as long as sleeping and waking take.
 constexpr int kBusyTurns = 2000;
 
 inline void pause()
@@ -21,7 +21,7 @@ inline void pause()
 }
 }  // namespace
 
-void Meeting::wait()
+void Barrier::wait()
 {
   const uint32_t now = times_.load(std::memory_order_acquire);
   if (present_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
@@ -39,8 +39,8 @@ void Meeting::wait()
   times_.wait(now, std::memory_order_acquire);
 }
 
-Team::Team(int members)
-: meeting_(members)
+ThreadPool::ThreadPool(int members)
+: barrier_(members)
 {
   if (members < 1) {
     throw std::invalid_argument("threads: got " + std::to_string(members) + ", expected 1 or more");
@@ -55,9 +55,9 @@ Team::Team(int members)
   }
 }
 
-Team::~Team() {stop();}
+ThreadPool::~ThreadPool() {stop();}
 
-void Team::run(const std::function<void(int)> & job)
+void ThreadPool::run(const std::function<void(int)> & job)
 {
   {
     const std::lock_guard lock(mutex_);
@@ -71,7 +71,7 @@ void Team::run(const std::function<void(int)> & job)
   done_.wait(lock, [this] {return busy_ == 0;});
 }
 
-void Team::serve(int member)
+void ThreadPool::serve(int member)
 {
   uint64_t seen = 0;
   for (;; ++seen) {
@@ -89,7 +89,7 @@ void Team::serve(int member)
   }
 }
 
-void Team::stop()
+void ThreadPool::stop()
 {
   {
     const std::lock_guard lock(mutex_);

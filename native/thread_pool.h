@@ -1,7 +1,7 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// Threads that do one job together.
-#ifndef TEAM_H_
-#define TEAM_H_
+// A thread pool whose threads run one job together.
+#ifndef THREAD_POOL_H_
+#define THREAD_POOL_H_
 
 #include <atomic>
 #include <condition_variable>
@@ -14,11 +14,11 @@
 namespace hma
 {
 
-// Waits busily for a moment, then asleep: the others are about to arrive, or have no core.
-class Meeting
+// Spins briefly, then sleeps: the others are about to arrive, or have no core.
+class Barrier
 {
 public:
-  explicit Meeting(int members) : members_(members) {}
+  explicit Barrier(int members) : members_(members) {}
   void wait();
 
 private:
@@ -27,35 +27,35 @@ private:
   std::atomic<uint32_t> times_{0};
 };
 
-// Where the share of a member, or a block, begins: whole things are shared out evenly.
+// Where the share of a thread, or a block, begins: items are distributed evenly.
 inline int begin_of(int things, int index, int shares)
 {
   return static_cast<int>(static_cast<int64_t>(things) * index / shares);
 }
 
-// Members sleep between jobs.
-class Team
+// Threads sleep between jobs.
+class ThreadPool
 {
 public:
-  // Starts members - 1 threads; the caller of `run` is the first member. Throws where there is
-  // to be no member, or there are no threads.
-  explicit Team(int members);
-  ~Team();
-  Team(const Team &) = delete;
-  Team & operator=(const Team &) = delete;
+  // Starts members - 1 threads; the caller of `run` is the first. Throws if members < 1 or no
+  // thread can be started.
+  explicit ThreadPool(int members);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool &) = delete;
+  ThreadPool & operator=(const ThreadPool &) = delete;
 
   int size() const {return static_cast<int>(threads_.size()) + 1;}
-  Meeting & meeting() {return meeting_;}
+  Barrier & barrier() {return barrier_;}
 
-  // Have every member do the job, which is told who does it; returns when all have. The job may
-  // not throw. Calls do not overlap.
+  // Run the job on every thread, with its index; returns when all are done. The job may not throw.
+  // Calls do not overlap.
   void run(const std::function<void(int)> & job);
 
 private:
   void serve(int member);
   void stop();
 
-  Meeting meeting_;
+  Barrier barrier_;
   std::mutex mutex_;
   std::condition_variable called_, done_;
   const std::function<void(int)> * job_ = nullptr;
@@ -67,4 +67,4 @@ private:
 
 }  // namespace hma
 
-#endif  // TEAM_H_
+#endif  // THREAD_POOL_H_

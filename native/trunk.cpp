@@ -12,13 +12,13 @@
 namespace hma
 {
 Trunk::Trunk(const Facts & facts)
-: facts_(facts), layers_(facts.layers), team_(facts.threads), rooms_(facts.threads)
+: facts_(facts), layers_(facts.layers), pool_(facts.threads), workspaces_(facts.threads)
 {
-  // Powers of two are quicker than those of e.
+  // 2 ** x is faster than exp(x).
   facts_.scale *= kLogTwoOfE;
 }
 
-void Room::count(Kind kind)
+void Workspace::count(Kind kind)
 {
   const auto now = std::chrono::steady_clock::now();
   spent[kind] += std::chrono::duration<double>(now - since).count();
@@ -28,11 +28,11 @@ void Room::count(Kind kind)
 Seconds Trunk::spent()
 {
   Seconds total{};
-  for (Room & room : rooms_) {
+  for (Workspace & work : workspaces_) {
     for (int kind = 0; kind < kKinds; ++kind) {
-      total[kind] += room.spent[kind];
+      total[kind] += work.spent[kind];
     }
-    room.spent = {};
+    work.spent = {};
   }
   return total;
 }
@@ -40,25 +40,27 @@ Seconds Trunk::spent()
 bool Trunk::run(const Call & call)
 {
   call_ = &call;
-  for (Room & room : rooms_) {
-    room.is_finite = true;
+  for (Workspace & work : workspaces_) {
+    work.is_finite = true;
   }
-  if (space_ == nullptr) {
-    space_ = make_space();
+  if (attention_ == nullptr) {
+    attention_ = make_space();
     line_up();
   }
-  space_->resize(call.batch * call.rows);
-  team_.run([this](int member) {run_member(member);});
-  return std::all_of(rooms_.begin(), rooms_.end(), [](const Room & room) {return room.is_finite;});
+  attention_->resize(call.batch * call.rows);
+  pool_.run([this](int member) {run_thread(member);});
+  return std::all_of(
+    workspaces_.begin(), workspaces_.end(),
+    [](const Workspace & work) {return work.is_finite;});
 }
 
-std::unique_ptr<Space> Trunk::make_space() const
+std::unique_ptr<SpatialAttention> Trunk::make_space() const
 {
   const auto [tokens, heads, scale] = std::tuple(facts_.tokens, facts_.heads, facts_.scale);
-  if (layers_.front().matrices[kSpaceMade].is_whole()) {
-    return std::make_unique<WholeSpace>(tokens, heads, depth(), scale);
+  if (layers_.front().matrices[kSpaceMade].is_int8()) {
+    return std::make_unique<Int8Attention>(tokens, heads, depth(), scale);
   }
-  return std::make_unique<RealSpace>(tokens, heads, depth(), scale);
+  return std::make_unique<Float32Attention>(tokens, heads, depth(), scale);
 }
 
 // In the order of a block in run_layer; after it comes the next block.
@@ -81,60 +83,60 @@ void Trunk::line_up()
   }
 }
 
-void Trunk::run_member(int member) noexcept
+void Trunk::run_thread(int member) noexcept
 {
   const NoDenormals guard;
-  Room & room = rooms_[member];
-  room.since = std::chrono::steady_clock::now();
+  Workspace & work = workspaces_[member];
+  work.since = std::chrono::steady_clock::now();
   const size_t tokens = static_cast<size_t>(call_->batch) * share(member).count;
-  sized(room.x, tokens * call_->rows * facts_.width);
+  sized(work.x, tokens * call_->rows * facts_.width);
   for (int context = 0; context < call_->batch; ++context) {
     each_block(
       member, context, [&](const Block & block) {
-        fetch(block, room);
-        make(0, block, room);
+        fetch(block, work);
+        make(0, block, work);
       });
   }
-  wait(room);
+  wait(work);
   for (int index = 0; index < facts_.layers; ++index) {
     for (int context = 0; context < call_->batch; ++context) {
       run_layer(index, member, context);
     }
-    wait(room);
+    wait(work);
   }
   for (int context = 0; context < call_->batch; ++context) {
-    each_block(member, context, [&](const Block & block) {save(block, room);});
+    each_block(member, context, [&](const Block & block) {save(block, work);});
   }
 }
 
 void Trunk::run_layer(int index, int member, int context)
 {
-  Room & room = rooms_[member];
+  Workspace & work = workspaces_[member];
   const Layer & layer = layers_[index];
   mix_tokens(index, member, context);
   each_block(
     member, context, [&](const Block & block) {
-      add_mixed(layer, block, room);
-      inject(index, block, room);
-      over_rows(index, block, room);
-      over_channels(index, block, room);
+      add_mixed(layer, block, work);
+      inject(index, block, work);
+      over_rows(index, block, work);
+      over_channels(index, block, work);
       if (index + 1 < facts_.layers) {
-        make(index + 1, block, room);
+        make(index + 1, block, work);
       }
     });
 }
 
-void Trunk::wait(Room & room)
+void Trunk::wait(Workspace & work)
 {
-  room.count(kRest);
-  team_.meeting().wait();
-  room.count(kWaiting);
+  work.count(kRest);
+  pool_.barrier().wait();
+  work.count(kWaiting);
 }
 
 Trunk::Share Trunk::share(int member) const
 {
-  const int first = begin_of(facts_.tokens, member, team_.size());
-  return {first, begin_of(facts_.tokens, member + 1, team_.size()) - first};
+  const int first = begin_of(facts_.tokens, member, pool_.size());
+  return {first, begin_of(facts_.tokens, member + 1, pool_.size()) - first};
 }
 
 template<typename Work>
@@ -150,24 +152,24 @@ void Trunk::each_block(int member, int context, const Work & work) const
   }
 }
 
-// Head by head, so that its keys and values are fetched once for all blocks.
+// Head by head, so that keys and values are read once for all blocks.
 void Trunk::mix_tokens(int index, int member, int context)
 {
-  Room & room = rooms_[member];
+  Workspace & work = workspaces_[member];
   const int width = facts_.width;
-  sized(room.mixed, static_cast<size_t>(share(member).count) * call_->rows * width);
-  room.count(kRest);
+  sized(work.mixed, static_cast<size_t>(share(member).count) * call_->rows * width);
+  work.count(kRest);
   for (int r = 0; r < call_->rows; ++r) {
     for (int head = 0; head < facts_.heads; ++head) {
       each_block(
         member, context, [&](const Block & block) {
-          space_->mix(
-            {index % 2, context * call_->rows + r, block.first, block.count}, head, room.scores,
-            mixed(block, room) + static_cast<size_t>(r) * block.count * width);
+          attention_->mix(
+            {index % 2, context * call_->rows + r, block.first, block.count}, head, work.scores,
+            mixed(block, work) + static_cast<size_t>(r) * block.count * width);
         });
     }
   }
-  room.count(kAttention);
+  work.count(kAttention);
 }
 
 }  // namespace hma

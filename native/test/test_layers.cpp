@@ -60,7 +60,7 @@ void products_of_float32()
     const auto bias = normal(columns);
     const Matrix matrix(depth, columns, values.data(), bias.data());
     Numbers<float> out(count * columns);
-    matrix.multiply(rows.data(), WholeRows(), count, {out.data(), columns, false});
+    matrix.multiply(rows.data(), QuantizedRows(), count, {out.data(), columns, false});
     for (int m = 0; m < count; ++m) {
       for (int n = 0; n < columns; ++n) {
         double sum = bias[n];
@@ -80,8 +80,8 @@ void products_of_int8_are_exact()
   for (const auto & [count, depth, columns] : {
       std::tuple(1, 16, 16), std::tuple(7, 48, 80), std::tuple(25, 256, 112)})
   {
-    WholeRows rows;
-    rows.make_room(count, depth);
+    QuantizedRows rows;
+    rows.reserve(count, depth);
     std::vector<int> numbers(count * depth), weights(depth * columns);
     for (size_t n = 0; n < numbers.size(); ++n) {
       numbers[n] = any(generator) < 30 ? 255 : byte(generator);
@@ -113,7 +113,7 @@ void rows_are_quantized_to_the_nearest()
 {
   constexpr int kDepth = 80;
   const auto row = normal(kDepth);
-  WholeRows rows;
+  QuantizedRows rows;
   rows.take(row.data(), 1, kDepth);
   for (int k = 0; k < kDepth; ++k) {
     const int number = static_cast<uint8_t>(rows.numbers[k] + kByteOffset);
@@ -174,22 +174,23 @@ void functions_are_near()
 }
 
 // Attention within rows in float32 or int8, of two rows, put in two shares.
-void attention_within_rows(Space & space, int tokens, int heads, int depth, double tolerance)
+void attention_within_rows(
+  SpatialAttention & attention, int tokens, int heads, int depth, double tolerance)
 {
   constexpr int kRows = 2;
   const int width = heads * depth;
   const auto made = normal(static_cast<size_t>(kRows) * tokens * 3 * width);
-  space.resize(kRows);
+  attention.resize(kRows);
   const int half = tokens / 2;
-  ScoreRoom room;
+  ScoreBuffer work;
   Numbers<float> out(static_cast<size_t>(tokens) * width);
   for (int row = 0; row < kRows; ++row) {
     const float * begin = made.data() + static_cast<size_t>(row) * tokens * 3 * width;
-    space.put({0, row, 0, half}, begin);
-    space.put({0, row, half, tokens - half}, begin + static_cast<size_t>(half) * 3 * width);
+    attention.put({0, row, 0, half}, begin);
+    attention.put({0, row, half, tokens - half}, begin + static_cast<size_t>(half) * 3 * width);
   }
   for (int head = 0; head < heads; ++head) {
-    space.mix({0, 1, 0, tokens}, head, room, out.data());
+    attention.mix({0, 1, 0, tokens}, head, work, out.data());
   }
   const float * row = made.data() + static_cast<size_t>(tokens) * 3 * width;
   for (int t = 0; t < tokens; ++t) {
@@ -221,9 +222,9 @@ void attention_of_every_shape()
   for (const auto & [tokens, heads, depth] : {
       std::tuple(6, 2, 16), std::tuple(70, 2, 24), std::tuple(130, 1, 64), std::tuple(9, 8, 6)})
   {
-    RealSpace real(tokens, heads, depth, 1.0f / depth);
+    Float32Attention real(tokens, heads, depth, 1.0f / depth);
     attention_within_rows(real, tokens, heads, depth, 1e-5);
-    WholeSpace whole(tokens, heads, depth, 1.0f / depth);
+    Int8Attention whole(tokens, heads, depth, 1.0f / depth);
     attention_within_rows(whole, tokens, heads, depth, 0.05);
   }
 }
@@ -292,20 +293,20 @@ void threads_change_nothing()
 
 void every_thread_takes_part()
 {
-  Team team(3);
+  ThreadPool pool(3);
   std::atomic<int> sum{0};
   for (int round = 0; round < 50; ++round) {
-    team.run(
+    pool.run(
       [&](int member) {
         sum += 1 << member;
-        team.meeting().wait();
+        pool.barrier().wait();
         expect(sum % 7 == 0, "a thread is past the barrier before all were there");
-        team.meeting().wait();
+        pool.barrier().wait();
       });
   }
   expect(sum == 50 * 7, "jobs done");
   try {
-    Team none(0);
+    ThreadPool none(0);
     expect(false, "a pool without threads");
   } catch (const std::invalid_argument & error) {
     expect(std::string(error.what()).find("got 0") != std::string::npos, error.what());
