@@ -138,6 +138,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--passive', action='store_true', help='learn to predict frames alone, not actions'
     )
+    text = 'tell steps where actions led: joints, or position of the tool (preset small)'
+    group.add_argument('--anchor', action='store_true', help=text)
     for name, text in {**SIZES, **DIFFUSION}.items():
         group.add_argument(
             f'--{name}', type=positive, metavar='N', help=f'{text} (default: of the preset)'
@@ -161,6 +163,15 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         metavar='N',
         help='steps of a training window (default: as many as a step attends to; half as many '
         'again where the context slides and steps are not doubled)',
+    )
+
+    group.add_argument(
+        '--self-forced',
+        type=float,
+        default=0.0,
+        metavar='SHARE',
+        help='share of windows that go on from frames the model imagined itself (preset small; '
+        'default: 0; train without first, then go on in the same folder with 0.6 and more steps)',
     )
 
 
@@ -224,12 +235,16 @@ def _tokenizer(args: argparse.Namespace) -> FrameTokenizer:
 def _model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) -> Hma:
     from hma_ros.training.configuration import default_length
     from hma_ros.training.recordings import windows_of
+    from hma_ros.training.self_forcing import SelfForcing
     from hma_ros.training.trainer import PRECISIONS, HmaTrainer
 
     recordings = _recordings(args, tokenizer)
     config = _config(args, recordings)
     length = args.length or default_length(config)
-    trainer = HmaTrainer(config, args.out / 'model', args.steps, length, args.windows)
+    forcing = SelfForcing(share=args.self_forced)
+    trainer = HmaTrainer(
+        config, args.out / 'model', args.steps, length, args.windows, self_forcing=forcing
+    )
     print(f'matrix products: {PRECISIONS[trainer.precision]}, the quicker here')
     if trainer.run.step < args.steps:
         # Heads fitted to another trunk must not be exported with this one.
@@ -258,6 +273,8 @@ def _config(args: argparse.Namespace, recordings: Sequence[Recordings]) -> HmaCo
     changes = _changes(args, SIZES)
     if args.passive:
         changes['predict_actions'] = False
+    if args.anchor:
+        changes['anchor'] = True
     compat, diffusion = Compat(args.compat), _changes(args, DIFFUSION)
     try:
         return configuration(recordings, args.preset, args.kind, compat, changes, diffusion)
@@ -351,9 +368,12 @@ def _check_stems(names: Sequence[str]) -> None:
 def _tokens(
     args: argparse.Namespace, name: str, split: str, tokenizer: FrameTokenizer
 ) -> list[TokenEpisode]:
+    from hma_ros.training.recordings import with_anchors
     from hma_ros.training.tokens import tokens_once
 
-    return tokens_once(tokenizer, _dataset(args, name, split), _cache(args, name, split))
+    dataset = _dataset(args, name, split)
+    episodes = tokens_once(tokenizer, dataset, _cache(args, name, split))
+    return with_anchors(episodes, dataset) if args.anchor else episodes
 
 
 def _cache(args: argparse.Namespace, name: str, split: str) -> Path:

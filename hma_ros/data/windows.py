@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -28,6 +28,8 @@ class TokenEpisode:
     :param labels: ``float32[T, stride * A]`` the expert's.
     :param joints: ``float32[T + 1, J]`` measured, rad or m.
     :param states: ``float32[T + 1, D]`` privileged.
+    :param anchors: ``float32[T + 1, K]`` where the commanded coordinates were measured, rad or m;
+        None where no model is told.
     """
 
     tokens: np.ndarray
@@ -35,6 +37,7 @@ class TokenEpisode:
     labels: np.ndarray
     joints: np.ndarray
     states: np.ndarray
+    anchors: np.ndarray | None = None
 
     @staticmethod
     def of(episode: Episode, tokens: np.ndarray) -> TokenEpisode:
@@ -61,6 +64,8 @@ class Surroundings:
     :param labels: ``float32[B, T, stride * A]``.
     :param joints: ``float32[B, T, J]``.
     :param states: ``float32[B, T, D]``.
+    :param anchors: ``float32[B, T + 1, K]`` of the steps and of the frame after; None of episodes
+        without them.
     """
 
     before: np.ndarray
@@ -70,6 +75,23 @@ class Surroundings:
     labels: np.ndarray
     joints: np.ndarray
     states: np.ndarray
+    anchors: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class OwnFrames:
+    """
+    Imagined frames of ``P`` windows of ``T`` steps.
+
+    :param tokens: ``int64[P, T + 1, S, F]``, of the frame before the first step and of the steps.
+    :param anchors: ``float32[P, T + 1, K]`` of the steps and of the frame after, as their actions
+        lead there; None where the model is not told.
+    :param commit: takes the frame after, ``int64[P, S, F]``, as the model imagines it.
+    """
+
+    tokens: np.ndarray
+    anchors: np.ndarray | None
+    commit: Callable[[np.ndarray], None]
 
 
 @dataclass(frozen=True)
@@ -80,11 +102,24 @@ class WindowBatch:
     :param tokens: ``int64[B, T, S, F]`` factors, or ``float32[B, T, S, E]`` patches.
     :param actions: ``float32[B, T, stride * A]``, executed from each frame, physical units.
     :param around: of our own episodes; None of a data set that has no more than the above.
+    :param own: of the last windows, what the model imagined in place of their frames; None where
+        all frames are true.
     """
 
     tokens: np.ndarray
     actions: np.ndarray
     around: Surroundings | None = None
+    own: OwnFrames | None = None
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What is around the windows; raises ConfigError of a data set that does not tell."""
+        if self.around is None:
+            raise ConfigError(
+                'windows: got frames and actions alone, expected our own episodes, which tell '
+                "the expert's actions and the frames around; choose another preset"
+            )
+        return self.around
 
 
 class Windows(Protocol):
@@ -114,16 +149,30 @@ class EpisodeWindows:
 
     def draw(self, batch: int, seed: int) -> WindowBatch:
         """See :class:`Windows`."""
-        rng = np.random.default_rng(seed)
-        picks = rng.choice(len(self._episodes), batch, p=self._share)
-        windows = [self._window(self._episodes[pick], rng) for pick in picks]
+        return self.at(self.places(batch, np.random.default_rng(seed)))
+
+    def places(self, batch: int, rng: np.random.Generator) -> list[tuple[int, int]]:
+        """Draw episodes, and of each a step at which a window begins."""
+        picks = rng.choice(len(self._episodes), batch, p=self._share).tolist()
+        return [(pick, int(rng.integers(self.starts(pick)))) for pick in picks]
+
+    def starts(self, episode: int) -> int:
+        """Count the steps of an episode at which a window may begin."""
+        return len(self._episodes[episode].actions) - self._steps + 1
+
+    def holds(self, episode: int, start: int) -> bool:
+        """Whether there is such a place."""
+        return 0 <= episode < len(self._episodes) and 0 <= start < self.starts(episode)
+
+    def at(self, places: Sequence[tuple[int, int]]) -> WindowBatch:
+        """Return the windows at places as :meth:`places` draws them."""
+        windows = [self._window(self._episodes[which], start) for which, start in places]
         tokens, actions, *around = (np.stack(parts) for parts in zip(*windows, strict=True))
         inner = tokens[:, 1:-1]
         beside = Surroundings(tokens[:, 0], tokens[:, -1], *around)
         return WindowBatch(inner, actions, beside)
 
-    def _window(self, episode: TokenEpisode, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        start = int(rng.integers(len(episode.actions) - self._steps + 1))
+    def _window(self, episode: TokenEpisode, start: int) -> tuple[np.ndarray, ...]:
         stop = start + self._steps
         steps, before = slice(start, stop), max(start - 1, 0)
         tokens = np.concatenate(
@@ -137,6 +186,7 @@ class EpisodeWindows:
             episode.labels[steps],
             episode.joints[steps],
             episode.states[steps],
+            *(() if episode.anchors is None else (episode.anchors[start : stop + 1],)),
         )
 
 
@@ -159,6 +209,26 @@ class FolderWindows:
             _widened(np.stack([self._read(window.frames) for window in windows])),
             np.stack([window.actions for window in windows]),
         )
+
+
+def joined_windows(first: WindowBatch, second: WindowBatch) -> WindowBatch:
+    """
+    Put windows of our own episodes behind others.
+
+    :param first: whose frames are all true.
+    """
+    parts = {
+        field.name: [getattr(batch.surroundings, field.name) for batch in (first, second)]
+        for field in fields(Surroundings)
+    }
+    around: dict[str, Any] = {
+        name: None if values[0] is None else np.concatenate(values)
+        for name, values in parts.items()
+    }
+    tokens = np.concatenate([first.tokens, second.tokens])
+    return WindowBatch(
+        tokens, np.concatenate([first.actions, second.actions]), Surroundings(**around), second.own
+    )
 
 
 def factors_of(factors: int, factor_size: int) -> Reader:

@@ -16,6 +16,7 @@ from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeWriter
+from hma_ros.evaluation.replay import measured
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
@@ -64,7 +65,9 @@ class ModelActor:
 
     def act(self, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
         """Observe, decide, and remember what the robot will make of it."""
-        self._model.observe(frame, self._executed, self._task.joint_positions())
+        joints, tool_xyz = self._task.joint_positions(), self._task.tool_pose()[0]
+        told = measured(self._model.stem, joints, tool_xyz)
+        self._model.observe(frame, self._executed, told)
         step = self._task.step_from(self._model.act())
         step = step + self._rng.normal(0.0, 1.0, step.shape) * self._noise * self._task.noise
         self._executed = self._task.feasible(self._task.chunk_from(step))

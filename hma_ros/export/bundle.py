@@ -301,6 +301,10 @@ def _stem(config: HmaConfig, name: str, robot: StemSpec | None) -> StemFacts:
     robot = robot or domain.robot
     if config.keypoints and robot is None:
         raise ConfigError(f"stem '{name}': got no robot, expected the one whose joints it reads")
+    if config.anchor and (robot is None or domain.anchor is None or not robot.anchor):
+        raise ConfigError(
+            f"stem '{name}': got a robot without an anchor, expected that of its training"
+        )
     stem = StemFacts(domain.stride, domain.mean, domain.std, robot)
     if robot and (robot.stride, robot.width) != (stem.stride, len(stem.mean)):
         taken = ', '.join(str(entry) for entry in robot.layout or robot.action_names)

@@ -101,7 +101,13 @@ def _stem_part(model: Hma, stem: str) -> ModelPart:
         'known': torch.tensor([[True, False], [True, True]]),
         'index': torch.arange(config.window - _STEPS, config.window),
     }
-    varying = {'chunk': (0, 1), 'known': (0, 1), 'index': (0,)}
+    varying: dict[str, tuple[int, ...]] = {'chunk': (0, 1), 'known': (0, 1), 'index': (0,)}
+    if config.anchor and domain.anchor:
+        facts = domain.anchor
+        normal = torch.randn(_BATCH, _STEPS, len(facts.names))
+        inputs['anchor'] = normal * torch.tensor(facts.std) + torch.tensor(facts.mean)
+        inputs['anchored'] = torch.tensor([[True, True], [True, False]])
+        varying |= {'anchor': (0, 1), 'anchored': (0, 1)}
     return ModelPart(f'stem_{stem}', StemPart(model, stem), inputs, varying, heavy=False)
 
 

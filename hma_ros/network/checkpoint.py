@@ -23,6 +23,7 @@ from hma_ros.core.embodiment.stem_spec import read_stem
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
 from hma_ros.network.config import (
+    Anchor,
     Compat,
     Diffusion,
     Domain,
@@ -174,7 +175,7 @@ def _config(facts: Mapping[str, Any]) -> HmaConfig:
 
 
 def _domain(facts: Mapping[str, Any]) -> Domain:
-    joints, robot = facts.get('joints'), facts.get('robot')
+    joints, robot, anchor = (facts.get(name) for name in ('joints', 'robot', 'anchor'))
     return Domain(
         facts['name'],
         facts['stride'],
@@ -182,6 +183,7 @@ def _domain(facts: Mapping[str, Any]) -> Domain:
         tuple(facts['std']),
         None if joints is None else Joints(**_tuples(joints)),
         None if robot is None else read_stem(robot),
+        None if anchor is None else Anchor(**_tuples(anchor)),
     )
 
 

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hma_ros.core.errors import ConfigError
 from hma_ros.network.attention import KeptSteps, NewSteps, Steps, attend, turn
 from hma_ros.network.config import Compat, Domain, HmaConfig, Injection
 
@@ -16,6 +19,9 @@ from hma_ros.network.config import Compat, Domain, HmaConfig, Injection
 _STD_EPSILON = 1e-10
 # Upstream's cross-attention has as many heads whatever the configuration says.
 _UPSTREAM_CROSS_HEADS = 8
+# Sines of an anchor: the longest wave spans eight deviations, each next one is half as long.
+_WAVES = 5
+_LONGEST_DEVIATIONS = 8.0
 
 
 @dataclass(frozen=True)
@@ -34,16 +40,37 @@ class Conditioning:
     shift_scale_BRL2C: Tensor | None = None
 
 
+class AnchorSeen(NamedTuple):
+    """
+    Where the chunks of some steps led, as far as that is known.
+
+    :param anchor_BRK: ``float32``, commanded coordinates after the chunk, rad or m.
+    :param known_BR: ``bool``, false where they are not known.
+    """
+
+    anchor_BRK: Tensor
+    known_BR: Tensor
+
+
 class Normaliser(nn.Module):
-    """Chunks to mean zero and deviation one, per action dimension, and back."""
+    """Chunks, and anchors, to mean zero and deviation one, per dimension, and chunks back."""
 
     mean: Tensor
     std: Tensor
+    anchor_mean: Tensor
+    anchor_std: Tensor
 
-    def __init__(self, domain: Domain) -> None:
+    def __init__(self, domain: Domain, has_anchor: bool = False) -> None:
         super().__init__()
         self.register_buffer('mean', torch.tensor(domain.mean))
         self.register_buffer('std', torch.tensor(domain.std))
+        if has_anchor and domain.anchor:
+            self.register_buffer('anchor_mean', torch.tensor(domain.anchor.mean))
+            self.register_buffer('anchor_std', torch.tensor(domain.anchor.std))
+
+    def anchor(self, anchor_BRK: Tensor) -> Tensor:
+        """Normalise an anchor, of a model that has one."""
+        return (anchor_BRK - self.anchor_mean) / self.anchor_std
 
     def forward(self, chunk_BRX: Tensor) -> Tensor:
         """Normalise ``[B, R, stride * A]``, the stride being the slow axis."""
@@ -56,8 +83,32 @@ class Normaliser(nn.Module):
         return (parts * (self.std + _STD_EPSILON) + self.mean).flatten(-2)
 
 
+class AnchorEmbedding(nn.Module):
+    """Normalised anchors to what is added to the embedding of the chunk; nothing at first."""
+
+    def __init__(self, coordinates: int, width: int) -> None:
+        super().__init__()
+        waves = 2 * math.pi / _LONGEST_DEVIATIONS * 2.0 ** torch.arange(_WAVES)
+        self.register_buffer('waves', waves, persistent=False)
+        self.hidden = nn.Linear(2 * _WAVES * coordinates, width)
+        self.out = nn.Linear(width, width)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, anchor_BRK: Tensor, known_BR: Tensor) -> Tensor:
+        """Return ``[B, R, C]``, zero where the anchor is not known."""
+        phases = (anchor_BRK.unsqueeze(-1) * self.waves).flatten(-2)
+        features = torch.cat([phases.sin(), phases.cos()], -1).to(self.hidden.weight.dtype)
+        embedded: Tensor = self.out(F.gelu(self.hidden(features)))
+        return embedded * known_BR.unsqueeze(-1)
+
+
 class Stem(nn.Module):
-    """Normalised chunk to an embedding ``[B, R, C]``; `mask` is that of a masked one."""
+    """
+    Normalised chunk to an embedding ``[B, R, C]``; `mask` is that of a masked one.
+
+    :raises ConfigError: the model has anchors, and the domain says nothing about them.
+    """
 
     def __init__(self, domain: Domain, config: HmaConfig) -> None:
         super().__init__()
@@ -69,6 +120,10 @@ class Stem(nn.Module):
             nn.ReLU(),
             nn.Linear(width, width),
         )
+        if config.anchor:
+            if domain.anchor is None:
+                raise ConfigError(f"stem '{domain.name}': got no anchor, expected its statistics")
+            self.anchor = AnchorEmbedding(len(domain.anchor.names), width)
 
     def forward(self, chunk_BRX: Tensor) -> Tensor:
         """Embed a normalised chunk."""

@@ -73,6 +73,21 @@ class Joints:
 
 
 @dataclass(frozen=True)
+class Anchor:
+    """
+    Where the chunks of an embodiment lead, as a stem is told.
+
+    :param names: of the commanded coordinates.
+    :param mean: per coordinate, rad or m.
+    :param std: likewise, positive.
+    """
+
+    names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Domain:
     """
     One embodiment's action space, as a stem and a head see it.
@@ -83,6 +98,7 @@ class Domain:
     :param std: likewise.
     :param joints: of a model with keypoint action heads.
     :param robot: whose episodes it was trained on, where that is known.
+    :param anchor: of a model whose stems are told where each chunk leads.
     """
 
     name: str
@@ -91,6 +107,7 @@ class Domain:
     std: tuple[float, ...]
     joints: Joints | None = None
     robot: StemSpec | None = None
+    anchor: Anchor | None = None
 
     @property
     def chunk_size(self) -> int:
@@ -148,6 +165,7 @@ class HmaConfig:
     :param keypoints: action heads read keypoints in the image, the action tokens, and joints.
     :param action_delay: steps between the action that conditions a step and the step: 0 where it
         is the one executed from its frame, 1 where it is the one that led there.
+    :param anchor: stems are told where the chunk led as well: the commanded coordinates after it.
     :param domains: action spaces, in the order of the checkpoint.
     :param diffusion: set for the continuous kind.
     :param compat: what it computes where the released code departs from the paper.
@@ -179,6 +197,7 @@ class HmaConfig:
     stem_mask: bool = False
     keypoints: bool = False
     action_delay: int = 0
+    anchor: bool = False
     domains: tuple[Domain, ...] = ()
     diffusion: Diffusion | None = None
     compat: Compat = Compat.CORRECTED
@@ -202,6 +221,11 @@ class HmaConfig:
             raise ValueError(f'action_delay: {self.action_delay}, expected 0 or 1')
         if self.action_delay and self.time is TimePositions.LEARNED:
             raise ValueError('action_delay: 1, expected 0 with learned positions')
+        if self.anchor and not (self.action_delay and self.keypoints):
+            raise ValueError(
+                'anchor: got true, expected false of a model that reads no joints or is told the '
+                'action executed from a frame; choose preset small without --passive'
+            )
         if self.time is TimePositions.ROTARY and self.head_width % 2:
             raise ValueError(
                 f'heads: {self.heads}, expected an even head width, not {self.head_width}'

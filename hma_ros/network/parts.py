@@ -4,7 +4,7 @@ HMA cut into parts that take arrays by name and give arrays by name.
 
 | part | in | out |
 |---|---|---|
-| stem | `chunk`, `known`, `index` | what the trunk takes of actions: `action`, `injected`, `shift_scale` |
+| stem | `chunk`, `known`, `index`; `anchor`, `anchored` of models that are told | what the trunk takes of actions: `action`, `injected`, `shift_scale` |
 | trunk | steps: `tokens`, `masked`, `index`, `rotation`, those; kept steps: `past_*` | `best`, `confidence`, `logits`, `chunk`, or `z`, `z_action`; `kept_*` |
 | enter, leave | steps to `x`; `x`, `index` to what is said of them | the trunk without its layers |
 | condition, time, denoise | `z`; `timestep`; `x` with both | parts of a diffusion head |
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from hma_ros.network.attention import KeptSteps, Steps
 from hma_ros.network.checkpoint import Hma
-from hma_ros.network.conditioning import Conditioning
+from hma_ros.network.conditioning import AnchorSeen, Conditioning
 from hma_ros.network.config import Compat
 from hma_ros.network.diffusion_head import Denoiser
 from hma_ros.network.discrete import DiscreteHma, JointsSeen, TokensSeen
@@ -38,7 +38,8 @@ class StemPart(nn.Module):
         # From the others the runtime refuses to hide an action.
         can_hide = self.model.config.hides_actions
         masked = ~feeds['known'] if can_hide else None
-        given = self.model.condition(self.stem, feeds['chunk'], steps, masked)
+        anchor = AnchorSeen(feeds['anchor'], feeds['anchored']) if 'anchor' in feeds else None
+        given = self.model.condition(self.stem, feeds['chunk'], steps, masked, anchor=anchor)
         parts = {name: getattr(given, field) for name, field in _GIVEN.items()}
         result = {name: value for name, value in parts.items() if value is not None}
         if not can_hide:

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from hma_ros.core.errors import ConfigError
 from hma_ros.network.attention import NewSteps, SelfAttention, Steps
 from hma_ros.network.conditioning import (
+    AnchorSeen,
     Conditioning,
     CrossAttention,
     Modulation,
@@ -122,7 +123,7 @@ class Trunk(nn.Module):
         domains = {domain.name: domain for domain in config.domains}
         if domains:
             self.action_preprocessor = nn.ModuleDict(
-                {name: Normaliser(domain) for name, domain in domains.items()}
+                {name: Normaliser(domain, config.anchor) for name, domain in domains.items()}
             )
             self.action_mlp = nn.ModuleDict(
                 {name: Stem(domain, config) for name, domain in domains.items()}
@@ -141,6 +142,7 @@ class Trunk(nn.Module):
         masked_BR: Tensor | None = None,
         batch: int = 1,
         is_normalised: bool = False,
+        anchor: AnchorSeen | None = None,
     ) -> Conditioning:
         """
         Do the work of a stem, once per step.
@@ -154,6 +156,7 @@ class Trunk(nn.Module):
             predict actions.
         :param batch: of the steps, when there are no actions.
         :param is_normalised: whether the actions are normalized already.
+        :param anchor: where they led, of a model with anchors; None where nothing is known.
         :raises ConfigError: unknown domain, or another chunk size than the domain has.
         """
         if actions_BRX is None and self.config.compat is Compat.UPSTREAM:
@@ -161,12 +164,14 @@ class Trunk(nn.Module):
             return Conditioning(tokens_BRC=asked)
         if actions_BRX is None:
             hidden = self._masked_actions(domain, steps, batch)
+            hidden = self._anchored(domain, hidden, anchor)
             return self._conditioning(domain, steps, hidden, hidden)
         action = self.embed_actions(domain, actions_BRX, is_normalised)
         shown, leaks = action, self.config.compat is Compat.UPSTREAM
         if masked_BR is not None and (self.config.predict_actions or not leaks):
             hidden = self._masked_actions(domain, steps, len(action))
             shown = torch.where(masked_BR.bool().unsqueeze(-1), hidden, action)
+        shown = self._anchored(domain, shown, anchor)
         return self._conditioning(domain, steps, shown, action if leaks else shown)
 
     def embed_actions(self, domain: str, actions_BRX: Tensor, is_normalised: bool) -> Tensor:
@@ -181,6 +186,14 @@ class Trunk(nn.Module):
             actions_BRX = self.action_preprocessor[domain](actions_BRX)
         embedding: Tensor = self.action_mlp[domain](actions_BRX)
         return embedding
+
+    def _anchored(self, domain: str, embedded_BRC: Tensor, anchor: AnchorSeen | None) -> Tensor:
+        """Add where the chunk led to its embedding, masked or not."""
+        if anchor is None or not self.config.anchor:
+            return embedded_BRC
+        normalised = self.action_preprocessor[domain].anchor(anchor.anchor_BRK)
+        added: Tensor = self.action_mlp[domain].anchor(normalised, anchor.known_BR)
+        return embedded_BRC + added
 
     def place(self, image_BRSC: Tensor, given: Conditioning, steps: Steps) -> Tensor:
         """Append action tokens and add positions: ``[B, R, N, C]``."""

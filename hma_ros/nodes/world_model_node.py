@@ -113,6 +113,7 @@ class WorldModelNode(HmaNode):
             self._given.executed_timeout_s,
             self._camera_topic,
             self._diagnostics,
+            self._model.stem.reads_tool,
         )
         self._loop = PredictionLoop(
             self._model,

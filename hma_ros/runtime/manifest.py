@@ -86,6 +86,14 @@ class StemFacts:
         moved: np.ndarray = steps[:, -1] if is_last else joints_BJ + steps.sum(1)
         return moved.astype(np.float32)
 
+    def anchor_after(
+        self, anchor_BK: np.ndarray | None, chunk_BX: np.ndarray | None
+    ) -> np.ndarray | None:
+        """Tell where a chunk leads the anchor; None where either is unknown, or not asked for."""
+        if anchor_BK is None or chunk_BX is None or self.robot is None:
+            return None
+        return self.robot.anchor_after(anchor_BK, chunk_BX)
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -281,6 +289,11 @@ class Manifest:
         """Joints that the action head of a stem reads."""
         robot = self.stem(stem).robot
         return len(robot.joint_names) if robot and self.reads_joints else 0
+
+    def anchor_count(self, stem: str) -> int:
+        """Coordinates that a stem is told after each chunk; 0 where it is not told."""
+        robot = self.stem(stem).robot
+        return len(robot.anchor) if robot else 0
 
     def verify(self) -> None:
         """Compare every file with its hash; raises BundleError naming the one that differs."""

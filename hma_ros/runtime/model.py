@@ -28,6 +28,7 @@ class Step:
     :param chunk_BX: ``float32[B, stride * A]`` in units of the data set; None hides the action.
     :param previous_BSE: tokens of the frame before; None where there is none.
     :param joints_BJ: ``float32[B, J]`` measured with the frame, rad or m; None where not known.
+    :param anchor_BK: ``float32[B, K]``, where the chunk led, rad or m; None where not known.
     """
 
     tokens_BSE: np.ndarray
@@ -35,6 +36,7 @@ class Step:
     chunk_BX: np.ndarray | None
     previous_BSE: np.ndarray | None = None
     joints_BJ: np.ndarray | None = None
+    anchor_BK: np.ndarray | None = None
 
     @property
     def before_BSE(self) -> np.ndarray:
@@ -47,16 +49,25 @@ class Step:
         chunk_BX: np.ndarray | None,
         previous_BSE: np.ndarray | None = None,
         joints_BJ: np.ndarray | None = None,
+        anchor_BK: np.ndarray | None = None,
     ) -> Step:
         """Return a step of a frame that is known."""
         masked = np.zeros(tokens_BSE.shape[:2], bool)
-        return Step(tokens_BSE, masked, chunk_BX, previous_BSE, joints_BJ)
+        return Step(tokens_BSE, masked, chunk_BX, previous_BSE, joints_BJ, anchor_BK)
 
     @staticmethod
-    def blank(previous_BSE: np.ndarray, chunk_BX: np.ndarray | None) -> Step:
+    def blank(
+        previous_BSE: np.ndarray,
+        chunk_BX: np.ndarray | None,
+        anchor_BK: np.ndarray | None = None,
+    ) -> Step:
         """Return a step of a frame to be imagined, which follows another."""
-        masked = np.ones(previous_BSE.shape[:2], bool)
-        return Step(np.zeros_like(previous_BSE), masked, chunk_BX, previous_BSE)
+        masked, blank = np.ones(previous_BSE.shape[:2], bool), np.zeros_like(previous_BSE)
+        return Step(blank, masked, chunk_BX, previous_BSE, None, anchor_BK)
+
+
+# Of a step, the chunk and where it led, each as far as it is known.
+_Told = tuple[np.ndarray | None, np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -64,17 +75,21 @@ class _Conditioned:
     """What the stem says of successive steps."""
 
     first: int
-    chunks: Sequence[np.ndarray | None]
+    told: Sequence[_Told]
     batch: int
     given: Mapping[str, Any]
 
-    def place(self, first: int, chunks: Sequence[np.ndarray | None], batch: int) -> slice | None:
+    def place(self, first: int, told: Sequence[_Told], batch: int) -> slice | None:
         """Say where steps are among these, if they are."""
         begin = first - self.first
-        own = self.chunks[begin : begin + len(chunks)] if begin >= 0 else ()
-        is_same = len(own) == len(chunks) and batch == self.batch
-        is_same = is_same and all(map(_is_equal, own, chunks))
-        return slice(begin, begin + len(chunks)) if is_same else None
+        own = self.told[begin : begin + len(told)] if begin >= 0 else ()
+        is_same = len(own) == len(told) and batch == self.batch
+        is_same = is_same and all(
+            _is_equal(one, other)
+            for pair in zip(own, told, strict=True)
+            for one, other in zip(*pair, strict=True)
+        )
+        return slice(begin, begin + len(told)) if is_same else None
 
 
 class Model:
@@ -100,6 +115,7 @@ class Model:
         self.engine = open_engine(self.manifest, stem, execution)
         self._is_rotary = self.manifest.time == 'rotary'
         self._joints = self.manifest.joint_count(stem)
+        self._anchors = self.manifest.anchor_count(stem)
         self._conditioned = _Conditioned(0, (), 0, {})
 
     def part(self, name: str) -> Part:
@@ -167,39 +183,48 @@ class Model:
         :returns: by name, with steps on the second axis; valid until the next call.
         :raises InferenceError: as :meth:`run`.
         """
-        chunks, batch = [step.chunk_BX for step in steps], len(steps[0].tokens_BSE)
+        told, batch = [(step.chunk_BX, step.anchor_BK) for step in steps], len(steps[0].tokens_BSE)
         known = self._conditioned  # read once: other callers may put theirs in its place
-        which = known.place(first, chunks, batch)
+        which = known.place(first, told, batch)
         if which is None:
-            given = self._condition(first, chunks, batch)
+            given = self._condition(first, told, batch)
             # Copies: a caller may write the next action in the same place.
-            kept = [None if chunk is None else chunk.copy() for chunk in chunks]
+            kept = [(_copy(chunk), _copy(anchor)) for chunk, anchor in told]
             known, which = _Conditioned(first, kept, batch, given), slice(None)
             self._conditioned = known
         return {name: value[:, which] for name, value in known.given.items()}
 
-    def _condition(
-        self, first: int, chunks: Sequence[np.ndarray | None], batch: int
-    ) -> Mapping[str, Any]:
-        index_R = np.arange(first, first + len(chunks), dtype=np.int64)
-        known_BR = np.stack([np.full(batch, chunk is not None) for chunk in chunks], 1)
+    def _condition(self, first: int, told: Sequence[_Told], batch: int) -> Mapping[str, Any]:
+        index_R = np.arange(first, first + len(told), dtype=np.int64)
+        known_BR = np.stack([np.full(batch, chunk is not None) for chunk, _ in told], 1)
         if not known_BR.all() and not self.manifest.hides_actions:
             raise InferenceError(
                 'chunk: hidden, expected the action of every step: the blocks of a model '
                 'with compat: upstream see also actions that are to be predicted'
             )
-        chunks_BRX = np.stack([self._chunk(chunk, batch) for chunk in chunks], 1)
-        return self.engine.stem({'chunk': chunks_BRX, 'known': known_BR, 'index': index_R})
-
-    def _chunk(self, chunk_BX: np.ndarray | None, batch: int) -> np.ndarray:
         shape = (batch, self.stem.chunk_size)
-        if chunk_BX is None:
-            # The stem replaces it: hidden is not zero.
-            return np.zeros(shape, np.float32)
-        chunk = np.asarray(chunk_BX, np.float32)
-        if chunk.shape != shape or not np.isfinite(chunk).all():
-            raise InferenceError(f'chunk: {chunk.tolist()}, expected finite float32{list(shape)}')
-        return chunk
+        feeds = {'chunk': _stacked('chunk', [chunk for chunk, _ in told], shape)}
+        if self._anchors:
+            anchors = [anchor for _, anchor in told]
+            anchored = [np.full(batch, anchor is not None) for anchor in anchors]
+            feeds['anchor'] = _stacked('anchor', anchors, (batch, self._anchors))
+            feeds['anchored'] = np.stack(anchored, 1)
+        return self.engine.stem({**feeds, 'known': known_BR, 'index': index_R})
+
+
+def _stacked(what: str, values: Sequence[np.ndarray | None], shape: tuple[int, int]) -> np.ndarray:
+    """Join what steps are told; what is not known is not read, so zeros do in its place."""
+    parts = []
+    for value in values:
+        part = np.zeros(shape, np.float32) if value is None else np.asarray(value, np.float32)
+        if part.shape != shape or not np.isfinite(part).all():
+            raise InferenceError(f'{what}: {part.tolist()}, expected finite float32{list(shape)}')
+        parts.append(part)
+    return np.stack(parts, 1)
+
+
+def _copy(array: np.ndarray | None) -> np.ndarray | None:
+    return None if array is None else array.copy()
 
 
 def _is_equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:

@@ -34,7 +34,9 @@ def _decoder(manifest: Manifest, _: str) -> Signature:
 
 def _stem(manifest: Manifest, stem: str) -> Signature:
     chunk = (None, None, manifest.stem(stem).chunk_size)
-    return {'chunk': chunk, 'known': (None, None), 'index': (None,)}, {}
+    count = manifest.anchor_count(stem)
+    anchor: Sizes = {'anchor': (None, None, count), 'anchored': (None, None)} if count else {}
+    return {'chunk': chunk, 'known': (None, None), 'index': (None,), **anchor}, {}
 
 
 def _trunk(manifest: Manifest, stem: str) -> Signature:

@@ -39,7 +39,8 @@ class Step:
     :param before_ns: stamp of the step before it; None where the context begins anew.
     :param executed: ``float32[stride, A]`` executed since then, in units; None where unknown.
     :param origin: of ``executed``: ``reported``, ``measured`` or ``unknown``.
-    :param joints: ``float32[J]`` at the stamp, rad or m; None of a model that reads none.
+    :param joints: ``float32[J]`` at the stamp, rad or m, behind them the tool's position where
+        the model is told it; None of a model that reads none.
     :param missing: why there are no joints though the model reads them: the step is lost.
     """
 
@@ -63,6 +64,7 @@ class StepQueue:
     :param has_reporter: whether anybody reports executed actions.
     :param wait_s: how long a frame waits for its joints and for what was executed before it.
     :param camera: topic of the images, for warnings.
+    :param reads_tool: whether the model must be told the tool's position as well.
     """
 
     def __init__(
@@ -74,8 +76,10 @@ class StepQueue:
         wait_s: float,
         camera: str,
         report: LoopReport,
+        reads_tool: bool = False,
     ) -> None:
         self._measured, self._reads_joints = measured, reads_joints
+        self._reads_tool = reads_tool
         self._has_reporter, self._wait_ns = has_reporter, round(wait_s * _NS)
         self._camera, self._report = camera, report
         self._max_age_ns = round(spec.camera.max_age_s * _NS)
@@ -168,6 +172,8 @@ class StepQueue:
             return False
         if self._reads_joints and not self._measured.joints_reach(stamp):
             return True
+        if self._reads_tool and not self._measured.tool_reaches(stamp):
+            return True
         if pick.restarts or self._before_ns is None:
             return False
         return self._executed.may_come(self._before_ns, self._has_reporter())
@@ -195,7 +201,10 @@ class StepQueue:
         if not self._reads_joints:
             return None, ''
         try:
-            return self._measured.joints_at(stamp_ns).astype(np.float32), ''
+            found = self._measured.joints_at(stamp_ns)
+            if self._reads_tool:
+                found = np.concatenate([found, self._measured.tool_at(stamp_ns)])
+            return found.astype(np.float32), ''
         except MessageError as error:
             return None, str(error)
 

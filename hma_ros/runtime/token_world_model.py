@@ -54,6 +54,7 @@ class TokenWorldModel:
         self._before: np.ndarray | None = None
         self._newest: np.ndarray | None = None
         self._joints: np.ndarray | None = None
+        self._anchor: np.ndarray | None = None
         self._decided: np.ndarray | None = None
         self._index = -1
         self._steps = 0
@@ -68,6 +69,7 @@ class TokenWorldModel:
         tokens_SE: np.ndarray,
         executed_X: np.ndarray | None,
         joints_J: np.ndarray | None = None,
+        anchor_K: np.ndarray | None = None,
     ) -> None:
         """
         Take in the next frame.
@@ -76,19 +78,22 @@ class TokenWorldModel:
         :param executed_X: ``float32[stride * A]`` what was executed since the frame before, in
             units of the data set; None where that is not known.
         :param joints_J: ``float32[J]`` measured with the frame; None where they are not known.
+        :param anchor_K: ``float32[K]``, where the commanded coordinates are in the frame;
+            likewise.
         :raises InferenceError: a graph failed; the context stays, or is empty if it was to begin
             anew because a window of learned positions was full.
         """
         before, newest, joints = self._newest, tokens_SE[None], _batched(joints_J)
+        anchor = _batched(anchor_K)
         if self._is_delayed:
-            step = Step.seen(newest, _batched(executed_X), before, joints)
+            step = Step.seen(newest, _batched(executed_X), before, joints, anchor)
             self._decided = self._commit_delayed(self._cache, self._index + 1, step)
         else:
             self._decided = None
             if before is not None:
                 step = Step.seen(before, _batched(executed_X), self._before)
                 self._commit(step, Step.seen(newest, None, before, joints))
-        self._before, self._newest, self._joints = before, newest, joints
+        self._before, self._newest, self._joints, self._anchor = before, newest, joints, anchor
         self._index += 1
         self._steps += 1
         if self._ends and self._index >= self._model.manifest.window:
@@ -177,6 +182,7 @@ class TokenWorldModel:
         batch = 1 if ahead_HBX is None else ahead_HBX.shape[1]
         frame = np.repeat(self._newest_frame(), batch, 0)
         before = None if self._before is None else np.repeat(self._before, batch, 0)
+        anchor = None if self._anchor is None else np.repeat(self._anchor, batch, 0)
         joints, pending = self._joints, list[Step]()
         for ahead, step in enumerate(places):
             chunk: np.ndarray | None = None
@@ -189,8 +195,9 @@ class TokenWorldModel:
                 present = pending[0] if pending else Step.seen(frame, None, before, joints)
                 chunk = self._decide(step - 1, present, cache)
                 pending = []
+            anchor = self._model.stem.anchor_after(anchor, chunk)
             if self._is_delayed:
-                blank = Step.blank(frame, chunk)
+                blank = Step.blank(frame, chunk, anchor)
             else:
                 pending = [Step.seen(frame, chunk, before)]
                 blank = Step.blank(frame, self._ahead(ahead, setting, ahead_HBX, chunk))
@@ -199,7 +206,9 @@ class TokenWorldModel:
             before, frame = frame, imagined.tokens_BSE
             joints = None if chunk is None else self._model.stem.moved(joints, chunk)
             # A delayed step is complete with its frame, and waits for the next pass.
-            pending = [Step.seen(frame, chunk, before, joints)] if self._is_delayed else []
+            pending = []
+            if self._is_delayed:
+                pending = [Step.seen(frame, chunk, before, joints, anchor)]
 
     def _foresee(self, ahead: int, step: int, frame: np.ndarray, chunks: np.ndarray) -> None:
         """Have the stem take in at once all actions of as many steps as it may be given."""

@@ -86,7 +86,7 @@ class WorldModel:
         :param executed: ``float32[stride, A]`` what was executed since the frame before, in
             physical units; None where that is not known.
         :param joints: ``float32[J]`` measured with the frame, in the order of the stem's
-            ``joint_names``, rad or m; None where they are not known.
+            ``measured_names``, rad or m; None where they are not known.
         :raises InferenceError: wrong shape or type, or a graph failed; the context stays, or is
             empty, as :attr:`steps` tells, if it was to begin anew.
         """
@@ -95,7 +95,12 @@ class WorldModel:
         chunk = None if executed is None else self._flat(executed, 'executed')
         if chunk is None and not self.manifest.hides_actions:
             self.reset()
-        self._world.observe(tokens_SE, chunk, measured)
+        count, anchor = len(self.stem.joint_names), None
+        if measured is not None and self.stem.anchor:
+            anchor = self.stem.anchor_of(measured)
+        self._world.observe(
+            tokens_SE, chunk, None if measured is None else measured[:count], anchor
+        )
         self._executed = chunk
 
     def act(self) -> np.ndarray:
@@ -182,7 +187,7 @@ class WorldModel:
     def _checked(self, joints: np.ndarray | None) -> np.ndarray | None:
         if joints is None or not self.manifest.reads_joints:
             return None
-        values, names = np.asarray(joints, np.float32), self.stem.joint_names
+        values, names = np.asarray(joints, np.float32), self.stem.measured_names
         if values.shape != (len(names),) or not np.isfinite(values).all():
             raise InferenceError(
                 f'joints: {values.tolist()}, expected finite float32[{len(names)}]: '

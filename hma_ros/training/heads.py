@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from hma_ros.core.progress import Progress
 from hma_ros.data.windows import TokenEpisode
 from hma_ros.network.attention import Steps
+from hma_ros.network.conditioning import AnchorSeen
 from hma_ros.network.discrete import DiscreteHma, TokensSeen
 from hma_ros.network.keypoints import KeypointHead
 
@@ -125,7 +126,10 @@ def episode_features(model: DiscreteHma, stem: str, episode: TokenEpisode) -> Te
     led_here = torch.cat([actions[:, :1], actions[:, :-1]], 1)
     steps, masked = Steps(torch.arange(count)), torch.arange(count)[None] == 0
     seen = TokensSeen(levels, torch.zeros(levels.shape[:3], dtype=torch.bool), previous)
-    given = model.condition(stem, led_here, steps, masked)
+    anchor = None
+    if model.config.anchor and episode.anchors is not None:
+        anchor = AnchorSeen(torch.tensor(episode.anchors[None, :-1]), torch.ones(1, count) > 0)
+    given = model.condition(stem, led_here, steps, masked, anchor=anchor)
     x, _ = model.run(model.embed(seen, given, steps), stem, given, steps)
     features: Tensor = model.out_norm(x)
     return features[0]

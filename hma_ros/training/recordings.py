@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,11 +23,13 @@ from hma_ros.data.windows import (
     factors_of,
     patches_of,
 )
-from hma_ros.network.config import Domain, HmaConfig, Joints
+from hma_ros.network.config import Anchor, Domain, HmaConfig, Joints
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.training.tokens import latents_once, tokens_once
 
 _LEAST_STD = 1e-6
+# The tool's position among the states of an episode [m].
+_TOOL = ('tool_x', 'tool_y', 'tool_z')
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class EpisodeRecordings:
         """Return windows of the kind of a model."""
         if config.diffusion is None:
             episodes = tokens_once(self.tokenizer, self.dataset, self.cache)
+            if config.anchor:
+                episodes = with_anchors(episodes, self.dataset)
         else:
             patch = config.diffusion.patch
             episodes = latents_once(self.tokenizer, self.dataset, self.cache, patch)
@@ -187,7 +191,60 @@ def domain_of(dataset: EpisodeDataset) -> Domain:
         joint_names=spec.state.joints,
         joint_motion=motion,
     )
-    return Domain(spec.stem, dataset.stride, *_statistics(every), facts, robot)
+    anchor, names = None, anchor_names(spec, dataset)
+    if names:
+        anchors = np.concatenate(list(_anchors(spec, dataset)))
+        anchor = Anchor(names, *_statistics(anchors, 1e-3))
+        moves_by = 'sum' if spec.action.is_delta else 'last'
+        robot = replace(robot, anchor=names, anchor_motion=moves_by)
+    return Domain(spec.stem, dataset.stride, *_statistics(every), facts, robot, anchor)
+
+
+def anchor_names(spec: EmbodimentSpec, dataset: EpisodeDataset) -> tuple[str, ...]:
+    """
+    Name the commanded coordinates of which episodes tell where each chunk brought them.
+
+    :returns: joints, or x, y, z of the tool; empty where increments are in the tool's axes, or
+        the episodes do not hold its position.
+    """
+    if not spec.action.is_cartesian:
+        return spec.action.coordinates
+    if spec.action.delta_frame == 'tool' or not set(_TOOL) <= set(dataset.metadata['state_names']):
+        return ()
+    return spec.action.coordinates[: len(_TOOL)]
+
+
+def with_anchors(episodes: Sequence[TokenEpisode], dataset: EpisodeDataset) -> list[TokenEpisode]:
+    """
+    Tell of every frame of episodes where the commanded coordinates were measured.
+
+    :raises ConfigError: the episodes do not hold them, see :func:`anchor_names`.
+    """
+    spec = load_embodiment(dataset.embodiment)
+    if not anchor_names(spec, dataset):
+        raise ConfigError(
+            f'{dataset.embodiment}: got episodes without the position of the tool, or increments '
+            f'in its axes, expected states {", ".join(_TOOL)}; train without --anchor'
+        )
+    pairs = zip(episodes, _anchors(spec, dataset), strict=True)
+    return [replace(episode, anchors=anchors) for episode, anchors in pairs]
+
+
+def _anchors(spec: EmbodimentSpec, dataset: EpisodeDataset) -> Iterator[np.ndarray]:
+    """Yield of each episode ``float32[T + 1, K]``."""
+    is_tool, names = spec.action.is_cartesian, dataset.metadata['state_names']
+    wanted, among = spec.action.coordinates, spec.state.joints
+    if is_tool:
+        wanted, among = _TOOL, tuple(names)
+    places = [among.index(name) for name in wanted]
+    for episode in dataset:
+        yield np.asarray(episode.states if is_tool else episode.joints)[:, places]
+
+
+def without_anchor(domain: Domain) -> Domain:
+    """Return what a model that is told no anchor may say of an embodiment."""
+    robot = domain.robot and replace(domain.robot, anchor=(), anchor_motion='last')
+    return replace(domain, anchor=None, robot=robot)
 
 
 def without_joints(domain: Domain) -> Domain:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +18,22 @@ from hma_ros.core.progress import Progress
 from hma_ros.network.strict_loading import load_tensors, save_tensors
 from hma_ros.training.muon import Muon
 
+_BESIDE = 'beside.'
 _WARMUP_STEPS = 100
 _DECAY_SHARE = 0.4
 _SAVE_EVERY_S = 120.0
+
+
+class Beside(Protocol):
+    """What a run goes on with beside its module."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that is to be saved."""
+        ...
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take up what was saved."""
+        ...
 
 
 class TrainingRun:
@@ -35,6 +49,7 @@ class TrainingRun:
     :param learning_rate: peak rate of both optimisers.
     :param hidden: names of parameters for Muon start with one of these.
     :param average_decay: decay per step of the averaged weights.
+    :param beside: what is saved and taken up along with the module.
     :raises ConfigError: the folder holds the state of another model.
     """
 
@@ -46,9 +61,10 @@ class TrainingRun:
         learning_rate: float,
         hidden: tuple[str, ...],
         average_decay: float = 0.99,
+        beside: Beside | None = None,
     ) -> None:
         self.module, self.folder, self.steps, self.step = module, folder, steps, 0
-        self._peak = learning_rate
+        self._peak, self._beside = learning_rate, beside
         average = get_ema_multi_avg_fn(average_decay)
         self._averaged = AveragedModel(module, multi_avg_fn=average, use_buffers=False)
         self._optimisers = _optimisers(module, learning_rate, hidden)
@@ -89,6 +105,8 @@ class TrainingRun:
                 state |= {
                     f'optimiser.{which}.{index}.{name}': value for name, value in slots.items()
                 }
+        if self._beside:
+            state |= {_BESIDE + name: value for name, value in self._beside.state().items()}
         state['step'] = torch.tensor(self.step)
         save_tensors(
             {name: value.clone() for name, value in state.items()},
@@ -123,6 +141,8 @@ class TrainingRun:
         self.module.load_state_dict(_below(state, 'module.'))
         self.averaged.load_state_dict(_below(state, 'average.'))
         self._averaged.n_averaged.fill_(self.step)
+        if self._beside:
+            self._beside.restore(_below(state, _BESIDE))
         for which, optimiser in enumerate(self._optimisers):
             slots: dict[int, dict[str, Tensor]] = {}
             for name, value in _below(state, f'optimiser.{which}.').items():

@@ -13,6 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from hma_ros.core.errors import ConfigError
 from hma_ros.data.windows import Windows
 from hma_ros.network.checkpoint import Hma, save_hma
 from hma_ros.network.conditioning import Modulation
@@ -23,6 +24,8 @@ from hma_ros.network.trunk import Block
 from hma_ros.training.joint_pass import JointPass
 from hma_ros.training.objective import objective_of
 from hma_ros.training.run import TrainingRun
+from hma_ros.training.self_forcing import SelfForcing, TrajectoryPool
+from hma_ros.training.twin import TwinObjective
 
 _RATE = 3e-3
 # What matrices are multiplied in, by the word of `torch.set_float32_matmul_precision` for it.
@@ -45,6 +48,7 @@ class HmaTrainer:
     :param windows: of each embodiment in a step.
     :param compiled: see :class:`JointPass`.
     :param precision: of matrix products, see :func:`multiplying`; None for the quicker here.
+    :param self_forcing: how much it learns from its own frames.
     :raises ConfigError: the folder holds another model, or see
         :func:`~hma_ros.training.objective.objective_of`.
     """
@@ -58,13 +62,22 @@ class HmaTrainer:
         windows: int = 8,
         compiled: bool = True,
         precision: str | None = None,
+        self_forcing: SelfForcing = SelfForcing(share=0.0),  # noqa: B008
     ) -> None:
         torch.manual_seed(0)
         self.model = initialised(config)
         self._objective = objective_of(self.model, length)
+        if self_forcing.share and not isinstance(self._objective, TwinObjective):
+            raise ConfigError(
+                f'self-forced: got {self_forcing.share} for a model that is told the action '
+                'executed from a frame, expected 0; choose preset small'
+            )
         self._folder, self._windows = folder, windows
+        self._pool = TrajectoryPool(config, length, self_forcing)
         self.precision = precision or quicker_precision(config.width)
-        self.run = TrainingRun(self.model, folder, steps, _RATE, _hidden(config))
+        self.run = TrainingRun(
+            self.model, folder, steps, _RATE, _hidden(config), beside=self._pool
+        )
         names = [domain.name for domain in config.domains]
         self.run_blocks = JointPass(self.model, names, self._objective.steps, compiled)
 
@@ -88,7 +101,9 @@ class HmaTrainer:
     def losses(self, sources: Mapping[str, Windows], step: int) -> dict[str, Tensor]:
         """Draw the batch of a step, the same however often the run was stopped; its loss terms."""
         names = [domain.name for domain in self.model.config.domains]
-        batches = {name: sources[name].draw(self._windows, step) for name in names}
+        batches = {
+            name: self._pool.draw(name, sources[name], self._windows, step) for name in names
+        }
         generator = torch.Generator().manual_seed(step)
         return self._objective.losses(batches, self.run_blocks, generator)
 

@@ -20,10 +20,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hma_ros.core.errors import ConfigError
 from hma_ros.data.windows import Surroundings, WindowBatch
 from hma_ros.network.attention import Steps
-from hma_ros.network.conditioning import Conditioning
+from hma_ros.network.conditioning import AnchorSeen, Conditioning
 from hma_ros.network.discrete import DiscreteHma, TokensSeen
 from hma_ros.network.keypoints import KeypointHead
 
@@ -39,23 +38,28 @@ class TwinConfig:
     :param hidden_action: share of masked steps predicted without their action (passive dynamics).
     :param hidden_joints: share of steps whose action is asked for without the measured joints, as
         in imagination.
+    :param hidden_anchors: share of steps that are not told where their chunk led.
     :param corruption: largest share of context tokens replaced at random.
     :param change_weight: weight of tokens that differ from the frame before.
     :param action_weight: weight of the action loss.
     :param state_weight: weight of the auxiliary state loss.
     :param linear_from: errors of either above this share of a deviation count linearly: fine
         motion must not drown in coarse.
+    :param temperature: at which own frames are sampled, see
+        :mod:`~hma_ros.training.self_forcing`.
     """
 
     fully_masked: float = 0.7
     hidden_history: float = 0.5
     hidden_action: float = 0.1
     hidden_joints: float = 0.1
+    hidden_anchors: float = 0.1
     corruption: float = 0.15
     change_weight: float = 3.0
     action_weight: float = 0.5
     state_weight: float = 0.25
     linear_from: float = 0.1
+    temperature: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Twins:
     :param actions: ``float32[B, 2 T, stride * A]`` that led to each step.
     :param known: ``bool[B, 2 T]``, false where the action is masked.
     :param targets: ``int64[B, T, S, F]``, what the masked steps were.
+    :param anchor: where the chunks led; None of episodes that do not tell.
     """
 
     factors: Tensor
@@ -77,6 +82,7 @@ class Twins:
     actions: Tensor
     known: Tensor
     targets: Tensor
+    anchor: AnchorSeen | None = None
 
 
 class TwinObjective:
@@ -105,7 +111,7 @@ class TwinObjective:
             name: prepare(batch, self._config, size, generator) for name, batch in batches.items()
         }
         given = [
-            model.condition(name, item.actions, self.steps, ~item.known)
+            model.condition(name, item.actions, self.steps, ~item.known, anchor=item.anchor)
             for name, item in twins.items()
         ]
         placed = [
@@ -130,10 +136,13 @@ class TwinObjective:
         count, config = self._count, self._config
         logits = self._model.logits(features[:, count:], twins.previous[:, count:])
         frame = frame_loss(logits, twins, config.change_weight)
+        if batch.own is not None:
+            said = logits[-len(batch.own.tokens) :, -1].detach()
+            batch.own.commit(drawn(said, config.temperature, generator).numpy())
         if not self._model.config.keypoints:
             return {'frame': frame}
         head, clean = self._model.action_heads[name], features[:, :count]
-        around = _surroundings(batch)
+        around = batch.surroundings
         action, state = action_losses(cast('KeypointHead', head), clean, around, config, generator)
         return {'frame': frame, 'action': action, 'state': state}
 
@@ -163,7 +172,7 @@ def prepare(
 
     :raises ConfigError: a data set that does not tell what is around its windows.
     """
-    around = _surroundings(batch)
+    around = batch.surroundings
     tokens = torch.from_numpy(
         np.concatenate([around.before[:, None], batch.tokens, around.after[:, None]], 1)
     )
@@ -171,11 +180,17 @@ def prepare(
     known = torch.ones(actions.shape[:2], dtype=torch.bool)
     known[:, 0] = torch.from_numpy(around.known)
     context = corrupt(tokens[:, :-1], config.corruption, factor_size, generator)
+    own = slice(len(tokens), None)
+    if batch.own is not None:
+        own = slice(-len(batch.own.tokens), None)
+        context[own] = torch.from_numpy(batch.own.tokens)
     steps, size, image_tokens = tokens.shape[1] - 2, tokens.shape[0], tokens.shape[2]
     drawn = torch.rand(size, steps, image_tokens, generator=generator)
     masked = drawn < _mask_shares(size, steps, config, generator)[..., None]
     remembered = torch.rand(size, 1, generator=generator) >= config.hidden_history
     told = torch.rand(size, steps, generator=generator) >= config.hidden_action
+    # What is committed is imagined as in a rollout.
+    masked[own], told[own] = True, True
     return Twins(
         factors=torch.cat([context[:, 1:], tokens[:, 2:]], 1),
         previous=torch.cat([context[:, :-1], context[:, 1:]], 1),
@@ -183,7 +198,38 @@ def prepare(
         actions=torch.cat([actions[:, :-1], actions[:, 1:]], 1),
         known=torch.cat([known[:, :-1] & remembered, known[:, 1:] & told], 1),
         targets=tokens[:, 2:],
+        anchor=_anchors(batch, config, told, generator),
     )
+
+
+def _anchors(
+    batch: WindowBatch, config: TwinConfig, told_BT: Tensor, generator: torch.Generator
+) -> AnchorSeen | None:
+    """Say where chunks led, of a masked step only where it is told its action."""
+    measured = batch.surroundings.anchors
+    if measured is None:
+        return None
+    anchors = torch.tensor(measured)
+    if batch.own is not None and batch.own.anchors is not None:
+        anchors[-len(batch.own.anchors) :] = torch.from_numpy(batch.own.anchors)
+    shape = (len(anchors), 2 * told_BT.shape[1])
+    known = torch.rand(shape, generator=generator) >= config.hidden_anchors
+    known[:, told_BT.shape[1] :] &= told_BT
+    return AnchorSeen(torch.cat([anchors[:, :-1], anchors[:, 1:]], 1), known)
+
+
+def drawn(logits: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+    """
+    Sample tokens as a rollout does.
+
+    :param logits: ``[..., F, V]``.
+    :param temperature: 0 takes the most likely ones.
+    :returns: ``int64[..., F]``.
+    """
+    if temperature == 0.0:
+        return logits.argmax(-1)
+    uniform = torch.rand(logits.shape, generator=generator).clamp(min=1e-20)
+    return (logits.float() / temperature - (-uniform.log()).log()).argmax(-1)
 
 
 def corrupt(factors: Tensor, most: float, factor_size: int, generator: torch.Generator) -> Tensor:
@@ -228,15 +274,6 @@ def action_losses(
     truth = torch.from_numpy(around.states)
     located = F.smooth_l1_loss(state, truth, beta=config.linear_from)
     return action, config.state_weight * located
-
-
-def _surroundings(batch: WindowBatch) -> Surroundings:
-    if batch.around is None:
-        raise ConfigError(
-            'windows: got frames and actions alone, expected our own episodes, which tell the '
-            "expert's actions and the frames around; choose another preset"
-        )
-    return batch.around
 
 
 def _mask_shares(size: int, steps: int, config: TwinConfig, generator: torch.Generator) -> Tensor:

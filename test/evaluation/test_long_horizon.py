@@ -32,7 +32,7 @@ HORIZON = 6
 class Oracle:
     """Imagines what really happens, frames from the first imagined one on changed by `spoil`."""
 
-    stem = SimpleNamespace(embodiment='sim_planar', frame_hz=10.0)
+    stem = SimpleNamespace(embodiment='sim_planar', frame_hz=10.0, reads_tool=False)
 
     def __init__(self, episode, spoil):
         self._episode, self._spoil, self._step = episode, spoil, -1

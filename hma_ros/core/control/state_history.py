@@ -146,6 +146,20 @@ class StateHistory:
         with self._lock:
             return np.concatenate([history.at(moment_ns) for history in self._joints])
 
+    def tool_reaches(self, moment_ns: int) -> bool:
+        """Whether the tool's pose was heard at a moment or later."""
+        with self._lock:
+            return self._tool.reaches(moment_ns)
+
+    def tool_at(self, moment_ns: int) -> Vector:
+        """
+        Return the tool's position at a moment ``float64[3]`` [m]; see :meth:`joints_at`.
+
+        :raises MessageError: no sample is near enough, or there are two publishers.
+        """
+        with self._lock:
+            return self._tool.at(moment_ns)[: len(_XYZ)]
+
     def coordinates_at(self, moment_ns: int) -> Vector | None:
         """
         Return the commanded coordinates at a moment; None where unknown.

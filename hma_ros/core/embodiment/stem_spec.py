@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hma_ros.core.embodiment.action_layout import layout_mistake, robot_actions, stem_numbers
 
 JOINT_MOTIONS = ('sum', 'last', 'unknown')
+ANCHOR_MOTIONS = ('sum', 'last')
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,10 @@ class StemSpec:
         by its sum, to its last action, or it cannot be told.
     :param layout: what the stem takes, where that is not the action itself, see
         :mod:`~hma_ros.core.embodiment.action_layout`; empty where it is.
+    :param anchor: what the model is told of where each chunk leads: the commanded coordinates,
+        rad or m, in the order of the first actions; empty where it is not told.
+    :param anchor_motion: one of :data:`ANCHOR_MOTIONS`: they go by the sum of a chunk, or to its
+        last action.
     """
 
     action_names: tuple[str, ...]
@@ -45,6 +50,8 @@ class StemSpec:
     joint_names: tuple[str, ...]
     joint_motion: str
     layout: tuple[str | float, ...] = ()
+    anchor: tuple[str, ...] = ()
+    anchor_motion: str = 'last'
 
     @property
     def action_dim(self) -> int:
@@ -55,6 +62,36 @@ class StemSpec:
     def width(self) -> int:
         """Numbers that the stem takes per low-level action."""
         return len(self.layout) or self.action_dim
+
+    @property
+    def reads_tool(self) -> bool:
+        """Whether the anchor is the measured position of the tool, not joints."""
+        return not set(self.anchor) <= set(self.joint_names)
+
+    @property
+    def measured_names(self) -> tuple[str, ...]:
+        """What the model is told of each frame's robot: joints, then the tool's position."""
+        return self.joint_names + (self.anchor if self.reads_tool else ())
+
+    def anchor_of(self, measured: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pick the anchor ``float32[..., K]`` out of what was measured, ``[..., J]``."""
+        names = self.measured_names
+        return measured[..., [names.index(name) for name in self.anchor]]
+
+    def anchor_after(
+        self, anchor: NDArray[np.float32], chunk: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """
+        Tell where a chunk brings the commanded coordinates.
+
+        :param anchor: ``float32[B, K]`` before it, rad or m.
+        :param chunk: ``float32[B, stride * width]`` in units of the data set.
+        :returns: ``float32[B, K]``.
+        """
+        steps = self.actions_of(chunk.reshape(len(chunk), self.stride, -1))
+        moves = steps[..., : len(self.anchor)]
+        after = moves[:, -1] if self.anchor_motion == 'last' else anchor + moves.sum(1)
+        return after.astype(np.float32)
 
     def numbers_of(self, actions: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn ``float32[..., action_dim]`` into what the stem takes, ``[..., width]``."""
@@ -80,6 +117,11 @@ def read_stem(facts: Mapping[str, Any]) -> StemSpec:
         raise ValueError(f'trained_on {stem.trained_on!r}, expected simulation or robot')
     if stem.joint_motion not in JOINT_MOTIONS:
         raise ValueError(f'joint_motion {stem.joint_motion!r}, expected one of {JOINT_MOTIONS}')
+    if stem.anchor_motion not in ANCHOR_MOTIONS or len(stem.anchor) > stem.action_dim:
+        raise ValueError(
+            f'anchor {stem.anchor} by {stem.anchor_motion!r}, expected at most {stem.action_dim} '
+            f'coordinates by one of {ANCHOR_MOTIONS}'
+        )
     if not len(stem.lower) == len(stem.upper) == stem.action_dim or stem.stride < 1:
         raise ValueError(
             f'stride {stem.stride}, lower {stem.lower} and upper {stem.upper}, expected a stride '
