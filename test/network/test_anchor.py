@@ -92,6 +92,17 @@ def test_a_model_without_anchors_has_no_parameter_for_them():
     assert not [name for name in names if 'anchor' in name]
 
 
+def test_weights_of_a_model_without_compute_the_same_with_a_new_anchor():
+    plain, told = stirred(small()), small(anchor=True)
+    told.load_state_dict({**told.state_dict(), **plain.state_dict()})
+    steps, chunk = Steps(torch.arange(1)), torch.randn(1, 1, 6)
+    where = AnchorSeen(torch.tensor([[[0.3, 0.1]]]), torch.ones(1, 1) > 0)
+    with torch.no_grad():
+        before = plain.condition('arm', chunk, steps)
+        after = told.condition('arm', chunk, steps, anchor=where)
+    assert (before.shift_scale_BRL2C == after.shift_scale_BRL2C).all()
+
+
 def test_a_checkpoint_keeps_the_anchor(tmp_path):
     model = stirred(small(anchor=True))
     save_hma(model, tmp_path)

@@ -150,3 +150,25 @@ def test_an_image_pushed_out_while_its_step_waited_is_reported() -> None:
     assert step is not None
     assert step.image == 'image 0'
     assert robot.queue.take() is None
+
+
+def test_the_position_of_the_tool_stands_behind_the_joints() -> None:
+    franka, report = load_embodiment('sim_franka'), Mock()
+    measured = StateHistory(franka)
+    queue = StepQueue(franka, measured, True, lambda: False, 0.05, 'camera', report, True)
+    names = franka.state.joints
+    for offset in (-MS, MS):
+        measured.add_joints(0, START + offset, names, np.full(len(names), 0.25))
+    queue.offer(START, 'image', 0, START)
+    assert queue.is_waiting
+    for offset in (-MS, MS):
+        measured.add_tool(START + offset, [0.5, 0.1, 0.2], [1.0, 0.0, 0.0, 0.0])
+    queue.poll(START + 2 * MS)
+    step = queue.take()
+    assert step is not None
+    np.testing.assert_allclose(step.joints, [*[0.25] * len(names), 0.5, 0.1, 0.2], rtol=1e-6)
+    queue.offer(START + 4 * PERIOD, 'image', 0, START + 4 * PERIOD)
+    queue.poll(START + 4 * PERIOD + 999 * MS)
+    step = queue.take()
+    assert step is not None
+    assert step.missing

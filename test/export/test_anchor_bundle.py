@@ -1,0 +1,130 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A bundle that is told where actions lead, observed and imagined."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hma_ros.core.embodiment.stem_spec import StemSpec
+from hma_ros.core.errors import ConfigError, InferenceError
+from hma_ros.export.bundle import export_bundle, own_options
+from hma_ros.network.config import Anchor, Domain, Joints, preset
+from hma_ros.network.discrete import DiscreteHma
+from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
+from hma_ros.runtime.world_model import WorldModel
+
+TOKENS = TokenizerConfig(
+    image_size=32, width=16, detail_width=8, encoder_blocks=1, decoder_blocks=1
+)
+ROBOT = StemSpec(
+    action_names=('dx', 'dy', 'gripper'),
+    stride=2,
+    frame_hz=5.0,
+    embodiment='sim_planar',
+    trained_on='simulation',
+    lower=(-1.0,) * 3,
+    upper=(1.0,) * 3,
+    joint_names=('slide',),
+    joint_motion='unknown',
+    anchor=('x', 'y'),
+    anchor_motion='sum',
+)
+STEM = Domain(
+    'arm',
+    2,
+    (0.0,) * 3,
+    (1.0,) * 3,
+    Joints(('slide',), (0.0,), (1.0,), 'unknown', (0.0,) * 3, (1.0,) * 3),
+    ROBOT,
+    Anchor(('x', 'y'), (0.4, 0.0), (0.1, 0.2)),
+)
+SIZES = {'heads': 2, 'width': 32, 'layers': 2, 'positions': TOKENS.image_tokens}
+CHUNKS = np.float32([[[0.1, 0.0, 1.0], [0.0, 0.2, 1.0]], [[0.0, 0.1, 1.0], [-0.3, 0.0, 1.0]]])
+HERE = np.float32([0.7, 0.5, -0.2])
+
+
+@pytest.fixture(scope='module')
+def bundle(tmp_path_factory):
+    torch.manual_seed(0)
+    sizes = {**SIZES, 'factors': TOKENS.factors, 'factor_size': TOKENS.levels}
+    model = DiscreteHma(preset('small', [STEM], anchor=True, **sizes)).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.normal_(float('norm' in name and 'weight' in name), 0.2)
+    model.requires_grad_(False)
+    folder = tmp_path_factory.mktemp('anchor') / 'bundle'
+    return export_bundle(model, folder, own_options(FrameTokenizer(TOKENS).eval(), model.config))
+
+
+@pytest.fixture
+def told(bundle, monkeypatch):
+    """Return a world model, and what its stem is told, call by call."""
+    world, calls = WorldModel(bundle, 'arm'), []
+    engine = world._world._model.engine
+    stem = engine.stem
+    monkeypatch.setattr(engine, 'stem', lambda feeds: calls.append(feeds) or stem(feeds))
+    return world, calls
+
+
+def picture():
+    return np.random.default_rng(1).integers(256, size=(32, 32, 3)).astype(np.uint8)
+
+
+def places(calls):
+    return {tuple(np.round(feeds['anchor'][0, -1], 4).tolist()) for feeds in calls}
+
+
+def test_an_imagined_anchor_is_the_measured_one_and_the_actions(told):
+    world, calls = told
+    world.observe(picture(), None, HERE)
+    assert calls[-1]['anchored'].all()
+    assert places(calls) == {(0.5, -0.2)}
+    calls.clear()
+    world.imagine(CHUNKS, 2)
+    assert all(feeds['anchored'][:, -1].all() for feeds in calls)
+    assert places(calls) == {(0.6, 0.0), (0.3, 0.1)}
+
+
+def test_each_candidate_has_an_anchor_of_its_own(told):
+    world, calls = told
+    world.observe(picture(), None, HERE)
+    calls.clear()
+    both = world.imagine_candidates(np.stack([CHUNKS, -CHUNKS]), 2)
+    assert both.shape[:2] == (2, 2)
+    np.testing.assert_allclose(calls[-1]['anchor'][:, -1], [[0.3, 0.1], [0.7, -0.5]], atol=1e-6)
+
+
+def test_where_the_tool_is_matters_where_it_is_known(bundle):
+    world, frames = WorldModel(bundle, 'arm'), []
+    for measured in (HERE, HERE + np.float32([0, 0.2, 0]), None):
+        world.reset()
+        world.observe(picture(), None, measured)
+        frames.append(world.imagine(CHUNKS, 2).frames)
+    assert (frames[0] != frames[1]).any()
+    assert (frames[0] != frames[2]).any()
+
+
+def test_without_a_measurement_nothing_is_made_up(told):
+    world, calls = told
+    world.observe(picture(), None, None)
+    world.imagine(CHUNKS, 2)
+    assert not any(feeds['anchored'].any() for feeds in calls)
+
+
+def test_a_tool_that_is_left_out_is_refused(bundle):
+    world = WorldModel(bundle, 'arm')
+    with pytest.raises(InferenceError, match='expected finite float32.3.: slide, x, y'):
+        world.observe(picture(), None, HERE[:1])
+
+
+def test_a_robot_without_an_anchor_is_refused(tmp_path):
+    sizes = {**SIZES, 'factors': TOKENS.factors, 'factor_size': TOKENS.levels}
+    model = DiscreteHma(preset('small', [STEM], anchor=True, **sizes)).eval()
+    options = replace(
+        own_options(FrameTokenizer(TOKENS).eval(), model.config),
+        robots={'arm': replace(ROBOT, anchor=())},
+    )
+    with pytest.raises(ConfigError, match="stem 'arm': got a robot without an anchor"):
+        export_bundle(model, tmp_path / 'bundle', options)
