@@ -13,6 +13,8 @@ EXAMPLES = """\
 examples:
   hma evaluate long-horizon --robot sim_planar --episodes 8 --pictures out/long_horizon
   hma evaluate long-horizon --out benchmarks/out/long_horizon.json
+  hma evaluate long-horizon --steps 600 6000 --every 60 --episodes 1    ten minutes at 10 Hz
+  hma evaluate long-horizon --hidden 10 --temperature 0.5
 
 wander is random motion, expert the script with its training noise; both start where no training
 episode did. Brackets hold what the tokenizer alone keeps of the true frames. Look at the
@@ -53,6 +55,25 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         metavar='NAME',
         help='of wander, expert (default: both)',
     )
+    parser.add_argument(
+        '--every',
+        type=int,
+        default=1,
+        metavar='N',
+        help='judge every Nth frame only, for rollouts of thousands of steps (default: 1)',
+    )
+    parser.add_argument(
+        '--hidden',
+        type=int,
+        metavar='N',
+        help='count too how often an object that the truth hides for N steps is where it was',
+    )
+    parser.add_argument(
+        '--temperature',
+        type=float,
+        metavar='T',
+        help='of imagined tokens, 0 takes the likeliest (default: of the bundle)',
+    )
     parser.add_argument('--seed', type=int, default=0, help='chooses the starts (default: 0)')
     parser.add_argument(
         '--workers', type=int, default=2, metavar='N', help='processes (default: 2)'
@@ -68,16 +89,24 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def run(args: argparse.Namespace) -> int:
     """Print the table, and write what was asked for."""
-    from hma_ros.evaluation.long_horizon import LongHorizonConfig, measure_long_horizon
+    from hma_ros.core.generation.decoding import Decoding
+    from hma_ros.evaluation.long_horizon import measure_long_horizon
+    from hma_ros.evaluation.long_horizon_config import LongHorizonConfig
     from hma_ros.evaluation.long_horizon_page import write_long_horizon
-    from hma_ros.evaluation.long_horizon_table import long_horizon_table
+    from hma_ros.evaluation.long_horizon_table import long_horizon_table, occlusion_table
     from hma_ros.evaluation.measurements import as_result, write_measurements
+    from hma_ros.evaluation.occlusion import occlusion_of
 
     if args.seed < 0:
         raise ConfigError(f'--seed: got {args.seed}, expected at least 0')
     manifest = evaluate_options.chosen_manifest(args)
     config = LongHorizonConfig(
-        tuple(sorted(set(args.steps))), args.episodes, tuple(args.actions), args.seed
+        tuple(sorted(set(args.steps))),
+        args.episodes,
+        tuple(args.actions),
+        args.seed,
+        args.every,
+        Decoding(temperature=args.temperature),
     )
     measured = [
         rollouts
@@ -90,6 +119,10 @@ def run(args: argparse.Namespace) -> int:
         for steps in config.steps
     ]
     table = str(long_horizon_table(results))
+    if args.hidden is not None:
+        hidden = [as_result('occlusion', occlusion_of(item, args.hidden)) for item in measured]
+        table += f'\n{occlusion_table(hidden)}'
+        results += hidden
     print(table)
     if args.pictures:
         print(f'page: {write_long_horizon(args.pictures, measured, table)}')

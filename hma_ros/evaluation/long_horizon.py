@@ -14,17 +14,24 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.progress import Progress
 from hma_ros.core.vision.metrics import SquaredError, changed_pixels, squared_error
 from hma_ros.data.episodes import Episode
 from hma_ros.evaluation.closed_loop import HELD_OUT_SEED
+from hma_ros.evaluation.long_horizon_config import (
+    LONGEST,
+    Actions,
+    LongHorizonConfig,
+    check_config,
+)
 from hma_ros.evaluation.replay import replay
 from hma_ros.evaluation.scene_parts import PARTS, Seen, base_of, find_parts
 from hma_ros.runtime.manifest import Manifest
@@ -36,8 +43,6 @@ from hma_ros.sim.exploration import Kind
 from hma_ros.sim.scene import project
 from hma_ros.sim.simulation import Task
 
-Actions = Literal['wander', 'expert']
-ACTIONS: tuple[Actions, ...] = ('wander', 'expert')
 # Frames observed before the first imagined one.
 OBSERVED = 8
 # Rollouts whose films are kept for pictures.
@@ -45,28 +50,6 @@ SHOWN = 6
 # Episodes that tell the base of a robot from its arm.
 _WANDERINGS = 12
 _KINDS: dict[Actions, Kind] = {'wander': 'random', 'expert': 'expert'}
-
-
-@dataclass(frozen=True)
-class LongHorizonConfig:
-    """
-    What to measure.
-
-    :param steps: how far ahead to look, each at least 1; the largest is the horizon.
-    :param episodes: of each robot and kind of actions.
-    :param actions: whose: of ``ACTIONS``.
-    :param seed: chooses the starts, which training never had.
-    """
-
-    steps: tuple[int, ...] = (1, 8, 32, 100)
-    episodes: int = 50
-    actions: tuple[Actions, ...] = ACTIONS
-    seed: int = 0
-
-    @property
-    def horizon(self) -> int:
-        """Steps to imagine."""
-        return max(self.steps)
 
 
 @dataclass(frozen=True)
@@ -119,6 +102,7 @@ class Film:
     :param truth: ``uint8[horizon, H, W, 3]``, what followed.
     :param drawn: the same as the tokenizer draws it.
     :param imagined: what the model imagined.
+    :param every: steps from frame to frame.
     """
 
     seed: int
@@ -127,6 +111,7 @@ class Film:
     truth: np.ndarray
     drawn: np.ndarray
     imagined: np.ndarray
+    every: int = 1
 
 
 @dataclass(frozen=True)
@@ -155,10 +140,16 @@ class Rollouts:
     films: tuple[Film, ...]
     judged: tuple[Judged, ...]
 
+    @property
+    def every(self) -> int:
+        """Steps from one judged frame to the next."""
+        return self.films[0].every
+
     def at(self, steps: int) -> LongHorizon:
-        """Measure so many steps ahead, counted from 1."""
-        imagined = self._quality([item.imagined[steps - 1] for item in self.judged])
-        drawn = self._quality([item.drawn[steps - 1] for item in self.judged])
+        """Measure so many steps ahead, a multiple of :attr:`every`."""
+        moment = steps // self.every - 1
+        imagined = self._quality([item.imagined[moment] for item in self.judged])
+        drawn = self._quality([item.drawn[moment] for item in self.judged])
         return LongHorizon(
             **asdict(imagined),
             robot=self.robot,
@@ -183,23 +174,6 @@ class Rollouts:
         )
 
 
-def check_config(config: LongHorizonConfig, longest: int) -> None:
-    """
-    Refuse what cannot be measured.
-
-    :param longest: steps that the bundle imagines at once.
-    :raises ConfigError: steps outside 1 to `longest`, no episode, or unknown actions.
-    """
-    for steps in config.steps:
-        if not 1 <= steps <= longest:
-            raise ConfigError(f'steps: got {steps}, expected 1 to {longest} for this bundle')
-    if config.episodes < 1:
-        raise ConfigError(f'episodes: got {config.episodes}, expected at least 1')
-    for actions in config.actions:
-        if actions not in ACTIONS:
-            raise ConfigError(f'actions: got {actions!r}, expected one of {", ".join(ACTIONS)}')
-
-
 def measure_long_horizon(
     bundle: str | Path,
     robot: str,
@@ -217,7 +191,9 @@ def measure_long_horizon(
     """
     if robot not in PARTS:
         raise ConfigError(f'robot: got {robot!r}, expected one of {", ".join(PARTS)}')
-    check_config(config, Manifest.read(bundle).max_horizon)
+    manifest = Manifest.read(bundle)
+    config.decoding.check_kind(manifest.kind)
+    check_config(config, manifest.max_horizon if manifest.time == 'learned' else LONGEST)
     for actions in config.actions:
         orders = [
             _Order(
@@ -261,35 +237,45 @@ def _run(orders: Sequence[_Order], workers: int) -> Iterator[tuple[Film | None, 
 
 def _work(order: _Order) -> tuple[Film | None, Judged]:
     """Record, imagine and judge one episode; its film is large, and returned only if shown."""
-    task, model = _task(order.robot), _model(order.bundle, order.robot)
+    task = _task(order.robot)
+    model = _model(order.bundle, order.robot, order.config.decoding)
     steps = OBSERVED - 1 + order.config.horizon
     size = model.manifest.image_size
     episode = run_episode(task, _KINDS[order.actions], order.seed, size, steps)
-    film = imagine_film(model, episode)
-    tools_xy = project(task.view, episode.states[OBSERVED:, :3], size)
+    film = imagine_film(model, episode, order.config.every)
+    tools_xy = project(task.view, _thinned(episode.states, film.every)[:, :3], size)
     judged = judge(order.robot, film, tools_xy, _base(order.robot, size))
     return film if order.is_shown else None, judged
 
 
-def imagine_film(model: WorldModel, episode: Episode) -> Film:
+def imagine_film(model: WorldModel, episode: Episode, every: int = 1) -> Film:
     """
     Observe the first frames of an episode, and imagine the others.
 
     :param episode: of more than ``OBSERVED - 1`` steps.
+    :param every: steps from one frame of the film to the next.
     """
     for step in replay(model, episode):
         if step == OBSERVED - 1:
             break
     chunks = episode.actions[OBSERVED - 1 :]
-    truth = np.ascontiguousarray(episode.frames[OBSERVED:])
+    truth = np.ascontiguousarray(_thinned(episode.frames, every))
+    imagined = islice(model.imagine_frames(chunks), every - 1, None, every)
     return Film(
         episode.seed,
         model.stem.frame_hz,
         episode.frames[OBSERVED - 1],
         truth,
         np.stack([model.reconstruct(frame) for frame in truth]),
-        model.imagine(chunks, len(chunks)).frames,
+        np.stack(list(imagined)),
+        every,
     )
+
+
+def _thinned(steps: np.ndarray, every: int) -> np.ndarray:
+    """Pick what belongs to the frames of a film out of ``[T + 1, ...]`` of its episode."""
+    picked: np.ndarray = steps[OBSERVED + every - 1 :: every]
+    return picked
 
 
 def judge(robot: str, film: Film, tools_xy: np.ndarray, base: np.ndarray) -> Judged:
@@ -365,5 +351,5 @@ def _base(name: str, size: int) -> np.ndarray:
 
 
 @cache
-def _model(bundle: str, robot: str) -> WorldModel:
-    return WorldModel(bundle, load_embodiment(robot).stem, Execution(threads=1))
+def _model(bundle: str, robot: str, decoding: Decoding) -> WorldModel:
+    return WorldModel(bundle, load_embodiment(robot).stem, Execution(threads=1), decoding)

@@ -50,7 +50,9 @@ def contact_sheet(rollouts: Rollouts) -> Image.Image:
     sheet = Image.new('RGB', (width, top + len(films) * (pair + _GAP) + _MARGIN), PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((_MARGIN, _MARGIN), _title(rollouts), INK, font(18))
-    for column, text in enumerate(('last seen', *(f'+{moment + 1}' for moment in moments))):
+    for column, text in enumerate(
+        ('last seen', *(f'+{(moment + 1) * films[0].every}' for moment in moments))
+    ):
         centred_text(draw, left + column * (side + _GAP) + side // 2, top - 10, text, SOFT)
     for number, film in enumerate(films):
         upper = top + number * (pair + _GAP)
@@ -140,7 +142,7 @@ def _strip(film: Film, moment: int) -> np.ndarray:
 def _curves(rollouts: Rollouts) -> list[str]:
     """Draw survival and errors over the steps; SVG."""
     horizon = len(rollouts.films[0].truth)
-    ahead = [rollouts.at(step + 1) for step in spread(horizon, _CURVE_POINTS)]
+    ahead = [rollouts.at((at + 1) * rollouts.every) for at in spread(horizon, _CURVE_POINTS)]
     steps = Axis('steps ahead')
 
     def line(read: str, of: str = '') -> list[tuple[float, float]]:

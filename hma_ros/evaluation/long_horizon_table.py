@@ -3,9 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
+
+
+def occlusion_table(results: Sequence[Result]) -> Table:
+    """Count the objects that come back where they are."""
+
+    def share(name: str) -> Callable[[Result], str]:
+        return lambda item: number(None if item[name] is None else 100 * item[name], 0)
+
+    columns: list[Column] = [
+        ('robot', lambda item: item['robot']),
+        ('actions', lambda item: item['actions']),
+        ('hidden for steps', lambda item: str(item['hidden'])),
+        ('cases', lambda item: str(item['cases'])),
+        ('where it is, %', share('kept')),
+        ('tokenizer, %', share('kept_drawn')),
+    ]
+    return results_table(results, columns)
 
 
 def long_horizon_table(results: Sequence[Result]) -> Table:

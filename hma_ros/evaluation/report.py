@@ -45,6 +45,12 @@ still once the task is done.
 <!-- begin long_horizon -->
 <!-- end long_horizon -->
 
+Objects that the truth hides for some steps and shows again, where they are within 2 px of 64 when
+they come back:
+
+<!-- begin occlusion -->
+<!-- end occlusion -->
+
 ## Closed loop
 
 <!-- begin closed_loop -->

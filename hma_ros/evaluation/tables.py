@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from hma_ros.evaluation.fault_tables import faults_table, soak_table
-from hma_ros.evaluation.long_horizon_table import long_horizon_table
+from hma_ros.evaluation.long_horizon_table import long_horizon_table, occlusion_table
 from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
 from hma_ros.evaluation.speed_tables import (
     growth_table,
@@ -157,6 +157,7 @@ def machines_table(machines: Mapping[str, Mapping[str, str]]) -> Table:
 TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'prediction': (changed_table, whole_table, horizon_table),
     'long_horizon': (long_horizon_table,),
+    'occlusion': (occlusion_table,),
     'closed_loop': (closed_loop_table,),
     'latency': (latency_table, stream_table),
     'ros_latency': (ros_table,),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +141,18 @@ class WorldModel:
         _, actions_HX = self._world.imagine(horizon, setting, chunks_HX, drawn)
         actions = None if actions_HX is None else self._shaped(actions_HX)
         return Rollout(np.stack(frames), actions)
+
+    def imagine_frames(self, chunks: np.ndarray) -> Iterator[np.ndarray]:
+        """
+        Imagine one frame after another, as far ahead as there are chunks.
+
+        :param chunks: ``float32[horizon, stride, A]`` in physical units.
+        :returns: ``uint8[H, W, 3]`` RGB each.
+        :raises InferenceError: the context is empty, or an argument is out of range.
+        """
+        flat = np.stack([self._flat(chunk, 'chunks') for chunk in chunks])
+        for drawn in self._world.imagine_candidates(flat[None], len(flat)):
+            yield self._frames.decode(drawn[0])
 
     def imagine_candidates(self, chunks_NHXA: np.ndarray, horizon: int) -> np.ndarray:
         """

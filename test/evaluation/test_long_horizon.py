@@ -4,6 +4,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,13 +16,13 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.evaluation.long_horizon import (
     OBSERVED,
     Film,
-    LongHorizonConfig,
     Rollouts,
     imagine_film,
     judge,
     measure_long_horizon,
 )
-from hma_ros.runtime.rollout import Rollout
+from hma_ros.evaluation.long_horizon_config import LongHorizonConfig
+from hma_ros.evaluation.occlusion import occlusion_of, returns
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import run_episode
 from hma_ros.sim.scene import project
@@ -46,11 +47,11 @@ class Oracle:
     def reconstruct(self, frame):
         return frame
 
-    def imagine(self, chunks, horizon):
+    def imagine_frames(self, chunks):
         first = self._step + 1
         assert np.array_equal(chunks, self._episode.actions[self._step :])
-        frames = self._episode.frames[first : first + horizon]
-        return Rollout(np.stack([self._spoil(frame) for frame in frames]), chunks)
+        for frame in self._episode.frames[first : first + len(chunks)]:
+            yield self._spoil(frame)
 
 
 @pytest.fixture(scope='module')
@@ -64,11 +65,15 @@ def recorded():
     return episode, project(task.view, episode.states[OBSERVED:, :3], 64)
 
 
-def _at_the_end(recorded, spoil):
+def _rollouts(recorded, spoil, every=1):
     episode, tools_xy = recorded
-    film = imagine_film(Oracle(episode, spoil), episode)
-    judged = judge('sim_planar', film, tools_xy, np.zeros((64, 64), bool))
-    return Rollouts('sim_planar', 'wander', (film,), (judged,)).at(HORIZON)
+    film = imagine_film(Oracle(episode, spoil), episode, every)
+    judged = judge('sim_planar', film, tools_xy[every - 1 :: every], np.zeros((64, 64), bool))
+    return Rollouts('sim_planar', 'wander', (film,), (judged,))
+
+
+def _at_the_end(recorded, spoil):
+    return _rollouts(recorded, spoil).at(HORIZON)
 
 
 def test_the_truth_survives_without_error(recorded):
@@ -105,12 +110,63 @@ def test_only_frames_of_the_simulator_follow_what_was_observed(recorded):
     assert len(film.imagined) == HORIZON
 
 
+def test_every_second_frame_is_judged_as_among_all(recorded):
+    all_frames, half = (_rollouts(recorded, lambda frame: frame, every) for every in (1, 2))
+    assert np.array_equal(half.films[0].truth, all_frames.films[0].truth[1::2])
+    assert half.at(HORIZON).steps == HORIZON
+    assert half.at(HORIZON).gain_db == math.inf
+    assert half.judged[0].imagined[0].copied == all_frames.judged[0].imagined[1].copied
+
+
+@pytest.mark.parametrize(
+    ('visible', 'hidden', 'moments'),
+    [
+        ('1110001', 3, [6]),
+        ('1110001', 4, []),
+        ('0000011', 3, []),
+        ('1001000100', 2, [3, 7]),
+        ('1000', 2, []),
+        ('', 1, []),
+    ],
+)
+def test_a_return_follows_so_many_hidden_steps(visible, hidden, moments):
+    assert list(returns([item == '1' for item in visible], hidden)) == moments
+
+
+def test_what_was_hidden_is_found_where_it_was_or_not(recorded):
+    rollouts = _rollouts(recorded, lambda frame: frame)
+    nothing = occlusion_of(rollouts, 2)
+    assert nothing.cases == 0
+    assert math.isnan(nothing.kept)
+    thing, judged = 1, rollouts.judged[0]
+
+    def covered(judgement, is_covered, error):
+        seen = judgement.parts[thing]
+        area = 0.2 * seen.full_area if is_covered else seen.true_area
+        part = replace(seen, true_area=area, error=error)
+        return replace(judgement, parts=(judgement.parts[0], part, *judgement.parts[2:]))
+
+    def shown(error):
+        pairs = enumerate(judged.imagined)
+        return tuple(covered(item, 1 <= at <= 3, error) for at, item in pairs)
+
+    for error, kept in ((1.5, 1.0), (2.5, 0.0)):
+        changed = replace(rollouts, judged=(replace(judged, imagined=shown(error)),))
+        found = occlusion_of(changed, 3)
+        assert (found.cases, found.kept, found.kept_drawn) == (1, kept, 1.0)
+        assert occlusion_of(changed, 4).cases == 0
+    with pytest.raises(ConfigError, match='hidden: got 0, expected at least 1'):
+        occlusion_of(rollouts, 0)
+
+
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
         ({'steps': (0,)}, 'steps: got 0, expected 1 to'),
         ({'steps': (4, 100_000)}, 'steps: got 100000, expected 1 to'),
         ({'episodes': 0}, 'episodes: got 0'),
+        ({'every': 0}, 'every: got 0, expected at least 1'),
+        ({'every': 3}, 'steps: got 1, expected a multiple of every 3'),
         ({'actions': ('dance',)}, "actions: got 'dance', expected one of wander, expert"),
     ],
 )
@@ -127,14 +183,28 @@ def test_a_robot_without_a_simulator_is_refused(bundle):
 def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
     out, pictures = tmp_path / 'out' / 'long_horizon.json', tmp_path / 'pictures'
     arguments = ['--bundle', str(bundle), '--episodes', '2', '--steps', '3', '1', '--seed', '4']
-    arguments += ['--workers', '1', '--out', str(out), '--pictures', str(pictures)]
+    arguments += [
+        '--workers',
+        '1',
+        '--hidden',
+        '2',
+        '--temperature',
+        '0.5',
+        '--out',
+        str(out),
+        '--pictures',
+        str(pictures),
+    ]
     assert main(['evaluate', 'long-horizon', *arguments]) == 0
     assert '| sim_planar |' in capsys.readouterr().out
     facts = json.loads(out.read_text())
     assert facts['command'] == (
         f'hma evaluate long-horizon --bundle {bundle} --episodes 2 --steps 3 1 '
-        '--actions wander expert --seed 4 --workers 1'
+        '--actions wander expert --every 1 --hidden 2 --temperature 0.5 --seed 4 --workers 1'
     )
+    hidden = [item for item in facts['results'] if item['name'] == 'occlusion']
+    assert [item['actions'] for item in hidden] == ['wander', 'expert']
+    facts['results'] = [item for item in facts['results'] if item not in hidden]
     assert [(item['actions'], item['steps']) for item in facts['results']] == [
         ('wander', 1),
         ('wander', 3),
