@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
@@ -49,6 +50,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         choices=('fp32', 'fp16', 'int8'),
         help='of the arithmetic (default: fp32); fp16 is for GPUs, int8 for CPUs',
     )
+    parser.add_argument(
+        '--temperature',
+        type=float,
+        metavar='T',
+        help='recommended for imagined tokens: 0 takes the likeliest (default: 0)',
+    )
     parser.set_defaults(run=run)
 
 
@@ -75,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _export(args: argparse.Namespace) -> None:
     """Write a bundle of what `hma train` wrote."""
+    from hma_ros.core.generation.decoding import Decoding
     from hma_ros.export.bundle import BundleOptions, export_bundle, own_options
     from hma_ros.network.checkpoint import load_hma, load_tokenizer
 
@@ -83,4 +91,5 @@ def _export(args: argparse.Namespace) -> None:
     options = BundleOptions(precision=args.precision)
     if tokenizer.exists():
         options = own_options(load_tokenizer(tokenizer), model.config, args.precision)
-    export_bundle(model, args.out, options)
+    Decoding(temperature=args.temperature)  # checks itself
+    export_bundle(model, args.out, replace(options, temperature=args.temperature))
