@@ -72,7 +72,7 @@ def picture():
 
 
 def places(calls):
-    return {tuple(np.round(feeds['anchor'][0, -1], 4).tolist()) for feeds in calls}
+    return {tuple(round(x, 4) for x in feeds['anchor'][0, -1].tolist()) for feeds in calls}
 
 
 def test_an_imagined_anchor_is_the_measured_one_and_the_actions(told):

@@ -168,7 +168,7 @@ def test_the_position_of_the_tool_stands_behind_the_joints() -> None:
     assert step is not None
     np.testing.assert_allclose(step.joints, [*[0.25] * len(names), 0.5, 0.1, 0.2], rtol=1e-6)
     queue.offer(START + 4 * PERIOD, 'image', 0, START + 4 * PERIOD)
-    queue.poll(START + 4 * PERIOD + 999 * MS)
+    queue.poll(START + 4 * PERIOD + 60 * MS)
     step = queue.take()
     assert step is not None
     assert step.missing
