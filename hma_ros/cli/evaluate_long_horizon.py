@@ -55,6 +55,21 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         metavar='NAME',
         help='of wander, expert (default: both)',
     )
+    _add_rollouts(parser)
+    parser.add_argument('--seed', type=int, default=0, help='chooses the starts (default: 0)')
+    parser.add_argument(
+        '--workers', type=int, default=2, metavar='N', help='processes (default: 2)'
+    )
+    parser.add_argument(
+        '--pictures',
+        type=Path,
+        metavar='FOLDER',
+        help='write contact sheets, animations and a page with all of them here',
+    )
+    parser.set_defaults(run=run)
+
+
+def _add_rollouts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--every',
         type=int,
@@ -74,17 +89,6 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         metavar='T',
         help='of imagined tokens, 0 takes the likeliest (default: of the bundle)',
     )
-    parser.add_argument('--seed', type=int, default=0, help='chooses the starts (default: 0)')
-    parser.add_argument(
-        '--workers', type=int, default=2, metavar='N', help='processes (default: 2)'
-    )
-    parser.add_argument(
-        '--pictures',
-        type=Path,
-        metavar='FOLDER',
-        help='write contact sheets, animations and a page with all of them here',
-    )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

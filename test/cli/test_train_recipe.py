@@ -77,3 +77,13 @@ def test_other_kinds_learn_from_the_same_episodes(run, tmp_path, kind):
     assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
     is_passive = '--passive' in kind
     assert bool(model.manifest.policy_refusal) == is_passive
+
+
+def test_a_model_with_anchors_learns_from_its_own_frames(run, tmp_path):
+    words, root = run
+    out = ['--out', str(tmp_path / 'run'), '--bundle', str(tmp_path / 'bundle')]
+    shared = ['--tokenizer', str(root / 'run' / 'tokenizer'), '--anchor', '--self-forced', '1']
+    assert main(['train', 'model', *out, *shared, *words]) == 0
+    model = drive(tmp_path / 'bundle')
+    assert model.stem.anchor == ('joint_x', 'joint_y')
+    assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
