@@ -9,7 +9,14 @@ import torch
 
 from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import BundleError, ConfigError
-from hma_ros.export.bundle import CODEC_TOLERANCES, check_codec, export_bundle, own_options
+from hma_ros.export.bundle import (
+    CODEC_TOLERANCES,
+    STORED_HALF,
+    TOLERANCES,
+    check_codec,
+    export_bundle,
+    own_options,
+)
 from hma_ros.export.tokenizer_graphs import codec_parts
 from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.network.frames import make_codec
@@ -68,6 +75,13 @@ def test_half_precision_is_proven_and_recorded(exported, tmp_path):
     world = WorldModel(folder, 'two_axes')
     world.observe(picture(), None, np.array([0.4, 0.5]))
     assert world.imagine(None, 1).frames.dtype == np.uint8
+
+
+def test_rounding_of_stored_weights_is_tolerated_and_nothing_else(exported):
+    parity = Manifest.read(exported[1]).parity
+    assert parity['tolerated_relative_error'] == STORED_HALF.error
+    assert parity['largest_relative_error'] > 1e-5
+    assert STORED_HALF.error < TOLERANCES['fp16'].error
 
 
 def test_manifest_records_the_proof_and_the_origin(exported):
