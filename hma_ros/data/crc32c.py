@@ -51,9 +51,11 @@ def _joined(states: NDArray[np.uint32], length: int) -> int:
 
 @cache
 def _table() -> NDArray[np.uint32]:
-    states: NDArray[np.uint32] = np.arange(256, dtype=np.uint32)
+    states = np.arange(256, dtype=np.uint32)
     for _ in range(8):
-        states = (states >> 1) ^ (states & 1) * np.uint32(_POLYNOMIAL)
+        odd = (states & 1).astype(bool)
+        states >>= 1
+        states[odd] ^= np.uint32(_POLYNOMIAL)
     return states
 
 
