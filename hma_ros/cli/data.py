@@ -18,6 +18,7 @@ examples:
     observation.images.front --state 0,1,2,3,4 --action 0,1,2,3,4,gripper.pos
   hma data import rlds sets/bridge/1.0.0 --fps 5 --embodiment my_arm.yaml --out data/bridge \\
     --camera observation/image_0 --state 0,1,2,3,4,5 --action 0,1,2,3,4,5,6
+  hma data import hma sets/language_table_magvit_train --out data/language_table_tokens
   hma data inspect data/mine
 """
 
@@ -41,6 +42,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     _add_bag(formats)
     _add_lerobot(formats)
     _add_rlds(formats)
+    _add_hma(formats)
     inspector = actions.add_parser(
         'inspect',
         help='say what is wrong with a data set; one HTML page',
@@ -98,6 +100,21 @@ def _add_rlds(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') ->
         )
     parser.add_argument('--split', default='train', metavar='NAME', help='(default: train)')
     parser.set_defaults(run=run_rlds)
+
+
+def _add_hma(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = formats.add_parser(
+        'hma',
+        help="token or latent folders of HMA's authors, checked and joined to one",
+        description="Check token or latent folders of HMA's authors and join them to one, for "
+        'hma train model --folders. Damaged episodes are left out and named.',
+    )
+    parser.add_argument('sources', nargs='+', metavar='SRC', help='folders with metadata.json')
+    parser.add_argument('--out', required=True, metavar='DIR', help='a new folder')
+    parser.add_argument(
+        '--domain', metavar='NAME', help="name for the model's stem (default: as in the sources)"
+    )
+    parser.set_defaults(run=run_hma)
 
 
 def _rate(text: str) -> float:
@@ -184,6 +201,20 @@ def run_rlds(args: argparse.Namespace) -> int:
         args,
         lambda path: import_rlds(RldsSource(path, args.fps, *keys, args.split), writer, mapping),
     )
+
+
+def run_hma(args: argparse.Namespace) -> int:
+    """Import token folders."""
+    from pathlib import Path
+
+    from hma_ros.data.token_import import import_tokens
+
+    found = import_tokens([Path(source) for source in args.sources], Path(args.out), args.domain)
+    for item in found:
+        _tell(item)
+    steps = sum(item.steps for item in found)
+    print(f'{args.out}: {steps} frames; train on them with: hma train model --folders {args.out}')
+    return 0
 
 
 def _import(args: argparse.Namespace, run: 'Callable[[Path], ImportedSource]') -> int:
