@@ -99,9 +99,12 @@ class Camera:
 
     :param view: a camera of the model by name, or a free one.
     :param upside_down: whether the camera hangs upside down.
+    :param hidden: groups of geoms that are not drawn, such as those for collisions.
     """
 
-    def __init__(self, model: Any, view: Any, upside_down: bool = False) -> None:
+    def __init__(
+        self, model: Any, view: Any, upside_down: bool = False, hidden: tuple[int, ...] = ()
+    ) -> None:
         import mujoco
 
         model.vis.quality.shadowsize = 0
@@ -111,10 +114,13 @@ class Camera:
         for flag in (flags.mjRND_SHADOW, flags.mjRND_REFLECTION):
             self._renderer.scene.flags[flag] = 0
         self._view, self._upside_down = view, upside_down
+        self._option = mujoco.MjvOption()
+        for group in hidden:
+            self._option.geomgroup[group] = 0
 
     def __call__(self, data: Any) -> np.ndarray:
         """Return a picture, ``uint8[128, 128, 3]``."""
-        self._renderer.update_scene(data, camera=self._view)
+        self._renderer.update_scene(data, self._view, self._option)
         image = self._renderer.render()
         return np.ascontiguousarray(image[::-1, ::-1] if self._upside_down else image)
 

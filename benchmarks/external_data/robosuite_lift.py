@@ -15,6 +15,8 @@ from benchmarks.external_data.domain import Camera, Disturbance, Frame, Robot
 
 _HZ, _STEPS = 10, 60
 _MOVE_M, _TURN_RAD, _JOINT_RAD = 0.05, 0.5, 0.05
+# Steps until the fingers hold.
+_CLOSING = 6
 _SITE = 'gripper0_right_grip_site'
 
 
@@ -45,7 +47,7 @@ class Lift:
         observed = self._env.reset()
         model = self._env.sim.model._model
         self._joints = tuple(self._env.robots[0].robot_joints)
-        self._camera = Camera(model, 'agentview')
+        self._camera = Camera(model, 'agentview', hidden=(0,))
         self.robot = _robot(arm, controller, self._joints, observed, model)
 
     def close(self) -> None:
@@ -97,12 +99,14 @@ class _Expert:
     def act(self, observed: dict[str, Any]) -> tuple[np.ndarray, float]:
         """Return an increment of the tool in m, and what the gripper does (1 closes)."""
         to_cube = observed['cube_pos'] - observed['robot0_eef_pos']
-        if self._closing >= 4:
-            return np.array([0.0, 0.0, 0.05]), 1.0
-        if np.abs(to_cube).max() < 0.02 or self._closing:
+        if self._closing and np.abs(to_cube).max() > 0.05:
+            self._closing = 0  # It slipped away: once more.
+        if self._closing >= _CLOSING:
+            return np.array([0.0, 0.0, _MOVE_M]), 1.0
+        if np.abs(to_cube).max() < 0.015 or self._closing:
             self._closing += 1
             return 0.5 * to_cube, 1.0
-        is_above = np.abs(to_cube[:2]).max() < 0.02
+        is_above = np.abs(to_cube[:2]).max() < 0.015
         height = 0.0 if is_above else 0.08
         return to_cube + np.array([0.0, 0.0, height]), -1.0
 

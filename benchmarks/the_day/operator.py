@@ -34,18 +34,17 @@ class Operator(EpisodeClient):
         self.node.create_subscription(ActionChunk, topic, self._chunks.append, REPORT)
         return self._chunks
 
-    def demonstrate(self, start: int, longest_s: float) -> bool:
-        """Demonstrate once; where a recorder runs, it is told. Returns whether it succeeded."""
-        has_recorder = any(name == 'bag_recorder' for name in self.node.get_node_names())
+    def demonstrate(self, start: int, longest_s: float, marks: bool = False) -> bool:
+        """Demonstrate once, and tell the recorder if ``marks``; returns whether it succeeded."""
         self._success = None
         self._reset(start)
         self._until(lambda: self._success is False, 'sim_robot/success: expected a message')
-        if has_recorder:
+        if marks:
             self._trigger('begin')
         self._demonstrate(True)
         result = self._watch(start, longest_s)
         self._demonstrate(False)
-        if has_recorder:
+        if marks:
             self._trigger('succeed' if result.success else 'fail')
         return result.success
 
