@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -70,7 +69,7 @@ def main() -> int:
         begin_s = time.monotonic()
         facts = STEPS[name](day)
         facts = {'name': 'the_day', 'step': name, 'seconds': _seconds(begin_s), **facts}
-        _keep(args.json, facts)
+        keep(args.json, facts, _command(args))
         print(json.dumps(facts), flush=True)
     return 0
 
@@ -225,7 +224,16 @@ def _seconds(begin_s: float) -> float:
     return round(time.monotonic() - begin_s, 1)
 
 
-def _keep(path: Path, facts: dict[str, Any]) -> None:
+def _command(args: argparse.Namespace) -> str:
+    """Return what to type to measure again."""
+    text = 'python -m benchmarks.the_day --simulators simulators/bin/python'
+    for name in ('factor', 'demonstrations', 'starts', 'init', 'finetune'):
+        value = getattr(args, name)
+        text += f' --{name} {json.dumps(value)}' if value != '' else ''
+    return text
+
+
+def keep(path: Path, facts: dict[str, Any], command: str) -> None:
     """Put the facts of a step in place of those of an earlier run of it."""
     from hma_ros.evaluation.measurements import write_measurements
 
@@ -233,10 +241,8 @@ def _keep(path: Path, facts: dict[str, Any]) -> None:
     kept = [item for item in before if item['step'] != facts['step']]
     order = list(STEPS)
     results = sorted([*kept, facts], key=lambda item: order.index(item['step']))
-    command = f'python -m benchmarks.the_day --simulators {"simulators/bin/python"}'
     write_measurements(path, command, results)
 
 
 if __name__ == '__main__':
-    os.environ.setdefault('OMP_NUM_THREADS', '2')
     raise SystemExit(main())
