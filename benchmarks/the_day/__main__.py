@@ -154,7 +154,10 @@ def execute(day: Day) -> dict[str, Any]:
     from hma_ros.ros.episode_client import EpisodeClient
 
     with _robot(day), _nodes(day, 'execute'), EpisodeClient(nodes=_NODES) as client:
-        found = [client.run(_HELD_OUT + index, _LONGEST_S) for index in range(day.starts)]
+        found = []
+        for start in range(_HELD_OUT, _HELD_OUT + day.starts):
+            found.append(client.run(start, _LONGEST_S))
+            print(f'start {start}: {"success" if found[-1].success else "failure"}', flush=True)
     good = [item for item in found if item.success]
     return {
         'episodes': len(found),
