@@ -73,7 +73,7 @@ setup(
     data_files=_data_files(),
     install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm', 'transforms3d'],
     extras_require={
-        'data': ['av>=12', 'pillow', 'pyarrow>=15', 'rosbags>=0.11'],
+        'data': ['av>=12', 'pillow', 'protobuf>=4.22', 'pyarrow>=15', 'rosbags>=0.11'],
         'record': ['rosbags>=0.11'],
         'sim': ['mujoco>=3.9', 'pillow'],
         'svd': ['diffusers>=0.30', 'safetensors', 'torch>=2.5'],

@@ -16,6 +16,9 @@ examples:
   hma data import bag bags/* --embodiment my_arm.yaml --out data/mine --namespace left
   hma data import lerobot sets/so101 --embodiment so101 --out data/so101 --camera \\
     observation.images.front --state 0,1,2,3,4 --action 0,1,2,3,4,gripper.pos
+  hma data import rlds sets/bridge/1.0.0 --fps 5 --embodiment my_arm.yaml --out data/bridge \\
+    --camera observation/image_0 --state 0,1,2,3,4,5 --action 0,1,2,3,4,5,6
+  hma data import hma sets/language_table_magvit_train --out data/language_table_tokens
   hma data inspect data/mine
 """
 
@@ -38,6 +41,8 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     formats = importer.add_subparsers(dest='format', metavar='FORMAT', required=True)
     _add_bag(formats)
     _add_lerobot(formats)
+    _add_rlds(formats)
+    _add_hma(formats)
     inspector = actions.add_parser(
         'inspect',
         help='say what is wrong with a data set; one HTML page',
@@ -65,6 +70,61 @@ def _add_bag(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> 
 def _add_lerobot(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     parser = formats.add_parser('lerobot', help='LeRobot data sets, v2.1 or v3')
     _add_common(parser)
+    _add_mapping(
+        parser,
+        'a name or a number of observation.state, with *FACTOR where the unit differs, separated '
+        'by commas; for example "shoulder.pos*0.01745,1,2" (default: the names of the joints)',
+    )
+    parser.set_defaults(run=run_lerobot)
+
+
+def _add_rlds(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = formats.add_parser(
+        'rlds', help='RLDS data sets of TensorFlow Datasets, such as Open X-Embodiment'
+    )
+    _add_common(parser)
+    _add_mapping(
+        parser,
+        'a number of the state, with *FACTOR where the unit differs, separated by commas; for '
+        'example "0*0.01745,1,2"',
+    )
+    parser.add_argument(
+        '--fps', type=_rate, required=True, metavar='HZ', help='steps per second of the data set'
+    )
+    for name, default in (('state', 'observation/state'), ('action', 'action')):
+        parser.add_argument(
+            f'--{name}-key',
+            default=default,
+            metavar='KEYS',
+            help=f'features that make up the {name}, separated by commas (default: {default})',
+        )
+    parser.add_argument('--split', default='train', metavar='NAME', help='(default: train)')
+    parser.set_defaults(run=run_rlds)
+
+
+def _add_hma(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    parser = formats.add_parser(
+        'hma',
+        help="token or latent folders of HMA's authors, checked and joined to one",
+        description="Check token or latent folders of HMA's authors and join them to one, for "
+        'hma train model --folders. Damaged episodes are left out and named.',
+    )
+    parser.add_argument('sources', nargs='+', metavar='SRC', help='folders with metadata.json')
+    parser.add_argument('--out', required=True, metavar='DIR', help='a new folder')
+    parser.add_argument(
+        '--domain', metavar='NAME', help="name for the model's stem (default: as in the sources)"
+    )
+    parser.set_defaults(run=run_hma)
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value <= 1000.0:
+        raise argparse.ArgumentTypeError(f'{text}, expected a rate of at most 1000 per second')
+    return value
+
+
+def _add_mapping(parser: argparse.ArgumentParser, entries: str) -> None:
     parser.add_argument(
         '--embodiment', required=True, metavar='X', help='name of a robot, or its YAML file'
     )
@@ -75,9 +135,7 @@ def _add_lerobot(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]')
         '--state',
         default='',
         metavar='NAMES',
-        help='for each joint of the embodiment, in order, a name or a number of '
-        'observation.state, with *FACTOR where the unit differs, separated by commas; for '
-        'example "shoulder.pos*0.01745,1,2" (default: the names of the joints)',
+        help=f'for each joint of the embodiment, in order, {entries}',
     )
     parser.add_argument(
         '--action',
@@ -85,7 +143,6 @@ def _add_lerobot(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]')
         metavar='NAMES',
         help='likewise for each action; or "measured": derived from the joints',
     )
-    parser.set_defaults(run=run_lerobot)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -116,13 +173,48 @@ def run_lerobot(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from hma_ros.core.embodiment import load_embodiment
-    from hma_ros.data.lerobot_import import LeRobotMapping, import_lerobot
+    from hma_ros.data.episode_import import Mapping
+    from hma_ros.data.lerobot_import import import_lerobot
     from hma_ros.data.lerobot_writer import LeRobotWriter
 
     spec = load_embodiment(args.embodiment)
-    mapping = LeRobotMapping(args.camera, args.state, args.action)
+    mapping = Mapping(args.camera, args.state, args.action)
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem)
     return _import(args, lambda source: import_lerobot(source, writer, mapping))
+
+
+def run_rlds(args: argparse.Namespace) -> int:
+    """Import RLDS data sets."""
+    from pathlib import Path
+
+    from hma_ros.core.embodiment import load_embodiment
+    from hma_ros.data.episode_import import Mapping
+    from hma_ros.data.lerobot_writer import LeRobotWriter
+    from hma_ros.data.rlds_import import import_rlds
+    from hma_ros.data.rlds_source import RldsSource
+
+    spec = load_embodiment(args.embodiment)
+    mapping = Mapping(args.camera, args.state, args.action)
+    keys = tuple(args.state_key.split(',')), tuple(args.action_key.split(','))
+    writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem)
+    return _import(
+        args,
+        lambda path: import_rlds(RldsSource(path, args.fps, *keys, args.split), writer, mapping),
+    )
+
+
+def run_hma(args: argparse.Namespace) -> int:
+    """Import token folders."""
+    from pathlib import Path
+
+    from hma_ros.data.token_import import import_tokens
+
+    found = import_tokens([Path(source) for source in args.sources], Path(args.out), args.domain)
+    for item in found:
+        _tell(item)
+    steps = sum(item.steps for item in found)
+    print(f'{args.out}: {steps} frames; train on them with: hma train model --folders {args.out}')
+    return 0
 
 
 def _import(args: argparse.Namespace, run: 'Callable[[Path], ImportedSource]') -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import first_few, quoted
-from hma_ros.data.lerobot_source import Feature
+from hma_ros.data.episode_source import Feature
 
 
 class ColumnMap:

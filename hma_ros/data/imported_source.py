@@ -25,9 +25,11 @@ class ImportedSource:
     facts: dict[str, Any]
 
 
-def imported_before(path: Path, writer: LeRobotWriter) -> ImportedSource | None:
+def imported_before(
+    path: Path, writer: LeRobotWriter, pattern: str = '*'
+) -> ImportedSource | None:
     """Return what an earlier import made of a source that has not changed since, if it did."""
-    known = identity(path)
+    known = identity(path, pattern)
     for source in writer.sources:
         if source['source'] == known:
             steps = sum(item['length'] for item in source['episodes'])
@@ -35,9 +37,14 @@ def imported_before(path: Path, writer: LeRobotWriter) -> ImportedSource | None:
     return None
 
 
-def identity(path: Path) -> dict[str, Any]:
-    """Return what tells a source from another, and from itself after a change."""
-    files = sorted(item for item in path.rglob('*') if item.is_file()) if path.is_dir() else [path]
+def identity(path: Path, pattern: str = '*') -> dict[str, Any]:
+    """
+    Return what tells a source from another, and from itself after a change.
+
+    :param pattern: of the files of a folder that belong to it.
+    """
+    is_folder = path.is_dir()
+    files = sorted(item for item in path.rglob(pattern) if item.is_file()) if is_folder else [path]
     sizes = [
         [item.name, item.stat().st_size, item.stat().st_mtime_ns]
         for item in files

@@ -77,6 +77,9 @@ def lag_steps(change_T: NDArray[np.float64], speed_T: NDArray[np.float64]) -> tu
     """
     Return by how many steps the picture moves later than the joints, and how surely.
 
+    Compared is how both change from step to step: over a whole episode, what is slow correlates
+    at any lag.
+
     :param change_T: ``float64[T]`` change of the picture in each step.
     :param speed_T: ``float64[T]`` motion of the joints in each step.
     :returns: the lag with the largest correlation, and that correlation; (0, 0) where either
@@ -84,6 +87,7 @@ def lag_steps(change_T: NDArray[np.float64], speed_T: NDArray[np.float64]) -> tu
     """
     if len(change_T) < 4 * _MOST_LAG or np.ptp(change_T) == 0 or np.ptp(speed_T) == 0:
         return 0, 0.0
+    change_T, speed_T = np.diff(change_T), np.diff(speed_T)
     inner = slice(_MOST_LAG, len(speed_T) - _MOST_LAG)
     found = {}
     for lag in range(-_MOST_LAG, _MOST_LAG + 1):
@@ -204,7 +208,7 @@ def _skew(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:
         lag, surety = lag_steps(item.change_T, speed)
         if surety > _CLEAR:
             lags.append(lag)
-    usual = float(np.median(lags)) if lags else 0.0
+    usual = float(np.median(lags)) if 3 * len(lags) >= len(episodes) else 0.0
     if abs(usual) < 1.0:
         return []
     when = 'later' if usual > 0 else 'earlier'

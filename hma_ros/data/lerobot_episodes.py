@@ -30,6 +30,11 @@ class SourceEpisode:
     videos: dict[str, tuple[dict[str, int], float]] = field(default_factory=dict)
     success: bool | None = None
 
+    @property
+    def label(self) -> str:
+        """Say which one it is, for errors."""
+        return f'episode {self.index}'
+
 
 def episodes_of(folder: Path, info: dict[str, Any], is_v3: bool) -> list[SourceEpisode]:
     """

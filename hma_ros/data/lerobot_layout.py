@@ -16,14 +16,10 @@ from typing import Any
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import quoted, shortened
+from hma_ros.data.episode_source import ACTION, STATE
 
 VERSION = 'v3.0'
-IMAGE, STATE, ACTION, STAMP = (
-    'observation.images.camera',
-    'observation.state',
-    'action',
-    'stamp_ns',
-)
+IMAGE, STAMP = 'observation.images.camera', 'stamp_ns'
 INFO, STATS, TASKS = 'meta/info.json', 'meta/stats.json', 'meta/tasks.parquet'
 EPISODES = 'meta/episodes/chunk-000/file-000.parquet'
 JOURNAL = 'meta/hma/import.json'

@@ -10,9 +10,8 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.core.short_text import first_few, quoted, shortened
 from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.episode_source import Feature, Rgb, SourceFrame
 from hma_ros.data.lerobot_episodes import SourceEpisode, episodes_of
 from hma_ros.data.video_frames import video_frames
 
@@ -28,28 +28,6 @@ SUCCESS = 'next.success'
 # Of a frame's time; the float32 of an hour is less exact than 1e-4.
 _TOLERANCE_S = 1e-3
 _PLACE = re.compile(r'\{(\w+)(?::0?\d)?d?\}')
-Rgb = NDArray[np.uint8]
-
-
-class SourceFrame(NamedTuple):
-    """
-    A frame of an episode.
-
-    :param columns: the vectors asked for, ``float64[width]`` each.
-    :param read: decodes the picture, ``uint8[height, width, 3]``.
-    """
-
-    columns: dict[str, NDArray[np.float64]]
-    read: Callable[[], Rgb]
-
-
-@dataclass(frozen=True)
-class Feature:
-    """A vector or a picture of each frame; ``names`` is empty where the data set names nothing."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    names: tuple[str, ...]
 
 
 class LeRobotSource:
@@ -70,6 +48,15 @@ class LeRobotSource:
         self.fps = self._fps()
         self.features = self._features()
         self.episodes = episodes_of(folder, self.info, self.is_v3)
+
+    @property
+    def rate_label(self) -> str:
+        """Where the rate was declared, for errors."""
+        return f'{self._info_path}: fps'
+
+    def label(self, key: str) -> str:
+        """Return file and name of a feature, for errors."""
+        return f'{self._info_path}: features.{key}'
 
     def cameras(self) -> list[str]:
         """Return the keys of the pictures."""

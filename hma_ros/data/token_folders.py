@@ -63,12 +63,13 @@ class TokenFolder:
     vocabulary: int | None
 
     @classmethod
-    def open(cls, path: str | Path, domain: str | None = None) -> TokenFolder:
+    def open(cls, path: str | Path, domain: str | None = None, finite: bool = True) -> TokenFolder:
         """
         Open a folder.
 
         :param path: the folder.
         :param domain: None takes the name in the metadata.
+        :param finite: refuse actions that are not finite; False leaves them to the caller.
         :raises ConfigError: a file is missing, of another size or type than the metadata says, or
             an action is not finite.
         """
@@ -83,7 +84,9 @@ class TokenFolder:
             domain=name,
             rate_hz=RATE_HZ[name] if name in RATE_HZ else facts.positive('hz'),
             video=map_array(folder / 'video.bin', facts.dtype, shape),
-            actions=_read_actions(folder / 'actions', frames, facts.positive('action_dim')),
+            actions=_read_actions(
+                folder / 'actions', frames, facts.positive('action_dim'), finite
+            ),
             segment_ids=map_array(folder / 'segment_ids.bin', np.int32, [frames]),
             vocabulary=None if latents else facts.positive('vocab_size'),
         )
@@ -171,10 +174,10 @@ class _Facts:
         return value
 
 
-def _read_actions(folder: Path, frames: int, dimensions: int) -> np.ndarray:
+def _read_actions(folder: Path, frames: int, dimensions: int, finite: bool) -> np.ndarray:
     """Return ``float32[frames, dimensions]`` from all files in the folder, in order of name."""
     paths = sorted(folder.glob('*.bin'))
-    parts = [_map_actions(path, frames) for path in paths]
+    parts = [_map_actions(path, frames, finite) for path in paths]
     width = sum(part.shape[1] for part in parts)
     if width != dimensions:
         raise ConfigError(
@@ -184,11 +187,11 @@ def _read_actions(folder: Path, frames: int, dimensions: int) -> np.ndarray:
     return np.concatenate(parts, axis=1)
 
 
-def _map_actions(path: Path, frames: int) -> np.ndarray:
+def _map_actions(path: Path, frames: int, finite: bool) -> np.ndarray:
     """Return ``float32[frames, any]``; the size of the file says how many."""
     width = path.stat().st_size // (frames * np.dtype(np.float32).itemsize)
     actions = map_array(path, np.float32, [frames, width])
-    broken = np.flatnonzero(~np.isfinite(actions).all(1))
+    broken = np.flatnonzero(~np.isfinite(actions).all(1)) if finite else np.empty(0)
     if broken.size:
         step = int(broken[0])
         raise ConfigError(

@@ -235,6 +235,13 @@ def test_a_late_camera_is_noticed() -> None:
     assert lag_steps(speed, speed)[0] == 0
 
 
+def test_slow_changes_do_not_hide_that_the_camera_is_in_time() -> None:
+    """The arm is fast at first; the picture changes most in the end, near the camera."""
+    time_s, random = np.linspace(0.0, 1.0, 60), np.random.default_rng(0)
+    jitter = 0.05 * random.uniform(size=60)
+    assert lag_steps(time_s**2 + jitter, (1.0 - time_s) ** 2 + jitter)[0] == 0
+
+
 def test_the_page_of_an_inspection_stands_alone(tmp_path: Path, recording: Any) -> None:
     data, _ = imported(tmp_path / 'set', made.write(tmp_path / 'bag', recording))
     found = inspect(data)

@@ -20,18 +20,17 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.core.vision.image import preprocess
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.column_map import ColumnMap
-from hma_ros.data.lerobot_import import LeRobotMapping, import_lerobot
+from hma_ros.data.episode_import import Mapping
+from hma_ros.data.episode_source import Feature
+from hma_ros.data.lerobot_import import import_lerobot
 from hma_ros.data.lerobot_reader import LeRobotData
-from hma_ros.data.lerobot_source import Feature
 from hma_ros.data.lerobot_writer import LeRobotWriter
 
 SPEC = load_embodiment('sim_planar')
-NAMES = LeRobotMapping()
+NAMES = Mapping()
 
 
-def imported(
-    folder: Path, source: Path, mapping: LeRobotMapping = NAMES
-) -> tuple[LeRobotData, Any]:
+def imported(folder: Path, source: Path, mapping: Mapping = NAMES) -> tuple[LeRobotData, Any]:
     result = import_lerobot(source, LeRobotWriter(folder, SPEC, 'push'), mapping)
     return LeRobotData(folder), result
 
@@ -132,14 +131,14 @@ def test_the_command_inspects_what_it_imported(tmp_path: Path, capsys: Any) -> N
 
 def test_an_explicit_mapping_selects_and_scales(tmp_path: Path) -> None:
     source = made.write(tmp_path / 'source', 'v3.0', (31,))
-    mapping = LeRobotMapping(made.CAMERA, 'joint_x*1,1', '0,y*1.0')
+    mapping = Mapping(made.CAMERA, 'joint_x*1,1', '0,y*1.0')
     data, _ = imported(tmp_path / 'set', source, mapping)
     check_steps(data, (31,), 0)
 
 
 def test_measured_actions_are_those_of_a_bag(tmp_path: Path) -> None:
     source = made.write(tmp_path / 'source', 'v3.0', (31,))
-    data, result = imported(tmp_path / 'set', source, LeRobotMapping(action='measured'))
+    data, result = imported(tmp_path / 'set', source, Mapping(action='measured'))
     check_steps(data, (30,), 0)
     assert result.facts['origins'] == {'measured': 10}
 
