@@ -77,6 +77,7 @@ setup(
         'record': ['rosbags>=0.11'],
         'sim': ['mujoco>=3.9', 'pillow'],
         'svd': ['diffusers>=0.30', 'safetensors', 'torch>=2.5'],
+        'tensorboard': ['tensorboard'],
         'train': ['onnx', 'onnxscript', 'safetensors', 'torch>=2.5'],
     },
     entry_points={'console_scripts': EXECUTABLES},

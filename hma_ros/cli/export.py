@@ -35,7 +35,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=Path,
         nargs='?',
         metavar='RUN',
-        help='what `hma train --out` wrote: tokenizer, and model, or fine_tuned if it is there',
+        help='what `hma train --out` or `hma finetune --out` wrote: tokenizer, and model, or '
+        'fine_tuned if it is there',
     )
     parser.add_argument(
         '--renew',
@@ -81,15 +82,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> None:
-    """Write a bundle of what `hma train` wrote."""
+    """Write a bundle of what `hma train` or `hma finetune` wrote."""
     from hma_ros.core.generation.decoding import Decoding
-    from hma_ros.export.bundle import BundleOptions, export_bundle, own_options
-    from hma_ros.network.checkpoint import load_hma, load_tokenizer
+    from hma_ros.export.bundle import BundleOptions, codec_options, export_bundle
+    from hma_ros.export.pretrained import read_codec
+    from hma_ros.network.checkpoint import load_hma
 
     fine_tuned, tokenizer = args.run_folder / 'fine_tuned', args.run_folder / 'tokenizer'
     model = load_hma(fine_tuned if fine_tuned.exists() else args.run_folder / 'model')
     options = BundleOptions(precision=args.precision)
     if tokenizer.exists():
-        options = own_options(load_tokenizer(tokenizer), model.config, args.precision)
+        codec = read_codec(tokenizer, model.config)
+        options = codec_options(codec, model.config, args.precision)
     Decoding(temperature=args.temperature)  # checks itself
     export_bundle(model, args.out, replace(options, temperature=args.temperature))

@@ -25,6 +25,7 @@ COMMANDS = (
     'data',
     'generate',
     'train',
+    'finetune',
     'export',
     'build-engines',
     'import-checkpoint',

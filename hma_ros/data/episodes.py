@@ -22,13 +22,14 @@ The last frame of an episode has no action: its steps of ``actions`` and ``label
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
+from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
 from hma_ros.data.episode_metadata import FLAT_FILES, EpisodeRecord, read_metadata
@@ -65,6 +66,42 @@ class Episode:
         return len(self.actions)
 
 
+class EpisodeSource(Protocol):
+    """Episodes of one embodiment: our folders, or a data set that was imported."""
+
+    @property
+    def spec(self) -> EmbodimentSpec:
+        """The embodiment file."""
+        ...
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """``embodiment``, ``hz``, ``stride``, ``action_names`` and ``state_names``."""
+        ...
+
+    @property
+    def embodiment(self) -> str:
+        """Name of the embodiment."""
+        ...
+
+    @property
+    def stride(self) -> int:
+        """Low-level actions per step."""
+        ...
+
+    def check_frame_size(self, side: int, of: str) -> None:
+        """Refuse frames of another height or width [px] than `of` takes: ConfigError."""
+        ...
+
+    def __len__(self) -> int:
+        """Count the episodes."""
+        ...
+
+    def __iter__(self) -> Iterator[Episode]:
+        """Iterate over all episodes; frames are read once they are asked for."""
+        ...
+
+
 class EpisodeWriter:
     """Append episodes to a new folder; only after :meth:`close` can it be read."""
 
@@ -99,7 +136,12 @@ class EpisodeWriter:
         self._shapes: dict[str, tuple[int, ...]] = {}
 
     def add(self, episode: Episode) -> None:
-        """Append one episode; raises ConfigError when its sizes differ from the folder's."""
+        """
+        Append one episode.
+
+        :raises ConfigError: its sizes differ from the folder's, or a number is not finite.
+        """
+        _check_finite(self._folder, len(self._records), episode)
         steps = episode.steps
         blank = np.full((1, episode.actions[0].size), np.nan, np.float32)
         arrays: dict[str, np.ndarray] = {
@@ -189,7 +231,14 @@ class EpisodeDataset:
                     f'{part.folder}: frames: got {list(part.frame_size)}, expected '
                     f'{list(self.frame_size)} as in {self._parts[0].folder}; record them again'
                 )
-        self._index = [(part, record) for part in self._parts for record in part.records]
+        self._index = [
+            (part, number) for part in self._parts for number in range(len(part.records))
+        ]
+
+    @property
+    def spec(self) -> EmbodimentSpec:
+        """The embodiment file; raises EmbodimentError where there is none of that name."""
+        return load_embodiment(self.embodiment)
 
     @property
     def embodiment(self) -> str:
@@ -224,16 +273,20 @@ class EpisodeDataset:
     @property
     def records(self) -> list[EpisodeRecord]:
         """One record per episode, in order."""
-        return [record for _, record in self._index]
+        return [part.records[number] for part, number in self._index]
 
     def __len__(self) -> int:
         """Count the episodes."""
         return len(self._index)
 
     def __getitem__(self, index: int) -> Episode:
-        """Return one episode; frames stay memory-mapped."""
-        part, record = self._index[index]
-        return part.read(record)
+        """
+        Return one episode; frames stay memory-mapped.
+
+        :raises ConfigError: a number is not finite.
+        """
+        part, number = self._index[index]
+        return part.read(number)
 
     def __iter__(self) -> Iterator[Episode]:
         """Iterate over all episodes."""
@@ -258,11 +311,12 @@ class _Folder:
         video = self._arrays.get('video.bin')
         return () if video is None else video.shape[1:3]
 
-    def read(self, record: EpisodeRecord) -> Episode:
+    def read(self, number: int) -> Episode:
+        record = self.records[number]
         frames = slice(record.start, record.start + record.steps + 1)
         steps = slice(record.start, record.start + record.steps)
         chunk = (record.steps, self.metadata['stride'], len(self.metadata['action_names']))
-        return Episode(
+        episode = Episode(
             frames=self._arrays['video.bin'][frames],
             actions=self._arrays['actions/actions.bin'][steps].reshape(chunk),
             labels=self._arrays['labels.bin'][steps].reshape(chunk),
@@ -272,6 +326,21 @@ class _Folder:
             seed=record.seed,
             success=record.success,
         )
+        _check_finite(self.folder, number, episode)
+        return episode
+
+
+def _check_finite(folder: Path, number: int, episode: Episode) -> None:
+    """Refuse what would make every weight nan; raises ConfigError naming episode and step."""
+    for what in ('actions', 'labels', 'joints', 'states'):
+        values = getattr(episode, what)
+        broken = np.argwhere(~np.isfinite(values))
+        if len(broken):
+            place = tuple(broken[0])
+            raise ConfigError(
+                f'{folder}: episode {number}: step {place[0]}: {what}: got {values[place]}, '
+                'expected a finite number; remove the episode or record it again'
+            )
 
 
 def _flat(chunks: np.ndarray) -> np.ndarray:

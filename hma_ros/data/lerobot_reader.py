@@ -4,17 +4,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.core.short_text import quoted, shortened
 from hma_ros.data import lerobot_layout as layout
-from hma_ros.data.steps import Step, check_step
+from hma_ros.data.steps import Step, check_numbers, check_step
+
+Read = TypeVar('Read')
 
 
 class LeRobotData:
@@ -51,13 +54,31 @@ class LeRobotData:
         :raises ConfigError: the file is missing or broken.
         :raises MessageError: a step that :func:`check_step` refuses.
         """
+        yield from self._rows(episode, None, self._step)
+
+    def numbers(self, episode: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """
+        Read one episode without its frames.
+
+        :returns: joints ``float32[T, J]`` in rad or m; actions ``float32[T, stride, A]`` in units.
+        :raises ConfigError: the file is missing or broken.
+        :raises MessageError: a step that :func:`check_numbers` refuses.
+        """
+        columns = [layout.STATE, layout.ACTION]
+        joints, actions = zip(*self._rows(episode, columns, self._numbers), strict=True)
+        return np.stack(joints), np.stack(actions)
+
+    def _rows(
+        self, episode: int, columns: list[str] | None, read: Callable[[dict[str, Any], str], Read]
+    ) -> Iterator[Read]:
+        """Yield what `read` makes of each step and of where it is, which errors name."""
         path = layout.data_file(self.folder, episode)
         count = 0
         try:
             with layout.load_pyarrow().parquet.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=64):
+                for batch in file.iter_batches(batch_size=64, columns=columns):
                     for row in batch.to_pylist():
-                        yield self._step(row, f'{path}: step {count}')
+                        yield read(row, f'{path}: step {count}')
                         count += 1
         except HmaError:
             raise
@@ -71,18 +92,27 @@ class LeRobotData:
                 f'{path}: got {count} steps, expected {self.episodes[episode]["length"]}'
             )
 
+    def _chunk(self, row: dict[str, Any]) -> NDArray[np.float32]:
+        shape = (self.spec.rates.stride, len(self.spec.action.names))
+        return np.asarray(row[layout.ACTION], np.float32).reshape(shape)
+
+    def _numbers(
+        self, row: dict[str, Any], where: str
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        joints, actions = np.asarray(row[layout.STATE], np.float32), self._chunk(row)
+        check_numbers(self.spec, joints, actions, where)
+        return joints, actions
+
     def _step(self, row: dict[str, Any], where: str) -> Step:
         from PIL import Image
 
-        spec = self.spec
-        actions = np.asarray(row[layout.ACTION], np.float32)
         step = Step(
             row[layout.STAMP],
             np.array(Image.open(io.BytesIO(row[layout.IMAGE]['bytes'])).convert('RGB'), np.uint8),
             np.asarray(row[layout.STATE], np.float32),
-            actions.reshape(spec.rates.stride, len(spec.action.names)),
+            self._chunk(row),
         )
-        check_step(spec, step, where)
+        check_step(self.spec, step, where)
         return step
 
     def _check(self, what: str, got: Any, expected: Any) -> None:

@@ -44,21 +44,28 @@ def check_step(spec: EmbodimentSpec, step: Step, where: str) -> None:
     :raises MessageError: another shape or dtype, a value that is not finite, or an action out of
         bounds (increments and grippers: more than twice their bound).
     """
-    shapes: dict[str, tuple[NDArray[Any], str, tuple[int, ...]]] = {
-        'frame': (step.frame, 'uint8', (*spec.camera.resize, 3)),
-        'joints': (step.joints, 'float32', (len(spec.state.joints),)),
-        'actions': (step.actions, 'float32', (spec.rates.stride, len(spec.action.names))),
-    }
-    for what, (array, dtype, shape) in shapes.items():
-        if array.dtype != dtype or array.shape != shape:
-            raise MessageError(
-                f'{where}: {what}: got {array.dtype}{list(array.shape)}, expected '
-                f'{dtype}{list(shape)} of {spec.name}'
-            )
-    _check_finite(where, 'joint', spec.state.joints, step.joints)
-    for actions in step.actions:
-        _check_finite(where, 'action', spec.action.names, actions)
-    check_bounds(spec, step.actions, where)
+    _check_array(spec, where, 'frame', step.frame, 'uint8', (*spec.camera.resize, 3))
+    check_numbers(spec, step.joints, step.actions, where)
+
+
+def check_numbers(
+    spec: EmbodimentSpec, joints: NDArray[np.float32], actions: NDArray[np.float32], where: str
+) -> None:
+    """
+    Refuse joints and actions of a step as :func:`check_step` does, without its frame.
+
+    :param joints: ``float32[J]`` rad or m.
+    :param actions: ``float32[stride, A]`` in units.
+    :param where: file and number of the step, for the error.
+    :raises MessageError: see :func:`check_step`.
+    """
+    chunk = (spec.rates.stride, len(spec.action.names))
+    _check_array(spec, where, 'joints', joints, 'float32', (len(spec.state.joints),))
+    _check_array(spec, where, 'actions', actions, 'float32', chunk)
+    _check_finite(where, 'joint', spec.state.joints, joints)
+    for action in actions:
+        _check_finite(where, 'action', spec.action.names, action)
+    check_bounds(spec, actions, where)
 
 
 def floored_deviation(
@@ -75,6 +82,21 @@ def floored_deviation(
     """
     span = np.asarray(spec.action.upper) - np.asarray(spec.action.lower)
     return np.maximum(deviation_A, _LEAST_SHARE * span)
+
+
+def _check_array(
+    spec: EmbodimentSpec,
+    where: str,
+    what: str,
+    array: NDArray[Any],
+    dtype: str,
+    shape: tuple[int, ...],
+) -> None:
+    if array.dtype != dtype or array.shape != shape:
+        raise MessageError(
+            f'{where}: {what}: got {array.dtype}{list(array.shape)}, expected '
+            f'{dtype}{list(shape)} of {spec.name}'
+        )
 
 
 def _check_finite(

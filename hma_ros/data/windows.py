@@ -104,12 +104,14 @@ class WindowBatch:
     :param around: of our own episodes; None of a data set that has no more than the above.
     :param own: of the last windows, what the model imagined in place of their frames; None where
         all frames are true.
+    :param origins: episode and step at which each window begins; none where that is not known.
     """
 
     tokens: np.ndarray
     actions: np.ndarray
     around: Surroundings | None = None
     own: OwnFrames | None = None
+    origins: tuple[tuple[int, int], ...] = ()
 
     @property
     def surroundings(self) -> Surroundings:
@@ -123,7 +125,13 @@ class WindowBatch:
 
 
 class Windows(Protocol):
-    """Where windows of one embodiment come from."""
+    """
+    Where windows of one embodiment come from.
+
+    ``size`` counts the windows there are.
+    """
+
+    size: int
 
     def draw(self, batch: int, seed: int) -> WindowBatch:
         """Draw so many windows; the same ones for the same seed."""
@@ -140,12 +148,14 @@ class EpisodeWindows:
     """
 
     def __init__(self, episodes: Sequence[TokenEpisode], steps: int) -> None:
-        self._episodes = [item for item in episodes if len(item.actions) >= steps]
+        self._numbers = [i for i, item in enumerate(episodes) if len(item.actions) >= steps]
+        self._episodes = [episodes[number] for number in self._numbers]
         if not self._episodes:
             raise ConfigError(f'none of {len(episodes)} episodes has {steps} steps; expected one')
         self._steps = steps
         starts = np.array([len(item.actions) - steps + 1 for item in self._episodes])
-        self._share = starts / starts.sum()
+        self.size = int(starts.sum())
+        self._share = starts / self.size
 
     def draw(self, batch: int, seed: int) -> WindowBatch:
         """See :class:`Windows`."""
@@ -170,7 +180,8 @@ class EpisodeWindows:
         tokens, actions, *around = (np.stack(parts) for parts in zip(*windows, strict=True))
         inner = tokens[:, 1:-1]
         beside = Surroundings(tokens[:, 0], tokens[:, -1], *around)
-        return WindowBatch(inner, actions, beside)
+        origins = tuple((self._numbers[which], start) for which, start in places)
+        return WindowBatch(inner, actions, beside, origins=origins)
 
     def _window(self, episode: TokenEpisode, start: int) -> tuple[np.ndarray, ...]:
         stop = start + self._steps
@@ -200,6 +211,7 @@ class FolderWindows:
 
     def __init__(self, windows: TokenWindows, read: Reader) -> None:
         self._windows, self._read = windows, read
+        self.size = len(windows)
 
     def draw(self, batch: int, seed: int) -> WindowBatch:
         """See :class:`Windows`."""

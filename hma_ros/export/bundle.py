@@ -180,12 +180,21 @@ def own_options(
 
     :raises ConfigError: the tokenizer makes other tokens than the model takes.
     """
+    codec = make_codec(tokenizer, config, LATENT_SCALE if config.diffusion else 1.0)
+    return codec_options(codec, config, precision)
+
+
+def codec_options(
+    codec: FrameCodec | GraphCodec, config: HmaConfig, precision: str = 'fp32'
+) -> BundleOptions:
+    """Return what is recommended for a model trained here, with a tokenizer that fits it."""
+    # Of patches, and of other people's tokens, there is no table of values to take the mean of.
+    is_expected = codec.name == 'levels' and not config.diffusion
     return BundleOptions(
         precision=precision,
-        # Of patches there is no table of values to take the mean of.
-        drawing='tokens' if config.diffusion else 'expected',
+        drawing='expected' if is_expected else 'tokens',
         stores_half=True,
-        codec=make_codec(tokenizer, config, LATENT_SCALE if config.diffusion else 1.0),
+        codec=codec,
     )
 
 

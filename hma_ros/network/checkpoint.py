@@ -89,6 +89,11 @@ class ReleasedCheckpoint:
         """Numbers in each parameter."""
         return {name: parameter.numel() for name, parameter in self._meta.named_parameters()}
 
+    @property
+    def weights_file(self) -> Path:
+        """File of the parameters, or of the index of its parts."""
+        return self._weights.path
+
     def read(self, stems: Collection[str] = ()) -> Hma:
         """
         Read the parameters.

@@ -29,7 +29,7 @@ from hma_ros.network.continuous import ContinuousHma, continuous_loss
 from hma_ros.network.discrete import DiscreteHma, TokensSeen, discrete_loss
 from hma_ros.training.latent_masking import UPSTREAM_MASKING, LatentMasking, draw_batch
 from hma_ros.training.token_masking import UPSTREAM_TOKENS, TokenMasking, draw_tokens
-from hma_ros.training.twin import TwinObjective
+from hma_ros.training.twin import TwinConfig, TwinObjective
 
 # Runs the blocks, see :class:`hma_ros.training.joint_pass.JointPass`.
 Pass = Callable[[Tensor, Sequence[Conditioning]], Tensor]
@@ -55,10 +55,13 @@ class Objective(Protocol):
         ...
 
 
-def objective_of(model: DiscreteHma | ContinuousHma, steps: int) -> Objective:
+def objective_of(
+    model: DiscreteHma | ContinuousHma, steps: int, twin: TwinConfig | None = None
+) -> Objective:
     """
     Return what a model learns from windows of so many steps.
 
+    :param twin: rates of :class:`TwinObjective`; None for the default.
     :raises ConfigError: windows longer than learned positions are, or a model that none trains.
     """
     config = model.config
@@ -70,7 +73,7 @@ def objective_of(model: DiscreteHma | ContinuousHma, steps: int) -> Objective:
     if config.action_delay:
         if isinstance(model, ContinuousHma):
             raise ConfigError('action_delay: got 1, expected 0 of a continuous model')
-        return TwinObjective(model, steps)
+        return TwinObjective(model, steps, twin)
     if config.time is TimePositions.LEARNED and steps > config.window:
         raise ConfigError(
             f'length: {steps}, expected at most {config.window}, where learned positions end'

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
-from hma_ros.data.episodes import EpisodeDataset
+from hma_ros.data.episodes import EpisodeSource
+from hma_ros.data.steps import floored_deviation
 from hma_ros.data.token_folders import TokenFolder
 from hma_ros.data.token_windows import TokenWindows
 from hma_ros.data.windows import (
@@ -42,7 +43,7 @@ class EpisodeRecordings:
     :param cache: start of the name of the file that keeps tokens or latents.
     """
 
-    dataset: EpisodeDataset
+    dataset: EpisodeSource
     tokenizer: FrameTokenizer
     cache: Path
 
@@ -154,14 +155,15 @@ def windows_of(
     }
 
 
-def domain_of(dataset: EpisodeDataset) -> Domain:
+def domain_of(dataset: EpisodeSource, stem: str | None = None) -> Domain:
     """
     Describe an embodiment's actions and joints, with statistics of the episodes.
 
+    :param stem: name of the stem; None takes that of the embodiment file.
     :raises EmbodimentError: there is no embodiment file of the data set's name.
     :raises ConfigError: the episodes hold another number of joints than that file.
     """
-    spec = load_embodiment(dataset.embodiment)
+    spec = dataset.spec
     joints = np.concatenate([episode.joints for episode in dataset])
     if joints.shape[1] != len(spec.state.joints):
         raise ConfigError(
@@ -177,7 +179,7 @@ def domain_of(dataset: EpisodeDataset) -> Domain:
         spec.state.joints,
         *_statistics(joints, 1e-3),
         motion,
-        *_statistics(moves),
+        *_action_statistics(spec, moves),
         state_size=len(dataset.metadata['state_names']),
     )
     robot = StemSpec(
@@ -197,10 +199,11 @@ def domain_of(dataset: EpisodeDataset) -> Domain:
         anchor = Anchor(names, *_statistics(anchors, 1e-3))
         moves_by = 'sum' if spec.action.is_delta else 'last'
         robot = replace(robot, anchor=names, anchor_motion=moves_by)
-    return Domain(spec.stem, dataset.stride, *_statistics(every), facts, robot, anchor)
+    numbers = _action_statistics(spec, every)
+    return Domain(stem or spec.stem, dataset.stride, *numbers, facts, robot, anchor)
 
 
-def anchor_names(spec: EmbodimentSpec, dataset: EpisodeDataset) -> tuple[str, ...]:
+def anchor_names(spec: EmbodimentSpec, dataset: EpisodeSource) -> tuple[str, ...]:
     """
     Name the commanded coordinates of which episodes tell where each chunk brought them.
 
@@ -214,13 +217,13 @@ def anchor_names(spec: EmbodimentSpec, dataset: EpisodeDataset) -> tuple[str, ..
     return spec.action.coordinates[: len(_TOOL)]
 
 
-def with_anchors(episodes: Sequence[TokenEpisode], dataset: EpisodeDataset) -> list[TokenEpisode]:
+def with_anchors(episodes: Sequence[TokenEpisode], dataset: EpisodeSource) -> list[TokenEpisode]:
     """
     Tell of every frame of episodes where the commanded coordinates were measured.
 
     :raises ConfigError: the episodes do not hold them, see :func:`anchor_names`.
     """
-    spec = load_embodiment(dataset.embodiment)
+    spec = dataset.spec
     if not anchor_names(spec, dataset):
         raise ConfigError(
             f'{dataset.embodiment}: got episodes without the position of the tool, or increments '
@@ -230,7 +233,7 @@ def with_anchors(episodes: Sequence[TokenEpisode], dataset: EpisodeDataset) -> l
     return [replace(episode, anchors=anchors) for episode, anchors in pairs]
 
 
-def _anchors(spec: EmbodimentSpec, dataset: EpisodeDataset) -> Iterator[np.ndarray]:
+def _anchors(spec: EmbodimentSpec, dataset: EpisodeSource) -> Iterator[np.ndarray]:
     """Yield of each episode ``float32[T + 1, K]``."""
     is_tool, names = spec.action.is_cartesian, dataset.metadata['state_names']
     wanted, among = spec.action.coordinates, spec.state.joints
@@ -267,14 +270,20 @@ def standardise_states(episodes: Sequence[TokenEpisode]) -> list[TokenEpisode]:
     return [replace(item, states=(item.states - mean) / std) for item in episodes]
 
 
-def _statistics(
-    values: np.ndarray, least: float = _LEAST_STD
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _statistics(values: np.ndarray, least: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each column, the latter never 0."""
     return tuple(map(float, values.mean(0))), tuple(map(float, values.std(0) + least))
 
 
-def _before(dataset: EpisodeDataset) -> np.ndarray:
+def _action_statistics(
+    spec: EmbodimentSpec, actions_NA: np.ndarray
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of each action dimension; see :func:`floored_deviation`."""
+    deviation = floored_deviation(spec, actions_NA.std(0, dtype=np.float64))
+    return tuple(map(float, actions_NA.mean(0))), tuple(map(float, deviation))
+
+
+def _before(dataset: EpisodeSource) -> np.ndarray:
     """Joints from which each low-level action was advised, ``float32[N, J]``."""
     joints = np.concatenate([episode.joints[:-1] for episode in dataset])
     return np.repeat(joints, dataset.stride, axis=0)

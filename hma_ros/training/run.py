@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,15 +14,23 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from hma_ros.core.errors import ConfigError
+from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.core.progress import Progress
 from hma_ros.network.strict_loading import load_tensors, save_tensors
 from hma_ros.training.muon import Muon
+from hma_ros.training.scalars import Scalars
+from hma_ros.training.workers import Workers
 
 _BESIDE = 'beside.'
 _WARMUP_STEPS = 100
 _DECAY_SHARE = 0.4
 _SAVE_EVERY_S = 120.0
+_LOG_EVERY = 20
+LOG = 'log.jsonl'
+
+
+class NotFiniteError(HmaError):
+    """A loss or gradient is nan or infinite; no weight was changed by it."""
 
 
 class Beside(Protocol):
@@ -41,7 +50,7 @@ class TrainingRun:
     Train a module by minimising a loss that draws its own batches.
 
     Weight matrices between hidden layers are updated by Muon, all else by AdamW. The rate warms
-    up, stays, and falls to nothing over the last 40 % of the steps.
+    up, stays, and falls to nothing over the last 40 % of the steps. Frozen parameters stay.
 
     :param module: what to train.
     :param folder: state and log; a run continues from what it finds there.
@@ -51,7 +60,11 @@ class TrainingRun:
     :param average_decay: decay per step of the averaged weights.
     :param beside: what is saved and taken up along with the module.
     :raises ConfigError: the folder holds the state of another model.
+
+    ``scalars`` is also told what is logged, if it is set; ``workers`` are the processes of a run.
     """
+
+    scalars: Scalars | None = None
 
     def __init__(
         self,
@@ -64,13 +77,16 @@ class TrainingRun:
         beside: Beside | None = None,
     ) -> None:
         self.module, self.folder, self.steps, self.step = module, folder, steps, 0
-        self._peak, self._beside = learning_rate, beside
+        self._trained = [item for item in module.parameters() if item.requires_grad]
+        self._peak, self._beside, self.workers = learning_rate, beside, Workers()
         average = get_ema_multi_avg_fn(average_decay)
         self._averaged = AveragedModel(module, multi_avg_fn=average, use_buffers=False)
         self._optimisers = _optimisers(module, learning_rate, hidden)
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / 'state.safetensors').exists():
             self._resume()
+        if self.workers.is_first:
+            self._cut_log()
 
     @property
     def averaged(self) -> nn.Module:
@@ -87,7 +103,7 @@ class TrainingRun:
         while self.step < self.steps:
             terms = self.advance(loss_of)
             bar.update()
-            if self.step % 20 == 0:
+            if self.step % _LOG_EVERY == 0:
                 self._log(terms)
                 bar.set_postfix({name: f'{value:.3f}' for name, value in terms.items()})
             if time.monotonic() - saved > _SAVE_EVERY_S:
@@ -97,7 +113,9 @@ class TrainingRun:
         self.save()
 
     def save(self) -> None:
-        """Write everything needed to go on from here."""
+        """Write everything needed to go on from here; of several processes, the first does."""
+        if not self.workers.is_first:
+            return
         state = {f'module.{name}': value for name, value in self.module.state_dict().items()}
         state |= {f'average.{name}': value for name, value in self.averaged.state_dict().items()}
         for which, optimiser in enumerate(self._optimisers):
@@ -121,13 +139,25 @@ class TrainingRun:
             for group in optimiser.param_groups:
                 group['lr'] = rate
         terms = loss_of(self.step)
+        found = {name: float(value.detach()) for name, value in terms.items()}
+        self._refuse({name: value for name, value in found.items() if not math.isfinite(value)})
         torch.stack(list(terms.values())).sum().backward()
-        nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+        self.workers.average(self._trained)
+        norm = float(nn.utils.clip_grad_norm_(self._trained, 1.0))
+        self._refuse({} if math.isfinite(norm) else {'gradient': norm})
         for optimiser in self._optimisers:
             optimiser.step()
         self._averaged.update_parameters(self.module)
         self.step += 1
-        return {name: float(value.detach()) for name, value in terms.items()}
+        return found
+
+    def _refuse(self, broken: dict[str, float]) -> None:
+        """Stop before a number that is not finite reaches a weight."""
+        for name, value in broken.items():
+            raise NotFiniteError(
+                f'{self.folder}: step {self.step}: {name}: got {value}, expected a finite number; '
+                'the last saved state is as it was: lower the learning rate, or look at the data'
+            )
 
     def _resume(self) -> None:
         state = load_tensors(self.folder / 'state.safetensors')
@@ -150,10 +180,24 @@ class TrainingRun:
                 slots.setdefault(int(index), {})[slot] = value
             optimiser.load_state_dict({**optimiser.state_dict(), 'state': slots})
 
+    def _cut_log(self) -> None:
+        """Drop what an interrupted run logged after it was last saved: it is done again."""
+        path = self.folder / LOG
+        if path.exists():
+            lines = path.read_text().splitlines(keepends=True)
+            # The last line may be torn.
+            whole = [line for line in lines if line.endswith('\n')]
+            kept = [line for line in whole if json.loads(line)['step'] <= self.step]
+            path.write_text(''.join(kept))
+
     def _log(self, terms: dict[str, float]) -> None:
+        if not self.workers.is_first:
+            return
         entry = {'step': self.step, 'time_s': round(time.time(), 1), **terms}
-        with (self.folder / 'log.jsonl').open('a') as file:
+        with (self.folder / LOG).open('a') as file:
             file.write(json.dumps(entry) + '\n')
+        if self.scalars is not None:
+            self.scalars(terms, self.step)
 
 
 def rate_factor(step: int, steps: int) -> float:
@@ -168,12 +212,17 @@ def _optimisers(
     matrices: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            continue
         is_hidden = parameter.ndim == 2 and name.startswith(hidden) and 'bias' not in name
         (matrices if is_hidden else others).append(parameter)
-    return [
-        Muon(matrices, learning_rate),
-        torch.optim.AdamW(others, learning_rate, betas=(0.9, 0.95), weight_decay=0.01),
-    ]
+    optimisers: list[torch.optim.Optimizer] = []
+    if matrices:
+        optimisers.append(Muon(matrices, learning_rate))
+    if others:
+        betas = (0.9, 0.95)
+        optimisers.append(torch.optim.AdamW(others, learning_rate, betas=betas, weight_decay=0.01))
+    return optimisers
 
 
 def _difference(state: dict[str, Tensor], expected: dict[str, Tensor]) -> str:

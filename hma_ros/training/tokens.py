@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,56 @@ from torch import Tensor
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.patches import patchify
 from hma_ros.core.progress import Progress
-from hma_ros.data.episodes import EpisodeDataset
+from hma_ros.data.episodes import EpisodeSource
 from hma_ros.data.windows import TokenEpisode
+from hma_ros.network.strict_loading import fingerprint
 from hma_ros.network.tokenizer import LATENT_SCALE, FrameTokenizer
 
 _ENCODE_BATCH = 256
+# Pixels that any other tokenizer encodes at once: frames of 256 x 256 by the dozen.
+_ENCODE_PIXELS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """
+    A frame tokenizer that was made to fit a model.
+
+    :param encode: from ``uint8[B, H, W, 3]`` to factors ``int64[B, S, F]``, or to scaled patches
+        ``float32[B, S, E]``.
+    :param image_size: height and width that it takes [px].
+    :param fingerprint: tells it from others: tokens of one mean nothing to another.
+    """
+
+    encode: Callable[[np.ndarray], np.ndarray]
+    image_size: int
+    fingerprint: str
+
+
+def encoded_once(encoder: Encoder, dataset: EpisodeSource, folder: Path) -> list[TokenEpisode]:
+    """
+    Encode every frame and keep the tokens in a file; read it if it is there.
+
+    :param folder: of the file, whose name tells the tokenizer and the episodes: with another of
+        either they are encoded again.
+    :raises ConfigError: frames of another size than the tokenizer takes, or a broken file.
+    """
+    path = folder / f'{encoder.fingerprint}_{data_fingerprint(dataset)}.npy'
+    dataset.check_frame_size(encoder.image_size, 'the frame tokenizer')
+    return _episodes(dataset, _once(path, dataset, lambda: _encode_plainly(encoder, dataset)))
+
+
+def data_fingerprint(dataset: EpisodeSource) -> str:
+    """Tell data sets apart by the joints and actions of their episodes."""
+    digest = hashlib.sha256(dataset.embodiment.encode())
+    for episode in dataset:
+        digest.update(np.ascontiguousarray(episode.joints).tobytes())
+        digest.update(np.ascontiguousarray(episode.actions).tobytes())
+    return digest.hexdigest()[:12]
 
 
 def tokens_once(
-    tokenizer: FrameTokenizer, dataset: EpisodeDataset, cache: Path
+    tokenizer: FrameTokenizer, dataset: EpisodeSource, cache: Path
 ) -> list[TokenEpisode]:
     """
     Encode every frame as factors, ``uint8``, and keep them in a file; read it if it is there.
@@ -37,7 +79,7 @@ def tokens_once(
 
 
 def latents_once(
-    tokenizer: FrameTokenizer, dataset: EpisodeDataset, cache: Path, patch: int
+    tokenizer: FrameTokenizer, dataset: EpisodeSource, cache: Path, patch: int
 ) -> list[TokenEpisode]:
     """
     Like :func:`tokens_once`, without rounding: scaled latents, ``float16``, as patches.
@@ -51,26 +93,23 @@ def latents_once(
     return _episodes(dataset, patchify(pixels, patch))
 
 
-def fingerprint(tokenizer: FrameTokenizer) -> str:
-    """Tell tokenizers apart by their weights: tokens of one mean nothing to another."""
-    digest = hashlib.sha256()
-    for tensor in tokenizer.state_dict().values():
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()[:12]
-
-
 def _encoded_once(
     tokenizer: FrameTokenizer,
     encode: Callable[[Tensor], Tensor],
     dtype: type[np.generic],
-    dataset: EpisodeDataset,
+    dataset: EpisodeSource,
     path: Path,
 ) -> np.ndarray:
     dataset.check_frame_size(tokenizer.config.image_size, 'the frame tokenizer')
+    return _once(path, dataset, lambda: _encode(encode, dataset).astype(dtype))
+
+
+def _once(path: Path, dataset: EpisodeSource, encode: Callable[[], np.ndarray]) -> np.ndarray:
+    """Read a file of tokens, which is made if it is not there."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix('.partial.npy')
-        np.save(partial, _encode(encode, dataset).astype(dtype))
+        np.save(partial, encode())
         partial.replace(path)
     try:
         tokens: np.ndarray = np.load(path, allow_pickle=False)
@@ -84,7 +123,7 @@ def _encoded_once(
 
 
 @torch.no_grad()
-def _encode(encode: Callable[[Tensor], Tensor], dataset: EpisodeDataset) -> np.ndarray:
+def _encode(encode: Callable[[Tensor], Tensor], dataset: EpisodeSource) -> np.ndarray:
     """Encode every frame, always as many at once, with a progress bar."""
     encode, parts = torch.compile(encode), []
     for chunk in Progress(list(_frame_batches(dataset)), dataset.embodiment, unit='batch'):
@@ -94,18 +133,30 @@ def _encode(encode: Callable[[Tensor], Tensor], dataset: EpisodeDataset) -> np.n
     return np.concatenate(parts)
 
 
-def _episodes(dataset: EpisodeDataset, tokens: np.ndarray) -> list[TokenEpisode]:
+@torch.no_grad()
+def _encode_plainly(encoder: Encoder, dataset: EpisodeSource) -> np.ndarray:
+    """Encode every frame with any tokenizer, in the smallest type that holds its tokens."""
+    batch = max(1, _ENCODE_PIXELS // encoder.image_size**2)
+    chunks = Progress(_frame_batches(dataset, batch), dataset.embodiment, unit='batch')
+    tokens = np.concatenate([encoder.encode(chunk) for chunk in chunks])
+    if tokens.dtype.kind == 'f':
+        return tokens.astype(np.float16)
+    return tokens.astype(np.min_scalar_type(int(tokens.max())))
+
+
+def _episodes(dataset: EpisodeSource, tokens: np.ndarray) -> list[TokenEpisode]:
     ends = np.cumsum([episode.steps + 1 for episode in dataset])
     parts = np.split(tokens, ends[:-1])
     return [TokenEpisode.of(episode, part) for episode, part in zip(dataset, parts, strict=True)]
 
 
-def _frame_batches(dataset: EpisodeDataset) -> Iterator[np.ndarray]:
+def _frame_batches(dataset: EpisodeSource, batch: int = _ENCODE_BATCH) -> Iterator[np.ndarray]:
     waiting: list[np.ndarray] = []
     for episode in dataset:
-        waiting.extend(episode.frames)
-        while len(waiting) >= _ENCODE_BATCH:
-            yield np.stack(waiting[:_ENCODE_BATCH])
-            del waiting[:_ENCODE_BATCH]
+        for frame in episode.frames:
+            waiting.append(frame)
+            if len(waiting) == batch:
+                yield np.stack(waiting)
+                waiting.clear()
     if waiting:
         yield np.stack(waiting)

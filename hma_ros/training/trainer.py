@@ -7,31 +7,51 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.short_text import first_few
 from hma_ros.data.windows import Windows
 from hma_ros.network.checkpoint import Hma, save_hma
-from hma_ros.network.conditioning import Modulation
 from hma_ros.network.config import HmaConfig
-from hma_ros.network.continuous import ContinuousHma
-from hma_ros.network.discrete import DiscreteHma
-from hma_ros.network.trunk import Block
+from hma_ros.network.initial import initialised
+from hma_ros.network.low_rank import merge
 from hma_ros.training.joint_pass import JointPass
 from hma_ros.training.objective import objective_of
-from hma_ros.training.run import TrainingRun
+from hma_ros.training.run import NotFiniteError, TrainingRun
 from hma_ros.training.self_forcing import SelfForcing, TrajectoryPool
-from hma_ros.training.twin import TwinObjective
+from hma_ros.training.twin import TwinConfig, TwinObjective
+from hma_ros.training.workers import Workers
 
 _RATE = 3e-3
 # What matrices are multiplied in, by the word of `torch.set_float32_matmul_precision` for it.
 PRECISIONS = {'highest': 'float32', 'medium': 'bfloat16'}
 # Products that are timed, of about as many steps as a step of training has.
 _TRIAL_ROWS, _TRIALS = 4096, 20
+
+
+@dataclass(frozen=True)
+class Start:
+    """
+    A model that is trained already, to go on from.
+
+    :param model: its frozen parameters stay as they are.
+    :param stems: that are learned.
+    :param rate: peak learning rate.
+    :param hidden: names of matrices for Muon, see :class:`TrainingRun`.
+    :param twin: what training hides of episodes; None for the default.
+    """
+
+    model: Hma
+    stems: tuple[str, ...]
+    rate: float
+    hidden: tuple[str, ...] = ()
+    twin: TwinConfig | None = None
 
 
 class HmaTrainer:
@@ -49,6 +69,7 @@ class HmaTrainer:
     :param compiled: see :class:`JointPass`.
     :param precision: of matrix products, see :func:`multiplying`; None for the quicker here.
     :param self_forcing: how much it learns from its own frames.
+    :param start: what to go on from; None for a model of that configuration, untrained.
     :raises ConfigError: the folder holds another model, or see
         :func:`~hma_ros.training.objective.objective_of`.
     """
@@ -63,10 +84,12 @@ class HmaTrainer:
         compiled: bool = True,
         precision: str | None = None,
         self_forcing: SelfForcing = SelfForcing(share=0.0),  # noqa: B008
+        start: Start | None = None,
     ) -> None:
         torch.manual_seed(0)
-        self.model = initialised(config)
-        self._objective = objective_of(self.model, length)
+        start = start or untrained(config)
+        self.model, self.stems = start.model, start.stems
+        self._objective = objective_of(self.model, length, start.twin)
         if self_forcing.share and not isinstance(self._objective, TwinObjective):
             raise ConfigError(
                 f'self-forced: got {self_forcing.share} for a model that is told the action '
@@ -76,10 +99,9 @@ class HmaTrainer:
         self._pool = TrajectoryPool(config, length, self_forcing)
         self.precision = precision or quicker_precision(config.width)
         self.run = TrainingRun(
-            self.model, folder, steps, _RATE, _hidden(config), beside=self._pool
+            self.model, folder, steps, start.rate, start.hidden, beside=self._pool
         )
-        names = [domain.name for domain in config.domains]
-        self.run_blocks = JointPass(self.model, names, self._objective.steps, compiled)
+        self.run_blocks = JointPass(self.model, self.stems, self._objective.steps, compiled)
 
     @property
     def averaged(self) -> Hma:
@@ -95,17 +117,51 @@ class HmaTrainer:
         """
         with multiplying(self.precision):
             self.run.train(lambda step: self.losses(sources, step))
-        save_hma(self.averaged, self._folder)
+        merge(self.averaged)
+        with self.run.workers.in_turn():
+            if self.run.workers.is_first:
+                save_hma(self.averaged, self._folder)
         return self.averaged.eval()
 
     def losses(self, sources: Mapping[str, Windows], step: int) -> dict[str, Tensor]:
         """Draw the batch of a step, the same however often the run was stopped; its loss terms."""
-        names = [domain.name for domain in self.model.config.domains]
+        seed = self.run.workers.seed(step)
         batches = {
-            name: self._pool.draw(name, sources[name], self._windows, step) for name in names
+            name: self._pool.draw(name, sources[name], self._windows, seed) for name in self.stems
         }
-        generator = torch.Generator().manual_seed(step)
-        return self._objective.losses(batches, self.run_blocks, generator)
+        generator = torch.Generator().manual_seed(seed)
+        terms = self._objective.losses(batches, self.run_blocks, generator)
+        for name, term in terms.items():
+            if not term.isfinite():
+                origins = batches[name.partition('/')[0]].origins
+                windows = first_few([str(origin) for origin in origins])
+                raise NotFiniteError(
+                    f'step {step}: loss {name}: got {float(term.detach())}, expected a finite '
+                    f'number; windows begin at (episode, step) {windows}'
+                )
+        weights = mixing_weights({name: sources[name].size for name in self.stems})
+        return {name: term * weights[name.partition('/')[0]] for name, term in terms.items()}
+
+
+def mixing_weights(sizes: Mapping[str, int]) -> dict[str, float]:
+    """
+    Weigh embodiments by the cube root of how many windows each has, as the paper draws them.
+
+    Each step has as many windows of every embodiment, so their losses are weighed instead: in the
+    mean over steps that is the same.
+
+    :param sizes: windows by embodiment.
+    :returns: weights of mean 1.
+    """
+    roots = {name: size ** (1 / 3) for name, size in sizes.items()}
+    mean = sum(roots.values()) / len(roots)
+    return {name: root / mean for name, root in roots.items()}
+
+
+def untrained(config: HmaConfig) -> Start:
+    """Return a model to train from scratch, with all its stems."""
+    stems = tuple(domain.name for domain in config.domains)
+    return Start(initialised(config), stems, _RATE, hidden_matrices(config))
 
 
 @contextmanager
@@ -140,34 +196,13 @@ def quicker_precision(width: int) -> str:
             torch.mm(rows, matrix)
             took_s = time.perf_counter() - start_s
             least_s[precision] = min(least_s[precision], took_s)
-    return min(least_s, key=least_s.__getitem__)
+    names = list(PRECISIONS)
+    quicker = min(least_s, key=least_s.__getitem__)
+    return names[Workers().agree(names.index(quicker))]
 
 
-def initialised(config: HmaConfig) -> Hma:
-    """
-    Build a model whose actions change nothing yet.
-
-    Nor do its blocks where temporal attention has no norm: each branch ends in a layer of zeros.
-    """
-    model = DiscreteHma(config) if config.diffusion is None else ContinuousHma(config)
-    nn.init.normal_(model.pos_embed_TSC, std=0.02)
-    for module in model.modules():
-        if isinstance(module, Block) and not config.pre_norm:
-            _to_zero(module.spatial_attn.proj, module.temporal_attn.proj, module.mlp.fc2)
-        if isinstance(module, Modulation):
-            last = module.adaLN_modulation[-1] if module.linear_out is None else module.linear_out
-            _to_zero(cast('nn.Linear', last))
-    return model
-
-
-def _hidden(config: HmaConfig) -> tuple[str, ...]:
+def hidden_matrices(config: HmaConfig) -> tuple[str, ...]:
     """Name what Muon updates, where it is a matrix: between hidden layers, of all stems alike."""
     parts = ('spatial_attn', 'temporal_attn', 'mlp')
     blocks = [f'decoder.layers.{i}.{part}' for i in range(config.layers) for part in parts]
     return (*blocks, 'diffloss.net.res_blocks')
-
-
-def _to_zero(*layers: nn.Linear) -> None:
-    for layer in layers:
-        for parameter in layer.parameters():
-            nn.init.zeros_(parameter)

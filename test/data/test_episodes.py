@@ -119,3 +119,22 @@ def test_an_interrupted_recording_cannot_be_read_as_complete(tmp_path):
         write(tmp_path, interrupted())
     with pytest.raises(ConfigError, match='metadata.json'):
         EpisodeDataset([tmp_path])
+
+
+@pytest.mark.parametrize('what', ['actions', 'labels', 'joints', 'states'])
+def test_a_number_that_is_not_finite_is_refused_where_it_is_written(tmp_path, what):
+    episode = make(3)
+    getattr(episode, what)[1, 0] = np.inf
+    with pytest.raises(ConfigError, match=f'episode 0: step 1: {what}: got inf'):
+        write(tmp_path / 'a', [episode])
+
+
+def test_a_number_that_is_not_finite_is_refused_where_it_is_read(tmp_path):
+    folder = write(tmp_path / 'a', [make(3), make(2)])
+    joints = np.fromfile(folder / 'joints.bin', np.float32).reshape(-1, 3)
+    joints[5, 2] = np.nan
+    joints.tofile(folder / 'joints.bin')
+    dataset = EpisodeDataset([folder])
+    assert dataset[0].steps == 3
+    with pytest.raises(ConfigError, match='episode 1: step 1: joints: got nan'):
+        dataset[1]

@@ -11,8 +11,8 @@ from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeWriter, find_shards
 from hma_ros.export.bundle import export_bundle, own_options
 from hma_ros.network.config import Domain, Joints, preset
+from hma_ros.network.initial import initialised
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
-from hma_ros.training.trainer import initialised
 
 EMBODIMENT, STRIDE = 'sim_planar', 1
 

@@ -20,11 +20,11 @@ from hma_ros.export.bundle import (
 from hma_ros.export.tokenizer_graphs import codec_parts
 from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.network.frames import make_codec
+from hma_ros.network.initial import initialised
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.world_model import WorldModel
-from hma_ros.training.trainer import initialised
 
 TOKENS = TokenizerConfig(
     image_size=32, width=16, detail_width=8, encoder_blocks=1, decoder_blocks=1

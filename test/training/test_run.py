@@ -9,7 +9,7 @@ from torch import nn
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.training.muon import orthogonalise
-from hma_ros.training.run import TrainingRun, rate_factor
+from hma_ros.training.run import NotFiniteError, TrainingRun, rate_factor
 
 
 def line(seed=0, width=8):
@@ -83,3 +83,33 @@ def test_training_lowers_the_loss_and_logs_it(tmp_path):
     entries = [json.loads(text) for text in (tmp_path / 'log.jsonl').read_text().splitlines()]
     assert entries[-1]['step'] == 300
     assert entries[-1]['squared'] < 0.2 * entries[0]['squared']
+
+
+@pytest.mark.parametrize('broken', ['loss', 'gradient'])
+def test_the_first_number_that_is_not_finite_ends_the_run(tmp_path, broken):
+    module = line()
+    losses = loss_of(module)
+
+    def draw(step):
+        terms = losses(step)
+        if step == 3 and broken == 'loss':
+            terms['squared'] = terms['squared'] * float('nan')
+        elif step == 3:
+            # The root of 0 is 0, its slope is infinite.
+            terms['root'] = (module[0].weight.sum() * 0).abs().sqrt()
+        return terms
+
+    run = TrainingRun(module, tmp_path, 60, 1e-2, ('0',))
+    name = 'squared' if broken == 'loss' else 'gradient'
+    with pytest.raises(NotFiniteError, match=f'step 3: {name}: got nan, expected a finite number'):
+        run.train(draw)
+    assert run.step == 3
+    assert all(parameter.isfinite().all() for parameter in module.parameters())
+
+
+def test_what_was_logged_after_the_last_save_is_not_logged_twice(tmp_path):
+    run = TrainingRun(line(), tmp_path, 60, 1e-2, ('0',))
+    run.save()
+    (tmp_path / 'log.jsonl').write_text('{"step": 0}\n{"step": 20}\n{"ste')
+    TrainingRun(line(), tmp_path, 60, 1e-2, ('0',))
+    assert (tmp_path / 'log.jsonl').read_text() == '{"step": 0}\n'

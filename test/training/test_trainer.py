@@ -19,7 +19,8 @@ from hma_ros.network.config import (
     TimePositions,
     preset,
 )
-from hma_ros.training.trainer import PRECISIONS, HmaTrainer, quicker_precision
+from hma_ros.training.run import NotFiniteError
+from hma_ros.training.trainer import PRECISIONS, HmaTrainer, mixing_weights, quicker_precision
 
 DISCRETE = HmaConfig(
     layers=1,
@@ -72,7 +73,7 @@ class Bare:
     """Windows as the data sets of the authors have them."""
 
     def __init__(self, windows):
-        self.windows = windows
+        self.windows, self.size = windows, windows.size
 
     def draw(self, batch, seed):
         return replace(self.windows.draw(batch, seed), around=None)
@@ -158,6 +159,29 @@ def test_the_small_preset_needs_what_only_our_episodes_tell(tmp_path):
     bare = {name: Bare(item) for name, item in sources(SMALL).items()}
     with pytest.raises(ConfigError, match='got frames and actions alone'):
         trainer.losses(bare, 0)
+
+
+def test_embodiments_count_by_the_cube_root_of_their_windows(tmp_path):
+    assert mixing_weights({'arm': 800, 'table': 100}) == pytest.approx(
+        {'arm': 4 / 3, 'table': 2 / 3}
+    )
+    trainer = HmaTrainer(DISCRETE, tmp_path, 1, length=4, compiled=False)
+    many, alike = sources(DISCRETE), losses(trainer, DISCRETE)
+    many['arm'].size *= 8
+    with torch.no_grad():
+        found = trainer.losses(many, 1)
+    assert float(found['arm/frame']) == pytest.approx(alike['arm/frame'] * 4 / 3)
+    assert float(found['table/action']) == pytest.approx(alike['table/action'] * 2 / 3)
+
+
+def test_a_loss_that_is_not_finite_is_named_with_its_episodes(tmp_path):
+    trainer = HmaTrainer(DISCRETE, tmp_path, 9, length=4, windows=2, compiled=False)
+    broken = sources(DISCRETE)
+    (episode,) = broken['table']._episodes
+    episode.actions[:] = np.inf
+    text = r'step 0: loss table/\w+: got nan.* windows begin at \(episode, step\) \(0, \d\)'
+    with pytest.raises(NotFiniteError, match=text):
+        trainer.train(broken)
 
 
 def test_action_heads_that_no_objective_trains_are_refused(tmp_path):

@@ -1,0 +1,317 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma finetune``: from a trained model and the demonstrations of a new robot to its policy."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from hma_ros.cli.train import positive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hma_ros.data.episodes import EpisodeSource
+    from hma_ros.data.windows import TokenEpisode
+    from hma_ros.export.pretrained import Pretrained
+    from hma_ros.network.checkpoint import Hma
+    from hma_ros.network.discrete import DiscreteHma
+    from hma_ros.training.trainer import HmaTrainer
+
+EXAMPLES = """\
+examples:
+  hma finetune --init hma_sim --data data/mine --out runs/mine --bundle models/mine
+      the shipped model, on a data set of `hma data import`
+  hma finetune --init hma_sim --data data/mine --out runs/mine --trunk frozen
+      only a new stem, projectors and head; the other robots in the model act as before
+  hma finetune --init hma-base-disc --tokenizer magvit2.ckpt --data data/mine --out runs/mine
+      a checkpoint of the paper's authors
+
+  torchrun --nproc-per-node 2 --no-python hma finetune ...
+      two processes, each with --windows of its own
+
+Run the same command again after a stop: it resumes, and ends with the same losses.
+Losses are written to OUT/model/log.jsonl, and where all came from to OUT/provenance.json.
+"""
+FEW_EPISODES = 10
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``finetune``."""
+    parser = subparsers.add_parser(
+        'finetune',
+        help='adapt a trained model to a new robot from its demonstrations',
+        description='Put a stem, projectors and a head for a new robot beside the weights of a '
+        'trained model, and train them, and the trunk if that is wanted, on its demonstrations.',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        '--init',
+        required=True,
+        metavar='SRC',
+        help='the model: OUT of `hma train` or `hma finetune`, a bundle or its name, or a folder '
+        "with config.json and model.safetensors, ours or the authors'",
+    )
+    add(
+        '--data',
+        type=Path,
+        required=True,
+        metavar='FOLDER',
+        help='demonstrations of the new robot: a data set of `hma data import`, or episodes',
+    )
+    add('--out', type=Path, required=True, metavar='FOLDER', help='checkpoints, logs and state')
+    add('--bundle', type=Path, metavar='FOLDER', help='export here in the end')
+    add(
+        '--tokenizer',
+        type=Path,
+        metavar='PATH',
+        help='the frame tokenizer that the model was trained with (default: that beside it)',
+    )
+    add(
+        '--stem',
+        type=stem_name,
+        metavar='NAME',
+        help='of the new stem (default: that of the embodiment file)',
+    )
+    _add_training(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('training')
+    group.add_argument(
+        '--trunk',
+        default='lora',
+        choices=('frozen', 'lora', 'all'),
+        help='of the shared weights, learn none, a change of low rank of each matrix in the '
+        'blocks (default), or all. With frozen the stems of other robots stay in the model; '
+        'otherwise they are left out, since the trunk would no longer be theirs',
+    )
+    for name, default, text in (
+        ('rank', 8, 'of the change with --trunk lora'),
+        ('steps', 1500, 'optimiser steps'),
+        ('windows', 16, 'windows in a step'),
+        ('head-steps', 3000, 'optimiser steps of a keypoint action head on the trained trunk'),
+    ):
+        group.add_argument(
+            f'--{name}', type=positive, default=default, metavar='N', help=f'{text} ({default})'
+        )
+    group.add_argument(
+        '--length', type=positive, metavar='N', help='steps of a training window (as hma train)'
+    )
+    group.add_argument(
+        '--rate',
+        type=positive_number,
+        metavar='R',
+        help='peak learning rate (default: 2e-3 frozen, 1e-3 lora, 5e-4 all)',
+    )
+    group.add_argument(
+        '--hidden-history',
+        type=share,
+        default=0.5,
+        metavar='P',
+        help='share of windows whose past actions are hidden, so that the policy looks at the '
+        'scene instead of copying what it did last (preset small; 0.5)',
+    )
+    group.add_argument(
+        '--tensorboard',
+        action='store_true',
+        help='also write the losses for TensorBoard, to OUT/model/tensorboard',
+    )
+
+
+def stem_name(text: str) -> str:
+    """Read a name that parameters and files can have; raises ArgumentTypeError of another."""
+    if not text.isidentifier():
+        raise argparse.ArgumentTypeError(f'got {text!r}, expected letters, digits and _')
+    return text
+
+
+def positive_number(text: str) -> float:
+    """Read a number; raises ArgumentTypeError unless it is above 0 and finite."""
+    if not 0 < (value := float(text)) < float('inf'):
+        raise argparse.ArgumentTypeError(f'got {text}, expected a number above 0')
+    return value
+
+
+def share(text: str) -> float:
+    """Read a share; raises ArgumentTypeError unless it is in [0, 1]."""
+    if not 0 <= (value := float(text)) <= 1:
+        raise argparse.ArgumentTypeError(f'got {text}, expected a share in [0, 1]')
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fine-tune, and export if that was asked for."""
+    from hma_ros.data.imported_episodes import open_episodes
+    from hma_ros.export.pretrained import read_pretrained, save_codec
+    from hma_ros.export.replace import check_replaceable
+    from hma_ros.training.recordings import with_anchors
+    from hma_ros.training.workers import Workers
+
+    if args.bundle is not None:
+        check_replaceable(args.bundle)
+    dataset = open_episodes(args.data)
+    initial = read_pretrained(_source(args.init), args.tokenizer)
+    dataset.check_frame_size(initial.codec.image_size, 'the frame tokenizer')
+    workers = Workers()
+    trainer = _trainer(args, dataset, initial)
+    with workers.in_turn():
+        if workers.is_first:
+            save_codec(initial.codec, initial.tokenizer, args.out / 'tokenizer')
+        episodes = _tokens(args, dataset, initial)
+    if trainer.model.config.anchor:
+        episodes = with_anchors(episodes, dataset)
+    model = _train(args, trainer, episodes)
+    if not workers.is_first:
+        return 0
+    model = _fitted(args, model, trainer.stems[0], episodes)
+    print(f'checkpoints in {args.out}')
+    if args.bundle is not None:
+        _export(args, model)
+    return 0
+
+
+def _source(text: str) -> Path:
+    """Find what to begin with: a folder, or the name of a bundle."""
+    from hma_ros.bringup.places import bundle_folder
+
+    return Path(text) if Path(text).is_dir() else bundle_folder(text)
+
+
+def _trainer(args: argparse.Namespace, dataset: EpisodeSource, initial: Pretrained) -> HmaTrainer:
+    """Make the trainer of a new run, or of one to go on with."""
+    from hma_ros.training.configuration import default_length
+    from hma_ros.training.finetune import FineTuning, kept_stems, start
+    from hma_ros.training.provenance import begin, data_facts
+    from hma_ros.training.recordings import domain_of
+    from hma_ros.training.scalars import tensorboard
+    from hma_ros.training.trainer import PRECISIONS, HmaTrainer, quicker_precision
+    from hma_ros.training.workers import Workers
+
+    tuning = FineTuning(args.trunk, args.rank, args.rate, args.hidden_history)
+    domain = domain_of(dataset, args.stem)
+    _tell(args, dataset, domain.name, kept_stems(initial.model.config, args.trunk), initial)
+    begun = start(initial.model, domain, tuning)
+    length = args.length or default_length(begun.model.config)
+    settings = {
+        'data': data_facts(args.data, dataset),
+        'init': initial.facts,
+        'stem': domain.name,
+        **{name: getattr(tuning, name) for name in tuning.__dataclass_fields__},
+        **{name: getattr(args, name) for name in ('steps', 'windows', 'head_steps')},
+        'length': length,
+        'processes': Workers().count,
+    }
+    measured = {'precision': quicker_precision(begun.model.config.width)}
+    with Workers().in_turn():
+        precision = begin(args.out, settings, measured)['measured']['precision']
+    print(f'matrix products: {PRECISIONS[precision]}, the quicker here')
+    trainer = HmaTrainer(
+        begun.model.config,
+        args.out / 'model',
+        args.steps,
+        length,
+        args.windows,
+        precision=precision,
+        start=begun,
+    )
+    if args.tensorboard:
+        trainer.run.scalars = tensorboard(args.out / 'model' / 'tensorboard', trainer.run.step)
+    return trainer
+
+
+def _tell(
+    args: argparse.Namespace,
+    dataset: EpisodeSource,
+    stem: str,
+    kept: Sequence[str],
+    initial: Pretrained,
+) -> None:
+    """Say what is learned from what, and what becomes of the other stems."""
+    steps = sum(episode.steps for episode in dataset)
+    print(f'{args.data}: {len(dataset)} episodes, {steps} steps of {dataset.embodiment}')
+    for why, count in getattr(dataset, 'left_out', {}).items():
+        if count:
+            print(f'  left out: {count} episodes {why}')
+    if len(dataset) < FEW_EPISODES:
+        print(f'  got {len(dataset)} episodes; expected {FEW_EPISODES} or more for a policy')
+    former = [domain.name for domain in initial.model.config.domains]
+    left = [name for name in former if name not in kept]
+    print(f'new stem: {stem}; trunk: {args.trunk}; kept as they are: {", ".join(kept) or "none"}')
+    if left:
+        print(f'  left out, as the shared weights no longer fit them: {", ".join(left)}')
+
+
+def _tokens(
+    args: argparse.Namespace, dataset: EpisodeSource, initial: Pretrained
+) -> list[TokenEpisode]:
+    """Encode the frames once; tokens are kept beside the data, where that can be written."""
+    from hma_ros.export.pretrained import encode_with
+    from hma_ros.training.tokens import Encoder, encoded_once
+
+    encoder = Encoder(
+        encode_with(initial.codec, args.out / 'tokenizer'),
+        initial.codec.image_size,
+        initial.codec_fingerprint,
+    )
+    place = args.data if os.access(args.data, os.W_OK) else args.out
+    return encoded_once(encoder, dataset, place / 'tokens')
+
+
+def _train(args: argparse.Namespace, trainer: HmaTrainer, episodes: Sequence[TokenEpisode]) -> Hma:
+    """Train to the end; several processes of torchrun do so together."""
+    from hma_ros.data.windows import EpisodeWindows
+    from hma_ros.network.strict_loading import read_config
+    from hma_ros.training import provenance
+    from hma_ros.training.recordings import standardise_states
+
+    facts, is_first = read_config(args.out / provenance.FILE_NAME), trainer.run.workers.is_first
+    if is_first and trainer.run.step < args.steps:
+        # A head fitted to another trunk must not be exported with this one.
+        shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
+    length = facts['settings']['length']
+    short = sum(len(episode.actions) < length for episode in episodes)
+    if short:
+        print(
+            f'{short} of {len(episodes)} episodes are shorter than the {length} steps of a '
+            'window and not drawn from'
+        )
+    windows = EpisodeWindows(standardise_states(episodes), length)
+    model = trainer.train({trainer.stems[0]: windows})
+    if is_first:
+        provenance.copy_to(facts, args.out / 'model')
+    return model
+
+
+def _fitted(
+    args: argparse.Namespace, model: Hma, stem: str, episodes: Sequence[TokenEpisode]
+) -> Hma:
+    """Fit a keypoint action head to what the trained trunk sees of the demonstrations."""
+    from hma_ros.network.checkpoint import save_hma
+    from hma_ros.network.strict_loading import read_config
+    from hma_ros.training import provenance
+    from hma_ros.training.heads import HeadFitter
+
+    if not model.config.keypoints:
+        return model
+    fitter = HeadFitter(cast('DiscreteHma', model))
+    fitter.add(stem, episodes)
+    print(f'{stem}: head error {fitter.fit(stem, args.head_steps):.3f} deviations')
+    save_hma(model, args.out / 'fine_tuned')
+    provenance.copy_to(read_config(args.out / provenance.FILE_NAME), args.out / 'fine_tuned')
+    return model
+
+
+def _export(args: argparse.Namespace, model: Hma) -> None:
+    from hma_ros.export.bundle import codec_options, export_bundle
+    from hma_ros.export.pretrained import read_codec
+
+    codec = read_codec(args.out / 'tokenizer', model.config)
+    export_bundle(model, args.bundle, codec_options(codec, model.config))
+    print(f'bundle in {args.bundle}')

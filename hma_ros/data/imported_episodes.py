@@ -1,0 +1,139 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Imported data sets as episodes to train on.
+
+A data set has a frame and the actions executed from it for each step; the frame that the last
+actions led to is the next step's. So an episode of ``T + 1`` imported steps has ``T`` steps here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.errors import ConfigError
+from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeSource
+from hma_ros.data.lerobot_reader import LeRobotData
+
+
+class ImportedEpisodes:
+    """
+    Demonstrations of one robot, imported by ``hma data import``.
+
+    What was executed is what is learned: labels are the actions. The joints take the place of the
+    simulator's state, which nobody knows. Episodes marked as failed, and those of a single step,
+    are left out; ``left_out`` says how many of each.
+
+    :param folder: of the data set.
+    :raises ConfigError: no such data set, a broken file, or no episode to learn from.
+    :raises MessageError: a step that no model should learn from, named by file and step.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._data = LeRobotData(folder)
+        self.folder = folder
+        failed = [item.get('success') is False for item in self._data.episodes]
+        short = [item['length'] < 2 for item in self._data.episodes]
+        self.left_out = {
+            'marked as failed': sum(failed),
+            'of a single step': sum(a and not b for a, b in zip(short, failed, strict=True)),
+        }
+        kept = [i for i in range(len(self._data)) if not (failed[i] or short[i])]
+        if not kept:
+            raise ConfigError(
+                f'{folder}: got no episode of two steps or more that is not marked as failed, '
+                'expected at least one'
+            )
+        self._numbers = {index: self._data.numbers(index) for index in kept}
+
+    @property
+    def spec(self) -> EmbodimentSpec:
+        """The embodiment file with which the data set was made."""
+        return self._data.spec
+
+    @property
+    def embodiment(self) -> str:
+        """Name of the embodiment."""
+        return self.spec.name
+
+    @property
+    def stride(self) -> int:
+        """Low-level actions per step."""
+        return self.spec.rates.stride
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """See :class:`~hma_ros.data.episodes.EpisodeSource`."""
+        return {
+            'embodiment': self.embodiment,
+            'hz': self.spec.rates.frame_hz,
+            'stride': self.stride,
+            'action_names': list(self.spec.action.names),
+            'state_names': list(self.spec.state.joints),
+        }
+
+    def check_frame_size(self, side: int, of: str) -> None:
+        """
+        Compare the frames with what is to read them.
+
+        :param side: height and width expected [px].
+        :param of: whose size that is, for the error.
+        :raises ConfigError: they have another size.
+        """
+        if tuple(self.spec.camera.resize) != (side, side):
+            raise ConfigError(
+                f'{self.folder}: frames: got {list(self.spec.camera.resize)}, expected '
+                f'{[side, side]} (size of {of}); import them again with camera.resize '
+                f'{[side, side]}, or choose another'
+            )
+
+    def __len__(self) -> int:
+        """Count the episodes."""
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[Episode]:
+        """Iterate over all episodes; frames are decoded one by one when they are iterated."""
+        for index, (joints, actions) in self._numbers.items():
+            yield Episode(
+                frames=cast('np.ndarray', _Frames(self._data, index)),
+                actions=actions[:-1],
+                labels=actions[:-1],
+                joints=joints,
+                states=joints,
+                kind='expert',
+                seed=index,
+                success=True,
+            )
+
+
+class _Frames(Iterable[np.ndarray]):
+    """Frames ``uint8[H, W, 3]`` of one episode, never all of them in memory."""
+
+    def __init__(self, data: LeRobotData, episode: int) -> None:
+        self._data, self._episode = data, episode
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (step.frame for step in self._data.steps(self._episode))
+
+
+def open_episodes(folder: Path) -> EpisodeSource:
+    """
+    Open what ``hma data import`` or :class:`~hma_ros.data.episodes.EpisodeWriter` wrote.
+
+    :param folder: a data set, or episode folders of one embodiment at any depth.
+    :raises ConfigError: neither is there, or see the classes.
+    """
+    if (folder / layout.INFO).is_file():
+        return ImportedEpisodes(folder)
+    parts = sorted(path.parent for path in folder.glob('**/metadata.json'))
+    if not parts:
+        raise ConfigError(
+            f'{folder}: got neither {layout.INFO} nor metadata.json, expected a data set of '
+            '`hma data import`, or episodes'
+        )
+    return EpisodeDataset(parts)

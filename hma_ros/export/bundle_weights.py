@@ -1,0 +1,159 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+The network out of the graphs of a bundle of preset ``small``, such as the shipped one.
+
+Graphs keep the names of most parameters. Matrices that something is multiplied with are constants
+without a name, in an order that is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor
+
+from hma_ros.core.errors import BundleError
+from hma_ros.core.short_text import shortened
+from hma_ros.network.config import Domain, HmaConfig, Joints, preset
+from hma_ros.network.discrete import DiscreteHma
+from hma_ros.network.strict_loading import load_strictly
+from hma_ros.runtime.manifest import Manifest, StemFacts
+
+_MODEL = 'model.'
+_OUT = ('spatial_attn.proj', 'temporal_attn.proj', 'mlp.fc1', 'mlp.fc2')
+_HEAD = (
+    *('points.look.0', 'points.look.2', 'guess.0', 'guess.2', 'joints.0', 'joints.2'),
+    *('chunk.0', 'chunk.2', 'chunk.4', 'chunk.6'),
+)
+
+
+def read_bundle_model(folder: Path) -> DiscreteHma:
+    """
+    Read the network.
+
+    :returns: a model that computes what the bundle does; its action heads have no output of the
+        simulator's state, which bundles do not hold.
+    :raises BundleError: no bundle of preset ``small`` in fp32, or graphs of another exporter.
+    """
+    manifest = Manifest.read(folder)
+    if not (manifest.reads_joints and manifest.previous_frame and manifest.precision == 'fp32'):
+        raise BundleError(
+            f'{folder}: got no network beside the graphs, and no fp32 bundle of preset small, '
+            'expected one of them; choose the folder that `hma train --out` wrote'
+        )
+    try:
+        model = _read(folder, manifest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise BundleError(
+            f'{folder}: got {shortened(repr(error))}, expected graphs as `hma export` writes '
+            'them; choose the folder that `hma train --out` wrote'
+        ) from error
+    return model.eval()
+
+
+def _read(folder: Path, manifest: Manifest) -> DiscreteHma:
+    graphs = {name: _Constants(folder / f'trunk_{name}.onnx') for name in manifest.stems}
+    stems = {name: _Constants(folder / f'stem_{name}.onnx') for name in manifest.stems}
+    domains = [_domain(name, facts, graphs[name]) for name, facts in manifest.stems.items()]
+    config = preset(
+        'small',
+        domains,
+        layers=manifest.layers,
+        heads=manifest.heads,
+        width=manifest.heads * manifest.head_width,
+        window=manifest.window,
+        positions=manifest.image_tokens,
+        action_tokens=manifest.kept_tokens - manifest.image_tokens,
+        factors=manifest.factors,
+        factor_size=manifest.factor_size,
+    )
+    tensors: dict[str, Tensor] = {}
+    for name in manifest.stems:
+        tensors |= _trunk(graphs[name], name, config) | _stem(stems[name], name, config)
+    model = DiscreteHma(config)
+    load_strictly(model, tensors, folder)
+    return model
+
+
+class _Constants:
+    """Constants of a graph by name, and the unnamed matrices that something is multiplied with."""
+
+    def __init__(self, path: Path) -> None:
+        graph = onnx.load(path).graph
+        self.values = {
+            item.name.removesuffix('_half'): torch.from_numpy(numpy_helper.to_array(item).copy())
+            for item in graph.initializer
+        }
+        self._nodes = list(graph.node)
+
+    def named(self) -> dict[str, Tensor]:
+        """Return parameters by the names that they have in the network."""
+        return {
+            name.removeprefix(_MODEL): value.float()
+            for name, value in self.values.items()
+            if name.startswith(_MODEL) and not name.endswith('.grid')
+        }
+
+    def like(self, beginning: str, shape: tuple[int, ...]) -> Iterator[Tensor]:
+        """Yield constants without a name of a parameter whose shape is so."""
+        for name, value in self.values.items():
+            if name.startswith(beginning) and value.shape == shape:
+                yield value.float()
+
+    def matrices(self) -> Iterator[Tensor]:
+        """Yield weights ``[out, in]`` in the order of the graph."""
+        for node in self._nodes:
+            if node.op_type == 'MatMul' and node.input[1].startswith('val_'):
+                value = self.values.get(node.input[1])
+                if value is not None and value.ndim == 2:
+                    yield value.float().T.contiguous()
+
+
+def _domain(name: str, facts: StemFacts, trunk: _Constants) -> Domain:
+    if facts.robot is None:
+        raise ValueError(f'stem {name} without a robot')
+    head = {
+        what: tuple(map(float, trunk.values[f'{_MODEL}action_heads.{name}.{what}']))
+        for what in ('mean', 'std', 'joint_mean', 'joint_std')
+    }
+    size, robot = len(facts.mean), facts.robot
+    joints = Joints(
+        names=robot.joint_names,
+        mean=head['joint_mean'],
+        std=head['joint_std'],
+        motion=robot.joint_motion,
+        move_mean=head['mean'][:size],
+        move_std=head['std'][:size],
+    )
+    return Domain(name, facts.stride, tuple(facts.mean), tuple(facts.std), joints, robot)
+
+
+def _trunk(graph: _Constants, stem: str, config: HmaConfig) -> dict[str, Tensor]:
+    matrices, tensors = graph.matrices(), graph.named()
+    lags = graph.like('permute', (config.window, config.heads))
+    for layer in range(config.layers):
+        block = f'decoder.layers.{layer}'
+        for name in _OUT:
+            tensors[f'{block}.{name}.weight'] = next(matrices)
+        tensors[f'{block}.temporal_attn.lag_bias'] = next(lags).T.contiguous()
+    tensors['out_x_proj.weight'] = next(matrices)
+    tensors |= {f'action_heads.{stem}.{name}.weight': next(matrices) for name in _HEAD}
+    return tensors
+
+
+def _stem(graph: _Constants, stem: str, config: HmaConfig) -> dict[str, Tensor]:
+    matrices, tensors = graph.matrices(), graph.named()
+    encoder, scale = f'action_mlp.{stem}.model', f'action_preprocessor.{stem}'
+    tensors |= {f'{encoder}.{place}.weight': next(matrices) for place in (0, 3)}
+    for layer in range(config.layers):
+        block = f'decoder.layers.{layer}.action_projectors.{stem}.adaLN_modulation.1'
+        tensors[f'{block}.weight'] = next(matrices)
+    # The graph divides by the deviation with something added that float32 does not hold.
+    tensors[f'{scale}.std'] = torch.tensor(config.domain(stem).std)
+    (asked,) = graph.like('select', (1, config.width))
+    tensors['action_mask_tokens'] = asked[None, None]
+    return tensors

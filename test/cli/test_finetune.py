@@ -1,0 +1,167 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma finetune``, from an imported data set to a bundle that acts, at a tiny size."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hma_ros.cli.main import main
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.steps import Step
+from hma_ros.network.checkpoint import load_hma, save_hma, save_tokenizer
+from hma_ros.network.config import Compat, Domain, HmaConfig, Joints, preset
+from hma_ros.network.initial import initialised
+from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
+from hma_ros.runtime.world_model import WorldModel
+
+SPEC = load_embodiment('sim_planar')
+TOKENS = TokenizerConfig(patch=16, width=8, detail_width=4, encoder_blocks=1, decoder_blocks=1)
+SIZES = {'layers': 1, 'heads': 2, 'width': 16, 'positions': 16, 'action_tokens': 1}
+FACTORS = {'factors': TOKENS.factors, 'factor_size': TOKENS.levels}
+JOINTS = Joints(('slide',), (0.0,), (1.0,), 'unknown', (0.0,), (1.0,))
+STEPS = ['--steps', '2', '--head-steps', '2', '--windows', '2']
+
+
+@pytest.fixture(autouse=True)
+def _uncompiled(monkeypatch):
+    monkeypatch.setattr('torch.compile', lambda function: function)
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    """Write a data set as ``hma data import`` does."""
+    folder = tmp_path_factory.mktemp('data') / 'set'
+    writer, rng = LeRobotWriter(folder, SPEC, 'push'), np.random.default_rng(0)
+    for _ in range(3):
+        file = writer.begin()
+        for step in range(8):
+            frame = rng.integers(256, size=(64, 64, 3)).astype(np.uint8)
+            place = np.float32([0.01 * step, 0.05])
+            file.add(Step(step, frame, place, place[None]))
+        writer.end(file, True)
+    writer.commit({'path': 'made up', 'sha256': ''})
+    return folder
+
+
+@pytest.fixture(scope='module')
+def run_folder(tmp_path_factory):
+    """Write a run as ``hma train`` does, with a robot of its own."""
+    folder = tmp_path_factory.mktemp('run')
+    torch.manual_seed(0)
+    save_hma(
+        initialised(
+            preset('small', [Domain('old', 1, (0.0,), (1.0,), JOINTS)], **SIZES, **FACTORS)
+        ),
+        folder / 'model',
+    )
+    save_tokenizer(FrameTokenizer(TOKENS), folder / 'tokenizer')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def authors(tmp_path_factory, write_released):
+    """Write a checkpoint of the authors' layout, which was never trained to act."""
+    torch.manual_seed(0)
+    config = HmaConfig(
+        **SIZES,
+        **FACTORS,
+        window=4,
+        predict_actions=False,
+        compat=Compat.UPSTREAM,
+        domains=(Domain('table', 1, (0.0, 0.0), (1.0, 1.0)), Domain('cup', 2, (0.0,), (1.0,))),
+    )
+    return write_released(initialised(config), tmp_path_factory.mktemp('authors') / 'base')
+
+
+def finetune(init, data, out, *words):
+    return main(['finetune', '--init', str(init), '--data', str(data), '--out', str(out), *words])
+
+
+def act(bundle):
+    model = WorldModel(bundle, SPEC.stem)
+    for frame in np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8):
+        model.observe(frame, None, np.zeros(len(model.stem.joint_names), np.float32))
+    assert np.isfinite(model.act()).all()
+    return model
+
+
+def test_a_run_becomes_a_bundle_that_acts_and_resumes(run_folder, data, tmp_path, capsys):
+    out, bundle = tmp_path / 'out', tmp_path / 'bundle'
+    assert finetune(run_folder, data, out, *STEPS) == 0
+    said = capsys.readouterr().out
+    assert '3 episodes, 21 steps of sim_planar' in said
+    assert 'expected 10 or more for a policy' in said
+    (tokens,) = (data / 'tokens').glob('*.npy')
+    before = tokens.stat().st_mtime_ns
+    assert finetune(run_folder, data, out, *STEPS) == 0
+    assert tokens.stat().st_mtime_ns == before
+    assert main(['export', str(out), '--out', str(bundle)]) == 0
+    assert act(bundle).manifest.reads_joints
+    facts = json.loads((out / 'fine_tuned' / 'provenance.json').read_text())
+    assert facts['settings']['data']['episodes'] == 3
+    assert len(facts['settings']['init']['sha256']) == 64
+
+
+def test_other_options_do_not_go_on_with_a_run(run_folder, data, tmp_path, capsys):
+    assert finetune(run_folder, data, tmp_path, *STEPS) == 0
+    assert finetune(run_folder, data, tmp_path, *STEPS, '--trunk', 'all') == 2
+    assert "trunk: got a run with 'lora', expected 'all'" in capsys.readouterr().err
+
+
+def test_a_fine_tuned_run_with_a_frozen_trunk_takes_one_robot_more(run_folder, data, tmp_path):
+    frozen = [*STEPS, '--trunk', 'frozen']
+    assert finetune(run_folder, data, tmp_path / 'one', *frozen) == 0
+    assert finetune(tmp_path / 'one', data, tmp_path / 'two', *frozen, '--stem', 'second') == 0
+    config = load_hma(tmp_path / 'two' / 'fine_tuned').config
+    assert [domain.name for domain in config.domains] == ['old', SPEC.stem, 'second']
+
+
+def test_a_checkpoint_of_the_authors_becomes_a_bundle_that_acts(
+    authors, run_folder, data, tmp_path
+):
+    words = ['--tokenizer', str(run_folder / 'tokenizer'), '--bundle', str(tmp_path / 'bundle')]
+    assert finetune(authors, data, tmp_path / 'out', *words, *STEPS) == 0
+    model = act(tmp_path / 'bundle')
+    assert list(model.manifest.stems) == [SPEC.stem]
+    assert not model.stem.joint_names
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        ([], 'got no frame tokenizer, expected one; set --tokenizer'),
+        (['--tokenizer', 'nowhere'], 'no such file or folder, expected a frame tokenizer'),
+    ],
+)
+def test_a_checkpoint_without_a_tokenizer_is_refused(
+    authors, data, tmp_path, capsys, words, message
+):
+    assert finetune(authors, data, tmp_path, *words) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_frames_of_another_size_are_refused(run_folder, data, tmp_path, capsys):
+    save_hma(load_hma(run_folder / 'model'), tmp_path / 'large' / 'model')
+    sizes = replace(TOKENS, image_size=128, patch=32)
+    save_tokenizer(FrameTokenizer(sizes), tmp_path / 'large' / 'tokenizer')
+    assert finetune(tmp_path / 'large', data, tmp_path / 'out') == 2
+    assert 'got [64, 64], expected [128, 128]' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['--rate', '0'], 'got 0, expected a number above 0'),
+        (['--hidden-history', '2'], 'got 2, expected a share in [0, 1]'),
+        (['--stem', 'a.b'], "got 'a.b', expected letters, digits and _"),
+    ],
+)
+def test_options_out_of_range_are_refused(words, message, capsys):
+    with pytest.raises(SystemExit):
+        finetune('hma_sim', Path('data'), Path('out'), *words)
+    assert message in capsys.readouterr().err

@@ -1,0 +1,76 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Imported data sets as episodes: what is learned from, what is left out, what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.imported_episodes import ImportedEpisodes, open_episodes
+from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.steps import Step
+
+SPEC = load_embodiment('sim_planar')
+
+
+def write(folder: Path, outcomes: list[bool | None], length: int = 4) -> Path:
+    """Write episodes whose step `t` goes from ``x = 0.01 t`` to ``0.01 (t + 1)``."""
+    writer = LeRobotWriter(folder, SPEC, 'push')
+    for outcome in outcomes:
+        file = writer.begin()
+        for step in range(length):
+            frame = np.full((64, 64, 3), step, np.uint8)
+            joints = np.float32([0.01 * step, 0.1])
+            actions = np.float32([[0.01 * (step + 1), 0.1]])
+            file.add(Step(step, frame, joints, actions))
+        writer.end(file, outcome)
+    writer.commit({'path': 'made up', 'sha256': ''})
+    return folder
+
+
+def test_the_frame_of_the_last_step_ends_the_episode(tmp_path):
+    (episode,) = open_episodes(write(tmp_path / 'set', [None]))
+    assert episode.steps == 3
+    assert [int(frame[0, 0, 0]) for frame in episode.frames] == [0, 1, 2, 3]
+    np.testing.assert_allclose(episode.actions[:, 0, 0], [0.01, 0.02, 0.03])
+    np.testing.assert_array_equal(episode.labels, episode.actions)
+    assert episode.joints.shape == (4, 2)
+
+
+def test_failures_are_left_out_and_counted(tmp_path):
+    data = ImportedEpisodes(write(tmp_path / 'set', [True, False, None]))
+    assert len(data) == 2
+    assert data.left_out['marked as failed'] == 1
+
+
+def test_nothing_to_learn_from_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match='got no episode of two steps or more'):
+        open_episodes(write(tmp_path / 'set', [False]))
+
+
+def test_a_number_that_is_not_finite_is_named_by_file_and_step(tmp_path):
+    folder = write(tmp_path / 'set', [None, None])
+    path = layout.data_file(folder, 1)
+    table = pq.read_table(path)
+    actions = table[layout.ACTION].to_pylist()
+    actions[2][0] = float('nan')
+    column = table.schema.get_field_index(layout.ACTION)
+    kind = table.schema.field(layout.ACTION).type
+    pq.write_table(table.set_column(column, layout.ACTION, pa.array(actions, kind)), path)
+    with pytest.raises(MessageError, match=r"file-001\.parquet: step 2: action 'x': got nan"):
+        open_episodes(folder)
+
+
+def test_frames_of_another_size_than_the_tokenizer_takes_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r'got \[64, 64\], expected \[128, 128\]'):
+        open_episodes(write(tmp_path / 'set', [None])).check_frame_size(128, 'the tokenizer')
+
+
+def test_a_folder_of_neither_kind_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match='got neither meta/info.json nor metadata.json'):
+        open_episodes(tmp_path)

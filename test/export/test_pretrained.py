@@ -1,0 +1,55 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Trained models to go on from."""
+
+import numpy as np
+import pytest
+import torch
+
+from hma_ros.bringup.places import bundle_folder
+from hma_ros.core.errors import BundleError
+from hma_ros.export.model_graphs import model_parts
+from hma_ros.export.pretrained import encode_with, read_codec, read_pretrained, save_codec
+from hma_ros.network.checkpoint import load_hma
+from hma_ros.runtime.graph import Graph
+
+
+def test_the_shipped_bundle_gives_a_network_that_computes_what_its_graphs_do(tmp_path):
+    folder = bundle_folder('hma_sim')
+    found = read_pretrained(folder)
+    assert {domain.name for domain in found.model.config.domains} >= {'planar_push'}
+    for part in model_parts(found.model, 'planar_push'):
+        graph = Graph(folder / f'{part.name}.onnx')
+        outputs = graph({name: part.inputs[name].numpy() for name in graph.inputs})
+        expected = part.outputs()
+        for name, output in zip(graph.outputs, outputs, strict=True):
+            torch.testing.assert_close(
+                torch.from_numpy(output), expected[name], rtol=1e-4, atol=1e-4, msg=name
+            )
+
+
+def test_a_tokenizer_of_graphs_is_kept_with_a_run(tmp_path):
+    found = read_pretrained(bundle_folder('hma_sim'))
+    save_codec(found.codec, found.tokenizer, tmp_path / 'tokenizer')
+    again = read_codec(tmp_path / 'tokenizer', found.model.config)
+    assert (again.name, again.image_size) == ('levels', 64)
+    frames = np.random.default_rng(0).integers(256, size=(2, 64, 64, 3)).astype(np.uint8)
+    tokens = encode_with(again, tmp_path / 'tokenizer')(frames)
+    assert tokens.shape == (2, 64, 6)
+    assert 0 <= tokens.min() <= tokens.max() < 8
+
+
+def test_a_bundle_with_the_network_in_it_is_read_from_that(make_random_bundle):
+    folder = make_random_bundle()
+    found = read_pretrained(folder)
+    for name, value in load_hma(folder).state_dict().items():
+        torch.testing.assert_close(found.model.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_a_bundle_whose_graphs_alone_do_not_tell_is_refused(make_random_bundle, tmp_path):
+    folder = tmp_path / 'bundle'
+    folder.mkdir()
+    for path in make_random_bundle().iterdir():
+        if path.name not in ('config.json', 'model.safetensors'):
+            (folder / path.name).symlink_to(path)
+    with pytest.raises(BundleError, match='no fp32 bundle of preset small'):
+        read_pretrained(folder)
