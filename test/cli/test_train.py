@@ -54,7 +54,9 @@ class Steps:
         self.done.append(f'tokenizer on {len(datasets)}')
         return 'tokenizer'
 
-    def _trainer(self, config: Any, folder: Path, steps: int, length: int, windows: int) -> Any:
+    def _trainer(
+        self, config: Any, folder: Path, steps: int, length: int, windows: int, **_: Any
+    ) -> Any:
         def train(stems: Any) -> Any:
             self.done.append(f'model of {" ".join(stems)}')
             return SimpleNamespace(config=config)
