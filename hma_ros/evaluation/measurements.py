@@ -97,7 +97,7 @@ def describe_machine() -> dict[str, str]:
         'numpy': np.__version__,
         'onnxruntime': onnxruntime.__version__,
         'hma_ros': __version__,
-        'load': f'{os.getloadavg()[0]:.1f} (1 min average when measured)',
+        'load, 1 min average': f'{os.getloadavg()[0]:.1f}',
     }
 
 

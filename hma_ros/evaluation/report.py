@@ -93,6 +93,11 @@ they come back:
 <!-- begin data_import -->
 <!-- end data_import -->
 
+## From a new robot to a policy
+
+<!-- begin the_day -->
+<!-- end the_day -->
+
 ## Training
 
 <!-- begin training -->

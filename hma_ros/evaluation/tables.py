@@ -146,6 +146,17 @@ def data_import_table(results: Sequence[Result]) -> Table:
     return results_table(results, columns)
 
 
+def the_day_table(results: Sequence[Result]) -> Table:
+    """Tell how long each step from a new robot to a policy took, and what came of it."""
+    columns: list[Column] = [
+        ('step', lambda item: item['step']),
+        ('seconds', lambda item: number(item['seconds'], 0)),
+        ('result', _outcome),
+        ('of real time', lambda item: f'{item.get("real_time_factor", "-")}'),
+    ]
+    return results_table(results, columns)
+
+
 def machines_table(machines: Mapping[str, Mapping[str, str]]) -> Table:
     """Describe machines by their names, a column for each."""
     facts = dict.fromkeys(fact for machine in machines.values() for fact in machine)
@@ -168,6 +179,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'faults': (faults_table,),
     'soak': (soak_table,),
     'data_import': (data_import_table,),
+    'the_day': (the_day_table,),
 }
 
 
@@ -194,3 +206,13 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 def _gains(item: Result, steps: int) -> list[str]:
     gains = [number(step['changed']['gain_db'], sign=True) for step in item['horizon']]
     return gains + ['-'] * (steps - len(gains))
+
+
+def _outcome(item: Result) -> str:
+    if 'successes' in item:
+        return f'{item["successes"]} of {item["episodes"]} episodes succeeded'
+    units = {'model_steps': 'steps', 'chunks': 'chunks', 'megabytes': 'MB'}
+    counts = [f'{item[name]} {unit}' for name, unit in units.items() if name in item]
+    if 'findings' in item:
+        counts.append(f'{len(item["findings"])} findings')
+    return ', '.join(counts) or ' '.join(item.get('options', ())) or '-'
