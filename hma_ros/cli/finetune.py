@@ -14,7 +14,7 @@ from hma_ros.cli.train import positive
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hma_ros.data.episodes import EpisodeSource
+    from hma_ros.data.episodes import Episodes
     from hma_ros.data.windows import TokenEpisode
     from hma_ros.export.pretrained import Pretrained
     from hma_ros.network.checkpoint import Hma
@@ -184,7 +184,7 @@ def _source(text: str) -> Path:
     return Path(text) if Path(text).is_dir() else bundle_folder(text)
 
 
-def _trainer(args: argparse.Namespace, dataset: EpisodeSource, initial: Pretrained) -> HmaTrainer:
+def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -> HmaTrainer:
     """Make the trainer of a new run, or of one to go on with."""
     from hma_ros.training.configuration import default_length
     from hma_ros.training.finetune import FineTuning, kept_stems, start
@@ -228,7 +228,7 @@ def _trainer(args: argparse.Namespace, dataset: EpisodeSource, initial: Pretrain
 
 def _tell(
     args: argparse.Namespace,
-    dataset: EpisodeSource,
+    dataset: Episodes,
     stem: str,
     kept: Sequence[str],
     initial: Pretrained,
@@ -249,7 +249,7 @@ def _tell(
 
 
 def _tokens(
-    args: argparse.Namespace, dataset: EpisodeSource, initial: Pretrained
+    args: argparse.Namespace, dataset: Episodes, initial: Pretrained
 ) -> list[TokenEpisode]:
     """Encode the frames once; tokens are kept beside the data, where that can be written."""
     from hma_ros.export.pretrained import encode_with

@@ -21,9 +21,11 @@ The last frame of an episode has no action: its steps of ``actions`` and ``label
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -49,6 +51,7 @@ class Episode:
     :param kind: who acted: ``expert``, ``play``, ``random`` or ``policy``.
     :param seed: seed that reproduces the episode.
     :param success: whether the task was done at the end.
+    :param place: folder and number of the episode, or its file; empty before it is written.
     """
 
     frames: np.ndarray
@@ -59,6 +62,7 @@ class Episode:
     kind: str
     seed: int
     success: bool
+    place: str = ''
 
     @property
     def steps(self) -> int:
@@ -66,7 +70,7 @@ class Episode:
         return len(self.actions)
 
 
-class EpisodeSource(Protocol):
+class Episodes(Protocol):
     """Episodes of one embodiment: our folders, or a data set that was imported."""
 
     @property
@@ -87,6 +91,11 @@ class EpisodeSource(Protocol):
     @property
     def stride(self) -> int:
         """Low-level actions per step."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that tell them from others, frames included."""
         ...
 
     def check_frame_size(self, side: int, of: str) -> None:
@@ -270,6 +279,15 @@ class EpisodeDataset:
         """Low-level actions per step."""
         return int(self.metadata['stride'])
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """See :class:`Episodes`."""
+        digest = hashlib.sha256(self.embodiment.encode())
+        for item in self:
+            for array in (item.frames, item.actions, item.labels, item.joints, item.states):
+                digest.update(array.tobytes())
+        return digest.hexdigest()[:12]
+
     @property
     def records(self) -> list[EpisodeRecord]:
         """One record per episode, in order."""
@@ -325,6 +343,7 @@ class _Folder:
             kind=record.kind,
             seed=record.seed,
             success=record.success,
+            place=f'{self.folder}: episode {number}',
         )
         _check_finite(self.folder, number, episode)
         return episode

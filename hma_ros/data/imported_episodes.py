@@ -8,7 +8,9 @@ actions led to is the next step's. So an episode of ``T + 1`` imported steps has
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +19,7 @@ import numpy as np
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.data import lerobot_layout as layout
-from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeSource
+from hma_ros.data.episodes import Episode, EpisodeDataset, Episodes
 from hma_ros.data.lerobot_reader import LeRobotData
 
 
@@ -68,7 +70,7 @@ class ImportedEpisodes:
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """See :class:`~hma_ros.data.episodes.EpisodeSource`."""
+        """See :class:`~hma_ros.data.episodes.Episodes`."""
         return {
             'embodiment': self.embodiment,
             'hz': self.spec.rates.frame_hz,
@@ -76,6 +78,14 @@ class ImportedEpisodes:
             'action_names': list(self.spec.action.names),
             'state_names': list(self.spec.state.joints),
         }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """See :class:`~hma_ros.data.episodes.Episodes`."""
+        digest = hashlib.sha256(self.embodiment.encode())
+        for index in self._numbers:
+            digest.update(layout.data_file(self.folder, index).read_bytes())
+        return digest.hexdigest()[:12]
 
     def check_frame_size(self, side: int, of: str) -> None:
         """
@@ -108,6 +118,7 @@ class ImportedEpisodes:
                 kind='expert',
                 seed=index,
                 success=True,
+                place=str(layout.data_file(self.folder, index)),
             )
 
 
@@ -121,7 +132,7 @@ class _Frames(Iterable[np.ndarray]):
         return (step.frame for step in self._data.steps(self._episode))
 
 
-def open_episodes(folder: Path) -> EpisodeSource:
+def open_episodes(folder: Path) -> Episodes:
     """
     Open what ``hma data import`` or :class:`~hma_ros.data.episodes.EpisodeWriter` wrote.
 

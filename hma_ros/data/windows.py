@@ -30,6 +30,7 @@ class TokenEpisode:
     :param states: ``float32[T + 1, D]`` privileged.
     :param anchors: ``float32[T + 1, K]`` where the commanded coordinates were measured, rad or m;
         None where no model is told.
+    :param place: see :class:`~hma_ros.data.episodes.Episode`.
     """
 
     tokens: np.ndarray
@@ -38,6 +39,7 @@ class TokenEpisode:
     joints: np.ndarray
     states: np.ndarray
     anchors: np.ndarray | None = None
+    place: str = ''
 
     @staticmethod
     def of(episode: Episode, tokens: np.ndarray) -> TokenEpisode:
@@ -48,6 +50,7 @@ class TokenEpisode:
             episode.labels.reshape(episode.steps, -1),
             np.asarray(episode.joints),
             np.asarray(episode.states),
+            place=episode.place,
         )
 
 
@@ -104,14 +107,14 @@ class WindowBatch:
     :param around: of our own episodes; None of a data set that has no more than the above.
     :param own: of the last windows, what the model imagined in place of their frames; None where
         all frames are true.
-    :param origins: episode and step at which each window begins; none where that is not known.
+    :param origins: episode and step at which each window begins; none of token folders.
     """
 
     tokens: np.ndarray
     actions: np.ndarray
     around: Surroundings | None = None
     own: OwnFrames | None = None
-    origins: tuple[tuple[int, int], ...] = ()
+    origins: tuple[str, ...] = ()
 
     @property
     def surroundings(self) -> Surroundings:
@@ -148,8 +151,7 @@ class EpisodeWindows:
     """
 
     def __init__(self, episodes: Sequence[TokenEpisode], steps: int) -> None:
-        self._numbers = [i for i, item in enumerate(episodes) if len(item.actions) >= steps]
-        self._episodes = [episodes[number] for number in self._numbers]
+        self._episodes = [item for item in episodes if len(item.actions) >= steps]
         if not self._episodes:
             raise ConfigError(f'none of {len(episodes)} episodes has {steps} steps; expected one')
         self._steps = steps
@@ -180,7 +182,7 @@ class EpisodeWindows:
         tokens, actions, *around = (np.stack(parts) for parts in zip(*windows, strict=True))
         inner = tokens[:, 1:-1]
         beside = Surroundings(tokens[:, 0], tokens[:, -1], *around)
-        origins = tuple((self._numbers[which], start) for which, start in places)
+        origins = tuple(f'{self._episodes[pick].place}: step {start}' for pick, start in places)
         return WindowBatch(inner, actions, beside, origins=origins)
 
     def _window(self, episode: TokenEpisode, start: int) -> tuple[np.ndarray, ...]:

@@ -16,24 +16,23 @@ import torch
 from hma_ros import __version__
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import quoted
-from hma_ros.data.episodes import EpisodeSource
+from hma_ros.data.episodes import Episodes
 from hma_ros.network.strict_loading import read_config
-from hma_ros.training.tokens import data_fingerprint
 
 FILE_NAME = 'provenance.json'
 # Of every trainer: it draws by the number of the step.
 SEED = 0
 
 
-def data_facts(folder: Path, dataset: EpisodeSource) -> dict[str, Any]:
-    """Count the episodes and steps of a data set, with a hash of its joints and actions."""
+def data_facts(folder: Path, dataset: Episodes) -> dict[str, Any]:
+    """Count the episodes and steps of a data set, with a hash of it."""
     steps = [episode.steps for episode in dataset]
     return {
         'folder': str(folder),
         'embodiment': dataset.embodiment,
         'episodes': len(steps),
         'steps': sum(steps),
-        'sha256_12': data_fingerprint(dataset),
+        'sha256_12': dataset.fingerprint,
     }
 
 

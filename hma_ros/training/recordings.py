@@ -12,7 +12,7 @@ import numpy as np
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
-from hma_ros.data.episodes import EpisodeSource
+from hma_ros.data.episodes import Episodes
 from hma_ros.data.steps import floored_deviation
 from hma_ros.data.token_folders import TokenFolder
 from hma_ros.data.token_windows import TokenWindows
@@ -43,7 +43,7 @@ class EpisodeRecordings:
     :param cache: start of the name of the file that keeps tokens or latents.
     """
 
-    dataset: EpisodeSource
+    dataset: Episodes
     tokenizer: FrameTokenizer
     cache: Path
 
@@ -155,7 +155,7 @@ def windows_of(
     }
 
 
-def domain_of(dataset: EpisodeSource, stem: str | None = None) -> Domain:
+def domain_of(dataset: Episodes, stem: str | None = None) -> Domain:
     """
     Describe an embodiment's actions and joints, with statistics of the episodes.
 
@@ -203,7 +203,7 @@ def domain_of(dataset: EpisodeSource, stem: str | None = None) -> Domain:
     return Domain(stem or spec.stem, dataset.stride, *numbers, facts, robot, anchor)
 
 
-def anchor_names(spec: EmbodimentSpec, dataset: EpisodeSource) -> tuple[str, ...]:
+def anchor_names(spec: EmbodimentSpec, dataset: Episodes) -> tuple[str, ...]:
     """
     Name the commanded coordinates of which episodes tell where each chunk brought them.
 
@@ -217,7 +217,7 @@ def anchor_names(spec: EmbodimentSpec, dataset: EpisodeSource) -> tuple[str, ...
     return spec.action.coordinates[: len(_TOOL)]
 
 
-def with_anchors(episodes: Sequence[TokenEpisode], dataset: EpisodeSource) -> list[TokenEpisode]:
+def with_anchors(episodes: Sequence[TokenEpisode], dataset: Episodes) -> list[TokenEpisode]:
     """
     Tell of every frame of episodes where the commanded coordinates were measured.
 
@@ -233,7 +233,7 @@ def with_anchors(episodes: Sequence[TokenEpisode], dataset: EpisodeSource) -> li
     return [replace(episode, anchors=anchors) for episode, anchors in pairs]
 
 
-def _anchors(spec: EmbodimentSpec, dataset: EpisodeSource) -> Iterator[np.ndarray]:
+def _anchors(spec: EmbodimentSpec, dataset: Episodes) -> Iterator[np.ndarray]:
     """Yield of each episode ``float32[T + 1, K]``."""
     is_tool, names = spec.action.is_cartesian, dataset.metadata['state_names']
     wanted, among = spec.action.coordinates, spec.state.joints
@@ -283,7 +283,7 @@ def _action_statistics(
     return tuple(map(float, actions_NA.mean(0))), tuple(map(float, deviation))
 
 
-def _before(dataset: EpisodeSource) -> np.ndarray:
+def _before(dataset: Episodes) -> np.ndarray:
     """Joints from which each low-level action was advised, ``float32[N, J]``."""
     joints = np.concatenate([episode.joints[:-1] for episode in dataset])
     return np.repeat(joints, dataset.stride, axis=0)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch import Tensor
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.patches import patchify
 from hma_ros.core.progress import Progress
-from hma_ros.data.episodes import EpisodeSource
+from hma_ros.data.episodes import Episodes
 from hma_ros.data.windows import TokenEpisode
 from hma_ros.network.strict_loading import fingerprint
 from hma_ros.network.tokenizer import LATENT_SCALE, FrameTokenizer
@@ -41,7 +40,7 @@ class Encoder:
     fingerprint: str
 
 
-def encoded_once(encoder: Encoder, dataset: EpisodeSource, folder: Path) -> list[TokenEpisode]:
+def encoded_once(encoder: Encoder, dataset: Episodes, folder: Path) -> list[TokenEpisode]:
     """
     Encode every frame and keep the tokens in a file; read it if it is there.
 
@@ -49,23 +48,12 @@ def encoded_once(encoder: Encoder, dataset: EpisodeSource, folder: Path) -> list
         either they are encoded again.
     :raises ConfigError: frames of another size than the tokenizer takes, or a broken file.
     """
-    path = folder / f'{encoder.fingerprint}_{data_fingerprint(dataset)}.npy'
+    path = folder / f'{encoder.fingerprint}_{dataset.fingerprint}.npy'
     dataset.check_frame_size(encoder.image_size, 'the frame tokenizer')
     return _episodes(dataset, _once(path, dataset, lambda: _encode_plainly(encoder, dataset)))
 
 
-def data_fingerprint(dataset: EpisodeSource) -> str:
-    """Tell data sets apart by the joints and actions of their episodes."""
-    digest = hashlib.sha256(dataset.embodiment.encode())
-    for episode in dataset:
-        digest.update(np.ascontiguousarray(episode.joints).tobytes())
-        digest.update(np.ascontiguousarray(episode.actions).tobytes())
-    return digest.hexdigest()[:12]
-
-
-def tokens_once(
-    tokenizer: FrameTokenizer, dataset: EpisodeSource, cache: Path
-) -> list[TokenEpisode]:
+def tokens_once(tokenizer: FrameTokenizer, dataset: Episodes, cache: Path) -> list[TokenEpisode]:
     """
     Encode every frame as factors, ``uint8``, and keep them in a file; read it if it is there.
 
@@ -79,7 +67,7 @@ def tokens_once(
 
 
 def latents_once(
-    tokenizer: FrameTokenizer, dataset: EpisodeSource, cache: Path, patch: int
+    tokenizer: FrameTokenizer, dataset: Episodes, cache: Path, patch: int
 ) -> list[TokenEpisode]:
     """
     Like :func:`tokens_once`, without rounding: scaled latents, ``float16``, as patches.
@@ -97,14 +85,14 @@ def _encoded_once(
     tokenizer: FrameTokenizer,
     encode: Callable[[Tensor], Tensor],
     dtype: type[np.generic],
-    dataset: EpisodeSource,
+    dataset: Episodes,
     path: Path,
 ) -> np.ndarray:
     dataset.check_frame_size(tokenizer.config.image_size, 'the frame tokenizer')
     return _once(path, dataset, lambda: _encode(encode, dataset).astype(dtype))
 
 
-def _once(path: Path, dataset: EpisodeSource, encode: Callable[[], np.ndarray]) -> np.ndarray:
+def _once(path: Path, dataset: Episodes, encode: Callable[[], np.ndarray]) -> np.ndarray:
     """Read a file of tokens, which is made if it is not there."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,7 +111,7 @@ def _once(path: Path, dataset: EpisodeSource, encode: Callable[[], np.ndarray]) 
 
 
 @torch.no_grad()
-def _encode(encode: Callable[[Tensor], Tensor], dataset: EpisodeSource) -> np.ndarray:
+def _encode(encode: Callable[[Tensor], Tensor], dataset: Episodes) -> np.ndarray:
     """Encode every frame, always as many at once, with a progress bar."""
     encode, parts = torch.compile(encode), []
     for chunk in Progress(list(_frame_batches(dataset)), dataset.embodiment, unit='batch'):
@@ -134,7 +122,7 @@ def _encode(encode: Callable[[Tensor], Tensor], dataset: EpisodeSource) -> np.nd
 
 
 @torch.no_grad()
-def _encode_plainly(encoder: Encoder, dataset: EpisodeSource) -> np.ndarray:
+def _encode_plainly(encoder: Encoder, dataset: Episodes) -> np.ndarray:
     """Encode every frame with any tokenizer, in the smallest type that holds its tokens."""
     batch = max(1, _ENCODE_PIXELS // encoder.image_size**2)
     chunks = Progress(_frame_batches(dataset, batch), dataset.embodiment, unit='batch')
@@ -144,13 +132,13 @@ def _encode_plainly(encoder: Encoder, dataset: EpisodeSource) -> np.ndarray:
     return tokens.astype(np.min_scalar_type(int(tokens.max())))
 
 
-def _episodes(dataset: EpisodeSource, tokens: np.ndarray) -> list[TokenEpisode]:
+def _episodes(dataset: Episodes, tokens: np.ndarray) -> list[TokenEpisode]:
     ends = np.cumsum([episode.steps + 1 for episode in dataset])
     parts = np.split(tokens, ends[:-1])
     return [TokenEpisode.of(episode, part) for episode, part in zip(dataset, parts, strict=True)]
 
 
-def _frame_batches(dataset: EpisodeSource, batch: int = _ENCODE_BATCH) -> Iterator[np.ndarray]:
+def _frame_batches(dataset: Episodes, batch: int = _ENCODE_BATCH) -> Iterator[np.ndarray]:
     waiting: list[np.ndarray] = []
     for episode in dataset:
         for frame in episode.frames:

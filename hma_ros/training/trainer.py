@@ -134,10 +134,10 @@ class HmaTrainer:
         for name, term in terms.items():
             if not term.isfinite():
                 origins = batches[name.partition('/')[0]].origins
-                windows = first_few([str(origin) for origin in origins])
+                look = f'; look at windows from {first_few(origins)}' if origins else ''
                 raise NotFiniteError(
                     f'step {step}: loss {name}: got {float(term.detach())}, expected a finite '
-                    f'number; windows begin at (episode, step) {windows}'
+                    f'number{look}'
                 )
         weights = mixing_weights({name: sources[name].size for name in self.stems})
         return {name: term * weights[name.partition('/')[0]] for name, term in terms.items()}

@@ -138,3 +138,10 @@ def test_a_number_that_is_not_finite_is_refused_where_it_is_read(tmp_path):
     assert dataset[0].steps == 3
     with pytest.raises(ConfigError, match='episode 1: step 1: joints: got nan'):
         dataset[1]
+
+
+def test_other_frames_with_the_same_actions_have_another_fingerprint(tmp_path):
+    same, other = make(3), replace(make(3), frames=make(3, 1).frames)
+    folders = [write(tmp_path / name, [item]) for name, item in (('a', same), ('b', other))]
+    first, again, second = (EpisodeDataset([folders[i]]).fingerprint for i in (0, 0, 1))
+    assert first == again != second

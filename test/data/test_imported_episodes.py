@@ -18,13 +18,13 @@ from hma_ros.data.steps import Step
 SPEC = load_embodiment('sim_planar')
 
 
-def write(folder: Path, outcomes: list[bool | None], length: int = 4) -> Path:
+def write(folder: Path, outcomes: list[bool | None], length: int = 4, brightness: int = 0) -> Path:
     """Write episodes whose step `t` goes from ``x = 0.01 t`` to ``0.01 (t + 1)``."""
     writer = LeRobotWriter(folder, SPEC, 'push')
     for outcome in outcomes:
         file = writer.begin()
         for step in range(length):
-            frame = np.full((64, 64, 3), step, np.uint8)
+            frame = np.full((64, 64, 3), brightness + step, np.uint8)
             joints = np.float32([0.01 * step, 0.1])
             actions = np.float32([[0.01 * (step + 1), 0.1]])
             file.add(Step(step, frame, joints, actions))
@@ -46,6 +46,7 @@ def test_failures_are_left_out_and_counted(tmp_path):
     data = ImportedEpisodes(write(tmp_path / 'set', [True, False, None]))
     assert len(data) == 2
     assert data.left_out['marked as failed'] == 1
+    assert [item.place[-16:] for item in data] == ['file-000.parquet', 'file-002.parquet']
 
 
 def test_nothing_to_learn_from_is_refused(tmp_path):
@@ -64,6 +65,15 @@ def test_a_number_that_is_not_finite_is_named_by_file_and_step(tmp_path):
     pq.write_table(table.set_column(column, layout.ACTION, pa.array(actions, kind)), path)
     with pytest.raises(MessageError, match=r"file-001\.parquet: step 2: action 'x': got nan"):
         open_episodes(folder)
+
+
+def test_other_frames_with_the_same_actions_have_another_fingerprint(tmp_path):
+    """Else tokens of a former camera would be read as those of this one."""
+    found = [
+        open_episodes(write(tmp_path / name, [None], brightness=brightness)).fingerprint
+        for name, brightness in (('a', 0), ('b', 0), ('c', 9))
+    ]
+    assert found[0] == found[1] != found[2]
 
 
 def test_frames_of_another_size_than_the_tokenizer_takes_are_refused(tmp_path):

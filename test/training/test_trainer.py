@@ -179,7 +179,8 @@ def test_a_loss_that_is_not_finite_is_named_with_its_episodes(tmp_path):
     broken = sources(DISCRETE)
     (episode,) = broken['table']._episodes
     episode.actions[:] = np.inf
-    text = r'step 0: loss table/\w+: got nan.* windows begin at \(episode, step\) \(0, \d\)'
+    broken['table']._episodes = [replace(episode, place='day_2: episode 7')]
+    text = r'step 0: loss table/\w+: got nan.* look at windows from day_2: episode 7: step \d'
     with pytest.raises(NotFiniteError, match=text):
         trainer.train(broken)
 
