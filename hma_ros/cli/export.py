@@ -91,7 +91,8 @@ def _export(args: argparse.Namespace) -> None:
     fine_tuned, tokenizer = args.run_folder / 'fine_tuned', args.run_folder / 'tokenizer'
     model = load_hma(fine_tuned if fine_tuned.exists() else args.run_folder / 'model')
     options = BundleOptions(precision=args.precision)
-    if tokenizer.exists():
+    # A link may lead nowhere; without its frame tokenizer a bundle takes tokens alone.
+    if tokenizer.exists() or tokenizer.is_symlink():
         codec = read_codec(tokenizer, model.config)
         options = codec_options(codec, model.config, args.precision)
     Decoding(temperature=args.temperature)  # checks itself

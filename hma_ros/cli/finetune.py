@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from hma_ros.cli.train import positive
+from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,7 +158,7 @@ def run(args: argparse.Namespace) -> int:
     if args.bundle is not None:
         check_replaceable(args.bundle)
     dataset = open_episodes(args.data)
-    initial = read_pretrained(_source(args.init), args.tokenizer)
+    initial = read_pretrained(_source(args.init, args.out), args.tokenizer)
     dataset.check_frame_size(initial.codec.image_size, 'the frame tokenizer')
     workers = Workers()
     trainer = _trainer(args, dataset, initial)
@@ -177,11 +178,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _source(text: str) -> Path:
-    """Find what to begin with: a folder, or the name of a bundle."""
+def _source(text: str, out: Path) -> Path:
+    """Find what to begin with: a folder, or the name of a bundle; ConfigError if that is OUT."""
     from hma_ros.bringup.places import bundle_folder
 
-    return Path(text) if Path(text).is_dir() else bundle_folder(text)
+    source = Path(text) if Path(text).is_dir() else bundle_folder(text)
+    if source.resolve() == out.resolve():
+        raise ConfigError(
+            f'--init: got {source}, expected another folder than --out, where the new weights '
+            'replace the old ones; choose another --out'
+        )
+    return source
 
 
 def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -> HmaTrainer:
@@ -202,6 +209,7 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     settings = {
         'data': data_facts(args.data, dataset),
         'init': initial.facts,
+        'tokenizer': initial.codec_fingerprint,
         'stem': domain.name,
         **{name: getattr(tuning, name) for name in tuning.__dataclass_fields__},
         **{name: getattr(args, name) for name in ('steps', 'windows', 'head_steps')},
@@ -221,7 +229,7 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
         precision=precision,
         start=begun,
     )
-    if args.tensorboard:
+    if args.tensorboard and trainer.run.workers.is_first:
         trainer.run.scalars = tensorboard(args.out / 'model' / 'tensorboard', trainer.run.step)
     return trainer
 

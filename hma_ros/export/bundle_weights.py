@@ -24,6 +24,7 @@ from hma_ros.network.strict_loading import load_strictly
 from hma_ros.runtime.manifest import Manifest, StemFacts
 
 _MODEL = 'model.'
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
 _OUT = ('spatial_attn.proj', 'temporal_attn.proj', 'mlp.fc1', 'mlp.fc2')
 _HEAD = (
     *('points.look.0', 'points.look.2', 'guess.0', 'guess.2', 'joints.0', 'joints.2'),
@@ -47,7 +48,8 @@ def read_bundle_model(folder: Path) -> DiscreteHma:
         )
     try:
         model = _read(folder, manifest)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    # Constants that are not there end an iterator.
+    except (*_UNREADABLE, StopIteration) as error:
         raise BundleError(
             f'{folder}: got {shortened(repr(error))}, expected graphs as `hma export` writes '
             'them; choose the folder that `hma train --out` wrote'

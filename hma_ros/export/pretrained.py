@@ -157,9 +157,12 @@ def save_codec(codec: FrameCodec | GraphCodec, source: Path, folder: Path) -> No
         (folder / _CODEC_FILE).write_text(json.dumps(facts, indent=1))
     elif isinstance(tokenizer := getattr(codec, 'tokenizer', None), FrameTokenizer):
         save_tokenizer(tokenizer, folder)
-    elif not folder.exists():
+    else:
+        target = source.resolve()
         folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.symlink_to(source.resolve())
+        if folder.is_symlink():
+            folder.unlink()
+        folder.symlink_to(target)
 
 
 def encode_with(

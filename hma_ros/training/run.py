@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.core.progress import Progress
+from hma_ros.core.short_text import quoted
 from hma_ros.network.strict_loading import load_tensors, save_tensors
 from hma_ros.training.muon import Muon
 from hma_ros.training.scalars import Scalars
@@ -184,11 +185,13 @@ class TrainingRun:
         """Drop what an interrupted run logged after it was last saved: it is done again."""
         path = self.folder / LOG
         if path.exists():
-            lines = path.read_text().splitlines(keepends=True)
+            lines = path.read_text(errors='replace').splitlines(keepends=True)
             # The last line may be torn.
             whole = [line for line in lines if line.endswith('\n')]
-            kept = [line for line in whole if json.loads(line)['step'] <= self.step]
-            path.write_text(''.join(kept))
+            kept = [line for line in whole if _logged_step(path, line) <= self.step]
+            partial = path.with_suffix('.partial')
+            partial.write_text(''.join(kept))
+            partial.replace(path)
 
     def _log(self, terms: dict[str, float]) -> None:
         if not self.workers.is_first:
@@ -198,6 +201,15 @@ class TrainingRun:
             file.write(json.dumps(entry) + '\n')
         if self.scalars is not None:
             self.scalars(terms, self.step)
+
+
+def _logged_step(path: Path, line: str) -> int:
+    try:
+        return int(json.loads(line)['step'])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f'{path}: got {quoted(line)}, expected a JSON object with a step; remove the line'
+        ) from error
 
 
 def rate_factor(step: int, steps: int) -> float:

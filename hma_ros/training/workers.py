@@ -6,9 +6,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
+
+_LONGEST_WAIT = timedelta(days=7)
 
 
 class Workers:
@@ -24,7 +27,8 @@ class Workers:
         self.count = int(os.environ.get('WORLD_SIZE', '1'))
         self.rank = int(os.environ.get('RANK', '0'))
         if self.count > 1 and not distributed.is_initialized():
-            distributed.init_process_group('gloo')
+            # The first may encode a large data set for hours while the others wait.
+            distributed.init_process_group('gloo', timeout=_LONGEST_WAIT)
 
     @property
     def is_first(self) -> bool:

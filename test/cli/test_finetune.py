@@ -113,6 +113,31 @@ def test_other_options_do_not_go_on_with_a_run(run_folder, data, tmp_path, capsy
     assert "trunk: got a run with 'lora', expected 'all'" in capsys.readouterr().err
 
 
+def test_another_tokenizer_does_not_go_on_with_a_run(run_folder, data, tmp_path, capsys):
+    """Else a bundle would show what another tokenizer makes of the tokens."""
+    assert finetune(run_folder, data, tmp_path / 'out', *STEPS) == 0
+    torch.manual_seed(1)
+    save_tokenizer(FrameTokenizer(TOKENS), tmp_path / 'other')
+    words = [*STEPS, '--tokenizer', str(tmp_path / 'other')]
+    assert finetune(run_folder, data, tmp_path / 'out', *words) == 2
+    assert 'provenance.json: tokenizer: got a run with' in capsys.readouterr().err
+
+
+def test_a_model_is_not_replaced_by_what_it_becomes(run_folder, data, capsys):
+    weights = (run_folder / 'model' / 'model.safetensors').read_bytes()
+    assert finetune(run_folder, data, run_folder, *STEPS) == 2
+    assert 'expected another folder than --out' in capsys.readouterr().err
+    assert (run_folder / 'model' / 'model.safetensors').read_bytes() == weights
+
+
+def test_a_bundle_is_not_exported_without_its_tokenizer(run_folder, tmp_path, capsys):
+    (tmp_path / 'model').symlink_to(run_folder / 'model')
+    (tmp_path / 'tokenizer').symlink_to(tmp_path / 'moved.ckpt')
+    assert main(['export', str(tmp_path), '--out', str(tmp_path / 'bundle')]) == 2
+    assert 'moved.ckpt: no such file or folder' in capsys.readouterr().err
+    assert not (tmp_path / 'bundle').exists()
+
+
 def test_a_fine_tuned_run_with_a_frozen_trunk_takes_one_robot_more(run_folder, data, tmp_path):
     frozen = [*STEPS, '--trunk', 'frozen']
     assert finetune(run_folder, data, tmp_path / 'one', *frozen) == 0

@@ -1,6 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Trained models to go on from."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -53,3 +55,18 @@ def test_a_bundle_whose_graphs_alone_do_not_tell_is_refused(make_random_bundle, 
             (folder / path.name).symlink_to(path)
     with pytest.raises(BundleError, match='no fp32 bundle of preset small'):
         read_pretrained(folder)
+
+
+def test_a_link_to_a_tokenizer_follows_where_that_was_moved(tmp_path):
+    link, old, new = (tmp_path / name for name in ('tokenizer', 'old.ckpt', 'new.ckpt'))
+    new.touch()
+    link.symlink_to(old)
+    for _ in range(2):
+        save_codec(SimpleNamespace(), new, link)
+        assert link.resolve() == new
+
+
+def test_a_bundle_with_other_constants_than_expected_is_refused(monkeypatch):
+    monkeypatch.setattr('hma_ros.export.bundle_weights._Constants.matrices', lambda _: iter(()))
+    with pytest.raises(BundleError, match='got StopIteration'):
+        read_pretrained(bundle_folder('hma_sim'))

@@ -113,3 +113,9 @@ def test_what_was_logged_after_the_last_save_is_not_logged_twice(tmp_path):
     (tmp_path / 'log.jsonl').write_text('{"step": 0}\n{"step": 20}\n{"ste')
     TrainingRun(line(), tmp_path, 60, 1e-2, ('0',))
     assert (tmp_path / 'log.jsonl').read_text() == '{"step": 0}\n'
+
+
+def test_a_line_of_the_log_that_is_none_is_named(tmp_path):
+    (tmp_path / 'log.jsonl').write_text('{"step": 0}\n{"st{"step": 20}\n')
+    with pytest.raises(ConfigError, match=r'log.jsonl: got .*expected a JSON object with a step'):
+        TrainingRun(line(), tmp_path, 60, 1e-2, ('0',))
