@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hma_ros.data.windows import TokenEpisode
     from hma_ros.export.pretrained import Pretrained
     from hma_ros.network.checkpoint import Hma
+    from hma_ros.network.config import HmaConfig
     from hma_ros.network.discrete import DiscreteHma
     from hma_ros.training.trainer import HmaTrainer
 
@@ -38,6 +39,8 @@ Run the same command again after a stop: it resumes, and ends with the same loss
 Losses are written to OUT/model/log.jsonl, and where all came from to OUT/provenance.json.
 """
 FEW_EPISODES = 10
+# Of the action head, on the trained trunk.
+HEAD_STEPS = 3000
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -94,17 +97,18 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         'otherwise they are left out, since the trunk would no longer be theirs',
     )
     for name, default, text in (
-        ('rank', 8, 'of the change with --trunk lora'),
         ('steps', 1500, 'optimiser steps'),
         ('windows', 16, 'windows in a step'),
-        ('head-steps', 3000, 'optimiser steps of a keypoint action head on the trained trunk'),
     ):
         group.add_argument(
             f'--{name}', type=positive, default=default, metavar='N', help=f'{text} ({default})'
         )
-    group.add_argument(
-        '--length', type=positive, metavar='N', help='steps of a training window (as hma train)'
-    )
+    for name, text in (
+        ('length', 'steps of a training window (as hma train)'),
+        ('rank', 'of the change with --trunk lora (8)'),
+        ('head-steps', f'optimiser steps of the action head alone (preset small; {HEAD_STEPS})'),
+    ):
+        group.add_argument(f'--{name}', type=positive, metavar='N', help=text)
     group.add_argument(
         '--rate',
         type=positive_number,
@@ -114,7 +118,6 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--hidden-history',
         type=share,
-        default=0.5,
         metavar='P',
         help='share of windows whose past actions are hidden, so that the policy looks at the '
         'scene instead of copying what it did last (preset small; 0.5)',
@@ -191,6 +194,20 @@ def _source(text: str, out: Path) -> Path:
     return source
 
 
+def check_options(args: argparse.Namespace, config: HmaConfig) -> None:
+    """Refuse options that would change nothing: ConfigError naming what they are for."""
+    is_small = bool(config.action_delay)
+    for name, counts, of in (
+        ('rank', args.trunk == 'lora', '--trunk lora'),
+        ('hidden_history', is_small, 'a model of preset small'),
+        ('head_steps', is_small, 'a model of preset small'),
+    ):
+        value = getattr(args, name)
+        if value is not None and not counts:
+            option = name.replace('_', '-')
+            raise ConfigError(f'--{option}: got {value}, expected it with {of} only; leave it out')
+
+
 def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -> HmaTrainer:
     """Make the trainer of a new run, or of one to go on with."""
     from hma_ros.training.configuration import default_length
@@ -201,7 +218,10 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     from hma_ros.training.trainer import PRECISIONS, HmaTrainer, quicker_precision
     from hma_ros.training.workers import Workers
 
-    tuning = FineTuning(args.trunk, args.rank, args.rate, args.hidden_history)
+    check_options(args, initial.model.config)
+    given = {'rank': args.rank, 'hidden_history': args.hidden_history}
+    given = {name: value for name, value in given.items() if value is not None}
+    tuning = FineTuning(args.trunk, rate=args.rate, **given)
     domain = domain_of(dataset, args.stem)
     _tell(args, dataset, domain.name, kept_stems(initial.model.config, args.trunk), initial)
     begun = start(initial.model, domain, tuning)
@@ -212,7 +232,8 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
         'tokenizer': initial.codec_fingerprint,
         'stem': domain.name,
         **{name: getattr(tuning, name) for name in tuning.__dataclass_fields__},
-        **{name: getattr(args, name) for name in ('steps', 'windows', 'head_steps')},
+        **{name: getattr(args, name) for name in ('steps', 'windows')},
+        'head_steps': args.head_steps or HEAD_STEPS,
         'length': length,
         'processes': Workers().count,
     }
@@ -310,7 +331,7 @@ def _fitted(
         return model
     fitter = HeadFitter(cast('DiscreteHma', model))
     fitter.add(stem, episodes)
-    print(f'{stem}: head error {fitter.fit(stem, args.head_steps):.3f} deviations')
+    print(f'{stem}: head error {fitter.fit(stem, args.head_steps or HEAD_STEPS):.3f} deviations')
     save_hma(model, args.out / 'fine_tuned')
     provenance.copy_to(read_config(args.out / provenance.FILE_NAME), args.out / 'fine_tuned')
     return model

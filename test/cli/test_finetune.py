@@ -24,7 +24,8 @@ TOKENS = TokenizerConfig(patch=16, width=8, detail_width=4, encoder_blocks=1, de
 SIZES = {'layers': 1, 'heads': 2, 'width': 16, 'positions': 16, 'action_tokens': 1}
 FACTORS = {'factors': TOKENS.factors, 'factor_size': TOKENS.levels}
 JOINTS = Joints(('slide',), (0.0,), (1.0,), 'unknown', (0.0,), (1.0,))
-STEPS = ['--steps', '2', '--head-steps', '2', '--windows', '2']
+BASE_STEPS = ['--steps', '2', '--windows', '2']
+STEPS = [*BASE_STEPS, '--head-steps', '2']
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +114,23 @@ def test_other_options_do_not_go_on_with_a_run(run_folder, data, tmp_path, capsy
     assert "trunk: got a run with 'lora', expected 'all'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ('small', 'words', 'message'),
+    [
+        (True, ['--trunk', 'all', '--rank', '4'], '--rank: got 4, expected it with --trunk lora'),
+        (False, ['--head-steps', '9'], '--head-steps: got 9, expected it with a model of preset'),
+        (False, ['--hidden-history', '0'], '--hidden-history: got 0.0, expected it with a model'),
+    ],
+)
+def test_an_option_that_would_change_nothing_is_refused(
+    authors, run_folder, data, tmp_path, capsys, small, words, message
+):
+    words = ['--tokenizer', str(run_folder / 'tokenizer'), *words]
+    assert finetune(run_folder if small else authors, data, tmp_path, *words) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_another_tokenizer_does_not_go_on_with_a_run(run_folder, data, tmp_path, capsys):
     """Else a bundle would show what another tokenizer makes of the tokens."""
     assert finetune(run_folder, data, tmp_path / 'out', *STEPS) == 0
@@ -150,7 +168,7 @@ def test_a_checkpoint_of_the_authors_becomes_a_bundle_that_acts(
     authors, run_folder, data, tmp_path
 ):
     words = ['--tokenizer', str(run_folder / 'tokenizer'), '--bundle', str(tmp_path / 'bundle')]
-    assert finetune(authors, data, tmp_path / 'out', *words, *STEPS) == 0
+    assert finetune(authors, data, tmp_path / 'out', *words, *BASE_STEPS) == 0
     model = act(tmp_path / 'bundle')
     assert list(model.manifest.stems) == [SPEC.stem]
     assert not model.stem.joint_names
