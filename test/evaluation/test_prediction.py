@@ -29,7 +29,7 @@ CONFIG = PredictionConfig(max_steps=100, trials=3, horizon=2)
 class Oracle:
     """Knows the rule of the made-up world: paint the square where the action says, less bright."""
 
-    stem = SimpleNamespace(embodiment='sim_planar')
+    stem = SimpleNamespace(embodiment='sim_planar', reads_tool=False)
     manifest = SimpleNamespace(max_horizon=4, image_size=64)
 
     def __init__(self, follows_actions: bool) -> None:
@@ -137,7 +137,7 @@ def test_what_cannot_be_measured_is_refused(
 
 def test_episodes_of_another_robot_are_refused(episodes: EpisodeDataset) -> None:
     oracle = Oracle(True)
-    oracle.stem = SimpleNamespace(embodiment='sim_franka')
+    oracle.stem = SimpleNamespace(embodiment='sim_franka', reads_tool=False)
     with pytest.raises(ConfigError, match="of 'sim_planar', expected of 'sim_franka'"):
         measure_prediction(oracle, episodes, CONFIG, progress=False)
 
