@@ -167,12 +167,20 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
     group.add_argument(
         '--self-forced',
-        type=float,
+        type=share,
         default=0.0,
         metavar='SHARE',
         help='share of windows that go on from frames the model imagined itself (preset small; '
         'default: 0; train without first, then go on in the same folder with 0.6 and more steps)',
     )
+
+
+def share(text: str) -> float:
+    """Read a share; raises ArgumentTypeError outside 0 to 1."""
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f'{text}, expected a share of 0 to 1')
+    return value
 
 
 def positive(text: str) -> int:

@@ -144,6 +144,13 @@ def test_a_run_without_can_go_on_with_it(tmp_path):
     later.train({'arm': windows})
 
 
+@pytest.mark.parametrize(('share', 'count'), [(0.05, 8), (1.0, 5)])
+def test_a_share_that_is_none_or_exceeds_the_pool_is_refused(tmp_path, share, count):
+    forcing = replace(ALL, share=share)
+    with pytest.raises(ConfigError, match=rf'got {share:g} of {count} windows, expected 1 to 4'):
+        HmaTrainer(CONFIG, tmp_path, 1, STEPS, windows=count, compiled=False, self_forcing=forcing)
+
+
 def test_what_has_no_pool_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r'self-forced: got 1.5, expected a share'):
         SelfForcing(share=1.5)
