@@ -60,7 +60,7 @@ def import_episodes(
     An episode that cannot be read is left out, and named in the facts; an image that is broken
     drops its step.
 
-    :param known: identity of the data set, see :func:`identity`.
+    :param known: facts by which the import is known again: ``source`` and ``options``.
     :raises ConfigError: the data set contradicts itself or the embodiment, or nothing is left.
     """
     reader = _Reader(source, writer.spec, mapping)
@@ -81,7 +81,7 @@ def import_episodes(
     if not cutter.count:
         reason = left_out[0] if left_out else reader.facts()['first_drop']
         raise ConfigError(f'{reason or f"{source.folder}: got no two steps"}; no episode is left')
-    facts = {'source': known, **reader.facts(), 'left_out': left_out}
+    facts = {**known, **reader.facts(), 'left_out': left_out}
     facts['outside_episodes'] = cutter.outside
     writer.commit(facts)
     return ImportedSource(str(source.folder), cutter.count, cutter.steps, True, facts)

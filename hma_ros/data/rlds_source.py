@@ -27,6 +27,7 @@ from hma_ros.data.tfrecords import Example, parse_example, records
 
 STATE_KEY, ACTION_KEY = 'observation/state', 'action'
 _SHARD = re.compile(r'-(?P<split>[^-]+)\.tfrecord-(?P<index>\d{5})-of-(?P<count>\d{5})$')
+_KEYS = (('state', STATE), ('action', ACTION))
 _SUCCESS = 'episode_metadata/success'
 
 
@@ -82,6 +83,12 @@ class RldsSource:
     def pattern(self) -> str:
         """Glob pattern of its files."""
         return f'*-{self.split}.tfrecord-*'
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What its frames depend on beside its files, by the names of the command's options."""
+        keys = {f'{key}-key': ','.join(self._keys[of]) for key, of in _KEYS}
+        return {'fps': float(self.fps), **keys}
 
     @property
     def episodes(self) -> Iterator[RldsEpisode]:
