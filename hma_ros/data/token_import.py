@@ -147,8 +147,8 @@ def _check_rate(name: str, source: TokenFolder) -> None:
     rate_hz = RATE_HZ.get(name, source.rate_hz)
     if rate_hz != source.rate_hz:
         raise ConfigError(
-            f'{source.path}: --domain: got {quoted(name)}, which is read at {rate_hz} Hz, expected '
-            f'a name of {source.rate_hz} Hz or a new one; choose another --domain'
+            f'{source.path}: --domain: got {quoted(name)}, which is read at {rate_hz} Hz, '
+            f'expected a name of {source.rate_hz} Hz or a new one; choose another --domain'
         )
 
 

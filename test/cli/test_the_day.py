@@ -41,10 +41,10 @@ def test_what_ignores_ctrl_c_is_ended(tmp_path: Path, monkeypatch: pytest.Monkey
         lambda *args, **rest: children.append(popen(*args, **rest)) or children[-1],
     )
     log = tmp_path / 'log'
-    with (
-        pytest.raises(subprocess.TimeoutExpired),
-        the_day._process([sys.executable, '-c', text], log),
-    ):
-        while not log.read_text():
-            assert children[0].poll() is None
+    ended = the_day._process([sys.executable, '-c', text], log)
+    ended.__enter__()
+    while not log.read_text():
+        assert children[0].poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        ended.__exit__(None, None, None)
     assert children[0].wait(60) != 0

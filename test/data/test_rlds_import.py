@@ -85,6 +85,16 @@ def test_another_import_of_the_same_files_is_refused(
         imported(tmp_path / 'set', source, mapping, **options)
 
 
+def test_files_of_two_builds_are_refused(tmp_path: Path) -> None:
+    """Their episodes would count twice."""
+    source = made.write(tmp_path / '1.0.0', [[made.episode(21)]])
+    made.write(source, [[made.episode(21)], []])
+    with pytest.raises(
+        ConfigError, match=r'\*-of-00001, .*\*-of-00002, expected the files of one'
+    ):
+        imported(tmp_path / 'set', source)
+
+
 def test_jpeg_is_read_too(tmp_path: Path) -> None:
     source = made.write(tmp_path / '1.0.0', [[made.episode(21, 'JPEG')]])
     check_steps(imported(tmp_path / 'set', source)[0], (10,), 3)
@@ -189,9 +199,7 @@ def test_what_does_not_fit_is_refused(
 def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
     """Where the size is open, each image is checked."""
     source = made.write(tmp_path / '1.0.0', [[made.episode(21)]], shape='64')
-    with pytest.raises(
-        ConfigError, match='observation/image: got pictures of 64x64, expected 256'
-    ):
+    with pytest.raises(ConfigError, match='observation/image: got images of 64x64, expected 256'):
         imported(tmp_path / 'set', source)
     check_steps(
         imported(tmp_path / 'set', made.write(source, [[made.episode(21)]], shape='-1'))[0], (10,)
