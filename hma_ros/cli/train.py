@@ -164,23 +164,14 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help='steps of a training window (default: as many as a step attends to; half as many '
         'again where the context slides and steps are not doubled)',
     )
-
     group.add_argument(
         '--self-forced',
-        type=share,
+        type=float,
         default=0.0,
         metavar='SHARE',
         help='share of windows that go on from frames the model imagined itself (preset small; '
         'default: 0; train without first, then go on in the same folder with 0.6 and more steps)',
     )
-
-
-def share(text: str) -> float:
-    """Read a share; raises ArgumentTypeError outside 0 to 1."""
-    value = float(text)
-    if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f'{text}, expected a share of 0 to 1')
-    return value
 
 
 def positive(text: str) -> int:
@@ -193,7 +184,9 @@ def positive(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Train what was asked for."""
     from hma_ros.export.replace import check_replaceable
+    from hma_ros.training.self_forcing import SelfForcing
 
+    SelfForcing(share=args.self_forced).windows(args.windows)  # checks itself
     if args.folders and args.what != 'model':
         raise ConfigError(f'--folders: got {args.what}, expected model')
     if args.bundle is None and args.what == 'all':
