@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +102,7 @@ def _record(name: str, folder: Path, episodes: int, seed: int) -> None:
     begin_s = time.monotonic()
     domain = DOMAINS[name]()
     part = folder.with_name(f'{name}.part')
+    shutil.rmtree(part, ignore_errors=True)  # of a recording that was interrupted
     file = LeRobotFile(part, domain.robot, domain.robot.description)
     good: dict[str, list[bool]] = {}
     for index in range(episodes):

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""robosuite: arms of six makers lift a cube, with three controllers."""
+"""robosuite: five arms lift a cube, with three controllers."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 ROBOT = Path(__file__).with_name('my_sawyer.yaml')
@@ -162,7 +163,7 @@ def execute(day: Day) -> dict[str, Any]:
     return {
         'episodes': len(found),
         'successes': len(good),
-        'sim_time_s': round(sum(item.sim_time_s for item in good) / max(1, len(good)), 2),
+        'sim_time_s': round(mean(item.sim_time_s for item in good), 2) if good else None,
     }
 
 
@@ -220,7 +221,11 @@ def _process(command: list[str], log: Path) -> Iterator[None]:
             yield
         finally:
             child.send_signal(signal.SIGINT)
-            child.wait(_END_S)
+            try:
+                child.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                raise
 
 
 def _seconds(begin_s: float) -> float:

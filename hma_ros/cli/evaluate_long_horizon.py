@@ -99,10 +99,12 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.evaluation.long_horizon_page import write_long_horizon
     from hma_ros.evaluation.long_horizon_table import long_horizon_table, occlusion_table
     from hma_ros.evaluation.measurements import as_result, write_measurements
-    from hma_ros.evaluation.occlusion import occlusion_of
+    from hma_ros.evaluation.occlusion import check_hidden, occlusion_of
 
     if args.seed < 0:
         raise ConfigError(f'--seed: got {args.seed}, expected at least 0')
+    if args.hidden is not None:
+        check_hidden(args.hidden)
     manifest = evaluate_options.chosen_manifest(args)
     config = LongHorizonConfig(
         tuple(sorted(set(args.steps))),

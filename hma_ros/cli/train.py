@@ -164,7 +164,6 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help='steps of a training window (default: as many as a step attends to; half as many '
         'again where the context slides and steps are not doubled)',
     )
-
     group.add_argument(
         '--self-forced',
         type=float,
@@ -185,7 +184,9 @@ def positive(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Train what was asked for."""
     from hma_ros.export.replace import check_replaceable
+    from hma_ros.training.self_forcing import SelfForcing
 
+    SelfForcing(share=args.self_forced).windows(args.windows)  # checks itself
     if args.folders and args.what != 'model':
         raise ConfigError(f'--folders: got {args.what}, expected model')
     if args.bundle is None and args.what == 'all':

@@ -41,7 +41,7 @@ class Mapping:
     """
     What of a data set is what of the robot.
 
-    :param camera: key of the pictures; empty where there is only one.
+    :param camera: key of the images; empty where there is only one.
     :param state: what the joints are, see :class:`ColumnMap`; empty for their own names.
     :param action: what the actions are, likewise, or ``measured``: derived from the joints.
     """
@@ -60,7 +60,7 @@ def import_episodes(
     An episode that cannot be read is left out, and named in the facts; an image that is broken
     drops its step.
 
-    :param known: identity of the data set, see :func:`identity`.
+    :param known: facts by which the import is known again: ``source`` and ``options``.
     :raises ConfigError: the data set contradicts itself or the embodiment, or nothing is left.
     """
     reader = _Reader(source, writer.spec, mapping)
@@ -81,7 +81,7 @@ def import_episodes(
     if not cutter.count:
         reason = left_out[0] if left_out else reader.facts()['first_drop']
         raise ConfigError(f'{reason or f"{source.folder}: got no two steps"}; no episode is left')
-    facts = {'source': known, **reader.facts(), 'left_out': left_out}
+    facts = {**known, **reader.facts(), 'left_out': left_out}
     facts['outside_episodes'] = cutter.outside
     writer.commit(facts)
     return ImportedSource(str(source.folder), cutter.count, cutter.steps, True, facts)
@@ -183,17 +183,17 @@ class _Reader:
         if wanted in there or (not wanted and len(there) == 1):
             return wanted or there[0]
         raise ConfigError(
-            f'{self._source.folder}: pictures: got {first_few(there) or "none"}, expected '
+            f'{self._source.folder}: images: got {first_few(there) or "none"}, expected '
             f'{wanted or "a single camera"}; set --camera'
         )
 
     def _check_camera(self) -> None:
         feature, camera = self._source.feature(self._camera), self._spec.camera
         height, width = _size(feature.shape)
-        is_open = height < 0 or width < 0  # Any size: each picture is checked.
+        is_open = height < 0 or width < 0  # Any size: each image is checked.
         if not is_open and (height, width) != (camera.height, camera.width):
             raise ConfigError(
-                f'{self._source.label(self._camera)}: got pictures of {width}x{height}, '
+                f'{self._source.label(self._camera)}: got images of {width}x{height}, '
                 f'expected {camera.width}x{camera.height}; set camera.width, camera.height and '
                 f'camera.crop of {self._spec.path}'
             )
@@ -229,7 +229,7 @@ def _composed(spec: EmbodimentSpec, actions_PN: NDArray[np.float64]) -> NDArray[
 
 
 def _size(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return height and width of a picture, with the channels first or last."""
+    """Return height and width of an image, with the channels first or last."""
     if len(shape) != 3:
         return 0, 0
     return (shape[1], shape[2]) if shape[0] in (1, 3) and shape[2] not in (1, 3) else shape[:2]

@@ -20,7 +20,7 @@ class SourceFrame(NamedTuple):
     A frame of an episode.
 
     :param columns: the vectors asked for, ``float64[width]`` each.
-    :param read: decodes the picture, ``uint8[height, width, 3]``.
+    :param read: decodes the image, ``uint8[height, width, 3]``.
     """
 
     columns: dict[str, NDArray[np.float64]]
@@ -29,7 +29,7 @@ class SourceFrame(NamedTuple):
 
 @dataclass(frozen=True)
 class Feature:
-    """A vector or a picture of each frame; ``names`` is empty where the data set names nothing."""
+    """A vector or an image of each frame; ``names`` is empty where the data set names nothing."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -60,10 +60,10 @@ class EpisodeSource(Protocol):
         """The episodes, each with a ``label`` that says which one it is."""
 
     def cameras(self) -> list[str]:
-        """Return the keys of the pictures."""
+        """Return the keys of the images."""
 
     def feature(self, key: str) -> Feature:
-        """Return a picture, :data:`STATE` or :data:`ACTION`; raises ConfigError if absent."""
+        """Return an image, :data:`STATE` or :data:`ACTION`; raises ConfigError if absent."""
 
     def label(self, key: str) -> str:
         """Return file and name of a feature, for errors."""

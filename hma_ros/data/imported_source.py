@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.short_text import quoted
 from hma_ros.data.lerobot_writer import LeRobotWriter
 
 
@@ -26,15 +28,31 @@ class ImportedSource:
 
 
 def imported_before(
-    path: Path, writer: LeRobotWriter, pattern: str = '*'
+    path: Path, writer: LeRobotWriter, pattern: str = '*', options: dict[str, Any] | None = None
 ) -> ImportedSource | None:
-    """Return what an earlier import made of a source that has not changed since, if it did."""
+    """
+    Return what an earlier import made of a source that has not changed since, if it did.
+
+    :param pattern: see :func:`identity`.
+    :param options: what the steps also depend on, as JSON has it.
+    :raises ConfigError: the earlier import had other options.
+    """
     known = identity(path, pattern)
     for source in writer.sources:
         if source['source'] == known:
+            _check_options(path, source.get('options', options) or {}, options or {})
             steps = sum(item['length'] for item in source['episodes'])
             return ImportedSource(str(path), len(source['episodes']), steps, False, source)
     return None
+
+
+def _check_options(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    for name, value in now.items():
+        if before.get(name) != value:
+            raise ConfigError(
+                f'{path}: {name}: got {quoted(value)}, expected {quoted(before.get(name))} as in '
+                'the import before; choose another --out'
+            )
 
 
 def identity(path: Path, pattern: str = '*') -> dict[str, Any]:

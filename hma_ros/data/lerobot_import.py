@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from hma_ros.data.episode_import import Mapping, import_episodes
@@ -18,8 +19,11 @@ def import_lerobot(path: Path, writer: LeRobotWriter, mapping: Mapping) -> Impor
     An episode whose video is missing or broken is left out, and named in the facts; an image that
     is broken drops its step.
 
-    :raises ConfigError: the data set contradicts itself or the embodiment, or nothing is left.
+    :raises ConfigError: the data set contradicts itself or the embodiment, was imported with
+        another mapping, or nothing is left.
     """
-    if (known := imported_before(path, writer)) is not None:
+    options = asdict(mapping)
+    if (known := imported_before(path, writer, options=options)) is not None:
         return known
-    return import_episodes(LeRobotSource(path), writer, mapping, identity(path))
+    facts = {'source': identity(path), 'options': options}
+    return import_episodes(LeRobotSource(path), writer, mapping, facts)

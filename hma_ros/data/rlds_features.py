@@ -22,7 +22,7 @@ class RldsFeature:
     """
     A feature of each step.
 
-    :param kind: ``image`` (PNG or JPEG), ``tensor`` (plain numbers) or ``other``.
+    :param kind: ``image`` (PNG or JPEG of 8 bits), ``tensor`` (plain numbers) or ``other``.
     :param shape: of one step; -1 where it is open.
     """
 
@@ -62,7 +62,9 @@ def _leaves(node: dict[str, Any], path: str) -> Iterator[tuple[str, RldsFeature]
         for name, child in _children(node).items():
             yield from _leaves(child, f'{path}/{name}' if path else name)
     elif 'image' in node:
-        yield path, _feature(IMAGE, node['image'])
+        facts = node['image']
+        # Depth has more bits, which no conversion to RGB keeps.
+        yield path, _feature(IMAGE if facts.get('dtype', 'uint8') == 'uint8' else OTHER, facts)
     elif 'tensor' in node:
         facts = node['tensor']
         is_plain = facts.get('encoding', 'none') == 'none'

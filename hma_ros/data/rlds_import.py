@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from hma_ros.data.episode_import import Mapping, import_episodes
 from hma_ros.data.imported_source import ImportedSource, identity, imported_before
 from hma_ros.data.lerobot_writer import LeRobotWriter
@@ -15,9 +17,11 @@ def import_rlds(source: RldsSource, writer: LeRobotWriter, mapping: Mapping) -> 
 
     A record that is damaged, or a file that is absent, is left out and named in the facts.
 
-    :raises ConfigError: the data set contradicts the embodiment, or nothing is left.
+    :raises ConfigError: the data set contradicts the embodiment, was imported with other options,
+        or nothing is left.
     """
-    path, pattern = source.folder, source.pattern
-    if (known := imported_before(path, writer, pattern)) is not None:
+    path, pattern, options = source.folder, source.pattern, {**asdict(mapping), **source.options}
+    if (known := imported_before(path, writer, pattern, options)) is not None:
         return known
-    return import_episodes(source, writer, mapping, identity(path, pattern))
+    facts = {'source': identity(path, pattern), 'options': options}
+    return import_episodes(source, writer, mapping, facts)

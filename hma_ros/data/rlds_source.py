@@ -27,6 +27,7 @@ from hma_ros.data.tfrecords import Example, parse_example, records
 
 STATE_KEY, ACTION_KEY = 'observation/state', 'action'
 _SHARD = re.compile(r'-(?P<split>[^-]+)\.tfrecord-(?P<index>\d{5})-of-(?P<count>\d{5})$')
+_KEYS = (('state', STATE), ('action', ACTION))
 _SUCCESS = 'episode_metadata/success'
 
 
@@ -60,7 +61,8 @@ class RldsSource:
         other.
     :param action: likewise the action.
     :param split: such as ``train``.
-    :raises ConfigError: no such data set or split, or a feature that is no vector of numbers.
+    :raises ConfigError: no such data set or split, files of two, or a feature that is no vector of
+        numbers.
     """
 
     rate_label = '--fps'
@@ -84,6 +86,12 @@ class RldsSource:
         return f'*-{self.split}.tfrecord-*'
 
     @property
+    def options(self) -> dict[str, Any]:
+        """What its frames depend on beside its files, by the names of the command's options."""
+        keys = {f'{key}-key': ','.join(self._keys[of]) for key, of in _KEYS}
+        return {'fps': float(self.fps), **keys}
+
+    @property
     def episodes(self) -> Iterator[RldsEpisode]:
         """Read the episodes, one at a time; an absent file is one that cannot be read."""
         for path in self._shards:
@@ -95,11 +103,11 @@ class RldsSource:
                 yield RldsEpisode(f'{path.name}: record {number}', record)
 
     def cameras(self) -> list[str]:
-        """Return the keys of the pictures."""
+        """Return the keys of the images."""
         return [key for key, item in self._features.items() if item.kind == IMAGE]
 
     def feature(self, key: str) -> Feature:
-        """Return a picture, the state or the action; raises ConfigError if it is unusable."""
+        """Return an image, the state or the action; raises ConfigError if it is unusable."""
         if key in self._keys:
             width = sum(self._width(name) for name in self._keys[key])
             return Feature('float64', (width,), ())
@@ -117,13 +125,13 @@ class RldsSource:
 
         :raises MessageError: the record is damaged, or its lists have other lengths.
         """
-        pictures = _values(episode, camera)
-        count = len(pictures)
+        images = _values(episode, camera)
+        count = len(images)
         vectors = {key: self._vectors(episode, key, count) for key in columns}
         if count and ACTION in columns and self._ends(episode, count):
             count -= 1
         for index in range(count):
-            read = _reader(pictures[index], f'{episode.label}: {camera} of step {index}')
+            read = _reader(images[index], f'{episode.label}: {camera} of step {index}')
             yield SourceFrame({key: vectors[key][index] for key in columns}, read)
 
     def success(self, episode: RldsEpisode) -> bool | None:
@@ -142,11 +150,15 @@ class RldsSource:
                 f'{first_few(sorted(splits)) or "NAME-SPLIT.tfrecord-00000-of-00001"}'
             )
         mine = {name: match for name, match in found.items() if match['split'] == self.split}
-        expected = set()
-        for name, match in mine.items():
-            stem, count = name[: match.start('index')], int(match['count'])
-            expected |= {f'{stem}{index:05d}-of-{count:05d}' for index in range(count)}
-        return [self.folder / name for name in sorted(expected)]
+        parts = {(name[: match.start('index')], match['count']) for name, match in mine.items()}
+        if len(parts) > 1:
+            got = first_few(sorted(f'{stem}*-of-{count}' for stem, count in parts))
+            raise ConfigError(
+                f'{self.folder}: got {got}, expected the files of one data set; move the others'
+            )
+        ((stem, count),) = parts
+        names = [f'{stem}{index:05d}-of-{count}' for index in range(int(count))]
+        return [self.folder / name for name in names]
 
     def _width(self, key: str) -> int:
         feature = self._features.get(key)

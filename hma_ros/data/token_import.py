@@ -18,6 +18,7 @@ import numpy as np
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import quoted
+from hma_ros.data.domains import RATE_HZ
 from hma_ros.data.imported_source import ImportedSource, identity
 from hma_ros.data.lerobot_layout import read_json
 from hma_ros.data.token_folders import TokenFolder
@@ -38,14 +39,18 @@ def import_tokens(
 
     :param out: a new folder.
     :param domain: name for the model's stem; None takes that of the first source.
-    :raises ConfigError: sources that do not fit together, other files in ``out``, or no episode
-        left.
+    :raises ConfigError: sources that do not fit together or are given twice, a name whose rate is
+        another one, other files in ``out``, or no episode left.
     """
     sources = [TokenFolder.open(path, finite=False) for path in paths]
     name = domain or sources[0].domain
     for source in sources[1:]:
         _check_same(sources[0], source)
+    _check_rate(name, sources[0])
     identities = [identity(path) for path in paths]
+    for number, known in enumerate(identities):
+        if known in identities[:number]:
+            raise ConfigError(f'{paths[number]}: got it twice, expected each source once')
     wanted = {'domain': name, 'sources': identities}
     if out.exists():
         return _imported_before(out, wanted)
@@ -135,6 +140,16 @@ def _check_same(first: TokenFolder, other: TokenFolder) -> None:
                 f'{other.path}: {what}: got {quoted(of(other))}, expected {quoted(of(first))} of '
                 f'{first.path}; import it to another --out'
             )
+
+
+def _check_rate(name: str, source: TokenFolder) -> None:
+    """Refuse a name for which the table of rates, which readers go by, has another rate."""
+    rate_hz = RATE_HZ.get(name, source.rate_hz)
+    if rate_hz != source.rate_hz:
+        raise ConfigError(
+            f'{source.path}: --domain: got {quoted(name)}, which is read at {rate_hz} Hz, '
+            f'expected a name of {source.rate_hz} Hz or a new one; choose another --domain'
+        )
 
 
 def _imported_before(out: Path, wanted: dict[str, Any]) -> list[ImportedSource]:

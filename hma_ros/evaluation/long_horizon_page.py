@@ -95,7 +95,7 @@ def write_long_horizon(folder: Path, measured: Sequence[Rollouts], table: str) -
         '<h1>Long rollouts</h1>',
         '<p>A few frames are observed; then the model imagines on from actions alone. Animations '
         'show, from left to right, the simulator, its frames as the tokenizer draws them, and '
-        f'what was imagined, {_SLOWER:g} times slower than it happened.</p>',
+        f'what was imagined, in {_SLOWER / measured[0].every:.2g} times the time it took.</p>',
         f'<pre>{escape(table)}</pre>',
     ]
     for rollouts in measured:

@@ -44,20 +44,28 @@ def occlusion_of(rollouts: Rollouts, hidden: int) -> Occlusion:
     An object is hidden when the truth shows less than half of it, see
     :class:`~hma_ros.evaluation.scene_parts.Seen`; cases begin with an object in sight.
 
-    :param hidden: steps, at least 1.
-    :raises ConfigError: fewer steps than that.
+    Of frames that are further apart, so many in a row must hide it that they span the steps.
+
+    :param hidden: steps, see :func:`check_hidden`.
+    :raises ConfigError: fewer than 1.
     """
-    if hidden < 1:
-        raise ConfigError(f'hidden: got {hidden}, expected at least 1 step')
+    check_hidden(hidden)
+    frames = 1 - (1 - hidden) // rollouts.every
     thing = [part.role for part in PARTS[rollouts.robot]].index('object')
     imagined, drawn = list[bool](), list[bool]()
     for judged in rollouts.judged:
         truth = [item.parts[thing] for item in judged.imagined]
-        for moment in returns([seen.is_visible for seen in truth], -(-hidden // rollouts.every)):
+        for moment in returns([seen.is_visible for seen in truth], frames):
             imagined.append(_is_back(truth[moment]))
             drawn.append(_is_back(judged.drawn[moment].parts[thing]))
     shares = [float(np.mean(found)) if found else float('nan') for found in (imagined, drawn)]
     return Occlusion(rollouts.robot, rollouts.actions, hidden, len(imagined), *shares)
+
+
+def check_hidden(hidden: int) -> None:
+    """Refuse what cannot be counted: ConfigError of less than 1 step."""
+    if hidden < 1:
+        raise ConfigError(f'hidden: got {hidden}, expected at least 1 step')
 
 
 def returns(visible: Sequence[bool], hidden: int) -> Iterator[int]:

@@ -67,7 +67,7 @@ class Step:
 
 
 # Of a step, the chunk and where it led, each as far as it is known.
-_Told = tuple[np.ndarray | None, np.ndarray | None]
+_Conditions = tuple[np.ndarray | None, np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -75,21 +75,21 @@ class _Conditioned:
     """What the stem says of successive steps."""
 
     first: int
-    told: Sequence[_Told]
+    conditions: Sequence[_Conditions]
     batch: int
     given: Mapping[str, Any]
 
-    def place(self, first: int, told: Sequence[_Told], batch: int) -> slice | None:
+    def place(self, first: int, conditions: Sequence[_Conditions], batch: int) -> slice | None:
         """Say where steps are among these, if they are."""
         begin = first - self.first
-        own = self.told[begin : begin + len(told)] if begin >= 0 else ()
-        is_same = len(own) == len(told) and batch == self.batch
+        own = self.conditions[begin : begin + len(conditions)] if begin >= 0 else ()
+        is_same = len(own) == len(conditions) and batch == self.batch
         is_same = is_same and all(
             _is_equal(one, other)
-            for pair in zip(own, told, strict=True)
+            for pair in zip(own, conditions, strict=True)
             for one, other in zip(*pair, strict=True)
         )
-        return slice(begin, begin + len(told)) if is_same else None
+        return slice(begin, begin + len(conditions)) if is_same else None
 
 
 class Model:
@@ -183,29 +183,32 @@ class Model:
         :returns: by name, with steps on the second axis; valid until the next call.
         :raises InferenceError: as :meth:`run`.
         """
-        told, batch = [(step.chunk_BX, step.anchor_BK) for step in steps], len(steps[0].tokens_BSE)
+        batch = len(steps[0].tokens_BSE)
+        conditions = [(step.chunk_BX, step.anchor_BK) for step in steps]
         known = self._conditioned  # read once: other callers may put theirs in its place
-        which = known.place(first, told, batch)
+        which = known.place(first, conditions, batch)
         if which is None:
-            given = self._condition(first, told, batch)
+            given = self._condition(first, conditions, batch)
             # Copies: a caller may write the next action in the same place.
-            kept = [(_copy(chunk), _copy(anchor)) for chunk, anchor in told]
+            kept = [(_copy(chunk), _copy(anchor)) for chunk, anchor in conditions]
             known, which = _Conditioned(first, kept, batch, given), slice(None)
             self._conditioned = known
         return {name: value[:, which] for name, value in known.given.items()}
 
-    def _condition(self, first: int, told: Sequence[_Told], batch: int) -> Mapping[str, Any]:
-        index_R = np.arange(first, first + len(told), dtype=np.int64)
-        known_BR = np.stack([np.full(batch, chunk is not None) for chunk, _ in told], 1)
+    def _condition(
+        self, first: int, conditions: Sequence[_Conditions], batch: int
+    ) -> Mapping[str, Any]:
+        index_R = np.arange(first, first + len(conditions), dtype=np.int64)
+        known_BR = np.stack([np.full(batch, chunk is not None) for chunk, _ in conditions], 1)
         if not known_BR.all() and not self.manifest.hides_actions:
             raise InferenceError(
                 'chunk: hidden, expected the action of every step: the blocks of a model '
                 'with compat: upstream see also actions that are to be predicted'
             )
         shape = (batch, self.stem.chunk_size)
-        feeds = {'chunk': _stacked('chunk', [chunk for chunk, _ in told], shape)}
+        feeds = {'chunk': _stacked('chunk', [chunk for chunk, _ in conditions], shape)}
         if self._anchors:
-            anchors = [anchor for _, anchor in told]
+            anchors = [anchor for _, anchor in conditions]
             anchored = [np.full(batch, anchor is not None) for anchor in anchors]
             feeds['anchor'] = _stacked('anchor', anchors, (batch, self._anchors))
             feeds['anchored'] = np.stack(anchored, 1)
@@ -213,7 +216,7 @@ class Model:
 
 
 def _stacked(what: str, values: Sequence[np.ndarray | None], shape: tuple[int, int]) -> np.ndarray:
-    """Join what steps are told; what is not known is not read, so zeros do in its place."""
+    """Join what conditions steps; what is not known is not read, so zeros do in its place."""
     parts = []
     for value in values:
         part = np.zeros(shape, np.float32) if value is None else np.asarray(value, np.float32)

@@ -50,8 +50,18 @@ class SelfForcing:
             raise ConfigError(f'self-forced: got {self.share}, expected a share of 0 to 1')
 
     def windows(self, count: int) -> int:
-        """Return how many of `count` windows go on from own frames."""
-        return min(round(self.share * count), self.trajectories)
+        """
+        Return how many of `count` windows go on from own frames.
+
+        :raises ConfigError: none of them though the share is above 0, or more than trajectories.
+        """
+        own = round(self.share * count)
+        if bool(own) != bool(self.share) or own > self.trajectories:
+            raise ConfigError(
+                f'self-forced: got {self.share:g} of {count} windows, expected 1 to '
+                f'{self.trajectories} of them, or 0; choose another share or --windows'
+            )
+        return own
 
 
 class TrajectoryPool:

@@ -95,6 +95,7 @@ class HmaTrainer:
                 f'self-forced: got {self_forcing.share} for a model that is told the action '
                 'executed from a frame, expected 0; choose preset small'
             )
+        self_forcing.windows(windows)  # checks itself
         self._folder, self._windows = folder, windows
         self._pool = TrajectoryPool(config, length, self_forcing)
         self.precision = precision or quicker_precision(config.width)

@@ -248,7 +248,7 @@ def with_names_that_differ(source: Path) -> None:
         (in_info('total_frames', value=78), 'episodes: got 77, expected 78 .total_frames'),
         (
             in_info('features', made.CAMERA, 'shape', value=[480, 640, 3]),
-            'got pictures of 640x480, expected 256x256',
+            'got images of 640x480, expected 256x256',
         ),
         (
             in_info('features', 'observation.state', 'names', value=['a', 'b', 'c']),

@@ -67,6 +67,34 @@ def test_steps_hold_what_the_records_hold(tmp_path: Path) -> None:
     assert not imported(tmp_path / 'set', source)[1].is_new
 
 
+@pytest.mark.parametrize(
+    ('options', 'mapping', 'reason'),
+    [
+        ({'fps': 40}, NUMBERS, 'fps: got 40.0, expected 20.0'),
+        ({'action': ('action/target',)}, NUMBERS, "action-key: got 'action/target', expected "),
+        ({}, Mapping(state='1,0', action='0,1'), "state: got '1,0', expected '0,1'"),
+    ],
+)
+def test_another_import_of_the_same_files_is_refused(
+    tmp_path: Path, options: dict[str, Any], mapping: Mapping, reason: str
+) -> None:
+    """What is there would be left as it is, and the option mean nothing."""
+    source = made.write(tmp_path / '1.0.0', [[made.episode(21)]])
+    imported(tmp_path / 'set', source)
+    with pytest.raises(ConfigError, match=f'{reason}.* as in the import before; choose another'):
+        imported(tmp_path / 'set', source, mapping, **options)
+
+
+def test_files_of_two_builds_are_refused(tmp_path: Path) -> None:
+    """Their episodes would count twice."""
+    source = made.write(tmp_path / '1.0.0', [[made.episode(21)]])
+    made.write(source, [[made.episode(21)], []])
+    with pytest.raises(
+        ConfigError, match=r'\*-of-00001, .*\*-of-00002, expected the files of one'
+    ):
+        imported(tmp_path / 'set', source)
+
+
 def test_jpeg_is_read_too(tmp_path: Path) -> None:
     source = made.write(tmp_path / '1.0.0', [[made.episode(21, 'JPEG')]])
     check_steps(imported(tmp_path / 'set', source)[0], (10,), 3)
@@ -171,13 +199,20 @@ def test_what_does_not_fit_is_refused(
 def test_images_of_another_size_are_refused(tmp_path: Path) -> None:
     """Where the size is open, each image is checked."""
     source = made.write(tmp_path / '1.0.0', [[made.episode(21)]], shape='64')
-    with pytest.raises(
-        ConfigError, match='observation/image: got pictures of 64x64, expected 256'
-    ):
+    with pytest.raises(ConfigError, match='observation/image: got images of 64x64, expected 256'):
         imported(tmp_path / 'set', source)
     check_steps(
         imported(tmp_path / 'set', made.write(source, [[made.episode(21)]], shape='-1'))[0], (10,)
     )
+
+
+def test_depth_is_no_image(tmp_path: Path) -> None:
+    """Its 16 bits would be cut off at 255 without a word."""
+    source = made.write(tmp_path / '1.0.0', [[made.episode(21)]])
+    path = source / 'features.json'
+    path.write_text(path.read_text().replace('"uint8"', '"uint16"'))
+    with pytest.raises(ConfigError, match='got none, expected a single camera; set --camera'):
+        imported(tmp_path / 'set', source)
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{}', '{"featuresDict": {"features": {"steps": 1}}}'])

@@ -88,6 +88,20 @@ def test_a_new_name_keeps_the_rate(tmp_path: Path) -> None:
     assert (folder.domain, folder.rate_hz, folder.stride) == ('my_arm', 6, 3)
 
 
+def test_a_name_of_another_rate_is_refused(tmp_path: Path) -> None:
+    """Readers go by the table of rates: bridge is read at 5 Hz, whatever the metadata says."""
+    source = write(tmp_path / 'source')
+    with pytest.raises(ConfigError, match="--domain: got 'bridge', which is read at 5 Hz, expec"):
+        import_tokens([source], tmp_path / 'out', 'bridge')
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_source_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    source = write(tmp_path / 'source')
+    with pytest.raises(ConfigError, match='source: got it twice, expected each source once'):
+        import_tokens([source, source], tmp_path / 'out')
+
+
 def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
     paths = [write(tmp_path / 'a'), write(tmp_path / 'b', latents=True)]
     with pytest.raises(ConfigError, match=r"b: token_dtype: got 'float16', expected 'uint32' of"):

@@ -159,6 +159,36 @@ def test_what_was_hidden_is_found_where_it_was_or_not(recorded):
         occlusion_of(rollouts, 0)
 
 
+def test_sparse_frames_that_hide_an_object_span_the_steps(recorded):
+    """A single hidden frame of every tenth says nothing of the nine around it."""
+    rollouts = _rollouts(recorded, lambda frame: frame)
+    judged, thing = rollouts.judged[0], 1
+
+    def hidden_at(moments):
+        found = []
+        for at, item in enumerate(judged.imagined):
+            seen = item.parts[thing]
+            area = 0.2 * seen.full_area if at in moments else seen.true_area
+            part = replace(seen, true_area=area)
+            found.append(replace(item, parts=(item.parts[0], part, *item.parts[2:])))
+        film = replace(rollouts.films[0], every=10)
+        return replace(rollouts, films=(film,), judged=(replace(judged, imagined=tuple(found)),))
+
+    assert occlusion_of(hidden_at([1]), 1).cases == 1
+    assert occlusion_of(hidden_at([1]), 10).cases == 0
+    assert occlusion_of(hidden_at([1, 2]), 10).cases == 1
+    assert occlusion_of(hidden_at([1, 2]), 12).cases == 0
+
+
+def test_hidden_is_checked_before_anything_is_measured(bundle: Path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        'hma_ros.evaluation.long_horizon.measure_long_horizon',
+        lambda *_: pytest.fail('measured'),
+    )
+    assert main(['evaluate', 'long-horizon', '--bundle', str(bundle), '--hidden', '0']) == 2
+    assert 'hidden: got 0, expected at least 1 step' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [

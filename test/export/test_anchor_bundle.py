@@ -19,7 +19,7 @@ TOKENS = TokenizerConfig(
     image_size=32, width=16, detail_width=8, encoder_blocks=1, decoder_blocks=1
 )
 ROBOT = StemSpec(
-    action_names=('dx', 'dy', 'gripper'),
+    action_names=('dx', 'dy', 'dz'),
     stride=2,
     frame_hz=5.0,
     embodiment='sim_planar',
@@ -28,7 +28,7 @@ ROBOT = StemSpec(
     upper=(1.0,) * 3,
     joint_names=('slide',),
     joint_motion='unknown',
-    anchor=('x', 'y'),
+    anchor=('x', 'y', 'z'),
     anchor_motion='sum',
 )
 STEM = Domain(
@@ -38,11 +38,11 @@ STEM = Domain(
     (1.0,) * 3,
     Joints(('slide',), (0.0,), (1.0,), 'unknown', (0.0,) * 3, (1.0,) * 3),
     ROBOT,
-    Anchor(('x', 'y'), (0.4, 0.0), (0.1, 0.2)),
+    Anchor(('x', 'y', 'z'), (0.4, 0.0, 0.2), (0.1, 0.2, 0.3)),
 )
 SIZES = {'heads': 2, 'width': 32, 'layers': 2, 'positions': TOKENS.image_tokens}
-CHUNKS = np.float32([[[0.1, 0.0, 1.0], [0.0, 0.2, 1.0]], [[0.0, 0.1, 1.0], [-0.3, 0.0, 1.0]]])
-HERE = np.float32([0.7, 0.5, -0.2])
+CHUNKS = np.float32([[[0.1, 0.0, 0.1], [0.0, 0.2, 0.1]], [[0.0, 0.1, 0.1], [-0.3, 0.0, 0.1]]])
+HERE = np.float32([0.7, 0.5, -0.2, 0.3])
 
 
 @pytest.fixture(scope='module')
@@ -79,11 +79,11 @@ def test_an_imagined_anchor_is_the_measured_one_and_the_actions(told):
     world, calls = told
     world.observe(picture(), None, HERE)
     assert calls[-1]['anchored'].all()
-    assert places(calls) == {(0.5, -0.2)}
+    assert places(calls) == {(0.5, -0.2, 0.3)}
     calls.clear()
     world.imagine(CHUNKS, 2)
     assert all(feeds['anchored'][:, -1].all() for feeds in calls)
-    assert places(calls) == {(0.6, 0.0), (0.3, 0.1)}
+    assert places(calls) == {(0.6, 0.0, 0.5), (0.3, 0.1, 0.7)}
 
 
 def test_each_candidate_has_an_anchor_of_its_own(told):
@@ -92,12 +92,13 @@ def test_each_candidate_has_an_anchor_of_its_own(told):
     calls.clear()
     both = world.imagine_candidates(np.stack([CHUNKS, -CHUNKS]), 2)
     assert both.shape[:2] == (2, 2)
-    np.testing.assert_allclose(calls[-1]['anchor'][:, -1], [[0.3, 0.1], [0.7, -0.5]], atol=1e-6)
+    expected = [[0.3, 0.1, 0.7], [0.7, -0.5, -0.1]]
+    np.testing.assert_allclose(calls[-1]['anchor'][:, -1], expected, atol=1e-6)
 
 
 def test_where_the_tool_is_matters_where_it_is_known(bundle):
     world, frames = WorldModel(bundle, 'arm'), []
-    for measured in (HERE, HERE + np.float32([0, 0.2, 0]), None):
+    for measured in (HERE, HERE + np.float32([0, 0.2, 0, 0]), None):
         world.reset()
         world.observe(picture(), None, measured)
         frames.append(world.imagine(CHUNKS, 2).frames)
@@ -114,7 +115,7 @@ def test_without_a_measurement_nothing_is_made_up(told):
 
 def test_a_tool_that_is_left_out_is_refused(bundle):
     world = WorldModel(bundle, 'arm')
-    with pytest.raises(InferenceError, match='expected finite float32.3.: slide, x, y'):
+    with pytest.raises(InferenceError, match='expected finite float32.4.: slide, x, y, z'):
         world.observe(picture(), None, HERE[:1])
 
 

@@ -16,7 +16,7 @@ from hma_ros.network.config import Anchor, Domain, Joints, preset
 from hma_ros.network.discrete import DiscreteHma
 
 ROBOT = StemSpec(
-    action_names=('dx', 'dy', 'gripper'),
+    action_names=('dx', 'dy', 'dz'),
     stride=2,
     frame_hz=10.0,
     embodiment='arm',
@@ -25,7 +25,7 @@ ROBOT = StemSpec(
     upper=(1.0,) * 3,
     joint_names=('slide',),
     joint_motion='unknown',
-    anchor=('x', 'y'),
+    anchor=('x', 'y', 'z'),
     anchor_motion='sum',
 )
 DOMAIN = Domain(
@@ -35,7 +35,7 @@ DOMAIN = Domain(
     (1.0,) * 3,
     Joints(('slide',), (0.0,), (1.0,), 'unknown', (0.0,) * 3, (1.0,) * 3),
     ROBOT,
-    Anchor(('x', 'y'), (0.4, 0.0), (0.1, 0.2)),
+    Anchor(('x', 'y', 'z'), (0.4, 0.0, 0.2), (0.1, 0.2, 0.3)),
 )
 SIZES = {
     'layers': 1,
@@ -55,7 +55,7 @@ def small(seed=0, **changes):
 
 def embedded(model, anchor, known=True, **given):
     steps, chunk = Steps(torch.arange(1)), torch.zeros(1, 1, 6)
-    told = AnchorSeen(torch.tensor([[anchor]]), torch.tensor([[known]]))
+    told = AnchorSeen(torch.tensor([[[*anchor, 0.2]]]), torch.tensor([[known]]))
     return model.condition('arm', chunk, steps, anchor=told, **given).shift_scale_BRL2C
 
 
@@ -96,7 +96,7 @@ def test_weights_of_a_model_without_compute_the_same_with_a_new_anchor():
     plain, told = stirred(small()), small(anchor=True)
     told.load_state_dict({**told.state_dict(), **plain.state_dict()})
     steps, chunk = Steps(torch.arange(1)), torch.randn(1, 1, 6)
-    where = AnchorSeen(torch.tensor([[[0.3, 0.1]]]), torch.ones(1, 1) > 0)
+    where = AnchorSeen(torch.tensor([[[0.3, 0.1, 0.2]]]), torch.ones(1, 1) > 0)
     with torch.no_grad():
         before = plain.condition('arm', chunk, steps)
         after = told.condition('arm', chunk, steps, anchor=where)
@@ -121,17 +121,17 @@ def test_what_cannot_have_an_anchor_is_refused():
 
 
 def test_increments_add_up_and_targets_replace():
-    chunk = np.float32([[0.1, 0.2, 1.0, 0.3, -0.1, 1.0]])
-    here = np.float32([[0.5, 0.0]])
-    np.testing.assert_allclose(ROBOT.anchor_after(here, chunk), [[0.9, 0.1]], atol=1e-6)
+    chunk = np.float32([[0.1, 0.2, 0.4, 0.3, -0.1, 0.5]])
+    here = np.float32([[0.5, 0.0, 0.1]])
+    np.testing.assert_allclose(ROBOT.anchor_after(here, chunk), [[0.9, 0.1, 1.0]], atol=1e-6)
     absolute = replace(ROBOT, anchor_motion='last')
-    np.testing.assert_allclose(absolute.anchor_after(here, chunk), [[0.3, -0.1]], atol=1e-6)
+    np.testing.assert_allclose(absolute.anchor_after(here, chunk), [[0.3, -0.1, 0.5]], atol=1e-6)
 
 
 def test_the_tool_is_told_behind_the_joints():
     assert ROBOT.reads_tool
-    assert ROBOT.measured_names == ('slide', 'x', 'y')
-    assert ROBOT.anchor_of(np.float32([7, 1, 2])).tolist() == [1, 2]
+    assert ROBOT.measured_names == ('slide', 'x', 'y', 'z')
+    assert ROBOT.anchor_of(np.float32([7, 1, 2, 3])).tolist() == [1, 2, 3]
     joint = replace(ROBOT, joint_names=('lift', 'slide'), anchor=('slide',))
     assert joint.measured_names == ('lift', 'slide')
     assert joint.anchor_of(np.float32([3, 4])).tolist() == [4]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from hma_ros.cli.main import main
 from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.windows import EpisodeWindows, TokenEpisode
@@ -142,6 +143,19 @@ def test_a_run_without_can_go_on_with_it(tmp_path):
     later = HmaTrainer(CONFIG, tmp_path, 4, **facts, self_forcing=ALL)
     assert later.run.step == 2
     later.train({'arm': windows})
+
+
+@pytest.mark.parametrize(('share', 'count'), [(0.05, 8), (1.0, 5)])
+def test_a_share_that_is_none_or_exceeds_the_pool_is_refused(tmp_path, share, count):
+    forcing = replace(ALL, share=share)
+    with pytest.raises(ConfigError, match=rf'got {share:g} of {count} windows, expected 1 to 4'):
+        HmaTrainer(CONFIG, tmp_path, 1, STEPS, windows=count, compiled=False, self_forcing=forcing)
+
+
+def test_the_command_refuses_it_before_it_trains_a_tokenizer(tmp_path, capsys):
+    words = ['train', 'tokenizer', '--data', str(tmp_path), '--out', str(tmp_path / 'out')]
+    assert main([*words, '--self-forced', '0.05']) == 2
+    assert 'self-forced: got 0.05 of 8 windows, expected 1 to 64' in capsys.readouterr().err
 
 
 def test_what_has_no_pool_is_refused(tmp_path):

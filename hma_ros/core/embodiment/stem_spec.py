@@ -122,6 +122,11 @@ def read_stem(facts: Mapping[str, Any]) -> StemSpec:
             f'anchor {stem.anchor} by {stem.anchor_motion!r}, expected at most {stem.action_dim} '
             f'coordinates by one of {ANCHOR_MOTIONS}'
         )
+    if stem.reads_tool and (set(stem.anchor) & set(stem.joint_names) or len(stem.anchor) != 3):
+        raise ValueError(
+            f'anchor {stem.anchor}, expected joints of {stem.joint_names}, or the three '
+            "coordinates of the tool's position"
+        )
     if not len(stem.lower) == len(stem.upper) == stem.action_dim or stem.stride < 1:
         raise ValueError(
             f'stride {stem.stride}, lower {stem.lower} and upper {stem.upper}, expected a stride '
