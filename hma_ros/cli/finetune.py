@@ -225,7 +225,7 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     domain = domain_of(dataset, args.stem)
     _tell(args, dataset, domain.name, kept_stems(initial.model.config, args.trunk), initial)
     begun = start(initial.model, domain, tuning)
-    length = args.length or default_length(begun.model.config)
+    length = _length(args.length or default_length(begun.model.config), args.data, dataset)
     settings = {
         'data': data_facts(args.data, dataset),
         'init': initial.facts,
@@ -253,6 +253,17 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     if args.tensorboard and trainer.run.workers.is_first:
         trainer.run.scalars = tensorboard(args.out / 'model' / 'tensorboard', trainer.run.step)
     return trainer
+
+
+def _length(length: int, folder: Path, dataset: Episodes) -> int:
+    """Return the steps of a window; ConfigError unless an episode has as many."""
+    longest = max(episode.steps for episode in dataset)
+    if not 2 <= length <= longest:
+        raise ConfigError(
+            f'--length: got {length}, expected 2 to {longest}, the steps of the longest episode '
+            f'in {folder}'
+        )
+    return length
 
 
 def _tell(

@@ -78,6 +78,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HmaError as error:
         print(f'hma: error: {error}', file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.filename is None:
+            raise  # no file of the user's
+        print(
+            f'hma: error: {error.filename}: got "{error.strerror}", expected a path that can be '
+            'read or written as asked for; choose another, or change its permissions',
+            file=sys.stderr,
+        )
+        return 2
     except ModuleNotFoundError as error:
         print(
             f'hma: error: {error}; expected the packages of this command: `make setup-dev`, or '

@@ -119,9 +119,8 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group('model')
-    group.add_argument(
-        '--preset', default='small', choices=('small', 'base', 'xl'), help='sizes (default: small)'
-    )
+    names = ('small', 'base', 'xl')
+    group.add_argument('--preset', default='small', choices=names, help='sizes (default: small)')
     group.add_argument(
         '--kind',
         default='discrete',
@@ -135,9 +134,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="upstream learns what the authors' code does, departures included (default: "
         'corrected; docs/explanation/model.md lists the differences)',
     )
-    group.add_argument(
-        '--passive', action='store_true', help='learn to predict frames alone, not actions'
-    )
+    text = 'learn to predict frames alone, not actions'
+    group.add_argument('--passive', action='store_true', help=text)
     text = 'tell steps where actions led: joints, or position of the tool (preset small)'
     group.add_argument('--anchor', action='store_true', help=text)
     for name, text in {**SIZES, **DIFFUSION}.items():
@@ -184,8 +182,10 @@ def positive(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Train what was asked for."""
     from hma_ros.export.replace import check_replaceable
+    from hma_ros.training.configuration import check_variant
     from hma_ros.training.self_forcing import SelfForcing
 
+    check_variant(args.preset, {'anchor': args.anchor, 'self-forced': args.self_forced})
     SelfForcing(share=args.self_forced).windows(args.windows)  # checks itself
     if args.folders and args.what != 'model':
         raise ConfigError(f'--folders: got {args.what}, expected model')

@@ -13,7 +13,7 @@ T = TypeVar('T')
 
 _PLAIN_EVERY_S = 10.0
 _REDRAWN_EVERY_S = 1.0
-_DONE = '{desc}: {n_fmt} of {total_fmt} {unit}s in {elapsed}'
+_DONE = '{desc}: {n_fmt} of {total_fmt} {unit} in {elapsed}'
 _END_FORMAT = _DONE + '{postfix}'
 _PLAIN_FORMAT = _DONE + ', {remaining} to go{postfix}'
 
@@ -32,6 +32,8 @@ class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
     def __init__(self, *args: Any, **options: Any) -> None:
         stream = options.get('file') or sys.stderr
         if not stream.isatty():
+            unit = options.get('unit', 'it')
+            options['unit'] = f'{unit}es' if unit.endswith('ch') else f'{unit}s'
             self._is_plain = True
             self._due_s = time.monotonic() + _PLAIN_EVERY_S
             options['bar_format'] = _PLAIN_FORMAT

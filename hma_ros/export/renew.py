@@ -21,7 +21,7 @@ from hma_ros.export.tokenizer_graphs import GraphCodec
 from hma_ros.network.config import Domain, HmaConfig, Joints, preset
 from hma_ros.network.discrete import DiscreteHma
 from hma_ros.network.strict_loading import load_strictly
-from hma_ros.runtime.manifest_file import FILE_NAME
+from hma_ros.runtime.manifest_file import FILE_NAME, FORMAT
 
 OLD_FORMAT = 3
 # Parameters under new names by those of a block, and matrices in the order of the graph.
@@ -56,6 +56,10 @@ def read_old(folder: Path) -> tuple[DiscreteHma, dict[str, Any]]:
     """
     try:
         facts = json.loads((folder / FILE_NAME).read_text())
+        if facts['format'] == FORMAT:
+            raise BundleError(
+                f'{folder}: format: got {FORMAT}, expected {OLD_FORMAT}; this one needs no renewal'
+            )
         if facts['format'] != OLD_FORMAT or 'family' in facts:
             raise ValueError(f'format {facts["format"]}')
         config = _config(folder, facts)

@@ -64,6 +64,20 @@ def configuration(
     return replace(config, domains=tuple(map(without_joints, domains)))
 
 
+def check_variant(name: str, options: Mapping[str, object]) -> None:
+    """
+    Refuse what only the preset ``small`` has, before anything is trained.
+
+    :param options: by the name of the option; false where it is not set.
+    :raises ConfigError: one is set, of another preset.
+    """
+    for option, value in options.items():
+        if value and name != 'small':
+            raise ConfigError(
+                f'--{option}: got {value} with preset {name}, expected preset small; leave it out'
+            )
+
+
 def default_length(config: HmaConfig) -> int:
     """
     Return how many steps a window of training has.

@@ -104,7 +104,7 @@ class TrainingRun:
         while self.step < self.steps:
             terms = self.advance(loss_of)
             bar.update()
-            if self.step % _LOG_EVERY == 0:
+            if self.step % _LOG_EVERY == 0 or self.step == self.steps:
                 self._log(terms)
                 bar.set_postfix({name: f'{value:.3f}' for name, value in terms.items()})
             if time.monotonic() - saved > _SAVE_EVERY_S:

@@ -131,6 +131,22 @@ def test_an_option_that_would_change_nothing_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize('length', ['1', '100000'])
+def test_a_window_is_as_long_as_an_episode_at_most(run_folder, data, tmp_path, capsys, length):
+    words = [*STEPS, '--length', length]
+    assert finetune(run_folder, data, tmp_path / 'out', *words) == 2
+    message = f'--length: got {length}, expected 2 to 7, the steps of the longest episode in'
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_named(run_folder, data, tmp_path, capsys):
+    (tmp_path / 'taken').write_text('')
+    assert finetune(run_folder, data, tmp_path / 'taken' / 'out', *STEPS) == 2
+    text = capsys.readouterr().err
+    assert f'hma: error: {tmp_path}/taken' in text
+    assert 'expected a path that can be read or written' in text
+
+
 def test_another_tokenizer_does_not_go_on_with_a_run(run_folder, data, tmp_path, capsys):
     """Else a bundle would show what another tokenizer makes of the tokens."""
     assert finetune(run_folder, data, tmp_path / 'out', *STEPS) == 0

@@ -103,6 +103,17 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     return Steps(monkeypatch)
 
 
+@pytest.mark.parametrize('words', [('--anchor',), ('--self-forced', '0.6')])
+def test_what_the_preset_has_not_is_refused_before_anything_is_trained(
+    steps: Steps, tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ['train', 'model', '--preset', 'base', '--out', str(tmp_path / 'out'), *words]
+    assert main(command) == 2
+    assert f'{words[0]}: got ' in (text := capsys.readouterr().err)
+    assert 'with preset base, expected preset small' in text
+    assert not (tmp_path / 'out').exists()
+
+
 def test_all_generates_trains_corrects_and_exports_in_this_order(
     steps: Steps, tmp_path: Path
 ) -> None:

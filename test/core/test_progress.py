@@ -22,6 +22,13 @@ def test_a_file_gets_one_line_for_a_quick_job() -> None:
     assert file.getvalue() == 'frames: 50 of 50 frames in 00:00\n'
 
 
+def test_a_unit_has_its_plural() -> None:
+    file = io.StringIO()
+    for _ in Progress(range(2), 'frames', unit='batch', file=file):
+        pass
+    assert file.getvalue() == 'frames: 2 of 2 batches in 00:00\n'
+
+
 def test_a_file_hears_of_a_long_job_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])

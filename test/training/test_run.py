@@ -107,6 +107,12 @@ def test_the_first_number_that_is_not_finite_ends_the_run(tmp_path, broken):
     assert all(parameter.isfinite().all() for parameter in module.parameters())
 
 
+def test_the_last_step_of_a_short_run_is_logged(tmp_path):
+    module = line()
+    TrainingRun(module, tmp_path, 3, 1e-2, ('0',)).train(loss_of(module))
+    assert json.loads((tmp_path / 'log.jsonl').read_text())['step'] == 3
+
+
 def test_what_was_logged_after_the_last_save_is_not_logged_twice(tmp_path):
     run = TrainingRun(line(), tmp_path, 60, 1e-2, ('0',))
     run.save()
