@@ -109,7 +109,7 @@ def record(day: Day) -> dict[str, Any]:
             operator.demonstrate(start, _LONGEST_S, marks=True)
             for start in range(day.demonstrations)
         ]
-    return {'episodes': len(good), 'successes': sum(good)}
+    return {'episodes': len(good), 'successes': sum(good), 'real_time_factor': day.factor}
 
 
 def import_bag(day: Day) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def shadow(day: Day) -> dict[str, Any]:
         operator.activate(_NODES)
         chunks = operator.count_chunks()
         good = [operator.demonstrate(_HELD_OUT + index, _LONGEST_S) for index in range(3)]
-        return {'episodes': len(good), 'chunks': len(chunks)}
+        return {'episodes': len(good), 'chunks': len(chunks), 'real_time_factor': day.factor}
 
 
 def execute(day: Day) -> dict[str, Any]:
@@ -163,6 +163,7 @@ def execute(day: Day) -> dict[str, Any]:
     return {
         'episodes': len(found),
         'successes': len(good),
+        'real_time_factor': day.factor,
         'sim_time_s': round(mean(item.sim_time_s for item in good), 2) if good else None,
     }
 

@@ -234,8 +234,8 @@ class ActionExecutorNode(HmaNode):
         if not self._is_ticking:
             return
         if self._executor.state not in COMMANDING:
-            # The state says why, and chunks come again and again.
             self._diagnostics.counts['chunks not followed'] += 1
+            self._owe_report(stamp_ns(message.header.stamp))
             return
         try:
             self._accept(message, publisher)
@@ -244,6 +244,7 @@ class ActionExecutorNode(HmaNode):
         except LateError as error:
             self._diagnostics.counts['late chunks'] += 1
             self._diagnostics.trouble('refused chunks', f'{error}: {_LATE}', WARN)
+            self._owe_report(stamp_ns(message.header.stamp))
         except MessageError as error:
             self._diagnostics.trouble('refused chunks', str(error))
         else:
@@ -262,18 +263,19 @@ class ActionExecutorNode(HmaNode):
             self._executor.rebase(measured)
         self._diagnostics.latency('chunk age', (now_ns - stamp) * 1e-9)
         targets = self._executor.accept(stamp, step_dt_s(message), actions, now_ns)
-        if self._reports is not None:
-            self._pending_ns.append(stamp)
+        self._owe_report(stamp)
         self._diagnostics.counts['saturated steps'] += int(targets.saturated_HD.any(axis=1).sum())
+
+    def _owe_report(self, stamp: int) -> None:
+        """Report a step when it is over, also if its chunk is not followed: the model waits."""
+        newest = self._pending_ns[-1] if self._pending_ns else 0
+        if self._reports is not None and newest < stamp < self.now_ns() + _NS:
+            self._pending_ns.append(stamp)
 
     def _report_executed(self, reach_ns: int) -> None:
         """Report what was commanded in each step for which a chunk came, once it is over."""
-        step_ns = round(self._spec.rates.frame_dt_s * _NS)
-        while (
-            self._reports is not None
-            and self._pending_ns
-            and self._pending_ns[0] + step_ns <= reach_ns
-        ):
+        over_ns = reach_ns - round(self._spec.rates.frame_dt_s * _NS)
+        while self._reports is not None and self._pending_ns and self._pending_ns[0] <= over_ns:
             stamp = self._pending_ns.popleft()
             executed = self._executor.executed(stamp)
             self._reports.publish(from_actions(self._spec, stamp, executed))
@@ -286,8 +288,7 @@ class ActionExecutorNode(HmaNode):
         self._stops.look()
         if not self._is_ticking:
             return
-        intruder = None if self._commander is None else self._commander.intruder()
-        if intruder is not None:
+        if self._commander is not None and (intruder := self._commander.intruder()) is not None:
             self._stop(intruder)
         self._mind_gripper()
         self._mind_clock()

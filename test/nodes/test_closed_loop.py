@@ -78,7 +78,11 @@ def test_robot_moves_holds_when_the_model_dies_and_moves_again(
     def joints() -> np.ndarray:
         return np.array(system.last['/joint_states'].position)
 
-    system.until(lambda: system.counts.get('/action_executor/executed', 0) >= 4, 'executed steps')
+    def is_reported() -> bool:
+        report = system.last.get('/action_executor/executed')
+        return bool(report and report.horizon) and system.counts['/action_executor/executed'] >= 4
+
+    system.until(is_reported, 'executed steps')
     # The tiny policy moves each joint by 0.0075 rad per step; a late chunk shifts some of it to
     # the next step.
     executed = np.array(system.last['/action_executor/executed'].actions).reshape(2, 6)

@@ -472,12 +472,31 @@ def test_a_chunk_from_the_far_future_blocks_no_report(system: Any, robot: Robot)
 
 
 def test_a_late_chunk_is_a_warning_with_advice_and_counted(system: Any, robot: Robot) -> None:
-    system.spawn('action_executor', embodiment='sim_ur5e', autostart=True)
+    spawn(system)
 
     def send_late() -> None:
         robot.chunks.publish(from_actions(UR5E, robot.now_ns() - 10**9, np.full((2, 6), 0.01)))
 
+    system.watch(ActionChunk, 'action_executor/executed')
     robot.until_log('lower real_time_factor in simulation', send_late)
     lines = system.log('action_executor').splitlines()
     assert all('[WARN]' in line for line in lines if 'real_time_factor' in line)
     system.until(lambda: int(robot.fact('late chunks')) >= 1, 'the count')
+    # The model waits for what was executed in that step: it would be late again without.
+    system.until(lambda: 'action_executor/executed' in system.last, 'a report of the late step')
+
+
+def test_a_step_whose_chunk_is_not_followed_is_reported_as_unknown(
+    system: Any, robot: Robot
+) -> None:
+    robot.is_seen = False
+    system.watch(ActionChunk, 'action_executor/executed')
+    spawn(system)
+
+    def reported() -> bool:
+        robot.send(np.full((2, 6), 0.01))
+        return 'action_executor/executed' in system.last
+
+    system.until(reported, 'a report')
+    assert system.last['action_executor/executed'].horizon == 0
+    assert COMMANDS not in system.last
