@@ -97,7 +97,10 @@ class WeightFile:
 
     def table(self, rows: int, facts: Mapping[str, Any]) -> np.ndarray:
         """Read ``float32[rows, any]``; raises ValueError likewise."""
-        columns = _whole(facts['shape'][-1], 'columns')
+        shape = facts['shape']
+        if not isinstance(shape, list) or len(shape) != 2:
+            raise ValueError(f'shape {shape!r}, expected [{rows}, columns]')
+        columns = _whole(shape[-1], 'columns')
         return self._read(facts, (rows, columns), np.float32)
 
     def norm(self, width: int, facts: Mapping[str, Any]) -> Arrays:

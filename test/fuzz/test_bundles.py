@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import fuzz, outcome
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from mutations import data, trees
 
@@ -131,8 +131,12 @@ def layers() -> tuple[dict[str, Any], bytes]:
 LAYERS, LAYER_WEIGHTS = layers()
 
 
+NO_SHAPE = {**LAYERS['layers'][0], 'lag_bias': {'offset': 0, 'shape': [], 'dtype': 'float32'}}
+
+
 @fuzz(500)
 @given(trees(LAYERS), st.sampled_from([0, 1, 100, len(LAYER_WEIGHTS)]))
+@example({**LAYERS, 'layers': [NO_SHAPE]}, len(LAYER_WEIGHTS))
 def test_layers(folder: Path, facts: Any, size: int) -> None:
     path = folder / 'layers_s.json'
     path.write_text(json.dumps(facts))
