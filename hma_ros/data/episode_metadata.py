@@ -47,7 +47,7 @@ def read_metadata(path: Path) -> tuple[dict[str, Any], list[EpisodeRecord]]:
         facts = json.loads(path.read_text())
         _check(facts)
         records = [_record(record, facts['num_images']) for record in facts['episodes']]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise ConfigError(
             f'{path}: got {shortened(repr(error))}, expected the metadata of an episode folder'
         ) from error

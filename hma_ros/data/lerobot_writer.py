@@ -240,7 +240,7 @@ def _resumed(path: Path, expected: dict[str, Any]) -> dict[str, Any]:
     try:
         journal: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
         same = all(journal[key] == expected[key] for key in ('embodiment', 'task'))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise ConfigError(f'{path}: got {error!r}, expected the journal of an import') from error
     if not same and not journal['sources']:
         return expected

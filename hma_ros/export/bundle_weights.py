@@ -24,7 +24,7 @@ from hma_ros.network.strict_loading import load_strictly
 from hma_ros.runtime.manifest import Manifest, StemFacts
 
 _MODEL = 'model.'
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
 _OUT = ('spatial_attn.proj', 'temporal_attn.proj', 'mlp.fc1', 'mlp.fc2')
 _HEAD = (
     *('points.look.0', 'points.look.2', 'guess.0', 'guess.2', 'joints.0', 'joints.2'),

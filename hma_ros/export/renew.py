@@ -67,7 +67,7 @@ def read_old(folder: Path) -> tuple[DiscreteHma, dict[str, Any]]:
         tensors = model.state_dict() | _trunk(folder, facts)
         for name in facts['stems']:
             tensors |= _stem(folder, name, facts) | _head(folder, name)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BundleError(
             f'{folder}: got {error!r}, expected a bundle of format {OLD_FORMAT} as `hma train` '
             'wrote it; export it from its checkpoint with the version that trained it'

@@ -93,6 +93,6 @@ def _listed(folder: Path) -> set[str]:
     try:
         facts = json.loads((folder / FILE_NAME).read_text())
         names = {FILE_NAME, *facts['files'].keys()} if 'format' in facts else set()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return set()
     return {name for name in names if (folder / name).is_file()}

@@ -230,7 +230,7 @@ class Manifest:
             manifest = Manifest(folder=folder, stems=stems, **facts)
             _check(manifest)
             return manifest
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise BundleError(
                 f'{folder / FILE_NAME}: got {shortened(repr(error))}, expected the manifest of a '
                 'bundle'

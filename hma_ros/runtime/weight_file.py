@@ -46,7 +46,7 @@ def described(path: Path, what: str) -> Iterator[tuple[Any, WeightFile]]:
     try:
         facts = json.loads(path.read_text())
         yield facts, WeightFile(path.with_name(Path(facts['weights']).name))
-    except (KeyError, TypeError, ValueError, AttributeError, OSError, RecursionError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OSError, RecursionError) as error:
         raise BundleError(
             f'{path}: got {shortened(repr(error))}, expected {what} as the export writes them'
         ) from error
