@@ -342,7 +342,8 @@ def _fitted(
         return model
     fitter = HeadFitter(cast('DiscreteHma', model))
     fitter.add(stem, episodes)
-    print(f'{stem}: head error {fitter.fit(stem, args.head_steps or HEAD_STEPS):.3f} deviations')
+    error = fitter.fit(stem, args.head_steps or HEAD_STEPS)
+    print(f'{stem}: head error {error:.3f} standard deviations')
     save_hma(model, args.out / 'fine_tuned')
     provenance.copy_to(read_config(args.out / provenance.FILE_NAME), args.out / 'fine_tuned')
     return model

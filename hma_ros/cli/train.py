@@ -136,7 +136,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
     text = 'learn to predict frames alone, not actions'
     group.add_argument('--passive', action='store_true', help=text)
-    text = 'tell steps where actions led: joints, or position of the tool (preset small)'
+    text = 'the stem also reads where actions led: joints, or tool position (preset small)'
     group.add_argument('--anchor', action='store_true', help=text)
     for name, text in {**SIZES, **DIFFUSION}.items():
         group.add_argument(
@@ -324,7 +324,7 @@ def _add(
 def _fit(args: argparse.Namespace, fitter: HeadFitter, steps: int) -> None:
     for name in args.embodiments:
         error = fitter.fit(load_embodiment(name).stem, steps)
-        print(f'{name}: head error {error:.3f} deviations')
+        print(f'{name}: head error {error:.3f} standard deviations')
 
 
 def _correct(

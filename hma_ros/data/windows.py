@@ -29,7 +29,7 @@ class TokenEpisode:
     :param joints: ``float32[T + 1, J]`` measured, rad or m.
     :param states: ``float32[T + 1, D]`` privileged.
     :param anchors: ``float32[T + 1, K]`` where the commanded coordinates were measured, rad or m;
-        None where no model is told.
+        None where no model reads them.
     :param place: see :class:`~hma_ros.data.episodes.Episode`.
     """
 
@@ -88,7 +88,7 @@ class OwnFrames:
 
     :param tokens: ``int64[P, T + 1, S, F]``, of the frame before the first step and of the steps.
     :param anchors: ``float32[P, T + 1, K]`` of the steps and of the frame after, as their actions
-        lead there; None where the model is not told.
+        lead there; None of a model without anchors.
     :param commit: takes the frame after, ``int64[P, S, F]``, as the model imagines it.
     """
 

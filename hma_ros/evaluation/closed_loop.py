@@ -66,8 +66,8 @@ class ModelActor:
     def act(self, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
         """Observe, decide, and remember what the robot will make of it."""
         joints, tool_xyz = self._task.joint_positions(), self._task.tool_pose()[0]
-        told = measured(self._model.stem, joints, tool_xyz)
-        self._model.observe(frame, self._executed, told)
+        observed = measured(self._model.stem, joints, tool_xyz)
+        self._model.observe(frame, self._executed, observed)
         step = self._task.step_from(self._model.act())
         step = step + self._rng.normal(0.0, 1.0, step.shape) * self._noise * self._task.noise
         self._executed = self._task.feasible(self._task.chunk_from(step))

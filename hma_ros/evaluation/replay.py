@@ -21,14 +21,14 @@ def replay(model: WorldModel, episode: Episode) -> Iterator[int]:
     model.reset()
     for step in range(episode.steps):
         executed = episode.actions[step - 1] if step else None
-        told = measured(model.stem, episode.joints[step], episode.states[step, :3])
-        model.observe(episode.frames[step], executed, told)
+        observed = measured(model.stem, episode.joints[step], episode.states[step, :3])
+        model.observe(episode.frames[step], executed, observed)
         yield step
 
 
 def measured(stem: StemSpec, joints: np.ndarray, tool_xyz: np.ndarray) -> np.ndarray:
     """
-    Put together what a model is told of the robot in a frame.
+    Put together what a model reads of the robot in a frame.
 
     :param joints: ``float[J]`` measured, rad or m.
     :param tool_xyz: ``float[3]`` position of the tool [m].

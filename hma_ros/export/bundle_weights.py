@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import onnx
 import torch
-from onnx import numpy_helper
 from torch import Tensor
 
 from hma_ros.core.errors import BundleError
 from hma_ros.core.short_text import shortened
+from hma_ros.export.graph_constants import GraphConstants
 from hma_ros.network.config import Domain, HmaConfig, Joints, preset
 from hma_ros.network.discrete import DiscreteHma
 from hma_ros.network.strict_loading import load_strictly
@@ -58,8 +57,8 @@ def read_bundle_model(folder: Path) -> DiscreteHma:
 
 
 def _read(folder: Path, manifest: Manifest) -> DiscreteHma:
-    graphs = {name: _Constants(folder / f'trunk_{name}.onnx') for name in manifest.stems}
-    stems = {name: _Constants(folder / f'stem_{name}.onnx') for name in manifest.stems}
+    graphs = {name: GraphConstants(folder / f'trunk_{name}.onnx') for name in manifest.stems}
+    stems = {name: GraphConstants(folder / f'stem_{name}.onnx') for name in manifest.stems}
     domains = [_domain(name, facts, graphs[name]) for name, facts in manifest.stems.items()]
     config = preset(
         'small',
@@ -81,41 +80,23 @@ def _read(folder: Path, manifest: Manifest) -> DiscreteHma:
     return model
 
 
-class _Constants:
-    """Constants of a graph by name, and the unnamed matrices that something is multiplied with."""
-
-    def __init__(self, path: Path) -> None:
-        graph = onnx.load(path).graph
-        self.values = {
-            item.name.removesuffix('_half'): torch.from_numpy(numpy_helper.to_array(item).copy())
-            for item in graph.initializer
-        }
-        self._nodes = list(graph.node)
-
-    def named(self) -> dict[str, Tensor]:
-        """Return parameters by the names that they have in the network."""
-        return {
-            name.removeprefix(_MODEL): value.float()
-            for name, value in self.values.items()
-            if name.startswith(_MODEL) and not name.endswith('.grid')
-        }
-
-    def like(self, beginning: str, shape: tuple[int, ...]) -> Iterator[Tensor]:
-        """Yield constants without a name of a parameter whose shape is so."""
-        for name, value in self.values.items():
-            if name.startswith(beginning) and value.shape == shape:
-                yield value.float()
-
-    def matrices(self) -> Iterator[Tensor]:
-        """Yield weights ``[out, in]`` in the order of the graph."""
-        for node in self._nodes:
-            if node.op_type == 'MatMul' and node.input[1].startswith('val_'):
-                value = self.values.get(node.input[1])
-                if value is not None and value.ndim == 2:
-                    yield value.float().T.contiguous()
+def _named(graph: GraphConstants) -> dict[str, Tensor]:
+    """Return parameters by the names that they have in the network."""
+    return {
+        name.removeprefix(_MODEL): value
+        for name, value in graph.below(_MODEL).items()
+        if not name.endswith('.grid')
+    }
 
 
-def _domain(name: str, facts: StemFacts, trunk: _Constants) -> Domain:
+def _like(graph: GraphConstants, beginning: str, shape: tuple[int, ...]) -> Iterator[Tensor]:
+    """Yield constants without a name of a parameter whose shape is so."""
+    for name, value in graph.values.items():
+        if name.startswith(beginning) and value.shape == shape:
+            yield value.float()
+
+
+def _domain(name: str, facts: StemFacts, trunk: GraphConstants) -> Domain:
     if facts.robot is None:
         raise ValueError(f'stem {name} without a robot')
     head = {
@@ -134,9 +115,9 @@ def _domain(name: str, facts: StemFacts, trunk: _Constants) -> Domain:
     return Domain(name, facts.stride, tuple(facts.mean), tuple(facts.std), joints, robot)
 
 
-def _trunk(graph: _Constants, stem: str, config: HmaConfig) -> dict[str, Tensor]:
-    matrices, tensors = graph.matrices(), graph.named()
-    lags = graph.like('permute', (config.window, config.heads))
+def _trunk(graph: GraphConstants, stem: str, config: HmaConfig) -> dict[str, Tensor]:
+    matrices, tensors = graph.matrices('val_'), _named(graph)
+    lags = _like(graph, 'permute', (config.window, config.heads))
     for layer in range(config.layers):
         block = f'decoder.layers.{layer}'
         for name in _OUT:
@@ -147,8 +128,8 @@ def _trunk(graph: _Constants, stem: str, config: HmaConfig) -> dict[str, Tensor]
     return tensors
 
 
-def _stem(graph: _Constants, stem: str, config: HmaConfig) -> dict[str, Tensor]:
-    matrices, tensors = graph.matrices(), graph.named()
+def _stem(graph: GraphConstants, stem: str, config: HmaConfig) -> dict[str, Tensor]:
+    matrices, tensors = graph.matrices('val_'), _named(graph)
     encoder, scale = f'action_mlp.{stem}.model', f'action_preprocessor.{stem}'
     tensors |= {f'{encoder}.{place}.weight': next(matrices) for place in (0, 3)}
     for layer in range(config.layers):
@@ -156,6 +137,6 @@ def _stem(graph: _Constants, stem: str, config: HmaConfig) -> dict[str, Tensor]:
         tensors[f'{block}.weight'] = next(matrices)
     # The graph divides by the deviation with something added that float32 does not hold.
     tensors[f'{scale}.std'] = torch.tensor(config.domain(stem).std)
-    (asked,) = graph.like('select', (1, config.width))
+    (asked,) = _like(graph, 'select', (1, config.width))
     tensors['action_mask_tokens'] = asked[None, None]
     return tensors

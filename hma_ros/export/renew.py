@@ -10,12 +10,12 @@ from typing import Any
 
 import onnx
 import torch
-from onnx import numpy_helper
 from torch import Tensor
 
 from hma_ros.core.embodiment.stem_spec import read_stem
 from hma_ros.core.errors import BundleError
 from hma_ros.export.bundle import BundleOptions, export_bundle
+from hma_ros.export.graph_constants import GraphConstants
 from hma_ros.export.graphs import without_metadata
 from hma_ros.export.tokenizer_graphs import GraphCodec
 from hma_ros.network.config import Domain, HmaConfig, Joints, preset
@@ -97,32 +97,6 @@ def renew(old: Path, new: Path) -> Path:
     return export_bundle(model, new, options)
 
 
-class _Weights:
-    """Constants of a graph by name, and the matrices that something is multiplied with."""
-
-    def __init__(self, path: Path) -> None:
-        graph = onnx.load(path).graph
-        found = {item.name.removesuffix('_half'): item for item in graph.initializer}
-        self.values = {
-            name: torch.from_numpy(numpy_helper.to_array(item).copy())
-            for name, item in found.items()
-        }
-        self._nodes = list(graph.node)
-
-    def __getitem__(self, name: str) -> Tensor:
-        return self.values[name].float()
-
-    def matrices(self) -> Iterator[Tensor]:
-        """Weights ``[out, in]`` in the order of the graph."""
-        for node in self._nodes:
-            if node.op_type == 'MatMul' and node.input[1] in self.values:
-                yield self[node.input[1]].T.contiguous()
-
-    def below(self, *beginnings: str) -> dict[str, Tensor]:
-        """Those whose names begin so."""
-        return {name: self[name] for name in self.values if name.startswith(beginnings)}
-
-
 def _config(folder: Path, facts: Mapping[str, Any]) -> HmaConfig:
     return preset(
         'small',
@@ -132,7 +106,7 @@ def _config(folder: Path, facts: Mapping[str, Any]) -> HmaConfig:
         width=facts['heads'] * facts['head_width'],
         window=facts['window'],
         positions=facts['image_tokens'],
-        action_tokens=facts['step_tokens'] - facts['image_tokens'],
+        action_tokens=facts['row_tokens'] - facts['image_tokens'],
         factors=facts['factors'],
         factor_size=facts['levels'],
     )
@@ -140,8 +114,8 @@ def _config(folder: Path, facts: Mapping[str, Any]) -> HmaConfig:
 
 def _domain(folder: Path, name: str, facts: Mapping[str, Any]) -> Domain:
     robot = read_stem(facts)
-    stem = _Weights(folder / f'stem_{name}.onnx')
-    head = _Weights(folder / f'head_{name}.onnx')
+    stem = GraphConstants(folder / f'stem_{name}.onnx')
+    head = GraphConstants(folder / f'head_{name}.onnx')
     joints = Joints(
         names=robot.joint_names,
         mean=_numbers(head['joint_mean']),
@@ -159,7 +133,7 @@ def _numbers(values: Tensor) -> tuple[float, ...]:
 
 
 def _trunk(folder: Path, facts: Mapping[str, Any]) -> dict[str, Tensor]:
-    old = _Weights(folder / 'trunk.onnx')
+    old = GraphConstants(folder / 'trunk.onnx')
     matrices, lags = old.matrices(), _lag_biases(old, facts['window'])
     # The query of an action token is only ever added to its place.
     places = old['trunk.place_embed'].clone()
@@ -188,7 +162,7 @@ def _trunk(folder: Path, facts: Mapping[str, Any]) -> dict[str, Tensor]:
     return tensors
 
 
-def _lag_biases(old: _Weights, window: int) -> Iterator[Tensor]:
+def _lag_biases(old: GraphConstants, window: int) -> Iterator[Tensor]:
     """Per layer ``[heads, window]``: the graph has that of the past, oldest first, then of now."""
     slices = iter([value for name, value in old.values.items() if name.startswith('slice_')])
     for past, now in zip(slices, slices, strict=True):
@@ -199,7 +173,7 @@ def _lag_biases(old: _Weights, window: int) -> Iterator[Tensor]:
 
 
 def _stem(folder: Path, name: str, facts: Mapping[str, Any]) -> dict[str, Tensor]:
-    old, stem = _Weights(folder / f'stem_{name}.onnx'), f'action_mlp.{name}'
+    old, stem = GraphConstants(folder / f'stem_{name}.onnx'), f'action_mlp.{name}'
     matrices = dict(zip(_STEM_MATRICES, old.matrices(), strict=True))
     scale, stride = f'action_preprocessor.{name}', int(facts['stems'][name]['stride'])
     tensors = {
@@ -220,7 +194,7 @@ def _stem(folder: Path, name: str, facts: Mapping[str, Any]) -> dict[str, Tensor
 
 
 def _head(folder: Path, name: str) -> dict[str, Tensor]:
-    old, head = _Weights(folder / f'head_{name}.onnx'), f'action_heads.{name}'
+    old, head = GraphConstants(folder / f'head_{name}.onnx'), f'action_heads.{name}'
     kept = old.below('points.look', 'guess', 'joints.', 'chunk', 'mean', 'std', 'joint_')
     tensors = {f'{head}.{place}': value for place, value in kept.items()}
     for place, weight in zip(_HEAD_MATRICES, old.matrices(), strict=True):

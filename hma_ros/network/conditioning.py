@@ -19,7 +19,8 @@ from hma_ros.network.config import Compat, Domain, HmaConfig, Injection
 _STD_EPSILON = 1e-10
 # Upstream's cross-attention has as many heads whatever the configuration says.
 _UPSTREAM_CROSS_HEADS = 8
-# Sines of an anchor: the longest wave spans eight deviations, each next one is half as long.
+# Sines of an anchor: the longest wave spans eight standard deviations, each further one half of
+# the one before.
 _WAVES = 5
 _LONGEST_DEVIATIONS = 8.0
 
@@ -53,7 +54,7 @@ class AnchorSeen(NamedTuple):
 
 
 class Normaliser(nn.Module):
-    """Chunks, and anchors, to mean zero and deviation one, per dimension, and chunks back."""
+    """Chunks, and anchors, to mean 0 and standard deviation 1 per dimension, and chunks back."""
 
     mean: Tensor
     std: Tensor

@@ -75,7 +75,7 @@ class Joints:
 @dataclass(frozen=True)
 class Anchor:
     """
-    Where the chunks of an embodiment lead, as a stem is told.
+    The anchor of an embodiment: the commanded coordinates after a chunk.
 
     :param names: of the commanded coordinates.
     :param mean: per coordinate, rad or m.
@@ -98,7 +98,7 @@ class Domain:
     :param std: likewise.
     :param joints: of a model with keypoint action heads.
     :param robot: whose episodes it was trained on, where that is known.
-    :param anchor: of a model whose stems are told where each chunk leads.
+    :param anchor: of a model with anchors.
     """
 
     name: str
@@ -165,7 +165,7 @@ class HmaConfig:
     :param keypoints: action heads read keypoints in the image, the action tokens, and joints.
     :param action_delay: steps between the action that conditions a step and the step: 0 where it
         is the one executed from its frame, 1 where it is the one that led there.
-    :param anchor: stems are told where the chunk led as well: the commanded coordinates after it.
+    :param anchor: stems also read the commanded coordinates after each chunk.
     :param domains: action spaces, in the order of the checkpoint.
     :param diffusion: set for the continuous kind.
     :param compat: what it computes where the released code departs from the paper.
@@ -223,8 +223,8 @@ class HmaConfig:
             raise ValueError('action_delay: 1, expected 0 with learned positions')
         if self.anchor and not (self.action_delay and self.keypoints):
             raise ValueError(
-                'anchor: got true, expected false of a model that reads no joints or is told the '
-                'action executed from a frame; choose preset small without --passive'
+                'anchor: got true, expected false without keypoints or with action_delay 0; '
+                'choose preset small without --passive'
             )
         if self.time is TimePositions.ROTARY and self.head_width % 2:
             raise ValueError(

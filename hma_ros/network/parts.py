@@ -4,7 +4,7 @@ HMA cut into parts that take arrays by name and give arrays by name.
 
 | part | in | out |
 |---|---|---|
-| stem | `chunk`, `known`, `index`; `anchor`, `anchored` of models that are told | what the trunk takes of actions: `action`, `injected`, `shift_scale` |
+| stem | `chunk`, `known`, `index`; `anchor`, `anchored` of models with anchors | what the trunk takes of actions: `action`, `injected`, `shift_scale` |
 | trunk | steps: `tokens`, `masked`, `index`, `rotation`, those; kept steps: `past_*` | `best`, `confidence`, `logits`, `chunk`, or `z`, `z_action`; `kept_*` |
 | enter, leave | steps to `x`; `x`, `index` to what is said of them | the trunk without its layers |
 | condition, time, denoise | `z`; `timestep`; `x` with both | parts of a diffusion head |

@@ -291,7 +291,7 @@ class Manifest:
         return len(robot.joint_names) if robot and self.reads_joints else 0
 
     def anchor_count(self, stem: str) -> int:
-        """Coordinates that a stem is told after each chunk; 0 where it is not told."""
+        """Coordinates of the anchor of a stem; 0 of a model without anchors."""
         robot = self.stem(stem).robot
         return len(robot.anchor) if robot else 0
 

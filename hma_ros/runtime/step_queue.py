@@ -40,7 +40,7 @@ class Step:
     :param executed: ``float32[stride, A]`` executed since then, in units; None where unknown.
     :param origin: of ``executed``: ``reported``, ``measured`` or ``unknown``.
     :param joints: ``float32[J]`` at the stamp, rad or m, behind them the tool's position where
-        the model is told it; None of a model that reads none.
+        the model reads it; None of a model that reads none.
     :param missing: why there are no joints though the model reads them: the step is lost.
     """
 
@@ -64,7 +64,7 @@ class StepQueue:
     :param has_reporter: whether anybody reports executed actions.
     :param wait_s: how long a frame waits for its joints and for what was executed before it.
     :param camera: topic of the images, for warnings.
-    :param reads_tool: whether the model must be told the tool's position as well.
+    :param reads_tool: whether the model reads the tool's position as well.
     """
 
     def __init__(

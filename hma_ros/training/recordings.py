@@ -245,7 +245,7 @@ def _anchors(spec: EmbodimentSpec, dataset: Episodes) -> Iterator[np.ndarray]:
 
 
 def without_anchor(domain: Domain) -> Domain:
-    """Return what a model that is told no anchor may say of an embodiment."""
+    """Return a domain without its anchor, for a model that has none."""
     robot = domain.robot and replace(domain.robot, anchor=(), anchor_motion='last')
     return replace(domain, anchor=None, robot=robot)
 

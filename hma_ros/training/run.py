@@ -62,7 +62,7 @@ class TrainingRun:
     :param beside: what is saved and taken up along with the module.
     :raises ConfigError: the folder holds the state of another model.
 
-    ``scalars`` is also told what is logged, if it is set; ``workers`` are the processes of a run.
+    ``scalars``, if set, receives what is logged; ``workers`` are the processes of a run.
     """
 
     scalars: Scalars | None = None

@@ -38,7 +38,7 @@ class TwinConfig:
     :param hidden_action: share of masked steps predicted without their action (passive dynamics).
     :param hidden_joints: share of steps whose action is asked for without the measured joints, as
         in imagination.
-    :param hidden_anchors: share of steps that are not told where their chunk led.
+    :param hidden_anchors: share of steps whose anchor is masked.
     :param corruption: largest share of context tokens replaced at random.
     :param change_weight: weight of tokens that differ from the frame before.
     :param action_weight: weight of the action loss.

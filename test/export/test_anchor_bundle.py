@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""A bundle that is told where actions lead, observed and imagined."""
+"""A bundle with anchors, observed and imagined."""
 
 from dataclasses import replace
 
@@ -58,8 +58,8 @@ def bundle(tmp_path_factory):
 
 
 @pytest.fixture
-def told(bundle, monkeypatch):
-    """Return a world model, and what its stem is told, call by call."""
+def anchored(bundle, monkeypatch):
+    """Return a world model, and what its stem reads, call by call."""
     world, calls = WorldModel(bundle, 'arm'), []
     engine = world._world._model.engine
     stem = engine.stem
@@ -75,8 +75,8 @@ def places(calls):
     return {tuple(round(x, 4) for x in feeds['anchor'][0, -1].tolist()) for feeds in calls}
 
 
-def test_an_imagined_anchor_is_the_measured_one_and_the_actions(told):
-    world, calls = told
+def test_an_imagined_anchor_is_the_measured_one_and_the_actions(anchored):
+    world, calls = anchored
     world.observe(picture(), None, HERE)
     assert calls[-1]['anchored'].all()
     assert places(calls) == {(0.5, -0.2, 0.3)}
@@ -86,8 +86,8 @@ def test_an_imagined_anchor_is_the_measured_one_and_the_actions(told):
     assert places(calls) == {(0.6, 0.0, 0.5), (0.3, 0.1, 0.7)}
 
 
-def test_each_candidate_has_an_anchor_of_its_own(told):
-    world, calls = told
+def test_each_candidate_has_an_anchor_of_its_own(anchored):
+    world, calls = anchored
     world.observe(picture(), None, HERE)
     calls.clear()
     both = world.imagine_candidates(np.stack([CHUNKS, -CHUNKS]), 2)
@@ -106,8 +106,8 @@ def test_where_the_tool_is_matters_where_it_is_known(bundle):
     assert (frames[0] != frames[2]).any()
 
 
-def test_without_a_measurement_nothing_is_made_up(told):
-    world, calls = told
+def test_without_a_measurement_nothing_is_made_up(anchored):
+    world, calls = anchored
     world.observe(picture(), None, None)
     world.imagine(CHUNKS, 2)
     assert not any(feeds['anchored'].any() for feeds in calls)

@@ -67,6 +67,8 @@ def test_a_link_to_a_tokenizer_follows_where_that_was_moved(tmp_path):
 
 
 def test_a_bundle_with_other_constants_than_expected_is_refused(monkeypatch):
-    monkeypatch.setattr('hma_ros.export.bundle_weights._Constants.matrices', lambda _: iter(()))
+    monkeypatch.setattr(
+        'hma_ros.export.bundle_weights.GraphConstants.matrices', lambda *_: iter(())
+    )
     with pytest.raises(BundleError, match='got StopIteration'):
         read_pretrained(bundle_folder('hma_sim'))

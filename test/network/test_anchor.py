@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""A stem that is told where each chunk led."""
+"""A stem with anchors."""
 
 from dataclasses import asdict, replace
 
@@ -55,8 +55,8 @@ def small(seed=0, **changes):
 
 def embedded(model, anchor, known=True, **given):
     steps, chunk = Steps(torch.arange(1)), torch.zeros(1, 1, 6)
-    told = AnchorSeen(torch.tensor([[[*anchor, 0.2]]]), torch.tensor([[known]]))
-    return model.condition('arm', chunk, steps, anchor=told, **given).shift_scale_BRL2C
+    seen = AnchorSeen(torch.tensor([[[*anchor, 0.2]]]), torch.tensor([[known]]))
+    return model.condition('arm', chunk, steps, anchor=seen, **given).shift_scale_BRL2C
 
 
 def stirred(model):
@@ -73,7 +73,7 @@ def test_a_new_anchor_changes_nothing():
         assert (embedded(model, [0.3, 0.1]) == embedded(model, [9.0, -9.0])).all()
 
 
-def test_places_are_told_apart_once_trained_and_unknown_ones_are_not():
+def test_anchors_are_distinguished_once_trained_and_unknown_ones_are_not():
     model = stirred(small(anchor=True))
     with torch.no_grad():
         here, there = embedded(model, [0.3, 0.1]), embedded(model, [0.35, 0.1])
@@ -81,7 +81,7 @@ def test_places_are_told_apart_once_trained_and_unknown_ones_are_not():
         nowhere = embedded(model, [0.3, 0.1], known=False)
         assert (nowhere == embedded(model, [5.0, 5.0], known=False)).all()
         assert not torch.allclose(here, nowhere)
-        # Where it led is told though the action is not.
+        # The anchor is known though the action is not.
         hidden = embedded(model, [0.3, 0.1], masked_BR=torch.ones(1, 1) > 0)
         assert not torch.allclose(hidden, nowhere)
 
@@ -93,13 +93,13 @@ def test_a_model_without_anchors_has_no_parameter_for_them():
 
 
 def test_weights_of_a_model_without_compute_the_same_with_a_new_anchor():
-    plain, told = stirred(small()), small(anchor=True)
-    told.load_state_dict({**told.state_dict(), **plain.state_dict()})
+    plain, anchored = stirred(small()), small(anchor=True)
+    anchored.load_state_dict({**anchored.state_dict(), **plain.state_dict()})
     steps, chunk = Steps(torch.arange(1)), torch.randn(1, 1, 6)
     where = AnchorSeen(torch.tensor([[[0.3, 0.1, 0.2]]]), torch.ones(1, 1) > 0)
     with torch.no_grad():
         before = plain.condition('arm', chunk, steps)
-        after = told.condition('arm', chunk, steps, anchor=where)
+        after = anchored.condition('arm', chunk, steps, anchor=where)
     assert (before.shift_scale_BRL2C == after.shift_scale_BRL2C).all()
 
 
@@ -128,7 +128,7 @@ def test_increments_add_up_and_targets_replace():
     np.testing.assert_allclose(absolute.anchor_after(here, chunk), [[0.3, -0.1, 0.5]], atol=1e-6)
 
 
-def test_the_tool_is_told_behind_the_joints():
+def test_the_tool_comes_behind_the_joints():
     assert ROBOT.reads_tool
     assert ROBOT.measured_names == ('slide', 'x', 'y', 'z')
     assert ROBOT.anchor_of(np.float32([7, 1, 2, 3])).tolist() == [1, 2, 3]

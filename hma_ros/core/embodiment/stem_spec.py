@@ -34,8 +34,8 @@ class StemSpec:
         by its sum, to its last action, or it cannot be told.
     :param layout: what the stem takes, where that is not the action itself, see
         :mod:`~hma_ros.core.embodiment.action_layout`; empty where it is.
-    :param anchor: what the model is told of where each chunk leads: the commanded coordinates,
-        rad or m, in the order of the first actions; empty where it is not told.
+    :param anchor: the commanded coordinates after each chunk, as the model reads them,
+        rad or m, in the order of the first actions; empty of a model without anchors.
     :param anchor_motion: one of :data:`ANCHOR_MOTIONS`: they go by the sum of a chunk, or to its
         last action.
     """
@@ -70,7 +70,7 @@ class StemSpec:
 
     @property
     def measured_names(self) -> tuple[str, ...]:
-        """What the model is told of each frame's robot: joints, then the tool's position."""
+        """What the model reads of the robot in each frame: joints, then the tool's position."""
         return self.joint_names + (self.anchor if self.reads_tool else ())
 
     def anchor_of(self, measured: NDArray[np.float32]) -> NDArray[np.float32]:
