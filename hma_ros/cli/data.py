@@ -2,23 +2,31 @@
 """``hma data``: recordings to data sets."""
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from hma_ros.data.episode_source import EpisodeSource
     from hma_ros.data.imported_source import ImportedSource
 
-EXAMPLES = """\
-examples:
+BAG = """\
   hma data import bag bags/run_1 bags/run_2 --out data/mine
   hma data import bag bags/* --embodiment my_arm.yaml --out data/mine --namespace left
+"""
+LEROBOT = """\
   hma data import lerobot sets/so101 --embodiment so101 --out data/so101 --camera \\
     observation.images.front --state 0,1,2,3,4 --action 0,1,2,3,4,gripper.pos
+"""
+RLDS = """\
   hma data import rlds sets/bridge/1.0.0 --fps 5 --embodiment my_arm.yaml --out data/bridge \\
     --camera observation/image_0 --state 0,1,2,3,4,5 --action 0,1,2,3,4,5,6
+"""
+HMA = """\
   hma data import hma sets/language_table_magvit_train --out data/language_table_tokens
+"""
+INSPECT = """\
   hma data inspect data/mine
 """
 
@@ -28,8 +36,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser = subparsers.add_parser(
         'data',
         help='recordings to data sets, and what is wrong with them',
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **_examples(BAG, LEROBOT, RLDS, HMA, INSPECT),
     )
     actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
     importer = actions.add_parser(
@@ -37,6 +44,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         help='write a LeRobot v3 data set from recordings',
         description='Write a LeRobot v3 data set from recordings, which are only read. The same '
         'command again goes on after an interruption, and adds new sources.',
+        **_examples(BAG, LEROBOT, RLDS, HMA),
     )
     formats = importer.add_subparsers(dest='format', metavar='FORMAT', required=True)
     _add_bag(formats)
@@ -47,6 +55,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'inspect',
         help='say what is wrong with a data set; one HTML page',
         description='Print findings and write DIR/inspect.html; returns 1 where there are any.',
+        **_examples(INSPECT),
     )
     inspector.add_argument('folder', metavar='DIR', help='a data set of hma data import')
     inspector.add_argument('--out', metavar='FILE', help='the page (default: DIR/inspect.html)')
@@ -54,7 +63,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
 
 def _add_bag(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    parser = formats.add_parser('bag', help='rosbag2, sqlite3 or MCAP')
+    parser = formats.add_parser('bag', help='rosbag2, sqlite3 or MCAP', **_examples(BAG))
     _add_common(parser)
     parser.add_argument(
         '--embodiment',
@@ -68,7 +77,8 @@ def _add_bag(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> 
 
 
 def _add_lerobot(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    parser = formats.add_parser('lerobot', help='LeRobot data sets, v2.1 or v3')
+    text = 'LeRobot data sets, v2.1 or v3'
+    parser = formats.add_parser('lerobot', help=text, **_examples(LEROBOT))
     _add_common(parser)
     _add_mapping(
         parser,
@@ -80,7 +90,9 @@ def _add_lerobot(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]')
 
 def _add_rlds(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     parser = formats.add_parser(
-        'rlds', help='RLDS data sets of TensorFlow Datasets, such as Open X-Embodiment'
+        'rlds',
+        help='RLDS data sets of TensorFlow Datasets, such as Open X-Embodiment',
+        **_examples(RLDS),
     )
     _add_common(parser)
     _add_mapping(
@@ -108,6 +120,7 @@ def _add_hma(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> 
         help="token or latent folders of HMA's authors, checked and joined to one",
         description="Check token or latent folders of HMA's authors and join them to one, for "
         'hma train model --folders. Damaged episodes are left out and named.',
+        **_examples(HMA),
     )
     parser.add_argument('sources', nargs='+', metavar='SRC', help='folders with metadata.json')
     parser.add_argument('--out', required=True, metavar='DIR', help='a new folder')
@@ -115,6 +128,11 @@ def _add_hma(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> 
         '--domain', metavar='NAME', help="name for the model's stem (default: as in the sources)"
     )
     parser.set_defaults(run=run_hma)
+
+
+def _examples(*commands: str) -> dict[str, Any]:
+    epilog = f'examples:\n{"".join(commands)}'
+    return {'epilog': epilog, 'formatter_class': argparse.RawDescriptionHelpFormatter}
 
 
 def _rate(text: str) -> float:
@@ -165,42 +183,37 @@ def run_bag(args: argparse.Namespace) -> int:
     else:
         spec = load_embodiment(args.embodiment)
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem, text)
-    return _import(args, lambda source: import_bag(source, writer, args.namespace))
+    return _import(args, lambda source: import_bag(Path(source), writer, args.namespace))
 
 
 def run_lerobot(args: argparse.Namespace) -> int:
     """Import LeRobot data sets."""
-    from pathlib import Path
+    from hma_ros.data.lerobot_source import LeRobotSource
 
-    from hma_ros.core.embodiment import load_embodiment
-    from hma_ros.data.episode_import import Mapping
-    from hma_ros.data.lerobot_import import import_lerobot
-    from hma_ros.data.lerobot_writer import LeRobotWriter
-
-    spec = load_embodiment(args.embodiment)
-    mapping = Mapping(args.camera, args.state, args.action)
-    writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem)
-    return _import(args, lambda source: import_lerobot(source, writer, mapping))
+    return _import_episodes(args, LeRobotSource)
 
 
 def run_rlds(args: argparse.Namespace) -> int:
     """Import RLDS data sets."""
+    from hma_ros.data.rlds_source import RldsSource
+
+    keys = tuple(args.state_key.split(',')), tuple(args.action_key.split(','))
+    return _import_episodes(args, lambda path: RldsSource(path, args.fps, *keys, args.split))
+
+
+def _import_episodes(args: argparse.Namespace, open_: 'Callable[[Path], EpisodeSource]') -> int:
+    """Open every source before any is imported."""
     from pathlib import Path
 
     from hma_ros.core.embodiment import load_embodiment
-    from hma_ros.data.episode_import import Mapping
+    from hma_ros.data.episode_import import Mapping, import_episodes
     from hma_ros.data.lerobot_writer import LeRobotWriter
-    from hma_ros.data.rlds_import import import_rlds
-    from hma_ros.data.rlds_source import RldsSource
 
     spec = load_embodiment(args.embodiment)
     mapping = Mapping(args.camera, args.state, args.action)
-    keys = tuple(args.state_key.split(',')), tuple(args.action_key.split(','))
+    sources = {source: open_(Path(source)) for source in args.sources}
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem)
-    return _import(
-        args,
-        lambda path: import_rlds(RldsSource(path, args.fps, *keys, args.split), writer, mapping),
-    )
+    return _import(args, lambda source: import_episodes(sources[source], writer, mapping))
 
 
 def run_hma(args: argparse.Namespace) -> int:
@@ -217,13 +230,11 @@ def run_hma(args: argparse.Namespace) -> int:
     return 0
 
 
-def _import(args: argparse.Namespace, run: 'Callable[[Path], ImportedSource]') -> int:
+def _import(args: argparse.Namespace, run: 'Callable[[str], ImportedSource]') -> int:
     """Import each source and say what it gave; 1 where there is no step at all."""
-    from pathlib import Path
-
     total = 0
     for source in args.sources:
-        found = run(Path(source))
+        found = run(source)
         total += found.steps
         _tell(found)
     print(f'{args.out}: {total} steps; look at them with: hma data inspect {args.out}')

@@ -33,6 +33,12 @@ class ColumnMap:
             raise ConfigError(
                 f'{where}: got {len(feature.names)} names, expected {feature.shape[0]}'
             )
+        if not text and not feature.names:
+            raise ConfigError(
+                f'{where}: got none, expected {len(names)} of the numbers 0 to '
+                f'{feature.shape[0] - 1}, for {first_few(names)} in this order: the data set '
+                'names nothing'
+            )
         wanted = text.split(',') if text else list(names)
         if len(wanted) != len(names):
             raise ConfigError(

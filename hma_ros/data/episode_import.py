@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from hma_ros.core.control.pose_actions import composed_increment
 from hma_ros.core.embodiment.spec import ROTATIONS, EmbodimentSpec
 from hma_ros.core.errors import ConfigError, MessageError
-from hma_ros.core.short_text import first_few
+from hma_ros.core.short_text import first_few, quoted
 from hma_ros.data.bag_steps import Mark
 from hma_ros.data.column_map import ColumnMap
 from hma_ros.data.episode_cutter import EpisodeCutter
 from hma_ros.data.episode_source import ACTION, STATE, EpisodeSource
-from hma_ros.data.imported_source import ImportedSource
+from hma_ros.data.imported_source import ImportedSource, identity, imported_before
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.step_alignment import StepAlignment
 from hma_ros.data.steps import Step
@@ -52,17 +52,21 @@ class Mapping:
 
 
 def import_episodes(
-    source: EpisodeSource, writer: LeRobotWriter, mapping: Mapping, known: dict[str, Any]
+    source: EpisodeSource, writer: LeRobotWriter, mapping: Mapping
 ) -> ImportedSource:
     """
-    Append the episodes of a data set.
+    Append the episodes of a data set; it is skipped if it was imported before.
 
-    An episode that cannot be read is left out, and named in the facts; an image that is broken
-    drops its step.
+    An episode that cannot be read, such as one whose record or video is damaged, is left out and
+    named in the facts; an image that is broken drops its step.
 
-    :param known: facts by which the import is known again: ``source`` and ``options``.
-    :raises ConfigError: the data set contradicts itself or the embodiment, or nothing is left.
+    :raises ConfigError: the data set contradicts itself or the embodiment, was imported with other
+        options, or nothing is left.
     """
+    options = {**asdict(mapping), **source.options}
+    before = imported_before(source.folder, writer, source.pattern, options)
+    if before is not None:
+        return before
     reader = _Reader(source, writer.spec, mapping)
     cutter, left_out = EpisodeCutter(writer, has_marks=True), list[str]()
     for episode in source.episodes:
@@ -81,6 +85,7 @@ def import_episodes(
     if not cutter.count:
         reason = left_out[0] if left_out else reader.facts()['first_drop']
         raise ConfigError(f'{reason or f"{source.folder}: got no two steps"}; no episode is left')
+    known = {'source': identity(source.folder, source.pattern), 'options': options}
     facts = {**known, **reader.facts(), 'left_out': left_out}
     facts['outside_episodes'] = cutter.outside
     writer.commit(facts)
@@ -133,7 +138,8 @@ class _Reader:
         for index, frame in enumerate(frames):
             stamp = _START_NS + round(index * _NS / self._source.fps)
             alignment.now_ns = stamp
-            self._add_joints(alignment, stamp, frame.columns[STATE])
+            place = f'{episode.label}: frame {index}'
+            self._add_joints(alignment, stamp, frame.columns[STATE], place)
             self.counts[self._camera].messages += 1
             alignment.offer_image(stamp, frame.read)
             if self._action is not None:
@@ -161,7 +167,7 @@ class _Reader:
         return actions
 
     def _add_joints(
-        self, alignment: StepAlignment, stamp: int, state: NDArray[np.float64]
+        self, alignment: StepAlignment, stamp: int, state: NDArray[np.float64], where: str
     ) -> None:
         counts = self.counts[STATE]
         counts.messages += 1
@@ -171,7 +177,7 @@ class _Reader:
             try:
                 alignment.measured.add_joints(place, stamp, item.message_names, values)
             except MessageError as error:
-                counts.note_fault(str(error))
+                counts.note_fault(f'{where}: {error}')
 
     def _note(self, alignment: StepAlignment) -> None:
         self._dropped.update(alignment.dropped)
@@ -182,10 +188,11 @@ class _Reader:
         there = self._source.cameras()
         if wanted in there or (not wanted and len(there) == 1):
             return wanted or there[0]
-        raise ConfigError(
-            f'{self._source.folder}: images: got {first_few(there) or "none"}, expected '
-            f'{wanted or "a single camera"}; set --camera'
-        )
+        if wanted:
+            got, expected = quoted(wanted), f'one of {first_few(there)}' if there else 'no images'
+        else:
+            got, expected = first_few(there) or 'none', 'a single camera, or the name of one'
+        raise ConfigError(f'{self._source.folder}: --camera: got {got}, expected {expected}')
 
     def _check_camera(self) -> None:
         feature, camera = self._source.feature(self._camera), self._spec.camera

@@ -48,6 +48,14 @@ class EpisodeSource(Protocol):
         """Where it is."""
 
     @property
+    def pattern(self) -> str:
+        """Glob pattern of its files."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What its frames depend on beside its files, by the names of the command's options."""
+
+    @property
     def fps(self) -> float:
         """Frames per second."""
 

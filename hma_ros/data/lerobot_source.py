@@ -38,7 +38,10 @@ class LeRobotSource:
     :raises ConfigError: another version, or facts that contradict each other.
     """
 
+    pattern = '*'
+
     def __init__(self, folder: Path) -> None:
+        self.options: dict[str, Any] = {}
         self.folder, self._info_path = folder, folder / layout.INFO
         self.info = layout.read_json(self._info_path)
         version = self.info.get('codebase_version')

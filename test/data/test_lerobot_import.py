@@ -20,10 +20,10 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.core.vision.image import preprocess
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.column_map import ColumnMap
-from hma_ros.data.episode_import import Mapping
+from hma_ros.data.episode_import import Mapping, import_episodes
 from hma_ros.data.episode_source import Feature
-from hma_ros.data.lerobot_import import import_lerobot
 from hma_ros.data.lerobot_reader import LeRobotData
+from hma_ros.data.lerobot_source import LeRobotSource
 from hma_ros.data.lerobot_writer import LeRobotWriter
 
 SPEC = load_embodiment('sim_planar')
@@ -31,7 +31,7 @@ NAMES = Mapping()
 
 
 def imported(folder: Path, source: Path, mapping: Mapping = NAMES) -> tuple[LeRobotData, Any]:
-    result = import_lerobot(source, LeRobotWriter(folder, SPEC, 'push'), mapping)
+    result = import_episodes(LeRobotSource(source), LeRobotWriter(folder, SPEC, 'push'), mapping)
     return LeRobotData(folder), result
 
 
@@ -57,7 +57,9 @@ def test_steps_hold_what_the_data_set_holds(tmp_path: Path, version: str) -> Non
     check_steps(data, (31, 46), 0)
     assert result.facts['origins'] == {'reported': 25}
     assert {item: item.read_bytes() for item in source.rglob('*') if item.is_file()} == before
-    again = import_lerobot(source, LeRobotWriter(tmp_path / 'set', SPEC, 'push'), NAMES)
+    again = import_episodes(
+        LeRobotSource(source), LeRobotWriter(tmp_path / 'set', SPEC, 'push'), NAMES
+    )
     assert not again.is_new
 
 
@@ -172,7 +174,7 @@ def test_increments_that_turn_the_tool_are_composed(
     column = table.column_names.index('action')
     pq.write_table(table.set_column(column, 'action', [actions]), path)
     in_info('features', 'action', value={'dtype': 'float32', 'shape': [6], 'names': names})(source)
-    import_lerobot(source, LeRobotWriter(tmp_path / 'set', spec, 'push'), NAMES)
+    import_episodes(LeRobotSource(source), LeRobotWriter(tmp_path / 'set', spec, 'push'), NAMES)
     stored = pq.read_table(layout.data_file(tmp_path / 'set', 0)).column(layout.ACTION)
     assert len(stored) == 10
     got = np.array(stored[3].as_py())

@@ -17,10 +17,9 @@ from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, HmaError, MessageError
 from hma_ros.core.vision.image import preprocess
 from hma_ros.data.crc32c import crc32c, masked_crc32c
-from hma_ros.data.episode_import import Mapping
+from hma_ros.data.episode_import import Mapping, import_episodes
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.lerobot_writer import LeRobotWriter
-from hma_ros.data.rlds_import import import_rlds
 from hma_ros.data.rlds_source import RldsSource
 from hma_ros.data.tfrecords import parse_example, records
 
@@ -33,7 +32,7 @@ def imported(
     folder: Path, source: Path, mapping: Mapping = NUMBERS, **options: Any
 ) -> tuple[LeRobotData, Any]:
     options = {'action': ACTION_KEYS, 'fps': made.FPS, **options}
-    result = import_rlds(
+    result = import_episodes(
         RldsSource(source, **options), LeRobotWriter(folder, SPEC, 'push'), mapping
     )
     return LeRobotData(folder), result
@@ -177,9 +176,13 @@ def test_a_broken_image_or_number_drops_its_step(tmp_path: Path) -> None:
         ({'split': 'test'}, NUMBERS, "--split: got 'test', expected one of train"),
         ({'fps': 15}, NUMBERS, '--fps: got 15, expected a multiple of 10'),
         ({'fps': 5}, Mapping(state='0,1', action='measured'), '--fps: got 5, expected at least'),
-        ({}, Mapping(), "state: --state: got 'joint_x', expected one of the places or 0 to 2"),
+        ({}, Mapping(), 'state: --state: got none, expected 2 of the numbers 0 to 2, for joint_x'),
         ({}, Mapping(state='0,3', action='0,1'), "--state: got '3', expected .* 0 to 2"),
-        ({}, Mapping('observation/wrist', '0,1', '0,1'), 'expected observation/wrist'),
+        (
+            {},
+            Mapping('observation/wrist', '0,1', '0,1'),
+            "--camera: got 'observation/wrist', expected one of observation/image",
+        ),
         ({'action': ('action',)}, NUMBERS, 'action: got no such feature, expected a vector'),
         (
             {'action': ('language_instruction',)},
@@ -211,7 +214,7 @@ def test_depth_is_no_image(tmp_path: Path) -> None:
     source = made.write(tmp_path / '1.0.0', [[made.episode(21)]])
     path = source / 'features.json'
     path.write_text(path.read_text().replace('"uint8"', '"uint16"'))
-    with pytest.raises(ConfigError, match='got none, expected a single camera; set --camera'):
+    with pytest.raises(ConfigError, match='--camera: got none, expected a single camera'):
         imported(tmp_path / 'set', source)
 
 
@@ -232,6 +235,21 @@ def test_the_command_imports_what_inspect_accepts(tmp_path: Path, capsys: Any) -
     assert main(['data', 'inspect', str(tmp_path / 'set')]) == 0
     facts = json.loads((tmp_path / 'set/meta/info.json').read_text())
     assert facts['total_frames'] == 25
+
+
+def test_every_source_is_opened_before_any_is_imported(tmp_path: Path) -> None:
+    source = made.write(tmp_path / '1.0.0', [[made.episode(21)]])
+    command = ['data', 'import', 'rlds', str(source), str(tmp_path / 'none'), '--fps', '20']
+    options = ['--embodiment', 'sim_planar', '--state', '0,1', '--action-key', 'action/target']
+    assert main([*command, *options, '--action', '0,1', '--out', str(tmp_path / 'set')]) != 0
+    assert not (tmp_path / 'set/meta').exists()
+
+
+def test_a_state_that_is_not_finite_is_named_by_record_and_frame(tmp_path: Path) -> None:
+    episode = made.episode(41)
+    episode['steps/observation/state'][27, 1] = np.nan
+    _, result = imported(tmp_path / 'set', made.write(tmp_path / '1.0.0', [[episode]]))
+    assert 'record 0: frame 27: ' in result.facts['topics']['observation.state']['first_fault']
 
 
 def test_the_checksum_is_castagnoli() -> None:
