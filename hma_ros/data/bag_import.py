@@ -61,8 +61,11 @@ def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
     """
     Return the embodiment that bags hold, and the text of its file.
 
-    :raises ConfigError: a bag holds none, or another one than the first.
+    :raises ConfigError: no such bag, or one that holds none, or another one than the first.
     """
+    for path in paths:
+        if not path.exists():
+            raise ConfigError(f'{path}: got no such file or folder, expected a bag')
     texts = {path: custom_data(path).get(EMBODIMENT_KEY) for path in paths}
     first = paths[0]
     for path, text in texts.items():

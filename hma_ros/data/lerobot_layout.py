@@ -15,7 +15,6 @@ from typing import Any
 
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.short_text import quoted, shortened
 from hma_ros.data.episode_source import ACTION, STATE
 
 VERSION = 'v3.0'
@@ -135,18 +134,3 @@ def tasks_table(task: str) -> Any:
     }
     table = pa.table({'task_index': pa.array([0], pa.int64()), 'task': pa.array([task])})
     return table.replace_schema_metadata({b'pandas': json.dumps(pandas).encode()})
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """
-    Read a file of one JSON object.
-
-    :raises ConfigError: unreadable, or not an object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f'{path}: got {shortened(error)}, expected a JSON object') from error
-    if not isinstance(content, dict):
-        raise ConfigError(f'{path}: got {quoted(content)}, expected a JSON object')
-    return content

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, HmaError
+from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import quoted, shortened
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.steps import Step, check_numbers, check_step
@@ -30,8 +31,8 @@ class LeRobotData:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.info = layout.read_json(folder / layout.INFO)
-        self.journal = layout.read_json(folder / layout.JOURNAL)
+        self.info = read_json(folder / layout.INFO)
+        self.journal = read_json(folder / layout.JOURNAL)
         robot = str(self.info.get('robot_type'))
         self.spec = load_embodiment(layout.embodiment_file(folder, robot))
         rate = self.spec.rates.frame_hz

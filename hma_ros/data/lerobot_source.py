@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import first_few, quoted, shortened
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.episode_source import Feature, Rgb, SourceFrame
@@ -43,7 +44,7 @@ class LeRobotSource:
     def __init__(self, folder: Path) -> None:
         self.options: dict[str, Any] = {}
         self.folder, self._info_path = folder, folder / layout.INFO
-        self.info = layout.read_json(self._info_path)
+        self.info = read_json(self._info_path)
         version = self.info.get('codebase_version')
         if version not in VERSIONS:
             raise self._wrong('codebase_version', quoted(version), ' or '.join(VERSIONS))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import shortened
-from hma_ros.data.lerobot_layout import read_json
 
 FEATURES = 'features.json'
 IMAGE, TENSOR, OTHER = 'image', 'tensor', 'other'

@@ -21,7 +21,6 @@ Source: github.com/liruiw/HMA at e3c8908, ``hma/data.py`` and ``datasets/``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import shortened
 from hma_ros.data.domains import RATE_HZ, stride_of
 from hma_ros.data.flat_file import map_array
@@ -141,13 +141,7 @@ class _Facts:
 
     @classmethod
     def read(cls, path: Path) -> _Facts:
-        try:
-            content = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise ConfigError(f'{path}: got {shortened(error)}, expected a JSON object') from error
-        if not isinstance(content, dict):
-            raise ConfigError(f'{path}: got {type(content).__name__}, expected a JSON object')
-        return cls(path, content)
+        return cls(path, read_json(path))
 
     @property
     def dtype(self) -> str:

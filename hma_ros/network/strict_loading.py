@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.json_file import read_json
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.core.short_text import first_few, shortened
 
@@ -207,11 +207,4 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f'{path.parent}: got no {path.name}, expected a folder with it and model.safetensors'
         )
-    refuse_lfs_pointer(path, ConfigError)
-    try:
-        facts = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f'{path}: got {shortened(error)}, expected a JSON object') from error
-    if not isinstance(facts, dict):
-        raise ConfigError(f'{path}: got {type(facts).__name__}, expected a JSON object')
-    return facts
+    return read_json(path)

@@ -18,11 +18,11 @@ models need torch, the others only numpy.
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.json_file import read_json
 from hma_ros.verification.golden import GOLDEN_FILE, GoldenArrays
 from hma_ros.verification.report import Comparison
 
@@ -51,7 +51,7 @@ def kind_of(folder: Path) -> str:
     """
     config = folder / 'config.json'
     if config.is_file():
-        return 'continuous' if 'diffloss_d' in _read_object(config) else 'discrete'
+        return 'continuous' if 'diffloss_d' in read_json(config) else 'discrete'
     if any(folder.glob('*/metadata.json')):
         return 'loaders'
     if {'gt', 'pred'} <= set(GoldenArrays(folder)):
@@ -76,13 +76,3 @@ def _expand(path: Path) -> list[Path]:
     if not below:
         raise ConfigError(f'{path}: no {GOLDEN_FILE} in it or one level below, expected one')
     return below
-
-
-def _read_object(path: Path) -> dict[str, object]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ConfigError(f'{path}: {error}; expected a JSON object') from error
-    if not isinstance(content, dict):
-        raise ConfigError(f'{path}: {type(content).__name__}, expected a JSON object')
-    return content

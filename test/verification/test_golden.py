@@ -123,5 +123,5 @@ def test_unreadable_files_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r'golden.npz: a single array, expected arrays'):
         kind_of(tmp_path)
     (tmp_path / 'config.json').write_text('[]')
-    with pytest.raises(ConfigError, match=r'config.json: list, expected a JSON object'):
+    with pytest.raises(ConfigError, match=r'config.json: got list, expected a JSON object'):
         kind_of(tmp_path)
