@@ -37,6 +37,8 @@ from hma_ros.core.short_text import shortened
 from hma_ros.data.episode_metadata import FLAT_FILES, EpisodeRecord, read_metadata
 from hma_ros.data.flat_file import map_array
 
+SPLITS = ('train', 'val')
+
 
 @dataclass(frozen=True)
 class Episode:

@@ -19,7 +19,7 @@ import numpy as np
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.data import lerobot_layout as layout
-from hma_ros.data.episodes import Episode, EpisodeDataset, Episodes
+from hma_ros.data.episodes import SPLITS, Episode, EpisodeDataset, Episodes
 from hma_ros.data.lerobot_reader import LeRobotData
 
 
@@ -136,8 +136,8 @@ def open_episodes(folder: Path) -> Episodes:
     """
     Open what ``hma data import`` or :class:`~hma_ros.data.episodes.EpisodeWriter` wrote.
 
-    :param folder: a data set, or episode folders of one embodiment at any depth.
-    :raises ConfigError: neither is there, or see the classes.
+    :param folder: a data set, or episode folders of one split of one embodiment, at any depth.
+    :raises ConfigError: neither is there, or several splits, or see the classes.
     """
     if (folder / layout.INFO).is_file():
         return ImportedEpisodes(folder)
@@ -146,5 +146,11 @@ def open_episodes(folder: Path) -> Episodes:
         raise ConfigError(
             f'{folder}: got neither {layout.INFO} nor metadata.json, expected a data set of '
             '`hma data import`, or episodes'
+        )
+    splits = sorted(item.name for item in folder.iterdir() if item.name in SPLITS)
+    if len(splits) > 1:
+        raise ConfigError(
+            f'{folder}: got the splits {", ".join(splits)}, expected one; give '
+            f'{folder / splits[0]}'
         )
     return EpisodeDataset(parts)

@@ -25,12 +25,12 @@ def extended_config(config: HmaConfig, domain: Domain, kept: Collection[str]) ->
     that it has to predict.
 
     :param kept: stems to keep.
-    :raises ConfigError: the model has a stem of that name, or its cross-attention is upstream's.
+    :raises ConfigError: a kept stem has that name, or the model's cross-attention is upstream's.
     """
-    if domain.name in {old.name for old in config.domains}:
+    if domain.name in kept:
         raise ConfigError(
-            f"stem '{domain.name}': got a model that has it, expected a new name; choose one with "
-            '--stem, and write it into the embodiment file'
+            f"stem '{domain.name}': got a model that keeps one of that name, expected a new name; "
+            'choose one with --stem, and write it into the embodiment file'
         )
     if not config.is_cacheable:
         raise ConfigError(
@@ -53,13 +53,15 @@ def with_stem(model: Hma, config: HmaConfig) -> Hma:
     Build a model of another configuration with the weights of a trained one.
 
     :param model: trained.
-    :param config: of :func:`extended_config`.
-    :returns: a model that computes for the stems kept what it did; a new stem begins untrained,
+    :param config: of :func:`extended_config`; the last of its domains is the new one.
+    :returns: a model that computes for the stems kept what it did; the new stem begins untrained,
         and its actions change nothing yet.
     """
-    extended = initialised(config)
+    extended, new = initialised(config), config.domains[-1].name
     weights, own = model.state_dict(), extended.state_dict()
-    extended.load_state_dict({**own, **{name: weights[name] for name in own if name in weights}})
+    trained = {name: weights[name] for name in own if name in weights}
+    old = {name: value for name, value in trained.items() if not is_of_stem(name, new)}
+    extended.load_state_dict({**own, **old})
     return extended
 
 

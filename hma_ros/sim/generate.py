@@ -18,14 +18,13 @@ import numpy as np
 from hma_ros.core.embodiment.bounds import MODEL_SIDE_PX
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import Progress
-from hma_ros.data.episodes import Episode, EpisodeWriter
+from hma_ros.data.episodes import SPLITS, Episode, EpisodeWriter
 from hma_ros.sim import TASK_NAMES, make_task
 from hma_ros.sim.episode import run_episode
 from hma_ros.sim.exploration import KINDS, Kind
 from hma_ros.sim.simulation import Task
 
 LOG = logging.getLogger(__name__)
-SPLITS = ('train', 'val')
 # Episodes handed out ahead of the one being written: bounds the memory they wait in.
 _AHEAD_PER_WORKER = 8
 

@@ -84,3 +84,12 @@ def test_frames_of_another_size_than_the_tokenizer_takes_are_refused(tmp_path):
 def test_a_folder_of_neither_kind_is_refused(tmp_path):
     with pytest.raises(ConfigError, match='got neither meta/info.json nor metadata.json'):
         open_episodes(tmp_path)
+
+
+def test_several_splits_are_refused(tmp_path):
+    for split in ('train', 'val'):
+        folder = tmp_path / split / 'shard_00'
+        folder.mkdir(parents=True)
+        (folder / 'metadata.json').write_text('{}')
+    with pytest.raises(ConfigError, match=f'got the splits train, val, .* give {tmp_path}/train'):
+        open_episodes(tmp_path)

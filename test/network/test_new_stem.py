@@ -46,9 +46,20 @@ def test_what_upstream_trained_goes_on_corrected(make_model):
     assert [domain.name for domain in extended.domains] == ['arm']
 
 
-def test_a_name_that_is_taken_is_refused(make_model):
-    with pytest.raises(ConfigError, match=r"stem 'robot': got a model that has it.*--stem"):
-        extended_config(make_model().config, replace(NEW, name='robot'), [])
+def test_a_name_that_is_kept_is_refused(make_model):
+    config, new = make_model().config, replace(NEW, name='robot')
+    with pytest.raises(ConfigError, match=r"stem 'robot': got a model that keeps one.*--stem"):
+        extended_config(config, new, ['robot'])
+
+
+def test_a_stem_that_is_not_kept_begins_anew_under_its_name(make_model):
+    model = make_model()
+    config = extended_config(model.config, replace(NEW, name='robot'), [])
+    before, after = model.state_dict(), with_stem(model, config).state_dict()
+    assert [domain.name for domain in config.domains] == ['robot']
+    for name, value in after.items():
+        if name in before and not is_of_stem(name, 'robot'):
+            torch.testing.assert_close(value, before[name].float(), rtol=0, atol=0)
 
 
 def test_a_stem_of_an_unlucky_name_owns_nothing_of_the_trunk():
