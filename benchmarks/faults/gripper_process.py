@@ -86,6 +86,15 @@ class GripperProcess:
         """Tell it what to do with goals, as in :mod:`benchmarks.faults.gripper_server`."""
         self._behaviour.publish(String(data=behaviour))
 
+    def mend(self) -> None:
+        """Have it do what it should: start it, let it go on, and have it reach its goals."""
+        self.behave('reach')
+        if self.child is not None and self.child.poll() is not None:
+            self.end()
+        if self.child is None:
+            self.start()
+        self.send_signal(signal.SIGCONT)
+
     def positions(self, *what: str) -> list[float]:
         """Return the goals of which there were such events."""
         return [event.position for event in self.events if event.what in what]

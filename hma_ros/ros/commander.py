@@ -17,11 +17,13 @@ from hma_ros.core.control.guard import Motion
 from hma_ros.core.embodiment import EmbodimentSpec, GripperSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.ros import qos_overrides
+from hma_ros.ros.action_servers import action_type, served_types
 from hma_ros.ros.command_msg import Setpoint, message_type, to_message
 from hma_ros.ros.publishers import node_names
 from hma_ros.ros.qos import COMMAND
 
-_FLUSH = Duration(seconds=0.3)
+_FLUSH_S = 0.3
+_FLUSH = Duration(seconds=_FLUSH_S)
 # How long a goal may wait for its answer and its result, and how long after a fault none is sent.
 _ANSWER_S, _RESULT_S, _PAUSE_S = 1.0, 10.0, 1.0
 # Interfaces whose messages carry a time.
@@ -195,7 +197,7 @@ class GoalGripper:
     """
 
     def __init__(self, node: Any, kind: Any, name: str, make_goal: Callable[[float], Any]) -> None:
-        self._name, self._make_goal = name, make_goal
+        self._node, self._kind, self._name, self._make_goal = node, kind, name, make_goal
         self._sent: float | None = None
         # The goal that is under way; whether the last one was carried out.
         self._goal: _Goal | None = None
@@ -206,7 +208,10 @@ class GoalGripper:
 
     def close(self) -> None:
         """Cancel the goal that is under way, and take the client down."""
-        self.halt()
+        if self._goal is not None:
+            self.halt()
+            # No client says that a request arrived, and one that is destroyed at once is lost.
+            time.sleep(_FLUSH_S)
         self._client.destroy()
 
     def send(self, position: float | None) -> None:
@@ -248,9 +253,16 @@ class GoalGripper:
         return self._has_arrived
 
     def absence(self) -> str | None:
-        """Return that there is no server; None if there is one."""
+        """Return that there is no server, or one of another type; None if there is one."""
         if self._client.server_is_ready():
             return None
+        expected = action_type(self._kind)
+        if others := set(served_types(self._node, self._name)) - {expected}:
+            got = ', '.join(sorted(others))
+            return (
+                f'{self._name}: got an action server of {got}, expected {expected}; '
+                'correct gripper.interface'
+            )
         return f'{self._name}: got no action server, expected that of the gripper; start it'
 
     def _on_answer(self, goal: _Goal, answer: Any) -> None:
@@ -277,7 +289,9 @@ class GoalGripper:
 
     def _fail(self, goal: _Goal, why: str) -> None:
         self._goal, self._quiet_until_s = None, time.monotonic() + _PAUSE_S
-        self._fault = f'{self._name}: the goal {goal.position:g} {why}, expected it to be carried out'
+        self._fault = (
+            f'{self._name}: the goal {goal.position:g} {why}, expected it to be carried out'
+        )
 
 
 def _goal(kind: Any, spec: GripperSpec, position: float) -> Any:

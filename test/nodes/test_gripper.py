@@ -24,7 +24,11 @@ pytestmark = [
     pytest.mark.ros,
     pytest.mark.skipif(not has_actions(), reason='control_msgs is not installed'),
 ]
-KINDS = ('gripper_command', 'parallel_gripper_command')
+TYPES = {
+    'gripper_command': 'control_msgs/action/GripperCommand',
+    'parallel_gripper_command': 'control_msgs/action/ParallelGripperCommand',
+}
+KINDS = tuple(TYPES)
 OPEN, CLOSED = 0.08, 0.0
 REPORTS = 'action_executor/executed'
 
@@ -242,8 +246,10 @@ def test_server_of_the_other_type_is_named(system: Any, tmp_path: Path, other: s
     hand.gripper.start(other)
     hand.command()
     hand.until_commanded()
-    text = 'expected control_msgs/action/'
-    hand.system.until_logged('action_executor', text)
+    got, wanted = (TYPES[kind] for kind in (other, expected))
+    hand.system.until_logged(
+        'action_executor', f'hand/gripper_cmd: got an action server of {got}, expected {wanted}'
+    )
     assert hand.gripper.positions('goal') == []
     hand.until_reported(None)
     hand.gripper.end()
@@ -313,6 +319,7 @@ def test_executor_that_ends_cancels_its_goal(simple_hand: Hand) -> None:
     hand.gripper.behave('creep')
     child = hand.begin()
     hand.until_event('goal', OPEN)
+    hand.until_reported(1.0)
     child.send_signal(signal.SIGTERM)
     hand.system.until(lambda: hand.gripper.positions('canceled') == [OPEN], 'a cancelled goal')
     hand.system.until(lambda: child.poll() == 0, 'the end')
