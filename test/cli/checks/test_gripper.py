@@ -2,13 +2,16 @@
 """The gripper's server is looked for, and its type compared: drivers differ by ROS release."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.faults.gripper_process import has_actions
+from benchmarks.faults.gripper_process import GripperProcess, has_actions
+from benchmarks.faults.processes import System
 from hma_ros.cli.checks.gripper import judge_gripper
 from hma_ros.cli.finding import Finding, Level
+from hma_ros.cli.topic_checks import check_topics
 from hma_ros.core.embodiment import load_embodiment
 
 pytestmark = [
@@ -95,3 +98,32 @@ def test_one_gripper_has_one_server(judge: Judge) -> None:
     kind = 'ParallelGripperCommand'
     finding = judge((NAME, kind), (NAME, kind))
     assert (finding.level, finding.remedy) == (Level.FAIL, 'end all but one server')
+
+
+@pytest.mark.parametrize(
+    ('served', 'level', 'text'),
+    [
+        ('', Level.WARN, 'nobody serves this gripper action'),
+        ('gripper_command', Level.FAIL, 'got a gripper action of control_msgs/action/GripperComm'),
+        ('parallel_gripper_command', Level.OK, 'gripper action of control_msgs/action/Parallel'),
+    ],
+)
+def test_the_doctor_finds_the_server_of_another_process(
+    ros_context: Any, tmp_path: Path, served: str, level: Level, text: str
+) -> None:
+    spec = load_embodiment('kinova_gen3')
+    assert spec.gripper is not None
+    system = System(tmp_path, ros_context)
+    gripper = GripperProcess(system, spec.gripper)
+    if served:
+        gripper.start(served)
+
+    def finding() -> Finding:
+        found = {item.subject: item for item in check_topics(spec, '', timeout_s=0.2)}
+        return found[NAME]
+
+    # A node that just came may not know of it yet.
+    system.until(lambda: finding().level is level, text)
+    assert text in finding().text
+    gripper.close()
+    system.close()
