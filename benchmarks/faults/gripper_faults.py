@@ -18,7 +18,7 @@ from hma_ros.ros.stamps import stamp_ns
 
 _WAIT_S = 60.0
 _DIAGNOSTICS, _EXECUTED = '/diagnostics', 'action_executor/executed'
-_FAULTS = 'expected it to be carried out'
+_FAULTS, _UNSTALLED = 'expected it to be carried out', 'without a stall'
 _UNKNOWN_REPORTS = 5
 _COMMANDS = 100
 
@@ -38,7 +38,7 @@ def stalls(rig: Rig) -> None:
     _until(rig, lambda: len(gripper.positions('stalled')) >= 2, 'two grasps')
     rig.system.last.pop(_DIAGNOSTICS, None)
     _until(rig, lambda: _DIAGNOSTICS in rig.system.last, 'diagnostics')
-    if _FAULTS in _message(rig):
+    if _UNSTALLED in _message(rig):
         rig.stale.append(f'a grasp is an error: {_message(rig)[:200]}')
 
 
@@ -93,7 +93,7 @@ def superseded(rig: Rig) -> None:
     gripper.behave('creep')
     before = len(gripper.positions('superseded'))
     _until(rig, lambda: len(gripper.positions('superseded')) > before + 2, 'replaced goals')
-    if _FAULTS in _message(rig):
+    if _UNSTALLED in _message(rig):
         rig.stale.append(f'a goal that was replaced is an error: {_message(rig)[:200]}')
 
 
@@ -178,7 +178,7 @@ def _until(rig: Rig, condition: Callable[[], object], what: str) -> None:
         rig.run(0.05)
 
 
-_aborts = partial(fails, behaviour='abort', text='without a stall')
+_aborts = partial(fails, behaviour='abort', text=_UNSTALLED)
 _refuses = partial(fails, behaviour='refuse', text='was refused')
 GRIPPER_FAULTS: dict[str, Fault] = {
     'gripper aborts': Fault('gripper', _aborts),

@@ -25,7 +25,7 @@ from hma_ros.ros.qos import COMMAND
 _FLUSH_S = 0.3
 _FLUSH = Duration(seconds=_FLUSH_S)
 # How long a goal may wait for its answer and its result, and how long after a fault none is sent.
-_ANSWER_S, _RESULT_S, _PAUSE_S = 1.0, 10.0, 1.0
+_ANSWER_S, _RESULT_S, _PAUSE_S = 2.0, 10.0, 1.0
 # Interfaces whose messages carry a time.
 _STAMPED = ('cartesian_pose', 'joint_trajectory', 'joint_target')
 

@@ -166,7 +166,7 @@ def test_goal_that_stalls_is_a_grasp(hand: Hand) -> None:
     hand.begin()
     hand.until_event('stalled', CLOSED)
     hand.until_reported(-1.0)
-    assert 'expected it to be carried out' not in hand.system.log('action_executor')
+    assert 'without a stall' not in hand.system.log('action_executor')
     assert hand.gripper.positions('goal') == [CLOSED]
 
 
@@ -219,7 +219,7 @@ def test_server_that_hangs_blocks_nothing(simple_hand: Hand) -> None:
     hand.until_event('succeeded', OPEN)
     hand.gripper.send_signal(signal.SIGSTOP)
     hand.wants = -1.0
-    hand.until_fault('the goal 0 got no answer within 1 s')
+    hand.until_fault('the goal 0 got no answer within 2 s')
     # It is asked again and again; the arm is commanded meanwhile, and a stop is answered.
     hand.until_commanded(times=300)
     assert hand.call('stop')
@@ -270,7 +270,7 @@ def test_goal_that_a_newer_one_replaces_is_no_error(hand: Hand) -> None:
     hand.until_event('succeeded', OPEN)
     hand.until_reported(1.0)
     assert hand.gripper.positions('superseded') == [OPEN, CLOSED] * 3
-    assert 'expected it to be carried out' not in hand.system.log('action_executor')
+    assert 'without a stall' not in hand.system.log('action_executor')
 
 
 def test_stop_cancels_the_goal_and_none_follows_until_resume(hand: Hand) -> None:
@@ -287,7 +287,7 @@ def test_stop_cancels_the_goal_and_none_follows_until_resume(hand: Hand) -> None
     hand.until_event('succeeded', CLOSED)
     hand.until_reported(-1.0)
     # It was stopped: that is no fault of the gripper.
-    assert 'expected it to be carried out' not in hand.system.log('action_executor')
+    assert 'without a stall' not in hand.system.log('action_executor')
 
 
 @pytest.mark.parametrize('between', ['resume', 'configure'])
