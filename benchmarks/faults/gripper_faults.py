@@ -47,6 +47,7 @@ def dies(rig: Rig, number: signal.Signals) -> None:
     gripper = _ready(rig)
     _goal_under_way(rig, gripper)
     gripper.send_signal(number)
+    _until(rig, lambda: gripper.has_ended, 'its end')
     _expect_fault(rig, 'the goal ')
     _expect_unknown(rig)
 

@@ -82,6 +82,11 @@ class GripperProcess:
         if self.child is not None:
             self.child.send_signal(number)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it does not run."""
+        return self.child is None or self.child.poll() is not None
+
     def behave(self, behaviour: str) -> None:
         """Tell it what to do with goals, as in :mod:`benchmarks.faults.gripper_server`."""
         self._behaviour.publish(String(data=behaviour))
@@ -89,9 +94,8 @@ class GripperProcess:
     def mend(self) -> None:
         """Have it do what it should: start it, let it go on, and have it reach its goals."""
         self.behave('reach')
-        if self.child is not None and self.child.poll() is not None:
+        if self.has_ended:
             self.end()
-        if self.child is None:
             self.start()
         self.send_signal(signal.SIGCONT)
 

@@ -39,6 +39,8 @@ _MOTIONS = {
 }
 BEHAVIOURS = tuple(_MOTIONS)
 _TICK_S = 0.01
+# Longer between two turns is a pause; so long after one, what is heard may have waited in it.
+_PAUSE_S, _BACKLOG_S = 0.05, 1.0
 
 
 class GripperServer(Node):
@@ -56,7 +58,7 @@ class GripperServer(Node):
         super().__init__(NODE)
         self._kind, self._behaviour = KINDS[interface], 'reach'
         self._running: tuple[Any, Future, float] | None = None
-        self._turns_s = [time.monotonic()] * 2
+        self._turn_s = self._since_s = self._woke_s = time.monotonic()
         self._events = self.create_publisher(String, EVENTS, REPORT)
         self.create_subscription(String, BEHAVIOUR, self._on_behaviour, LATCHED)
         self.create_timer(_TICK_S, self._tick)
@@ -70,8 +72,12 @@ class GripperServer(Node):
         )
 
     def turn(self) -> None:
-        """Note that whatever comes from now on was not there before the last turn."""
-        self._turns_s = [self._turns_s[-1], time.monotonic()]
+        """Note the time; what waited while this process did not run is heard soon after."""
+        before_s, self._turn_s = self._turn_s, time.monotonic()
+        if self._turn_s - before_s > _PAUSE_S:
+            self._since_s, self._woke_s = before_s, self._turn_s
+        elif self._turn_s - self._woke_s > _BACKLOG_S:
+            self._since_s = before_s
 
     def _on_behaviour(self, message: Any) -> None:
         self._behaviour = message.data
@@ -123,7 +129,7 @@ class GripperServer(Node):
             'position': position,
             'effort': effort,
             'heard_s': time.monotonic(),
-            'since_s': self._turns_s[0],
+            'since_s': self._since_s,
         }
         self._events.publish(String(data=json.dumps(event)))
 
