@@ -74,10 +74,10 @@ class GripperServer(Node):
     def turn(self) -> None:
         """Note the time; what waited while this process did not run is heard soon after."""
         before_s, self._turn_s = self._turn_s, time.monotonic()
-        if self._turn_s - before_s > _PAUSE_S:
-            self._since_s, self._woke_s = before_s, self._turn_s
-        elif self._turn_s - self._woke_s > _BACKLOG_S:
+        if before_s - self._woke_s > _BACKLOG_S:
             self._since_s = before_s
+        if self._turn_s - before_s > _PAUSE_S:
+            self._woke_s = self._turn_s
 
     def _on_behaviour(self, message: Any) -> None:
         self._behaviour = message.data
