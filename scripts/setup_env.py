@@ -36,6 +36,8 @@ PIP_STEPS = {
 PROFILES = {'runtime': ('runtime',), 'dev': ('runtime', 'torch', 'train', 'dev')}
 BUILD_INPUTS = ('CMakeLists.txt', 'package.xml', 'setup.py', 'hma_ros/__init__.py')
 BUILD_FOLDERS = ('launch', 'msg', 'native', 'srv')
+# No wheel holds them; a real robot has the real package.
+TEST_INTERFACES = ROOT / 'test' / 'interfaces' / 'control_msgs'
 SUPPORTED_PYTHONS = ((3, 11), (3, 12), (3, 13))
 
 
@@ -60,6 +62,8 @@ def main() -> int:
     if stamps.get('build') != digest:
         _build(has_tests)
         _record(stamps, 'build', digest)
+    if has_tests:
+        _provide_test_interfaces(stamps)
     return 0
 
 
@@ -143,32 +147,55 @@ def _build(has_tests: bool) -> None:
     print(
         'setup: building the messages and the compiled layers, and installing hma_ros', flush=True
     )
-    build = VENV / 'build'
+    definitions = {
+        'HMA_ROS_NATIVE_TESTS': 'ON' if has_tests else 'OFF',
+        'HMA_ROS_EDITABLE': 'ON',
+    }
+    # What an earlier version installed and this one does not.
+    outdated = [VENV / folder / 'hma_ros' for folder in ('lib', 'share')]
+    _install_package(ROOT, VENV / 'build', definitions, outdated)
+    _link_command()
+
+
+def _provide_test_interfaces(stamps: dict[str, str]) -> None:
+    """Build the actions of grippers for the tests, where their package is not installed."""
+    step, name = 'interfaces', TEST_INTERFACES.name
+    files = [path for path in TEST_INTERFACES.rglob('*') if path.is_file()]
+    digest = _digest([*files, REQUIREMENTS / 'ros.txt', Path(__file__)])
+    is_there = _ask_python(f'import importlib.util; print(importlib.util.find_spec({name!r}))')
+    if stamps.get(step) == digest or (step not in stamps and is_there != 'None'):
+        return
+    print(f'setup: building the actions of {name} for the tests', flush=True)
+    _install_package(TEST_INTERFACES, VENV / f'build_{name}', {}, [])
+    _record(stamps, step, digest)
+
+
+def _install_package(
+    source: Path, build: Path, definitions: dict[str, str], outdated: list[Path]
+) -> None:
+    """Build a package and install it into .venv, in place of what is outdated there."""
     shutil.rmtree(build, ignore_errors=True)
     definitions = {
         'BUILD_TESTING': 'OFF',
-        'HMA_ROS_NATIVE_TESTS': 'ON' if has_tests else 'OFF',
         'CMAKE_BUILD_TYPE': 'Release',
         'CMAKE_INSTALL_PREFIX': str(VENV),
         'CMAKE_PREFIX_PATH': str(VENV),
-        'HMA_ROS_EDITABLE': 'ON',
         'Python3_EXECUTABLE': str(PYTHON),
         'PYTHON_INSTALL_DIR': str(Path(_purelib()).relative_to(VENV)),
+        **definitions,
     }
     arguments = [f'-D{key}={value}' for key, value in definitions.items()]
-    log = VENV / 'build.log'
+    log = build.with_suffix('.log')
     with log.open('w') as stream:
         try:
-            _run(['cmake', '-G', 'Ninja', '-S', str(ROOT), '-B', str(build), *arguments], stream)
+            _run(['cmake', '-G', 'Ninja', '-S', str(source), '-B', str(build), *arguments], stream)
             _run(['cmake', '--build', str(build)], stream)
-            # What an earlier version installed and this one does not.
-            for folder in ('lib', 'share'):
-                shutil.rmtree(VENV / folder / 'hma_ros', ignore_errors=True)
+            for folder in outdated:
+                shutil.rmtree(folder, ignore_errors=True)
             _run(['cmake', '--install', str(build)], stream)
         except subprocess.CalledProcessError as error:
             tail = '\n'.join(log.read_text().splitlines()[-30:])
             raise SystemExit(f'{tail}\nsetup: the build failed, the whole log is {log}') from error
-    _link_command()
 
 
 def _link_command() -> None:

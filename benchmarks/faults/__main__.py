@@ -66,11 +66,12 @@ def known_faults() -> set[str]:
         SIMULATED_CLOCK_FAULTS,
         SYSTEM_CLOCK_FAULTS,
     )
+    from benchmarks.faults.gripper_faults import GRIPPER_FAULTS
     from benchmarks.faults.in_process import ONLY_HERE
     from benchmarks.faults.stack import STACK_FAULTS
 
     clocks = {*SIMULATED_CLOCK_FAULTS, *SYSTEM_CLOCK_FAULTS}
-    return {*FAULTS, *ONLY_HERE, *DDS_FAULTS, *STACK_FAULTS, *clocks}
+    return {*FAULTS, *ONLY_HERE, *DDS_FAULTS, *GRIPPER_FAULTS, *STACK_FAULTS, *clocks}
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -82,6 +82,12 @@ class System:
         command = [str(script), '--ros-args', *arguments]
         for key, value in parameters.items():
             command += ['-p', f'{key}:={json.dumps(value)}']
+        return self.execute(name, command, stderr)
+
+    def execute(
+        self, name: str, command: Sequence[str], stderr: int | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a process under a name."""
         with (self._folder / f'{name}.log').open('ab') as log:
             output = log if stderr is None else stderr
             variables = {**os.environ, **self.environment}

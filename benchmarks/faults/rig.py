@@ -20,6 +20,7 @@ from std_msgs.msg import Bool, Float64MultiArray
 from std_srvs.srv import Trigger
 
 from benchmarks.faults.bench import NS, Bench
+from benchmarks.faults.gripper_process import Event, GripperProcess, takes_goals
 from benchmarks.faults.processes import System
 from benchmarks.faults.robots import commanded, rest_of
 from benchmarks.faults.system_clock import SystemClock
@@ -86,6 +87,11 @@ class Rig(Bench):
         self._offset, self._offsets = self._offset_ns, [self._offset_ns]
         self._heard_ns = self._stamp_ns = self._number = 0
         self._publisher: Hashable = None
+        # The server of a gripper that takes goals; when the last one was sent at the earliest.
+        self.gripper: GripperProcess | None = None
+        if spec.gripper is not None and takes_goals(spec.gripper):
+            self.gripper = GripperProcess(system, spec.gripper, self._on_goal)
+        self._goal_s: float | None = None
         self._open()
         self.start()
 
@@ -109,7 +115,9 @@ class Rig(Bench):
             message_type(command), command.topic, self._on_command, QoSProfile(depth=2000)
         )
         self._gripper_listener = None
-        if spec.gripper is not None:
+        if self.gripper is not None:
+            self.gripper.start()
+        elif spec.gripper is not None:
             self._gripper_listener = node.create_subscription(
                 Float64MultiArray, spec.gripper.name, self._on_gripper, QoSProfile(depth=2000)
             )
@@ -149,6 +157,8 @@ class Rig(Bench):
         """End the executor and take the topics down."""
         self.clear()
         self.system.end(self.child)
+        if self.gripper is not None:
+            self.gripper.close()
         for timer in self._timers:
             self.node.destroy_timer(timer)
         for listener in (self._listener, self._gripper_listener):
@@ -162,6 +172,8 @@ class Rig(Bench):
     def clear(self) -> None:
         super().clear()
         self.buttons_speak = True
+        if getattr(self, 'gripper', None) is not None:
+            self.gripper.mend()
         if getattr(self, '_second_source', None) is not None:
             self.node.destroy_publisher(self._second_source)
             self._second_source = None
@@ -301,6 +313,15 @@ class Rig(Bench):
             sent_ns, heard_ns = info['source_timestamp'], time.monotonic_ns()
             offset = min(self._offsets, key=lambda item: abs(sent_ns - item - heard_ns))
             self._judge_gripper(message.data[0], (sent_ns - offset) / NS, _GRIP_S)
+
+    def _on_goal(self, event: Event) -> None:
+        """Judge how long after the one before a goal was sent; time may be a /clock that jumps."""
+        if event.what not in ('goal', 'refused') or self.spec.gripper is None:
+            return
+        if self._goal_s is not None and not self.is_simulated:
+            passed_s = event.heard_s - self._goal_s + _GRIP_S
+            self.wire.worst.include(Worst(gripper=self.spec.gripper.min_interval_s / passed_s))
+        self._goal_s = event.since_s
 
     def _note_losses(self, info: Mapping[str, Any]) -> None:
         """Notice by their numbers commands that were sent and did not arrive here."""

@@ -12,6 +12,7 @@ import yaml
 from geometry_msgs.msg import PoseStamped
 from numpy.typing import NDArray
 
+from benchmarks.faults.gripper_process import has_actions
 from hma_ros.core.control.axes import axes_of
 from hma_ros.core.control.orientation import quaternion, rotation_vector
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
@@ -32,7 +33,6 @@ _VARIANTS: dict[str, tuple[str, bool, tuple[bool, ...] | None]] = {
     'kinova, continuous': ('kinova_gen3', False, (True, False) * 3 + (True,)),
 }
 ROBOTS = tuple(_VARIANTS)
-# Of a gripper that takes its commands on a topic.
 GRIPPER_INTERVAL_S = 1.0
 
 
@@ -40,12 +40,13 @@ def robot_file(name: str, folder: Path) -> Path:
     """
     Write the embodiment of a robot of the benchmark.
 
-    All have an emergency stop that must be heard before a motion. A gripper that takes goals is
-    left out: its messages need not be installed.
+    All have an emergency stop that must be heard before a motion. The slow Franka's gripper takes
+    goals. One that does is left out where its actions are not installed.
     """
     base, is_slow, continuous = _VARIANTS[name]
     facts = yaml.safe_load(Path(load_embodiment(base).path).read_text())
-    _prepare_gripper(facts)
+    if facts['gripper'] is not None:
+        _prepare_gripper(facts, is_slow)
     limits = facts['limits']
     if is_slow:
         limits['acceleration'] = [_SLOW_ACCELERATION * value for value in limits['velocity']]
@@ -61,12 +62,12 @@ def robot_file(name: str, folder: Path) -> Path:
     return path
 
 
-def _prepare_gripper(facts: dict[str, Any]) -> None:
+def _prepare_gripper(facts: dict[str, Any], takes_goals: bool) -> None:
     gripper = facts['gripper']
-    if gripper is None:
-        return
-    if gripper['interface'] == 'forward_position':
-        gripper['min_interval_s'] = GRIPPER_INTERVAL_S
+    gripper['min_interval_s'] = GRIPPER_INTERVAL_S
+    if takes_goals and has_actions():
+        gripper |= {'interface': 'gripper_command', 'name': 'gripper_controller/gripper_cmd'}
+    if gripper['interface'] == 'forward_position' or has_actions():
         return
     facts['gripper'] = None
     for key in ('names', 'units', 'lower', 'upper'):

@@ -316,21 +316,21 @@ class ActionExecutorNode(HmaNode):
         self._diagnostics.note('clock stands', self._clock_fault() if is_late else None, WARN)
 
     def _mind_gripper(self) -> None:
-        fault = None if self._gripper is None else self._gripper.fault()
-        grip = self._executor.gripper
-        if fault is not None and grip is not None:
-            grip.is_unknown = True
-            grip.repeat()
-            self._diagnostics.trouble('gripper faults', fault)
-        elif grip is not None and not grip.is_unknown:
-            self._diagnostics.over('gripper faults')
-        absence = None if self._gripper is None else self._gripper.absence()
-        self._diagnostics.note('absent gripper', absence, WARN)
+        gripper, grip = self._gripper, self._executor.gripper
+        if gripper is None or grip is None:
+            return
+        fault = gripper.fault()
+        grip.note(fault is not None, gripper.has_arrived())
+        if fault is not None or not grip.is_unknown:
+            self._diagnostics.note('gripper faults', fault)
+        self._diagnostics.note('absent gripper', gripper.absence(), WARN)
 
     def _stop(self, reason: str) -> None:
         if self._executor.stop_reason is None:
             self.get_logger().warning(f'stopped: {reason[:500]}')
         self._executor.stop(reason)
+        if self._gripper is not None:
+            self._gripper.halt()
         self._latched = self._executor.stop_reason
 
     def _on_stop(self, _request: Any, response: Any) -> Any:

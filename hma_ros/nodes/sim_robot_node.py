@@ -78,6 +78,7 @@ class SimRobotNode(Node):
         self._success: bool | None = None
         self._tree: RobotTree | None = None
         self._check_picture_scale()
+        self._check_gripper()
         self._open_outputs()
         self._loop = SimLoop(
             spec, given.task or spec.name, given.seed, given.real_time_factor, self._on_step
@@ -106,6 +107,14 @@ class SimRobotNode(Node):
             raise ConfigError(
                 f'picture_scale: expected a divisor of {camera.width} and '
                 f'{camera.height}, got {scale}'
+            )
+
+    def _check_gripper(self) -> None:
+        gripper = self._spec.gripper
+        if gripper is not None and gripper.interface != 'forward_position':
+            raise ConfigError(
+                f'{self._spec.path}: gripper.interface: got {gripper.interface}, expected '
+                'forward_position: the simulated robot takes no goals'
             )
 
     def _open_outputs(self) -> None:

@@ -17,13 +17,15 @@ from hma_ros.core.control.guard import Motion
 from hma_ros.core.embodiment import EmbodimentSpec, GripperSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.ros import qos_overrides
+from hma_ros.ros.action_servers import action_type, served_types
 from hma_ros.ros.command_msg import Setpoint, message_type, to_message
 from hma_ros.ros.publishers import node_names
 from hma_ros.ros.qos import COMMAND
 
-_FLUSH = Duration(seconds=0.3)
-# How long a goal may wait for its answer, and how long a refused one is not repeated.
-_ANSWER_S = 1.0
+_FLUSH_S = 0.3
+_FLUSH = Duration(seconds=_FLUSH_S)
+# How long a goal may wait for its answer and its result, and how long after a fault none is sent.
+_ANSWER_S, _RESULT_S, _PAUSE_S = 2.0, 10.0, 1.0
 # Interfaces whose messages carry a time.
 _STAMPED = ('cartesian_pose', 'joint_trajectory', 'joint_target')
 
@@ -117,8 +119,14 @@ class Gripper(Protocol):
     def listens(self) -> bool:
         """Whether it would take a new command now."""
 
+    def halt(self) -> None:
+        """Stop where it is, if it can."""
+
     def fault(self) -> str | None:
         """Return why the last command was not carried out, once; None if it was."""
+
+    def has_arrived(self) -> bool:
+        """Whether the last command was carried out, as far as it says."""
 
     def absence(self) -> str | None:
         """Return why it takes no commands at all; None if it does."""
@@ -142,8 +150,14 @@ class _TopicGripper:
     def listens(self) -> bool:
         return True
 
+    def halt(self) -> None:
+        """Do nothing: its controller goes where it was told."""
+
     def fault(self) -> str | None:
         return None
+
+    def has_arrived(self) -> bool:
+        return True
 
     def absence(self) -> str | None:
         return None
@@ -152,12 +166,29 @@ class _TopicGripper:
         self._node.destroy_publisher(self._publisher)
 
 
+class _Goal:
+    """A goal that was sent, and what came back."""
+
+    def __init__(self, position: float) -> None:
+        self.position, self._sent_s = position, time.monotonic()
+        # What the server gave for it when it accepted it.
+        self.handle: Any = None
+
+    def silence(self) -> str | None:
+        """Return what is overdue; None if nothing is."""
+        waited_s = time.monotonic() - self._sent_s
+        if self.handle is None:
+            return f'got no answer within {_ANSWER_S:g} s' if waited_s >= _ANSWER_S else None
+        return f'got no result within {_RESULT_S:g} s' if waited_s >= _RESULT_S else None
+
+
 class GoalGripper:
     """
     A gripper that takes goals; each is sent once, and its result is asked for.
 
     A goal that ends before its position is a grasp if the gripper says that it stalled, and a
-    fault if it does not; so is one that nobody answers, or whose server goes.
+    fault if it does not; so is one that nobody answers or ends, or whose server goes. Nothing here
+    waits for the server.
 
     :param node: an HmaNode.
     :param kind: the action type.
@@ -166,72 +197,101 @@ class GoalGripper:
     """
 
     def __init__(self, node: Any, kind: Any, name: str, make_goal: Callable[[float], Any]) -> None:
-        self._name, self._make_goal = name, make_goal
+        self._node, self._kind, self._name, self._make_goal = node, kind, name, make_goal
         self._sent: float | None = None
-        # Whether the goal sent last waits for its answer, and for its result.
-        self._is_asked = self._is_open = False
+        # The goal that is under way; whether the last one was carried out.
+        self._goal: _Goal | None = None
+        self._has_arrived = False
         self._quiet_until_s = 0.0
         self._fault: str | None = None
         self._client = ActionClient(node, kind, name)
 
     def close(self) -> None:
-        """Take the client down."""
+        """Cancel the goal that is under way, and take the client down."""
+        if self._goal is not None:
+            self.halt()
+            # No client says that a request arrived, and one that is destroyed at once is lost.
+            time.sleep(_FLUSH_S)
         self._client.destroy()
 
     def send(self, position: float | None) -> None:
         """Send the goal, unless it is the one that was sent last; None forgets that one."""
+        if position == self._sent:
+            return
+        self._sent = position
         if position is None:
-            self._sent = None
             return
-        if position == self._sent or not self.listens():
-            return
-        self._sent, self._quiet_until_s = position, time.monotonic() + _ANSWER_S
-        self._is_asked = self._is_open = True
+        self._goal, self._has_arrived = (goal := _Goal(position)), False
         answer = self._client.send_goal_async(self._make_goal(position))
-        answer.add_done_callback(partial(self._on_answer, position))
+        answer.add_done_callback(partial(self._on_answer, goal))
 
     def listens(self) -> bool:
-        """Whether the server is there, did not just refuse, and owes no answer."""
-        return time.monotonic() >= self._quiet_until_s and self._client.server_is_ready()
+        """Whether the server is there, did not just fail a goal, and owes no answer."""
+        owes_answer = self._goal is not None and self._goal.handle is None
+        is_quiet = time.monotonic() < self._quiet_until_s
+        return not (owes_answer or is_quiet) and self._client.server_is_ready()
+
+    def halt(self) -> None:
+        """Cancel the goal that is under way."""
+        goal, self._goal, self._sent = self._goal, None, None
+        if goal is not None and goal.handle is not None:
+            goal.handle.cancel_goal_async()
 
     def fault(self) -> str | None:
-        """Return why the last goal was not carried out, once."""
-        if self._is_open and self._sent is not None:
-            if not self._client.server_is_ready():
-                self._fail(self._sent, 'lost its server')
-            elif self._is_asked and time.monotonic() >= self._quiet_until_s:
-                self._fail(self._sent, 'got no answer')
+        """Return why the last goal was not carried out, once; it may be sent again then."""
+        if self._goal is not None:
+            lost = None if self._client.server_is_ready() else 'lost its server'
+            if (why := lost or self._goal.silence()) is not None:
+                self._fail(self._goal, why)
         fault, self._fault = self._fault, None
+        if fault is not None:
+            self._sent = None
         return fault
 
+    def has_arrived(self) -> bool:
+        """Whether the last goal was reached, or ended as a grasp."""
+        return self._has_arrived
+
     def absence(self) -> str | None:
-        """Return that there is no server; None if there is one."""
+        """Return that there is no server, or one of another type; None if there is one."""
         if self._client.server_is_ready():
             return None
+        expected = action_type(self._kind)
+        if others := set(served_types(self._node, self._name)) - {expected}:
+            got = ', '.join(sorted(others))
+            return (
+                f'{self._name}: got an action server of {got}, expected {expected}; '
+                'correct gripper.interface'
+            )
         return f'{self._name}: got no action server, expected that of the gripper; start it'
 
-    def _on_answer(self, position: float, answer: Any) -> None:
-        goal = answer.result()
-        if not goal.accepted:
-            self._fail(position, 'was refused')
-            return
-        self._quiet_until_s, self._is_asked = 0.0, False
-        goal.get_result_async().add_done_callback(partial(self._on_result, position))
+    def _on_answer(self, goal: _Goal, answer: Any) -> None:
+        handle = answer.result()
+        if goal is not self._goal:
+            # It comes too late: nobody wants it any more.
+            if handle.accepted:
+                handle.cancel_goal_async()
+        elif not handle.accepted:
+            self._fail(goal, 'was refused')
+        else:
+            goal.handle = handle
+            handle.get_result_async().add_done_callback(partial(self._on_result, goal))
 
-    def _on_result(self, position: float, answer: Any) -> None:
-        response = answer.result()
-        is_done = response.status == GoalStatus.STATUS_SUCCEEDED
+    def _on_result(self, goal: _Goal, answer: Any) -> None:
         # A newer goal replaces the one before, which is not a fault.
-        if position != self._sent:
+        if goal is not self._goal:
             return
-        self._is_open = False
-        if not (is_done or getattr(response.result, 'stalled', False)):
-            self._fail(position, f'ended with status {response.status} without a stall')
+        self._goal, response = None, answer.result()
+        is_done = response.status == GoalStatus.STATUS_SUCCEEDED
+        self._has_arrived = is_done or response.result.stalled
+        if not self._has_arrived:
+            self._fail(goal, f'ended with status {response.status} without a stall')
 
-    def _fail(self, position: float, why: str) -> None:
-        self._sent, self._quiet_until_s = None, time.monotonic() + _ANSWER_S
-        self._is_asked = self._is_open = False
-        self._fault = f'{self._name}: the goal {position:g} {why}, expected it to be carried out'
+    def _fail(self, goal: _Goal, why: str) -> None:
+        self._goal, self._quiet_until_s = None, time.monotonic() + _PAUSE_S
+        self._fault = (
+            f'{self._name}: the goal {goal.position:g} {why}, expected it to be carried out'
+        )
 
 
 def _goal(kind: Any, spec: GripperSpec, position: float) -> Any:

@@ -114,3 +114,16 @@ def test_a_simulation_that_fails_ends_the_process_with_one_line() -> None:
     told = [line for line in lines if 'the simulation ended: RuntimeError: out of memory' in line]
     assert len(told) == 1
     assert not [line for line in lines if 'Traceback' in line]
+
+
+def test_a_gripper_that_takes_goals_is_refused(tmp_path: Path) -> None:
+    path, text = tmp_path / 'sim_franka.yaml', Path(load_embodiment('sim_franka').path).read_text()
+    path.write_text(text.replace('interface: forward_position', 'interface: gripper_command'))
+    script = (
+        'import sys\nfrom hma_ros.nodes import sim_robot_node\nsys.exit(sim_robot_node.main())'
+    )
+    command = [sys.executable, '-c', script, '--ros-args', '-p', f'embodiment:={path}']
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert answer.returncode == 1
+    expected = 'gripper.interface: got gripper_command, expected forward_position: the simulated'
+    assert expected in answer.stdout + answer.stderr

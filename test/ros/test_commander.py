@@ -55,28 +55,31 @@ def test_no_other_publisher_of_a_command_topic_is_accepted(bench: Any) -> None:
 
 
 class Server:
-    """Stands in for a gripper: the messages of its action come with no package index."""
+    """Stands in for a gripper whose answers come when the test says so."""
 
     def __init__(self) -> None:
-        self.is_ready, self.goals = True, list[float]()
-        self._answered: Any = None
-        self._ended: Any = None
+        self.is_ready, self.goals, self.canceled = True, list[float](), list[float]()
+        self._answers = list[Any]()
+        self._ends = list[Any]()
 
     def server_is_ready(self) -> bool:
         return self.is_ready
 
     def send_goal_async(self, goal: float) -> Any:
         self.goals.append(goal)
-        return SimpleNamespace(add_done_callback=lambda call: setattr(self, '_answered', call))
+        return SimpleNamespace(add_done_callback=self._answers.append)
 
-    def answer(self, accepted: bool) -> None:
-        future = SimpleNamespace(add_done_callback=lambda call: setattr(self, '_ended', call))
-        handle = SimpleNamespace(accepted=accepted, get_result_async=lambda: future)
-        self._answered(SimpleNamespace(result=lambda: handle))
+    def answer(self, accepted: bool, number: int = -1) -> None:
+        handle = SimpleNamespace(
+            accepted=accepted,
+            get_result_async=lambda: SimpleNamespace(add_done_callback=self._ends.append),
+            cancel_goal_async=lambda: self.canceled.append(self.goals[number]),
+        )
+        self._answers[number](SimpleNamespace(result=lambda: handle))
 
-    def end(self, status: int, **result: object) -> None:
-        response = SimpleNamespace(status=status, result=SimpleNamespace(**result))
-        self._ended(SimpleNamespace(result=lambda: response))
+    def end(self, status: int, stalled: bool = False, number: int = -1) -> None:
+        response = SimpleNamespace(status=status, result=SimpleNamespace(stalled=stalled))
+        self._ends[number](SimpleNamespace(result=lambda: response))
 
 
 class Hand:
@@ -96,21 +99,18 @@ def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
     made = Hand()
     monkeypatch.setattr(commander, 'ActionClient', lambda *_: made.server)
     monkeypatch.setattr(commander, 'time', SimpleNamespace(monotonic=lambda: made.now_s))
-    owner = SimpleNamespace(own=lambda entity, _: entity)
-    made.gripper = GoalGripper(owner, None, 'gripper', lambda position: position)
+    made.gripper = GoalGripper(None, None, 'gripper', lambda position: position)
     return made
 
 
-def test_goals_wait_for_the_server_and_go_out_once(hand: Hand) -> None:
+def test_goals_go_out_once_and_none_while_one_waits_for_its_answer(hand: Hand) -> None:
     hand.server.is_ready = False
+    assert not hand.gripper.listens()
+    hand.server.is_ready = True
     hand.gripper.send(0.08)
     assert not hand.gripper.listens()
-    assert hand.gripper.absence() == (
-        'gripper: got no action server, expected that of the gripper; start it'
-    )
-    hand.server.is_ready = True
-    assert hand.gripper.absence() is None
-    hand.carry_out(0.08)
+    hand.server.answer(accepted=True)
+    assert hand.gripper.listens()
     hand.gripper.send(0.08)
     assert hand.server.goals == [0.08]
     hand.gripper.send(None)
@@ -118,43 +118,68 @@ def test_goals_wait_for_the_server_and_go_out_once(hand: Hand) -> None:
     assert hand.server.goals == [0.08, 0.08]
 
 
-def test_refused_goal_is_a_fault_once_and_repeated_a_second_later(hand: Hand) -> None:
+def test_refused_goal_is_a_fault_once_and_none_follows_for_a_second(hand: Hand) -> None:
     hand.gripper.send(0.08)
-    assert not hand.gripper.listens()
     hand.server.answer(accepted=False)
     assert hand.gripper.fault() == (
         'gripper: the goal 0.08 was refused, expected it to be carried out'
     )
     assert hand.gripper.fault() is None
-    hand.gripper.send(0.08)
-    assert hand.server.goals == [0.08]
+    assert not hand.gripper.listens()
     hand.now_s += 1.0
+    assert hand.gripper.listens()
     hand.carry_out(0.08)
     assert hand.server.goals == [0.08, 0.08]
-    assert hand.gripper.listens()
 
 
 @pytest.mark.parametrize(
-    ('status', 'result', 'fault'),
+    ('status', 'stalled', 'fault'),
     [
-        (GoalStatus.STATUS_SUCCEEDED, {'stalled': False}, None),
-        (GoalStatus.STATUS_ABORTED, {'stalled': True}, None),
-        (GoalStatus.STATUS_ABORTED, {'stalled': False}, 'ended with status 6 without a stall'),
-        (GoalStatus.STATUS_CANCELED, {}, 'ended with status 5 without a stall'),
+        (GoalStatus.STATUS_SUCCEEDED, False, None),
+        (GoalStatus.STATUS_ABORTED, True, None),
+        (GoalStatus.STATUS_ABORTED, False, 'ended with status 6 without a stall'),
+        (GoalStatus.STATUS_CANCELED, False, 'ended with status 5 without a stall'),
     ],
 )
 def test_goal_that_ends_early_is_a_grasp_if_it_stalled_and_a_fault_if_not(
-    hand: Hand, status: int, result: dict[str, object], fault: str | None
+    hand: Hand, status: int, stalled: bool, fault: str | None
 ) -> None:
     hand.carry_out(0.0)
-    hand.server.end(status, **result)
+    assert not hand.gripper.has_arrived()
+    hand.server.end(status, stalled)
     text = f'gripper: the goal 0 {fault}, expected it to be carried out'
     assert hand.gripper.fault() == (text if fault else None)
+    assert hand.gripper.has_arrived() == (fault is None)
 
 
-def test_goal_that_a_newer_one_replaced_is_no_fault(hand: Hand) -> None:
-    hand.carry_out(0.0)
-    ended = hand.server.end
+def test_goal_that_newer_ones_replaced_is_no_fault_whatever_they_are(hand: Hand) -> None:
+    for position in (0.0, 0.08, 0.0):
+        hand.carry_out(position)
+    hand.server.end(GoalStatus.STATUS_ABORTED, number=0)
+    hand.server.end(GoalStatus.STATUS_ABORTED, number=1)
+    assert hand.gripper.fault() is None
+    hand.server.end(GoalStatus.STATUS_SUCCEEDED)
+    assert hand.gripper.has_arrived()
+
+
+def test_goal_accepted_too_late_is_cancelled(hand: Hand) -> None:
     hand.gripper.send(0.08)
-    ended(GoalStatus.STATUS_ABORTED, stalled=False)
+    hand.now_s += 2.0
+    assert 'the goal 0.08 got no answer within 2 s' in hand.gripper.fault()
+    hand.server.answer(accepted=True)
+    assert hand.server.canceled == [0.08]
+    assert not hand.gripper.has_arrived()
+
+
+@pytest.mark.parametrize('is_answered', [True, False])
+def test_halt_cancels_the_goal_as_soon_as_it_is_accepted(hand: Hand, is_answered: bool) -> None:
+    hand.gripper.send(0.08)
+    if is_answered:
+        hand.server.answer(accepted=True)
+    hand.gripper.halt()
+    if not is_answered:
+        hand.server.answer(accepted=True)
+    assert hand.server.canceled == [0.08]
+    if is_answered:
+        hand.server.end(GoalStatus.STATUS_CANCELED)
     assert hand.gripper.fault() is None

@@ -7,9 +7,9 @@ from hma_ros.cli.checks.graph import judge_listeners
 from hma_ros.cli.checks.packages import GRIPPER_TYPES
 from hma_ros.cli.finding import Finding, fail, ok, warn
 from hma_ros.core.embodiment import GripperSpec
+from hma_ros.ros.action_servers import served_actions, served_types
 
 ACTIONS = {name: kind for name, kind in GRIPPER_TYPES.items() if '/action/' in kind}
-_GOAL = '/_action/send_goal'
 
 
 def judge_gripper(node: Any, gripper: GripperSpec, simulated: bool) -> Finding:
@@ -18,33 +18,26 @@ def judge_gripper(node: Any, gripper: GripperSpec, simulated: bool) -> Finding:
     expected = GRIPPER_TYPES[gripper.interface]
     if gripper.interface not in ACTIONS:
         return judge_listeners(node, name, expected, 'gripper', simulated)
-    servers = _servers(node)
-    if name not in servers:
+    served = served_types(node, name)
+    if not served:
         remedy = 'start the simulated robot' if simulated else 'load and activate its controller'
         text = f'nobody serves this gripper action, expected {expected}'
-        return warn(name, text, f'{remedy}{_others(servers)}')
-    if servers[name] != expected:
-        text = f'got a gripper action of {servers[name]}, expected {expected}'
-        return fail(name, text, f'set gripper.interface: {_interface(servers[name])}')
+        return warn(name, text, f'{remedy}{_others(node)}')
+    if served != [expected]:
+        text = f'got a gripper action of {", ".join(sorted(served))}, expected {expected}'
+        remedy = 'end all but one server' if len(served) > 1 else _interface(served[0])
+        return fail(name, text, remedy)
     return ok(name, f'gripper action of {expected}')
 
 
-def _servers(node: Any) -> dict[str, str]:
-    """Return the type of each action server by its name."""
-    services = node.get_service_names_and_types()
-    return {
-        name.removesuffix(_GOAL): types[0].removesuffix('_SendGoal')
-        for name, types in services
-        if name.endswith(_GOAL)
-    }
-
-
-def _others(servers: dict[str, str]) -> str:
+def _others(node: Any) -> str:
     """Name the gripper actions that are served."""
-    there = sorted(name for name, kind in servers.items() if kind in ACTIONS.values())
+    known = set(ACTIONS.values())
+    there = [name for name in served_actions(node) if known & set(served_types(node, name))]
     return f'; served now: {", ".join(there)}; set gripper.name' if there else ''
 
 
 def _interface(kind: str) -> str:
     known = [interface for interface, action in ACTIONS.items() if action == kind]
-    return known[0] if known else f'one of {", ".join(ACTIONS)}, or correct gripper.name'
+    wanted = known[0] if known else f'one of {", ".join(ACTIONS)}, or correct gripper.name'
+    return f'set gripper.interface: {wanted}'

@@ -238,6 +238,8 @@ class Executor:
         """Latch: decelerate to rest, then command nothing until :meth:`release`."""
         if self._stop_reason is None:
             self._stop_reason, self._reasons = reason, (reason,)
+        if self.gripper is not None:
+            self.gripper.repeat()
         if self._state is not State.STOPPED:
             self._needs_rest = self._state in (*COMMANDING, State.BRAKING)
             self._state = State.STOPPED

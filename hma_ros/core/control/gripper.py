@@ -15,7 +15,7 @@ class GripperSwitch:
         self._spec = spec
         self._is_open: bool | None = None
         self._changed_s: float | None = None
-        # Whether the last command failed, so that the gripper's state is unknown.
+        # Whether a command failed and none was carried out since, so that its state is unknown.
         self.is_unknown = False
 
     @property
@@ -33,12 +33,18 @@ class GripperSwitch:
         return self._spec.model_open if self._is_open else self._spec.model_closed
 
     def adopt(self, previous: 'GripperSwitch') -> None:
-        """Take over the time of the last command from an earlier configuration."""
-        self._changed_s = previous._changed_s
+        """Take over the time and the failure of the last command of an earlier configuration."""
+        self._changed_s, self.is_unknown = previous._changed_s, previous.is_unknown
 
     def repeat(self) -> None:
         """Command the next value whatever it is, after the interval; e.g. when one was refused."""
         self._is_open = None
+
+    def note(self, has_failed: bool, has_arrived: bool) -> None:
+        """Take what became of the last command; one that failed is repeated after the interval."""
+        if has_failed:
+            self.repeat()
+        self.is_unknown = has_failed or (self.is_unknown and not has_arrived)
 
     def update(self, value: float | None, now_s: float) -> float | None:
         """
@@ -53,7 +59,7 @@ class GripperSwitch:
             return None
         if self._changed_s is not None and now_s - self._changed_s < self._spec.min_interval_s:
             return None
-        self._is_open, self._changed_s, self.is_unknown = wants_open, now_s, False
+        self._is_open, self._changed_s = wants_open, now_s
         return self.position
 
     def _wants_open(self, value: float) -> bool | None:

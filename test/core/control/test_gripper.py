@@ -50,10 +50,14 @@ def test_model_is_not_left_with_a_grip_that_failed() -> None:
     switch = GripperSwitch(replace(SPEC, min_interval_s=0.0))
     switch.update(1.0, 0)
     assert switch.model_value == SPEC.model_open
-    switch.is_unknown = True
+    switch.note(has_failed=True, has_arrived=False)
+    assert (switch.position, switch.model_value) == (None, None)
+    # It is tried again: nobody knows before it was carried out.
+    assert switch.update(1.0, 1) == SPEC.open_position
+    switch.note(has_failed=False, has_arrived=False)
     assert switch.model_value is None
-    switch.update(-1.0, 1)
-    assert switch.model_value == SPEC.model_closed
+    switch.note(has_failed=False, has_arrived=True)
+    assert switch.model_value == SPEC.model_open
 
 
 def test_interval_counts_on_in_the_next_configuration() -> None:

@@ -1,0 +1,24 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Who serves an action: only a server publishes its feedback, a client of it does not."""
+
+from typing import Any
+
+_FEEDBACK = '/_action/feedback'
+
+
+def action_type(kind: Any) -> str:
+    """Return the name of an action class, e.g. ``control_msgs/action/GripperCommand``."""
+    return f'{kind.__module__.split(".")[0]}/action/{kind.__name__}'
+
+
+def served_types(node: Any, name: str) -> list[str]:
+    """Return the type of each server of an action."""
+    servers = node.get_publishers_info_by_topic(f'{node.resolve_topic_name(name)}{_FEEDBACK}')
+    return [server.topic_type.removesuffix('_FeedbackMessage') for server in servers]
+
+
+def served_actions(node: Any) -> list[str]:
+    """Return the names of all actions that are served."""
+    topics = [name for name, _ in node.get_topic_names_and_types() if name.endswith(_FEEDBACK)]
+    names = [topic.removesuffix(_FEEDBACK) for topic in topics]
+    return sorted(name for name in names if served_types(node, name))
