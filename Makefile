@@ -3,10 +3,12 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 BIN := .venv/bin
 # Without a trained model, a simulator or whole processes of nodes.
 QUICK := test/core test/ros test/cli/checks test/test_packaging
-# Tests of one file share a process; one process for each core of a small machine.
+# Tests of one file share a process; one process for each core of a small machine. By itself xdist
+# begins with the files of most tests, and files of few, slow tests would be left for the end.
 WORKERS ?= 2
 # One thread for each process: threads that wait for each other make a full machine slow.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+  --no-loadscope-reorder
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo test test-quick lint format pytest fuzz bench train clean test-native test-native-arm

@@ -8,10 +8,13 @@ test with a context gets another domain: a node of the test before, still on its
 take a request meant for its namesake and never answer.
 """
 
+import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -101,6 +104,60 @@ def _write_released(model: Any, folder: Path) -> Path:
     (folder / 'config.json').write_text(json.dumps(facts))
     save_tensors(model.state_dict(), folder / 'model.safetensors')
     return folder
+
+
+@pytest.fixture(scope='session', autouse=True)
+def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """
+    Trace each module once per run, which is nearly all of the time that an export takes.
+
+    What `torch.onnx.export` gives is kept, for all processes of the run, by a hash of what it is
+    given. Every export still compares its graphs with its network.
+    """
+    torch = sys.modules.get('torch')
+    if torch is None:
+        yield  # No test that was collected exports.
+        return
+    import onnx
+
+    folder, trace = tmp_path_factory.getbasetemp(), torch.onnx.export
+    # The processes of a run have a folder in one of the run.
+    traced = (folder.parent if 'PYTEST_XDIST_WORKER' in os.environ else folder) / 'traced'
+    traced.mkdir(exist_ok=True)
+
+    def trace_once(module: Any, inputs: Any, **options: Any) -> Any:
+        path = traced / f'{_trace_key(module, inputs, options)}.onnx'
+        if not path.exists():
+            partial = path.with_suffix(f'.{os.getpid()}')
+            onnx.save(trace(module, inputs, **options).model_proto, partial)
+            partial.rename(path)
+        return SimpleNamespace(model_proto=onnx.load(path))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.onnx, 'export', trace_once)
+        yield
+
+
+def _trace_key(module: Any, *given: Any) -> str:
+    """Hash a module, its settings and weights, and the shapes of its example inputs."""
+    plain = [
+        {name: value for name, value in vars(part).items() if not name.startswith('_')}
+        for part in module.modules()
+    ]
+    key = hashlib.sha256(f'{module} {plain} {_shapes(given)}'.encode())
+    for tensor in (*module.parameters(), *module.buffers()):
+        key.update(f'{tensor.shape} {tensor.dtype}'.encode())
+        key.update(tensor.detach().numpy().tobytes())
+    return key.hexdigest()
+
+
+def _shapes(value: Any) -> Any:
+    """Put shapes and dtypes in the place of tensors; their values decide nothing."""
+    if isinstance(value, dict):
+        return {name: _shapes(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shapes(each) for each in value]
+    return (value.shape, value.dtype) if hasattr(value, 'dtype') else value
 
 
 @pytest.fixture(scope='session')

@@ -169,7 +169,7 @@ class Trunk(nn.Module):
         action = self.embed_actions(domain, actions_BRX, is_normalised)
         shown, leaks = action, self.config.compat is Compat.UPSTREAM
         if masked_BR is not None and (self.config.predict_actions or not leaks):
-            hidden = self._masked_actions(domain, steps, len(action))
+            hidden = self._masked_actions(domain, steps, action.shape[0])
             shown = torch.where(masked_BR.bool().unsqueeze(-1), hidden, action)
         shown = self._anchored(domain, shown, anchor)
         return self._conditioning(domain, steps, shown, action if leaks else shown)
@@ -229,7 +229,7 @@ class Trunk(nn.Module):
         config, tokens = self.config, None
         if config.has_action_tokens:
             # Without concatenation they tell nothing, and only ask for the action.
-            tokens = shown if config.concat else self._mask_tokens(steps, len(shown))
+            tokens = shown if config.concat else self._mask_tokens(steps, shown.shape[0])
         if config.injection is Injection.NONE or not config.domains:
             return Conditioning(tokens)
         if config.injection is not Injection.MODULATE:
@@ -257,11 +257,11 @@ class Trunk(nn.Module):
         mask = self.action_mlp[domain].mask if self.config.stem_mask else None
         if mask is None:
             return self._mask_tokens(steps, batch)
-        return mask.expand(batch, len(steps.index_R), -1)
+        return mask.expand(batch, steps.index_R.shape[0], -1)
 
     def _mask_tokens(self, steps: Steps, batch: int) -> Tensor:
         table = self._of_steps(self.action_mask_tokens[0, :, 0], steps)
-        return table.expand(batch, len(steps.index_R), -1)
+        return table.expand(batch, steps.index_R.shape[0], -1)
 
     def _of_steps(self, table_T: Tensor, steps: Steps) -> Tensor:
         """Pick the entries of steps; a table of one step serves all."""

@@ -44,7 +44,7 @@ JOINTS = Joints(
     ROBOT.joint_names, (0.5, 0.5), (0.1, 0.1), 'last', (0.0, 0.0), (0.3, 0.3), state_size=3
 )
 STEM = Domain('two_axes', 2, (0.0, 1.0), (1.0, 2.0), JOINTS, ROBOT)
-SIZES = {'heads': 2, 'width': 32, 'layers': 2, 'positions': TOKENS.image_tokens}
+SIZES = {'heads': 2, 'width': 32, 'layers': 1, 'positions': TOKENS.image_tokens}
 
 
 def network():
@@ -52,10 +52,15 @@ def network():
     return initialised(config).eval().requires_grad_(False)
 
 
+def tokens():
+    torch.manual_seed(1)
+    return FrameTokenizer(TOKENS).eval()
+
+
 @pytest.fixture(scope='module')
 def exported(tmp_path_factory):
     torch.manual_seed(0)
-    model, tokenizer = network(), FrameTokenizer(TOKENS).eval()
+    model, tokenizer = network(), tokens()
     folder = tmp_path_factory.mktemp('run') / 'bundle'
     export_bundle(model, folder, own_options(tokenizer, model.config))
     return model, folder
@@ -66,8 +71,7 @@ def picture(seed=1):
 
 
 def test_half_precision_is_proven_and_recorded(exported, tmp_path):
-    torch.manual_seed(3)
-    model, tokenizer = exported[0], FrameTokenizer(TOKENS).eval()
+    model, tokenizer = exported[0], tokens()
     folder = export_bundle(model, tmp_path / 'new', own_options(tokenizer, model.config, 'fp16'))
     manifest = Manifest.read(folder)
     assert manifest.precision == 'fp16'
