@@ -32,7 +32,7 @@ Results = list[dict[str, Any]]
 def stream_growth(model: WorldModel, frames: np.ndarray, steps: int) -> dict[str, Any]:
     """Stream steps through one context: observe and act; median of each tenth."""
     chunk = np.zeros((model.stem.stride, model.stem.action_dim), np.float32)
-    joints = np.zeros(len(model.stem.joint_names), np.float32)
+    joints = np.zeros(len(model.stem.measured_names), np.float32)
     durations, memory_mib = np.zeros(steps), []
     model.reset()
     for step in Progress(range(steps), 'stream', unit='step'):
@@ -149,6 +149,6 @@ def _memory_of(work: Callable[[], object]) -> float:
 
 def _see(model: WorldModel, frames: np.ndarray) -> None:
     model.reset()
-    joints = np.zeros(len(model.stem.joint_names), np.float32)
+    joints = np.zeros(len(model.stem.measured_names), np.float32)
     for frame in frames[: model.manifest.window]:
         model.observe(frame, None, joints)

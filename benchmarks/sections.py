@@ -95,8 +95,9 @@ def quality(args: argparse.Namespace) -> Results:
     results: Results = []
     with tempfile.TemporaryDirectory() as scratch:
         episodes = {}
+        size = Manifest.read(args.trained[0] / 'fp32').image_size
         for name, stem in _stems(args)[1].items():
-            fresh_episodes(scratch, name, kinds(args.episodes))
+            fresh_episodes(scratch, name, kinds(args.episodes), image_size=size)
             episodes[stem] = EpisodeDataset(find_shards(scratch, name, 'val'))
         for folder in args.trained:
             exact, quick = folder / 'fp32', folder / 'int8'

@@ -43,7 +43,7 @@ class _Seen:
         self._model, self._frames = model, frames
         stem = model.stem
         self._chunk = np.zeros((stem.stride, stem.action_dim), np.float32)
-        self._joints = np.zeros(len(stem.joint_names), np.float32)
+        self._joints = np.zeros(len(stem.measured_names), np.float32)
         self._next = 0
 
     def fill(self) -> None:

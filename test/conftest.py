@@ -194,7 +194,7 @@ def _export_random(
     from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 
     sizes = {'width': 8, 'detail_width': 4, 'encoder_blocks': 1, 'decoder_blocks': 1}
-    tokens = TokenizerConfig(patch=16, factors=3, levels=4, **sizes)
+    tokens = TokenizerConfig(patch=32, factors=3, levels=4, **sizes)
     spec = load_embodiment('sim_planar')
     model = _random_model(tokens, spec.stem, kind, changes)
     torch.manual_seed(1)
@@ -216,7 +216,7 @@ def _random_model(tokens: Any, stem: str, kind: str, changes: dict[str, Any]) ->
     from hma_ros.network.continuous import ContinuousHma
     from hma_ros.network.discrete import DiscreteHma
 
-    parts = Diffusion(tokens.patch // 8, tokens.factors, width=16, blocks=1, steps=9, mask_steps=2)
+    parts = Diffusion(2, tokens.factors, width=16, blocks=1, steps=9, mask_steps=2)
     sizes = {
         'layers': 2,
         'heads': 2,

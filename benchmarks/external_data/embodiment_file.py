@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from benchmarks.external_data.domain import Robot
+from hma_ros.core.vision.image import FRAME_PX
 
 _ROTATION = ('rx', 'ry', 'rz')
 
@@ -34,7 +35,7 @@ def embodiment(robot: Robot) -> dict[str, Any]:
             'height': robot.side,
             'width': robot.side,
             'crop': None,
-            'resize': [64, 64],
+            'resize': [FRAME_PX, FRAME_PX],
             'max_age_s': 0.2,
         },
         'state': {

@@ -3,6 +3,8 @@
 
 import argparse
 
+from hma_ros.core.vision.image import FRAME_PX
+
 EXAMPLES = """\
 examples:
   hma generate sim_franka --out data/sim_franka --expert 1000 --play 200 --random 200
@@ -37,9 +39,9 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser.add_argument(
         '--image-size',
         type=int,
-        default=64,
+        default=FRAME_PX,
         metavar='PX',
-        help='height and width of the frames (default: 64)',
+        help=f'height and width of the frames (default: {FRAME_PX})',
     )
     parser.add_argument(
         '--steps',

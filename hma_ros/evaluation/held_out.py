@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from hma_ros.core.vision.image import FRAME_PX
 from hma_ros.data.episodes import EpisodeDataset, find_shards
 from hma_ros.sim.generate import generate
 
@@ -28,7 +29,7 @@ def fresh_episodes(
     counts: Mapping[str, int],
     seed: int = SEED,
     progress: bool = True,
-    image_size: int = 64,
+    image_size: int = FRAME_PX,
 ) -> EpisodeDataset:
     """
     Make held-out episodes in the simulator: their starts are never those of training episodes.

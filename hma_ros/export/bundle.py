@@ -318,7 +318,7 @@ def _stem(config: HmaConfig, name: str, robot: StemSpec | None) -> StemFacts:
     robot = robot or domain.robot
     if config.keypoints and robot is None:
         raise ConfigError(f"stem '{name}': got no robot, expected the one whose joints it reads")
-    if config.anchor and (robot is None or domain.anchor is None or not robot.anchor):
+    if config.anchor and domain.anchor and (robot is None or not robot.anchor):
         raise ConfigError(
             f"stem '{name}': got a robot without an anchor, expected that of its training"
         )

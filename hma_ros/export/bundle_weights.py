@@ -17,7 +17,7 @@ from torch import Tensor
 from hma_ros.core.errors import BundleError
 from hma_ros.core.short_text import shortened
 from hma_ros.export.graph_constants import GraphConstants
-from hma_ros.network.config import Domain, HmaConfig, Joints, preset
+from hma_ros.network.config import Anchor, Domain, HmaConfig, Joints, preset
 from hma_ros.network.discrete import DiscreteHma
 from hma_ros.network.strict_loading import load_strictly
 from hma_ros.runtime.manifest import Manifest, StemFacts
@@ -59,7 +59,9 @@ def read_bundle_model(folder: Path) -> DiscreteHma:
 def _read(folder: Path, manifest: Manifest) -> DiscreteHma:
     graphs = {name: GraphConstants(folder / f'trunk_{name}.onnx') for name in manifest.stems}
     stems = {name: GraphConstants(folder / f'stem_{name}.onnx') for name in manifest.stems}
-    domains = [_domain(name, facts, graphs[name]) for name, facts in manifest.stems.items()]
+    domains = [
+        _domain(name, facts, graphs[name], stems[name]) for name, facts in manifest.stems.items()
+    ]
     config = preset(
         'small',
         domains,
@@ -71,6 +73,7 @@ def _read(folder: Path, manifest: Manifest) -> DiscreteHma:
         action_tokens=manifest.kept_tokens - manifest.image_tokens,
         factors=manifest.factors,
         factor_size=manifest.factor_size,
+        anchor=any(domain.anchor for domain in domains),
     )
     tensors: dict[str, Tensor] = {}
     for name in manifest.stems:
@@ -85,7 +88,7 @@ def _named(graph: GraphConstants) -> dict[str, Tensor]:
     return {
         name.removeprefix(_MODEL): value
         for name, value in graph.below(_MODEL).items()
-        if not name.endswith('.grid')
+        if not name.endswith(('.grid', '.waves'))
     }
 
 
@@ -96,7 +99,7 @@ def _like(graph: GraphConstants, beginning: str, shape: tuple[int, ...]) -> Iter
             yield value.float()
 
 
-def _domain(name: str, facts: StemFacts, trunk: GraphConstants) -> Domain:
+def _domain(name: str, facts: StemFacts, trunk: GraphConstants, stem: GraphConstants) -> Domain:
     if facts.robot is None:
         raise ValueError(f'stem {name} without a robot')
     head = {
@@ -112,7 +115,12 @@ def _domain(name: str, facts: StemFacts, trunk: GraphConstants) -> Domain:
         move_mean=head['mean'][:size],
         move_std=head['std'][:size],
     )
-    return Domain(name, facts.stride, tuple(facts.mean), tuple(facts.std), joints, robot)
+    anchor = None
+    if robot.anchor:
+        scale = f'{_MODEL}action_preprocessor.{name}.anchor_'
+        mean, std = (tuple(map(float, stem.values[scale + what])) for what in ('mean', 'std'))
+        anchor = Anchor(robot.anchor, mean, std)
+    return Domain(name, facts.stride, tuple(facts.mean), tuple(facts.std), joints, robot, anchor)
 
 
 def _trunk(graph: GraphConstants, stem: str, config: HmaConfig) -> dict[str, Tensor]:
@@ -132,6 +140,9 @@ def _stem(graph: GraphConstants, stem: str, config: HmaConfig) -> dict[str, Tens
     matrices, tensors = graph.matrices('val_'), _named(graph)
     encoder, scale = f'action_mlp.{stem}.model', f'action_preprocessor.{stem}'
     tensors |= {f'{encoder}.{place}.weight': next(matrices) for place in (0, 3)}
+    if config.domain(stem).anchor:
+        anchor = f'action_mlp.{stem}.anchor'
+        tensors |= {f'{anchor}.{layer}.weight': next(matrices) for layer in ('hidden', 'out')}
     for layer in range(config.layers):
         block = f'decoder.layers.{layer}.action_projectors.{stem}.adaLN_modulation.1'
         tensors[f'{block}.weight'] = next(matrices)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hma_ros.core.errors import ConfigError
 from hma_ros.network.attention import KeptSteps, NewSteps, Steps, attend, turn
 from hma_ros.network.config import Compat, Domain, HmaConfig, Injection
 
@@ -105,11 +104,7 @@ class AnchorEmbedding(nn.Module):
 
 
 class Stem(nn.Module):
-    """
-    Normalised chunk to an embedding ``[B, R, C]``; `mask` is that of a masked one.
-
-    :raises ConfigError: the model has anchors, and the domain says nothing about them.
-    """
+    """Normalised chunk to an embedding ``[B, R, C]``; `mask` is that of a masked one."""
 
     def __init__(self, domain: Domain, config: HmaConfig) -> None:
         super().__init__()
@@ -121,9 +116,7 @@ class Stem(nn.Module):
             nn.ReLU(),
             nn.Linear(width, width),
         )
-        if config.anchor:
-            if domain.anchor is None:
-                raise ConfigError(f"stem '{domain.name}': got no anchor, expected its statistics")
+        if config.anchor and domain.anchor:
             self.anchor = AnchorEmbedding(len(domain.anchor.names), width)
 
     def forward(self, chunk_BRX: Tensor) -> Tensor:

@@ -98,7 +98,7 @@ class Domain:
     :param std: likewise.
     :param joints: of a model with keypoint action heads.
     :param robot: whose episodes it was trained on, where that is known.
-    :param anchor: of a model with anchors.
+    :param anchor: of a model with anchors; None where the data set does not tell it.
     """
 
     name: str
@@ -165,7 +165,7 @@ class HmaConfig:
     :param keypoints: action heads read keypoints in the image, the action tokens, and joints.
     :param action_delay: steps between the action that conditions a step and the step: 0 where it
         is the one executed from its frame, 1 where it is the one that led there.
-    :param anchor: stems also read the commanded coordinates after each chunk.
+    :param anchor: stems whose domain has one also read the commanded coordinates after each chunk.
     :param domains: action spaces, in the order of the checkpoint.
     :param diffusion: set for the continuous kind.
     :param compat: what it computes where the released code departs from the paper.
@@ -298,15 +298,15 @@ class HmaConfig:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # What is shipped: a policy of 64 x 64 pixels and a short memory, made for two CPU cores.
+    # What is shipped: a policy of 64 tokens a frame and a short memory, made for two CPU cores.
     'small': {
         'layers': 6,
         'heads': 4,
         'width': 128,
-        'window': 2,
+        'window': 4,
         'positions': 64,
         'action_tokens': 4,
-        'factors': 6,
+        'factors': 12,
         'factor_size': 8,
         'concat': False,
         'previous_frame': True,

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hma_ros.core.vision.image import FRAME_PX
+
 # Latents, in [-1, 1], times this have about unit variance, as diffusion asks for; those of the
 # authors' data sets have a scale of their own.
 LATENT_SCALE = 5.0
@@ -38,13 +40,13 @@ class TokenizerConfig:
     :param decoder_blocks: mixing blocks after it.
     """
 
-    image_size: int = 64
-    patch: int = 8
-    factors: int = 6
+    image_size: int = FRAME_PX
+    patch: int = 16
+    factors: int = 12
     levels: int = 8
-    width: int = 160
-    detail_width: int = 64
-    detail_stages: int = 1
+    width: int = 256
+    detail_width: int = 96
+    detail_stages: int = 2
     encoder_blocks: int = 3
     decoder_blocks: int = 3
 

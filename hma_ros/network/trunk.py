@@ -156,7 +156,7 @@ class Trunk(nn.Module):
             predict actions.
         :param batch: of the steps, when there are no actions.
         :param is_normalised: whether the actions are normalized already.
-        :param anchor: where they led, of a model with anchors; None where nothing is known.
+        :param anchor: where they led, of a stem with an anchor; None where nothing is known.
         :raises ConfigError: unknown domain, or another chunk size than the domain has.
         """
         if actions_BRX is None and self.config.compat is Compat.UPSTREAM:

@@ -52,8 +52,8 @@ class SimRobotParameters:
         0.0, 'pictures per second; 0 for one per step of the model', 0.0, 100.0
     )
     picture_scale: int = parameter(
-        4,
-        'pictures are drawn this many times smaller and enlarged; 4 draws just the pixels the '
+        2,
+        'pictures are drawn this many times smaller and enlarged; 2 draws just the pixels the '
         'model sees, 1 the full camera size at a higher cost',
         1,
         4,

@@ -31,6 +31,9 @@ class TokenFiller:
     """
     Predicts all tokens of a frame at once and keeps those it is surest of, some times over.
 
+    Chance is the same whenever a step is imagined, and for every rollout of a batch: what differs
+    between two futures comes from their actions.
+
     :param model: of the discrete kind.
     :param decoding: how; what it leaves open is taken from the manifest.
     :param generator: of what is left to chance.
@@ -47,7 +50,7 @@ class TokenFiller:
         self._mask_steps = chosen.mask_steps or 1
         self._temperature = chosen.temperature or 0.0
         self._is_random = chosen.unmasking == 'random'
-        self._generator = generator or np.random.default_rng(0)
+        self._seed = int((generator or np.random.default_rng(0)).integers(2**63))
         # Samples are what they are.
         self._is_expected = model.manifest.drawing == 'expected' and not self._temperature
 
@@ -61,6 +64,7 @@ class TokenFiller:
         :param blank: the new frame, masked.
         :returns: factors ``int64[B, S, F]``, and what to draw.
         """
+        self._generator = np.random.default_rng((self._seed, step))
         first = step - len(pending)
         outputs = self._model.run(cache, first, [*pending, blank])
         for which in range(len(pending)):
@@ -98,5 +102,6 @@ class TokenFiller:
             logits = outputs['logits']
             best, confidence = sample_tokens(logits, self._temperature, self._generator)
         if self._is_random:
-            confidence = self._generator.random(confidence.shape)
+            drawn_S = self._generator.random(confidence.shape[1:])
+            confidence = np.broadcast_to(drawn_S, confidence.shape)
         return best, confidence

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from hma_ros.core.vision.image import FRAME_PX
 from hma_ros.data.episodes import Episode
 from hma_ros.sim.exploration import Explorer, Kind
 from hma_ros.sim.simulation import Task
@@ -39,7 +40,7 @@ class _Exploration:
 
 
 def run_episode(
-    task: Task, kind: Kind, seed: int, picture_size: int = 64, steps: int | None = None
+    task: Task, kind: Kind, seed: int, picture_size: int = FRAME_PX, steps: int | None = None
 ) -> Episode:
     """
     Run one episode of the noisy expert, of play or of random motion.
@@ -56,7 +57,7 @@ def run_episode(
     return _record(task, _Exploration(explorer), kind, seed, picture_size, steps)
 
 
-def run_actor(task: Task, actor: Actor, seed: int, picture_size: int = 64) -> Episode:
+def run_actor(task: Task, actor: Actor, seed: int, picture_size: int = FRAME_PX) -> Episode:
     """Run one episode of any actor, from the start that ``seed`` gives; kind ``policy``."""
     task.reset(seed)
     return _record(task, actor, 'policy', seed, picture_size)

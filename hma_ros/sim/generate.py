@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
-import logging
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,13 +16,13 @@ import numpy as np
 from hma_ros.core.embodiment.bounds import MODEL_SIDE_PX
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import Progress
+from hma_ros.core.vision.image import FRAME_PX
 from hma_ros.data.episodes import SPLITS, Episode, EpisodeWriter
 from hma_ros.sim import TASK_NAMES, make_task
 from hma_ros.sim.episode import run_episode
 from hma_ros.sim.exploration import KINDS, Kind
 from hma_ros.sim.simulation import Task
 
-LOG = logging.getLogger(__name__)
 # Episodes handed out ahead of the one being written: bounds the memory they wait in.
 _AHEAD_PER_WORKER = 8
 
@@ -56,7 +54,7 @@ def generate(
     workers: int = 2,
     progress: bool = True,
     split: str = 'train',
-    image_size: int = 64,
+    image_size: int = FRAME_PX,
     steps: int | None = None,
 ) -> Summary:
     """
@@ -175,73 +173,3 @@ def _work(order: _Order) -> Episode:
 
 def _run(task: Task, order: _Order) -> Episode:
     return run_episode(task, order.kind, order.seed, order.image_size, order.steps)
-
-
-def validation_counts(counts: Mapping[str, int], total: int) -> dict[str, int]:
-    """Split ``total`` validation episodes among the kinds as ``counts`` does."""
-    whole = max(1, sum(counts.values()))
-    shares = {kind: total * count // whole for kind, count in counts.items()}
-    first = next(iter(shares))
-    shares[first] += total - sum(shares.values())
-    return shares
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """
-    Make training and validation episodes of one task or of all: ``OUT/<task>/<split>``.
-
-    :param argv: command line arguments; None takes the program's.
-    """
-    parser = argparse.ArgumentParser(
-        prog='hma generate', description='Make episodes with the simulated robots.'
-    )
-    parser.add_argument('--task', default='all', choices=('all', *TASK_NAMES))
-    parser.add_argument('--out', type=Path, required=True, help='folder to write to')
-    for kind, count in zip(KINDS, (700, 200, 200), strict=True):
-        parser.add_argument(
-            f'--{kind}',
-            type=int,
-            default=count,
-            metavar='N',
-            help=f'training episodes of kind {kind} (default {count})',
-        )
-    parser.add_argument(
-        '--val',
-        type=int,
-        default=60,
-        metavar='N',
-        help='validation episodes, kinds mixed as in training (default 60)',
-    )
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--workers', type=int, default=2)
-    parser.add_argument('--quiet', action='store_true', help='no progress bar')
-    arguments = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format='%(message)s')
-    counts: dict[str, int] = {kind: getattr(arguments, kind) for kind in KINDS}
-    tasks = TASK_NAMES if arguments.task == 'all' else (arguments.task,)
-    for task_name in tasks:
-        for split, wanted in (
-            ('train', counts),
-            ('val', validation_counts(counts, arguments.val)),
-        ):
-            summary = generate(
-                task_name,
-                arguments.out / task_name,
-                wanted,
-                arguments.seed,
-                arguments.workers,
-                not arguments.quiet,
-                split,
-            )
-            LOG.info(
-                '%s %s: %d episodes, %d steps, success %s',
-                task_name,
-                split,
-                summary.episodes,
-                summary.steps,
-                summary.success,
-            )
-
-
-if __name__ == '__main__':
-    main()

@@ -9,6 +9,7 @@ import mujoco
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.vision.image import FRAME_PX
 from hma_ros.core.vision.placement import Placement
 from hma_ros.sim.kinematics import Kinematics
 from hma_ros.sim.rendering import SceneCamera
@@ -308,7 +309,7 @@ class Task(ABC):
         places = [self.tool_pose()[0], self.object_position(), self.goal_position()]
         return np.concatenate([*places, self.joint_positions()]).astype(np.float32)
 
-    def frame(self, height: int = 64, width: int = 64) -> np.ndarray:
+    def frame(self, height: int = FRAME_PX, width: int = FRAME_PX) -> np.ndarray:
         """
         Return what the camera sees ``uint8[height, width, 3]`` RGB.
 

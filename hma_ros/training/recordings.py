@@ -221,14 +221,11 @@ def with_anchors(episodes: Sequence[TokenEpisode], dataset: Episodes) -> list[To
     """
     Tell of every frame of episodes where the commanded coordinates were measured.
 
-    :raises ConfigError: the episodes do not hold them, see :func:`anchor_names`.
+    :returns: the same episodes where they do not hold them, see :func:`anchor_names`.
     """
     spec = dataset.spec
     if not anchor_names(spec, dataset):
-        raise ConfigError(
-            f'{dataset.embodiment}: got episodes without the position of the tool, or increments '
-            f'in its axes, expected states {", ".join(_TOOL)}; train without --anchor'
-        )
+        return list(episodes)
     pairs = zip(episodes, _anchors(spec, dataset), strict=True)
     return [replace(episode, anchors=anchors) for episode, anchors in pairs]
 

@@ -17,6 +17,7 @@ from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.network.checkpoint import save_tokenizer
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.training.run import TrainingRun
+from hma_ros.training.trainer import PRECISIONS, quicker_precision
 
 _FOREGROUND_WEIGHT = 9.0
 _FOREGROUND_THRESHOLD = 0.08
@@ -93,9 +94,9 @@ def train_tokenizer(
     datasets: Sequence[EpisodeDataset],
     folder: Path,
     steps: int,
-    batch: int = 64,
+    batch: int = 32,
     sizes: TokenizerConfig | None = None,
-    precision: torch.dtype = torch.float32,
+    precision: torch.dtype | None = None,
 ) -> FrameTokenizer:
     """
     Train a tokenizer, or go on training one, and save its averaged weights in `folder`.
@@ -104,12 +105,12 @@ def train_tokenizer(
     :param folder: checkpoint, state and log.
     :param steps: optimiser steps of the whole run.
     :param batch: frames in a step, as many of each embodiment.
-    :param sizes: of the tokenizer; None for patches of 8 pixels.
-    :param precision: of the products, ``torch.bfloat16`` where that is faster; weights stay
-        float32.
+    :param sizes: of the tokenizer; None for the default ones.
+    :param precision: of the products, None for the quicker here; weights stay float32.
     :raises ConfigError: frames of different sizes, not square, or that patches do not divide.
     """
     sizes = _checked_sizes(datasets, sizes)
+    precision = precision or getattr(torch, PRECISIONS[quicker_precision(sizes.width)])
     torch.manual_seed(0)
     model = FrameTokenizer(sizes)
     run = TrainingRun(model, folder, steps, 2e-3, ('encoder.blocks', 'decoder.blocks'))

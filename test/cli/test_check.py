@@ -66,7 +66,7 @@ def test_no_shipped_file_fails(name: str) -> None:
             {'camera__crop': {'top': 0, 'left': 0, 'height': 40, 'width': 40}},
             Level.WARN,
             'camera.crop',
-            'got 40x40, expected at least 64x64',
+            'got 40x40, expected at least 128x128',
         ),
         (
             {'camera__crop': {'top': 0, 'left': 0, 'height': 100, 'width': 640}},
@@ -251,7 +251,7 @@ def test_a_bundle_of_another_image_size_fails(
     assert (
         main(['check', write(stem='ur5e_push', camera__resize=[256, 256]), 'bundle:=hma_sim']) == 1
     )
-    text = "camera.resize: got [256, 256], expected [64, 64] (size of bundle 'hma_sim')"
+    text = "camera.resize: got [256, 256], expected [128, 128] (size of bundle 'hma_sim')"
     out = capsys.readouterr().out
     assert text in out
     assert 'set camera.resize or choose another bundle' in out

@@ -20,7 +20,9 @@ from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.runtime.world_model import WorldModel
 
 SPEC = load_embodiment('sim_planar')
-TOKENS = TokenizerConfig(patch=16, width=8, detail_width=4, encoder_blocks=1, decoder_blocks=1)
+TOKENS = TokenizerConfig(
+    image_size=64, factors=6, width=8, detail_width=4, encoder_blocks=1, decoder_blocks=1
+)
 SIZES = {'layers': 1, 'heads': 2, 'width': 16, 'positions': 16, 'action_tokens': 1}
 FACTORS = {'factors': TOKENS.factors, 'factor_size': TOKENS.levels}
 JOINTS = Joints(('slide',), (0.0,), (1.0,), 'unknown', (0.0,), (1.0,))

@@ -12,25 +12,28 @@ from hma_ros.cli.main import main
 ROBOTS = ('sim_planar', 'sim_so101')
 STEMS = ('planar_push', 'so101_reach')
 # Its heads are fitted in iterations of DAgger.
-CONFIG = SimpleNamespace(keypoints=True, action_delay=1, window=2)
+CONFIG = SimpleNamespace(keypoints=True, action_delay=1, window=4)
 
 
 class Steps:
     """Stands in for every step, and notes them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from hma_ros.export.bundle import BundleOptions
+
         self.done: list[str] = []
         for name, step in (
             ('hma_ros.sim.generate.generate', self._generate),
             ('hma_ros.training.tokenizer.train_tokenizer', self._tokenizer),
             ('hma_ros.training.trainer.HmaTrainer', self._trainer),
             ('hma_ros.training.tokens.tokens_once', lambda tokenizer, dataset, cache: [dataset]),
+            ('hma_ros.training.recordings.with_anchors', lambda episodes, dataset: episodes),
             ('hma_ros.training.recordings.windows_of', lambda recordings, config, steps: STEMS),
             ('hma_ros.training.configuration.configuration', lambda *facts: CONFIG),
             ('hma_ros.training.heads.HeadFitter', self._fitter),
             ('hma_ros.network.checkpoint.load_hma', self._read),
             ('hma_ros.network.checkpoint.save_hma', self._save),
-            ('hma_ros.export.bundle.own_options', lambda tokenizer, config: tokenizer),
+            ('hma_ros.export.bundle.own_options', lambda *facts: BundleOptions()),
             ('hma_ros.evaluation.closed_loop.collect', self._collect),
             ('hma_ros.export.bundle.export_bundle', self._export),
             ('hma_ros.data.episodes.EpisodeDataset', lambda shards: shards[0].parts[-3:-1]),
@@ -46,19 +49,25 @@ class Steps:
         folder.mkdir(parents=True)
         (folder / 'metadata.json').write_text('{}')
 
-    def _generate(self, name: str, folder: Path, counts: Any, workers: int, split: str) -> None:
-        self.done.append(f'generate {name} {split}')
-        self._episodes(folder / split / 'shard_00')
+    def _generate(self, name: str, folder: Path, counts: Any, workers: int) -> None:
+        self.done.append(f'generate {name} train')
+        self._episodes(folder / 'train' / 'shard_00')
 
     def _tokenizer(self, datasets: Any, folder: Path, steps: int) -> str:
         self.done.append(f'tokenizer on {len(datasets)}')
         return 'tokenizer'
 
     def _trainer(
-        self, config: Any, folder: Path, steps: int, length: int, windows: int, **_: Any
+        self,
+        config: Any,
+        folder: Path,
+        steps: int,
+        length: int,
+        windows: int,
+        self_forcing: Any,
     ) -> Any:
         def train(stems: Any) -> Any:
-            self.done.append(f'model of {" ".join(stems)}')
+            self.done.append(f'{self_forcing.share:g} of {steps} steps of {" ".join(stems)}')
             return SimpleNamespace(config=config)
 
         return SimpleNamespace(run=SimpleNamespace(step=0), train=train, precision='highest')
@@ -86,8 +95,8 @@ class Steps:
     def _save(self, model: str, folder: Path) -> None:
         self.done.append(f'save {folder.name}')
 
-    def _export(self, model: str, folder: Path, options: str) -> str:
-        self.done.append(f'export {folder.name}')
+    def _export(self, model: str, folder: Path, options: Any) -> str:
+        self.done.append(f'export {folder.name} at {options.temperature}')
         return str(folder)
 
 
@@ -114,24 +123,38 @@ def test_what_the_preset_has_not_is_refused_before_anything_is_trained(
     assert not (tmp_path / 'out').exists()
 
 
+@pytest.mark.parametrize(
+    'words', [('--self-forced', '0'), ('--steps', '100'), ('--kind', 'continuous')]
+)
+def test_a_second_part_with_nothing_to_do_is_refused(
+    steps: Steps, tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ['train', 'model', '--out', str(tmp_path / 'out'), '--self-forced-from', '100']
+    assert main([*command, *words]) == 2
+    assert '--self-forced-from: got 100, expected less than ' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
 def test_all_generates_trains_corrects_and_exports_in_this_order(
     steps: Steps, tmp_path: Path
 ) -> None:
     command = ['train', 'all', '--data', str(tmp_path / 'data'), '--out', str(tmp_path / 'out')]
     command += ['--bundle', str(tmp_path / 'bundle'), '--embodiments', *ROBOTS]
     assert main(command) == 0
-    expected = [f'generate {name} {split}' for name in ROBOTS for split in ('train', 'val')]
-    expected += ['tokenizer on 2', f'model of {" ".join(STEMS)}', *both('add ', ROBOTS, '/train')]
+    stems = ' '.join(STEMS)
+    expected = [f'generate {name} train' for name in ROBOTS]
+    expected += ['tokenizer on 2', f'0 of 1800 steps of {stems}', f'0.6 of 4200 steps of {stems}']
+    expected += both('add ', ROBOTS, '/train')
     for number in (1, 2, 3):
-        expected += [*both('fit ', STEMS), 'export bundle']
+        expected += [*both('fit ', STEMS), 'export bundle at None']
         expected += both('correct ', ROBOTS, f' {number}')
         expected += both('add ', ROBOTS, f'/iteration_{number}')
-    expected += [*both('fit ', STEMS), 'save fine_tuned', 'export bundle']
+    expected += [*both('fit ', STEMS), 'save fine_tuned', 'export bundle at 0.5']
     assert steps.take() == expected
 
     assert main(command) == 0
     again = [step for step in expected if not step.startswith(('generate', 'correct', 'export'))]
     fits = both('fit ', STEMS)
     kept = [step for step in again if step not in fits]
-    kept[-1:] = [*fits, 'save fine_tuned', 'export bundle']
+    kept[-1:] = [*fits, 'save fine_tuned', 'export bundle at 0.5']
     assert steps.take() == kept

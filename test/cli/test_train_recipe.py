@@ -1,23 +1,27 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The recipe of the shipped bundle at a tiny size, from the simulator to a model that acts."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from hma_ros.cli import train
+from hma_ros.cli import train_recipe
 from hma_ros.cli.main import main
+from hma_ros.network.tokenizer import TokenizerConfig
 from hma_ros.runtime.manifest_file import read_facts
 from hma_ros.runtime.world_model import WorldModel
 
 STEM = 'planar_push'
 FEW = {
     'EPISODES': {'expert': 2, 'random': 1},
-    'HELD_OUT': {'expert': 1},
     'ITERATIONS': 1,
     'ITERATION_EPISODES': 1,
     'ITERATION_STEPS': 2,
     'HEAD_STEPS': 2,
 }
+
+FEW_BLOCKS = {'encoder_blocks': 1, 'decoder_blocks': 1}
 
 
 @pytest.fixture(scope='module')
@@ -29,8 +33,10 @@ def run(tmp_path_factory):
     words += ['--windows', '1', '--steps', '2', '--layers', '1', '--heads', '2', '--width', '16']
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr('torch.compile', lambda function: function)
+        small = partial(TokenizerConfig, width=16, detail_width=8, **FEW_BLOCKS)
+        patch.setattr('hma_ros.training.tokenizer.TokenizerConfig', small)
         for name, value in FEW.items():
-            patch.setattr(train, name, value)
+            patch.setattr(train_recipe, name, value)
         out = ['--out', str(root / 'run'), '--bundle', str(root / 'bundle')]
         assert main(['train', 'all', *out, '--tokenizer-steps', '2', *words]) == 0
         yield words, root
@@ -39,7 +45,7 @@ def run(tmp_path_factory):
 def drive(bundle):
     """Let a bundle see a few frames; return it."""
     model = WorldModel(bundle, STEM)
-    for frame in np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8):
+    for frame in np.random.default_rng(0).integers(0, 256, (3, 128, 128, 3)).astype(np.uint8):
         model.observe(frame, None, np.zeros(len(model.stem.joint_names), np.float32))
     return model
 
@@ -49,7 +55,10 @@ def test_the_bundle_acts_and_imagines(run):
     model = drive(root / 'bundle')
     assert model.manifest.reads_joints
     assert np.isfinite(model.act()).all()
-    assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
+    assert model.imagine(None, 2).frames.shape == (2, 128, 128, 3)
+    # Trained on its own frames, by what led to them.
+    assert model.manifest.temperature == 0.5
+    assert model.stem.anchor == ('joint_x', 'joint_y')
     assert (root / 'run' / 'dagger' / 'sim_planar' / 'iteration_1').exists()
     again = root / 'again'
     assert main(['export', str(root / 'run'), '--out', str(again)]) == 0
@@ -74,16 +83,17 @@ def test_other_kinds_learn_from_the_same_episodes(run, tmp_path, kind):
     model = drive(tmp_path / 'bundle')
     # Nobody waits for joints that are not read.
     assert not model.stem.joint_names
-    assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
+    assert model.imagine(None, 2).frames.shape == (2, 128, 128, 3)
     is_passive = '--passive' in kind
     assert bool(model.manifest.policy_refusal) == is_passive
 
 
-def test_a_model_with_anchors_learns_from_its_own_frames(run, tmp_path):
+def test_each_part_alone_goes_on_in_the_same_folder(run, tmp_path):
     words, root = run
-    out = ['--out', str(tmp_path / 'run'), '--bundle', str(tmp_path / 'bundle')]
-    shared = ['--tokenizer', str(root / 'run' / 'tokenizer'), '--anchor', '--self-forced', '1']
-    assert main(['train', 'model', *out, *shared, *words]) == 0
+    shared = ['--out', str(tmp_path), '--tokenizer', str(root / 'run' / 'tokenizer'), *words]
+    assert main(['train', 'model', *shared, '--self-forced', '0', '--no-anchor']) == 0
+    on = ['--steps', '3', '--self-forced', '1', '--self-forced-from', '2', '--no-anchor']
+    assert main(['train', 'model', *shared, *on, '--bundle', str(tmp_path / 'bundle')]) == 0
     model = drive(tmp_path / 'bundle')
-    assert model.stem.anchor == ('joint_x', 'joint_y')
-    assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
+    assert not model.stem.anchor
+    assert model.imagine(None, 2).frames.shape == (2, 128, 128, 3)

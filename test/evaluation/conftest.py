@@ -50,7 +50,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a bundle with random weights."""
     torch.manual_seed(0)
     sizes = TokenizerConfig(
-        width=16, detail_width=16, detail_stages=2, encoder_blocks=1, decoder_blocks=1
+        image_size=64, patch=8, width=16, detail_width=16, encoder_blocks=1, decoder_blocks=1
     )
     robot = StemSpec(
         action_names=('x', 'y'),

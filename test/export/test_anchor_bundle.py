@@ -16,7 +16,7 @@ from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.runtime.world_model import WorldModel
 
 TOKENS = TokenizerConfig(
-    image_size=32, width=16, detail_width=8, encoder_blocks=1, decoder_blocks=1
+    image_size=32, patch=8, width=16, detail_width=8, encoder_blocks=1, decoder_blocks=1
 )
 ROBOT = StemSpec(
     action_names=('dx', 'dy', 'dz'),

@@ -27,7 +27,7 @@ from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.world_model import WorldModel
 
 TOKENS = TokenizerConfig(
-    image_size=32, width=16, detail_width=8, encoder_blocks=1, decoder_blocks=1
+    image_size=32, patch=8, width=16, detail_width=8, encoder_blocks=1, decoder_blocks=1
 )
 ROBOT = StemSpec(
     action_names=('x', 'y'),

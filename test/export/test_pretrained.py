@@ -33,10 +33,10 @@ def test_a_tokenizer_of_graphs_is_kept_with_a_run(tmp_path):
     found = read_pretrained(bundle_folder('hma_sim'))
     save_codec(found.codec, found.tokenizer, tmp_path / 'tokenizer')
     again = read_codec(tmp_path / 'tokenizer', found.model.config)
-    assert (again.name, again.image_size) == ('levels', 64)
-    frames = np.random.default_rng(0).integers(256, size=(2, 64, 64, 3)).astype(np.uint8)
+    assert (again.name, again.image_size) == ('levels', 128)
+    frames = np.random.default_rng(0).integers(256, size=(2, 128, 128, 3)).astype(np.uint8)
     tokens = encode_with(again, tmp_path / 'tokenizer')(frames)
-    assert tokens.shape == (2, 64, 6)
+    assert tokens.shape == (2, 64, 12)
     assert 0 <= tokens.min() <= tokens.max() < 8
 
 

@@ -37,7 +37,7 @@ TENSORS = {
     'ids': torch.arange(3),
 }
 SMALL = TokenizerConfig(
-    patch=16, factors=2, levels=4, width=8, detail_width=4, encoder_blocks=1, decoder_blocks=1
+    factors=2, levels=4, width=8, detail_width=4, encoder_blocks=1, decoder_blocks=1
 )
 
 

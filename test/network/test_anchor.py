@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from hma_ros.core.embodiment.stem_spec import StemSpec, read_stem
-from hma_ros.core.errors import ConfigError
 from hma_ros.network.attention import Steps
 from hma_ros.network.checkpoint import load_hma, save_hma
 from hma_ros.network.conditioning import AnchorSeen
@@ -115,9 +114,17 @@ def test_a_checkpoint_keeps_the_anchor(tmp_path):
 def test_what_cannot_have_an_anchor_is_refused():
     with pytest.raises(ValueError, match='anchor: got true'):
         small(anchor=True, keypoints=False)
-    bare = replace(DOMAIN, anchor=None)
-    with pytest.raises(ConfigError, match="stem 'arm': got no anchor"):
-        DiscreteHma(preset('small', [bare], **SIZES, anchor=True))
+
+
+def test_a_stem_without_an_anchor_stands_beside_one_that_has_it(tmp_path):
+    bare = replace(DOMAIN, name='bare', robot=replace(ROBOT, anchor=()), anchor=None)
+    model = stirred(DiscreteHma(preset('small', [DOMAIN, bare], **SIZES, anchor=True)).eval())
+    steps, chunk = Steps(torch.arange(1)), torch.zeros(1, 1, 6)
+    with torch.no_grad():
+        assert (embedded(model, [0.3, 0.1]) != embedded(model, [0.3, 0.2])).any()
+        assert model.condition('bare', chunk, steps).shift_scale_BRL2C.isfinite().all()
+    save_hma(model, tmp_path)
+    assert load_hma(tmp_path).config == model.config
 
 
 def test_increments_add_up_and_targets_replace():

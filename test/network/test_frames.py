@@ -16,7 +16,7 @@ from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 
 MAGVIT2 = Magvit2Config(image_size=16, width=32, multipliers=(1, 2), blocks=1)
 OWN = TokenizerConfig(
-    image_size=32, factors=3, levels=4, width=8, detail_width=4, encoder_blocks=1, decoder_blocks=1
+    image_size=32, patch=8, factors=3, levels=4, width=8, detail_width=4, encoder_blocks=1
 )
 PARTS = Diffusion(patch=2, latent_channels=3, width=8, blocks=1, steps=10, mask_steps=2)
 

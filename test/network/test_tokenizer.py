@@ -9,7 +9,13 @@ import torch
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 
 CONFIG = TokenizerConfig(
-    image_size=32, width=32, detail_width=16, encoder_blocks=1, decoder_blocks=1
+    image_size=32,
+    patch=8,
+    width=32,
+    detail_width=16,
+    detail_stages=1,
+    encoder_blocks=1,
+    decoder_blocks=1,
 )
 
 

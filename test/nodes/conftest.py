@@ -156,7 +156,7 @@ def write_manifest(folder: Path, stems: dict[str, Any]) -> None:
                 }
                 for name, robot in stems.items()
             },
-            'frames': {'tokenizer': 'levels', 'image_size': 64, 'latent_scale': 1.0},
+            'frames': {'tokenizer': 'levels', 'image_size': 128, 'latent_scale': 1.0},
             'image_tokens': SIDE * SIDE,
             'kept_tokens': 1,
             'factors': FACTORS,
@@ -192,7 +192,9 @@ def _encoder() -> Any:
     nodes = [
         helper.make_node('Cast', ['frames'], ['f'], to=FLOAT),
         helper.make_node('Transpose', ['f'], ['nchw'], perm=[0, 3, 1, 2]),
-        helper.make_node('AveragePool', ['nchw'], ['mean'], kernel_shape=[8, 8], strides=[8, 8]),
+        helper.make_node(
+            'AveragePool', ['nchw'], ['mean'], kernel_shape=[16, 16], strides=[16, 16]
+        ),
         helper.make_node('Mul', ['mean', 'scale'], ['scaled']),
         helper.make_node('Round', ['scaled'], ['rounded']),
         helper.make_node('Transpose', ['rounded'], ['nhwc'], perm=[0, 2, 3, 1]),
@@ -206,7 +208,7 @@ def _encoder() -> Any:
     return helper.make_graph(
         nodes,
         'encoder',
-        [_value('frames', UINT8, 'B', 64, 64, 3)],
+        [_value('frames', UINT8, 'B', 128, 128, 3)],
         [_value('tokens', INT64, 'B', SIDE * SIDE, FACTORS)],
         constants,
     )
@@ -226,14 +228,14 @@ def _decoder() -> Any:
         _constant('one', 1, np.float32),
         _constant('half', 127.5, np.float32),
         _constant('shape', [1, SIDE, 1, SIDE, 1, FACTORS], np.int64),
-        _constant('blocks', [1, SIDE, 8, SIDE, 8, FACTORS], np.int64),
-        _constant('picture', [1, 64, 64, 3], np.int64),
+        _constant('blocks', [1, SIDE, 16, SIDE, 16, FACTORS], np.int64),
+        _constant('picture', [1, 128, 128, 3], np.int64),
     ]
     return helper.make_graph(
         nodes,
         'decoder',
         [_value('tokens', FLOAT, 1, SIDE * SIDE, FACTORS)],
-        [_value('frames', UINT8, 1, 64, 64, 3)],
+        [_value('frames', UINT8, 1, 128, 128, 3)],
         constants,
     )
 

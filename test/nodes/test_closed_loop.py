@@ -88,7 +88,7 @@ def test_robot_moves_holds_when_the_model_dies_and_moves_again(
     executed = np.array(system.last['/action_executor/executed'].actions).reshape(2, 6)
     np.testing.assert_allclose(executed.sum(axis=0), np.full(6, 0.015), atol=0.006)
     system.until(lambda: '/rollout_viewer/image' in system.last, 'observed and imagined frames')
-    assert system.last['/rollout_viewer/image'].width == 3 * 64 + 2 * 2
+    assert system.last['/rollout_viewer/image'].width == 3 * 128 + 2 * 2
     rollout = system.last['/world_model/prediction']
     assert len(rollout.frames) == rollout.horizon
     assert len(rollout.actions) == rollout.horizon * 2 * 6

@@ -54,7 +54,7 @@ def test_cpu_says_what_it_is_and_takes(bundle):
     graph = Graph(bundle / 'decoder.onnx', Execution(provider='cpu', threads=1))
     assert graph.provider == 'cpu'
     assert graph.engines is None
-    assert graph.inputs['tokens'].shape[1:] == (64, 6)
+    assert graph.inputs['tokens'].shape[1:] == (64, 12)
     assert graph.outputs['frames'].dtype == np.uint8
     assert set(graph.placed()) == {NAMES['cpu']}
     assert graph.placed()[NAMES['cpu']] > 10
@@ -83,7 +83,9 @@ def test_engine_of_many_steps_has_a_profile(bundle, asked, tmp_path):
     execution = Execution(provider='tensorrt', engine_cache=tmp_path, max_size=8)
     graph = Graph(bundle / 'stem_franka_pick.onnx', execution)
     options = asked[0][0][0][1]
-    assert options['trt_profile_max_shapes'] == 'chunk:8x8x8,known:8x8,index:8'
+    assert options['trt_profile_max_shapes'] == (
+        'chunk:8x8x8,known:8x8,index:8,anchor:8x8x3,anchored:8x8'
+    )
     assert graph.inputs['chunk'].shape[2:] == (8,)
 
 

@@ -39,7 +39,7 @@ def opened(folder: Path) -> WorldModel:
 
 
 def picture(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    return np.random.default_rng(seed).integers(0, 256, (128, 128, 3), dtype=np.uint8)
 
 
 def chunk(value: float) -> np.ndarray:
@@ -57,7 +57,7 @@ def test_observe_act_imagine(make_random_bundle: Make, kind: str) -> None:
     assert (action.shape, action.dtype) == ((1, 2), np.float32)
     np.testing.assert_array_equal(model.act(), action)
     rollout = model.imagine(None, 3)
-    assert (rollout.frames.shape, rollout.frames.dtype) == ((3, 64, 64, 3), np.uint8)
+    assert (rollout.frames.shape, rollout.frames.dtype) == ((3, 128, 128, 3), np.uint8)
     assert rollout.actions is not None
     np.testing.assert_array_equal(rollout.actions[0], action)
     assert len(model.imagine(None, 3, lambda: True).frames) == 1
@@ -133,7 +133,7 @@ def test_a_context_that_fails_to_begin_anew_is_empty(
     with pytest.raises(InferenceError, match='the context is empty'):
         model.act()
     model.observe(picture(0), None)
-    assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
+    assert model.imagine(None, 2).frames.shape == (2, 128, 128, 3)
 
 
 def test_actions_stay_within_the_bounds_of_the_robot(make_random_bundle: Make) -> None:
@@ -180,12 +180,12 @@ def test_a_corrected_model_without_a_policy_imagines_whatever_is_done(
     model.observe(picture(0), None)
     rollout = model.imagine(None, 2)
     assert rollout.actions is None
-    assert rollout.frames.shape == (2, 64, 64, 3)
+    assert rollout.frames.shape == (2, 128, 128, 3)
 
 
 def test_bad_input_is_refused(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle())
-    with pytest.raises(InferenceError, match=r'frame: uint8\[8, 8, 3\], expected uint8\[64, 64'):
+    with pytest.raises(InferenceError, match=r'frame: uint8\[8, 8, 3\], expected uint8\[128, 128'):
         model.observe(np.zeros((8, 8, 3), np.uint8), None)
     model.observe(picture(0), None)
     with pytest.raises(InferenceError, match=r'executed: .*, expected finite float32\[1, 2\]'):
@@ -198,7 +198,7 @@ def test_bad_input_is_refused(make_random_bundle: Make) -> None:
 
 def test_reconstruction_is_that_of_the_tokenizer(make_random_bundle: Make) -> None:
     drawn = opened(make_random_bundle()).reconstruct(picture(0))
-    assert (drawn.shape, drawn.dtype) == ((64, 64, 3), np.uint8)
+    assert (drawn.shape, drawn.dtype) == ((128, 128, 3), np.uint8)
 
 
 def changed(folder: Path, to: Path, **facts: object) -> Path:
@@ -237,7 +237,7 @@ def test_torch_runs_it_all(make_random_bundle: Make) -> None:
     )
     assert model.provider == 'torch-cpu'
     model.observe(picture(0), None)
-    assert model.imagine(None, 2).frames.shape == (2, 64, 64, 3)
+    assert model.imagine(None, 2).frames.shape == (2, 128, 128, 3)
 
 
 @pytest.mark.parametrize('kind', ['discrete', 'continuous'])

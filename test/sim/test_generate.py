@@ -12,7 +12,7 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import EpisodeDataset, find_shards
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import run_episode
-from hma_ros.sim.generate import generate, main, validation_counts
+from hma_ros.sim.generate import generate
 
 
 def read_bytes(folder: Path) -> dict[str, bytes]:
@@ -80,37 +80,6 @@ def test_episodes_without_steps_are_refused(tmp_path: Path) -> None:
         generate('sim_planar', tmp_path, {'expert': 1}, steps=0)
 
 
-def test_main_writes_both_splits(tmp_path: Path) -> None:
-    main(
-        [
-            '--task',
-            'sim_so101',
-            '--out',
-            str(tmp_path),
-            '--expert',
-            '1',
-            '--play',
-            '0',
-            '--random',
-            '1',
-            '--val',
-            '1',
-            '--workers',
-            '1',
-            '--quiet',
-        ]
-    )
-    kinds = {
-        split: [
-            record.kind
-            for record in EpisodeDataset(find_shards(tmp_path, 'sim_so101', split)).records
-        ]
-        for split in ('train', 'val')
-    }
-    assert sorted(kinds['train']) == ['expert', 'random']
-    assert len(kinds['val']) == 1
-
-
 @pytest.mark.parametrize(
     ('task', 'counts', 'split', 'text'),
     [
@@ -131,11 +100,3 @@ def test_folder_in_use_is_refused(tmp_path: Path) -> None:
     generate('sim_planar', tmp_path, {'expert': 0}, 0, 1, False)
     with pytest.raises(ConfigError, match='already'):
         generate('sim_planar', tmp_path, {'expert': 0}, 0, 1, False)
-
-
-def test_validation_keeps_the_mix() -> None:
-    assert validation_counts({'expert': 700, 'play': 200, 'random': 200}, 60) == {
-        'expert': 40,
-        'play': 10,
-        'random': 10,
-    }

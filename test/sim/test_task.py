@@ -183,7 +183,7 @@ def test_arms_of_the_table_tasks_point_down() -> None:
 def test_frame_is_a_picture(task: Task) -> None:
     task.reset(0)
     frame = task.frame()
-    assert frame.shape == (64, 64, 3)
+    assert frame.shape == (128, 128, 3)
     assert frame.dtype == np.uint8
     assert frame.std() > 10
     np.testing.assert_array_equal(frame, task.frame())
@@ -193,7 +193,7 @@ def test_frame_is_a_picture(task: Task) -> None:
 def test_large_picture_shows_the_same_view(task: Task) -> None:
     task.reset(0)
     large = task.frame(256, 256).astype(np.float64)
-    small = large.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3))
+    small = large.reshape(128, 2, 128, 2, 3).mean(axis=(1, 3))
     difference = np.abs(small - task.frame())
     assert difference.mean() < 1.5
     assert np.quantile(difference, 0.99) < 25

@@ -46,7 +46,7 @@ def sample_tokens(
     logits_BSFV: np.ndarray, temperature: float, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """
-    Draw every factor of every token by what the model says of it.
+    Draw every factor of every token by what the model says of it, with one noise for all samples.
 
     :param logits_BSFV: ``float32``, any constant added.
     :param temperature: above 0: below 1 likely values become likelier.
@@ -54,8 +54,8 @@ def sample_tokens(
         temperature 1.
     """
     scaled = logits_BSFV.astype(np.float64)
-    noise = generator.gumbel(size=scaled.shape)
-    chosen = (scaled / temperature + noise).argmax(-1)
+    noise_SFV = generator.gumbel(size=scaled.shape[1:])
+    chosen = (scaled / temperature + noise_SFV).argmax(-1)
     odds = np.exp(scaled - scaled.max(-1, keepdims=True))
     odds /= odds.sum(-1, keepdims=True)
     drawn = np.take_along_axis(odds, chosen[..., None], -1)[..., 0]

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from hma_ros.core.embodiment.spec import CameraSpec
 from hma_ros.core.errors import MessageError
 
+# Height and width of a frame where nothing else is said: what the shipped bundle takes.
+FRAME_PX = 128
 _EXACT_FLOAT32 = 1 << 24
 
 

@@ -1,0 +1,258 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The recipe of the shipped bundle: the steps of ``hma train all``, each of which resumes."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hma_ros.data.episodes import EpisodeDataset
+    from hma_ros.data.windows import TokenEpisode
+    from hma_ros.network.checkpoint import Hma
+    from hma_ros.network.config import HmaConfig
+    from hma_ros.network.discrete import DiscreteHma
+    from hma_ros.network.tokenizer import FrameTokenizer
+    from hma_ros.training.heads import HeadFitter
+    from hma_ros.training.recordings import Recordings
+
+EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
+# Of each robot.
+EPISODES = {'expert': 230, 'play': 120, 'random': 60}
+TOKENIZER_STEPS = 4400
+STEPS = 4200
+# Steps on true frames alone, before any window goes on from frames the model imagined itself.
+CLEAN_SHARE = 3 / 7
+WINDOWS = 6
+# Of imagined tokens, which the bundle of a model trained on its own frames recommends.
+TEMPERATURE = 0.5
+# DAgger iterations, and episodes of each robot in one.
+ITERATIONS = 3
+ITERATION_EPISODES = 120
+# Steps of each action head on the features of the trunk, before an iteration and at the end.
+ITERATION_STEPS = 1500
+HEAD_STEPS = 4000
+# Options by the field of the configuration that they set, and what it is.
+SIZES = {
+    'layers': 'blocks of the trunk',
+    'heads': 'attention heads',
+    'width': 'channels of a token',
+    'window': 'steps that a step attends to, itself included',
+    'action-tokens': 'tokens of the action beside those of the frame',
+    'factors': 'integers per token, of --folders (discrete)',
+}
+DIFFUSION = {
+    'patch': 'side of a patch in latent pixels (continuous)',
+    'head-width': 'channels of the diffusion heads (continuous)',
+    'head-blocks': 'blocks of the diffusion heads (continuous)',
+}
+# Options that are named otherwise than the field.
+FIELDS = {'head-width': 'width', 'head-blocks': 'blocks'}
+
+
+def make_episodes(args: argparse.Namespace) -> None:
+    """Make the episodes that are missing."""
+    from hma_ros.sim.generate import generate
+
+    for name in args.embodiments:
+        if _missing(args, name, 'train'):
+            generate(name, args.data / name, EPISODES, workers=args.workers)
+
+
+def trained_tokenizer(args: argparse.Namespace) -> FrameTokenizer:
+    """Train a tokenizer, or take one that was trained along with the run."""
+    from hma_ros.network.checkpoint import load_tokenizer, save_tokenizer
+    from hma_ros.training.tokenizer import train_tokenizer
+
+    folder = args.out / 'tokenizer'
+    if args.tokenizer is None:
+        datasets = [_dataset(args, name, 'train') for name in args.embodiments]
+        return train_tokenizer(datasets, folder, args.tokenizer_steps)
+    tokenizer = load_tokenizer(args.tokenizer)
+    save_tokenizer(tokenizer, folder)
+    return tokenizer
+
+
+def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) -> Hma:
+    """Train on true frames, then on frames the model imagined itself too."""
+    from hma_ros.training.configuration import default_length
+    from hma_ros.training.recordings import windows_of
+    from hma_ros.training.self_forcing import SelfForcing
+    from hma_ros.training.trainer import PRECISIONS, HmaTrainer
+
+    recordings = _recordings(args, tokenizer)
+    config = _config(args, recordings)
+    length = args.length or default_length(config)
+    windows = windows_of(recordings, config, length)
+    for steps, share in parts(args):
+        forcing = SelfForcing(share=share)
+        trainer = HmaTrainer(
+            config, args.out / 'model', steps, length, args.windows, self_forcing=forcing
+        )
+        print(f'matrix products: {PRECISIONS[trainer.precision]}, the quicker here')
+        if trainer.run.step < steps:
+            # Heads fitted to another trunk must not be exported with this one.
+            shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
+        model = trainer.train(windows)
+    return model
+
+
+def parts(args: argparse.Namespace) -> list[tuple[int, float]]:
+    """
+    Return the step that each part of training ends at, and its share of self-forced windows.
+
+    :raises ConfigError: there is nothing for the second part to do.
+    """
+    begin = args.self_forced_from
+    if begin is not None and not (args.self_forced and begin < args.steps):
+        raise ConfigError(
+            f'--self-forced-from: got {begin}, expected less than the {args.steps} --steps, and '
+            'a share with --self-forced'
+        )
+    if not args.self_forced:
+        return [(args.steps, 0.0)]
+    begin = round(CLEAN_SHARE * args.steps) if begin is None else begin
+    return [(begin, 0.0), (args.steps, args.self_forced)]
+
+
+def fine_tuned_heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> DiscreteHma:
+    """Fit the heads to what the trunk sees, in iterations of DAgger."""
+    from hma_ros.network.checkpoint import load_hma, save_hma
+    from hma_ros.training.heads import HeadFitter
+
+    model = cast('DiscreteHma', load_hma(args.out / 'model'))
+    fitter = HeadFitter(model)
+    _add(args, fitter, 'train', tokenizer)
+    for number in range(1, ITERATIONS + 1):
+        split = f'iteration_{number}'
+        if any(_missing(args, name, split) for name in args.embodiments):
+            _fit(args, fitter, ITERATION_STEPS)
+            _correct(args, model, tokenizer, number)
+        _add(args, fitter, split, tokenizer)
+    _fit(args, fitter, HEAD_STEPS)
+    save_hma(model, args.out / 'fine_tuned')
+    return model
+
+
+def write_bundle(args: argparse.Namespace, model: Hma, tokenizer: FrameTokenizer | None) -> None:
+    """Write the bundle; what was trained on token folders takes and gives tokens alone."""
+    from hma_ros.export.bundle import BundleOptions, export_bundle, own_options
+
+    options = BundleOptions() if tokenizer is None else own_options(tokenizer, model.config)
+    if args.self_forced:
+        options = replace(options, temperature=TEMPERATURE)
+    export_bundle(model, args.bundle, options)
+    print(f'bundle in {args.bundle}')
+
+
+def _recordings(
+    args: argparse.Namespace, tokenizer: FrameTokenizer | None
+) -> Sequence[Recordings]:
+    from hma_ros.data.token_folders import TokenFolder
+    from hma_ros.training.recordings import EpisodeRecordings, FolderRecordings
+
+    if tokenizer is None:
+        return [FolderRecordings(TokenFolder.open(folder)) for folder in args.folders]
+    return [
+        EpisodeRecordings(_dataset(args, name, 'train'), tokenizer, _cache(args, name, 'train'))
+        for name in args.embodiments
+    ]
+
+
+def _config(args: argparse.Namespace, recordings: Sequence[Recordings]) -> HmaConfig:
+    from hma_ros.network.config import Compat
+    from hma_ros.training.configuration import configuration
+
+    changes = _changes(args, SIZES)
+    if args.passive:
+        changes['predict_actions'] = False
+    if args.anchor:
+        changes['anchor'] = True
+    compat, diffusion = Compat(args.compat), _changes(args, DIFFUSION)
+    try:
+        return configuration(recordings, args.preset, args.kind, compat, changes, diffusion)
+    except ValueError as error:
+        field, _, text = str(error).partition(':')
+        options = {field: option for option, field in FIELDS.items()}
+        raise ConfigError(f'--{options.get(field, field).replace("_", "-")}:{text}') from error
+
+
+def _changes(args: argparse.Namespace, options: dict[str, str]) -> dict[str, Any]:
+    """Return the fields that were set, by their names in the configuration."""
+    found = {name: getattr(args, name.replace('-', '_')) for name in options}
+    return {
+        FIELDS.get(name, name).replace('-', '_'): value
+        for name, value in found.items()
+        if value is not None
+    }
+
+
+def _add(
+    args: argparse.Namespace, fitter: HeadFitter, split: str, tokenizer: FrameTokenizer
+) -> None:
+    for name in args.embodiments:
+        fitter.add(load_embodiment(name).stem, _tokens(args, name, split, tokenizer))
+
+
+def _fit(args: argparse.Namespace, fitter: HeadFitter, steps: int) -> None:
+    for name in args.embodiments:
+        error = fitter.fit(load_embodiment(name).stem, steps)
+        print(f'{name}: head error {error:.3f} standard deviations')
+
+
+def _correct(
+    args: argparse.Namespace, model: DiscreteHma, tokenizer: FrameTokenizer, number: int
+) -> None:
+    """Let the policy act in the simulator, and record the expert's corrections."""
+    from hma_ros.evaluation.closed_loop import collect
+    from hma_ros.export.bundle import export_bundle, own_options
+
+    options = own_options(tokenizer, model.config)
+    bundle = export_bundle(model, args.out / 'bundle', options)
+    split = f'iteration_{number}'
+    for name in args.embodiments:
+        if _missing(args, name, split):
+            folder = _root(args, split) / name / split / 'shard_00'
+            rate = collect(name, bundle, folder, ITERATION_EPISODES, number, workers=args.workers)
+            print(f'{name}: DAgger iteration {number}, the policy succeeds in {rate:.0%}')
+
+
+def _tokens(
+    args: argparse.Namespace, name: str, split: str, tokenizer: FrameTokenizer
+) -> list[TokenEpisode]:
+    from hma_ros.training.recordings import with_anchors
+    from hma_ros.training.tokens import tokens_once
+
+    dataset = _dataset(args, name, split)
+    episodes = tokens_once(tokenizer, dataset, _cache(args, name, split))
+    return with_anchors(episodes, dataset) if args.anchor else episodes
+
+
+def _cache(args: argparse.Namespace, name: str, split: str) -> Path:
+    """Return where tokens are kept: beside the tokenizer, or with the run for its episodes."""
+    is_own = args.tokenizer is None or split != 'train'
+    folder: Path = args.out if is_own else args.tokenizer.parent
+    return folder / 'tokens' / f'{name}_{split}'
+
+
+def _dataset(args: argparse.Namespace, name: str, split: str) -> EpisodeDataset:
+    from hma_ros.data.episodes import EpisodeDataset, find_shards
+
+    return EpisodeDataset(find_shards(_root(args, split), name, split))
+
+
+def _missing(args: argparse.Namespace, name: str, split: str) -> bool:
+    return not list((_root(args, split) / name / split).glob('**/metadata.json'))
+
+
+def _root(args: argparse.Namespace, split: str) -> Path:
+    """Return where episodes are: iterations of DAgger belong to the run whose policy acted."""
+    root: Path = args.out / 'dagger' if split.startswith('iteration_') else args.data
+    return root
