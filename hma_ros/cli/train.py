@@ -142,7 +142,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         '--self-forced-from',
         type=positive,
         metavar='STEP',
-        help='where that part begins (default: after three sevenths of the steps)',
+        help='where that part begins (default: after half of the steps)',
     )
 
 
@@ -162,7 +162,7 @@ def run(args: argparse.Namespace) -> int:
     check_variant(args.preset, {'anchor': args.anchor, 'self-forced': args.self_forced})
     _complete(args)
     SelfForcing(share=args.self_forced).windows(args.windows)  # checks itself
-    train_recipe.parts(args)  # likewise
+    train_recipe.begin_of_own(args)  # likewise
     if args.folders and args.what != 'model':
         raise ConfigError(f'--folders: got {args.what}, expected model')
     if args.bundle is None and args.what == 'all':

@@ -27,9 +27,7 @@ EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
 # Of each robot.
 EPISODES = {'expert': 230, 'play': 120, 'random': 60}
 TOKENIZER_STEPS = 4400
-STEPS = 4200
-# Steps on true frames alone, before any window goes on from frames the model imagined itself.
-CLEAN_SHARE = 3 / 7
+STEPS = 2600
 WINDOWS = 6
 # Of imagined tokens, which the bundle of a model trained on its own frames recommends.
 TEMPERATURE = 0.5
@@ -90,36 +88,30 @@ def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) ->
     recordings = _recordings(args, tokenizer)
     config = _config(args, recordings)
     length = args.length or default_length(config)
-    windows = windows_of(recordings, config, length)
-    for steps, share in parts(args):
-        forcing = SelfForcing(share=share)
-        trainer = HmaTrainer(
-            config, args.out / 'model', steps, length, args.windows, self_forcing=forcing
-        )
-        print(f'matrix products: {PRECISIONS[trainer.precision]}, the quicker here')
-        if trainer.run.step < steps:
-            # Heads fitted to another trunk must not be exported with this one.
-            shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
-        model = trainer.train(windows)
-    return model
+    forcing = SelfForcing(share=args.self_forced, begins=begin_of_own(args))
+    trainer = HmaTrainer(
+        config, args.out / 'model', args.steps, length, args.windows, self_forcing=forcing
+    )
+    print(f'matrix products: {PRECISIONS[trainer.precision]}, the quicker here')
+    if trainer.run.step < args.steps:
+        # Heads fitted to another trunk must not be exported with this one.
+        shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
+    return trainer.train(windows_of(recordings, config, length))
 
 
-def parts(args: argparse.Namespace) -> list[tuple[int, float]]:
+def begin_of_own(args: argparse.Namespace) -> int:
     """
-    Return the step that each part of training ends at, and its share of self-forced windows.
+    Return the step from which on windows go on from frames the model imagined itself.
 
-    :raises ConfigError: there is nothing for the second part to do.
+    :raises ConfigError: none would.
     """
-    begin = args.self_forced_from
+    begin: int | None = args.self_forced_from
     if begin is not None and not (args.self_forced and begin < args.steps):
         raise ConfigError(
             f'--self-forced-from: got {begin}, expected less than the {args.steps} --steps, and '
             'a share with --self-forced'
         )
-    if not args.self_forced:
-        return [(args.steps, 0.0)]
-    begin = round(CLEAN_SHARE * args.steps) if begin is None else begin
-    return [(begin, 0.0), (args.steps, args.self_forced)]
+    return args.steps // 2 if begin is None else begin
 
 
 def fine_tuned_heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> DiscreteHma:

@@ -31,6 +31,7 @@ class SelfForcing:
     How much, and how long, a model goes on from its own frames.
 
     :param share: of the windows of a step, those that do, 0 to 1.
+    :param begins: step of training from which on they do; before it all windows are true.
     :param trajectories: of each embodiment in the pool.
     :param oldest: own frames after which a trajectory begins anew.
     :param begun_anew: share that does so after each frame.
@@ -39,6 +40,7 @@ class SelfForcing:
     """
 
     share: float = 0.6
+    begins: int = 0
     trajectories: int = 64
     oldest: int = 12
     begun_anew: float = 0.1
@@ -82,30 +84,30 @@ class TrajectoryPool:
         self._robots = {domain.name: domain.robot for domain in config.domains if config.anchor}
         self._kept: dict[str, dict[str, np.ndarray]] = {}
 
-    def draw(self, name: str, source: Windows, count: int, step: int) -> WindowBatch:
+    def draw(self, name: str, source: Windows, count: int, own: int, seed: int) -> WindowBatch:
         """
         Draw the windows of one embodiment in a step: first fresh ones, then continued ones.
 
         :param name: of the stem.
         :param source: windows of our own episodes.
+        :param own: how many of the `count` windows are continued.
         :raises ConfigError: windows of something else.
         """
-        own = self._forcing.windows(count)
         if own == 0:
-            return source.draw(count, step)
+            return source.draw(count, seed)
         if not isinstance(source, EpisodeWindows):
             raise ConfigError(
                 'self-forced: got windows of token folders, expected our own episodes; leave '
                 '--self-forced out'
             )
-        rng = np.random.default_rng([step, 1])
+        rng = np.random.default_rng([seed, 1])
         kept = self._kept.setdefault(name, {})
         self._begin(kept, source, rng)
         picks = rng.choice(self._forcing.trajectories, own, replace=False)
         continued = self._continued(name, kept, source, picks, rng)
         if own == count:
             return continued
-        return joined_windows(source.draw(count - own, step), continued)
+        return joined_windows(source.draw(count - own, seed), continued)
 
     def state(self) -> dict[str, Tensor]:
         """Return all trajectories by name, to be saved."""

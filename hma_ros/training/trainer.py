@@ -95,8 +95,8 @@ class HmaTrainer:
                 f'self-forced: got {self_forcing.share} for a model that is told the action '
                 'executed from a frame, expected 0; choose preset small'
             )
-        self_forcing.windows(windows)  # checks itself
         self._folder, self._windows = folder, windows
+        self._own, self._own_from = self_forcing.windows(windows), self_forcing.begins
         self._pool = TrajectoryPool(config, length, self_forcing)
         self.precision = precision or quicker_precision(config.width)
         self.run = TrainingRun(
@@ -127,8 +127,10 @@ class HmaTrainer:
     def losses(self, sources: Mapping[str, Windows], step: int) -> dict[str, Tensor]:
         """Draw the batch of a step, the same however often the run was stopped; its loss terms."""
         seed = self.run.workers.seed(step)
+        own = self._own if step >= self._own_from else 0
         batches = {
-            name: self._pool.draw(name, sources[name], self._windows, seed) for name in self.stems
+            name: self._pool.draw(name, sources[name], self._windows, own, seed)
+            for name in self.stems
         }
         generator = torch.Generator().manual_seed(seed)
         terms = self._objective.losses(batches, self.run_blocks, generator)

@@ -67,7 +67,8 @@ class Steps:
         self_forcing: Any,
     ) -> Any:
         def train(stems: Any) -> Any:
-            self.done.append(f'{self_forcing.share:g} of {steps} steps of {" ".join(stems)}')
+            own = f'{self_forcing.share:g} of {steps} steps'
+            self.done.append(f'{own} of {" ".join(stems)} from {self_forcing.begins}')
             return SimpleNamespace(config=config)
 
         return SimpleNamespace(run=SimpleNamespace(step=0), train=train, precision='highest')
@@ -143,7 +144,7 @@ def test_all_generates_trains_corrects_and_exports_in_this_order(
     assert main(command) == 0
     stems = ' '.join(STEMS)
     expected = [f'generate {name} train' for name in ROBOTS]
-    expected += ['tokenizer on 2', f'0 of 1800 steps of {stems}', f'0.6 of 4200 steps of {stems}']
+    expected += ['tokenizer on 2', f'0.6 of 2600 steps of {stems} from 1300']
     expected += both('add ', ROBOTS, '/train')
     for number in (1, 2, 3):
         expected += [*both('fit ', STEMS), 'export bundle at None']

@@ -52,11 +52,11 @@ def source(steps=200):
 def test_committed_frames_are_the_context_of_the_next_step():
     windows, _ = source()
     pool = TrajectoryPool(CONFIG, STEPS, replace(ALL, trajectories=1, oldest=9))
-    first = pool.draw('arm', windows, 1, 7)
+    first = pool.draw('arm', windows, 1, 1, 7)
     assert (first.own.tokens[:, 1:] == first.tokens).all()
     imagined = np.full((1, 4, 2), 7)
     first.own.commit(imagined)
-    second = pool.draw('arm', windows, 1, 8)
+    second = pool.draw('arm', windows, 1, 1, 8)
     assert (second.own.tokens[:, -1] == imagined).all()
     assert (second.own.tokens[:, :-1] == first.own.tokens[:, 1:]).all()
     assert (second.tokens[:, -1] == first.around.after).all()
@@ -65,11 +65,11 @@ def test_committed_frames_are_the_context_of_the_next_step():
 def test_anchors_follow_the_actions_and_not_the_joints():
     windows, _ = source()
     pool = TrajectoryPool(CONFIG, STEPS, replace(ALL, trajectories=1, oldest=9))
-    batch = pool.draw('arm', windows, 1, 7)
+    batch = pool.draw('arm', windows, 1, 1, 7)
     begun = float(batch.own.anchors[0, -2, 0])
     for step in range(1, 4):
         batch.own.commit(np.zeros((1, 4, 2), np.int64))
-        batch = pool.draw('arm', windows, 1, 7 + step)
+        batch = pool.draw('arm', windows, 1, 1, 7 + step)
         assert batch.own.anchors[0, -2, 0] == pytest.approx(begun + step)
     config = TwinConfig(hidden_anchors=0.0, corruption=0.5)
     twins = prepare(batch, config, 8, torch.Generator().manual_seed(0))
@@ -88,10 +88,10 @@ def test_trajectories_begin_anew(forcing, commits):
     windows, _ = source()
     pool = TrajectoryPool(CONFIG, STEPS, replace(forcing, trajectories=1))
     for step in range(commits):
-        batch = pool.draw('arm', windows, 1, 7 + step)
+        batch = pool.draw('arm', windows, 1, 1, 7 + step)
         assert step == 0 or (batch.own.tokens[:, -1] == 99).all()
         batch.own.commit(np.full((1, 4, 2), 99))
-    batch = pool.draw('arm', windows, 1, 7 + commits)
+    batch = pool.draw('arm', windows, 1, 1, 7 + commits)
     assert (batch.own.tokens[:, 1:] == batch.tokens).all()
 
 
@@ -99,13 +99,13 @@ def test_trajectories_end_with_their_episode():
     windows, _ = source(steps=3)
     pool = TrajectoryPool(CONFIG, STEPS, replace(ALL, oldest=99))
     for step in range(9):
-        batch = pool.draw('arm', windows, 4, step)
+        batch = pool.draw('arm', windows, 4, 4, step)
         batch.own.commit(batch.around.after)
 
 
 def test_fresh_windows_stand_before_those_that_go_on():
     windows, _ = source()
-    batch = TrajectoryPool(CONFIG, STEPS, replace(ALL, share=0.5)).draw('arm', windows, 6, 3)
+    batch = TrajectoryPool(CONFIG, STEPS, ALL).draw('arm', windows, 6, 3, 3)
     assert len(batch.tokens) == 6
     assert len(batch.own.tokens) == 3
     assert (batch.tokens[:3] == windows.draw(3, 3).tokens).all()
@@ -155,7 +155,7 @@ def test_a_share_that_is_none_or_exceeds_the_pool_is_refused(tmp_path, share, co
 def test_the_command_refuses_it_before_it_trains_a_tokenizer(tmp_path, capsys):
     words = ['train', 'tokenizer', '--data', str(tmp_path), '--out', str(tmp_path / 'out')]
     assert main([*words, '--self-forced', '0.05']) == 2
-    assert 'self-forced: got 0.05 of 8 windows, expected 1 to 64' in capsys.readouterr().err
+    assert 'self-forced: got 0.05 of 6 windows, expected 1 to 64' in capsys.readouterr().err
 
 
 def test_what_has_no_pool_is_refused(tmp_path):
