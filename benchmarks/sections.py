@@ -29,10 +29,10 @@ Results = list[dict[str, Any]]
 def robot(args: argparse.Namespace) -> Results:
     """Latency, memory and prediction of a bundle, robot by robot."""
     folder, stems = _stems(args)
-    results: Results = []
+    size, results = Manifest.read(folder).image_size, Results()
     for name, stem in stems.items():
         with tempfile.TemporaryDirectory() as scratch:
-            episodes = fresh_episodes(scratch, name, kinds(args.episodes))
+            episodes = fresh_episodes(scratch, name, kinds(args.episodes), image_size=size)
             shards = find_shards(scratch, name, 'val')
             latency = measure_latency(folder, stem, shards, max(20, args.steps), args.threads)
             prediction = measure_prediction(
@@ -55,7 +55,8 @@ def shipped(args: argparse.Namespace) -> Results:
     folder, stems = _stems(args)
     name, stem = next(iter(stems.items()))
     with tempfile.TemporaryDirectory() as scratch:
-        fresh_episodes(scratch, name, kinds(args.episodes))
+        size = Manifest.read(folder).image_size
+        fresh_episodes(scratch, name, kinds(args.episodes), image_size=size)
         dataset = EpisodeDataset(find_shards(scratch, name, 'val'))
         frames = np.concatenate([episode.frames for episode in dataset])
     model = WorldModel(folder, stem, Execution(threads=args.threads))

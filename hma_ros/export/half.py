@@ -17,13 +17,17 @@ def compute_half(
     Turn the arithmetic of a float32 graph to float16; the model given is changed too.
 
     Where the CPU has no float16 kernel onnxruntime casts around it, so that such a graph can be
-    checked without a GPU, if not made faster.
+    checked without a GPU, if not made faster. A graph that computes sines, as a stem with an
+    anchor does, stays as it is: a rounded angle of many turns is another angle, and stems are
+    small.
 
     :param half_ports: inputs and outputs that become float16 as well, such as the two ends of a
         cache; all others keep their type.
     :param is_typed: whether the graph tells the type of every value, as torch exports it; if not
         types are inferred, which fails beyond 2 GB.
     """
+    if any(node.op_type in ('Sin', 'Cos') for node in model.graph.node):
+        return model
     ports = [*model.graph.input, *model.graph.output]
     kept = [port.name for port in ports if port.name not in half_ports]
     # It warns of every constant below the smallest float16, such as the epsilon of a norm.

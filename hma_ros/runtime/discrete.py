@@ -51,8 +51,7 @@ class TokenFiller:
         self._temperature = chosen.temperature or 0.0
         self._is_random = chosen.unmasking == 'random'
         self._seed = int((generator or np.random.default_rng(0)).integers(2**63))
-        # Samples are what they are.
-        self._is_expected = model.manifest.drawing == 'expected' and not self._temperature
+        self._is_expected = model.manifest.drawing == 'expected'
 
     def fill(self, cache: KvCache, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
         """

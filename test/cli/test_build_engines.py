@@ -103,7 +103,7 @@ def test_doctor_opens_the_bundle(tmp_path: Path) -> None:
     found = finding({'bundle': str(folder)}, 'bundle')
     assert found.level is Level.FAIL
     # Said by the compiled layers, or where they do not run by the trunk's graph.
-    assert re.search("lag_bias of 2 lags, expected 9|onnx: input 'past", found.text)
+    assert re.search("lag_bias of 4 lags, expected 9|onnx: input 'past", found.text)
 
 
 def test_doctor_opens_what_the_provider_needs() -> None:

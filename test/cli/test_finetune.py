@@ -21,7 +21,7 @@ from hma_ros.runtime.world_model import WorldModel
 
 SPEC = load_embodiment('sim_planar')
 TOKENS = TokenizerConfig(
-    image_size=64, factors=6, width=8, detail_width=4, encoder_blocks=1, decoder_blocks=1
+    patch=32, factors=6, width=8, detail_width=4, encoder_blocks=1, decoder_blocks=1
 )
 SIZES = {'layers': 1, 'heads': 2, 'width': 16, 'positions': 16, 'action_tokens': 1}
 FACTORS = {'factors': TOKENS.factors, 'factor_size': TOKENS.levels}
@@ -43,7 +43,7 @@ def data(tmp_path_factory):
     for _ in range(3):
         file = writer.begin()
         for step in range(8):
-            frame = rng.integers(256, size=(64, 64, 3)).astype(np.uint8)
+            frame = rng.integers(256, size=(128, 128, 3)).astype(np.uint8)
             place = np.float32([0.01 * step, 0.05])
             file.add(Step(step, frame, place, place[None]))
         writer.end(file, True)
@@ -87,7 +87,7 @@ def finetune(init, data, out, *words):
 
 def act(bundle):
     model = WorldModel(bundle, SPEC.stem)
-    for frame in np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8):
+    for frame in np.random.default_rng(0).integers(0, 256, (3, 128, 128, 3)).astype(np.uint8):
         model.observe(frame, None, np.zeros(len(model.stem.joint_names), np.float32))
     assert np.isfinite(model.act()).all()
     return model
@@ -207,11 +207,11 @@ def test_a_checkpoint_without_a_tokenizer_is_refused(
 
 
 def test_frames_of_another_size_are_refused(run_folder, data, tmp_path, capsys):
-    save_hma(load_hma(run_folder / 'model'), tmp_path / 'large' / 'model')
-    sizes = replace(TOKENS, image_size=128, patch=32)
-    save_tokenizer(FrameTokenizer(sizes), tmp_path / 'large' / 'tokenizer')
-    assert finetune(tmp_path / 'large', data, tmp_path / 'out') == 2
-    assert 'got [64, 64], expected [128, 128]' in capsys.readouterr().err
+    save_hma(load_hma(run_folder / 'model'), tmp_path / 'small' / 'model')
+    sizes = replace(TOKENS, image_size=64, patch=16)
+    save_tokenizer(FrameTokenizer(sizes), tmp_path / 'small' / 'tokenizer')
+    assert finetune(tmp_path / 'small', data, tmp_path / 'out') == 2
+    assert 'got [128, 128], expected [64, 64]' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

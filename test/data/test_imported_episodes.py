@@ -24,7 +24,7 @@ def write(folder: Path, outcomes: list[bool | None], length: int = 4, brightness
     for outcome in outcomes:
         file = writer.begin()
         for step in range(length):
-            frame = np.full((64, 64, 3), brightness + step, np.uint8)
+            frame = np.full((128, 128, 3), brightness + step, np.uint8)
             joints = np.float32([0.01 * step, 0.1])
             actions = np.float32([[0.01 * (step + 1), 0.1]])
             file.add(Step(step, frame, joints, actions))
@@ -77,8 +77,8 @@ def test_other_frames_with_the_same_actions_have_another_fingerprint(tmp_path):
 
 
 def test_frames_of_another_size_than_the_tokenizer_takes_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r'got \[64, 64\], expected \[128, 128\]'):
-        open_episodes(write(tmp_path / 'set', [None])).check_frame_size(128, 'the tokenizer')
+    with pytest.raises(ConfigError, match=r'got \[128, 128\], expected \[64, 64\]'):
+        open_episodes(write(tmp_path / 'set', [None])).check_frame_size(64, 'the tokenizer')
 
 
 def test_a_folder_of_neither_kind_is_refused(tmp_path):

@@ -134,7 +134,7 @@ def test_a_policy_that_reads_joints_needs_its_robot():
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'window': 9}, r'layers_two_axes\.json: lag_bias of 2 lags, expected 9'),
+        ({'window': 9}, r'layers_two_axes\.json: lag_bias of 4 lags, expected 9'),
         ({'frames': {'tokenizer': 'levels', 'image_size': 48, 'latent_scale': 1.0}}, 'encoder'),
         ({'factor_size': 3}, r"leave_two_axes\.onnx: output 'logits'"),
         ({'action_delay': 2}, 'action_delay 2, expected one of'),

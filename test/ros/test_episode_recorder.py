@@ -36,7 +36,7 @@ class Robot:
         self._images.publish(from_rgb(np.full((256, 256, 3), grey, np.uint8), step * STEP_NS, ''))
 
     def imagine(self, step: int, frames: int) -> None:
-        grey = np.zeros((frames, 64, 64, 3), np.uint8)
+        grey = np.zeros((frames, 128, 128, 3), np.uint8)
         actions = np.zeros((frames, 1, 2), np.float32)
         self._rollouts.publish(from_rollout(PLANAR, step * STEP_NS, grey, actions, ''))
 

@@ -7,6 +7,7 @@ from hma_ros.core.embodiment import bounds, spec
 from hma_ros.core.embodiment.action_layout import layout_mistake
 from hma_ros.core.embodiment.agreement import check_agreement
 from hma_ros.core.embodiment.section import Section
+from hma_ros.core.short_text import first_few
 
 # Share of the range that a robot may start outside its limits, where the file says nothing.
 _START_MARGIN = 0.05
@@ -111,7 +112,7 @@ def _state(section: Section, action: spec.ActionSpec) -> spec.StateSpec:
     state = spec.StateSpec(sources, pose, section.positive('max_age_s'))
     section.done()
     if len(set(state.joints)) != len(state.joints):
-        section.fail('sources', 'distinct joints over all sources', repr(list(state.joints)))
+        section.fail('sources', 'distinct joints over all sources', first_few(state.joints))
     if action.is_cartesian and pose is None:
         section.fail('pose', f'a tool pose topic ({action.semantics} starts from it)', 'nothing')
     missing = [name for name in action.coordinates if name not in state.joints]
@@ -241,7 +242,7 @@ def _commands(top: Section, action: spec.ActionSpec) -> tuple[spec.CommandSpec, 
         top.fail(
             'commands',
             f'every coordinate once ({", ".join(action.coordinates)})',
-            ', '.join(carried),
+            first_few(carried),
         )
     return commands
 

@@ -12,7 +12,7 @@ from hma_ros.core.embodiment import CropSpec, load_embodiment
 from hma_ros.core.errors import MessageError
 from hma_ros.core.vision.image import preprocess, resize_area
 
-CAMERA = load_embodiment('sim_franka').camera
+CAMERA = replace(load_embodiment('sim_franka').camera, resize=(64, 64))
 
 
 def noise(height: int, width: int) -> np.ndarray:
