@@ -64,7 +64,7 @@ fuzz: setup-dev ## a million fuzz cases of parsers and converters, others each d
 bench: setup-dev ## measure speed, latency and prediction, and write the tables (half an hour)
 	@$(BIN)/python -m benchmarks
 
-train: setup-dev ## make a bundle like the shipped one: episodes, training, export (about four hours; resumes)
+train: setup-dev ## make a bundle like the shipped one: episodes, training, export (hours; resumes)
 	@$(BIN)/hma train all --out runs/hma_sim --bundle models/hma_sim
 
 clean: ## remove the environment and what builds and runs left

@@ -162,7 +162,7 @@ def run(args: argparse.Namespace) -> int:
     check_variant(args.preset, {'anchor': args.anchor, 'self-forced': args.self_forced})
     _complete(args)
     SelfForcing(share=args.self_forced).windows(args.windows)  # checks itself
-    train_recipe.begin_of_own(args)  # likewise
+    train_recipe.self_forced_from(args)  # likewise
     if args.folders and args.what != 'model':
         raise ConfigError(f'--folders: got {args.what}, expected model')
     if args.bundle is None and args.what == 'all':

@@ -88,7 +88,7 @@ def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) ->
     recordings = _recordings(args, tokenizer)
     config = _config(args, recordings)
     length = args.length or default_length(config)
-    forcing = SelfForcing(share=args.self_forced, begins=begin_of_own(args))
+    forcing = SelfForcing(share=args.self_forced, begins=self_forced_from(args))
     trainer = HmaTrainer(
         config, args.out / 'model', args.steps, length, args.windows, self_forcing=forcing
     )
@@ -99,7 +99,7 @@ def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) ->
     return trainer.train(windows_of(recordings, config, length))
 
 
-def begin_of_own(args: argparse.Namespace) -> int:
+def self_forced_from(args: argparse.Namespace) -> int:
     """
     Return the step from which on windows go on from frames the model imagined itself.
 
