@@ -8,7 +8,9 @@ A gripper that takes goals, in a process of its own; it does with them what it i
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -16,8 +18,9 @@ import rclpy
 from action_msgs.msg import GoalStatus
 from control_msgs.action import GripperCommand, ParallelGripperCommand
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 from std_msgs.msg import String
 
@@ -135,17 +138,18 @@ class GripperServer(Node):
 
 
 def main() -> None:
-    """Serve until a signal."""
-    rclpy.init(args=[])
+    """Serve until a signal; the handlers of rclpy would end the context within a callback."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     node = GripperServer(*sys.argv[1:])
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    try:
-        while rclpy.ok():
-            node.turn()
-            executor.spin_once(timeout_sec=_TICK_S)
-    except ExternalShutdownException:
-        pass
+    while not ended.is_set():
+        node.turn()
+        executor.spin_once(timeout_sec=_TICK_S)
+    rclpy.shutdown()
 
 
 if __name__ == '__main__':
