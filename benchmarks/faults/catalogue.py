@@ -112,6 +112,23 @@ def foreign(bench: Bench, message: Any) -> Any:
     return message
 
 
+def _longer(message: Any) -> Any:
+    longer = copy.deepcopy(message)
+    longer.horizon, longer.actions = 2 * message.horizon, [*message.actions, *message.actions]
+    return longer
+
+
+def _still(bench: Bench, message: Any) -> tuple[Any, bool]:
+    """Return a chunk of the same moment that keeps the robot in place, and whether it can."""
+    still, action, width = copy.deepcopy(message), bench.spec.action, bench.arm.width
+    here = bench.wire.position_X[:width]
+    place = np.clip(here, action.lower[:width], action.upper[:width])
+    steps = np.reshape(message.actions, (message.horizon, -1))
+    steps[:, :width] = 0.0 if action.is_delta else place
+    still.actions = steps.ravel().tolist()
+    return still, action.is_delta or bool((place == here).all())
+
+
 def _shifted(message: Any, seconds: float) -> Any:
     message.header.stamp = to_stamp(stamp_ns(message.header.stamp) + round(seconds * NS))
     return message
@@ -125,6 +142,29 @@ def older_after_newer(bench: Bench) -> None:
         bench.run(bench.period_s)
         bench.send_chunk(_shifted(copy.deepcopy(message), -bench.rng.uniform(0.0, 0.1)))
     bench.run(0.3)
+
+
+def gets_longer(bench: Bench) -> None:
+    """A chunk comes again with more steps, before or after its end."""
+    message = bench.make_chunk()
+    bench.send_chunk(message)
+    bench.run(bench.rng.uniform(0.0, 1.5) * bench.spec.rates.frame_dt_s)
+    bench.send_chunk(_longer(message))
+    bench.run(0.3)
+
+
+def begins_otherwise(bench: Bench) -> None:
+    """A chunk that keeps the robot in place comes again, longer, and moves from its start."""
+    holds, before = bench.holds(), bench.wire.position_X
+    moving = bench.make_chunk()
+    still, is_still = _still(bench, moving)
+    bench.send_chunk(still)
+    bench.run(0.02)
+    bench.send_chunk(_longer(moving))
+    bench.run(0.3)
+    if holds and is_still and bench.has_moved_from(before):
+        bench.stale.append('a chunk whose steps changed moved the robot')
+    bench.has_policy = True
 
 
 def second_source(bench: Bench) -> None:
@@ -250,6 +290,8 @@ FAULTS: dict[str, Fault] = {
     'chunk with absurd values': Fault('chunk', partial(chunk, change=absurd)),
     'chunk of another robot, frame, rate': Fault('chunk', partial(chunk, change=foreign)),
     'chunk older than the last, or again': Fault('chunk', older_after_newer),
+    'chunk that gets longer': Fault('chunk', gets_longer),
+    'longer chunk that begins otherwise': Fault('chunk', begins_otherwise),
     'chunks from two sources': Fault('chunk', second_source),
     'model stalls': Fault('model', model_stalls, stops=True),
     'chunks in a burst': Fault('chunk', bursts),

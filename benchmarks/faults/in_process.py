@@ -15,7 +15,7 @@ from benchmarks.faults.catalogue import FAULTS, Fault, chosen
 from benchmarks.faults.loop import Loop
 from benchmarks.faults.outcome import Outcome, injected
 from benchmarks.faults.robots import robot_file
-from hma_ros.core.control.executor import State
+from hma_ros.core.control.decision import State
 from hma_ros.core.embodiment import load_embodiment
 
 # A loop runs so long, so that faults meet the state left by earlier ones.

@@ -12,7 +12,8 @@ import numpy as np
 from benchmarks.faults.bench import NS, Bench
 from benchmarks.faults.wire import StampTime, Wire
 from hma_ros.core.control.command_clock import CommandClock, Tick
-from hma_ros.core.control.executor import COMMANDING, Decision, Executor
+from hma_ros.core.control.decision import COMMANDING, Decision
+from hma_ros.core.control.executor import Executor
 from hma_ros.core.control.stop_board import StopBoard
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import MessageError

@@ -98,7 +98,7 @@ class Stack(Rig):
                 given |= {'autostart': True, 'mode': 'execute', 'use_sim_time': True}
                 given |= {'bundle': str(self.bundle)}
             if name == 'world_model':
-                given |= {'horizon': 1}
+                given |= {'horizon': 2}
             self.nodes[name] = self.system.start(name, given, arguments)
         self.child = self.nodes['action_executor']
         self._connect()

@@ -12,7 +12,8 @@ from std_msgs.msg import Empty
 from std_srvs.srv import Trigger
 
 from hma_ros.core.control.command_clock import CommandClock, Tick
-from hma_ros.core.control.executor import COMMANDING, Decision, Executor, State
+from hma_ros.core.control.decision import COMMANDING, Decision, State
+from hma_ros.core.control.executor import Executor
 from hma_ros.core.control.measurement import Measurement
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, EarlierError, LateError, MessageError
@@ -134,7 +135,8 @@ class ActionExecutorNode(HmaNode):
         self._started_s = time.monotonic()
         self._is_ticking = True
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._tick_timers = [self.create_timer(self._tick_s(), self._on_tick, clock=steady)]
+        look_s = _SIMULATED_LOOK_S if self._uses_sim_time() else self._period_s
+        self._tick_timers = [self.create_timer(look_s, self._on_tick, clock=steady)]
         if self._uses_sim_time():
             self._tick_timers.append(self.create_timer(self._period_s, self._on_tick))
 
@@ -167,9 +169,6 @@ class ActionExecutorNode(HmaNode):
 
     def _uses_sim_time(self) -> bool:
         return bool(self.get_parameter('use_sim_time').value)
-
-    def _tick_s(self) -> float:
-        return _SIMULATED_LOOK_S if self._uses_sim_time() else self._period_s
 
     def _on_tick(self) -> None:
         before_ns, now_ns, steady_ns = time.monotonic_ns(), self.now_ns(), time.monotonic_ns()
@@ -257,11 +256,12 @@ class ActionExecutorNode(HmaNode):
         self._executor.check_chunk(step_dt_s(message), message.horizon)
         actions = to_actions(message, self._spec, self._chunk_topic)
         now_ns, stamp = self.now_ns(), stamp_ns(message.header.stamp)
-        measured = self._measured()
-        if self._is_shadow and measured is not None:
+        measured, is_new = self._measured(), not self._executor.is_following(stamp)
+        if self._is_shadow and is_new and measured is not None:
             # Nothing follows in shadow mode: each chunk is planned from where the robot is.
             self._executor.rebase(measured)
-        self._diagnostics.latency('chunk age', (now_ns - stamp) * 1e-9)
+        if is_new:
+            self._diagnostics.latency('chunk age', (now_ns - stamp) * 1e-9)
         targets = self._executor.accept(stamp, step_dt_s(message), actions, now_ns)
         self._owe_report(stamp)
         self._diagnostics.counts['saturated steps'] += int(targets.saturated_HD.any(axis=1).sum())

@@ -247,6 +247,10 @@ class WorldModelNode(HmaNode):
         age_s = (self.now_ns() - step.stamp_ns) * 1e-9
         self._diagnostics.latency('image stamp to action', age_s)
 
+    def longer_chunk(self, step: Step, chunks: NDArray[np.float32]) -> None:
+        """Publish the chunk decided on a step again, with the one that follows it."""
+        self._chunks.publish(from_actions(self._spec, step.stamp_ns, chunks))
+
     def rollout(self, step: Step, frame: NDArray[np.uint8], rollout: Rollout) -> None:
         """Publish what was imagined after a step."""
         frame_id, stamp = step.image.header.frame_id, step.stamp_ns

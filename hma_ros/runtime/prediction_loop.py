@@ -41,6 +41,10 @@ class LoopOutput(Protocol):
         """Take the chunk ``float32[stride, A]`` decided on a step."""
         ...
 
+    def longer_chunk(self, step: Step, chunks: NDArray[np.float32]) -> None:
+        """Take the chunk decided on a step with the one that follows, ``float32[2 stride, A]``."""
+        ...
+
     def rollout(self, step: Step, frame: NDArray[np.uint8], rollout: Rollout) -> None:
         """Take what was imagined after a step, whose frame is ``uint8[H, W, 3]``."""
         ...
@@ -177,9 +181,25 @@ class PredictionLoop:
             return
         started_s = self._clock()
         most = self._budget.frames(started_s)
-        rollout = self._model.imagine(None, most, self._is_enough)
+        rollout = self._model.imagine(None, most, self._is_enough, self._continued(step))
         self._note_imagined(len(rollout.frames), self._clock() - started_s)
         self._output.rollout(step, self._newest_frame, rollout)
+
+    def _continued(self, step: Step) -> Callable[[NDArray[np.float32]], None]:
+        """
+        Return what to do with each chunk that is decided while imagining after a step.
+
+        The first is committed already, and the second continues it from the frame imagined to
+        follow: the robot need not rest until the next step is decided.
+        """
+        decided: list[NDArray[np.float32]] = []
+
+        def note(chunk: NDArray[np.float32]) -> None:
+            decided.append(chunk)
+            if len(decided) == 2 and self._acts:
+                self._output.longer_chunk(step, np.concatenate(decided))
+
+        return note
 
     def _note_imagined(self, frames: int, spent_s: float) -> None:
         self._budget.imagined(frames, spent_s)

@@ -125,6 +125,7 @@ class TokenWorldModel:
         setting: ProblemSetting,
         chunks_HX: np.ndarray | None = None,
         is_enough: Callable[[np.ndarray], bool] = lambda _: False,
+        decided: Callable[[np.ndarray], None] = lambda _: None,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """
         Imagine the frames that follow; what was observed stays as it is.
@@ -136,6 +137,8 @@ class TokenWorldModel:
         :param chunks_HX: ``float32[horizon or more, stride * A]`` of forward dynamics, the first
             executed from the newest frame on.
         :param is_enough: is told what to draw of each frame as it comes; true ends it there.
+        :param decided: is told each chunk ``float32[stride * A]`` of the policy, before the frame
+            that it leads to is imagined.
         :returns: tokens ``[horizon, S, E]``, and the chunks ``float32[horizon, stride * A]`` that
             lead to them, None in passive dynamics.
         :raises InferenceError: nothing was observed, chunks are missing, or the horizon is longer
@@ -151,7 +154,7 @@ class TokenWorldModel:
         ahead = None if chunks_HX is None else np.asarray(chunks_HX, np.float32)[:, None]
         with self._cache.fork():
             places = self._places(horizon)
-            for imagined, chunk in self._rollout(self._cache, places, setting, ahead):
+            for imagined, chunk in self._rollout(self._cache, places, setting, ahead, decided):
                 frames.append(imagined.tokens_BSE[0])
                 chunks += [] if chunk is None else [chunk[0]]
                 if is_enough(imagined.drawn_BSE[0]):
@@ -176,7 +179,12 @@ class TokenWorldModel:
                 yield imagined.drawn_BSE
 
     def _rollout(
-        self, cache: KvCache, places: range, setting: ProblemSetting, ahead_HBX: np.ndarray | None
+        self,
+        cache: KvCache,
+        places: range,
+        setting: ProblemSetting,
+        ahead_HBX: np.ndarray | None,
+        decided: Callable[[np.ndarray], None] = lambda _: None,
     ) -> Iterator[tuple[Imagined, np.ndarray | None]]:
         """Imagine frame after frame, with the chunk that leads to each."""
         batch = 1 if ahead_HBX is None else ahead_HBX.shape[1]
@@ -195,6 +203,8 @@ class TokenWorldModel:
                 present = pending[0] if pending else Step.seen(frame, None, before, joints)
                 chunk = self._decide(step - 1, present, cache)
                 pending = []
+            if chunk is not None and ahead_HBX is None:
+                decided(chunk[0])
             anchor = self._model.stem.anchor_after(anchor, chunk)
             if self._is_delayed:
                 blank = Step.blank(frame, chunk, anchor)

@@ -119,6 +119,7 @@ class WorldModel:
         chunks: np.ndarray | None,
         horizon: int,
         is_enough: Callable[[], bool] = lambda: False,
+        decided: Callable[[np.ndarray], None] = lambda _: None,
     ) -> Rollout:
         """
         Imagine the frames that follow.
@@ -128,6 +129,8 @@ class WorldModel:
             imagines passive dynamics, if it can.
         :param horizon: steps to imagine, ``1 <= horizon <= manifest.max_horizon``.
         :param is_enough: asked after each frame; true ends the rollout there.
+        :param decided: is told each chunk ``float32[stride, A]`` that the policy chooses, before
+            the frame that it leads to is imagined.
         :raises InferenceError: the context is empty, or an argument is out of range.
         """
         check_horizon(chunks, horizon, self.manifest.max_horizon)
@@ -138,7 +141,9 @@ class WorldModel:
             frames.append(self._frames.decode(tokens_SE))
             return is_enough()
 
-        _, actions_HX = self._world.imagine(horizon, setting, chunks_HX, drawn)
+        _, actions_HX = self._world.imagine(
+            horizon, setting, chunks_HX, drawn, lambda chunk: decided(self._shaped(chunk))
+        )
         actions = None if actions_HX is None else self._shaped(actions_HX)
         return Rollout(np.stack(frames), actions)
 

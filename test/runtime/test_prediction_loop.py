@@ -22,6 +22,7 @@ class Output:
 
     def __init__(self) -> None:
         self.chunks: list[int] = []
+        self.longer_chunks: list[tuple[int, list[list[float]]]] = []
         self.rollouts: list[tuple[int, int]] = []
         self.is_broken = False
 
@@ -32,6 +33,9 @@ class Output:
 
     def chunk(self, step: Step, chunk: np.ndarray) -> None:
         self.chunks.append(step.stamp_ns // DT_NS)
+
+    def longer_chunk(self, step: Step, chunks: np.ndarray) -> None:
+        self.longer_chunks.append((step.stamp_ns // DT_NS, chunks.tolist()))
 
     def rollout(self, step: Step, frame: np.ndarray, rollout: Rollout) -> None:
         self.rollouts.append((step.stamp_ns // DT_NS, len(rollout.frames)))
@@ -98,6 +102,23 @@ def test_steps_in_time_are_observed_acted_on_and_imagined_after(rig: Any) -> Non
     assert first is None
     np.testing.assert_array_equal(later, [np.full((1, 2), 1), np.full((1, 2), 2)])
     assert rig.report.counts['new contexts'] == 1
+
+
+def test_chunk_is_continued_once_the_frame_after_it_is_imagined(rig: Any) -> None:
+    rig.loop._budget.imagined(1, 0.001)
+    for index in range(2):
+        follow(rig, index, index)
+        finish(rig)
+    assert rig.output.longer_chunks == [(0, [[1.0, 1.0], [2.0, 2.0]]), (1, [[1.0] * 2, [2.0] * 2])]
+
+
+def test_chunk_is_not_continued_where_nobody_wants_chunks() -> None:
+    rig = make_rig(acts=False)
+    rig.loop._budget.imagined(1, 0.001)
+    follow(rig, 0, 0)
+    finish(rig)
+    assert rig.output.rollouts
+    assert rig.output.longer_chunks == []
 
 
 def test_late_steps_are_all_observed_in_one_context_and_the_last_is_imagined_after(
@@ -195,7 +216,7 @@ def ask(rig: Any, horizon: int) -> Answer:
     rig.loop.requests.ask(Question(Conditioning.POLICY, None, horizon, answers.append))
     imagine = rig.world.imagine
 
-    def beside_a_camera(chunks: Any, most: int, is_enough: Any) -> Rollout:
+    def beside_a_camera(chunks: Any, most: int, is_enough: Any, *_: Any) -> Rollout:
         def is_next() -> bool:
             rig.queue.add(1 + len(rig.queue), after=len(rig.queue))
             return bool(is_enough())
@@ -217,7 +238,7 @@ def test_closing_ends_what_is_being_imagined_with_its_present_frame(
     rig, answers, imagine = make_rig(acts=acts), list[Answer](), FakeWorld.imagine
     waiting, late = list[Answer](), list[Answer]()
 
-    def meanwhile_closed(chunks: Any, most: int, is_enough: Any) -> Rollout:
+    def meanwhile_closed(chunks: Any, most: int, is_enough: Any, *_: Any) -> Rollout:
         rig.loop.requests.ask(Question(Conditioning.POLICY, None, 8, waiting.append))
         rig.loop.close()
         return imagine(rig.world, chunks, most, is_enough)

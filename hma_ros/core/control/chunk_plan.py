@@ -6,6 +6,9 @@ Step ``i`` of a chunk is reached at ``stamp + (i + 1) * step_dt``, on a straight
 target before. A chunk arrives later than its stamp; so that the target does not jump, the
 difference to what is commanded at that moment fades out until the end of the chunk, which is
 reached on time. Past the end the last target is held.
+
+A chunk with the stamp of the one that is followed may only add steps to it: the robot goes on with
+them until the next chunk is there.
 """
 
 import numpy as np
@@ -60,8 +63,18 @@ class ChunkPlan:
         target = np.array(target_D, np.float64)
         self._knots = target[None]
         self._times_ns = np.zeros(1, np.int64)
-        self._offset, self._joined_ns = np.zeros_like(target), 0
+        self._offset, self._joined_ns, self._faded_ns = np.zeros_like(target), 0, 0
         self._gripper = None
+
+    @property
+    def base(self) -> NDArray[np.float64]:
+        """Where the chunk begins, ``float64[D]``."""
+        base: NDArray[np.float64] = self._knots[0]
+        return base
+
+    def is_following(self, stamp_ns: int) -> bool:
+        """Whether the chunk that is followed has this stamp."""
+        return len(self._times_ns) > 1 and stamp_ns == self._times_ns[0]
 
     def accept(
         self,
@@ -81,14 +94,27 @@ class ChunkPlan:
         :param joins_ns: the time at which the plan joins what came before.
         :param joins_at_D: ``float64[D]`` where it joins.
         """
-        steps = len(targets.positions_HD)
-        ends_ns = stamp_ns + np.rint(np.arange(steps + 1) * step_dt_s * _NS).astype(np.int64)
-        self._newest_ns = stamp_ns
-        self._knots = np.concatenate([np.asarray(base_D, np.float64)[None], targets.positions_HD])
-        self._times_ns = ends_ns
-        self._gripper = targets.gripper_H
-        self._offset, self._joined_ns = np.zeros(self._knots.shape[1]), joins_ns
-        self._offset = np.asarray(joins_at_D, np.float64) - self.target(joins_ns)
+        self._follow(stamp_ns, step_dt_s, np.asarray(base_D, np.float64), targets)
+        self._join(joins_ns, np.asarray(joins_at_D, np.float64))
+
+    def extend(self, step_dt_s: float, targets: Targets, joins_ns: int) -> None:
+        """
+        Add steps to the chunk; nothing changes before they begin.
+
+        :param targets: of all its steps, from :attr:`base`.
+        :param joins_ns: the time from which the plan may change, which counts where the chunk was
+            over.
+        :raises MessageError: other steps than it has.
+        """
+        steps, held = len(self._times_ns) - 1, self.target(joins_ns)
+        if not self._begins(targets):
+            raise MessageError(
+                'action chunk: got one stamped as the one that is followed, but with other steps; '
+                f'expected the same {steps} steps, then more'
+            )
+        self._follow(int(self._times_ns[0]), step_dt_s, self.base, targets)
+        if joins_ns > self._times_ns[steps]:
+            self._join(joins_ns, held)
 
     def target(self, time_ns: int) -> NDArray[np.float64]:
         """Return the planned target at a time, ``float64[D]``."""
@@ -119,6 +145,29 @@ class ChunkPlan:
         """Whether the chunk has run out and its last target is only held."""
         return now_ns >= int(self._times_ns[-1])
 
+    def _follow(
+        self, stamp_ns: int, step_dt_s: float, base_D: NDArray[np.float64], targets: Targets
+    ) -> None:
+        ends = np.arange(len(targets.positions_HD) + 1) * step_dt_s
+        self._newest_ns = stamp_ns
+        self._knots = np.concatenate([base_D[None], targets.positions_HD])
+        self._times_ns = stamp_ns + np.rint(ends * _NS).astype(np.int64)
+        self._gripper = targets.gripper_H
+
+    def _join(self, time_ns: int, position_D: NDArray[np.float64]) -> None:
+        """Have the plan be at a position at a time, and fade the difference out."""
+        self._offset, self._joined_ns = np.zeros_like(position_D), time_ns
+        self._faded_ns = int(self._times_ns[-1])
+        self._offset = position_D - self.target(time_ns)
+
+    def _begins(self, targets: Targets) -> bool:
+        """Whether the first targets are those of the chunk."""
+        count, grips = len(self._times_ns) - 1, targets.gripper_H
+        is_same = np.array_equal(self._knots[1:], targets.positions_HD[:count])
+        if self._gripper is None or grips is None:
+            return is_same
+        return is_same and np.array_equal(self._gripper, grips[:count])
+
     def check(self, stamp_ns: int, step_dt_s: float, steps: int, now_ns: int) -> None:
         """
         Check the time of a chunk.
@@ -143,14 +192,15 @@ class ChunkPlan:
                 f'action chunk: got one that ended {over_s:.3f} s ago, '
                 'expected one that ends in the future'
             )
-        if self._newest_ns is not None and stamp_ns <= self._newest_ns:
+        adds_steps = self.is_following(stamp_ns) and steps >= len(self._times_ns)
+        if self._newest_ns is not None and stamp_ns <= self._newest_ns and not adds_steps:
             raise LateError(
                 f'action chunk: got one stamped {(self._newest_ns - stamp_ns) / _NS:.3f} s before '
                 'the one that is followed, expected a newer one'
             )
 
     def _fade(self, time_ns: int) -> float:
-        remaining_ns = int(self._times_ns[-1]) - self._joined_ns
+        remaining_ns = self._faded_ns - self._joined_ns
         if remaining_ns <= 0:
             return 0.0
-        return min(max((int(self._times_ns[-1]) - time_ns) / remaining_ns, 0.0), 1.0)
+        return min(max((self._faded_ns - time_ns) / remaining_ns, 0.0), 1.0)

@@ -26,9 +26,6 @@ after a loss the last command goes on. Between any two commands, whatever happen
 the limits of the :mod:`~hma_ros.core.control.guard` hold.
 """
 
-from dataclasses import dataclass
-from enum import Enum
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -37,6 +34,7 @@ from hma_ros.core.control.axes import axes_of
 from hma_ros.core.control.chunk_plan import check_begun
 from hma_ros.core.control.command_clock import SHORTEST_PERIOD, Tick
 from hma_ros.core.control.command_history import CommandHistory
+from hma_ros.core.control.decision import COMMANDING, Decision, State
 from hma_ros.core.control.gripper import GripperSwitch
 from hma_ros.core.control.guard import Guard, Motion
 from hma_ros.core.control.measurement import Measurement, StateCheck
@@ -49,34 +47,6 @@ from hma_ros.core.errors import MessageError
 Vector = NDArray[np.float64]
 _NS = 1_000_000_000
 _HISTORY_S = 5.0
-
-
-class State(str, Enum):
-    """A state of the executor; the value is what diagnostics say."""
-
-    WAITING = 'waiting'
-    TRACKING = 'tracking'
-    HOLDING = 'holding'
-    BRAKING = 'braking'
-    LOST = 'lost'
-    STOPPED = 'stopped'
-
-
-COMMANDING = (State.TRACKING, State.HOLDING)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """
-    What to command now.
-
-    ``motion`` is None where nothing may be commanded; ``reasons`` say why the executor is in this
-    state, or what limited the motion.
-    """
-
-    state: State
-    motion: Motion | None
-    reasons: tuple[str, ...] = ()
 
 
 class Executor:
@@ -154,7 +124,7 @@ class Executor:
         self, stamp_ns: int, step_dt_s: float, actions_HA: ArrayLike, now_ns: int
     ) -> Targets:
         """
-        Follow a new chunk.
+        Follow a new chunk, or one that adds steps to the one that is followed.
 
         :param stamp_ns: start of step 0.
         :param actions_HA: ``[H, A]`` in physical units.
@@ -267,6 +237,10 @@ class Executor:
         """Drop the chunk and brake, e.g. when the model fell silent."""
         if self._state in COMMANDING:
             self._lose(reason)
+
+    def is_following(self, stamp_ns: int) -> bool:
+        """Whether the chunk that is followed has this stamp."""
+        return self._plan.is_following(stamp_ns)
 
     def rebase(self, measured: Measurement) -> None:
         """Plan from where the robot is; only for an executor that commands nothing (shadow)."""

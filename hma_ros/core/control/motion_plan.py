@@ -57,6 +57,10 @@ class MotionPlan:
         self._smoothed = np.array(position_D, np.float64)
         self._ramp_from_ns = None
 
+    def is_following(self, stamp_ns: int) -> bool:
+        """Whether the chunk that is followed has this stamp."""
+        return self._chunks.is_following(stamp_ns)
+
     def forget_stamps(self) -> None:
         """Take stamps older than those accepted before, e.g. after the clock jumped back."""
         self._chunks.forget_stamps()
@@ -83,20 +87,24 @@ class MotionPlan:
         self, stamp_ns: int, actions_HA: ArrayLike, now_ns: int, reach_ns: int, follow: bool
     ) -> Targets:
         """
-        Take a chunk.
+        Take a chunk, or one that adds steps to the chunk that is followed.
 
         :param now_ns: the time from which it is followed; with smoothing, a little later.
         :param reach_ns: the time of the last command.
         :param follow: False checks it only.
         :raises LateError: too old, already over, or not newer than the one followed.
-        :raises MessageError: malformed, out of bounds or from the future.
+        :raises MessageError: malformed, out of bounds, from the future, or changes steps of the
+            one followed.
         """
-        base = self._commanded(stamp_ns, reach_ns)
+        is_longer = self.is_following(stamp_ns)
+        base = self._chunks.base if is_longer else self._commanded(stamp_ns, reach_ns)
         step_dt_s = self._spec.rates.step_dt_s
         targets = targets_from_actions(self._spec, base, actions_HA)
         self._chunks.check(stamp_ns, step_dt_s, len(targets.positions_HD), now_ns)
-        if follow:
-            joins_ns = now_ns + self._smoother.lead * self._period_ns
+        joins_ns = now_ns + self._smoother.lead * self._period_ns
+        if is_longer:
+            self._chunks.extend(step_dt_s, targets, joins_ns)
+        elif follow:
             # What the smoothing rounds off is no reason to shift the plan.
             missed = self._history.target(reach_ns) - self._smoothed
             joins_at = self._chunks.target(joins_ns) + missed

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from benchmarks.faults.wire import Wire
 from hma_ros.core.control.axes import axes_of
 from hma_ros.core.control.command_clock import Tick
-from hma_ros.core.control.executor import Decision, Executor, State
+from hma_ros.core.control.decision import Decision, State
+from hma_ros.core.control.executor import Executor
 from hma_ros.core.control.measurement import Measurement
 from hma_ros.core.embodiment import EmbodimentSpec
 

@@ -96,6 +96,49 @@ def test_newest_stamp_wins_until_stamps_are_forgotten() -> None:
     plan.check(60 * MS, 0.1, 1, 100 * MS)
 
 
+def followed() -> ChunkPlan:
+    """One step to 1.0, with an open gripper, joined late."""
+    plan = ChunkPlan([0.0], max_age_s=1.0)
+    plan.accept(0, 0.1, [0.0], to([1.0], gripper=[1.0]), 40 * MS, [0.0])
+    return plan
+
+
+def test_added_steps_leave_the_first_as_they_are() -> None:
+    plan, alone = followed(), followed()
+    plan.check(0, 0.1, 2, 60 * MS)
+    plan.extend(0.1, to([1.0], [3.0], gripper=[1.0, -1.0]), 60 * MS)
+    for time in range(40, 101, 10):
+        assert plan.target(time * MS) == alone.target(time * MS)
+    values = [plan.target(time * MS)[0] for time in (150, 200, 900)]
+    np.testing.assert_allclose(values, [2.0, 3.0, 3.0])
+    assert [plan.gripper(time * MS) for time in (99, 100)] == [1.0, -1.0]
+    assert not plan.expired(199 * MS)
+
+
+def test_steps_added_after_the_end_are_joined_without_a_jump() -> None:
+    plan = followed()
+    plan.extend(0.1, to([1.0], [3.0], gripper=[1.0, -1.0]), 150 * MS)
+    np.testing.assert_allclose(plan.target(150 * MS), [1.0])
+    np.testing.assert_allclose(plan.target(200 * MS), [3.0])
+
+
+@pytest.mark.parametrize(
+    'other', [to([2.0], [3.0], gripper=[1.0, 1.0]), to([1.0], [3.0], gripper=[-1.0, 1.0])]
+)
+def test_steps_that_are_followed_are_never_changed(other: Targets) -> None:
+    plan, alone = followed(), followed()
+    with pytest.raises(MessageError, match='with other steps; expected the same 1 steps, then'):
+        plan.extend(0.1, other, 60 * MS)
+    assert plan.target(90 * MS) == alone.target(90 * MS)
+
+
+def test_nothing_is_added_to_a_chunk_that_was_dropped() -> None:
+    plan = followed()
+    plan.hold([0.4])
+    with pytest.raises(LateError):
+        plan.check(0, 0.1, 2, 60 * MS)
+
+
 def test_chunk_that_comes_before_its_time_waits_for_it() -> None:
     plan = ChunkPlan([7.0], max_age_s=0.5)
     plan.accept(1000 * MS, 0.1, [7.0], to([8.0], [9.0]), 990 * MS, [7.0])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from rig import Rig, S
 
-from hma_ros.core.control.executor import Executor, State
+from hma_ros.core.control.decision import State
+from hma_ros.core.control.executor import Executor
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import EarlierError, LateError, MessageError
 

@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from benchmarks.faults.wire import StampTime, Wire
 from hma_ros.core.control.axes import axes_of
 from hma_ros.core.control.command_clock import CommandClock, Tick
-from hma_ros.core.control.executor import Decision, Executor, State
+from hma_ros.core.control.decision import Decision, State
+from hma_ros.core.control.executor import Executor
 from hma_ros.core.control.orientation import quaternion
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import MessageError
@@ -167,6 +168,14 @@ class ExecutorMachine(RuleBasedStateMachine):
         for _ in range(repeat):
             self.chunk(share, age * 0.2, steps)
             self.run(max(1, round(self.spec.rates.frame_dt_s * NS / self.period_ns)))
+
+    @rule(share=SHARES, step=st.sampled_from([0.0, 0.02, 0.1, 0.15]), more=st.integers(0, 3))
+    def chunk_gets_longer(self, share: float, step: float, more: int) -> None:
+        """A chunk is sent, and a while later again with further steps."""
+        stamp_ns, stride = self.ros_ns(), self.spec.rates.stride
+        self.chunk(share, 0.0, stride)
+        self.run(max(1, round(step * NS / self.period_ns)))
+        self.chunk(share, (self.ros_ns() - stamp_ns) / NS, stride + more)
 
     def chunk(self, share: float, age_s: float, steps: int) -> None:
         action = self.spec.action

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rig import Rig
 
-from hma_ros.core.control.executor import Executor, State
+from hma_ros.core.control.decision import State
+from hma_ros.core.control.executor import Executor
 from hma_ros.core.control.orientation import quaternion
 from hma_ros.core.embodiment import available_embodiments, load_embodiment
 

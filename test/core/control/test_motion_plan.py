@@ -35,6 +35,18 @@ def test_increments_of_a_moment_to_come_start_from_what_will_be_commanded_then()
     np.testing.assert_allclose(targets.positions_HD[0], np.add(START, [0.03, 0.0, 0.0]))
 
 
+def test_increments_that_are_added_start_where_the_first_end() -> None:
+    plan, history = planned()
+    plan.accept(0, FORWARD, 0, 0, follow=True)
+    for reach_ns in range(10 * MS, 60 * MS, 10 * MS):
+        target, _ = plan.targets(reach_ns, 1)
+        history.record(reach_ns, target, None)
+    targets = plan.accept(0, FORWARD * 2, 55 * MS, 50 * MS, follow=True)
+    np.testing.assert_allclose(targets.positions_HD[-1], np.add(START, [0.04, 0.0, 0.0]))
+    np.testing.assert_allclose(plan.targets(60 * MS, 1)[0], np.add(START, [0.012, 0.0, 0.0]))
+    assert not plan.expired(199 * MS)
+
+
 def test_a_chunk_that_is_only_checked_is_not_followed() -> None:
     plan, _ = planned()
     plan.accept(0, FORWARD, 0, 0, follow=False)
