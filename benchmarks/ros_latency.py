@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.latency import Percentiles
 from hma_ros.cli.session import running_nodes
+from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import MessageError
 
 if TYPE_CHECKING:
     from hma_ros.ros.episode_client import EpisodeClient
 
+Facts = dict[str, dict[str, str]]
 # Starts that no training episode has: those have even seeds.
 _FIRST_SEED = 101
 _EPISODE_S = 8.0
@@ -39,6 +41,8 @@ class RosLatency:
     :param dropped_steps: that failed.
     :param stages_ms: by name, see :data:`STAGES`.
     :param memory_mib: resident memory of the node.
+    :param holding: share of the periods in which the executor had no chunk to follow.
+    :param holding_alone: the same where no chunk is continued from an imagined frame.
     """
 
     embodiment: str
@@ -48,6 +52,8 @@ class RosLatency:
     dropped_steps: int
     stages_ms: dict[str, Percentiles]
     memory_mib: float
+    holding: float
+    holding_alone: float
 
 
 def ros_latency(bundle: Path, embodiment: str, episodes: int) -> RosLatency:
@@ -58,23 +64,35 @@ def ros_latency(bundle: Path, embodiment: str, episodes: int) -> RosLatency:
     :raises ConfigError: a node cannot be started, or refuses.
     :raises MessageError: a node does not answer, or does not report.
     """
-    with running_nodes(embodiment.removeprefix('sim_'), bundle=str(bundle)) as (spec, client):
-        facts = _listen(client, episodes)
-    return _read(facts, embodiment, 1e3 / spec.rates.frame_hz)
+    facts = [_run(bundle, embodiment, episodes, horizon) for horizon in (8, 1)]
+    period_ms = 1e3 / load_embodiment(embodiment).rates.frame_hz
+    return _read(facts[0]['world_model'], embodiment, period_ms, *map(_holding, facts))
 
 
-def _listen(client: EpisodeClient, episodes: int) -> dict[str, str]:
-    """Run episodes; returns the last status of world_model."""
+def _run(bundle: Path, embodiment: str, episodes: int, horizon: int) -> Facts:
+    """Run episodes; a chunk is continued only where more than one frame is imagined."""
+    robot = embodiment.removeprefix('sim_')
+    with running_nodes(robot, bundle=str(bundle), horizon=horizon) as (_, client):
+        return _listen(client, episodes)
+
+
+def _holding(facts: Facts) -> float:
+    holding, tracking = (int(facts['action_executor'][key]) for key in ('holding', 'tracking'))
+    return holding / (holding + tracking)
+
+
+def _listen(client: EpisodeClient, episodes: int) -> Facts:
+    """Run episodes; returns the last status of each node."""
     from diagnostic_msgs.msg import DiagnosticArray
 
     from hma_ros.ros.qos import REPORT
 
-    facts: dict[str, str] = {}
+    facts: Facts = {}
 
     def keep(message: Any) -> None:
         for status in message.status:
-            if status.name.startswith('world_model:'):
-                facts.update((item.key, item.value) for item in status.values)
+            node = facts.setdefault(status.name.partition(':')[0], {})
+            node.update((item.key, item.value) for item in status.values)
 
     client.node.create_subscription(DiagnosticArray, '/diagnostics', keep, REPORT)
     for seed in range(_FIRST_SEED, _FIRST_SEED + 2 * episodes, 2):
@@ -82,7 +100,13 @@ def _listen(client: EpisodeClient, episodes: int) -> dict[str, str]:
     return facts
 
 
-def _read(facts: dict[str, str], embodiment: str, period_ms: float) -> RosLatency:
+def _read(
+    facts: dict[str, str],
+    embodiment: str,
+    period_ms: float,
+    holding: float,
+    holding_alone: float,
+) -> RosLatency:
     try:
         return RosLatency(
             embodiment=embodiment,
@@ -95,6 +119,8 @@ def _read(facts: dict[str, str], embodiment: str, period_ms: float) -> RosLatenc
                 for stage in STAGES
             },
             memory_mib=float(facts['memory MB']),
+            holding=holding,
+            holding_alone=holding_alone,
         )
     except KeyError as error:
         raise MessageError(

@@ -260,7 +260,7 @@ def _through_ros(
     horizon_s = task.horizon_steps / task.frame_hz
     task.close()
     name = robot.removeprefix('sim_')
-    with running_nodes(name, real_time_factor, str(bundle), horizon=1) as (spec, client):
+    with running_nodes(name, real_time_factor, str(bundle), horizon=2) as (spec, client):
         episodes = [client.run(seed, horizon_s) for seed in Progress(seeds, robot, unit='episode')]
     steps = [item.sim_time_s * spec.rates.frame_hz for item in episodes if item.success]
     mean_steps = float(np.mean(steps)) if steps else float('nan')

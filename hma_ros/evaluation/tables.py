@@ -120,6 +120,8 @@ def ros_table(results: Sequence[Result]) -> Table:
         f'{ends}, ms: p95',
         'p99',
         'memory, MiB',
+        'without a chunk, %',
+        'if none is continued',
     )
     return Table(
         header,
@@ -131,6 +133,7 @@ def ros_table(results: Sequence[Result]) -> Table:
                 *(number(item['stages_ms'][stage]['p50']) for stage in stages),
                 *(number(item['stages_ms'][ends][key]) for key in ('p95', 'p99')),
                 number(item['memory_mib'], 0),
+                *(number(100.0 * item[key], 0) for key in ('holding', 'holding_alone')),
             )
             for item in results
         ),

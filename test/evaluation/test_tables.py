@@ -107,9 +107,11 @@ def test_the_way_of_an_image_through_the_nodes() -> None:
     times = {'p50': 4.0, 'p95': 6.0, 'p99': 9.0}
     item = {'embodiment': 'sim_planar', 'period_ms': 100.0, 'steps': 77, 'missed_steps': 1}
     stages = {'inference': times, 'image stamp to action': times}
-    table = ros_table([{**item, 'dropped_steps': 0, 'stages_ms': stages, 'memory_mib': 180.4}])
-    (cells,) = table.lines
-    assert cells == ('sim_planar', '100', '77', '1', '0', '4.0', '4.0', '6.0', '9.0', '180')
+    node = {'dropped_steps': 0, 'memory_mib': 180.4, 'holding': 0.084, 'holding_alone': 0.22}
+    (cells,) = ros_table([{**item, **node, 'stages_ms': stages}]).lines
+    assert cells == (
+        *('sim_planar', '100', '77', '1', '0', '4.0', '4.0', '6.0', '9.0', '180', '8', '22'),
+    )
 
 
 def test_faults_are_set_with_the_worst_of_each_kind() -> None:

@@ -67,6 +67,7 @@ def test_robot_moves_holds_when_the_model_dies_and_moves_again(
         system.watch(kind, topic, SENSOR_IN)
     for kind, topic in (
         (ActionChunk, '/action_executor/executed'),
+        (ActionChunk, '/world_model/action_chunk'),
         (PredictedRollout, '/world_model/prediction'),
         (Image, '/world_model/prediction/image'),
         (Image, '/rollout_viewer/image'),
@@ -87,6 +88,10 @@ def test_robot_moves_holds_when_the_model_dies_and_moves_again(
     # the next step.
     executed = np.array(system.last['/action_executor/executed'].actions).reshape(2, 6)
     np.testing.assert_allclose(executed.sum(axis=0), np.full(6, 0.015), atol=0.006)
+    # Two chunks in one: the second was decided in the imagined frame.
+    system.until(
+        lambda: system.last['/world_model/action_chunk'].horizon == 4, 'a chunk that is continued'
+    )
     system.until(lambda: '/rollout_viewer/image' in system.last, 'observed and imagined frames')
     assert system.last['/rollout_viewer/image'].width == 3 * 128 + 2 * 2
     rollout = system.last['/world_model/prediction']
@@ -98,8 +103,8 @@ def test_robot_moves_holds_when_the_model_dies_and_moves_again(
     model = system.spawned('world_model')
     model.send_signal(signal.SIGKILL)
     model.wait()
-    # Two steps of the chunk, and the lag of the arm itself.
-    wait_steps(system, 1.0 + 1.0)
+    # Two steps of the model, and the lag of the arm itself.
+    wait_steps(system, 2.0 + 1.0)
     held = joints()
     wait_steps(system, 4.0)
     np.testing.assert_allclose(joints(), held, atol=1e-3)

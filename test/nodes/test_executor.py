@@ -408,8 +408,8 @@ class SteppedFranka:
         report = self._system.last.get('/diagnostics')
         return report is not None and stamp_ns(report.header.stamp) >= self.now_ns
 
-    def send_chunk(self) -> None:
-        still = [[0.0, 0.0, 0.0, 1.0]] * self.spec.rates.stride
+    def send_chunk(self, model_steps: int) -> None:
+        still = [[0.0, 0.0, 0.0, 1.0]] * (model_steps * self.spec.rates.stride)
         self._chunks.publish(from_actions(self.spec, self.now_ns - 4 * self.period_ns, still))
 
     def value(self, name: str) -> str:
@@ -430,12 +430,15 @@ def test_shadow_in_simulated_time_plans_every_chunk(system: Any) -> None:
         return franka.value('state') == 'holding'
 
     system.until(is_followed, 'a clock and a pose')
-    for number in range(1, 7):
+    for number in range(0, 12, 2):
         # The clock stands until the chunk is counted: a busy machine makes none late or early.
         franka.step(10)
         system.until(franka.is_told, 'the time of the clock')
-        franka.send_chunk()
-        system.until(partial(franka.has_counted, 'accepted chunks', number), f'chunk {number}')
+        for model_steps in (1, 2):
+            # The second one adds steps to the first.
+            franka.send_chunk(model_steps)
+            chunks = number + model_steps
+            system.until(partial(franka.has_counted, 'accepted chunks', chunks), f'chunk {chunks}')
     assert not franka.has_counted('refused chunks', 1)
 
 

@@ -57,6 +57,15 @@ def test_imagining_leaves_the_context_alone_and_repeats_itself(model):
     np.testing.assert_array_equal(first.actions[0], before)
 
 
+def test_chunks_are_told_as_they_are_decided(model):
+    watch(model, frames(3))
+    decided = []
+    rollout = model.imagine(None, 3, decided=decided.append)
+    np.testing.assert_array_equal(decided, rollout.actions)
+    model.imagine(rollout.actions, 3, decided=decided.append)
+    assert len(decided) == 3
+
+
 def test_a_rollout_ends_early_when_there_is_no_more_time(model):
     watch(model, frames(3))
     rollout = model.imagine(None, 5, is_enough=lambda: True)
