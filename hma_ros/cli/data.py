@@ -138,7 +138,7 @@ def _examples(*commands: str) -> dict[str, Any]:
 def _rate(text: str) -> float:
     value = float(text)
     if not 0.0 < value <= 1000.0:
-        raise argparse.ArgumentTypeError(f'{text}, expected a rate of at most 1000 per second')
+        raise argparse.ArgumentTypeError(f'got {text}, expected a rate of at most 1000 per second')
     return value
 
 

@@ -223,7 +223,7 @@ def run_closed_loop(args: argparse.Namespace) -> int:
 
     manifest = chosen_manifest(args)
     if args.episodes < 1:
-        raise ConfigError(f'--episodes: {args.episodes}, expected at least 1')
+        raise ConfigError(f'--episodes: got {args.episodes}, expected at least 1')
     seeds = range(HELD_OUT_SEED, HELD_OUT_SEED + args.episodes)
     results = [
         as_result('closed_loop', item)

@@ -149,7 +149,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def positive(text: str) -> int:
     """Read a count; raises ArgumentTypeError of less than 1."""
     if (count := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f'{text}, expected at least 1')
+        raise argparse.ArgumentTypeError(f'got {text}, expected at least 1')
     return count
 
 

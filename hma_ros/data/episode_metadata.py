@@ -58,14 +58,14 @@ def _check(facts: Any) -> None:
     for key in ('action_names', 'state_names'):
         names = facts[key]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise ValueError(f'{key}: {names!r}, expected a list of texts')
+            raise ValueError(f'{key}: got {names!r}, expected a list of texts')
     if not isinstance(facts['embodiment'], str):
-        raise ValueError(f'embodiment: {facts["embodiment"]!r}, expected a text')
+        raise ValueError(f'embodiment: got {facts["embodiment"]!r}, expected a text')
     _check_integer('stride', facts['stride'], 1)
     _check_integer('num_images', facts['num_images'], 0)
     rate = facts['hz']
     if not isinstance(rate, int | float) or not 0.0 < rate < math.inf:
-        raise ValueError(f'hz: {rate!r}, expected a rate')
+        raise ValueError(f'hz: got {rate!r}, expected a rate')
     for name in FLAT_FILES if facts['num_images'] else ():
         _check_shape(name, facts)
 
@@ -73,14 +73,14 @@ def _check(facts: Any) -> None:
 def _check_shape(name: str, facts: dict[str, Any]) -> None:
     shape = facts['shapes'][name]
     if not isinstance(shape, list):
-        raise ValueError(f'shape of {name}: {shape!r}, expected a list')
+        raise ValueError(f'shape of {name}: got {shape!r}, expected a list')
     for size in shape:
         _check_integer(f'shape of {name}', size, 0)
     if len(shape) != _DIMENSIONS.get(name, 1):
-        raise ValueError(f'shape of {name}: {shape}, expected other dimensions')
+        raise ValueError(f'shape of {name}: got {shape}, expected other dimensions')
     chunk = [facts['stride'] * len(facts['action_names'])]
     if name in _CHUNK_FILES and shape != chunk:
-        raise ValueError(f'shape of {name}: {shape}, expected {chunk} (stride x action_names)')
+        raise ValueError(f'shape of {name}: got {shape}, expected {chunk} (stride x action_names)')
 
 
 def _record(facts: Any, frames: int) -> EpisodeRecord:
@@ -88,7 +88,7 @@ def _record(facts: Any, frames: int) -> EpisodeRecord:
     for field in fields(record):
         value = getattr(record, field.name)
         if type(value).__name__ != field.type:
-            raise ValueError(f'{field.name} of an episode: {value!r}, expected {field.type}')
+            raise ValueError(f'{field.name} of an episode: got {value!r}, expected {field.type}')
     if record.start < 0 or record.steps < 0 or record.start + record.steps >= frames:
         raise ValueError(f'{record}, expected it within {frames} frames')
     return record
@@ -96,4 +96,4 @@ def _record(facts: Any, frames: int) -> EpisodeRecord:
 
 def _check_integer(name: str, value: Any, least: int) -> None:
     if type(value) is not int or value < least:
-        raise ValueError(f'{name}: {value!r}, expected an integer from {least} on')
+        raise ValueError(f'{name}: got {value!r}, expected an integer from {least} on')

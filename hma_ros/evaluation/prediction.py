@@ -190,7 +190,7 @@ def _check(model: WorldModel, episodes: EpisodeDataset, config: PredictionConfig
     episodes.check_frame_size(model.manifest.image_size, 'the bundle')
     if not 1 <= config.horizon <= model.manifest.max_horizon:
         raise ConfigError(
-            f'horizon: {config.horizon}, expected 1 to '
+            f'horizon: got {config.horizon}, expected 1 to '
             f'{model.manifest.max_horizon} for this bundle'
         )
     if config.max_steps < 1 or config.trials < 1 or not episodes.records:

@@ -205,20 +205,20 @@ class HmaConfig:
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
-            raise ValueError(f'heads: {self.heads}, expected a divisor of width {self.width}')
+            raise ValueError(f'heads: got {self.heads}, expected a divisor of width {self.width}')
         if self.window < 2:
             raise ValueError(
-                f'window: {self.window}, expected at least 2: a step and one before it'
+                f'window: got {self.window}, expected at least 2: a step and one before it'
             )
         if self.diffusion and self.positions % self.diffusion.patch**2:
             raise ValueError(
-                f'patch: {self.diffusion.patch}, expected a side whose square divides the '
+                f'patch: got {self.diffusion.patch}, expected a side whose square divides the '
                 f'{self.positions} positions of a frame'
             )
         if self.action_tokens < 1:
-            raise ValueError(f'action_tokens: {self.action_tokens}, expected at least 1')
+            raise ValueError(f'action_tokens: got {self.action_tokens}, expected at least 1')
         if self.action_delay not in (0, 1):
-            raise ValueError(f'action_delay: {self.action_delay}, expected 0 or 1')
+            raise ValueError(f'action_delay: got {self.action_delay}, expected 0 or 1')
         if self.action_delay and self.time is TimePositions.LEARNED:
             raise ValueError('action_delay: 1, expected 0 with learned positions')
         if self.anchor and not (self.action_delay and self.keypoints):
@@ -228,7 +228,7 @@ class HmaConfig:
             )
         if self.time is TimePositions.ROTARY and self.head_width % 2:
             raise ValueError(
-                f'heads: {self.heads}, expected an even head width, not {self.head_width}'
+                f'heads: got {self.heads}, expected an even head width, not {self.head_width}'
             )
 
     @property

@@ -130,7 +130,7 @@ def _factor_size(facts: Mapping[str, Any]) -> int:
     factors, vocabulary = int(facts['num_factored_vocabs']), int(facts['image_vocab_size'])
     size = round(vocabulary ** (1 / factors))
     if size**factors != vocabulary:
-        raise ValueError(f'image_vocab_size: {vocabulary}, expected a power of {factors}')
+        raise ValueError(f'image_vocab_size: got {vocabulary}, expected a power of {factors}')
     return size
 
 
@@ -150,7 +150,7 @@ def _domains(facts: Mapping[str, Any]) -> tuple[Domain, ...]:
 def _domain(name: str, size: int, mean: list[float], std: list[float]) -> Domain:
     if len(mean) != len(std) or size % len(mean):
         raise ValueError(
-            f'd_actions of {name}: {size}, expected a multiple of the {len(mean)} means and '
+            f'd_actions of {name}: got {size}, expected a multiple of the {len(mean)} means and '
             f'{len(std)} deviations'
         )
     return Domain(name, size // len(mean), tuple(map(float, mean)), tuple(map(float, std)))

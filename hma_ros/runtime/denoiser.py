@@ -103,7 +103,7 @@ class CompiledDenoiser:
     def _arrays(self, inputs: Mapping[str, Any]) -> list[np.ndarray]:
         """The library reads what it is told: refuse all that it would read beyond."""
         if set(inputs) != set(_INPUTS):
-            raise InferenceError(f'{self._name}: {sorted(inputs)}, expected {sorted(_INPUTS)}')
+            raise InferenceError(f'{self._name}: got {sorted(inputs)}, expected {sorted(_INPUTS)}')
         arrays = [np.ascontiguousarray(inputs[name]) for name in _INPUTS]
         size, width, count = self.shape.size, self.shape.width, len(arrays[0])
         for name, array, expected in zip(

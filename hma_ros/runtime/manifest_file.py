@@ -126,7 +126,9 @@ def check_facts(manifest: Any, least: int) -> None:
             raise ValueError(f'{field.name} {value!r}, expected a whole number from {least} on')
     for name, value in manifest.files.items():
         if Path(name).name != name or not isinstance(value, str):
-            raise ValueError(f'files {name!r}: {value!r}, expected a hash by a plain file name')
+            raise ValueError(
+                f'files {name!r}: got {value!r}, expected a hash by a plain file name'
+            )
 
 
 def sha256(path: Path) -> str:

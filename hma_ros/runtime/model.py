@@ -221,7 +221,9 @@ def _stacked(what: str, values: Sequence[np.ndarray | None], shape: tuple[int, i
     for value in values:
         part = np.zeros(shape, np.float32) if value is None else np.asarray(value, np.float32)
         if part.shape != shape or not np.isfinite(part).all():
-            raise InferenceError(f'{what}: {part.tolist()}, expected finite float32{list(shape)}')
+            raise InferenceError(
+                f'{what}: got {part.tolist()}, expected finite float32{list(shape)}'
+            )
         parts.append(part)
     return np.stack(parts, 1)
 

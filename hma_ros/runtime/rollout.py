@@ -28,13 +28,13 @@ def check_frame(frame: np.ndarray, size: int) -> None:
     """Raise InferenceError unless it is ``uint8[size, size, 3]``."""
     if frame.shape != (size, size, 3) or frame.dtype != np.uint8:
         raise InferenceError(
-            f'frame: {frame.dtype}{list(frame.shape)}, expected uint8[{size}, {size}, 3]'
+            f'frame: got {frame.dtype}{list(frame.shape)}, expected uint8[{size}, {size}, 3]'
         )
 
 
 def check_horizon(chunks: np.ndarray | None, horizon: int, most: int) -> None:
     """Raise InferenceError unless the horizon is possible, and there is a chunk for each step."""
     if not 1 <= horizon <= most:
-        raise InferenceError(f'horizon: {horizon}, expected 1 to {most}')
+        raise InferenceError(f'horizon: got {horizon}, expected 1 to {most}')
     if chunks is not None and len(chunks) < horizon:
-        raise InferenceError(f'chunks: {len(chunks)}, expected {horizon}, one per step')
+        raise InferenceError(f'chunks: got {len(chunks)}, expected {horizon}, one per step')

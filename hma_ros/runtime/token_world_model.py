@@ -307,13 +307,13 @@ class TokenWorldModel:
 
     def _check(self, horizon: int, setting: ProblemSetting, chunks: np.ndarray | None) -> None:
         if (setting is ProblemSetting.FORWARD) != (chunks is not None):
-            raise InferenceError(f'chunks: {chunks}, expected them in forward dynamics alone')
+            raise InferenceError(f'chunks: got {chunks}, expected them in forward dynamics alone')
         if chunks is not None and len(chunks) < horizon:
-            raise InferenceError(f'chunks: {len(chunks)}, expected {horizon}, one per frame')
+            raise InferenceError(f'chunks: got {len(chunks)}, expected {horizon}, one per frame')
         room = self._model.manifest.window - 1
         if horizon < 1 or (self._ends and horizon > room):
             limit = f'1 to {room}' if self._ends else 'at least 1'
-            raise InferenceError(f'horizon: {horizon}, expected {limit}')
+            raise InferenceError(f'horizon: got {horizon}, expected {limit}')
 
 
 def _batched(chunk_X: np.ndarray | None) -> np.ndarray | None:

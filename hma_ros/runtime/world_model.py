@@ -171,8 +171,8 @@ class WorldModel:
         chunks = np.asarray(chunks_NHXA, np.float32)
         if chunks.ndim != 4 or not len(chunks):
             raise InferenceError(
-                f'candidates: float32{list(chunks.shape)}, expected [N, horizon, stride, A] with '
-                'at least one'
+                f'candidates: got float32{list(chunks.shape)}, expected [N, horizon, stride, A], '
+                'N at least 1'
             )
         check_horizon(chunks[0], horizon, self.manifest.max_horizon)
         flat = [[self._flat(chunk, 'chunks') for chunk in one[: horizon + 1]] for one in chunks]
@@ -207,7 +207,7 @@ class WorldModel:
         values, names = np.asarray(joints, np.float32), self.stem.measured_names
         if values.shape != (len(names),) or not np.isfinite(values).all():
             raise InferenceError(
-                f'joints: {values.tolist()}, expected finite float32[{len(names)}]: '
+                f'joints: got {values.tolist()}, expected finite float32[{len(names)}]: '
                 f'{", ".join(names)}'
             )
         return values
@@ -217,7 +217,7 @@ class WorldModel:
         values = np.asarray(chunk, np.float32)
         if values.shape != shape or not np.isfinite(values).all():
             raise InferenceError(
-                f'{what}: {values.tolist()}, expected finite float32{list(shape)}'
+                f'{what}: got {values.tolist()}, expected finite float32{list(shape)}'
             )
         return self.stem.numbers_of(values).reshape(-1)
 

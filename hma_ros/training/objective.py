@@ -76,7 +76,7 @@ def objective_of(
         return TwinObjective(model, steps, twin)
     if config.time is TimePositions.LEARNED and steps > config.window:
         raise ConfigError(
-            f'length: {steps}, expected at most {config.window}, where learned positions end'
+            f'length: got {steps}, expected at most {config.window}, where learned positions end'
         )
     index = Steps.window(config, steps)
     if isinstance(model, DiscreteHma):

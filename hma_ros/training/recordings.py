@@ -117,7 +117,7 @@ class FolderRecordings:
         found = 'latents' if self.folder.vocabulary is None else 'tokens'
         wanted = 'tokens' if kind == 'discrete' else 'latents'
         if found != wanted:
-            raise ConfigError(f'{self.folder.path}: {found}, expected {wanted} for this kind')
+            raise ConfigError(f'{self.folder.path}: got {found}, expected {wanted} for this kind')
 
     def factors(self, count: int) -> dict[str, int]:
         """
@@ -129,7 +129,7 @@ class FolderRecordings:
         size = round(vocabulary ** (1 / count))
         if size**count != vocabulary:
             raise ConfigError(
-                f'{self.folder.path}: a vocabulary of {vocabulary}, expected a number to the '
+                f'{self.folder.path}: got a vocabulary of {vocabulary}, expected a number to the '
                 f'power of {count} factors; set --factors'
             )
         return {'factors': count, 'factor_size': size}

@@ -146,16 +146,16 @@ def test_heads_that_do_not_divide_the_width_are_refused(tmp_path, capsys):
         str(tmp_path / 'run'),
     ]
     assert main([*words, '--width', '10', '--heads', '4']) == 2
-    assert '--heads: 4, expected a divisor of width 10' in capsys.readouterr().err
+    assert '--heads: got 4, expected a divisor of width 10' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ('words', 'message'),
     [
-        (['--window', '1'], '--window: 1, expected at least 2'),
+        (['--window', '1'], '--window: got 1, expected at least 2'),
         (
             ['--compat', 'upstream', '--length', '4'],
-            'length: 4, expected at most 3, where learned positions end',
+            'length: got 4, expected at most 3, where learned positions end',
         ),
     ],
 )
@@ -192,10 +192,10 @@ def test_patches_that_do_not_divide_a_frame_are_refused(tmp_path, capsys):
         str(tmp_path / 'run'),
     ]
     assert main([*words, *SIZES, '--patch', '3']) == 2
-    assert '--patch: 3, expected a side whose square divides' in capsys.readouterr().err
+    assert '--patch: got 3, expected a side whose square divides' in capsys.readouterr().err
 
 
 def test_counts_below_one_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(['train', 'model', '--out', 'run', '--windows', '0'])
-    assert '--windows: 0, expected at least 1' in capsys.readouterr().err
+    assert '--windows: got 0, expected at least 1' in capsys.readouterr().err

@@ -122,8 +122,8 @@ def test_the_interval_draws_episodes_not_steps() -> None:
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'horizon': 5}, 'horizon: 5, expected 1 to 4'),
-        ({'horizon': 0}, 'horizon: 0, expected 1 to 4'),
+        ({'horizon': 5}, 'horizon: got 5, expected 1 to 4'),
+        ({'horizon': 0}, 'horizon: got 0, expected 1 to 4'),
         ({'max_steps': 0}, '0 steps of 3 episodes with 3 trials: expected at least one'),
         ({'trials': 0}, 'with 0 trials: expected at least one'),
     ],

@@ -217,11 +217,14 @@ def test_parameters_that_are_not_finite_are_named(tmp_path):
     ('change', 'message'),
     [
         ({'action_network': 'film'}, "action_network: 'film', expected mlp, cross_attention,"),
-        ({'d_actions': [14, 15]}, 'd_actions of aloha: 15, expected a multiple of the 14 means'),
+        (
+            {'d_actions': [14, 15]},
+            'd_actions of aloha: got 15, expected a multiple of the 14 means',
+        ),
         ({'d_actions': [14]}, 'action_domains, d_actions, action_stats: 2, 1 and 2 entries'),
-        ({'image_vocab_size': 63}, 'image_vocab_size: 63, expected a power of 2'),
+        ({'image_vocab_size': 63}, 'image_vocab_size: got 63, expected a power of 2'),
         ({'d_model': None}, 'config.json: '),
-        ({'num_heads': 5}, 'heads: 5, expected a divisor of width 32'),
+        ({'num_heads': 5}, 'heads: got 5, expected a divisor of width 32'),
         ({'jointly_predict_states': False}, 'jointly_predict_states: False, expected true'),
     ],
 )

@@ -11,16 +11,16 @@ PARTS = Diffusion(patch=2, latent_channels=4, width=8, blocks=1, steps=10, mask_
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'heads': 3}, 'heads: 3, expected a divisor of width 16'),
-        ({'window': 1}, 'window: 1, expected at least 2'),
-        ({'action_tokens': 0}, 'action_tokens: 0, expected at least 1'),
+        ({'heads': 3}, 'heads: got 3, expected a divisor of width 16'),
+        ({'window': 1}, 'window: got 1, expected at least 2'),
+        ({'action_tokens': 0}, 'action_tokens: got 0, expected at least 1'),
         (
             {'positions': 6, 'diffusion': PARTS},
-            'patch: 2, expected a side whose square divides the 6 positions',
+            'patch: got 2, expected a side whose square divides the 6 positions',
         ),
         (
             {'heads': 16, 'time': TimePositions.ROTARY},
-            'heads: 16, expected an even head width, not 1',
+            'heads: got 16, expected an even head width, not 1',
         ),
     ],
 )

@@ -70,7 +70,7 @@ def test_patches_are_those_of_the_data_sets():
     ('wanted', 'message'),
     [
         ({'positions': 16}, '16 tokens of 2 factors of 512.*got 64 tokens'),
-        ({'positions': 32}, 'positions: 32, expected a square'),
+        ({'positions': 32}, 'positions: got 32, expected a square'),
         ({'positions': 64, 'factor_size': 64}, '2 factors of 64.*2 factors of 512'),
         ({'positions': 64, 'diffusion': PARTS}, '64 latents of 3 channels.*64 tokens'),
     ],

@@ -93,7 +93,7 @@ def test_candidates_are_the_same_together_as_alone(model):
 
 def test_no_candidate_is_an_error(model):
     watch(model, frames(1))
-    with pytest.raises(InferenceError, match=r'candidates: float32\[0, 1, 2, 4\], expected'):
+    with pytest.raises(InferenceError, match=r'candidates: got float32\[0, 1, 2, 4\], expected'):
         model.imagine_candidates(np.zeros((0, 1, 2, 4), np.float32), 1)
 
 
@@ -110,7 +110,7 @@ def test_nothing_observed_yet(model):
 )
 def test_wrong_frame_is_named_and_leaves_the_context(model, frame):
     watch(model, frames(2))
-    with pytest.raises(InferenceError, match=r'frame: .*, expected uint8\[128, 128, 3\]'):
+    with pytest.raises(InferenceError, match=r'frame: got .*, expected uint8\[128, 128, 3\]'):
         model.observe(frame, None)
     assert model.steps == 2
 
@@ -118,7 +118,7 @@ def test_wrong_frame_is_named_and_leaves_the_context(model, frame):
 @pytest.mark.parametrize('chunk', [np.full((2, 4), np.nan), np.zeros((3, 4))])
 def test_wrong_executed_chunk(model, chunk):
     watch(model, frames(2))
-    with pytest.raises(InferenceError, match=r'executed: .*, expected finite float32\[2, 4\]'):
+    with pytest.raises(InferenceError, match=r'executed: got .*, expected finite float32\[2, 4\]'):
         model.observe(frames(1)[0], chunk)
     assert model.steps == 2
 
@@ -127,7 +127,8 @@ def test_wrong_executed_chunk(model, chunk):
 def test_wrong_joints_are_named_and_leave_the_context(model, joints):
     watch(model, frames(2))
     with pytest.raises(
-        InferenceError, match=r'joints: .*, expected finite float32\[10\]: fer_joint1.*, x, y, z'
+        InferenceError,
+        match=r'joints: got .*, expected finite float32\[10\]: fer_joint1.*, x, y, z',
     ):
         model.observe(frames(1)[0], None, joints)
     assert model.steps == 2
@@ -136,13 +137,13 @@ def test_wrong_joints_are_named_and_leave_the_context(model, joints):
 @pytest.mark.parametrize('horizon', [0, 1000])
 def test_horizon_out_of_range(model, horizon):
     watch(model, frames(1))
-    with pytest.raises(InferenceError, match=f'horizon: {horizon}, expected 1 to 128'):
+    with pytest.raises(InferenceError, match=f'horizon: got {horizon}, expected 1 to 128'):
         model.imagine(None, horizon)
 
 
 def test_too_few_chunks(model):
     watch(model, frames(1))
-    with pytest.raises(InferenceError, match='chunks: 1, expected 2, one per step'):
+    with pytest.raises(InferenceError, match='chunks: got 1, expected 2, one per step'):
         model.imagine(np.zeros((1, 2, 4), np.float32), 2)
 
 

@@ -185,14 +185,16 @@ def test_a_corrected_model_without_a_policy_imagines_whatever_is_done(
 
 def test_bad_input_is_refused(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle())
-    with pytest.raises(InferenceError, match=r'frame: uint8\[8, 8, 3\], expected uint8\[128, 128'):
+    with pytest.raises(
+        InferenceError, match=r'frame: got uint8\[8, 8, 3\], expected uint8\[128, 128'
+    ):
         model.observe(np.zeros((8, 8, 3), np.uint8), None)
     model.observe(picture(0), None)
-    with pytest.raises(InferenceError, match=r'executed: .*, expected finite float32\[1, 2\]'):
+    with pytest.raises(InferenceError, match=r'executed: got .*, expected finite float32\[1, 2\]'):
         model.observe(picture(1), np.array([[0.1, np.nan]]))
-    with pytest.raises(InferenceError, match='horizon: 129, expected 1 to 128'):
+    with pytest.raises(InferenceError, match='horizon: got 129, expected 1 to 128'):
         model.imagine(None, 129)
-    with pytest.raises(InferenceError, match='chunks: 1, expected 2'):
+    with pytest.raises(InferenceError, match='chunks: got 1, expected 2'):
         model.imagine(chunk(0.1)[None], 2)
 
 

@@ -144,7 +144,7 @@ def test_an_untrained_model_does_not_look_at_the_action(tmp_path):
 
 def test_windows_do_not_go_beyond_learned_positions(tmp_path):
     config = replace(DISCRETE, time=TimePositions.LEARNED)
-    with pytest.raises(ConfigError, match='length: 4, expected at most 2'):
+    with pytest.raises(ConfigError, match='length: got 4, expected at most 2'):
         HmaTrainer(config, tmp_path, 1, length=4)
 
 
