@@ -2,6 +2,7 @@
 """The robot's own command interface: nothing can be commanded without a Commander."""
 
 import importlib
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -71,11 +72,11 @@ class Commander:
 
     def close(self) -> None:
         """Wait until the last command is on the wire, and take the publishers down."""
+        if self._gripper is not None:
+            self._gripper.close()
         for _, _, publisher in self._outputs:
             publisher.wait_for_all_acked(_FLUSH)
             self._node.destroy_publisher(publisher)
-        if self._gripper is not None:
-            self._gripper.close()
 
     def send(self, time_ns: int, motion: Motion, quat_xyzw: tuple[float, ...] | None) -> None:
         """
@@ -170,14 +171,12 @@ class _Goal:
     """A goal that was sent, and what came back."""
 
     def __init__(self, position: float) -> None:
-        self.position, self._sent_s = position, time.monotonic()
-        # What the server gave for it when it accepted it.
-        self.handle: Any = None
+        self.position, self._sent_s, self.is_accepted = position, time.monotonic(), False
 
     def silence(self) -> str | None:
         """Return what is overdue; None if nothing is."""
         waited_s = time.monotonic() - self._sent_s
-        if self.handle is None:
+        if not self.is_accepted:
             return f'got no answer within {_ANSWER_S:g} s' if waited_s >= _ANSWER_S else None
         return f'got no result within {_RESULT_S:g} s' if waited_s >= _RESULT_S else None
 
@@ -199,19 +198,20 @@ class GoalGripper:
     def __init__(self, node: Any, kind: Any, name: str, make_goal: Callable[[float], Any]) -> None:
         self._node, self._kind, self._name, self._make_goal = node, kind, name, make_goal
         self._sent: float | None = None
-        # The goal that is under way; whether the last one was carried out.
+        # The newest goal, if it is under way; whether the last one was carried out.
         self._goal: _Goal | None = None
         self._has_arrived = False
-        self._quiet_until_s = 0.0
+        # All accepted goals that have not ended: a newer one may be refused, and replace nothing.
+        self._running: list[Any] = []
+        self._quiet_until_s, self._canceled_s = 0.0, -math.inf
         self._fault: str | None = None
         self._client = ActionClient(node, kind, name)
 
     def close(self) -> None:
-        """Cancel the goal that is under way, and take the client down."""
-        if self._goal is not None:
-            self.halt()
-            # No client says that a request arrived, and one that is destroyed at once is lost.
-            time.sleep(_FLUSH_S)
+        """Cancel what is under way, and take the client down."""
+        self.halt()
+        # No client says that a request arrived, and one that is destroyed at once is lost.
+        time.sleep(max(0.0, self._canceled_s + _FLUSH_S - time.monotonic()))
         self._client.destroy()
 
     def send(self, position: float | None) -> None:
@@ -227,15 +227,15 @@ class GoalGripper:
 
     def listens(self) -> bool:
         """Whether the server is there, did not just fail a goal, and owes no answer."""
-        owes_answer = self._goal is not None and self._goal.handle is None
+        owes_answer = self._goal is not None and not self._goal.is_accepted
         is_quiet = time.monotonic() < self._quiet_until_s
         return not (owes_answer or is_quiet) and self._client.server_is_ready()
 
     def halt(self) -> None:
-        """Cancel the goal that is under way."""
-        goal, self._goal, self._sent = self._goal, None, None
-        if goal is not None and goal.handle is not None:
-            goal.handle.cancel_goal_async()
+        """Cancel what is under way."""
+        self._goal = self._sent = None
+        while self._running:
+            self._cancel(self._running.pop())
 
     def fault(self) -> str | None:
         """Return why the last goal was not carried out, once; it may be sent again then."""
@@ -270,14 +270,17 @@ class GoalGripper:
         if goal is not self._goal:
             # It comes too late: nobody wants it any more.
             if handle.accepted:
-                handle.cancel_goal_async()
+                self._cancel(handle)
         elif not handle.accepted:
             self._fail(goal, 'was refused')
         else:
-            goal.handle = handle
-            handle.get_result_async().add_done_callback(partial(self._on_result, goal))
+            goal.is_accepted = True
+            self._running.append(handle)
+            handle.get_result_async().add_done_callback(partial(self._on_result, goal, handle))
 
-    def _on_result(self, goal: _Goal, answer: Any) -> None:
+    def _on_result(self, goal: _Goal, handle: Any, answer: Any) -> None:
+        if handle in self._running:
+            self._running.remove(handle)
         # A newer goal replaces the one before, which is not a fault.
         if goal is not self._goal:
             return
@@ -286,6 +289,10 @@ class GoalGripper:
         self._has_arrived = is_done or response.result.stalled
         if not self._has_arrived:
             self._fail(goal, f'ended with status {response.status} without a stall')
+
+    def _cancel(self, handle: Any) -> None:
+        handle.cancel_goal_async()
+        self._canceled_s = time.monotonic()
 
     def _fail(self, goal: _Goal, why: str) -> None:
         self._goal, self._quiet_until_s = None, time.monotonic() + _PAUSE_S

@@ -70,12 +70,16 @@ class Server:
         return SimpleNamespace(add_done_callback=self._answers.append)
 
     def answer(self, accepted: bool, number: int = -1) -> None:
+        goal = self.goals[number]
         handle = SimpleNamespace(
             accepted=accepted,
             get_result_async=lambda: SimpleNamespace(add_done_callback=self._ends.append),
-            cancel_goal_async=lambda: self.canceled.append(self.goals[number]),
+            cancel_goal_async=lambda: self.canceled.append(goal),
         )
         self._answers[number](SimpleNamespace(result=lambda: handle))
+
+    def destroy(self) -> None:
+        """Nobody asks what becomes of it."""
 
     def end(self, status: int, stalled: bool = False, number: int = -1) -> None:
         response = SimpleNamespace(status=status, result=SimpleNamespace(stalled=stalled))
@@ -89,6 +93,9 @@ class Hand:
         self.server, self.now_s = Server(), 10.0
         self.gripper: Any = None
 
+    def pass_time(self, duration_s: float) -> None:
+        self.now_s += duration_s
+
     def carry_out(self, position: float) -> None:
         self.gripper.send(position)
         self.server.answer(accepted=True)
@@ -98,7 +105,8 @@ class Hand:
 def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
     made = Hand()
     monkeypatch.setattr(commander, 'ActionClient', lambda *_: made.server)
-    monkeypatch.setattr(commander, 'time', SimpleNamespace(monotonic=lambda: made.now_s))
+    clock = SimpleNamespace(monotonic=lambda: made.now_s, sleep=made.pass_time)
+    monkeypatch.setattr(commander, 'time', clock)
     made.gripper = GoalGripper(None, None, 'gripper', lambda position: position)
     return made
 
@@ -183,3 +191,37 @@ def test_halt_cancels_the_goal_as_soon_as_it_is_accepted(hand: Hand, is_answered
     if is_answered:
         hand.server.end(GoalStatus.STATUS_CANCELED)
     assert hand.gripper.fault() is None
+
+
+@pytest.mark.parametrize('newer', ['refused', 'unanswered', 'without a result'])
+def test_halt_cancels_an_earlier_goal_that_still_runs(hand: Hand, newer: str) -> None:
+    hand.carry_out(0.08)
+    if newer == 'without a result':
+        hand.now_s += 10.0
+        assert 'got no result' in (hand.gripper.fault() or '')
+    else:
+        hand.gripper.send(0.0)
+    if newer == 'refused':
+        hand.server.answer(accepted=False)
+    hand.gripper.halt()
+    hand.gripper.halt()
+    assert hand.server.canceled == [0.08]
+
+
+def test_goal_that_has_ended_is_not_cancelled(hand: Hand) -> None:
+    hand.carry_out(0.08)
+    hand.server.end(GoalStatus.STATUS_SUCCEEDED)
+    hand.gripper.halt()
+    assert hand.server.canceled == []
+
+
+@pytest.mark.parametrize(('age_s', 'wait_s'), [(0.0, 0.3), (0.2, 0.1), (1.0, 0.0)])
+def test_client_stays_until_a_cancel_before_is_on_the_wire(
+    hand: Hand, age_s: float, wait_s: float
+) -> None:
+    hand.carry_out(0.08)
+    hand.gripper.halt()
+    hand.now_s += age_s
+    before_s = hand.now_s
+    hand.gripper.close()
+    assert hand.now_s - before_s == pytest.approx(wait_s)
