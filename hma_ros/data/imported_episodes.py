@@ -147,10 +147,10 @@ def open_episodes(folder: Path) -> Episodes:
             f'{folder}: got neither {layout.INFO} nor metadata.json, expected a data set of '
             '`hma data import`, or episodes'
         )
-    splits = sorted(item.name for item in folder.iterdir() if item.name in SPLITS)
-    if len(splits) > 1:
+    places = [place for part in parts for place in (part, *part.parents)]
+    splits = {at.name: at for at in places if at.name in SPLITS and folder in at.parents}
+    if len(names := sorted(splits)) > 1:
         raise ConfigError(
-            f'{folder}: got the splits {", ".join(splits)}, expected one; give '
-            f'{folder / splits[0]}'
+            f'{folder}: got the splits {", ".join(names)}, expected one; give {splits[names[0]]}'
         )
     return EpisodeDataset(parts)

@@ -86,10 +86,12 @@ def test_a_folder_of_neither_kind_is_refused(tmp_path):
         open_episodes(tmp_path)
 
 
-def test_several_splits_are_refused(tmp_path):
+@pytest.mark.parametrize('above', ['', 'sim_planar'])
+def test_several_splits_are_refused(tmp_path, above):
     for split in ('train', 'val'):
-        folder = tmp_path / split / 'shard_00'
+        folder = tmp_path / above / split / 'shard_00'
         folder.mkdir(parents=True)
         (folder / 'metadata.json').write_text('{}')
-    with pytest.raises(ConfigError, match=f'got the splits train, val, .* give {tmp_path}/train'):
+    text = f'got the splits train, val, .* give {tmp_path / above / "train"}$'
+    with pytest.raises(ConfigError, match=text):
         open_episodes(tmp_path)
