@@ -159,7 +159,10 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.training.configuration import check_variant
     from hma_ros.training.self_forcing import SelfForcing
 
-    check_variant(args.preset, {'anchor': args.anchor, 'self-forced': args.self_forced})
+    chosen = {'anchor': args.anchor, 'self-forced': args.self_forced}
+    check_variant(args.preset, args.kind, chosen)
+    if args.anchor and args.passive:
+        raise ConfigError('--anchor: got --passive as well, expected a policy; leave one out')
     _complete(args)
     SelfForcing(share=args.self_forced).windows(args.windows)  # checks itself
     train_recipe.self_forced_from(args)  # likewise

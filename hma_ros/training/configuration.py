@@ -64,17 +64,18 @@ def configuration(
     return replace(config, domains=tuple(map(without_joints, domains)))
 
 
-def check_variant(name: str, options: Mapping[str, object]) -> None:
+def check_variant(name: str, kind: str, options: Mapping[str, object]) -> None:
     """
-    Refuse what only the preset ``small`` has, before anything is trained.
+    Refuse what only the discrete preset ``small`` has, before anything is trained.
 
     :param options: by the name of the option; false where it is not set.
-    :raises ConfigError: one is set, of another preset.
+    :raises ConfigError: one is set, of another preset or kind.
     """
     for option, value in options.items():
-        if value and name != 'small':
+        if value and (name, kind) != ('small', 'discrete'):
             raise ConfigError(
-                f'--{option}: got {value} with preset {name}, expected preset small; leave it out'
+                f'--{option}: got {value} with preset {name}, {kind}, expected preset small, '
+                'discrete; leave it out'
             )
 
 

@@ -113,14 +113,24 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     return Steps(monkeypatch)
 
 
+@pytest.mark.parametrize('model', [('--preset', 'base'), ('--kind', 'continuous')])
 @pytest.mark.parametrize('words', [('--anchor',), ('--self-forced', '0.6')])
 def test_what_the_preset_has_not_is_refused_before_anything_is_trained(
-    steps: Steps, tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    steps: Steps, tmp_path: Path, model: tuple[str, ...], words: tuple[str, ...], capsys: Any
 ) -> None:
-    command = ['train', 'model', '--preset', 'base', '--out', str(tmp_path / 'out'), *words]
+    command = ['train', 'model', *model, '--out', str(tmp_path / 'out'), *words]
     assert main(command) == 2
     assert f'{words[0]}: got ' in (text := capsys.readouterr().err)
-    assert 'with preset base, expected preset small' in text
+    assert 'expected preset small, discrete' in text
+    assert not (tmp_path / 'out').exists()
+
+
+def test_anchors_without_a_policy_are_refused_before_anything_is_trained(
+    steps: Steps, tmp_path: Path, capsys: Any
+) -> None:
+    command = ['train', 'model', '--passive', '--anchor', '--out', str(tmp_path / 'out')]
+    assert main(command) == 2
+    assert '--anchor: got --passive as well, expected a policy' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
 
 

@@ -145,6 +145,22 @@ def test_a_run_without_can_go_on_with_it(tmp_path):
     later.train({'arm': windows})
 
 
+def test_it_begins_within_a_run_and_changes_nothing_before(tmp_path):
+    windows, _ = source()
+    facts = {'length': STEPS, 'windows': 2, 'compiled': False, 'precision': 'highest'}
+
+    def losses(name, forcing):
+        trainer = HmaTrainer(CONFIG, tmp_path / name, 4, **facts, self_forcing=forcing)
+        return [
+            trainer.run.advance(lambda at: trainer.losses({'arm': windows}, at)) for _ in '1234'
+        ]
+
+    true = losses('true', replace(ALL, share=0.0))
+    own = losses('own', replace(ALL, begins=3))
+    assert own[:3] == true[:3]
+    assert own[3] != true[3]
+
+
 @pytest.mark.parametrize(('share', 'count'), [(0.05, 8), (1.0, 5)])
 def test_a_share_that_is_none_or_exceeds_the_pool_is_refused(tmp_path, share, count):
     forcing = replace(ALL, share=share)
