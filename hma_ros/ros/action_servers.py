@@ -17,8 +17,8 @@ def served_types(node: Any, name: str) -> list[str]:
     return [server.topic_type.removesuffix('_FeedbackMessage') for server in servers]
 
 
-def served_actions(node: Any) -> list[str]:
-    """Return the names of all actions that are served."""
-    topics = [name for name, _ in node.get_topic_names_and_types() if name.endswith(_FEEDBACK)]
-    names = [topic.removesuffix(_FEEDBACK) for topic in topics]
-    return sorted(name for name in names if served_types(node, name))
+def served_actions(node: Any) -> dict[str, list[str]]:
+    """Return the type of each server of all actions, by name; of one without, an empty list."""
+    topics = sorted(name for name, _ in node.get_topic_names_and_types())
+    names = [topic.removesuffix(_FEEDBACK) for topic in topics if topic.endswith(_FEEDBACK)]
+    return {name: served_types(node, name) for name in names}

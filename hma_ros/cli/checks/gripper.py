@@ -24,7 +24,8 @@ def judge_gripper(node: Any, gripper: GripperSpec, simulated: bool) -> Finding:
         text = f'nobody serves this gripper action, expected {expected}'
         return warn(name, text, f'{remedy}{_others(node)}')
     if served != [expected]:
-        text = f'got a gripper action of {", ".join(sorted(served))}, expected {expected}'
+        got = ', '.join(sorted(served))
+        text = f'got a gripper action of {got}, expected a single {expected}'
         remedy = 'end all but one server' if len(served) > 1 else _interface(served[0])
         return fail(name, text, remedy)
     return ok(name, f'gripper action of {expected}')
@@ -33,7 +34,7 @@ def judge_gripper(node: Any, gripper: GripperSpec, simulated: bool) -> Finding:
 def _others(node: Any) -> str:
     """Name the gripper actions that are served."""
     known = set(ACTIONS.values())
-    there = [name for name in served_actions(node) if known & set(served_types(node, name))]
+    there = [name for name, types in served_actions(node).items() if known.intersection(types)]
     return f'; served now: {", ".join(there)}; set gripper.name' if there else ''
 
 

@@ -73,7 +73,7 @@ def test_the_right_server_is_well(judge: Judge) -> None:
         (
             [(NAME, 'GripperCommand')],
             Level.FAIL,
-            'expected control_msgs/action/ParallelGripperCommand',
+            'expected a single control_msgs/action/ParallelGripperCommand',
             'set gripper.interface: gripper_command',
         ),
     ],
