@@ -13,6 +13,7 @@ import numpy as np
 
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.json_file import read_json
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.running_statistics import RunningStatistics
 from hma_ros.data.steps import Step, check_step, floored_deviation
@@ -237,14 +238,15 @@ def _shaped(key: str, total: RunningStatistics, deviation: np.ndarray) -> dict[s
 
 
 def _resumed(path: Path, expected: dict[str, Any]) -> dict[str, Any]:
-    try:
-        journal: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
-        same = all(journal[key] == expected[key] for key in ('embodiment', 'task'))
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise ConfigError(f'{path}: got {error!r}, expected the journal of an import') from error
-    if not same and not journal['sources']:
+    journal = read_json(path)
+    if missing := sorted(expected.keys() - journal.keys()):
+        raise ConfigError(
+            f'{path}: got no {", ".join(missing)}, expected the journal of an import'
+        )
+    is_same = all(journal[key] == expected[key] for key in ('embodiment', 'task'))
+    if not is_same and not journal['sources']:
         return expected
-    if not same:
+    if not is_same:
         raise ConfigError(
             f'{path}: got an import with another embodiment file or task, expected the same; '
             'choose another --out'

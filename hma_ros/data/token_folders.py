@@ -74,7 +74,8 @@ class TokenFolder:
             an action is not finite.
         """
         folder = Path(path)
-        facts = _Facts.read(folder / 'metadata.json')
+        metadata = folder / 'metadata.json'
+        facts = _Facts(metadata, read_json(metadata))
         name = facts.text('name') if domain is None else domain
         frames, latents = facts.positive('num_images'), facts.dtype in _LATENT_DTYPES
         channels = [facts.positive('latent_channels')] if latents else []
@@ -138,10 +139,6 @@ class _Facts:
 
     path: Path
     content: Mapping[str, Any]
-
-    @classmethod
-    def read(cls, path: Path) -> _Facts:
-        return cls(path, read_json(path))
 
     @property
     def dtype(self) -> str:

@@ -95,3 +95,10 @@ def test_several_splits_are_refused(tmp_path, above):
     text = f'got the splits train, val, .* give {tmp_path / above / "train"}$'
     with pytest.raises(ConfigError, match=text):
         open_episodes(tmp_path)
+
+
+def test_a_journal_that_was_changed_is_refused(tmp_path):
+    journal = write(tmp_path / 'set', [None]) / layout.JOURNAL
+    journal.write_text('{"task": "pull", "embodiment": ""}')
+    with pytest.raises(ConfigError, match=r'import.json: got no sources, expected the journal of'):
+        LeRobotWriter(tmp_path / 'set', SPEC, 'push')

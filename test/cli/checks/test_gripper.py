@@ -1,6 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The gripper's server is looked for, and its type compared: drivers differ by ROS release."""
 
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.faults.gripper_process import GripperProcess, has_actions
-from benchmarks.faults.processes import System
+from benchmarks.faults.processes import DEADLINE_S, System
 from hma_ros.cli.checks.gripper import judge_gripper
 from hma_ros.cli.finding import Finding, Level
 from hma_ros.cli.topic_checks import check_topics
@@ -20,6 +22,7 @@ pytestmark = [
 ]
 GRIPPER = load_embodiment('kinova_gen3').gripper
 NAME = '/robotiq_gripper_controller/gripper_cmd'
+FEEDBACK = '/_action/feedback'
 OTHER = '/gripper/gripper_cmd'
 Judge = Callable[..., Finding]
 
@@ -41,9 +44,12 @@ def judge(ros_context: Any) -> Iterator[Judge]:
             made.append(ActionServer(robot, action, name, lambda _: None))
         for kind in clients:
             made.append(ActionClient(robot, getattr(control_msgs.action, kind), NAME))
-        topics = {f'{name}/_action/feedback' for name, _ in served}
-        topics |= {f'{NAME}/_action/feedback'} if clients else set()
-        while not topics <= {name for name, _ in doctor.get_topic_names_and_types()}:
+        servers = Counter(f'{name}{FEEDBACK}' for name, _ in served)
+        end_s = time.monotonic() + DEADLINE_S
+        while doctor.count_subscribers(f'{NAME}{FEEDBACK}') < len(clients) or any(
+            doctor.count_publishers(topic) < count for topic, count in servers.items()
+        ):
+            assert time.monotonic() < end_s, 'servers and clients were not discovered'
             rclpy.spin_once(doctor, timeout_sec=0.05)
         return judge_gripper(doctor, GRIPPER, simulated=False)
 
