@@ -21,11 +21,6 @@ from hma_ros.ros.qos import LATCHED, REPORT
 _NODE = 'gripper_server'
 
 
-def takes_goals(spec: GripperSpec | None) -> bool:
-    """Whether a gripper is commanded by action."""
-    return spec is not None and spec.interface != 'forward_position'
-
-
 def has_actions() -> bool:
     """Whether the actions of grippers are installed."""
     return importlib.util.find_spec('control_msgs') is not None

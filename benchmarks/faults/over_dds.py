@@ -15,7 +15,6 @@ import numpy as np
 from benchmarks.faults.catalogue import FAULTS, chosen
 from benchmarks.faults.dds_faults import DDS_FAULTS, SIMULATED_CLOCK_FAULTS, SYSTEM_CLOCK_FAULTS
 from benchmarks.faults.gripper_faults import GRIPPER_FAULTS
-from benchmarks.faults.gripper_process import takes_goals
 from benchmarks.faults.outcome import Outcome, injected
 from benchmarks.faults.processes import System
 from benchmarks.faults.rig import Rig
@@ -84,7 +83,7 @@ def _run(
 ) -> Iterator[Outcome]:
     has_time = spec.commands[0].interface != 'forward_position'
     set_clocks = SYSTEM_CLOCK_FAULTS if has_time and clock is not None else {}
-    of_gripper = GRIPPER_FAULTS if takes_goals(spec.gripper) else {}
+    of_gripper = GRIPPER_FAULTS if spec.gripper and spec.gripper.takes_goals else {}
     plain = chosen({**FAULTS, **DDS_FAULTS, **of_gripper, **set_clocks}, names)
     simulated = chosen({**FAULTS, **SIMULATED_CLOCK_FAULTS}, names)
     if not (plain or simulated):

@@ -20,7 +20,7 @@ from std_msgs.msg import Bool, Float64MultiArray
 from std_srvs.srv import Trigger
 
 from benchmarks.faults.bench import NS, Bench
-from benchmarks.faults.gripper_process import Event, GripperProcess, takes_goals
+from benchmarks.faults.gripper_process import Event, GripperProcess
 from benchmarks.faults.processes import System
 from benchmarks.faults.robots import commanded, rest_of
 from benchmarks.faults.system_clock import SystemClock
@@ -89,7 +89,7 @@ class Rig(Bench):
         self._publisher: Hashable = None
         # The server of a gripper that takes goals; when the last one was sent at the earliest.
         self.gripper: GripperProcess | None = None
-        if spec.gripper is not None and takes_goals(spec.gripper):
+        if spec.gripper is not None and spec.gripper.takes_goals:
             self.gripper = GripperProcess(system, spec.gripper, self._on_goal)
         self._goal_s: float | None = None
         self._open()

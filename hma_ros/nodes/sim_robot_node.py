@@ -111,7 +111,7 @@ class SimRobotNode(Node):
 
     def _check_gripper(self) -> None:
         gripper = self._spec.gripper
-        if gripper is not None and gripper.interface != 'forward_position':
+        if gripper is not None and gripper.takes_goals:
             raise ConfigError(
                 f'{self._spec.path}: gripper.interface: got {gripper.interface}, expected '
                 'forward_position: the simulated robot takes no goals'

@@ -45,7 +45,7 @@ class Commander:
         self._accelerations = np.array(spec.limits.acceleration)
         kinds = [message_type(command) for command in spec.commands]
         self._topics = [node.resolve_topic_name(command.topic) for command in spec.commands]
-        if spec.gripper is not None and spec.gripper.interface == 'forward_position':
+        if spec.gripper is not None and not spec.gripper.takes_goals:
             self._topics.append(node.resolve_topic_name(spec.gripper.name))
         others = self._others(own=0)
         if others is not None:
@@ -334,6 +334,5 @@ def make_gripper(node: Any, spec: EmbodimentSpec) -> Gripper | None:
     """
     if spec.gripper is None:
         return None
-    if spec.gripper.interface == 'forward_position':
-        return _TopicGripper(node, spec.gripper)
-    return _goal_gripper(node, spec.gripper)
+    make = _goal_gripper if spec.gripper.takes_goals else _TopicGripper
+    return make(node, spec.gripper)

@@ -16,7 +16,7 @@ def judge_gripper(node: Any, gripper: GripperSpec, simulated: bool) -> Finding:
     """Look for the action server or the listener of a gripper, and compare its type."""
     name = node.resolve_topic_name(gripper.name)
     expected = GRIPPER_TYPES[gripper.interface]
-    if gripper.interface not in ACTIONS:
+    if not gripper.takes_goals:
         return judge_listeners(node, name, expected, 'gripper', simulated)
     served = served_types(node, name)
     if not served:

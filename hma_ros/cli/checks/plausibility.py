@@ -198,7 +198,7 @@ def _gripper(spec: EmbodimentSpec) -> Found:
     if gripper.hysteresis == 0.0:
         text = 'got 0, expected above 0: noise around the threshold opens and closes it'
         yield warn('gripper.hysteresis', text, 'set a tenth of model_open - model_closed or more')
-    if gripper.interface != 'forward_position' and gripper.max_effort == 0.0:
+    if gripper.takes_goals and gripper.max_effort == 0.0:
         text = 'got 0, expected above 0: many grippers then close without force'
         yield warn('gripper.max_effort', text, 'set the force of a gentle grasp')
     if gripper.min_interval_s < spec.rates.frame_dt_s and not spec.simulated:

@@ -93,7 +93,7 @@ def _uses(spec: EmbodimentSpec) -> Iterator[tuple[str, str, str]]:
         yield 'gripper.joint_topic', gripper.joint_topic, 'joint states'
     for index, command in enumerate(spec.commands):
         yield f'commands[{index}].topic', command.topic, f'commands ({command.interface})'
-    if gripper is not None and gripper.interface == 'forward_position':
+    if gripper is not None and not gripper.takes_goals:
         yield 'gripper.name', gripper.name, 'commands of the gripper'
     for index, stop in enumerate(spec.stops):
         yield f'stops[{index}].topic', stop.topic, stop.type

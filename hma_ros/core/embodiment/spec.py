@@ -242,6 +242,11 @@ class GripperSpec:
     hysteresis: float
     min_interval_s: float
 
+    @property
+    def takes_goals(self) -> bool:
+        """Whether it is commanded by action; on a topic if not."""
+        return self.interface != 'forward_position'
+
 
 @dataclass(frozen=True)
 class OrientationSpec:

@@ -127,7 +127,7 @@ def _action_executor(spec: EmbodimentSpec, mode: str) -> Interfaces:
 
 def _commands(spec: EmbodimentSpec) -> Interfaces:
     """Return what nobody but the executor may use."""
-    goals = () if spec.gripper is None or _has_gripper_topic(spec) else (spec.gripper.name,)
+    goals = (spec.gripper.name,) if spec.gripper and spec.gripper.takes_goals else ()
     return Interfaces(publishes=_once((*_command_topics(spec), '~/executed')), sends=goals)
 
 
@@ -186,13 +186,9 @@ def _pose_topics(spec: EmbodimentSpec) -> tuple[str, ...]:
 
 def _command_topics(spec: EmbodimentSpec) -> tuple[str, ...]:
     topics = tuple(command.topic for command in spec.commands)
-    if spec.gripper is not None and _has_gripper_topic(spec):
+    if spec.gripper is not None and not spec.gripper.takes_goals:
         topics = (*topics, spec.gripper.name)
     return topics
-
-
-def _has_gripper_topic(spec: EmbodimentSpec) -> bool:
-    return spec.gripper is not None and spec.gripper.interface == 'forward_position'
 
 
 def _once(names: Iterable[str]) -> tuple[str, ...]:
