@@ -203,6 +203,8 @@ class GoalGripper:
         self._has_arrived = False
         # All accepted goals that have not ended: a newer one may be refused, and replace nothing.
         self._running: list[Any] = []
+        # Goals that have no answer yet, those that nobody waits for any more among them.
+        self._unanswered = 0
         self._quiet_until_s, self._canceled_s = 0.0, -math.inf
         self._fault: str | None = None
         self._client = ActionClient(node, kind, name)
@@ -210,6 +212,9 @@ class GoalGripper:
     def close(self) -> None:
         """Cancel what is under way, and take the client down."""
         self.halt()
+        if self._unanswered:
+            # The client stays, and ends with the node: what is accepted yet is cancelled then.
+            return
         # No client says that a request arrived, and one that is destroyed at once is lost.
         time.sleep(max(0.0, self._canceled_s + _FLUSH_S - time.monotonic()))
         self._client.destroy()
@@ -222,6 +227,7 @@ class GoalGripper:
         if position is None:
             return
         self._goal, self._has_arrived = (goal := _Goal(position)), False
+        self._unanswered += 1
         answer = self._client.send_goal_async(self._make_goal(position))
         answer.add_done_callback(partial(self._on_answer, goal))
 
@@ -266,6 +272,7 @@ class GoalGripper:
         return f'{self._name}: got no action server, expected that of the gripper; start it'
 
     def _on_answer(self, goal: _Goal, answer: Any) -> None:
+        self._unanswered -= 1
         handle = answer.result()
         if goal is not self._goal:
             # It comes too late: nobody wants it any more.

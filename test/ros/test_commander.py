@@ -59,6 +59,7 @@ class Server:
 
     def __init__(self) -> None:
         self.is_ready, self.goals, self.canceled = True, list[float](), list[float]()
+        self.is_there = True
         self._answers = list[Any]()
         self._ends = list[Any]()
 
@@ -74,12 +75,17 @@ class Server:
         handle = SimpleNamespace(
             accepted=accepted,
             get_result_async=lambda: SimpleNamespace(add_done_callback=self._ends.append),
-            cancel_goal_async=lambda: self.canceled.append(goal),
+            cancel_goal_async=lambda: self._cancel(goal),
         )
         self._answers[number](SimpleNamespace(result=lambda: handle))
 
     def destroy(self) -> None:
-        """Nobody asks what becomes of it."""
+        self.is_there = False
+
+    def _cancel(self, goal: float) -> None:
+        # rclpy raises there.
+        assert self.is_there
+        self.canceled.append(goal)
 
     def end(self, status: int, stalled: bool = False, number: int = -1) -> None:
         response = SimpleNamespace(status=status, result=SimpleNamespace(stalled=stalled))
@@ -225,3 +231,14 @@ def test_client_stays_until_a_cancel_before_is_on_the_wire(
     before_s = hand.now_s
     hand.gripper.close()
     assert hand.now_s - before_s == pytest.approx(wait_s)
+    assert not hand.server.is_there
+
+
+@pytest.mark.parametrize('waited_s', [0.0, 5.0])
+def test_goal_that_is_accepted_after_the_end_is_cancelled(hand: Hand, waited_s: float) -> None:
+    hand.gripper.send(0.08)
+    hand.now_s += waited_s
+    hand.gripper.fault()
+    hand.gripper.close()
+    hand.server.answer(accepted=True)
+    assert hand.server.canceled == [0.08]
