@@ -71,5 +71,5 @@ def run(args: argparse.Namespace) -> int:
             progress.write(str(built))
     print(f'{len(graphs)} graphs of {folder} run on {args.provider}: {total_s:.1f} s')
     if args.provider != 'tensorrt':
-        print(f'{args.provider} has nothing to keep: it takes this long at every start')
+        print(f'{args.provider} keeps no engines: it takes this long at every start')
     return 0

@@ -240,7 +240,7 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     measured = {'precision': quicker_precision(begun.model.config.width)}
     with Workers().in_turn():
         precision = begin(args.out, settings, measured)['measured']['precision']
-    print(f'matrix products: {PRECISIONS[precision]}, the quicker here')
+    print(f'matrix products: {PRECISIONS[precision]}, the faster here')
     trainer = HmaTrainer(
         begun.model.config,
         args.out / 'model',
@@ -283,7 +283,7 @@ def _tell(
         print(f'  got {len(dataset)} episodes; expected {FEW_EPISODES} or more for a policy')
     former = [domain.name for domain in initial.model.config.domains]
     left = [name for name in former if name not in kept]
-    print(f'new stem: {stem}; trunk: {args.trunk}; kept as they are: {", ".join(kept) or "none"}')
+    print(f'new stem: {stem}; trunk: {args.trunk}; unchanged: {", ".join(kept) or "none"}')
     if left:
         print(f'  left out, as the shared weights no longer fit them: {", ".join(left)}')
 
@@ -320,7 +320,7 @@ def _train(args: argparse.Namespace, trainer: HmaTrainer, episodes: Sequence[Tok
     if short:
         print(
             f'{short} of {len(episodes)} episodes are shorter than the {length} steps of a '
-            'window and not drawn from'
+            'window and not used'
         )
     windows = EpisodeWindows(standardise_states(episodes), length)
     model = trainer.train({trainer.stems[0]: windows})
