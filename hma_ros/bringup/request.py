@@ -41,12 +41,12 @@ class Request:
     namespace: str = Setting('', 'namespace of all nodes').field()
     network: str = Setting(
         'auto',
-        'local: this machine alone hears the nodes (Fast DDS); shared: your own network settings; '
+        'local: only this machine hears the nodes (Fast DDS); shared: your own network settings; '
         'auto: local with sim:=true, unless you bring a Fast DDS profile, else shared',
         choices=settings.NETWORKS,
     ).field()
     params_file: str = Setting(
-        '', 'YAML file of ROS parameters for our nodes; overrides what other arguments say'
+        '', 'YAML file of ROS parameters for our nodes; overrides the other arguments'
     ).field()
     log_level: str = Setting(
         'info', 'least severe messages that are logged', choices=settings.LOG_LEVELS

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma build-engines``: build the TensorRT engines of a bundle before a robot waits for them."""
+"""``hma build-engines``: build the TensorRT engines of a bundle ahead of time."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ examples:
   hma build-engines hma_sim --engine-cache /data/engines
   hma build-engines hma_sim --provider cpu        only load each graph and run it once
 
-Graphs that only the CPU runs, around its compiled layers, are left out. An engine fits one GPU and
-one version of TensorRT and onnxruntime; after a change of any, or of the bundle, build again.
-Without this the first start of the world model builds them.
+Graphs that only the CPU runs, around its compiled layers, are left out. An engine fits one bundle,
+one GPU, and one version of TensorRT and onnxruntime; after a change of any of them, build again.
+Without this command the first start of the world model builds the engines.
 """
 
 
@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         '--provider',
         default='tensorrt',
         choices=('tensorrt', 'cuda', 'cpu'),
-        help='what runs the graphs (default: tensorrt); only tensorrt has something to keep',
+        help='what runs the graphs (default: tensorrt); only tensorrt keeps engines',
     )
     parser.add_argument(
         '--device-id', type=int, default=0, metavar='N', help='GPU, as CUDA counts (default: 0)'
@@ -71,5 +71,5 @@ def run(args: argparse.Namespace) -> int:
             progress.write(str(built))
     print(f'{len(graphs)} graphs of {folder} run on {args.provider}: {total_s:.1f} s')
     if args.provider != 'tensorrt':
-        print(f'{args.provider} has nothing to keep: it takes this long at every start')
+        print(f'{args.provider} keeps no engines: it takes this long at every start')
     return 0

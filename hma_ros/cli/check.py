@@ -6,8 +6,8 @@ import argparse
 EXAMPLES = """\
 examples:
   hma check my_arm.yaml                        is it valid, and do its numbers make sense?
-  hma check my_arm.yaml bundle:=/data/mine     and has the bundle its stem and image size?
-  hma check ur5e                               a shipped one by its name
+  hma check my_arm.yaml bundle:=/data/mine     does the bundle have its stem and image size?
+  hma check ur5e                               a shipped file, by its name
 
 Each line names the key to change. Nothing of the robot needs to run, and ROS need not be
 installed. Exit code 1 when a line says FAIL. With the driver running, `hma doctor` looks further.

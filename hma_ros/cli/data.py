@@ -35,15 +35,15 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     """Add ``data import`` and ``data inspect``."""
     parser = subparsers.add_parser(
         'data',
-        help='recordings to data sets, and what is wrong with them',
+        help='import recordings to data sets, and inspect them',
         **_examples(BAG, LEROBOT, RLDS, HMA, INSPECT),
     )
     actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
     importer = actions.add_parser(
         'import',
         help='write a LeRobot v3 data set from recordings',
-        description='Write a LeRobot v3 data set from recordings, which are only read. The same '
-        'command again goes on after an interruption, and adds new sources.',
+        description='Write a LeRobot v3 data set from recordings, which are never modified. Run '
+        'the same command again to resume after an interruption, or to add sources.',
         **_examples(BAG, LEROBOT, RLDS, HMA),
     )
     formats = importer.add_subparsers(dest='format', metavar='FORMAT', required=True)
@@ -53,8 +53,8 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     _add_hma(formats)
     inspector = actions.add_parser(
         'inspect',
-        help='say what is wrong with a data set; one HTML page',
-        description='Print findings and write DIR/inspect.html; returns 1 where there are any.',
+        help='check a data set, and write an HTML page about it',
+        description='Print findings and write DIR/inspect.html. Exit code 1 if there are any.',
         **_examples(INSPECT),
     )
     inspector.add_argument('folder', metavar='DIR', help='a data set of hma data import')
@@ -71,7 +71,8 @@ def _add_bag(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> 
         help='name of a robot, or its YAML file (default: that in the bags of hma record)',
     )
     parser.add_argument(
-        '--namespace', help='of the topics in the bags (default: that in the bag, else none)'
+        '--namespace',
+        help='of the topics in the bags (default: that stored in the bag, else none)',
     )
     parser.set_defaults(run=run_bag)
 
@@ -82,7 +83,7 @@ def _add_lerobot(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]')
     _add_common(parser)
     _add_mapping(
         parser,
-        'a name or a number of observation.state, with *FACTOR where the unit differs, separated '
+        'a name or an index of observation.state, with *FACTOR if the unit differs, separated '
         'by commas; for example "shoulder.pos*0.01745,1,2" (default: the names of the joints)',
     )
     parser.set_defaults(run=run_lerobot)
@@ -97,7 +98,7 @@ def _add_rlds(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') ->
     _add_common(parser)
     _add_mapping(
         parser,
-        'a number of the state, with *FACTOR where the unit differs, separated by commas; for '
+        'an index of the state, with *FACTOR if the unit differs, separated by commas; for '
         'example "0*0.01745,1,2"',
     )
     parser.add_argument(
@@ -117,7 +118,7 @@ def _add_rlds(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') ->
 def _add_hma(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     parser = formats.add_parser(
         'hma',
-        help="token or latent folders of HMA's authors, checked and joined to one",
+        help="token or latent folders of HMA's authors",
         description="Check token or latent folders of HMA's authors and join them to one, for "
         'hma train model --folders. Damaged episodes are left out and named.',
         **_examples(HMA),
@@ -147,7 +148,7 @@ def _add_mapping(parser: argparse.ArgumentParser, entries: str) -> None:
         '--embodiment', required=True, metavar='X', help='name of a robot, or its YAML file'
     )
     parser.add_argument(
-        '--camera', default='', metavar='KEY', help='the pictures (default: the only ones)'
+        '--camera', default='', metavar='KEY', help='the images (default: the only camera)'
     )
     parser.add_argument(
         '--state',
@@ -159,14 +160,16 @@ def _add_mapping(parser: argparse.ArgumentParser, entries: str) -> None:
         '--action',
         default='',
         metavar='NAMES',
-        help='likewise for each action; or "measured": derived from the joints',
+        help='likewise for each value of an action; or "measured": derived from the joints',
     )
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('sources', nargs='+', metavar='SRC', help='folders or files')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder of the data set')
-    parser.add_argument('--task', default='', help='what the robot does (default: its stem)')
+    parser.add_argument(
+        '--task', default='', help='what the robot does, as text (default: its stem)'
+    )
 
 
 def run_bag(args: argparse.Namespace) -> int:

@@ -79,7 +79,7 @@ class _Progress:
 
     def step(self, number: int, frames: int, quality_db: float) -> None:
         self._bar.update()
-        quality = '' if math.isnan(quality_db) else f', last one right to {quality_db:.1f} dB'
+        quality = '' if math.isnan(quality_db) else f', the last one agreed to {quality_db:.1f} dB'
         self._bar.set_postfix_str(f'imagined {frames} frames ahead{quality}')
 
     def end(self, success: bool, sim_time_s: float) -> None:
@@ -116,7 +116,7 @@ def _draw(
     lead, episode = film
     ahead_s = lead * spec.rates.frame_dt_s
     strip, animation = out / 'strip.png', out / 'episode.gif'
-    write_strip(_titled(spec, f'{spec.name}: futures imagined by the running model', best), strip)
+    write_strip(_titled(spec, f'{spec.name}: rollouts of the running model', best), strip)
     write_animation(
         _titled(spec, f'{spec.name}: imagined {ahead_s:.1f} s ahead', episode), animation
     )

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 examples:
-  hma doctor                             this machine alone; what runs a model needs a robot
-  hma doctor robot:=franka sim:=true     and the simulator and the bundle
-  hma doctor robot:=ur5e                 and the topics of the running driver and camera
+  hma doctor                             this machine only
+  hma doctor robot:=franka sim:=true     also the simulator and the bundle
+  hma doctor robot:=ur5e                 also the topics of the running driver and camera
   hma doctor robot:=my_arm.yaml bundle:=/data/my_bundle namespace:=left
   hma doctor robot:=ur5e mode:=execute   before the robot moves: nobody else may command it
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   hma evaluate prediction --robot sim_planar            how well are frames imagined?
-  hma evaluate prediction --data data --pictures demo   on recorded episodes; with pictures
+  hma evaluate prediction --data data --pictures demo   on recorded episodes, with images
   hma evaluate long-horizon --robot sim_planar          how long does a rollout stay true?
   hma evaluate closed-loop --episodes 100               how often does the policy succeed?
   hma evaluate report                                   write docs/results.md from --out files
@@ -40,9 +40,8 @@ examples:
   hma evaluate prediction --robot sim_franka --steps 50 --trials 2
   hma evaluate prediction --bundle runs/mine/bundle --data data --out benchmarks/out/mine.json
 
-Without --data, held-out episodes are made in the simulator, always the same ones. How to read the
-tables stands in docs/results.md; the bar is a gain of 3 dB on changed pixels, and delta PSNR
-above zero.
+Without --data, held-out episodes are made in the simulator, always the same ones. docs/results.md
+explains the tables. A good model gains 3 dB on changed pixels, with a delta PSNR above zero.
 """
 CLOSED_LOOP_EXAMPLES = """\
 examples:
@@ -50,14 +49,14 @@ examples:
   hma evaluate closed-loop --policies model --out benchmarks/out/closed_loop.json
   hma evaluate closed-loop --through-ros --robot sim_so101 --episodes 100
 
-model is the bundle's policy, expert the script it learned from, random the task by luck.
+model is the bundle's policy, expert the script it learned from, random is random motion.
 """
 REPORT_EXAMPLES = """\
 examples:
   hma evaluate report
   hma evaluate report --log model=runs/hma_sim/model/log.jsonl
 
-Only what stands between the markers <!-- begin NAME --> and <!-- end NAME --> is replaced.
+It replaces only the text between the markers <!-- begin NAME --> and <!-- end NAME -->.
 """
 _POLICIES = ('model', 'expert', 'random')
 
@@ -90,14 +89,14 @@ def _add_prediction(parts: argparse._SubParsersAction[argparse.ArgumentParser]) 
         '--data',
         type=Path,
         metavar='FOLDER',
-        help='recorded episodes, FOLDER/ROBOT/val (default: made on the spot)',
+        help='recorded episodes, FOLDER/ROBOT/val (default: made in the simulator)',
     )
     parser.add_argument(
         '--episodes',
         type=int,
         default=40,
         metavar='N',
-        help='episodes to make when there is no --data (default: 40)',
+        help='episodes to make without --data (default: 40)',
     )
     parser.add_argument(
         '--steps',
@@ -121,7 +120,7 @@ def _add_prediction(parts: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='steps of the open-loop rollouts (default: 8)',
     )
     parser.add_argument(
-        '--seed', type=int, default=0, help='draws steps and wrong actions (default: 0)'
+        '--seed', type=int, default=0, help='selects steps and wrong actions (default: 0)'
     )
     parser.add_argument(
         '--pictures',
@@ -136,7 +135,7 @@ def _add_closed_loop(parts: argparse._SubParsersAction[argparse.ArgumentParser])
     parser = add_part(
         parts,
         'closed-loop',
-        'how often the policy does the task in the simulator',
+        'how often the policy succeeds in the simulator',
         CLOSED_LOOP_EXAMPLES,
     )
     add_common(parser)
@@ -196,7 +195,7 @@ def _add_report(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         action='append',
         default=[],
         metavar='NAME=FILE',
-        help='draw the losses in a log.jsonl of `hma train`; may be repeated',
+        help='plot the losses in a log.jsonl of `hma train`; repeatable',
     )
     parser.set_defaults(run=run_report)
 
@@ -275,7 +274,7 @@ def run_report(args: argparse.Namespace) -> int:
     for text in args.log:
         name, separator, path = text.partition('=')
         if not (name.isidentifier() and separator and path):
-            raise ConfigError(f"--log: '{text}', expected NAME=FILE with a word as name")
+            raise ConfigError(f'--log: got {text!r}, expected NAME=FILE with a word as name')
         logs[name] = Path(path)
     write_report(args.out, args.results, logs)
     print(f'wrote {args.out}')

@@ -16,9 +16,9 @@ examples:
   hma evaluate long-horizon --steps 600 6000 --every 60 --episodes 1    ten minutes at 10 Hz
   hma evaluate long-horizon --hidden 10 --temperature 0.5
 
-wander is random motion, expert the script with its training noise; both start where no training
-episode did. Brackets hold what the tokenizer alone keeps of the true frames. Look at the
-animations in FOLDER/long_horizon.html before you believe a number.
+wander is random motion, expert the scripted expert with its training noise; both start where no
+training episode did. Brackets: the same for the tokenizer's reconstruction of the true frames.
+Look at the animations in FOLDER/long_horizon.html before you believe a number.
 """
 ACTIONS = ('wander', 'expert')
 
@@ -56,7 +56,7 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help='of wander, expert (default: both)',
     )
     _add_rollouts(parser)
-    parser.add_argument('--seed', type=int, default=0, help='chooses the starts (default: 0)')
+    parser.add_argument('--seed', type=int, default=0, help='selects the starts (default: 0)')
     parser.add_argument(
         '--workers', type=int, default=2, metavar='N', help='processes (default: 2)'
     )
@@ -75,19 +75,19 @@ def _add_rollouts(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar='N',
-        help='judge every Nth frame only, for rollouts of thousands of steps (default: 1)',
+        help='judge only every Nth frame, for rollouts of thousands of steps (default: 1)',
     )
     parser.add_argument(
         '--hidden',
         type=int,
         metavar='N',
-        help='count too how often an object that the truth hides for N steps is where it was',
+        help='also count how often an object occluded for N steps reappears at its true place',
     )
     parser.add_argument(
         '--temperature',
         type=float,
         metavar='T',
-        help='of imagined tokens, 0 takes the likeliest (default: of the bundle)',
+        help='of imagined tokens; 0: the most likely (default: that of the bundle)',
     )
 
 

@@ -69,7 +69,7 @@ def chosen_robots(args: argparse.Namespace, manifest: Manifest) -> Sequence[str]
     for robot in args.robots:
         if robot not in served:
             raise ConfigError(
-                f"--robot: '{robot}', expected one that {manifest.folder} was "
+                f"--robot: got '{robot}', expected one that {manifest.folder} was "
                 f'trained on: {", ".join(served)}'
             )
     return args.robots or served

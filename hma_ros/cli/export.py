@@ -35,27 +35,27 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=Path,
         nargs='?',
         metavar='RUN',
-        help='what `hma train --out` or `hma finetune --out` wrote: tokenizer, and model, or '
-        'fine_tuned if it is there',
+        help='what `hma train --out` or `hma finetune --out` wrote; the heads in fine_tuned are '
+        'used if there are any',
     )
     parser.add_argument(
         '--renew',
         type=Path,
         metavar='BUNDLE',
-        help='instead of RUN: a bundle of format 3; the new one computes the same',
+        help='convert this bundle of format 3, instead of exporting RUN',
     )
     parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='the bundle')
     parser.add_argument(
         '--precision',
         default='fp32',
         choices=('fp32', 'fp16', 'int8'),
-        help='of the arithmetic (default: fp32); fp16 is for GPUs, int8 for CPUs',
+        help='number format (default: fp32); fp16 is for GPUs, int8 for CPUs',
     )
     parser.add_argument(
         '--temperature',
         type=float,
         metavar='T',
-        help='recommended for imagined tokens: 0 takes the likeliest (default: 0)',
+        help='temperature of imagined tokens; 0: the most likely (default; continuous models: 1)',
     )
     parser.set_defaults(run=run)
 

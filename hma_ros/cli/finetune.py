@@ -28,15 +28,15 @@ examples:
   hma finetune --init hma_sim --data data/mine --out runs/mine --bundle models/mine
       the shipped model, on a data set of `hma data import`
   hma finetune --init hma_sim --data data/mine --out runs/mine --trunk frozen
-      only a new stem, projectors and head; the other robots in the model act as before
+      train only the new stem, projectors and head; other robots in the model act as before
   hma finetune --init hma-base-disc --tokenizer magvit2.ckpt --data data/mine --out runs/mine
-      a checkpoint of the paper's authors
+      a checkpoint of HMA's authors
 
   torchrun --nproc-per-node 2 --no-python hma finetune ...
       two processes, each with --windows of its own
 
 Run the same command again after a stop: it resumes, and ends with the same losses.
-Losses are written to OUT/model/log.jsonl, and where all came from to OUT/provenance.json.
+Losses are written to OUT/model/log.jsonl; command, settings and data to OUT/provenance.json.
 """
 FEW_EPISODES = 10
 # Of the action head, on the trained trunk.
@@ -47,9 +47,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``finetune``."""
     parser = subparsers.add_parser(
         'finetune',
-        help='adapt a trained model to a new robot from its demonstrations',
-        description='Put a stem, projectors and a head for a new robot beside the weights of a '
-        'trained model, and train them, and the trunk if that is wanted, on its demonstrations.',
+        help='fine-tune a trained model to a new robot from its demonstrations',
+        description='Add a stem, projectors and an action head for a new robot to a trained '
+        'model, and train them (and, with --trunk, the trunk) on its demonstrations.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -69,18 +69,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='demonstrations of the new robot: a data set of `hma data import`, or episodes',
     )
     add('--out', type=Path, required=True, metavar='FOLDER', help='checkpoints, logs and state')
-    add('--bundle', type=Path, metavar='FOLDER', help='export here in the end')
+    add('--bundle', type=Path, metavar='FOLDER', help='export a bundle here at the end')
     add(
         '--tokenizer',
         type=Path,
         metavar='PATH',
-        help='the frame tokenizer that the model was trained with (default: that beside it)',
+        help='frame tokenizer that the model was trained with (default: the one in SRC)',
     )
     add(
         '--stem',
         type=stem_name,
         metavar='NAME',
-        help='of the new stem (default: that of the embodiment file)',
+        help='name of the new stem (default: that of the embodiment file)',
     )
     _add_training(parser)
     parser.set_defaults(run=run)
@@ -92,9 +92,9 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         '--trunk',
         default='lora',
         choices=('frozen', 'lora', 'all'),
-        help='of the shared weights, learn none, a change of low rank of each matrix in the '
-        'blocks (default), or all. With frozen the stems of other robots stay in the model; '
-        'otherwise they are left out, since the trunk would no longer be theirs',
+        help='weights of the trunk to train: none, a low-rank change of each matrix in the blocks '
+        '(default), or all. With frozen the stems of other robots stay in the model; otherwise '
+        'they are left out, because the trunk changes',
     )
     for name, default, text in (
         ('steps', 1500, 'optimiser steps'),
@@ -105,8 +105,8 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         )
     for name, text in (
         ('length', 'steps of a training window (as hma train)'),
-        ('rank', 'of the change with --trunk lora (8)'),
-        ('head-steps', f'optimiser steps of the action head alone (preset small; {HEAD_STEPS})'),
+        ('rank', 'rank of the change with --trunk lora (8)'),
+        ('head-steps', f'optimiser steps of only the action head (preset small; {HEAD_STEPS})'),
     ):
         group.add_argument(f'--{name}', type=positive, metavar='N', help=text)
     group.add_argument(
@@ -119,8 +119,8 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         '--hidden-history',
         type=share,
         metavar='P',
-        help='share of windows whose past actions are hidden, so that the policy looks at the '
-        'scene instead of copying what it did last (preset small; 0.5)',
+        help='share of windows whose past actions are masked, so that the policy looks at the '
+        'scene instead of copying its last action (preset small; 0.5)',
     )
     group.add_argument(
         '--tensorboard',
@@ -240,7 +240,7 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     measured = {'precision': quicker_precision(begun.model.config.width)}
     with Workers().in_turn():
         precision = begin(args.out, settings, measured)['measured']['precision']
-    print(f'matrix products: {PRECISIONS[precision]}, the quicker here')
+    print(f'matrix products: {PRECISIONS[precision]}, the faster here')
     trainer = HmaTrainer(
         begun.model.config,
         args.out / 'model',
@@ -283,7 +283,7 @@ def _tell(
         print(f'  got {len(dataset)} episodes; expected {FEW_EPISODES} or more for a policy')
     former = [domain.name for domain in initial.model.config.domains]
     left = [name for name in former if name not in kept]
-    print(f'new stem: {stem}; trunk: {args.trunk}; kept as they are: {", ".join(kept) or "none"}')
+    print(f'new stem: {stem}; trunk: {args.trunk}; unchanged: {", ".join(kept) or "none"}')
     if left:
         print(f'  left out, as the shared weights no longer fit them: {", ".join(left)}')
 
@@ -320,7 +320,7 @@ def _train(args: argparse.Namespace, trainer: HmaTrainer, episodes: Sequence[Tok
     if short:
         print(
             f'{short} of {len(episodes)} episodes are shorter than the {length} steps of a '
-            'window and not drawn from'
+            'window and not used'
         )
     windows = EpisodeWindows(standardise_states(episodes), length)
     model = trainer.train({trainer.stems[0]: windows})

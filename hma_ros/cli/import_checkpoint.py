@@ -28,8 +28,8 @@ examples:
   hma import-checkpoint hma-base-disc models/base --stem language_table \\
     --tokenizer magvit2.ckpt --embodiment my_table        a bundle that runs on a robot
 
-The folder holds config.json and model.safetensors, whole or in parts. Every parameter must be
-there, and no other. Folders of the Hugging Face cache (models--ORG--NAME) are taken as they are.
+The folder has config.json and model.safetensors, in one file or in shards, with exactly the
+parameters of the model. Folders of the Hugging Face cache (models--ORG--NAME) work as they are.
 """
 
 
@@ -37,9 +37,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``import-checkpoint``."""
     parser = subparsers.add_parser(
         'import-checkpoint',
-        help="a bundle from a checkpoint of the paper's authors",
-        description="Check a local copy of a checkpoint of the paper's authors, say what it can "
-        'do, and write a bundle from it.',
+        help="write a bundle from a checkpoint of HMA's authors",
+        description="Check a local copy of a checkpoint of HMA's authors, say what it supports, "
+        'and write a bundle from it.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -57,21 +57,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action='append',
         metavar='NAME',
         default=[],
-        help='action spaces to export; default those of --embodiment, else all',
+        help='stem to export, repeatable (default: those of --embodiment, else all)',
     )
     parser.add_argument(
         '--require',
         action='append',
         choices=SETTINGS,
         default=[],
-        help='refuse a checkpoint that was not trained for this; with DST, one whose bundle '
-        'could not do it',
+        help='refuse a checkpoint that was not trained for this setting; with DST, also one '
+        'whose bundle would not support it',
     )
     parser.add_argument(
         '--precision',
         default='fp32',
         choices=('fp32', 'fp16', 'int8'),
-        help='of the matrix products in the bundle: fp32 (default), fp16 (for GPUs) or int8',
+        help='number format (default: fp32); fp16 is for GPUs, int8 for CPUs',
     )
     _add_robot(parser)
     _add_decoding(parser)
@@ -84,7 +84,7 @@ def _add_robot(parser: argparse.ArgumentParser) -> None:
         '--tokenizer',
         type=Path,
         metavar='PATH',
-        help='the frame tokenizer to put beside: Open-MAGVIT2 (.safetensors, .ckpt) for a '
+        help='frame tokenizer to put into the bundle: Open-MAGVIT2 (.safetensors, .ckpt) for a '
         'discrete model, a folder of the SVD autoencoder for a continuous one',
     )
     parser.add_argument(
@@ -92,17 +92,17 @@ def _add_robot(parser: argparse.ArgumentParser) -> None:
         action='append',
         default=[],
         metavar='NAME',
-        help='a robot that the bundle shall serve, through the stem that its file names',
+        help='robot that the bundle is for; its file names the stem; repeatable',
     )
     parser.add_argument(
         '--torch',
         action='store_true',
-        help='keep the network in the bundle as well, for provider:=torch-cuda',
+        help='add the network to the bundle, for provider:=torch-cuda',
     )
 
 
 def _add_decoding(parser: argparse.ArgumentParser) -> None:
-    """Add what the bundle shall recommend; the node may be told otherwise."""
+    """Add the defaults of the bundle; parameters of the node override them."""
     parser.add_argument(
         '--mask-steps', type=int, metavar='N', help='masked passes per frame (default: 2)'
     )
@@ -116,14 +116,14 @@ def _add_decoding(parser: argparse.ArgumentParser) -> None:
         '--temperature',
         type=float,
         metavar='T',
-        help='of the choice among tokens (default: 0, the most likely ones); of a continuous '
-        'model, of the noise (default: 1)',
+        help='of token sampling (default: 0, the most likely); of a continuous model, of the '
+        'noise (default: 1)',
     )
     parser.add_argument(
         '--unmasking',
         choices=UNMASKING,
-        help='which tokens of a discrete model a pass keeps: those it is surest of (default), or '
-        'any',
+        help='tokens of a discrete model that a pass unmasks: the most confident (default), or '
+        'random ones',
     )
 
 

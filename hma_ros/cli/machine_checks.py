@@ -81,7 +81,7 @@ def _compiled() -> Finding:
     text = (
         f'run, built for {isa()}'
         if library()
-        else f'do not run, onnxruntime does their work: {why_not()}'
+        else f'not used, onnxruntime runs the graphs: {why_not()}'
     )
     return ok('compiled layers', f'{text} (on the CPU)')
 
@@ -111,7 +111,7 @@ def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:
 def _model(request: Request, spec: EmbodimentSpec) -> list[Finding]:
     bundle = _bundle(request, spec)
     if bundle.level is Level.FAIL:
-        return [bundle, warn('provider', 'not tried', 'mend the bundle first')]
+        return [bundle, warn('provider', 'not tried', 'correct the bundle first')]
     return [bundle, _provider(request)]
 
 
@@ -136,7 +136,7 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
     except HmaError as error:
         return fail('bundle', str(error), 'export or copy it again, or take another provider')
     if manifest.policy_refusal:
-        text = f'predicts, but proposes no actions: {manifest.policy_refusal}'
+        text = f'predicts frames, but no actions: {manifest.policy_refusal}'
         return warn('bundle', text, 'mode execute will be refused')
     if stem.trained_on == 'simulation' and not request.sim:
         remedy = 'fine-tune on this robot; allow_sim_bundle:=true overrides this at your own risk'

@@ -35,8 +35,8 @@ COMMANDS = (
 EXAMPLES = """\
 examples:
   hma run predict robot:=franka sim:=true                try it without a robot
-  hma run predict robot:=franka sim:=true mode:=execute  and let it move
-  hma doctor robot:=ur5e                                 check everything before a robot moves
+  hma run predict robot:=franka sim:=true mode:=execute  let the policy move the simulated arm
+  hma doctor robot:=ur5e                                 check a real robot before it moves
 """
 
 
@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all sub-commands."""
     parser = argparse.ArgumentParser(
         prog='hma',
-        description='HMA, a robot world model and policy, on the robot.',
+        description='Run the world model HMA on a robot, and train it.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

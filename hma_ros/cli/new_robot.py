@@ -31,7 +31,7 @@ TODOS = {
     'camera.height': 'height and width of the published image',
     'camera.crop': 'the part of the image in which the task happens, or null',
     'state.topic': 'as `ros2 topic list` shows it, without the leading slash',
-    'state.joints': "the stem's names; add message_names where the driver calls them otherwise",
+    'state.joints': "the stem's names; add message_names if the driver calls them otherwise",
     'state.frame_id': 'as the header of the message says',
     'action.names': 'of the values of one action, as the stem has them',
     'action.lower': 'lower and upper bound of each value, as the stem has them',
@@ -49,7 +49,7 @@ TODOS = {
     'limits.lower': 'lower and upper bound of the workspace that you allow',
     'limits.velocity': "well below the robot's own",
     'limits.acceleration': "well below the robot's own",
-    'limits.following_error': 'how far the robot may lag before it is held',
+    'limits.following_error': 'how far the robot may lag before it brakes',
     'stops': 'the topics on which your robot reports that it was stopped',
     'stops.topic': 'as `ros2 topic list` shows it, without the leading slash',
     'home': 'joint positions of a good start, within the limits',
@@ -118,7 +118,9 @@ def write_robot(name: str, source: str, folder: 'Path') -> 'Path':
         )
     if source not in robots(sim=False):
         names = ', '.join(robots(sim=False))
-        raise ConfigError(f'--from: got {source!r}, expected one of {names}; choose the nearest')
+        raise ConfigError(
+            f'--from: got {source!r}, expected one of {names}; choose the most similar'
+        )
     text = (embodiment_folder() / f'{source}.yaml').read_text(encoding='utf-8')
     path = folder / f'{name}.yaml'
     try:

@@ -24,13 +24,13 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'record',
         help='record a robot to a bag, and mark episodes',
         description='Record the topics of a robot to a rosbag2 bag that holds the embodiment '
-        'file, until q or Ctrl-C. The bag is written by ros2 bag where that is installed.',
+        'file, until q or Ctrl-C. If ros2 bag is installed, it writes the bag.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('values', nargs='+', metavar='name:=value', help=', '.join(_ARGUMENTS))
     parser.add_argument(
-        '--out', default='', metavar='FOLDER', help='of the bag (default: bags/ROBOT_TIME)'
+        '--out', default='', metavar='FOLDER', help='folder of the bag (default: bags/ROBOT_TIME)'
     )
     parser.set_defaults(run=run)
 

@@ -10,13 +10,13 @@ from hma_ros.core.errors import ConfigError
 PREDICT_EXAMPLES = """\
 examples:
   hma run predict robot:=franka sim:=true
-      a simulated arm; imagine and report, command nothing
+      a simulated arm in shadow mode: imagine and report, command nothing
   hma run predict robot:=franka sim:=true mode:=execute seed:=7
       the policy moves the simulated arm, starting from episode 7
   hma run predict robot:=ur5e bundle:=/data/my_bundle namespace:=left
       a real robot in shadow mode; topics below /left
   hma run predict robot:=so101 sim:=true record:=true params_file:=mine.yaml
-      a bag of the robot's topics and ours; parameters of a file of your own
+      record a bag; take parameters from a file of your own
   hma run predict robot:=so101 sim:=true --dry-run
       print the commands only
 """
@@ -24,9 +24,9 @@ examples:
 DEMO_EXAMPLES = """\
 examples:
   hma run demo
-      the Franka arm at 0.3 of real time; pictures in demo/
+      the Franka arm at 0.3 of real time; images in demo/
   hma run demo --robot planar --out /tmp/planar
-      another robot, pictures elsewhere
+      another robot, images elsewhere
   hma run demo --real-time-factor 0.1
       on a slow machine: more time for each step, so more frames are imagined
 """
@@ -34,11 +34,11 @@ examples:
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     """Add ``run predict`` and ``run demo``."""
-    parser = subparsers.add_parser('run', help='run the nodes of a robot, or the demonstrations')
+    parser = subparsers.add_parser('run', help='run the nodes of a robot, or the demo')
     targets = parser.add_subparsers(dest='target', metavar='TARGET', required=True)
     predict = targets.add_parser(
         'predict',
-        help='run the world model on a robot or its simulated twin',
+        help='run the nodes on a robot or a simulated robot',
         description='Start the nodes of a robot and stop them together. Arguments:\n\n'
         + '\n'.join(_describe(argument) for argument in ARGUMENTS),
         epilog=PREDICT_EXAMPLES,
@@ -49,10 +49,10 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     predict.set_defaults(run=run)
     demo = targets.add_parser(
         'demo',
-        help='three episodes on a simulated robot, with pictures',
-        description='Let the shipped model move a simulated robot through three episodes, by the\n'
-        'same nodes and topics as a real one. A line for each says how far ahead it imagines;\n'
-        'in the end come latencies, and two pictures of what was imagined and what happened.',
+        help='run three episodes on a simulated robot',
+        description='Let the shipped model move a simulated robot through three episodes, with\n'
+        'the nodes and topics of a real one. Prints how far ahead it imagines, successes and\n'
+        'latencies, and writes a strip and an animation of observed and imagined frames.',
         epilog=DEMO_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

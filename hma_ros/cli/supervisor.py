@@ -210,7 +210,7 @@ def _forward(name: str, child: 'subprocess.Popen[str]') -> None:
 
 def _say_ended(process: Process, code: int) -> None:
     how = f'signal {signal.Signals(-code).name}' if code < 0 else f'exit code {code}'
-    then = 'stopping all' if process.ends_all else 'the others go on'
+    then = 'stopping all' if process.ends_all else 'the others continue'
     _say(f'{process.node_name} ended by itself: {how}; {then}')
 
 

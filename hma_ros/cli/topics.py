@@ -16,7 +16,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser = subparsers.add_parser(
         'topics',
         help='print the topics of a robot, for ros2 bag record',
-        description='Print what a bag of a robot needs, one topic a line.',
+        description='Print the topics that a bag of a robot needs, one per line.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -24,7 +24,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         'values',
         nargs='+',
         metavar='name:=value',
-        help='robot, sim, namespace and use_sim_time of a bringup',
+        help='robot, sim, namespace, use_sim_time, as with hma run predict',
     )
     parser.set_defaults(run=run)
 

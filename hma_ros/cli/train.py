@@ -23,9 +23,8 @@ examples:
       --out runs/base
       the authors' sizes and objective, on their token folders
 
-Run the same command again after a stop: episodes, tokenizer and model go on from where they were;
-fits of the heads begin again.
-Losses are written to OUT/tokenizer/log.jsonl and OUT/model/log.jsonl.
+Run the same command again after a stop: episodes, tokenizer and model resume; fitting of the heads
+starts again. Losses are written to OUT/tokenizer/log.jsonl and OUT/model/log.jsonl.
 """
 
 
@@ -43,7 +42,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         '--out', type=Path, required=True, metavar='FOLDER', help='checkpoints, logs and state'
     )
     parser.add_argument(
-        '--bundle', type=Path, metavar='FOLDER', help='export here in the end (needed by all)'
+        '--bundle',
+        type=Path,
+        metavar='FOLDER',
+        help='export a bundle here at the end (all needs it)',
     )
     _add_data(parser)
     _add_model(parser)
@@ -72,7 +74,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         type=Path,
         metavar='FOLDER',
-        help="instead of episodes, for model: the authors' token or latent folders",
+        help="the authors' token or latent folders, instead of episodes (only for model)",
     )
     group.add_argument(
         '--tokenizer',
@@ -96,16 +98,16 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         '--compat',
         default='corrected',
         choices=('corrected', 'upstream'),
-        help="upstream learns what the authors' code does, departures included (default: "
+        help="upstream trains as the authors' code does, quirks included (default: "
         'corrected; docs/explanation/model.md lists the differences)',
     )
-    text = 'learn to predict frames alone, not actions'
+    text = 'predict frames only: no action heads'
     group.add_argument('--passive', action='store_true', help=text)
     group.add_argument(
         '--anchor',
         action=argparse.BooleanOptionalAction,
-        help='the stem also reads where actions led: joints, or tool position, where the episodes '
-        'hold it (default: with preset small, discrete, with a policy)',
+        help='the stem also reads where actions led: joints, or tool position if the episodes '
+        'have it (default: with preset small, discrete, with a policy)',
     )
     for name, text in {**train_recipe.SIZES, **train_recipe.DIFFUSION}.items():
         group.add_argument(
@@ -128,21 +130,21 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         '--length',
         type=positive,
         metavar='N',
-        help='steps of a training window (default: as many as a step attends to; half as many '
-        'again where the context slides and steps are not doubled)',
+        help='steps of a training window (default: --window; 1.5 times that if the context '
+        'slides and each step occurs once)',
     )
     group.add_argument(
         '--self-forced',
         type=float,
         metavar='SHARE',
-        help='share of windows that go on from frames the model imagined itself, in the second '
-        'part of training (default: 0.6 where --anchor is the default, 0 elsewhere)',
+        help='share of windows that continue from frames the model imagined, in the second part '
+        'of training (default: 0.6 for models that have anchors by default, else 0)',
     )
     group.add_argument(
         '--self-forced-from',
         type=positive,
         metavar='STEP',
-        help='where that part begins (default: after half of the steps)',
+        help='step at which that part begins (default: half of --steps)',
     )
 
 
@@ -169,7 +171,9 @@ def run(args: argparse.Namespace) -> int:
     if args.folders and args.what != 'model':
         raise ConfigError(f'--folders: got {args.what}, expected model')
     if args.bundle is None and args.what == 'all':
-        raise ConfigError('train all: expected --bundle, the folder to export to')
+        raise ConfigError(
+            '--bundle: got none, expected the folder to export to; train all needs it'
+        )
     if args.bundle is not None:
         check_replaceable(args.bundle)
     if not args.folders:

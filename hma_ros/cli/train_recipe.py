@@ -92,7 +92,7 @@ def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) ->
     trainer = HmaTrainer(
         config, args.out / 'model', args.steps, length, args.windows, self_forcing=forcing
     )
-    print(f'matrix products: {PRECISIONS[trainer.precision]}, the quicker here')
+    print(f'matrix products: {PRECISIONS[trainer.precision]}, the faster here')
     if trainer.run.step < args.steps:
         # Heads fitted to another trunk must not be exported with this one.
         shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma verify``: does this package compute what the published research code computes?"""
+"""``hma verify``: does this package compute what the authors' code computes?"""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ examples:
 
 All of test/data/golden takes up to two minutes; a line before each folder says how much is in it.
 An error is the largest absolute difference over the largest expected magnitude. Exit code 1 when
-a line says FAIL, 2 when a folder cannot be read. A rollout whose last bits grow until they show is
-judged by four times what last bits of its noise move, at most 0.5; its line shows that tolerance.
+a line says FAIL, 2 when a folder cannot be read. The tolerance of an ill-conditioned rollout is
+four times the effect of the last bits of its noise, at most 0.5; its line shows it.
 """
 
 
@@ -22,8 +22,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``verify``."""
     parser = subparsers.add_parser(
         'verify',
-        help='compare with arrays that the published research code wrote',
-        description='Compare with arrays that the published research code wrote.',
+        help="compare with arrays of the authors' code",
+        description="Compare with arrays that the authors' code wrote.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -40,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         nargs='+',
         type=Path,
         metavar='DIR',
-        help='with golden.npz beside what it was computed from, or a folder of such folders',
+        help='a folder with golden.npz and its inputs, or a folder of such folders',
     )
     golden.set_defaults(run=run_golden)
 

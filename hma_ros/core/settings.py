@@ -118,6 +118,6 @@ DEVICE_ID = Setting(0, 'GPU to use, as CUDA counts them', 0, 63)
 ALLOW_CPU = Setting(False, 'run on the CPU rather than fail without the provider')
 ENGINE_CACHE = Setting('', 'folder of TensorRT engines; empty for ~/.cache/hma_ros/engines')
 REQUIRE_APPROVAL = Setting(
-    False, 'check chunks, and follow them from ~/approve to the next stop or loss only'
+    False, 'check chunks, but follow them only from ~/approve to the next stop or loss'
 )
 SEED = Setting(0, 'episode that the simulated robot starts with', 0, 1_000_000_000)

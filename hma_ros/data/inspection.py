@@ -213,7 +213,7 @@ def _skew(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:
         return []
     when = 'later' if usual > 0 else 'earlier'
     return [
-        f'camera: got pictures that move {abs(usual) * spec.rates.frame_dt_s:.2f} s {when} than '
+        f'camera: got images that move {abs(usual) * spec.rates.frame_dt_s:.2f} s {when} than '
         f'the joints (median of {len(lags)} episodes), expected the same time; compare the clocks '
         'and what stamps the images'
     ]

@@ -219,7 +219,7 @@ class LeRobotSource:
         # Pillow raises exceptions of many kinds on a broken image.
         except Exception as error:
             raise MessageError(
-                f'{self.folder}: episode {episode.index}: picture {index}: got '
+                f'{self.folder}: episode {episode.index}: image {index}: got '
                 f'{shortened(error)}, expected an image'
             ) from error
 

@@ -35,16 +35,16 @@ def faults_table(results: Sequence[Result]) -> Table:
 def soak_table(results: Sequence[Result]) -> Table:
     """Compare the first and the last measurement of a process."""
 
-    def ends(name: str) -> Column:
-        return name, lambda item: f'{item[name]["first"]:g} to {item[name]["last"]:g}'
+    def ends(header: str, name: str) -> Column:
+        return header, lambda item: f'{item[name]["first"]:g} to {item[name]["last"]:g}'
 
     columns: list[Column] = [
         ('process', lambda item: item['process']),
-        ('of', lambda item: item['of']),
-        ('how long', lambda item: item['duration']),
-        ends('memory_mib'),
-        ends('threads'),
-        ends('descriptors'),
+        ('test', lambda item: item['of']),
+        ('duration', lambda item: item['duration']),
+        ends('memory, MiB', 'memory_mib'),
+        ends('threads', 'threads'),
+        ends('file descriptors', 'descriptors'),
         ('verdict', lambda item: item['verdict']),
     ]
     return results_table(results, columns)

@@ -93,9 +93,9 @@ def write_long_horizon(folder: Path, measured: Sequence[Rollouts], table: str) -
     folder.mkdir(parents=True, exist_ok=True)
     parts = [
         '<h1>Long rollouts</h1>',
-        '<p>A few frames are observed; then the model imagines on from actions alone. Animations '
-        'show, from left to right, the simulator, its frames as the tokenizer draws them, and '
-        f'what was imagined, in {_SLOWER / measured[0].every:.2g} times the time it took.</p>',
+        '<p>The model observes a few frames, then imagines from actions only. Animations show, '
+        "from left to right, the simulator, the tokenizer's reconstruction of its frames, and the "
+        f'imagined frames, in {_SLOWER / measured[0].every:.2g} times the time it took.</p>',
         f'<pre>{escape(table)}</pre>',
     ]
     for rollouts in measured:

@@ -17,9 +17,9 @@ def occlusion_table(results: Sequence[Result]) -> Table:
     columns: list[Column] = [
         ('robot', lambda item: item['robot']),
         ('actions', lambda item: item['actions']),
-        ('hidden for steps', lambda item: str(item['hidden'])),
+        ('occluded for, steps', lambda item: str(item['hidden'])),
         ('cases', lambda item: str(item['cases'])),
-        ('where it is, %', share('kept')),
+        ('at its place, %', share('kept')),
         ('tokenizer, %', share('kept_drawn')),
     ]
     return results_table(results, columns)
@@ -44,8 +44,8 @@ def long_horizon_table(results: Sequence[Result]) -> Table:
         both('all parts there, %', 'survival', 0, 100),
         both('tool there, %', 'tool_survival', 0, 100),
         both('object there, %', 'object_survival', 0, 100),
-        both('tool error, px', 'tool_error_px', 1),
-        both('object error, px', 'object_error_px', 1),
+        both('tool error, px of 64', 'tool_error_px', 1),
+        both('object error, px of 64', 'object_error_px', 1),
         both('gain, dB', 'gain_db', 1),
     ]
     return results_table(results, columns)

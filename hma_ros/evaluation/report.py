@@ -21,7 +21,7 @@ from hma_ros.evaluation.tables import TABLES, Result, machines_table
 
 _SECTION = re.compile(r'(<!-- begin (\w+)[^>]*-->\n).*?(<!-- end \2 -->)', re.DOTALL)
 _NOTHING = '*Not measured yet.*\n'
-# What a new page starts from; docs/results.md has prose around the same markers.
+# What a new page starts from; docs/results.md explains the tables around the same markers.
 TEMPLATE = """\
 # Results
 
@@ -32,21 +32,8 @@ TEMPLATE = """\
 
 ## Long rollouts
 
-After eight observed frames the model imagines on from the true actions alone, and every frame is
-compared with the simulator's. A *part* (the tool, the object, the goal mark) is there when the
-frame shows 50 to 200 % of its true area in its colour; where the arm has one colour, the tool is
-the end of the arm, looked for by its shape up to 14 px around the true place. Parts that the truth
-hides are not counted, nor objects and marks of which it covers more than half. *Errors* are median
-distances in pixels of 64 over the rollouts that show the part, *gain* is over the last observed
-frame on the pixels that changed since. Brackets hold the same for the true frames as the tokenizer
-draws them. *Wander* is random motion, *expert* the script with its training noise, which holds
-still once the task is done.
-
 <!-- begin long_horizon -->
 <!-- end long_horizon -->
-
-Objects that the truth hides for some steps and shows again, where they are within 2 px of 64 when
-they come back:
 
 <!-- begin occlusion -->
 <!-- end occlusion -->

@@ -27,7 +27,7 @@ def changed_table(results: Sequence[Result]) -> Table:
         ('last frame copied, dB', lambda item: number(item['changed']['copied_db'])),
         ('gain, dB [95 %]', lambda item: interval(item['changed_gain'])),
         ('delta PSNR, dB [95 %]', lambda item: interval(item['delta_changed'])),
-        ('mean picture, dB', lambda item: number(item['mean_picture_changed_db'])),
+        ('mean frame, dB', lambda item: number(item['mean_picture_changed_db'])),
         ('tokenizer alone, dB', lambda item: number(item['tokenizer_changed_db'])),
     ]
     return results_table(results, columns)
@@ -144,7 +144,7 @@ def data_import_table(results: Sequence[Result]) -> Table:
     """Tell how fast bags are imported."""
     columns: list[Column] = [
         ('what', lambda item: item['what']),
-        ('per second of a core', lambda item: number(item['rate'], 0)),
+        ('per second of CPU time', lambda item: number(item['rate'], 0)),
     ]
     return results_table(results, columns)
 
@@ -155,7 +155,7 @@ def the_day_table(results: Sequence[Result]) -> Table:
         ('step', lambda item: item['step']),
         ('seconds', lambda item: number(item['seconds'], 0)),
         ('result', _outcome),
-        ('of real time', lambda item: f'{item.get("real_time_factor", "-")}'),
+        ('real-time factor', lambda item: f'{item.get("real_time_factor", "-")}'),
     ]
     return results_table(results, columns)
 

@@ -55,7 +55,7 @@ def bundle_abilities(config: HmaConfig) -> dict[ProblemSetting, Ability]:
     found = abilities(config)
     if config.hides_actions:
         return found
-    told = Ability(refusal="its blocks have to be told the action of every step (upstream's)")
+    told = Ability(refusal="its blocks need the action of every step (upstream's)")
     return {
         name: ability if name is ProblemSetting.FORWARD or ability.refusal else told
         for name, ability in found.items()

@@ -158,7 +158,7 @@ def make_codec(tokenizer: Tokenizer, config: HmaConfig, latent_scale: float = 1.
         not of a square.
     """
     if math.isqrt(config.positions) ** 2 != config.positions:
-        raise ConfigError(f'positions: got {config.positions}, expected a square, as pictures are')
+        raise ConfigError(f'positions: got {config.positions}, expected a square number')
     parts = config.diffusion
     patch = parts.patch if parts else 1
     if isinstance(tokenizer, Magvit2):

@@ -92,7 +92,7 @@ class HmaTrainer:
         self._objective = objective_of(self.model, length, start.twin)
         if self_forcing.share and not isinstance(self._objective, TwinObjective):
             raise ConfigError(
-                f'self-forced: got {self_forcing.share} for a model that is told the action '
+                f'self-forced: got {self_forcing.share} for a model conditioned on the action '
                 'executed from a frame, expected 0; choose preset small'
             )
         self._folder, self._windows = folder, windows

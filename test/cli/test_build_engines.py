@@ -31,7 +31,7 @@ def test_cpu_loads_and_runs_every_graph_and_keeps_nothing(
     graphs = [graph for graph in every if not graph.name.startswith(EDGE_GRAPHS)]
     assert all(f'{graph.name}: cpu, ' in text for graph in graphs)
     assert f'{len(graphs)} graphs' in text
-    assert 'cpu has nothing to keep' in text
+    assert 'cpu keeps no engines' in text
     assert not cache.exists()
 
 
@@ -92,7 +92,7 @@ def test_doctor_says_whether_compiled_layers_run(
     monkeypatch.setattr('hma_ros.runtime.compiled.why_not', lambda: 'the processor is too old')
     found = next(item for item in check_machine() if item.subject == name)
     assert found.level is Level.OK
-    assert 'do not run, onnxruntime does their work: the processor is too old' in found.text
+    assert 'not used, onnxruntime runs the graphs: the processor is too old' in found.text
 
 
 def test_doctor_opens_the_bundle(tmp_path: Path) -> None:

@@ -99,13 +99,13 @@ def test_a_bundle_that_could_not_act_is_refused_for_a_policy(capsys, tmp_path):
     folder = GOLDEN / 'disc_modulate'
     assert report(capsys, folder)['policy'] == [
         'checkpoint: yes, but in training it was shown the actions that it was to predict; '
-        "bundle: no: its blocks have to be told the action of every step (upstream's)"
+        "bundle: no: its blocks need the action of every step (upstream's)"
     ]
     assert main(['import-checkpoint', str(folder), '--require', 'policy']) == 0
     bundle = tmp_path / 'bundle'
     assert main(['import-checkpoint', str(folder), str(bundle), '--require', 'policy']) == 2
     error = capsys.readouterr().err
-    assert f'{folder}, as a bundle: cannot be used for policy: its blocks have to be told' in error
+    assert f'{folder}, as a bundle: cannot be used for policy: its blocks need' in error
     assert not bundle.exists()
 
 

@@ -107,7 +107,7 @@ def test_the_rest_goes_on_without_a_viewer(
     _wait_for(tmp_path / 'robot.ready')
     said = ''
     deadline = time.monotonic() + DEADLINE_S
-    while 'hma: viewer ended by itself: exit code 7; the others go on' not in said:
+    while 'hma: viewer ended by itself: exit code 7; the others continue' not in said:
         assert time.monotonic() < deadline, said
         said += capfd.readouterr().err
     assert waiter.is_alive()

@@ -110,14 +110,14 @@ def test_a_broken_image_drops_its_step(tmp_path: Path) -> None:
     data, result = imported(tmp_path / 'set', source)
     # The last step lacks its actions.
     assert result.facts['dropped_steps'] == {'incomplete step': 2}
-    assert 'picture 12: got ' in result.facts['first_drop']
+    assert 'image 12: got ' in result.facts['first_drop']
     assert [item['length'] for item in data.episodes] == [4, 5]
 
 
 def test_a_data_set_of_broken_images_is_refused(tmp_path: Path) -> None:
     source = made.write(tmp_path / 'source', 'v3.0', (31,))
     with_broken_images(source, list(range(31)))
-    with pytest.raises(ConfigError, match='picture 0: got .*; no episode is left'):
+    with pytest.raises(ConfigError, match='image 0: got .*; no episode is left'):
         imported(tmp_path / 'set', source)
 
 

@@ -55,7 +55,7 @@ def test_policies_are_counted_in_closed_loop(
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['prediction', '--robot', 'toaster'], "--robot: 'toaster', expected one that"),
+        (['prediction', '--robot', 'toaster'], "--robot: got 'toaster', expected one that"),
         (['long-horizon', '--seed', '-1'], '--seed: got -1, expected at least 0'),
         (['closed-loop', '--episodes', '0'], '--episodes: got 0, expected at least 1'),
     ],

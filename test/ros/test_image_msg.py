@@ -288,7 +288,7 @@ def test_errors_name_topic_expectation_and_value() -> None:
     short = message(np.zeros((1, 6)), 2, 2, 'rgb8')
     with pytest.raises(MessageError, match=r'/camera: got 6 bytes .* expected at least 12'):
         to_rgb(short, '/camera')
-    with pytest.raises(MessageError, match='/camera: got .* expected a jpeg or png picture'):
+    with pytest.raises(MessageError, match='/camera: got .* expected a jpeg or png image'):
         to_rgb(CompressedImage(format='jpeg', data=array('B', b'no picture')), '/camera')
     with pytest.raises(MessageError, match=r'got float64.*, expected uint8\[H, W, 3\]'):
         from_rgb(np.zeros((2, 2, 3)), 0, '')

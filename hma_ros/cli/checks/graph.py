@@ -14,7 +14,7 @@ _CHUNKS = 'world_model/action_chunk'
 _EXECUTOR = 'action_executor'
 _MOST = 6
 _SILENT = (
-    'see whether `ros2 topic hz` gets messages here; where the driver runs in a container or as '
+    'see whether `ros2 topic hz` gets messages here; if the driver runs in a container or as '
     'another user, shared memory does not reach it: start its container with --ipc=host, use the '
     'same user, or a Fast DDS profile of UDP alone (export FASTDDS_BUILTIN_TRANSPORTS=UDPv4 on '
     'both sides)'

@@ -151,7 +151,7 @@ def _decode_compressed(message: Any, topic: str, camera: CameraSpec | None) -> R
     except Exception as error:
         raise MessageError(
             f'{topic}: got {len(message.data)} bytes of {quoted(message.format)} that do not '
-            f'decode ({error}), expected a {" or ".join(expected)} picture'
+            f'decode ({error}), expected a {" or ".join(expected)} image'
         ) from error
 
 
