@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -177,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
     model = _fitted(args, model, trainer.stems[0], episodes)
     print(f'checkpoints in {args.out}')
     if args.bundle is not None:
-        _export(args, model)
+        _export(args, model, initial.temperature)
     return 0
 
 
@@ -349,10 +350,12 @@ def _fitted(
     return model
 
 
-def _export(args: argparse.Namespace, model: Hma) -> None:
+def _export(args: argparse.Namespace, model: Hma, temperature: float | None) -> None:
+    """Write a bundle that imagines as the one that it began from."""
     from hma_ros.export.bundle import codec_options, export_bundle
     from hma_ros.export.pretrained import read_codec
 
     codec = read_codec(args.out / 'tokenizer', model.config)
-    export_bundle(model, args.bundle, codec_options(codec, model.config))
+    options = replace(codec_options(codec, model.config), temperature=temperature)
+    export_bundle(model, args.bundle, options)
     print(f'bundle in {args.bundle}')

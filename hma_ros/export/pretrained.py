@@ -52,12 +52,14 @@ class Pretrained:
     :param weights: file that the network was read from.
     :param tokenizer: where its frame tokenizer is.
     :param codec: that.
+    :param temperature: that the bundle recommends; None for other sources.
     """
 
     model: Hma
     weights: Path
     tokenizer: Path
     codec: FrameCodec | GraphCodec
+    temperature: float | None = None
 
     @property
     def facts(self) -> dict[str, str]:
@@ -93,7 +95,9 @@ def read_pretrained(source: Path, tokenizer: Path | None = None) -> Pretrained:
             f'{source}: got no frame tokenizer, expected one; set --tokenizer to that with which '
             'the model was trained'
         )
-    return Pretrained(model, weights, tokenizer, read_codec(tokenizer, model.config))
+    is_bundle = (source / FILE_NAME).is_file()
+    temperature = Manifest.read(source).decoding.temperature if is_bundle else None
+    return Pretrained(model, weights, tokenizer, read_codec(tokenizer, model.config), temperature)
 
 
 def _read(source: Path) -> tuple[Hma, Path, Path | None]:

@@ -105,8 +105,7 @@ class ActionExecutorNode(HmaNode):
         self._chunk_topic = self.resolve_topic_name(given.chunk_topic)
         self._chunk_source = SingleSource(self, self._chunk_topic)
         self._heartbeat_s: float | None = None
-        receive = with_publisher(self._on_chunk)
-        self.subscribe(ActionChunk, given.chunk_topic, receive, REPORT)
+        self.subscribe(ActionChunk, given.chunk_topic, with_publisher(self._on_chunk), REPORT)
         self.subscribe(Empty, given.heartbeat_topic, self._on_heartbeat, REPORT)
         for name, callback in (
             ('~/stop', self._on_stop),
@@ -149,6 +148,7 @@ class ActionExecutorNode(HmaNode):
         if commander is None:
             return
         try:
+            commander.halt()
             self._come_to_rest(commander)
         finally:
             commander.close()
@@ -329,9 +329,9 @@ class ActionExecutorNode(HmaNode):
         if self._executor.stop_reason is None:
             self.get_logger().warning(f'stopped: {reason[:500]}')
         self._executor.stop(reason)
-        if self._gripper is not None:
-            self._gripper.halt()
         self._latched = self._executor.stop_reason
+        if self._commander is not None:
+            self._commander.halt()
 
     def _on_stop(self, _request: Any, response: Any) -> Any:
         self._stop('~/stop was called')

@@ -95,6 +95,11 @@ class Commander:
             )
             publisher.publish(to_message(command, setpoint))
 
+    def halt(self) -> None:
+        """Stop the gripper where it is, if it can; the arm is commanded to rest."""
+        if self._gripper is not None:
+            self._gripper.halt()
+
     def intruder(self) -> str | None:
         """Return who else publishes on a command topic; None if nobody does."""
         return self._others(own=1)
