@@ -1,7 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Which processes run for a robot, and with what."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from hma_ros.bringup.places import FASTDDS_VARIABLES, bundle_folder, loopback_en
 from hma_ros.bringup.request import Request, absolute_namespace, check_request
 from hma_ros.bringup.rviz import write_rviz_config
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
+from hma_ros.core.errors import ConfigError
 
 # Those that a parameter file may name, running or not.
 NODES = ('world_model', 'action_executor', 'rollout_viewer', 'sim_robot', 'bag_recorder', 'rviz')
@@ -99,6 +100,7 @@ def describe(request: Request) -> Bringup:
     if request.params_file:
         file = ParameterFile(Path(request.params_file), namespace, NODES)
         processes = [_overridden(item, file) for item in processes]
+        _check_shared(processes, request.params_file)
     return Bringup(namespace, tuple(processes), network_of(request))
 
 
@@ -137,6 +139,19 @@ def _log_arguments(level: str, namespace: str, node: str) -> tuple[str, ...]:
 def _overridden(process: Process, file: ParameterFile) -> Process:
     parameters = {**dict(process.parameters), **file.parameters(process.node_name)}
     return replace(process, parameters=tuple(parameters.items()))
+
+
+def _check_shared(processes: Sequence[Process], path: str) -> None:
+    """Refuse nodes that run different robots, bundles or modes: ConfigError."""
+    for name in ('embodiment', 'bundle', 'mode', 'allow_simulation_bundle'):
+        given = {item.node_name: dict(item.parameters).get(name) for item in processes}
+        known = {node: value for node, value in given.items() if value is not None}
+        if len(set(known.values())) > 1:
+            text = ', '.join(f'{node}: {value}' for node, value in known.items())
+            raise ConfigError(
+                f'params_file: {path}: {name}: got {text}, expected the same for all nodes; give '
+                'it as an argument, or under /**'
+            )
 
 
 def _time(request: Request) -> Parameters:

@@ -109,7 +109,8 @@ def _is_scalar(value: Any) -> bool:
 def _load(path: Path) -> Any:
     # Not a device either, which might never end.
     if not path.is_file():
-        raise ConfigError(f'params_file: got {str(path)!r}, expected a YAML file')
+        what = 'which is no file' if path.exists() else 'which does not exist'
+        raise ConfigError(f'params_file: got {str(path)!r}, {what}; expected a YAML file')
     try:
         with path.open(encoding='utf-8') as stream:
             text = stream.read(_LONGEST_BYTES + 1)

@@ -137,11 +137,19 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
         return fail('bundle', str(error), 'export or copy it again, or take another provider')
     if manifest.policy_refusal:
         text = f'predicts frames, but no actions: {manifest.policy_refusal}'
-        return warn('bundle', text, 'mode execute will be refused')
-    if stem.trained_on == 'simulation' and not request.sim:
+        return _unfit_to_execute(request, text, 'use mode:=shadow')
+    is_allowed = request.sim or request.allow_sim_bundle
+    if stem.trained_on == 'simulation' and not is_allowed:
         remedy = 'fine-tune on this robot; allow_sim_bundle:=true overrides this at your own risk'
-        return warn('bundle', 'trained in simulation: mode execute will be refused', remedy)
+        return _unfit_to_execute(request, 'trained in simulation', remedy)
     return ok('bundle', f'{bundle_folder(request.bundle)}: opens for stem {spec.stem}')
+
+
+def _unfit_to_execute(request: Request, text: str, remedy: str) -> Finding:
+    """Fail where the nodes would refuse to start, warn where they only would with mode execute."""
+    if request.mode == 'execute':
+        return fail('bundle', f'{text}: mode execute is refused', remedy)
+    return warn('bundle', f'{text}: mode execute would be refused', remedy)
 
 
 def _open(request: Request, spec: EmbodimentSpec) -> None:

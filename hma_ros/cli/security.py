@@ -62,7 +62,8 @@ def write_policy(values: dict[str, str], keystore: 'Path') -> 'Path':
     :param values: some of ``ARGUMENTS`` by name.
     :param keystore: folder; made if it is not there.
     :returns: the file.
-    :raises ConfigError: an unknown argument or robot, or a folder that cannot be written.
+    :raises ConfigError: an unknown argument or robot, another policy that is there already, or a
+        folder that cannot be written.
     """
     from hma_ros.bringup import check_request, parse_request
     from hma_ros.core.embodiment import embodiment_path, load_embodiment
@@ -77,9 +78,15 @@ def write_policy(values: dict[str, str], keystore: 'Path') -> 'Path':
     check_request(request)
     spec = load_embodiment(embodiment_path(request.robot, request.sim))
     path = keystore / 'policies' / f'{spec.name}.policy.xml'
+    text = policy(spec, request.namespace, request.mode)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(policy(spec, request.namespace, request.mode), encoding='utf-8')
+        if path.exists() and path.read_text(encoding='utf-8') != text:
+            raise ConfigError(
+                f'{path}: got a policy that differs from the one to write, expected none; move it '
+                'away, or choose another --out'
+            )
+        path.write_text(text, encoding='utf-8')
     except OSError as error:
         raise ConfigError(
             f'{path}: got {error}, expected a folder to write to; see --out'

@@ -38,10 +38,8 @@ _LOOK_S = 0.1
 # /clock that jumped back silences timers on ROS time; this one goes on.
 _SIMULATED_LOOK_S = 0.02
 _REPORTS_PENDING = 64
-# A robot that has not started is reported only after this time.
-_PATIENCE_S = 5.0
-# Without a command that is due.
-_STILL_S = 2.0
+_PATIENCE_S = 5.0  # for a robot that has not started
+_STILL_S = 2.0  # without a command that is due
 _LATE = (
     'the model is slower than the steps of the robot (lower real_time_factor in simulation, '
     'imagine fewer frames with horizon, or take a faster machine), or the clocks disagree'
@@ -105,6 +103,7 @@ class ActionExecutorNode(HmaNode):
         self._chunk_topic = self.resolve_topic_name(given.chunk_topic)
         self._chunk_source = SingleSource(self, self._chunk_topic)
         self._heartbeat_s: float | None = None
+        self._is_model_silent = False
         self.subscribe(ActionChunk, given.chunk_topic, with_publisher(self._on_chunk), REPORT)
         self.subscribe(Empty, given.heartbeat_topic, self._on_heartbeat, REPORT)
         for name, callback in (
@@ -232,7 +231,7 @@ class ActionExecutorNode(HmaNode):
     def _on_chunk(self, message: Any, publisher: Hashable) -> None:
         if not self._is_ticking:
             return
-        if self._executor.state not in COMMANDING:
+        if self._executor.state not in COMMANDING or self._is_model_silent:
             self._diagnostics.counts['chunks not followed'] += 1
             self._owe_report(stamp_ns(message.header.stamp))
             return
@@ -250,8 +249,7 @@ class ActionExecutorNode(HmaNode):
             self._diagnostics.well('accepted chunks', 'refused chunks')
 
     def _accept(self, message: Any, publisher: Hashable) -> None:
-        other = self._chunk_source.refusal(publisher, time.monotonic())
-        if other is not None:
+        if (other := self._chunk_source.refusal(publisher, time.monotonic())) is not None:
             raise MessageError(other)
         self._executor.check_chunk(step_dt_s(message), message.horizon)
         actions = to_actions(message, self._spec, self._chunk_topic)
@@ -296,12 +294,13 @@ class ActionExecutorNode(HmaNode):
         if self._heartbeat_s is None or not limit_s:
             return
         silent_s = time.monotonic() - self._heartbeat_s
-        if silent_s > limit_s and self._executor.state in COMMANDING:
+        self._is_model_silent = silent_s > limit_s
+        if self._is_model_silent:
             silence = f'{self._given.heartbeat_topic}: got none for {silent_s:.1f} s'
             text = f'{silence}, expected one every {limit_s:g} s; see the world model'
             self._diagnostics.trouble('silent model', text, WARN)
-            self._executor.interrupt(silence)
-            self._heartbeat_s = None
+            if self._executor.state is State.TRACKING:
+                self._executor.interrupt(silence)
         else:
             self._diagnostics.over('silent model')
 
@@ -361,7 +360,8 @@ class ActionExecutorNode(HmaNode):
         if response.success:
             self._executor.is_approved = True
         else:
-            response.message = f'got an approval while {self._executor.state.value}'
+            state = self._executor.state.value
+            response.message = f'approval: got one while {state}, expected tracking or holding'
         return response
 
     def _report(self) -> None:

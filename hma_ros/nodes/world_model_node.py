@@ -169,7 +169,8 @@ class WorldModelNode(HmaNode):
         self._pace = pace
         refusal = slower_refusal(spec, given.mode)
         warning = pace.warning(spec.rates.frame_dt_s, given.clock_divisor, refusal)
-        if warning is None:
+        # How fast simulated time goes is not known.
+        if warning is None or self.get_parameter('use_sim_time').value:
             return REMEDY
         self.get_logger().warning(warning)
         return warning.rpartition('; ')[2]

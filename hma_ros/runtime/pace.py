@@ -48,7 +48,11 @@ class Pace:
         keeps = self.observe_s + self.act_s <= interval_s
         effect = 'some steps imagine nothing' if keeps else 'steps are dropped'
         slower = max(divisor + 1, math.ceil(self.needed_s / interval_s * divisor))
-        offer = f', or clock_divisor:={slower}' if not refusal and slower <= MOST_DIVISOR else ''
+        offer = (
+            f', or set clock_divisor to {slower} in params_file'
+            if not refusal and slower <= MOST_DIVISOR
+            else ''
+        )
         reason = f' (no slower clock: {refusal})' if refusal else ''
         return (
             f'model too slow for its clock: a step needs {self.needed_s:.3f} s (observe '

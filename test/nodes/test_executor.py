@@ -14,7 +14,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Empty
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -306,7 +306,42 @@ def test_chunks_are_followed_after_an_approval_only(system: Any, robot: Robot) -
     assert robot.call('stop').success
     system.until(lambda: robot.fact('approved') == 'False', 'the end of the approval')
     answer = robot.call('approve')
-    assert (answer.success, answer.message) == (False, 'got an approval while stopped')
+    assert (answer.success, answer.message) == (
+        False,
+        'approval: got one while stopped, expected tracking or holding',
+    )
+
+
+def test_a_silent_model_is_not_followed_until_its_heartbeat_is_back(
+    system: Any, robot: Robot
+) -> None:
+    beats = system.node.create_publisher(Empty, 'world_model/heartbeat', REPORT)
+    spawn(system, heartbeat_timeout_s=2.0)
+    robot.until_moved(lambda: beats.publish(Empty()))
+    silence = 'world_model/heartbeat: got none'
+    robot.until_log(silence, lambda: robot.send(np.full((2, 6), 0.01)))
+    robot.until_at_rest()
+
+    def until_ignored() -> str:
+        """Have chunks ignored; returns how many were accepted before."""
+        before = int(robot.fact('chunks not followed'))
+
+        def are_ignored() -> bool:
+            robot.send(np.full((2, 6), 0.01))
+            return int(robot.fact('chunks not followed')) > before + 20
+
+        system.until(are_ignored, 'chunks of a silent model')
+        return robot.fact('accepted chunks')
+
+    followed = until_ignored()
+    assert until_ignored() == followed
+
+    def is_followed() -> bool:
+        beats.publish(Empty())
+        robot.send(np.full((2, 6), 0.01))
+        return int(robot.fact('accepted chunks')) > int(followed)
+
+    system.until(is_followed, 'a chunk after a heartbeat')
 
 
 def test_parameters_are_refused_while_they_would_mean_nothing(system: Any, robot: Robot) -> None:

@@ -43,9 +43,21 @@ def test_a_step_that_fits_gives_no_warning() -> None:
 @pytest.mark.parametrize(
     ('pace', 'divisor', 'offer'),
     [
-        (Pace(0.1, 0.0, 0.25), 1, 'some steps imagine nothing; .* or clock_divisor:=2$'),
-        (Pace(0.5, 0.0, 0.1), 1, 'steps are dropped; .* or clock_divisor:=3$'),
-        (Pace(0.5, 0.0, 0.1), 2, 'steps are dropped; .* or clock_divisor:=6$'),
+        (
+            Pace(0.1, 0.0, 0.25),
+            1,
+            'some steps imagine nothing; .* or set clock_divisor to 2 in params_file$',
+        ),
+        (
+            Pace(0.5, 0.0, 0.1),
+            1,
+            'steps are dropped; .* or set clock_divisor to 3 in params_file$',
+        ),
+        (
+            Pace(0.5, 0.0, 0.1),
+            2,
+            'steps are dropped; .* or set clock_divisor to 6 in params_file$',
+        ),
         (Pace(9.0, 0.0, 0.0), 1, 'steps are dropped; [^:]*$'),
     ],
 )

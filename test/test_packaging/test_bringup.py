@@ -105,7 +105,10 @@ def test_malformed_arguments_are_refused(values: dict[str, str], message: str) -
         ({'real_time_factor': '0'}, 'real_time_factor: got 0.0, expected float of 0.01 to 100'),
         ({'real_time_factor': 'nan'}, 'real_time_factor: got nan, expected'),
         ({'namespace': 'cell 1'}, "namespace: got 'cell 1', expected letters"),
-        ({'params_file': 'nowhere.yaml'}, "params_file: got 'nowhere.yaml', expected a YAML file"),
+        (
+            {'params_file': 'nowhere.yaml'},
+            "params_file: got 'nowhere.yaml', which does not exist; expected a YAML file",
+        ),
     ],
 )
 def test_impossible_requests_are_refused(

@@ -100,6 +100,16 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
         ParameterFile(path, '', NODES)
 
 
+def test_nodes_of_different_modes_are_refused(bundle: Path, tmp_path: Path) -> None:
+    path = tmp_path / 'mine.yaml'
+    path.write_text('action_executor: {ros__parameters: {mode: execute}}\n')
+    values = {'robot': 'franka', 'bundle': str(bundle), 'params_file': str(path)}
+    with pytest.raises(ConfigError, match='mode: got world_model: shadow, action_executor: exec'):
+        describe(parse_request(values))
+    path.write_text('/**: {ros__parameters: {mode: execute}}\n')
+    describe(parse_request(values))
+
+
 def test_the_file_overrides_the_arguments(bundle: Path, tmp_path: Path) -> None:
     path = tmp_path / 'mine.yaml'
     path.write_text('world_model: {ros__parameters: {horizon: 3, max_failures: 7}}\n')

@@ -132,9 +132,9 @@ def _reason(error: MessageError, *topics: str) -> str:
 def _image_remedy(camera: CameraSpec, message: Any) -> str:
     size, encoding = _sent(message)
     transport = 'raw' if hasattr(message, 'encoding') else 'compressed'
-    readable = ENCODINGS[transport]
-    if encoding and encoding not in readable:
-        return f'configure the driver to publish one of {", ".join(readable)}'
+    if encoding and encoding not in ENCODINGS[transport]:
+        names = ', '.join(camera.encodings)
+        return f'configure the driver to publish one of {names} (camera.encodings)'
     alike = {OLD_ENCODING_NAMES.get(name, name) for name in camera.encodings}
     if encoding and OLD_ENCODING_NAMES.get(encoding, encoding) not in alike:
         return f'set camera.encodings: [{encoding}], or configure the driver'

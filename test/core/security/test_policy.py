@@ -1,11 +1,14 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The policy lets the executor alone command, and nobody anything that is not named."""
 
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from hma_ros.cli.security import write_policy
 from hma_ros.core.embodiment import EmbodimentSpec, available_embodiments, load_embodiment
+from hma_ros.core.errors import ConfigError
 from hma_ros.core.security.interfaces import OPERATOR, interfaces
 from hma_ros.core.security.policy import policy, resolve
 
@@ -101,3 +104,12 @@ def test_the_recorder_may_hear_all_that_it_records(name: str) -> None:
     heard = allowed(ROBOTS[name], 'subscribe')['/bag_recorder']
     tf = set() if ROBOTS[name].simulated else {'/robot_description', '/tf', '/tf_static'}
     assert {resolve(topic.name, '/', '') for topic in topics} - tf <= heard
+
+
+def test_a_policy_that_was_edited_is_not_overwritten(tmp_path: Path) -> None:
+    path = write_policy({'robot': 'franka'}, tmp_path)
+    assert write_policy({'robot': 'franka'}, tmp_path) == path
+    path.write_text('<policy/>')
+    with pytest.raises(ConfigError, match='got a policy that differs from the one to write'):
+        write_policy({'robot': 'franka'}, tmp_path)
+    assert path.read_text() == '<policy/>'
