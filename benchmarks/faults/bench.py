@@ -31,7 +31,8 @@ Tap = Callable[[Any], list[tuple[float, Any]]]
 NS = 1_000_000_000
 # A slow arm may finish a chunk late, because its limits hold it back.
 _CATCH_UP_S = 2.0
-_RECOVERY_S = 6.0
+# A slow arm that was moved waits until a start there is within its velocity limit.
+_RECOVERY_S = 12.0
 # Rounding of a command at rest.
 ROUNDING = 1e-12
 _MOVING = 1e-9

@@ -51,7 +51,6 @@ class Loop(Bench):
         super().__init__(spec, rng, slack_s=0.0)
         self.period_ns = round(NS * self.period_s)
         self.steady_ns, self.offset_ns = 100 * NS, 1_000 * NS
-        self._sent_ns = 0
         self._clock: CommandClock | None = None
         # The same commands, judged by their stamps.
         self._stamped, self._stamps = Wire(self.arm.axes), StampTime()
@@ -136,10 +135,8 @@ class Loop(Bench):
                 return
 
     def activate(self) -> bool:
-        idle_s = (self.steady_ns - self._sent_ns) / NS if self.wire.count else 0.0
         self._clock = CommandClock(self.period_ns, is_simulated=False, previous=self._clock)
-        self._execution.reset(idle_s)
-        # The commands of the new clock follow those before by the time that passed.
+        self._execution.reset()
         self._is_active = True
         return True
 
@@ -175,7 +172,6 @@ class Loop(Bench):
 
     def _take(self, tick: Tick, decision: Decision) -> None:
         if decision.motion is not None:
-            self._sent_ns = self.steady_ns
             position = np.array(decision.motion.position_X)
             # By real time, whatever the clock of ROS says, and as the stamps say it.
             self._judge(partial(self.wire.take, self.steady_s(), position), self.now_ns())

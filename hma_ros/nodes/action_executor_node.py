@@ -55,7 +55,6 @@ class ActionExecutorNode(HmaNode):
         self._latched: str | None = None
         self._previous_stops: StopTopics | None = None
         self._previous_executor: Executor | None = None
-        self._sent_s: float | None = None
         self._is_ticking = False
         self._commander: Commander | None = None
         self._previous_clock: CommandClock | None = None
@@ -127,8 +126,7 @@ class ActionExecutorNode(HmaNode):
             round(_NS * self._period_s), self._uses_sim_time(), self._previous_clock
         )
         self._previous_clock = self._command_clock
-        idle_s = 0.0 if self._sent_s is None else time.monotonic() - self._sent_s
-        self._executor.reset(idle_s)
+        self._executor.reset()
         self._decision = Decision(self._executor.state, None, ())
         self._started_s = time.monotonic()
         self._is_ticking = True
@@ -219,7 +217,6 @@ class ActionExecutorNode(HmaNode):
     def _send(self, commander: Commander, tick: Tick, decision: Decision) -> None:
         if decision.motion is None:
             return
-        self._sent_s = time.monotonic()
         turn = self._executor.quaternion(decision.motion)
         commander.send(tick.reach_ns, decision.motion, turn)
         if not commander.is_stamped:

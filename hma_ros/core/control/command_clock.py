@@ -51,14 +51,14 @@ class CommandClock:
         self._period_ns, self._is_simulated = period_ns, is_simulated
         # ROS time of the last command, as its stamp says, and the steady time of it.
         self._anchor: tuple[int, int] | None = None
+        # When it was sent, by the clock that the time between commands is taken from.
+        self._sent_ns = 0
         if previous is not None and previous._is_simulated == is_simulated:
-            self._anchor = previous._anchor
+            self._anchor, self._sent_ns = previous._anchor, previous._sent_ns
         self._has_begun = False
         self._rested = False
         # How far ROS time was ahead of the last stamp, where that is more than noise.
         self._ahead_ns = 0
-        # When it was sent, by the clock that the time between commands is taken from.
-        self._sent_ns = 0
 
     def tick(self, ros_ns: int, steady_ns: int, noise_ns: int = 0) -> Tick | None:
         """
@@ -71,13 +71,13 @@ class CommandClock:
         has_jumped = abs(ahead_ns) > (0 if self._is_simulated else _JUMP_NS + noise_ns)
         stamp_ns, why, elapsed_ns = ros_ns if has_jumped else expected_ns, None, self._period_ns
         # How long a simulated clock took that jumped is not known: one period is sure.
-        if self._has_begun and not (has_jumped and self._is_simulated):
+        if self._anchor is not None and not (has_jumped and self._is_simulated):
             elapsed_ns = (ros_ns if self._is_simulated else steady_ns) - self._sent_ns
         if elapsed_ns < SHORTEST_PERIOD * self._period_ns:
             return None
         if self._has_begun and has_jumped:
             why = f'the clock jumped by {ahead_ns / _NS:+.3f} s'
-        elif elapsed_ns > max(_PAUSE_NS, 5 * self._period_ns):
+        elif self._has_begun and elapsed_ns > max(_PAUSE_NS, 5 * self._period_ns):
             why = f'no command was due for {elapsed_ns / _NS:.2f} s'
         is_noise = has_jumped or abs(ahead_ns) <= _NOISE_NS + noise_ns
         self._ahead_ns, self._has_begun = 0 if is_noise else ahead_ns, True

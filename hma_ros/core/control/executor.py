@@ -92,7 +92,7 @@ class Executor:
         self.is_approved = not needs_approval
         if previous is not None and previous._spec.action == spec.action:
             self._guard = Guard(axes, self._period_s * SHORTEST_PERIOD, previous._guard.last)
-            self._time_s = previous._time_s
+            self._time_s, self._idle_s = previous._time_s, previous._idle_s
             if self.gripper is not None and previous.gripper is not None:
                 self.gripper.adopt(previous.gripper)
 
@@ -221,13 +221,8 @@ class Executor:
         if self._state is State.STOPPED and not self._needs_rest:
             self._restart()
 
-    def reset(self, idle_s: float = 0.0) -> None:
-        """
-        Start anew where the robot is, e.g. when activated. A stop stays latched.
-
-        :param idle_s: time since the last command, if there was one.
-        """
-        self._idle_s = idle_s
+    def reset(self) -> None:
+        """Start anew where the robot is, e.g. when activated. A stop stays latched."""
         self._history.clear()
         self._plan.forget_stamps()
         if self._state is not State.STOPPED:

@@ -123,9 +123,16 @@ def test_noise_of_reading_two_clocks_is_no_correction() -> None:
 def test_stamps_go_on_when_the_executor_is_activated_anew() -> None:
     clock = CommandClock(PERIOD, False, previous=started())
     tick = clock.tick(ROS + 3005 * MS, 3000 * MS)
-    assert tick == Tick(ROS + 3010 * MS, 0.01)
+    assert tick == Tick(ROS + 3010 * MS, 3.0)
     jumped = CommandClock(PERIOD, False, previous=clock)
-    assert jumped.tick(ROS + 10**12, 6000 * MS) == Tick(ROS + 10**12 + PERIOD, 0.01)
+    assert jumped.tick(ROS + 10**12, 6000 * MS) == Tick(ROS + 10**12 + PERIOD, 3.0)
+
+
+def test_the_time_since_the_last_command_is_that_of_the_simulation() -> None:
+    clock = CommandClock(PERIOD, True, previous=started(is_simulated=True))
+    assert clock.tick(ROS + 500 * MS, 9000 * MS) == Tick(ROS + 510 * MS, 0.5)
+    back = CommandClock(PERIOD, True, previous=clock)
+    assert back.tick(ROS, 9999 * MS) == Tick(ROS + PERIOD, 0.01)
 
 
 def test_a_clock_that_runs_away_is_a_jump_in_the_end() -> None:

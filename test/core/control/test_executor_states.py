@@ -217,8 +217,9 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.executor.release()
         self.tick()
 
-    @rule()
-    def reactivate(self) -> None:
+    @rule(late=st.floats(-0.4, 3.0))
+    def reactivate(self, late: float) -> None:
+        """Deactivate and activate; the first tick comes at any time after that."""
         while True:
             self.steady_ns += self.period_ns
             tick = self.clock.tick(self.ros_ns(), self.steady_ns)
@@ -228,8 +229,9 @@ class ExecutorMachine(RuleBasedStateMachine):
             if decision.motion is None:
                 break
             self.judge(tick, decision)
-        self.executor.reset(self.steady_ns / NS - self.wire.time_s)
+        self.executor.reset()
         self.clock = CommandClock(self.period_ns, is_simulated=False, previous=self.clock)
+        self.steady_ns += round(late * self.period_ns)
 
     @invariant()
     def limits_hold(self) -> None:

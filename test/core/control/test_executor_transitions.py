@@ -251,7 +251,7 @@ def test_a_new_configuration_starts_within_the_limits_of_the_last_command() -> N
     rig.sag_X = AWAY
     rig.run(10)
     assert rig.decision.reasons[0].startswith('away from the last command: a start in ')
-    rig.executor.reset(idle_s=1e6)
+    rig.executor.reset()
     rig.until(State.HOLDING)
 
 
