@@ -156,13 +156,15 @@ def gets_longer(bench: Bench) -> None:
 def begins_otherwise(bench: Bench) -> None:
     """A chunk that keeps the robot in place comes again, longer, and moves from its start."""
     holds, before = bench.holds(), bench.wire.position_X
-    moving = bench.make_chunk()
+    moving, begun_s = bench.make_chunk(age_s=0.0), bench.steady_s()
     still, is_still = _still(bench, moving)
     bench.send_chunk(still)
     bench.run(0.02)
     bench.send_chunk(_longer(moving))
+    # On a busy machine the first one may come when it is over, and is refused.
+    is_early = bench.steady_s() - begun_s < bench.spec.rates.frame_dt_s / 2.0
     bench.run(0.3)
-    if holds and is_still and bench.has_moved_from(before):
+    if holds and is_still and is_early and bench.has_moved_from(before):
         bench.stale.append('a chunk whose steps changed moved the robot')
     bench.has_policy = True
 
