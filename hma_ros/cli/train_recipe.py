@@ -27,7 +27,7 @@ EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
 # Of each robot.
 EPISODES = {'expert': 230, 'play': 120, 'random': 60}
 TOKENIZER_STEPS = 4400
-STEPS = 2600
+STEPS = 4500
 WINDOWS = 6
 # Of imagined tokens, which the bundle of a model trained on its own frames recommends.
 TEMPERATURE = 0.5

@@ -26,7 +26,7 @@ class ActionExecutorParameters:
     heartbeat_topic: str = parameter('world_model/heartbeat', 'sign of life of the model')
     heartbeat_timeout_s: float = parameter(
         0.5,
-        'a model that was heard and is silent for longer is not followed; 0 for ever',
+        'a model without a heartbeat for longer is not followed; 0: no limit [s]',
         0.0,
         60.0,
     )

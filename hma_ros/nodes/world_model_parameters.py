@@ -26,11 +26,11 @@ class WorldModelParameters:
     device_id: int = settings.DEVICE_ID.field()
     allow_cpu: bool = settings.ALLOW_CPU.field()
     spin: bool = parameter(
-        False, 'let threads wait busily: faster passes, where the model has cores of its own'
+        False, 'let threads wait busily: faster if the model has cores of its own'
     )
     engine_cache: str = settings.ENGINE_CACHE.field()
     executed_topic: str = parameter(
-        'action_executor/executed', 'where what was really commanded is reported'
+        'action_executor/executed', 'topic on which the executor reports what it commanded'
     )
     executed_timeout_s: float = parameter(
         0.05,
@@ -40,30 +40,30 @@ class WorldModelParameters:
         1.0,
     )
     camera_timeout_s: float = parameter(
-        5.0, 'without a picture for so long: an error [s]', 0.1, 600.0
+        5.0, 'an error is reported after this time without a camera frame [s]', 0.1, 600.0
     )
     max_failures: int = parameter(
-        50, 'so many consecutive failures deactivate the node', 1, 100_000
+        50, 'consecutive failures after which the node deactivates', 1, 100_000
     )
     clock_divisor: int = parameter(
         1,
-        'observe every n-th step only, where a machine is too slow; only in shadow mode, with '
+        'observe every n-th step only, for a machine that is too slow; in shadow mode, with '
         'absolute actions',
         1,
         MOST_DIVISOR,
     )
     mask_steps: int = parameter(
-        0, 'masked passes per imagined frame; 0 for those of the bundle', 0, MOST_STEPS
+        0, 'MaskGIT passes per imagined frame; 0: as the bundle recommends', 0, MOST_STEPS
     )
     denoise_steps: int = parameter(
-        0, 'steps of the denoiser, of continuous models; 0 for those of the bundle', 0, MOST_STEPS
+        0, 'denoising steps of continuous models; 0: as the bundle recommends', 0, MOST_STEPS
     )
     temperature: float = parameter(
-        -1.0, 'of the choice among tokens, or of the noise; -1 for that of the bundle', -1.0, 10.0
+        -1.0, 'temperature of tokens, or of the noise; -1: as the bundle recommends', -1.0, 10.0
     )
     unmasking: str = parameter(
         'bundle',
-        'which tokens a pass keeps: the surest, any, or as the bundle says',
+        'tokens that a pass keeps: the most confident, random ones, or as the bundle recommends',
         choices=('bundle', *UNMASKING),
     )
     autostart: bool = parameter(False, 'configure and activate at the start')

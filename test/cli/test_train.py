@@ -154,7 +154,7 @@ def test_all_generates_trains_corrects_and_exports_in_this_order(
     assert main(command) == 0
     stems = ' '.join(STEMS)
     expected = [f'generate {name} train' for name in ROBOTS]
-    expected += ['tokenizer on 2', f'0.6 of 2600 steps of {stems} from 1300']
+    expected += ['tokenizer on 2', f'0.6 of 4500 steps of {stems} from 2250']
     expected += both('add ', ROBOTS, '/train')
     for number in (1, 2, 3):
         expected += [*both('fit ', STEMS), 'export bundle at None']
