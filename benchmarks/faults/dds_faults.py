@@ -112,7 +112,7 @@ def parameters_set(rig: Rig) -> None:
 
 
 def pressed_publisher_dies(rig: Rig) -> None:
-    """A stop is pressed, and its publisher dies: it holds until another one reports "no stop"."""
+    """A stop is pressed, and its publisher dies: it holds until a newer one reports "no stop"."""
     rig.buttons_speak = False
     dying = rig.node.create_publisher(Bool, 'emergency_stop', REPORT)
     rig.run(0.2)
@@ -122,6 +122,15 @@ def pressed_publisher_dies(rig: Rig) -> None:
     rig.expect_silence()
     if rig.resume():
         rig.stale.append('resumed though the stop was never taken back')
+    rig.buttons_speak = True
+    rig.run(0.3)
+    if rig.resume():
+        rig.stale.append('resumed because another button is not pressed')
+    restarted = rig.node.create_publisher(Bool, 'emergency_stop', REPORT)
+    rig.run(0.3)
+    restarted.publish(Bool(data=False))
+    rig.run(0.3)
+    rig.node.destroy_publisher(restarted)
 
 
 def stop_topic_dies(rig: Rig) -> None:

@@ -3,8 +3,9 @@
 Why the robot must not move: what every publisher of every stop topic said last.
 
 A reason is kept for each publisher and entry: only the publisher that said stop can take it
-back. If that publisher dies, its reason stays until another publisher of the same entry reports
-"no stop" later. Reasons outlive a reconfiguration; reports of "no stop" do not.
+back. If that publisher dies, its reason stays until one that came after its last message reports
+"no stop": it may be the same button, restarted, while one that was there before is another button.
+Reasons outlive a reconfiguration; reports of "no stop" do not.
 """
 
 from collections.abc import Hashable, Sequence
@@ -17,13 +18,18 @@ _NS = 1_000_000_000
 
 @dataclass
 class _Entry:
-    """One entry of the embodiment; by publisher: reasons, reports of "no stop", last message."""
+    """
+    One entry of the embodiment.
+
+    By publisher: reasons, reports of "no stop", last message, and when it was first heard.
+    """
 
     stop: StopSpec
     topic: str
     reasons: dict[Hashable, tuple[str, int]] = field(default_factory=dict)
     clear: dict[Hashable, int] = field(default_factory=dict)
     heard: dict[Hashable, int] = field(default_factory=dict)
+    since: dict[Hashable, int] = field(default_factory=dict)
     are_known: bool = False
 
     @property
@@ -50,6 +56,7 @@ class StopBoard:
                 same = (entry.topic, entry.stop.field, entry.stop.stop_values)
                 if same == (old.topic, old.stop.field, old.stop.stop_values):
                     entry.reasons.update(old.reasons)
+                    entry.since.update(old.since)
 
     def take(self, index: int, value: object, publisher: Hashable, steady_ns: int) -> str | None:
         """
@@ -62,6 +69,7 @@ class StopBoard:
         """
         entry = self._entries[index]
         entry.heard[publisher] = steady_ns
+        entry.since.setdefault(publisher, steady_ns)
         stop = entry.stop
         if value in stop.stop_values:
             reason = f'{entry.topic}: {stop.reason} ({stop.field} = {value})'
@@ -74,7 +82,7 @@ class StopBoard:
 
     def forget_dead(self, index: int, alive: Sequence[Hashable]) -> str | None:
         """
-        Drop the reasons of publishers that are gone, where another one reported "no stop" since.
+        Drop the reasons of publishers that are gone, where a newer one reports "no stop".
 
         :param alive: the publishers of the entry's topic.
         :returns: why to stop: one that sent a message is gone, and the entry needs it.
@@ -85,18 +93,18 @@ class StopBoard:
         if alive and not entry.are_known:
             # The middleware may name publishers in messages otherwise than in its graph.
             return None
-        latest = max(
-            (time_ns for publisher, time_ns in entry.clear.items() if publisher in alive),
-            default=None,
-        )
         entry.clear = {key: time for key, time in entry.clear.items() if key in alive}
+        newest = max((entry.since[publisher] for publisher in entry.clear), default=None)
         entry.reasons = {
             publisher: (reason, time_ns)
             for publisher, (reason, time_ns) in entry.reasons.items()
-            if publisher in alive or latest is None or latest <= time_ns
+            if publisher in alive or newest is None or newest <= time_ns
         }
         for publisher in gone:
-            del entry.heard[publisher]
+            del entry.heard[publisher], entry.since[publisher]
+            if publisher in entry.reasons:
+                reason, time_ns = entry.reasons[publisher]
+                entry.reasons[publisher] = f'{reason}; its publisher is gone, restart it', time_ns
         if not gone or not entry.is_needed:
             return None
         return (

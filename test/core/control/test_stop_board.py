@@ -59,16 +59,25 @@ def test_two_entries_on_one_field_are_two_entries(order: tuple[int, ...]) -> Non
     assert say(0) is None
 
 
-def test_a_publisher_that_died_leaves_its_reason_until_another_says_otherwise_later() -> None:
+@pytest.mark.parametrize('is_renewed', [False, True])
+def test_a_publisher_that_died_leaves_its_reason_until_a_newer_one_says_otherwise(
+    is_renewed: bool,
+) -> None:
     stops = board(BUTTON)
     stops.take(0, False, 'b', 1)
     stops.take(0, True, 'a', 2)
-    for alive in (['b'], []):
-        stops.forget_dead(0, alive)
-        assert stops.reason == PRESSED
-    stops.take(0, False, 'c', 3)
+    stops.forget_dead(0, ['b'])
+    gone = f'{PRESSED}; its publisher is gone, restart it'
+    assert stops.reason == gone
+    if is_renewed:
+        previous, stops = stops, board(BUTTON)
+        stops.begin(previous)
+    stops.take(0, False, 'b', 3)
+    stops.forget_dead(0, ['b'])
+    assert stops.reason == gone  # b is another button
+    stops.take(0, False, 'c', 4)
     stops.forget_dead(0, ['a', 'c'])
-    assert stops.reason == PRESSED  # a is still there
+    assert stops.reason == gone  # a is still there
     stops.forget_dead(0, ['c'])
     assert stops.reason is None
 
