@@ -181,23 +181,29 @@ class PredictionLoop:
             return
         started_s = self._clock()
         most = self._budget.frames(started_s)
-        rollout = self._model.imagine(None, most, self._is_enough, self._continued(step))
+        # The second chunk is worth a pass, also where there is no time for its frame.
+        asked = max(most, min(2, self._horizon))
+        decided = self._continued(step, most)
+        rollout = self._model.imagine(None, asked, self._is_enough, decided)
         self._note_imagined(len(rollout.frames), self._clock() - started_s)
         self._output.rollout(step, self._newest_frame, rollout)
 
-    def _continued(self, step: Step) -> Callable[[NDArray[np.float32]], None]:
+    def _continued(self, step: Step, most: int) -> Callable[[NDArray[np.float32]], bool]:
         """
         Return what to do with each chunk that is decided while imagining after a step.
 
         The first is committed already, and the second continues it from the frame imagined to
         follow: the robot need not rest until the next step is decided.
+
+        :param most: frames there is time for.
         """
         decided: list[NDArray[np.float32]] = []
 
-        def note(chunk: NDArray[np.float32]) -> None:
+        def note(chunk: NDArray[np.float32]) -> bool:
             decided.append(chunk)
             if len(decided) == 2 and self._acts:
                 self._output.longer_chunk(step, np.concatenate(decided))
+            return len(decided) > most
 
         return note
 

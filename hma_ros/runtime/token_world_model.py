@@ -125,7 +125,7 @@ class TokenWorldModel:
         setting: ProblemSetting,
         chunks_HX: np.ndarray | None = None,
         is_enough: Callable[[np.ndarray], bool] = lambda _: False,
-        decided: Callable[[np.ndarray], None] = lambda _: None,
+        decided: Callable[[np.ndarray], bool] = lambda _: False,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """
         Imagine the frames that follow; what was observed stays as it is.
@@ -138,7 +138,7 @@ class TokenWorldModel:
             executed from the newest frame on.
         :param is_enough: is told what to draw of each frame as it comes; true ends it there.
         :param decided: is told each chunk ``float32[stride * A]`` of the policy, before the frame
-            that it leads to is imagined.
+            that it leads to is imagined; true ends the rollout there.
         :returns: tokens ``[horizon, S, E]``, and the chunks ``float32[horizon, stride * A]`` that
             lead to them, None in passive dynamics.
         :raises InferenceError: nothing was observed, chunks are missing, or the horizon is longer
@@ -184,7 +184,7 @@ class TokenWorldModel:
         places: range,
         setting: ProblemSetting,
         ahead_HBX: np.ndarray | None,
-        decided: Callable[[np.ndarray], None] = lambda _: None,
+        decided: Callable[[np.ndarray], bool] = lambda _: False,
     ) -> Iterator[tuple[Imagined, np.ndarray | None]]:
         """Imagine frame after frame, with the chunk that leads to each."""
         batch = 1 if ahead_HBX is None else ahead_HBX.shape[1]
@@ -203,8 +203,8 @@ class TokenWorldModel:
                 present = pending[0] if pending else Step.seen(frame, None, before, joints)
                 chunk = self._decide(step - 1, present, cache)
                 pending = []
-            if chunk is not None and ahead_HBX is None:
-                decided(chunk[0])
+            if chunk is not None and ahead_HBX is None and decided(chunk[0]):
+                return
             anchor = self._model.stem.anchor_after(anchor, chunk)
             if self._is_delayed:
                 blank = Step.blank(frame, chunk, anchor)

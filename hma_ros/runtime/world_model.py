@@ -119,7 +119,7 @@ class WorldModel:
         chunks: np.ndarray | None,
         horizon: int,
         is_enough: Callable[[], bool] = lambda: False,
-        decided: Callable[[np.ndarray], None] = lambda _: None,
+        decided: Callable[[np.ndarray], bool] = lambda _: False,
     ) -> Rollout:
         """
         Imagine the frames that follow.
@@ -130,7 +130,7 @@ class WorldModel:
         :param horizon: steps to imagine, ``1 <= horizon <= manifest.max_horizon``.
         :param is_enough: asked after each frame; true ends the rollout there.
         :param decided: is told each chunk ``float32[stride, A]`` that the policy chooses, before
-            the frame that it leads to is imagined.
+            the frame that it leads to is imagined; true ends the rollout there.
         :raises InferenceError: the context is empty, or an argument is out of range.
         """
         check_horizon(chunks, horizon, self.manifest.max_horizon)

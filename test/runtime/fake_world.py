@@ -56,13 +56,13 @@ class FakeWorld:
         chunks: np.ndarray | None,
         horizon: int,
         is_enough: Callable[[], bool] = lambda: False,
-        decided: Callable[[np.ndarray], None] = lambda _: None,
+        decided: Callable[[np.ndarray], bool] = lambda _: False,
     ) -> Rollout:
         self.asked.append((chunks, horizon))
         frames = 0
         while frames < horizon:
-            if chunks is None:
-                decided(np.full((1, 2), frames + 1, np.float32))
+            if chunks is None and decided(np.full((1, 2), frames + 1, np.float32)):
+                break
             self.now_s += self.frame_s
             frames += 1
             if is_enough():

@@ -105,11 +105,12 @@ def test_steps_in_time_are_observed_acted_on_and_imagined_after(rig: Any) -> Non
 
 
 def test_chunk_is_continued_once_the_frame_after_it_is_imagined(rig: Any) -> None:
-    rig.loop._budget.imagined(1, 0.001)
+    """Also where there is time for one frame only, as before anything is known of the cost."""
     for index in range(2):
         follow(rig, index, index)
         finish(rig)
     assert rig.output.longer_chunks == [(0, [[1.0, 1.0], [2.0, 2.0]]), (1, [[1.0] * 2, [2.0] * 2])]
+    assert rig.output.rollouts[0] == (0, 1)
 
 
 def test_chunk_is_not_continued_where_nobody_wants_chunks() -> None:
