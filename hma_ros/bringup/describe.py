@@ -146,7 +146,7 @@ def _check_shared(processes: Sequence[Process], path: str) -> None:
     for name in ('embodiment', 'bundle', 'mode', 'allow_simulation_bundle'):
         given = {item.node_name: dict(item.parameters).get(name) for item in processes}
         known = {node: value for node, value in given.items() if value is not None}
-        if len(set(known.values())) > 1:
+        if len(set(map(repr, known.values()))) > 1:
             text = ', '.join(f'{node}: {value}' for node, value in known.items())
             raise ConfigError(
                 f'params_file: {path}: {name}: got {text}, expected the same for all nodes; give '

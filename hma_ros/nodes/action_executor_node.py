@@ -3,7 +3,7 @@
 
 import time
 from collections import deque
-from collections.abc import Hashable
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -144,11 +144,11 @@ class ActionExecutorNode(HmaNode):
         commander, self._commander, self._gripper = self._commander, None, None
         if commander is None:
             return
-        try:
-            commander.halt()
-            self._come_to_rest(commander)
-        finally:
-            commander.close()
+        with closing(commander):
+            try:
+                commander.halt()
+            finally:
+                self._come_to_rest(commander)
 
     def _come_to_rest(self, commander: Commander) -> None:
         clock = self._command_clock
@@ -225,7 +225,7 @@ class ActionExecutorNode(HmaNode):
         if self._gripper is not None and grip is not None and decision.state in COMMANDING:
             self._gripper.send(grip.position)
 
-    def _on_chunk(self, message: Any, publisher: Hashable) -> None:
+    def _on_chunk(self, message: Any, publisher: Any) -> None:
         if not self._is_ticking:
             return
         if self._executor.state not in COMMANDING or self._is_model_silent:
@@ -245,7 +245,7 @@ class ActionExecutorNode(HmaNode):
         else:
             self._diagnostics.well('accepted chunks', 'refused chunks')
 
-    def _accept(self, message: Any, publisher: Hashable) -> None:
+    def _accept(self, message: Any, publisher: Any) -> None:
         if (other := self._chunk_source.refusal(publisher, time.monotonic())) is not None:
             raise MessageError(other)
         self._executor.check_chunk(step_dt_s(message), message.horizon)
@@ -291,12 +291,12 @@ class ActionExecutorNode(HmaNode):
         if self._heartbeat_s is None or not limit_s:
             return
         silent_s = time.monotonic() - self._heartbeat_s
-        self._is_model_silent = silent_s > limit_s
+        was_silent, self._is_model_silent = self._is_model_silent, silent_s > limit_s
         if self._is_model_silent:
             silence = f'{self._given.heartbeat_topic}: got none for {silent_s:.1f} s'
             text = f'{silence}, expected one every {limit_s:g} s; see the world model'
             self._diagnostics.trouble('silent model', text, WARN)
-            if self._executor.state is State.TRACKING:
+            if not was_silent or self._executor.state is State.TRACKING:
                 self._executor.interrupt(silence)
         else:
             self._diagnostics.over('silent model')

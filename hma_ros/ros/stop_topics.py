@@ -66,11 +66,12 @@ class StopTopics:
 
     def look(self) -> None:
         """Stop where a publisher that must keep sending is silent or gone; call often."""
-        silence = self._board.silence(time.monotonic_ns())
+        now_ns = time.monotonic_ns()
+        silence = self._board.silence(now_ns)
         if silence is not None:
             self._on_stop(silence)
         for index, topic in enumerate(self._topics):
-            loss = self._board.forget_dead(index, self._alive(topic))
+            loss = self._board.forget_dead(index, self._alive(topic), now_ns)
             if loss is not None:
                 self._on_stop(loss)
 

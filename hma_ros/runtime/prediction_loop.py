@@ -182,7 +182,7 @@ class PredictionLoop:
         started_s = self._clock()
         most = self._budget.frames(started_s)
         # The second chunk is worth a pass, also where there is no time for its frame.
-        asked = max(most, min(2, self._horizon))
+        asked = max(most, min(2, self._horizon)) if self._acts else most
         decided = self._continued(step, most)
         rollout = self._model.imagine(None, asked, self._is_enough, decided)
         self._note_imagined(len(rollout.frames), self._clock() - started_s)

@@ -188,7 +188,7 @@ def test_stops(said: list[tuple[int, Any, Any, int]]) -> None:
         )
         assert (reason is not None) == (value in STOPS[index].stop_values)
         assert reason is None or board.refusal(time_ns) is not None
-        board.forget_dead(index, [None, b'a'])
+        board.forget_dead(index, [None, b'a'], 0)
         assert len(board.refusal(time_ns) or '') <= 2000
 
 

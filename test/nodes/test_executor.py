@@ -316,8 +316,8 @@ def test_a_silent_model_is_not_followed_until_its_heartbeat_is_back(
     system: Any, robot: Robot
 ) -> None:
     beats = system.node.create_publisher(Empty, 'world_model/heartbeat', REPORT)
-    spawn(system, heartbeat_timeout_s=2.0)
-    robot.until_moved(lambda: beats.publish(Empty()))
+    spawn(system, heartbeat_timeout_s=2.0, require_approval=True)
+    robot.until_moved(lambda: (beats.publish(Empty()), robot.call('approve')))
     silence = 'world_model/heartbeat: got none'
     robot.until_log(silence, lambda: robot.send(np.full((2, 6), 0.01)))
     robot.until_at_rest()
@@ -335,6 +335,7 @@ def test_a_silent_model_is_not_followed_until_its_heartbeat_is_back(
 
     followed = until_ignored()
     assert until_ignored() == followed
+    system.until(lambda: robot.fact('approved') == 'False', 'the end of the approval')
 
     def is_followed() -> bool:
         beats.publish(Empty())

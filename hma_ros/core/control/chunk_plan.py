@@ -192,6 +192,10 @@ class ChunkPlan:
                 f'action chunk: got one that ended {over_s:.3f} s ago, '
                 'expected one that ends in the future'
             )
+        if stamp_ns == self._newest_ns and not self.is_following(stamp_ns):
+            raise MessageError(
+                'action chunk: got one stamped as a chunk that was dropped, expected a newer one'
+            )
         adds_steps = self.is_following(stamp_ns) and steps >= len(self._times_ns)
         if self._newest_ns is not None and stamp_ns <= self._newest_ns and not adds_steps:
             raise LateError(

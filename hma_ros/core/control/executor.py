@@ -137,9 +137,12 @@ class Executor:
         self.check_chunk(step_dt_s, steps := len(np.asarray(actions_HA)))
         check_begun(stamp_ns, steps * step_dt_s, self._begun_ns)
         joins_ns = max(now_ns, self._reach_ns)
+        targets = self._plan.accept(
+            stamp_ns, actions_HA, joins_ns, self._reach_ns, self.is_approved
+        )
         if self.is_approved:
             self._turn.aim()
-        return self._plan.accept(stamp_ns, actions_HA, joins_ns, self._reach_ns, self.is_approved)
+        return targets
 
     def step(
         self,

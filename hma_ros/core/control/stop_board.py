@@ -21,7 +21,7 @@ class _Entry:
     """
     One entry of the embodiment.
 
-    By publisher: reasons, reports of "no stop", last message, and when it was first heard.
+    By publisher: reasons, reports of "no stop", last message, and when it was first there.
     """
 
     stop: StopSpec
@@ -80,7 +80,7 @@ class StopBoard:
         entry.clear[publisher] = steady_ns
         return None
 
-    def forget_dead(self, index: int, alive: Sequence[Hashable]) -> str | None:
+    def forget_dead(self, index: int, alive: Sequence[Hashable], steady_ns: int) -> str | None:
         """
         Drop the reasons of publishers that are gone, where a newer one reports "no stop".
 
@@ -88,6 +88,8 @@ class StopBoard:
         :returns: why to stop: one that sent a message is gone, and the entry needs it.
         """
         entry = self._entries[index]
+        for publisher in alive:
+            entry.since.setdefault(publisher, steady_ns)
         gone = [publisher for publisher in entry.heard if publisher not in alive]
         entry.are_known = entry.are_known or len(gone) < len(entry.heard)
         if alive and not entry.are_known:
@@ -101,10 +103,13 @@ class StopBoard:
             if publisher in alive or newest is None or newest <= time_ns
         }
         for publisher in gone:
-            del entry.heard[publisher], entry.since[publisher]
+            del entry.heard[publisher]
             if publisher in entry.reasons:
                 reason, time_ns = entry.reasons[publisher]
                 entry.reasons[publisher] = f'{reason}; its publisher is gone, restart it', time_ns
+        if not entry.reasons:
+            # Who comes back while there is a reason is no newer publisher.
+            entry.since = {key: time for key, time in entry.since.items() if key in alive}
         if not gone or not entry.is_needed:
             return None
         return (

@@ -135,7 +135,7 @@ def test_steps_that_are_followed_are_never_changed(other: Targets) -> None:
 def test_nothing_is_added_to_a_chunk_that_was_dropped() -> None:
     plan = followed()
     plan.hold([0.4])
-    with pytest.raises(LateError):
+    with pytest.raises(MessageError, match='stamped as a chunk that was dropped'):
         plan.check(0, 0.1, 2, 60 * MS)
 
 

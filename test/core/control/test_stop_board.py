@@ -66,19 +66,37 @@ def test_a_publisher_that_died_leaves_its_reason_until_a_newer_one_says_otherwis
     stops = board(BUTTON)
     stops.take(0, False, 'b', 1)
     stops.take(0, True, 'a', 2)
-    stops.forget_dead(0, ['b'])
+    stops.forget_dead(0, ['b'], 3)
     gone = f'{PRESSED}; its publisher is gone, restart it'
     assert stops.reason == gone
     if is_renewed:
         previous, stops = stops, board(BUTTON)
         stops.begin(previous)
     stops.take(0, False, 'b', 3)
-    stops.forget_dead(0, ['b'])
+    stops.forget_dead(0, ['b'], 3)
     assert stops.reason == gone  # b is another button
     stops.take(0, False, 'c', 4)
-    stops.forget_dead(0, ['a', 'c'])
+    stops.forget_dead(0, ['a', 'c'], 4)
     assert stops.reason == gone  # a is still there
-    stops.forget_dead(0, ['c'])
+    stops.forget_dead(0, ['c'], 5)
+    assert stops.reason is None
+
+
+def test_a_button_that_was_there_is_not_newer_because_it_speaks_or_comes_back_later() -> None:
+    stops = board(BUTTON)
+    stops.forget_dead(0, ['a', 'b'], 1)
+    stops.take(0, True, 'a', 2)
+    stops.forget_dead(0, ['b'], 3)
+    stops.take(0, False, 'b', 4)
+    stops.forget_dead(0, ['b'], 5)
+    assert stops.reason is not None
+    stops.forget_dead(0, [], 6)
+    stops.take(0, False, 'b', 7)
+    stops.forget_dead(0, ['b'], 8)
+    assert stops.reason is not None
+    stops.forget_dead(0, ['b', 'c'], 9)
+    stops.take(0, False, 'c', 10)
+    stops.forget_dead(0, ['b', 'c'], 11)
     assert stops.reason is None
 
 
@@ -91,7 +109,7 @@ def test_what_must_speak_is_waited_for(stop: StopSpec) -> None:
     )
     stops.take(0, False, 'a', 2)
     assert stops.refusal(2) is None
-    stops.forget_dead(0, [])
+    stops.forget_dead(0, [], 3)
     assert stops.refusal(2) is not None
 
 
