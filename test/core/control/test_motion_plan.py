@@ -24,23 +24,25 @@ def planned(ramp_in_s: float = 0.0) -> tuple[MotionPlan, CommandHistory]:
     return plan, history
 
 
-def test_increments_of_a_moment_to_come_start_from_what_will_be_commanded_then() -> None:
+def followed_for_50_ms() -> MotionPlan:
+    """A plan half-way through its first chunk, which is 0.02 m and 100 ms long."""
     plan, history = planned()
     plan.accept(0, FORWARD, 0, 0, follow=True)
     for reach_ns in range(10 * MS, 60 * MS, 10 * MS):
         target, _ = plan.targets(reach_ns, 1)
         history.record(reach_ns, target, None)
+    return plan
+
+
+def test_increments_of_a_moment_to_come_start_from_what_will_be_commanded_then() -> None:
+    plan = followed_for_50_ms()
     # At 100 ms the first chunk is over: 0.02 m further on.
     targets = plan.accept(100 * MS, FORWARD, 55 * MS, 50 * MS, follow=True)
     np.testing.assert_allclose(targets.positions_HD[0], np.add(START, [0.03, 0.0, 0.0]))
 
 
 def test_increments_that_are_added_start_where_the_first_end() -> None:
-    plan, history = planned()
-    plan.accept(0, FORWARD, 0, 0, follow=True)
-    for reach_ns in range(10 * MS, 60 * MS, 10 * MS):
-        target, _ = plan.targets(reach_ns, 1)
-        history.record(reach_ns, target, None)
+    plan = followed_for_50_ms()
     targets = plan.accept(0, FORWARD * 2, 55 * MS, 50 * MS, follow=True)
     np.testing.assert_allclose(targets.positions_HD[-1], np.add(START, [0.04, 0.0, 0.0]))
     np.testing.assert_allclose(plan.targets(60 * MS, 1)[0], np.add(START, [0.012, 0.0, 0.0]))
