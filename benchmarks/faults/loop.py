@@ -35,7 +35,9 @@ class _Topics:
     def resolve_topic_name(self, name: str) -> str:
         return f'/{name}'
 
-    def subscribe(self, _kind: Any, topic: str, callback: Callable[..., None], _qos: Any) -> None:
+    def subscribe_bounded(
+        self, _kind: Any, topic: str, callback: Callable[..., None], _qos: Any, _on_fault: Any
+    ) -> None:
         self.callbacks[topic] = callback
 
     def count_publishers(self, _topic: str) -> int:
@@ -153,7 +155,7 @@ class Loop(Bench):
         self._state = RobotState(self._topics, self.spec, lambda _: None, lambda: None)
 
     def deliver_state(self, message: Any, driver: int) -> None:
-        self._topics.callbacks[self.arm.topic](message, {'publisher_gid': bytes([driver])})
+        self._topics.callbacks[self.arm.topic](message, bytes([driver]))
 
     @property
     def _execution(self) -> Executor:

@@ -25,7 +25,7 @@ from hma_ros.ros.commander import Commander, Gripper
 from hma_ros.ros.diagnostics import WARN, Diagnostics
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.parameters import read
-from hma_ros.ros.publishers import SingleSource, with_publisher
+from hma_ros.ros.publishers import SingleSource
 from hma_ros.ros.qos import REPORT
 from hma_ros.ros.robot_state import RobotState
 from hma_ros.ros.stamps import stamp_ns
@@ -103,7 +103,8 @@ class ActionExecutorNode(HmaNode):
         self._chunk_source = SingleSource(self, self._chunk_topic)
         self._heartbeat_s: float | None = None
         self._is_model_silent = False
-        self.subscribe(ActionChunk, given.chunk_topic, with_publisher(self._on_chunk), REPORT)
+        on_fault = partial(self._diagnostics.trouble, 'refused chunks')
+        self.subscribe_bounded(ActionChunk, given.chunk_topic, self._on_chunk, REPORT, on_fault)
         self.subscribe(Empty, given.heartbeat_topic, self._on_heartbeat, REPORT)
         for name, callback in (
             ('~/stop', self._on_stop),

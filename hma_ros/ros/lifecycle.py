@@ -8,7 +8,7 @@ node leaves a state, it leaves through :meth:`HmaNode.stop` and :meth:`HmaNode.t
 
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from types import FrameType
 from typing import Any
 
@@ -21,8 +21,10 @@ from rclpy.signals import SignalHandlerOptions
 
 from hma_ros.core.errors import HmaError
 from hma_ros.ros import qos_overrides
+from hma_ros.ros.bounded import bounded
 from hma_ros.ros.log_relay import LogRelay
 from hma_ros.ros.parameters import declare
+from hma_ros.ros.publishers import with_publisher
 
 _OK = TransitionCallbackReturn.SUCCESS
 _FAILURE = TransitionCallbackReturn.FAILURE
@@ -105,6 +107,26 @@ class HmaNode(LifecycleNode):
     def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any) -> Any:
         """Create a subscription that lives as long as the configuration; overrides win too."""
         made = qos_overrides.subscription(self, kind, topic, callback, qos)
+        return self.own(made, self.destroy_subscription)
+
+    def subscribe_bounded(
+        self,
+        kind: Any,
+        topic: str,
+        callback: Callable[[Any, Hashable], None],
+        qos: Any,
+        on_fault: Callable[[str], None],
+    ) -> Any:
+        """
+        Create a subscription that reads no message beyond :data:`~hma_ros.ros.bounded.MOST_BYTES`.
+
+        :param callback: called with a message and its publisher.
+        :param on_fault: called with why a message was not read.
+        """
+        receive = bounded(kind, self.resolve_topic_name(topic), callback, on_fault)
+        made = qos_overrides.subscription(
+            self, kind, topic, with_publisher(receive), qos, raw=True
+        )
         return self.own(made, self.destroy_subscription)
 
     def now_ns(self) -> int:

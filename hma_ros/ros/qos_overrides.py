@@ -106,14 +106,16 @@ def subscription(
     callback: Callable[[Any], None],
     qos: QoSProfile,
     event_callbacks: SubscriptionEventCallbacks | None = None,
+    raw: bool = False,
 ) -> Any:
-    """Create a subscription whose QoS follows the overrides."""
+    """Create a subscription, of bytes if ``raw``, whose QoS follows the overrides."""
     return node.create_subscription(
         kind,
         topic,
         callback,
         copy.copy(qos),
         event_callbacks=event_callbacks,
+        raw=raw,
         qos_overriding_options=_options(node, topic, 'subscription'),
     )
 

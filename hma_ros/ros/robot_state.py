@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Hashable
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.embodiment import EmbodimentSpec, PoseSpec
 from hma_ros.core.errors import MessageError
 from hma_ros.core.messages.pose import to_pose
-from hma_ros.ros.publishers import with_publisher
 from hma_ros.ros.qos import SENSOR_IN
 from hma_ros.ros.stamps import stamp_ns
 
@@ -47,15 +47,13 @@ class RobotState:
             topic = node.resolve_topic_name(source.topic)
             history = PositionHistory(source.message_names, topic, age_s)
             self._joints.append(history)
-            receive = with_publisher(partial(self._on_joints, history))
-            node.subscribe(JointState, source.topic, receive, SENSOR_IN)
+            receive = partial(self._on_joints, history)
+            node.subscribe_bounded(JointState, source.topic, receive, SENSOR_IN, on_fault)
         pose = spec.state.pose
         self._pose = PositionHistory(_POSE, '' if pose is None else pose.topic, age_s)
         if pose is not None:
-            receive = with_publisher(
-                partial(self._on_pose, pose, node.resolve_topic_name(pose.topic))
-            )
-            node.subscribe(PoseStamped, pose.topic, receive, SENSOR_IN)
+            on_pose = partial(self._on_pose, pose, node.resolve_topic_name(pose.topic))
+            node.subscribe_bounded(PoseStamped, pose.topic, on_pose, SENSOR_IN, on_fault)
 
     def clear(self) -> None:
         """Forget everything, e.g. when the clock jumped."""
@@ -74,16 +72,17 @@ class RobotState:
         histories = [self._pose] if self._spec.action.is_cartesian else self._joints
         return next((item.absence for item in histories if item.absence is not None), None)
 
-    def newest(self) -> tuple[Vector, Vector | None, int] | None:
+    def newest(self) -> tuple[Vector, Vector | None, int, str] | None:
         """
         Return the newest state, None where a part is unknown or comes from two publishers.
 
         :returns: the commanded coordinates ``float64[D]``, the tool's orientation ``float64[4]``
-            x y z w (None where none is commanded), and the stamp of the oldest part [ns].
+            x y z w (None where none is commanded), the stamp of the oldest part [ns] and its
+            name.
         """
         if self._spec.action.is_cartesian:
             pose = self._pose.newest()
-            return None if pose is None else (pose[0][:3], pose[0][3:], pose[1])
+            return None if pose is None else (pose[0][:3], pose[0][3:], pose[1], 'pose')
         parts = [history.newest() for history in self._joints]
         known = [part for part in parts if part is not None]
         if len(known) < len(parts):
@@ -91,7 +90,8 @@ class RobotState:
         values = np.concatenate([part[0] for part in known])
         joints = self._spec.state.joints
         places = [joints.index(name) for name in self._spec.action.coordinates]
-        return values[places], None, min(part[1] for part in known)
+        oldest = min(known, key=itemgetter(1))
+        return values[places], None, oldest[1], oldest[2]
 
     def _on_joints(self, history: PositionHistory, message: Any, publisher: Hashable) -> None:
         stamp = stamp_ns(message.header.stamp)

@@ -18,7 +18,7 @@ from hma_ros.core.control.stop_board import StopBoard
 from hma_ros.core.embodiment import StopSpec
 from hma_ros.core.embodiment.stop_values import can_stop, impossible_value, read_flag
 from hma_ros.core.errors import ConfigError
-from hma_ros.ros.publishers import identity, with_publisher
+from hma_ros.ros.publishers import identity
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_IN
 
 
@@ -46,9 +46,10 @@ class StopTopics:
         self._board.begin(None if previous is None else previous._board)
         for index, stop in enumerate(stops):
             kind = _message_class(stop, self._topics[index])
-            receive = with_publisher(partial(self._on_message, index))
+            receive = partial(self._on_message, index)
             for qos in (LATCHED if stop.latched else REPORT, SENSOR_IN):
-                node.subscribe(kind, stop.topic, receive, qos)
+                # What cannot be read may say stop.
+                node.subscribe_bounded(kind, stop.topic, receive, qos, on_stop)
 
     @property
     def reason(self) -> str | None:

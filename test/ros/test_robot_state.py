@@ -62,10 +62,10 @@ def test_tool_pose_must_have_the_frame_and_a_quaternion_of_norm_one(bench: Any) 
     assert heard.state.newest() is None
     assert heard.good == 0
     heard.until(lambda: poses.publish(pose(1.001)), heard.state.newest, 'the pose')
-    xyz, quat_xyzw, stamp_ns = heard.state.newest()
+    xyz, quat_xyzw, stamp_ns, oldest = heard.state.newest()
     np.testing.assert_array_equal(xyz, [0.5, 0.0, 0.0])
     np.testing.assert_allclose(quat_xyzw, [0.0, 0.0, 0.0, 1.0], atol=2e-3)
-    assert stamp_ns == 7
+    assert (stamp_ns, oldest) == (7, 'pose')
     assert heard.good > 0
 
 
@@ -81,9 +81,9 @@ def test_joints_are_collected_over_messages_and_as_old_as_the_oldest(bench: Any)
         publisher.publish(from_positions(10**9, ['finger'], [1.0], [0.0]))
 
     heard.until(say, heard.state.newest, 'all joints')
-    values, turn, stamp_ns = heard.state.newest()
+    values, turn, stamp_ns, oldest = heard.state.newest()
     np.testing.assert_array_equal(values, np.arange(6.0))
-    assert (turn, stamp_ns) == (None, 5 * MS)
+    assert (turn, stamp_ns, oldest) == (None, 5 * MS, joints[0])
     assert heard.faults == []
     heard.state.clear()
     assert heard.state.newest() is None
@@ -96,7 +96,7 @@ def test_a_wrong_message_is_a_fault_and_changes_nothing(bench: Any) -> None:
     wrong = from_positions(6 * MS, UR5E.state.joints, np.full(6, np.nan), np.zeros(6))
     heard.until(lambda: publisher.publish(good), heard.state.newest, 'the joints')
     heard.until(lambda: publisher.publish(wrong), lambda: heard.faults, 'the refusal')
-    values, _, stamp_ns = heard.state.newest()
+    values, _, stamp_ns, _ = heard.state.newest()
     np.testing.assert_array_equal(values, np.zeros(6))
     assert stamp_ns == 5 * MS
 

@@ -53,8 +53,11 @@ class CommandClock:
         self._anchor: tuple[int, int] | None = None
         # When it was sent, by the clock that the time between commands is taken from.
         self._sent_ns = 0
+        # How far stamps ran ahead of /clock while the robot came to rest.
+        self._forced_ns = 0
         if previous is not None and previous._is_simulated == is_simulated:
             self._anchor, self._sent_ns = previous._anchor, previous._sent_ns
+            self._forced_ns = previous._forced_ns
         self._has_begun = False
         self._rested = False
         # How far ROS time was ahead of the last stamp, where that is more than noise.
@@ -68,6 +71,9 @@ class CommandClock:
         """
         expected_ns = self._expected_ns(ros_ns, steady_ns)
         ahead_ns = ros_ns - expected_ns
+        if -self._forced_ns <= ahead_ns < 0:
+            # Not a jump: /clock is still to reach the last stamp.
+            return None
         has_jumped = abs(ahead_ns) > (0 if self._is_simulated else _JUMP_NS + noise_ns)
         stamp_ns, why, elapsed_ns = ros_ns if has_jumped else expected_ns, None, self._period_ns
         # How long a simulated clock took that jumped is not known: one period is sure.
@@ -81,6 +87,7 @@ class CommandClock:
             why = f'no command was due for {elapsed_ns / _NS:.2f} s'
         is_noise = has_jumped or abs(ahead_ns) <= _NOISE_NS + noise_ns
         self._ahead_ns, self._has_begun = 0 if is_noise else ahead_ns, True
+        self._forced_ns = 0
         return self._take(stamp_ns, steady_ns, elapsed_ns, why)
 
     def settled(self, tick: Tick, is_at_rest: bool) -> Tick:
@@ -127,6 +134,8 @@ class CommandClock:
             passed_ns = max(steady_ns - last_ns, self._period_ns)
             # A command without a stamp may have been sent later than its tick.
             elapsed_ns = max(steady_ns - max(last_ns, self._sent_ns), self._period_ns)
+        else:
+            self._forced_ns += passed_ns
         return self._take(ros_ns + passed_ns, steady_ns, elapsed_ns, None)
 
     def _take(self, ros_ns: int, steady_ns: int, elapsed_ns: int, why: str | None) -> Tick:

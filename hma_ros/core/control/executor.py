@@ -189,11 +189,19 @@ class Executor:
         self._guard.delay(tick.elapsed_s, late_s)
 
     def measurement(
-        self, values_D: ArrayLike, quat_xyzw: ArrayLike | None, stamp_ns: int
+        self, values_D: ArrayLike, quat_xyzw: ArrayLike | None, stamp_ns: int, oldest: str
     ) -> Measurement:
-        """Return a measurement of the axes from coordinates ``[D]`` and orientation ``[4]``."""
+        """
+        Return a measurement of the axes.
+
+        :param values_D: the coordinates.
+        :param quat_xyzw: the orientation ``[4]``; None where none is commanded.
+        :param stamp_ns: when the oldest part was measured.
+        :param oldest: the name of that part.
+        """
         turn = np.zeros(0) if quat_xyzw is None else self._turn.vector(quat_xyzw)
-        return Measurement(np.concatenate([np.asarray(values_D, np.float64), turn]), stamp_ns)
+        values_X = np.concatenate([np.asarray(values_D, np.float64), turn])
+        return Measurement(values_X, stamp_ns, oldest)
 
     def quaternion(self, motion: Motion) -> tuple[float, float, float, float] | None:
         """Return a command's orientation, x y z w; None where none is commanded."""

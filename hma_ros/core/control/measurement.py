@@ -14,10 +14,11 @@ _NS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Measurement:
-    """Where the axes are, ``float64[X]``, and when the oldest part of it was measured."""
+    """Where the axes are, ``float64[X]``, when the oldest part was measured, and its name."""
 
     values_X: Vector
     stamp_ns: int
+    oldest: str = 'state'
 
 
 class StateCheck:
@@ -42,7 +43,10 @@ class StateCheck:
                 f'expected at most {most_s:g} s'
             )
         if age_s > most_s:
-            return f'stale measured state: got {age_s:.3f} s old, expected at most {most_s:g} s'
+            return (
+                f'stale measured {measured.oldest}: got {age_s:.3f} s old, '
+                f'expected at most {most_s:g} s'
+            )
         if not np.isfinite(measured.values_X).all():
             name = self._axes.names[int(np.argmax(~np.isfinite(measured.values_X)))]
             return f'measured state: got a {name} that is not finite'

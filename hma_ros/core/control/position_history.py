@@ -119,13 +119,14 @@ class PositionHistory:
             self._note(column, publisher, stamp_ns)
         return columns
 
-    def newest(self) -> tuple[Vector, int] | None:
-        """Return the newest positions ``float64[D]`` and the stamp of their oldest part."""
+    def newest(self) -> tuple[Vector, int, str] | None:
+        """Return the newest positions ``float64[D]``, the oldest one's stamp and its name."""
         known = [track.newest for track in self._tracks]
         if self.conflict is not None or None in known:
             return None
         stamps, values = zip(*(item for item in known if item is not None), strict=True)
-        return np.array(values), min(stamps)
+        oldest = stamps.index(min(stamps))
+        return np.array(values), stamps[oldest], self._names[oldest]
 
     def newest_stamps(self) -> list[int | None]:
         """Return the stamp of the newest sample of each coordinate; None without one."""

@@ -170,6 +170,27 @@ def test_forced_commands_follow_the_last_one_a_period_apart() -> None:
     assert CommandClock(PERIOD, False).force(5).elapsed_s == 0.01
 
 
+def test_a_start_waits_until_clock_reaches_the_stamps_of_coming_to_rest() -> None:
+    halted = started(is_simulated=True)
+    for count in range(1, 6):
+        assert halted.force(count * PERIOD) == Tick(ROS + (count + 1) * PERIOD, 0.01)
+    clock = CommandClock(PERIOD, True, previous=halted)
+    assert clock.tick(ROS + 20 * MS, 1000 * MS) is None
+    assert clock.tick(ROS + 49 * MS, 1029 * MS) is None
+    assert clock.tick(ROS + 54 * MS, 1034 * MS) is None
+    assert clock.tick(ROS + 60 * MS, 1040 * MS) == Tick(ROS + 7 * PERIOD, 0.01)
+    # From there /clock that goes back has jumped.
+    tick = clock.tick(ROS + 40 * MS, 1050 * MS)
+    assert tick == Tick(ROS + 5 * PERIOD, 0.01, 'the clock jumped by -0.020 s')
+
+
+def test_clock_that_starts_again_after_coming_to_rest_is_not_waited_for() -> None:
+    halted = started(is_simulated=True)
+    halted.force(PERIOD)
+    clock = CommandClock(PERIOD, True, previous=halted)
+    assert clock.tick(ROS - 500 * MS, 0) == Tick(ROS - 490 * MS, 0.01)
+
+
 def test_a_forced_command_follows_one_that_was_sent_late_a_period_later() -> None:
     clock = started()
     clock.sent(4 * MS)

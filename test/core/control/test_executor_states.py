@@ -112,9 +112,9 @@ class ExecutorMachine(RuleBasedStateMachine):
         if self.spec.limits.orientation is None:
             if self.axes.is_continuous.any():
                 values = (values + np.pi) % (2.0 * np.pi) - np.pi
-            return self.executor.measurement(values, None, self.last_stamp_ns)
+            return self.executor.measurement(values, None, self.last_stamp_ns, 'elbow')
         turn = quaternion(values[width:], self.spec.limits.orientation.reference_xyzw)
-        return self.executor.measurement(values[:width], turn, self.last_stamp_ns)
+        return self.executor.measurement(values[:width], turn, self.last_stamp_ns, 'pose')
 
     @rule(count=st.integers(1, 40))
     def run(self, count: int) -> None:

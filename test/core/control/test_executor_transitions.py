@@ -262,7 +262,7 @@ def test_default_pose_and_flipped_tool_are_never_commanded() -> None:
     wrong = [([0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]), ([0.5, 0.0, 0.2], flipped)]
     for xyz, quat_xyzw in wrong:
         rig.measured = lambda xyz=xyz, turn=quat_xyzw: rig.executor.measurement(
-            xyz, turn, rig.now_ns
+            xyz, turn, rig.now_ns, 'pose'
         )
         assert {item.state for item in rig.run(300)} == {State.WAITING}
         assert 'measured outside its limit and start margin by: got ' in rig.decision.reasons[0]

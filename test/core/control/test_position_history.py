@@ -26,9 +26,9 @@ def test_collects_a_vector_over_several_messages(history: PositionHistory) -> No
     assert history.add(START, ('gripper', 'b', 'a'), [9, 1, 0]) == (0, 1)
     assert history.newest() is None
     assert history.add(START + 5 * MS, ('c',), [2]) == (2,)
-    values, oldest_ns = history.newest() or (None, 0)
+    values, oldest_ns, oldest = history.newest() or (None, 0, '')
     np.testing.assert_array_equal(values, [0, 1, 2])
-    assert oldest_ns == START
+    assert (oldest_ns, oldest) == (START, 'a')
 
 
 def test_messages_about_other_joints_are_ignored_whatever_they_hold(

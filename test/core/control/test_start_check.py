@@ -93,7 +93,7 @@ def test_a_robot_that_moves_within_its_velocity_may_start(
     [
         (MIDDLE, 100, None),
         (MIDDLE, -100, None),
-        (MIDDLE, 300, 'stale measured state: got 0.300 s old, expected at most 0.1 s'),
+        (MIDDLE, 300, 'stale measured elbow: got 0.300 s old, expected at most 0.1 s'),
         (
             MIDDLE,
             -300,
@@ -110,7 +110,7 @@ def test_a_robot_that_moves_within_its_velocity_may_start(
 def test_only_a_fresh_finite_state_is_trusted(
     values: np.ndarray, age_ms: int, reason: str | None
 ) -> None:
-    measured = Measurement(values, 10**12 - age_ms * MS)
+    measured = Measurement(values, 10**12 - age_ms * MS, 'elbow')
     assert StateCheck(FRANKA, 0.1).fault(10**12, measured) == reason
     assert StateCheck(FRANKA, 0.1).fault(10**12, None) == 'no measured state'
 
