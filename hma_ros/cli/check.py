@@ -26,7 +26,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     )
     parser.add_argument('file', metavar='FILE', help='a .yaml file, or the name of a shipped one')
     parser.add_argument(
-        'values', nargs='*', default=[], metavar='bundle:=BUNDLE', help='compare with a bundle, too'
+        'values', nargs='*', default=[], metavar='bundle:=BUNDLE', help='compare with a bundle'
     )
     parser.set_defaults(run=run)
 

@@ -117,6 +117,14 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         help='peak learning rate (default: 2e-3 frozen, 1e-3 lora, 5e-4 all)',
     )
     group.add_argument(
+        '--augment',
+        type=not_negative,
+        default=0,
+        metavar='N',
+        help='copies of each demonstration to learn from, too, with frames that are shifted and '
+        'recoloured, so that the policy bears another camera mount and another light (0)',
+    )
+    group.add_argument(
         '--hidden-history',
         type=share,
         metavar='P',
@@ -144,6 +152,13 @@ def positive_number(text: str) -> float:
     return value
 
 
+def not_negative(text: str) -> int:
+    """Read a count; raises ArgumentTypeError of one below 0."""
+    if (value := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f'got {text}, expected 0 or more')
+    return value
+
+
 def share(text: str) -> float:
     """Read a share; raises ArgumentTypeError unless it is in [0, 1]."""
     if not 0 <= (value := float(text)) <= 1:
@@ -153,6 +168,7 @@ def share(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Fine-tune, and export if that was asked for."""
+    from hma_ros.data.augmentation import Augmented
     from hma_ros.data.imported_episodes import open_episodes
     from hma_ros.export.pretrained import read_pretrained, save_codec
     from hma_ros.export.replace import check_replaceable
@@ -162,6 +178,7 @@ def run(args: argparse.Namespace) -> int:
     if args.bundle is not None:
         check_replaceable(args.bundle)
     dataset = open_episodes(args.data)
+    shown = Augmented(dataset, args.augment) if args.augment else dataset
     initial = read_pretrained(_source(args.init, args.out), args.tokenizer)
     dataset.check_frame_size(initial.codec.image_size, 'the frame tokenizer')
     workers = Workers()
@@ -169,9 +186,9 @@ def run(args: argparse.Namespace) -> int:
     with workers.in_turn():
         if workers.is_first:
             save_codec(initial.codec, initial.tokenizer, args.out / 'tokenizer')
-        episodes = _tokens(args, dataset, initial)
+        episodes = _tokens(args, shown, initial)
     if trainer.model.config.anchor:
-        episodes = with_anchors(episodes, dataset)
+        episodes = with_anchors(episodes, shown)
     model = _train(args, trainer, episodes)
     if not workers.is_first:
         return 0
@@ -233,7 +250,7 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
         'tokenizer': initial.codec_fingerprint,
         'stem': domain.name,
         **{name: getattr(tuning, name) for name in tuning.__dataclass_fields__},
-        **{name: getattr(args, name) for name in ('steps', 'windows')},
+        **{name: getattr(args, name) for name in ('steps', 'windows', 'augment')},
         'head_steps': args.head_steps or HEAD_STEPS,
         'length': length,
         'processes': Workers().count,

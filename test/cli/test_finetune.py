@@ -141,6 +141,14 @@ def test_a_window_is_as_long_as_an_episode_at_most(run_folder, data, tmp_path, c
     assert message in capsys.readouterr().err
 
 
+def test_changed_copies_of_the_demonstrations_are_learned_from_too(run_folder, data, tmp_path):
+    out = tmp_path / 'out'
+    assert finetune(run_folder, data, out, *STEPS, '--augment', '1') == 0
+    counts = {len(np.load(path)) for path in (data / 'tokens').glob('*.npy')}
+    assert 2 * 24 in counts
+    assert json.loads((out / 'provenance.json').read_text())['settings']['augment'] == 1
+
+
 def test_a_folder_that_cannot_be_made_is_named(run_folder, data, tmp_path, capsys):
     (tmp_path / 'taken').write_text('')
     assert finetune(run_folder, data, tmp_path / 'taken' / 'out', *STEPS) == 2
