@@ -27,7 +27,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from hma_ros.core.embodiment import CameraSpec, load_embodiment
 from hma_ros.core.vision.image import preprocess
-from hma_ros.data.bag_import import import_bag
+from hma_ros.data.bag_import import import_bags
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.evaluation.measurements import write_measurements
 from hma_ros.evaluation.tables import data_import_table
@@ -79,7 +79,7 @@ def _import_rates(seconds: float) -> dict[str, float]:
         images = round(seconds * _CAMERA_HZ)
         writer = LeRobotWriter(Path(folder) / 'set', spec, 'push')
         plain_s = _spent_s(lambda: _read(bag))
-        import_s = _spent_s(lambda: import_bag(bag, writer))
+        import_s = _spent_s(lambda: list(import_bags([bag], writer)))
         steps = sum(item['length'] for item in writer.sources[0]['episodes'])
     return {
         'images 640x480 read with rosbags alone': round(images / plain_s, 1),

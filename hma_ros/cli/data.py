@@ -4,8 +4,10 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from hma_ros.cli.pool_options import add_pool, chosen_pool
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from hma_ros.data.episode_source import EpisodeSource
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 BAG = """\
   hma data import bag bags/run_1 bags/run_2 --out data/mine
   hma data import bag bags/* --embodiment my_arm.yaml --out data/mine --namespace left
+  hma data import bag bags/* --out data/mine --ray                      on a Ray cluster
 """
 LEROBOT = """\
   hma data import lerobot sets/so101 --embodiment so101 --out data/so101 --camera \\
@@ -170,6 +173,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--task', default='', help='what the robot does, as text (default: its stem)'
     )
+    add_pool(parser, 1)
 
 
 def run_bag(args: argparse.Namespace) -> int:
@@ -177,7 +181,7 @@ def run_bag(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from hma_ros.core.embodiment import load_embodiment
-    from hma_ros.data.bag_import import bag_embodiment, import_bag
+    from hma_ros.data.bag_import import bag_embodiment, import_bags
     from hma_ros.data.lerobot_writer import LeRobotWriter
 
     sources, text = [Path(source) for source in args.sources], None
@@ -186,7 +190,7 @@ def run_bag(args: argparse.Namespace) -> int:
     else:
         spec = load_embodiment(args.embodiment)
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem, text)
-    return _import(args, lambda source: import_bag(Path(source), writer, args.namespace))
+    return _tell_all(args, import_bags(sources, writer, args.namespace, chosen_pool(args)))
 
 
 def run_lerobot(args: argparse.Namespace) -> int:
@@ -214,9 +218,10 @@ def _import_episodes(args: argparse.Namespace, open_: 'Callable[[Path], EpisodeS
 
     spec = load_embodiment(args.embodiment)
     mapping = Mapping(args.camera, args.state, args.action)
-    sources = {source: open_(Path(source)) for source in args.sources}
+    sources = [open_(Path(source)) for source in args.sources]
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem)
-    return _import(args, lambda source: import_episodes(sources[source], writer, mapping))
+    pool = chosen_pool(args)
+    return _tell_all(args, (import_episodes(item, writer, mapping, pool) for item in sources))
 
 
 def run_hma(args: argparse.Namespace) -> int:
@@ -233,11 +238,10 @@ def run_hma(args: argparse.Namespace) -> int:
     return 0
 
 
-def _import(args: argparse.Namespace, run: 'Callable[[str], ImportedSource]') -> int:
-    """Import each source and say what it gave; 1 where there is no step at all."""
+def _tell_all(args: argparse.Namespace, sources: 'Iterable[ImportedSource]') -> int:
+    """Say what each source gave, once it is imported; 1 where there is no step at all."""
     total = 0
-    for source in args.sources:
-        found = run(source)
+    for found in sources:
         total += found.steps
         _tell(found)
     print(f'{args.out}: {total} steps; look at them with: hma data inspect {args.out}')

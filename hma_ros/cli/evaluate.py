@@ -17,6 +17,7 @@ from hma_ros.cli.evaluate_options import (
     chosen_robots,
     typed_command,
 )
+from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ examples:
   hma evaluate closed-loop --robot sim_planar --episodes 20
   hma evaluate closed-loop --policies model --out benchmarks/out/closed_loop.json
   hma evaluate closed-loop --through-ros --robot sim_so101 --episodes 100
+  hma evaluate closed-loop --episodes 1000 --ray                on a Ray cluster
 
 model is the bundle's policy, expert the script it learned from, random is random motion.
 """
@@ -154,9 +156,7 @@ def _add_closed_loop(parts: argparse._SubParsersAction[argparse.ArgumentParser])
         metavar='NAME',
         help='of model, expert, random (default: all)',
     )
-    parser.add_argument(
-        '--workers', type=int, default=2, metavar='N', help='processes (default: 2)'
-    )
+    add_pool(parser, 2)
     parser.add_argument(
         '--through-ros',
         action='store_true',
@@ -242,7 +242,7 @@ def _closed_loop(
         return [_through_ros(robot, bundle, seeds, args.real_time_factor)]
     from hma_ros.evaluation.closed_loop import evaluate_policies
 
-    return evaluate_policies(robot, bundle, seeds, args.policies, args.workers)
+    return evaluate_policies(robot, bundle, seeds, args.policies, chosen_pool(args))
 
 
 def _through_ros(

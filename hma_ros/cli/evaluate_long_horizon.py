@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from hma_ros.cli import evaluate_options
+from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.errors import ConfigError
 
 EXAMPLES = """\
@@ -15,6 +16,7 @@ examples:
   hma evaluate long-horizon --out benchmarks/out/long_horizon.json
   hma evaluate long-horizon --steps 600 6000 --every 60 --episodes 1    ten minutes at 10 Hz
   hma evaluate long-horizon --hidden 10 --temperature 0.5
+  hma evaluate long-horizon --episodes 400 --ray                        on a Ray cluster
 
 wander is random motion, expert the scripted expert with its training noise; both start where no
 training episode did. Brackets: the same for the tokenizer's reconstruction of the true frames.
@@ -57,9 +59,7 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     _add_rollouts(parser)
     parser.add_argument('--seed', type=int, default=0, help='selects the starts (default: 0)')
-    parser.add_argument(
-        '--workers', type=int, default=2, metavar='N', help='processes (default: 2)'
-    )
+    add_pool(parser, 2)
     parser.add_argument(
         '--pictures',
         type=Path,
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     measured = [
         rollouts
         for robot in evaluate_options.chosen_robots(args, manifest)
-        for rollouts in measure_long_horizon(manifest.folder, robot, config, args.workers)
+        for rollouts in measure_long_horizon(manifest.folder, robot, config, chosen_pool(args))
     ]
     results = [
         as_result('long_horizon', rollouts.at(steps))

@@ -7,9 +7,11 @@ import argparse
 import os
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from hma_ros.cli.pool_options import add_ray, chosen_pool
 from hma_ros.cli.train import positive
 from hma_ros.core.errors import ConfigError
 
@@ -83,6 +85,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar='NAME',
         help='name of the new stem (default: that of the embodiment file)',
     )
+    add_ray(parser, 'encode the frames')
     _add_training(parser)
     parser.set_defaults(run=run)
 
@@ -310,16 +313,17 @@ def _tokens(
     args: argparse.Namespace, dataset: Episodes, initial: Pretrained
 ) -> list[TokenEpisode]:
     """Encode the frames once; tokens are kept beside the data, where that can be written."""
-    from hma_ros.export.pretrained import encode_with
+    from hma_ros.export.pretrained import encode_elsewhere, encode_with
     from hma_ros.training.tokens import Encoder, encoded_once
 
-    encoder = Encoder(
-        encode_with(initial.codec, args.out / 'tokenizer'),
-        initial.codec.image_size,
-        initial.codec_fingerprint,
-    )
+    codec, folder, pool = initial.codec, args.out / 'tokenizer', chosen_pool(args)
+    if pool.is_here:
+        encode = encode_with(codec, folder)
+    else:
+        encode = partial(encode_elsewhere, folder, initial.model.config)
+    encoder = Encoder(encode, codec.image_size, initial.codec_fingerprint)
     place = args.data if os.access(args.data, os.W_OK) else args.out
-    return encoded_once(encoder, dataset, place / 'tokens')
+    return encoded_once(encoder, dataset, place / 'tokens', pool)
 
 
 def _train(args: argparse.Namespace, trainer: HmaTrainer, episodes: Sequence[TokenEpisode]) -> Hma:

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hma_ros.core.embodiment import EmbodimentSpec, parse_embodiment
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.pool import HERE, Pool
 from hma_ros.core.topics import (
     CLOCK_TOPIC,
     EMBODIMENT_KEY,
@@ -19,19 +23,37 @@ from hma_ros.data.bag_custom_data import custom_data
 from hma_ros.data.bag_messages import BagMessages
 from hma_ros.data.bag_steps import EXECUTED_TOPIC, BagSteps
 from hma_ros.data.episode_cutter import EpisodeCutter
-from hma_ros.data.imported_source import ImportedSource, identity, imported_before
+from hma_ros.data.import_parts import read_parts
+from hma_ros.data.imported_source import ImportedSource, identity, imported_before, imported_now
 from hma_ros.data.lerobot_writer import LeRobotWriter
 
 
-def import_bag(path: Path, writer: LeRobotWriter, namespace: str | None = None) -> ImportedSource:
+def import_bags(
+    paths: Sequence[Path],
+    writer: LeRobotWriter,
+    namespace: str | None = None,
+    pool: Pool = HERE,
+) -> Iterator[ImportedSource]:
     """
-    Append the episodes of a bag; one that was imported already is skipped.
+    Append the episodes of bags, one bag after the other; one imported already is skipped.
 
     :param namespace: of the robot's topics in the bag; by default what the bag says of itself.
-    :raises ConfigError: the bag cannot be read, or lacks a topic of the embodiment.
+    :param pool: reads the bags.
+    :raises ConfigError: a bag cannot be read, or lacks a topic of the embodiment.
     """
-    if (known := imported_before(path, writer)) is not None:
-        return known
+    known, new = [source['source'] for source in writer.sources], list[Path]()
+    for path in paths:
+        if (this := identity(path)) not in known:
+            known.append(this)
+            new.append(path)
+    reads = [partial(_read_bag, path, namespace) for path in new]
+    with closing(read_parts(reads, writer, pool)) as parts:
+        for path in paths:
+            before = imported_before(path, writer)
+            yield before or imported_now(path, writer, next(parts))
+
+
+def _read_bag(path: Path, namespace: str | None, writer: LeRobotWriter) -> dict[str, Any]:
     if namespace is None:
         namespace = custom_data(path).get(NAMESPACE_KEY, '')
     with BagMessages(path) as bag:
@@ -44,7 +66,7 @@ def import_bag(path: Path, writer: LeRobotWriter, namespace: str | None = None) 
         for item in reader.close():
             episodes.take(item)
         episodes.close()
-        facts = {
+        return {
             'source': identity(path),
             'is_truncated': bag.is_truncated,
             'topics': {name: item.facts() for name, item in reader.counts.items()},
@@ -53,8 +75,6 @@ def import_bag(path: Path, writer: LeRobotWriter, namespace: str | None = None) 
             'outside_episodes': episodes.outside,
             'origins': dict(reader.alignment.origins),
         }
-    writer.commit(facts)
-    return ImportedSource(str(path), episodes.count, episodes.steps, True, facts)
 
 
 def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:

@@ -21,7 +21,7 @@ class EpisodeCutter:
     """
     Cuts steps into episodes.
 
-    ``count`` and ``steps`` are what was written; ``outside`` counts steps of no episode.
+    ``outside`` counts steps of no episode.
 
     :param has_marks: whether marks say where episodes begin.
     """
@@ -31,7 +31,7 @@ class EpisodeCutter:
         self._is_on = not has_marks
         self._file: EpisodeFile | None = None
         self._pieces: list[EpisodeFile] = []
-        self.count = self.steps = self.outside = 0
+        self.outside = 0
 
     def take(self, item: Step | Mark) -> None:
         """Take what comes next."""
@@ -59,10 +59,7 @@ class EpisodeCutter:
 
     def _discard(self) -> None:
         self._writer.take_back(len(self._pieces))
-        steps = sum(file.length for file in self._pieces)
-        self.count -= len(self._pieces)
-        self.steps -= steps
-        self.outside += steps
+        self.outside += sum(file.length for file in self._pieces)
 
     def _end(self, success: bool | None) -> None:
         file, self._file = self._file, None
@@ -74,5 +71,3 @@ class EpisodeCutter:
             return
         self._writer.end(file, success)
         self._pieces.append(file)
-        self.count += 1
-        self.steps += file.length

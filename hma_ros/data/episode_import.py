@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,12 +21,14 @@ from numpy.typing import NDArray
 from hma_ros.core.control.pose_actions import composed_increment
 from hma_ros.core.embodiment.spec import ROTATIONS, EmbodimentSpec
 from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.core.pool import HERE, Pool
 from hma_ros.core.short_text import first_few, quoted
 from hma_ros.data.bag_steps import Mark
 from hma_ros.data.column_map import ColumnMap
 from hma_ros.data.episode_cutter import EpisodeCutter
 from hma_ros.data.episode_source import ACTION, STATE, EpisodeSource
-from hma_ros.data.imported_source import ImportedSource, identity, imported_before
+from hma_ros.data.import_parts import joined, read_parts
+from hma_ros.data.imported_source import ImportedSource, identity, imported_before, imported_now
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.step_alignment import StepAlignment
 from hma_ros.data.steps import Step
@@ -52,7 +56,7 @@ class Mapping:
 
 
 def import_episodes(
-    source: EpisodeSource, writer: LeRobotWriter, mapping: Mapping
+    source: EpisodeSource, writer: LeRobotWriter, mapping: Mapping, pool: Pool = HERE
 ) -> ImportedSource:
     """
     Append the episodes of a data set; it is skipped if it was imported before.
@@ -60,6 +64,7 @@ def import_episodes(
     An episode that cannot be read, such as one whose record or video is damaged, is left out and
     named in the facts; an image that is broken drops its step.
 
+    :param pool: reads the episodes.
     :raises ConfigError: the data set contradicts itself or the embodiment, was imported with other
         options, or nothing is left.
     """
@@ -67,6 +72,18 @@ def import_episodes(
     before = imported_before(source.folder, writer, source.pattern, options)
     if before is not None:
         return before
+    parts = [source] if pool.is_here else list(source.parts()) or [source]
+    reads = (partial(_read, part, mapping) for part in parts)
+    with closing(read_parts(reads, writer, pool)) as found:
+        facts = joined(list(found))
+    if not writer.finished:
+        reason = next(iter(facts['left_out']), facts['first_drop'])
+        raise ConfigError(f'{reason or f"{source.folder}: got no two steps"}; no episode is left')
+    known = {'source': identity(source.folder, source.pattern), 'options': options}
+    return imported_now(source.folder, writer, {**known, **facts})
+
+
+def _read(source: EpisodeSource, mapping: Mapping, writer: LeRobotWriter) -> dict[str, Any]:
     reader = _Reader(source, writer.spec, mapping)
     cutter, left_out = EpisodeCutter(writer, has_marks=True), list[str]()
     for episode in source.episodes:
@@ -82,14 +99,7 @@ def import_episodes(
         if result is not None:
             cutter.take(Mark(0, 'succeed' if result else 'fail'))
     cutter.close()
-    if not cutter.count:
-        reason = left_out[0] if left_out else reader.facts()['first_drop']
-        raise ConfigError(f'{reason or f"{source.folder}: got no two steps"}; no episode is left')
-    known = {'source': identity(source.folder, source.pattern), 'options': options}
-    facts = {**known, **reader.facts(), 'left_out': left_out}
-    facts['outside_episodes'] = cutter.outside
-    writer.commit(facts)
-    return ImportedSource(str(source.folder), cutter.count, cutter.steps, True, facts)
+    return {**reader.facts(), 'left_out': left_out, 'outside_episodes': cutter.outside}
 
 
 class _Reader:

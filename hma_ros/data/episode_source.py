@@ -67,6 +67,9 @@ class EpisodeSource(Protocol):
     def episodes(self) -> Iterable[Any]:
         """The episodes, each with a ``label`` that says which one it is."""
 
+    def parts(self) -> Iterator[EpisodeSource]:
+        """Yield the same data set with some of its episodes each, in order."""
+
     def cameras(self) -> list[str]:
         """Return the keys of the images."""
 

@@ -46,6 +46,13 @@ def imported_before(
     return None
 
 
+def imported_now(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> ImportedSource:
+    """Commit what a writer has finished as the episodes of a source."""
+    steps = [item.length for item in writer.finished]
+    writer.commit(facts)
+    return ImportedSource(str(path), len(steps), sum(steps), True, facts)
+
+
 def _check_options(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     for name, value in now.items():
         if before.get(name) != value:

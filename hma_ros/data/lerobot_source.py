@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
+from copy import copy
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -57,6 +58,13 @@ class LeRobotSource:
     def rate_label(self) -> str:
         """Where the rate was declared, for errors."""
         return f'{self._info_path}: fps'
+
+    def parts(self) -> Iterator[LeRobotSource]:
+        """Yield the data set with one episode each."""
+        for episode in self.episodes:
+            part = copy(self)
+            part.episodes = [episode]
+            yield part
 
     def label(self, key: str) -> str:
         """Return file and name of a feature, for errors."""

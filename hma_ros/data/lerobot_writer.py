@@ -6,6 +6,8 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,21 @@ class EpisodeFile:
             self._rows.clear()
 
 
+@dataclass(frozen=True)
+class FinishedEpisode:
+    """
+    One whole episode file.
+
+    :param success: None where nobody said.
+    :param statistics: of each column, as the journal has them.
+    """
+
+    path: Path
+    length: int
+    success: bool | None
+    statistics: dict[str, Any]
+
+
 class LeRobotWriter:
     """
     A data set to append to.
@@ -112,7 +129,7 @@ class LeRobotWriter:
         elif folder.exists() and any(folder.iterdir()):
             raise ConfigError(f'{folder}: got other files, expected a new folder; choose --out')
         self._is_prepared = False
-        self._open: list[tuple[EpisodeFile, bool | None]] = []
+        self.finished: list[FinishedEpisode] = []
         # What an interruption left behind would be read as episodes.
         committed = {layout.data_file(folder, index) for index in range(len(self._episodes))}
         for left in set(folder.glob('data/*/*.parquet')) - committed:
@@ -124,43 +141,58 @@ class LeRobotWriter:
         return list(self._journal['sources'])
 
     @property
+    def text(self) -> str:
+        """The embodiment file."""
+        return str(self._journal['embodiment'])
+
+    @property
     def _episodes(self) -> list[dict[str, Any]]:
         return [item for source in self._journal['sources'] for item in source['episodes']]
 
     def begin(self) -> EpisodeFile:
         """Start an episode."""
         self._prepare()
-        frames = sum(item['length'] for item in self._episodes)
-        frames += sum(file.length for file, _ in self._open)
-        episode = len(self._episodes) + len(self._open)
-        return EpisodeFile(self.spec, self.folder, episode, frames)
+        return EpisodeFile(self.spec, self.folder, *self._next())
 
     def end(self, file: EpisodeFile, success: bool | None) -> None:
         """Finish an episode; ``success`` is None where nobody said."""
         file.close()
-        self._open.append((file, success))
+        statistics = {key: item.facts() for key, item in file.statistics.items()}
+        self.finished.append(FinishedEpisode(file.path, file.length, success, statistics))
+
+    def append(self, episodes: Sequence[FinishedEpisode]) -> None:
+        """Move episodes here that another writer finished, of the same embodiment file."""
+        self._prepare()
+        for item in episodes:
+            number, first = self._next()
+            path = layout.data_file(self.folder, number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _renumber(item.path, path, layout.schema(self.spec), number, first)
+            item.path.unlink()
+            self.finished.append(replace(item, path=path))
 
     def take_back(self, count: int) -> None:
         """Remove the last episodes that were finished and not committed."""
         for _ in range(count):
-            file, _ = self._open.pop()
-            file.path.unlink()
+            self.finished.pop().path.unlink()
 
     def commit(self, facts: dict[str, Any]) -> None:
-        """Make the episodes of one source count; ``facts`` says what the source was."""
+        """Make the finished episodes count as one source; ``facts`` says what that was."""
         self._prepare()
         episodes = [
-            {
-                'length': file.length,
-                'success': success,
-                'statistics': {key: item.facts() for key, item in file.statistics.items()},
-            }
-            for file, success in self._open
+            {'length': item.length, 'success': item.success, 'statistics': item.statistics}
+            for item in self.finished
         ]
-        self._open.clear()
+        self.finished.clear()
         self._journal['sources'].append({**facts, 'episodes': episodes})
         _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
         self._write_meta()
+
+    def _next(self) -> tuple[int, int]:
+        """Return the number of the next episode, and of its first frame."""
+        lengths = [item['length'] for item in self._episodes]
+        lengths += [item.length for item in self.finished]
+        return len(lengths), sum(lengths)
 
     def _prepare(self) -> None:
         """Write what makes the folder an import that can go on, before anything else is there."""
@@ -226,6 +258,24 @@ class LeRobotWriter:
         part = path.with_suffix('.part')
         layout.load_pyarrow().parquet.write_table(table, part)
         part.replace(path)
+
+
+def _renumber(source: Path, target: Path, schema: Any, episode: int, first: int) -> None:
+    """Copy an episode as the one of another number, group by group."""
+    pa = layout.load_pyarrow()
+    whole = pa.parquet.ParquetFile(source)
+    with pa.parquet.ParquetWriter(target, schema, compression='snappy') as writer:
+        for group in range(whole.num_row_groups):
+            table = whole.read_row_group(group)
+            count = len(table)
+            for name, numbers in (
+                ('episode_index', [episode] * count),
+                ('index', list(range(first, first + count))),
+            ):
+                place = schema.get_field_index(name)
+                table = table.set_column(place, schema.field(place), [numbers])
+            writer.write_table(table)
+            first += count
 
 
 def _shaped(key: str, total: RunningStatistics, deviation: np.ndarray) -> dict[str, Any]:

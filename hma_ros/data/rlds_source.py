@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -101,6 +102,13 @@ class RldsSource:
                 continue
             for number, record in enumerate(records(path)):
                 yield RldsEpisode(f'{path.name}: record {number}', record)
+
+    def parts(self) -> Iterator[RldsSource]:
+        """Yield the data set with one file each."""
+        for shard in self._shards:
+            part = copy(self)
+            part._shards = [shard]
+            yield part
 
     def cameras(self) -> list[str]:
         """Return the keys of the images."""

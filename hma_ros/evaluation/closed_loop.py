@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.pool import Pool
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeWriter
 from hma_ros.evaluation.replay import measured
@@ -27,6 +26,7 @@ from hma_ros.sim.simulation import Task
 POLICIES = ('model', 'expert', 'random')
 # Far from the seeds that episode generation draws.
 HELD_OUT_SEED = 2**33
+_TWO = Pool(2)
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,14 @@ def evaluate_policies(
     bundle: str | Path,
     seeds: Sequence[int],
     policies: Sequence[str] = POLICIES,
-    workers: int = 2,
+    pool: Pool = _TWO,
     progress: bool = True,
 ) -> list[PolicyResult]:
     """
     Count the successes of policies from the same starts.
 
     :param seeds: one episode each; see :data:`HELD_OUT_SEED`.
+    :param pool: runs the episodes.
     :raises ConfigError: unknown policy.
     :raises BundleError: the bundle cannot serve this robot.
     """
@@ -123,7 +124,7 @@ def evaluate_policies(
         if policy not in POLICIES:
             raise ConfigError(f"policy '{policy}', expected one of {POLICIES}")
         orders = [_Order(task_name, str(bundle), policy, seed) for seed in seeds]
-        episodes = list(_run(orders, workers, f'{task_name} {policy}' if progress else None))
+        episodes = list(_run(orders, pool, f'{task_name} {policy}' if progress else None))
         steps = [episode.steps for episode in episodes if episode.success]
         results.append(
             PolicyResult(
@@ -156,21 +157,21 @@ def collect(
     seeds = np.random.default_rng(seed).integers(2**31, 2**32, episodes)
     orders = [_Order(task_name, str(bundle), 'model', int(item), noise) for item in seeds]
     task, successes = make_task(task_name), 0
+    _model.cache_clear()  # The bundle of an earlier call may have been replaced.
+    _image_size.cache_clear()
     with EpisodeWriter(
         out_folder, task_name, task.control_hz, task.stride, task.action_names, task.state_names
     ) as writer:
         task.close()
-        for episode in _run(orders, workers, f'{task_name} collect'):
+        for episode in _run(orders, Pool(workers), f'{task_name} collect'):
             writer.add(episode)
             successes += episode.success
     return successes / episodes
 
 
-def _run(orders: Sequence[_Order], workers: int, title: str | None) -> Iterator[Episode]:
-    with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn')) as pool:
-        yield from Progress(
-            pool.map(_work, orders), title, len(orders), unit='episode', disable=title is None
-        )
+def _run(orders: Sequence[_Order], pool: Pool, title: str | None) -> Iterator[Episode]:
+    done = pool.map(_work, orders)
+    yield from Progress(done, title, len(orders), unit='episode', disable=title is None)
 
 
 def _work(order: _Order) -> Episode:

@@ -9,9 +9,7 @@ draws them, which hardly any prediction can exceed.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import islice
@@ -22,6 +20,7 @@ import numpy as np
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.decoding import Decoding
+from hma_ros.core.pool import Pool
 from hma_ros.core.progress import Progress
 from hma_ros.core.vision.metrics import SquaredError, changed_pixels, squared_error
 from hma_ros.data.episodes import Episode
@@ -178,13 +177,13 @@ def measure_long_horizon(
     bundle: str | Path,
     robot: str,
     config: LongHorizonConfig,
-    workers: int = 2,
+    pool: Pool,
     progress: bool = True,
 ) -> Iterator[Rollouts]:
     """
     Imagine long rollouts of a simulated robot, one kind of actions after the other.
 
-    :param workers: processes; 1 runs in this one.
+    :param pool: runs the rollouts.
     :param progress: show a progress bar.
     :raises ConfigError: not a simulated robot, or see :func:`check_config`.
     :raises BundleError: the bundle cannot serve this robot.
@@ -207,7 +206,7 @@ def measure_long_horizon(
             for number in range(config.episodes)
         ]
         done = Progress(
-            _run(orders, workers),
+            pool.map(_work, orders),
             f'{robot} {actions}',
             len(orders),
             unit='episode',
@@ -225,14 +224,6 @@ class _Order:
     seed: int
     config: LongHorizonConfig
     is_shown: bool
-
-
-def _run(orders: Sequence[_Order], workers: int) -> Iterator[tuple[Film | None, Judged]]:
-    if workers <= 1:
-        yield from map(_work, orders)
-        return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn')) as pool:
-        yield from pool.map(_work, orders)
 
 
 def _work(order: _Order) -> tuple[Film | None, Judged]:

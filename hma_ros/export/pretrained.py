@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,21 @@ def encode_with(
 
     def encode(frames: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            return codec.encode(torch.from_numpy(frames)).numpy()
+            return codec.encode(torch.tensor(frames)).numpy()
 
     return encode
+
+
+def encode_elsewhere(folder: Path, config: HmaConfig, frames: np.ndarray) -> np.ndarray:
+    """
+    Do the same in another process, which reads the frame tokenizer once.
+
+    :param folder: where :func:`save_codec` put it.
+    :param config: of the model.
+    """
+    return _kept_encoder(folder, config)(frames)
+
+
+@cache
+def _kept_encoder(folder: Path, config: HmaConfig) -> Callable[[np.ndarray], np.ndarray]:
+    return encode_with(read_codec(folder, config), folder)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.patches import patchify
+from hma_ros.core.pool import HERE, Pool
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episodes
 from hma_ros.data.windows import TokenEpisode
@@ -40,17 +41,22 @@ class Encoder:
     fingerprint: str
 
 
-def encoded_once(encoder: Encoder, dataset: Episodes, folder: Path) -> list[TokenEpisode]:
+def encoded_once(
+    encoder: Encoder, dataset: Episodes, folder: Path, pool: Pool = HERE
+) -> list[TokenEpisode]:
     """
     Encode every frame and keep the tokens in a file; read it if it is there.
 
     :param folder: of the file, whose name tells the tokenizer and the episodes: with another of
         either they are encoded again.
+    :param pool: encodes the frames.
     :raises ConfigError: frames of another size than the tokenizer takes, or a broken file.
     """
     path = folder / f'{encoder.fingerprint}_{dataset.fingerprint}.npy'
     dataset.check_frame_size(encoder.image_size, 'the frame tokenizer')
-    return _episodes(dataset, _once(path, dataset, lambda: _encode_plainly(encoder, dataset)))
+    return _episodes(
+        dataset, _once(path, dataset, lambda: _encode_plainly(encoder, dataset, pool))
+    )
 
 
 def tokens_once(tokenizer: FrameTokenizer, dataset: Episodes, cache: Path) -> list[TokenEpisode]:
@@ -122,11 +128,11 @@ def _encode(encode: Callable[[Tensor], Tensor], dataset: Episodes) -> np.ndarray
 
 
 @torch.no_grad()
-def _encode_plainly(encoder: Encoder, dataset: Episodes) -> np.ndarray:
+def _encode_plainly(encoder: Encoder, dataset: Episodes, pool: Pool) -> np.ndarray:
     """Encode every frame with any tokenizer, in the smallest type that holds its tokens."""
     batch = max(1, _ENCODE_PIXELS // encoder.image_size**2)
-    chunks = Progress(_frame_batches(dataset, batch), dataset.embodiment, unit='batch')
-    tokens = np.concatenate([encoder.encode(chunk) for chunk in chunks])
+    done = pool.map(encoder.encode, _frame_batches(dataset, batch))
+    tokens = np.concatenate(list(Progress(done, dataset.embodiment, unit='batch')))
     if tokens.dtype.kind == 'f':
         return tokens.astype(np.float16)
     return tokens.astype(np.min_scalar_type(int(tokens.max())))

@@ -15,7 +15,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.data import lerobot_layout as layout
-from hma_ros.data.bag_import import import_bag
+from hma_ros.data.bag_import import import_bags
 from hma_ros.data.inspection import inspect, lag_steps
 from hma_ros.data.inspection_page import write_page
 from hma_ros.data.lerobot_reader import LeRobotData
@@ -31,7 +31,7 @@ ZSTD = {
 
 def imported(folder: Path, *bags: Path) -> tuple[LeRobotData, list[Any]]:
     writer = LeRobotWriter(folder, SPEC, 'push')
-    results = [import_bag(bag, writer) for bag in bags]
+    results = list(import_bags(bags, writer))
     return LeRobotData(folder), results
 
 
@@ -175,7 +175,7 @@ def test_a_first_import_that_was_interrupted_or_refused_can_be_repeated(
 ) -> None:
     bag, folder = made.write(tmp_path / 'bag', recording), tmp_path / 'set'
     with pytest.raises(ConfigError, match='/follower/joint_states'):
-        import_bag(bag, LeRobotWriter(folder, load_embodiment('so101'), 'reach'))
+        list(import_bags([bag], LeRobotWriter(folder, load_embodiment('so101'), 'reach')))
     assert not folder.exists()
     # As a killed import leaves it, of another task.
     LeRobotWriter(folder, SPEC, 'reach').begin()
@@ -188,7 +188,7 @@ def test_a_bag_of_another_robot_is_refused(tmp_path: Path, recording: Any) -> No
     bag = made.write(tmp_path / 'bag', recording)
     writer = LeRobotWriter(tmp_path / 'set', load_embodiment('so101'), 'reach')
     with pytest.raises(ConfigError, match='/follower/joint_states'):
-        import_bag(bag, writer)
+        list(import_bags([bag], writer))
 
 
 @pytest.mark.parametrize('change', ['nan', 'range', 'shape', 'dtype'])

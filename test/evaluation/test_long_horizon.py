@@ -13,6 +13,7 @@ import pytest
 
 from hma_ros.cli.main import main
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.pool import HERE
 from hma_ros.evaluation.long_horizon import (
     OBSERVED,
     Film,
@@ -202,12 +203,12 @@ def test_hidden_is_checked_before_anything_is_measured(bundle: Path, monkeypatch
 )
 def test_what_cannot_be_measured_is_refused(bundle, changes, message):
     with pytest.raises(ConfigError, match=message):
-        next(measure_long_horizon(bundle, 'sim_planar', LongHorizonConfig(**changes)))
+        next(measure_long_horizon(bundle, 'sim_planar', LongHorizonConfig(**changes), HERE))
 
 
 def test_a_robot_without_a_simulator_is_refused(bundle):
     with pytest.raises(ConfigError, match="robot: got 'franka', expected one of sim_franka"):
-        next(measure_long_horizon(bundle, 'franka', LongHorizonConfig()))
+        next(measure_long_horizon(bundle, 'franka', LongHorizonConfig(), HERE))
 
 
 def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
@@ -260,7 +261,7 @@ def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
 def test_the_same_seed_gives_the_same_numbers(bundle: Path):
     config = LongHorizonConfig(steps=(2,), episodes=1, actions=('wander',), seed=9)
     first, second = (
-        next(measure_long_horizon(bundle, 'sim_planar', config, 1, progress=False)).at(2)
+        next(measure_long_horizon(bundle, 'sim_planar', config, HERE, progress=False)).at(2)
         for _ in range(2)
     )
     assert repr(first) == repr(second)

@@ -1,0 +1,162 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Where units of work run: in this process, in processes of this machine, or on a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.short_text import quoted, shortened
+
+Unit = TypeVar('Unit')
+Result = TypeVar('Result')
+
+# The cluster that runs on this machine, or a new one.
+AUTO = 'auto'
+# Units handed out for each worker: bounds the memory in which results wait for their turn.
+_AHEAD = 4
+_CONNECT_S = 5.0
+
+
+@dataclass(frozen=True)
+class Pool:
+    """
+    Workers that share units of work.
+
+    Ray runs a unit again if its worker died. So a unit must do the same each time, and nothing may
+    count but what it returns.
+
+    :param processes: of this machine; 1 is this process.
+    :param ray: ``HOST:PORT`` of a Ray cluster, or :data:`AUTO`; None for processes.
+    """
+
+    processes: int = 1
+    ray: str | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether all is done in this process."""
+        return self.ray is None and self.processes <= 1
+
+    def map(self, work: Callable[[Unit], Result], units: Iterable[Unit]) -> Iterator[Result]:
+        """
+        Yield the results in the order of the units.
+
+        :param work: a function of a module, or a partial of one; what it raises is raised here.
+            Arrays that came through Ray are read-only.
+        :raises ConfigError: no Ray, no such cluster, or workers that die again and again.
+        """
+        if self.is_here:
+            return map(work, units)
+        if self.ray is None:
+            return _in_processes(self.processes, work, units)
+        return _on_ray(_connect(self.ray), work, units)
+
+
+HERE = Pool()
+
+
+def _in_processes(
+    count: int, work: Callable[[Unit], Result], units: Iterable[Unit]
+) -> Iterator[Result]:
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context('spawn'))
+    try:
+        yield from _in_order(
+            lambda unit: pool.submit(work, unit), lambda future: future.result(), units, count
+        )
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _on_ray(ray: Any, work: Callable[[Unit], Result], units: Iterable[Unit]) -> Iterator[Result]:
+    task, folder, function = ray.remote(_work), Path.cwd(), ray.put(work)
+
+    def result(reference: Any) -> Any:
+        try:
+            return ray.get(reference)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error
+        except ray.exceptions.RayError as error:
+            raise ConfigError(
+                f'--ray: got {shortened(error)}, expected workers that live '
+                'until their work is done; look into the logs of Ray'
+            ) from error
+
+    workers = max(1, int(ray.cluster_resources().get('CPU', 1)))
+    yield from _in_order(
+        lambda unit: task.remote(folder, function, unit), result, units, workers, ray.cancel
+    )
+
+
+def _in_order(
+    submit: Callable[[Unit], Any],
+    result: Callable[[Any], Result],
+    units: Iterable[Unit],
+    workers: int,
+    cancel: Callable[[Any], object] = lambda pending: None,
+) -> Iterator[Result]:
+    waiting = iter(units)
+    pending = deque(submit(unit) for unit in islice(waiting, _AHEAD * workers))
+    try:
+        while pending:
+            done = result(pending.popleft())
+            pending.extend(submit(unit) for unit in islice(waiting, 1))
+            yield done
+    finally:
+        for left in pending:
+            cancel(left)
+
+
+def _work(folder: Path, work: Callable[[Unit], Result], unit: Unit) -> Result:
+    """Work in a process of Ray, where the command's relative paths mean the same."""
+    os.chdir(folder)
+    return work(unit)
+
+
+def _connect(address: str) -> Any:
+    """Return Ray, connected until this process ends."""
+    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError(
+            f'--ray: got {error}, expected the package ray; pip install -r requirements/ray.txt'
+        ) from error
+    if not ray.is_initialized():
+        if address != AUTO:
+            _check(address)
+        try:
+            ray.init(
+                None if address == AUTO else address,
+                logging_level=logging.WARNING,
+                log_to_driver=False,  # Its lines would stand among those of the command.
+            )
+        # Ray raises exceptions of many kinds, such as for another version of Python.
+        except Exception as error:
+            raise ConfigError(
+                f'--ray: got {error}, expected a cluster with the Python and the Ray of this '
+                'machine, which is part of it'
+            ) from error
+    return ray
+
+
+def _check(address: str) -> None:
+    """Refuse an address where nothing listens, which Ray would try for minutes."""
+    host, _, port = address.rpartition(':')
+    try:
+        socket.create_connection((host, int(port)), _CONNECT_S).close()
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f'--ray: got {quoted(address)} ({error}), expected HOST:PORT of a Ray cluster, as '
+            '`ray start --head` prints it'
+        ) from error

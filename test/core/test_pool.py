@@ -1,0 +1,48 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Units of work, shared by processes of this machine; for Ray see test/data/test_ray.py."""
+
+import math
+import sys
+from itertools import count
+
+import pytest
+
+from hma_ros.cli.main import main
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.pool import HERE, Pool
+
+
+@pytest.mark.parametrize('pool', [HERE, Pool(2)])
+def test_results_come_in_the_order_of_the_units(pool: Pool) -> None:
+    assert list(pool.map(abs, [-3, 1, -2] * 5)) == [3, 1, 2] * 5
+
+
+def test_few_units_are_taken_ahead() -> None:
+    units = count()
+    assert next(Pool(2).map(abs, units)) == 0
+    assert next(units) < 20
+
+
+def test_what_a_unit_raises_is_raised_here() -> None:
+    done = Pool(2).map(math.sqrt, [4.0, -1.0])
+    assert next(done) == 2.0
+    with pytest.raises(ValueError):
+        next(done)
+
+
+def test_without_ray_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, 'ray', None)
+    with pytest.raises(ConfigError, match=r'--ray: .* pip install -r requirements/ray\.txt'):
+        Pool(ray='auto').map(abs, [])
+
+
+@pytest.mark.parametrize('address', ['127.0.0.1:1', '127.0.0.1:99999'])
+def test_an_address_where_nothing_listens_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"--ray: got '127\.0\.0\.1:\d+' \(.*expected HOST:PORT"):
+        Pool(ray=address).map(abs, [])
+
+
+def test_a_source_is_no_address(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(['data', 'import', 'bag', '--out', 'x', '--ray', 'bags/run_1', 'bags/run_2'])
+    assert "argument --ray: got 'bags/run_1', expected HOST:PORT" in capsys.readouterr().err
