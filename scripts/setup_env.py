@@ -31,7 +31,7 @@ PIP_STEPS = {
     'runtime': ('ros', 'runtime'),
     'torch': ('torch',),
     'train': ('train', 'svd'),
-    'dev': ('data', 'dev'),
+    'dev': ('data', 'ray', 'dev'),
 }
 PROFILES = {'runtime': ('runtime',), 'dev': ('runtime', 'torch', 'train', 'dev')}
 BUILD_INPUTS = ('CMakeLists.txt', 'package.xml', 'setup.py', 'hma_ros/__init__.py')

@@ -144,8 +144,8 @@ def _connect(address: str) -> Any:
         # Ray raises exceptions of many kinds, such as for another version of Python.
         except Exception as error:
             raise ConfigError(
-                f'--ray: got {error}, expected a cluster with the Python and the Ray of this '
-                'machine, which is part of it'
+                f'--ray: got {shortened(error)}, expected a cluster that this machine is part of, '
+                'with its Python, Ray and RAY_AUTH_MODE'
             ) from error
     return ray
 

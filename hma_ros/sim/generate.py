@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
+from functools import cache
 from multiprocessing.util import Finalize
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 
 from hma_ros.core.embodiment.bounds import MODEL_SIDE_PX
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.pool import Pool
 from hma_ros.core.progress import Progress
 from hma_ros.core.vision.image import FRAME_PX
 from hma_ros.data.episodes import SPLITS, Episode, EpisodeWriter
@@ -23,14 +22,12 @@ from hma_ros.sim.episode import run_episode
 from hma_ros.sim.exploration import KINDS, Kind
 from hma_ros.sim.simulation import Task
 
-# Episodes handed out ahead of the one being written: bounds the memory they wait in.
-_AHEAD_PER_WORKER = 8
-
 
 @dataclass(frozen=True)
 class _Order:
     """One episode to make."""
 
+    task: str
     kind: Kind
     seed: int
     image_size: int
@@ -83,13 +80,13 @@ def generate(
         raise ConfigError(f'image size: got {image_size}, expected {least} to {most} pixels')
     if steps is not None and steps < 1:
         raise ConfigError(f'steps: got {steps}, expected at least 1')
-    orders = _plan(counts, seed, split, image_size, steps)
+    orders = _plan(task_name, counts, seed, split, image_size, steps)
     folder = Path(out_folder) / split / 'shard_00'
     total = 0
     outcomes: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     with _open_writer(task_name, folder) as writer:
         for episode in Progress(
-            _episodes(task_name, orders, workers),
+            Pool(workers).map(_work, orders),
             f'{task_name} {split}',
             len(orders),
             unit='episode',
@@ -103,7 +100,12 @@ def generate(
 
 
 def _plan(
-    counts: Mapping[str, int], seed: int, split: str, image_size: int, steps: int | None
+    task_name: str,
+    counts: Mapping[str, int],
+    seed: int,
+    split: str,
+    image_size: int,
+    steps: int | None,
 ) -> list[_Order]:
     """Draw the seeds and mix the kinds, so that any part of a set is like the whole."""
     if split not in SPLITS:
@@ -116,7 +118,7 @@ def _plan(
     # Train seeds are even and validation seeds odd: no start is in both.
     seeds = 2 * rng.choice(2**30, len(kinds), replace=False) + SPLITS.index(split)
     orders = [
-        _Order(kind, int(number), image_size, steps)
+        _Order(task_name, kind, int(number), image_size, steps)
         for kind, number in zip(kinds, seeds, strict=True)
     ]
     return [orders[i] for i in rng.permutation(len(orders))]
@@ -132,44 +134,13 @@ def _open_writer(task_name: str, folder: Path) -> EpisodeWriter:
         task.close()
 
 
-def _episodes(task_name: str, orders: Sequence[_Order], workers: int) -> Iterator[Episode]:
-    """Yield the episodes in the order of their orders."""
-    if workers <= 1:
-        task = make_task(task_name)
-        try:
-            for order in orders:
-                yield _run(task, order)
-        finally:
-            task.close()
-        return
-    with ProcessPoolExecutor(
-        workers, multiprocessing.get_context('spawn'), _start_worker, (task_name,)
-    ) as pool:
-        waiting = iter(orders)
-        futures = [
-            pool.submit(_work, order) for order in islice(waiting, _AHEAD_PER_WORKER * workers)
-        ]
-        while futures:
-            yield futures.pop(0).result()
-            futures += [pool.submit(_work, order) for order in islice(waiting, 1)]
-
-
-class _Worker:
-    """The task of a worker process, built once."""
-
-    task: Task | None = None
-
-
-def _start_worker(task_name: str) -> None:
-    _Worker.task = make_task(task_name)
-    Finalize(None, _Worker.task.close, exitpriority=10)
-
-
 def _work(order: _Order) -> Episode:
-    if _Worker.task is None:
-        raise ConfigError('worker process: no task, expected _start_worker to have run')
-    return _run(_Worker.task, order)
+    return run_episode(_task(order.task), order.kind, order.seed, order.image_size, order.steps)
 
 
-def _run(task: Task, order: _Order) -> Episode:
-    return run_episode(task, order.kind, order.seed, order.image_size, order.steps)
+@cache
+def _task(name: str) -> Task:
+    """Build the robot once in each process; its renderer is closed before the interpreter ends."""
+    task = make_task(name)
+    Finalize(None, task.close, exitpriority=10)
+    return task

@@ -13,15 +13,24 @@ from typing import Any
 
 import bag_of_steps
 import lerobot_of_steps
+import numpy as np
 import pytest
 import ray
 import rlds_of_steps
 
 from hma_ros.cli.main import main
+from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.pool import Pool
 from hma_ros.data import bag_import, episode_import
+from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.steps import Step
 from hma_ros.evaluation import long_horizon
+from hma_ros.export import pretrained
+from hma_ros.network.checkpoint import save_hma, save_tokenizer
+from hma_ros.network.config import Domain, Joints, preset
+from hma_ros.network.initial import initialised
+from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 
 NUMBERS = ['--state', '0,1', '--action', '0,1']
 RLDS = [*NUMBERS, '--fps', str(rlds_of_steps.FPS), '--action-key', 'action/target']
@@ -42,13 +51,12 @@ def cluster() -> Iterator[None]:
 
 
 def killed_once(marker: Path, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Kill one process that has done its work and not yet said so."""
+    """Kill a process that has done its work and not yet said so; at first."""
     result = work(*arguments)
-    try:
-        marker.touch(exist_ok=False)
-    except FileExistsError:
-        return result
-    os.kill(os.getpid(), signal.SIGKILL)
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
 
 
 def dies(unit: int) -> None:
@@ -111,18 +119,29 @@ def test_an_import_is_whole_though_a_worker_is_killed(
     assert list(there.parent.iterdir()) == [there]
 
 
-def test_a_failed_unit_gives_the_same_error(
+def test_a_failed_unit_gives_the_same_error_and_what_was_before_it_stays(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = lerobot_of_steps.write(tmp_path / 'a', 'v2.1')
-    next(source.rglob('episode_000001.parquet')).write_bytes(b'PAR1')
-    command = ['data', 'import', 'lerobot', str(source), '--embodiment', 'sim_planar', '--out']
+    sources = [lerobot_of_steps.write(tmp_path / name, 'v2.1') for name in 'ab']
+    table = next(sources[1].rglob('episode_000001.parquet'))
+    whole = table.read_bytes()
+    table.write_bytes(b'PAR1')
+    command = ['data', 'import', 'lerobot', *map(str, sources), '--embodiment', 'sim_planar']
+    here, there = (
+        [*command, '--out', str(tmp_path / 'here')],
+        [*command, '--out', str(tmp_path / 'there'), '--ray'],
+    )
     errors = []
-    for words in (['here'], ['there', '--ray']):
-        assert main([*command, str(tmp_path / words[0]), *words[1:]]) == 2
+    for words in (here, there):
+        assert main(words) == 2
         errors.append(capsys.readouterr().err)
     assert 'expected Parquet' in errors[0]
     assert errors[0] == errors[1]
+    table.write_bytes(whole)
+    for words in (here, there):
+        assert main(words) == 0
+        assert '2 episodes, 25 steps (imported before)' in capsys.readouterr().out
+    assert files(tmp_path / 'there') == files(tmp_path / 'here')
 
 
 def test_rollouts_are_judged_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +154,55 @@ def test_rollouts_are_judged_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert marker.exists()
     here, there = (json.loads((tmp_path / name).read_text()) for name in ('here', 'there'))
     assert there['results'] == here['results']
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """Write a run as ``hma train`` does."""
+    sizes = {'layers': 1, 'heads': 2, 'width': 16, 'positions': 16, 'action_tokens': 1}
+    tokens = TokenizerConfig(
+        patch=32, factors=6, width=8, detail_width=4, encoder_blocks=1, decoder_blocks=1
+    )
+    factors = {'factors': tokens.factors, 'factor_size': tokens.levels}
+    joints = Joints(('slide',), (0.0,), (1.0,), 'unknown', (0.0,), (1.0,))
+    stem = Domain('old', 1, (0.0,), (1.0,), joints)
+    save_hma(initialised(preset('small', [stem], **sizes, **factors)), tmp_path / 'run' / 'model')
+    save_tokenizer(FrameTokenizer(tokens), tmp_path / 'run' / 'tokenizer')
+    return tmp_path / 'run'
+
+
+def write_steps(folder: Path) -> Path:
+    """Write a data set of more frames than are encoded at once."""
+    writer = LeRobotWriter(folder, load_embodiment('sim_planar'), 'push')
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        file = writer.begin()
+        for step in range(40):
+            frame = rng.integers(256, size=(128, 128, 3), dtype=np.uint8)
+            place = np.float32([0.001 * step, 0.05])
+            file.add(Step(step, frame, place, place[None]))
+        writer.end(file, True)
+    writer.commit({'path': 'made up', 'sha256': ''})
+    return folder
+
+
+def test_frames_become_the_same_tokens(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('torch.compile', lambda function: function)
+    command = ['finetune', '--init', str(trained), '--steps', '1', '--windows', '1']
+    command += ['--head-steps', '1']
+    marker, encode = tmp_path / 'killed', pretrained.encode_elsewhere
+    monkeypatch.setattr(pretrained, 'encode_elsewhere', partial(killed_once, marker, encode))
+    for name, words in (('here', []), ('there', ['--ray'])):
+        data = write_steps(tmp_path / name / 'set')
+        assert (
+            main([*command, '--data', str(data), '--out', str(data.parent / 'out'), *words]) == 0
+        )
+    assert marker.exists()
+    here, there = (files(tmp_path / name / 'set' / 'tokens') for name in ('here', 'there'))
+    assert len(here) == 1
+    assert there == here
 
 
 def test_workers_that_always_die_end_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
