@@ -17,6 +17,7 @@ from transforms3d.axangles import axangle2mat
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.pool import HERE, Pool
 from hma_ros.core.vision.image import preprocess
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.column_map import ColumnMap
@@ -72,6 +73,24 @@ def test_frames_of_a_video_are_those_of_their_step(
     source = made.write(tmp_path / 'source', version, is_video=True, codec=codec)
     data, _ = imported(tmp_path / 'set', source)
     check_steps(data, (31, 46), 2)
+
+
+def test_the_data_set_does_not_depend_on_the_workers(tmp_path: Path) -> None:
+    source, mapping = made.write(tmp_path / 'source', 'v3.0', (31, 16, 46)), Mapping()
+    for name, pool in (('one', HERE), ('two', Pool(2))):
+        writer = LeRobotWriter(tmp_path / name, SPEC, 'push')
+        import_episodes(LeRobotSource(source), writer, mapping, pool)
+    one, two = (
+        {
+            path.relative_to(tmp_path / name): path.read_bytes()
+            for path in (tmp_path / name).rglob('*.*')
+            if path.is_file()
+        }
+        for name in ('one', 'two')
+    )
+    assert len(one) > 5
+    assert two == one
+    assert not (tmp_path / 'two.parts').exists()
 
 
 def test_an_episode_without_its_video_is_left_out_and_said(tmp_path: Path, capsys: Any) -> None:
