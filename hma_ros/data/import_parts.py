@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.pool import Pool
+from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.lerobot_writer import FinishedEpisode, LeRobotWriter
 
 Facts = dict[str, Any]
@@ -31,8 +32,8 @@ def read_parts(
     if pool.is_here:
         yield from (read(writer) for read in reads)
         return
-    out = writer.folder.absolute()
-    folder = out.with_name(f'{out.name}.parts')
+    writer.prepare()
+    folder = writer.folder / layout.PARTS
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:

@@ -21,7 +21,7 @@ VERSION = 'v3.0'
 IMAGE, STAMP = 'observation.images.camera', 'stamp_ns'
 INFO, STATS, TASKS = 'meta/info.json', 'meta/stats.json', 'meta/tasks.parquet'
 EPISODES = 'meta/episodes/chunk-000/file-000.parquet'
-JOURNAL = 'meta/hma/import.json'
+JOURNAL, PARTS = 'meta/hma/import.json', 'meta/hma/parts'
 FILES_PER_CHUNK = 1000
 _DATA = 'data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet'
 

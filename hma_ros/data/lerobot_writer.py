@@ -151,7 +151,7 @@ class LeRobotWriter:
 
     def begin(self) -> EpisodeFile:
         """Start an episode."""
-        self._prepare()
+        self.prepare()
         return EpisodeFile(self.spec, self.folder, *self._next())
 
     def end(self, file: EpisodeFile, success: bool | None) -> None:
@@ -162,7 +162,7 @@ class LeRobotWriter:
 
     def append(self, episodes: Sequence[FinishedEpisode]) -> None:
         """Move episodes here that another writer finished, of the same embodiment file."""
-        self._prepare()
+        self.prepare()
         for item in episodes:
             number, first = self._next()
             path = layout.data_file(self.folder, number)
@@ -178,7 +178,7 @@ class LeRobotWriter:
 
     def commit(self, facts: dict[str, Any]) -> None:
         """Make the finished episodes count as one source; ``facts`` says what that was."""
-        self._prepare()
+        self.prepare()
         episodes = [
             {'length': item.length, 'success': item.success, 'statistics': item.statistics}
             for item in self.finished
@@ -194,7 +194,7 @@ class LeRobotWriter:
         lengths += [item.length for item in self.finished]
         return len(lengths), sum(lengths)
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
         """Write what makes the folder an import that can go on, before anything else is there."""
         if not self._is_prepared:
             robot, text = self.spec.name, self._journal['embodiment']

@@ -90,7 +90,7 @@ def test_the_data_set_does_not_depend_on_the_workers(tmp_path: Path) -> None:
     )
     assert len(one) > 5
     assert two == one
-    assert not (tmp_path / 'two.parts').exists()
+    assert not (tmp_path / 'two' / layout.PARTS).exists()
 
 
 def test_an_episode_without_its_video_is_left_out_and_said(tmp_path: Path, capsys: Any) -> None:
