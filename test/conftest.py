@@ -223,8 +223,7 @@ def _random_model(tokens: Any, stem: str, kind: str, changes: dict[str, Any]) ->
 
     parts = Diffusion(2, tokens.factors, width=16, blocks=1, steps=9, mask_steps=2)
     sizes = {
-        # Of several layers those that others are compared with.
-        'layers': 1 if changes else 2,
+        'layers': 2,
         'heads': 2,
         'width': 16,
         'window': 4,
@@ -239,8 +238,10 @@ def _random_model(tokens: Any, stem: str, kind: str, changes: dict[str, Any]) ->
         'domains': (Domain(stem, 1, (0.0, 0.0), (0.1, 0.1)),),
         'diffusion': parts if kind == 'continuous' else None,
         'time': TimePositions.ROTARY,
-        **changes,
     }
+    # Several layers are proven with the model that nothing is changed in.
+    layers = {} if changes.items() <= facts.items() else {'layers': 1}
+    facts = {**facts, **layers, **changes}
     torch.manual_seed(0)
     model = (ContinuousHma if facts['diffusion'] else DiscreteHma)(HmaConfig(**facts))
     for name, parameter in model.named_parameters():

@@ -85,9 +85,12 @@ def test_other_kinds_learn_from_the_same_episodes(run, tmp_path, kind):
     model = drive(tmp_path / 'bundle')
     # Nobody waits for joints that are not read.
     assert not model.stem.joint_names
-    assert model.imagine(None, 2).frames.shape == (2, 128, 128, 3)
     is_passive = '--passive' in kind
     assert bool(model.manifest.policy_refusal) == is_passive
+    rollout = model.imagine(None, 2)
+    assert rollout.frames.shape == (2, 128, 128, 3)
+    # Without a policy it imagines whatever is done.
+    assert (rollout.actions is None) == is_passive
 
 
 def test_each_part_alone_goes_on_in_the_same_folder(run, tmp_path):
