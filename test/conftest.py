@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -119,6 +120,7 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield  # No test that was collected exports.
         return
     import onnx
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
 
     folder, trace = tmp_path_factory.getbasetemp(), torch.onnx.export
     # The processes of a run have a folder in one of the run.
@@ -135,6 +137,9 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.onnx, 'export', trace_once)
+        # The table of operators, which it would build for each graph.
+        table = staticmethod(cache(ONNXRegistry.from_torchlib))
+        patch.setattr(ONNXRegistry, 'from_torchlib', table)
         yield
 
 
@@ -233,8 +238,10 @@ def _random_model(tokens: Any, stem: str, kind: str, changes: dict[str, Any]) ->
         'domains': (Domain(stem, 1, (0.0, 0.0), (0.1, 0.1)),),
         'diffusion': parts if kind == 'continuous' else None,
         'time': TimePositions.ROTARY,
-        **changes,
     }
+    # Several layers are proven with the model that nothing is changed in.
+    layers = {} if changes.items() <= facts.items() else {'layers': 1}
+    facts = {**facts, **layers, **changes}
     torch.manual_seed(0)
     model = (ContinuousHma if facts['diffusion'] else DiscreteHma)(HmaConfig(**facts))
     for name, parameter in model.named_parameters():

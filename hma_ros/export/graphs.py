@@ -110,7 +110,8 @@ def _export(
     output_names: list[str],
     named: dict[str, Any] | None = None,
 ) -> onnx.ModelProto:
-    with _quiet_exporter():
+    # Hardly two operators of a graph are the same: looking them up takes longer than it saves.
+    with _quiet_exporter(), torch._dynamo.config.patch(fake_tensor_cache_enabled=False):
         program = torch.onnx.export(
             module.eval(),
             inputs,

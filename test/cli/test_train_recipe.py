@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The recipe of the shipped bundle at a tiny size, from the simulator to a model that acts."""
 
+import json
 from functools import partial
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from hma_ros.cli import train_recipe
 from hma_ros.cli.main import main
+from hma_ros.network.checkpoint import load_hma
 from hma_ros.network.tokenizer import TokenizerConfig
 from hma_ros.runtime.manifest_file import read_facts
 from hma_ros.runtime.world_model import WorldModel
@@ -83,9 +85,12 @@ def test_other_kinds_learn_from_the_same_episodes(run, tmp_path, kind):
     model = drive(tmp_path / 'bundle')
     # Nobody waits for joints that are not read.
     assert not model.stem.joint_names
-    assert model.imagine(None, 2).frames.shape == (2, 128, 128, 3)
     is_passive = '--passive' in kind
     assert bool(model.manifest.policy_refusal) == is_passive
+    rollout = model.imagine(None, 2)
+    assert rollout.frames.shape == (2, 128, 128, 3)
+    # Without a policy it imagines whatever is done.
+    assert (rollout.actions is None) == is_passive
 
 
 def test_each_part_alone_goes_on_in_the_same_folder(run, tmp_path):
@@ -93,7 +98,7 @@ def test_each_part_alone_goes_on_in_the_same_folder(run, tmp_path):
     shared = ['--out', str(tmp_path), '--tokenizer', str(root / 'run' / 'tokenizer'), *words]
     assert main(['train', 'model', *shared, '--self-forced', '0', '--no-anchor']) == 0
     on = ['--steps', '3', '--self-forced', '1', '--self-forced-from', '2', '--no-anchor']
-    assert main(['train', 'model', *shared, *on, '--bundle', str(tmp_path / 'bundle')]) == 0
-    model = drive(tmp_path / 'bundle')
-    assert not model.stem.anchor
-    assert model.imagine(None, 2).frames.shape == (2, 128, 128, 3)
+    assert main(['train', 'model', *shared, *on]) == 0
+    assert not load_hma(tmp_path / 'model').config.anchor
+    log = (tmp_path / 'model' / 'log.jsonl').read_text()
+    assert [json.loads(line)['step'] for line in log.splitlines()] == [2, 3]

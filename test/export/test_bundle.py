@@ -130,9 +130,9 @@ def test_actions_hidden_in_tokens_alone_are_those_of_the_research_code(network, 
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_a_hidden_action_is_refused_where_the_model_must_see_it(tmp_path):
-    network = load_released(GOLDEN / 'disc_modulate')
-    model = Model(export_bundle(network, tmp_path / 'b'), 'franka', Execution(provider='cpu'))
+def test_a_hidden_action_is_refused_where_the_model_must_see_it(copied):
+    write_facts(copied, {**read_facts(copied), 'hides_actions': False})
+    model = Model(copied, 'franka', Execution(provider='cpu'))
     step = Step.seen(np.zeros((1, model.manifest.image_tokens, 2), np.int64), None)
     with pytest.raises(InferenceError, match='chunk: hidden, expected the action of every step'):
         model.run(model.kv_cache(), 0, [step])

@@ -32,13 +32,13 @@ def write_tokenizer(path: Path) -> Path:
 
 
 def video_model() -> DiscreteHma:
-    """A video model of the released layout with few layers: it must be given every action."""
+    """A video model of the released layout with one layer: it must be given every action."""
     domains = (
         Domain('droid', 7, (0.0,) * 7, (1.0,) * 7),
         Domain(STEM, 1, (0.0, 0.0), (0.1, 0.1)),
     )
     sizes = HmaConfig(
-        layers=2,
+        layers=1,
         heads=2,
         width=32,
         window=4,

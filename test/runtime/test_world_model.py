@@ -173,16 +173,6 @@ def test_without_a_policy_what_was_executed_last_goes_on(make_random_bundle: Mak
     )
 
 
-def test_a_corrected_model_without_a_policy_imagines_whatever_is_done(
-    make_random_bundle: Make,
-) -> None:
-    model = opened(make_random_bundle(predict_actions=False))
-    model.observe(picture(0), None)
-    rollout = model.imagine(None, 2)
-    assert rollout.actions is None
-    assert rollout.frames.shape == (2, 128, 128, 3)
-
-
 def test_bad_input_is_refused(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle())
     with pytest.raises(

@@ -49,9 +49,10 @@ def test_any_size_is_the_exact_mean_with_halves_up(
     height: int, width: int, out_height: int, out_width: int, seed: int
 ) -> None:
     image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-    # Each pixel as a box of small ones, which fill the boxes of the output.
-    small = np.repeat(np.repeat(image.astype(np.int64), out_height, 0), out_width, 1)
-    sums = small.reshape(out_height, height, out_width, width, 3).sum((1, 3))
+    # Each pixel as a box of small ones, which fill the boxes of the output: rows, then columns.
+    rows = np.repeat(image.astype(np.int64), out_height, 0)
+    rows = rows.reshape(out_height, height, width, 3).sum(1)
+    sums = np.repeat(rows, out_width, 1).reshape(out_height, out_width, width, 3).sum(2)
     area = height * width
     expected = (2 * sums + area) // (2 * area)
     np.testing.assert_array_equal(resize_area(image, out_height, out_width), expected)
