@@ -35,14 +35,16 @@ class CommandHistory:
 
     def record(self, stamp_ns: int, target_D: ArrayLike, gripper: float | None) -> None:
         """
-        Record what was commanded at a time.
+        Record what was commanded at a time, in place of all that is not before it.
+
+        The command clock brings stamps back where the robot rests: there is such a one then.
 
         :param target_D: ``float64[D]``.
         :param gripper: the model's gripper value, None without a gripper.
-        :raises ValueError: the time is not after the last one.
         """
-        if self._stamps and stamp_ns <= self._stamps[-1]:
-            raise ValueError(f'stamp_ns: expected more than {self._stamps[-1]}, got {stamp_ns}')
+        while self._stamps and self._stamps[-1] >= stamp_ns:
+            for column in (self._stamps, self._targets, self._grippers):
+                column.pop()
         self._stamps.append(stamp_ns)
         self._targets.append(np.array(target_D, np.float64))
         self._grippers.append(gripper)

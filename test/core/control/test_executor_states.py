@@ -255,3 +255,14 @@ TestExecutor.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+def test_stamps_brought_back_at_rest_while_ticks_jitter() -> None:
+    machine = ExecutorMachine()
+    machine.begin(name='franka', place=0.0)
+    for _ in range(6):
+        machine.resume()
+    machine.clock_is_corrected(millis=-9.0, every=2)
+    machine.jitter(count=9, late=0.5)
+    machine.limits_hold()
+    assert machine.executor.state is State.HOLDING
