@@ -75,6 +75,7 @@ setup(
     extras_require={
         'data': ['av>=12', 'pillow', 'protobuf>=4.22', 'pyarrow>=15', 'rosbags>=0.11'],
         'ray': ['ray>=2.60'],
+        'openvino': ['openvino>=2024.4'],
         'record': ['rosbags>=0.11'],
         'sim': ['mujoco>=3.9', 'pillow'],
         'svd': ['diffusers>=0.30', 'safetensors', 'torch>=2.5'],

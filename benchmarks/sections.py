@@ -86,6 +86,13 @@ def speed(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     yield window_growth(args.scratch, args.threads)
 
 
+def tokenizers(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Frame tokenizers of released models in fp32 and bf16."""
+    from benchmarks.tokenizers import tokenizer_results
+
+    yield from tokenizer_results(args.scratch, args.threads, args.rounds)
+
+
 def quality(args: argparse.Namespace) -> Results:
     """What few-step sampling and int8 cost in pictures, on models that were trained here."""
     if not args.trained:
@@ -137,6 +144,7 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]] = 
     'robot': robot,
     'shipped': shipped,
     'speed': speed,
+    'tokenizers': tokenizers,
     'quality': quality,
     'training': training,
     'faults': faults,

@@ -174,6 +174,7 @@ def _world_model(request: Request, spec: EmbodimentSpec, bundle: Path) -> Proces
         ('horizon', request.horizon),
         ('threads', request.threads),
         ('provider', request.provider),
+        ('tokenizer_precision', request.tokenizer_precision),
         ('device_id', request.device_id),
         ('allow_cpu', request.allow_cpu),
         ('engine_cache', request.engine_cache),

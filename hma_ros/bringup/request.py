@@ -35,6 +35,7 @@ class Request:
     horizon: int = settings.HORIZON.field()
     threads: int = settings.THREADS.field()
     provider: str = settings.PROVIDER.field()
+    tokenizer_precision: str = settings.TOKENIZER_PRECISION.field()
     device_id: int = settings.DEVICE_ID.field()
     allow_cpu: bool = settings.ALLOW_CPU.field()
     engine_cache: str = settings.ENGINE_CACHE.field()

@@ -160,7 +160,11 @@ def _open(request: Request, spec: EmbodimentSpec) -> None:
     # Another engine needs other files.
     engine = TORCH if request.provider == TORCH else 'cpu'
     execution = Execution(
-        provider=engine, device_id=request.device_id, threads=request.threads, allow_cpu=True
+        provider=engine,
+        tokenizer_precision=request.tokenizer_precision,
+        device_id=request.device_id,
+        threads=request.threads,
+        allow_cpu=True,
     )
     WorldModel(bundle_folder(request.bundle), spec.stem, execution)
 

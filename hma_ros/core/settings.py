@@ -12,6 +12,7 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
 
 MODES = ('shadow', 'execute')
+TOKENIZER_PRECISIONS = ('fp32', 'bf16')
 PROVIDERS = ('auto', 'cpu', 'cuda', 'tensorrt', 'torch-cuda')
 NETWORKS = ('auto', 'local', 'shared')
 LOG_LEVELS = ('debug', 'info', 'warn', 'error')
@@ -113,6 +114,12 @@ PROVIDER = Setting(
     'auto',
     'what runs the model; auto is cuda where onnxruntime was built for it, else cpu',
     choices=PROVIDERS,
+)
+TOKENIZER_PRECISION = Setting(
+    'fp32',
+    'arithmetic of the frame tokenizer; bf16 is faster on CPUs with AMX or AVX512-BF16, needs '
+    'OpenVINO, and runs there whatever the provider',
+    choices=TOKENIZER_PRECISIONS,
 )
 DEVICE_ID = Setting(0, 'GPU to use, as CUDA counts them', 0, 63)
 ALLOW_CPU = Setting(False, 'run on the CPU rather than fail without the provider')

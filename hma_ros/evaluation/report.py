@@ -62,6 +62,14 @@ TEMPLATE = """\
 <!-- begin growth -->
 <!-- end growth -->
 
+## Frame tokenizers of released models
+
+<!-- begin tokenizers -->
+<!-- end tokenizers -->
+
+<!-- begin tokenizer_steps -->
+<!-- end tokenizer_steps -->
+
 ## Few-step samplers and int8
 
 <!-- begin quality -->

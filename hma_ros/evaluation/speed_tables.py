@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from hma_ros.evaluation.chart import Axis, line_chart
@@ -23,6 +24,38 @@ def speed_table(results: Sequence[Result]) -> Table:
         ('equal tokens', _equal_tokens),
     ]
     return results_table(results, columns)
+
+
+def tokenizers_table(results: Sequence[Result]) -> Table:
+    """Compare the frame tokenizer in bf16 with fp32."""
+    columns: list[Column] = [
+        ('graph', lambda item: item['name']),
+        ('fp32, onnxruntime', lambda item: duration(item['baseline_s'])),
+        ('bf16, OpenVINO', lambda item: duration(item['ours_s'])),
+        ('ratio', lambda item: f'{item["ratio"]:.1f} x'),
+        ('worst to best', lambda item: f'{item["worst_ratio"]:.1f} to {item["best_ratio"]:.1f}'),
+        ('equal tokens', _equal_tokens),
+        ('PSNR against fp32, dB', lambda item: number(item.get('psnr_db', math.nan))),
+    ]
+    return results_table(results, columns)
+
+
+def tokenizer_steps_table(results: Sequence[Result]) -> Table:
+    """Compare what a step takes with the time between two."""
+    columns: list[Column] = [
+        ('tokenizer', lambda item: item['tokenizer_precision']),
+        ('observe', lambda item: duration(item['observe_s'])),
+        ('imagine one frame', lambda item: duration(item['imagine_s'])),
+        ('both', lambda item: duration(item['observe_s'] + item['imagine_s'])),
+        ('between two steps', lambda item: duration(item['interval_s'])),
+        ('imagined frames per step', lambda item: number(_frames_per_step(item), 2)),
+    ]
+    return results_table(results, columns)
+
+
+def _frames_per_step(item: Result) -> float:
+    left_s = item['interval_s'] - item['observe_s']
+    return max(0.0, left_s / item['imagine_s'])
 
 
 def _of_kind(item: Result) -> str:

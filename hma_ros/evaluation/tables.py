@@ -14,6 +14,8 @@ from hma_ros.evaluation.speed_tables import (
     limits_table,
     quality_table,
     speed_table,
+    tokenizer_steps_table,
+    tokenizers_table,
 )
 
 
@@ -176,6 +178,8 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'latency': (latency_table, stream_table),
     'ros_latency': (ros_table,),
     'speed': (speed_table,),
+    'tokenizers': (tokenizers_table,),
+    'tokenizer_steps': (tokenizer_steps_table,),
     'limits': (limits_table,),
     'growth': (growth_table,),
     'quality': (quality_table,),

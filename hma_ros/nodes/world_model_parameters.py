@@ -23,6 +23,7 @@ class WorldModelParameters:
     horizon: int = settings.HORIZON.field()
     threads: int = settings.THREADS.field()
     provider: str = settings.PROVIDER.field()
+    tokenizer_precision: str = settings.TOKENIZER_PRECISION.field()
     device_id: int = settings.DEVICE_ID.field()
     allow_cpu: bool = settings.ALLOW_CPU.field()
     spin: bool = parameter(
@@ -90,6 +91,7 @@ class WorldModelParameters:
         """How to run the graphs of the bundle."""
         return Execution(
             provider=self.provider,
+            tokenizer_precision=self.tokenizer_precision,
             device_id=self.device_id,
             threads=self.threads,
             engine_cache=Path(self.engine_cache) if self.engine_cache else None,

@@ -19,7 +19,8 @@ import numpy as np
 import onnxruntime
 
 from hma_ros.core.errors import InferenceError
-from hma_ros.runtime.graph import Arrays, Graph, Port
+from hma_ros.runtime.graph import Graph
+from hma_ros.runtime.ports import Arrays, Port
 
 
 @dataclass(frozen=True)

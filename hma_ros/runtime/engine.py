@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -16,10 +17,12 @@ from hma_ros.core.generation.diffusion import TRAINING_STEPS
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.compiled import library
 from hma_ros.runtime.denoiser import CompiledDenoiser
-from hma_ros.runtime.graph import Arrays, Graph
+from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.kv_cache import DeviceKvCache, IndexedKvCache, KvCache
 from hma_ros.runtime.layers import LayerKvCache, Layers, kept_dtype
 from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.openvino_graph import OpenVinoGraph
+from hma_ros.runtime.ports import Arrays, PortedGraph
 from hma_ros.runtime.providers import TORCH, Execution, choose
 from hma_ros.runtime.signatures import signature
 
@@ -89,15 +92,33 @@ def open_graph(manifest: Manifest, name: str, execution: Execution) -> Graph:
 
     :raises BundleError: it has none such, or one that the manifest contradicts.
     """
+    graph = Graph(_graph_path(manifest, name), fitted(manifest, name, execution))
+    graph.require(*signature(manifest, name))
+    return graph
+
+
+def open_frame_graph(manifest: Manifest, name: str, execution: Execution) -> PortedGraph:
+    """
+    Open the encoder or decoder of frames.
+
+    :raises ConfigError: its precision cannot be had here.
+    :raises BundleError: as :func:`open_graph`.
+    """
+    if execution.tokenizer_precision == 'fp32':
+        return open_graph(manifest, name, execution)
+    graph = OpenVinoGraph(_graph_path(manifest, name), execution.threads)
+    graph.require(*signature(manifest, name))
+    return graph
+
+
+def _graph_path(manifest: Manifest, name: str) -> Path:
     file = f'{name}.onnx'
     if file not in manifest.files:
         raise BundleError(
             f'{manifest.folder}: no graph {file}, expected it in a {manifest.kind} bundle that '
             'can do this'
         )
-    graph = Graph(manifest.folder / file, fitted(manifest, name, execution))
-    graph.require(*signature(manifest, name))
-    return graph
+    return manifest.folder / file
 
 
 def fitted(manifest: Manifest, name: str, execution: Execution) -> Execution:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hma_ros.runtime.engine import open_graph
+from hma_ros.runtime.engine import open_frame_graph
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.rollout import check_frame
@@ -18,6 +18,7 @@ class FrameCodec:
     Its graphs give and take tokens as the trunk does, whatever they were made from: factors of
     ids and levels, or scaled and patched latents.
 
+    :raises ConfigError: its precision cannot be had here.
     :raises BundleError: the bundle has none, or its graphs are broken.
     """
 
@@ -27,7 +28,7 @@ class FrameCodec:
         is_levels = manifest.frames is not None and manifest.frames.tokenizer == 'levels'
         self._levels = manifest.factor_size if is_levels else 0
         self._encoder, self._decoder = (
-            open_graph(manifest, name, execution) for name in ('encoder', 'decoder')
+            open_frame_graph(manifest, name, execution) for name in ('encoder', 'decoder')
         )
 
     def encode(self, frame: np.ndarray) -> np.ndarray:

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from hma_ros.runtime.engine_cache import (
     hash_graph,
     make_folder,
 )
+from hma_ros.runtime.ports import Arrays, Port, PortedGraph
 from hma_ros.runtime.providers import (
     NAMES,
     Execution,
@@ -33,38 +32,11 @@ from hma_ros.runtime.providers import (
     tensorrt_options,
 )
 
-Arrays = Mapping[str, np.ndarray]
-# By the name of an input or output; None for any size, or any shape.
-Sizes = Mapping[str, Sequence[int | None] | None]
-
 _CPU: Provider = (NAMES['cpu'], {})
 _TYPES = {'float': 'float32', 'double': 'float64'}
 
 
-@dataclass(frozen=True)
-class Port:
-    """
-    An input or output of a graph.
-
-    :param shape: a size that is not fixed is a name.
-    :param dtype: as numpy names it.
-    """
-
-    shape: Shape
-    dtype: np.dtype[Any]
-
-
-def _fits(found: Shape | None, sizes: Sequence[int | None] | None) -> bool:
-    """Whether all sizes that are fixed on both sides are equal."""
-    if found is None or sizes is None:
-        return found is not None
-    return len(found) == len(sizes) and all(
-        size is None or not isinstance(here, int) or here == size
-        for here, size in zip(found, sizes, strict=True)
-    )
-
-
-class Graph:
+class Graph(PortedGraph):
     """
     One ONNX graph: arrays in by name, arrays out in the order of the graph.
 
@@ -78,7 +50,6 @@ class Graph:
     """
 
     def __init__(self, path: Path, execution: Execution = Execution()) -> None:  # noqa: B008
-        self.name, self._folder = path.name, path.parent
         self.engines: Path | None = None
         self.device_id = execution.device_id
         self.provider = choose(execution, onnxruntime.get_available_providers())
@@ -89,8 +60,9 @@ class Graph:
                 raise
             self.provider, self.engines = 'cpu', None
             self.session = self._open(path, execution)
-        self.inputs = {item.name: _port(item) for item in self.session.get_inputs()}
-        self.outputs = {item.name: _port(item) for item in self.session.get_outputs()}
+        super().__init__(
+            path, _ports(self.session.get_inputs()), _ports(self.session.get_outputs())
+        )
 
     def __call__(self, inputs: Arrays) -> list[np.ndarray]:
         """Run once; raises InferenceError on failure or a non-finite output."""
@@ -101,31 +73,6 @@ class Graph:
         for name, output in zip(self.outputs, outputs, strict=True):
             self.check_finite(name, output)
         return outputs
-
-    def check_finite(self, name: str, output: np.ndarray) -> None:
-        """Raise InferenceError when a real output is not finite."""
-        if output.dtype.kind == 'f' and not np.isfinite(output).all():
-            raise InferenceError(f"{self.name}: output '{name}' is not finite")
-
-    def require(self, takes: Sizes, gives: Sizes) -> None:
-        """
-        Refuse a graph that is another than expected.
-
-        :param takes: sizes of inputs by name; it may have others.
-        :param gives: of outputs likewise.
-        :raises BundleError: naming the port that is missing or of another shape.
-        """
-        both = (('input', self.inputs, takes), ('output', self.outputs, gives))
-        for kind, ports, expected in both:
-            for name, sizes in expected.items():
-                found = ports[name].shape if name in ports else None
-                if not _fits(found, sizes):
-                    shape = 'missing' if found is None else list(found)
-                    expected_shape = 'it' if sizes is None else list(sizes)
-                    raise BundleError(
-                        f"{self._folder / self.name}: {kind} '{name}' {shape}, expected "
-                        f'{expected_shape} as the manifest says (None: any)'
-                    )
 
     def placed(self) -> dict[str, int]:
         """Count the nodes that each provider runs; empty where onnxruntime is too old to tell."""
@@ -204,6 +151,10 @@ def _engine_folder(path: Path, execution: Execution, profile: Profile) -> Path:
     return key.folder(execution.engine_cache or default_engine_cache())
 
 
-def _port(item: Any) -> Port:
-    name = item.type.removeprefix('tensor(').removesuffix(')')
-    return Port(tuple(item.shape), np.dtype(_TYPES.get(name, name)))
+def _ports(items: Any) -> dict[str, Port]:
+    """Read what a session says of its inputs or outputs."""
+    names = ((item, item.type.removeprefix('tensor(').removesuffix(')')) for item in items)
+    return {
+        item.name: Port(tuple(item.shape), np.dtype(_TYPES.get(name, name)))
+        for item, name in names
+    }

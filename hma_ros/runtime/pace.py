@@ -13,7 +13,7 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.runtime.world_model import WorldModel
 
 MOST_DIVISOR = 16
-REMEDY = 'use more threads, an int8 bundle or another provider'
+REMEDY = 'use more threads, an int8 bundle, tokenizer_precision bf16 or another provider'
 
 
 @dataclass(frozen=True)

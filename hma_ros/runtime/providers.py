@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.settings import PROVIDERS
+from hma_ros.core.settings import PROVIDERS, TOKENIZER_PRECISIONS
 
 NAMES = {
     'cpu': 'CPUExecutionProvider',
@@ -44,6 +44,8 @@ class Execution:
     :param device_id: of the GPU, as CUDA counts them.
     :param precision: one of :data:`PRECISIONS`, that of the bundle; for ``fp16`` alone TensorRT
         may use half precision.
+    :param tokenizer_precision: one of :data:`hma_ros.core.settings.TOKENIZER_PRECISIONS`, that of
+        the frame tokenizer.
     :param threads: of each graph on the CPU.
     :param engine_cache: folder of TensorRT engines; None for one in the user's cache.
     :param allow_cpu: run on the CPU rather than fail when the provider does not work.
@@ -57,6 +59,7 @@ class Execution:
     provider: str = 'auto'
     device_id: int = 0
     precision: str = 'fp32'
+    tokenizer_precision: str = 'fp32'
     threads: int = 2
     engine_cache: Path | None = None
     allow_cpu: bool = False
@@ -66,6 +69,7 @@ class Execution:
     def __post_init__(self) -> None:
         _check_choice('provider', self.provider, PROVIDERS)
         _check_choice('precision', self.precision, PRECISIONS)
+        _check_choice('tokenizer_precision', self.tokenizer_precision, TOKENIZER_PRECISIONS)
         for name, least in (('device_id', 0), ('threads', 1), ('max_size', 1)):
             if (value := getattr(self, name)) < least:
                 raise ConfigError(f'{name}: expected at least {least}, got {value}')

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import product
 
-from hma_ros.runtime.graph import Sizes
 from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.ports import Sizes
 
 Signature = tuple[Sizes, Sizes]
 

@@ -17,6 +17,7 @@ from hma_ros.runtime.discrete import TokenFiller
 from hma_ros.runtime.frames import FrameCodec
 from hma_ros.runtime.manifest import PATCH_HEAD, Manifest
 from hma_ros.runtime.model import Model
+from hma_ros.runtime.openvino_graph import bf16_core
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.rollout import Rollout, check_horizon
 from hma_ros.runtime.token_world_model import TokenWorldModel
@@ -34,7 +35,8 @@ class WorldModel:
     :param execution: where and how to run it.
     :param decoding: how to imagine, where that is to be other than the bundle recommends.
     :param seed: of all that is left to chance.
-    :raises ConfigError: the provider does not work here, or its kind has no such decoding.
+    :raises ConfigError: the provider or the precision of the tokenizer does not work here, or its
+        kind has no such decoding.
     :raises BundleError: the bundle cannot be used, has no frame tokenizer, or no robot at this
         stem.
 
@@ -53,6 +55,8 @@ class WorldModel:
         self.manifest = Manifest.read(folder)
         self.stem = self.manifest.robot(stem)
         decoding.check_kind(self.manifest.kind)
+        if execution.tokenizer_precision == 'bf16':
+            bf16_core()
         # Compares the files with their hashes, before any graph is opened.
         model = Model(folder, stem, execution)
         self._frames = FrameCodec(self.manifest, execution)

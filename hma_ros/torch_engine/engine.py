@@ -27,9 +27,9 @@ from hma_ros.network.parts import (
     TrunkPart,
 )
 from hma_ros.runtime.engine import Part
-from hma_ros.runtime.graph import Arrays
 from hma_ros.runtime.kv_cache import IndexedKvCache, KvCache
 from hma_ros.runtime.manifest import PATCH_HEAD, Manifest
+from hma_ros.runtime.ports import Arrays
 from hma_ros.runtime.providers import Execution
 
 Tensors = dict[str, Tensor]

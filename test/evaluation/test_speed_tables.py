@@ -9,6 +9,7 @@ from hma_ros.evaluation.speed_tables import (
     growth_table,
     limits_table,
     speed_table,
+    tokenizer_steps_table,
 )
 
 GROWTH = {
@@ -48,6 +49,20 @@ def test_a_duel_says_who_won_by_how_much() -> None:
         '14.0 to 18.0',
         '100.0%',
     )
+
+
+def test_a_step_says_how_many_frames_fit_in() -> None:
+    step = {
+        'name': 'step_bf16',
+        'tokenizer_precision': 'bf16',
+        'observe_s': 0.3,
+        'imagine_s': 0.4,
+        'interval_s': 0.5,
+    }
+    (cells,) = tokenizer_steps_table([step]).lines
+    assert cells == ('bf16', '300 ms', '400 ms', '700 ms', '500 ms', '0.50')
+    (cells,) = tokenizer_steps_table([{**step, 'observe_s': 0.6}]).lines
+    assert cells[-1] == '0.00'
 
 
 def test_limits_name_where_the_time_goes() -> None:

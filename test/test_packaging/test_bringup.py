@@ -27,6 +27,7 @@ from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_path
 from hma_ros.core.errors import BundleError, ConfigError, HmaError
 from hma_ros.core.settings import PROVIDERS
+from hma_ros.nodes.world_model_parameters import WorldModelParameters
 from hma_ros.runtime import providers
 
 ROOT = Path(__file__).parents[2]
@@ -264,6 +265,14 @@ def test_debug_is_for_our_nodes_alone(bundle: Path) -> None:
     bringup = _describe(bundle, log_level='debug', namespace='cell/left')
     process = _process(bringup, 'world_model')
     assert process.ros_arguments[:2] == ('--log-level', 'cell.left.world_model:=debug')
+
+
+def test_the_precision_of_the_tokenizer_reaches_the_runtime(bundle: Path) -> None:
+    process = _process(_describe(bundle, tokenizer_precision='bf16'), 'world_model')
+    assert dict(process.parameters)['tokenizer_precision'] == 'bf16'
+    parameters = WorldModelParameters(tokenizer_precision='bf16')
+    assert parameters.execution.tokenizer_precision == 'bf16'
+    assert WorldModelParameters().execution.tokenizer_precision == 'fp32'
 
 
 def test_approval_is_for_the_executor(bundle: Path) -> None:

@@ -1,0 +1,140 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Released HMA-Base with MAGVIT2, random weights: its tokenizer in fp32 and bf16, and a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from benchmarks.duel import duel, entry, seconds
+from benchmarks.random_models import discrete_config, random_discrete
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.errors import BundleError
+from hma_ros.core.settings import TOKENIZER_PRECISIONS
+from hma_ros.export.bundle import BundleOptions, export_bundle
+from hma_ros.export.robot import robot_of
+from hma_ros.network.config import Domain
+from hma_ros.network.frames import IdCodec
+from hma_ros.network.magvit2 import Magvit2, Magvit2Config
+from hma_ros.runtime.frames import FrameCodec
+from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.world_model import WorldModel
+
+_IMAGE = Path('docs/images/demo_strip.png')
+_CROP, _SIZE = 128, 256
+_SPEC = load_embodiment('franka_droid')
+
+
+def tokenizer_results(scratch: Path, threads: int, rounds: int) -> Iterator[dict[str, Any]]:
+    """
+    Compare encoder and decoder in both precisions, then time a step of DROID's clock.
+
+    :param scratch: where the bundle is made, once.
+    """
+    folder = _bundle(scratch / 'droid_int8')
+    executions = [
+        Execution('cpu', threads=threads, tokenizer_precision=name)
+        for name in TOKENIZER_PRECISIONS
+    ]
+    yield from _duels(Manifest.read(folder), executions, rounds)
+    yield from _steps(folder, executions, rounds)
+
+
+def _duels(
+    manifest: Manifest, executions: list[Execution], rounds: int
+) -> Iterator[dict[str, Any]]:
+    exact, quick = (FrameCodec(manifest, execution) for execution in executions)
+    frame = _frame(0)
+    tokens = exact.encode(frame)
+    error = np.square(quick.decode(tokens).astype(float) - exact.decode(tokens)).mean()
+    quality: dict[str, float] = {
+        'equal_tokens': float((quick.encode(frame) == tokens).mean()),
+        'psnr_db': float(10 * np.log10(255**2 / error)),
+    }
+    for (name, value), argument in zip(quality.items(), (frame, tokens), strict=True):
+        kind = 'encoder' if name == 'equal_tokens' else 'decoder'
+        ours, baseline = (_call(codec, kind, argument) for codec in (quick, exact))
+        result = entry(f'magvit2_{kind}', duel(ours, baseline, rounds), **{name: value})
+        yield {**result, 'section': 'tokenizers'}
+
+
+def _call(codec: FrameCodec, kind: str, argument: np.ndarray) -> Callable[[], object]:
+    run = codec.encode if kind == 'encoder' else codec.decode
+    return lambda: run(argument)
+
+
+def _steps(folder: Path, executions: list[Execution], rounds: int) -> Iterator[dict[str, Any]]:
+    """Time steps whose context is full, with one imagined frame each, in turns."""
+    models = [WorldModel(folder, _SPEC.stem, execution) for execution in executions]
+    executed = np.zeros((_SPEC.rates.stride, len(_SPEC.action.names)), np.float32)
+    executed[:] = (np.array(_SPEC.action.lower) + _SPEC.action.upper) / 2
+    times: list[list[tuple[float, float]]] = [[] for _ in models]
+    for step in range(models[0].manifest.window + rounds):
+        frame = _frame(step)
+        for model, spent in zip(models, times, strict=True):
+            observe_s = seconds(lambda model=model, frame=frame: model.observe(frame, executed))
+            is_full = step >= model.manifest.window
+            imagine_s = seconds(lambda model=model: model.imagine(None, 1)) if is_full else 0.0
+            spent.append((observe_s, imagine_s))
+    for execution, spent in zip(executions, times, strict=True):
+        observe_s, imagine_s = np.median(spent[-rounds:], 0)
+        yield {
+            'name': f'step_{execution.tokenizer_precision}',
+            'section': 'tokenizer_steps',
+            'tokenizer_precision': execution.tokenizer_precision,
+            'observe_s': float(observe_s),
+            'imagine_s': float(imagine_s),
+            'interval_s': _SPEC.rates.frame_dt_s,
+            'rounds': rounds,
+        }
+
+
+def _bundle(folder: Path) -> Path:
+    """Export once; a bundle that is there is used again."""
+    try:
+        Manifest.read(folder).verify()
+        return folder
+    except BundleError:
+        pass
+    actions = len(_SPEC.action.names)
+    domain = Domain(_SPEC.stem, _SPEC.rates.stride, (0.0,) * actions, (1.0,) * actions)
+    config = replace(discrete_config(), domains=(domain,))
+    options = BundleOptions(
+        precision='int8',
+        mask_steps=2,
+        codec=IdCodec(_random_magvit2(), config.factors, config.factor_size),
+        robots={_SPEC.stem: robot_of(_SPEC, is_released=True)},
+    )
+    return export_bundle(random_discrete(config), folder, options)
+
+
+@torch.no_grad()
+def _random_magvit2() -> Magvit2:
+    """Build the tokenizer with norms that do something, and images that are not saturated."""
+    torch.manual_seed(0)
+    model = Magvit2(Magvit2Config()).eval()
+    for module in model.modules():
+        if isinstance(module, nn.GroupNorm):
+            module.weight.normal_(1.0, 0.2)
+            module.bias.normal_(0.0, 0.1)
+    bits = torch.randint(2, (1, model.config.bits, model.config.grid, model.config.grid)) * 2.0 - 1
+    gain = 0.4 / model.decoder(bits).std()
+    for parameter in model.decoder.conv_out.parameters():
+        parameter.mul_(gain)
+    return model
+
+
+def _frame(index: int) -> np.ndarray:
+    """Crop a simulated robot: ``uint8[256, 256, 3]`` RGB, others for other steps."""
+    image = Image.open(_IMAGE).convert('RGB')
+    left = 16 * index % (image.width - _CROP)
+    crop = image.crop((left, 0, left + _CROP, _CROP))
+    return np.array(crop.resize((_SIZE, _SIZE), Image.Resampling.BICUBIC))

@@ -1,0 +1,151 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""One ONNX graph, run with OpenVINO in bf16 on the CPU."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hma_ros.core.errors import BundleError, ConfigError, InferenceError
+from hma_ros.runtime.ports import Arrays, Port, PortedGraph
+
+_INSTEAD = 'or choose tokenizer_precision fp32'
+
+
+class OpenVinoGraph(PortedGraph):
+    """
+    One ONNX graph, whose first axis is that of the batch: arrays in by name, arrays out.
+
+    It is compiled for a batch of one, which is faster than for any; of a batch, one is computed
+    after another.
+
+    :param path: of the file.
+    :param threads: to run it with.
+    :raises ConfigError: see :func:`bf16_core`.
+    :raises BundleError: OpenVINO cannot load the graph.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        core = bf16_core()
+        settings = {
+            'INFERENCE_PRECISION_HINT': 'bf16',
+            'INFERENCE_NUM_THREADS': threads,
+            # Two graphs would be bound to the same cores, busy or not.
+            'ENABLE_CPU_PINNING': False,
+        }
+        try:
+            model = core.read_model(path)
+            inputs, outputs = _ports(model.inputs), _ports(model.outputs)
+            model.reshape(
+                {item: [1, *list(item.get_partial_shape())[1:]] for item in model.inputs}
+            )
+            _write_out_group_norms(model)
+            self._run = core.compile_model(model, 'CPU', settings)
+        except RuntimeError as error:
+            reason = ' '.join(str(error).split())
+            raise BundleError(f'{path}: {reason}; expected a graph OpenVINO can load') from error
+        super().__init__(path, inputs, outputs)
+
+    def __call__(self, inputs: Arrays) -> list[np.ndarray]:
+        """Run once for each of a batch; raises InferenceError as :meth:`Graph.__call__`."""
+        feeds = {name: self._checked(name, inputs.get(name)) for name in self.inputs}
+        (batch,) = {len(value) for value in feeds.values()}
+        runs = [self._run_one(feeds, index) for index in range(batch)]
+        outputs = [np.concatenate(parts) for parts in zip(*runs, strict=True)]
+        for name, output in zip(self.outputs, outputs, strict=True):
+            self.check_finite(name, output)
+        return outputs
+
+    def _run_one(self, feeds: Arrays, index: int) -> list[np.ndarray]:
+        try:
+            found = self._run({name: value[index : index + 1] for name, value in feeds.items()})
+        except RuntimeError as error:
+            raise InferenceError(f'{self.name}: {error}') from error
+        return list(found.to_tuple())
+
+    def _checked(self, name: str, value: np.ndarray | None) -> np.ndarray:
+        port = self.inputs[name]
+        sizes = port.shape[1:]
+        if value is None or value.dtype != port.dtype or value.shape[1:] != sizes:
+            got = 'nothing' if value is None else f'{value.dtype}{list(value.shape)}'
+            raise InferenceError(
+                f"{self.name}: input '{name}': got {got}, expected {port.dtype}[B, "
+                f'{", ".join(map(str, sizes))}]'
+            )
+        # OpenVINO knows int64 only by one of the two names that numpy has for it.
+        return value.view(port.dtype)
+
+
+def bf16_core() -> Any:
+    """
+    Return OpenVINO's core.
+
+    :raises ConfigError: OpenVINO is not installed, or this CPU does not compute in bf16.
+    """
+    try:
+        core = importlib.import_module('openvino').Core()
+    except ImportError as error:
+        raise ConfigError(
+            f'tokenizer_precision: got bf16, but {error}; pip install openvino, {_INSTEAD}'
+        ) from error
+    there = core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    if 'BF16' not in there:
+        raise ConfigError(
+            f'tokenizer_precision: got bf16, but this CPU has {", ".join(there)}, expected one '
+            f'with AMX or AVX512-BF16; choose tokenizer_precision fp32'
+        )
+    return core
+
+
+def _ports(items: Any) -> dict[str, Port]:
+    return {
+        item.get_any_name(): Port(
+            tuple(
+                size.get_length() if size.is_static else str(size)
+                for size in item.get_partial_shape()
+            ),
+            np.dtype(item.get_element_type().to_dtype()),
+        )
+        for item in items
+    }
+
+
+def _write_out_group_norms(model: Any) -> None:
+    """
+    Write group norms as arithmetic on whole images.
+
+    As the exporter writes them, channels of a group lie in one axis. OpenVINO keeps images with
+    their channels last, and would copy each image to that form and back.
+    """
+    for norm in model.get_ops():
+        is_norm = norm.get_type_name() == 'MVN'
+        grouped = norm.input_value(0).get_node() if is_norm else None
+        if grouped is None or grouped.get_type_name() != 'Reshape':
+            continue
+        images = grouped.input_value(0)
+        if len(images.get_shape()) == 4 and len(grouped.get_output_shape(0)) == 3:
+            written = _group_norm(images, grouped.get_output_shape(0)[1], norm)
+            norm.output(0).replace(written)
+
+
+def _group_norm(images_BCHW: Any, groups: int, norm: Any) -> Any:
+    """Return the output of a norm, in the shape that it had."""
+    ops = importlib.import_module('openvino.opset13')
+    channels = images_BCHW.get_shape()[1]
+    sizes = np.array([1, groups, channels // groups])
+
+    def mean(x_BCHW: Any) -> Any:
+        by_group = ops.reshape(ops.reduce_mean(x_BCHW, np.array([2, 3])), sizes, False)
+        spread = ops.broadcast(ops.reduce_mean(by_group, np.array([2]), True), sizes)
+        return ops.reshape(spread, np.array([1, channels, 1, 1]), False)
+
+    # In two passes: a difference of squares would lose what is small beside its mean.
+    centered = ops.subtract(images_BCHW, mean(images_BCHW))
+    variance = ops.add(
+        mean(ops.multiply(centered, centered)), np.float32(norm.get_attributes()['eps'])
+    )
+    scaled = ops.multiply(centered, ops.power(variance, np.float32(-0.5)))
+    return ops.reshape(scaled, np.array(norm.get_output_shape(0)), False).output(0)
