@@ -134,7 +134,9 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
     try:
         _open(request, spec)
     except HmaError as error:
-        return fail('bundle', str(error), 'export or copy it again, or take another provider')
+        return fail(
+            'bundle', str(error), 'export or copy it again, or take another provider or precision'
+        )
     if manifest.policy_refusal:
         text = f'predicts frames, but no actions: {manifest.policy_refusal}'
         return _unfit_to_execute(request, text, 'use mode:=shadow')

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from hma_ros.evaluation.chart import Axis, line_chart
@@ -35,7 +34,7 @@ def tokenizers_table(results: Sequence[Result]) -> Table:
         ('ratio', lambda item: f'{item["ratio"]:.1f} x'),
         ('worst to best', lambda item: f'{item["worst_ratio"]:.1f} to {item["best_ratio"]:.1f}'),
         ('equal tokens', _equal_tokens),
-        ('PSNR against fp32, dB', lambda item: number(item.get('psnr_db', math.nan))),
+        ('PSNR against fp32, dB', lambda item: number(item.get('psnr_db'))),
     ]
     return results_table(results, columns)
 
