@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def tokenizer_results(scratch: Path, threads: int, rounds: int) -> Iterator[dict
         for name in TOKENIZER_PRECISIONS
     ]
     yield from _duels(Manifest.read(folder), executions, rounds)
-    yield from _steps(folder, executions, rounds)
+    for execution in reversed(executions):
+        yield _step(folder, execution, rounds)
 
 
 def _duels(
@@ -71,30 +73,30 @@ def _call(codec: FrameCodec, kind: str, argument: np.ndarray) -> Callable[[], ob
     return lambda: run(argument)
 
 
-def _steps(folder: Path, executions: list[Execution], rounds: int) -> Iterator[dict[str, Any]]:
-    """Time steps whose context is full, with one imagined frame each, in turns."""
-    models = [WorldModel(folder, _SPEC.stem, execution) for execution in executions]
+def _step(folder: Path, execution: Execution, rounds: int) -> dict[str, Any]:
+    """Time steps whose context is full, with one imagined frame each."""
+    model = WorldModel(folder, _SPEC.stem, execution)
     executed = np.zeros((_SPEC.rates.stride, len(_SPEC.action.names)), np.float32)
     executed[:] = (np.array(_SPEC.action.lower) + _SPEC.action.upper) / 2
-    times: list[list[tuple[float, float]]] = [[] for _ in models]
-    for step in range(models[0].manifest.window + rounds):
-        frame = _frame(step)
-        for model, spent in zip(models, times, strict=True):
-            observe_s = seconds(lambda model=model, frame=frame: model.observe(frame, executed))
-            is_full = step >= model.manifest.window
-            imagine_s = seconds(lambda model=model: model.imagine(None, 1)) if is_full else 0.0
-            spent.append((observe_s, imagine_s))
-    for execution, spent in zip(executions, times, strict=True):
-        observe_s, imagine_s = np.median(spent[-rounds:], 0)
-        yield {
-            'name': f'step_{execution.tokenizer_precision}',
-            'section': 'tokenizer_steps',
-            'tokenizer_precision': execution.tokenizer_precision,
-            'observe_s': float(observe_s),
-            'imagine_s': float(imagine_s),
-            'interval_s': _SPEC.rates.frame_dt_s,
-            'rounds': rounds,
-        }
+    for step in range(model.manifest.window):
+        model.observe(_frame(step), executed)
+    times = [
+        (
+            seconds(partial(model.observe, _frame(step), executed)),
+            seconds(partial(model.imagine, None, 1)),
+        )
+        for step in range(rounds + 1)
+    ]
+    observe_s, imagine_s = np.median(times[1:], 0)
+    return {
+        'name': f'step_{execution.tokenizer_precision}',
+        'section': 'tokenizer_steps',
+        'tokenizer_precision': execution.tokenizer_precision,
+        'observe_s': float(observe_s),
+        'imagine_s': float(imagine_s),
+        'interval_s': _SPEC.rates.frame_dt_s,
+        'rounds': rounds,
+    }
 
 
 def _bundle(folder: Path) -> Path:
