@@ -74,8 +74,8 @@ setup(
     install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm', 'transforms3d'],
     extras_require={
         'data': ['av>=12', 'pillow', 'protobuf>=4.22', 'pyarrow>=15', 'rosbags>=0.11'],
-        'ray': ['ray>=2.60'],
         'openvino': ['openvino>=2024.4'],
+        'ray': ['ray>=2.60'],
         'record': ['rosbags>=0.11'],
         'sim': ['mujoco>=3.9', 'pillow'],
         'svd': ['diffusers>=0.30', 'safetensors', 'torch>=2.5'],
