@@ -35,9 +35,9 @@ class CommandHistory:
 
     def record(self, stamp_ns: int, target_D: ArrayLike, gripper: float | None) -> None:
         """
-        Record what was commanded at a time, in place of all that is not before it.
+        Record what was commanded at a time; it replaces entries of that time or later.
 
-        The command clock brings stamps back where the robot rests: there is such a one then.
+        There are some after the command clock has brought stamps back, which it does at rest.
 
         :param target_D: ``float64[D]``.
         :param gripper: the model's gripper value, None without a gripper.

@@ -198,10 +198,9 @@ def test_history_forgets_what_is_older_than_its_span_only() -> None:
     assert not history.covers(700 * MS, 990 * MS)
 
 
-def test_history_refuses_time_that_does_not_advance() -> None:
+def test_a_command_replaces_those_that_are_not_before_it() -> None:
     history = CommandHistory(PLANAR, span_s=1.0)
-    history.record(10, [0.0, 0.0], None)
-    with pytest.raises(ValueError, match='stamp_ns: expected more than 10, got 10'):
-        history.record(10, [0.0, 0.0], None)
-    history.clear()
-    history.record(5, [0.0, 0.0], None)
+    for time, slide in ((0, 0.0), (50, 0.0), (58, 0.1), (54, 0.2), (54, 0.3), (94, 0.3)):
+        history.record(time * MS, [slide, 0.0], None)
+    for time, slide in ((50, 0.0), (52, 0.15), (57, 0.3), (70, 0.3)):
+        np.testing.assert_allclose(history.target(time * MS), [slide, 0.0])
