@@ -3,6 +3,7 @@
 
 import argparse
 
+from hma_ros.cli.train import positive
 from hma_ros.core.vision.image import FRAME_PX
 
 EXAMPLES = """\
@@ -49,7 +50,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         metavar='N',
         help='steps of each episode (default: until a few after success)',
     )
-    parser.add_argument('--workers', type=int, default=2, help='processes (default: 2)')
+    parser.add_argument('--workers', type=positive, default=2, help='processes (default: 2)')
     parser.set_defaults(run=run)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import re
 
+from hma_ros.cli.train import positive
 from hma_ros.core.pool import AUTO, Pool
 
 
@@ -14,7 +15,7 @@ def add_pool(parser: argparse.ArgumentParser, processes: int) -> None:
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         '--workers',
-        type=int,
+        type=positive,
         default=processes,
         metavar='N',
         help=f'processes (default: {processes})',

@@ -10,6 +10,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -54,7 +55,7 @@ class Pool:
 
         :param work: a function of a module, or a partial of one; what it raises is raised here.
             Arrays that came through Ray are read-only.
-        :raises ConfigError: no Ray, no such cluster, or workers that die again and again.
+        :raises ConfigError: no Ray, no such cluster, or a worker that died (on Ray, four times).
         """
         if self.is_here:
             return map(work, units)
@@ -74,6 +75,11 @@ def _in_processes(
         yield from _in_order(
             lambda unit: pool.submit(work, unit), lambda future: future.result(), units, count
         )
+    except BrokenProcessPool as error:
+        raise ConfigError(
+            f'--workers: got {count} processes of which one died, expected them to live until '
+            'their work is done; see whether memory ran out (dmesg), and take fewer'
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

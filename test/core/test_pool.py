@@ -2,6 +2,7 @@
 """Units of work, shared by processes of this machine; for Ray see test/data/test_ray.py."""
 
 import math
+import os
 import sys
 from itertools import count
 
@@ -30,6 +31,11 @@ def test_what_a_unit_raises_is_raised_here() -> None:
         next(done)
 
 
+def test_a_process_that_dies_ends_the_command() -> None:
+    with pytest.raises(ConfigError, match='--workers: got 2 processes of which one died'):
+        list(Pool(2).map(os._exit, [1]))
+
+
 def test_without_ray_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'ray', None)
     with pytest.raises(ConfigError, match=r'--ray: .* pip install -r requirements/ray\.txt'):
@@ -40,6 +46,12 @@ def test_without_ray_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch)
 def test_an_address_where_nothing_listens_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match=r"--ray: got '127\.0\.0\.1:\d+' \(.*expected HOST:PORT"):
         Pool(ray=address).map(abs, [])
+
+
+def test_at_least_one_process_works(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(['data', 'import', 'bag', 'bags/run_1', '--out', 'x', '--workers', '0'])
+    assert 'argument --workers: got 0, expected at least 1' in capsys.readouterr().err
 
 
 def test_a_source_is_no_address(capsys: pytest.CaptureFixture[str]) -> None:
