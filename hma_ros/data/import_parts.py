@@ -34,8 +34,7 @@ def read_parts(
         return
     writer.prepare()
     folder = writer.folder / layout.PARTS
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         work = partial(_read_apart, folder, writer.spec, writer.text)
         for episodes, facts in pool.map(work, reads):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,6 +135,7 @@ class LeRobotWriter:
         committed = {layout.data_file(folder, index) for index in range(len(self._episodes))}
         for left in set(folder.glob('data/*/*.parquet')) - committed:
             left.unlink()
+        shutil.rmtree(folder / layout.PARTS, ignore_errors=True)
 
     @property
     def sources(self) -> list[dict[str, Any]]:
