@@ -131,6 +131,7 @@ def test_actions_hidden_in_tokens_alone_are_those_of_the_research_code(network, 
 
 
 def test_a_hidden_action_is_refused_where_the_model_must_see_it(copied):
+    assert not load_released(GOLDEN / 'disc_modulate').config.hides_actions
     write_facts(copied, {**read_facts(copied), 'hides_actions': False})
     model = Model(copied, 'franka', Execution(provider='cpu'))
     step = Step.seen(np.zeros((1, model.manifest.image_tokens, 2), np.int64), None)
