@@ -124,8 +124,8 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         type=not_negative,
         default=0,
         metavar='N',
-        help='copies of each demonstration to learn from, too, with frames that are shifted and '
-        'recoloured, so that the policy bears another camera mount and another light (0)',
+        help='also learn from N copies of each demonstration with shifted and recoloured frames, '
+        'so that the policy tolerates a moved camera and other light (0)',
     )
     group.add_argument(
         '--hidden-history',

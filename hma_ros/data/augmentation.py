@@ -2,8 +2,8 @@
 """
 Copies of episodes as another camera mount and another light would have shown them.
 
-Frames of a copy are shifted, as in DrQ (arXiv 2004.13649), and recoloured, all by the same: what
-moves in an episode moves as before.
+Frames are shifted, as in DrQ (arXiv 2004.13649), and recoloured. All frames of a copy change
+alike, so motions stay as they were.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class Change:
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Change a frame ``uint8[H, W, 3]``; colours saturate as those of a camera do."""
-        rows, columns = (
+        y, x = (
             (np.arange(size) - round(shift * size)).clip(0, size - 1)
             for size, shift in zip(frame.shape[:2], self.shift_yx, strict=True)
         )
-        colours = frame[rows][:, columns] * self.gain_C + np.float32(self.offset)
+        colours = frame[y][:, x] * self.gain_C + np.float32(self.offset)
         return colours.round().clip(0, 255).astype(np.uint8)
 
 

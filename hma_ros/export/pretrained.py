@@ -191,7 +191,7 @@ def encode_with(
 
 def encode_elsewhere(folder: Path, config: HmaConfig, frames: np.ndarray) -> np.ndarray:
     """
-    Do the same in another process, which reads the frame tokenizer once.
+    Encode frames in a worker process, which reads the frame tokenizer once.
 
     :param folder: where :func:`save_codec` put it.
     :param config: of the model.
