@@ -223,6 +223,11 @@ def run_closed_loop(args: argparse.Namespace) -> int:
     manifest = chosen_manifest(args)
     if args.episodes < 1:
         raise ConfigError(f'--episodes: got {args.episodes}, expected at least 1')
+    if args.through_ros and args.ray is not None:
+        raise ConfigError(
+            '--ray: got it with --through-ros, whose nodes run here, expected one of the two; '
+            'leave the other out'
+        )
     seeds = range(HELD_OUT_SEED, HELD_OUT_SEED + args.episodes)
     results = [
         as_result('closed_loop', item)

@@ -157,8 +157,6 @@ def collect(
     seeds = np.random.default_rng(seed).integers(2**31, 2**32, episodes)
     orders = [_Order(task_name, str(bundle), 'model', int(item), noise) for item in seeds]
     task, successes = make_task(task_name), 0
-    _model.cache_clear()  # The bundle of an earlier call may have been replaced.
-    _image_size.cache_clear()
     with EpisodeWriter(
         out_folder, task_name, task.control_hz, task.stride, task.action_names, task.state_names
     ) as writer:
@@ -170,6 +168,8 @@ def collect(
 
 
 def _run(orders: Sequence[_Order], pool: Pool, title: str | None) -> Iterator[Episode]:
+    _model.cache_clear()  # The bundle of an earlier call may have been replaced.
+    _image_size.cache_clear()
     done = pool.map(_work, orders)
     yield from Progress(done, title, len(orders), unit='episode', disable=title is None)
 

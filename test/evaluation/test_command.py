@@ -58,6 +58,7 @@ def test_policies_are_counted_in_closed_loop(
         (['prediction', '--robot', 'toaster'], "--robot: got 'toaster', expected one that"),
         (['long-horizon', '--seed', '-1'], '--seed: got -1, expected at least 0'),
         (['closed-loop', '--episodes', '0'], '--episodes: got 0, expected at least 1'),
+        (['closed-loop', '--through-ros', '--ray'], '--ray: got it with --through-ros'),
     ],
 )
 def test_mistakes_take_one_line(
