@@ -11,8 +11,8 @@ from typing import Any
 
 from rclpy.serialization import deserialize_message
 
-# A message of states, of stops or of a chunk has less than a tenth of it.
-MOST_BYTES = 256 * 1024
+# Ten milliseconds of reading; two steps of the model are a hundredth of it, and rarely a quarter.
+MOST_BYTES = 1 << 20
 
 
 def bounded(

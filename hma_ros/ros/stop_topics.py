@@ -44,21 +44,26 @@ class StopTopics:
         self._topics = [node.resolve_topic_name(stop.topic) for stop in stops]
         self._board = StopBoard(stops, self._topics)
         self._board.begin(None if previous is None else previous._board)
+        # Why the last message of a topic was not read: it may have said stop.
+        unread = {} if previous is None else previous._unread
+        self._unread: dict[str, str] = {
+            topic: why for topic, why in unread.items() if topic in self._topics
+        }
         for index, stop in enumerate(stops):
             kind = _message_class(stop, self._topics[index])
             receive = partial(self._on_message, index)
             for qos in (LATCHED if stop.latched else REPORT, SENSOR_IN):
-                # What cannot be read may say stop.
-                node.subscribe_bounded(kind, stop.topic, receive, qos, on_stop)
+                on_fault = partial(self._on_unread, self._topics[index])
+                node.subscribe_bounded(kind, stop.topic, receive, qos, on_fault)
 
     @property
     def reason(self) -> str | None:
         """Why a topic says stop at present, None if none does."""
-        return self._board.reason
+        return self._board.reason or next(iter(self._unread.values()), None)
 
     def refusal(self) -> str | None:
         """Return why no motion may start or resume; None if one may."""
-        refusal = self._board.refusal(time.monotonic_ns())
+        refusal = self._board.refusal(time.monotonic_ns()) or self.reason
         for index, (stop, topic) in enumerate(zip(self._stops, self._topics, strict=True)):
             is_awaited = stop.latched and not self._board.is_heard(index)
             if refusal is None and is_awaited and self._node.count_publishers(topic):
@@ -82,8 +87,13 @@ class StopTopics:
         gids: list[Hashable] = [identity(info.endpoint_gid) for info in infos]
         return [*gids, None] if len(gids) == 1 else gids
 
+    def _on_unread(self, topic: str, fault: str) -> None:
+        self._unread[topic] = fault
+        self._on_stop(fault)
+
     def _on_message(self, index: int, message: Any, publisher: Hashable) -> None:
         stop, topic = self._stops[index], self._topics[index]
+        self._unread.pop(topic, None)
         value = read_flag(getattr(message, stop.field))
         is_one_of_many = publisher is None and self._node.count_publishers(topic) > 1
         if is_one_of_many and value not in stop.stop_values:

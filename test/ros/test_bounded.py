@@ -31,7 +31,7 @@ def test_a_state_that_is_too_large_is_a_fault_and_changes_nothing(bench: Any) ->
     names = list(UR5E.state.joints)
     large = JointState(name=names, position=[0.0] * 6, effort=[0.0] * (MOST_BYTES // 8))
     bench.until(lambda: publisher.publish(large) or faults, 'the fault')
-    assert faults[0].startswith('/joint_states: got a message of 262')
+    assert faults[0].startswith('/joint_states: got a message of 1048')
     assert faults[0].endswith(f' bytes, expected at most {MOST_BYTES}')
     assert state.newest() is None
     good = JointState(name=names, position=np.arange(6.0).tolist())
@@ -46,7 +46,12 @@ def test_a_stop_topic_that_is_not_read_stops(bench: Any) -> None:
     large = Image(data=bytes(MOST_BYTES))
     bench.until(lambda: publisher.publish(large) or heard, 'the stop')
     assert heard[0].startswith('/safety: got a message of ')
-    assert stops.reason is None
+    assert stops.refusal() == stops.reason == heard[0]
+    # Also over a new configuration, until a message that can be read says otherwise.
+    again = StopTopics(bench, (stop,), heard.append, stops)
+    assert again.refusal() == heard[0]
+    clear = Image(height=0)
+    bench.until(lambda: publisher.publish(clear) or again.refusal() is None, 'the end')
 
 
 @given(
