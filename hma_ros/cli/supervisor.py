@@ -21,8 +21,8 @@ from hma_ros.cli.checks.environment import check_environment
 from hma_ros.core.errors import ConfigError
 
 # Seconds a process gets to end after each signal.
-INTERRUPT_GRACE_S = 8.0
-TERMINATE_GRACE_S = 3.0
+END_GRACE_S = 8.0
+KILL_GRACE_S = 3.0
 _LOOK_S = 0.1
 # The last one says that the terminal was closed.
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -122,7 +122,7 @@ class Supervisor:
                 # Ctrl-C reaches the supervisor only, which stops its children in order.
                 start_new_session=True,
                 # Without a supervisor nobody would stop the robot: follow it.
-                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT),
+                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
             )
             self._children.append((process, child))
         for process, child in self._children:
@@ -180,13 +180,13 @@ def stop_signals() -> Iterator['queue.SimpleQueue[int]']:
 
 def _stop(name: str, child: 'subprocess.Popen[str]') -> None:
     for number, grace_s in (
-        (signal.SIGINT, INTERRUPT_GRACE_S),
-        (signal.SIGTERM, TERMINATE_GRACE_S),
-        (signal.SIGKILL, TERMINATE_GRACE_S),
+        # Python that is still starting ends at once, where an interrupt prints a traceback.
+        (signal.SIGTERM, END_GRACE_S),
+        (signal.SIGKILL, KILL_GRACE_S),
     ):
         if child.poll() is not None:
             return
-        if number != signal.SIGINT:
+        if number != signal.SIGTERM:
             _say(f'{name} did not end, sending {number.name}')
         child.send_signal(number)
         _wait(child, grace_s)

@@ -178,7 +178,7 @@ class ActionExecutorNode(HmaNode):
             return
         self._ticked_s = time.monotonic()
         if tick.interruption is not None:
-            self.get_logger().warning(f'{tick.interruption}: planning anew')
+            self._diagnostics.trouble('interruptions', f'{tick.interruption}: planning anew', WARN)
             self._state.clear()
             self._pending_ns.clear()
         listens = self._gripper is None or self._gripper.listens()
@@ -303,6 +303,8 @@ class ActionExecutorNode(HmaNode):
             self._diagnostics.over('silent model')
 
     def _clock_fault(self) -> str | None:
+        if not self._uses_sim_time():
+            return None
         still_s = time.monotonic() - max(self._ticked_s, self._started_s)
         if still_s > _STILL_S:
             return f'/clock: got no time for {still_s:.0f} s, expected it to run'
@@ -381,6 +383,7 @@ class ActionExecutorNode(HmaNode):
                 'approved': self._executor.is_approved,
             }
         )
+        self._diagnostics.over('interruptions')
 
     def _report_stillness(self, reasons: str, is_due: bool) -> None:
         state, stop = self._decision.state, self._executor.stop_reason
@@ -388,8 +391,7 @@ class ActionExecutorNode(HmaNode):
             # The stop itself was logged.
             self._diagnostics.keep('no motion', f'stopped: {stop}', WARN)
         else:
-            is_stuck = is_due and state not in COMMANDING
-            text = f'{state.value}: {reasons}' if is_stuck else None
+            text = f'{state.value}: {reasons}' if is_due and state not in COMMANDING else None
             self._diagnostics.note('no motion', text, WARN)
 
 

@@ -17,6 +17,9 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+# Here in all distributions; the module that has it was renamed after Humble.
+from rclpy.node import SubscriptionEventCallbacks
 from rclpy.signals import SignalHandlerOptions
 
 from hma_ros.core.errors import HmaError
@@ -116,6 +119,7 @@ class HmaNode(LifecycleNode):
         callback: Callable[[Any, Hashable], None],
         qos: Any,
         on_fault: Callable[[str], None],
+        event_callbacks: SubscriptionEventCallbacks | None = None,
     ) -> Any:
         """
         Create a subscription that reads no message beyond :data:`~hma_ros.ros.bounded.MOST_BYTES`.
@@ -125,7 +129,7 @@ class HmaNode(LifecycleNode):
         """
         receive = bounded(kind, self.resolve_topic_name(topic), callback, on_fault)
         made = qos_overrides.subscription(
-            self, kind, topic, with_publisher(receive), qos, raw=True
+            self, kind, topic, with_publisher(receive), qos, event_callbacks, raw=True
         )
         return self.own(made, self.destroy_subscription)
 

@@ -29,7 +29,7 @@ class RobotState:
 
     :param node: an HmaNode.
     :param on_fault: called with why a message cannot be used.
-    :param on_good: called for each one that can.
+    :param on_good: called for each one that can, while no topic has a fault.
     """
 
     def __init__(
@@ -41,19 +41,22 @@ class RobotState:
     ) -> None:
         self._spec = spec
         self._on_fault, self._on_good = on_fault, on_good
+        # Topics whose last message could not be used.
+        self._faulty: set[str] = set()
         age_s = spec.state.max_age_s
         self._joints: list[PositionHistory] = []
         for source in spec.state.sources:
             topic = node.resolve_topic_name(source.topic)
             history = PositionHistory(source.message_names, topic, age_s)
             self._joints.append(history)
-            receive = partial(self._on_joints, history)
-            node.subscribe_bounded(JointState, source.topic, receive, SENSOR_IN, on_fault)
+            receive, fault = partial(self._on_joints, history, topic), partial(self._fault, topic)
+            node.subscribe_bounded(JointState, source.topic, receive, SENSOR_IN, fault)
         pose = spec.state.pose
         self._pose = PositionHistory(_POSE, '' if pose is None else pose.topic, age_s)
         if pose is not None:
-            on_pose = partial(self._on_pose, pose, node.resolve_topic_name(pose.topic))
-            node.subscribe_bounded(PoseStamped, pose.topic, on_pose, SENSOR_IN, on_fault)
+            topic = node.resolve_topic_name(pose.topic)
+            receive, fault = partial(self._on_pose, pose, topic), partial(self._fault, topic)
+            node.subscribe_bounded(PoseStamped, pose.topic, receive, SENSOR_IN, fault)
 
     def clear(self) -> None:
         """Forget everything, e.g. when the clock jumped."""
@@ -93,22 +96,33 @@ class RobotState:
         oldest = min(known, key=itemgetter(1))
         return values[places], None, oldest[1], oldest[2]
 
-    def _on_joints(self, history: PositionHistory, message: Any, publisher: Hashable) -> None:
+    def _fault(self, topic: str, text: str) -> None:
+        self._faulty.add(topic)
+        self._on_fault(text)
+
+    def _good(self, topic: str) -> None:
+        self._faulty.discard(topic)
+        if not self._faulty:
+            self._on_good()
+
+    def _on_joints(
+        self, history: PositionHistory, topic: str, message: Any, publisher: Hashable
+    ) -> None:
         stamp = stamp_ns(message.header.stamp)
         try:
             taken = history.add(stamp, message.name, message.position, publisher)
         except MessageError as error:
-            self._on_fault(str(error))
+            self._fault(topic, str(error))
             return
         if taken:
-            self._on_good()
+            self._good(topic)
 
     def _on_pose(self, pose: PoseSpec, topic: str, message: Any, publisher: Hashable) -> None:
         try:
             xyz, quat_xyzw = to_pose(message, pose.frame_id, topic)
         except MessageError as error:
-            self._on_fault(str(error))
+            self._fault(topic, str(error))
             return
         stamp = stamp_ns(message.header.stamp)
         self._pose.add(stamp, _POSE, np.concatenate([xyz, quat_xyzw]), publisher)
-        self._on_good()
+        self._good(topic)

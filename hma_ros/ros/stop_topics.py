@@ -4,8 +4,7 @@ The topics that stop the robot.
 
 Each is subscribed to twice. The reliable subscription loses nothing, and for a latched topic gets
 the state from before its time, but publishers that offer less do not match it at all; the best
-effort one matches every publisher. A message that comes twice does no harm, and neither does the
-warning about incompatible QoS that such a publisher causes.
+effort one matches every publisher. A message that comes twice does no harm.
 """
 
 import importlib
@@ -13,6 +12,9 @@ import time
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
+
+# Here in all distributions; the module that has it was renamed after Humble.
+from rclpy.node import SubscriptionEventCallbacks
 
 from hma_ros.core.control.stop_board import StopBoard
 from hma_ros.core.embodiment import StopSpec
@@ -49,12 +51,14 @@ class StopTopics:
         self._unread: dict[str, str] = {
             topic: why for topic, why in unread.items() if topic in self._topics
         }
+        # Of the two subscriptions one may not match a publisher.
+        quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
         for index, stop in enumerate(stops):
             kind = _message_class(stop, self._topics[index])
             receive = partial(self._on_message, index)
             for qos in (LATCHED if stop.latched else REPORT, SENSOR_IN):
                 on_fault = partial(self._on_unread, self._topics[index])
-                node.subscribe_bounded(kind, stop.topic, receive, qos, on_fault)
+                node.subscribe_bounded(kind, stop.topic, receive, qos, on_fault, quiet)
 
     @property
     def reason(self) -> str | None:

@@ -83,6 +83,7 @@ class StepQueue:
         self._has_reporter, self._wait_ns = has_reporter, round(wait_s * _NS)
         self._camera, self._report = camera, report
         self._max_age_ns = round(spec.camera.max_age_s * _NS)
+        self._frame_ns = round(spec.rates.frame_dt_s * _NS)
         self._lock = threading.RLock()
         self._clock = FrameClock(spec.rates.frame_hz, spec.camera.max_age_s)
         self._executed = ExecutedActions(spec, measured)
@@ -167,8 +168,11 @@ class StepQueue:
 
     def _must_wait(self, pick: FramePick, now_ns: int) -> bool:
         """Whether joints of the step, or what was executed before it, may still come."""
-        stamp = pick.stamp_ns or 0
-        if now_ns - stamp >= self._wait_ns:
+        stamp = over_ns = pick.stamp_ns or 0
+        if not pick.restarts and self._before_ns is not None:
+            # The image nearest to a step may be older than the end of the actions before it.
+            over_ns = max(stamp, self._before_ns + self._frame_ns)
+        if now_ns - over_ns >= self._wait_ns:
             return False
         if self._reads_joints and not self._measured.joints_reach(stamp):
             return True

@@ -3,7 +3,7 @@
 The supervisor runs real processes.
 
 Pinned: reverse order of stopping, each before the next; the dead are named with their exit code;
-a process that ignores SIGINT still ends; output keeps the name of its node.
+a process that ignores SIGTERM still ends; output keeps the name of its node.
 """
 
 import os
@@ -27,7 +27,7 @@ from hma_ros.core.errors import ConfigError
 
 MakeExecutable = Callable[[str, str], None]
 
-# Says when it is ready and when it ends, on SIGINT.
+# Says when it is ready and when it ends, on SIGTERM.
 POLITE = """
 import signal, sys, time
 from pathlib import Path
@@ -37,7 +37,7 @@ def stop(number, frame):
     with journal.open('a') as stream:
         stream.write(name + chr(10))
     sys.exit(0)
-signal.signal(signal.SIGINT, stop)
+signal.signal(signal.SIGTERM, stop)
 print('ready', flush=True)
 (journal.parent / (name + '.ready')).touch()
 while True:
@@ -46,7 +46,7 @@ while True:
 STUBBORN = """
 import signal, sys, time
 from pathlib import Path
-signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 (Path(sys.argv[2]).parent / (sys.argv[1] + '.ready')).touch()
 while True:
     time.sleep(0.05)
@@ -118,19 +118,19 @@ def test_the_rest_goes_on_without_a_viewer(
     assert (tmp_path / 'journal').read_text().split() == ['robot']
 
 
-def test_a_process_that_ignores_sigint_is_terminated(
+def test_a_process_that_ignores_sigterm_is_killed(
     make_executable: MakeExecutable,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(supervisor, 'INTERRUPT_GRACE_S', 0.2)
+    monkeypatch.setattr(supervisor, 'END_GRACE_S', 0.2)
     make_executable('stubborn', STUBBORN)
     running = Supervisor(Bringup('', (_process('stubborn', 'model', tmp_path / 'x'),)))
     running.start()
     _wait_for(tmp_path / 'model.ready')
     running.stop()
-    assert 'model did not end, sending SIGTERM' in capfd.readouterr().err
+    assert 'model did not end, sending SIGKILL' in capfd.readouterr().err
 
 
 def test_children_follow_a_killed_supervisor(

@@ -45,13 +45,15 @@ class Bench:
         return self.node.create_subscription(kind, topic, callback, qos)
 
     def subscribe_bounded(
-        self, kind: Any, topic: str, callback: Any, qos: Any, on_fault: Callable[[str], None]
+        self, kind: Any, topic: str, callback: Any, qos: Any, on_fault: Any, events: Any = None
     ) -> Any:
         from hma_ros.ros.bounded import bounded
         from hma_ros.ros.publishers import with_publisher
 
         receive = bounded(kind, self.node.resolve_topic_name(topic), callback, on_fault)
-        return self.node.create_subscription(kind, topic, with_publisher(receive), qos, raw=True)
+        return self.node.create_subscription(
+            kind, topic, with_publisher(receive), qos, raw=True, event_callbacks=events
+        )
 
     def __getattr__(self, name: str) -> Any:
         """Give what a node has by itself."""

@@ -69,6 +69,20 @@ def test_tool_pose_must_have_the_frame_and_a_quaternion_of_norm_one(bench: Any) 
     assert heard.good > 0
 
 
+def test_a_fault_lasts_while_its_topic_sends_nothing_better(bench: Any) -> None:
+    heard = Heard(bench, FRANKA)
+    poses = bench.world.create_publisher(PoseStamped, POSE.topic, SENSOR_OUT)
+    joints = bench.world.create_publisher(JointState, 'joint_states', SENSOR_OUT)
+    names = list(FRANKA.state.sources[0].message_names)
+    twice = JointState(name=[*names, names[0]], position=[0.0] * (len(names) + 1))
+    heard.until(lambda: joints.publish(twice), lambda: heard.faults, 'the fault')
+    before = heard.good
+    heard.until(lambda: poses.publish(pose()), heard.state.newest, 'the pose')
+    assert heard.good == before
+    once = JointState(name=names, position=[0.0] * len(names))
+    heard.until(lambda: joints.publish(once), lambda: heard.good > before, 'the joints')
+
+
 def test_joints_are_collected_over_messages_and_as_old_as_the_oldest(bench: Any) -> None:
     heard = Heard(bench, UR5E)
     joints = UR5E.state.joints

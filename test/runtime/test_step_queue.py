@@ -49,6 +49,21 @@ def test_steps_that_wait_are_taken_in_order_each_after_the_one_before() -> None:
     assert robot.queue.dropped() == 0
 
 
+def test_an_image_before_the_end_of_its_step_waits_for_what_is_executed_until_then() -> None:
+    robot = Robot(has_reporter=True)
+    robot.see(0)
+    # At less than twice the rate of the clock, the image nearest to a step may be much older.
+    early = START + PERIOD - 25 * MS
+    robot.queue.offer(early, 'early', 1.0, START + PERIOD)
+    robot.queue.poll(START + PERIOD + 40 * MS)
+    assert robot.queue.is_waiting
+    robot.queue.executed(START, ACTIONS, START + PERIOD + 45 * MS)
+    robot.queue.take()
+    step = robot.queue.take()
+    assert step is not None
+    assert (step.stamp_ns, step.origin) == (early, 'reported')
+
+
 def test_a_step_waits_for_the_report_of_what_was_executed_and_has_it() -> None:
     robot = Robot(has_reporter=True)
     robot.see(0)
