@@ -120,7 +120,7 @@ def _bundle(folder: Path) -> Path:
 
 @torch.no_grad()
 def _random_magvit2() -> Magvit2:
-    """Build the tokenizer with norms that do something, and images that are not saturated."""
+    """Build a tokenizer with random norms, whose images do not saturate."""
     torch.manual_seed(0)
     model = Magvit2(Magvit2Config()).eval()
     for module in model.modules():
@@ -135,7 +135,7 @@ def _random_magvit2() -> Magvit2:
 
 
 def _frame(index: int) -> np.ndarray:
-    """Crop a simulated robot: ``uint8[256, 256, 3]`` RGB, others for other steps."""
+    """Crop a simulated robot: ``uint8[256, 256, 3]`` RGB, another crop at each step."""
     image = Image.open(_IMAGE).convert('RGB')
     left = 16 * index % (image.width - _CROP)
     crop = image.crop((left, 0, left + _CROP, _CROP))

@@ -239,7 +239,7 @@ def _random_model(tokens: Any, stem: str, kind: str, changes: dict[str, Any]) ->
         'diffusion': parts if kind == 'continuous' else None,
         'time': TimePositions.ROTARY,
     }
-    # Several layers are proven with the model that nothing is changed in.
+    # Several layers are tested with the unchanged model.
     layers = {} if changes.items() <= facts.items() else {'layers': 1}
     facts = {**facts, **layers, **changes}
     torch.manual_seed(0)

@@ -239,7 +239,7 @@ def run_hma(args: argparse.Namespace) -> int:
 
 
 def _tell_all(args: argparse.Namespace, sources: 'Iterable[ImportedSource]') -> int:
-    """Say what each source gave, once it is imported; 1 where there is no step at all."""
+    """Report each source once it is imported; return 1 if no source has a step."""
     total = 0
     for found in sources:
         total += found.steps

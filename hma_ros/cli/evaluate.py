@@ -225,8 +225,8 @@ def run_closed_loop(args: argparse.Namespace) -> int:
         raise ConfigError(f'--episodes: got {args.episodes}, expected at least 1')
     if args.through_ros and args.ray is not None:
         raise ConfigError(
-            '--ray: got it with --through-ros, whose nodes run here, expected one of the two; '
-            'leave the other out'
+            '--ray: got it with --through-ros, whose nodes run on this machine, expected one of '
+            'the two; leave one out'
         )
     seeds = range(HELD_OUT_SEED, HELD_OUT_SEED + args.episodes)
     results = [

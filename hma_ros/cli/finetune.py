@@ -124,8 +124,8 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         type=not_negative,
         default=0,
         metavar='N',
-        help='also learn from N copies of each demonstration with shifted and recoloured frames, '
-        'so that the policy tolerates a moved camera and other light (0)',
+        help='also learn from N copies of each demonstration with random shift and colour jitter, '
+        'so that the policy tolerates a moved camera and other light (default: 0)',
     )
     group.add_argument(
         '--hidden-history',
@@ -156,7 +156,7 @@ def positive_number(text: str) -> float:
 
 
 def not_negative(text: str) -> int:
-    """Read a count; raises ArgumentTypeError of one below 0."""
+    """Read a count; raises ArgumentTypeError if it is below 0."""
     if (value := int(text)) < 0:
         raise argparse.ArgumentTypeError(f'got {text}, expected 0 or more')
     return value

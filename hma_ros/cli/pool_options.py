@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``--workers`` and ``--ray``: where the work of a command is done."""
+"""``--workers`` and ``--ray``: where a command runs its work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hma_ros.core.pool import AUTO, Pool
 
 
 def add_pool(parser: argparse.ArgumentParser, processes: int) -> None:
-    """Add both, of which one may be given; `processes` is the default."""
+    """Add both options, which exclude each other; ``processes`` is the default."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         '--workers',
@@ -24,9 +24,9 @@ def add_pool(parser: argparse.ArgumentParser, processes: int) -> None:
 
 
 def add_ray(
-    parser: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup, what: str = 'work'
+    parser: argparse.ArgumentParser | argparse._MutuallyExclusiveGroup, what: str = 'run'
 ) -> None:
-    """Add ``--ray`` alone; `what` says what is done there."""
+    """Add ``--ray`` alone; ``what`` is the verb of its help."""
     parser.add_argument(
         '--ray',
         nargs='?',
@@ -39,7 +39,7 @@ def add_ray(
 
 
 def chosen_pool(args: argparse.Namespace) -> Pool:
-    """Return where to work."""
+    """Return the pool that the options name."""
     return Pool(getattr(args, 'workers', 1), args.ray)
 
 

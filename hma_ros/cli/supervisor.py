@@ -180,7 +180,7 @@ def stop_signals() -> Iterator['queue.SimpleQueue[int]']:
 
 def _stop(name: str, child: 'subprocess.Popen[str]') -> None:
     for number, grace_s in (
-        # Python that is still starting ends at once, where an interrupt prints a traceback.
+        # Not SIGINT, on which Python that is still starting prints a traceback.
         (signal.SIGTERM, END_GRACE_S),
         (signal.SIGKILL, KILL_GRACE_S),
     ):

@@ -22,9 +22,9 @@ from hma_ros.core.short_text import quoted, shortened
 Unit = TypeVar('Unit')
 Result = TypeVar('Result')
 
-# The cluster that runs on this machine, or a new one.
+# The cluster that this machine is part of, or a new one.
 AUTO = 'auto'
-# Units handed out for each worker: bounds the memory in which results wait for their turn.
+# Units submitted per worker: bounds the memory of results that wait for earlier ones.
 _AHEAD = 4
 _CONNECT_S = 5.0
 
@@ -34,10 +34,10 @@ class Pool:
     """
     Workers that share units of work.
 
-    Ray runs a unit again if its worker died. So a unit must do the same each time, and nothing may
-    count but what it returns.
+    Ray runs a unit again if its worker died. So units are idempotent, and only what they return is
+    used.
 
-    :param processes: of this machine; 1 is this process.
+    :param processes: on this machine; 1 is this process.
     :param ray: ``HOST:PORT`` of a Ray cluster, or :data:`AUTO`; None for processes.
     """
 
@@ -46,15 +46,15 @@ class Pool:
 
     @property
     def is_here(self) -> bool:
-        """Whether all is done in this process."""
+        """Whether all units run in this process."""
         return self.ray is None and self.processes <= 1
 
     def map(self, work: Callable[[Unit], Result], units: Iterable[Unit]) -> Iterator[Result]:
         """
         Yield the results in the order of the units.
 
-        :param work: a function of a module, or a partial of one; what it raises is raised here.
-            Arrays that came through Ray are read-only.
+        :param work: a function of a module, or a partial of one; its exceptions are raised here.
+            Arrays that Ray delivers are read-only.
         :raises ConfigError: no Ray, no such cluster, or a worker that died (on Ray, four times).
         """
         if self.is_here:
@@ -78,7 +78,7 @@ def _in_processes(
     except BrokenProcessPool as error:
         raise ConfigError(
             f'--workers: got {count} processes of which one died, expected them to live until '
-            'their work is done; see whether memory ran out (dmesg), and take fewer'
+            'their work is done; check whether memory ran out (dmesg), and use fewer'
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
@@ -124,7 +124,7 @@ def _in_order(
 
 
 def _work(folder: Path, work: Callable[[Unit], Result], unit: Unit) -> Result:
-    """Work in a process of Ray, where the command's relative paths mean the same."""
+    """Run a unit in a process of Ray, in the working directory of the command."""
     os.chdir(folder)
     return work(unit)
 
@@ -145,7 +145,7 @@ def _connect(address: str) -> Any:
             ray.init(
                 None if address == AUTO else address,
                 logging_level=logging.WARNING,
-                log_to_driver=False,  # Its lines would stand among those of the command.
+                log_to_driver=False,  # Ray's lines would mix with those of the command.
             )
         # Ray raises exceptions of many kinds, such as for another version of Python.
         except Exception as error:

@@ -1,9 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Copies of episodes as another camera mount and another light would have shown them.
+Augmented copies of episodes: a random shift (DrQ, arXiv 2004.13649) and colour jitter.
 
-Frames are shifted, as in DrQ (arXiv 2004.13649), and recoloured. All frames of a copy change
-alike, so motions stay as they were.
+All frames of a copy change alike, so motions stay as they were.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.data.episodes import Episode, Episodes
 
-# In shares of the side, of one, and of 255.
+# Of the side, of a gain of 1, and of 255.
 _MOST_SHIFT = 1 / 16
 _MOST_GAIN = 0.15
 _MOST_OFFSET = 16.0
@@ -27,9 +26,9 @@ _MOST_OFFSET = 16.0
 @dataclass(frozen=True)
 class Change:
     """
-    What is done to a frame.
+    A shift and a change of colours.
 
-    :param shift_yx: in shares of the side; what comes in at an edge repeats the edge.
+    :param shift_yx: in shares of the side; the edge pixels are repeated.
     :param gain_C: factor of each colour channel.
     :param offset: added to all channels, of 255.
     """
@@ -40,7 +39,7 @@ class Change:
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> Change:
-        """Draw one."""
+        """Sample one."""
         down, right = rng.uniform(-_MOST_SHIFT, _MOST_SHIFT, 2).tolist()
         gain_C = rng.uniform(1 - _MOST_GAIN, 1 + _MOST_GAIN, 3).astype(np.float32)
         return cls((down, right), gain_C, rng.uniform(-_MOST_OFFSET, _MOST_OFFSET))
@@ -57,10 +56,10 @@ class Change:
 
 class Augmented:
     """
-    Episodes, and after all of them their changed copies.
+    Episodes, followed by their augmented copies.
 
     :param episodes: the recorded ones.
-    :param copies: of each.
+    :param copies: how many of each.
     """
 
     def __init__(self, episodes: Episodes, copies: int) -> None:
@@ -88,7 +87,7 @@ class Augmented:
 
     @property
     def fingerprint(self) -> str:
-        """That of the recorded ones, and how many copies."""
+        """The fingerprint of the recorded episodes, with the number of copies."""
         return f'{self._episodes.fingerprint}_{self._copies}'
 
     def check_frame_size(self, side: int, of: str) -> None:

@@ -2,8 +2,8 @@
 """
 Sources read by the workers of a pool, and appended to one data set in their order.
 
-A worker writes episodes to a folder of its own, which nothing refers to before it is done: what a
-worker that died left there is removed with the folder, and another one reads the part again.
+Each part is written to a folder of its own, and appended once it is finished. If a worker dies,
+Ray reads its part again; the unfinished files are removed at the end.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _read_apart(
 
 
 def joined(parts: Sequence[Any]) -> Any:
-    """Join the facts of parts: counts are summed, lists joined, and of texts the first counts."""
+    """Join the facts of parts: sum counts, join lists, and take the first of texts."""
     known = [part for part in parts if part is not None]
     if not known or isinstance(known[0], str | bool):
         return known[0] if known else None

@@ -47,7 +47,7 @@ def imported_before(
 
 
 def imported_now(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> ImportedSource:
-    """Commit what a writer has finished as the episodes of a source."""
+    """Commit the episodes that a writer has finished, as those of one source."""
     steps = [item.length for item in writer.finished]
     writer.commit(facts)
     return ImportedSource(str(path), len(steps), sum(steps), True, facts)

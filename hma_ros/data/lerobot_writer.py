@@ -97,8 +97,8 @@ class FinishedEpisode:
     """
     One whole episode file.
 
-    :param success: None where nobody said.
-    :param statistics: of each column, as the journal has them.
+    :param success: None if unknown.
+    :param statistics: of each column, as in the import file.
     """
 
     path: Path
@@ -157,13 +157,13 @@ class LeRobotWriter:
         return EpisodeFile(self.spec, self.folder, *self._next())
 
     def end(self, file: EpisodeFile, success: bool | None) -> None:
-        """Finish an episode; ``success`` is None where nobody said."""
+        """Finish an episode; ``success`` is None if unknown."""
         file.close()
         statistics = {key: item.facts() for key, item in file.statistics.items()}
         self.finished.append(FinishedEpisode(file.path, file.length, success, statistics))
 
     def append(self, episodes: Sequence[FinishedEpisode]) -> None:
-        """Move episodes here that another writer finished, of the same embodiment file."""
+        """Move the finished episodes of another writer, of the same embodiment, to this folder."""
         self.prepare()
         for item in episodes:
             number, first = self._next()
@@ -179,7 +179,7 @@ class LeRobotWriter:
             self.finished.pop().path.unlink()
 
     def commit(self, facts: dict[str, Any]) -> None:
-        """Make the finished episodes count as one source; ``facts`` says what that was."""
+        """Commit the finished episodes as one source, which ``facts`` describes."""
         self.prepare()
         episodes = [
             {'length': item.length, 'success': item.success, 'statistics': item.statistics}
@@ -263,7 +263,7 @@ class LeRobotWriter:
 
 
 def _renumber(source: Path, target: Path, schema: Any, episode: int, first: int) -> None:
-    """Copy an episode as the one of another number, group by group."""
+    """Copy an episode under another number, one row group at a time."""
     pa = layout.load_pyarrow()
     whole = pa.parquet.ParquetFile(source)
     with pa.parquet.ParquetWriter(target, schema, compression='snappy') as writer:

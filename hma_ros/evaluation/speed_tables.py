@@ -40,7 +40,7 @@ def tokenizers_table(results: Sequence[Result]) -> Table:
 
 
 def tokenizer_steps_table(results: Sequence[Result]) -> Table:
-    """Compare what a step takes with the time between two."""
+    """Compare the duration of a step with the time between two steps."""
     columns: list[Column] = [
         ('tokenizer', lambda item: item['tokenizer_precision']),
         ('observe', lambda item: duration(item['observe_s'])),

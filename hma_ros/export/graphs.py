@@ -110,7 +110,7 @@ def _export(
     output_names: list[str],
     named: dict[str, Any] | None = None,
 ) -> onnx.ModelProto:
-    # Hardly two operators of a graph are the same: looking them up takes longer than it saves.
+    # Few operators of a graph repeat: cache look-ups take longer than they save.
     with _quiet_exporter(), torch._dynamo.config.patch(fake_tensor_cache_enabled=False):
         program = torch.onnx.export(
             module.eval(),

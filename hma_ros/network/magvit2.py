@@ -143,7 +143,7 @@ class Upsample(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Double height and width; the place in the 2x2 is the slow part of the channels."""
         x = self.conv1(x_BCHW).unflatten(1, (2, 2, -1))
-        # In one step, which runtimes take for one operator.
+        # One permute, which runtimes run as one operator.
         return x.permute(0, 3, 4, 1, 5, 2).flatten(4, 5).flatten(2, 3)
 
 

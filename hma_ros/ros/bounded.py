@@ -1,9 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Subscriptions of a thread that nothing may hold.
+Subscriptions whose messages are bounded in size, so that none blocks the control loop.
 
-Turning a message of 20 MB into Python objects takes hundreds of milliseconds. Taken raw, its size
-is known first.
+Deserializing a message of 20 MB takes hundreds of milliseconds. A raw subscription knows the size
+first.
 """
 
 from collections.abc import Callable, Hashable
@@ -11,7 +11,8 @@ from typing import Any
 
 from rclpy.serialization import deserialize_message
 
-# Ten milliseconds of reading; two steps of the model are a hundredth of it, and rarely a quarter.
+# Takes about ten milliseconds to deserialize. A chunk of two steps has a hundredth of it, rarely a
+# quarter.
 MOST_BYTES = 1 << 20
 
 
@@ -22,7 +23,7 @@ def bounded(
     on_fault: Callable[[str], None],
 ) -> Callable[[bytes, Hashable], None]:
     """
-    Make a callback of raw messages of one that takes messages.
+    Wrap a callback of messages as one of raw messages.
 
     :param topic: resolved name, for errors.
     :param on_fault: called with why a message was not read.
@@ -35,7 +36,7 @@ def bounded(
         try:
             message = deserialize_message(raw, kind)
         except RuntimeError:
-            # It says no more than this.
+            # The error of rclpy says no more than this.
             name = kind.__name__
             on_fault(f'{topic}: got {len(raw)} bytes that cannot be read, expected a {name}')
             return

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
-# Here in all distributions; the module that has it was renamed after Humble.
+# Importable from here in all distributions; its own module was renamed after Humble.
 from rclpy.node import SubscriptionEventCallbacks
 
 from hma_ros.core.control.stop_board import StopBoard
@@ -51,7 +51,7 @@ class StopTopics:
         self._unread: dict[str, str] = {
             topic: why for topic, why in unread.items() if topic in self._topics
         }
-        # Of the two subscriptions one may not match a publisher.
+        # No warnings about incompatible QoS: a publisher may match only one of the two.
         quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
         for index, stop in enumerate(stops):
             kind = _message_class(stop, self._topics[index])

@@ -101,7 +101,7 @@ def open_frame_graph(manifest: Manifest, name: str, execution: Execution) -> Por
     """
     Open the encoder or decoder of frames.
 
-    :raises ConfigError: its precision cannot be had here.
+    :raises ConfigError: the precision does not work here.
     :raises BundleError: as :func:`open_graph`.
     """
     if execution.tokenizer_precision == 'fp32':

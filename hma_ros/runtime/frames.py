@@ -18,7 +18,7 @@ class FrameCodec:
     Its graphs give and take tokens as the trunk does, whatever they were made from: factors of
     ids and levels, or scaled and patched latents.
 
-    :raises ConfigError: its precision cannot be had here.
+    :raises ConfigError: the precision does not work here.
     :raises BundleError: the bundle has none, or its graphs are broken.
     """
 

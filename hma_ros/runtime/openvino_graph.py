@@ -17,10 +17,10 @@ _INSTEAD = 'or choose tokenizer_precision fp32'
 
 class OpenVinoGraph(PortedGraph):
     """
-    One ONNX graph, whose first axis is that of the batch: arrays in by name, arrays out.
+    One ONNX graph, whose first axis is the batch: arrays in by name, arrays out.
 
-    It is compiled for a batch of one, which is faster than for any; of a batch, one is computed
-    after another.
+    It is compiled for a batch of one, which is faster than a dynamic size; items of a larger batch
+    run one after another.
 
     :param path: of the file.
     :param threads: to run it with.
@@ -33,7 +33,7 @@ class OpenVinoGraph(PortedGraph):
         settings = {
             'INFERENCE_PRECISION_HINT': 'bf16',
             'INFERENCE_NUM_THREADS': threads,
-            # Two graphs would be bound to the same cores, busy or not.
+            # Two graphs would be pinned to the same cores, busy or not.
             'ENABLE_CPU_PINNING': False,
         }
         try:
@@ -46,7 +46,10 @@ class OpenVinoGraph(PortedGraph):
             self._run = core.compile_model(model, 'CPU', settings)
         except RuntimeError as error:
             reason = ' '.join(str(error).split())
-            raise BundleError(f'{path}: {reason}; expected a graph OpenVINO can load') from error
+            raise BundleError(
+                f'{path}: got {reason}, expected a graph OpenVINO can load; export it again, '
+                f'{_INSTEAD}'
+            ) from error
         super().__init__(path, inputs, outputs)
 
     def __call__(self, inputs: Arrays) -> list[np.ndarray]:
@@ -75,7 +78,7 @@ class OpenVinoGraph(PortedGraph):
                 f"{self.name}: input '{name}': got {got}, expected {port.dtype}[B, "
                 f'{", ".join(map(str, sizes))}]'
             )
-        # OpenVINO knows int64 only by one of the two names that numpy has for it.
+        # OpenVINO knows only one of the two types that numpy has for int64.
         return value.view(port.dtype)
 
 
@@ -89,13 +92,14 @@ def bf16_core() -> Any:
         core = importlib.import_module('openvino').Core()
     except ImportError as error:
         raise ConfigError(
-            f'tokenizer_precision: got bf16, but {error}; pip install openvino, {_INSTEAD}'
+            f'tokenizer_precision: got bf16, expected the package openvino ({error}); '
+            f'pip install openvino, {_INSTEAD}'
         ) from error
     there = core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
     if 'BF16' not in there:
         raise ConfigError(
-            f'tokenizer_precision: got bf16, but this CPU has {", ".join(there)}, expected one '
-            f'with AMX or AVX512-BF16; choose tokenizer_precision fp32'
+            f'tokenizer_precision: got bf16 on a CPU with {", ".join(there)}, expected AMX or '
+            'AVX512-BF16; choose tokenizer_precision fp32'
         )
     return core
 
@@ -115,10 +119,10 @@ def _ports(items: Any) -> dict[str, Port]:
 
 def _write_out_group_norms(model: Any) -> None:
     """
-    Write group norms as arithmetic on whole images.
+    Replace group norms by arithmetic on whole images.
 
-    As the exporter writes them, channels of a group lie in one axis. OpenVINO keeps images with
-    their channels last, and would copy each image to that form and back.
+    The exporter reshapes the channels of a group into one axis. OpenVINO keeps images
+    channels-last, and would copy each image for the reshape and back.
     """
     for norm in model.get_ops():
         is_norm = norm.get_type_name() == 'MVN'
@@ -142,7 +146,7 @@ def _group_norm(images_BCHW: Any, groups: int, norm: Any) -> Any:
         spread = ops.broadcast(ops.reduce_mean(by_group, np.array([2]), True), sizes)
         return ops.reshape(spread, np.array([1, channels, 1, 1]), False)
 
-    # In two passes: a difference of squares would lose what is small beside its mean.
+    # In two passes: E[x²] - E[x]² cancels where the mean is large.
     centered = ops.subtract(images_BCHW, mean(images_BCHW))
     variance = ops.add(
         mean(ops.multiply(centered, centered)), np.float32(norm.get_attributes()['eps'])

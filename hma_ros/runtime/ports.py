@@ -67,9 +67,9 @@ class PortedGraph(ABC):
 
     def require(self, takes: Sizes, gives: Sizes) -> None:
         """
-        Refuse a graph that is another than expected.
+        Refuse a graph whose inputs or outputs differ from those expected.
 
-        :param takes: sizes of inputs by name; it may have others.
+        :param takes: sizes of inputs by name; the graph may have others.
         :param gives: of outputs likewise.
         :raises BundleError: naming the port that is missing or of another shape.
         """

@@ -141,7 +141,7 @@ def test_a_window_is_as_long_as_an_episode_at_most(run_folder, data, tmp_path, c
     assert message in capsys.readouterr().err
 
 
-def test_changed_copies_of_the_demonstrations_are_learned_from_too(run_folder, data, tmp_path):
+def test_augmented_copies_of_the_demonstrations_are_learned_from_too(run_folder, data, tmp_path):
     out = tmp_path / 'out'
     assert finetune(run_folder, data, out, *STEPS, '--augment', '1') == 0
     counts = {len(np.load(path)) for path in (data / 'tokens').glob('*.npy')}

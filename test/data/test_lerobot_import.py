@@ -80,7 +80,7 @@ def test_the_data_set_does_not_depend_on_the_workers(tmp_path: Path) -> None:
     for name, pool in (('one', HERE), ('two', Pool(2))):
         writer = LeRobotWriter(tmp_path / name, SPEC, 'push')
         import_episodes(LeRobotSource(source), writer, mapping, pool)
-    # As an import leaves it that was killed.
+    # What an import that was killed leaves.
     left = tmp_path / 'two' / layout.PARTS / 'part' / 'file.parquet'
     left.parent.mkdir(parents=True)
     left.touch()

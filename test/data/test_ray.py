@@ -39,10 +39,10 @@ RLDS = [*NUMBERS, '--fps', str(rlds_of_steps.FPS), '--action-key', 'action/targe
 
 @pytest.fixture(scope='module', autouse=True)
 def cluster() -> Iterator[None]:
-    """Let the first command start Ray on this machine; nothing of it is left."""
+    """Let the first command start Ray on this machine; stop it and remove its files at the end."""
     # Paths of sockets have at most 107 characters.
     with TemporaryDirectory(prefix='ray_') as folder, pytest.MonkeyPatch.context() as patch:
-        # The functions of this module are not to be found in other processes.
+        # Workers cannot import this module.
         ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
         patch.setenv('RAY_AUTH_MODE', 'disabled')
         start = partial(ray.init, num_cpus=2, object_store_memory=2**27, _temp_dir=folder)
@@ -52,7 +52,7 @@ def cluster() -> Iterator[None]:
 
 
 def killed_once(marker: Path, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Kill a process that has done its work and not yet said so; at first."""
+    """Do the work and, the first time, kill this process before it returns."""
     result = work(*arguments)
     if not marker.exists():
         marker.touch()

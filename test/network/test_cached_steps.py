@@ -66,7 +66,7 @@ def assert_streams(model, stream, steps: int, slots: int, portions: list[int]) -
         start += len(index)
 
 
-def test_fifty_turns_of_the_ring(make_model, make_stream, conditioning):
+def test_fifty_times_as_many_steps_as_the_cache_holds(make_model, make_stream, conditioning):
     model = make_model(**conditioning, time=TimePositions.ROTARY)
     slots = model.config.window - 1
     steps = 50 * slots

@@ -68,10 +68,10 @@ def test_a_released_tokenizer_gives_nearly_what_it_gives_in_fp32(
     (found,) = OpenVinoGraph(encoder, 1)({'frames': frames[:count]})
     assert (found.shape, found.dtype) == (tokens.shape, tokens.dtype)
     assert (found == tokens).mean() > 0.85
-    (drawn,) = Graph(decoder, FP32)({'tokens': tokens})
+    (decoded,) = Graph(decoder, FP32)({'tokens': tokens})
     (found,) = OpenVinoGraph(decoder, 1)({'tokens': tokens})
-    assert (found.shape, found.dtype) == (drawn.shape, drawn.dtype)
-    assert psnr(found, drawn) > 40
+    assert (found.shape, found.dtype) == (decoded.shape, decoded.dtype)
+    assert psnr(found, decoded) > 40
 
 
 @needs_bf16
@@ -134,12 +134,12 @@ def test_a_cpu_without_bf16_is_refused(bundle: Path, monkeypatch: pytest.MonkeyP
     core = SimpleNamespace(get_property=lambda *_: ['FP32', 'INT8'])
     monkeypatch.setattr(openvino, 'Core', lambda: core)
     refuse_graphs(monkeypatch)
-    message = 'got bf16, but this CPU has FP32, INT8, expected .* AVX512-BF16; choose .* fp32'
+    message = 'got bf16 on a CPU with FP32, INT8, expected .* AVX512-BF16; choose .* fp32'
     with pytest.raises(ConfigError, match=message):
         WorldModel(bundle, 'franka_pick', BF16)
 
 
 def refuse_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no weights be loaded."""
+    """Fail if weights are loaded."""
     module = importlib.import_module('hma_ros.runtime.world_model')
     monkeypatch.setattr(module, 'Model', lambda *_: pytest.fail('weights were loaded'))

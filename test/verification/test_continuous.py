@@ -33,7 +33,7 @@ def replace_array(folder, name, change):
 
 
 def keep_rollouts(folder, groups=()):
-    """Leave those of some groups, or none: each is replayed."""
+    """Keep the rollouts of some groups, or none: each one is replayed."""
     path = folder / 'golden.npz'
     with np.load(path) as file:
         arrays = dict(file)

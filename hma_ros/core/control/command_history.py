@@ -37,7 +37,7 @@ class CommandHistory:
         """
         Record what was commanded at a time; it replaces entries of that time or later.
 
-        There are some after the command clock has brought stamps back, which it does at rest.
+        Later entries exist after the command clock has moved stamps back, which it does at rest.
 
         :param target_D: ``float64[D]``.
         :param gripper: the model's gripper value, None without a gripper.
