@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.faults.wire import Wire, Worst
+from benchmarks.faults.wire import BEYOND, Wire, Worst
 from hma_ros.core.control.axes import Axes
 from hma_ros.core.control.command_clock import SHORTEST_PERIOD
 
@@ -43,7 +43,7 @@ class UnstampedWire(Wire):
     def sent(self, sent_s: float, position_X: Vector) -> None:
         """Judge a command by when it was sent [s], ``position_X`` is ``[X]``."""
         if not np.isfinite(position_X).all():
-            self.worst.include(Worst(np.inf, np.inf, np.inf, np.inf))
+            self.worst.include(Worst(BEYOND, BEYOND, BEYOND, BEYOND))
             return
         gap_s, way = sent_s - self.time_s, position_X - self.position_X
         self.worst.include(self._place(position_X, sent_s))
@@ -64,7 +64,7 @@ class UnstampedWire(Wire):
         longest_s = gap_s + _STAMP_S
         if longest_s <= 0.0:
             # Two places at one time: no velocity allows that.
-            self.worst.include(Worst(np.inf, np.inf))
+            self.worst.include(Worst(BEYOND, BEYOND))
             return
         self.velocity_X = way_X / max(gap_s, _STAMP_S)
         share = float((np.abs(way_X) / (longest_s * self.axes.velocity)).max())

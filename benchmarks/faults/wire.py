@@ -16,6 +16,8 @@ _STEP_NS = 10_000_000
 _STEP_UNSURE_S = 0.5e-3
 # Rounding of stamps and quaternions.
 _SHARE_TOLERANCE, _OUTSIDE_TOLERANCE = 1e-6, 1e-9
+# What no limit allows, as a number that JSON has.
+BEYOND = 1e9
 
 
 @dataclass
@@ -121,7 +123,7 @@ class Wire:
         :param position_X: ``[X]``.
         """
         if not np.isfinite(position_X).all():
-            self.worst.include(Worst(np.inf, np.inf, np.inf, np.inf))
+            self.worst.include(Worst(BEYOND, BEYOND, BEYOND, BEYOND))
             return
         velocity = self._motion(time_s, position_X)
         self.worst.include(self._place(position_X, time_s))
@@ -153,7 +155,7 @@ class Wire:
             return np.zeros_like(position)
         if elapsed_s <= 0.0:
             # Two places at one time: no velocity allows that.
-            self.worst.include(Worst(np.inf, np.inf))
+            self.worst.include(Worst(BEYOND, BEYOND))
             return way
         velocity = way / elapsed_s
         unsure_X = np.abs(velocity) * self._unsure_s / elapsed_s
