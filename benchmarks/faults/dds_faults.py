@@ -130,7 +130,9 @@ def pressed_publisher_dies(rig: Rig) -> None:
     rig.run(0.3)
     restarted.publish(Bool(data=False))
     rig.run(0.3)
+    # Its end is a loss that stops once more: not after the resume.
     rig.node.destroy_publisher(restarted)
+    rig.run(0.3)
 
 
 def stop_topic_dies(rig: Rig) -> None:
