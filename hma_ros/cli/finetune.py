@@ -125,7 +125,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar='N',
         help='also learn from N copies of each demonstration with random shift and colour jitter, '
-        'so that the policy tolerates a moved camera and other light (default: 0)',
+        'meant for a moved camera and other light (default: 0)',
     )
     group.add_argument(
         '--hidden-history',
