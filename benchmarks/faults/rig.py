@@ -85,7 +85,7 @@ class Rig(Bench):
             self.wire = self._unstamped
         self._wire_s = 0.0
         self._offset, self._offsets = self._offset_ns, [self._offset_ns]
-        self._heard_ns = self._stamp_ns = self._number = 0
+        self._stamp_ns = self._number = 0
         self._publisher: Hashable = None
         # The server of a gripper that takes goals; when the last one was sent at the earliest.
         self.gripper: GripperProcess | None = None
@@ -344,16 +344,11 @@ class Rig(Bench):
         passed_ns = stamp - offset - (self._stamp_ns or stamp - offset)
         if offset != self._offset and not self.is_simulated:
             self.wire.step()
-        if self._stamp_ns and passed_ns <= 0 and self.is_simulated:
-            # The clock began anew with its publisher.
-            passed_ns = heard_ns - self._heard_ns
         if self.is_simulated and offset > self._offset:
             passed_ns += offset - self._offset
-        elif self.is_simulated and (
-            offset < self._offset or passed_ns == heard_ns - self._heard_ns
-        ):
+        elif self.is_simulated and offset < self._offset:
             periods = round(passed_ns / period_ns)
             passed_ns = (periods if periods > _SILENCE_PERIODS else 1) * period_ns
-        self._stamp_ns, self._offset, self._heard_ns = stamp - offset, offset, heard_ns
+        self._stamp_ns, self._offset = stamp - offset, offset
         self._wire_s += passed_ns / NS
         return self._wire_s

@@ -25,6 +25,7 @@ from benchmarks.faults.catalogue import Fault, chosen
 from benchmarks.faults.outcome import Outcome, injected
 from benchmarks.faults.processes import System
 from benchmarks.faults.rig import Rig
+from benchmarks.faults.wire import SimulatedTime
 from hma_ros.bringup import bundle_folder
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.msg import ActionChunk
@@ -51,7 +52,8 @@ class Stack(Rig):
     def __init__(
         self, system: System, spec: EmbodimentSpec, rng: np.random.Generator, bundle: Path
     ) -> None:
-        self.bundle, self._sim_ns, self._chunks_heard = bundle, 0, 0
+        self.bundle, self._chunks_heard = bundle, 0
+        self._time = SimulatedTime(1.0 / spec.rates.command_hz)
         self.nodes: dict[str, Any] = {}
         self.tap_camera: Tap = pass_on
         super().__init__(system, spec, rng, simulated=True)
@@ -69,8 +71,8 @@ class Stack(Rig):
         listen = node.create_subscription
         # Before the commands that follow them: what was created first is taken first.
         listen(ActionChunk, 'world_model/action_chunk', self._on_chunk, REPORT)
+        listen(Clock, '/clock', lambda item: self._time.hear(stamp_ns(item.clock)), REPORT)
         self._listener = listen(kind, self.command_topic, self._on_command, QoSProfile(depth=2000))
-        listen(Clock, '/clock', self._on_clock, REPORT)
         listen(PoseStamped, self.arm.topic, self._note_state, SENSOR_IN)
         listen(Image, _CAMERA, self._on_image, SENSOR_IN)
         self._timers = [node.create_timer(0.1, self._say_pressed)]
@@ -108,7 +110,7 @@ class Stack(Rig):
             self.system.end(child)
 
     def now_ns(self) -> int:
-        return self._sim_ns
+        return self._time.now_ns
 
     def recover(self) -> bool:
         self.clear()
@@ -129,12 +131,12 @@ class Stack(Rig):
             self.run(0.05)
         return self.moves_within(max(end_s - time.monotonic(), 0.0))
 
+    def _elapsed(self, stamp: int) -> float:
+        return self._time.passed_s(stamp)
+
     def _restart_episode(self) -> None:
         request = ResetEpisode.Request(seed=int(self.rng.integers(1000)))
         self.call(ResetEpisode, '/sim_robot/reset', request)
-
-    def _on_clock(self, message: Any) -> None:
-        self._sim_ns = stamp_ns(message.clock)
 
     def _on_chunk(self, _message: Any) -> None:
         self._chunks_heard += 1

@@ -71,6 +71,35 @@ class StampTime:
         return self._passed_ns / 1e9
 
 
+class SimulatedTime:
+    """
+    The time of commands as a simulated clock has it, which begins anew, at 0, with its simulation.
+
+    Stamps alone do not tell: those after a restart may be a little later than the last one before.
+
+    :param period_s: how long the last command before a restart took at least.
+    """
+
+    def __init__(self, period_s: float) -> None:
+        self.now_ns = self._last_ns = self._passed_ns = 0
+        self._period_ns = round(period_s * 1e9)
+        self._is_new = False
+
+    def hear(self, now_ns: int) -> None:
+        """Take the time of the clock."""
+        self._is_new = self._is_new or now_ns < self.now_ns
+        self.now_ns = now_ns
+
+    def passed_s(self, stamp_ns: int) -> float:
+        """Return the time of a command since the first one [s]."""
+        if self._is_new:
+            self._passed_ns += self._period_ns + stamp_ns
+        elif self._last_ns:
+            self._passed_ns += stamp_ns - self._last_ns
+        self._last_ns, self._is_new = stamp_ns, False
+        return self._passed_ns / 1e9
+
+
 class Wire:
     """
     The commands sent, judged one after another.

@@ -23,7 +23,7 @@ from benchmarks.faults.loop import Loop
 from benchmarks.faults.outcome import Outcome
 from benchmarks.faults.robots import ROBOTS, rest_of, robot_file
 from benchmarks.faults.unstamped import UnstampedWire
-from benchmarks.faults.wire import Wire, Worst
+from benchmarks.faults.wire import SimulatedTime, Wire, Worst
 from hma_ros.core.control.axes import Axes, axes_of
 from hma_ros.core.control.guard import Guard
 from hma_ros.core.embodiment import load_embodiment
@@ -102,6 +102,19 @@ def test_the_judge_knows_the_time_over_a_step_of_the_clock_only_roughly(axes: Ax
     assert worst(0.4e-3, has_step=True).acceleration == pytest.approx(steady.acceleration)
     assert worst(-0.4e-3, has_step=False).velocity > steady.velocity
     assert worst(-2e-3, has_step=True).velocity > steady.velocity
+
+
+@pytest.mark.parametrize('stamp_ms', [1990, 2010, 2050])
+def test_the_judge_sees_that_a_simulation_began_anew(stamp_ms: int) -> None:
+    time = SimulatedTime(period_s=0.01)
+    for ms in range(10, 2010, 10):
+        time.hear(ms * 1_000_000)
+        passed_s = time.passed_s(ms * 1_000_000)
+    assert passed_s == pytest.approx(1.99)
+    for ms in range(30, stamp_ms, 10):
+        time.hear(ms * 1_000_000)
+    # Though stamps are much the same, all the time of the second simulation has passed.
+    assert time.passed_s(stamp_ms * 1_000_000) == pytest.approx(2.0 + stamp_ms / 1000)
 
 
 @pytest.mark.parametrize('passed_s', [0.2, 0.99, 1.0, 3.0])
