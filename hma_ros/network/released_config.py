@@ -72,6 +72,14 @@ def released_config(facts: Mapping[str, Any], source: str = 'config.json') -> Hm
         raise ConfigError(f'{source}: {shortened(error)}') from error
 
 
+def _whole(facts: Mapping[str, Any], key: str) -> int:
+    # The authors' files have some of these as text.
+    number = int(value := facts[key])
+    if isinstance(value, bool) or (isinstance(value, float) and number != value):
+        raise ValueError(f'{key}: got {value!r}, expected a whole number')
+    return number
+
+
 def _is_continuous(facts: Mapping[str, Any]) -> bool:
     return bool(facts.get('Diffusion', 'vae_embed_dim' in facts))
 
@@ -86,13 +94,13 @@ def _from_released(facts: Mapping[str, Any]) -> HmaConfig:
             'jointly_predict_states: False, expected true: its token head is untrained'
         )
     return HmaConfig(
-        layers=int(facts['num_layers']),
-        heads=int(facts['num_heads']),
-        width=int(facts['d_model']),
-        window=int(facts['T']),
-        positions=int(facts['S']),
-        action_tokens=int(facts['action_token_size']),
-        factors=int(facts['num_factored_vocabs']),
+        layers=_whole(facts, 'num_layers'),
+        heads=_whole(facts, 'num_heads'),
+        width=_whole(facts, 'd_model'),
+        window=_whole(facts, 'T'),
+        positions=_whole(facts, 'S'),
+        action_tokens=_whole(facts, 'action_token_size'),
+        factors=_whole(facts, 'num_factored_vocabs'),
         factor_size=_factor_size(facts),
         concat='concat' in network,
         injection=_injection(network) if has_actions else Injection.NONE,
@@ -127,7 +135,7 @@ def _injection(network: str) -> Injection:
 def _factor_size(facts: Mapping[str, Any]) -> int:
     if facts['image_vocab_size'] is None:
         return int(facts.get('factored_vocab_size') or 64)
-    factors, vocabulary = int(facts['num_factored_vocabs']), int(facts['image_vocab_size'])
+    factors, vocabulary = _whole(facts, 'num_factored_vocabs'), _whole(facts, 'image_vocab_size')
     size = round(vocabulary ** (1 / factors))
     if size**factors != vocabulary:
         raise ValueError(f'image_vocab_size: got {vocabulary}, expected a power of {factors}')
@@ -158,10 +166,10 @@ def _domain(name: str, size: int, mean: list[float], std: list[float]) -> Domain
 
 def _diffusion(facts: Mapping[str, Any]) -> Diffusion:
     return Diffusion(
-        patch=int(facts['patch_size']),
-        latent_channels=int(facts['vae_embed_dim']),
-        width=int(facts['diffloss_w']),
-        blocks=int(facts['diffloss_d']),
-        steps=int(facts['num_sampling_steps']),
-        mask_steps=int(facts['maskgit_steps']),
+        patch=_whole(facts, 'patch_size'),
+        latent_channels=_whole(facts, 'vae_embed_dim'),
+        width=_whole(facts, 'diffloss_w'),
+        blocks=_whole(facts, 'diffloss_d'),
+        steps=_whole(facts, 'num_sampling_steps'),
+        mask_steps=_whole(facts, 'maskgit_steps'),
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -230,7 +231,7 @@ class Manifest:
             manifest = Manifest(folder=folder, stems=stems, **facts)
             _check(manifest)
             return manifest
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise BundleError(
                 f'{folder / FILE_NAME}: got {shortened(repr(error))}, expected the manifest of a '
                 'bundle'
@@ -302,9 +303,14 @@ class Manifest:
 
 def _stem(facts: Mapping[str, Any]) -> StemFacts:
     robot = None if facts.get('robot') is None else read_stem(facts['robot'])
-    stem = StemFacts(int(facts['stride']), tuple(facts['mean']), tuple(facts['std']), robot)
-    if len(stem.mean) != len(stem.std) or stem.stride < 1:
-        raise ValueError(f'{stem}, expected a stride of at least 1 and as many std as mean')
+    stem = StemFacts(facts['stride'], tuple(facts['mean']), tuple(facts['std']), robot)
+    if type(stem.stride) is not int or stem.stride < 1 or len(stem.mean) != len(stem.std):
+        raise ValueError(
+            f'stride {stem.stride!r}, {len(stem.mean)} mean and {len(stem.std)} std, expected a '
+            'stride of at least 1 and as many std as mean'
+        )
+    if strange := [item for item in (*stem.mean, *stem.std) if not math.isfinite(item)]:
+        raise ValueError(f'mean or std {strange[0]}, expected finite numbers')
     if robot is not None and (robot.stride, robot.width) != (stem.stride, len(stem.mean)):
         raise ValueError(
             f'robot {robot.embodiment} of {robot.width} numbers x stride {robot.stride}, '

@@ -142,6 +142,24 @@ def test_graph_without_a_hash(copy):
 @pytest.mark.parametrize(
     ('facts', 'message'),
     [
+        ({'stride': float('inf')}, 'expected a stride of at least 1'),
+        ({'stride': 2.5}, 'expected a stride of at least 1'),
+        ({'mean': [0.0, float('nan')]}, 'mean or std (nan|inf), expected finite numbers'),
+        ({'std': [1.0, float('inf')]}, 'mean or std (nan|inf), expected finite numbers'),
+        ({'std': [1.0, 10**400]}, 'OverflowError.* expected the manifest of a bundle'),
+    ],
+)
+def test_action_statistics_that_are_no_numbers(copy, facts, message):
+    stems = read_facts(copy)['stems']
+    stems['planar_push'].update(facts)
+    edit(copy, stems=stems)
+    with pytest.raises(BundleError, match=message):
+        Manifest.read(copy)
+
+
+@pytest.mark.parametrize(
+    ('facts', 'message'),
+    [
         ({'trained_on': 'Simulation'}, "trained_on 'Simulation', expected simulation or robot"),
         ({'lower': [0.0]}, 'expected a stride of at least 1 and a bound for each of'),
         ({'stride': 0}, 'expected a stride of at least 1'),
