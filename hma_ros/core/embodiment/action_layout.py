@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hma_ros.core.short_text import quoted
+
 Layout = Sequence[str | float]
 Values = NDArray[np.float32]
 
@@ -53,7 +55,7 @@ def layout_mistake(names: Sequence[str], layout: Layout) -> tuple[str, str] | No
         return str(list(layout)), 'at least one name of the action'
     for entry in listed:
         if entry not in names:
-            return repr(entry), f'numbers and names of the action ({", ".join(names)})'
+            return quoted(entry), f'numbers and names of the action ({", ".join(names)})'
         if listed.count(entry) > 1:
-            return f'{entry!r} {listed.count(entry)} times', 'each name at most once'
+            return f'{quoted(entry)} {listed.count(entry)} times', 'each name at most once'
     return None

@@ -9,6 +9,7 @@ import numpy as np
 from hma_ros.core.control.orientation import rotation_vector
 from hma_ros.core.embodiment.spec import YUV_ENCODINGS, EmbodimentSpec
 from hma_ros.core.embodiment.stop_values import impossible_value, std_field_type
+from hma_ros.core.short_text import quoted
 
 # Raises the error of a key; arguments: key, what is expected, what is there.
 Fail = Callable[[str, str, str], NoReturn]
@@ -43,7 +44,7 @@ def _check_frames(spec: EmbodimentSpec, fail: Fail) -> None:
         named['state.pose.frame_id'] = spec.state.pose.frame_id
     for key, got in named.items():
         if got != frame:
-            fail(key, f'{frame!r}, the frame of the actions (action.frame)', repr(got))
+            fail(key, f'{quoted(frame)}, the frame of the actions (action.frame)', quoted(got))
 
 
 def _check_orientation(spec: EmbodimentSpec, fail: Fail) -> None:
@@ -76,7 +77,7 @@ def _check_topics(spec: EmbodimentSpec, fail: Fail) -> None:
     for key, topic, purpose in _uses(spec):
         known = purposes.setdefault(topic.lstrip('/'), (key, purpose))
         if known[1] != purpose:
-            fail(key, f'a topic of {purpose} alone', f'{topic!r}, which is {known[0]} too')
+            fail(key, f'a topic of {purpose} alone', f'{quoted(topic)}, which is {known[0]} too')
 
 
 def _uses(spec: EmbodimentSpec) -> Iterator[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ from hma_ros.core.embodiment import bounds, spec
 from hma_ros.core.embodiment.action_layout import layout_mistake
 from hma_ros.core.embodiment.agreement import check_agreement
 from hma_ros.core.embodiment.section import Section
-from hma_ros.core.short_text import first_few
+from hma_ros.core.short_text import first_few, quoted
 
 # Share of the range that a robot may start outside its limits, where the file says nothing.
 _START_MARGIN = 0.05
@@ -51,7 +51,7 @@ def build_embodiment(top: Section, path: Path) -> spec.EmbodimentSpec:
 def _name(top: Section, path: Path) -> str:
     name = top.string('name')
     if name != path.stem:
-        top.fail('name', f'{path.stem!r}, the name of the file', repr(name))
+        top.fail('name', f'{path.stem!r}, the name of the file', quoted(name))
     return name
 
 
@@ -117,7 +117,8 @@ def _state(section: Section, action: spec.ActionSpec) -> spec.StateSpec:
         section.fail('pose', f'a tool pose topic ({action.semantics} starts from it)', 'nothing')
     missing = [name for name in action.coordinates if name not in state.joints]
     if not action.is_cartesian and missing:
-        section.fail('sources', 'a source for every commanded joint', f'none for {missing[0]!r}')
+        got = f'none for {quoted(missing[0])}'
+        section.fail('sources', 'a source for every commanded joint', got)
     return state
 
 
@@ -171,7 +172,7 @@ def _action(section: Section, has_gripper: bool) -> spec.ActionSpec:
     _check_layout(section, action)
     if action.is_cartesian and action.coordinates != ('x', 'y', 'z'):
         section.fail(
-            'coordinates', f"['x', 'y', 'z'] for {semantics}", repr(list(action.coordinates))
+            'coordinates', f"['x', 'y', 'z'] for {semantics}", quoted(list(action.coordinates))
         )
     _check_units(section, action)
     return action
@@ -180,7 +181,7 @@ def _action(section: Section, has_gripper: bool) -> spec.ActionSpec:
 def _check_units(section: Section, action: spec.ActionSpec) -> None:
     count = len(action.coordinates)
     if not set(action.units[:count]) <= {'m', 'rad'}:
-        got = repr(list(action.units))
+        got = quoted(list(action.units))
         section.fail('units', f'm or rad for {", ".join(action.coordinates)}', got)
 
 
@@ -197,7 +198,8 @@ def _check_layout(section: Section, action: spec.ActionSpec) -> None:
         section.fail('layout', mistake[1], mistake[0])
     for name, unit in zip(action.names, action.units, strict=True):
         if name not in action.layout and not (action.is_delta and unit in ('m', 'rad')):
-            section.fail('layout', f'{name!r} too: no increment in m or rad', 'a list without it')
+            expected = f'{quoted(name)} too: no increment in m or rad'
+            section.fail('layout', expected, 'a list without it')
 
 
 def _check_gripper_action(section: Section, action: spec.ActionSpec, has_gripper: bool) -> None:
@@ -205,13 +207,13 @@ def _check_gripper_action(section: Section, action: spec.ActionSpec, has_gripper
         section.fail(
             'names',
             "'gripper' as the last name, as there is a gripper section",
-            repr(list(action.names)),
+            quoted(list(action.names)),
         )
     expected = ['open_closed'] if has_gripper else []
     got = [unit for unit in action.units if unit == 'open_closed']
     if got != expected or (has_gripper and action.units[-1] != 'open_closed'):
         section.fail(
-            'units', "'open_closed' for the gripper and only for it", repr(list(action.units))
+            'units', "'open_closed' for the gripper and only for it", quoted(list(action.units))
         )
 
 
@@ -273,7 +275,7 @@ def _command(section: Section, action: spec.ActionSpec) -> spec.CommandSpec:
         section.fail(
             'interface',
             f'an interface for the action semantics {action.semantics}',
-            repr(interface),
+            quoted(interface),
         )
     return command
 
@@ -357,7 +359,7 @@ def _limits(section: Section, action: spec.ActionSpec) -> spec.LimitSpec:
         section.fail(
             'workspace_policy',
             f'{expected!r} for {action.semantics}',
-            repr(limits.workspace_policy),
+            quoted(limits.workspace_policy),
         )
     return limits
 
@@ -394,5 +396,5 @@ def _stop(section: Section) -> spec.StopSpec:
     )
     section.done()
     if len(stop.type.split('/')) != 3:
-        section.fail('type', "a message type such as 'std_msgs/msg/Bool'", repr(stop.type))
+        section.fail('type', "a message type such as 'std_msgs/msg/Bool'", quoted(stop.type))
     return stop

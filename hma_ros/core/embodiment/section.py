@@ -46,7 +46,7 @@ class Section:
     def fail(self, key: str, expected: str, got: str) -> NoReturn:
         """Raise the error that names file, key, value and expectation."""
         where = f'{self._label}: {self._prefix}{key}'
-        raise EmbodimentError(f'{where}: got {got}, expected {expected}')
+        raise EmbodimentError(f'{where}: got {shortened(got)}, expected {expected}')
 
     def done(self) -> None:
         """Refuse the keys nobody asked for."""
@@ -194,7 +194,7 @@ class Section:
         values = self._list(key, 'booleans', count, per)
         for value in values:
             if not isinstance(value, bool):
-                self.fail(key, 'true or false for each', repr(value))
+                self.fail(key, 'true or false for each', quoted(value))
         return tuple(values)
 
     def section(self, key: str) -> 'Section':

@@ -2,6 +2,7 @@
 """An embodiment file that is anything at all: a clear error, in bounded time and memory."""
 
 import os
+import re
 import resource
 import time
 from collections.abc import Callable
@@ -155,6 +156,14 @@ def test_absurd_numbers_are_refused_by_key(tmp_path: Path, key: str, bad: list[s
 def test_an_error_does_not_write_out_what_an_alias_repeats(tmp_path: Path) -> None:
     text = f'a: &a {"x" * 80_000}\n{SHIPPED}'.replace('home: [', f'home: [{"*a, " * 3000}')
     assert len(refusal(text, tmp_path)) < 500
+
+
+@pytest.mark.parametrize('key', ['name', 'interface', 'workspace_policy', 'type'])
+def test_an_error_quotes_only_the_beginning_of_a_long_word(tmp_path: Path, key: str) -> None:
+    word = '\U00010bb0' * 5000
+    named = SHIPPED.replace('name: sim_ur5e', 'name: robot', 1)
+    text = re.sub(rf'(?m)^(\W*{key}): .*', rf'\1: {word}', named, count=1)
+    assert f'{key}: got' in refusal(text, tmp_path)
 
 
 def test_ordinary_anchors_and_aliases_work() -> None:
