@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-How fast pictures are resized and bags imported: ``python -m benchmarks.data_import``.
+How fast pictures are resized and bags imported, and how much memory a large bag takes.
 
 Rates are per second of processor time of one thread, so that a busy machine does not change them.
 """
@@ -10,10 +10,12 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 # Before numpy counts the cores.
@@ -30,12 +32,14 @@ from hma_ros.core.vision.image import preprocess
 from hma_ros.data.bag_import import import_bags
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.evaluation.measurements import write_measurements
-from hma_ros.evaluation.tables import data_import_table
+from hma_ros.evaluation.tables import data_import_table, import_memory_table
 
 _TYPES = get_typestore(Stores.ROS2_HUMBLE)
 _START_NS = 1_700_000_000_000_000_000
 _SIZES = ((256, 256), (480, 640), (720, 1280))
 _CAMERA_HZ = 30
+_IMAGE_BYTES = 480 * 640 * 3
+_LOOK_S = 0.2
 
 
 def main() -> int:
@@ -43,16 +47,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog='python -m benchmarks.data_import', description=__doc__)
     parser.add_argument('--out', type=Path, default=Path('benchmarks/out/data_import.json'))
     parser.add_argument('--seconds', type=float, default=20.0, help='length of the made-up bag')
+    parser.add_argument(
+        '--gigabytes',
+        type=float,
+        default=10.0,
+        help='size of the bag for memory, in a temporary folder',
+    )
     args = parser.parse_args()
     rates = {
         **{f'images {w}x{h} averaged down to 64x64': _preprocess_rate(h, w) for h, w in _SIZES},
         **_import_rates(args.seconds),
     }
     results = [{'name': 'data_import', 'what': what, 'rate': rates[what]} for what in rates]
-    write_measurements(
-        args.out, f'python -m benchmarks.data_import --seconds {args.seconds:g}', results
-    )
+    memory = [{'name': 'import_memory', **_memory(args.gigabytes)}]
+    command = f'python -m benchmarks.data_import --seconds {args.seconds:g}'
+    command += f' --gigabytes {args.gigabytes:g}'
+    write_measurements(args.out, command, [*results, *memory])
     print(data_import_table(results))
+    print(import_memory_table(memory))
     return 0
 
 
@@ -88,6 +100,42 @@ def _import_rates(seconds: float) -> dict[str, float]:
     }
 
 
+def _memory(gigabytes: float) -> dict[str, Any]:
+    """Import a large bag; its memory in the second tenth of the time, in the last, and at most."""
+    spec = replace(load_embodiment('sim_planar'), camera=_camera(480, 640))
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = gigabytes * 1e9 / _IMAGE_BYTES / _CAMERA_HZ
+        bag = _write_bag(Path(folder) / 'bag', seconds)
+        writer = LeRobotWriter(Path(folder) / 'set', spec, 'push')
+        samples, begin_s = [_private_mib()], time.monotonic()
+        is_done = threading.Event()
+
+        def look() -> None:
+            while not is_done.wait(_LOOK_S):
+                samples.append(_private_mib())
+
+        looker = threading.Thread(target=look)
+        looker.start()
+        list(import_bags([bag], writer))
+        is_done.set()
+        looker.join()
+        tenth = max(len(samples) // 10, 1)
+        return {
+            'gigabytes': round(sum(file.stat().st_size for file in bag.iterdir()) / 1e9, 2),
+            'steps': sum(item['length'] for item in writer.sources[0]['episodes']),
+            'seconds': round(time.monotonic() - begin_s, 1),
+            'first_mib': round(median(samples[tenth : 2 * tenth] or samples), 1),
+            'last_mib': round(median(samples[-tenth:]), 1),
+            'most_mib': round(max(samples), 1),
+        }
+
+
+def _private_mib() -> float:
+    """Return the memory of this process without files that are mapped."""
+    lines = Path('/proc/self/status').read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith('RssAnon')) / 1024.0
+
+
 def _spent_s(run: Callable[[], object]) -> float:
     begin_s = time.process_time()
     run()
@@ -101,7 +149,7 @@ def _read(bag: Path) -> None:
 
 
 def _write_bag(folder: Path, seconds: float) -> Path:
-    pixels = np.random.default_rng(0).integers(0, 256, 480 * 640 * 3, np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, _IMAGE_BYTES, np.uint8)
     empty = np.zeros(0)
     times = [(round(k * 1e9 / _CAMERA_HZ), True) for k in range(round(seconds * _CAMERA_HZ))]
     times += [(k * 10_000_000 + 1, False) for k in range(round(seconds * 100))]

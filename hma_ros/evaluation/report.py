@@ -88,6 +88,9 @@ TEMPLATE = """\
 <!-- begin data_import -->
 <!-- end data_import -->
 
+<!-- begin import_memory -->
+<!-- end import_memory -->
+
 ## From a new robot to a policy
 
 <!-- begin the_day -->

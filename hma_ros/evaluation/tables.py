@@ -151,6 +151,18 @@ def data_import_table(results: Sequence[Result]) -> Table:
     return results_table(results, columns)
 
 
+def import_memory_table(results: Sequence[Result]) -> Table:
+    """Tell how much memory the import of a large bag takes, early and late."""
+    columns: list[Column] = [
+        ('bag, GB', lambda item: number(item['gigabytes'])),
+        ('steps', lambda item: str(item['steps'])),
+        ('seconds', lambda item: number(item['seconds'], 0)),
+        ('memory, MiB', lambda item: f'{item["first_mib"]:g} to {item["last_mib"]:g}'),
+        ('at most, MiB', lambda item: number(item['most_mib'], 1)),
+    ]
+    return results_table(results, columns)
+
+
 def the_day_table(results: Sequence[Result]) -> Table:
     """Tell how long each step from a new robot to a policy took, and what came of it."""
     columns: list[Column] = [
@@ -186,6 +198,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'faults': (faults_table,),
     'soak': (soak_table,),
     'data_import': (data_import_table,),
+    'import_memory': (import_memory_table,),
     'the_day': (the_day_table,),
 }
 
