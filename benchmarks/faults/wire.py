@@ -77,26 +77,29 @@ class SimulatedTime:
 
     Stamps alone do not tell: those after a restart may be a little later than the last one before.
 
-    :param period_s: how long the last command before a restart took at least.
+    :param period_s: of the commands. The clock ran on for as long at least after each of them.
     """
 
     def __init__(self, period_s: float) -> None:
         self.now_ns = self._last_ns = self._passed_ns = 0
         self._period_ns = round(period_s * 1e9)
-        self._is_new = False
+        # How long the clock ran on after the last command, once it began anew.
+        self._ran_ns: int | None = None
 
     def hear(self, now_ns: int) -> None:
         """Take the time of the clock."""
-        self._is_new = self._is_new or now_ns < self.now_ns
+        if now_ns < self.now_ns:
+            before_ns = -self._last_ns if self._ran_ns is None else self._ran_ns
+            self._ran_ns = max(before_ns + self.now_ns, self._period_ns)
         self.now_ns = now_ns
 
     def passed_s(self, stamp_ns: int) -> float:
         """Return the time of a command since the first one [s]."""
-        if self._is_new:
-            self._passed_ns += self._period_ns + stamp_ns
+        if self._ran_ns is not None:
+            self._passed_ns += self._ran_ns + stamp_ns
         elif self._last_ns:
             self._passed_ns += stamp_ns - self._last_ns
-        self._last_ns, self._is_new = stamp_ns, False
+        self._last_ns, self._ran_ns = stamp_ns, None
         return self._passed_ns / 1e9
 
 

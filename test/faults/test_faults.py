@@ -105,16 +105,23 @@ def test_the_judge_knows_the_time_over_a_step_of_the_clock_only_roughly(axes: Ax
 
 
 @pytest.mark.parametrize('stamp_ms', [1990, 2010, 2050])
-def test_the_judge_sees_that_a_simulation_began_anew(stamp_ms: int) -> None:
+@pytest.mark.parametrize(
+    ('ends_ms', 'passed_ms'), [([2000], 10), ([2300], 310), ([2300, 70], 380)]
+)
+def test_the_judge_sees_that_a_simulation_began_anew(
+    ends_ms: list[int], passed_ms: int, stamp_ms: int
+) -> None:
     time = SimulatedTime(period_s=0.01)
-    for ms in range(10, 2010, 10):
+    assert time.passed_s(1990 * 1_000_000) == 0.0
+    for ms in ends_ms:
         time.hear(ms * 1_000_000)
-        passed_s = time.passed_s(ms * 1_000_000)
-    assert passed_s == pytest.approx(1.99)
     for ms in range(30, stamp_ms, 10):
         time.hear(ms * 1_000_000)
-    # Though stamps are much the same, all the time of the second simulation has passed.
-    assert time.passed_s(stamp_ms * 1_000_000) == pytest.approx(2.0 + stamp_ms / 1000)
+    # Though stamps are much the same, all the time of the new simulation has passed.
+    assert time.passed_s(stamp_ms * 1_000_000) == pytest.approx((passed_ms + stamp_ms) / 1000)
+    assert time.passed_s((stamp_ms + 10) * 1_000_000) == pytest.approx(
+        (passed_ms + stamp_ms + 10) / 1000
+    )
 
 
 @pytest.mark.parametrize('passed_s', [0.2, 0.99, 1.0, 3.0])
