@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.generation.likelihood import TokenScore
 from hma_ros.core.progress import Progress
 from hma_ros.core.vision.metrics import SquaredError, changed_pixels, squared_error
 from hma_ros.data.episodes import Episode, EpisodeDataset
@@ -85,6 +86,9 @@ class Prediction:
         can exceed.
     :param horizon: open-loop rollouts with true actions, over the steps that have as many after
         them.
+    :param token_entropy_nats: cross entropy of a token of the next frame, while none of them is
+        known; None of a continuous model.
+    :param token_accuracy: share of those tokens that are the likeliest; likewise.
     """
 
     embodiment: str
@@ -102,6 +106,8 @@ class Prediction:
     delta_whole: Interval
     horizon_steps: int
     horizon: tuple[HorizonStep, ...]
+    token_entropy_nats: float | None
+    token_accuracy: float | None
 
 
 class ErrorTable:
@@ -217,6 +223,7 @@ class _Measurement:
         self._of_episode: list[int] = []
         self._changed_shares: list[float] = []
         self._horizon_steps = 0
+        self._scores: list[TokenScore] = []
 
     def add(self, index: int, episode: Episode, step: int) -> None:
         """Predict from a step whose frame was just observed."""
@@ -227,6 +234,8 @@ class _Measurement:
             episode.actions[step : step + steps_ahead], steps_ahead
         ).frames
         truth = episode.frames[step : step + steps_ahead + 1]
+        if self._model.manifest.kind == 'discrete':
+            self._scores.append(self._model.score(truth[1], episode.actions[step]))
         self._add_one(truth[0], truth[1], frames[0])
         if is_long:
             self._horizon_steps += 1
@@ -282,6 +291,8 @@ class _Measurement:
                 HorizonStep(step, ahead.compare(f'changed{step}'), ahead.compare(f'whole{step}'))
                 for step in steps
             ),
+            token_entropy_nats=_mean([score.entropy_nats for score in self._scores]),
+            token_accuracy=_mean([score.accuracy for score in self._scores]),
         )
 
     def _gain(self, steps: np.ndarray) -> float:
@@ -296,6 +307,10 @@ class _Measurement:
 
     def _interval(self, statistic: Callable[[np.ndarray], float]) -> Interval:
         return bootstrap(statistic, np.array(self._of_episode), self._config.seed)
+
+
+def _mean(values: list[float]) -> float | None:
+    return float(np.mean(values)) if values else None
 
 
 def _mean_picture(episodes: EpisodeDataset) -> np.ndarray:

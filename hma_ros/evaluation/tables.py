@@ -46,8 +46,20 @@ def whole_table(results: Sequence[Result]) -> Table:
         ('copied, camera as truth, dB', lambda item: number(item['whole']['copied_db'])),
         ('tokenizer alone, dB', lambda item: number(item['tokenizer_db'])),
         ('delta PSNR, dB [95 %]', lambda item: interval(item['delta_whole'])),
+        ('perplexity', _perplexity),
+        ('tokens right, %', _right_tokens),
     ]
     return results_table(results, columns)
+
+
+def _perplexity(item: Result) -> str:
+    entropy_nats = item.get('token_entropy_nats')
+    return '-' if entropy_nats is None else number(math.exp(entropy_nats), 1)
+
+
+def _right_tokens(item: Result) -> str:
+    accuracy = item.get('token_accuracy')
+    return '-' if accuracy is None else number(100 * accuracy, 1)
 
 
 def horizon_table(results: Sequence[Result]) -> Table:

@@ -37,7 +37,11 @@ class TokenFiller:
     :param model: of the discrete kind.
     :param decoding: how; what it leaves open is taken from the manifest.
     :param generator: of what is left to chance.
+
+    ``logits_BSFV`` are those of the last frame, when none of its tokens was known yet.
     """
+
+    logits_BSFV: np.ndarray
 
     def __init__(
         self,
@@ -68,6 +72,7 @@ class TokenFiller:
         outputs = self._model.run(cache, first, [*pending, blank])
         for which in range(len(pending)):
             cache.append(first + which, self._model.kept(outputs), which)
+        self.logits_BSFV = outputs['logits']
         present = self._reveal(blank, outputs, 0)
         drawn = self._draw(None, blank, present, outputs)
         for mask_step in range(1, self._mask_steps):

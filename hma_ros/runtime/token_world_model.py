@@ -16,9 +16,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from hma_ros.core.errors import InferenceError
+from hma_ros.core.generation.likelihood import TokenScore, score_tokens
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.continuous import Sampler
-from hma_ros.runtime.discrete import Imagined
+from hma_ros.runtime.discrete import Imagined, TokenFiller
 from hma_ros.runtime.kv_cache import KvCache
 from hma_ros.runtime.model import Model, Step
 
@@ -160,6 +161,19 @@ class TokenWorldModel:
                 if is_enough(imagined.drawn_BSE[0]):
                     break
         return np.stack(frames), None if setting is ProblemSetting.PASSIVE else np.stack(chunks)
+
+    def score(self, tokens_SF: np.ndarray, chunk_X: np.ndarray) -> TokenScore:
+        """
+        Tell how likely the model holds a next frame, of which it knows no token.
+
+        :param tokens_SF: ``int[S, F]`` factors of that frame.
+        :param chunk_X: ``float32[stride * A]`` that leads to it.
+        :raises InferenceError: a continuous model, which has no tokens, or as :meth:`imagine`.
+        """
+        if not isinstance(self._filler, TokenFiller):
+            raise InferenceError('score: got a continuous model, expected one of tokens')
+        self.imagine(1, ProblemSetting.FORWARD, chunk_X[None])
+        return score_tokens(self._filler.logits_BSFV[0], tokens_SF)
 
     def imagine_candidates(self, chunks_NHX: np.ndarray, horizon: int) -> Iterator[np.ndarray]:
         """

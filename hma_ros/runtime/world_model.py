@@ -11,6 +11,7 @@ import numpy as np
 from hma_ros.core.errors import InferenceError
 from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.generation.diffusion import Sampling, Solver
+from hma_ros.core.generation.likelihood import TokenScore
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.continuous import PatchFiller, Sampler
 from hma_ros.runtime.discrete import TokenFiller
@@ -182,6 +183,17 @@ class WorldModel:
         flat = [[self._flat(chunk, 'chunks') for chunk in one[: horizon + 1]] for one in chunks]
         drawn = self._world.imagine_candidates(np.array(flat), horizon)
         return np.stack([self._frames.decode_batch(frames) for frames in drawn], 1)
+
+    def score(self, frame: np.ndarray, chunk: np.ndarray) -> TokenScore:
+        """
+        Tell how likely the model holds a next frame.
+
+        :param frame: ``uint8[H, W, 3]`` RGB that really came.
+        :param chunk: ``float32[stride, A]`` that led to it, in physical units.
+        :raises InferenceError: the context is empty, an argument is out of range, or the model is
+            continuous.
+        """
+        return self._world.score(self._frames.encode(frame), self._flat(chunk, 'chunk'))
 
     def reconstruct(self, frame: np.ndarray) -> np.ndarray:
         """Draw a frame from its own tokens: the best any imagined frame can be."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.generation.likelihood import TokenScore
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.evaluation.measurements import as_result
 from hma_ros.evaluation.prediction import (
@@ -30,7 +31,7 @@ class Oracle:
     """Knows the rule of the made-up world: paint the square where the action says, less bright."""
 
     stem = SimpleNamespace(embodiment='sim_planar', reads_tool=False)
-    manifest = SimpleNamespace(max_horizon=4, image_size=64)
+    manifest = SimpleNamespace(max_horizon=4, image_size=64, kind='discrete')
 
     def __init__(self, follows_actions: bool) -> None:
         self._follows_actions = follows_actions
@@ -52,6 +53,10 @@ class Oracle:
             frame[y : y + 8, x : x + 8] = (200, 60, 60)
         return Rollout(frames, chunks)
 
+    def score(self, frame: np.ndarray, chunk: np.ndarray) -> TokenScore:
+        """Be sure of half of the tokens."""
+        return TokenScore(entropy_nats=1.5, accuracy=0.5)
+
     def reconstruct(self, frame: np.ndarray) -> np.ndarray:
         """Draw as it is."""
         return frame
@@ -68,6 +73,7 @@ def test_a_model_that_knows_the_world(episodes: EpisodeDataset) -> None:
     assert result.delta_whole.mean_db > 0
     assert result.drawn == result.whole
     assert result.tokenizer_db == np.inf
+    assert (result.token_entropy_nats, result.token_accuracy) == (1.5, 0.5)
 
 
 def test_a_model_that_ignores_actions_has_no_delta(episodes: EpisodeDataset) -> None:
@@ -86,7 +92,7 @@ def test_the_rollout_covers_steps_with_enough_after_them(episodes: EpisodeDatase
 
 def test_no_episode_is_long_enough_for_the_horizon(episodes: EpisodeDataset) -> None:
     oracle = Oracle(True)
-    oracle.manifest = SimpleNamespace(max_horizon=9, image_size=64)
+    oracle.manifest = SimpleNamespace(max_horizon=9, image_size=64, kind='discrete')
     result = measure_prediction(oracle, episodes, replace(CONFIG, horizon=9), progress=False)
     assert result.horizon == ()
     assert result.steps == 12
