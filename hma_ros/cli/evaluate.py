@@ -21,7 +21,7 @@ from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hma_ros.data.episodes import EpisodeDataset
+    from hma_ros.data.episodes import Episodes
     from hma_ros.evaluation.closed_loop import PolicyResult
     from hma_ros.evaluation.prediction import Prediction
     from hma_ros.runtime.manifest import Manifest
@@ -40,6 +40,7 @@ examples:
   hma evaluate prediction
   hma evaluate prediction --robot sim_franka --steps 50 --trials 2
   hma evaluate prediction --bundle runs/mine/bundle --data data --out benchmarks/out/mine.json
+  hma evaluate prediction --bundle mine --data data/mine_held_out --pictures out
 
 Without --data, held-out episodes are made in the simulator, always the same ones. docs/results.md
 explains the tables. A good model gains 3 dB on changed pixels, with a delta PSNR above zero.
@@ -91,7 +92,8 @@ def _add_prediction(parts: argparse._SubParsersAction[argparse.ArgumentParser]) 
         '--data',
         type=Path,
         metavar='FOLDER',
-        help='recorded episodes, FOLDER/ROBOT/val (default: made in the simulator)',
+        help='recorded episodes: FOLDER/ROBOT/val, or a data set of `hma data import` (default: '
+        'made in the simulator)',
     )
     parser.add_argument(
         '--episodes',
@@ -202,10 +204,13 @@ def _add_report(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run_prediction(args: argparse.Namespace) -> int:
     """Print the tables of prediction, and write what was asked for."""
+    from hma_ros.data.imported_episodes import is_data_set, open_episodes
     from hma_ros.evaluation.measurements import as_result, write_measurements
     from hma_ros.evaluation.tables import TABLES
 
     manifest = chosen_manifest(args)
+    if args.data is not None and is_data_set(args.data):
+        args.robots = args.robots or [open_episodes(args.data).embodiment]
     measured = [_predict(args, manifest, robot) for robot in chosen_robots(args, manifest)]
     results = [as_result('prediction', item) for item in measured]
     print(*(table(results) for table in TABLES['prediction']), sep='\n')
@@ -301,23 +306,23 @@ def _predict(args: argparse.Namespace, manifest: Manifest, robot: str) -> Predic
     return measured
 
 
-def _episodes(
-    args: argparse.Namespace, robot: str, scratch: str, image_size: int
-) -> EpisodeDataset:
+def _episodes(args: argparse.Namespace, robot: str, scratch: str, image_size: int) -> Episodes:
+    from hma_ros.data.imported_episodes import is_data_set, open_episodes
     from hma_ros.evaluation.held_out import fresh_episodes, kinds, recorded_episodes
 
     if args.data is not None:
-        return recorded_episodes(args.data, robot)
+        is_imported = is_data_set(args.data)
+        return open_episodes(args.data) if is_imported else recorded_episodes(args.data, robot)
     return fresh_episodes(scratch, robot, kinds(args.episodes), image_size=image_size)
 
 
-def _draw(model: WorldModel, episodes: EpisodeDataset, path: Path) -> None:
+def _draw(model: WorldModel, episodes: Episodes, path: Path) -> None:
     """Draw the longest episode, from its first quarter on."""
+    from hma_ros.data.episodes import in_memory
     from hma_ros.evaluation.pictures import imagine_episode, write_animation, write_strip
 
-    longest = max(range(len(episodes)), key=lambda index: episodes.records[index].steps)
-    steps = episodes.records[longest].steps
-    rollout = imagine_episode(model, episodes[longest], steps // 4, horizon=24)
+    longest = in_memory(max(episodes, key=lambda episode: episode.steps))
+    rollout = imagine_episode(model, longest, longest.steps // 4, horizon=24)
     write_strip(rollout, path.with_suffix('.png'))
     write_animation(rollout, path.with_suffix('.gif'))
     print(f'pictures: {path}.png, {path}.gif')

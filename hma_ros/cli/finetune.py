@@ -95,10 +95,11 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--trunk',
         default='lora',
-        choices=('frozen', 'lora', 'all'),
+        choices=('frozen', 'lora', 'all', 'scratch'),
         help='weights of the trunk to train: none, a low-rank change of each matrix in the blocks '
-        '(default), or all. With frozen the stems of other robots stay in the model; otherwise '
-        'they are left out, because the trunk changes',
+        '(default), or all; scratch begins with random weights instead, to see what pre-training '
+        'gains. With frozen the stems of other robots stay in the model; otherwise they are left '
+        'out, because the trunk changes',
     )
     for name, default, text in (
         ('steps', 1500, 'optimiser steps'),
@@ -117,7 +118,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         '--rate',
         type=positive_number,
         metavar='R',
-        help='peak learning rate (default: 2e-3 frozen, 1e-3 lora, 5e-4 all)',
+        help='peak learning rate (default: 2e-3 frozen, 1e-3 lora, 5e-4 all, 3e-3 scratch)',
     )
     group.add_argument(
         '--augment',

@@ -24,7 +24,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -70,6 +70,11 @@ class Episode:
     def steps(self) -> int:
         """Steps, that is frames with an action after them."""
         return len(self.actions)
+
+
+def in_memory(episode: Episode) -> Episode:
+    """Read the frames of an episode, ``uint8[T + 1, H, W, 3]``, which may be decoded only now."""
+    return replace(episode, frames=np.stack(list(episode.frames)))
 
 
 class Episodes(Protocol):

@@ -132,6 +132,11 @@ class _Frames(Iterable[np.ndarray]):
         return (step.frame for step in self._data.steps(self._episode))
 
 
+def is_data_set(folder: Path) -> bool:
+    """Whether a folder is a data set of ``hma data import``, not episodes."""
+    return (folder / layout.INFO).is_file()
+
+
 def open_episodes(folder: Path) -> Episodes:
     """
     Open what ``hma data import`` or :class:`~hma_ros.data.episodes.EpisodeWriter` wrote.
@@ -139,7 +144,7 @@ def open_episodes(folder: Path) -> Episodes:
     :param folder: a data set, or episode folders of one split of one embodiment, at any depth.
     :raises ConfigError: neither is there, or several splits, or see the classes.
     """
-    if (folder / layout.INFO).is_file():
+    if is_data_set(folder):
         return ImportedEpisodes(folder)
     parts = sorted(path.parent for path in folder.glob('**/metadata.json'))
     if not parts:

@@ -18,7 +18,7 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.likelihood import TokenScore
 from hma_ros.core.progress import Progress
 from hma_ros.core.vision.metrics import SquaredError, changed_pixels, squared_error
-from hma_ros.data.episodes import Episode, EpisodeDataset
+from hma_ros.data.episodes import Episode, Episodes, in_memory
 from hma_ros.evaluation.replay import replay
 from hma_ros.runtime.world_model import WorldModel
 
@@ -135,16 +135,14 @@ class ErrorTable:
         return Comparison(imagined, copied, imagined - copied)
 
 
-def sample_steps(episodes: EpisodeDataset, config: PredictionConfig) -> dict[int, list[int]]:
+def sample_steps(episodes: Episodes, config: PredictionConfig) -> dict[int, list[int]]:
     """
     Draw steps from all episodes, each at most once.
 
     :returns: sorted steps by the index of their episode.
     """
     pairs = [
-        (index, step)
-        for index, record in enumerate(episodes.records)
-        for step in range(record.steps)
+        (index, step) for index, episode in enumerate(episodes) for step in range(episode.steps)
     ]
     count = min(config.max_steps, len(pairs))
     chosen = np.random.default_rng(config.seed).choice(len(pairs), count, replace=False)
@@ -156,7 +154,7 @@ def sample_steps(episodes: EpisodeDataset, config: PredictionConfig) -> dict[int
 
 def measure_prediction(
     model: WorldModel,
-    episodes: EpisodeDataset,
+    episodes: Episodes,
     config: PredictionConfig | None = None,
     progress: bool = True,
 ) -> Prediction:
@@ -176,8 +174,10 @@ def measure_prediction(
     chosen = sample_steps(episodes, config)
     total = sum(map(len, chosen.values()))
     with Progress(total=total, desc=episodes.embodiment, unit='step', disable=not progress) as bar:
-        for index, steps in chosen.items():
-            episode = episodes[index]
+        for index, lazy in enumerate(episodes):
+            if not (steps := chosen.get(index)):
+                continue
+            episode = in_memory(lazy)
             for step in replay(model, episode):
                 if step in steps:
                     measurement.add(index, episode, step)
@@ -187,7 +187,7 @@ def measure_prediction(
     return measurement.result()
 
 
-def _check(model: WorldModel, episodes: EpisodeDataset, config: PredictionConfig) -> None:
+def _check(model: WorldModel, episodes: Episodes, config: PredictionConfig) -> None:
     if episodes.embodiment != model.stem.embodiment:
         raise ConfigError(
             f"episodes of '{episodes.embodiment}', expected of "
@@ -199,7 +199,7 @@ def _check(model: WorldModel, episodes: EpisodeDataset, config: PredictionConfig
             f'horizon: got {config.horizon}, expected 1 to '
             f'{model.manifest.max_horizon} for this bundle'
         )
-    if config.max_steps < 1 or config.trials < 1 or not episodes.records:
+    if config.max_steps < 1 or config.trials < 1 or not len(episodes):
         raise ConfigError(
             f'{config.max_steps} steps of {len(episodes)} episodes with '
             f'{config.trials} trials: expected at least one of each'
@@ -209,9 +209,7 @@ def _check(model: WorldModel, episodes: EpisodeDataset, config: PredictionConfig
 class _Measurement:
     """One-step and open-loop errors while they are collected."""
 
-    def __init__(
-        self, model: WorldModel, episodes: EpisodeDataset, config: PredictionConfig
-    ) -> None:
+    def __init__(self, model: WorldModel, episodes: Episodes, config: PredictionConfig) -> None:
         self._model = model
         self._config = config
         self._embodiment = episodes.embodiment
@@ -313,8 +311,8 @@ def _mean(values: list[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _mean_picture(episodes: EpisodeDataset) -> np.ndarray:
-    total = sum(episode.frames.sum(0, dtype=np.float64) for episode in episodes)
+def _mean_picture(episodes: Episodes) -> np.ndarray:
+    total = sum(frame.astype(np.float64) for episode in episodes for frame in episode.frames)
     frames = sum(episode.steps + 1 for episode in episodes)
     return (total / frames).round().astype(np.uint8)
 

@@ -9,14 +9,15 @@ import torch
 
 from hma_ros.network.checkpoint import Hma
 from hma_ros.network.config import Compat, Domain, HmaConfig
+from hma_ros.network.initial import initialised
 from hma_ros.network.low_rank import adapt
 from hma_ros.network.new_stem import extended_config, is_of_stem, with_stem
 from hma_ros.training.recordings import without_anchor, without_joints
-from hma_ros.training.trainer import Start, hidden_matrices
+from hma_ros.training.trainer import SCRATCH_RATE, Start, hidden_matrices
 from hma_ros.training.twin import TwinConfig
 
 # What of the trunk is learned, with the peak learning rate of each.
-TRUNKS = {'frozen': 2e-3, 'lora': 1e-3, 'all': 5e-4}
+TRUNKS = {'frozen': 2e-3, 'lora': 1e-3, 'all': 5e-4, 'scratch': SCRATCH_RATE}
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ def start(model: Hma, domain: Domain, tuning: FineTuning) -> Start:
     fitting = domain if config.anchor else without_anchor(domain)
     fitting = fitting if config.keypoints else without_joints(fitting)
     config = replace(config, domains=(*config.domains[:-1], fitting))
-    extended = with_stem(model, config)
-    if tuning.trunk != 'all':
+    is_whole = tuning.trunk in ('all', 'scratch')
+    extended = initialised(config) if tuning.trunk == 'scratch' else with_stem(model, config)
+    if not is_whole:
         for name, parameter in extended.named_parameters():
             parameter.requires_grad_(is_of_stem(name, domain.name))
     if tuning.trunk == 'lora':
@@ -71,6 +73,6 @@ def start(model: Hma, domain: Domain, tuning: FineTuning) -> Start:
         extended,
         (domain.name,),
         tuning.rate or TRUNKS[tuning.trunk],
-        hidden_matrices(config) if tuning.trunk == 'all' else (),
+        hidden_matrices(config) if is_whole else (),
         TwinConfig(hidden_history=tuning.hidden_history),
     )

@@ -28,7 +28,8 @@ from hma_ros.training.self_forcing import SelfForcing, TrajectoryPool
 from hma_ros.training.twin import TwinConfig, TwinObjective
 from hma_ros.training.workers import Workers
 
-_RATE = 3e-3
+# Peak learning rate of a model that knows nothing.
+SCRATCH_RATE = 3e-3
 # What matrices are multiplied in, by the word of `torch.set_float32_matmul_precision` for it.
 PRECISIONS = {'highest': 'float32', 'medium': 'bfloat16'}
 # Products that are timed, of about as many steps as a step of training has.
@@ -164,7 +165,7 @@ def mixing_weights(sizes: Mapping[str, int]) -> dict[str, float]:
 def untrained(config: HmaConfig) -> Start:
     """Return a model to train from scratch, with all its stems."""
     stems = tuple(domain.name for domain in config.domains)
-    return Start(initialised(config), stems, _RATE, hidden_matrices(config))
+    return Start(initialised(config), stems, SCRATCH_RATE, hidden_matrices(config))
 
 
 @contextmanager

@@ -48,6 +48,7 @@ UPSTREAM = replace(
     mup=True,
     predict_actions=False,
 )
+WHOLE = ('all', 'scratch')
 KINDS = {'small': SMALL, 'discrete': DISCRETE, 'continuous': CONTINUOUS, 'upstream': UPSTREAM}
 
 
@@ -87,7 +88,7 @@ def test_the_loss_falls_and_the_checkpoint_is_a_plain_one(tmp_path, config, trun
         with torch.no_grad():
             terms = run.losses(source(config), 1)
         # A frozen trunk that learned nothing predicts no frames, whatever stands beside it.
-        return float(sum(terms.values()) if trunk == 'all' else terms['new/action'])
+        return float(sum(terms.values()) if trunk in WHOLE else terms['new/action'])
 
     before = loss()
     run.train(source(config))
@@ -123,6 +124,15 @@ def test_other_robots_act_and_imagine_to_the_bit_as_before_with_a_frozen_trunk(t
     torch.testing.assert_close(*outputs, rtol=0, atol=0)
 
 
+def test_from_scratch_nothing_of_the_trained_model_is_left(tmp_path):
+    trunks = [
+        start(model, NEW, FineTuning('scratch')).model.decoder.state_dict()
+        for model in (trained(SMALL), initialised(SMALL))
+    ]
+    for name, value in trunks[0].items():
+        torch.testing.assert_close(value, trunks[1][name], rtol=0, atol=0)
+
+
 @pytest.mark.parametrize('trunk', TRUNKS)
 def test_what_is_frozen_stays_and_the_rest_is_learned(tmp_path, trunk):
     run = trainer(SMALL, tmp_path, trunk, 5)
@@ -136,7 +146,7 @@ def test_what_is_frozen_stays_and_the_rest_is_learned(tmp_path, trunk):
     has_trunk = any('mlp.fc1' in name for name in learned)
     assert any('.new.' in name for name in learned)
     assert has_trunk == (trunk != 'frozen')
-    assert ('decoder.layers.0.mlp.fc1.weight' in learned) == (trunk == 'all')
+    assert ('decoder.layers.0.mlp.fc1.weight' in learned) == (trunk in WHOLE)
 
 
 KILLED = """
