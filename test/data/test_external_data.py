@@ -1,6 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """What the recorder of external simulators writes is imported like anybody's data."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import benchmarks.external_data
 from benchmarks.external_data.domain import Disturbance, Frame, Robot
 from benchmarks.external_data.embodiment_file import write_embodiment
 from benchmarks.external_data.lerobot_file import LeRobotFile
@@ -32,6 +36,23 @@ PLANE = Robot(
     fps=10,
     side=32,
 )
+
+
+def test_the_simulators_environment_has_all_that_the_recorder_imports() -> None:
+    text = (
+        'import json, sys; from importlib.metadata import packages_distributions as of\n'
+        'import benchmarks.external_data.__main__\n'
+        "names = {name.split('.')[0] for name in sys.modules}\n"
+        'print(json.dumps([item for name in names for item in of().get(name, [])]))'
+    )
+    folder = Path(benchmarks.external_data.__file__ or '').parent
+    found = subprocess.run(
+        [sys.executable, '-c', text], capture_output=True, check=True, cwd=folder.parents[1]
+    )
+    lines = (folder / 'requirements.txt').read_text().splitlines()
+    listed = {line.partition('==')[0].lower() for line in lines}
+    ours = {'hma_ros', 'setuptools', 'ros-wheels-bootstrapper'}
+    assert {name.lower() for name in json.loads(found.stdout)} - ours <= listed
 
 
 def limits(*bounds: float) -> dict[str, Any]:

@@ -2,11 +2,16 @@
 """``hma evaluate`` from the command line to the page."""
 
 import json
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hma_ros.cli.main import main
+from hma_ros.core.embodiment import load_embodiment, parse_embodiment
+from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.steps import Step
 
 
 @pytest.mark.parametrize('part', ['prediction', 'long-horizon', 'closed-loop', 'report'])
@@ -36,6 +41,26 @@ def test_from_episodes_to_page_and_pictures(
     assert main(['evaluate', 'report', '--results', str(out.parent), '--out', str(page)]) == 0
     assert f'hma evaluate prediction --bundle {bundle}' in page.read_text()
     assert (tmp_path / 'images' / 'horizon.svg').read_text().startswith('<svg')
+
+
+def test_an_imported_data_set_is_evaluated_as_what_it_is_of(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = Path(load_embodiment('sim_planar').path).read_text()
+    text = text.replace('resize: [128, 128]', 'resize: [64, 64]')
+    spec = parse_embodiment(text, 'sim_planar.yaml')
+    writer = LeRobotWriter(tmp_path / 'set', spec, 'push', text)
+    file = writer.begin()
+    for step in range(6):
+        frame = np.full((64, 64, 3), 90, np.uint8)
+        frame[8 * step : 8 * step + 8] = (220, 40, 40)
+        joints, actions = np.full(2, 0.01 * step), np.full((spec.rates.stride, 2), 0.01 * step)
+        file.add(Step(step, frame, np.float32(joints), np.float32(actions)))
+    writer.end(file, True)
+    writer.commit({'path': 'made up', 'sha256': ''})
+    arguments = ['--bundle', str(bundle), '--data', str(tmp_path / 'set'), '--steps', '2']
+    assert main(['evaluate', 'prediction', *arguments, '--trials', '1', '--horizon', '2']) == 0
+    assert re.search(r'sim_planar +\| +2 \|', capsys.readouterr().out)
 
 
 def test_policies_are_counted_in_closed_loop(
