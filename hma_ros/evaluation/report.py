@@ -96,6 +96,11 @@ TEMPLATE = """\
 <!-- begin the_day -->
 <!-- end the_day -->
 
+## A robot never seen
+
+<!-- begin transfer -->
+<!-- end transfer -->
+
 ## Training
 
 <!-- begin training -->

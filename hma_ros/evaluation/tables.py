@@ -186,6 +186,19 @@ def the_day_table(results: Sequence[Result]) -> Table:
     return results_table(results, columns)
 
 
+def transfer_table(results: Sequence[Result]) -> Table:
+    """Compare models that began pre-trained with those that began with random weights."""
+    columns: list[Column] = [
+        ('data set', lambda item: item['robot']),
+        ('began with', lambda item: item['start']),
+        ('perplexity', _perplexity),
+        ('tokens right, %', _right_tokens),
+        ('gain, dB [95 %]', lambda item: interval(item['changed_gain'])),
+        ('delta PSNR, dB [95 %]', lambda item: interval(item['delta_changed'])),
+    ]
+    return results_table(results, columns)
+
+
 def machines_table(machines: Mapping[str, Mapping[str, str]]) -> Table:
     """Describe machines by their names, a column for each."""
     facts = dict.fromkeys(fact for machine in machines.values() for fact in machine)
@@ -212,6 +225,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'data_import': (data_import_table,),
     'import_memory': (import_memory_table,),
     'the_day': (the_day_table,),
+    'transfer': (transfer_table,),
 }
 
 
