@@ -27,6 +27,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.utilities import prefix_namespace
 
 from hma_ros.bringup import ARGUMENTS, Argument, Bringup, Process, describe, parse_request
+from hma_ros.core.parent_process import parent_environment
 
 # What the executor gets to halt the robot when another process has ended.
 EXECUTOR_GRACE_S = 8.0
@@ -54,7 +55,8 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     outer = context.launch_configurations.get('ros_namespace')
     values['namespace'] = prefix_namespace(outer, values['namespace']) or ''
     bringup = describe(parse_request(values))
-    environment = bringup.environment(context.environment)
+    # launch itself leaves its nodes running when it is terminated or killed.
+    environment = {**bringup.environment(context.environment), **parent_environment()}
     executor = _node(bringup, bringup.processes[-1], environment, _end_all)
     others = [
         _node(bringup, item, environment, partial(_end, item, executor))

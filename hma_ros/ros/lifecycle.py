@@ -23,6 +23,7 @@ from rclpy.node import SubscriptionEventCallbacks
 from rclpy.signals import SignalHandlerOptions
 
 from hma_ros.core.errors import HmaError
+from hma_ros.core.parent_process import follow_parent
 from hma_ros.ros import qos_overrides
 from hma_ros.ros.bounded import bounded
 from hma_ros.ros.log_relay import LogRelay
@@ -236,6 +237,7 @@ def _run(make_node: Callable[[], Any], args: list[str] | None) -> int:
 
     for number in _SIGNALS:
         signal.signal(number, stop)
+    follow_parent()
     try:
         node = make_node()
     except HmaError as error:
