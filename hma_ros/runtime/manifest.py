@@ -210,6 +210,11 @@ class Manifest:
         return self.window - 1 if self.time == 'learned' else _SLIDING_HORIZON
 
     @property
+    def next_window_at(self) -> int:
+        """Step with which the next window of learned positions begins; 0 if positions go on."""
+        return self.window - self.window // 2 if self.time == 'learned' else 0
+
+    @property
     def robots(self) -> Mapping[str, StemSpec]:
         """The stems that can run on a robot."""
         pairs = ((name, stem.robot) for name, stem in self.stems.items())

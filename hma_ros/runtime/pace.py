@@ -70,7 +70,7 @@ def measure(
     clock: Callable[[], float],
 ) -> Pace:
     """
-    Warm a model up and time its second step; its context is empty then.
+    Warm a model up and time a step that takes as long as any; its context is empty then.
 
     :param frame: ``uint8[H, W, 3]``, any.
     :param acts: whether it is to decide.
@@ -80,10 +80,12 @@ def measure(
     """
     still = np.zeros((1, model.stem.stride, model.stem.action_dim), np.float32)
     model.reset()
+    for step in range(model.manifest.next_window_at):
+        model.observe(frame, still[0] if step else None)
     pace = Pace(0.0, 0.0, 0.0)
-    for executed in (None, still[0]):
+    for _ in 'warm-up', 'timed':
         times = [clock()]
-        model.observe(frame, executed)
+        model.observe(frame, still[0] if model.steps else None)
         times.append(clock())
         if acts:
             model.act()

@@ -93,7 +93,7 @@ class WorldModel:
         :param joints: ``float32[J]`` measured with the frame, in the order of the stem's
             ``measured_names``, rad or m; None where they are not known.
         :raises InferenceError: wrong shape or type, or a graph failed; the context stays, or is
-            empty, as :attr:`steps` tells, if it was to begin anew.
+            empty, as :attr:`steps` tells, of a model that has to be told every action.
         """
         measured = self._checked(joints)
         tokens_SE = self._frames.encode(frame)

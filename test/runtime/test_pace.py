@@ -17,7 +17,7 @@ FRAME = np.zeros((64, 64, 3), np.uint8)
 
 
 def model() -> Mock:
-    return Mock(stem=Mock(stride=1, action_dim=2))
+    return Mock(stem=Mock(stride=1, action_dim=2), manifest=Mock(next_window_at=0), steps=0)
 
 
 def test_the_second_step_is_timed_and_the_context_left_empty() -> None:
@@ -27,6 +27,14 @@ def test_the_second_step_is_timed_and_the_context_left_empty() -> None:
     pace = measure(world, FRAME, acts=True, imagines=True, clock=lambda: next(times))
     assert (pace.observe_s, pace.act_s, pace.imagine_s) == (0.25, 0.125, 0.5)
     assert world.method_calls[-1][0] == 'reset'
+
+
+def test_with_learned_positions_the_next_window_has_begun_before() -> None:
+    world = model()
+    world.manifest.next_window_at = 6
+    measure(world, FRAME, acts=False, imagines=True, clock=lambda: 0.0)
+    names = [item[0] for item in world.method_calls]
+    assert names.index('imagine') == names.index('reset') + 1 + 6 + 1
 
 
 def test_what_is_not_wanted_is_not_run() -> None:
