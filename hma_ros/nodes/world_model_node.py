@@ -28,7 +28,7 @@ from hma_ros.ros.parameters import read
 from hma_ros.ros.qos import REPORT
 from hma_ros.ros.rollout_msg import from_rollout
 from hma_ros.ros.sensor_subscription import SensorSubscription
-from hma_ros.ros.stamps import stamp_ns
+from hma_ros.ros.stamps import stamp_ns, with_waiting
 from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
 from hma_ros.runtime.imagine_requests import INACTIVE, Answer, Conditioning, Question
@@ -147,7 +147,7 @@ class WorldModelNode(HmaNode):
         self._rollouts = self.publisher(PredictedRollout, '~/prediction', REPORT)
         self._strips = self.publisher(Image, '~/prediction/image', REPORT)
         self._heartbeats = self.publisher(Empty, '~/heartbeat', REPORT)
-        SensorSubscription(self, self._camera_type, camera.topic, self._on_image)
+        SensorSubscription(self, self._camera_type, camera.topic, with_waiting(self._on_image))
         # Reports are of steps of the trained clock.
         self._reports = self._given.clock_divisor == 1
         if self._reports:
@@ -188,11 +188,13 @@ class WorldModelNode(HmaNode):
         self._loop.requests.ask(Question(Conditioning(conditioning), chunks, horizon, reply))
         self._wake()
 
-    def _on_image(self, message: Any) -> None:
+    def _on_image(self, message: Any, waited_ns: int) -> None:
         if not self._is_working:
             return
         stamp, self._heard_s = stamp_ns(message.header.stamp), time.monotonic()
-        self._steps.offer(stamp, message, self._heard_s, self.now_ns())
+        # Simulated time has another scale.
+        waited_ns = 0 if self.get_parameter('use_sim_time').value else waited_ns
+        self._steps.offer(stamp, message, self._heard_s, self.now_ns(), waited_ns)
         self._wake()
 
     def _on_executed(self, message: Any) -> None:
