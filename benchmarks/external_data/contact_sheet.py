@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from hma_ros.core.vision.metrics import psnr
+from hma_ros.core.vision.metrics import SquaredError, squared_error
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.steps import Step
 from hma_ros.evaluation.pictures import INK, PAPER, SOFT, centred_text, font, paste_frame
@@ -37,21 +37,26 @@ class Row:
     """
     One rollout.
 
-    :param seen: ``uint8[H, W, 3]``, the last frame the model saw.
+    :param last: ``uint8[2, H, W, 3]``, the last frame the model saw, and its reconstruction.
     :param lanes: ``uint8[N, H, W, 3]`` each, the frames after it by :data:`_LANES`.
     """
 
     title: str
     hz: float
-    seen: Frames
+    last: Frames
     lanes: tuple[Frames, Frames, Frames]
 
-    def decibels(self) -> dict[str, float]:
-        """Return the PSNR against the camera of what is drawn, and of copying the last frame."""
+    def errors(self) -> dict[str, SquaredError]:
+        """Return what the rollout, and copying the last frame, differ by from two truths."""
         camera, tokenizer, imagined = self.lanes
-        copied = np.broadcast_to(self.seen, camera.shape)
-        named = {'tokenizer': tokenizer, 'imagined': imagined, 'copied': copied}
-        return {name: psnr(camera, frames) for name, frames in named.items()}
+        seen, redrawn = (np.broadcast_to(frame, camera.shape) for frame in self.last)
+        return {
+            'tokenizer': squared_error(camera, tokenizer),
+            'imagined': squared_error(camera, imagined),
+            'copied': squared_error(camera, seen),
+            'imagined, tokenizer as truth': squared_error(tokenizer, imagined),
+            'copied, tokenizer as truth': squared_error(tokenizer, redrawn),
+        }
 
 
 def imagine(
@@ -66,19 +71,33 @@ def imagine(
     actions = np.stack([item.actions for item in steps[step : step + len(ahead)]])
     imagined = model.imagine(actions, len(ahead)).frames
     camera = np.stack([item.frame for item in ahead])
-    tokenizer = np.stack([codec.decode(codec.encode(frame)) for frame in camera])
-    return Row(title, model.stem.frame_hz, steps[step].frame, (camera, tokenizer, imagined))
+    seen = steps[step].frame
+    redrawn, *tokenizer = (codec.decode(codec.encode(frame)) for frame in (seen, *camera))
+    lanes = camera, np.stack(tokenizer), imagined
+    return Row(title, model.stem.frame_hz, np.stack([seen, redrawn]), lanes)
+
+
+def reconstruction_db(codec: FrameCodec, data: LeRobotData, every: int) -> tuple[int, float]:
+    """Return how many frames were tokenised, each so many of all episodes, and the pooled PSNR."""
+    total, count, number = SquaredError(), 0, 0
+    for episode in range(len(data)):
+        for step in data.steps(episode):
+            if number % every == 0:
+                total += squared_error(step.frame, codec.decode(codec.encode(step.frame)))
+                count += 1
+            number += 1
+    return count, total.psnr_db
 
 
 def draw(row: Row) -> Image.Image:
     """Draw the lanes below each other, with the last frame seen before the first."""
-    height, width = row.seen.shape[:2]
+    height, width = row.last.shape[1:3]
     count = len(row.lanes[0])
     size = _LEFT + (count + 1) * (width + _GAP), _TOP + 3 * (height + _GAP) + 6
     picture = Image.new('RGB', size, PAPER)
     pen = ImageDraw.Draw(picture)
     pen.text((4, 4), row.title, INK, font(15))
-    paste_frame(picture, row.seen, (_LEFT, _TOP), 1)
+    paste_frame(picture, row.last[0], (_LEFT, _TOP), 1)
     centred_text(pen, _LEFT + width // 2, _TOP - 9, 'last seen', SOFT)
     for lane, (name, frames) in enumerate(zip(_LANES, row.lanes, strict=True)):
         top = _TOP + lane * (height + _GAP)
@@ -102,20 +121,31 @@ def main() -> int:
     parser.add_argument('--step', type=int, action='append', required=True)
     parser.add_argument('--title', action='append', default=[])
     parser.add_argument('--horizon', type=int, default=6)
+    parser.add_argument('--every', type=int, help='measure the tokenizer on every Nth frame')
     args = parser.parse_args()
     data, manifest, execution = LeRobotData(args.data), Manifest.read(args.bundle), Execution()
     model = WorldModel(args.bundle, data.spec.stem, execution)
     codec, pictures = FrameCodec(manifest, execution), []
+    if args.every:
+        count, decibels = reconstruction_db(codec, data, args.every)
+        print(f'tokenizer: {decibels:.1f} dB over {count} frames')
+    total: dict[str, SquaredError] = {}
     for place, (episode, step) in enumerate(zip(args.episode, args.step, strict=True)):
         title = args.title[place] if place < len(args.title) else f'episode {episode}'
         steps = list(data.steps(episode))
         row = imagine(model, codec, steps, step, args.horizon, title)
-        found = ', '.join(f'{name} {value:.1f} dB' for name, value in row.decibels().items())
-        print(f'episode {episode}, step {step}: {found}')
+        errors = row.errors()
+        total = {name: total.get(name, SquaredError()) + errors[name] for name in errors}
+        print(f'episode {episode}, step {step}: {_decibels(errors)}')
         pictures.append(draw(row))
+    print(f'all: {_decibels(total)}')
     args.out.parent.mkdir(parents=True, exist_ok=True)
     _below(pictures).save(args.out, quality=85)
     return 0
+
+
+def _decibels(errors: dict[str, SquaredError]) -> str:
+    return '; '.join(f'{name} {error.psnr_db:.1f} dB' for name, error in errors.items())
 
 
 def _below(pictures: list[Image.Image]) -> Image.Image:

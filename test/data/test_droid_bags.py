@@ -122,11 +122,12 @@ def test_turns_are_about_fixed_axes() -> None:
 
 
 def test_a_contact_sheet_has_a_lane_for_each_kind_of_frame() -> None:
-    seen = np.zeros((32, 32, 3), np.uint8)
+    last = np.stack([np.full((32, 32, 3), value, np.uint8) for value in (0, 1)])
     camera, close, far = (np.full((4, 32, 32, 3), value, np.uint8) for value in (90, 91, 120))
-    row = contact_sheet.Row('a title', 5.0, seen, (camera, close, far))
-    decibels = row.decibels()
-    assert decibels['tokenizer'] > decibels['imagined'] > decibels['copied']
+    row = contact_sheet.Row('a title', 5.0, last, (camera, close, far))
+    errors = {name: error.psnr_db for name, error in row.errors().items()}
+    assert errors['tokenizer'] > errors['imagined'] > errors['copied']
+    assert errors['imagined, tokenizer as truth'] > errors['copied, tokenizer as truth']
     picture = np.asarray(contact_sheet.draw(row))
     for value in (90, 91, 120):
         assert (picture == value).all(2).sum() >= 4 * 32 * 32
