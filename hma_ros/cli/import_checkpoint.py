@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hma_ros.cli.bundle_options import add_precision, add_torch
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.decoding import UNMASKING
 
@@ -67,12 +68,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='refuse a checkpoint that was not trained for this setting; with DST, also one '
         'whose bundle would not support it',
     )
-    parser.add_argument(
-        '--precision',
-        default='fp32',
-        choices=('fp32', 'fp16', 'int8'),
-        help='number format (default: fp32); fp16 is for GPUs, int8 for CPUs',
-    )
+    add_precision(parser)
     _add_robot(parser)
     _add_decoding(parser)
     parser.set_defaults(run=run)
@@ -94,11 +90,7 @@ def _add_robot(parser: argparse.ArgumentParser) -> None:
         metavar='NAME',
         help='robot that the bundle is for; its file names the stem; repeatable',
     )
-    parser.add_argument(
-        '--torch',
-        action='store_true',
-        help='add the network to the bundle, for provider:=torch-cuda',
-    )
+    add_torch(parser)
 
 
 def _add_decoding(parser: argparse.ArgumentParser) -> None:
