@@ -270,7 +270,7 @@ def _conditioning(config: HmaConfig) -> str:
 
 def _stem(domain: Domain) -> str:
     """One line: size, stride, and what rate of steps the stride was meant for."""
-    from hma_ros.data.domains import RATE_HZ, upstream_stride
+    from hma_ros.core.domains import RATE_HZ, upstream_stride
 
     text = f'{domain.name}: {len(domain.mean)} numbers x stride {domain.stride}'
     if domain.name not in RATE_HZ:

@@ -345,3 +345,14 @@ def test_a_new_robot_overwrites_nothing(
     assert f'{path}: got a file that exists' in capsys.readouterr().err
     assert path.read_text() == 'mine'
     assert main(['new-robot', 'my_arm', '--from', 'ur5e', '--out', str(path)]) == 2
+
+
+@pytest.mark.parametrize(
+    ('robot', 'advice'),
+    [
+        ('franka_droid', '`hma import-checkpoint SRC DST --stem droid`'),
+        ('xarm7', 'fine-tune a model to this robot with `hma finetune`'),
+    ],
+)
+def test_a_bundle_without_the_stem_is_told_where_it_is(robot: str, advice: str) -> None:
+    assert advice in check_file(robot, 'hma_sim')[-1].remedy
