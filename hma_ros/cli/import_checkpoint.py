@@ -232,6 +232,7 @@ def _robots(embodiments: Sequence[str], stems: Sequence[str]) -> dict[str, StemS
 def describe(checkpoint: ReleasedCheckpoint) -> Iterator[str]:
     """Yield the lines of the report."""
     from hma_ros.network.abilities import abilities, bundle_abilities
+    from hma_ros.network.released_config import defaults_text
 
     config, counts = checkpoint.config, checkpoint.counts
     names = [domain.name for domain in config.domains]
@@ -243,7 +244,7 @@ def describe(checkpoint: ReleasedCheckpoint) -> Iterator[str]:
     yield f'window       {config.window} steps'
     yield f'actions      {_conditioning(config)}'
     if checkpoint.missing_keys:
-        taken = ', '.join(f'{key} {value}' for key, value in checkpoint.missing_keys.items())
+        taken = defaults_text(checkpoint.missing_keys)
         yield f"defaults     {taken} (not in config.json: the authors' defaults)"
     bundled = bundle_abilities(config)
     for setting, ability in abilities(config).items():
