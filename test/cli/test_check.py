@@ -271,8 +271,18 @@ def test_a_bundle_that_does_not_fit_fails(
 
 
 def test_other_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(['check', 'ur5e', 'mode:=execute']) == 2
-    assert "arguments: got 'mode', expected bundle:=BUNDLE" in capsys.readouterr().err
+    for words, text in (
+        (['ur5e', 'mode:=execute'], "arguments: got 'mode', expected bundle:=BUNDLE"),
+        (['bundle:=hma_sim'], 'robot: got nothing, expected FILE or robot:=FILE'),
+        (['ur5e', 'robot:=ur5e'], "robot: got 'ur5e' and 'ur5e', expected one value"),
+    ):
+        assert main(['check', *words]) == 2
+        assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('words', [['robot:=sim_ur5e'], ['bundle:=hma_sim', 'robot:=sim_ur5e']])
+def test_the_robot_may_be_named_as_in_other_commands(words: list[str]) -> None:
+    assert main(['check', *words]) == 0
 
 
 def test_it_needs_no_ros(write: Write) -> None:
