@@ -19,5 +19,5 @@ def add_torch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--torch',
         action='store_true',
-        help='add the network to the bundle, for provider:=torch-cuda',
+        help='add the network to the bundle, for provider:=torch-cuda (fp32 or fp16)',
     )
