@@ -33,7 +33,7 @@ from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
 from hma_ros.runtime.imagine_requests import INACTIVE, Answer, Conditioning, Question
 from hma_ros.runtime.manifest import SIZE_REMEDY
-from hma_ros.runtime.pace import REMEDY, measure, slowed, slowed_text, slower_refusal
+from hma_ros.runtime.pace import measure, remedy, slowed, slowed_text, slower_refusal
 from hma_ros.runtime.prediction_loop import PredictionLoop
 from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import Step, StepQueue
@@ -168,10 +168,11 @@ class WorldModelNode(HmaNode):
         pace = measure(self._model, dark, self._acts, self._horizon > 0, time.monotonic)
         self._pace = pace
         refusal = slower_refusal(spec, given.mode)
-        warning = pace.warning(spec.rates.frame_dt_s, given.clock_divisor, refusal)
+        advice = remedy(self._model.manifest.precision, given.execution)
+        warning = pace.warning(spec.rates.frame_dt_s, given.clock_divisor, refusal, advice)
         # How fast simulated time goes is not known.
         if warning is None or self.get_parameter('use_sim_time').value:
-            return REMEDY
+            return advice
         self.get_logger().warning(warning)
         return warning.rpartition('; ')[2]
 

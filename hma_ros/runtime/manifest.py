@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hma_ros.core.domains import stem_remedy
 from hma_ros.core.embodiment.stem_spec import StemSpec, read_stem
 from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.core.generation.decoding import Decoding
@@ -251,8 +252,7 @@ class Manifest:
         if name not in self.stems:
             raise BundleError(
                 f'{self.folder}: got no stem {shortened(name)!r}, expected one of '
-                f'{first_few(sorted(self.stems))}; train one from your own episodes with '
-                '`hma train`'
+                f'{first_few(sorted(self.stems))}; {stem_remedy(name)}'
             )
         return self.stems[name]
 

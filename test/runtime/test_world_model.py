@@ -65,6 +65,8 @@ def test_observe_act_imagine(make_random_bundle: Make, kind: str) -> None:
     assert len(model.imagine(None, 3, lambda: True).frames) == 1
     told = model.imagine(np.stack([chunk(0.1), chunk(0.2)]), 2)
     np.testing.assert_array_equal(told.actions, np.stack([chunk(0.1), chunk(0.2)]))
+    passive = model.imagine(None, 2, is_passive=True)
+    assert (passive.frames.shape, passive.actions) == ((2, 128, 128, 3), None)
     model.reset()
     assert model.steps == 0
 
@@ -185,6 +187,8 @@ def test_a_model_that_must_be_told_actions_begins_anew_where_one_is_not_known(
     assert not model.can_imagine
     with pytest.raises(InferenceError, match='expected chunks, or a frame observed with what was'):
         model.imagine(None, 1)
+    with pytest.raises(InferenceError, match='passive dynamics: got a model that must be told'):
+        model.imagine(None, 1, is_passive=True)
 
 
 def test_without_a_policy_what_was_executed_last_goes_on(make_random_bundle: Make) -> None:
