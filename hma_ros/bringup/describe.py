@@ -143,7 +143,7 @@ def _overridden(process: Process, file: ParameterFile) -> Process:
 
 def _check_shared(processes: Sequence[Process], path: str) -> None:
     """Refuse nodes that run different robots, bundles or modes: ConfigError."""
-    for name in ('embodiment', 'bundle', 'mode', 'allow_simulation_bundle'):
+    for name in ('embodiment', 'bundle', 'mode', 'allow_sim_bundle'):
         given = {item.node_name: dict(item.parameters).get(name) for item in processes}
         known = {node: value for node, value in given.items() if value is not None}
         if len(set(map(repr, known.values()))) > 1:
@@ -170,7 +170,7 @@ def _world_model(request: Request, spec: EmbodimentSpec, bundle: Path) -> Proces
     parameters = (
         ('bundle', str(bundle)),
         ('mode', request.mode),
-        ('allow_simulation_bundle', request.allow_sim_bundle),
+        ('allow_sim_bundle', request.allow_sim_bundle),
         ('horizon', request.horizon),
         ('threads', request.threads),
         ('provider', request.provider),
@@ -193,7 +193,7 @@ def _action_executor(request: Request, spec: EmbodimentSpec, bundle: Path) -> Pr
         ('chunk_topic', 'world_model/action_chunk'),
         # For its manifest: the executor decides by itself whether it may command a real robot.
         ('bundle', str(bundle)),
-        ('allow_simulation_bundle', request.allow_sim_bundle),
+        ('allow_sim_bundle', request.allow_sim_bundle),
         ('require_approval', request.require_approval),
     )
     reason = f'the only one that commands the robot (mode {request.mode})'

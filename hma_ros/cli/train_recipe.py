@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from hma_ros.network.config import HmaConfig
     from hma_ros.network.discrete import DiscreteHma
     from hma_ros.network.tokenizer import FrameTokenizer
-    from hma_ros.training.heads import HeadFitter
     from hma_ros.training.recordings import Recordings
 
 EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
@@ -117,18 +116,21 @@ def self_forced_from(args: argparse.Namespace) -> int:
 def fine_tuned_heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> DiscreteHma:
     """Fit the heads to what the trunk sees, in iterations of DAgger."""
     from hma_ros.network.checkpoint import load_hma, save_hma
-    from hma_ros.training.heads import HeadFitter
+    from hma_ros.training.dagger import Schedule, fit_heads
 
     model = cast('DiscreteHma', load_hma(args.out / 'model'))
-    fitter = HeadFitter(model)
-    _add(args, fitter, 'train', tokenizer)
-    for number in range(1, ITERATIONS + 1):
-        split = f'iteration_{number}'
-        if any(_missing(args, name, split) for name in args.embodiments):
-            _fit(args, fitter, ITERATION_STEPS)
-            _correct(args, model, tokenizer, number)
-        _add(args, fitter, split, tokenizer)
-    _fit(args, fitter, HEAD_STEPS)
+    robots = {load_embodiment(name).stem: name for name in args.embodiments}
+    fit_heads(
+        model,
+        list(robots),
+        Schedule(ITERATIONS, ITERATION_STEPS, HEAD_STEPS),
+        tokens=lambda stem, split: _tokens(args, robots[stem], split, tokenizer),
+        is_recorded=lambda split: (
+            not any(_missing(args, name, split) for name in args.embodiments)
+        ),
+        record=lambda iteration: _correct(args, model, tokenizer, iteration),
+        report=lambda stem, error: print(f'{stem}: head error {error:.3f} standard deviations'),
+    )
     save_hma(model, args.out / 'fine_tuned')
     return model
 
@@ -186,29 +188,17 @@ def _changes(args: argparse.Namespace, options: dict[str, str]) -> dict[str, Any
     }
 
 
-def _add(
-    args: argparse.Namespace, fitter: HeadFitter, split: str, tokenizer: FrameTokenizer
-) -> None:
-    for name in args.embodiments:
-        fitter.add(load_embodiment(name).stem, _tokens(args, name, split, tokenizer))
-
-
-def _fit(args: argparse.Namespace, fitter: HeadFitter, steps: int) -> None:
-    for name in args.embodiments:
-        error = fitter.fit(load_embodiment(name).stem, steps)
-        print(f'{name}: head error {error:.3f} standard deviations')
-
-
 def _correct(
     args: argparse.Namespace, model: DiscreteHma, tokenizer: FrameTokenizer, number: int
 ) -> None:
     """Let the policy act in the simulator, and record the expert's corrections."""
     from hma_ros.evaluation.closed_loop import collect
     from hma_ros.export.bundle import export_bundle, own_options
+    from hma_ros.training.dagger import split_of
 
     options = own_options(tokenizer, model.config)
     bundle = export_bundle(model, args.out / 'bundle', options)
-    split = f'iteration_{number}'
+    split = split_of(number)
     for name in args.embodiments:
         if _missing(args, name, split):
             folder = _root(args, split) / name / split / 'shard_00'

@@ -47,9 +47,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run_golden(args: argparse.Namespace) -> int:
     """Print one line per array and a summary; 1 when an array is out of tolerance, else 0."""
-    from hma_ros.verification.folders import check_folder, find_folders
-    from hma_ros.verification.golden import GoldenArrays
-    from hma_ros.verification.report import summary
+    from hma_ros.cli.golden.folders import check_folder, find_folders
+    from hma_ros.cli.golden.golden import GoldenArrays
+    from hma_ros.cli.golden.report import summary
 
     comparisons = []
     for folder, kind in find_folders(args.folders):

@@ -63,7 +63,7 @@ class ActionExecutorNode(HmaNode):
         """Open the topics; in shadow mode no command publisher is ever made."""
         given = self._given = read(self, ActionExecutorParameters)
         spec = self._spec = load_embodiment(given.embodiment)
-        check_may_execute(spec, given.mode, given.bundle, given.allow_simulation_bundle)
+        check_may_execute(spec, given.mode, given.bundle, given.allow_sim_bundle)
         self._is_shadow = given.mode != 'execute'
         self._period_s = 1.0 / spec.rates.command_hz
         self._executor = Executor(

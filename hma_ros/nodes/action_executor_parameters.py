@@ -15,7 +15,7 @@ class ActionExecutorParameters:
     mode: str = settings.MODE.field()
     chunk_topic: str = parameter('world_model/action_chunk', 'where action chunks come from')
     bundle: str = parameter('', 'bundle behind the chunks; needed to execute on a real robot')
-    allow_simulation_bundle: bool = settings.ALLOW_SIM_BUNDLE.field()
+    allow_sim_bundle: bool = settings.ALLOW_SIM_BUNDLE.field()
     max_chunk_age_s: float = parameter(
         0.5, 'oldest stamp of a chunk on arrival, and furthest ahead [s]', 0.01, 10.0
     )

@@ -42,5 +42,5 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
         raise ConfigError(
             f'{bundle}: expected a bundle trained on a robot to command the real {spec.name} with '
             'mode:=execute, got one trained in simulation; use mode:=shadow, or say '
-            'allow_sim_bundle:=true (parameter allow_simulation_bundle) if you are sure'
+            'allow_sim_bundle:=true if you are sure'
         )

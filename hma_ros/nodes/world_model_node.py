@@ -63,7 +63,7 @@ class WorldModelNode(HmaNode):
         given = self._given = read(self, WorldModelParameters)
         trained = load_embodiment(given.embodiment)
         spec = self._spec = slowed(trained, given.clock_divisor, given.mode)
-        check_may_execute(spec, given.mode, given.bundle, given.allow_simulation_bundle)
+        check_may_execute(spec, given.mode, given.bundle, given.allow_sim_bundle)
         self._model = self._load_model()
         check_stem(trained, self._model)
         is_slowed = given.clock_divisor > 1

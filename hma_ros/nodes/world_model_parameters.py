@@ -19,7 +19,7 @@ class WorldModelParameters:
     embodiment: str = parameter('', 'embodiment file, or the name of a shipped one')
     bundle: str = parameter('', 'folder of the model bundle')
     mode: str = settings.MODE.field()
-    allow_simulation_bundle: bool = settings.ALLOW_SIM_BUNDLE.field()
+    allow_sim_bundle: bool = settings.ALLOW_SIM_BUNDLE.field()
     horizon: int = settings.HORIZON.field()
     threads: int = settings.THREADS.field()
     provider: str = settings.PROVIDER.field()

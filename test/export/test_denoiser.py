@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from hma_ros.cli.golden.report import relative_error
 from hma_ros.core.errors import BundleError, InferenceError
 from hma_ros.export.compiled import compiled_parts
 from hma_ros.export.denoiser import check_denoiser, shape_of, write_denoiser
@@ -18,7 +19,6 @@ from hma_ros.network.config import Diffusion, HmaConfig
 from hma_ros.network.diffusion_head import DiffusionHead
 from hma_ros.runtime.compiled import library, why_not
 from hma_ros.runtime.denoiser import CompiledDenoiser
-from hma_ros.verification.report import relative_error
 
 pytestmark = pytest.mark.skipif(library() is None, reason=f'compiled layers: {why_not()}')
 

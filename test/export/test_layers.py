@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from hma_ros.cli.golden.report import relative_error
 from hma_ros.core.errors import BundleError
 from hma_ros.core.generation.rotary import rotations
 from hma_ros.core.generation.steps import EMPTY_STEP
@@ -27,7 +28,6 @@ from hma_ros.network.discrete import DiscreteHma
 from hma_ros.runtime import compiled
 from hma_ros.runtime.compiled import library, why_not
 from hma_ros.runtime.layers import KINDS, Layers
-from hma_ros.verification.report import relative_error
 
 pytestmark = pytest.mark.skipif(library() is None, reason=f'compiled layers: {why_not()}')
 

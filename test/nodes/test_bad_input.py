@@ -87,7 +87,7 @@ def test_executor_refuses_a_simulation_bundle_on_a_real_robot(
     system.until_logged('action_executor', 'got one trained in simulation')
     topic = load_embodiment('ur5e').commands[0].topic
     assert system.node.count_publishers(topic) == 0
-    set_parameters(system, 'action_executor', allow_simulation_bundle=True)
+    set_parameters(system, 'action_executor', allow_sim_bundle=True)
     assert system.transition('action_executor', 'configure')
     assert system.transition('action_executor', 'activate')
     system.until(lambda: system.node.count_publishers(topic) == 1, 'command publisher')

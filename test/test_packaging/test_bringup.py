@@ -155,7 +155,7 @@ def test_everybody_but_the_simulated_robot_follows_its_clock(bundle: Path) -> No
 def test_mode_reaches_executor_and_world_model(bundle: Path) -> None:
     bringup = _describe(bundle, mode='execute', allow_sim_bundle='true')
     model = dict(_process(bringup, 'world_model').parameters)
-    assert (model['mode'], model['allow_simulation_bundle']) == ('execute', True)
+    assert (model['mode'], model['allow_sim_bundle']) == ('execute', True)
     assert dict(_process(bringup, 'action_executor').parameters)['mode'] == 'execute'
 
 
@@ -316,7 +316,7 @@ def test_model_and_executor_judge_the_same_bundle(bundle: Path) -> None:
     for name in ('world_model', 'action_executor'):
         parameters = dict(_process(bringup, name).parameters)
         assert parameters['bundle'] == str(bundle)
-        assert parameters['allow_simulation_bundle'] is True
+        assert parameters['allow_sim_bundle'] is True
 
 
 def test_misspelled_arguments_are_told_from_those_of_others() -> None:

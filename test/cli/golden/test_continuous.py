@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hma_ros.cli.golden import continuous
+from hma_ros.cli.golden.continuous import check
 from hma_ros.core.errors import ConfigError
 from hma_ros.network.strict_loading import load_tensors, save_tensors
-from hma_ros.verification import continuous
-from hma_ros.verification.continuous import check
 
-GOLDEN = Path(__file__).parents[1] / 'data/golden/mar_concat_modulate'
+GOLDEN = Path(__file__).parents[2] / 'data/golden/mar_concat_modulate'
 
 
 def compared(folder: Path) -> dict:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hma_ros.cli.golden.continuous import check as check_continuous
+from hma_ros.cli.golden.discrete import check as check_discrete
 from hma_ros.cli.main import main
 from hma_ros.core.errors import ConfigError
 from hma_ros.network.strict_loading import load_tensors, save_tensors
-from hma_ros.verification.continuous import check as check_continuous
-from hma_ros.verification.discrete import check as check_discrete
 
-GOLDEN = Path(__file__).parents[1] / 'data/golden'
+GOLDEN = Path(__file__).parents[2] / 'data/golden'
 STEPS = 1 + 10  # draws of a sample: its start, and one for each step of the checkpoint
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hma_ros.cli.golden.golden import GoldenArrays
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.diffusion import Noise, Sampling, Solver
 from hma_ros.network.continuous import ContinuousDraws, ContinuousHma
 from hma_ros.network.diffusion_head import DiffusionDraws
-from hma_ros.verification.golden import GoldenArrays
 
 _ROLLOUT = re.compile(r's([1-9]\d*)_T(\d+(?:\.\d+)?)')
 _DRAW = re.compile(r'draw(\d+)_\w+')

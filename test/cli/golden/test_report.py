@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from hma_ros.verification.report import Comparison, compare, relative_error, summary
+from hma_ros.cli.golden.report import Comparison, compare, relative_error, summary
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hma_ros.cli.golden.folders import find_folders, kind_of
 from hma_ros.cli.main import main
 from hma_ros.core.errors import ConfigError
-from hma_ros.verification.folders import find_folders, kind_of
 
-GOLDEN = Path(__file__).parents[1] / 'data/golden'
+GOLDEN = Path(__file__).parents[2] / 'data/golden'
 KINDS = {
     'data': 'loaders',
     **{path.name: 'discrete' for path in GOLDEN.glob('disc_*')},

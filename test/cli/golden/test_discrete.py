@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from hma_ros.cli.golden.discrete import check
 from hma_ros.cli.main import main
 from hma_ros.network.strict_loading import load_tensors, save_tensors
-from hma_ros.verification.discrete import check
 
-GOLDEN = Path(__file__).parents[1] / 'data/golden'
+GOLDEN = Path(__file__).parents[2] / 'data/golden'
 FOLDERS = sorted(path.name for path in GOLDEN.glob('disc_*'))
 
 

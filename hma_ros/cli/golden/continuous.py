@@ -33,6 +33,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hma_ros.cli.golden.golden import GoldenArrays, at
+from hma_ros.cli.golden.noise import Replay, training_draws
+from hma_ros.cli.golden.one_thread import one_thread
+from hma_ros.cli.golden.report import (
+    AMPLIFIED,
+    FLOAT32,
+    IDENTICAL,
+    REORDERED,
+    Comparison,
+    compare,
+    relative_error,
+)
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.diffusion import Noise, ancestral, guided
 from hma_ros.core.generation.patches import patchify, unpatchify
@@ -45,18 +57,6 @@ from hma_ros.network.continuous import (
 )
 from hma_ros.network.diffusion_head import DiffusionDraws, waves
 from hma_ros.network.full_window_continuous import FrameSample, sample_chunks, sample_frame
-from hma_ros.verification.golden import GoldenArrays, at
-from hma_ros.verification.noise import Replay, training_draws
-from hma_ros.verification.one_thread import one_thread
-from hma_ros.verification.report import (
-    AMPLIFIED,
-    FLOAT32,
-    IDENTICAL,
-    REORDERED,
-    Comparison,
-    compare,
-    relative_error,
-)
 
 Found = Iterable[tuple[str, Any]]
 _INPUTS = (
@@ -370,7 +370,8 @@ def _window(model: ContinuousHma, golden: GoldenArrays) -> tuple[Tensor, Tensor]
 def _as_upstream(z_BRSC: Tensor, model: ContinuousHma, golden: GoldenArrays) -> Tensor:
     """As ``[B, C, T, h, w]``."""
     grid = [side // model.parts.patch for side in golden['latents'].shape[2:4]]
-    return z_BRSC.permute(0, 3, 1, 2).unflatten(3, grid)
+    frames: Tensor = z_BRSC.permute(0, 3, 1, 2).unflatten(3, grid)
+    return frames
 
 
 def _actions(golden: GoldenArrays, domain: str) -> Tensor | None:

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from hma_ros.cli.golden.golden import GoldenArrays
+from hma_ros.cli.golden.report import FLOAT32, Comparison, compare
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.vision.metrics import delta_psnr, psnr
 from hma_ros.core.vision.ssim import ssim
-from hma_ros.verification.golden import GoldenArrays
-from hma_ros.verification.report import FLOAT32, Comparison, compare
 
 
 def check(folder: Path) -> Iterator[Comparison]:

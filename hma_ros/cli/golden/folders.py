@@ -21,10 +21,10 @@ import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hma_ros.cli.golden.golden import GOLDEN_FILE, GoldenArrays
+from hma_ros.cli.golden.report import Comparison
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
-from hma_ros.verification.golden import GOLDEN_FILE, GoldenArrays
-from hma_ros.verification.report import Comparison
 
 _REMEDY = 'give one, such as test/data/golden of a checkout'
 
@@ -67,7 +67,7 @@ def kind_of(folder: Path) -> str:
 
 def check_folder(folder: Path, kind: str) -> Iterator[Comparison]:
     """Compare all arrays of one folder; names begin with the folder's."""
-    module = importlib.import_module(f'hma_ros.verification.{kind}')
+    module = importlib.import_module(f'hma_ros.cli.golden.{kind}')
     for item in module.check(folder):
         yield Comparison(f'{folder.resolve().name}/{item.name}', item.error, item.tolerance)
 

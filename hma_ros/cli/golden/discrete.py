@@ -33,13 +33,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hma_ros.cli.golden.golden import GoldenArrays, at
+from hma_ros.cli.golden.one_thread import one_thread
+from hma_ros.cli.golden.report import FLOAT32, IDENTICAL, REORDERED, Comparison, compare
 from hma_ros.core.errors import ConfigError
 from hma_ros.network.checkpoint import load_released
 from hma_ros.network.discrete import DiscreteHma, discrete_loss
 from hma_ros.network.full_window import FramePass, decode_frame
-from hma_ros.verification.golden import GoldenArrays, at
-from hma_ros.verification.one_thread import one_thread
-from hma_ros.verification.report import FLOAT32, IDENTICAL, REORDERED, Comparison, compare
 
 Found = Iterator[tuple[str, Tensor | None]]
 _INPUTS = r'tokens(_masked)?|input_ids|labels|(actions_in|action_mask)(/.*)?|roll/.*/rand_conf'
@@ -257,7 +257,8 @@ def _evaluation_loss(model: DiscreteHma, logits_BRSFV: Tensor, labels_BTS: Tenso
 
 def _as_upstream(logits_BRSFV: Tensor, side: tuple[int, ...]) -> Tensor:
     """Logits as ``[B, F * V, T, h, w]``."""
-    return logits_BRSFV.flatten(3).permute(0, 3, 1, 2).unflatten(3, side)
+    logits: Tensor = logits_BRSFV.flatten(3).permute(0, 3, 1, 2).unflatten(3, side)
+    return logits
 
 
 def _tokens(golden: GoldenArrays, name: str) -> Tensor:
