@@ -118,7 +118,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         '--rate',
         type=positive_number,
         metavar='R',
-        help='peak learning rate (default: 2e-3 frozen, 1e-3 lora, 5e-4 all, 3e-3 scratch)',
+        help='peak learning rate (default: 2e-3 frozen, 1e-3 lora, 3e-3 all and scratch)',
     )
     group.add_argument(
         '--augment',
