@@ -12,7 +12,7 @@ from hma_ros.core.errors import ConfigError
 
 EXAMPLES = """\
 examples:
-  hma evaluate long-horizon --robot sim_planar --episodes 8 --pictures out/long_horizon
+  hma evaluate long-horizon --robot sim_planar --episodes 8 --images out/long_horizon
   hma evaluate long-horizon --out benchmarks/out/long_horizon.json
   hma evaluate long-horizon --steps 600 6000 --every 60 --episodes 1    ten minutes at 10 Hz
   hma evaluate long-horizon --hidden 10 --temperature 0.5
@@ -61,7 +61,7 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument('--seed', type=int, default=0, help='selects the starts (default: 0)')
     add_pool(parser, 2)
     parser.add_argument(
-        '--pictures',
+        '--images',
         type=Path,
         metavar='FOLDER',
         help='write contact sheets, animations and a page with all of them here',
@@ -130,8 +130,8 @@ def run(args: argparse.Namespace) -> int:
         table += f'\n{occlusion_table(hidden)}'
         results += hidden
     print(table)
-    if args.pictures:
-        print(f'page: {write_long_horizon(args.pictures, measured, table)}')
+    if args.images:
+        print(f'page: {write_long_horizon(args.images, measured, table)}')
     if args.out:
         write_measurements(args.out, evaluate_options.typed_command(args), results)
     return 0

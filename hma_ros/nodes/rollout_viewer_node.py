@@ -129,9 +129,9 @@ class RolloutViewerNode(HmaNode):
             self._diagnostics.trouble('bad images', str(error))
             return
         self._diagnostics.well('compared frames', 'bad images')
-        picture = strip([observed, imagined.frame, difference(observed, imagined.frame)])
+        image = strip([observed, imagined.frame, difference(observed, imagined.frame)])
         self._error = mean_error(observed, imagined.frame)
-        self._images.publish(from_rgb(picture, stamp, message.header.frame_id))
+        self._images.publish(from_rgb(image, stamp, message.header.frame_id))
         self._errors.publish(Float32(data=self._error))
 
     def _report(self) -> None:

@@ -34,7 +34,7 @@ class Filler(Protocol):
 
 class TokenWorldModel:
     """
-    One model and one context of tokens; pictures are the business of a frame tokenizer.
+    One model and one context of tokens; frames are the business of a frame tokenizer.
 
     :param model: the graphs of one stem.
     :param filler: of its kind.

@@ -46,7 +46,7 @@ def check_steps(data: LeRobotData, lengths: tuple[int, ...], most: float) -> Non
             time_s = number / 10
             np.testing.assert_allclose(step.joints, made.place(time_s), atol=1e-6)
             np.testing.assert_allclose(step.actions[0], made.place(time_s + 0.1), atol=1e-6)
-            seen = preprocess(made.picture(time_s), SPEC.camera).astype(int)
+            seen = preprocess(made.image(time_s), SPEC.camera).astype(int)
             assert np.abs(step.frame[20:44, 20:44] - seen[20:44, 20:44]).max() <= most
 
 
@@ -249,11 +249,11 @@ def with_action(path: Path, row: int, value: float) -> None:
 def with_broken_images(source: Path, rows: list[int]) -> None:
     path = source / 'data/chunk-000/file-000.parquet'
     table = pq.read_table(path)
-    pictures = table.column(made.CAMERA).to_pylist()
+    images = table.column(made.CAMERA).to_pylist()
     for row in rows:
-        pictures[row]['bytes'] = b'no image'
+        images[row]['bytes'] = b'no image'
     place = table.column_names.index(made.CAMERA)
-    column = pa.array(pictures, table.schema.field(place).type)
+    column = pa.array(images, table.schema.field(place).type)
     pq.write_table(table.set_column(place, made.CAMERA, column), path)
 
 

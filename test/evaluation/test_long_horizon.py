@@ -212,7 +212,7 @@ def test_a_robot_without_a_simulator_is_refused(bundle):
 
 
 def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
-    out, pictures = tmp_path / 'out' / 'long_horizon.json', tmp_path / 'pictures'
+    out, images = tmp_path / 'out' / 'long_horizon.json', tmp_path / 'images'
     arguments = ['--bundle', str(bundle), '--episodes', '2', '--steps', '3', '1', '--seed', '4']
     arguments += [
         '--workers',
@@ -223,8 +223,8 @@ def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
         '0.5',
         '--out',
         str(out),
-        '--pictures',
-        str(pictures),
+        '--images',
+        str(images),
     ]
     assert main(['evaluate', 'long-horizon', *arguments]) == 0
     assert '| sim_planar |' in capsys.readouterr().out
@@ -246,13 +246,13 @@ def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
         assert item['robot'] == 'sim_planar'
         assert {'survival', 'object_error_px', 'tool_error_px', 'gain_db'} < item.keys()
         assert 0 <= item['survival'] <= item['tool_survival'] <= 1
-    page = (pictures / 'long_horizon.html').read_text()
-    # Self-contained: all pictures are in it.
+    page = (images / 'long_horizon.html').read_text()
+    # Self-contained: all images are in it.
     assert set(re.findall(r'src="(\S{0,11})', page)) == {
         'data:image/',
     }
-    assert (pictures / 'sim_planar_wander.png').is_file()
-    assert (pictures / 'sim_planar_expert.webp').is_file()
+    assert (images / 'sim_planar_wander.png').is_file()
+    assert (images / 'sim_planar_expert.webp').is_file()
     results = tmp_path / 'results.md'
     assert main(['evaluate', 'report', '--results', str(out.parent), '--out', str(results)]) == 0
     assert 'hma evaluate long-horizon --bundle' in results.read_text()

@@ -38,7 +38,7 @@ def opened(folder: Path) -> WorldModel:
     return WorldModel(folder, STEM, CPU)
 
 
-def picture(seed: int) -> np.ndarray:
+def image(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (128, 128, 3), dtype=np.uint8)
 
 
@@ -51,7 +51,7 @@ def test_observe_act_imagine(make_random_bundle: Make, kind: str) -> None:
     model = opened(make_random_bundle(kind))
     assert not model.can_imagine
     for step in range(6):
-        model.observe(picture(step), None if step == 0 else chunk(0.01 * step))
+        model.observe(image(step), None if step == 0 else chunk(0.01 * step))
     assert model.steps == 6
     action = model.act()
     assert (action.shape, action.dtype) == ((1, 2), np.float32)
@@ -82,7 +82,7 @@ def test_decoding_may_be_other_than_the_bundle_recommends(
     frames = []
     for chosen in (decoding, decoding, Decoding()):
         model = WorldModel(folder, STEM, CPU, chosen)
-        model.observe(picture(0), None)
+        model.observe(image(0), None)
         frames.append(model.imagine(np.stack([chunk(0.1), chunk(0.2)]), 2).frames)
     np.testing.assert_array_equal(frames[0], frames[1])
     assert not np.array_equal(frames[0], frames[2])
@@ -103,7 +103,7 @@ def test_imagining_does_not_disturb_the_context(
     disturbed, calm = opened(folder), opened(folder)
     for step in range(9):
         for model in (disturbed, calm):
-            model.observe(picture(step), None if step == 0 else chunk(0.05))
+            model.observe(image(step), None if step == 0 else chunk(0.05))
         disturbed.imagine(None, horizon)
         disturbed.imagine(np.stack([chunk(0.1)] * horizon), horizon)
         np.testing.assert_array_equal(disturbed.act(), calm.act())
@@ -116,7 +116,7 @@ def test_a_context_that_fails_to_begin_anew_is_empty(
     model = opened(make_random_bundle(time=TimePositions.LEARNED))
     window = model.manifest.window
     for step in range(window):
-        model.observe(picture(step), None if step == 0 else chunk(0.05))
+        model.observe(image(step), None if step == 0 else chunk(0.05))
     run = Model.run
 
     def fail(model: Model, cache: KvCache, first: int, steps: Sequence[Step]) -> dict[str, Any]:
@@ -127,18 +127,18 @@ def test_a_context_that_fails_to_begin_anew_is_empty(
 
     monkeypatch.setattr(Model, 'run', fail)
     with pytest.raises(InferenceError, match='out of memory'):
-        model.observe(picture(window), chunk(0.05))
+        model.observe(image(window), chunk(0.05))
     monkeypatch.setattr(Model, 'run', run)
     assert (model.steps, model.can_imagine) == (0, False)
     with pytest.raises(InferenceError, match='the context is empty'):
         model.act()
-    model.observe(picture(0), None)
+    model.observe(image(0), None)
     assert model.imagine(None, 2).frames.shape == (2, 128, 128, 3)
 
 
 def test_actions_stay_within_the_bounds_of_the_robot(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle('continuous'))
-    model.observe(picture(0), None)
+    model.observe(image(0), None)
     rollout = model.imagine(None, 3)
     assert rollout.actions is not None
     # A random diffusion head goes far beyond.
@@ -150,10 +150,10 @@ def test_a_model_that_must_be_told_actions_begins_anew_where_one_is_not_known(
 ) -> None:
     model = opened(make_random_bundle(**UPSTREAM))
     assert model.manifest.max_horizon == 3
-    model.observe(picture(0), None)
-    model.observe(picture(1), chunk(0.1))
+    model.observe(image(0), None)
+    model.observe(image(1), chunk(0.1))
     assert model.steps == 2
-    model.observe(picture(2), None)
+    model.observe(image(2), None)
     assert model.steps == 1
     assert not model.can_imagine
     with pytest.raises(InferenceError, match='expected chunks, or a frame observed with what was'):
@@ -163,7 +163,7 @@ def test_a_model_that_must_be_told_actions_begins_anew_where_one_is_not_known(
 def test_without_a_policy_what_was_executed_last_goes_on(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle(**UPSTREAM))
     for step in range(9):
-        model.observe(picture(step), None if step == 0 else chunk(0.1))
+        model.observe(image(step), None if step == 0 else chunk(0.1))
     with pytest.raises(InferenceError, match='action heads were never trained'):
         model.act()
     rollout = model.imagine(None, 3)
@@ -179,9 +179,9 @@ def test_bad_input_is_refused(make_random_bundle: Make) -> None:
         InferenceError, match=r'frame: got uint8\[8, 8, 3\], expected uint8\[128, 128'
     ):
         model.observe(np.zeros((8, 8, 3), np.uint8), None)
-    model.observe(picture(0), None)
+    model.observe(image(0), None)
     with pytest.raises(InferenceError, match=r'executed: got .*, expected finite float32\[1, 2\]'):
-        model.observe(picture(1), np.array([[0.1, np.nan]]))
+        model.observe(image(1), np.array([[0.1, np.nan]]))
     with pytest.raises(InferenceError, match='horizon: got 129, expected 1 to 128'):
         model.imagine(None, 129)
     with pytest.raises(InferenceError, match='chunks: got 1, expected 2'):
@@ -189,7 +189,7 @@ def test_bad_input_is_refused(make_random_bundle: Make) -> None:
 
 
 def test_reconstruction_is_that_of_the_tokenizer(make_random_bundle: Make) -> None:
-    drawn = opened(make_random_bundle()).reconstruct(picture(0))
+    drawn = opened(make_random_bundle()).reconstruct(image(0))
     assert (drawn.shape, drawn.dtype) == ((128, 128, 3), np.uint8)
 
 
@@ -228,7 +228,7 @@ def test_torch_runs_it_all(make_random_bundle: Make) -> None:
         make_random_bundle(), STEM, Execution(provider=TORCH, allow_cpu=True, threads=1)
     )
     assert model.provider == 'torch-cpu'
-    model.observe(picture(0), None)
+    model.observe(image(0), None)
     assert model.imagine(None, 2).frames.shape == (2, 128, 128, 3)
 
 
