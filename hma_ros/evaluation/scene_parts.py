@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 # Places and areas are told in pixels of an image of this side, whatever the side is.
 REFERENCE_SIDE_PX = 64
-# Smaller than this a part counts as hidden [px of 64, squared].
+# Smaller than this a part counts as occluded [px of 64, squared].
 LEAST_AREA_PX = 10.0
 _HUE_DEG, _SATURATION, _VALUE = 16.0, 0.5, 0.25
 _WHITE_SATURATION, _WHITE_VALUE = 0.2, 0.4
@@ -82,7 +82,7 @@ class Seen:
         """
         Whether the true image shows enough of it to judge.
 
-        An object or a mark is hidden when less than half of it is seen; how much a tool shows
+        An object or a mark is occluded when less than half of it is seen; how much a tool shows
         also depends on how it is turned.
         """
         covered = self.part.role != 'tool' and self.true_area < 0.5 * self.full_area

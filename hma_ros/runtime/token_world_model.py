@@ -266,7 +266,7 @@ class TokenWorldModel:
         return self._read(outputs)
 
     def _read(self, outputs: dict[str, Any]) -> np.ndarray:
-        """Take the chunk of a step whose action was hidden."""
+        """Take the chunk of a step whose action was masked."""
         if self._policy is None:
             return self._model.stem.limit(outputs['chunk'])
         scaled = self._policy(outputs['z_action'])

@@ -17,7 +17,7 @@ from transforms3d.axangles import axangle2mat
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.pool import HERE, Pool
+from hma_ros.core.pool import SERIAL, Pool
 from hma_ros.core.vision.image import preprocess
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.column_map import ColumnMap
@@ -77,7 +77,7 @@ def test_frames_of_a_video_are_those_of_their_step(
 
 def test_the_data_set_does_not_depend_on_the_workers(tmp_path: Path) -> None:
     source, mapping = made.write(tmp_path / 'source', 'v3.0', (31, 16, 46)), Mapping()
-    for name, pool in (('one', HERE), ('two', Pool(2))):
+    for name, pool in (('one', SERIAL), ('two', Pool(2))):
         writer = LeRobotWriter(tmp_path / name, SPEC, 'push')
         import_episodes(LeRobotSource(source), writer, mapping, pool)
     # What an import that was killed leaves.

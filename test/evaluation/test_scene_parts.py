@@ -80,7 +80,7 @@ def test_a_shifted_image_is_so_far_off(scene, dx, dy):
         assert seen.error == pytest.approx(np.hypot(dx, dy), abs=0.3), part
 
 
-def test_what_the_truth_hides_is_not_judged():
+def test_what_the_truth_occludes_is_not_judged():
     black = np.zeros((64, 64, 3), np.uint8)
     for seen in find_parts(
         PARTS['sim_planar'], black, black, np.array([32.0, 32.0]), nothing(black)
