@@ -32,7 +32,7 @@ def main() -> int:
         for trunk in _STARTS
     ]
     command = f'python -m benchmarks.transfer --train {args.train} --held {args.held}'
-    command += f' --steps {args.steps} --windows {args.windows}'
+    command += f' --rate {args.rate} --steps {args.steps} --windows {args.windows}'
     write_measurements(args.json, command, results)
     print(transfer_table(results))
     return 0
@@ -50,6 +50,7 @@ def _arguments() -> argparse.Namespace:
     add('--out', type=Path, default=Path('runs/transfer'), metavar='DIR', help='runs and bundles')
     add('--json', type=Path, default=Path('benchmarks/out/transfer.json'), metavar='FILE')
     add('--steps', type=int, default=300, metavar='N', help='optimiser steps (300)')
+    add('--rate', default='3e-3', metavar='R', help='peak learning rate of both (3e-3)')
     add('--windows', type=int, default=8, metavar='N', help='windows in a step (8)')
     return parser.parse_args()
 
@@ -59,7 +60,8 @@ def _measured(args: argparse.Namespace, folder: Path, trunk: str) -> dict[str, A
     run = args.out / f'{folder.name}_{trunk}'
     bundle, found = run / 'bundle', run.with_suffix('.json')
     if not bundle.is_dir():
-        options = ['--trunk', trunk, '--steps', args.steps, '--windows', args.windows]
+        options = ['--trunk', trunk, '--rate', args.rate, '--steps', args.steps]
+        options += ['--windows', args.windows]
         options += ['--head-steps', 500, '--out', run, '--bundle', bundle]
         _hma('finetune', '--init', 'hma_sim', '--data', folder, *options)
     if not found.is_file():

@@ -21,12 +21,22 @@ from launch.actions import (
 )
 from launch.events.process import ProcessExited, SignalProcess
 from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.utilities import prefix_namespace
 
-from hma_ros.bringup import ARGUMENTS, Argument, Bringup, Process, describe, parse_request
+from hma_ros.bringup import (
+    ARGUMENTS,
+    Argument,
+    Bringup,
+    Process,
+    describe,
+    misspelled,
+    parse_request,
+)
+from hma_ros.core.parent_process import parent_environment
 
 # What the executor gets to halt the robot when another process has ended.
 EXECUTOR_GRACE_S = 8.0
@@ -49,18 +59,27 @@ def _declare(argument: Argument) -> DeclareLaunchArgument:
 
 
 def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    _warn_of_misspelled(context)
     values = {name: LaunchConfiguration(name).perform(context) for name, _ in ARGUMENTS}
     # Topics of RViz and of the recorder are spelled out: they need the whole namespace.
     outer = context.launch_configurations.get('ros_namespace')
     values['namespace'] = prefix_namespace(outer, values['namespace']) or ''
     bringup = describe(parse_request(values))
-    environment = bringup.environment(context.environment)
+    # launch itself leaves its nodes running when it is terminated or killed.
+    environment = {**bringup.environment(context.environment), **parent_environment()}
     executor = _node(bringup, bringup.processes[-1], environment, _end_all)
     others = [
         _node(bringup, item, environment, partial(_end, item, executor))
         for item in bringup.processes[:-1]
     ]
     return [*others, executor]
+
+
+def _warn_of_misspelled(context: LaunchContext) -> None:
+    # launch ignores them; an error would forbid such names to a file that includes this one.
+    for name, argument in misspelled(context.launch_configurations).items():
+        text = f'arguments: got {name}, which is none of ours and ignored; expected {argument}?'
+        get_logger('hma_ros').warning(text)
 
 
 def _node(

@@ -25,6 +25,7 @@ from hma_ros.bringup.request import (
     Request,
     absolute_namespace,
     check_request,
+    misspelled,
     parse_request,
 )
 
@@ -41,6 +42,7 @@ __all__ = [
     'describe',
     'describe_recording',
     'loopback_environment',
+    'misspelled',
     'network_of',
     'parse_request',
     'robots',

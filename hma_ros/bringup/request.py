@@ -2,8 +2,9 @@
 """What the user asks for: the ``name:=value`` arguments of launch and of ``hma run``."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from hma_ros.bringup.places import robots
@@ -16,6 +17,8 @@ from hma_ros.core.short_text import shortened
 _NAMESPACE = re.compile(r'(?:/?[A-Za-z_]\w*(?:/[A-Za-z_]\w*)*/?|/)?', re.ASCII)
 # The longest that every middleware takes.
 _NAMESPACE_LENGTH = 245
+# From 0 to 1; more than between namespace and the ros_namespace of launch.
+_SIMILARITY = 0.85
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,17 @@ def parse_request(values: Mapping[str, str]) -> Request:
     typed = {name: known[name].parse(name, text) for name, text in values.items()}
     request = Request(**typed)  # type: ignore[arg-type]
     return replace(request, namespace=absolute_namespace(request.namespace))
+
+
+def misspelled(names: Iterable[str]) -> dict[str, str]:
+    """
+    Return those of the names that nearly are arguments, each with the argument that it resembles.
+
+    :param names: also those that belong to others, such as a launch file that includes ours.
+    """
+    known = [name for name, _ in ARGUMENTS]
+    similar = {name: get_close_matches(name, known, 1, _SIMILARITY) for name in names}
+    return {name: match[0] for name, match in similar.items() if match and name not in known}
 
 
 def check_request(request: Request) -> None:

@@ -7,7 +7,7 @@ EXAMPLES = """\
 examples:
   hma check my_arm.yaml                        is it valid, and do its numbers make sense?
   hma check my_arm.yaml bundle:=/data/mine     does the bundle have its stem and image size?
-  hma check ur5e                               a shipped file, by its name
+  hma check ur5e                               a shipped file, by its name; also robot:=ur5e
 
 Each line names the key to change. Nothing of the robot needs to run, and ROS need not be
 installed. Exit code 1 when a line says FAIL. With the driver running, `hma doctor` looks further.
@@ -24,7 +24,9 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('file', metavar='FILE', help='a .yaml file, or the name of a shipped one')
+    parser.add_argument(
+        'file', metavar='[robot:=]FILE', help='a .yaml file, or the name of a shipped one'
+    )
     parser.add_argument(
         'values', nargs='*', default=[], metavar='bundle:=BUNDLE', help='compare with a bundle'
     )
@@ -38,10 +40,12 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.cli.run import parse_pairs
     from hma_ros.core.errors import ConfigError
 
-    values = parse_pairs(args.values)
-    unknown = sorted(set(values) - {'bundle'})
-    if unknown:
+    first = args.file if ':=' in args.file else f'robot:={args.file}'
+    values = parse_pairs([first, *args.values])
+    if unknown := sorted(set(values) - {'robot', 'bundle'}):
         raise ConfigError(f'arguments: got {unknown[0]!r}, expected bundle:=BUNDLE or nothing')
-    findings = check_file(args.file, values.get('bundle'))
+    if 'robot' not in values:
+        raise ConfigError('robot: got nothing, expected FILE or robot:=FILE')
+    findings = check_file(values['robot'], values.get('bundle'))
     print_findings(findings)
     return conclude(findings)

@@ -20,7 +20,9 @@ BAG = """\
 """
 LEROBOT = """\
   hma data import lerobot sets/so101 --embodiment so101 --out data/so101 --camera \\
-    observation.images.front --state 0,1,2,3,4 --action 0,1,2,3,4,gripper.pos
+    observation.images.front --state 0,1,2,3,4,5 --action 0,1,2,3,4,gripper.pos
+  hma data import lerobot sets/arm --embodiment my_arm.yaml --out data/arm \\
+    --state-key state --action-key actions
 """
 RLDS = """\
   hma data import rlds sets/bridge/1.0.0 --fps 5 --embodiment my_arm.yaml --out data/bridge \\
@@ -86,9 +88,10 @@ def _add_lerobot(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]')
     _add_common(parser)
     _add_mapping(
         parser,
-        'a name or an index of observation.state, with *FACTOR if the unit differs, separated '
+        'a name or an index of the state, with *FACTOR if the unit differs, separated '
         'by commas; for example "shoulder.pos*0.01745,1,2" (default: the names of the joints)',
     )
+    _add_keys(parser, 'observation.state')
     parser.set_defaults(run=run_lerobot)
 
 
@@ -107,13 +110,7 @@ def _add_rlds(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') ->
     parser.add_argument(
         '--fps', type=_rate, required=True, metavar='HZ', help='steps per second of the data set'
     )
-    for name, default in (('state', 'observation/state'), ('action', 'action')):
-        parser.add_argument(
-            f'--{name}-key',
-            default=default,
-            metavar='KEYS',
-            help=f'features that make up the {name}, separated by commas (default: {default})',
-        )
+    _add_keys(parser, 'observation/state')
     parser.add_argument('--split', default='train', metavar='NAME', help='(default: train)')
     parser.set_defaults(run=run_rlds)
 
@@ -167,6 +164,16 @@ def _add_mapping(parser: argparse.ArgumentParser, entries: str) -> None:
     )
 
 
+def _add_keys(parser: argparse.ArgumentParser, state: str) -> None:
+    for name, default in (('state', state), ('action', 'action')):
+        parser.add_argument(
+            f'--{name}-key',
+            default=default,
+            metavar='KEYS',
+            help=f'features that make up the {name}, separated by commas (default: {default})',
+        )
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('sources', nargs='+', metavar='SRC', help='folders or files')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder of the data set')
@@ -197,7 +204,8 @@ def run_lerobot(args: argparse.Namespace) -> int:
     """Import LeRobot data sets."""
     from hma_ros.data.lerobot_source import LeRobotSource
 
-    return _import_episodes(args, LeRobotSource)
+    keys = tuple(args.state_key.split(',')), tuple(args.action_key.split(','))
+    return _import_episodes(args, lambda path: LeRobotSource(path, *keys))
 
 
 def run_rlds(args: argparse.Namespace) -> int:
@@ -244,8 +252,11 @@ def _tell_all(args: argparse.Namespace, sources: 'Iterable[ImportedSource]') -> 
     for found in sources:
         total += found.steps
         _tell(found)
+    if not total:
+        print(f'{args.out}: got no steps, for the reasons above, expected some from each source')
+        return 1
     print(f'{args.out}: {total} steps; look at them with: hma data inspect {args.out}')
-    return 0 if total else 1
+    return 0
 
 
 def run_inspect(args: argparse.Namespace) -> int:

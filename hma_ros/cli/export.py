@@ -1,18 +1,26 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma export``: from trained checkpoints to a bundle for the robot."""
+"""``hma export``: from trained checkpoints, or another bundle, to a bundle for the robot."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from hma_ros.cli.bundle_options import add_precision, add_torch
 from hma_ros.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hma_ros.export.bundle import BundleOptions
+    from hma_ros.network.checkpoint import Hma
 
 EXAMPLES = """\
 examples:
   hma export runs/mine --out models/mine
   hma export runs/mine --out models/mine_fp16 --precision fp16     for a GPU
+  hma export hma_sim --out models/hma_sim_int8 --precision int8    a bundle, in another precision
+  hma export hma_sim --out models/hma_sim_torch --torch            for provider:=torch-cuda
   hma export --renew models/old --out models/new                   a bundle of format 3
 
 Every graph is run against the network on random inputs before the manifest is written; a bundle
@@ -24,38 +32,34 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``export``."""
     parser = subparsers.add_parser(
         'export',
-        help='write a bundle from trained checkpoints',
+        help='write a bundle from trained checkpoints, or from another bundle',
         description='Write a bundle (ONNX graphs and manifest.json) from the checkpoints of '
-        '`hma train`.',
+        '`hma train`, or from another bundle.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        'run_folder',
-        type=Path,
+        'source',
         nargs='?',
-        metavar='RUN',
+        metavar='SRC',
         help='what `hma train --out` or `hma finetune --out` wrote; the heads in fine_tuned are '
-        'used if there are any',
+        'used if there are any; or a bundle or its name',
     )
     parser.add_argument(
         '--renew',
         type=Path,
         metavar='BUNDLE',
-        help='convert this bundle of format 3, instead of exporting RUN',
+        help='convert this bundle of format 3, instead of exporting SRC',
     )
     parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='the bundle')
-    parser.add_argument(
-        '--precision',
-        default='fp32',
-        choices=('fp32', 'fp16', 'int8'),
-        help='number format (default: fp32); fp16 is for GPUs, int8 for CPUs',
-    )
+    add_precision(parser)
+    add_torch(parser)
     parser.add_argument(
         '--temperature',
         type=float,
         metavar='T',
-        help='temperature of imagined tokens; 0: the most likely (default; continuous models: 1)',
+        help='temperature of imagined tokens; 0: the most likely (default: that of SRC if it is '
+        'a bundle; else 0, of continuous models 1)',
     )
     parser.set_defaults(run=run)
 
@@ -66,8 +70,13 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.export.renew import renew
     from hma_ros.runtime.manifest import Manifest
 
-    if (args.run_folder is None) == (args.renew is None):
-        raise ConfigError('export: expected either RUN or --renew BUNDLE')
+    if (args.source is None) == (args.renew is None):
+        raise ConfigError('export: expected either SRC or --renew BUNDLE')
+    if args.renew is not None and args.torch:
+        raise ConfigError(
+            'export: --torch: got it with --renew, expected SRC: a bundle of format 3 does not '
+            'tell its network; leave it out, then export the new bundle with --torch'
+        )
     if args.renew is not None:
         renew(args.renew, args.out)
     else:
@@ -82,18 +91,60 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> None:
-    """Write a bundle of what `hma train` or `hma finetune` wrote."""
+    """Write a bundle of what `hma train` or `hma finetune` wrote, or of another bundle."""
+    from hma_ros.bringup.places import bundle_folder
     from hma_ros.core.generation.decoding import Decoding
-    from hma_ros.export.bundle import BundleOptions, codec_options, export_bundle
+    from hma_ros.export.bundle import export_bundle
+    from hma_ros.export.replace import check_replaceable
+    from hma_ros.runtime.manifest_file import FILE_NAME
+
+    Decoding(temperature=args.temperature)  # checks itself
+    check_replaceable(args.out)
+    folder = Path(args.source) if Path(args.source).is_dir() else bundle_folder(args.source)
+    read = read_bundle if (folder / FILE_NAME).is_file() else _read_run
+    model, options = read(folder, args.precision)
+    if args.temperature is not None:
+        options = replace(options, temperature=args.temperature)
+    export_bundle(model, args.out, replace(options, checkpoint=args.torch))
+
+
+def _read_run(folder: Path, precision: str) -> tuple[Hma, BundleOptions]:
+    from hma_ros.export.bundle import BundleOptions, codec_options
     from hma_ros.export.pretrained import read_codec
     from hma_ros.network.checkpoint import load_hma
 
-    fine_tuned, tokenizer = args.run_folder / 'fine_tuned', args.run_folder / 'tokenizer'
-    model = load_hma(fine_tuned if fine_tuned.exists() else args.run_folder / 'model')
-    options = BundleOptions(precision=args.precision)
+    fine_tuned, tokenizer = folder / 'fine_tuned', folder / 'tokenizer'
+    model = load_hma(fine_tuned if fine_tuned.exists() else folder / 'model')
     # A link may lead nowhere; without its frame tokenizer a bundle takes tokens alone.
-    if tokenizer.exists() or tokenizer.is_symlink():
-        codec = read_codec(tokenizer, model.config)
-        options = codec_options(codec, model.config, args.precision)
-    Decoding(temperature=args.temperature)  # checks itself
-    export_bundle(model, args.out, replace(options, temperature=args.temperature))
+    if not (tokenizer.exists() or tokenizer.is_symlink()):
+        return model, BundleOptions(precision=precision)
+    codec = read_codec(tokenizer, model.config)
+    return model, codec_options(codec, model.config, precision)
+
+
+def read_bundle(folder: Path, precision: str) -> tuple[Hma, BundleOptions]:
+    """
+    Read what it takes to write a bundle anew.
+
+    :param precision: of the new one.
+    :returns: the network, and options with the robots and the ways of the old bundle.
+    :raises ConfigError: it has no frame tokenizer.
+    :raises BundleError: its weights cannot be read.
+    """
+    from hma_ros.export.bundle import codec_options
+    from hma_ros.export.pretrained import read_pretrained
+    from hma_ros.runtime.manifest import Manifest
+
+    found, manifest = read_pretrained(folder), Manifest.read(folder)
+    options = replace(
+        codec_options(found.codec, found.model.config, precision),
+        # Numbers of an imported checkpoint stay as they are.
+        stores_half=manifest.compat != 'upstream',
+        mask_steps=manifest.mask_steps,
+        denoise_steps=manifest.denoise_steps,
+        temperature=found.temperature,
+        unmasking=manifest.unmasking,
+        drawing=manifest.drawing,
+        robots=manifest.robots,
+    )
+    return found.model, options

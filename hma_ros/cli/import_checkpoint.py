@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hma_ros.cli.bundle_options import add_precision, add_torch
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.decoding import UNMASKING
 
@@ -67,12 +68,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='refuse a checkpoint that was not trained for this setting; with DST, also one '
         'whose bundle would not support it',
     )
-    parser.add_argument(
-        '--precision',
-        default='fp32',
-        choices=('fp32', 'fp16', 'int8'),
-        help='number format (default: fp32); fp16 is for GPUs, int8 for CPUs',
-    )
+    add_precision(parser)
     _add_robot(parser)
     _add_decoding(parser)
     parser.set_defaults(run=run)
@@ -94,11 +90,7 @@ def _add_robot(parser: argparse.ArgumentParser) -> None:
         metavar='NAME',
         help='robot that the bundle is for; its file names the stem; repeatable',
     )
-    parser.add_argument(
-        '--torch',
-        action='store_true',
-        help='add the network to the bundle, for provider:=torch-cuda',
-    )
+    add_torch(parser)
 
 
 def _add_decoding(parser: argparse.ArgumentParser) -> None:
@@ -240,6 +232,7 @@ def _robots(embodiments: Sequence[str], stems: Sequence[str]) -> dict[str, StemS
 def describe(checkpoint: ReleasedCheckpoint) -> Iterator[str]:
     """Yield the lines of the report."""
     from hma_ros.network.abilities import abilities, bundle_abilities
+    from hma_ros.network.released_config import defaults_text
 
     config, counts = checkpoint.config, checkpoint.counts
     names = [domain.name for domain in config.domains]
@@ -251,7 +244,7 @@ def describe(checkpoint: ReleasedCheckpoint) -> Iterator[str]:
     yield f'window       {config.window} steps'
     yield f'actions      {_conditioning(config)}'
     if checkpoint.missing_keys:
-        taken = ', '.join(f'{key} {value}' for key, value in checkpoint.missing_keys.items())
+        taken = defaults_text(checkpoint.missing_keys)
         yield f"defaults     {taken} (not in config.json: the authors' defaults)"
     bundled = bundle_abilities(config)
     for setting, ability in abilities(config).items():
@@ -278,7 +271,7 @@ def _conditioning(config: HmaConfig) -> str:
 
 def _stem(domain: Domain) -> str:
     """One line: size, stride, and what rate of steps the stride was meant for."""
-    from hma_ros.data.domains import RATE_HZ, upstream_stride
+    from hma_ros.core.domains import RATE_HZ, upstream_stride
 
     text = f'{domain.name}: {len(domain.mean)} numbers x stride {domain.stride}'
     if domain.name not in RATE_HZ:

@@ -102,3 +102,7 @@ def _has_reader(stream: TextIO) -> bool:
     poll = select.poll()
     poll.register(stream.fileno(), select.POLLERR)
     return not any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

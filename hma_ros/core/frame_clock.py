@@ -8,6 +8,9 @@ own spacing, so the tolerance follows the spacing that is measured. A step that 
 the tolerance is a gap, after which the context must start again, as the model never saw steps of
 another distance.
 
+What counts is when an image arrived, not when somebody came to look at it: a process that was held
+up for a moment finds its images waiting, and each is still a step.
+
 Clocks are never quite equal: behind a camera that is slower by at most a tenth the steps slip, so
 that every image is one. A camera that is slower still is refused.
 """
@@ -21,6 +24,8 @@ _NS = 1_000_000_000
 _SPACINGS = 15
 _FEWEST = 5
 _SLOWEST = 1.1
+# A process may be held up for so many times the age of an image, its images waiting meanwhile.
+_HELD_UP = 5
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,8 @@ class FrameClock:
     Picks the images that become steps; each image is at most one.
 
     :param frame_hz: steps per second.
-    :param max_age_s: an image older than this on arrival or when picked is refused as stale, and
-        one further ahead of the clock on arrival as well.
+    :param max_age_s: an image older than this on arrival is refused as stale, and one further
+        ahead of the clock as well. A context does not begin with one that is older by then.
     """
 
     def __init__(self, frame_hz: float, max_age_s: float) -> None:
@@ -64,6 +69,7 @@ class FrameClock:
         """
         Note the stamp of an image that arrived; a jump back of a step or more starts anew.
 
+        :param now_ns: when it arrived.
         :returns: why the image is refused, None if it is not.
         """
         age_ns = now_ns - stamp_ns
@@ -89,10 +95,11 @@ class FrameClock:
             return self._first(now_ns)
         pick = self._nearest(self._due_ns)
         if pick is not None and not self._better_to_come(pick, self._due_ns, now_ns):
-            return self._take(pick, self._due_ns, now_ns)
+            return self._take(pick, self._due_ns)
         latest_ns = self._due_ns + self._tolerance_ns
         has_passed = bool(self._unused) and self._unused[-1] > latest_ns
-        if pick is not None or (not has_passed and now_ns <= latest_ns + self._max_age_ns):
+        may_come = now_ns <= latest_ns + _HELD_UP * self._max_age_ns
+        if pick is not None or (not has_passed and may_come):
             return FramePick(None)
         return self._miss(self._due_ns, now_ns)
 
@@ -135,15 +142,15 @@ class FrameClock:
     def _first(self, now_ns: int) -> FramePick:
         if not self._unused:
             return FramePick(None, 'no image')
-        return self._take(self._unused[-1], self._unused[-1], now_ns)
+        stamp_ns = self._unused[-1]
+        if now_ns - stamp_ns > self._max_age_ns:
+            self._unused.clear()
+            return FramePick(None, self._too_old(now_ns - stamp_ns))
+        return self._take(stamp_ns, stamp_ns)
 
-    def _take(self, stamp_ns: int, due_ns: int, now_ns: int) -> FramePick:
+    def _take(self, stamp_ns: int, due_ns: int) -> FramePick:
         while self._unused and self._unused[0] <= stamp_ns:
             self._unused.popleft()
-        age_ns = now_ns - stamp_ns
-        if age_ns > self._max_age_ns:
-            self._restart()
-            return FramePick(None, self._too_old(age_ns))
         restarts, self._is_continuous = not self._is_continuous, True
         # A camera that keeps up is never later than that; behind a slower one the steps slip.
         is_slower = self._spacing_ns > self._period_ns

@@ -55,10 +55,11 @@ def imported_now(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> Im
 
 def _check_options(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     for name, value in now.items():
-        if before.get(name) != value:
+        expected = before.get(name, '')
+        if expected != value:
             raise ConfigError(
-                f'{path}: {name}: got {quoted(value)}, expected {quoted(before.get(name))} as in '
-                'the import before; choose another --out'
+                f'{path}: {name}: got {quoted(value)}, expected {quoted(expected)} as in the '
+                'import before; choose another --out'
             )
 
 

@@ -68,6 +68,7 @@ def inspect(data: LeRobotData) -> Inspection:
     found.findings += _rate(data.spec, found.episodes)
     found.findings += _constant(data.spec, found.episodes)
     found.findings += _units(data.spec, found.episodes)
+    found.findings += wrapping_angles(data.spec, found.episodes)
     found.findings += _gripper(data.spec, found.episodes)
     found.findings += _skew(data.spec, found.episodes)
     return found
@@ -98,6 +99,21 @@ def lag_steps(change_T: NDArray[np.float64], speed_T: NDArray[np.float64]) -> tu
         return 0, 0.0
     best = max(found, key=lambda lag: (found[lag], -abs(lag)))
     return best, found[best]
+
+
+def wrapping_angles(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:
+    """Return a finding for each absolute angle that leaps by more than half a turn."""
+    if spec.action.is_delta:
+        return []
+    leaps = np.concatenate([np.abs(np.diff(item.actions_TA, axis=0)) > np.pi for item in episodes])
+    counts = zip(spec.action.names, spec.action.units, leaps.sum(0).tolist(), strict=True)
+    return [
+        f'action {name!r}: got {count} leaps of more than half a turn from one step to the next, '
+        'expected none; the mean of such an angle says nothing: use increments, or a rotation '
+        'that does not wrap there'
+        for name, unit, count in counts
+        if unit == 'rad' and count
+    ]
 
 
 def _view(data: LeRobotData, episode: int) -> EpisodeView:

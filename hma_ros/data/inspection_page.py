@@ -49,11 +49,11 @@ def write_page(data: LeRobotData, found: Inspection, path: Path) -> None:
 def _topics(data: LeRobotData) -> str:
     keys = ('messages', 'corrupt', 'duplicated', 'out_of_order', 'late', 'dropped')
     rows = [
-        [topic, *(str(counts[key]) for key in keys)]
+        [Path(source['source']['path']).name, topic, *(str(counts[key]) for key in keys)]
         for source in data.journal['sources']
         for topic, counts in source['topics'].items()
     ]
-    return _table(['topic', *(key.replace('_', ' ') for key in keys)], rows)
+    return _table(['source', 'topic', *(key.replace('_', ' ') for key in keys)], rows)
 
 
 def _ranges(data: LeRobotData, found: Inspection) -> str:

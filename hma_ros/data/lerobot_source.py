@@ -21,7 +21,7 @@ from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import first_few, quoted, shortened
 from hma_ros.data import lerobot_layout as layout
-from hma_ros.data.episode_source import Feature, Rgb, SourceFrame
+from hma_ros.data.episode_source import ACTION, STATE, Feature, Rgb, SourceFrame
 from hma_ros.data.lerobot_episodes import SourceEpisode, episodes_of
 from hma_ros.data.video_frames import video_frames
 
@@ -37,13 +37,20 @@ class LeRobotSource:
     A data set of somebody else.
 
     :param folder: with ``meta/info.json``.
+    :param state: features that make up the state, one behind the other.
+    :param action: likewise the action.
     :raises ConfigError: another version, or facts that contradict each other.
     """
 
     pattern = '*'
 
-    def __init__(self, folder: Path) -> None:
-        self.options: dict[str, Any] = {}
+    def __init__(
+        self,
+        folder: Path,
+        state: tuple[str, ...] = (STATE,),
+        action: tuple[str, ...] = (ACTION,),
+    ) -> None:
+        self._keys = {STATE: state, ACTION: action}
         self.folder, self._info_path = folder, folder / layout.INFO
         self.info = read_json(self._info_path)
         version = self.info.get('codebase_version')
@@ -53,6 +60,14 @@ class LeRobotSource:
         self.fps = self._fps()
         self.features = self._features()
         self.episodes = episodes_of(folder, self.info, self.is_v3)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What its frames depend on beside its files, by the names of the command's options."""
+        return {
+            f'{option}-key': '' if self._keys[of] == (of,) else ','.join(self._keys[of])
+            for option, of in (('state', STATE), ('action', ACTION))
+        }
 
     @property
     def rate_label(self) -> str:
@@ -68,17 +83,23 @@ class LeRobotSource:
 
     def label(self, key: str) -> str:
         """Return file and name of a feature, for errors."""
-        return f'{self._info_path}: features.{key}'
+        return f'{self._info_path}: features.{",".join(self._keys.get(key, (key,)))}'
 
     def cameras(self) -> list[str]:
         """Return the keys of the pictures."""
         return [key for key, item in self.features.items() if item.dtype in ('image', 'video')]
 
     def feature(self, key: str) -> Feature:
-        """Return a feature; raises ConfigError where there is none of this name."""
-        if key not in self.features:
-            raise self._wrong('features', first_few(sorted(self.features)), key)
-        return self.features[key]
+        """Return an image, the state or the action; raises ConfigError where there is none."""
+        if key not in self._keys:
+            return self.features[key]
+        parts = [self._vector(name, key) for name in self._keys[key]]
+        if len(parts) == 1:
+            return parts[0]
+        names = [name for part in parts for name in part.names]
+        width = sum(part.shape[0] for part in parts)
+        is_named = all(part.names for part in parts) and len(set(names)) == width
+        return Feature(parts[0].dtype, (width,), tuple(names) if is_named else ())
 
     def frames(
         self, episode: SourceEpisode, camera: str, columns: tuple[str, ...]
@@ -93,10 +114,14 @@ class LeRobotSource:
         """
         path = self._file('data_path', episode.data, video_key=camera)
         is_video = self.features[camera].dtype == 'video'
-        wanted = ['episode_index', 'frame_index', 'timestamp', *columns]
+        stored = [name for key in columns for name in self._keys[key]]
+        wanted = list(dict.fromkeys(['episode_index', 'frame_index', 'timestamp', *stored]))
         table = self._table(path, episode, [*wanted, *([] if is_video else [camera])])
         self._check_times(path, table)
-        vectors = {key: self._vectors(path, table, key) for key in columns}
+        vectors = {
+            key: np.concatenate([self._vectors(path, table, name) for name in self._keys[key]], 1)
+            for key in columns
+        }
         pictures = self._pictures(episode, camera, table)
         for index in range(episode.length):
             read = next(pictures)
@@ -128,6 +153,19 @@ class LeRobotSource:
                 raise self._wrong(f'features.{key}', quoted(item), 'dtype, shape and names')
             found[key] = Feature(str(item.get('dtype')), tuple(shape), _names(item.get('names')))
         return found
+
+    def _vector(self, name: str, of: str) -> Feature:
+        feature = self.features.get(name)
+        if feature is not None and (len(feature.shape) == 1 or len(self._keys[of]) == 1):
+            return feature
+        there = [key for key, item in self.features.items() if item.dtype.startswith('float')]
+        got = f'{first_few(sorted(there)) or "no vectors"}'
+        if feature is not None:
+            got = f'the shape {list(feature.shape)}'
+        option = '--state-key' if of == STATE else '--action-key'
+        what = 'features' if feature is None else f'features.{name}'
+        expected = name if feature is None else 'a vector'
+        raise self._wrong(what, got, f'{expected}; choose with {option}')
 
     def _file(self, template: str, places: dict[str, int], video_key: str = '') -> Path:
         text = self.info.get(template)
@@ -208,10 +246,22 @@ class LeRobotSource:
         if self.features[camera].dtype == 'video':
             places, start_s = episode.videos.get(camera, (episode.data, 0.0))
             path = self._file('video_path', places, camera)
+            if not path.is_file():
+                raise self._no_video(path)
             yield from video_frames(path, start_s, episode.length, self.fps)
             return
         for index, item in enumerate(table.column(camera).to_pylist()):
             yield lambda item=item, index=index: self._image(item, episode, index)  # type: ignore[misc]
+
+    def _no_video(self, path: Path) -> MessageError:
+        text = f'{path}: got no file, expected a video (video_path of {self._info_path})'
+        top = self.folder / path.relative_to(self.folder).parts[0]
+        if not top.exists():
+            there = sorted(item.name for item in self.folder.iterdir() if item.is_dir())
+            text += (
+                f'; got the folders {first_few(there)}, expected {top.name}: rename or fetch it'
+            )
+        return MessageError(text)
 
     def _image(self, item: Any, episode: SourceEpisode, index: int) -> Rgb:
         from PIL import Image
@@ -236,9 +286,11 @@ class LeRobotSource:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    """Return the names of a feature; v2.1 may have them below one more key."""
+    """Return the names of a feature; v2.1 may have one more key or list around them."""
     if isinstance(value, dict) and len(value) == 1:
         value = next(iter(value.values()))
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+        value = value[0]
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         return ()
     return tuple(value)

@@ -28,10 +28,10 @@ from typing import Any
 
 import numpy as np
 
+from hma_ros.core.domains import RATE_HZ, stride_of
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import shortened
-from hma_ros.data.domains import RATE_HZ, stride_of
 from hma_ros.data.flat_file import map_array
 
 # Latents of the Stable Video Diffusion autoencoder times this have about unit variance.

@@ -16,10 +16,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from hma_ros.core.domains import RATE_HZ
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import quoted
-from hma_ros.data.domains import RATE_HZ
 from hma_ros.data.imported_source import ImportedSource, identity
 from hma_ros.data.token_folders import TokenFolder
 

@@ -44,12 +44,18 @@ def tokenizer_steps_table(results: Sequence[Result]) -> Table:
     columns: list[Column] = [
         ('tokenizer', lambda item: item['tokenizer_precision']),
         ('observe', lambda item: duration(item['observe_s'])),
+        ('longest observe', _longest),
         ('imagine one frame', lambda item: duration(item['imagine_s'])),
         ('both', lambda item: duration(item['observe_s'] + item['imagine_s'])),
         ('between two steps', lambda item: duration(item['interval_s'])),
         ('imagined frames per step', lambda item: number(_frames_per_step(item), 2)),
     ]
     return results_table(results, columns)
+
+
+def _longest(item: Result) -> str:
+    longest_s = item.get('longest_observe_s')
+    return '-' if longest_s is None else duration(longest_s)
 
 
 def _frames_per_step(item: Result) -> float:

@@ -273,7 +273,7 @@ def _manifest(config: HmaConfig, options: BundleOptions) -> dict[str, Any]:
     """Say everything but what is measured; raises ConfigError as :func:`export_bundle` does."""
     if options.precision not in TOLERANCES:
         raise ConfigError(
-            f"precision: '{options.precision}', expected one of {', '.join(TOLERANCES)}"
+            f'precision: got {options.precision!r}, expected one of {", ".join(TOLERANCES)}'
         )
     if not config.is_cacheable:
         raise ConfigError(
@@ -326,9 +326,8 @@ def _stem(config: HmaConfig, name: str, robot: StemSpec | None) -> StemFacts:
     if robot and (robot.stride, robot.width) != (stem.stride, len(stem.mean)):
         taken = ', '.join(str(entry) for entry in robot.layout or robot.action_names)
         raise ConfigError(
-            f"stem '{name}': expected a robot of {len(stem.mean)} numbers x stride {stem.stride}, "
-            f'got {robot.embodiment} of {robot.width} ({taken}) x '
-            f'{robot.stride}'
+            f"stem '{name}': got {robot.embodiment} of {robot.width} numbers ({taken}) x stride "
+            f'{robot.stride}, expected a robot of {len(stem.mean)} x {stem.stride}'
         )
     if robot and robot.layout:
         _check_layout(name, stem, robot.layout)

@@ -34,7 +34,7 @@ from hma_ros.network.config import (
 )
 from hma_ros.network.continuous import ContinuousHma
 from hma_ros.network.discrete import DiscreteHma
-from hma_ros.network.released_config import missing_keys, released_config
+from hma_ros.network.released_config import defaults_text, missing_keys, released_config
 from hma_ros.network.strict_loading import (
     build_strictly,
     check_names,
@@ -80,9 +80,19 @@ class ReleasedCheckpoint:
         found = self._weights.meta()
         if not self.config.predict_actions:
             found = {name: found[name] for name in found if not name.startswith(_DEAD_HEADS)}
-        self._meta = check_names(
-            lambda: _empty(self.config), asdict(self.config), found, self._weights.path
-        )
+        self._meta = self._fitting(found)
+
+    def _fitting(self, found: Mapping[str, Tensor]) -> Hma:
+        config, missing = self.config, self.missing_keys
+        try:
+            return check_names(lambda: _empty(config), asdict(config), found, self._weights.path)
+        except ConfigError as error:
+            if not missing:
+                raise
+            raise ConfigError(
+                f'{error}; {CONFIG_FILE} lacks {len(missing)} keys, took '
+                f'{defaults_text(missing)}; set those that the model was trained with otherwise'
+            ) from error
 
     @property
     def counts(self) -> dict[str, int]:

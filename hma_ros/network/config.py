@@ -294,7 +294,7 @@ class HmaConfig:
             if domain.name == name:
                 return domain
         known = ', '.join(domain.name for domain in self.domains) or 'none'
-        raise ConfigError(f"stem '{name}', expected one of {known}")
+        raise ConfigError(f'stem: got {name!r}, expected one of {known}')
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -370,6 +370,6 @@ def preset(
     :raises ValueError: sizes do not fit each other.
     """
     if name not in PRESETS:
-        raise ConfigError(f"preset '{name}', expected one of {', '.join(PRESETS)}")
+        raise ConfigError(f'preset: got {name!r}, expected one of {", ".join(PRESETS)}')
     presets = PRESETS if kind == 'discrete' else CONTINUOUS_PRESETS
     return HmaConfig(**{**presets[name], 'domains': tuple(domains), **changes})

@@ -136,7 +136,7 @@ class ContinuousHma(Trunk):
         """
         if domain not in self.action_diff_losses:
             known = ', '.join(self.action_diff_losses) or 'none'
-            raise ConfigError(f"action head '{domain}', expected one of {known}")
+            raise ConfigError(f'action head: got {domain!r}, expected one of {known}')
         return cast('DiffusionHead', self.action_diff_losses[domain])
 
     def mask(self, patches_BRSE: Tensor, masked_BRSQ: Tensor) -> Tensor:

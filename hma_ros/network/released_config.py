@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.short_text import shortened
+from hma_ros.core.short_text import first_few, shortened
 from hma_ros.network.config import Compat, Diffusion, Domain, HmaConfig, Injection
 
 # What the authors' code takes for a key that an older file does not have (hma/config.py of
@@ -54,6 +54,11 @@ def missing_keys(facts: Mapping[str, Any]) -> dict[str, Any]:
     if _is_continuous(facts):
         defaults |= CONTINUOUS_DEFAULTS
     return {key: value for key, value in defaults.items() if key not in facts}
+
+
+def defaults_text(missing: Mapping[str, Any]) -> str:
+    """Name keys with what was taken for them, see :func:`missing_keys`."""
+    return ', '.join(f'{key} {value}' for key, value in missing.items())
 
 
 def released_config(facts: Mapping[str, Any], source: str = 'config.json') -> HmaConfig:
@@ -144,6 +149,15 @@ def _factor_size(facts: Mapping[str, Any]) -> int:
 
 def _domains(facts: Mapping[str, Any]) -> tuple[Domain, ...]:
     names, sizes, stats = facts['action_domains'], facts['d_actions'], facts['action_stats']
+    for key, what in (
+        ('d_actions', 'the numbers of a chunk'),
+        ('action_stats', 'mean and deviation of an action'),
+    ):
+        if facts[key] is None:
+            raise ValueError(
+                f'{key}: got null, expected {what} for each of action_domains '
+                f'({first_few(names)}); set it to what the model was trained with'
+            )
     if not len(names) == len(sizes) == len(stats):
         raise ValueError(
             f'action_domains, d_actions, action_stats: {len(names)}, {len(sizes)} and '

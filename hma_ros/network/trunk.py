@@ -179,7 +179,7 @@ class Trunk(nn.Module):
         expected = self.config.domain(domain).chunk_size
         if actions_BRX.shape[-1] != expected:
             raise ConfigError(
-                f"actions of stem '{domain}': {actions_BRX.shape[-1]} numbers in a chunk, "
+                f"actions of stem '{domain}': got {actions_BRX.shape[-1]} numbers in a chunk, "
                 f'expected {expected}'
             )
         if not is_normalised:

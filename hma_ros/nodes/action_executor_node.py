@@ -85,12 +85,11 @@ class ActionExecutorNode(HmaNode):
             partial(self._diagnostics.error, 'bad states'),
             partial(self._diagnostics.cleared, 'bad states'),
         )
-        self._stops = StopTopics(self, spec.stops, self._stop, self._previous_stops)
+        needs_all = not self._is_shadow
+        self._stops = StopTopics(self, spec.stops, self._stop, self._previous_stops, needs_all)
         self._previous_stops = self._stops
         self._gripper: Gripper | None = None
-        self._reports = None
-        if not self._is_shadow:
-            self._reports = self.publisher(ActionChunk, '~/executed', REPORT)
+        self._reports = self.publisher(ActionChunk, '~/executed', REPORT) if needs_all else None
         self._open_inputs()
         self._listens_s = self._started_s = self._ticked_s = time.monotonic()
         self._tick_timers: list[Any] = []

@@ -28,12 +28,12 @@ from hma_ros.ros.parameters import read
 from hma_ros.ros.qos import REPORT
 from hma_ros.ros.rollout_msg import from_rollout
 from hma_ros.ros.sensor_subscription import SensorSubscription
-from hma_ros.ros.stamps import stamp_ns
+from hma_ros.ros.stamps import stamp_ns, with_waiting
 from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
 from hma_ros.runtime.imagine_requests import INACTIVE, Answer, Conditioning, Question
 from hma_ros.runtime.manifest import SIZE_REMEDY
-from hma_ros.runtime.pace import REMEDY, measure, slowed, slowed_text, slower_refusal
+from hma_ros.runtime.pace import measure, remedy, slowed, slowed_text, slower_refusal
 from hma_ros.runtime.prediction_loop import PredictionLoop
 from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import Step, StepQueue
@@ -147,7 +147,7 @@ class WorldModelNode(HmaNode):
         self._rollouts = self.publisher(PredictedRollout, '~/prediction', REPORT)
         self._strips = self.publisher(Image, '~/prediction/image', REPORT)
         self._heartbeats = self.publisher(Empty, '~/heartbeat', REPORT)
-        SensorSubscription(self, self._camera_type, camera.topic, self._on_image)
+        SensorSubscription(self, self._camera_type, camera.topic, with_waiting(self._on_image))
         # Reports are of steps of the trained clock.
         self._reports = self._given.clock_divisor == 1
         if self._reports:
@@ -168,10 +168,11 @@ class WorldModelNode(HmaNode):
         pace = measure(self._model, dark, self._acts, self._horizon > 0, time.monotonic)
         self._pace = pace
         refusal = slower_refusal(spec, given.mode)
-        warning = pace.warning(spec.rates.frame_dt_s, given.clock_divisor, refusal)
+        advice = remedy(self._model.manifest.precision, given.execution)
+        warning = pace.warning(spec.rates.frame_dt_s, given.clock_divisor, refusal, advice)
         # How fast simulated time goes is not known.
         if warning is None or self.get_parameter('use_sim_time').value:
-            return REMEDY
+            return advice
         self.get_logger().warning(warning)
         return warning.rpartition('; ')[2]
 
@@ -188,11 +189,13 @@ class WorldModelNode(HmaNode):
         self._loop.requests.ask(Question(Conditioning(conditioning), chunks, horizon, reply))
         self._wake()
 
-    def _on_image(self, message: Any) -> None:
+    def _on_image(self, message: Any, waited_ns: int) -> None:
         if not self._is_working:
             return
         stamp, self._heard_s = stamp_ns(message.header.stamp), time.monotonic()
-        self._steps.offer(stamp, message, self._heard_s, self.now_ns())
+        # Simulated time has another scale.
+        waited_ns = 0 if self.get_parameter('use_sim_time').value else waited_ns
+        self._steps.offer(stamp, message, self._heard_s, self.now_ns(), waited_ns)
         self._wake()
 
     def _on_executed(self, message: Any) -> None:

@@ -69,6 +69,9 @@ class ImagineService:
         self._unsent += 1
         self._ask(request.conditioning, chunks, request.horizon, reply)
         response = self._fill(response, await answered)
+        if response.success and chunks is not None:
+            notes = (response.message, beyond_bounds(chunks, self._spec))
+            response.message = '; '.join(filter(None, notes))
         self._unsent -= 1
         if self._is_closed and not self._unsent:
             # The executor sends the answer first.
@@ -137,3 +140,22 @@ def to_chunks(request: Any, spec: EmbodimentSpec) -> NDArray[np.float32] | None:
             f'{request.actions[index]}, expected a finite number'
         )
     return actions.reshape(shape)
+
+
+def beyond_bounds(chunks: NDArray[np.float32], spec: EmbodimentSpec) -> str:
+    """
+    Say which actions lie beyond the bounds of the embodiment; empty if none do.
+
+    :param chunks: ``float32[horizon, stride, A]`` in the units of the embodiment.
+    """
+    actions, bounds = chunks.reshape(-1, chunks.shape[-1]), spec.action
+    lower, upper = (np.array(values, np.float32) for values in (bounds.lower, bounds.upper))
+    beyond = np.argwhere((actions < lower) | (actions > upper))
+    if not len(beyond):
+        return ''
+    index, axis = beyond[0]
+    return (
+        f'{_WHERE}: actions: got {len(beyond)} numbers beyond action.lower or action.upper, first '
+        f'{bounds.names[axis]} {actions[index, axis]:g} of action {index}, expected '
+        f'{lower[axis]:g} to {upper[axis]:g}; imagined as given: trust these frames less'
+    )

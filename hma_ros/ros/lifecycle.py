@@ -23,6 +23,7 @@ from rclpy.node import SubscriptionEventCallbacks
 from rclpy.signals import SignalHandlerOptions
 
 from hma_ros.core.errors import HmaError
+from hma_ros.core.parent_process import follow_parent
 from hma_ros.ros import qos_overrides
 from hma_ros.ros.bounded import bounded
 from hma_ros.ros.log_relay import LogRelay
@@ -218,13 +219,16 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     Run a node until a signal that would end the process, then shut it down safely.
 
     :param make_node: makes an HmaNode, or another node with ``failure`` and ``close()``.
-    :returns: the exit code; 1 if the node could not be made or started, or has failed.
+    :returns: the exit code; 1 if the node could not be made or started, or has failed. Signals
+        that still come are ignored: the node is shut down, and would seem to have crashed.
     """
     relay = LogRelay()
     try:
         return _run(make_node, args)
     finally:
         relay.close()
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _run(make_node: Callable[[], Any], args: list[str] | None) -> int:
@@ -236,6 +240,7 @@ def _run(make_node: Callable[[], Any], args: list[str] | None) -> int:
 
     for number in _SIGNALS:
         signal.signal(number, stop)
+    follow_parent()
     try:
         node = make_node()
     except HmaError as error:

@@ -31,6 +31,8 @@ class StopTopics:
     :param node: an HmaNode.
     :param on_stop: called with the reason whenever a topic says stop.
     :param previous: of an earlier configuration, whose reasons carry over.
+    :param needs_all: whether it is an error that a message type is not installed; otherwise, as
+        nothing is commanded, the topic is left out with a warning.
     :raises ConfigError: a message type is not installed, lacks the field, or its field can never
         take a stop value.
     """
@@ -41,7 +43,9 @@ class StopTopics:
         stops: tuple[StopSpec, ...],
         on_stop: Callable[[str], None],
         previous: 'StopTopics | None' = None,
+        needs_all: bool = True,
     ) -> None:
+        stops = stops if needs_all else tuple(stop for stop in stops if _is_read(node, stop))
         self._node, self._on_stop, self._stops = node, on_stop, stops
         self._topics = [node.resolve_topic_name(stop.topic) for stop in stops]
         self._board = StopBoard(stops, self._topics)
@@ -108,15 +112,29 @@ class StopTopics:
             self._on_stop(reason)
 
 
-def _message_class(stop: StopSpec, topic: str) -> Any:
+def _is_read(node: Any, stop: StopSpec) -> bool:
+    """Whether the type of a topic is installed; warns if it is not."""
+    try:
+        _imported(stop, stop.topic)
+    except ConfigError as error:
+        node.get_logger().warning(f'{error}; in shadow mode it is left out')
+        return False
+    return True
+
+
+def _imported(stop: StopSpec, topic: str) -> Any:
     package, _, name = stop.type.split('/')
     try:
-        kind = getattr(importlib.import_module(f'{package}.msg'), name)
+        return getattr(importlib.import_module(f'{package}.msg'), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(
             f'{topic}: type {stop.type} is not installed: {error}; install {package}, or remove '
             'the entry from stops'
         ) from error
+
+
+def _message_class(stop: StopSpec, topic: str) -> Any:
+    kind = _imported(stop, topic)
     field_type = kind.get_fields_and_field_types().get(stop.field)
     if not can_stop(field_type or ''):
         raise ConfigError(

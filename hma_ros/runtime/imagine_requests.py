@@ -15,7 +15,7 @@ from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import Step
 from hma_ros.runtime.world_model import WorldModel
 
-INACTIVE = 'imagine: node: got an inactive one, expected an active one; activate it'
+INACTIVE = '~/imagine: node: got an inactive one, expected an active one; activate it'
 _MOST = 4
 _PATIENCE_S = 30.0
 
@@ -79,19 +79,20 @@ class Question:
         try:
             if step is None:
                 raise InferenceError(
-                    'imagine: context: got nothing observed, expected a camera frame; try again '
+                    '~/imagine: context: got nothing observed, expected a camera frame; try again '
                     'when the node counts steps'
                 )
-            check(self, model, step)
+            check(self, model)
             check_time(self.horizon, cost_s, room_s)
-            rollout = model.imagine(self.chunks, self.horizon, is_pressed)
+            is_passive = self.conditioning is Conditioning.NONE
+            rollout = model.imagine(self.chunks, self.horizon, is_pressed, is_passive=is_passive)
         except HmaError as error:
             self.reply(Answer(None, None, str(error)))
             return None
         got, note = len(rollout.frames), ''
         if got < self.horizon:
             note = (
-                f'imagine: horizon: got time for {got} frames, expected {self.horizon}: the '
+                f'~/imagine: horizon: got time for {got} frames, expected {self.horizon}: the '
                 'next step, or the end of the node, came first; ask for fewer'
             )
         self.reply(Answer(step, rollout, note))
@@ -122,7 +123,7 @@ class ImagineRequests:
             if not self._is_closed and not is_full:
                 self._waiting.append((question, self._clock()))
                 return
-        text = f'imagine: requests: got more than {_MOST} at once, expected fewer; ask later'
+        text = f'~/imagine: requests: got more than {_MOST} at once, expected fewer; ask later'
         question.reply(Answer(None, None, INACTIVE if self._is_closed else text))
 
     def take(self) -> Question | None:
@@ -139,7 +140,7 @@ class ImagineRequests:
                 late.append(self._waiting.popleft()[0])
         for question in late:
             text = (
-                f'imagine: time: got none within {_PATIENCE_S:g} s, the model is behind its '
+                f'~/imagine: time: got none within {_PATIENCE_S:g} s, the model is behind its '
                 'clock; lower the horizon of the node or give the model a faster machine'
             )
             question.reply(Answer(None, None, text))
@@ -152,7 +153,7 @@ class ImagineRequests:
             question.reply(Answer(None, None, INACTIVE))
 
 
-def check(question: Question, model: WorldModel, step: Step) -> None:
+def check(question: Question, model: WorldModel) -> None:
     """
     Refuse what the model cannot imagine.
 
@@ -162,18 +163,21 @@ def check(question: Question, model: WorldModel, step: Step) -> None:
     most, refusal = model.manifest.max_horizon, model.manifest.policy_refusal
     if not 1 <= question.horizon <= most:
         raise InferenceError(
-            f'imagine: horizon: got {question.horizon}, expected 1 to {most} of this bundle'
+            f'~/imagine: horizon: got {question.horizon}, expected 1 to {most} of this bundle'
         )
     if question.conditioning is Conditioning.GIVEN:
         _check_chunks(question, model)
     elif question.chunks is not None:
         raise InferenceError(
-            'imagine: actions: got some, expected none unless GIVEN; leave them out'
+            '~/imagine: actions: got some, expected none unless GIVEN; leave them out'
         )
     elif question.conditioning is Conditioning.POLICY and refusal:
-        raise InferenceError(f'imagine: policy: got none: {refusal}; give the actions')
-    elif question.conditioning is Conditioning.NONE:
-        _check_action_free(model, step)
+        raise InferenceError(f'~/imagine: policy: got none: {refusal}; give the actions')
+    elif question.conditioning is Conditioning.NONE and not model.manifest.hides_actions:
+        raise InferenceError(
+            '~/imagine: conditioning: got NONE, expected GIVEN: this bundle must be told each '
+            'action'
+        )
 
 
 def check_time(horizon: int, cost_s: float, room_s: float) -> None:
@@ -185,7 +189,7 @@ def check_time(horizon: int, cost_s: float, room_s: float) -> None:
     """
     if horizon > 1 and horizon * cost_s > room_s:
         raise InferenceError(
-            f'imagine: horizon: got {horizon} frames of {cost_s:.3f} s, expected at most '
+            f'~/imagine: horizon: got {horizon} frames of {cost_s:.3f} s, expected at most '
             f'{max(1, int(room_s / cost_s))} on this machine, or steps of the camera wait; '
             'ask for fewer'
         )
@@ -197,21 +201,8 @@ def _check_chunks(question: Question, model: WorldModel) -> None:
     got = None if question.chunks is None else question.chunks.shape
     if got != expected:
         raise InferenceError(
-            f'imagine: actions: got {got and list(got)}, expected {list(expected)} (horizon, '
+            f'~/imagine: actions: got {got and list(got)}, expected {list(expected)} (horizon, '
             'stride, actions)'
         )
     if not np.isfinite(question.chunks).all():  # type: ignore[arg-type]
-        raise InferenceError('imagine: actions: got values that are not finite, expected finite')
-
-
-def _check_action_free(model: WorldModel, step: Step) -> None:
-    """Allow it where imagining without chunks is action-free for this model, now."""
-    where = 'imagine: conditioning: got NONE, expected'
-    if not model.manifest.policy_refusal:
-        raise InferenceError(f'{where} GIVEN or POLICY of a bundle with a policy')
-    if not model.can_imagine:
-        raise InferenceError(f'{where} GIVEN: this bundle must be told each action')
-    if step.executed is not None:
-        raise InferenceError(
-            f'{where} GIVEN: what was executed last is known, and this model goes on with it'
-        )
+        raise InferenceError('~/imagine: actions: got values that are not finite, expected finite')

@@ -49,6 +49,10 @@ class KvCache(ABC):
         self._write(slot, kept, which)
         self.steps_P[slot] = step
 
+    def drop(self, step: int) -> None:
+        """Forget a step, if it is there."""
+        self.steps_P[self.steps_P == step] = EMPTY_STEP
+
     def take(self, other: Any, batch: int) -> None:
         """Hold what a cache of one context holds, `batch` times over."""
         self._take(other, batch)

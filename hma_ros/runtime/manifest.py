@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hma_ros.core.domains import stem_remedy
 from hma_ros.core.embodiment.stem_spec import StemSpec, read_stem
 from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.core.generation.decoding import Decoding
@@ -210,6 +211,11 @@ class Manifest:
         return self.window - 1 if self.time == 'learned' else _SLIDING_HORIZON
 
     @property
+    def next_window_at(self) -> int:
+        """Step with which the next window of learned positions begins; 0 if positions go on."""
+        return self.window - self.window // 2 if self.time == 'learned' else 0
+
+    @property
     def robots(self) -> Mapping[str, StemSpec]:
         """The stems that can run on a robot."""
         pairs = ((name, stem.robot) for name, stem in self.stems.items())
@@ -246,8 +252,7 @@ class Manifest:
         if name not in self.stems:
             raise BundleError(
                 f'{self.folder}: got no stem {shortened(name)!r}, expected one of '
-                f'{first_few(sorted(self.stems))}; train one from your own episodes with '
-                '`hma train`'
+                f'{first_few(sorted(self.stems))}; {stem_remedy(name)}'
             )
         return self.stems[name]
 

@@ -2,6 +2,7 @@
 """Whether a machine keeps the clock of a model, and which slower clock there is."""
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 
 MOST_DIVISOR = 16
-REMEDY = 'use more threads, an int8 bundle, tokenizer_precision bf16 or another provider'
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,14 @@ class Pace:
         """Time of a step with one imagined frame."""
         return self.observe_s + self.act_s + self.imagine_s
 
-    def warning(self, interval_s: float, divisor: int, refusal: str) -> str | None:
+    def warning(self, interval_s: float, divisor: int, refusal: str, remedy: str) -> str | None:
         """
         Say what is needed and what is there; None if a step fits into its time.
 
         :param interval_s: time between two steps.
         :param divisor: the present one of the clock.
         :param refusal: why a slower clock cannot be had; empty if it can.
+        :param remedy: what else to do, see :func:`remedy`.
         """
         if self.needed_s <= interval_s:
             return None
@@ -58,8 +60,23 @@ class Pace:
             f'model too slow for its clock: a step needs {self.needed_s:.3f} s (observe '
             f'{self.observe_s:.3f}, act {self.act_s:.3f}, imagine {self.imagine_s:.3f}), there '
             f'are {interval_s:.3f} s: {effect}; '
-            f'{REMEDY}{offer}{reason}'
+            f'{remedy}{offer}{reason}'
         )
+
+
+def remedy(precision: str, execution: Execution) -> str:
+    """
+    Say what makes a model faster that is not in use yet.
+
+    :param precision: of the bundle.
+    """
+    ways = {
+        'more threads': execution.threads < (os.cpu_count() or 1),
+        'an int8 bundle': precision != 'int8',
+        'tokenizer_precision bf16': execution.tokenizer_precision != 'bf16',
+    }
+    unused = [way for way, is_left in ways.items() if is_left]
+    return f'use {", ".join(unused)}{" or " if unused else ""}another provider'
 
 
 def measure(
@@ -70,7 +87,7 @@ def measure(
     clock: Callable[[], float],
 ) -> Pace:
     """
-    Warm a model up and time its second step; its context is empty then.
+    Warm a model up and time a step that takes as long as any; its context is empty then.
 
     :param frame: ``uint8[H, W, 3]``, any.
     :param acts: whether it is to decide.
@@ -80,10 +97,12 @@ def measure(
     """
     still = np.zeros((1, model.stem.stride, model.stem.action_dim), np.float32)
     model.reset()
+    for step in range(model.manifest.next_window_at):
+        model.observe(frame, still[0] if step else None)
     pace = Pace(0.0, 0.0, 0.0)
-    for executed in (None, still[0]):
+    for _ in 'warm-up', 'timed':
         times = [clock()]
-        model.observe(frame, executed)
+        model.observe(frame, still[0] if model.steps else None)
         times.append(clock())
         if acts:
             model.act()

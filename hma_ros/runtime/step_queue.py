@@ -89,6 +89,7 @@ class StepQueue:
         self._executed = ExecutedActions(spec, measured)
         self._images: OrderedDict[int, tuple[Any, float]] = OrderedDict()
         self._pick: FramePick | None = None
+        self._picked_ns = 0
         self._before_ns: int | None = None
         self._steps: deque[Step] = deque()
         self._dropped = 0
@@ -107,15 +108,18 @@ class StepQueue:
         with self._lock:
             return bool(self._steps) or self._pick is not None or self._clock.has_next()
 
-    def offer(self, stamp_ns: int, image: Any, receipt_s: float, now_ns: int) -> None:
+    def offer(
+        self, stamp_ns: int, image: Any, receipt_s: float, now_ns: int, waited_ns: int = 0
+    ) -> None:
         """
         Take an image; one that is stale or ahead of the clock is reported and refused.
 
         :param receipt_s: when it arrived, monotonic seconds.
         :param now_ns: the ROS time.
+        :param waited_ns: how long before it arrived, while this process was held up.
         """
         with self._lock:
-            refusal = self._clock.offer(stamp_ns, now_ns)
+            refusal = self._clock.offer(stamp_ns, now_ns - waited_ns)
             if refusal is None:
                 self._images[stamp_ns] = (image, receipt_s)
                 if len(self._images) > _IMAGES_KEPT:
@@ -160,10 +164,12 @@ class StepQueue:
 
     def _is_due(self, now_ns: int) -> bool:
         pick = self._clock.tick(now_ns)
-        if pick.stamp_ns is not None:
-            self._pick = pick
-        elif pick.reason is not None and pick.reason != 'no image':
+        if pick.reason not in (None, 'no image'):
             self._report.warning('missed steps', f'{self._camera}: {pick.reason}')
+            # The context may begin anew at once.
+            pick = self._clock.tick(now_ns)
+        if pick.stamp_ns is not None:
+            self._pick, self._picked_ns = pick, now_ns
         return self._pick is not None
 
     def _must_wait(self, pick: FramePick, now_ns: int) -> bool:
@@ -172,7 +178,8 @@ class StepQueue:
         if not pick.restarts and self._before_ns is not None:
             # The image nearest to a step may be older than the end of the actions before it.
             over_ns = max(stamp, self._before_ns + self._frame_ns)
-        if now_ns - over_ns >= self._wait_ns:
+        # What is needed may have waited, too, while this process was held up.
+        if now_ns - max(over_ns, self._picked_ns) >= self._wait_ns:
             return False
         if self._reads_joints and not self._measured.joints_reach(stamp):
             return True

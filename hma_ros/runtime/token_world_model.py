@@ -5,12 +5,16 @@ A world model over tokens: observe frames, act, and imagine what follows.
 Step k is frame k with the chunk executed from it, so a step is complete, and kept, only when its
 action is known. With an action delay a step is conditioned on the chunk that led to it, and
 complete as soon as its frame is there.
+
+Learned positions end with the window. Every step of its second half is also the next step of
+another window, which continues where this one ends: a step costs two passes, and none costs more.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,12 +49,17 @@ class TokenWorldModel:
         self._model, self._filler, self._policy = model, filler, policy
         self._cache = model.kv_cache()
         self._ends = model.manifest.time == 'learned'
+        # The window that follows, and the step of this one with which it begins.
+        self._next = model.kv_cache() if self._ends else None
+        self._begins = model.manifest.next_window_at
         self._is_delayed = model.manifest.action_delay == 1
         self.reset()
 
     def reset(self) -> None:
         """Forget everything observed."""
-        self._cache.clear()
+        for cache in (self._cache, self._next):
+            if cache is not None:
+                cache.clear()
         self._history: deque[Step] = deque(maxlen=self._model.manifest.window)
         self._before: np.ndarray | None = None
         self._newest: np.ndarray | None = None
@@ -81,8 +90,7 @@ class TokenWorldModel:
         :param joints_J: ``float32[J]`` measured with the frame; None where they are not known.
         :param anchor_K: ``float32[K]``, where the commanded coordinates are in the frame;
             likewise.
-        :raises InferenceError: a graph failed; the context stays, or is empty if it was to begin
-            anew because a window of learned positions was full.
+        :raises InferenceError: a graph failed; the context stays.
         """
         before, newest, joints = self._newest, tokens_SE[None], _batched(joints_J)
         anchor = _batched(anchor_K)
@@ -97,13 +105,10 @@ class TokenWorldModel:
         self._before, self._newest, self._joints, self._anchor = before, newest, joints, anchor
         self._index += 1
         self._steps += 1
-        if self._ends and self._index >= self._model.manifest.window:
-            try:
-                self._index = self._rebuild(self._model.manifest.window // 2)
-            except Exception:
-                # Half of a context would be taken for all of it.
-                self.reset()
-                raise
+        if self._next is not None and self._index >= self._model.manifest.window:
+            self._cache, self._next = self._next, self._cache
+            self._next.clear()
+            self._index -= self._begins
 
     def act(self) -> np.ndarray:
         """
@@ -132,7 +137,8 @@ class TokenWorldModel:
         Imagine the frames that follow; what was observed stays as it is.
 
         Where a window of learned positions has no room for the horizon behind what was observed,
-        as many of the newest steps go before it as fit, and each costs a pass every time.
+        the window that follows is used if it holds half of the steps that fit. Otherwise as many
+        of the newest steps go before the horizon as fit, and each costs a pass every time.
 
         :param horizon: frames to imagine.
         :param chunks_HX: ``float32[horizon or more, stride * A]`` of forward dynamics, the first
@@ -153,9 +159,8 @@ class TokenWorldModel:
         frames: list[np.ndarray] = []
         chunks: list[np.ndarray] = []
         ahead = None if chunks_HX is None else np.asarray(chunks_HX, np.float32)[:, None]
-        with self._cache.fork():
-            places = self._places(horizon)
-            for imagined, chunk in self._rollout(self._cache, places, setting, ahead, decided):
+        with self._forked(horizon) as (cache, places):
+            for imagined, chunk in self._rollout(cache, places, setting, ahead, decided):
                 frames.append(imagined.tokens_BSE[0])
                 chunks += [] if chunk is None else [chunk[0]]
                 if is_enough(imagined.drawn_BSE[0]):
@@ -186,10 +191,9 @@ class TokenWorldModel:
         self._check(horizon, ProblemSetting.FORWARD, chunks_NHX[0])
         self._newest_frame()
         ahead = np.asarray(chunks_NHX, np.float32).swapaxes(0, 1)
-        with self._cache.fork():
-            places = self._places(horizon)
-            cache = self._model.spread(self._cache, len(chunks_NHX))
-            for imagined, _ in self._rollout(cache, places, ProblemSetting.FORWARD, ahead):
+        with self._forked(horizon) as (cache, places):
+            spread = self._model.spread(cache, len(chunks_NHX))
+            for imagined, _ in self._rollout(spread, places, ProblemSetting.FORWARD, ahead):
                 yield imagined.drawn_BSE
 
     def _rollout(
@@ -287,22 +291,39 @@ class TokenWorldModel:
         is_last = self._ends and self._index + 1 == facts.window
         if not facts.policy_refusal and not is_last:
             asked = [after]
-        outputs = self._model.run(self._cache, self._index, [step, *asked])
+        place = self._index - self._begins
+        self._run_ahead(place, step)
+        try:
+            outputs = self._model.run(self._cache, self._index, [step, *asked])
+        except Exception:
+            if self._next is not None:
+                self._next.drop(place)
+            raise
         if asked:
             self._decided = self._read(outputs)
         self._cache.append(self._index, self._model.kept(outputs))
         self._history.append(step)
 
-    def _places(self, horizon: int) -> range:
-        """Return the steps to imagine, of a cache that has room before them."""
-        room = self._model.manifest.window - 1 - horizon
-        is_short = self._ends and self._index > room
-        first = 1 + (self._rebuild(room) if is_short else self._index)
-        return range(first, first + horizon)
+    def _run_ahead(self, place: int, step: Step) -> None:
+        """Take a step into the window that follows, if it has begun."""
+        if self._next is not None and place >= 0:
+            outputs = self._model.run(self._next, place, [step])
+            self._next.append(place, self._model.kept(outputs))
+
+    @contextmanager
+    def _forked(self, horizon: int) -> Iterator[tuple[KvCache, range]]:
+        """Lend a cache that has room for a horizon, and the steps to imagine."""
+        room, cache, newest = self._model.manifest.window - 1 - horizon, self._cache, self._index
+        is_short, later = self._ends and newest > room, newest - self._begins
+        if is_short and self._next is not None and room <= 2 * later <= 2 * room:
+            cache, newest, is_short = self._next, later, False
+        with cache.fork():
+            first = 1 + (self._rebuild(room) if is_short else newest)
+            yield cache, range(first, first + horizon)
 
     def _rebuild(self, keep: int) -> int:
         """
-        Begin the window anew with the last steps: learned positions cannot go beyond it.
+        Begin the window anew with the last steps, within a fork.
 
         :returns: the place of the newest frame, which follows them.
         """

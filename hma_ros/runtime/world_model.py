@@ -93,7 +93,7 @@ class WorldModel:
         :param joints: ``float32[J]`` measured with the frame, in the order of the stem's
             ``measured_names``, rad or m; None where they are not known.
         :raises InferenceError: wrong shape or type, or a graph failed; the context stays, or is
-            empty, as :attr:`steps` tells, if it was to begin anew.
+            empty, as :attr:`steps` tells, of a model that has to be told every action.
         """
         measured = self._checked(joints)
         tokens_SE = self._frames.encode(frame)
@@ -125,6 +125,8 @@ class WorldModel:
         horizon: int,
         is_enough: Callable[[], bool] = lambda: False,
         decided: Callable[[np.ndarray], bool] = lambda _: False,
+        *,
+        is_passive: bool = False,
     ) -> Rollout:
         """
         Imagine the frames that follow.
@@ -136,10 +138,13 @@ class WorldModel:
         :param is_enough: asked after each frame; true ends the rollout there.
         :param decided: is told each chunk ``float32[stride, A]`` that the policy chooses, before
             the frame that it leads to is imagined; true ends the rollout there.
-        :raises InferenceError: the context is empty, or an argument is out of range.
+        :param is_passive: whether to imagine passive dynamics, without chunks, whatever the model
+            could go by.
+        :raises InferenceError: the context is empty, an argument is out of range, or passive
+            dynamics are asked of a model that must be told each action.
         """
         check_horizon(chunks, horizon, self.manifest.max_horizon)
-        setting, chunks_HX = self._ahead(chunks, horizon)
+        setting, chunks_HX = self._passive() if is_passive else self._ahead(chunks, horizon)
         frames: list[np.ndarray] = []
 
         def drawn(tokens_SE: np.ndarray) -> bool:
@@ -216,6 +221,14 @@ class WorldModel:
             'imagine: expected chunks, or a frame observed with what was executed before it: '
             f'there is no policy to ask, {self.manifest.policy_refusal}'
         )
+
+    def _passive(self) -> tuple[ProblemSetting, None]:
+        if not self.manifest.hides_actions:
+            raise InferenceError(
+                'imagine: passive dynamics: got a model that must be told each action, expected '
+                'one that hides actions; give chunks'
+            )
+        return ProblemSetting.PASSIVE, None
 
     def _checked(self, joints: np.ndarray | None) -> np.ndarray | None:
         if joints is None or not self.manifest.reads_joints:

@@ -26,6 +26,8 @@ from hma_ros.core.json_file import read_json
 from hma_ros.verification.golden import GOLDEN_FILE, GoldenArrays
 from hma_ros.verification.report import Comparison
 
+_REMEDY = 'give one, such as test/data/golden of a checkout'
+
 
 def find_folders(paths: Sequence[Path]) -> list[tuple[Path, str]]:
     """
@@ -38,7 +40,8 @@ def find_folders(paths: Sequence[Path]) -> list[tuple[Path, str]]:
     folders = [folder for path in paths if not path.is_file() for folder in _expand(path)]
     if not folders:
         raise ConfigError(
-            f'{", ".join(map(str, paths))}: no folder with {GOLDEN_FILE}, expected one'
+            f'{", ".join(map(str, paths))}: got no folder, expected one with '
+            f'{GOLDEN_FILE}; {_REMEDY}'
         )
     return [(folder, kind_of(folder)) for folder in folders]
 
@@ -57,8 +60,8 @@ def kind_of(folder: Path) -> str:
     if {'gt', 'pred'} <= set(GoldenArrays(folder)):
         return 'metrics'
     raise ConfigError(
-        f'{folder}: unknown layout, expected config.json (a model), */metadata.json (data sets) '
-        f"or the arrays 'gt' and 'pred' in {GOLDEN_FILE} (metrics)"
+        f'{folder}: got an unknown layout, expected config.json (a model), */metadata.json '
+        f"(data sets) or the arrays 'gt' and 'pred' in {GOLDEN_FILE} (metrics)"
     )
 
 
@@ -74,5 +77,6 @@ def _expand(path: Path) -> list[Path]:
         return [path]
     below = sorted(found.parent for found in path.glob(f'*/{GOLDEN_FILE}'))
     if not below:
-        raise ConfigError(f'{path}: no {GOLDEN_FILE} in it or one level below, expected one')
+        got = f'no {GOLDEN_FILE} in it or one level below' if path.is_dir() else 'no such folder'
+        raise ConfigError(f'{path}: got {got}, expected a folder with {GOLDEN_FILE}; {_REMEDY}')
     return below

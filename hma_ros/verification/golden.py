@@ -37,16 +37,18 @@ class GoldenArrays(Mapping[str, np.ndarray]):
         try:
             file = np.load(self.path, allow_pickle=False)
         except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise ConfigError(f'{self.path}: {error}; expected arrays of numpy.savez') from error
+            raise ConfigError(
+                f'{self.path}: got {error}, expected arrays of numpy.savez'
+            ) from error
         if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ConfigError(f'{self.path}: a single array, expected arrays of numpy.savez')
+            raise ConfigError(f'{self.path}: got a single array, expected arrays of numpy.savez')
         self._file = file
         self._read: set[str] = set()
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Return an array; :class:`ConfigError` when there is none of that name."""
         if name not in self._file.files:
-            raise ConfigError(f"{self.path}: no array '{name}', expected one")
+            raise ConfigError(f"{self.path}: got no array '{name}', expected one")
         self._read.add(name)
         try:
             array: np.ndarray = self._file[name]

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from hma_ros.core.domains import upstream_stride
 from hma_ros.core.errors import ConfigError
-from hma_ros.data.domains import upstream_stride
 from hma_ros.data.token_folders import TokenFolder
 from hma_ros.data.token_windows import TokenWindows, upstream_starts
 from hma_ros.verification.golden import GoldenArrays

@@ -271,8 +271,18 @@ def test_a_bundle_that_does_not_fit_fails(
 
 
 def test_other_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(['check', 'ur5e', 'mode:=execute']) == 2
-    assert "arguments: got 'mode', expected bundle:=BUNDLE" in capsys.readouterr().err
+    for words, text in (
+        (['ur5e', 'mode:=execute'], "arguments: got 'mode', expected bundle:=BUNDLE"),
+        (['bundle:=hma_sim'], 'robot: got nothing, expected FILE or robot:=FILE'),
+        (['ur5e', 'robot:=ur5e'], "robot: got 'ur5e' and 'ur5e', expected one value"),
+    ):
+        assert main(['check', *words]) == 2
+        assert text in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('words', [['robot:=sim_ur5e'], ['bundle:=hma_sim', 'robot:=sim_ur5e']])
+def test_the_robot_may_be_named_as_in_other_commands(words: list[str]) -> None:
+    assert main(['check', *words]) == 0
 
 
 def test_it_needs_no_ros(write: Write) -> None:
@@ -345,3 +355,14 @@ def test_a_new_robot_overwrites_nothing(
     assert f'{path}: got a file that exists' in capsys.readouterr().err
     assert path.read_text() == 'mine'
     assert main(['new-robot', 'my_arm', '--from', 'ur5e', '--out', str(path)]) == 2
+
+
+@pytest.mark.parametrize(
+    ('robot', 'advice'),
+    [
+        ('franka_droid', '`hma import-checkpoint SRC DST --stem droid`'),
+        ('xarm7', 'fine-tune a model to this robot with `hma finetune`'),
+    ],
+)
+def test_a_bundle_without_the_stem_is_told_where_it_is(robot: str, advice: str) -> None:
+    assert advice in check_file(robot, 'hma_sim')[-1].remedy

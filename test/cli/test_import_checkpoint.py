@@ -144,7 +144,7 @@ def test_an_unknown_stem_is_refused(capsys, tmp_path, targets):
     folders = [str(GOLDEN / 'disc_concat'), *(str(tmp_path / name) for name in targets)]
     arguments = [*folders, '--stem', 'toaster']
     assert main(['import-checkpoint', *arguments]) == 2
-    assert "stem 'toaster', expected one of franka" in capsys.readouterr().err
+    assert "stem: got 'toaster', expected one of franka" in capsys.readouterr().err
 
 
 def test_a_tokenizer_or_robot_that_does_not_fit_is_refused(capsys, tmp_path):
@@ -160,7 +160,7 @@ def test_a_tokenizer_or_robot_that_does_not_fit_is_refused(capsys, tmp_path):
         ),
         (
             ['--embodiment', str(other)],
-            'expected a robot of 3 numbers x stride 2, got sim_planar of 2 (x, y) x 1',
+            'got sim_planar of 2 numbers (x, y) x stride 1, expected a robot of 3 x 2',
         ),
     ):
         arguments = [str(GOLDEN / 'disc_concat'), str(tmp_path / 'bundle'), *beside]
@@ -215,7 +215,7 @@ def test_with_an_embodiment_only_its_stem_is_in_the_bundle(tmp_path, write_relea
 @pytest.mark.parametrize(
     ('arguments', 'sentence'),
     [
-        (['--stem', 'toaster'], "stem 'toaster', expected one of franka"),
+        (['--stem', 'toaster'], "stem: got 'toaster', expected one of franka"),
         (['--embodiment', 'nobody'], 'nobody'),
         (['--tokenizer', 'missing.ckpt'], 'missing.ckpt: got no such file or folder'),
         (['--mask-steps', '0'], 'mask_steps: got 0, expected 1 to 1000'),

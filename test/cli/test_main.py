@@ -95,3 +95,9 @@ def test_another_broken_pipe_is_not_taken_for_the_output(monkeypatch):
     monkeypatch.setattr(hma_ros.cli.verify, 'run_golden', run)
     with pytest.raises(BrokenPipeError, match='of a worker'):
         main(['verify', 'golden', 'anything'])
+
+
+def test_the_module_runs_as_the_command_does() -> None:
+    command = [sys.executable, '-m', 'hma_ros.cli.main', '--version']
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout.split()[0]) == (0, 'hma_ros')

@@ -16,7 +16,7 @@ from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.bag_import import import_bags
-from hma_ros.data.inspection import inspect, lag_steps
+from hma_ros.data.inspection import EpisodeView, inspect, lag_steps, wrapping_angles
 from hma_ros.data.inspection_page import write_page
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.lerobot_writer import LeRobotWriter
@@ -262,3 +262,14 @@ def test_a_still_robot_is_a_finding(tmp_path: Path, recording: Any) -> None:
     ]
     data, _ = imported(tmp_path / 'set', made.write(tmp_path / 'bag', still))
     assert [item for item in inspect(data).findings if "action 'x'" in item]
+
+
+def test_an_absolute_angle_that_wraps_is_a_finding() -> None:
+    """The tool points down: its roll is half a turn, in either direction."""
+    spec = load_embodiment('franka_droid')
+    actions = np.zeros((4, 7), np.float32)
+    actions[:, 3] = [3.1, -3.1, -3.0, 3.0]
+    view = EpisodeView(np.arange(4.0), actions, np.zeros((4, 7), np.float32), np.ones(3), [])
+    [found] = wrapping_angles(spec, [view, view])
+    assert "action 'roll': got 4 leaps of more than half a turn" in found
+    assert wrapping_angles(load_embodiment('widowx_bridge'), [view]) == []

@@ -321,7 +321,10 @@ def test_a_data_set_without_episodes_is_refused(tmp_path: Path) -> None:
 def test_videos_in_another_folder_than_the_metadata_say_are_refused(tmp_path: Path) -> None:
     source = made.write(tmp_path / 'source', 'v3.0', is_video=True)
     (source / 'videos').rename(source / 'video')
-    expected = r'videos/.*/file-000\.mp4: got no file, expected a video \(video_path'
+    expected = (
+        r'videos/.*/file-000\.mp4: got no file, expected a video \(video_path of .*info\.json\); '
+        'got the folders data, meta, video, expected videos: rename or fetch it'
+    )
     with pytest.raises(ConfigError, match=expected):
         imported(tmp_path / 'set', source)
 

@@ -60,7 +60,7 @@ def test_a_step_says_how_many_frames_fit_in() -> None:
         'interval_s': 0.5,
     }
     (cells,) = tokenizer_steps_table([step]).lines
-    assert cells == ('bf16', '300 ms', '400 ms', '700 ms', '500 ms', '0.50')
+    assert cells == ('bf16', '300 ms', '-', '400 ms', '700 ms', '500 ms', '0.50')
     (cells,) = tokenizer_steps_table([{**step, 'observe_s': 0.6}]).lines
     assert cells[-1] == '0.00'
 

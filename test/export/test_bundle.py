@@ -93,7 +93,7 @@ def test_a_bundle_that_is_not_proven_replaces_nothing(network, copied, monkeypat
     ('options', 'message'),
     [
         ({'precision': 'fp64'}, 'precision: .*fp64.*, expected one of fp32'),
-        ({'stems': ('toaster',)}, "stem 'toaster', expected one of franka"),
+        ({'stems': ('toaster',)}, "stem: got 'toaster', expected one of franka"),
     ],
 )
 def test_what_cannot_be_exported_is_said_before_anything_is_written(

@@ -135,9 +135,9 @@ def test_wrong_chunks_robots_and_steps_are_errors(make_model, make_stream):
     model = make_model()
     stream = make_stream(model, 6)
     window = (stream.ids_BRS[:, :5], stream.actions_BRX[:, :5])
-    with pytest.raises(ConfigError, match="stem 'droid', expected one of robot"):
+    with pytest.raises(ConfigError, match="stem: got 'droid', expected one of robot"):
         model(window[0], 'droid', window[1])
-    with pytest.raises(ConfigError, match="'robot': 3 numbers in a chunk, expected 4"):
+    with pytest.raises(ConfigError, match="'robot': got 3 numbers in a chunk, expected 4"):
         model(window[0], 'robot', window[1][..., :3])
     with pytest.raises(
         ConfigError, match=r'steps \[0, 1, 2, 3, 4, 5\]: expected each in \[0, 5\)'

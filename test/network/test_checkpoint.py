@@ -222,6 +222,11 @@ def test_parameters_that_are_not_finite_are_named(tmp_path):
             'd_actions of aloha: got 15, expected a multiple of the 14 means',
         ),
         ({'d_actions': [14]}, 'action_domains, d_actions, action_stats: 2, 1 and 2 entries'),
+        ({'d_actions': None}, 'd_actions: got null, expected the numbers of a chunk for each'),
+        (
+            {'action_stats': None},
+            r'action_stats: got null, expected mean and .* \(franka, aloha\); set it to',
+        ),
         ({'image_vocab_size': 63}, 'image_vocab_size: got 63, expected a power of 2'),
         ({'d_model': None}, 'config.json: '),
         ({'num_heads': 5}, 'heads: got 5, expected a divisor of width 32'),
@@ -235,6 +240,19 @@ def test_a_configuration_that_no_model_has_is_refused(tmp_path, change, message)
     with pytest.raises(ConfigError, match=message) as caught:
         load_released(folder)
     assert str(folder / 'config.json') in str(caught.value)
+
+
+def test_parameters_that_do_not_fit_blame_the_keys_that_were_taken_from_defaults(tmp_path):
+    folder = shutil.copytree(RELEASED, tmp_path / 'older')
+    facts = json.loads((folder / 'config.json').read_text())
+    del facts['qk_norm'], facts['mlp_ratio']
+    (folder / 'config.json').write_text(json.dumps({**facts, 'proj_bias': not facts['proj_bias']}))
+    with pytest.raises(ConfigError, match='got other parameters than the model has') as caught:
+        load_released(folder)
+    assert str(caught.value).endswith(
+        '; config.json lacks 2 keys, took qk_norm True, mlp_ratio 4.0; set those that the model '
+        'was trained with otherwise'
+    )
 
 
 def test_missing_keys_and_files_are_named(tmp_path):

@@ -109,9 +109,9 @@ def test_a_model_without_a_diffusion_head_is_refused():
 
 
 def test_an_unknown_or_missing_action_head_is_named():
-    with pytest.raises(ConfigError, match="action head 'arm', expected one of robot"):
+    with pytest.raises(ConfigError, match="action head: got 'arm', expected one of robot"):
         make().action_head('arm')
-    with pytest.raises(ConfigError, match="action head 'robot', expected one of none"):
+    with pytest.raises(ConfigError, match="action head: got 'robot', expected one of none"):
         make(predict_actions=False).action_head('robot')
 
 

@@ -48,6 +48,7 @@ def test_a_question_is_answered_from_the_newest_step_and_a_bad_one_refused(
     assert (answer.success, answer.message) == (True, '')
     assert list(answer.rollout.actions) == pytest.approx(actions)
     assert len(answer.rollout.frames) == 2
+    assert system.call(Imagine, SERVICE, Imagine.Request(conditioning=2, horizon=1)).success
     request.action_names = names[::-1]
     answer = system.call(Imagine, SERVICE, request)
     assert not answer.success

@@ -4,10 +4,13 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from hma_ros.core.parent_process import PARENT_VARIABLE
 
 pytestmark = pytest.mark.ros
 
@@ -47,6 +50,26 @@ def test_a_node_that_was_shut_down_ends_on_a_signal_without_a_traceback(system: 
     assert system.state('rollout_viewer') == 'finalized'
     child.send_signal(signal.SIGTERM)
     system.until(lambda: child.poll() is not None, 'end of the node')
+    assert child.returncode == 0
+    assert 'Traceback' not in system.log('rollout_viewer')
+
+
+def test_a_node_whose_launch_has_ended_ends(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    launch = subprocess.Popen([sys.executable, '-c', ''])
+    launch.wait()
+    monkeypatch.setenv(PARENT_VARIABLE, str(launch.pid))
+    child = system.spawn('rollout_viewer', embodiment='sim_ur5e')
+    system.until(lambda: child.poll() is not None, 'end of the node')
+    assert child.returncode == 0
+
+
+def test_ctrl_c_again_and_again_is_not_a_crash(system: Any) -> None:
+    child = system.spawn('rollout_viewer', embodiment='sim_ur5e')
+    assert system.state('rollout_viewer') == 'unconfigured'
+    deadline = time.monotonic() + 30.0
+    while child.poll() is None and time.monotonic() < deadline:
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.01)
     assert child.returncode == 0
     assert 'Traceback' not in system.log('rollout_viewer')
 

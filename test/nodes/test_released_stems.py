@@ -158,7 +158,7 @@ def test_a_file_with_another_layout_than_its_bundle_is_refused(
     [
         ([0, 0, 0, 0, 0, 'd_x', 'd_y', 'd_z'], "number 8: got 'd_z', expected 0: in the data it"),
         ([0, 0, 0, 0, 5, 'd_x', 'd_y', 0], 'number 5: got 5.0, expected -0.99 to 1.01, as in the'),
-        ([0, 0, 0, 0, 0, 'd_x', 'd_y'], 'expected a robot of 8 numbers x stride 5, got ur5_pusht'),
+        ([0, 0, 0, 0, 0, 'd_x', 'd_y'], 'x stride 5, expected a robot of 8 x 5'),
     ],
 )
 def test_a_layout_that_is_not_that_of_the_data_is_refused_at_import(

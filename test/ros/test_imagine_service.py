@@ -4,9 +4,11 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from benchmarks.faults.processes import DEADLINE_S
+from hma_ros.core.embodiment import load_embodiment
 
 pytestmark = pytest.mark.ros
 
@@ -80,3 +82,15 @@ def test_a_shutdown_answers_the_questions_that_wait_and_ends_well() -> None:
         ['inactive True', 'inactive True', 'destroyed', ''],
     ), ended.stderr
     assert 'Traceback' not in ended.stderr
+
+
+def test_actions_beyond_the_bounds_of_the_embodiment_are_named() -> None:
+    from hma_ros.ros.imagine_service import beyond_bounds
+
+    spec = load_embodiment('sim_planar')
+    chunks = np.full((3, spec.rates.stride, len(spec.action.names)), spec.action.upper, np.float32)
+    assert beyond_bounds(chunks, spec) == ''
+    chunks[2, 0, 1] *= 3
+    text = beyond_bounds(chunks, spec)
+    assert text.startswith('~/imagine: actions: got 1 numbers beyond action.lower or action.upper')
+    assert f'{spec.action.names[1]} {chunks[2, 0, 1]:g} of action 2' in text

@@ -1,7 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """A stop is heard: from before the start, from any publisher, and from each field by itself."""
 
+from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
@@ -157,3 +159,20 @@ def test_message_type_that_is_not_there_is_named(bench: Any) -> None:
     ):
         with pytest.raises(ConfigError, match=text):
             StopTopics(bench, (StopSpec('t', kind, 'data', (True,), 'why'),), print)
+
+
+def test_where_nothing_is_commanded_a_missing_type_leaves_the_others(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, heard = Mock(), list[str]()
+    monkeypatch.setattr(bench, 'get_logger', lambda: log, raising=False)
+    stops = (
+        StopSpec('gone', 'nowhere_msgs/msg/Stop', 'data', (True,), 'nowhere'),
+        StopSpec('pressed', 'std_msgs/msg/Bool', 'data', (True,), 'emergency stop'),
+    )
+    topics = StopTopics(bench, stops, heard.append, needs_all=False)
+    log.warning.assert_called_once()
+    assert 'install nowhere_msgs' in log.warning.call_args[0][0]
+    assert topics.refusal() is None
+    with pytest.raises(ConfigError, match='field'):
+        StopTopics(bench, (replace(stops[1], field='nothing'),), heard.append, needs_all=False)

@@ -21,15 +21,21 @@ class FakeWorld:
     Two actions, stride 1, at most 8 frames ahead; each call takes its time on ``now_s``.
 
     :param policy_refusal: why it has no policy; empty if it has one.
+    :param hides_actions: whether it can do without the action of a step.
     """
 
-    def __init__(self, policy_refusal: str = '', frame_s: float = 0.0) -> None:
-        self.manifest: Any = SimpleNamespace(max_horizon=8, policy_refusal=policy_refusal)
+    def __init__(
+        self, policy_refusal: str = '', frame_s: float = 0.0, hides_actions: bool = True
+    ) -> None:
+        self.manifest: Any = SimpleNamespace(
+            max_horizon=8, policy_refusal=policy_refusal, hides_actions=hides_actions
+        )
         self.stem: Any = SimpleNamespace(stride=1, action_dim=2)
         self.provider, self.can_imagine, self.steps = 'cpu', True, 0
         self.now_s, self.frame_s, self.observe_s = 0.0, frame_s, 0.0
         self.observed: list[np.ndarray | None] = []
         self.asked: list[tuple[np.ndarray | None, int]] = []
+        self.passive: list[bool] = []
         self.resets = 0
         self.fails = False
 
@@ -57,7 +63,10 @@ class FakeWorld:
         horizon: int,
         is_enough: Callable[[], bool] = lambda: False,
         decided: Callable[[np.ndarray], bool] = lambda _: False,
+        *,
+        is_passive: bool = False,
     ) -> Rollout:
+        self.passive.append(is_passive)
         self.asked.append((chunks, horizon))
         frames = 0
         while frames < horizon:

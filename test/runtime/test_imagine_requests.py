@@ -53,11 +53,15 @@ def test_given_actions_are_those_imagined_under() -> None:
     np.testing.assert_array_equal(answer.rollout.actions, CHUNKS)
 
 
-@pytest.mark.parametrize(('kind', 'refusal'), [(POLICY, ''), (NONE, NO_POLICY)])
-def test_without_given_actions_the_model_goes_by_its_own(kind: Conditioning, refusal: str) -> None:
+@pytest.mark.parametrize('executed', [None, np.zeros((1, 2), np.float32)])
+@pytest.mark.parametrize(('kind', 'refusal'), [(POLICY, ''), (NONE, ''), (NONE, NO_POLICY)])
+def test_without_given_actions_the_model_goes_by_its_own_or_by_none(
+    kind: Conditioning, refusal: str, executed: np.ndarray | None
+) -> None:
     world = FakeWorld(refusal)
-    assert Asked(kind, None).of(world, step()).rollout is not None
+    assert Asked(kind, None).of(world, step(executed)).rollout is not None
     assert world.asked == [(None, 3)]
+    assert world.passive == [kind is NONE]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +74,6 @@ def test_without_given_actions_the_model_goes_by_its_own(kind: Conditioning, ref
         (GIVEN, CHUNKS * np.nan, 3, '', 'not finite'),
         (POLICY, CHUNKS, 3, '', 'expected none unless GIVEN'),
         (POLICY, None, 3, NO_POLICY, 'policy: got none: never trained; give the actions'),
-        (NONE, None, 3, '', 'got NONE, expected GIVEN or POLICY'),
     ],
 )
 def test_what_the_model_cannot_do_is_refused_with_a_reason(
@@ -79,19 +82,19 @@ def test_what_the_model_cannot_do_is_refused_with_a_reason(
     world = FakeWorld(refusal)
     answer = Asked(kind, chunks, horizon).of(world, step())
     assert (answer.step, answer.rollout, world.asked) == (None, None, [])
-    assert re.search(sentence, answer.message)
+    assert re.search(f'^~/imagine: .*{sentence}', answer.message)
 
 
 def test_without_an_observed_frame_there_is_nothing_to_start_from() -> None:
     assert 'expected a camera frame' in Asked(GIVEN, CHUNKS).of(FakeWorld(), None).message
 
 
-def test_action_free_is_refused_where_the_model_would_go_on_with_the_last_action() -> None:
-    world = FakeWorld(NO_POLICY)
-    answer = Asked(NONE, None).of(world, step(np.zeros((1, 2), np.float32)))
-    assert 'got NONE, expected GIVEN' in answer.message
-    world.can_imagine = False
-    assert 'must be told each action' in Asked(NONE, None).of(world, step()).message
+@pytest.mark.parametrize('refusal', ['', NO_POLICY])
+def test_action_free_is_refused_where_the_model_must_be_told_each_action(refusal: str) -> None:
+    world = FakeWorld(refusal, hides_actions=False)
+    answer = Asked(NONE, None).of(world, step())
+    assert answer.rollout is None
+    assert '~/imagine: conditioning: got NONE, expected GIVEN' in answer.message
 
 
 def test_a_horizon_that_would_keep_the_camera_waiting_is_refused() -> None:

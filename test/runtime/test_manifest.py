@@ -59,7 +59,9 @@ def test_missing_file(copy):
 
 
 def test_unknown_stem_lists_those_there_are(bundle):
-    with pytest.raises(BundleError, match="no stem 'aloha', expected one of franka_pick"):
+    with pytest.raises(
+        BundleError, match=r"no stem 'aloha', expected one of franka_pick.*; fine-tune"
+    ):
         WorldModel(bundle, 'aloha')
 
 

@@ -10,14 +10,16 @@ import pytest
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
-from hma_ros.runtime.pace import Pace, measure, slowed, slowed_text
+from hma_ros.runtime.pace import Pace, measure, remedy, slowed, slowed_text
+from hma_ros.runtime.providers import Execution
 
 PLANAR, DELTA = load_embodiment('sim_planar'), load_embodiment('sim_ur5e')
 FRAME = np.zeros((64, 64, 3), np.uint8)
+REMEDY = 'use another provider'
 
 
 def model() -> Mock:
-    return Mock(stem=Mock(stride=1, action_dim=2))
+    return Mock(stem=Mock(stride=1, action_dim=2), manifest=Mock(next_window_at=0), steps=0)
 
 
 def test_the_second_step_is_timed_and_the_context_left_empty() -> None:
@@ -29,6 +31,14 @@ def test_the_second_step_is_timed_and_the_context_left_empty() -> None:
     assert world.method_calls[-1][0] == 'reset'
 
 
+def test_with_learned_positions_the_next_window_has_begun_before() -> None:
+    world = model()
+    world.manifest.next_window_at = 6
+    measure(world, FRAME, acts=False, imagines=True, clock=lambda: 0.0)
+    names = [item[0] for item in world.method_calls]
+    assert names.index('imagine') == names.index('reset') + 1 + 6 + 1
+
+
 def test_what_is_not_wanted_is_not_run() -> None:
     world = model()
     measure(world, FRAME, acts=False, imagines=False, clock=lambda: 0.0)
@@ -37,7 +47,7 @@ def test_what_is_not_wanted_is_not_run() -> None:
 
 
 def test_a_step_that_fits_gives_no_warning() -> None:
-    assert Pace(0.1, 0.05, 0.05).warning(0.2, 1, '') is None
+    assert Pace(0.1, 0.05, 0.05).warning(0.2, 1, '', REMEDY) is None
 
 
 @pytest.mark.parametrize(
@@ -64,14 +74,37 @@ def test_a_step_that_fits_gives_no_warning() -> None:
 def test_a_step_that_does_not_fit_names_the_clock_that_would_do(
     pace: Pace, divisor: int, offer: str
 ) -> None:
-    text = pace.warning(0.2, divisor, '')
+    text = pace.warning(0.2, divisor, '', REMEDY)
     assert text is not None
     assert text.startswith(f'model too slow for its clock: a step needs {pace.needed_s:.3f} s')
     assert re.search(offer, text)
 
 
+@pytest.mark.parametrize(
+    ('precision', 'execution', 'advice'),
+    [
+        (
+            'fp32',
+            Execution(threads=1),
+            'use more threads, an int8 bundle, tokenizer_precision bf16 or another provider',
+        ),
+        (
+            'int8',
+            Execution(threads=2, tokenizer_precision='bf16'),
+            'use more threads or another provider',
+        ),
+        ('int8', Execution(threads=4, tokenizer_precision='bf16'), 'use another provider'),
+    ],
+)
+def test_only_what_is_not_in_use_is_advised(
+    precision: str, execution: Execution, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('os.cpu_count', lambda: 4)
+    assert remedy(precision, execution) == advice
+
+
 def test_a_refused_slower_clock_is_not_offered() -> None:
-    text = Pace(0.5, 0.0, 0.0).warning(0.2, 1, 'deltas')
+    text = Pace(0.5, 0.0, 0.0).warning(0.2, 1, 'deltas', REMEDY)
     assert text is not None
     assert 'clock_divisor' not in text
     assert '(no slower clock: deltas)' in text

@@ -167,6 +167,31 @@ def test_an_image_pushed_out_while_its_step_waited_is_reported() -> None:
     assert robot.queue.take() is None
 
 
+def test_a_process_that_was_held_up_loses_no_step() -> None:
+    robot = Robot(reads_joints=True)
+    names = PLANAR.state.joints
+
+    def measure(index: int) -> None:
+        stamp = START + index * PERIOD
+        robot.measured.add_joints(0, stamp, names, np.zeros(len(names)))
+
+    measure(0)
+    robot.see(0)
+    now_ns = START + 3 * PERIOD + 150 * MS
+    # Images are taken before the joints that came with them.
+    for index in range(1, 4):
+        stamp = START + index * PERIOD
+        robot.queue.offer(stamp, f'image {index}', 0, now_ns, waited_ns=now_ns - stamp)
+    for index in range(1, 5):
+        measure(index)
+    robot.queue.poll(now_ns + 10 * MS)
+    steps = [robot.queue.take() for _ in range(4)]
+    assert [step is not None and (step.image, step.missing) for step in steps] == [
+        (f'image {index}', '') for index in range(4)
+    ]
+    robot.report.warning.assert_not_called()
+
+
 def test_the_position_of_the_tool_stands_behind_the_joints() -> None:
     franka, report = load_embodiment('sim_franka'), Mock()
     measured = StateHistory(franka)

@@ -20,6 +20,7 @@ from hma_ros.bringup import (
     describe,
     describe_recording,
     loopback_environment,
+    misspelled,
     parse_request,
     robots,
 )
@@ -316,3 +317,12 @@ def test_model_and_executor_judge_the_same_bundle(bundle: Path) -> None:
         parameters = dict(_process(bringup, name).parameters)
         assert parameters['bundle'] == str(bundle)
         assert parameters['allow_simulation_bundle'] is True
+
+
+def test_misspelled_arguments_are_told_from_those_of_others() -> None:
+    ours = [name for name, _ in ARGUMENTS]
+    assert misspelled([*ours, 'ros_namespace', 'arm', 'use_gripper', 'robot_ip']) == {}
+    assert misspelled(['require_aproval', 'paramsfile', 'arm']) == {
+        'require_aproval': 'require_approval',
+        'paramsfile': 'params_file',
+    }

@@ -40,6 +40,12 @@ def test_the_launch_file_leaves_the_environment_of_others_alone() -> None:
     assert 'additional_env' in _keywords(ast.parse(text), 'Node')
 
 
+def test_the_nodes_of_the_launch_file_end_with_launch() -> None:
+    tree = ast.parse(LAUNCH_FILE.read_text())
+    calls = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert calls.count('parent_environment') == 1
+
+
 @needs_launch
 def test_launch_declares_the_arguments_of_the_bringup() -> None:
     from launch.actions import DeclareLaunchArgument

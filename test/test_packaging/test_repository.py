@@ -35,6 +35,12 @@ def test_every_workflow_checks_out_and_runs_something(workflow: Path) -> None:
     assert all(('uses' in step) != ('run' in step) for step in steps)
 
 
+def test_contributing_names_every_workflow() -> None:
+    text = (ROOT / 'CONTRIBUTING.md').read_text()
+    names = {f'.github/workflows/{path.name}' for path in WORKFLOWS}
+    assert {name for name in names if f'`{name}`' not in text} == set()
+
+
 def test_workflows_run_files_that_are_here() -> None:
     commands = [step['run'] for path in WORKFLOWS for step in _steps(path) if 'run' in step]
     assert os.access(ROOT / '.ci' / 'run', os.X_OK)

@@ -70,7 +70,10 @@ def test_a_tampered_data_set_is_named(tmp_path, capsys):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (lambda arrays: arrays.pop('ssim_mean'), "golden.npz: no array 'ssim_mean', expected one"),
+        (
+            lambda arrays: arrays.pop('ssim_mean'),
+            "golden.npz: got no array 'ssim_mean', expected one",
+        ),
         (lambda arrays: arrays.update(lpips=np.ones(2)), "nothing verifies ['lpips'], expected"),
         (
             lambda arrays: arrays.update(gt=arrays['gt'][0]),
@@ -101,26 +104,28 @@ def test_folders_of_folders_and_wildcards_are_found():
 
 def test_an_unknown_layout_is_refused(tmp_path, capsys):
     assert main(['verify', 'golden', str(tmp_path)]) == 2
-    assert 'no golden.npz in it or one level below' in capsys.readouterr().err
+    assert 'got no golden.npz in it or one level below' in capsys.readouterr().err
     np.savez(tmp_path / 'golden.npz', something=np.ones(1))
     assert main(['verify', 'golden', str(tmp_path)]) == 2
-    assert 'unknown layout, expected config.json' in capsys.readouterr().err
+    assert 'got an unknown layout, expected config.json' in capsys.readouterr().err
 
 
 def test_paths_that_are_no_folders_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r'README.md: no folder with golden.npz'):
+    with pytest.raises(
+        ConfigError, match=r'README.md: got no folder, expected one with golden.npz; give'
+    ):
         find_folders([GOLDEN / 'README.md'])
-    with pytest.raises(ConfigError, match='nowhere: no golden.npz in it'):
+    with pytest.raises(ConfigError, match='nowhere: got no such folder, expected .*; give'):
         find_folders([tmp_path / 'nowhere'])
 
 
 def test_unreadable_files_are_refused(tmp_path):
     (tmp_path / 'golden.npz').write_text('text')
-    with pytest.raises(ConfigError, match=r'golden.npz: .*expected arrays of numpy.savez'):
+    with pytest.raises(ConfigError, match=r'golden.npz: got .*, expected arrays of numpy.savez'):
         kind_of(tmp_path)
     np.save(tmp_path / 'single.npy', np.ones(1))
     (tmp_path / 'single.npy').rename(tmp_path / 'golden.npz')
-    with pytest.raises(ConfigError, match=r'golden.npz: a single array, expected arrays'):
+    with pytest.raises(ConfigError, match=r'golden.npz: got a single array, expected arrays'):
         kind_of(tmp_path)
     (tmp_path / 'config.json').write_text('[]')
     with pytest.raises(ConfigError, match=r'config.json: got list, expected a JSON object'):

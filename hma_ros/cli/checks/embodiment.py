@@ -6,6 +6,7 @@ from typing import Any
 from hma_ros.cli.checks.packages import check_packages
 from hma_ros.cli.checks.plausibility import check_plausibility, check_todos
 from hma_ros.cli.finding import Finding, Level, fail, ok
+from hma_ros.core.domains import stem_remedy
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import HmaError
 
@@ -46,7 +47,7 @@ def compare_with_manifest(spec: EmbodimentSpec, manifest: Any) -> Finding | None
     """Return what keeps a bundle from serving this embodiment; None if nothing does."""
     if spec.stem not in manifest.stems:
         text = f'stem: got {spec.stem}, expected one of {", ".join(manifest.stems)}'
-        remedy = 'correct `stem` in the embodiment file, or export a bundle with this stem'
+        remedy = f'correct `stem`, or choose a bundle that has it: {stem_remedy(spec.stem)}'
         return fail('bundle', text, remedy)
     from hma_ros.runtime.manifest import SIZE_REMEDY
 

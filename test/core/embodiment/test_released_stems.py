@@ -12,9 +12,9 @@ from transforms3d.quaternions import qmult
 
 from hma_ros.core.control.measured_actions import measured_actions
 from hma_ros.core.control.state_history import StateHistory
+from hma_ros.core.domains import RATE_HZ, stem_remedy, upstream_stride
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_folder, load_embodiment
 from hma_ros.core.errors import ConfigError
-from hma_ros.data.domains import RATE_HZ, upstream_stride
 from hma_ros.export.robot import robot_of
 from hma_ros.nodes.execution_gate import check_may_execute
 
@@ -50,6 +50,15 @@ def test_what_is_not_verified_is_not_executed(spec: EmbodimentSpec) -> None:
     check_may_execute(spec, 'shadow', 'bundle', True)
     with pytest.raises(ConfigError, match='action.verified: got false'):
         check_may_execute(spec, 'execute', 'bundle', True)
+
+
+def test_a_bundle_without_it_is_told_where_it_is(spec: EmbodimentSpec) -> None:
+    assert f'`hma import-checkpoint SRC DST --stem {spec.stem}`' in stem_remedy(spec.stem)
+
+
+@pytest.mark.parametrize('name', ['franka_jtc', 'xarm7', 'kinova_gen3', 'aloha', 'sim_ur5e'])
+def test_a_robot_without_a_released_stem_is_to_be_fine_tuned(name: str) -> None:
+    assert 'with `hma finetune`' in stem_remedy(load_embodiment(name).stem)
 
 
 def moving(

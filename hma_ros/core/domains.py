@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Frame rates of the data sets that HMA was trained on, by domain name.
+The data sets that HMA was trained on: frame rates by domain name, and stems of the checkpoints.
 
 Facts of the research code (github.com/liruiw/HMA at e3c8908, ``datasets/encode_openx_dataset.py``,
 ``DATA_FREQ_TABLE``). They decide how many low-level actions go into a step, so a released
@@ -73,6 +73,8 @@ RATE_HZ = {
     'utaustin_mutex': 20,
     'utokyo_xarm_pick_and_place_converted_externally_to_rlds': 10,
 }
+# Names of training that the table has otherwise.
+_OTHER_NAMES = ('bridge_data_v2', 'imperial_wrist_dataset')
 
 
 def stride_of(rate_hz: int) -> int:
@@ -83,3 +85,13 @@ def stride_of(rate_hz: int) -> int:
 def upstream_stride(domain: str) -> int:
     """Return the stride that the research code uses: 1 for names that its table lacks."""
     return stride_of(RATE_HZ.get(domain, 1))
+
+
+def stem_remedy(stem: str) -> str:
+    """Say where to get a stem that a bundle lacks: from a checkpoint, or by fine-tuning."""
+    if stem in RATE_HZ or stem in _OTHER_NAMES:
+        return (
+            'it is a stem of the released checkpoints: import one that has it with '
+            f'`hma import-checkpoint SRC DST --stem {stem}`'
+        )
+    return 'fine-tune a model to this robot with `hma finetune`'

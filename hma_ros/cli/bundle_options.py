@@ -1,0 +1,23 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Options of the commands that write a bundle."""
+
+import argparse
+
+
+def add_precision(parser: argparse.ArgumentParser) -> None:
+    """Add ``--precision``."""
+    parser.add_argument(
+        '--precision',
+        default='fp32',
+        choices=('fp32', 'fp16', 'int8'),
+        help='number format (default: fp32); fp16 is for GPUs, int8 for CPUs',
+    )
+
+
+def add_torch(parser: argparse.ArgumentParser) -> None:
+    """Add ``--torch``."""
+    parser.add_argument(
+        '--torch',
+        action='store_true',
+        help='add the network to the bundle, for provider:=torch-cuda (fp32 or fp16)',
+    )

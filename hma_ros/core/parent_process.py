@@ -1,0 +1,45 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A process that ends with the one that started it, however that one ends."""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+
+PARENT_VARIABLE = 'HMA_ROS_PARENT'
+_PR_SET_PDEATHSIG = 1
+
+
+def parent_environment() -> dict[str, str]:
+    """Return the variable with which children end when this process does."""
+    return {PARENT_VARIABLE: str(os.getpid())}
+
+
+def follow_parent(environment: MutableMapping[str, str] = os.environ) -> None:
+    """
+    Get SIGTERM when the process of :func:`parent_environment` ends; call it in the main thread.
+
+    Without the variable, or with a program in between such as a debugger, nothing changes.
+
+    :param environment: loses the variable, which is not meant for children of this process.
+    """
+    text = environment.pop(PARENT_VARIABLE, '')
+    if not (text.isascii() and text.isdigit()) or sys.platform != 'linux':
+        return
+    parent = int(text)
+    if os.getppid() == parent:
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # It may have ended before.
+    if _has_ended(parent):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _has_ended(process: int) -> bool:
+    try:
+        stat = Path(f'/proc/{process}/stat').read_text()
+    except OSError:
+        return True
+    # The name before the state may contain anything. Z: ended, but nobody asked for its exit code.
+    return stat.rpartition(')')[2].split()[0] in ('Z', 'X')

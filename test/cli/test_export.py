@@ -1,0 +1,48 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""A bundle becomes another: in another precision, with or without its network."""
+
+import pytest
+import torch
+
+from hma_ros.bringup.places import bundle_folder
+from hma_ros.cli.export import read_bundle
+from hma_ros.cli.main import main
+from hma_ros.network.checkpoint import load_hma
+from hma_ros.runtime.manifest import Manifest
+
+
+def test_a_bundle_is_written_anew_in_another_precision_with_its_network(
+    make_random_bundle, tmp_path, capsys
+):
+    old, out = Manifest.read(make_random_bundle('continuous')), tmp_path / 'int8'
+    words = ['--precision', 'int8', '--torch', '--temperature', '0.5']
+    assert main(['export', str(old.folder), '--out', str(out), *words]) == 0
+    assert 'int8; against the network' in capsys.readouterr().out
+    new = Manifest.read(out)
+    assert (new.precision, new.temperature, new.denoise_steps) == ('int8', 0.5, 4)
+    assert (new.robots, new.drawing, new.frames) == (old.robots, old.drawing, old.frames)
+    expected = load_hma(old.folder).state_dict()
+    for name, value in load_hma(out).state_dict().items():
+        torch.testing.assert_close(value, expected[name], rtol=0, atol=0)
+
+
+def test_the_shipped_bundle_can_be_written_anew_as_it_imagines():
+    manifest = Manifest.read(bundle_folder('hma_sim'))
+    model, options = read_bundle(manifest.folder, 'int8')
+    assert [domain.name for domain in model.config.domains] == list(manifest.stems)
+    assert (options.precision, options.drawing) == ('int8', manifest.drawing)
+    assert (options.robots, options.stores_half) == (manifest.robots, True)
+    assert options.temperature == manifest.decoding.temperature
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['nope'], "bundle: got 'nope', expected a folder with manifest.json"),
+        (['--renew', 'old', '--torch'], 'export: --torch: got it with --renew, expected SRC'),
+        ([], 'export: expected either SRC or --renew BUNDLE'),
+    ],
+)
+def test_what_cannot_be_exported_is_refused(tmp_path, capsys, words, message):
+    assert main(['export', *words, '--out', str(tmp_path / 'new')]) == 2
+    assert message in capsys.readouterr().err
