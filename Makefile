@@ -22,7 +22,7 @@ setup: ## make .venv with ROS 2 from wheels and this package (what the robot and
 setup-dev: ## the same, with torch and the tools of the tests
 	@$(PYTHON) scripts/setup_env.py dev
 
-demo: setup ## the main job on a simulated Franka; pictures in demo/
+demo: setup ## the main job on a simulated Franka; images in demo/
 	@$(BIN)/hma run demo
 
 test: setup-dev lint pytest ## all checks and tests

@@ -26,7 +26,7 @@ sections:
   tokenizers  MAGVIT2 in fp32 and bf16, and a step of HMA-Base on DROID's clock, on random weights;
             needs a CPU with bf16
   quality   few-step sampling and int8 on models of `hma train model` (--trained): what they cost
-            in pictures; left out where none are given
+            in images; left out where none are given
   training  sequences a second against the plain loop
   faults    faults injected around the executor, into benchmarks/out/faults.json; only when named
             (python -m benchmarks.faults --help)

@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-How fast pictures are resized and bags imported, and how much memory a large bag takes.
+How fast images are resized and bags imported, and how much memory a large bag takes.
 
 Rates are per second of processor time of one thread, so that a busy machine does not change them.
 """

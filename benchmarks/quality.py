@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-What few-step samplers and integer products cost in imagined pictures, on held-out episodes.
+What few-step samplers and integer products cost in imagined images, on held-out episodes.
 
 Every variant imagines from the same contexts with the same noise and the true actions. Errors are
 pooled over the pixels that really changed since the last observed frame; intervals are of 95 %,

@@ -94,7 +94,7 @@ def tokenizers(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def quality(args: argparse.Namespace) -> Results:
-    """What few-step sampling and int8 cost in pictures, on models that were trained here."""
+    """What few-step sampling and int8 cost in images, on models that were trained here."""
     if not args.trained:
         print('quality: no --trained models are given, left out')
         return []

@@ -176,7 +176,7 @@ class _ContinuousScene:
         self._order = np.random.default_rng(0).permutation(config.image_tokens)[None]
 
     def baseline(self, sampling: Sampling) -> np.ndarray:
-        """Imagine as published: every step samples again all that is revealed."""
+        """Imagine as published: every step samples again all that is unmasked."""
         draw = partial(sampling.draw, np.random.default_rng(0))
         steps: Iterator[Any] = sample_frame(
             self._model,
@@ -188,7 +188,7 @@ class _ContinuousScene:
             MASK_STEPS,
             sampling,
             draw,
-            resample_revealed=True,
+            resample_unmasked=True,
         )
         *_, last = steps
         patches: np.ndarray = last.patches_BSE.numpy()

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from hma_ros.core.vision.metrics import SquaredError, squared_error
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.steps import Step
-from hma_ros.evaluation.pictures import INK, PAPER, SOFT, centred_text, font, paste_frame
+from hma_ros.evaluation.images import INK, PAPER, SOFT, centred_text, font, paste_frame
 from hma_ros.runtime.frames import FrameCodec
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
@@ -94,21 +94,21 @@ def draw(row: Row) -> Image.Image:
     height, width = row.last.shape[1:3]
     count = len(row.lanes[0])
     size = _LEFT + (count + 1) * (width + _GAP), _TOP + 3 * (height + _GAP) + 6
-    picture = Image.new('RGB', size, PAPER)
-    pen = ImageDraw.Draw(picture)
+    image = Image.new('RGB', size, PAPER)
+    pen = ImageDraw.Draw(image)
     pen.text((4, 4), row.title, INK, font(15))
-    paste_frame(picture, row.last[0], (_LEFT, _TOP), 1)
+    paste_frame(image, row.last[0], (_LEFT, _TOP), 1)
     centred_text(pen, _LEFT + width // 2, _TOP - 9, 'last seen', SOFT)
     for lane, (name, frames) in enumerate(zip(_LANES, row.lanes, strict=True)):
         top = _TOP + lane * (height + _GAP)
         pen.text((4, top + height // 2), name, INK, font(14), anchor='lm')
         for index, frame in enumerate(frames):
             left = _LEFT + (index + 1) * (width + _GAP)
-            paste_frame(picture, frame, (left, top), 1)
+            paste_frame(image, frame, (left, top), 1)
             if lane == 0:
                 ahead = f'+{(index + 1) / row.hz:.1f} s'
                 centred_text(pen, left + width // 2, _TOP - 9, ahead, SOFT)
-    return picture
+    return image
 
 
 def main() -> int:
@@ -125,7 +125,7 @@ def main() -> int:
     args = parser.parse_args()
     data, manifest, execution = LeRobotData(args.data), Manifest.read(args.bundle), Execution()
     model = WorldModel(args.bundle, data.spec.stem, execution)
-    codec, pictures = FrameCodec(manifest, execution), []
+    codec, images = FrameCodec(manifest, execution), []
     if args.every:
         count, decibels = reconstruction_db(codec, data, args.every)
         print(f'tokenizer: {decibels:.1f} dB over {count} frames')
@@ -137,10 +137,10 @@ def main() -> int:
         errors = row.errors()
         total = {name: total.get(name, SquaredError()) + errors[name] for name in errors}
         print(f'episode {episode}, step {step}: {_decibels(errors)}')
-        pictures.append(draw(row))
+        images.append(draw(row))
     print(f'all: {_decibels(total)}')
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    _below(pictures).save(args.out, quality=85)
+    _below(images).save(args.out, quality=85)
     return 0
 
 
@@ -148,10 +148,10 @@ def _decibels(errors: dict[str, SquaredError]) -> str:
     return '; '.join(f'{name} {error.psnr_db:.1f} dB' for name, error in errors.items())
 
 
-def _below(pictures: list[Image.Image]) -> Image.Image:
-    size = max(item.width for item in pictures), sum(item.height for item in pictures)
+def _below(images: list[Image.Image]) -> Image.Image:
+    size = max(item.width for item in images), sum(item.height for item in images)
     sheet, top = Image.new('RGB', size, PAPER), 0
-    for item in pictures:
+    for item in images:
         sheet.paste(item, (0, top))
         top += item.height
     return sheet

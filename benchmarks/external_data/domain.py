@@ -119,7 +119,7 @@ class Camera:
             self._option.geomgroup[group] = 0
 
     def __call__(self, data: Any) -> np.ndarray:
-        """Return a picture, ``uint8[128, 128, 3]``."""
+        """Return an image, ``uint8[128, 128, 3]``."""
         self._renderer.update_scene(data, self._view, self._option)
         image = self._renderer.render()
         return np.ascontiguousarray(image[::-1, ::-1] if self._upside_down else image)

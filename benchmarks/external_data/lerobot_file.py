@@ -36,11 +36,11 @@ class LeRobotFile:
         self._numbers: dict[str, list[np.ndarray]] = {STATE: [], ACTION: []}
         (folder / 'data/chunk-000').mkdir(parents=True)
         (folder / 'meta/episodes/chunk-000').mkdir(parents=True)
-        picture = pa.struct([('bytes', pa.binary()), ('path', pa.string())])
+        image = pa.struct([('bytes', pa.binary()), ('path', pa.string())])
         vectors = {STATE: len(robot.joints), ACTION: len(robot.names)}
         self._schema = pa.schema(
             [
-                (CAMERA, picture),
+                (CAMERA, image),
                 *((key, pa.list_(pa.float32(), width)) for key, width in vectors.items()),
                 ('timestamp', pa.float32()),
                 *((key, pa.int64()) for key in _PLAIN),

@@ -32,8 +32,8 @@ from hma_ros.srv import ResetEpisode
 ROBOT = Path(__file__).with_name('my_sawyer.yaml')
 TICK_NS = 50_000_000
 _SIDE = 128
-# Pictures are at 10 Hz.
-_PICTURE_EVERY = 2
+# Images are at 10 Hz.
+_IMAGE_EVERY = 2
 
 
 class Robot(Node):
@@ -76,20 +76,20 @@ class Robot(Node):
         self._simulator.wait(20.0)
 
     def _tick(self) -> None:
-        wants_picture = self._ticks % _PICTURE_EVERY == 0
-        state, picture = self._ask(
+        wants_image = self._ticks % _IMAGE_EVERY == 0
+        state, pixels = self._ask(
             {
                 'target': self._target,
                 'demonstrate': self._is_demonstrating,
-                'picture': wants_picture,
+                'image': wants_image,
             }
         )
         self._ticks += 1
         self._now_ns += TICK_NS
         stamp = to_stamp(self._now_ns)
         self._publish_state(stamp, state)
-        if wants_picture:
-            self._publish_picture(stamp, picture)
+        if wants_image:
+            self._publish_image(stamp, pixels)
         if state['success'] != self._success:
             self._success = state['success']
             self._successes.publish(Bool(data=self._success))
@@ -108,10 +108,10 @@ class Robot(Node):
         turn.x, turn.y, turn.z, turn.w = 1.0, 0.0, 0.0, 0.0
         self._poses.publish(pose)
 
-    def _publish_picture(self, stamp: Any, picture: bytes) -> None:
+    def _publish_image(self, stamp: Any, pixels: bytes) -> None:
         image = Image(height=_SIDE, width=_SIDE, encoding='rgb8', step=3 * _SIDE)
         image.header.stamp, image.header.frame_id = stamp, 'camera'
-        image.data = picture
+        image.data = pixels
         self._images.publish(image)
 
     def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -119,8 +119,8 @@ class Robot(Node):
         sink.write(json.dumps(request).encode() + b'\n')
         sink.flush()
         state = json.loads(source.readline())
-        picture = source.read(3 * _SIDE * _SIDE) if request.get('picture') else b''
-        return state, picture
+        pixels = source.read(3 * _SIDE * _SIDE) if request.get('image') else b''
+        return state, pixels
 
     def _on_target(self, message: Any) -> None:
         place = message.pose.position

@@ -3,7 +3,7 @@
 A Sawyer of metaworld that presses a button: a process of its own, in the simulators' environment.
 
 It reads requests from its input, a line of JSON each, and answers with a line of JSON and, where
-the request asks for one, a picture of 128 x 128 x 3 bytes.
+the request asks for one, an image of 128 x 128 x 3 bytes.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Simulator:
         Reset or advance by a tick.
 
         :param request: ``reset``, a number; or ``target``, a place of the tool in m, null for
-            none, and ``demonstrate``; and whether a ``picture`` is wanted.
+            none, and ``demonstrate``; and whether an ``image`` is wanted.
         """
         if 'reset' in request:
             self._observed = self._reset(int(request['reset']))
@@ -65,13 +65,13 @@ class Simulator:
             for _ in range(_STEPS):
                 self._step(request.get('target'), bool(request.get('demonstrate')))
         data = self._env.data
-        picture = self._camera(data).tobytes() if request.get('picture') else b''
+        image = self._camera(data).tobytes() if request.get('image') else b''
         state = {
             'joints': [float(data.joint(name).qpos[0]) for name in _JOINTS],
             'tool': self._env.get_endeff_pos().tolist(),
             'success': self._is_success,
         }
-        return state, picture
+        return state, image
 
     def _reset(self, start: int) -> np.ndarray:
         tasks = self._benchmarks[start >= HELD_OUT].train_tasks
@@ -102,8 +102,8 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     simulator = Simulator()
     for line in sys.stdin.buffer:
-        state, picture = simulator.answer(json.loads(line))
-        answers.write(json.dumps(state).encode() + b'\n' + picture)
+        state, image = simulator.answer(json.loads(line))
+        answers.write(json.dumps(state).encode() + b'\n' + image)
         answers.flush()
 
 

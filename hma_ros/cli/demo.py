@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma run demo``: the main job on the simulated Franka, with pictures at the end."""
+"""``hma run demo``: the main job on the simulated Franka, with images at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hma_ros.core.errors import InferenceError
 from hma_ros.core.progress import Progress
 
 if TYPE_CHECKING:
-    from hma_ros.evaluation.pictures import Imagined
+    from hma_ros.evaluation.images import Imagined
     from hma_ros.ros.episode_client import EpisodeClient
     from hma_ros.ros.episode_recorder import EpisodeRecorder, RecordedRollout
 
@@ -105,7 +105,7 @@ def _draw(
     film: tuple[int, RecordedRollout] | None,
     out: Path,
 ) -> list[Path]:
-    from hma_ros.evaluation.pictures import write_animation, write_strip
+    from hma_ros.evaluation.images import write_animation, write_strip
 
     if best is None or film is None:
         raise InferenceError(
@@ -124,7 +124,7 @@ def _draw(
 
 
 def _titled(spec: EmbodimentSpec, title: str, rollout: RecordedRollout) -> Imagined:
-    from hma_ros.evaluation.pictures import Imagined
+    from hma_ros.evaluation.images import Imagined
 
     return Imagined(title, spec.rates.frame_hz, rollout.last, rollout.observed, rollout.imagined)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   hma evaluate prediction --robot sim_planar            how well are frames imagined?
-  hma evaluate prediction --data data --pictures demo   on recorded episodes, with images
+  hma evaluate prediction --data data --images demo     on recorded episodes, with images
   hma evaluate long-horizon --robot sim_planar          how long does a rollout stay true?
   hma evaluate closed-loop --episodes 100               how often does the policy succeed?
   hma evaluate report                                   write docs/results.md from --out files
@@ -40,7 +40,7 @@ examples:
   hma evaluate prediction
   hma evaluate prediction --robot sim_franka --steps 50 --trials 2
   hma evaluate prediction --bundle runs/mine/bundle --data data --out benchmarks/out/mine.json
-  hma evaluate prediction --bundle mine --data data/mine_held_out --pictures out
+  hma evaluate prediction --bundle mine --data data/mine_held_out --images out
 
 Without --data, held-out episodes are made in the simulator, always the same ones. docs/results.md
 explains the tables. A good model gains 3 dB on changed pixels, with a delta PSNR above zero.
@@ -127,7 +127,7 @@ def _add_prediction(parts: argparse._SubParsersAction[argparse.ArgumentParser]) 
         '--seed', type=int, default=0, help='selects steps and wrong actions (default: 0)'
     )
     parser.add_argument(
-        '--pictures',
+        '--images',
         type=Path,
         metavar='FOLDER',
         help='write a strip and an animation of a rollout of each robot here',
@@ -301,8 +301,8 @@ def _predict(args: argparse.Namespace, manifest: Manifest, robot: str) -> Predic
         episodes = _episodes(args, robot, scratch, manifest.image_size)
         config = PredictionConfig(args.steps, args.trials, args.horizon, args.seed)
         measured = measure_prediction(model, episodes, config)
-        if args.pictures:
-            _draw(model, episodes, args.pictures / robot)
+        if args.images:
+            _draw(model, episodes, args.images / robot)
     return measured
 
 
@@ -319,10 +319,10 @@ def _episodes(args: argparse.Namespace, robot: str, scratch: str, image_size: in
 def _draw(model: WorldModel, episodes: Episodes, path: Path) -> None:
     """Draw the longest episode, from its first quarter on."""
     from hma_ros.data.episodes import in_memory
-    from hma_ros.evaluation.pictures import imagine_episode, write_animation, write_strip
+    from hma_ros.evaluation.images import imagine_episode, write_animation, write_strip
 
     longest = in_memory(max(episodes, key=lambda episode: episode.steps))
     rollout = imagine_episode(model, longest, longest.steps // 4, horizon=24)
     write_strip(rollout, path.with_suffix('.png'))
     write_animation(rollout, path.with_suffix('.gif'))
-    print(f'pictures: {path}.png, {path}.gif')
+    print(f'images: {path}.png, {path}.gif')

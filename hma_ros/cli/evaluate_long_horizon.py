@@ -12,10 +12,10 @@ from hma_ros.core.errors import ConfigError
 
 EXAMPLES = """\
 examples:
-  hma evaluate long-horizon --robot sim_planar --episodes 8 --pictures out/long_horizon
+  hma evaluate long-horizon --robot sim_planar --episodes 8 --images out/long_horizon
   hma evaluate long-horizon --out benchmarks/out/long_horizon.json
   hma evaluate long-horizon --steps 600 6000 --every 60 --episodes 1    ten minutes at 10 Hz
-  hma evaluate long-horizon --hidden 10 --temperature 0.5
+  hma evaluate long-horizon --occluded 10 --temperature 0.5
   hma evaluate long-horizon --episodes 400 --ray                        on a Ray cluster
 
 wander is random motion, expert the scripted expert with its training noise; both start where no
@@ -61,7 +61,7 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument('--seed', type=int, default=0, help='selects the starts (default: 0)')
     add_pool(parser, 2)
     parser.add_argument(
-        '--pictures',
+        '--images',
         type=Path,
         metavar='FOLDER',
         help='write contact sheets, animations and a page with all of them here',
@@ -78,7 +78,7 @@ def _add_rollouts(parser: argparse.ArgumentParser) -> None:
         help='judge only every Nth frame, for rollouts of thousands of steps (default: 1)',
     )
     parser.add_argument(
-        '--hidden',
+        '--occluded',
         type=int,
         metavar='N',
         help='also count how often an object occluded for N steps reappears at its true place',
@@ -99,12 +99,12 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.evaluation.long_horizon_page import write_long_horizon
     from hma_ros.evaluation.long_horizon_table import long_horizon_table, occlusion_table
     from hma_ros.evaluation.measurements import as_result, write_measurements
-    from hma_ros.evaluation.occlusion import check_hidden, occlusion_of
+    from hma_ros.evaluation.occlusion import check_occluded, occlusion_of
 
     if args.seed < 0:
         raise ConfigError(f'--seed: got {args.seed}, expected at least 0')
-    if args.hidden is not None:
-        check_hidden(args.hidden)
+    if args.occluded is not None:
+        check_occluded(args.occluded)
     manifest = evaluate_options.chosen_manifest(args)
     config = LongHorizonConfig(
         tuple(sorted(set(args.steps))),
@@ -125,13 +125,13 @@ def run(args: argparse.Namespace) -> int:
         for steps in config.steps
     ]
     table = str(long_horizon_table(results))
-    if args.hidden is not None:
-        hidden = [as_result('occlusion', occlusion_of(item, args.hidden)) for item in measured]
-        table += f'\n{occlusion_table(hidden)}'
-        results += hidden
+    if args.occluded is not None:
+        occluded = [as_result('occlusion', occlusion_of(item, args.occluded)) for item in measured]
+        table += f'\n{occlusion_table(occluded)}'
+        results += occluded
     print(table)
-    if args.pictures:
-        print(f'page: {write_long_horizon(args.pictures, measured, table)}')
+    if args.images:
+        print(f'page: {write_long_horizon(args.images, measured, table)}')
     if args.out:
         write_measurements(args.out, evaluate_options.typed_command(args), results)
     return 0

@@ -79,7 +79,7 @@ def typed_command(args: argparse.Namespace) -> str:
     """Write the command that measures this again, defaults included."""
     words = ['hma', 'evaluate', args.part]
     for name, value in vars(args).items():
-        if name in {'command', 'part', 'run', 'out', 'pictures', 'ray'}:
+        if name in {'command', 'part', 'run', 'out', 'images', 'ray'}:
             continue
         if value is None or value is False or value == []:
             continue

@@ -129,7 +129,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         'meant for a moved camera and other light (default: 0)',
     )
     group.add_argument(
-        '--hidden-history',
+        '--masked-history',
         type=share,
         metavar='P',
         help='share of windows whose past actions are masked, so that the policy looks at the '
@@ -221,7 +221,7 @@ def check_options(args: argparse.Namespace, config: HmaConfig) -> None:
     is_small = bool(config.action_delay)
     for name, counts, of in (
         ('rank', args.trunk == 'lora', '--trunk lora'),
-        ('hidden_history', is_small, 'a model of preset small'),
+        ('masked_history', is_small, 'a model of preset small'),
         ('head_steps', is_small, 'a model of preset small'),
     ):
         value = getattr(args, name)
@@ -241,7 +241,7 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     from hma_ros.training.workers import Workers
 
     check_options(args, initial.model.config)
-    given = {'rank': args.rank, 'hidden_history': args.hidden_history}
+    given = {'rank': args.rank, 'masked_history': args.masked_history}
     given = {name: value for name, value in given.items() if value is not None}
     tuning = FineTuning(args.trunk, rate=args.rate, **given)
     domain = domain_of(dataset, args.stem)
@@ -314,14 +314,14 @@ def _tokens(
     args: argparse.Namespace, dataset: Episodes, initial: Pretrained
 ) -> list[TokenEpisode]:
     """Encode the frames once; tokens are kept beside the data, where that can be written."""
-    from hma_ros.export.pretrained import encode_elsewhere, encode_with
+    from hma_ros.export.pretrained import encode_in_worker, encode_with
     from hma_ros.training.tokens import Encoder, encoded_once
 
     codec, folder, pool = initial.codec, args.out / 'tokenizer', chosen_pool(args)
-    if pool.is_here:
+    if pool.is_serial:
         encode = encode_with(codec, folder)
     else:
-        encode = partial(encode_elsewhere, folder, initial.model.config)
+        encode = partial(encode_in_worker, folder, initial.model.config)
     encoder = Encoder(encode, codec.image_size, initial.codec_fingerprint)
     place = args.data if os.access(args.data, os.W_OK) else args.out
     return encoded_once(encoder, dataset, place / 'tokens', pool)

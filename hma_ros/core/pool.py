@@ -45,7 +45,7 @@ class Pool:
     ray: str | None = None
 
     @property
-    def is_here(self) -> bool:
+    def is_serial(self) -> bool:
         """Whether all units run in this process."""
         return self.ray is None and self.processes <= 1
 
@@ -57,14 +57,14 @@ class Pool:
             Arrays that Ray delivers are read-only.
         :raises ConfigError: no Ray, no such cluster, or a worker that died (on Ray, four times).
         """
-        if self.is_here:
+        if self.is_serial:
             return map(work, units)
         if self.ray is None:
             return _in_processes(self.processes, work, units)
         return _on_ray(_connect(self.ray), work, units)
 
 
-HERE = Pool()
+SERIAL = Pool()
 
 
 def _in_processes(

@@ -11,7 +11,7 @@ from typing import Any
 
 from hma_ros.core.embodiment import EmbodimentSpec, parse_embodiment
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.pool import HERE, Pool
+from hma_ros.core.pool import SERIAL, Pool
 from hma_ros.core.topics import (
     CLOCK_TOPIC,
     EMBODIMENT_KEY,
@@ -32,7 +32,7 @@ def import_bags(
     paths: Sequence[Path],
     writer: LeRobotWriter,
     namespace: str | None = None,
-    pool: Pool = HERE,
+    pool: Pool = SERIAL,
 ) -> Iterator[ImportedSource]:
     """
     Append the episodes of bags, one bag after the other; one imported already is skipped.

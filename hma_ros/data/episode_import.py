@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from hma_ros.core.control.pose_actions import composed_increment
 from hma_ros.core.embodiment.spec import ROTATIONS, EmbodimentSpec
 from hma_ros.core.errors import ConfigError, MessageError
-from hma_ros.core.pool import HERE, Pool
+from hma_ros.core.pool import SERIAL, Pool
 from hma_ros.core.short_text import first_few, quoted
 from hma_ros.data.bag_steps import Mark
 from hma_ros.data.column_map import ColumnMap
@@ -56,7 +56,7 @@ class Mapping:
 
 
 def import_episodes(
-    source: EpisodeSource, writer: LeRobotWriter, mapping: Mapping, pool: Pool = HERE
+    source: EpisodeSource, writer: LeRobotWriter, mapping: Mapping, pool: Pool = SERIAL
 ) -> ImportedSource:
     """
     Append the episodes of a data set; it is skipped if it was imported before.
@@ -72,7 +72,7 @@ def import_episodes(
     before = imported_before(source.folder, writer, source.pattern, options)
     if before is not None:
         return before
-    parts = [source] if pool.is_here else list(source.parts()) or [source]
+    parts = [source] if pool.is_serial else list(source.parts()) or [source]
     reads = (partial(_read, part, mapping) for part in parts)
     with closing(read_parts(reads, writer, pool)) as found:
         facts = joined(list(found))

@@ -29,7 +29,7 @@ def read_parts(
     reads: Iterable[Read], writer: LeRobotWriter, pool: Pool
 ) -> Generator[Facts, None, None]:
     """Yield the facts of each part, whose episodes are then finished and not yet committed."""
-    if pool.is_here:
+    if pool.is_serial:
         yield from (read(writer) for read in reads)
         return
     writer.prepare()

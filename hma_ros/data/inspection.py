@@ -18,7 +18,7 @@ _CONSTANT = 1e-4
 _FEW = 0.02
 _MOST_LAG = 5
 _CLEAR = 0.5
-_PICTURES = 8
+_FRAMES = 8
 
 
 @dataclass
@@ -30,14 +30,14 @@ class EpisodeView:
     :param actions_TA: ``float32[T, A]``, the first low-level action of each step.
     :param joints_TJ: ``float32[T, J]``.
     :param change_T: ``float64[T - 1]`` mean absolute difference of neighbouring frames.
-    :param pictures: up to eight frames ``uint8[H, W, 3]``.
+    :param frames: up to eight frames ``uint8[H, W, 3]``.
     """
 
     stamps_T: NDArray[np.float64]
     actions_TA: NDArray[np.float32]
     joints_TJ: NDArray[np.float32]
     change_T: NDArray[np.float64]
-    pictures: list[NDArray[np.uint8]]
+    frames: list[NDArray[np.uint8]]
 
 
 @dataclass
@@ -76,12 +76,12 @@ def inspect(data: LeRobotData) -> Inspection:
 
 def lag_steps(change_T: NDArray[np.float64], speed_T: NDArray[np.float64]) -> tuple[int, float]:
     """
-    Return by how many steps the picture moves later than the joints, and how surely.
+    Return by how many steps the image moves later than the joints, and how surely.
 
     Compared is how both change from step to step: over a whole episode, what is slow correlates
     at any lag.
 
-    :param change_T: ``float64[T]`` change of the picture in each step.
+    :param change_T: ``float64[T]`` change of the image in each step.
     :param speed_T: ``float64[T]`` motion of the joints in each step.
     :returns: the lag with the largest correlation, and that correlation; (0, 0) where either
         does not vary or there are too few steps.
@@ -118,8 +118,8 @@ def wrapping_angles(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[s
 
 def _view(data: LeRobotData, episode: int) -> EpisodeView:
     length = data.episodes[episode]['length']
-    shown = set(np.linspace(0, length - 1, _PICTURES).astype(int).tolist())
-    stamps, actions, joints, change, pictures = [], [], [], [], []
+    shown = set(np.linspace(0, length - 1, _FRAMES).astype(int).tolist())
+    stamps, actions, joints, change, frames = [], [], [], [], []
     before = None
     for index, step in enumerate(data.steps(episode)):
         stamps.append(step.stamp_ns)
@@ -130,9 +130,9 @@ def _view(data: LeRobotData, episode: int) -> EpisodeView:
             change.append(float(np.abs(frame - before).mean()))
         before = frame
         if index in shown:
-            pictures.append(step.frame)
+            frames.append(step.frame)
     seconds = (np.array(stamps) - stamps[0]) * _NS
-    return EpisodeView(seconds, np.stack(actions), np.stack(joints), np.array(change), pictures)
+    return EpisodeView(seconds, np.stack(actions), np.stack(joints), np.array(change), frames)
 
 
 def _recording(data: LeRobotData) -> list[str]:

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""One self-contained HTML page about a data set: findings, ranges, curves, pictures."""
+"""One self-contained HTML page about a data set: findings, ranges, curves, frames."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _episode(data: LeRobotData, index: int, view: EpisodeView) -> str:
     word = {True: 'success', False: 'failure'}.get(success, 'not marked')
     return (
         f'<h2>Episode {index}: {len(view.stamps_T)} steps, {word}</h2>'
-        f'<img alt="frames" src="data:image/png;base64,{_sheet(view.pictures)}">'
+        f'<img alt="frames" src="data:image/png;base64,{_sheet(view.frames)}">'
         f'<h3>Actions</h3>{_curves(view.stamps_T, view.actions_TA, data.spec.action.names)}'
         f'<h3>Joints</h3>{_curves(view.stamps_T, view.joints_TJ, data.spec.state.joints)}'
     )
@@ -91,14 +91,14 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<table><tr>{top}</tr>{body}</table>'
 
 
-def _sheet(pictures: Sequence[NDArray[np.uint8]]) -> str:
+def _sheet(frames: Sequence[NDArray[np.uint8]]) -> str:
     from PIL import Image
 
-    height, width = pictures[0].shape[:2]
-    sheet = np.full((height, len(pictures) * (width + _GAP), 3), 255, np.uint8)
-    for index, picture in enumerate(pictures):
+    height, width = frames[0].shape[:2]
+    sheet = np.full((height, len(frames) * (width + _GAP), 3), 255, np.uint8)
+    for index, frame in enumerate(frames):
         left = index * (width + _GAP)
-        sheet[:, left : left + width] = picture
+        sheet[:, left : left + width] = frame
     file = io.BytesIO()
     Image.fromarray(sheet).save(file, 'PNG')
     return base64.b64encode(file.getvalue()).decode('ascii')

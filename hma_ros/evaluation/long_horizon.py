@@ -44,7 +44,7 @@ from hma_ros.sim.simulation import Task
 
 # Frames observed before the first imagined one.
 OBSERVED = 8
-# Rollouts whose films are kept for pictures.
+# Rollouts whose films are kept for images.
 SHOWN = 6
 # Episodes that tell the base of a robot from its arm.
 _WANDERINGS = 12
@@ -333,12 +333,12 @@ def _base(name: str, size: int) -> np.ndarray:
     """Look at the robot in many postures, if its arm has one colour; its state is lost."""
     if not any(part.is_end_of_arm for part in PARTS[name]):
         return np.zeros((size, size), bool)
-    pictures = [
+    images = [
         frame
         for seed in range(_WANDERINGS)
         for frame in run_episode(_task(name), 'random', seed, size, steps=60).frames[12::12]
     ]
-    return base_of(PARTS[name], pictures)
+    return base_of(PARTS[name], images)
 
 
 @cache

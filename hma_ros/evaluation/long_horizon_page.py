@@ -13,8 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from hma_ros.evaluation.chart import Axis, line_chart
-from hma_ros.evaluation.long_horizon import Film, Rollouts
-from hma_ros.evaluation.pictures import (
+from hma_ros.evaluation.images import (
     INK,
     PAPER,
     SOFT,
@@ -23,6 +22,7 @@ from hma_ros.evaluation.pictures import (
     paste_frame,
     spread,
 )
+from hma_ros.evaluation.long_horizon import Film, Rollouts
 
 _CELL_PX, _GAP, _MARGIN, _LABEL_PX, _TEXT_PX = 96, 4, 14, 74, 13
 _MOMENTS = 10
@@ -70,7 +70,7 @@ def contact_sheet(rollouts: Rollouts) -> Image.Image:
 def animation(rollouts: Rollouts) -> list[Image.Image]:
     """Draw the first rollouts moment by moment: truth, as the tokenizer draws it, imagined."""
     films = rollouts.films
-    pictures = []
+    images = []
     for moment in range(-1, len(films[0].truth)):
         strips = [_strip(film, moment) for film in films]
         columns = [np.concatenate(strips[column::2]) for column in range(min(2, len(strips)))]
@@ -79,8 +79,8 @@ def animation(rollouts: Rollouts) -> list[Image.Image]:
             np.pad(item, ((0, height - len(item)), (0, 8), (0, 0)), constant_values=255)
             for item in columns
         ]
-        pictures.append(Image.fromarray(np.concatenate(padded, 1)))
-    return pictures
+        images.append(Image.fromarray(np.concatenate(padded, 1)))
+    return images
 
 
 def write_long_horizon(folder: Path, measured: Sequence[Rollouts], table: str) -> Path:
@@ -163,22 +163,22 @@ def _curves(rollouts: Rollouts) -> list[str]:
     return charts
 
 
-def _png(picture: Image.Image) -> bytes:
+def _png(image: Image.Image) -> bytes:
     target = io.BytesIO()
-    picture.save(target, 'PNG', optimize=True)
+    image.save(target, 'PNG', optimize=True)
     return target.getvalue()
 
 
 def _webp(rollouts: Rollouts) -> bytes:
-    pictures = animation(rollouts)
+    images = animation(rollouts)
     each_ms = round(1000 * _SLOWER / rollouts.films[0].frame_hz)
-    durations = [4 * each_ms] + [each_ms] * (len(pictures) - 2) + [6 * each_ms]
+    durations = [4 * each_ms] + [each_ms] * (len(images) - 2) + [6 * each_ms]
     target = io.BytesIO()
-    pictures[0].save(
+    images[0].save(
         target,
         'WEBP',
         save_all=True,
-        append_images=pictures[1:],
+        append_images=images[1:],
         loop=0,
         duration=durations,
         quality=_QUALITY,

@@ -17,7 +17,7 @@ def occlusion_table(results: Sequence[Result]) -> Table:
     columns: list[Column] = [
         ('robot', lambda item: item['robot']),
         ('actions', lambda item: item['actions']),
-        ('occluded for, steps', lambda item: str(item['hidden'])),
+        ('occluded for, steps', lambda item: str(item['occluded'])),
         ('cases', lambda item: str(item['cases'])),
         ('at its place, %', share('kept')),
         ('tokenizer, %', share('kept_drawn')),

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Whether an object that was hidden for a while is where it was, in rollouts."""
+"""Whether an object that was occluded for a while is where it was, in rollouts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Occlusion:
     Objects that come back into sight.
 
     :param actions: whose.
-    :param hidden: steps for which the truth hides them at least.
+    :param occluded: steps for which the truth occludes them at least.
     :param cases: in all rollouts.
     :param kept: share of the cases in which the imagined object has 50 to 200 % of its true area,
         within 2 px of its true place, when the truth shows it again; NaN without any.
@@ -31,26 +31,26 @@ class Occlusion:
 
     robot: str
     actions: str
-    hidden: int
+    occluded: int
     cases: int
     kept: float
     kept_drawn: float
 
 
-def occlusion_of(rollouts: Rollouts, hidden: int) -> Occlusion:
+def occlusion_of(rollouts: Rollouts, occluded: int) -> Occlusion:
     """
     Find the objects that come back in all rollouts.
 
-    An object is hidden when the truth shows less than half of it, see
+    An object is occluded when the truth shows less than half of it, see
     :class:`~hma_ros.evaluation.scene_parts.Seen`; cases begin with an object in sight.
 
-    Of frames that are further apart, so many in a row must hide it that they span the steps.
+    Of frames that are further apart, so many in a row must occlude it that they span the steps.
 
-    :param hidden: steps, see :func:`check_hidden`.
+    :param occluded: steps, see :func:`check_occluded`.
     :raises ConfigError: fewer than 1.
     """
-    check_hidden(hidden)
-    frames = 1 - (1 - hidden) // rollouts.every
+    check_occluded(occluded)
+    frames = 1 - (1 - occluded) // rollouts.every
     thing = [part.role for part in PARTS[rollouts.robot]].index('object')
     imagined, drawn = list[bool](), list[bool]()
     for judged in rollouts.judged:
@@ -59,22 +59,22 @@ def occlusion_of(rollouts: Rollouts, hidden: int) -> Occlusion:
             imagined.append(_is_back(truth[moment]))
             drawn.append(_is_back(judged.drawn[moment].parts[thing]))
     shares = [float(np.mean(found)) if found else float('nan') for found in (imagined, drawn)]
-    return Occlusion(rollouts.robot, rollouts.actions, hidden, len(imagined), *shares)
+    return Occlusion(rollouts.robot, rollouts.actions, occluded, len(imagined), *shares)
 
 
-def check_hidden(hidden: int) -> None:
+def check_occluded(occluded: int) -> None:
     """Refuse what cannot be counted: ConfigError of less than 1 step."""
-    if hidden < 1:
-        raise ConfigError(f'hidden: got {hidden}, expected at least 1 step')
+    if occluded < 1:
+        raise ConfigError(f'occluded: got {occluded}, expected at least 1 step')
 
 
-def returns(visible: Sequence[bool], hidden: int) -> Iterator[int]:
-    """Yield the moments in which something is seen again after being hidden for so many."""
+def returns(visible: Sequence[bool], occluded: int) -> Iterator[int]:
+    """Yield the moments in which something is seen again after being occluded for so many."""
     last: int | None = None
     for moment, is_seen in enumerate(visible):
         if not is_seen:
             continue
-        if last is not None and moment - last > hidden:
+        if last is not None and moment - last > occluded:
             yield moment
         last = moment
 

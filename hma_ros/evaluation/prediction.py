@@ -79,7 +79,7 @@ class Prediction:
     takes off what the tokenizer loses. ``delta_*`` is delta PSNR: true minus random actions.
 
     :param changed_share: share of the pixels that changed in one step.
-    :param mean_picture_changed_db: the mean of all frames as a prediction, over changed pixels:
+    :param mean_frame_changed_db: the mean of all frames as a prediction, over changed pixels:
         what is reached by knowing the scene and nothing else.
     :param tokenizer_db: the truth as the tokenizer draws it against the truth, whole frame.
     :param tokenizer_changed_db: likewise over changed pixels: what hardly any prediction
@@ -99,7 +99,7 @@ class Prediction:
     changed_gain: Interval
     whole: Comparison
     drawn: Comparison
-    mean_picture_changed_db: float
+    mean_frame_changed_db: float
     tokenizer_db: float
     tokenizer_changed_db: float
     delta_changed: Interval
@@ -214,7 +214,7 @@ class _Measurement:
         self._config = config
         self._embodiment = episodes.embodiment
         self._chunks = np.concatenate([episode.actions for episode in episodes])
-        self._mean_picture = _mean_picture(episodes)
+        self._mean_frame = _mean_frame(episodes)
         self._random = np.random.default_rng([config.seed, 1])
         self._one = ErrorTable()
         self._ahead = ErrorTable()
@@ -250,7 +250,7 @@ class _Measurement:
         ):
             table.add(f'imagined_{name}', frame, target, chosen)
             table.add(f'copied_{name}', copy, target, chosen)
-        table.add('mean_picture', self._mean_picture, truth, mask)
+        table.add('mean_frame', self._mean_frame, truth, mask)
         table.add('tokenizer', drawn, truth)
         table.add('tokenizer_changed', drawn, truth, mask)
         for trial, chunk in enumerate(self._random.choice(self._chunks, self._config.trials)):
@@ -279,7 +279,7 @@ class _Measurement:
             changed_gain=self._interval(self._gain),
             whole=one.compare('whole'),
             drawn=one.compare('drawn'),
-            mean_picture_changed_db=one.psnr('mean_picture'),
+            mean_frame_changed_db=one.psnr('mean_frame'),
             tokenizer_db=one.psnr('tokenizer'),
             tokenizer_changed_db=one.psnr('tokenizer_changed'),
             delta_changed=self._interval(partial(self._delta, 'changed')),
@@ -311,7 +311,7 @@ def _mean(values: list[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _mean_picture(episodes: Episodes) -> np.ndarray:
+def _mean_frame(episodes: Episodes) -> np.ndarray:
     total = sum(frame.astype(np.float64) for episode in episodes for frame in episode.frames)
     frames = sum(episode.steps + 1 for episode in episodes)
     return (total / frames).round().astype(np.uint8)

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Objects and tools of the simulated scenes in pictures: how large they are, and where."""
+"""Objects and tools of the simulated scenes in images: how large they are, and where."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Literal
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-# Places and areas are told in pixels of a picture of this side, whatever the side is.
+# Places and areas are told in pixels of an image of this side, whatever the side is.
 REFERENCE_SIDE_PX = 64
-# Smaller than this a part counts as hidden [px of 64, squared].
+# Smaller than this a part counts as occluded [px of 64, squared].
 LEAST_AREA_PX = 10.0
 _HUE_DEG, _SATURATION, _VALUE = 16.0, 0.5, 0.25
 _WHITE_SATURATION, _WHITE_VALUE = 0.2, 0.4
@@ -24,7 +24,7 @@ _END_RADIUS_PX, _SEARCH_PX = 8.0, 14.0
 @dataclass(frozen=True)
 class Part:
     """
-    Something of one colour that a picture shows.
+    Something of one colour that an image shows.
 
     :param role: ``tool``, ``object`` (what is pushed, lifted or reached for) or ``mark``.
     :param hue_deg: of its colour; None for white.
@@ -62,13 +62,13 @@ PARTS: dict[str, tuple[Part, ...]] = {
 @dataclass(frozen=True)
 class Seen:
     """
-    A part in a picture and in the true one.
+    A part in an image and in the true one.
 
     :param part: which.
     :param true_area: [px of 64, squared].
-    :param area: in the picture, likewise.
+    :param area: in the image, likewise.
     :param error: distance between the places [px of 64]; NaN where one of them shows nothing.
-    :param full_area: most that a true picture of the same rollout shows; 0 where not known.
+    :param full_area: most that a true image of the same rollout shows; 0 where not known.
     """
 
     part: Part
@@ -80,9 +80,9 @@ class Seen:
     @property
     def is_visible(self) -> bool:
         """
-        Whether the true picture shows enough of it to judge.
+        Whether the true image shows enough of it to judge.
 
-        An object or a mark is hidden when less than half of it is seen; how much a tool shows
+        An object or a mark is occluded when less than half of it is seen; how much a tool shows
         also depends on how it is turned.
         """
         covered = self.part.role != 'tool' and self.true_area < 0.5 * self.full_area
@@ -90,27 +90,27 @@ class Seen:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the picture shows 50 to 200 % of the true area."""
+        """Whether the image shows 50 to 200 % of the true area."""
         return 0.5 * self.true_area <= self.area <= 2.0 * self.true_area
 
 
 def find_parts(
     parts: Sequence[Part],
     truth: np.ndarray,
-    picture: np.ndarray,
+    image: np.ndarray,
     tool_xy: np.ndarray,
     base: np.ndarray,
 ) -> list[Seen]:
     """
-    Compare the parts of a picture with those of the true one.
+    Compare the parts of an image with those of the true one.
 
     :param truth: ``uint8[H, W, 3]``.
-    :param picture: likewise, of the same size.
-    :param tool_xy: ``float[2]``, where the tool is in the true picture [px].
+    :param image: likewise, of the same size.
+    :param tool_xy: ``float[2]``, where the tool is in the true image [px].
     :param base: ``bool[H, W]``, see :func:`base_of`.
     """
     scale = REFERENCE_SIDE_PX / truth.shape[0]
-    true_hsv, hsv = _hue_saturation_value(truth), _hue_saturation_value(picture)
+    true_hsv, hsv = _hue_saturation_value(truth), _hue_saturation_value(image)
     found = []
     for part in parts:
         true_mask, mask = _mask(part, true_hsv), _mask(part, hsv)
@@ -123,19 +123,17 @@ def find_parts(
     return found
 
 
-def base_of(parts: Sequence[Part], pictures: Sequence[np.ndarray]) -> np.ndarray:
+def base_of(parts: Sequence[Part], images: Sequence[np.ndarray]) -> np.ndarray:
     """
     Find what of an arm of one colour stands still: it is no end of the arm wherever that is.
 
-    :param pictures: ``uint8[H, W, 3]`` each, of postures that differ; most show the base.
+    :param images: ``uint8[H, W, 3]`` each, of postures that differ; most show the base.
     :returns: ``bool[H, W]``; nothing where the tool has a colour of its own.
     """
-    base = np.zeros(pictures[0].shape[:2], bool)
+    base = np.zeros(images[0].shape[:2], bool)
     for part in parts:
         if part.is_end_of_arm:
-            base |= (
-                np.mean([_mask(part, _hue_saturation_value(item)) for item in pictures], 0) > 0.5
-            )
+            base |= np.mean([_mask(part, _hue_saturation_value(item)) for item in images], 0) > 0.5
     return base
 
 
@@ -150,8 +148,8 @@ def _mask(part: Part, hsv: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndar
     return mask
 
 
-def _hue_saturation_value(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    red, green, blue = np.moveaxis(picture.astype(np.float64) / 255, -1, 0)
+def _hue_saturation_value(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    red, green, blue = np.moveaxis(image.astype(np.float64) / 255, -1, 0)
     value = np.max([red, green, blue], 0)
     spread = value - np.min([red, green, blue], 0)
     safe = np.maximum(spread, 1e-9)
@@ -181,15 +179,15 @@ def _end_of_arm(
     """
     radius, search = round(_END_RADIUS_PX / scale), round(_SEARCH_PX / scale)
     margin = radius + search
-    # Outside of the picture nothing is known: neither for nor against a place.
+    # Outside of the image nothing is known: neither for nor against a place.
     signs = [np.pad(np.where(item, 1.0, -1.0), margin) for item in (truth, mask)]
     column, line = (min(max(round(float(place)), 0), len(truth) - 1) for place in tool_xy)
     axis = np.arange(-radius, radius + 1)
     disc = axis[:, None] ** 2 + axis**2 <= radius**2
 
-    def around(picture: np.ndarray, reach: int) -> np.ndarray:
+    def around(image: np.ndarray, reach: int) -> np.ndarray:
         first, last = margin - reach, margin + reach + 1
-        return picture[line + first : line + last, column + first : column + last]
+        return image[line + first : line + last, column + first : column + last]
 
     true_end = around(signs[0], radius) * disc
     windows = sliding_window_view(around(signs[1], margin), disc.shape)

@@ -107,7 +107,7 @@ def growth_charts(results: Sequence[Result]) -> dict[str, str]:
 
 
 def quality_table(results: Sequence[Result]) -> Table:
-    """What samplers and integers cost in imagined pictures; brackets hold 95 % intervals."""
+    """What samplers and integers cost in imagined images; brackets hold 95 % intervals."""
     columns: list[Column] = [
         ('model, sampler', lambda item: f'{item["name"]}, {item["sampler"]}'),
         ('contexts', lambda item: str(item['contexts'])),

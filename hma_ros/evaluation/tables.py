@@ -29,7 +29,7 @@ def changed_table(results: Sequence[Result]) -> Table:
         ('last frame copied, dB', lambda item: number(item['changed']['copied_db'])),
         ('gain, dB [95 %]', lambda item: interval(item['changed_gain'])),
         ('delta PSNR, dB [95 %]', lambda item: interval(item['delta_changed'])),
-        ('mean frame, dB', lambda item: number(item['mean_picture_changed_db'])),
+        ('mean frame, dB', lambda item: number(item['mean_frame_changed_db'])),
         ('tokenizer alone, dB', lambda item: number(item['tokenizer_changed_db'])),
     ]
     return results_table(results, columns)

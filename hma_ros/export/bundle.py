@@ -63,7 +63,7 @@ TOLERANCES = {
 STORED_HALF = Parity(error=1e-2, deviation=5e-3, agreement=0.99)
 
 
-# A value of a picture that lies on an integer may be truncated to either side of it, and a latent
+# A value of an image that lies on an integer may be truncated to either side of it, and a latent
 # near zero may change its sign.
 CODEC_TOLERANCES = {
     'encoder': Parity(error=1e-3, deviation=1e-3, agreement=0.998),

@@ -189,7 +189,7 @@ def encode_with(
     return encode
 
 
-def encode_elsewhere(folder: Path, config: HmaConfig, frames: np.ndarray) -> np.ndarray:
+def encode_in_worker(folder: Path, config: HmaConfig, frames: np.ndarray) -> np.ndarray:
     """
     Encode frames in a worker process, which reads the frame tokenizer once.
 

@@ -23,7 +23,7 @@ def quantise(model: onnx.ModelProto, is_end: bool = False) -> onnx.ModelProto:
 
     Attention, norms, sums and readouts stay float32: the token head alone, one product of many,
     causes a third of the tokens that change, the end of the last layer a fifth of what is left.
-    Four times the products per second on processors with AVX-512 VNNI; what it costs in pictures
+    Four times the products per second on processors with AVX-512 VNNI; what it costs in images
     is for :mod:`hma_ros.evaluation` to say.
 
     :param is_end: whether the last layer is in it: behind its attention within a step, one

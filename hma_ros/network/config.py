@@ -275,7 +275,7 @@ class HmaConfig:
     @property
     def hides_actions(self) -> bool:
         """
-        Whether a hidden action is seen nowhere.
+        Whether a masked action is seen nowhere.
 
         Upstream's blocks see it all the same, and so do the tokens of its continuous kind.
         """

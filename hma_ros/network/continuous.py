@@ -82,7 +82,7 @@ class ContinuousHma(Trunk):
         :param masked_BRSQ: which pixels of each patch are masked; Q = 1 masks whole patches.
         :param actions_BRX: ``float32[B, R, stride * A]`` in units of the data set, or None.
         :param masked_BR: actions to predict, see :meth:`Trunk.condition`; upstream never
-            hides them from the continuous model, and predicts what it sees.
+            masks them in the continuous model, and predicts what it sees.
         :param steps: None for a window of its own.
         """
         steps = steps or Steps.window(self.config, patches_BRSE.shape[1], patches_BRSE.device)
@@ -110,7 +110,7 @@ class ContinuousHma(Trunk):
         self, patches_BRSE: Tensor, masked_BRSQ: Tensor, given: Conditioning, steps: Steps
     ) -> Tensor:
         """Do what is done before the blocks: ``[B, R, N, C]``."""
-        image = self.token_embed(self.hide(patches_BRSE, masked_BRSQ))
+        image = self.token_embed(self.mask(patches_BRSE, masked_BRSQ))
         placed: Tensor = self.z_proj_ln(self.place(image, given, steps))
         return placed
 
@@ -139,7 +139,7 @@ class ContinuousHma(Trunk):
             raise ConfigError(f'action head: got {domain!r}, expected one of {known}')
         return cast('DiffusionHead', self.action_diff_losses[domain])
 
-    def hide(self, patches_BRSE: Tensor, masked_BRSQ: Tensor) -> Tensor:
+    def mask(self, patches_BRSE: Tensor, masked_BRSQ: Tensor) -> Tensor:
         """Put the learned pixel where something is masked."""
         pixels = patches_BRSE.unflatten(-1, (-1, self.parts.latent_channels))
         return torch.where(masked_BRSQ.unsqueeze(-1), self.mask_token[0, 0], pixels).flatten(-2)

@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Pictures to what HMA takes, and back: a frame tokenizer made to fit a model.
+Frames to what HMA takes, and back: a frame tokenizer made to fit a model.
 
 | tokenizer | for | tokens |
 |---|---|---|
@@ -31,7 +31,7 @@ _MAGVIT2_SUFFIXES = ('.safetensors', '.ckpt')
 
 class FrameCodec(nn.Module):
     """
-    Encodes and decodes pictures.
+    Encodes and decodes frames.
 
     :param name: as the table says.
     :param makes: what its tokens are, in words that :func:`make_codec` compares.
@@ -107,7 +107,7 @@ class LatentCodec(FrameCodec):
     """
     Latents of the SVD autoencoder, which scales them itself.
 
-    :param places: latents of a picture; it takes pictures of any size.
+    :param places: latents of a frame; it takes frames of any size.
     """
 
     def __init__(self, tokenizer: SvdVae, places: int, patch: int) -> None:
@@ -239,7 +239,7 @@ def patchify(pixels_BHWC: Tensor, patch: int) -> Tensor:
 
 
 def unpatchify(patches_BSE: Tensor, patch: int) -> Tensor:
-    """Undo :func:`patchify` for square pictures: ``[B, H, W, C]``."""
+    """Undo :func:`patchify` for square frames: ``[B, H, W, C]``."""
     side = round(patches_BSE.shape[1] ** 0.5)
     parts = patches_BSE.unflatten(1, (side, side)).unflatten(3, (patch, patch, -1))
     return parts.transpose(2, 3).flatten(3, 4).flatten(1, 2)

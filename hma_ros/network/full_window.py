@@ -50,8 +50,8 @@ def decode_frame(
 
     :param window_BTS: ``int64[B, T, S]``; steps from `step` on are masked.
     :param actions_BTX: of the whole window, or None.
-    :param order: ``float[B, S]`` for each step but the last: the greatest are revealed first.
-        None reveals what the model is surest of.
+    :param order: ``float[B, S]`` for each step but the last: the greatest are unmasked first.
+        None unmasks what the model is surest of.
     """
     window = window_BTS.clone()
     for mask_step in range(mask_steps):
@@ -62,7 +62,7 @@ def decode_frame(
         still = masked_after(mask_step, mask_steps, window.shape[2])
         masked = (window[:, step] == model.mask_id).numpy()
         rank = probability.prod(-1).numpy() if order is None or not still else order[mask_step]
-        hidden = torch.from_numpy(keep_most_confident(rank, masked, still))
+        still_masked = torch.from_numpy(keep_most_confident(rank, masked, still))
         chosen = torch.where(torch.from_numpy(masked), model.join(factors), window[:, step])
-        window[:, step] = chosen.masked_fill(hidden, model.mask_id)
+        window[:, step] = chosen.masked_fill(still_masked, model.mask_id)
         yield FramePass(seen, logits, output.chunk_BRX, window[:, step].clone())

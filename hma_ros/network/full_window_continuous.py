@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hma_ros.core.generation.diffusion import Noise, Sampling
-from hma_ros.core.generation.masking import reveal_all_again, reveal_new
+from hma_ros.core.generation.masking import unmask_all_again, unmask_new
 from hma_ros.network.config import Compat
 from hma_ros.network.continuous import ContinuousHma
 from hma_ros.network.diffusion_head import DiffusionHead
@@ -51,22 +51,22 @@ def sample_frame(
     mask_steps: int,
     sampling: Sampling,
     draw: Draw,
-    resample_revealed: bool = False,
+    resample_unmasked: bool = False,
 ) -> Iterator[FrameSample]:
     """
     Sample one frame, step by step.
 
     :param window_BTSE: ``float32[B, T, S, E]``; steps from `step` on are not looked at.
     :param actions_BTX: of the whole window, or None.
-    :param order_BS: a permutation of the patches for each sample; the last are revealed first.
-    :param resample_revealed: sample what is revealed again at every step, as upstream does;
+    :param order_BS: a permutation of the patches for each sample; the last are unmasked first.
+    :param resample_unmasked: sample what is unmasked again at every step, as upstream does;
         otherwise each patch is sampled once.
     """
-    reveal = reveal_all_again if resample_revealed else reveal_new
+    unmask = unmask_all_again if resample_unmasked else unmask_new
     window, samples = window_BTSE.clone(), np.arange(len(order_BS))[:, None]
     masked = torch.zeros(window.shape[:3], dtype=torch.bool)
     masked[:, step:] = True
-    for chosen_BK in reveal(order_BS, mask_steps):
+    for chosen_BK in unmask(order_BS, mask_steps):
         output = model(window, masked.unsqueeze(-1), domain, actions_BTX)
         z = output.z_BRSC[:, step]
         patches = _sample(model.diffloss, z[samples, chosen_BK], sampling, draw)

@@ -2,7 +2,7 @@
 """
 Open-MAGVIT2, the frame tokenizer of the published discrete models.
 
-A 256x256 picture becomes 16x16 tokens of 18 bits: lookup-free quantisation (Yu et al. 2023,
+A 256x256 frame becomes 16x16 tokens of 18 bits: lookup-free quantisation (Yu et al. 2023,
 arXiv 2310.05737), as trained by Luo et al. 2024 (arXiv 2409.04410). Modules carry the names of
 the published state dict. The order of operations is that of the published model as well, so
 that ids are equal to the last bit.
@@ -25,11 +25,11 @@ from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.core.short_text import shortened
 from hma_ros.network.strict_loading import load_strictly, load_weights, unwrapped
 
-# Parts of the training state that compute no tokens. Pictures of the published data sets were
+# Parts of the training state that compute no tokens. Frames of the published data sets were
 # tokenised with the raw weights, so the averaged ones (model_ema) are not wanted.
 _TRAINING_ONLY = ('loss.', 'model_ema.')
 _NORM_EPSILON = 1e-6
-# Each level halves the size of a picture of 256 x 256.
+# Each level halves the size of a frame of 256 x 256.
 _MOST_LEVELS = 8
 
 
@@ -225,7 +225,7 @@ class Magvit2(nn.Module):
 
     def encode(self, frames_BHWC: Tensor) -> Tensor:
         """
-        Tokenise pictures.
+        Tokenise frames.
 
         :param frames_BHWC: ``uint8[B, image_size, image_size, 3]`` RGB.
         :returns: ids ``int64[B, S]`` below ``2 ** bits``, row by row of the grid.
@@ -236,7 +236,7 @@ class Magvit2(nn.Module):
 
     def decode(self, ids_BS: Tensor) -> Tensor:
         """
-        Draw pictures.
+        Decode frames.
 
         :param ids_BS: ``int64[B, S]``, see :meth:`encode`.
         :returns: ``uint8[B, image_size, image_size, 3]`` RGB.
@@ -249,7 +249,7 @@ class Magvit2(nn.Module):
 
 def scale_frames(frames_BHWC: Tensor, dtype: torch.dtype) -> Tensor:
     """
-    Pictures as the published tokenizers expect them.
+    Frames as the published tokenizers expect them.
 
     :param frames_BHWC: ``uint8[B, H, W, 3]``.
     :param dtype: of the result.
@@ -261,7 +261,7 @@ def scale_frames(frames_BHWC: Tensor, dtype: torch.dtype) -> Tensor:
 
 def draw_frames(frames_BCHW: Tensor) -> Tensor:
     """
-    Pictures as the published tokenizers give them: clamped, and truncated, not rounded.
+    Frames as the published tokenizers give them: clamped, and truncated, not rounded.
 
     :param frames_BCHW: ``float[B, 3, H, W]``, meant to be in [-1, 1].
     :returns: ``uint8[B, H, W, 3]``.
@@ -275,7 +275,7 @@ def load_magvit2(path: str | Path, config: Magvit2Config | None = None) -> Magvi
 
     :param path: `.safetensors`, or the original Lightning checkpoint, of which tensors are read
         and nothing is executed.
-    :param config: sizes; None for those that its weights tell, of pictures of 256 x 256.
+    :param config: sizes; None for those that its weights tell, of frames of 256 x 256.
     :raises ConfigError: the file is unreadable, or its names or shapes are not those expected,
         or numbers are not finite.
     """

@@ -35,14 +35,14 @@ class StemPart(nn.Module):
     def forward(self, feeds: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute it."""
         steps = Steps(feeds['index'])
-        # From the others the runtime refuses to hide an action.
-        can_hide = self.model.config.hides_actions
-        masked = ~feeds['known'] if can_hide else None
+        # From the others the runtime refuses to mask an action.
+        can_mask = self.model.config.hides_actions
+        masked = ~feeds['known'] if can_mask else None
         anchor = AnchorSeen(feeds['anchor'], feeds['anchored']) if 'anchor' in feeds else None
         given = self.model.condition(self.stem, feeds['chunk'], steps, masked, anchor=anchor)
         parts = {name: getattr(given, field) for name, field in _GIVEN.items()}
         result = {name: value for name, value in parts.items() if value is not None}
-        if not can_hide:
+        if not can_mask:
             # An input that nothing reads would not be one of the graph.
             first = next(iter(result))
             result[first] = result[first] + 0 * feeds['known'].sum()

@@ -2,7 +2,7 @@
 """
 The image autoencoder of Stable Video Diffusion, tokenizer of the published continuous models.
 
-A 256x256 picture becomes 32x32 latents of 4 numbers (Blattmann et al. 2023, arXiv 2311.15127).
+A 256x256 frame becomes 32x32 latents of 4 numbers (Blattmann et al. 2023, arXiv 2311.15127).
 The network comes from diffusers, which is an extra and imported only when a model is loaded.
 """
 
@@ -29,7 +29,7 @@ _FILES = ('config.json', 'diffusion_pytorch_model.safetensors')
 
 
 class SvdVae(nn.Module):
-    """Pictures to latents and back, with the authors' scaling. Each frame is drawn on its own."""
+    """Frames to latents and back, with the authors' scaling. Each frame is decoded on its own."""
 
     def __init__(self, autoencoder: AutoencoderKLTemporalDecoder) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class SvdVae(nn.Module):
 
     def decode(self, latents_BCHW: Tensor) -> Tensor:
         """
-        Draw pictures.
+        Decode frames.
 
         :param latents_BCHW: ``float[B, C, h, w]``, scaled as :meth:`encode` gives them.
         :returns: ``uint8[B, H, W, 3]`` RGB.

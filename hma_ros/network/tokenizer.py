@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Frame tokenizer: a picture becomes 8x8 tokens and back.
+Frame tokenizer: a frame becomes 8x8 tokens and back.
 
 Finite scalar quantisation (Mentzer et al. 2023, arXiv 2309.15505): every token is a few small
 integers, here called *levels*, instead of one index into a learned code book. They are the
@@ -190,7 +190,7 @@ class FrameTokenizer(nn.Module):
 
     def encode(self, frames_BHWC: Tensor) -> Tensor:
         """
-        Tokenise pictures.
+        Tokenise frames.
 
         :param frames_BHWC: ``uint8[B, H, W, 3]`` RGB.
         :returns: levels ``int64[B, S, factors]``.
@@ -199,7 +199,7 @@ class FrameTokenizer(nn.Module):
 
     def encode_continuous(self, frames_BHWC: Tensor) -> Tensor:
         """
-        Tokenise pictures without rounding, for a model of continuous latents.
+        Tokenise frames without rounding, for a model of continuous latents.
 
         :param frames_BHWC: ``uint8[B, H, W, 3]`` RGB.
         :returns: latents ``float32[B, S, factors]`` in [-1, 1], which :meth:`decode` takes as
@@ -210,7 +210,7 @@ class FrameTokenizer(nn.Module):
 
     def decode(self, values_BSF: Tensor) -> Tensor:
         """
-        Draw pictures.
+        Decode frames.
 
         :param values_BSF: ``float[B, S, factors]`` in [-1, 1]: of levels, see :meth:`values`, or
             any in between, see :meth:`encode_continuous`.

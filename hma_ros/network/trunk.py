@@ -147,7 +147,7 @@ class Trunk(nn.Module):
         """
         Do the work of a stem, once per step.
 
-        Upstream hides masked actions in the tokens alone, while the blocks still see them; and
+        Upstream masks actions in the tokens alone, while the blocks still see them; and
         without actions it injects nothing. Corrected, nothing sees a masked action, and having
         no actions is having all of them masked.
 
@@ -163,14 +163,14 @@ class Trunk(nn.Module):
             asked = self._mask_tokens(steps, batch) if self.config.predict_actions else None
             return Conditioning(tokens_BRC=asked)
         if actions_BRX is None:
-            hidden = self._masked_actions(domain, steps, batch)
-            hidden = self._anchored(domain, hidden, anchor)
-            return self._conditioning(domain, steps, hidden, hidden)
+            masked = self._masked_actions(domain, steps, batch)
+            masked = self._anchored(domain, masked, anchor)
+            return self._conditioning(domain, steps, masked, masked)
         action = self.embed_actions(domain, actions_BRX, is_normalised)
         shown, leaks = action, self.config.compat is Compat.UPSTREAM
         if masked_BR is not None and (self.config.predict_actions or not leaks):
-            hidden = self._masked_actions(domain, steps, action.shape[0])
-            shown = torch.where(masked_BR.bool().unsqueeze(-1), hidden, action)
+            masked = self._masked_actions(domain, steps, action.shape[0])
+            shown = torch.where(masked_BR.bool().unsqueeze(-1), masked, action)
         shown = self._anchored(domain, shown, anchor)
         return self._conditioning(domain, steps, shown, action if leaks else shown)
 

@@ -82,8 +82,8 @@ class ActionExecutorNode(HmaNode):
         self._state = RobotState(
             self,
             spec,
-            partial(self._diagnostics.trouble, 'bad states'),
-            partial(self._diagnostics.over, 'bad states'),
+            partial(self._diagnostics.error, 'bad states'),
+            partial(self._diagnostics.cleared, 'bad states'),
         )
         needs_all = not self._is_shadow
         self._stops = StopTopics(self, spec.stops, self._stop, self._previous_stops, needs_all)
@@ -102,7 +102,7 @@ class ActionExecutorNode(HmaNode):
         self._chunk_source = SingleSource(self, self._chunk_topic)
         self._heartbeat_s: float | None = None
         self._is_model_silent = False
-        on_fault = partial(self._diagnostics.trouble, 'refused chunks')
+        on_fault = partial(self._diagnostics.error, 'refused chunks')
         self.subscribe_bounded(ActionChunk, given.chunk_topic, self._on_chunk, REPORT, on_fault)
         self.subscribe(Empty, given.heartbeat_topic, self._on_heartbeat, REPORT)
         for name, callback in (
@@ -177,7 +177,7 @@ class ActionExecutorNode(HmaNode):
             return
         self._ticked_s = time.monotonic()
         if tick.interruption is not None:
-            self._diagnostics.trouble('interruptions', f'{tick.interruption}: planning anew', WARN)
+            self._diagnostics.warning('interruptions', f'{tick.interruption}: planning anew')
             self._state.clear()
             self._pending_ns.clear()
         listens = self._gripper is None or self._gripper.listens()
@@ -238,12 +238,12 @@ class ActionExecutorNode(HmaNode):
             self._diagnostics.counts['chunks not followed'] += 1
         except LateError as error:
             self._diagnostics.counts['late chunks'] += 1
-            self._diagnostics.trouble('refused chunks', f'{error}: {_LATE}', WARN)
+            self._diagnostics.warning('refused chunks', f'{error}: {_LATE}')
             self._owe_report(stamp_ns(message.header.stamp))
         except MessageError as error:
-            self._diagnostics.trouble('refused chunks', str(error))
+            self._diagnostics.error('refused chunks', str(error))
         else:
-            self._diagnostics.well('accepted chunks', 'refused chunks')
+            self._diagnostics.success('accepted chunks', 'refused chunks')
 
     def _accept(self, message: Any, publisher: Any) -> None:
         if (other := self._chunk_source.refusal(publisher, time.monotonic())) is not None:
@@ -295,11 +295,11 @@ class ActionExecutorNode(HmaNode):
         if self._is_model_silent:
             silence = f'{self._given.heartbeat_topic}: got none for {silent_s:.1f} s'
             text = f'{silence}, expected one every {limit_s:g} s; see the world model'
-            self._diagnostics.trouble('silent model', text, WARN)
+            self._diagnostics.warning('silent model', text)
             if not was_silent or self._executor.state is State.TRACKING:
                 self._executor.interrupt(silence)
         else:
-            self._diagnostics.over('silent model')
+            self._diagnostics.cleared('silent model')
 
     def _clock_fault(self) -> str | None:
         if not self._uses_sim_time():
@@ -382,7 +382,7 @@ class ActionExecutorNode(HmaNode):
                 'approved': self._executor.is_approved,
             }
         )
-        self._diagnostics.over('interruptions')
+        self._diagnostics.cleared('interruptions')
 
     def _report_stillness(self, reasons: str, is_due: bool) -> None:
         state, stop = self._decision.state, self._executor.stop_reason

@@ -59,8 +59,8 @@ class RolloutViewerNode(HmaNode):
         self._state = RobotState(
             self,
             spec,
-            partial(self._diagnostics.trouble, 'bad states'),
-            partial(self._diagnostics.over, 'bad states'),
+            partial(self._diagnostics.error, 'bad states'),
+            partial(self._diagnostics.cleared, 'bad states'),
         )
         self._images = self.publisher(Image, '~/image', REPORT)
         self._errors = self.publisher(Float32, '~/error', REPORT)
@@ -94,9 +94,9 @@ class RolloutViewerNode(HmaNode):
             actions = to_actions(message, self._prediction_topic)
             places = None if actions is None else self._places(actions)
         except MessageError as error:
-            self._diagnostics.trouble('bad rollouts', str(error))
+            self._diagnostics.error('bad rollouts', str(error))
             return
-        self._diagnostics.over('bad rollouts')
+        self._diagnostics.cleared('bad rollouts')
         self._match.add(stamp_ns(message.header.stamp), frame_dt_s(message), frames)
         if places is not None:
             self._show_path(places, stamp_ns(message.header.stamp))
@@ -126,12 +126,12 @@ class RolloutViewerNode(HmaNode):
         try:
             observed = preprocess(to_rgb(message, self._camera_topic, camera), camera)
         except MessageError as error:
-            self._diagnostics.trouble('bad images', str(error))
+            self._diagnostics.error('bad images', str(error))
             return
-        self._diagnostics.well('compared frames', 'bad images')
-        picture = strip([observed, imagined.frame, difference(observed, imagined.frame)])
+        self._diagnostics.success('compared frames', 'bad images')
+        image = strip([observed, imagined.frame, difference(observed, imagined.frame)])
         self._error = mean_error(observed, imagined.frame)
-        self._images.publish(from_rgb(picture, stamp, message.header.frame_id))
+        self._images.publish(from_rgb(image, stamp, message.header.frame_id))
         self._errors.publish(Float32(data=self._error))
 
     def _report(self) -> None:

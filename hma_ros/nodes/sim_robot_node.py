@@ -33,7 +33,7 @@ from hma_ros.srv import ResetEpisode
 _NS = 1_000_000_000
 _CAMERA_FRAME = 'camera_color_optical_frame'
 _RESET_TIMEOUT_S = 60.0
-# 25 times per second: as smooth as the pictures need it.
+# 25 times per second: as smooth as the images need it.
 _FRAMES_NS = 40_000_000
 _WARN_EVERY_S = 5.0
 
@@ -49,11 +49,11 @@ class SimRobotParameters:
         1.0, 'speed; 1 is real time, 0 is as fast as possible', 0.0, 100.0
     )
     camera_hz: float = parameter(
-        0.0, 'pictures per second; 0 for one per step of the model', 0.0, 100.0
+        0.0, 'images per second; 0 for one per step of the model', 0.0, 100.0
     )
-    picture_scale: int = parameter(
+    image_scale: int = parameter(
         2,
-        'pictures are drawn this many times smaller and enlarged; 2 draws just the pixels the '
+        'images are drawn this many times smaller and enlarged; 2 draws just the pixels the '
         'model sees, 1 the full camera size at a higher cost',
         1,
         4,
@@ -77,7 +77,7 @@ class SimRobotNode(Node):
         self._frame = 0
         self._success: bool | None = None
         self._tree: RobotTree | None = None
-        self._check_picture_scale()
+        self._check_image_scale()
         self._check_gripper()
         self._open_outputs()
         self._loop = SimLoop(
@@ -101,11 +101,11 @@ class SimRobotNode(Node):
         """End the simulation."""
         self._loop.close()
 
-    def _check_picture_scale(self) -> None:
-        camera, scale = self._spec.camera, self._given.picture_scale
+    def _check_image_scale(self) -> None:
+        camera, scale = self._spec.camera, self._given.image_scale
         if camera.height % scale or camera.width % scale:
             raise ConfigError(
-                f'picture_scale: expected a divisor of {camera.width} and '
+                f'image_scale: expected a divisor of {camera.width} and '
                 f'{camera.height}, got {scale}'
             )
 
@@ -226,9 +226,9 @@ class SimRobotNode(Node):
             states.append(state)
 
     def _publish_image(self, task: Task, now_ns: int) -> None:
-        camera, scale = self._spec.camera, self._given.picture_scale
-        picture = task.frame(camera.height // scale, camera.width // scale)
-        rgb = np.repeat(np.repeat(picture, scale, axis=0), scale, axis=1)
+        camera, scale = self._spec.camera, self._given.image_scale
+        image = task.frame(camera.height // scale, camera.width // scale)
+        rgb = np.repeat(np.repeat(image, scale, axis=0), scale, axis=1)
         self._images.publish(from_rgb(rgb, now_ns, _CAMERA_FRAME))
         if self._infos is not None:
             self._infos.publish(_camera_info(now_ns, camera, task.view.fovy_deg))

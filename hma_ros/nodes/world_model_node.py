@@ -157,8 +157,8 @@ class WorldModelNode(HmaNode):
             self,
             self._spec,
             self._on_state,
-            partial(self._diagnostics.trouble, 'bad states'),
-            partial(self._diagnostics.over, 'bad states'),
+            partial(self._diagnostics.error, 'bad states'),
+            partial(self._diagnostics.cleared, 'bad states'),
         )
 
     def _warm_up(self) -> str:
@@ -204,9 +204,9 @@ class WorldModelNode(HmaNode):
         try:
             actions = to_actions(message, self._spec, self._executed_topic)
         except MessageError as error:
-            self._diagnostics.trouble('bad reports', str(error))
+            self._diagnostics.error('bad reports', str(error))
             return
-        self._diagnostics.over('bad reports')
+        self._diagnostics.cleared('bad reports')
         self._steps.executed(stamp_ns(message.header.stamp), actions, self.now_ns())
         self._wake()
 
@@ -271,7 +271,7 @@ class WorldModelNode(HmaNode):
     def _report(self) -> None:
         silent_s = time.monotonic() - self._heard_s if self._is_working else 0.0
         if silent_s > self._given.camera_timeout_s:
-            self._diagnostics.trouble('camera timeouts', self._silence(silent_s))
+            self._diagnostics.error('camera timeouts', self._silence(silent_s))
         if self._is_working:
             self._loop.requests.expire()
         self._diagnostics.note('conflicting publishers', self._state.measured.conflict)

@@ -34,8 +34,8 @@ class Diagnostics:
     """
     Counts, latencies, and present warnings and errors of one node, published once per second.
 
-    Each kind of warning or error lasts until :meth:`well` or :meth:`over` clears it. Safe to use
-    from several threads.
+    Each kind of warning or error lasts until :meth:`success` or :meth:`cleared` clears it. Safe to
+    use from several threads.
 
     :param node: the node; must have the methods of HmaNode.
     :param hardware_id: the embodiment.
@@ -48,7 +48,7 @@ class Diagnostics:
         self._lock = threading.RLock()
         self.counts: Counter[str] = Counter()
         self.latencies: dict[str, LatencyWindow] = {}
-        self._troubles: dict[str, tuple[bytes, str]] = {}
+        self._present: dict[str, tuple[bytes, str]] = {}
         # By kind: since when it lasts, and when each of its texts was logged.
         self._since_s: dict[str, float] = {}
         self._logged_s: dict[str, dict[str, float]] = {}
@@ -61,13 +61,20 @@ class Diagnostics:
         with self._lock:
             self.latencies.setdefault(name, LatencyWindow()).record(duration_s)
 
-    def trouble(self, what: str, text: str, level: bytes = ERROR) -> None:
+    def error(self, what: str, text: str) -> None:
         """
-        Count a warning or error, keep it until it is cleared, and log its text when it is new.
+        Count an error, keep it until it is cleared, and log its text when it is new.
 
         :param what: its kind, also the name of the counter.
         :param text: texts of a kind that differ only in numbers are the same for the log.
         """
+        self._report(what, text, ERROR)
+
+    def warning(self, what: str, text: str) -> None:
+        """Count and keep a warning, see :meth:`error`."""
+        self._report(what, text, WARN)
+
+    def _report(self, what: str, text: str, level: bytes) -> None:
         with self._lock:
             text = self.keep(what, text, level)
             if self._is_repeated(what, _NUMBER.sub('#', text)):
@@ -84,22 +91,14 @@ class Diagnostics:
         with self._lock:
             self.counts[what] += number
 
-    def error(self, what: str, text: str) -> None:
-        """Report an error, see :meth:`trouble`."""
-        self.trouble(what, text, ERROR)
-
-    def warning(self, what: str, text: str) -> None:
-        """Report a warning, see :meth:`trouble`."""
-        self.trouble(what, text, WARN)
-
     def keep(self, what: str, text: str, level: bytes = ERROR) -> str:
-        """Count and keep as :meth:`trouble` what is logged elsewhere; returns the text kept."""
+        """Count and keep as :meth:`error` what is logged elsewhere; returns the text kept."""
         text = text if len(text) <= _MOST_CHARACTERS else f'{text[:_MOST_CHARACTERS]} ...'
         with self._lock:
             self.counts[what] += 1
-            if what not in self._troubles:
+            if what not in self._present:
                 self._since_s[what] = time.monotonic()
-            self._troubles[what] = (level, text)
+            self._present[what] = (level, text)
         return text
 
     def _is_repeated(self, what: str, text: str) -> bool:
@@ -121,25 +120,25 @@ class Diagnostics:
         return False
 
     def note(self, what: str, text: str | None, level: bytes = ERROR) -> None:
-        """Report a warning or error as :meth:`trouble`, or clear its kind (None)."""
+        """Report a warning or error as :meth:`error`, or clear its kind (None)."""
         if text is None:
-            self.over(what)
+            self.cleared(what)
         else:
-            self.trouble(what, text, level)
+            self._report(what, text, level)
 
-    def well(self, what: str, *troubles: str) -> None:
+    def success(self, what: str, *cleared: str) -> None:
         """
         Count a success.
 
-        :param troubles: kinds of warnings and errors that it clears.
+        :param cleared: kinds of warnings and errors that it clears.
         """
         self.count(what)
-        self.over(*troubles)
+        self.cleared(*cleared)
 
-    def over(self, *troubles: str) -> None:
+    def cleared(self, *kinds: str) -> None:
         """Clear kinds of warnings and errors; the log says so once for each that it had logged."""
         with self._lock:
-            ended = [what for what in troubles if self._troubles.pop(what, None) is not None]
+            ended = [what for what in kinds if self._present.pop(what, None) is not None]
             told = [what for what in ended if what in self._unended]
             self._unended.difference_update(told)
         for what in told:
@@ -148,7 +147,7 @@ class Diagnostics:
     def publish(self, facts: Mapping[str, object]) -> None:
         """Publish the status with further values."""
         with self._lock:
-            present = list(self._troubles.values())
+            present = list(self._present.values())
             measured = {**self._rates(), **self._percentiles()}
         worst_first = sorted(present, key=lambda item: item[0], reverse=True)
         status = DiagnosticStatus(level=OK, message='ok', hardware_id=self._hardware_id)

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Keeps what the camera saw and what the model imagined during an episode, for pictures."""
+"""Keeps what the camera saw and what the model imagined during an episode, for images."""
 
 from __future__ import annotations
 

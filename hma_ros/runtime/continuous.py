@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from hma_ros.core.generation.diffusion import Denoise, Sampling
-from hma_ros.core.generation.masking import reveal_all_again, reveal_new
+from hma_ros.core.generation.masking import unmask_all_again, unmask_new
 from hma_ros.runtime.discrete import Imagined
 from hma_ros.runtime.engine import Part
 from hma_ros.runtime.kv_cache import KvCache
@@ -79,7 +79,7 @@ class PatchFiller:
         self._mask_steps = mask_steps or model.manifest.mask_steps
         # Upstream samples again what it has shown already.
         is_upstream = model.manifest.compat == 'upstream'
-        self._reveal = reveal_all_again if is_upstream else reveal_new
+        self._unmask = unmask_all_again if is_upstream else unmask_new
 
     def fill(self, cache: KvCache, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
         """Imagine a frame, see :meth:`TokenFiller.fill`: ``float32[B, S, E]``."""
@@ -87,7 +87,7 @@ class PatchFiller:
         batch, tokens = present.masked_BS.shape
         order_BS = self._generator.permuted(np.tile(np.arange(tokens), (batch, 1)), axis=1)
         z_BSC = None
-        for chosen_BK in self._reveal(order_BS, self._mask_steps):
+        for chosen_BK in self._unmask(order_BS, self._mask_steps):
             if z_BSC is None:
                 outputs = self._model.run(cache, first, [*pending, present])
                 for which in range(len(pending)):

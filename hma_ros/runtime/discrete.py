@@ -73,11 +73,11 @@ class TokenFiller:
         for which in range(len(pending)):
             cache.append(first + which, self._model.kept(outputs), which)
         self.logits_BSFV = outputs['logits']
-        present = self._reveal(blank, outputs, 0)
+        present = self._unmask(blank, outputs, 0)
         drawn = self._draw(None, blank, present, outputs)
         for mask_step in range(1, self._mask_steps):
             before, outputs = present, self._model.run(cache, step, [present])
-            present = self._reveal(before, outputs, mask_step)
+            present = self._unmask(before, outputs, mask_step)
             drawn = self._draw(drawn, before, present, outputs)
         return Imagined(present.tokens_BSE, drawn)
 
@@ -92,7 +92,7 @@ class TokenFiller:
         mean = (shifted @ grid / shifted.sum(-1)).astype(np.float32)
         return mean if drawn is None else np.where(before.masked_BS[..., None], mean, drawn)
 
-    def _reveal(self, step: Step, outputs: dict[str, np.ndarray], mask_step: int) -> Step:
+    def _unmask(self, step: Step, outputs: dict[str, np.ndarray], mask_step: int) -> Step:
         best, confidence = self._choose(outputs)
         chosen = np.where(step.masked_BS[..., None], best, step.tokens_BSE)
         still = masked_after(mask_step, self._mask_steps, step.masked_BS.shape[1])

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Pictures to what the trunk takes, and back."""
+"""Frames to what the trunk takes, and back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FrameCodec:
 
     def encode(self, frame: np.ndarray) -> np.ndarray:
         """
-        Tokenise a picture.
+        Tokenise a frame.
 
         :param frame: ``uint8[H, W, 3]`` RGB.
         :returns: ``int64[S, F]`` factors or ``float32[S, E]`` patches.
@@ -44,13 +44,13 @@ class FrameCodec:
         return tokens
 
     def decode(self, tokens_SE: np.ndarray) -> np.ndarray:
-        """Draw a picture ``uint8[H, W, 3]``; raises InferenceError if the graph fails."""
+        """Decode a frame ``uint8[H, W, 3]``; raises InferenceError if the graph fails."""
         frame: np.ndarray = self.decode_batch(tokens_SE[None])[0]
         return frame
 
     def decode_batch(self, tokens_BSE: np.ndarray) -> np.ndarray:
         """
-        Draw pictures ``uint8[B, H, W, 3]``.
+        Decode frames ``uint8[B, H, W, 3]``.
 
         :param tokens_BSE: as :meth:`encode` gives them; of levels also values in [-1, 1].
         :raises InferenceError: the graph failed.

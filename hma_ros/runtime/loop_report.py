@@ -23,10 +23,10 @@ class LoopReport(Protocol):
         """Count a warning and keep it until it is cleared."""
         ...
 
-    def well(self, what: str, *troubles: str) -> None:
+    def success(self, what: str, *cleared: str) -> None:
         """Count a success, and clear kinds of warnings and errors."""
         ...
 
-    def over(self, *troubles: str) -> None:
+    def cleared(self, *kinds: str) -> None:
         """Clear kinds of warnings and errors."""
         ...

@@ -2,7 +2,7 @@
 """
 The file of a manifest, and the hashes that tell what was changed after export.
 
-A hash is no secret: it finds what was damaged, mixed up or edited, not a forger who counts anew.
+Hashes detect corruption, not tampering by someone who recomputes them.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Step:
 
     :param tokens_BSE: ``int64[B, S, F]`` factors or ``float32[B, S, E]`` patches.
     :param masked_BS: which tokens are to be predicted; what they hold does not matter.
-    :param chunk_BX: ``float32[B, stride * A]`` in units of the data set; None hides the action.
+    :param chunk_BX: ``float32[B, stride * A]`` in units of the data set; None masks the action.
     :param previous_BSE: tokens of the frame before; None where there is none.
     :param joints_BJ: ``float32[B, J]`` measured with the frame, rad or m; None where not known.
     :param anchor_BK: ``float32[B, K]``, where the chunk led, rad or m; None where not known.
@@ -139,7 +139,7 @@ class Model:
         :param first: index of the first of them.
         :returns: by name, see :mod:`hma_ros.export.model_graphs`, but only of the last step; what
             begins with `kept` is of all, in order of layers, and only for a cache.
-        :raises InferenceError: an action is hidden that this model has to see, or is not finite.
+        :raises InferenceError: an action is masked that this model has to see, or is not finite.
         """
         index_R = np.arange(first, first + len(steps), dtype=np.int64)
         feeds: dict[str, Any] = {
@@ -202,7 +202,7 @@ class Model:
         known_BR = np.stack([np.full(batch, chunk is not None) for chunk, _ in conditions], 1)
         if not known_BR.all() and not self.manifest.hides_actions:
             raise InferenceError(
-                'chunk: hidden, expected the action of every step: the blocks of a model '
+                'chunk: masked, expected the action of every step: the blocks of a model '
                 'with compat: upstream see also actions that are to be predicted'
             )
         shape = (batch, self.stem.chunk_size)

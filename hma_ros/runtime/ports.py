@@ -78,9 +78,10 @@ class PortedGraph(ABC):
             for name, sizes in expected.items():
                 found = ports[name].shape if name in ports else None
                 if not _fits(found, sizes):
-                    shape = 'missing' if found is None else list(found)
+                    shape = 'none' if found is None else list(found)
                     expected_shape = 'it' if sizes is None else list(sizes)
                     raise BundleError(
-                        f"{self._folder / self.name}: {kind} '{name}' {shape}, expected "
-                        f'{expected_shape} as the manifest says (None: any)'
+                        f"{self._folder / self.name}: {kind} '{name}': got {shape}, expected "
+                        f'{expected_shape} as the manifest says (None: any); '
+                        'export the bundle again'
                     )

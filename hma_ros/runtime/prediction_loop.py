@@ -142,7 +142,7 @@ class PredictionLoop:
         self._report.latency('inference', decided_s - decoded_s)
         self._report.latency('publishing', done_s - decided_s)
         self._report.latency('receipt to action', done_s - step.receipt_s)
-        self._report.well('steps', *_CLEARED)
+        self._report.success('steps', *_CLEARED)
         self._note_time(done_s - started_s)
         self._budget.step_arrived(step.receipt_s)
         return True
@@ -162,7 +162,7 @@ class PredictionLoop:
         before = spent_s if self._step_s is None else self._step_s
         self._step_s = before + _SMOOTHING * (spent_s - before)
         if self._step_s <= self._interval_s and not len(self._steps):
-            self._report.over('skipped steps')
+            self._report.cleared('skipped steps')
 
     def _tell_dropped(self) -> None:
         dropped = self._steps.dropped()

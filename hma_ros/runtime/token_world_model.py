@@ -38,7 +38,7 @@ class Filler(Protocol):
 
 class TokenWorldModel:
     """
-    One model and one context of tokens; pictures are the business of a frame tokenizer.
+    One model and one context of tokens; frames are the business of a frame tokenizer.
 
     :param model: the graphs of one stem.
     :param filler: of its kind.
@@ -270,7 +270,7 @@ class TokenWorldModel:
         return self._read(outputs)
 
     def _read(self, outputs: dict[str, Any]) -> np.ndarray:
-        """Take the chunk of a step whose action was hidden."""
+        """Take the chunk of a step whose action was masked."""
         if self._policy is None:
             return self._model.stem.limit(outputs['chunk'])
         scaled = self._policy(outputs['z_action'])

@@ -40,7 +40,7 @@ class _Exploration:
 
 
 def run_episode(
-    task: Task, kind: Kind, seed: int, picture_size: int = FRAME_PX, steps: int | None = None
+    task: Task, kind: Kind, seed: int, frame_size: int = FRAME_PX, steps: int | None = None
 ) -> Episode:
     """
     Run one episode of the noisy expert, of play or of random motion.
@@ -48,23 +48,23 @@ def run_episode(
     :param task: the robot; its state is lost.
     :param kind: who acts.
     :param seed: fixes the start and the noise: the same seed gives the same episode.
-    :param picture_size: height and width of the frames [px].
+    :param frame_size: height and width of the frames [px].
     :param steps: to record, whatever becomes of the task; None ends it a few steps after success,
         or at the task's horizon.
     """
     task.reset(seed)
     explorer = Explorer(task, kind, np.random.default_rng([seed, 1]))
-    return _record(task, _Exploration(explorer), kind, seed, picture_size, steps)
+    return _record(task, _Exploration(explorer), kind, seed, frame_size, steps)
 
 
-def run_actor(task: Task, actor: Actor, seed: int, picture_size: int = FRAME_PX) -> Episode:
+def run_actor(task: Task, actor: Actor, seed: int, frame_size: int = FRAME_PX) -> Episode:
     """Run one episode of any actor, from the start that ``seed`` gives; kind ``policy``."""
     task.reset(seed)
-    return _record(task, actor, 'policy', seed, picture_size)
+    return _record(task, actor, 'policy', seed, frame_size)
 
 
 def _record(
-    task: Task, actor: Actor, kind: str, seed: int, picture_size: int, steps: int | None = None
+    task: Task, actor: Actor, kind: str, seed: int, frame_size: int, steps: int | None = None
 ) -> Episode:
     """Record so many steps, or to a few steps after success, or to the task's horizon."""
     frames, joints, states = [], [], []
@@ -72,7 +72,7 @@ def _record(
     labels: list[np.ndarray] = []
 
     def look() -> None:
-        frames.append(task.frame(picture_size, picture_size))
+        frames.append(task.frame(frame_size, frame_size))
         joints.append(task.joint_positions())
         states.append(task.state())
 

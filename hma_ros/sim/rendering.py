@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Pictures of the scene: rendered at twice the size and averaged, which needs no multisampling."""
+"""Images of the scene: rendered at twice the size and averaged, which needs no multisampling."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_rendering() -> None:
 
 class SceneCamera:
     """
-    The camera ``main`` of a scene; one OpenGL context for each picture size in use.
+    The camera ``main`` of a scene; one OpenGL context for each image size in use.
 
     :raises ConfigError: a variable of the environment keeps MuJoCo from rendering.
     """
@@ -41,7 +41,7 @@ class SceneCamera:
         self._option.sitegroup[:] = 0
         self._closed = False
 
-    def picture(self, data: mujoco.MjData, height: int, width: int) -> np.ndarray:
+    def image(self, data: mujoco.MjData, height: int, width: int) -> np.ndarray:
         """
         Render the scene.
 
@@ -66,7 +66,7 @@ class SceneCamera:
         self._renderers.clear()
 
     def _open(self, height: int, width: int) -> mujoco.Renderer:
-        # The whole off-screen buffer is cleared for every picture: keep it just large enough.
+        # The whole off-screen buffer is cleared for every image: keep it just large enough.
         buffer = self._model.vis.global_
         buffer.offheight, buffer.offwidth = height * _SUPERSAMPLE, width * _SUPERSAMPLE
         renderer = _open_renderer(self._model, buffer.offheight, buffer.offwidth)
@@ -88,9 +88,9 @@ def _open_renderer(model: mujoco.MjModel, height: int, width: int) -> mujoco.Ren
         raise cannot_render(error, os.environ) from error
 
 
-def _halve(picture: np.ndarray) -> np.ndarray:
+def _halve(image: np.ndarray) -> np.ndarray:
     """Average blocks of 2 x 2 pixels, rounding half up."""
-    total = picture.astype(np.uint16)
+    total = image.astype(np.uint16)
     total = total[::2] + total[1::2]
     total = total[:, ::2] + total[:, 1::2]
     return ((total + 2) >> 2).astype(np.uint8)

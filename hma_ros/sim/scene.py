@@ -27,7 +27,7 @@ class View:
     A camera and the colours around it.
 
     :param position: camera position [m].
-    :param look_at: point in the middle of the picture [m].
+    :param look_at: point in the middle of the image [m].
     :param fovy_deg: vertical field of view.
     :param background: colour of the floor.
     """
@@ -119,10 +119,10 @@ def _image_axes(position: np.ndarray, look_at: np.ndarray) -> list[float]:
 
 def project(view: View, points_N3: np.ndarray, size: int) -> np.ndarray:
     """
-    Return where points are in a square picture.
+    Return where points are in a square image.
 
     :param points_N3: ``float[N, 3]`` [m], before the camera.
-    :param size: width and height of the picture [px].
+    :param size: width and height of the image [px].
     :returns: ``float64[N, 2]``, x to the right and y down [px].
     """
     position, look_at = np.array(view.position), np.array(view.look_at)

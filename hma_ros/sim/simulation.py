@@ -292,7 +292,7 @@ class Task(ABC):
         return tree.placements(self._data.qpos, fixed)
 
     def camera_placement(self, name: str, root: str) -> Placement:
-        """Return where the camera is, looking along z, with x to the right of the picture."""
+        """Return where the camera is, looking along z, with x to the right of the image."""
         camera, frame = self._data.camera('main'), np.eye(4)
         # MuJoCo looks along -z, with y upwards.
         frame[:3, :3] = camera.xmat.reshape(3, 3) @ np.diag([1.0, -1.0, -1.0])
@@ -315,10 +315,10 @@ class Task(ABC):
 
         :raises ConfigError: a size outside 1..640, or the task was closed.
         """
-        return self._camera.picture(self._data, height, width)
+        return self._camera.image(self._data, height, width)
 
     def close(self) -> None:
-        """Free the renderer; the task has no pictures afterwards."""
+        """Free the renderer; the task has no frames afterwards."""
         self._camera.close()
 
     def _set_block(self, xy: np.ndarray, yaw: float) -> None:

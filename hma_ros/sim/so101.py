@@ -15,7 +15,7 @@ _MAX_STEP_RAD = 0.12
 _POSTURE = np.array([0, -0.6, 0.6, 0.9, 0, 0.3])
 _PAN_AXIS_X_M = 0.0388
 _START_SPREAD = np.array([0.7, 0.35, 0.35, 0.35, 0.3, 0.2])
-# Wandering stays above the table and in the picture.
+# Wandering stays above the table and in the image.
 _LOWEST_TOOL_M, _HIGHEST_TOOL_M = 0.03, 0.28
 
 

@@ -29,14 +29,14 @@ class FineTuning:
     :param trunk: one of :data:`TRUNKS`.
     :param rank: of the change of each matrix with ``lora``.
     :param rate: peak learning rate; None takes that of the trunk.
-    :param hidden_history: share of windows whose past actions are hidden, of models that are
+    :param masked_history: share of windows whose past actions are masked, of models that are
         conditioned on the action that led to a step.
     """
 
     trunk: str = 'lora'
     rank: int = 8
     rate: float | None = None
-    hidden_history: float = TwinConfig.hidden_history
+    masked_history: float = TwinConfig.masked_history
 
 
 def kept_stems(config: HmaConfig, trunk: str) -> tuple[str, ...]:
@@ -75,5 +75,5 @@ def start(model: Hma, domain: Domain, tuning: FineTuning) -> Start:
         (domain.name,),
         tuning.rate or TRUNKS[tuning.trunk],
         hidden_matrices(config) if is_whole else (),
-        TwinConfig(hidden_history=tuning.hidden_history),
+        TwinConfig(masked_history=tuning.masked_history),
     )

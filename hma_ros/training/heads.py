@@ -28,7 +28,7 @@ _RATE = 2e-3
 # Weight of the simulator's state, by which the head learns to see.
 _STATE_WEIGHT = 0.5
 # Share of steps shown without the measured joints, as in imagination.
-_HIDDEN_JOINTS = 0.1
+_MASKED_JOINTS = 0.1
 # Errors above this share of a deviation count linearly: fine motion must not drown in coarse.
 _LINEAR_FROM = 0.05
 
@@ -84,7 +84,7 @@ class HeadFitter:
         errors = []
         for _ in Progress(range(steps), f'{stem} head', unit='step'):
             pick = torch.randint(len(samples.features), (_BATCH,))
-            measured = torch.rand(_BATCH, 1) >= _HIDDEN_JOINTS
+            measured = torch.rand(_BATCH, 1) >= _MASKED_JOINTS
             chunk, state = head.read(
                 samples.features[pick].float()[:, None], samples.joints[pick][:, None], measured
             )

@@ -43,7 +43,7 @@ class LatentBatch:
     """
     All that is random about a training step.
 
-    :param masked_BTSQ: pixels of patches to hide; Q is 1 where patches are masked whole.
+    :param masked_BTSQ: pixels of patches to mask; Q is 1 where patches are masked whole.
     :param asked_BT: steps whose chunks are to be predicted: from some step on.
     :param draws: what the heads are trained with.
     """
@@ -89,7 +89,7 @@ def draw_masks(
     shown_B1: Tensor | None = None,
 ) -> Tensor:
     """
-    Draw which pixels to hide; never any of the first step.
+    Draw which pixels to mask; never any of the first step.
 
     :param shown_B1: how many steps each window begins with, drawn here if None.
     """

@@ -86,7 +86,7 @@ def objective_of(
 
 class DiscreteObjective:
     """
-    Masked tokens and hidden actions.
+    Masked tokens and masked actions.
 
     :param model: to train.
     :param steps: of every window.
@@ -127,7 +127,7 @@ class DiscreteObjective:
 
 class ContinuousObjective:
     """
-    Masked patches and hidden actions, through their diffusion heads.
+    Masked patches and masked actions, through their diffusion heads.
 
     :param model: to train.
     :param steps: of every window.
@@ -148,10 +148,10 @@ class ContinuousObjective:
             patches, actions = torch.from_numpy(batch.tokens), torch.from_numpy(batch.actions)
             windows, steps = patches.shape[:2]
             draw = draw_batch(model, name, windows, steps, self._masking, generator)
-            # Upstream never hides actions from the continuous model.
-            hidden = None if self._is_upstream else draw.asked_BT
+            # Upstream never masks actions of the continuous model.
+            masked = None if self._is_upstream else draw.asked_BT
             draws[name] = draw
-            given.append(model.condition(name, actions, self.steps, hidden))
+            given.append(model.condition(name, actions, self.steps, masked))
             placed.append(model.embed(patches, draw.masked_BTSQ, given[-1], self.steps))
         features = run(torch.cat(placed), given).chunk(len(placed))
         terms: dict[str, Tensor] = {}

@@ -60,7 +60,7 @@ def _checked_sizes(
 
 
 def background(dataset: EpisodeDataset, frames: int = 200) -> np.ndarray:
-    """Median picture of an embodiment, ``uint8[H, W, 3]``: what never moves."""
+    """Median frame of an embodiment, ``uint8[H, W, 3]``: what never moves."""
     rng = np.random.default_rng(0)
     picks = [dataset[int(i)].frames[0] for i in rng.integers(len(dataset), size=frames)]
     return np.median(np.stack(picks), axis=0).astype(np.uint8)
@@ -74,7 +74,7 @@ def to_unit(frames_BHWC: np.ndarray) -> Tensor:
 
 def reconstruction_loss(drawn: Tensor, frames: Tensor, still: Tensor) -> dict[str, Tensor]:
     """
-    Compare pictures with the weight on what is not background.
+    Compare frames with the weight on what is not background.
 
     Small objects cover few pixels; without the weight a tokenizer learns to leave them out.
     """

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.patches import patchify
-from hma_ros.core.pool import HERE, Pool
+from hma_ros.core.pool import SERIAL, Pool
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episodes
 from hma_ros.data.windows import TokenEpisode
@@ -42,7 +42,7 @@ class Encoder:
 
 
 def encoded_once(
-    encoder: Encoder, dataset: Episodes, folder: Path, pool: Pool = HERE
+    encoder: Encoder, dataset: Episodes, folder: Path, pool: Pool = SERIAL
 ) -> list[TokenEpisode]:
     """
     Encode every frame and keep the tokens in a file; read it if it is there.

@@ -45,7 +45,7 @@ class Start:
     :param stems: that are learned.
     :param rate: peak learning rate.
     :param hidden: names of matrices for Muon, see :class:`TrainingRun`.
-    :param twin: what training hides of episodes; None for the default.
+    :param twin: what training masks of episodes; None for the default.
     """
 
     model: Hma

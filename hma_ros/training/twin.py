@@ -33,12 +33,12 @@ class TwinConfig:
     Rates and weights.
 
     :param fully_masked: share of windows whose predicted steps are masked completely.
-    :param hidden_history: share of windows whose past actions are all hidden from the context,
+    :param masked_history: share of windows whose past actions are all masked in the context,
         so that the policy reads the scene and does not copy what it did last.
-    :param hidden_action: share of masked steps predicted without their action (passive dynamics).
-    :param hidden_joints: share of steps whose action is asked for without the measured joints, as
+    :param masked_action: share of masked steps predicted without their action (passive dynamics).
+    :param masked_joints: share of steps whose action is asked for without the measured joints, as
         in imagination.
-    :param hidden_anchors: share of steps whose anchor is masked.
+    :param masked_anchors: share of steps whose anchor is masked.
     :param corruption: largest share of context tokens replaced at random.
     :param change_weight: weight of tokens that differ from the frame before.
     :param action_weight: weight of the action loss.
@@ -50,10 +50,10 @@ class TwinConfig:
     """
 
     fully_masked: float = 0.7
-    hidden_history: float = 0.5
-    hidden_action: float = 0.1
-    hidden_joints: float = 0.1
-    hidden_anchors: float = 0.1
+    masked_history: float = 0.5
+    masked_action: float = 0.1
+    masked_joints: float = 0.1
+    masked_anchors: float = 0.1
     corruption: float = 0.15
     change_weight: float = 3.0
     action_weight: float = 0.5
@@ -187,8 +187,8 @@ def prepare(
     steps, size, image_tokens = tokens.shape[1] - 2, tokens.shape[0], tokens.shape[2]
     drawn = torch.rand(size, steps, image_tokens, generator=generator)
     masked = drawn < _mask_shares(size, steps, config, generator)[..., None]
-    remembered = torch.rand(size, 1, generator=generator) >= config.hidden_history
-    told = torch.rand(size, steps, generator=generator) >= config.hidden_action
+    remembered = torch.rand(size, 1, generator=generator) >= config.masked_history
+    told = torch.rand(size, steps, generator=generator) >= config.masked_action
     # What is committed is imagined as in a rollout.
     masked[own], told[own] = True, True
     return Twins(
@@ -213,7 +213,7 @@ def _anchors(
     if batch.own is not None and batch.own.anchors is not None:
         anchors[-len(batch.own.anchors) :] = torch.from_numpy(batch.own.anchors)
     shape = (len(anchors), 2 * told_BT.shape[1])
-    known = torch.rand(shape, generator=generator) >= config.hidden_anchors
+    known = torch.rand(shape, generator=generator) >= config.masked_anchors
     known[:, told_BT.shape[1] :] &= told_BT
     return AnchorSeen(torch.cat([anchors[:, :-1], anchors[:, 1:]], 1), known)
 
@@ -264,7 +264,7 @@ def action_losses(
 ) -> tuple[Tensor, Tensor]:
     """Weighted losses of the action head and of its auxiliary state output, scalars."""
     joints = torch.from_numpy(around.joints)
-    measured = torch.rand(joints.shape[:2], generator=generator) >= config.hidden_joints
+    measured = torch.rand(joints.shape[:2], generator=generator) >= config.masked_joints
     chunk, state = head.read(features, joints, measured)
     error = (chunk - torch.from_numpy(around.labels)) / head.std
     nothing = torch.zeros_like(error)

@@ -121,7 +121,7 @@ def test_other_options_do_not_go_on_with_a_run(run_folder, data, tmp_path, capsy
     [
         (True, ['--trunk', 'all', '--rank', '4'], '--rank: got 4, expected it with --trunk lora'),
         (False, ['--head-steps', '9'], '--head-steps: got 9, expected it with a model of preset'),
-        (False, ['--hidden-history', '0'], '--hidden-history: got 0.0, expected it with a model'),
+        (False, ['--masked-history', '0'], '--masked-history: got 0.0, expected it with a model'),
     ],
 )
 def test_an_option_that_would_change_nothing_is_refused(
@@ -226,7 +226,7 @@ def test_frames_of_another_size_are_refused(run_folder, data, tmp_path, capsys):
     ('words', 'message'),
     [
         (['--rate', '0'], 'got 0, expected a number above 0'),
-        (['--hidden-history', '2'], 'got 2, expected a share in [0, 1]'),
+        (['--masked-history', '2'], 'got 2, expected a share in [0, 1]'),
         (['--stem', 'a.b'], "got 'a.b', expected letters, digits and _"),
     ],
 )

@@ -130,7 +130,7 @@ def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     assert proven.endswith(
         '(at most 0.001 allowed), equal choices 100 % (at least 99.9 % required)'
     )
-    # Pictures may differ by a level of 255: they have a tolerance of their own.
+    # Images may differ by a level of 255: they have a tolerance of their own.
     assert [line.partition(' error')[0] for line in codec] == [
         'encoder against the tokenizer: relative',
         'decoder against the tokenizer: relative',

@@ -10,10 +10,10 @@ import pytest
 
 from hma_ros.cli.main import main
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.pool import HERE, Pool
+from hma_ros.core.pool import SERIAL, Pool
 
 
-@pytest.mark.parametrize('pool', [HERE, Pool(2)])
+@pytest.mark.parametrize('pool', [SERIAL, Pool(2)])
 def test_results_come_in_the_order_of_the_units(pool: Pool) -> None:
     assert list(pool.map(abs, [-3, 1, -2] * 5)) == [3, 1, 2] * 5
 

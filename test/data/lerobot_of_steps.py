@@ -21,8 +21,8 @@ def place(time_s: float) -> np.ndarray:
     return np.array([0.1 * np.sin(time_s), 0.05 * np.cos(3 * time_s)])
 
 
-def picture(time_s: float) -> np.ndarray:
-    """Return a picture whose brightness says its time."""
+def image(time_s: float) -> np.ndarray:
+    """Return an image whose brightness says its time."""
     pixels = np.full((256, 256, 3), 40, np.uint8)
     pixels[64:192, 64:192] = np.uint8(60 + 30 * time_s)
     return pixels
@@ -42,7 +42,7 @@ def write_video(path: Path, times: list[float], codec: str = 'mpeg4') -> None:
         stream.pix_fmt = 'yuv420p'
         stream.bit_rate = 8_000_000
         for time_s in times:
-            frame = av.VideoFrame.from_ndarray(picture(time_s), format='rgb24')
+            frame = av.VideoFrame.from_ndarray(image(time_s), format='rgb24')
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
@@ -60,7 +60,7 @@ def _rows(episode: int, length: int, first: int, is_video: bool) -> dict[str, li
         'task_index': [0] * length,
     }
     if not is_video:
-        rows[CAMERA] = [{'bytes': png(picture(time_s)), 'path': None} for time_s in times]
+        rows[CAMERA] = [{'bytes': png(image(time_s)), 'path': None} for time_s in times]
     return rows
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lerobot_of_steps import picture, place, png
+from lerobot_of_steps import image, place, png
 from PIL import Image
 
 FPS = 20
@@ -69,7 +69,7 @@ def episode(length: int, format_name: str = 'PNG', success: bool | None = None) 
     actions[-1:] = 99.0
     flags = np.arange(length) == length - 1
     found = {
-        'steps/observation/image': [_encoded(picture(time_s), format_name) for time_s in times],
+        'steps/observation/image': [_encoded(image(time_s), format_name) for time_s in times],
         'steps/observation/state': np.array([[*place(time_s), 7.0] for time_s in times]),
         'steps/action/target': actions,
         'steps/action/gripper': np.zeros(length, np.float32),

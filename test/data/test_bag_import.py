@@ -236,7 +236,7 @@ def test_a_late_camera_is_noticed() -> None:
 
 
 def test_slow_changes_do_not_hide_that_the_camera_is_in_time() -> None:
-    """The arm is fast at first; the picture changes most in the end, near the camera."""
+    """The arm is fast at first; the image changes most in the end, near the camera."""
     time_s, random = np.linspace(0.0, 1.0, 60), np.random.default_rng(0)
     jitter = 0.05 * random.uniform(size=60)
     assert lag_steps(time_s**2 + jitter, (1.0 - time_s) ** 2 + jitter)[0] == 0

@@ -128,6 +128,6 @@ def test_a_contact_sheet_has_a_lane_for_each_kind_of_frame() -> None:
     errors = {name: error.psnr_db for name, error in row.errors().items()}
     assert errors['tokenizer'] > errors['imagined'] > errors['copied']
     assert errors['imagined, tokenizer as truth'] > errors['copied, tokenizer as truth']
-    picture = np.asarray(contact_sheet.draw(row))
+    image = np.asarray(contact_sheet.draw(row))
     for value in (90, 91, 120):
-        assert (picture == value).all(2).sum() >= 4 * 32 * 32
+        assert (image == value).all(2).sum() >= 4 * 32 * 32

@@ -17,7 +17,7 @@ from transforms3d.axangles import axangle2mat
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.pool import HERE, Pool
+from hma_ros.core.pool import SERIAL, Pool
 from hma_ros.core.vision.image import preprocess
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.column_map import ColumnMap
@@ -46,7 +46,7 @@ def check_steps(data: LeRobotData, lengths: tuple[int, ...], most: float) -> Non
             time_s = number / 10
             np.testing.assert_allclose(step.joints, made.place(time_s), atol=1e-6)
             np.testing.assert_allclose(step.actions[0], made.place(time_s + 0.1), atol=1e-6)
-            seen = preprocess(made.picture(time_s), SPEC.camera).astype(int)
+            seen = preprocess(made.image(time_s), SPEC.camera).astype(int)
             assert np.abs(step.frame[20:44, 20:44] - seen[20:44, 20:44]).max() <= most
 
 
@@ -77,7 +77,7 @@ def test_frames_of_a_video_are_those_of_their_step(
 
 def test_the_data_set_does_not_depend_on_the_workers(tmp_path: Path) -> None:
     source, mapping = made.write(tmp_path / 'source', 'v3.0', (31, 16, 46)), Mapping()
-    for name, pool in (('one', HERE), ('two', Pool(2))):
+    for name, pool in (('one', SERIAL), ('two', Pool(2))):
         writer = LeRobotWriter(tmp_path / name, SPEC, 'push')
         import_episodes(LeRobotSource(source), writer, mapping, pool)
     # What an import that was killed leaves.
@@ -249,11 +249,11 @@ def with_action(path: Path, row: int, value: float) -> None:
 def with_broken_images(source: Path, rows: list[int]) -> None:
     path = source / 'data/chunk-000/file-000.parquet'
     table = pq.read_table(path)
-    pictures = table.column(made.CAMERA).to_pylist()
+    images = table.column(made.CAMERA).to_pylist()
     for row in rows:
-        pictures[row]['bytes'] = b'no image'
+        images[row]['bytes'] = b'no image'
     place = table.column_names.index(made.CAMERA)
-    column = pa.array(pictures, table.schema.field(place).type)
+    column = pa.array(images, table.schema.field(place).type)
     pq.write_table(table.set_column(place, made.CAMERA, column), path)
 
 

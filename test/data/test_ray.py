@@ -193,8 +193,8 @@ def test_frames_become_the_same_tokens(
     monkeypatch.setattr('torch.compile', lambda function: function)
     command = ['finetune', '--init', str(trained), '--steps', '1', '--windows', '1']
     command += ['--head-steps', '1']
-    marker, encode = tmp_path / 'killed', pretrained.encode_elsewhere
-    monkeypatch.setattr(pretrained, 'encode_elsewhere', partial(killed_once, marker, encode))
+    marker, encode = tmp_path / 'killed', pretrained.encode_in_worker
+    monkeypatch.setattr(pretrained, 'encode_in_worker', partial(killed_once, marker, encode))
     for name, words in (('here', []), ('there', ['--ray'])):
         data = write_steps(tmp_path / name / 'set')
         assert (

@@ -46,7 +46,7 @@ def check_steps(data: LeRobotData, lengths: tuple[int, ...], most: float = 0) ->
             time_s = number / 10
             np.testing.assert_allclose(step.joints, made.place(time_s), atol=1e-6)
             np.testing.assert_allclose(step.actions[0], made.place(time_s + 0.1), atol=1e-6)
-            seen = preprocess(made.picture(time_s), SPEC.camera).astype(int)
+            seen = preprocess(made.image(time_s), SPEC.camera).astype(int)
             assert np.abs(step.frame - seen).max() <= most
 
 

@@ -22,19 +22,19 @@ def test_every_part_teaches(part: str, capsys: pytest.CaptureFixture[str]) -> No
     assert f'hma evaluate {part}' in capsys.readouterr().out.partition('examples:')[2]
 
 
-def test_from_episodes_to_page_and_pictures(
+def test_from_episodes_to_page_and_images(
     bundle: Path, data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, page = tmp_path / 'out' / 'prediction.json', tmp_path / 'results.md'
     arguments = ['--bundle', str(bundle), '--data', str(data_root), '--steps', '3']
-    arguments += ['--trials', '1', '--horizon', '2', '--pictures', str(tmp_path / 'pictures')]
+    arguments += ['--trials', '1', '--horizon', '2', '--images', str(tmp_path / 'rollouts')]
     assert main(['evaluate', 'prediction', *arguments, '--out', str(out)]) == 0
     assert '| sim_planar |' in capsys.readouterr().out
     assert json.loads(out.read_text())['command'] == (
         f'hma evaluate prediction --bundle {bundle} --data {data_root} --episodes 40 --steps 3 '
         '--trials 1 --horizon 2 --seed 0'
     )
-    assert {path.name for path in (tmp_path / 'pictures').iterdir()} == {
+    assert {path.name for path in (tmp_path / 'rollouts').iterdir()} == {
         'sim_planar.png',
         'sim_planar.gif',
     }

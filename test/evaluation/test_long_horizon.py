@@ -13,7 +13,7 @@ import pytest
 
 from hma_ros.cli.main import main
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.pool import HERE
+from hma_ros.core.pool import SERIAL
 from hma_ros.evaluation.long_horizon import (
     OBSERVED,
     Film,
@@ -120,7 +120,7 @@ def test_every_second_frame_is_judged_as_among_all(recorded):
 
 
 @pytest.mark.parametrize(
-    ('visible', 'hidden', 'moments'),
+    ('visible', 'occluded', 'moments'),
     [
         ('1110001', 3, [6]),
         ('1110001', 4, []),
@@ -130,11 +130,11 @@ def test_every_second_frame_is_judged_as_among_all(recorded):
         ('', 1, []),
     ],
 )
-def test_a_return_follows_so_many_hidden_steps(visible, hidden, moments):
-    assert list(returns([item == '1' for item in visible], hidden)) == moments
+def test_a_return_follows_so_many_occluded_steps(visible, occluded, moments):
+    assert list(returns([item == '1' for item in visible], occluded)) == moments
 
 
-def test_what_was_hidden_is_found_where_it_was_or_not(recorded):
+def test_what_was_occluded_is_found_where_it_was_or_not(recorded):
     rollouts = _rollouts(recorded, lambda frame: frame)
     nothing = occlusion_of(rollouts, 2)
     assert nothing.cases == 0
@@ -156,16 +156,16 @@ def test_what_was_hidden_is_found_where_it_was_or_not(recorded):
         found = occlusion_of(changed, 3)
         assert (found.cases, found.kept, found.kept_drawn) == (1, kept, 1.0)
         assert occlusion_of(changed, 4).cases == 0
-    with pytest.raises(ConfigError, match='hidden: got 0, expected at least 1'):
+    with pytest.raises(ConfigError, match='occluded: got 0, expected at least 1'):
         occlusion_of(rollouts, 0)
 
 
 def test_sparse_frames_that_hide_an_object_span_the_steps(recorded):
-    """A single hidden frame of every tenth says nothing of the nine around it."""
+    """A single occluded frame of every tenth says nothing of the nine around it."""
     rollouts = _rollouts(recorded, lambda frame: frame)
     judged, thing = rollouts.judged[0], 1
 
-    def hidden_at(moments):
+    def occluded_at(moments):
         found = []
         for at, item in enumerate(judged.imagined):
             seen = item.parts[thing]
@@ -175,19 +175,19 @@ def test_sparse_frames_that_hide_an_object_span_the_steps(recorded):
         film = replace(rollouts.films[0], every=10)
         return replace(rollouts, films=(film,), judged=(replace(judged, imagined=tuple(found)),))
 
-    assert occlusion_of(hidden_at([1]), 1).cases == 1
-    assert occlusion_of(hidden_at([1]), 10).cases == 0
-    assert occlusion_of(hidden_at([1, 2]), 10).cases == 1
-    assert occlusion_of(hidden_at([1, 2]), 12).cases == 0
+    assert occlusion_of(occluded_at([1]), 1).cases == 1
+    assert occlusion_of(occluded_at([1]), 10).cases == 0
+    assert occlusion_of(occluded_at([1, 2]), 10).cases == 1
+    assert occlusion_of(occluded_at([1, 2]), 12).cases == 0
 
 
-def test_hidden_is_checked_before_anything_is_measured(bundle: Path, monkeypatch, capsys):
+def test_occluded_is_checked_before_anything_is_measured(bundle: Path, monkeypatch, capsys):
     monkeypatch.setattr(
         'hma_ros.evaluation.long_horizon.measure_long_horizon',
         lambda *_: pytest.fail('measured'),
     )
-    assert main(['evaluate', 'long-horizon', '--bundle', str(bundle), '--hidden', '0']) == 2
-    assert 'hidden: got 0, expected at least 1 step' in capsys.readouterr().err
+    assert main(['evaluate', 'long-horizon', '--bundle', str(bundle), '--occluded', '0']) == 2
+    assert 'occluded: got 0, expected at least 1 step' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -203,39 +203,39 @@ def test_hidden_is_checked_before_anything_is_measured(bundle: Path, monkeypatch
 )
 def test_what_cannot_be_measured_is_refused(bundle, changes, message):
     with pytest.raises(ConfigError, match=message):
-        next(measure_long_horizon(bundle, 'sim_planar', LongHorizonConfig(**changes), HERE))
+        next(measure_long_horizon(bundle, 'sim_planar', LongHorizonConfig(**changes), SERIAL))
 
 
 def test_a_robot_without_a_simulator_is_refused(bundle):
     with pytest.raises(ConfigError, match="robot: got 'franka', expected one of sim_franka"):
-        next(measure_long_horizon(bundle, 'franka', LongHorizonConfig(), HERE))
+        next(measure_long_horizon(bundle, 'franka', LongHorizonConfig(), SERIAL))
 
 
 def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
-    out, pictures = tmp_path / 'out' / 'long_horizon.json', tmp_path / 'pictures'
+    out, images = tmp_path / 'out' / 'long_horizon.json', tmp_path / 'images'
     arguments = ['--bundle', str(bundle), '--episodes', '2', '--steps', '3', '1', '--seed', '4']
     arguments += [
         '--workers',
         '1',
-        '--hidden',
+        '--occluded',
         '2',
         '--temperature',
         '0.5',
         '--out',
         str(out),
-        '--pictures',
-        str(pictures),
+        '--images',
+        str(images),
     ]
     assert main(['evaluate', 'long-horizon', *arguments]) == 0
     assert '| sim_planar |' in capsys.readouterr().out
     facts = json.loads(out.read_text())
     assert facts['command'] == (
         f'hma evaluate long-horizon --bundle {bundle} --episodes 2 --steps 3 1 '
-        '--actions wander expert --every 1 --hidden 2 --temperature 0.5 --seed 4 --workers 1'
+        '--actions wander expert --every 1 --occluded 2 --temperature 0.5 --seed 4 --workers 1'
     )
-    hidden = [item for item in facts['results'] if item['name'] == 'occlusion']
-    assert [item['actions'] for item in hidden] == ['wander', 'expert']
-    facts['results'] = [item for item in facts['results'] if item not in hidden]
+    occluded = [item for item in facts['results'] if item['name'] == 'occlusion']
+    assert [item['actions'] for item in occluded] == ['wander', 'expert']
+    facts['results'] = [item for item in facts['results'] if item not in occluded]
     assert [(item['actions'], item['steps']) for item in facts['results']] == [
         ('wander', 1),
         ('wander', 3),
@@ -246,13 +246,13 @@ def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
         assert item['robot'] == 'sim_planar'
         assert {'survival', 'object_error_px', 'tool_error_px', 'gain_db'} < item.keys()
         assert 0 <= item['survival'] <= item['tool_survival'] <= 1
-    page = (pictures / 'long_horizon.html').read_text()
-    # Self-contained: all pictures are in it.
+    page = (images / 'long_horizon.html').read_text()
+    # Self-contained: all images are in it.
     assert set(re.findall(r'src="(\S{0,11})', page)) == {
         'data:image/',
     }
-    assert (pictures / 'sim_planar_wander.png').is_file()
-    assert (pictures / 'sim_planar_expert.webp').is_file()
+    assert (images / 'sim_planar_wander.png').is_file()
+    assert (images / 'sim_planar_expert.webp').is_file()
     results = tmp_path / 'results.md'
     assert main(['evaluate', 'report', '--results', str(out.parent), '--out', str(results)]) == 0
     assert 'hma evaluate long-horizon --bundle' in results.read_text()
@@ -261,7 +261,7 @@ def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
 def test_the_same_seed_gives_the_same_numbers(bundle: Path):
     config = LongHorizonConfig(steps=(2,), episodes=1, actions=('wander',), seed=9)
     first, second = (
-        next(measure_long_horizon(bundle, 'sim_planar', config, HERE, progress=False)).at(2)
+        next(measure_long_horizon(bundle, 'sim_planar', config, SERIAL, progress=False)).at(2)
         for _ in range(2)
     )
     assert repr(first) == repr(second)

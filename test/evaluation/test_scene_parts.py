@@ -27,9 +27,9 @@ def scene(request: pytest.FixtureRequest):
         task.close()
 
 
-def nothing(picture: np.ndarray) -> np.ndarray:
+def nothing(image: np.ndarray) -> np.ndarray:
     """Return a mask of no pixel."""
-    return np.zeros(picture.shape[:2], bool)
+    return np.zeros(image.shape[:2], bool)
 
 
 def test_every_part_is_seen_and_is_where_it_is(scene):
@@ -40,7 +40,7 @@ def test_every_part_is_seen_and_is_where_it_is(scene):
         assert seen.is_visible, part
         assert seen.is_alive
         assert seen.error == 0
-        # Whatever the size of the picture, in pixels of 64.
+        # Whatever the size of the image, in pixels of 64.
         assert seen_larger.area == pytest.approx(seen.area, rel=0.4), part
 
 
@@ -69,7 +69,7 @@ def test_what_vanished_is_not_alive(scene):
 
 
 @pytest.mark.parametrize(('dx', 'dy'), [(3, 0), (-2, 4)])
-def test_a_shifted_picture_is_so_far_off(scene, dx, dy):
+def test_a_shifted_image_is_so_far_off(scene, dx, dy):
     name, frame, _, places_xy = scene
     shifted = np.roll(frame, (dy, dx), (0, 1))
     for part, seen in zip(
@@ -80,7 +80,7 @@ def test_a_shifted_picture_is_so_far_off(scene, dx, dy):
         assert seen.error == pytest.approx(np.hypot(dx, dy), abs=0.3), part
 
 
-def test_what_the_truth_hides_is_not_judged():
+def test_what_the_truth_occludes_is_not_judged():
     black = np.zeros((64, 64, 3), np.uint8)
     for seen in find_parts(
         PARTS['sim_planar'], black, black, np.array([32.0, 32.0]), nothing(black)

@@ -68,7 +68,7 @@ def anchored(bundle, monkeypatch):
     return world, calls
 
 
-def picture():
+def image():
     return np.random.default_rng(1).integers(256, size=(32, 32, 3)).astype(np.uint8)
 
 
@@ -78,7 +78,7 @@ def places(calls):
 
 def test_an_imagined_anchor_is_the_measured_one_and_the_actions(anchored):
     world, calls = anchored
-    world.observe(picture(), None, HERE)
+    world.observe(image(), None, HERE)
     assert calls[-1]['anchored'].all()
     assert places(calls) == {(0.5, -0.2, 0.3)}
     calls.clear()
@@ -89,7 +89,7 @@ def test_an_imagined_anchor_is_the_measured_one_and_the_actions(anchored):
 
 def test_each_candidate_has_an_anchor_of_its_own(anchored):
     world, calls = anchored
-    world.observe(picture(), None, HERE)
+    world.observe(image(), None, HERE)
     calls.clear()
     both = world.imagine_candidates(np.stack([CHUNKS, -CHUNKS]), 2)
     assert both.shape[:2] == (2, 2)
@@ -101,7 +101,7 @@ def test_where_the_tool_is_matters_where_it_is_known(bundle):
     world, frames = WorldModel(bundle, 'arm'), []
     for measured in (HERE, HERE + np.float32([0, 0.2, 0, 0]), None):
         world.reset()
-        world.observe(picture(), None, measured)
+        world.observe(image(), None, measured)
         frames.append(world.imagine(CHUNKS, 2).frames)
     assert (frames[0] != frames[1]).any()
     assert (frames[0] != frames[2]).any()
@@ -109,7 +109,7 @@ def test_where_the_tool_is_matters_where_it_is_known(bundle):
 
 def test_without_a_measurement_nothing_is_made_up(anchored):
     world, calls = anchored
-    world.observe(picture(), None, None)
+    world.observe(image(), None, None)
     world.imagine(CHUNKS, 2)
     assert not any(feeds['anchored'].any() for feeds in calls)
 
@@ -117,7 +117,7 @@ def test_without_a_measurement_nothing_is_made_up(anchored):
 def test_a_tool_that_is_left_out_is_refused(bundle):
     world = WorldModel(bundle, 'arm')
     with pytest.raises(InferenceError, match='expected finite float32.4.: slide, x, y, z'):
-        world.observe(picture(), None, HERE[:1])
+        world.observe(image(), None, HERE[:1])
 
 
 def test_a_robot_without_an_anchor_is_refused(tmp_path):

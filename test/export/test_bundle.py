@@ -111,18 +111,18 @@ def test_past_steps_that_change_cannot_be_kept(tmp_path):
 
 
 @pytest.mark.parametrize('shown', ['noact', 'actmask'])
-def test_actions_hidden_in_tokens_alone_are_those_of_the_research_code(network, tmp_path, shown):
+def test_actions_masked_in_tokens_alone_are_those_of_the_research_code(network, tmp_path, shown):
     """A published policy that was never shown its answer acts, as the released code does."""
     model = Model(export_bundle(network, tmp_path / 'b'), 'franka', Execution(provider='cpu'))
     assert model.manifest.policy_refusal == ''
     with np.load(GOLDEN / 'disc_concat' / 'golden.npz') as golden:
         ids = golden['tokens_masked'][:1].reshape(1, 4, 4)
-        hidden = golden['action_mask/franka'][0] if shown == 'actmask' else np.ones(4)
+        unknown = golden['action_mask/franka'][0] if shown == 'actmask' else np.ones(4)
         actions, expected = golden['actions_in/franka'], golden[f'actions_out_{shown}/franka'][:1]
     factors = network.factorise(torch.from_numpy(ids)).numpy()
     masked = ids == network.mask_id
     steps = [
-        Step(factors[:, i], masked[:, i], None if hidden[i] else actions[:1, i]) for i in range(4)
+        Step(factors[:, i], masked[:, i], None if unknown[i] else actions[:1, i]) for i in range(4)
     ]
     found = np.stack(
         [model.run(model.kv_cache(), 0, steps[: i + 1])['chunk'] for i in range(4)], 1
@@ -130,12 +130,12 @@ def test_actions_hidden_in_tokens_alone_are_those_of_the_research_code(network, 
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_a_hidden_action_is_refused_where_the_model_must_see_it(copied):
+def test_a_masked_action_is_refused_where_the_model_must_see_it(copied):
     assert not load_released(GOLDEN / 'disc_modulate').config.hides_actions
     write_facts(copied, {**read_facts(copied), 'hides_actions': False})
     model = Model(copied, 'franka', Execution(provider='cpu'))
     step = Step.seen(np.zeros((1, model.manifest.image_tokens, 2), np.int64), None)
-    with pytest.raises(InferenceError, match='chunk: hidden, expected the action of every step'):
+    with pytest.raises(InferenceError, match='chunk: masked, expected the action of every step'):
         model.run(model.kv_cache(), 0, [step])
 
 
@@ -209,12 +209,12 @@ def test_nothing_but_a_bundle_is_replaced(network, tmp_path):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'window': 3}, r"past_index' \[\d+\], expected \[2\]"),
-        ({'factor_size': 5}, r"output 'logits' .*, expected \[None, None, 4, 2, 5\]"),
+        ({'window': 3}, r"past_index': got \[\d+\], expected \[2\]"),
+        ({'factor_size': 5}, r"output 'logits': got .*, expected \[None, None, 4, 2, 5\]"),
         ({'image_tokens': 5}, "'tokens'"),
-        ({'layers': 3}, "'past_key_2' missing"),
-        ({'time': 'rotary'}, "input 'rotation' missing"),
-        ({'patch_size': 2, 'kind': 'continuous'}, "output 'z' missing"),
+        ({'layers': 3}, "'past_key_2': got none"),
+        ({'time': 'rotary'}, "input 'rotation': got none"),
+        ({'patch_size': 2, 'kind': 'continuous'}, "output 'z': got none"),
     ],
 )
 def test_graphs_that_the_manifest_contradicts_are_refused(copied, monkeypatch, change, message):
@@ -233,7 +233,7 @@ def test_a_graph_in_the_place_of_another_is_refused(copied, place):
     facts = read_facts(folder)
     facts['files'][f'{place}.onnx'] = facts['files']['append.onnx']
     write_facts(folder, facts)
-    with pytest.raises(BundleError, match=rf'{place}\.onnx: .* missing, expected'):
+    with pytest.raises(BundleError, match=rf'{place}\.onnx: .* got none, expected'):
         Model(folder, 'franka', Execution(provider='cpu'))
 
 

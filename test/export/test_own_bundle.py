@@ -66,7 +66,7 @@ def exported(tmp_path_factory):
     return model, folder
 
 
-def picture(seed=1):
+def image(seed=1):
     return np.random.default_rng(seed).integers(256, size=(32, 32, 3)).astype(np.uint8)
 
 
@@ -77,7 +77,7 @@ def test_half_precision_is_proven_and_recorded(exported, tmp_path):
     assert manifest.precision == 'fp16'
     assert manifest.parity['least_agreement'] > 0.95
     world = WorldModel(folder, 'two_axes')
-    world.observe(picture(), None, np.array([0.4, 0.5]))
+    world.observe(image(), None, np.array([0.4, 0.5]))
     assert world.imagine(None, 1).frames.dtype == np.uint8
 
 
@@ -100,7 +100,7 @@ def test_manifest_records_the_proof_and_the_origin(exported):
 
 def test_bundle_runs(exported):
     world = WorldModel(exported[1], 'two_axes')
-    world.observe(picture(), None, np.array([0.4, 0.5]))
+    world.observe(image(), None, np.array([0.4, 0.5]))
     assert world.imagine(None, 2).frames.shape == (2, 32, 32, 3)
 
 
@@ -108,7 +108,7 @@ def test_joints_move_the_policy_only_where_they_are_measured(exported):
     world, chunks = WorldModel(exported[1], 'two_axes'), []
     for joints in (np.array([0.4, 0.5]), np.array([0.6, 0.5]), None):
         world.reset()
-        world.observe(picture(), None, joints)
+        world.observe(image(), None, joints)
         chunks.append(world.act())
     assert np.abs(chunks[0] - chunks[1]).max() > 0.1
     assert np.abs(chunks[0] - chunks[2]).max() > 0

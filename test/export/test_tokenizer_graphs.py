@@ -15,7 +15,7 @@ from hma_ros.network.svd_vae import SvdVae
 
 
 def run(part, folder):
-    """What torch and onnxruntime make of the same inputs, of one picture and of several."""
+    """What torch and onnxruntime make of the same inputs, of one image and of several."""
     write_graph(part, folder / f'{part.name}.onnx')
     session = onnxruntime.InferenceSession(folder / f'{part.name}.onnx')
     assert [output.name for output in session.get_outputs()] == part.outputs
@@ -28,7 +28,7 @@ def run(part, folder):
         yield found, expected
 
 
-def assert_equal_pictures(drawn, expected):
+def assert_equal_images(drawn, expected):
     assert drawn.dtype == np.uint8
     # A value that lies on a whole number may be truncated to either side of it.
     assert np.abs(drawn.astype(int) - expected).max() <= 1
@@ -47,7 +47,7 @@ def test_magvit2_graphs_compute_what_the_network_computes(tmp_path):
         assert (factors.dtype, factors.shape[1:]) == (np.int64, (64, 2))
         np.testing.assert_array_equal(factors, expected)
     for drawn, expected in run(decoder, tmp_path):
-        assert_equal_pictures(drawn, expected)
+        assert_equal_images(drawn, expected)
 
 
 def test_svd_graphs_compute_what_the_network_computes(tmp_path):
@@ -63,4 +63,4 @@ def test_svd_graphs_compute_what_the_network_computes(tmp_path):
         assert (patches.dtype, patches.shape[1:]) == (np.float32, (16, 16))
         np.testing.assert_allclose(patches, expected, rtol=1e-4, atol=1e-5)
     for drawn, expected in run(decoder, tmp_path):
-        assert_equal_pictures(drawn, expected)
+        assert_equal_images(drawn, expected)

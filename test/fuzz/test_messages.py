@@ -13,7 +13,7 @@ from geometry_msgs.msg import PoseStamped
 from hypothesis import given
 from hypothesis import strategies as st
 from mutations import FLOATS, TEXTS, data
-from PIL import Image as Picture
+from PIL import Image as PilImage
 from sensor_msgs.msg import CompressedImage, Image, JointState
 from std_msgs.msg import Float64MultiArray, Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -70,24 +70,24 @@ def test_raw_images(
     assert rgb is None or (rgb.shape == (height, width, 3) and rgb.dtype == np.uint8)
 
 
-def picture(kind: str, mode: str = 'RGB', size: tuple[int, int] = (16, 12)) -> bytes:
+def image(kind: str, mode: str = 'RGB', size: tuple[int, int] = (16, 12)) -> bytes:
     stream = io.BytesIO()
-    Picture.linear_gradient('L').resize(size).convert(mode).save(stream, kind)
+    PilImage.linear_gradient('L').resize(size).convert(mode).save(stream, kind)
     return stream.getvalue()
 
 
-PICTURES = [
-    picture('JPEG'),
-    picture('JPEG', 'L'),
-    picture('JPEG', 'CMYK'),
-    *(picture('PNG', mode) for mode in ('RGB', 'RGBA', 'L', 'P', '1', 'I;16')),
-    *(picture(kind) for kind in ('GIF', 'BMP', 'TIFF', 'WEBP')),
+IMAGES = [
+    image('JPEG'),
+    image('JPEG', 'L'),
+    image('JPEG', 'CMYK'),
+    *(image('PNG', mode) for mode in ('RGB', 'RGBA', 'L', 'P', '1', 'I;16')),
+    *(image(kind) for kind in ('GIF', 'BMP', 'TIFF', 'WEBP')),
 ]
 
 
 @fuzz(1000)
 @given(
-    case=st.sampled_from(PICTURES).flatmap(lambda valid: st.just(valid) | data(valid)),
+    case=st.sampled_from(IMAGES).flatmap(lambda valid: st.just(valid) | data(valid)),
     named=st.sampled_from(['jpeg', 'png', 'rgb8; jpeg compressed bgr8']) | TEXTS,
 )
 def test_compressed_images(case: bytes, named: str) -> None:

@@ -27,7 +27,7 @@ def config(**changes) -> HmaConfig:
         ({'domains': ()}, {'passive'}, set()),
         ({'compat': Compat.UPSTREAM}, ALL, ALL - {'forward'}),
         ({'compat': Compat.UPSTREAM, 'dropped_actions': 0.1}, ALL, {'policy', 'full'}),
-        # Concatenated tokens alone do hide what is to be predicted.
+        # Concatenated tokens alone do mask what is to be predicted.
         ({'compat': Compat.UPSTREAM, 'injection': Injection.NONE}, ALL, set()),
         (
             {'compat': Compat.UPSTREAM, 'injection': Injection.NONE, 'diffusion': DIFFUSION},
@@ -67,6 +67,6 @@ def test_a_refusal_says_why_and_what_else():
         ),
     ],
 )
-def test_a_bundle_can_do_less_where_actions_cannot_be_hidden(changes, possible):
+def test_a_bundle_can_do_less_where_actions_cannot_be_masked(changes, possible):
     found = bundle_abilities(config(**changes))
     assert {name.value for name, ability in found.items() if not ability.refusal} == possible

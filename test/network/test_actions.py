@@ -69,33 +69,33 @@ def test_as_published_cross_attention_alone_sees_actions_of_other_samples(
 
 
 @pytest.mark.parametrize('time', TimePositions)
-def test_a_hidden_action_is_not_seen(make_model, make_stream, conditioning, time):
+def test_a_masked_action_is_not_seen(make_model, make_stream, conditioning, time):
     model = make_model(**conditioning, time=time)
     stream = make_stream(model, model.config.window, batch=2)
-    hidden = torch.tensor([[0, 1, 1, 0, 1], [1, 0, 0, 1, 1]])
-    other = with_other(stream.actions_BRX, hidden.bool())
-    before = model(stream.ids_BRS, 'robot', stream.actions_BRX, hidden)
-    assert (moved(before, model(stream.ids_BRS, 'robot', other, hidden)) == 0).all()
+    masked = torch.tensor([[0, 1, 1, 0, 1], [1, 0, 0, 1, 1]])
+    other = with_other(stream.actions_BRX, masked.bool())
+    before = model(stream.ids_BRS, 'robot', stream.actions_BRX, masked)
+    assert (moved(before, model(stream.ids_BRS, 'robot', other, masked)) == 0).all()
     # A shown one is, and to show it makes a difference.
-    other = with_other(stream.actions_BRX, ~hidden.bool())
-    assert (moved(before, model(stream.ids_BRS, 'robot', other, hidden))[:, -2] > 1e-6).all()
+    other = with_other(stream.actions_BRX, ~masked.bool())
+    assert (moved(before, model(stream.ids_BRS, 'robot', other, masked))[:, -2] > 1e-6).all()
     assert (moved(before, model(stream.ids_BRS, 'robot', stream.actions_BRX))[:, -1] > 1e-6).all()
 
 
-def test_no_actions_are_hidden_actions(make_model, make_stream, conditioning):
+def test_no_actions_are_masked_actions(make_model, make_stream, conditioning):
     model = make_model(**conditioning)
     stream = make_stream(model, model.config.window, batch=2)
-    hidden = torch.ones(2, model.config.window)
-    masked = model(stream.ids_BRS, 'robot', stream.actions_BRX, hidden)
-    assert (moved(masked, model(stream.ids_BRS, 'robot', None)) < 1e-12).all()
+    masked = torch.ones(2, model.config.window)
+    before = model(stream.ids_BRS, 'robot', stream.actions_BRX, masked)
+    assert (moved(before, model(stream.ids_BRS, 'robot', None)) < 1e-12).all()
 
 
-def test_as_published_injection_sees_hidden_actions(make_model, make_stream, conditioning):
+def test_as_published_injection_sees_masked_actions(make_model, make_stream, conditioning):
     model = make_model(**conditioning, compat=Compat.UPSTREAM)
     stream = make_stream(model, model.config.window)
-    hidden = torch.ones(1, model.config.window)
-    before = model(stream.ids_BRS, 'robot', stream.actions_BRX, hidden)
-    after = model(stream.ids_BRS, 'robot', stream.actions_BRX + 1, hidden)
+    masked = torch.ones(1, model.config.window)
+    before = model(stream.ids_BRS, 'robot', stream.actions_BRX, masked)
+    after = model(stream.ids_BRS, 'robot', stream.actions_BRX + 1, masked)
     injects = conditioning['injection'] is not Injection.NONE
     if injects or not conditioning['predict_actions']:
         assert (moved(before, after) > 0.01).all()
@@ -113,7 +113,7 @@ def action_loss(model, chunk: list, actions: list, masked: list) -> float:
     return loss.action.item()
 
 
-def test_the_action_loss_is_of_hidden_steps_in_deviations(make_model):
+def test_the_action_loss_is_of_masked_steps_in_deviations(make_model):
     # Means 0.5 and -1, deviations 2 and 0.25, two steps in a chunk.
     actions = [[0.5, -1.0, 2.5, -0.75], [4.5, -0.5, 0.5, -1.0]]
     chunk = [[9.0, 9.0, 9.0, 9.0], [1.0, 1.0, 2.0, 1.0]]
@@ -125,7 +125,7 @@ def test_the_action_loss_is_of_hidden_steps_in_deviations(make_model):
 def test_as_published_the_action_loss_is_of_all_steps_in_units(make_model):
     model = make_model(compat=Compat.UPSTREAM)
     actions = [[0.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]
-    # Squared errors 4 in the first step, 1 in the second; their mean times the hidden share.
+    # Squared errors 4 in the first step, 1 in the second; their mean times the masked share.
     chunk = [[2.0, 2.0, 2.0, 2.0], [2.0, 2.0, 2.0, 2.0]]
     assert action_loss(model, chunk, actions, [0, 1]) == pytest.approx(2.5 / 2)
     assert action_loss(model, chunk, actions, [1, 0]) == pytest.approx(2.5 / 2)

@@ -81,8 +81,8 @@ def test_anchors_are_distinguished_once_trained_and_unknown_ones_are_not():
         assert (nowhere == embedded(model, [5.0, 5.0], known=False)).all()
         assert not torch.allclose(here, nowhere)
         # The anchor is known though the action is not.
-        hidden = embedded(model, [0.3, 0.1], masked_BR=torch.ones(1, 1) > 0)
-        assert not torch.allclose(hidden, nowhere)
+        masked_out = embedded(model, [0.3, 0.1], masked_BR=torch.ones(1, 1) > 0)
+        assert not torch.allclose(masked_out, nowhere)
 
 
 def test_a_model_without_anchors_has_no_parameter_for_them():

@@ -99,7 +99,7 @@ def test_steps_in_any_portions_and_larger_rings(make_model, make_stream, steps, 
 
 @pytest.mark.parametrize('time', TimePositions)
 def test_the_next_step_rides_along(make_model, make_stream, conditioning, time):
-    """Step k is committed in the pass that first asks for step k + 1, hidden action and all."""
+    """Step k is committed in the pass that first asks for step k + 1, masked action and all."""
     model = make_model(**conditioning, time=time)
     steps = 5 if time is TimePositions.LEARNED else 17
     stream, cache = make_stream(model, steps), KvCache(model, model.config.window - 1)
@@ -107,10 +107,10 @@ def test_the_next_step_rides_along(make_model, make_stream, conditioning, time):
         seen, index = slice(step + 2), torch.tensor([step, step + 1])
         ids = stream.ids_BRS[:, seen].clone()
         ids[:, step + 1] = model.mask_id
-        hidden = (torch.arange(step + 2) > step).double()[None]
+        masked = (torch.arange(step + 2) > step).double()[None]
         actions = stream.actions_BRX[:, seen]
-        whole = model(ids, 'robot', actions, hidden)
-        said = cache.say(ids[:, -2:], actions[:, -2:], index, hidden[:, -2:])
+        whole = model(ids, 'robot', actions, masked)
+        said = cache.say(ids[:, -2:], actions[:, -2:], index, masked[:, -2:])
         assert_same(said, whole, slice(step, step + 2))
         cache.keep(said, index[:1])
 

@@ -72,9 +72,9 @@ def sampler(seed=0, sampling=FEW):
 
 def test_what_a_masked_pixel_holds_does_not_matter():
     model, (patches, masked, actions) = make(), window()
-    hidden = masked.repeat_interleave(3, -1)
+    of_pixels = masked.repeat_interleave(3, -1)
     before = model(patches, masked, 'robot', actions)
-    after = model(torch.where(hidden, torch.nan, patches), masked, 'robot', actions)
+    after = model(torch.where(of_pixels, torch.nan, patches), masked, 'robot', actions)
     assert (before.z_BRSC == after.z_BRSC).all()
     shown = model(patches, torch.zeros_like(masked), 'robot', actions)
     assert (before.z_BRSC != shown.z_BRSC).any()
@@ -127,11 +127,11 @@ def test_each_patch_is_sampled_once_and_then_stays():
     assert (second.z_BSC != first.z_BSC).any()
 
 
-def test_upstream_samples_again_what_it_has_revealed():
+def test_upstream_samples_again_what_it_has_unmasked():
     model, (patches, _, actions) = make(), window()
     order = np.array([[3, 1, 0, 2], [0, 1, 2, 3]])
     first, second = sample_frame(
-        model, patches, 2, 'robot', actions, order, 2, FEW, sampler(), resample_revealed=True
+        model, patches, 2, 'robot', actions, order, 2, FEW, sampler(), resample_unmasked=True
     )
     assert second.sampled_BK.tolist() == [[0, 1, 2, 3]] * 2
     again = (np.arange(2)[:, None], first.sampled_BK)

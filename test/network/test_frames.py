@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Pictures as HMA takes them."""
+"""Frames as HMA takes them."""
 
 import numpy as np
 import pytest

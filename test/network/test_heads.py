@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""What an action head reads: places in the picture, and joints where they are measured."""
+"""What an action head reads: places in the image, and joints where they are measured."""
 
 import torch
 

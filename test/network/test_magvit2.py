@@ -52,7 +52,7 @@ def test_ids_are_those_of_the_published_implementation(model, golden):
 
 
 @torch.no_grad()
-def test_pictures_are_those_of_the_published_implementation(model, golden):
+def test_images_are_those_of_the_published_implementation(model, golden):
     drawn = model.decode(golden['ids'])
     # A value that lies on a whole number may fall on either side of it on another machine.
     assert (drawn.int() - golden['drawn'].int()).abs().max() <= 1

@@ -27,7 +27,7 @@ class Moved(NamedTuple):
 
     :param earlier: frames, by an action of a later step.
     :param sample: frames, by the actions of another sample of the batch.
-    :param frames: by actions that are all hidden, when they differ by one deviation.
+    :param frames: by actions that are all masked, when they differ by one deviation.
     :param actions: the predicted ones, likewise.
     """
 
@@ -58,9 +58,9 @@ def measure(model: DiscreteHma, ids: torch.Tensor, actions: torch.Tensor) -> Mov
     later, other = actions.clone(), actions.clone()
     later[:, -1] += 1
     other[1] += 1
-    hidden = torch.ones(ids.shape[:2])
+    masked = torch.ones(ids.shape[:2])
     shown = model(ids, 'franka', actions).logits_BRSFV
-    asked, moved = (model(ids, 'franka', a, hidden) for a in (actions, actions + deviation))
+    asked, moved = (model(ids, 'franka', a, masked) for a in (actions, actions + deviation))
     return Moved(
         share(shown, model(ids, 'franka', later).logits_BRSFV)[:, :-1].max().item(),
         share(shown, model(ids, 'franka', other).logits_BRSFV)[0].max().item(),

@@ -23,7 +23,7 @@ def published(tmp_path):
     autoencoder = AutoencoderKLTemporalDecoder(
         down_block_types=('DownEncoderBlock2D',) * 2, block_out_channels=(32, 64)
     )
-    # As initialised, moments and pictures hardly vary.
+    # As initialised, moments and images hardly vary.
     for layer in (autoencoder.quant_conv, autoencoder.decoder.time_conv_out):
         torch.nn.init.normal_(layer.weight, std=0.7)
     # The library gives the time blocks no say at first.
@@ -65,12 +65,12 @@ def test_each_frame_is_drawn_on_its_own_from_clamped_latents(published):
     latents[0, 0, :4] = 0.18215 * 70
     latents[1, 1, :4] = -0.18215 * 70
     drawn = model.decode(latents)
-    for latent, picture in zip(latents, drawn, strict=True):
+    for latent, image in zip(latents, drawn, strict=True):
         clamped = (latent[None] / 0.18215).clamp(-25, 25)
         output = parts.decoder(clamped, image_only_indicator=torch.zeros(1, 1), num_frames=1)
         expected = ((output[0].clamp(-1, 1) + 1) * 127.5).movedim(0, -1).numpy()
-        assert np.abs(picture.numpy() - np.floor(expected)).max() <= 1
-        assert (picture.numpy() == np.floor(expected)).mean() > 0.99
+        assert np.abs(image.numpy() - np.floor(expected)).max() <= 1
+        assert (image.numpy() == np.floor(expected)).mean() > 0.99
     assert drawn.unique().numel() > 100
 
 

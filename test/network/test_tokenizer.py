@@ -19,7 +19,7 @@ CONFIG = TokenizerConfig(
 )
 
 
-def test_tokens_have_the_factored_vocabulary_and_decode_to_pictures():
+def test_tokens_have_the_factored_vocabulary_and_decode_to_frames():
     torch.manual_seed(0)
     model = FrameTokenizer(CONFIG).eval()
     frames = torch.randint(256, (3, 32, 32, 3), dtype=torch.uint8)

@@ -42,7 +42,7 @@ def system(tmp_path: Path, ros_context: object) -> Iterator[System]:
 
 
 class Robot:
-    """The driver of a real robot that is moved by hand: states and pictures on time."""
+    """The driver of a real robot that is moved by hand: states and images on time."""
 
     def __init__(self, system: Any, spec: EmbodimentSpec) -> None:
         self._node, self._spec = system.node, spec
@@ -220,7 +220,7 @@ def _decoder() -> Any:
         helper.make_node('Mul', ['shifted', 'half'], ['bytes']),
         helper.make_node('Reshape', ['bytes', 'shape'], ['small']),
         helper.make_node('Expand', ['small', 'blocks'], ['large']),
-        helper.make_node('Reshape', ['large', 'picture'], ['drawn']),
+        helper.make_node('Reshape', ['large', 'image'], ['drawn']),
         helper.make_node('Round', ['drawn'], ['rounded']),
         helper.make_node('Cast', ['rounded'], ['frames'], to=UINT8),
     ]
@@ -229,7 +229,7 @@ def _decoder() -> Any:
         _constant('half', 127.5, np.float32),
         _constant('shape', [1, SIDE, 1, SIDE, 1, FACTORS], np.int64),
         _constant('blocks', [1, SIDE, 16, SIDE, 16, FACTORS], np.int64),
-        _constant('picture', [1, 128, 128, 3], np.int64),
+        _constant('image', [1, 128, 128, 3], np.int64),
     ]
     return helper.make_graph(
         nodes,

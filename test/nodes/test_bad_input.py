@@ -159,7 +159,7 @@ def test_each_bad_camera_then_missing_joints(system: Any, tiny_bundle: Path) -> 
         publish(good)
         return '/world_model/action_chunk' in system.counts
 
-    system.until(publish_and_count, 'a chunk after a good picture and joints')
+    system.until(publish_and_count, 'a chunk after a good image and joints')
     for kind in ('dropped steps', 'missed joints'):
         system.until(
             lambda kind=kind: f'recovered: {kind}' in system.log('world_model'), f'{kind} to end'

@@ -97,7 +97,7 @@ def recording(reports: bool) -> list[tuple[str, int, Any]]:
         data = bytes(made.TYPES.serialize_cdr(message, message.__msgtype__))
         live = deserialize_message(data, kind)
         if kind is Image:
-            # Each picture is another one: it says which step it belongs to.
+            # Each image is another one: it says which step it belongs to.
             pixels = np.frombuffer(live.data, np.uint8).copy()
             pixels[: 3 * 256 * 8] = len(found) % 251
             live.data = array('B', pixels.tobytes())

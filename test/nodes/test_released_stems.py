@@ -63,7 +63,7 @@ CONFIG = HmaConfig(
 
 
 @pytest.mark.parametrize('robot', DOMAINS)
-def test_a_file_fits_the_checkpoint_and_its_pictures(robot: str) -> None:
+def test_a_file_fits_the_checkpoint_and_its_images(robot: str) -> None:
     spec = load_embodiment(robot)
     robots = {spec.stem: robot_of(spec, is_released=True)}
     check_options(CONFIG, BundleOptions(stems=[spec.stem], robots=robots))

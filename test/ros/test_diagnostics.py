@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Troubles are told, not shouted, and each ends by itself."""
+"""Warnings and errors are told, not shouted, and each ends by itself."""
 
 import sys
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def test_threads_may_report_at_once_and_nothing_is_lost(node: Node, hasty_thread
             node.now_s += 1.0
             told.warning('missed steps', name + 'x' * (index % 400))
             told.latency(f'{name}{index % 50}', 0.0)
-            told.well('steps', *['missed steps'] * (index % 7 == 0))
+            told.success('steps', *['missed steps'] * (index % 7 == 0))
             if index % 100 == 0:
                 told.publish({})
 
@@ -81,8 +81,8 @@ def test_a_text_is_logged_while_other_threads_may_report(node: Node) -> None:
             pool.submit(told.count, 'logged').result(timeout=DEADLINE_S)
 
     node.log = SimpleNamespace(append=log)  # type: ignore[assignment]
-    told.trouble('refused chunks', 'refused')
-    told.over('refused chunks')
+    told.error('refused chunks', 'refused')
+    told.cleared('refused chunks')
     assert told.counts['logged'] == 2
 
 
@@ -90,8 +90,8 @@ def test_what_lasts_is_told_once_however_its_numbers_change(node: Node) -> None:
     told = Diagnostics(node, 'robot')
     for index in range(1000):
         node.now_s = 100.0 + index
-        told.trouble('refused chunks', f'a stamp {index * 1e-3:.3f} s old')
-        told.trouble('bad states', 'no joint 1')
+        told.error('refused chunks', f'a stamp {index * 1e-3:.3f} s old')
+        told.error('bad states', 'no joint 1')
     assert node.log == ['a stamp 0.000 s old', 'no joint 1']
     assert told.counts['refused chunks'] == 1000
 
@@ -103,7 +103,7 @@ def test_what_goes_to_and_fro_is_told_once(node: Node) -> None:
             node.now_s += 7.0
             told.note('no motion', text, WARN)
     assert node.log == ['waiting: no measured state', 'waiting: stale']
-    told.over('no motion')
+    told.cleared('no motion')
     node.now_s += 7.0
     told.note('no motion', 'waiting: stale', WARN)
     assert node.log[2:] == ['recovered: no motion', 'waiting: stale']
@@ -113,8 +113,8 @@ def test_what_begins_again_and_again_is_told_every_five_seconds(node: Node) -> N
     told = Diagnostics(node, 'robot')
     for index in range(100):
         node.now_s = 100.0 + index * 0.11
-        told.trouble('refused chunks', 'refused')
-        told.well('accepted chunks', 'refused chunks')
+        told.error('refused chunks', 'refused')
+        told.success('accepted chunks', 'refused chunks')
     assert node.log == ['refused', 'recovered: refused chunks'] * 3
 
 
@@ -122,7 +122,7 @@ def test_ever_new_texts_are_throttled_and_cost_no_memory(node: Node) -> None:
     told = Diagnostics(node, 'robot')
     for index in range(2000):
         node.now_s = 100.0 + index
-        told.trouble('bad states', 'x' * (index % 400))
+        told.error('bad states', 'x' * (index % 400))
     assert 1000 < len(node.log) < 1300
     assert len(told._logged_s['bad states']) <= 50
 
@@ -131,7 +131,7 @@ def test_what_is_logged_elsewhere_is_kept_and_not_logged(node: Node) -> None:
     told = Diagnostics(node, 'robot')
     told.keep('no motion', 'stopped: emergency stop', WARN)
     told.publish({})
-    told.over('no motion')
+    told.cleared('no motion')
     told.publish({})
     assert [message.status[0].message for message in node.sent] == [
         'stopped: emergency stop',
@@ -142,12 +142,12 @@ def test_what_is_logged_elsewhere_is_kept_and_not_logged(node: Node) -> None:
 
 def test_a_success_ends_its_own_kind_only(node: Node) -> None:
     told = Diagnostics(node, 'robot')
-    told.trouble('holding', 'held', WARN)
-    told.trouble('refused chunks', 'refused')
+    told.warning('holding', 'held')
+    told.error('refused chunks', 'refused')
     told.publish({})
-    told.well('accepted chunks', 'refused chunks')
+    told.success('accepted chunks', 'refused chunks')
     told.publish({})
-    told.over('holding')
+    told.cleared('holding')
     told.publish({})
     states = [(message.status[0].level, message.status[0].message) for message in node.sent]
     assert states == [(ERROR, 'refused; held'), (WARN, 'held'), (OK, 'ok')]
@@ -157,7 +157,7 @@ def test_a_success_ends_its_own_kind_only(node: Node) -> None:
 def test_the_end_is_told_once_for_each_beginning_that_was_told(node: Node) -> None:
     told = Diagnostics(node, 'robot')
     for _ in range(100):
-        told.trouble('refused chunks', 'refused')
-        told.well('accepted chunks', 'refused chunks')
-        told.well('accepted chunks', 'refused chunks')
+        told.error('refused chunks', 'refused')
+        told.success('accepted chunks', 'refused chunks')
+        told.success('accepted chunks', 'refused chunks')
     assert node.log == ['refused', 'recovered: refused chunks']

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""What is kept of an episode, for pictures: nothing of the episode before."""
+"""What is kept of an episode, for images: nothing of the episode before."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ STEP_NS = 100_000_000
 
 
 class Robot:
-    """Publishes pictures and rollouts of one grey each."""
+    """Publishes images and rollouts of one grey each."""
 
     def __init__(self, bench: Any) -> None:
         self._bench, self._told = bench, 0
@@ -48,7 +48,7 @@ class Robot:
 
 
 def test_a_rollout_never_spans_two_episodes(bench: Any) -> None:
-    """The last rollout of an episode and its pictures may arrive after the next one began."""
+    """The last rollout of an episode and its images may arrive after the next one began."""
     robot = Robot(bench)
     robot.recorder.begin(0)
     for step in range(1, 4):
@@ -76,7 +76,7 @@ def test_the_end_of_an_episode_is_shown_as_far_as_it_was_seen(bench: Any) -> Non
     for step in (1, 3, 4, 5):
         robot.imagine(step, 8)
     robot.until_told(4)
-    bench.until(lambda: len(robot.recorder.rollouts()) == 3, 'all pictures')
+    bench.until(lambda: len(robot.recorder.rollouts()) == 3, 'all images')
     seen = [[int(frame[0, 0, 0]) for frame in item.observed] for item in robot.recorder.rollouts()]
     assert seen == [[20, 30, 40, 50], [40, 50], [50]]
     assert all(len(item.imagined) == len(item.observed) for item in robot.recorder.rollouts())

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image as Picture
+from PIL import Image as PilImage
 from sensor_msgs.msg import CompressedImage, Image
 
 from hma_ros.core.embodiment import CameraSpec, load_embodiment
@@ -131,9 +131,9 @@ def test_old_and_new_names_are_the_same_encoding(old: str, new: str) -> None:
         np.testing.assert_array_equal(got, to_rgb(message(lines, 2, 4, listed), 'camera'))
 
 
-def compressed(picture: Any, kind: str, **options: Any) -> CompressedImage:
+def compressed(image: Any, kind: str, **options: Any) -> CompressedImage:
     stream = io.BytesIO()
-    picture.save(stream, kind, **options)
+    image.save(stream, kind, **options)
     return CompressedImage(format=kind.lower(), data=array('B', stream.getvalue()))
 
 
@@ -159,22 +159,22 @@ def test_sixteen_bits_become_the_eight_higher_ones(colour: int, channels: int) -
 def test_an_exif_orientation_is_ignored_as_image_transport_does() -> None:
     tall = np.zeros((32, 64, 3), np.uint8)
     tall[:, :32] = 200
-    exif = Picture.Exif()
+    exif = PilImage.Exif()
     exif[0x0112] = 6  # to be shown turned by 90 degrees
-    got = to_rgb(compressed(Picture.fromarray(tall), 'JPEG', quality=98, exif=exif), 'camera')
+    got = to_rgb(compressed(PilImage.fromarray(tall), 'JPEG', quality=98, exif=exif), 'camera')
     assert got.shape == (32, 64, 3)
     assert np.abs(got.astype(int) - tall).max() <= 8
 
 
 @pytest.mark.parametrize('kind', ['PNG', 'MPO'])
-def test_several_pictures_in_one_are_refused(kind: str) -> None:
-    first, second = (Picture.fromarray(pixels(16, 16, seed)) for seed in (0, 1))
+def test_several_images_in_one_are_refused(kind: str) -> None:
+    first, second = (PilImage.fromarray(pixels(16, 16, seed)) for seed in (0, 1))
     sent = compressed(first, kind, save_all=True, append_images=[second])
     with pytest.raises(MessageError, match='/camera: got several images in one'):
         to_rgb(sent, '/camera')
 
 
-def test_the_size_of_a_picture_is_judged_before_it_is_decoded() -> None:
+def test_the_size_of_an_image_is_judged_before_it_is_decoded() -> None:
     # Its header alone is whole: whoever decodes it finds the lines missing.
     huge = png(30_000, 30_000, 8, 2, b'')
     with pytest.raises(MessageError, match='got an image of 30000x30000, expected 64x48; set'):
@@ -183,9 +183,9 @@ def test_the_size_of_a_picture_is_judged_before_it_is_decoded() -> None:
         to_rgb(png(5000, 5000, 8, 2, b''), '/camera')
 
 
-def test_a_truncated_picture_is_refused_wherever_it_ends() -> None:
+def test_a_truncated_image_is_refused_wherever_it_ends() -> None:
     for kind in ('jpeg', 'png'):
-        whole = compressed(Picture.fromarray(pixels(16, 16, 0)), kind).data
+        whole = compressed(PilImage.fromarray(pixels(16, 16, 0)), kind).data
         # The end marker of a JPEG and the last chunk of a PNG hold no pixels.
         for size in range(0, len(whole) - 20, 7):
             cut = CompressedImage(format=kind, data=whole[:size])
@@ -250,7 +250,7 @@ def test_any_raw_message_is_an_image_or_an_error(
 
 
 WHOLE = {
-    kind: compressed(Picture.fromarray(pixels(8, 8, 0)), kind).data.tobytes()
+    kind: compressed(PilImage.fromarray(pixels(8, 8, 0)), kind).data.tobytes()
     for kind in ('jpeg', 'png')
 }
 
@@ -272,7 +272,7 @@ def test_any_compressed_message_is_an_image_or_an_error(kind: str, data: st.Data
 @pytest.mark.parametrize(('kind', 'tolerance'), [('jpeg', 8), ('png', 0)])
 def test_compressed(kind: str, tolerance: int) -> None:
     rgb = np.full((16, 16, 3), (200, 60, 30), np.uint8)
-    got = to_rgb(compressed(Picture.fromarray(rgb), kind), 'camera', camera(16, 16, (kind,)))
+    got = to_rgb(compressed(PilImage.fromarray(rgb), kind), 'camera', camera(16, 16, (kind,)))
     assert np.abs(got.astype(int) - rgb).max() <= tolerance
 
 
@@ -289,15 +289,15 @@ def test_errors_name_topic_expectation_and_value() -> None:
     with pytest.raises(MessageError, match=r'/camera: got 6 bytes .* expected at least 12'):
         to_rgb(short, '/camera')
     with pytest.raises(MessageError, match='/camera: got .* expected a jpeg or png image'):
-        to_rgb(CompressedImage(format='jpeg', data=array('B', b'no picture')), '/camera')
+        to_rgb(CompressedImage(format='jpeg', data=array('B', b'no image')), '/camera')
     with pytest.raises(MessageError, match=r'got float64.*, expected uint8\[H, W, 3\]'):
         from_rgb(np.zeros((2, 2, 3)), 0, '')
 
 
 @pytest.mark.parametrize('kind', ['png', 'jpeg'])
-def test_damaged_pictures_are_refused_or_decoded_and_nothing_else(kind: str) -> None:
+def test_damaged_images_are_refused_or_decoded_and_nothing_else(kind: str) -> None:
     stream = io.BytesIO()
-    Picture.fromarray(np.full((16, 16, 3), (200, 60, 30), np.uint8)).save(stream, kind)
+    PilImage.fromarray(np.full((16, 16, 3), (200, 60, 30), np.uint8)).save(stream, kind)
     whole, rng = stream.getvalue(), np.random.default_rng(0)
     refused = 0
     for place in range(len(whole)):

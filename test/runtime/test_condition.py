@@ -82,7 +82,7 @@ def test_other_steps_are(
         np.testing.assert_array_equal(value, found[name])
 
 
-def test_hidden_actions_of_more_contexts_are_other_steps(model: Model, asked: list[int]) -> None:
+def test_masked_actions_of_more_contexts_are_other_steps(model: Model, asked: list[int]) -> None:
     said(model, 5, [entry(model, None)])
     assert next(iter(said(model, 5, [entry(model, None, batch=3)]).values())).shape[0] == 3
     assert asked == [1, 1]

@@ -60,12 +60,12 @@ class Report:
 
     warning = error
 
-    def well(self, what: str, *troubles: str) -> None:
+    def success(self, what: str, *cleared: str) -> None:
         self.counts[what] += 1
-        self.over(*troubles)
+        self.cleared(*cleared)
 
-    def over(self, *troubles: str) -> None:
-        for kind in troubles:
+    def cleared(self, *kinds: str) -> None:
+        for kind in kinds:
             self.present.pop(kind, None)
 
 

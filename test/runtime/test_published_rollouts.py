@@ -86,7 +86,7 @@ def test_patches_are_those_of_whole_windows(continuous):
         2,
         sampling,
         draw,
-        resample_revealed=True,
+        resample_unmasked=True,
     )
 
     model = Model(folder, 'franka', CPU)

@@ -21,10 +21,10 @@ def frames(count, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (count, 128, 128, 3)).astype(np.uint8)
 
 
-def watch(model, pictures, executed=None):
+def watch(model, images, executed=None):
     """Observe, and execute the same chunk each time, or what the policy says."""
     model.reset()
-    for frame in pictures:
+    for frame in images:
         chunk = executed if executed is not None or model.steps == 0 else model.act()
         model.observe(frame, chunk if model.steps else None)
 

@@ -40,7 +40,7 @@ def opened(folder: Path) -> WorldModel:
     return WorldModel(folder, STEM, CPU)
 
 
-def picture(seed: int) -> np.ndarray:
+def image(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (128, 128, 3), dtype=np.uint8)
 
 
@@ -53,7 +53,7 @@ def test_observe_act_imagine(make_random_bundle: Make, kind: str) -> None:
     model = opened(make_random_bundle(kind))
     assert not model.can_imagine
     for step in range(6):
-        model.observe(picture(step), None if step == 0 else chunk(0.01 * step))
+        model.observe(image(step), None if step == 0 else chunk(0.01 * step))
     assert model.steps == 6
     action = model.act()
     assert (action.shape, action.dtype) == ((1, 2), np.float32)
@@ -86,7 +86,7 @@ def test_decoding_may_be_other_than_the_bundle_recommends(
     frames = []
     for chosen in (decoding, decoding, Decoding()):
         model = WorldModel(folder, STEM, CPU, chosen)
-        model.observe(picture(0), None)
+        model.observe(image(0), None)
         frames.append(model.imagine(np.stack([chunk(0.1), chunk(0.2)]), 2).frames)
     np.testing.assert_array_equal(frames[0], frames[1])
     assert not np.array_equal(frames[0], frames[2])
@@ -107,7 +107,7 @@ def test_imagining_does_not_disturb_the_context(
     disturbed, calm = opened(folder), opened(folder)
     for step in range(9):
         for model in (disturbed, calm):
-            model.observe(picture(step), None if step == 0 else chunk(0.05))
+            model.observe(image(step), None if step == 0 else chunk(0.05))
         disturbed.imagine(None, horizon)
         disturbed.imagine(np.stack([chunk(0.1)] * horizon), horizon)
         np.testing.assert_array_equal(disturbed.act(), calm.act())
@@ -134,11 +134,11 @@ def test_a_step_that_fails_changes_neither_window(
 
         monkeypatch.setattr(Model, 'run', fail)
         with contextlib.suppress(InferenceError):
-            disturbed.observe(picture(step), told)
+            disturbed.observe(image(step), told)
         monkeypatch.setattr(Model, 'run', run)
         if disturbed.steps == step:
-            disturbed.observe(picture(step), told)
-        calm.observe(picture(step), told)
+            disturbed.observe(image(step), told)
+        calm.observe(image(step), told)
         assert disturbed.steps == calm.steps
         np.testing.assert_array_equal(disturbed.act(), calm.act())
         np.testing.assert_array_equal(
@@ -160,14 +160,14 @@ def test_every_step_behind_the_first_window_costs_two_passes(
     monkeypatch.setattr(Model, 'run', count)
     for step in range(4 * window):
         passes = 0
-        model.observe(picture(step), None if step == 0 else chunk(0.05))
+        model.observe(image(step), None if step == 0 else chunk(0.05))
         assert passes <= 2
         assert passes == 2 or step < window
 
 
 def test_actions_stay_within_the_bounds_of_the_robot(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle('continuous'))
-    model.observe(picture(0), None)
+    model.observe(image(0), None)
     rollout = model.imagine(None, 3)
     assert rollout.actions is not None
     # A random diffusion head goes far beyond.
@@ -179,10 +179,10 @@ def test_a_model_that_must_be_told_actions_begins_anew_where_one_is_not_known(
 ) -> None:
     model = opened(make_random_bundle(**UPSTREAM))
     assert model.manifest.max_horizon == 3
-    model.observe(picture(0), None)
-    model.observe(picture(1), chunk(0.1))
+    model.observe(image(0), None)
+    model.observe(image(1), chunk(0.1))
     assert model.steps == 2
-    model.observe(picture(2), None)
+    model.observe(image(2), None)
     assert model.steps == 1
     assert not model.can_imagine
     with pytest.raises(InferenceError, match='expected chunks, or a frame observed with what was'):
@@ -194,7 +194,7 @@ def test_a_model_that_must_be_told_actions_begins_anew_where_one_is_not_known(
 def test_without_a_policy_what_was_executed_last_goes_on(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle(**UPSTREAM))
     for step in range(9):
-        model.observe(picture(step), None if step == 0 else chunk(0.1))
+        model.observe(image(step), None if step == 0 else chunk(0.1))
     with pytest.raises(InferenceError, match='action heads were never trained'):
         model.act()
     rollout = model.imagine(None, 3)
@@ -210,9 +210,9 @@ def test_bad_input_is_refused(make_random_bundle: Make) -> None:
         InferenceError, match=r'frame: got uint8\[8, 8, 3\], expected uint8\[128, 128'
     ):
         model.observe(np.zeros((8, 8, 3), np.uint8), None)
-    model.observe(picture(0), None)
+    model.observe(image(0), None)
     with pytest.raises(InferenceError, match=r'executed: got .*, expected finite float32\[1, 2\]'):
-        model.observe(picture(1), np.array([[0.1, np.nan]]))
+        model.observe(image(1), np.array([[0.1, np.nan]]))
     with pytest.raises(InferenceError, match='horizon: got 129, expected 1 to 128'):
         model.imagine(None, 129)
     with pytest.raises(InferenceError, match='chunks: got 1, expected 2'):
@@ -220,7 +220,7 @@ def test_bad_input_is_refused(make_random_bundle: Make) -> None:
 
 
 def test_reconstruction_is_that_of_the_tokenizer(make_random_bundle: Make) -> None:
-    drawn = opened(make_random_bundle()).reconstruct(picture(0))
+    drawn = opened(make_random_bundle()).reconstruct(image(0))
     assert (drawn.shape, drawn.dtype) == ((128, 128, 3), np.uint8)
 
 
@@ -259,7 +259,7 @@ def test_torch_runs_it_all(make_random_bundle: Make) -> None:
         make_random_bundle(), STEM, Execution(provider=TORCH, allow_cpu=True, threads=1)
     )
     assert model.provider == 'torch-cpu'
-    model.observe(picture(0), None)
+    model.observe(image(0), None)
     assert model.imagine(None, 2).frames.shape == (2, 128, 128, 3)
 
 
@@ -295,7 +295,7 @@ def test_a_changed_tokenizer_is_told_by_its_hash(make_random_bundle: Make, tmp_p
 
 def test_a_codec_of_other_tokens_is_refused(make_random_bundle: Make) -> None:
     manifest = Manifest.read(make_random_bundle())
-    with pytest.raises(BundleError, match=r"encoder\.onnx: output 'tokens' .*, 5\]"):
+    with pytest.raises(BundleError, match=r"encoder\.onnx: output 'tokens': got .*, 5\]"):
         FrameCodec(replace(manifest, factors=5), CPU)
 
 

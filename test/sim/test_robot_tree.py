@@ -128,7 +128,7 @@ def test_frames_are_those_of_the_urdf(task: Task) -> None:
 
 
 def test_the_camera_looks_along_z(task: Task) -> None:
-    """At the place named in the view, which is in the middle of the picture."""
+    """At the place named in the view, which is in the middle of the image."""
     camera = task.camera_placement('optical', 'root')
     turn = np.zeros(9)
     mujoco.mju_quat2Mat(turn, np.roll(camera.quat_xyzw, 1))

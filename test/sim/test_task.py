@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The simulated robots keep their contract: determinism, steps, targets, limits and pictures."""
+"""The simulated robots keep their contract: determinism, steps, targets, limits and frames."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_arms_of_the_table_tasks_point_down() -> None:
         task.close()
 
 
-def test_frame_is_a_picture(task: Task) -> None:
+def test_frame_is_an_rgb_image(task: Task) -> None:
     task.reset(0)
     frame = task.frame()
     assert frame.shape == (128, 128, 3)
@@ -190,7 +190,7 @@ def test_frame_is_a_picture(task: Task) -> None:
     assert task.frame(48, 80).shape == (48, 80, 3)
 
 
-def test_large_picture_shows_the_same_view(task: Task) -> None:
+def test_large_frame_shows_the_same_view(task: Task) -> None:
     task.reset(0)
     large = task.frame(256, 256).astype(np.float64)
     small = large.reshape(128, 2, 128, 2, 3).mean(axis=(1, 3))
@@ -200,7 +200,7 @@ def test_large_picture_shows_the_same_view(task: Task) -> None:
 
 
 def test_block_or_ball_is_visible(task: Task) -> None:
-    """The saturated object covers at least a few pixels in the first picture."""
+    """The saturated object covers at least a few pixels in the first frame."""
     covered = []
     for seed in range(5):
         task.reset(seed)
@@ -216,7 +216,7 @@ def test_frame_size_is_checked(task: Task) -> None:
         task.frame(64, 641)
 
 
-def test_closed_task_gives_no_pictures(task: Task) -> None:
+def test_closed_task_gives_no_frames(task: Task) -> None:
     task.frame()
     task.close()
     task.close()

@@ -42,7 +42,7 @@ def test_a_refitted_head_learns_and_leaves_the_trunk_alone():
 
 
 def test_a_head_reads_what_only_the_joints_tell():
-    """Where the pictures say nothing, the labels are where the joint was measured."""
+    """Where the images say nothing, the labels are where the joint was measured."""
     torch.manual_seed(0)
 
     def moved(seed):

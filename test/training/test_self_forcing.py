@@ -71,7 +71,7 @@ def test_anchors_follow_the_actions_and_not_the_joints():
         batch.own.commit(np.zeros((1, 4, 2), np.int64))
         batch = pool.draw('arm', windows, 1, 1, 7 + step)
         assert batch.own.anchors[0, -2, 0] == pytest.approx(begun + step)
-    config = TwinConfig(hidden_anchors=0.0, corruption=0.5)
+    config = TwinConfig(masked_anchors=0.0, corruption=0.5)
     twins = prepare(batch, config, 8, torch.Generator().manual_seed(0))
     assert twins.anchor.known_BR.all()
     assert twins.masked[:, STEPS:].all()

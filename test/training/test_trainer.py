@@ -54,7 +54,7 @@ UPSTREAM = {'compat': Compat.UPSTREAM, 'time': TimePositions.LEARNED, 'window': 
 
 
 def sources(config):
-    """Episodes of still pictures, whose action tells nothing."""
+    """Episodes of still frames, whose action tells nothing."""
     rng = np.random.default_rng(0)
     result = {}
     for domain in config.domains:

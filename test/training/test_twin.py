@@ -39,7 +39,7 @@ def test_masked_steps_attend_to_clean_steps_before_them_and_to_themselves():
 
 def test_a_step_stands_with_the_action_that_led_to_it():
     batch = EpisodeWindows([episode()], steps=3).draw(50, seed=0)
-    config = TwinConfig(hidden_history=0.0, hidden_action=0.0, corruption=0)
+    config = TwinConfig(masked_history=0.0, masked_action=0.0, corruption=0)
     twins = prepare(batch, config, 4, generator())
     starts = batch.actions[:, 0, 0].astype(int).tolist()
     for start, actions, known in zip(starts, twins.actions, twins.known, strict=True):
@@ -51,7 +51,7 @@ def test_a_step_stands_with_the_action_that_led_to_it():
 
 def test_prepared_steps_hide_only_what_is_to_be_predicted():
     batch = EpisodeWindows([episode()], steps=3).draw(8, seed=0)
-    config = TwinConfig(fully_masked=1.0, hidden_history=1.0, hidden_action=0.0, corruption=0)
+    config = TwinConfig(fully_masked=1.0, masked_history=1.0, masked_action=0.0, corruption=0)
     steps = prepare(batch, config, 4, generator())
     assert not steps.masked[:, :3].any()
     assert steps.masked[:, 3:].all()

@@ -154,12 +154,12 @@ def _sent(message: Any) -> tuple[tuple[int, int] | None, str]:
     """Return (width, height) and encoding of an image, as far as its header can be read."""
     if hasattr(message, 'encoding'):
         return (message.width, message.height), message.encoding
-    from PIL import Image as Picture
+    from PIL import Image as PilImage
 
     try:
-        with Picture.open(io.BytesIO(bytes(message.data))) as picture:
-            return picture.size, str(picture.format).lower()
-    except (OSError, SyntaxError, ValueError, Picture.DecompressionBombError):
+        with PilImage.open(io.BytesIO(bytes(message.data))) as image:
+            return image.size, str(image.format).lower()
+    except (OSError, SyntaxError, ValueError, PilImage.DecompressionBombError):
         return None, ''
 
 

@@ -3,14 +3,14 @@
 The continuous model against arrays of the research code.
 
 ``config.json`` and ``model.safetensors`` are a checkpoint as the authors release them. All arrays
-are compared with compat: upstream: revealed patches are sampled again at every step, action heads
+are compared with compat: upstream: unmasked patches are sampled again at every step, action heads
 learn units of the data set, and the trunk sees the actions that are to be predicted.
 
 =================================  ============================================================
 array                              of what
 =================================  ============================================================
 ``sched/{train,gen}/...``          noise schedules: that of training, and the released steps
-``patchified``, ...                ``latents`` with the pixels of ``pixel_mask`` hidden
+``patchified``, ...                ``latents`` with the pixels of ``pixel_mask`` masked
 ``hidden/{dom}/{i}``               input of block i, or output of the last
 ``z/{dom}``, ``z_action/{dom}``    a pass over them, with ``actions_in``; ``noact``: without
 ``head/...``                       the denoiser and its training terms at given steps
@@ -135,11 +135,11 @@ def _patches(model: ContinuousHma, golden: GoldenArrays) -> Found:
         return
     clean, masked = _window(model, golden)
     height, width = golden['latents'].shape[2:4]
-    hidden = model.hide(clean, masked).numpy()
+    with_mask = model.mask(clean, masked).numpy()
     patch, size = model.parts.patch, (height, width)
     grid = (height // patch, width // patch)
-    yield 'latents_masked', unpatchify(hidden, patch, size)
-    yield 'patchified', hidden.reshape(*hidden.shape[:2], *grid, -1)
+    yield 'latents_masked', unpatchify(with_mask, patch, size)
+    yield 'patchified', with_mask.reshape(*with_mask.shape[:2], *grid, -1)
     yield 'latents', unpatchify(clean.numpy(), patch, size)
     hit = masked.any(-1).unflatten(-1, grid)
     yield 'train/patch_loss_mask', hit
@@ -356,7 +356,7 @@ def _frames(
         replay.mask_steps,
         replay.sampling,
         replay.draw,
-        resample_revealed=True,
+        resample_unmasked=True,
     )
 
 

@@ -28,8 +28,8 @@ def check(folder: Path) -> Iterator[Comparison]:
     :raises ConfigError: an array is missing, or one is there that nothing here computes.
     """
     golden = GoldenArrays(folder)
-    truth, predicted = (_pictures(golden, name, 'BTCHW') for name in ('gt', 'pred'))
-    random = _pictures(golden, 'random_pred', 'NBTCHW')
+    truth, predicted = (_images(golden, name, 'BTCHW') for name in ('gt', 'pred'))
+    random = _images(golden, 'random_pred', 'NBTCHW')
     windows = range(len(truth))
     similar = np.array(
         [[ssim(*pair) for pair in zip(truth[b], predicted[b], strict=True)] for b in windows]
@@ -48,12 +48,12 @@ def check(folder: Path) -> Iterator[Comparison]:
     golden.check_all_read()
 
 
-def _pictures(golden: GoldenArrays, name: str, axes: str) -> np.ndarray:
-    """Return pictures with their channels last; `axes` says how many axes there should be."""
-    pictures = golden[name]
-    if pictures.ndim != len(axes) or pictures.dtype != np.uint8:
+def _images(golden: GoldenArrays, name: str, axes: str) -> np.ndarray:
+    """Return images with their channels last; `axes` says how many axes there should be."""
+    images = golden[name]
+    if images.ndim != len(axes) or images.dtype != np.uint8:
         raise ConfigError(
-            f"{golden.path}: array '{name}' is {pictures.dtype}{list(pictures.shape)}, "
+            f"{golden.path}: array '{name}' is {images.dtype}{list(images.shape)}, "
             f'expected uint8[{", ".join(axes)}]'
         )
-    return np.moveaxis(pictures, -3, -1)
+    return np.moveaxis(images, -3, -1)

@@ -42,7 +42,7 @@ class ImaginationBudget:
         """
         Return how many frames fit in now, at most the wanted horizon.
 
-        Always at least one, so that the cost is known and the picture is never without a future.
+        Always at least one, so that the cost is known and no image is without a future.
         """
         if self._step_s is None or not self._cost_s:
             return 1

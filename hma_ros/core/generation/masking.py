@@ -62,11 +62,11 @@ def sample_tokens(
     return chosen, drawn.prod(-1)
 
 
-def reveal_new(order_BS: NDArray[np.int64], steps: int) -> Iterator[NDArray[np.int64]]:
+def unmask_new(order_BS: NDArray[np.int64], steps: int) -> Iterator[NDArray[np.int64]]:
     """
     Tokens to sample at each step, in an order drawn beforehand: each token once.
 
-    Steps that would reveal nothing are left out, so there are at most as many as tokens.
+    Steps that would unmask nothing are left out, so there are at most as many as tokens.
 
     :param order_BS: a permutation of the tokens for each sample; the last come first.
     :param steps: mask steps of a frame.
@@ -80,11 +80,11 @@ def reveal_new(order_BS: NDArray[np.int64], steps: int) -> Iterator[NDArray[np.i
             masked = still
 
 
-def reveal_all_again(order_BS: NDArray[np.int64], steps: int) -> Iterator[NDArray[np.int64]]:
+def unmask_all_again(order_BS: NDArray[np.int64], steps: int) -> Iterator[NDArray[np.int64]]:
     """
-    Tokens that the authors' code samples at each step: all those revealed so far, again.
+    Tokens that the authors' code samples at each step: all those unmasked so far, again.
 
-    The last step so samples the whole frame, given what was there; see :func:`reveal_new`.
+    The last step so samples the whole frame, given what was there; see :func:`unmask_new`.
     """
     for step in range(steps):
         still = _masked_after_in_order(step, steps, order_BS.shape[1])

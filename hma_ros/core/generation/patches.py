@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Latent pictures as rows of patches, each a token of the continuous model."""
+"""Latent images as rows of patches, each a token of the continuous model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Scalar = TypeVar('Scalar', bound=np.generic)
 
 def patchify(pixels_HWC: NDArray[Scalar], patch: int) -> NDArray[Scalar]:
     """
-    Cut pictures into square patches.
+    Cut images into square patches.
 
     :param pixels_HWC: ``[..., H, W, C]``, both sides multiples of `patch`.
     :param patch: pixels of a side.

@@ -54,7 +54,7 @@ def to_rgb(message: Any, topic: str, camera: CameraSpec | None = None) -> Rgb:
     :param camera: whose encodings, size and YUV range are expected; the size is compared before
         anything is decoded. By default all known encodings, limited range, at most 4096x4096.
     :returns: ``uint8[H, W, 3]``.
-    :raises MessageError: unexpected encoding or size, data that do not fit the size, or a picture
+    :raises MessageError: unexpected encoding or size, data that do not fit the size, or an image
         that is broken, animated or one of several.
     """
     if not hasattr(message, 'encoding'):  # a CompressedImage
@@ -142,9 +142,9 @@ def _decode_yuv(lines: Rgb, places: tuple[int, int, int], yuv_range: str) -> Rgb
 def _decode_compressed(message: Any, topic: str, camera: CameraSpec | None) -> Rgb:
     expected = COMPRESSED_ENCODINGS if camera is None else camera.encodings
     try:
-        with _open_header(bytes(message.data)) as picture:
-            _check_header(picture, topic, expected, camera)
-            return _eight_bits(picture)
+        with _open_header(bytes(message.data)) as image:
+            _check_header(image, topic, expected, camera)
+            return _eight_bits(image)
     except MessageError:
         raise
     # On a broken image Pillow raises exceptions of many kinds.
@@ -156,7 +156,7 @@ def _decode_compressed(message: Any, topic: str, camera: CameraSpec | None) -> R
 
 
 def _open_header(data: bytes) -> Any:
-    """Read the header only, and not by Picture.open, which warns and tries all it knows."""
+    """Read the header only, and not by PIL.Image.open, which warns and tries all it knows."""
     from PIL.JpegImagePlugin import jpeg_factory
     from PIL.PngImagePlugin import PngImageFile
 
@@ -168,18 +168,18 @@ def _open_header(data: bytes) -> Any:
 
 
 def _check_header(
-    picture: Any, topic: str, expected: tuple[str, ...], camera: CameraSpec | None
+    image: Any, topic: str, expected: tuple[str, ...], camera: CameraSpec | None
 ) -> None:
-    """Judge a picture by its header; nothing has been decoded yet."""
-    if picture.format == 'MPO' or getattr(picture, 'n_frames', 1) > 1:
+    """Judge an image by its header; nothing has been decoded yet."""
+    if image.format == 'MPO' or getattr(image, 'n_frames', 1) > 1:
         raise MessageError(f'{topic}: got several images in one, expected a single one')
-    _check_encoding(picture.format.lower(), topic, expected, COMPRESSED_ENCODINGS)
-    _check_size(picture.height, picture.width, topic, camera)
+    _check_encoding(image.format.lower(), topic, expected, COMPRESSED_ENCODINGS)
+    _check_size(image.height, image.width, topic, camera)
 
 
-def _eight_bits(picture: Any) -> Rgb:
-    if not picture.mode.startswith('I'):
-        return np.array(picture.convert('RGB'), np.uint8)
+def _eight_bits(image: Any) -> Rgb:
+    if not image.mode.startswith('I'):
+        return np.array(image.convert('RGB'), np.uint8)
     # Pillow clips 16 bits of grey; of 16-bit colours it takes the higher byte itself.
-    grey = (np.asarray(picture) >> 8).astype(np.uint8)
+    grey = (np.asarray(image) >> 8).astype(np.uint8)
     return np.repeat(grey[:, :, None], 3, axis=2)

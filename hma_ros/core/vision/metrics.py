@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""How close two pictures are."""
+"""How close two images are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SquaredError:
     """
     A sum of squared differences, in shares of the value range, and how many numbers went into it.
 
-    Sums can be added, so that an error is pooled over pixels and not averaged over pictures.
+    Sums can be added, so that an error is pooled over pixels and not averaged over images.
     """
 
     total: float = 0.0
@@ -42,7 +42,7 @@ def squared_error(
     first: NDArray[np.generic], second: NDArray[np.generic], mask: NDArray[np.bool_] | None = None
 ) -> SquaredError:
     """
-    Compare two pictures, or two stacks of them.
+    Compare two images, or two stacks of them.
 
     :param first: ``[..., H, W, 3]``, uint8, or floating point in 0 to 1.
     :param second: likewise; both may be of different types.
@@ -51,7 +51,7 @@ def squared_error(
     """
     if first.shape != second.shape or (mask is not None and mask.shape != first.shape[:-1]):
         shapes = [list(item.shape) for item in (first, second, mask) if item is not None]
-        raise ValueError(f'pictures and mask: shapes {shapes}, expected equal ones')
+        raise ValueError(f'images and mask: shapes {shapes}, expected equal ones')
     squares = (shares(first) - shares(second)) ** 2
     chosen = squares if mask is None else squares[mask]
     return SquaredError(float(chosen.sum()), chosen.size)
@@ -81,8 +81,8 @@ def delta_psnr(
     :raises ValueError: the shapes differ, or there is no draw.
     """
     if not len(predicted_at_random):
-        raise ValueError('predicted_at_random: no picture, expected at least one')
-    random_db = [psnr(truth, picture) for picture in predicted_at_random]
+        raise ValueError('predicted_at_random: no image, expected at least one')
+    random_db = [psnr(truth, image) for image in predicted_at_random]
     return psnr(truth, predicted) - sum(random_db) / len(random_db)
 
 
@@ -101,7 +101,7 @@ def changed_pixels(
     return moved
 
 
-def shares(picture: NDArray[np.generic]) -> NDArray[np.float64]:
+def shares(image: NDArray[np.generic]) -> NDArray[np.float64]:
     """Return values as shares of their range: uint8 is divided by 255, others are shares."""
-    values = picture.astype(np.float64)
-    return values / 255 if picture.dtype == np.uint8 else values
+    values = image.astype(np.float64)
+    return values / 255 if image.dtype == np.uint8 else values

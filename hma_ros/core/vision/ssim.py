@@ -1,10 +1,10 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Structural similarity of two pictures.
+Structural similarity of two images.
 
 Wang et al., Image quality assessment: from error visibility to structural similarity, IEEE
 Transactions on Image Processing 13 (2004), with the choices that HMA's evaluation makes by
-calling scikit-image with its defaults: an even window of 7 x 7 pixels wholly inside the picture,
+calling scikit-image with its defaults: an even window of 7 x 7 pixels wholly inside the image,
 unbiased variances, channels averaged.
 """
 
@@ -23,7 +23,7 @@ _CONTRAST_GUARD = 0.03**2
 
 def ssim(first: NDArray[np.generic], second: NDArray[np.generic]) -> float:
     """
-    Return the mean structural similarity, 1 for equal pictures.
+    Return the mean structural similarity, 1 for equal images.
 
     :param first: ``[..., H, W, C]``, uint8, or floating point in 0 to 1; a stack is averaged.
     :param second: likewise; both may be of different types.
@@ -31,7 +31,7 @@ def ssim(first: NDArray[np.generic], second: NDArray[np.generic]) -> float:
     """
     if first.shape != second.shape or min(first.shape[-3:-1]) < WINDOW:
         raise ValueError(
-            f'pictures: shapes {list(first.shape)} and {list(second.shape)}, expected equal ones '
+            f'images: shapes {list(first.shape)} and {list(second.shape)}, expected equal ones '
             f'of at least {WINDOW} x {WINDOW} pixels'
         )
     a, b = shares(first), shares(second)

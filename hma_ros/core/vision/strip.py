@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Pictures of what was seen and what was imagined, side by side."""
+"""Images of what was seen and what was imagined, side by side."""
 
 from collections.abc import Sequence
 

@@ -13,7 +13,7 @@ import yaml
 from geometry_msgs.msg import PoseStamped
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image as Picture
+from PIL import Image as PilImage
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import Bool, Byte, Int32
 
@@ -48,7 +48,7 @@ def raw(height: int = 480, width: int = 640, encoding: str = 'rgb8', missing: in
 
 def jpeg(height: int = 480, width: int = 640, missing: int = 0) -> CompressedImage:
     buffer = io.BytesIO()
-    Picture.fromarray(np.full((height, width, 3), 90, np.uint8)).save(buffer, 'JPEG')
+    PilImage.fromarray(np.full((height, width, 3), 90, np.uint8)).save(buffer, 'JPEG')
     data = buffer.getvalue()
     return CompressedImage(format='jpeg', data=array('B', data[: len(data) - missing]))
 
@@ -107,9 +107,9 @@ _RAW = (
 )
 
 
-def picture(kind: str) -> CompressedImage:
+def image(kind: str) -> CompressedImage:
     buffer = io.BytesIO()
-    Picture.fromarray(np.full((480, 640, 3), 90, np.uint8)).save(buffer, kind)
+    PilImage.fromarray(np.full((480, 640, 3), 90, np.uint8)).save(buffer, kind)
     return CompressedImage(format=kind, data=array('B', buffer.getvalue()))
 
 
@@ -125,7 +125,7 @@ def test_advice_about_the_encoding_is_taken_by_the_file(
 ) -> None:
     message: Any = Image(height=480, width=640, encoding=encoding, step=4 * 640)
     message.data = array('B', bytes(480 * message.step))
-    message = message if transport == 'raw' else picture(encoding)
+    message = message if transport == 'raw' else image(encoding)
     encodings = ('bgr8',) if transport == 'raw' else ()
     for finding in judge_image(message, encodings=encodings):
         advised = re.search(r'set camera.encodings: \[(.*)\]', finding.remedy)

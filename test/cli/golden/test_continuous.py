@@ -95,7 +95,7 @@ def test_sampling_each_patch_once_is_not_what_upstream_does(monkeypatch):
     """Noise is recorded for all patches of the last step; once would need that of eleven."""
     sample = continuous.sample_frame
 
-    def once(*arguments, resample_revealed):
+    def once(*arguments, resample_unmasked):
         return sample(*arguments)
 
     monkeypatch.setattr(continuous, 'sample_frame', once)

@@ -47,7 +47,7 @@ def test_rollouts_and_losses_are_among_it():
 @pytest.mark.parametrize(
     ('parameter', 'untouched'),
     [
-        # The last block's injection, the table of hidden actions, a head.
+        # The last block's injection, the table of masked actions, a head.
         ('decoder.layers.1.action_projectors.franka.to_v.weight', set()),
         (
             'action_mask_tokens',

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hma_ros.core.generation.masking import (
     keep_most_confident,
     masked_after,
-    reveal_all_again,
-    reveal_new,
     sample_tokens,
+    unmask_all_again,
+    unmask_new,
 )
 
 
@@ -40,17 +40,17 @@ def counts(steps):
     return [step.shape[1] for step in steps]
 
 
-def test_the_published_model_samples_again_what_it_has_revealed():
+def test_the_published_model_samples_again_what_it_has_unmasked():
     order = np.arange(16)[None]
-    assert counts(reveal_all_again(order, 2)) == [5, 16]
-    assert counts(reveal_all_again(order, 4)) == [2, 5, 10, 16]
-    assert counts(reveal_all_again(order, 8)) == [1, 2, 3, 5, 8, 10, 13, 16]
-    assert counts(reveal_all_again(np.arange(256)[None], 2)) == [75, 256]
+    assert counts(unmask_all_again(order, 2)) == [5, 16]
+    assert counts(unmask_all_again(order, 4)) == [2, 5, 10, 16]
+    assert counts(unmask_all_again(order, 8)) == [1, 2, 3, 5, 8, 10, 13, 16]
+    assert counts(unmask_all_again(np.arange(256)[None], 2)) == [75, 256]
 
 
 def test_new_tokens_are_the_difference_between_steps():
-    assert counts(reveal_new(np.arange(16)[None], 4)) == [2, 3, 5, 6]
-    first, second = reveal_new(np.array([[3, 1, 0, 2], [0, 1, 2, 3]]), 2)
+    assert counts(unmask_new(np.arange(16)[None], 4)) == [2, 3, 5, 6]
+    first, second = unmask_new(np.array([[3, 1, 0, 2], [0, 1, 2, 3]]), 2)
     assert first.tolist() == [[0, 2], [2, 3]]
     assert second.tolist() == [[1, 3], [0, 1]]
 
@@ -58,10 +58,10 @@ def test_new_tokens_are_the_difference_between_steps():
 @given(st.integers(1, 40), st.integers(1, 30))
 def test_each_token_is_sampled_once(steps, tokens):
     order = np.stack([np.random.default_rng(seed).permutation(tokens) for seed in range(2)])
-    revealed = list(reveal_new(order, steps))
-    assert all(step.size for step in revealed)
-    assert len(revealed) <= steps
-    assert (np.sort(np.concatenate(revealed, 1), 1) == np.arange(tokens)).all()
+    unmasked = list(unmask_new(order, steps))
+    assert all(step.size for step in unmasked)
+    assert len(unmasked) <= steps
+    assert (np.sort(np.concatenate(unmasked, 1), 1) == np.arange(tokens)).all()
 
 
 def test_tokens_are_drawn_as_often_as_the_model_says():

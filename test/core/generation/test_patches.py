@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Pictures to patches and back."""
+"""Images to patches and back."""
 
 import numpy as np
 from hypothesis import given
@@ -23,7 +23,7 @@ def test_channels_of_a_pixel_stay_together():
 
 
 @given(*(st.integers(1, 4) for _ in range(4)), st.lists(st.integers(1, 3), max_size=2))
-def test_a_picture_comes_back(patch, rows, columns, channels, leading):
+def test_an_image_comes_back(patch, rows, columns, channels, leading):
     size = (rows * patch, columns * patch)
     pixels = np.random.default_rng(0).normal(size=(*leading, *size, channels))
     patches = patchify(pixels, patch)

@@ -17,7 +17,7 @@ from hma_ros.core.vision.metrics import (
 )
 
 BLACK = np.zeros((2, 2, 3), np.uint8)
-pictures = st.integers(0, 2**32 - 1).map(
+images = st.integers(0, 2**32 - 1).map(
     lambda seed: np.random.default_rng(seed).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
 )
 
@@ -43,7 +43,7 @@ def test_the_mask_chooses_pixels() -> None:
     assert psnr(BLACK, other, mask) == pytest.approx(3.0103, abs=1e-4)  # a half of the chosen
 
 
-def test_errors_are_pooled_over_pixels_not_averaged_over_pictures() -> None:
+def test_errors_are_pooled_over_pixels_not_averaged_over_images() -> None:
     both = SquaredError(1.0, 1) + SquaredError(0.0, 9)
     assert both.psnr_db == pytest.approx(10.0)
 
@@ -52,11 +52,11 @@ def test_delta_psnr_is_against_the_mean_of_the_draws() -> None:
     near, far, farther = (np.full_like(BLACK, value) for value in (1, 51, 255))
     # 48.13 dB less the mean of 13.98 and 0 dB.
     assert delta_psnr(BLACK, near, [far, farther]) == pytest.approx(41.1411, abs=1e-4)
-    with pytest.raises(ValueError, match='no picture, expected at least one'):
+    with pytest.raises(ValueError, match='no image, expected at least one'):
         delta_psnr(BLACK, near, [])
 
 
-def test_floating_point_pictures_are_shares() -> None:
+def test_floating_point_images_are_shares() -> None:
     bytes_ = np.full((2, 2, 3), 51, np.uint8)
     assert psnr(np.zeros((2, 2, 3), np.float32), bytes_) == pytest.approx(13.9794, abs=1e-4)
 
@@ -74,7 +74,7 @@ def test_shapes_have_to_agree() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(pictures, pictures)
+@given(images, images)
 def test_error_is_symmetric_and_splits_at_any_mask(first: np.ndarray, second: np.ndarray) -> None:
     mask = changed_pixels(first, second, 0.3)
     whole = squared_error(first, second)
@@ -85,7 +85,7 @@ def test_error_is_symmetric_and_splits_at_any_mask(first: np.ndarray, second: np
 
 
 @settings(max_examples=25, deadline=None)
-@given(pictures)
-def test_a_closer_picture_has_a_higher_psnr(picture: np.ndarray) -> None:
-    half = picture // 2
-    assert psnr(picture, (picture.astype(int) * 3 // 4).astype(np.uint8)) > psnr(picture, half)
+@given(images)
+def test_a_closer_image_has_a_higher_psnr(image: np.ndarray) -> None:
+    half = image // 2
+    assert psnr(image, (image.astype(int) * 3 // 4).astype(np.uint8)) > psnr(image, half)

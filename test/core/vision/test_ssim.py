@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from hma_ros.core.vision.ssim import ssim
 
-pictures = st.integers(0, 2**32 - 1).map(
+images = st.integers(0, 2**32 - 1).map(
     lambda seed: np.random.default_rng(seed).integers(0, 256, (9, 8, 3), dtype=np.uint8)
 )
 
 
-def test_even_pictures_differ_in_luminance_only() -> None:
+def test_even_images_differ_in_luminance_only() -> None:
     # (2 * 0 * 1 + 0.0001) / (0 + 1 + 0.0001), and no contrast in either.
     black, white = np.zeros((8, 8, 3), np.uint8), np.full((8, 8, 3), 255, np.uint8)
     assert ssim(black, white) == pytest.approx(0.0001 / 1.0001, rel=1e-6)
@@ -35,15 +35,15 @@ def test_a_stack_is_averaged_and_bytes_are_shares() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(pictures, pictures)
-def test_it_is_symmetric_and_largest_for_equal_pictures(a: np.ndarray, b: np.ndarray) -> None:
+@given(images, images)
+def test_it_is_symmetric_and_largest_for_equal_images(a: np.ndarray, b: np.ndarray) -> None:
     assert ssim(a, b) == pytest.approx(ssim(b, a))
     assert ssim(a, 255 - a) < 0 < ssim(a, a)
     assert ssim(a, a) == pytest.approx(1)
 
 
 @pytest.mark.parametrize('shape', [(8, 9, 3), (8, 6, 3)])
-def test_unequal_and_small_pictures_are_refused(shape: tuple[int, ...]) -> None:
+def test_unequal_and_small_images_are_refused(shape: tuple[int, ...]) -> None:
     first = np.zeros((8, shape[1] if shape[1] < 7 else 8, 3))
-    with pytest.raises(ValueError, match=r'pictures: shapes .* at least 7 x 7 pixels'):
+    with pytest.raises(ValueError, match=r'images: shapes .* at least 7 x 7 pixels'):
         ssim(first, np.zeros(shape))

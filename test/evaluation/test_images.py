@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Pictures show the frames they are given, at the size and pace they promise."""
+"""Images show the frames they are given, at the size and pace they promise."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from PIL import Image
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import EpisodeDataset
-from hma_ros.evaluation.pictures import (
+from hma_ros.evaluation.images import (
     Imagined,
     heat_map,
     imagine_episode,
@@ -27,8 +27,8 @@ def rollout() -> Imagined:
     return Imagined('made up', 10.0, frames[0], frames[1:4], frames[4:])
 
 
-def _contains(picture: Image.Image, frame: np.ndarray, scale: int) -> bool:
-    pixels = np.asarray(picture.convert('RGB'))
+def _contains(image: Image.Image, frame: np.ndarray, scale: int) -> bool:
+    pixels = np.asarray(image.convert('RGB'))
     large = frame.repeat(scale, 0).repeat(scale, 1)
     first = np.argwhere((pixels == large[0, 0]).all(-1))
     height, width = large.shape[:2]
@@ -60,7 +60,7 @@ def test_heat_rises_with_the_difference() -> None:
 
 
 @pytest.mark.parametrize('suffix', ['.gif', '.webp'])
-def test_the_animation_has_one_picture_for_each_moment(
+def test_the_animation_has_one_image_for_each_moment(
     rollout: Imagined, tmp_path: Path, suffix: str
 ) -> None:
     path = tmp_path / 'new' / f'rollout{suffix}'
@@ -82,8 +82,8 @@ def test_a_strip_of_a_real_model(bundle: Path, episodes: EpisodeDataset, tmp_pat
     assert rollout.title.startswith('sim_planar: 3 frames observed')
     assert [rollout.caption(moment) for moment in range(2)] == ['+0.1 s', '+0.2 s']
     write_strip(rollout, tmp_path / 'strip.png')
-    with Image.open(tmp_path / 'strip.png') as picture:
-        assert picture.size == rollout_strip(rollout).size
+    with Image.open(tmp_path / 'strip.png') as image:
+        assert image.size == rollout_strip(rollout).size
 
 
 def test_a_step_outside_the_episode_is_refused(bundle: Path, episodes: EpisodeDataset) -> None:

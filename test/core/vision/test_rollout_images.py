@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Imagined frames meet the camera frames of their moment; pictures and paths of rollouts."""
+"""Imagined frames meet the camera frames of their moment; images and paths of rollouts."""
 
 import numpy as np
 
@@ -34,9 +34,9 @@ def test_finds_the_frame_of_the_wanted_lead_or_the_next_shorter_one() -> None:
 
 
 def test_strip_has_a_line_between_the_frames() -> None:
-    picture = strip(list(frames(3)))
-    assert picture.shape == (4, 16, 3)
-    assert picture[0, :, 0].tolist() == [0] * 4 + [255] * 2 + [1] * 4 + [255] * 2 + [2] * 4
+    image = strip(list(frames(3)))
+    assert image.shape == (4, 16, 3)
+    assert image[0, :, 0].tolist() == [0] * 4 + [255] * 2 + [1] * 4 + [255] * 2 + [2] * 4
 
 
 def test_difference_does_not_wrap_round() -> None:

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Pictures of what happened beside what was imagined, for people."""
+"""Images of what happened beside what was imagined, for people."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Imagined:
     """
     An open-loop rollout beside what really happened.
 
-    :param title: what the picture shows, in words.
+    :param title: what the image shows, in words.
     :param frame_hz: frames per second.
     :param last: ``uint8[H, W, 3]``, the last frame the model saw.
     :param observed: ``uint8[N, H, W, 3]``, the frames after it.
@@ -103,25 +103,25 @@ def rollout_strip(rollout: Imagined, columns: int = 6, scale: int | None = None)
     left, top = _MARGIN + _LABEL_WIDTH, _MARGIN + _TITLE_SIZE + 40
     lanes = [top + lane * (side + _GAP) for lane in range(3)]
     width = left + (len(moments) + 1) * (side + _GAP) + _GAP + _MARGIN
-    picture = Image.new('RGB', (width, lanes[2] + side + 62 + _MARGIN), PAPER)
-    draw = ImageDraw.Draw(picture)
+    image = Image.new('RGB', (width, lanes[2] + side + 62 + _MARGIN), PAPER)
+    draw = ImageDraw.Draw(image)
     draw.text((_MARGIN, _MARGIN), rollout.title, INK, font(_TITLE_SIZE))
     for name, y in zip(_LANES, lanes, strict=True):
         draw.text((_MARGIN, y + side // 2), name, INK, font(_TEXT_SIZE), anchor='lm')
-    paste_frame(picture, rollout.last, (left, lanes[0]), scale)
+    paste_frame(image, rollout.last, (left, lanes[0]), scale)
     centred_text(draw, left + side // 2, top - 10, 'last seen', SOFT)
     for column, moment in enumerate(moments, 1):
         x = left + column * (side + _GAP) + _GAP
         observed, imagined = rollout.observed[moment], rollout.imagined[moment]
         cells = (observed, imagined, heat_map(observed, imagined))
         for frame, y in zip(cells, lanes, strict=True):
-            paste_frame(picture, frame, (x, y), scale)
+            paste_frame(image, frame, (x, y), scale)
         centred_text(draw, x + side // 2, top - 10, rollout.caption(moment), SOFT)
         centred_text(
             draw, x + side // 2, lanes[2] + side + 14, f'{psnr(observed, imagined):.1f} dB', SOFT
         )
-    _legend(picture, (left, lanes[2] + side + 38))
-    return picture
+    _legend(image, (left, lanes[2] + side + 38))
+    return image
 
 
 def write_strip(rollout: Imagined, path: Path) -> None:
@@ -144,14 +144,14 @@ def write_animation(rollout: Imagined, path: Path, slower: float = 2.0) -> None:
     :param slower: times slower than it happened.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures = animation_frames(rollout)
+    images = animation_frames(rollout)
     each_ms = round(1000 * slower / rollout.frame_hz)
-    durations = [4 * each_ms] + [each_ms] * (len(pictures) - 2) + [6 * each_ms]
+    durations = [4 * each_ms] + [each_ms] * (len(images) - 2) + [6 * each_ms]
     # Each format takes its own option and ignores the other.
-    pictures[0].save(
+    images[0].save(
         path,
         save_all=True,
-        append_images=pictures[1:],
+        append_images=images[1:],
         loop=0,
         duration=durations,
         lossless=True,
@@ -163,8 +163,8 @@ def _moment(rollout: Imagined, moment: int, scale: int) -> Image.Image:
     side = rollout.last.shape[0] * scale
     top = _MARGIN + _TITLE_SIZE + 36
     width = 2 * _MARGIN + 3 * side + 2 * _GAP
-    picture = Image.new('RGB', (width, top + side + 58), PAPER)
-    draw = ImageDraw.Draw(picture)
+    image = Image.new('RGB', (width, top + side + 58), PAPER)
+    draw = ImageDraw.Draw(image)
     draw.text((_MARGIN, _MARGIN), rollout.title, INK, font(_TITLE_SIZE))
     is_seen = moment < 0
     observed = rollout.last if is_seen else rollout.observed[moment]
@@ -173,15 +173,15 @@ def _moment(rollout: Imagined, moment: int, scale: int) -> Image.Image:
     for column, (name, frame) in enumerate(zip(_LANES, cells, strict=True)):
         x = _MARGIN + column * (side + _GAP)
         centred_text(draw, x + side // 2, top - 10, name, INK)
-        paste_frame(picture, frame, (x, top), scale)
+        paste_frame(image, frame, (x, top), scale)
     when = 'last seen' if is_seen else rollout.caption(moment)
     draw.text((_MARGIN, top + side + 12), when, SOFT, font(_TEXT_SIZE))
     done = (moment + 1) / len(rollout.imagined)
     bar = (_MARGIN, top + side + 4, width - _MARGIN, top + side + 7)
     draw.rectangle(bar, (228, 230, 233))
     draw.rectangle((*bar[:2], bar[0] + done * (bar[2] - bar[0]), bar[3]), (66, 103, 178))
-    _legend(picture, (_MARGIN + 2 * (side + _GAP), top + side + 16))
-    return picture
+    _legend(image, (_MARGIN + 2 * (side + _GAP), top + side + 16))
+    return image
 
 
 def spread(count: int, wanted: int) -> Sequence[int]:
@@ -194,11 +194,11 @@ def _scale_of(rollout: Imagined, pixels: int) -> int:
 
 
 def paste_frame(
-    picture: Image.Image, frame: np.ndarray, corner: tuple[int, int], scale: int
+    image: Image.Image, frame: np.ndarray, corner: tuple[int, int], scale: int
 ) -> None:
     """Paste ``uint8[H, W, 3]``, each pixel as large as `scale`, with its corner [px] there."""
     large = frame.repeat(scale, 0).repeat(scale, 1)
-    picture.paste(Image.fromarray(np.ascontiguousarray(large)), corner)
+    image.paste(Image.fromarray(np.ascontiguousarray(large)), corner)
 
 
 def centred_text(
@@ -208,16 +208,16 @@ def centred_text(
     draw.text((x, y), text, colour, font(_TEXT_SIZE), anchor='mm')
 
 
-def _legend(picture: Image.Image, corner: tuple[int, int]) -> None:
+def _legend(image: Image.Image, corner: tuple[int, int]) -> None:
     x, y = corner
     levels = np.linspace(0, _FULL_DIFFERENCE, 96, dtype=np.uint8)
     bar = np.broadcast_to(levels[None, :, None], (10, 96, 3))
-    picture.paste(Image.fromarray(heat_map(bar, np.zeros_like(bar))), (x, y))
-    draw = ImageDraw.Draw(picture)
+    image.paste(Image.fromarray(heat_map(bar, np.zeros_like(bar))), (x, y))
+    draw = ImageDraw.Draw(image)
     text = f'difference 0 to {_FULL_DIFFERENCE}+ of 255'
     draw.text((x, y + 14), text, SOFT, font(13))
 
 
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return the font of pictures in a size [px]."""
+    """Return the font of images in a size [px]."""
     return ImageFont.load_default(size)
