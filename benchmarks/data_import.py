@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-How fast images are resized and bags imported, and how much memory a large bag takes.
+Speed of resizing images and importing bags, and memory of importing a large bag.
 
 Rates are per second of processor time of one thread, so that a busy machine does not change them.
 """

@@ -4,7 +4,7 @@ What pre-training gains on a robot never seen (HMA, arXiv 2502.04296, tables 3 a
 
 Each data set trains the shipped model further, and a network of the same sizes from random
 weights, for as many steps; both then predict the frames of held-out episodes. Record and import
-the sets as docs/how-to/use-external-simulators.md says. What is there already is not made again.
+the sets as docs/how-to/use-external-simulators.md says. Existing runs are kept.
 """
 
 from __future__ import annotations

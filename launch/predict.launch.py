@@ -78,7 +78,7 @@ def _start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 def _warn_of_misspelled(context: LaunchContext) -> None:
     # launch ignores them; an error would forbid such names to a file that includes this one.
     for name, argument in misspelled(context.launch_configurations).items():
-        text = f'arguments: got {name}, which is none of ours and ignored; expected {argument}?'
+        text = f'arguments: got {name}, which is unknown and ignored; did you mean {argument}?'
         get_logger('hma_ros').warning(text)
 
 

@@ -47,7 +47,7 @@ class Row:
     lanes: tuple[Frames, Frames, Frames]
 
     def errors(self) -> dict[str, SquaredError]:
-        """Return what the rollout, and copying the last frame, differ by from two truths."""
+        """Return errors of the rollout and of copying, against the camera and the tokenizer."""
         camera, tokenizer, imagined = self.lanes
         seen, redrawn = (np.broadcast_to(frame, camera.shape) for frame in self.last)
         return {
@@ -78,7 +78,7 @@ def imagine(
 
 
 def reconstruction_db(codec: FrameCodec, data: LeRobotData, every: int) -> tuple[int, float]:
-    """Return how many frames were tokenised, each so many of all episodes, and the pooled PSNR."""
+    """Tokenise every Nth frame of all episodes; return how many, and their pooled PSNR."""
     total, count, number = SquaredError(), 0, 0
     for episode in range(len(data)):
         for step in data.steps(episode):

@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Wraps DROID episodes, in the form of Robert-gyj/Ctrl-World, into bags of a robot's topics.
+Converts DROID episodes, in the form of Robert-gyj/Ctrl-World, to bags of a robot's topics.
 
 ``python -m benchmarks.external_data.droid_bags SET OUT`` needs ``requirements/data.txt``. SET has
 ``annotation/`` and ``videos/``. Frames, joints, poses and actions are real; no recorder wrote the
@@ -130,7 +130,7 @@ def main() -> int:
         bag = args.out / f'{path.parent.name}_{path.stem}'
         episode = DroidEpisode(args.folder, path, spec, args.camera)
         write_bag(bag, episode, *_STORAGES[number % len(_STORAGES)])
-    print(f'{args.out}: {len(annotations)} bags, real frames wrapped again')
+    print(f'{args.out}: {len(annotations)} bags of real frames, converted')
     return 0
 
 

@@ -73,17 +73,17 @@ class StampTime:
 
 class SimulatedTime:
     """
-    The time of commands as a simulated clock has it, which begins anew, at 0, with its simulation.
+    Time of commands on a simulated clock, which starts again at 0 with its simulation.
 
-    Stamps alone do not tell: those after a restart may be a little later than the last one before.
+    Stamps alone do not show a restart: the first after it may be later than the last before it.
 
-    :param period_s: of the commands. The clock ran on for as long at least after each of them.
+    :param period_s: of the commands. The clock runs on for at least as long after each of them.
     """
 
     def __init__(self, period_s: float) -> None:
         self.now_ns = self._last_ns = self._passed_ns = 0
         self._period_ns = round(period_s * 1e9)
-        # How long the clock ran on after the last command, once it began anew.
+        # How long the clock ran on after the last command, if it has restarted since.
         self._ran_ns: int | None = None
 
     def hear(self, now_ns: int) -> None:

@@ -17,7 +17,7 @@ from hma_ros.core.short_text import shortened
 _NAMESPACE = re.compile(r'(?:/?[A-Za-z_]\w*(?:/[A-Za-z_]\w*)*/?|/)?', re.ASCII)
 # The longest that every middleware takes.
 _NAMESPACE_LENGTH = 245
-# From 0 to 1; more than between namespace and the ros_namespace of launch.
+# From 0 to 1; above the similarity of namespace and launch's own ros_namespace.
 _SIMILARITY = 0.85
 
 
@@ -105,9 +105,9 @@ def parse_request(values: Mapping[str, str]) -> Request:
 
 def misspelled(names: Iterable[str]) -> dict[str, str]:
     """
-    Return those of the names that nearly are arguments, each with the argument that it resembles.
+    Return the names that resemble an argument, each with that argument.
 
-    :param names: also those that belong to others, such as a launch file that includes ours.
+    :param names: may include those of others, such as a launch file that includes ours.
     """
     known = [name for name, _ in ARGUMENTS]
     similar = {name: get_close_matches(name, known, 1, _SIMILARITY) for name in names}

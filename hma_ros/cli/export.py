@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     if args.renew is not None and args.torch:
         raise ConfigError(
             'export: --torch: got it with --renew, expected SRC: a bundle of format 3 does not '
-            'tell its network; leave it out, then export the new bundle with --torch'
+            'describe its network; renew without it, then export the new bundle with --torch'
         )
     if args.renew is not None:
         renew(args.renew, args.out)
@@ -124,10 +124,10 @@ def _read_run(folder: Path, precision: str) -> tuple[Hma, BundleOptions]:
 
 def read_bundle(folder: Path, precision: str) -> tuple[Hma, BundleOptions]:
     """
-    Read what it takes to write a bundle anew.
+    Read a bundle in order to write it again.
 
     :param precision: of the new one.
-    :returns: the network, and options with the robots and the ways of the old bundle.
+    :returns: the network, and options with robots and sampling defaults of the old bundle.
     :raises ConfigError: it has no frame tokenizer.
     :raises BundleError: its weights cannot be read.
     """
@@ -138,7 +138,7 @@ def read_bundle(folder: Path, precision: str) -> tuple[Hma, BundleOptions]:
     found, manifest = read_pretrained(folder), Manifest.read(folder)
     options = replace(
         codec_options(found.codec, found.model.config, precision),
-        # Numbers of an imported checkpoint stay as they are.
+        # Weights of an imported checkpoint are not rounded to fp16.
         stores_half=manifest.compat != 'upstream',
         mask_steps=manifest.mask_steps,
         denoise_steps=manifest.denoise_steps,

@@ -73,7 +73,7 @@ RATE_HZ = {
     'utaustin_mutex': 20,
     'utokyo_xarm_pick_and_place_converted_externally_to_rlds': 10,
 }
-# Names of training that the table has otherwise.
+# Names in the checkpoints that the table spells differently.
 _OTHER_NAMES = ('bridge_data_v2', 'imperial_wrist_dataset')
 
 

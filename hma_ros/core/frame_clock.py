@@ -8,8 +8,8 @@ own spacing, so the tolerance follows the spacing that is measured. A step that 
 the tolerance is a gap, after which the context must start again, as the model never saw steps of
 another distance.
 
-What counts is when an image arrived, not when somebody came to look at it: a process that was held
-up for a moment finds its images waiting, and each is still a step.
+The age of an image is judged when it arrives, not when it is picked: if a process was held up for
+a moment, the images that waited meanwhile still become steps.
 
 Clocks are never quite equal: behind a camera that is slower by at most a tenth the steps slip, so
 that every image is one. A camera that is slower still is refused.
@@ -24,7 +24,7 @@ _NS = 1_000_000_000
 _SPACINGS = 15
 _FEWEST = 5
 _SLOWEST = 1.1
-# A process may be held up for so many times the age of an image, its images waiting meanwhile.
+# A process may be held up for so many times the largest age of an image.
 _HELD_UP = 5
 
 
@@ -49,7 +49,7 @@ class FrameClock:
 
     :param frame_hz: steps per second.
     :param max_age_s: an image older than this on arrival is refused as stale, and one further
-        ahead of the clock as well. A context does not begin with one that is older by then.
+        ahead of the clock as well. A context begins only with one no older than that when picked.
     """
 
     def __init__(self, frame_hz: float, max_age_s: float) -> None:

@@ -19,11 +19,11 @@ def parent_environment() -> dict[str, str]:
 
 def follow_parent(environment: MutableMapping[str, str] = os.environ) -> None:
     """
-    Get SIGTERM when the process of :func:`parent_environment` ends; call it in the main thread.
+    Arrange for SIGTERM when the process of :func:`parent_environment` ends; for the main thread.
 
     Without the variable, or with a program in between such as a debugger, nothing changes.
 
-    :param environment: loses the variable, which is not meant for children of this process.
+    :param environment: the variable is removed from it, so that own children do not inherit it.
     """
     text = environment.pop(PARENT_VARIABLE, '')
     if not (text.isascii() and text.isdigit()) or sys.platform != 'linux':
@@ -31,7 +31,7 @@ def follow_parent(environment: MutableMapping[str, str] = os.environ) -> None:
     parent = int(text)
     if os.getppid() == parent:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    # It may have ended before.
+    # The parent may have ended already.
     if _has_ended(parent):
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -41,5 +41,5 @@ def _has_ended(process: int) -> bool:
         stat = Path(f'/proc/{process}/stat').read_text()
     except OSError:
         return True
-    # The name before the state may contain anything. Z: ended, but nobody asked for its exit code.
+    # The name before the state may contain anything. Z: ended, exit code not yet collected.
     return stat.rpartition(')')[2].split()[0] in ('Z', 'X')

@@ -73,7 +73,7 @@ class Episode:
 
 
 def in_memory(episode: Episode) -> Episode:
-    """Read the frames of an episode, ``uint8[T + 1, H, W, 3]``, which may be decoded only now."""
+    """Return an episode with its frames decoded to ``uint8[T + 1, H, W, 3]``."""
     return replace(episode, frames=np.stack(list(episode.frames)))
 
 

@@ -109,8 +109,8 @@ def wrapping_angles(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[s
     counts = zip(spec.action.names, spec.action.units, leaps.sum(0).tolist(), strict=True)
     return [
         f'action {name!r}: got {count} leaps of more than half a turn from one step to the next, '
-        'expected none; the mean of such an angle says nothing: use increments, or a rotation '
-        'that does not wrap there'
+        'expected none: its mean is meaningless; use increments, or a rotation that does not '
+        'wrap there'
         for name, unit, count in counts
         if unit == 'rad' and count
     ]

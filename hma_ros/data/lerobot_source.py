@@ -37,8 +37,8 @@ class LeRobotSource:
     A data set of somebody else.
 
     :param folder: with ``meta/info.json``.
-    :param state: features that make up the state, one behind the other.
-    :param action: likewise the action.
+    :param state: features that make up the state, in order.
+    :param action: features that make up the action, in order.
     :raises ConfigError: another version, or facts that contradict each other.
     """
 
@@ -63,7 +63,7 @@ class LeRobotSource:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What its frames depend on beside its files, by the names of the command's options."""
+        """What the import depends on beside the files, by option of the command."""
         return {
             f'{option}-key': '' if self._keys[of] == (of,) else ','.join(self._keys[of])
             for option, of in (('state', STATE), ('action', ACTION))
@@ -86,7 +86,7 @@ class LeRobotSource:
         return f'{self._info_path}: features.{",".join(self._keys.get(key, (key,)))}'
 
     def cameras(self) -> list[str]:
-        """Return the keys of the pictures."""
+        """Return the keys of the images."""
         return [key for key, item in self.features.items() if item.dtype in ('image', 'video')]
 
     def feature(self, key: str) -> Feature:
@@ -107,10 +107,10 @@ class LeRobotSource:
         """
         Yield the frames of an episode.
 
-        :param camera: key of the pictures.
+        :param camera: key of the images.
         :param columns: keys of the vectors.
         :raises ConfigError: a table is missing or contradicts the metadata.
-        :raises MessageError: the pictures of this episode are missing or broken.
+        :raises MessageError: the images of this episode are missing or broken.
         """
         path = self._file('data_path', episode.data, video_key=camera)
         is_video = self.features[camera].dtype == 'video'

@@ -22,7 +22,7 @@ class Occlusion:
     Objects that come back into sight.
 
     :param actions: whose.
-    :param occluded: steps for which the truth occludes them at least.
+    :param occluded: least number of steps for which they are occluded in the truth.
     :param cases: in all rollouts.
     :param kept: share of the cases in which the imagined object has 50 to 200 % of its true area,
         within 2 px of its true place, when the truth shows it again; NaN without any.
@@ -44,7 +44,8 @@ def occlusion_of(rollouts: Rollouts, occluded: int) -> Occlusion:
     An object is occluded when the truth shows less than half of it, see
     :class:`~hma_ros.evaluation.scene_parts.Seen`; cases begin with an object in sight.
 
-    Of frames that are further apart, so many in a row must occlude it that they span the steps.
+    If only every Nth frame is judged, the object must be occluded in enough consecutive ones to
+    span these steps.
 
     :param occluded: steps, see :func:`check_occluded`.
     :raises ConfigError: fewer than 1.

@@ -86,9 +86,9 @@ class Prediction:
         can exceed.
     :param horizon: open-loop rollouts with true actions, over the steps that have as many after
         them.
-    :param token_entropy_nats: cross entropy of a token of the next frame, while none of them is
-        known; None of a continuous model.
-    :param token_accuracy: share of those tokens that are the likeliest; likewise.
+    :param token_entropy_nats: cross entropy per token of the next frame, all of it masked; None of
+        a continuous model.
+    :param token_accuracy: share of those tokens whose likeliest value is the true one; likewise.
     """
 
     embodiment: str

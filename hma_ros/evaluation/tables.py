@@ -164,7 +164,7 @@ def data_import_table(results: Sequence[Result]) -> Table:
 
 
 def import_memory_table(results: Sequence[Result]) -> Table:
-    """Tell how much memory the import of a large bag takes, early and late."""
+    """Memory that the import of a large bag takes, early and late."""
     columns: list[Column] = [
         ('bag, GB', lambda item: number(item['gigabytes'])),
         ('steps', lambda item: str(item['steps'])),
@@ -187,7 +187,7 @@ def the_day_table(results: Sequence[Result]) -> Table:
 
 
 def transfer_table(results: Sequence[Result]) -> Table:
-    """Compare models that began pre-trained with those that began with random weights."""
+    """Compare models trained from pre-trained and from random weights."""
     columns: list[Column] = [
         ('data set', lambda item: item['robot']),
         ('began with', lambda item: item['start']),

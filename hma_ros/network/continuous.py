@@ -82,7 +82,7 @@ class ContinuousHma(Trunk):
         :param masked_BRSQ: which pixels of each patch are masked; Q = 1 masks whole patches.
         :param actions_BRX: ``float32[B, R, stride * A]`` in units of the data set, or None.
         :param masked_BR: actions to predict, see :meth:`Trunk.condition`; upstream never
-            masks them in the continuous model, and predicts what it sees.
+            masks them in the continuous model, so it predicts what it sees.
         :param steps: None for a window of its own.
         """
         steps = steps or Steps.window(self.config, patches_BRSE.shape[1], patches_BRSE.device)

@@ -40,7 +40,7 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
     is_simulation = manifest.robot(spec.stem).trained_on == 'simulation'
     if is_simulation and not (allow or spec.simulated):
         raise ConfigError(
-            f'{bundle}: expected a bundle trained on a robot to command the real {spec.name} with '
-            'mode:=execute, got one trained in simulation; use mode:=shadow, or say '
+            f'{bundle}: got one trained in simulation, expected a bundle trained on a robot, to '
+            f'command the real {spec.name} with mode:=execute; use mode:=shadow, or '
             'allow_sim_bundle:=true if you are sure'
         )

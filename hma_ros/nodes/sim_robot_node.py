@@ -53,7 +53,7 @@ class SimRobotParameters:
     )
     image_scale: int = parameter(
         2,
-        'images are drawn this many times smaller and enlarged; 2 draws just the pixels the '
+        'images are rendered this many times smaller and enlarged; 2 renders just the pixels the '
         'model sees, 1 the full camera size at a higher cost',
         1,
         4,
@@ -105,8 +105,8 @@ class SimRobotNode(Node):
         camera, scale = self._spec.camera, self._given.image_scale
         if camera.height % scale or camera.width % scale:
             raise ConfigError(
-                f'image_scale: expected a divisor of {camera.width} and '
-                f'{camera.height}, got {scale}'
+                f'image_scale: got {scale}, expected a divisor of {camera.width} and '
+                f'{camera.height}'
             )
 
     def _check_gripper(self) -> None:

@@ -157,5 +157,5 @@ def beyond_bounds(chunks: NDArray[np.float32], spec: EmbodimentSpec) -> str:
     return (
         f'{_WHERE}: actions: got {len(beyond)} numbers beyond action.lower or action.upper, first '
         f'{bounds.names[axis]} {actions[index, axis]:g} of action {index}, expected '
-        f'{lower[axis]:g} to {upper[axis]:g}; imagined as given: trust these frames less'
+        f'{lower[axis]:g} to {upper[axis]:g}; imagined all the same: these frames may be wrong'
     )

@@ -219,8 +219,8 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
     Run a node until a signal that would end the process, then shut it down safely.
 
     :param make_node: makes an HmaNode, or another node with ``failure`` and ``close()``.
-    :returns: the exit code; 1 if the node could not be made or started, or has failed. Signals
-        that still come are ignored: the node is shut down, and would seem to have crashed.
+    :returns: the exit code; 1 if the node could not be made or started, or has failed. Later
+        signals are ignored: the node is shut down already, and would seem to have crashed.
     """
     relay = LogRelay()
     try:

@@ -13,7 +13,7 @@ from hma_ros.core.messages.stamp import stamp_ns
 __all__ = ['stamp_ns', 'to_duration', 'to_stamp', 'waited_ns', 'with_waiting']
 
 _NS = 1_000_000_000
-# More is a step of the system clock.
+# A longer wait is taken for a step of the system clock.
 _LONGEST_NS = 2 * _NS
 
 
@@ -30,7 +30,7 @@ def to_duration(seconds: float) -> Duration:
 
 def with_waiting(callback: Callable[[Any, int], None]) -> Callable[..., None]:
     """
-    Make a subscription callback of one that takes a message and how long it waited here [ns].
+    Wrap a callback that takes a message and how long it waited in this process [ns].
 
     The time is 0 where this version of rclpy does not say it (before Kilted).
     """

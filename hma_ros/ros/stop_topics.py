@@ -31,8 +31,8 @@ class StopTopics:
     :param node: an HmaNode.
     :param on_stop: called with the reason whenever a topic says stop.
     :param previous: of an earlier configuration, whose reasons carry over.
-    :param needs_all: whether it is an error that a message type is not installed; otherwise, as
-        nothing is commanded, the topic is left out with a warning.
+    :param needs_all: whether a message type that is not installed is an error; otherwise, as in
+        shadow mode, its topic is left out with a warning.
     :raises ConfigError: a message type is not installed, lacks the field, or its field can never
         take a stop value.
     """
@@ -117,7 +117,7 @@ def _is_read(node: Any, stop: StopSpec) -> bool:
     try:
         _imported(stop, stop.topic)
     except ConfigError as error:
-        node.get_logger().warning(f'{error}; in shadow mode it is left out')
+        node.get_logger().warning(f'{error}; left out, as this is shadow mode')
         return False
     return True
 

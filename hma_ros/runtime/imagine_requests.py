@@ -176,7 +176,7 @@ def check(question: Question, model: WorldModel) -> None:
     elif question.conditioning is Conditioning.NONE and not model.manifest.hides_actions:
         raise InferenceError(
             '~/imagine: conditioning: got NONE, expected GIVEN: this bundle must be told each '
-            'action'
+            'action; give the actions'
         )
 
 

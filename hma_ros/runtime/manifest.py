@@ -116,7 +116,7 @@ class Manifest:
     :param factor_size: values each can take.
     :param patch_size: numbers of a token of the continuous kind.
     :param predicts_actions: whether the action heads were trained.
-    :param hides_actions: whether it can do without the action of a step, which is then masked.
+    :param hides_actions: whether the action of a step may be masked.
     :param mask_steps: masked passes per frame.
     :param precision: of the arithmetic, ``fp32``, ``fp16`` or ``int8``.
     :param stems: by name.

@@ -66,7 +66,7 @@ class Pace:
 
 def remedy(precision: str, execution: Execution) -> str:
     """
-    Say what makes a model faster that is not in use yet.
+    Say what would make a model faster and is not in use yet.
 
     :param precision: of the bundle.
     """
@@ -87,7 +87,7 @@ def measure(
     clock: Callable[[], float],
 ) -> Pace:
     """
-    Warm a model up and time a step that takes as long as any; its context is empty then.
+    Warm a model up and time a step of the slowest kind; the context is empty afterwards.
 
     :param frame: ``uint8[H, W, 3]``, any.
     :param acts: whether it is to decide.

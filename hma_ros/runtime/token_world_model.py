@@ -6,8 +6,8 @@ Step k is frame k with the chunk executed from it, so a step is complete, and ke
 action is known. With an action delay a step is conditioned on the chunk that led to it, and
 complete as soon as its frame is there.
 
-Learned positions end with the window. Every step of its second half is also the next step of
-another window, which continues where this one ends: a step costs two passes, and none costs more.
+Learned positions end with the window. Every step of its second half is also computed as a step of
+the next window, which continues where this one ends: such a step costs two passes, none more.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class TokenWorldModel:
         self._model, self._filler, self._policy = model, filler, policy
         self._cache = model.kv_cache()
         self._ends = model.manifest.time == 'learned'
-        # The window that follows, and the step of this one with which it begins.
+        # The next window, and the step of this one with which it begins.
         self._next = model.kv_cache() if self._ends else None
         self._begins = model.manifest.next_window_at
         self._is_delayed = model.manifest.action_delay == 1
@@ -137,8 +137,8 @@ class TokenWorldModel:
         Imagine the frames that follow; what was observed stays as it is.
 
         Where a window of learned positions has no room for the horizon behind what was observed,
-        the window that follows is used if it holds half of the steps that fit. Otherwise as many
-        of the newest steps go before the horizon as fit, and each costs a pass every time.
+        the next window is used if it holds at least half of the steps that fit. Otherwise as many
+        of the newest steps as fit are computed again before the horizon, every time.
 
         :param horizon: frames to imagine.
         :param chunks_HX: ``float32[horizon or more, stride * A]`` of forward dynamics, the first
@@ -169,14 +169,14 @@ class TokenWorldModel:
 
     def score(self, tokens_SF: np.ndarray, chunk_X: np.ndarray) -> TokenScore:
         """
-        Tell how likely the model holds a next frame, of which it knows no token.
+        Score the tokens of the true next frame, all of them masked.
 
         :param tokens_SF: ``int[S, F]`` factors of that frame.
         :param chunk_X: ``float32[stride * A]`` that leads to it.
         :raises InferenceError: a continuous model, which has no tokens, or as :meth:`imagine`.
         """
         if not isinstance(self._filler, TokenFiller):
-            raise InferenceError('score: got a continuous model, expected one of tokens')
+            raise InferenceError('score: got a continuous model, expected a discrete one')
         self.imagine(1, ProblemSetting.FORWARD, chunk_X[None])
         return score_tokens(self._filler.logits_BSFV[0], tokens_SF)
 
@@ -305,7 +305,7 @@ class TokenWorldModel:
         self._history.append(step)
 
     def _run_ahead(self, place: int, step: Step) -> None:
-        """Take a step into the window that follows, if it has begun."""
+        """Add a step to the next window, if that has begun."""
         if self._next is not None and place >= 0:
             outputs = self._model.run(self._next, place, [step])
             self._next.append(place, self._model.kept(outputs))

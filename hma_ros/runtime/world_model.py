@@ -92,8 +92,8 @@ class WorldModel:
             physical units; None where that is not known.
         :param joints: ``float32[J]`` measured with the frame, in the order of the stem's
             ``measured_names``, rad or m; None where they are not known.
-        :raises InferenceError: wrong shape or type, or a graph failed; the context stays, or is
-            empty, as :attr:`steps` tells, of a model that has to be told every action.
+        :raises InferenceError: wrong shape or type, or a graph failed; the context stays. That of
+            a model that must be told every action may be empty, see :attr:`steps`.
         """
         measured = self._checked(joints)
         tokens_SE = self._frames.encode(frame)
@@ -138,8 +138,8 @@ class WorldModel:
         :param is_enough: asked after each frame; true ends the rollout there.
         :param decided: is told each chunk ``float32[stride, A]`` that the policy chooses, before
             the frame that it leads to is imagined; true ends the rollout there.
-        :param is_passive: whether to imagine passive dynamics, without chunks, whatever the model
-            could go by.
+        :param is_passive: whether to imagine passive dynamics: all actions masked, also where the
+            model has a policy or the last action is known.
         :raises InferenceError: the context is empty, an argument is out of range, or passive
             dynamics are asked of a model that must be told each action.
         """
@@ -191,9 +191,9 @@ class WorldModel:
 
     def score(self, frame: np.ndarray, chunk: np.ndarray) -> TokenScore:
         """
-        Tell how likely the model holds a next frame.
+        Score the tokens of the true next frame, all of them masked.
 
-        :param frame: ``uint8[H, W, 3]`` RGB that really came.
+        :param frame: ``uint8[H, W, 3]`` RGB, the true one.
         :param chunk: ``float32[stride, A]`` that led to it, in physical units.
         :raises InferenceError: the context is empty, an argument is out of range, or the model is
             continuous.
@@ -226,7 +226,7 @@ class WorldModel:
         if not self.manifest.hides_actions:
             raise InferenceError(
                 'imagine: passive dynamics: got a model that must be told each action, expected '
-                'one that hides actions; give chunks'
+                'one whose actions can be masked; give chunks'
             )
         return ProblemSetting.PASSIVE, None
 

@@ -1,8 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Dataset aggregation (DAgger, arXiv 1011.0686): the policy acts, and learns what the expert says.
+Dataset aggregation (DAgger, arXiv 1011.0686): the policy acts and learns the expert's labels.
 
-Who lets it act, and where episodes are, is the caller's business.
+The caller runs the policy and stores the episodes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from hma_ros.training.heads import HeadFitter
 @dataclass(frozen=True)
 class Schedule:
     """
-    How long it goes on.
+    How many iterations, and how long each head is trained.
 
     :param iterations: in which the policy acts.
-    :param iteration_steps: optimiser steps of each head before one.
-    :param last_steps: the same, after all.
+    :param iteration_steps: optimiser steps of each head before an iteration.
+    :param last_steps: optimiser steps of each head after the last iteration.
     """
 
     iterations: int
@@ -45,12 +45,12 @@ def fit_heads(
     report: Callable[[str, float], None],
 ) -> None:
     """
-    Fit the action heads of a model in place, with what the policy meets in some iterations.
+    Fit the action heads of a model in place, in iterations of DAgger.
 
     :param tokens: episodes of a stem and a split, ``train`` or :func:`split_of` an iteration.
-    :param is_recorded: whether those of a split are there already.
-    :param record: lets the policy of the model act in an iteration, and writes the episodes.
-    :param report: is told the mean error of each head, normalized, when it was fitted.
+    :param is_recorded: whether the episodes of a split exist already.
+    :param record: runs the policy of the model for an iteration and writes the episodes.
+    :param report: gets the stem and the mean error of its fitted head, normalized.
     """
     fitter = HeadFitter(model)
     _add(fitter, stems, tokens, 'train')

@@ -16,8 +16,8 @@ from hma_ros.training.recordings import without_anchor, without_joints
 from hma_ros.training.trainer import SCRATCH_RATE, Start, hidden_matrices
 from hma_ros.training.twin import TwinConfig
 
-# What of the trunk is learned, with the peak learning rate of each. That of all was measured: at a
-# sixth of it, 300 steps on 43 demonstrations left a perplexity of 17 instead of 7.
+# What of the trunk is trained, and the peak learning rate. That of `all` was measured: with a
+# sixth of it, perplexity after 300 steps on 43 demonstrations was 17 instead of 7.
 TRUNKS = {'frozen': 2e-3, 'lora': 1e-3, 'all': SCRATCH_RATE, 'scratch': SCRATCH_RATE}
 
 

@@ -28,7 +28,7 @@ from hma_ros.training.self_forcing import SelfForcing, TrajectoryPool
 from hma_ros.training.twin import TwinConfig, TwinObjective
 from hma_ros.training.workers import Workers
 
-# Peak learning rate of a model that knows nothing.
+# Peak learning rate from random weights.
 SCRATCH_RATE = 3e-3
 # What matrices are multiplied in, by the word of `torch.set_float32_matmul_precision` for it.
 PRECISIONS = {'highest': 'float32', 'medium': 'bfloat16'}

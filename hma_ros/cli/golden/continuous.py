@@ -87,7 +87,7 @@ def check(folder: Path) -> Iterator[Comparison]:
 def _all(folder: Path) -> Iterator[Comparison]:
     golden, model = GoldenArrays(folder), load_released(folder)
     if not isinstance(model, ContinuousHma):
-        raise ConfigError(f'{folder}: a discrete model, expected a continuous one')
+        raise ConfigError(f'{folder}: got a discrete model, expected a continuous one')
     for part in (_schedules, _patches, _head, _samples):
         yield from _compared(golden, part(model, golden))
     for domain in golden.domains(model.config, 'z'):

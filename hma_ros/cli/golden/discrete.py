@@ -61,7 +61,7 @@ def check(folder: Path) -> Iterator[Comparison]:
 def _all(folder: Path) -> Iterator[Comparison]:
     golden, model = GoldenArrays(folder), load_released(folder)
     if not isinstance(model, DiscreteHma):
-        raise ConfigError(f'{folder}: a continuous model, expected a discrete one')
+        raise ConfigError(f'{folder}: got a continuous model, expected a discrete one')
     parts = (_losses,) if 'labels' in golden else (_passes, _hidden, _normalised, _rollouts)
     for domain in golden.domains(model.config, 'logits'):
         for part in parts:

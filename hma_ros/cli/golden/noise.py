@@ -93,7 +93,7 @@ class Replay:
         recorded, self._shapes = self._shapes[:count], self._shapes[count:]
         if recorded != [list(shape)] * count:
             raise ConfigError(
-                f'{self._source}/noise_shapes: {recorded}, expected {count} of {list(shape)}'
+                f'{self._source}/noise_shapes: got {recorded}, expected {count} of {list(shape)}'
             )
         flat, self._left = np.split(self._left, [count * shape[0] * shape[1]])
         start, *added = flat.reshape(count, *shape)

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""How likely a model holds the tokens of a frame that came (HMA, arXiv 2502.04296, sec. 4)."""
+"""Likelihood of the true tokens of a frame under a model (HMA, arXiv 2502.04296, sec. 4)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 @dataclass(frozen=True)
 class TokenScore:
     """
-    Tokens of one frame, all predicted at once.
+    Score of the tokens of one frame, predicted at once.
 
-    :param entropy_nats: cross entropy of a token, that is of all its factors; its exponential is
-        the perplexity.
-    :param accuracy: share of the tokens of which every factor is the likeliest.
+    :param entropy_nats: cross entropy per token, summed over its factors; its exponential is the
+        perplexity.
+    :param accuracy: share of the tokens whose factors are all predicted correctly.
     """
 
     entropy_nats: float
@@ -26,7 +26,7 @@ def score_tokens(logits_SFV: np.ndarray, tokens_SF: np.ndarray) -> TokenScore:
     """
     Compare logits with the true tokens.
 
-    :param logits_SFV: ``float32``, any constant added.
+    :param logits_SFV: ``float32[S, F, V]``, up to a constant per factor.
     :param tokens_SF: ``int[S, F]`` factors.
     """
     logits = logits_SFV.astype(np.float64)

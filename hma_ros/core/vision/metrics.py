@@ -51,7 +51,7 @@ def squared_error(
     """
     if first.shape != second.shape or (mask is not None and mask.shape != first.shape[:-1]):
         shapes = [list(item.shape) for item in (first, second, mask) if item is not None]
-        raise ValueError(f'images and mask: shapes {shapes}, expected equal ones')
+        raise ValueError(f'images and mask: got shapes {shapes}, expected equal ones')
     squares = (shares(first) - shares(second)) ** 2
     chosen = squares if mask is None else squares[mask]
     return SquaredError(float(chosen.sum()), chosen.size)
@@ -81,7 +81,7 @@ def delta_psnr(
     :raises ValueError: the shapes differ, or there is no draw.
     """
     if not len(predicted_at_random):
-        raise ValueError('predicted_at_random: no image, expected at least one')
+        raise ValueError('predicted_at_random: got no image, expected at least one')
     random_db = [psnr(truth, image) for image in predicted_at_random]
     return psnr(truth, predicted) - sum(random_db) / len(random_db)
 

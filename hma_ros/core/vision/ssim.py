@@ -31,7 +31,7 @@ def ssim(first: NDArray[np.generic], second: NDArray[np.generic]) -> float:
     """
     if first.shape != second.shape or min(first.shape[-3:-1]) < WINDOW:
         raise ValueError(
-            f'images: shapes {list(first.shape)} and {list(second.shape)}, expected equal ones '
+            f'images: got {list(first.shape)} and {list(second.shape)}, expected equal shapes '
             f'of at least {WINDOW} x {WINDOW} pixels'
         )
     a, b = shares(first), shares(second)
