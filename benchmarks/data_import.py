@@ -116,9 +116,11 @@ def _memory(gigabytes: float) -> dict[str, Any]:
 
         looker = threading.Thread(target=look)
         looker.start()
-        list(import_bags([bag], writer))
-        is_done.set()
-        looker.join()
+        try:
+            list(import_bags([bag], writer))
+        finally:
+            is_done.set()
+            looker.join()
         tenth = max(len(samples) // 10, 1)
         return {
             'gigabytes': round(sum(file.stat().st_size for file in bag.iterdir()) / 1e9, 2),

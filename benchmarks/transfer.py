@@ -56,8 +56,8 @@ def _arguments() -> argparse.Namespace:
 
 def _measured(args: argparse.Namespace, folder: Path, trunk: str) -> dict[str, Any]:
     """Train and evaluate one start on one data set."""
-    run = args.out / f'{folder.name}_{trunk}'
-    bundle, found = run / 'bundle', run.with_suffix('.json')
+    run = args.out / f'{folder.name}_{trunk}_{args.steps}x{args.windows}'
+    bundle, found = run / 'bundle', run / 'prediction.json'
     if not bundle.is_dir():
         options = ['--trunk', trunk, '--steps', args.steps, '--windows', args.windows]
         options += ['--head-steps', 500, '--out', run, '--bundle', bundle]

@@ -95,6 +95,13 @@ class SimulatedTime:
 
     def passed_s(self, stamp_ns: int) -> float:
         """Return the time of a command since the first one [s]."""
+        is_late = stamp_ns > self.now_ns + self._period_ns
+        if self._ran_ns is not None and is_late:
+            # Of the simulation before, and only taken now.
+            self._passed_ns += stamp_ns - self._last_ns
+            self._ran_ns = max(self._ran_ns - (stamp_ns - self._last_ns), self._period_ns)
+            self._last_ns = stamp_ns
+            return self._passed_ns / 1e9
         if self._ran_ns is not None:
             self._passed_ns += self._ran_ns + stamp_ns
         elif self._last_ns:

@@ -9,7 +9,7 @@ the tolerance is a gap, after which the context must start again, as the model n
 another distance.
 
 The age of an image is judged when it arrives, not when it is picked: if a process was held up for
-a moment, the images that waited meanwhile still become steps.
+a moment, the images that the middleware kept meanwhile still become steps.
 
 Clocks are never quite equal: behind a camera that is slower by at most a tenth the steps slip, so
 that every image is one. A camera that is slower still is refused.
@@ -65,14 +65,15 @@ class FrameClock:
         self._due_ns: int | None = None
         self._is_continuous = False
 
-    def offer(self, stamp_ns: int, now_ns: int) -> str | None:
+    def offer(self, stamp_ns: int, now_ns: int, waited_ns: int = 0) -> str | None:
         """
         Note the stamp of an image that arrived; a jump back of a step or more starts anew.
 
-        :param now_ns: when it arrived.
+        :param now_ns: when it was taken.
+        :param waited_ns: how long before it arrived.
         :returns: why the image is refused, None if it is not.
         """
-        age_ns = now_ns - stamp_ns
+        age_ns = now_ns - waited_ns - stamp_ns
         if age_ns > self._max_age_ns:
             return self._too_old(age_ns)
         if -age_ns > self._max_age_ns:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 PARENT_VARIABLE = 'HMA_ROS_PARENT'
 _PR_SET_PDEATHSIG = 1
+# Who takes over children whose parent has ended.
+_INIT = 1
 
 
 def parent_environment() -> dict[str, str]:
@@ -28,18 +30,18 @@ def follow_parent(environment: MutableMapping[str, str] = os.environ) -> None:
     text = environment.pop(PARENT_VARIABLE, '')
     if not (text.isascii() and text.isdigit()) or sys.platform != 'linux':
         return
-    parent = int(text)
-    if os.getppid() == parent:
+    parent, present = int(text), os.getppid()
+    if present == parent:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    # The parent may have ended already.
-    if _has_ended(parent):
+    # The parent may have ended already. One hidden by a program in between may still run.
+    if _has_ended(parent, is_seen=present in (parent, _INIT)):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _has_ended(process: int) -> bool:
+def _has_ended(process: int, is_seen: bool) -> bool:
     try:
         stat = Path(f'/proc/{process}/stat').read_text()
     except OSError:
-        return True
+        return is_seen
     # The name before the state may contain anything. Z: ended, exit code not yet collected.
     return stat.rpartition(')')[2].split()[0] in ('Z', 'X')

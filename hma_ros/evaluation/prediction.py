@@ -23,6 +23,8 @@ from hma_ros.evaluation.replay import replay
 from hma_ros.runtime.world_model import WorldModel
 
 _RESAMPLES = 1000
+# The states that a stem may read beside the joints [m].
+_TOOL = ('tool_x', 'tool_y', 'tool_z')
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,12 @@ def _check(model: WorldModel, episodes: Episodes, config: PredictionConfig) -> N
             f"'{model.stem.embodiment}', which the bundle was trained on"
         )
     episodes.check_frame_size(model.manifest.image_size, 'the bundle')
+    if model.stem.reads_tool and tuple(episodes.metadata['state_names'][:3]) != _TOOL:
+        raise ConfigError(
+            f'states of the episodes: got {", ".join(episodes.metadata["state_names"])}, expected '
+            f'{", ".join(_TOOL)} first, as the stem reads where the tool is; evaluate on episodes '
+            'of the simulator'
+        )
     if not 1 <= config.horizon <= model.manifest.max_horizon:
         raise ConfigError(
             f'horizon: got {config.horizon}, expected 1 to '

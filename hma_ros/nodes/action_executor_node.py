@@ -64,7 +64,7 @@ class ActionExecutorNode(HmaNode):
         given = self._given = read(self, ActionExecutorParameters)
         spec = self._spec = load_embodiment(given.embodiment)
         check_may_execute(spec, given.mode, given.bundle, given.allow_sim_bundle)
-        self._is_shadow = given.mode != 'execute'
+        is_shadow = self._is_shadow = given.mode != 'execute'
         self._period_s = 1.0 / spec.rates.command_hz
         self._executor = Executor(
             spec,
@@ -85,11 +85,12 @@ class ActionExecutorNode(HmaNode):
             partial(self._diagnostics.error, 'bad states'),
             partial(self._diagnostics.cleared, 'bad states'),
         )
-        needs_all = not self._is_shadow
-        self._stops = StopTopics(self, spec.stops, self._stop, self._previous_stops, needs_all)
+        self._stops = StopTopics(self, spec.stops, self._stop, self._previous_stops, is_shadow)
         self._previous_stops = self._stops
         self._gripper: Gripper | None = None
-        self._reports = self.publisher(ActionChunk, '~/executed', REPORT) if needs_all else None
+        self._reports = None
+        if not self._is_shadow:
+            self._reports = self.publisher(ActionChunk, '~/executed', REPORT)
         self._open_inputs()
         self._listens_s = self._started_s = self._ticked_s = time.monotonic()
         self._tick_timers: list[Any] = []

@@ -43,6 +43,8 @@ _REPORT_S = 1.0
 _HEARTBEAT_S = 0.1
 _TELL_S = 10.0
 _LOOK_S = 0.02
+# That may wait while the node is held up: a second of most cameras.
+_IMAGES = 30
 
 
 class WorldModelNode(HmaNode):
@@ -147,7 +149,9 @@ class WorldModelNode(HmaNode):
         self._rollouts = self.publisher(PredictedRollout, '~/prediction', REPORT)
         self._strips = self.publisher(Image, '~/prediction/image', REPORT)
         self._heartbeats = self.publisher(Empty, '~/heartbeat', REPORT)
-        SensorSubscription(self, self._camera_type, camera.topic, with_waiting(self._on_image))
+        SensorSubscription(
+            self, self._camera_type, camera.topic, with_waiting(self._on_image), _IMAGES
+        )
         # Reports are of steps of the trained clock.
         self._reports = self._given.clock_divisor == 1
         if self._reports:
@@ -195,7 +199,8 @@ class WorldModelNode(HmaNode):
         stamp, self._heard_s = stamp_ns(message.header.stamp), time.monotonic()
         # Simulated time has another scale.
         waited_ns = 0 if self.get_parameter('use_sim_time').value else waited_ns
-        self._steps.offer(stamp, message, self._heard_s, self.now_ns(), waited_ns)
+        arrived_s = self._heard_s - waited_ns / 1e9
+        self._steps.offer(stamp, message, arrived_s, self.now_ns(), waited_ns)
         self._wake()
 
     def _on_executed(self, message: Any) -> None:

@@ -32,11 +32,20 @@ class SensorSubscription:
 
     :param node: an HmaNode, which drops the subscription with its configuration.
     :param kind: message type.
+    :param depth: messages that wait while the process is held up; None for the default.
     :param callback: called with each message, and with what rclpy knows of its origin if it takes
         a second argument; in the executor's thread.
     """
 
-    def __init__(self, node: Any, kind: Any, topic: str, callback: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        node: Any,
+        kind: Any,
+        topic: str,
+        callback: Callable[..., None],
+        depth: int | None = None,
+    ) -> None:
+        self._depth = SENSOR_IN.depth if depth is None else depth
         self._node, self._kind, self._topic, self._callback = node, kind, topic, callback
         self._full_topic = node.resolve_topic_name(topic)
         self._subscriptions: dict[ReliabilityPolicy, Any] = {}
@@ -84,7 +93,7 @@ class SensorSubscription:
 
     def _subscribe(self, reliability: ReliabilityPolicy) -> None:
         qos = copy.copy(SENSOR_IN)
-        qos.reliability = reliability
+        qos.reliability, qos.depth = reliability, self._depth
 
         # Looks like the callback: rclpy gives the message's origin to those that take it.
         @wraps(self._callback)

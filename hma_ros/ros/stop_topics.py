@@ -31,8 +31,8 @@ class StopTopics:
     :param node: an HmaNode.
     :param on_stop: called with the reason whenever a topic says stop.
     :param previous: of an earlier configuration, whose reasons carry over.
-    :param needs_all: whether a message type that is not installed is an error; otherwise, as in
-        shadow mode, its topic is left out with a warning.
+    :param is_shadow: nothing is commanded: a topic whose message type is not installed is left out
+        with a warning.
     :raises ConfigError: a message type is not installed, lacks the field, or its field can never
         take a stop value.
     """
@@ -43,9 +43,10 @@ class StopTopics:
         stops: tuple[StopSpec, ...],
         on_stop: Callable[[str], None],
         previous: 'StopTopics | None' = None,
-        needs_all: bool = True,
+        is_shadow: bool = False,
     ) -> None:
-        stops = stops if needs_all else tuple(stop for stop in stops if _is_read(node, stop))
+        if is_shadow:
+            stops = tuple(stop for stop in stops if _is_read(node, stop))
         self._node, self._on_stop, self._stops = node, on_stop, stops
         self._topics = [node.resolve_topic_name(stop.topic) for stop in stops]
         self._board = StopBoard(stops, self._topics)

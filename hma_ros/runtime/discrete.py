@@ -27,6 +27,25 @@ class Imagined(NamedTuple):
     drawn_BSE: np.ndarray
 
 
+class FirstPass:
+    """
+    Predicts a frame of which no token is known, and leaves it masked.
+
+    ``logits_BSFV`` are those of the last frame.
+    """
+
+    logits_BSFV: np.ndarray
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def fill(self, cache: KvCache, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
+        """See :meth:`TokenFiller.fill`; what is pending is not kept."""
+        outputs = self._model.run(cache, step - len(pending), [*pending, blank])
+        self.logits_BSFV = outputs['logits']
+        return Imagined(blank.tokens_BSE, blank.tokens_BSE)
+
+
 class TokenFiller:
     """
     Predicts all tokens of a frame at once and keeps those it is surest of, some times over.
@@ -37,11 +56,7 @@ class TokenFiller:
     :param model: of the discrete kind.
     :param decoding: how; what it leaves open is taken from the manifest.
     :param generator: of what is left to chance.
-
-    ``logits_BSFV`` are those of the last frame, when none of its tokens was known yet.
     """
-
-    logits_BSFV: np.ndarray
 
     def __init__(
         self,
@@ -72,7 +87,6 @@ class TokenFiller:
         outputs = self._model.run(cache, first, [*pending, blank])
         for which in range(len(pending)):
             cache.append(first + which, self._model.kept(outputs), which)
-        self.logits_BSFV = outputs['logits']
         present = self._unmask(blank, outputs, 0)
         drawn = self._draw(None, blank, present, outputs)
         for mask_step in range(1, self._mask_steps):

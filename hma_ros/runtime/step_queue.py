@@ -87,9 +87,8 @@ class StepQueue:
         self._lock = threading.RLock()
         self._clock = FrameClock(spec.rates.frame_hz, spec.camera.max_age_s)
         self._executed = ExecutedActions(spec, measured)
-        self._images: OrderedDict[int, tuple[Any, float]] = OrderedDict()
+        self._images: OrderedDict[int, tuple[Any, float, int]] = OrderedDict()
         self._pick: FramePick | None = None
-        self._picked_ns = 0
         self._before_ns: int | None = None
         self._steps: deque[Step] = deque()
         self._dropped = 0
@@ -119,9 +118,9 @@ class StepQueue:
         :param waited_ns: how long before it arrived, while this process was held up.
         """
         with self._lock:
-            refusal = self._clock.offer(stamp_ns, now_ns - waited_ns)
+            refusal = self._clock.offer(stamp_ns, now_ns, waited_ns)
             if refusal is None:
-                self._images[stamp_ns] = (image, receipt_s)
+                self._images[stamp_ns] = (image, receipt_s, waited_ns)
                 if len(self._images) > _IMAGES_KEPT:
                     self._images.popitem(last=False)
             self.poll(now_ns)
@@ -169,7 +168,7 @@ class StepQueue:
             # The context may begin anew at once.
             pick = self._clock.tick(now_ns)
         if pick.stamp_ns is not None:
-            self._pick, self._picked_ns = pick, now_ns
+            self._pick = pick
         return self._pick is not None
 
     def _must_wait(self, pick: FramePick, now_ns: int) -> bool:
@@ -179,7 +178,8 @@ class StepQueue:
             # The image nearest to a step may be older than the end of the actions before it.
             over_ns = max(stamp, self._before_ns + self._frame_ns)
         # What is needed may have waited, too, while this process was held up.
-        if now_ns - max(over_ns, self._picked_ns) >= self._wait_ns:
+        _, _, held_up_ns = self._images.get(stamp, (None, 0.0, 0))
+        if now_ns - over_ns - held_up_ns >= self._wait_ns:
             return False
         if self._reads_joints and not self._measured.joints_reach(stamp):
             return True
@@ -200,7 +200,7 @@ class StepQueue:
                 'expected it to be kept; lower executed_timeout_s or the rate of the camera',
             )
             return
-        image, receipt_s = kept
+        image, receipt_s, _ = kept
         joints, missing = self._joints(stamp)
         executed, origin = (None, '') if before is None else self._executed.find(before)
         known = None if executed is None else executed.astype(np.float32)

@@ -7,7 +7,7 @@ action is known. With an action delay a step is conditioned on the chunk that le
 complete as soon as its frame is there.
 
 Learned positions end with the window. Every step of its second half is also computed as a step of
-the next window, which continues where this one ends: such a step costs two passes, none more.
+the next window, which continues where this one ends: no step costs more than two passes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hma_ros.core.errors import InferenceError
 from hma_ros.core.generation.likelihood import TokenScore, score_tokens
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.continuous import Sampler
-from hma_ros.runtime.discrete import Imagined, TokenFiller
+from hma_ros.runtime.discrete import FirstPass, Imagined, TokenFiller
 from hma_ros.runtime.kv_cache import KvCache
 from hma_ros.runtime.model import Model, Step
 
@@ -177,8 +177,12 @@ class TokenWorldModel:
         """
         if not isinstance(self._filler, TokenFiller):
             raise InferenceError('score: got a continuous model, expected a discrete one')
-        self.imagine(1, ProblemSetting.FORWARD, chunk_X[None])
-        return score_tokens(self._filler.logits_BSFV[0], tokens_SF)
+        self._check(1, ProblemSetting.FORWARD, chunk_X[None])
+        self._newest_frame()
+        ahead, first = np.asarray(chunk_X, np.float32)[None, None], FirstPass(self._model)
+        with self._forked(1) as (cache, places):
+            next(self._rollout(cache, places, ProblemSetting.FORWARD, ahead, filler=first))
+        return score_tokens(first.logits_BSFV[0], tokens_SF)
 
     def imagine_candidates(self, chunks_NHX: np.ndarray, horizon: int) -> Iterator[np.ndarray]:
         """
@@ -203,6 +207,7 @@ class TokenWorldModel:
         setting: ProblemSetting,
         ahead_HBX: np.ndarray | None,
         decided: Callable[[np.ndarray], bool] = lambda _: False,
+        filler: Filler | None = None,
     ) -> Iterator[tuple[Imagined, np.ndarray | None]]:
         """Imagine frame after frame, with the chunk that leads to each."""
         batch = 1 if ahead_HBX is None else ahead_HBX.shape[1]
@@ -229,7 +234,7 @@ class TokenWorldModel:
             else:
                 pending = [Step.seen(frame, chunk, before)]
                 blank = Step.blank(frame, self._ahead(ahead, setting, ahead_HBX, chunk))
-            imagined = self._filler.fill(cache, step, pending, blank)
+            imagined = (filler or self._filler).fill(cache, step, pending, blank)
             yield imagined, chunk
             before, frame = frame, imagined.tokens_BSE
             joints = None if chunk is None else self._model.stem.moved(joints, chunk)
@@ -286,29 +291,29 @@ class TokenWorldModel:
         return None if self._model.manifest.policy_refusal else self._read(outputs)
 
     def _commit(self, step: Step, after: Step) -> None:
-        """Keep a step; in the same pass decide what to do in the frame after it, if it fits."""
-        facts, asked = self._model.manifest, []
-        is_last = self._ends and self._index + 1 == facts.window
-        if not facts.policy_refusal and not is_last:
-            asked = [after]
+        """Keep a step; in the same pass decide what to do in the frame after it."""
+        asked = [] if self._model.manifest.policy_refusal else [after]
         place = self._index - self._begins
-        self._run_ahead(place, step)
         try:
-            outputs = self._model.run(self._cache, self._index, [step, *asked])
+            if self._next is not None and self._index + 1 == self._model.manifest.window:
+                # The frame after it is of the window that follows, and of that alone.
+                self._keep(self._next, place, step, asked)
+            else:
+                if self._next is not None and place >= 0:
+                    self._keep(self._next, place, step, [])
+                self._keep(self._cache, self._index, step, asked)
         except Exception:
             if self._next is not None:
                 self._next.drop(place)
             raise
-        if asked:
-            self._decided = self._read(outputs)
-        self._cache.append(self._index, self._model.kept(outputs))
         self._history.append(step)
 
-    def _run_ahead(self, place: int, step: Step) -> None:
-        """Add a step to the next window, if that has begun."""
-        if self._next is not None and place >= 0:
-            outputs = self._model.run(self._next, place, [step])
-            self._next.append(place, self._model.kept(outputs))
+    def _keep(self, cache: KvCache, index: int, step: Step, asked: Sequence[Step]) -> None:
+        """Append a step to a cache, and decide in the step that is asked about."""
+        outputs = self._model.run(cache, index, [step, *asked])
+        decided = self._read(outputs) if asked else None
+        cache.append(index, self._model.kept(outputs))
+        self._decided = decided
 
     @contextmanager
     def _forked(self, horizon: int) -> Iterator[tuple[KvCache, range]]:

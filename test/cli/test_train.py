@@ -30,7 +30,7 @@ class Steps:
             ('hma_ros.training.recordings.with_anchors', lambda episodes, dataset: episodes),
             ('hma_ros.training.recordings.windows_of', lambda recordings, config, steps: STEMS),
             ('hma_ros.training.configuration.configuration', lambda *facts: CONFIG),
-            ('hma_ros.training.heads.HeadFitter', self._fitter),
+            ('hma_ros.training.dagger.HeadFitter', self._fitter),
             ('hma_ros.network.checkpoint.load_hma', self._read),
             ('hma_ros.network.checkpoint.save_hma', self._save),
             ('hma_ros.export.bundle.own_options', lambda *facts: BundleOptions()),

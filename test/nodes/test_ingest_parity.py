@@ -139,7 +139,7 @@ def replay(node: Any, messages: list[tuple[str, int, Any]]) -> None:
     heard = {item.topic_name: item.callback for item in node.subscriptions}
     for topic, _, message in messages:
         callback = heard[topic]
-        if topic == '/joint_states':
+        if topic == '/joint_states' or topic.endswith(SPEC.camera.topic):
             callback(message, {'publisher_gid': None})
         else:
             callback(message)

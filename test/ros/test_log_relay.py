@@ -48,8 +48,9 @@ def test_what_is_read_later_is_whole_lines_from_the_first_on() -> None:
         process.wait(DEADLINE_S)
         assert process.stderr is not None
         lines = process.stderr.read().decode().splitlines()
-    assert len(lines) > 500
-    assert set(lines[:500]) == {LINE}
+    # What a pipe holds at least.
+    assert len(lines) > 400
+    assert set(lines[:400]) == {LINE}
 
 
 @pytest.mark.parametrize('number', [1, 2])

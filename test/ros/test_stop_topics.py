@@ -170,9 +170,9 @@ def test_where_nothing_is_commanded_a_missing_type_leaves_the_others(
         StopSpec('gone', 'nowhere_msgs/msg/Stop', 'data', (True,), 'nowhere'),
         StopSpec('pressed', 'std_msgs/msg/Bool', 'data', (True,), 'emergency stop'),
     )
-    topics = StopTopics(bench, stops, heard.append, needs_all=False)
+    topics = StopTopics(bench, stops, heard.append, is_shadow=True)
     log.warning.assert_called_once()
     assert 'install nowhere_msgs' in log.warning.call_args[0][0]
     assert topics.refusal() is None
     with pytest.raises(ConfigError, match='field'):
-        StopTopics(bench, (replace(stops[1], field='nothing'),), heard.append, needs_all=False)
+        StopTopics(bench, (replace(stops[1], field='nothing'),), heard.append, is_shadow=True)

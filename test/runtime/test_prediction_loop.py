@@ -217,7 +217,7 @@ def ask(rig: Any, horizon: int) -> Answer:
     rig.loop.requests.ask(Question(Conditioning.POLICY, None, horizon, answers.append))
     imagine = rig.world.imagine
 
-    def beside_a_camera(chunks: Any, most: int, is_enough: Any, *_: Any) -> Rollout:
+    def beside_a_camera(chunks: Any, most: int, is_enough: Any, *_: Any, **__: Any) -> Rollout:
         def is_next() -> bool:
             rig.queue.add(1 + len(rig.queue), after=len(rig.queue))
             return bool(is_enough())
@@ -239,7 +239,7 @@ def test_closing_ends_what_is_being_imagined_with_its_present_frame(
     rig, answers, imagine = make_rig(acts=acts), list[Answer](), FakeWorld.imagine
     waiting, late = list[Answer](), list[Answer]()
 
-    def meanwhile_closed(chunks: Any, most: int, is_enough: Any, *_: Any) -> Rollout:
+    def meanwhile_closed(chunks: Any, most: int, is_enough: Any, *_: Any, **__: Any) -> Rollout:
         rig.loop.requests.ask(Question(Conditioning.POLICY, None, 8, waiting.append))
         rig.loop.close()
         return imagine(rig.world, chunks, most, is_enough)

@@ -192,6 +192,22 @@ def test_a_process_that_was_held_up_loses_no_step() -> None:
     robot.report.warning.assert_not_called()
 
 
+@pytest.mark.parametrize('wait_s', [0.05, 0.12, 0.25])
+def test_waiting_for_reports_that_never_come_does_not_add_up(wait_s: float) -> None:
+    report = Mock()
+    queue = StepQueue(PLANAR, StateHistory(PLANAR), False, lambda: True, wait_s, 'camera', report)
+    late_ns = []
+    for now_ns in range(START, START + 100 * PERIOD, 10 * MS):
+        if (now_ns - START) % PERIOD == 0:
+            queue.offer(now_ns, 'image', 0, now_ns)
+        queue.poll(now_ns)
+        while (step := queue.take()) is not None:
+            late_ns.append(now_ns - step.stamp_ns)
+    assert len(late_ns) > 90
+    assert max(late_ns) <= wait_s * 1e9 + PERIOD
+    report.error.assert_not_called()
+
+
 def test_the_position_of_the_tool_stands_behind_the_joints() -> None:
     franka, report = load_embodiment('sim_franka'), Mock()
     measured = StateHistory(franka)

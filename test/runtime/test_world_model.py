@@ -146,11 +146,11 @@ def test_a_step_that_fails_changes_neither_window(
         )
 
 
-def test_every_step_behind_the_first_window_costs_two_passes(
+def test_no_step_costs_more_than_two_passes(
     make_random_bundle: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = opened(make_random_bundle(time=TimePositions.LEARNED))
-    window, run, passes = model.manifest.window, Model.run, 0
+    run, passes = Model.run, 0
 
     def count(model: Model, cache: KvCache, first: int, steps: Sequence[Step]) -> Any:
         nonlocal passes
@@ -158,11 +158,39 @@ def test_every_step_behind_the_first_window_costs_two_passes(
         return run(model, cache, first, steps)
 
     monkeypatch.setattr(Model, 'run', count)
-    for step in range(4 * window):
+    for step in range(4 * model.manifest.window):
         passes = 0
         model.observe(image(step), None if step == 0 else chunk(0.05))
+        model.act()
         assert passes <= 2
-        assert passes == 2 or step < window
+
+
+@pytest.mark.parametrize('time', TimePositions)
+def test_a_score_is_that_of_the_first_pass_and_changes_nothing(
+    make_random_bundle: Make, time: TimePositions
+) -> None:
+    folder = make_random_bundle(time=time)
+    chance = Decoding(temperature=1.0)
+    scored, calm = (WorldModel(folder, STEM, CPU, chance) for _ in range(2))
+    factors = scored.manifest.factors * np.log(scored.manifest.factor_size)
+    for step in range(2 * scored.manifest.window + 1):
+        for model in (scored, calm):
+            model.observe(image(step), None if step == 0 else chunk(0.05))
+        score = scored.score(image(step + 1), chunk(0.1))
+        # Of random weights: about as likely as any token.
+        assert score.entropy_nats == pytest.approx(factors, rel=0.5)
+        assert 0 <= score.accuracy < 0.5
+        ahead = np.stack([chunk(0.1)] * 2)
+        np.testing.assert_array_equal(
+            scored.imagine(ahead, 2).frames, calm.imagine(ahead, 2).frames
+        )
+
+
+def test_a_continuous_model_has_no_tokens_to_score(make_random_bundle: Make) -> None:
+    model = opened(make_random_bundle('continuous'))
+    model.observe(image(0), None)
+    with pytest.raises(InferenceError, match='score: got a continuous model, expected a discrete'):
+        model.score(image(1), chunk(0.1))
 
 
 def test_actions_stay_within_the_bounds_of_the_robot(make_random_bundle: Make) -> None:
