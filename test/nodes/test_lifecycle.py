@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Every node walks its states, ends on a signal, and imports no more than it may."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -56,11 +57,13 @@ def test_a_node_that_was_shut_down_ends_on_a_signal_without_a_traceback(system: 
 
 def test_a_node_whose_launch_has_ended_ends(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     launch = subprocess.Popen([sys.executable, '-c', ''])
-    launch.wait()
+    # Nobody asks for its exit code before the node looks.
+    os.waitid(os.P_PID, launch.pid, os.WEXITED | os.WNOWAIT)
     monkeypatch.setenv(PARENT_VARIABLE, str(launch.pid))
     child = system.spawn('rollout_viewer', embodiment='sim_ur5e')
     system.until(lambda: child.poll() is not None, 'end of the node')
     assert child.returncode == 0
+    launch.wait()
 
 
 def test_ctrl_c_again_and_again_is_not_a_crash(system: Any) -> None:
