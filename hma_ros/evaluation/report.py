@@ -59,6 +59,9 @@ TEMPLATE = """\
 <!-- begin limits -->
 <!-- end limits -->
 
+<!-- begin native -->
+<!-- end native -->
+
 <!-- begin growth -->
 <!-- end growth -->
 

@@ -67,6 +67,20 @@ def _of_kind(item: Result) -> str:
     return ', '.join(filter(None, (item['name'], item.get('kind', ''))))
 
 
+def native_table(results: Sequence[Result]) -> Table:
+    """Compare the compiled library with onnxruntime, by instruction set."""
+    columns: list[Column] = [
+        ('what', lambda item: item['what']),
+        ('precision', lambda item: item['precision']),
+        ('instructions', lambda item: item['isa']),
+        ('onnxruntime', lambda item: duration(item['onnxruntime_ms'] / 1e3)),
+        ('compiled', lambda item: duration(item['ours_ms'] / 1e3)),
+        ('gain', lambda item: f'{item["gain"]:.2f} x'),
+        ('quartiles', lambda item: ' to '.join(f'{x:.2f}' for x in item['gain_quartiles'])),
+    ]
+    return results_table(results, columns)
+
+
 def limits_table(results: Sequence[Result]) -> Table:
     """How near a pass of one step is to the machine's limit, and where its time goes."""
 

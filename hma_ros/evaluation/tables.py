@@ -12,6 +12,7 @@ from hma_ros.evaluation.markdown import Column, Result, Table, number, results_t
 from hma_ros.evaluation.speed_tables import (
     growth_table,
     limits_table,
+    native_table,
     quality_table,
     speed_table,
     tokenizer_steps_table,
@@ -218,6 +219,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'tokenizers': (tokenizers_table,),
     'tokenizer_steps': (tokenizer_steps_table,),
     'limits': (limits_table,),
+    'native': (native_table,),
     'growth': (growth_table,),
     'quality': (quality_table,),
     'faults': (faults_table,),
