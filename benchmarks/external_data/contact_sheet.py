@@ -33,7 +33,7 @@ _LEFT, _TOP, _GAP = 84, 46, 4
 
 
 @dataclass(frozen=True)
-class Row:
+class Strip:
     """
     One rollout.
 
@@ -61,7 +61,7 @@ class Row:
 
 def imagine(
     model: WorldModel, codec: FrameCodec, steps: list[Step], step: int, horizon: int, title: str
-) -> Row:
+) -> Strip:
     """Observe the steps up to one, then imagine on with the recorded actions."""
     model.reset()
     for index in range(step + 1):
@@ -74,7 +74,7 @@ def imagine(
     seen = steps[step].frame
     redrawn, *tokenizer = (codec.decode(codec.encode(frame)) for frame in (seen, *camera))
     lanes = camera, np.stack(tokenizer), imagined
-    return Row(title, model.stem.frame_hz, np.stack([seen, redrawn]), lanes)
+    return Strip(title, model.stem.frame_hz, np.stack([seen, redrawn]), lanes)
 
 
 def reconstruction_db(codec: FrameCodec, data: LeRobotData, every: int) -> tuple[int, float]:
@@ -89,24 +89,24 @@ def reconstruction_db(codec: FrameCodec, data: LeRobotData, every: int) -> tuple
     return count, total.psnr_db
 
 
-def draw(row: Row) -> Image.Image:
+def draw(strip: Strip) -> Image.Image:
     """Draw the lanes below each other, with the last frame seen before the first."""
-    height, width = row.last.shape[1:3]
-    count = len(row.lanes[0])
+    height, width = strip.last.shape[1:3]
+    count = len(strip.lanes[0])
     size = _LEFT + (count + 1) * (width + _GAP), _TOP + 3 * (height + _GAP) + 6
     image = Image.new('RGB', size, PAPER)
     pen = ImageDraw.Draw(image)
-    pen.text((4, 4), row.title, INK, font(15))
-    paste_frame(image, row.last[0], (_LEFT, _TOP), 1)
+    pen.text((4, 4), strip.title, INK, font(15))
+    paste_frame(image, strip.last[0], (_LEFT, _TOP), 1)
     centred_text(pen, _LEFT + width // 2, _TOP - 9, 'last seen', SOFT)
-    for lane, (name, frames) in enumerate(zip(_LANES, row.lanes, strict=True)):
+    for lane, (name, frames) in enumerate(zip(_LANES, strip.lanes, strict=True)):
         top = _TOP + lane * (height + _GAP)
         pen.text((4, top + height // 2), name, INK, font(14), anchor='lm')
         for index, frame in enumerate(frames):
             left = _LEFT + (index + 1) * (width + _GAP)
             paste_frame(image, frame, (left, top), 1)
             if lane == 0:
-                ahead = f'+{(index + 1) / row.hz:.1f} s'
+                ahead = f'+{(index + 1) / strip.hz:.1f} s'
                 centred_text(pen, left + width // 2, _TOP - 9, ahead, SOFT)
     return image
 
@@ -133,11 +133,11 @@ def main() -> int:
     for place, (episode, step) in enumerate(zip(args.episode, args.step, strict=True)):
         title = args.title[place] if place < len(args.title) else f'episode {episode}'
         steps = list(data.steps(episode))
-        row = imagine(model, codec, steps, step, args.horizon, title)
-        errors = row.errors()
+        strip = imagine(model, codec, steps, step, args.horizon, title)
+        errors = strip.errors()
         total = {name: total.get(name, SquaredError()) + errors[name] for name in errors}
         print(f'episode {episode}, step {step}: {_decibels(errors)}')
-        images.append(draw(row))
+        images.append(draw(strip))
     print(f'all: {_decibels(total)}')
     args.out.parent.mkdir(parents=True, exist_ok=True)
     _below(images).save(args.out, quality=85)

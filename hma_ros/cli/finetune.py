@@ -366,7 +366,7 @@ def _fitted(
     fitter = HeadFitter(cast('DiscreteHma', model))
     fitter.add(stem, episodes)
     error = fitter.fit(stem, args.head_steps or HEAD_STEPS)
-    print(f'{stem}: head error {error:.3f} standard deviations')
+    print(f'{stem}: head error {error:.3f}, normalized')
     save_hma(model, args.out / 'fine_tuned')
     provenance.copy_to(read_config(args.out / provenance.FILE_NAME), args.out / 'fine_tuned')
     return model

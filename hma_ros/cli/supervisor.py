@@ -1,7 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Run the processes of a bringup: prefix their output, stop them in order, say who died."""
 
-import ctypes
 import json
 import os
 import queue
@@ -19,6 +18,7 @@ from types import FrameType
 from hma_ros.bringup import Bringup, Process
 from hma_ros.cli.checks.environment import check_environment
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.parent_process import end_with_parent
 
 # Seconds a process gets to end after each signal.
 END_GRACE_S = 8.0
@@ -26,7 +26,6 @@ KILL_GRACE_S = 3.0
 _LOOK_S = 0.1
 # The last one says that the terminal was closed.
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_PR_SET_PDEATHSIG = 1
 
 
 def find_executable(package: str, name: str) -> Path:
@@ -109,7 +108,6 @@ class Supervisor:
 
     def start(self) -> None:
         """Start every process, in order."""
-        libc = ctypes.CDLL(None)
         for process, command in self._commands:
             child = subprocess.Popen(
                 command,
@@ -122,7 +120,7 @@ class Supervisor:
                 # Ctrl-C reaches the supervisor only, which stops its children in order.
                 start_new_session=True,
                 # Without a supervisor nobody would stop the robot: follow it.
-                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
+                preexec_fn=end_with_parent,
             )
             self._children.append((process, child))
         for process, child in self._children:

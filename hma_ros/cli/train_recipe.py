@@ -129,7 +129,7 @@ def fine_tuned_heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> Dis
             not any(_missing(args, name, split) for name in args.embodiments)
         ),
         record=lambda iteration: _correct(args, model, tokenizer, iteration),
-        report=lambda stem, error: print(f'{stem}: head error {error:.3f} standard deviations'),
+        report=lambda stem, error: print(f'{stem}: head error {error:.3f}, normalized'),
     )
     save_hma(model, args.out / 'fine_tuned')
     return model

@@ -10,6 +10,8 @@ from pathlib import Path
 
 PARENT_VARIABLE = 'HMA_ROS_PARENT'
 _PR_SET_PDEATHSIG = 1
+# Loaded before any fork.
+_LIBC = ctypes.CDLL(None)
 # Who takes over children whose parent has ended.
 _INIT = 1
 
@@ -17,6 +19,12 @@ _INIT = 1
 def parent_environment() -> dict[str, str]:
     """Return the variable with which children end when this process does."""
     return {PARENT_VARIABLE: str(os.getpid())}
+
+
+def end_with_parent() -> None:
+    """Get SIGTERM when the thread that started this process ends; Linux alone."""
+    if sys.platform == 'linux':
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def follow_parent(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -32,7 +40,7 @@ def follow_parent(environment: MutableMapping[str, str] = os.environ) -> None:
         return
     parent, present = int(text), os.getppid()
     if present == parent:
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        end_with_parent()
     # The parent may have ended already. One hidden by a program in between may still run.
     if _has_ended(parent, is_seen=present in (parent, _INIT)):
         os.kill(os.getpid(), signal.SIGTERM)

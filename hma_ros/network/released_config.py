@@ -81,7 +81,7 @@ def _whole(facts: Mapping[str, Any], key: str) -> int:
     # The authors' files have some of these as text.
     number = int(value := facts[key])
     if isinstance(value, bool) or (isinstance(value, float) and number != value):
-        raise ValueError(f'{key}: got {value!r}, expected a whole number')
+        raise ValueError(f'{key}: got {value!r}, expected an integer')
     return number
 
 

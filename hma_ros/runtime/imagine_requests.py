@@ -175,8 +175,8 @@ def check(question: Question, model: WorldModel) -> None:
         raise InferenceError(f'~/imagine: policy: got none: {refusal}; give the actions')
     elif question.conditioning is Conditioning.NONE and not model.manifest.hides_actions:
         raise InferenceError(
-            '~/imagine: conditioning: got NONE, expected GIVEN: this bundle must be told each '
-            'action; give the actions'
+            '~/imagine: conditioning: got NONE, expected GIVEN: this bundle needs the action of '
+            'each step; give the actions'
         )
 
 

@@ -93,7 +93,7 @@ class WorldModel:
         :param joints: ``float32[J]`` measured with the frame, in the order of the stem's
             ``measured_names``, rad or m; None where they are not known.
         :raises InferenceError: wrong shape or type, or a graph failed; the context stays. That of
-            a model that must be told every action may be empty, see :attr:`steps`.
+            a model that needs the action of every step may be empty, see :attr:`steps`.
         """
         measured = self._checked(joints)
         tokens_SE = self._frames.encode(frame)
@@ -141,7 +141,7 @@ class WorldModel:
         :param is_passive: whether to imagine passive dynamics: all actions masked, also where the
             model has a policy or the last action is known.
         :raises InferenceError: the context is empty, an argument is out of range, or passive
-            dynamics are asked of a model that must be told each action.
+            dynamics are asked of a model that needs the action of each step.
         """
         check_horizon(chunks, horizon, self.manifest.max_horizon)
         setting, chunks_HX = self._passive() if is_passive else self._ahead(chunks, horizon)

@@ -124,10 +124,10 @@ def test_turns_are_about_fixed_axes() -> None:
 def test_a_contact_sheet_has_a_lane_for_each_kind_of_frame() -> None:
     last = np.stack([np.full((32, 32, 3), value, np.uint8) for value in (0, 1)])
     camera, close, far = (np.full((4, 32, 32, 3), value, np.uint8) for value in (90, 91, 120))
-    row = contact_sheet.Row('a title', 5.0, last, (camera, close, far))
-    errors = {name: error.psnr_db for name, error in row.errors().items()}
+    strip = contact_sheet.Strip('a title', 5.0, last, (camera, close, far))
+    errors = {name: error.psnr_db for name, error in strip.errors().items()}
     assert errors['tokenizer'] > errors['imagined'] > errors['copied']
     assert errors['imagined, tokenizer as truth'] > errors['copied, tokenizer as truth']
-    image = np.asarray(contact_sheet.draw(row))
+    image = np.asarray(contact_sheet.draw(strip))
     for value in (90, 91, 120):
         assert (image == value).all(2).sum() >= 4 * 32 * 32

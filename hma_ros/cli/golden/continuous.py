@@ -33,6 +33,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hma_ros.cli.golden.activations import block_activations
 from hma_ros.cli.golden.golden import GoldenArrays, at
 from hma_ros.cli.golden.noise import Replay, training_draws
 from hma_ros.cli.golden.one_thread import one_thread
@@ -205,21 +206,11 @@ def _passes(model: ContinuousHma, golden: GoldenArrays, domain: str) -> Found:
             yield at(f'z_action{name}', domain), output.z_action_BRC
 
 
-@torch.no_grad()
 def _hidden(model: ContinuousHma, golden: GoldenArrays, domain: str) -> Found:
-    prefix = at('hidden', domain)
-    if f'{prefix}/0' not in golden:
-        return
-    seen: list[Tensor] = []
-    hooks = [
-        block.register_forward_hook(lambda _, given, made: seen.extend([given[0], made[0]]))
-        for block in model.blocks
-    ]
-    model(*_window(model, golden), domain, _actions(golden, domain))
-    for hook in hooks:
-        hook.remove()
-    for index, hidden in enumerate([*seen[::2], seen[-1]]):
-        yield f'{prefix}/{index}', hidden
+    def run() -> None:
+        model(*_window(model, golden), domain, _actions(golden, domain))
+
+    yield from block_activations(golden, domain, model.blocks, run)
 
 
 @torch.no_grad()

@@ -33,6 +33,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hma_ros.cli.golden.activations import block_activations
 from hma_ros.cli.golden.golden import GoldenArrays, at
 from hma_ros.cli.golden.one_thread import one_thread
 from hma_ros.cli.golden.report import FLOAT32, IDENTICAL, REORDERED, Comparison, compare
@@ -113,21 +114,11 @@ def _runs(golden: GoldenArrays, domain: str) -> Iterator[tuple[str, dict[str, An
             yield run, {'ids': ids, 'actions_BRX': actions}
 
 
-@torch.no_grad()
 def _hidden(model: DiscreteHma, golden: GoldenArrays, domain: str) -> Found:
-    prefix = at('hidden', domain)
-    if f'{prefix}/0' not in golden:
-        return
-    seen: list[Tensor] = []
-    hooks = [
-        block.register_forward_hook(lambda _, given, made: seen.extend([given[0], made[0]]))
-        for block in model.blocks
-    ]
-    model(_tokens(golden, 'tokens_masked'), domain, _actions(golden, domain))
-    for hook in hooks:
-        hook.remove()
-    for index, hidden in enumerate([*seen[::2], seen[-1]]):
-        yield f'{prefix}/{index}', hidden
+    def run() -> None:
+        model(_tokens(golden, 'tokens_masked'), domain, _actions(golden, domain))
+
+    yield from block_activations(golden, domain, model.blocks, run)
 
 
 def _normalised(model: DiscreteHma, golden: GoldenArrays, domain: str) -> Found:

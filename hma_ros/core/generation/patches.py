@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Latent images as rows of patches, each a token of the continuous model."""
+"""Latent images as sequences of patches, each a token of the continuous model."""
 
 from __future__ import annotations
 
