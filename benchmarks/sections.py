@@ -87,7 +87,7 @@ def speed(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def tokenizers(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Frame tokenizers of released models in fp32 and bf16."""
+    """Frame tokenizers of released models in fp32, bf16 and int8."""
     from benchmarks.tokenizers import tokenizer_results
 
     yield from tokenizer_results(args.scratch, args.threads, args.rounds)

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Released HMA-Base with MAGVIT2, random weights: its tokenizer in fp32 and bf16, and a step."""
+"""Released HMA-Base with MAGVIT2, random weights: its tokenizer in each precision, and a step."""
 
 from __future__ import annotations
 
@@ -16,27 +16,33 @@ from torch import nn
 
 from benchmarks.duel import duel, entry, seconds
 from benchmarks.random_models import discrete_config, random_discrete
+from hma_ros.bringup.places import bundle_folder
+from hma_ros.cli.export import read_bundle
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import BundleError
 from hma_ros.core.settings import TOKENIZER_PRECISIONS
+from hma_ros.core.vision.image import FRAME_PX
 from hma_ros.export.bundle import BundleOptions, export_bundle
 from hma_ros.export.robot import robot_of
 from hma_ros.network.config import Domain
 from hma_ros.network.frames import IdCodec
 from hma_ros.network.magvit2 import Magvit2, Magvit2Config
 from hma_ros.runtime.frames import FrameCodec
-from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.manifest import INT8_DECODER, Manifest
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 
 _IMAGE = Path('docs/images/demo_strip.png')
 _CROP, _SIZE = 128, 256
+_COMPARED = 4
 _SPEC = load_embodiment('franka_droid')
 
 
 def tokenizer_results(scratch: Path, threads: int, rounds: int) -> Iterator[dict[str, Any]]:
     """
-    Compare encoder and decoder in both precisions, then time a step of DROID's clock.
+    Compare encoder and decoder in each precision, then time a step of DROID's clock.
+
+    The decoder of the shipped bundle, which is trained, says what int8 costs its images.
 
     :param scratch: where the bundle is made, once.
     """
@@ -45,30 +51,42 @@ def tokenizer_results(scratch: Path, threads: int, rounds: int) -> Iterator[dict
         Execution('cpu', threads=threads, tokenizer_precision=name)
         for name in TOKENIZER_PRECISIONS
     ]
-    yield from _duels(Manifest.read(folder), executions, rounds)
+    yield from _duels('magvit2', Manifest.read(folder), executions, rounds)
+    shipped = Manifest.read(_shipped(scratch / 'hma_sim_int8_decoder'))
+    yield from _duels('hma_sim', shipped, executions, rounds)
     for execution in reversed(executions):
         yield _step(folder, execution, rounds)
 
 
 def _duels(
-    manifest: Manifest, executions: list[Execution], rounds: int
+    name: str, manifest: Manifest, executions: list[Execution], rounds: int
 ) -> Iterator[dict[str, Any]]:
-    exact, quick = (FrameCodec(manifest, execution) for execution in executions)
-    frame = _frame(0)
-    tokens = exact.encode(frame)
-    error = np.square(quick.decode(tokens).astype(float) - exact.decode(tokens)).mean()
-    quality: dict[str, float] = {
-        'equal_tokens': float((quick.encode(frame) == tokens).mean()),
-        'psnr_db': float(10 * np.log10(255**2 / error)),
-    }
-    for (name, value), argument in zip(quality.items(), (frame, tokens), strict=True):
-        kind = 'encoder' if name == 'equal_tokens' else 'decoder'
-        ours, baseline = (_call(codec, kind, argument) for codec in (quick, exact))
-        result = entry(f'magvit2_{kind}', duel(ours, baseline, rounds), **{name: value})
-        yield {**result, 'section': 'tokenizers'}
+    exact, *quick = (FrameCodec(manifest, execution) for execution in executions)
+    frames = [_frame(index, manifest.image_size) for index in range(_COMPARED)]
+    tokens = [exact.encode(frame) for frame in frames]
+    for codec, execution in zip(quick, executions[1:], strict=True):
+        precision = execution.tokenizer_precision
+        for kind, items in (('encoder', frames), ('decoder', tokens)):
+            if (kind, precision) == ('encoder', 'int8'):
+                continue  # in bf16
+            ours, baseline = (_call(each, kind, items[0]) for each in (codec, exact))
+            quality = _quality(kind, codec, exact, items)
+            result = entry(f'{name}_{kind}', duel(ours, baseline, rounds), **quality)
+            yield {**result, 'section': 'tokenizers', 'precision': precision}
 
 
-def _call(codec: FrameCodec, kind: str, argument: np.ndarray) -> Callable[[], object]:
+def _quality(
+    kind: str, codec: FrameCodec, exact: FrameCodec, items: list[np.ndarray]
+) -> dict[str, float]:
+    pairs = [[_call(each, kind, item)() for each in (codec, exact)] for item in items]
+    found, expected = (np.stack(side) for side in zip(*pairs, strict=True))
+    if kind == 'encoder':
+        return {'equal_tokens': float((found == expected).mean())}
+    error = np.square(found.astype(float) - expected).mean()
+    return {'psnr_db': float(10 * np.log10(255**2 / error))}
+
+
+def _call(codec: FrameCodec, kind: str, argument: np.ndarray) -> Callable[[], np.ndarray]:
     run = codec.encode if kind == 'encoder' else codec.decode
     return lambda: run(argument)
 
@@ -103,11 +121,8 @@ def _step(folder: Path, execution: Execution, rounds: int) -> dict[str, Any]:
 
 def _bundle(folder: Path) -> Path:
     """Export once; a bundle that is there is used again."""
-    try:
-        Manifest.read(folder).verify()
+    if _is_there(folder):
         return folder
-    except BundleError:
-        pass
     actions = len(_SPEC.action.names)
     domain = Domain(_SPEC.stem, _SPEC.rates.stride, (0.0,) * actions, (1.0,) * actions)
     config = replace(discrete_config(), domains=(domain,))
@@ -115,9 +130,32 @@ def _bundle(folder: Path) -> Path:
         precision='int8',
         mask_steps=2,
         codec=IdCodec(_random_magvit2(), config.factors, config.factor_size),
+        frames=_scaling_frames(_SIZE),
         robots={_SPEC.stem: robot_of(_SPEC, is_released=True)},
     )
     return export_bundle(random_discrete(config), folder, options)
+
+
+def _shipped(folder: Path) -> Path:
+    """Export the shipped bundle once more, with a decoder in int8."""
+    if not _is_there(folder):
+        model, options = read_bundle(bundle_folder('hma_sim'), 'fp32')
+        export_bundle(model, folder, replace(options, frames=_scaling_frames(FRAME_PX)))
+    return folder
+
+
+def _is_there(folder: Path) -> bool:
+    try:
+        manifest = Manifest.read(folder)
+        manifest.verify()
+    except BundleError:
+        return False
+    return f'{INT8_DECODER}.onnx' in manifest.files
+
+
+def _scaling_frames(size: int) -> np.ndarray:
+    """Crop other frames than those compared."""
+    return np.stack([_frame(index, size) for index in range(_COMPARED, _COMPARED + 8)])
 
 
 @torch.no_grad()
@@ -136,9 +174,9 @@ def _random_magvit2() -> Magvit2:
     return model
 
 
-def _frame(index: int) -> np.ndarray:
-    """Crop a simulated robot: ``uint8[256, 256, 3]`` RGB, another crop at each step."""
+def _frame(index: int, size: int = _SIZE) -> np.ndarray:
+    """Crop a simulated robot: ``uint8[size, size, 3]`` RGB, another crop at each step."""
     image = Image.open(_IMAGE).convert('RGB')
     left = 16 * index % (image.width - _CROP)
     crop = image.crop((left, 0, left + _CROP, _CROP))
-    return np.array(crop.resize((_SIZE, _SIZE), Image.Resampling.BICUBIC))
+    return np.array(crop.resize((size, size), Image.Resampling.BICUBIC))

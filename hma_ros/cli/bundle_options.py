@@ -2,6 +2,7 @@
 """Options of the commands that write a bundle."""
 
 import argparse
+from pathlib import Path
 
 
 def add_precision(parser: argparse.ArgumentParser) -> None:
@@ -20,4 +21,15 @@ def add_torch(parser: argparse.ArgumentParser) -> None:
         '--torch',
         action='store_true',
         help='add the network to the bundle, for provider:=torch-cuda (fp32 or fp16)',
+    )
+
+
+def add_frames(parser: argparse.ArgumentParser) -> None:
+    """Add ``--frames``."""
+    parser.add_argument(
+        '--frames',
+        type=Path,
+        metavar='FOLDER',
+        help='pictures (.png, .jpg) as the camera of the robot takes them, two or more: adds a '
+        'decoder in int8 that is scaled by them, for tokenizer_precision:=int8',
     )

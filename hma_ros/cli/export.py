@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.cli.bundle_options import add_precision, add_torch
+from hma_ros.cli.bundle_options import add_frames, add_precision, add_torch
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from hma_ros.export.bundle import BundleOptions
     from hma_ros.network.checkpoint import Hma
 
@@ -54,6 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument('--out', type=Path, required=True, metavar='FOLDER', help='the bundle')
     add_precision(parser)
     add_torch(parser)
+    add_frames(parser)
     parser.add_argument(
         '--temperature',
         type=float,
@@ -72,6 +75,10 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.source is None) == (args.renew is None):
         raise ConfigError('export: expected either SRC or --renew BUNDLE')
+    if args.renew is not None and args.frames:
+        raise ConfigError(
+            'export: --frames: got it with --renew, expected SRC; export the new bundle with it'
+        )
     if args.renew is not None and args.torch:
         raise ConfigError(
             'export: --torch: got it with --renew, expected SRC: a bundle of format 3 does not '
@@ -105,7 +112,20 @@ def _export(args: argparse.Namespace) -> None:
     model, options = read(folder, args.precision)
     if args.temperature is not None:
         options = replace(options, temperature=args.temperature)
+    if args.frames is not None:
+        options = replace(options, frames=_frames(args.frames, options))
     export_bundle(model, args.out, replace(options, checkpoint=args.torch))
+
+
+def _frames(folder: Path, options: BundleOptions) -> np.ndarray:
+    from hma_ros.export.int8_decoder import read_frames
+
+    if options.codec is None:
+        raise ConfigError(
+            f'--frames {folder}: got a model of tokens alone, expected one with a frame '
+            'tokenizer; leave --frames out'
+        )
+    return read_frames(folder, options.codec.image_size)
 
 
 def _read_run(folder: Path, precision: str) -> tuple[Hma, BundleOptions]:

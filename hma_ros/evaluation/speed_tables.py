@@ -26,11 +26,12 @@ def speed_table(results: Sequence[Result]) -> Table:
 
 
 def tokenizers_table(results: Sequence[Result]) -> Table:
-    """Compare the frame tokenizer in bf16 with fp32."""
+    """Compare frame tokenizers in OpenVINO, in bf16 and int8, with fp32 in onnxruntime."""
     columns: list[Column] = [
         ('graph', lambda item: item['name']),
+        ('precision', lambda item: item['precision']),
         ('fp32, onnxruntime', lambda item: duration(item['baseline_s'])),
-        ('bf16, OpenVINO', lambda item: duration(item['ours_s'])),
+        ('OpenVINO', lambda item: duration(item['ours_s'])),
         ('ratio', lambda item: f'{item["ratio"]:.1f} x'),
         ('worst to best', lambda item: f'{item["worst_ratio"]:.1f} to {item["best_ratio"]:.1f}'),
         ('equal tokens', _equal_tokens),

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 
@@ -24,6 +25,7 @@ from hma_ros.export.compiled import (
 from hma_ros.export.fuse import fuse_attention
 from hma_ros.export.graphs import Part, store_half, write_graph
 from hma_ros.export.half import compute_half
+from hma_ros.export.int8_decoder import write_int8_decoder
 from hma_ros.export.model_graphs import ModelPart, head_parts, model_parts
 from hma_ros.export.parity import Parity
 from hma_ros.export.quantise import quantise
@@ -37,6 +39,7 @@ from hma_ros.network.frames import FrameCodec, make_codec
 from hma_ros.network.tokenizer import LATENT_SCALE, FrameTokenizer
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import (
+    INT8_DECODER,
     PATCH_HEAD,
     FrameFacts,
     StemFacts,
@@ -68,6 +71,8 @@ STORED_HALF = Parity(error=1e-2, deviation=5e-3, agreement=0.99)
 CODEC_TOLERANCES = {
     'encoder': Parity(error=1e-3, deviation=1e-3, agreement=0.998),
     'decoder': Parity(error=2e-2, deviation=1e-2, agreement=1.0),
+    # About 30 dB of a picture of usual brightness; a single pixel says little.
+    INT8_DECODER: Parity(error=1.0, deviation=0.06, agreement=1.0),
 }
 
 
@@ -88,6 +93,8 @@ class BundleOptions:
     :param stores_half: whether large weights are stored as half precision and computed as
         float32, see :func:`~hma_ros.export.graphs.store_half`.
     :param codec: the frame tokenizer; without one the bundle takes and gives tokens alone.
+    :param frames: ``uint8[N, H, W, 3]`` RGB, at least two, to scale a decoder in int8 by; None
+        for none.
     :param robots: the robots that stems serve, by stem; without one it runs on none.
     :param checkpoint: whether the network is kept too, for the torch engine.
     """
@@ -101,6 +108,7 @@ class BundleOptions:
     drawing: str = 'tokens'
     stores_half: bool = False
     codec: FrameCodec | GraphCodec | None = None
+    frames: np.ndarray | None = None
     robots: Mapping[str, StemSpec] = field(default_factory=dict)
     checkpoint: bool = False
 
@@ -127,7 +135,7 @@ def export_bundle(
         if options.checkpoint:
             save_hma(model, partial)
         if options.codec:
-            facts['codec_parity'] = _write_codec(options.codec, partial)
+            facts['codec_parity'] = _write_codecs(model.config, options, partial)
         facts['files'] = {path.name: sha256(path) for path in sorted(partial.iterdir())}
         facts['parity'] = parity.as_facts(_tolerance(options.precision, options))
         write_facts(partial, facts)
@@ -231,8 +239,24 @@ def _tolerance(precision: str, options: BundleOptions) -> Parity:
     return STORED_HALF if is_rounded else TOLERANCES[precision]
 
 
+def _write_codecs(config: HmaConfig, options: BundleOptions, folder: Path) -> dict[str, Any]:
+    """Write encoder and decoders; returns the parity of each, by its own tolerance."""
+    codec, frames = options.codec, options.frames
+    parity = _write_codec(codec, folder) if codec else {}
+    if codec and frames is not None:
+        levels, tolerated = _levels(codec, config), CODEC_TOLERANCES[INT8_DECODER]
+        for name in moving([INT8_DECODER], 'frame tokenizer', 'graph'):
+            found = write_int8_decoder(folder, frames, levels, tolerated)
+            parity[name] = found.as_facts(tolerated)
+    return parity
+
+
+def _levels(codec: FrameCodec | GraphCodec, config: HmaConfig) -> int:
+    """Return how many levels a factor has whose values are decoded; 0 where tokens are."""
+    return config.factor_size if codec.name == 'levels' else 0
+
+
 def _write_codec(codec: FrameCodec | GraphCodec, folder: Path) -> dict[str, dict[str, float]]:
-    """Write encoder and decoder; returns the parity of each, by its own tolerance."""
     parity: dict[str, dict[str, float]] = {}
     if isinstance(codec, GraphCodec):
         for name, graph in codec.graphs.items():

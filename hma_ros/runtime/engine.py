@@ -20,8 +20,8 @@ from hma_ros.runtime.denoiser import CompiledDenoiser
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.kv_cache import DeviceKvCache, IndexedKvCache, KvCache
 from hma_ros.runtime.layers import LayerKvCache, Layers, kept_dtype
-from hma_ros.runtime.manifest import Manifest
-from hma_ros.runtime.openvino_graph import OpenVinoGraph
+from hma_ros.runtime.manifest import INT8_DECODER, Manifest
+from hma_ros.runtime.openvino_graph import OpenVinoGraph, check_precision
 from hma_ros.runtime.ports import Arrays, PortedGraph
 from hma_ros.runtime.providers import TORCH, Execution, choose
 from hma_ros.runtime.signatures import signature
@@ -106,9 +106,27 @@ def open_frame_graph(manifest: Manifest, name: str, execution: Execution) -> Por
     """
     if execution.tokenizer_precision == 'fp32':
         return open_graph(manifest, name, execution)
+    if (name, execution.tokenizer_precision) == ('decoder', 'int8'):
+        name = INT8_DECODER
     graph = OpenVinoGraph(_graph_path(manifest, name), execution.threads)
     graph.require(*signature(manifest, name))
     return graph
+
+
+def check_tokenizer_precision(manifest: Manifest, precision: str) -> None:
+    """
+    Check, before anything is loaded, that frames can be encoded and decoded in a precision.
+
+    :raises ConfigError: see :func:`~hma_ros.runtime.openvino_graph.check_precision`, or the
+        bundle has no decoder of it.
+    """
+    if precision != 'fp32':
+        check_precision(precision)
+    if precision == 'int8' and f'{INT8_DECODER}.onnx' not in manifest.files:
+        raise ConfigError(
+            f'tokenizer_precision: got int8, expected {INT8_DECODER}.onnx in {manifest.folder}; '
+            'write the bundle again with --frames, or choose bf16'
+        )
 
 
 def _graph_path(manifest: Manifest, name: str) -> Path:

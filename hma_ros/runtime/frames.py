@@ -56,6 +56,11 @@ class FrameCodec:
         :raises InferenceError: the graph failed.
         """
         if self._levels and tokens_BSE.dtype.kind == 'i':
-            tokens_BSE = (tokens_BSE * (2 / (self._levels - 1)) - 1).astype(np.float32)
+            tokens_BSE = level_values(tokens_BSE, self._levels)
         frames: np.ndarray = self._decoder({'tokens': tokens_BSE})[0]
         return frames
+
+
+def level_values(tokens_BSF: np.ndarray, levels: int) -> np.ndarray:
+    """Turn levels ``int64[B, S, F]`` into what their decoder takes, ``float32`` in [-1, 1]."""
+    return (tokens_BSF * (2 / (levels - 1)) - 1).astype(np.float32)

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""One ONNX graph, run with OpenVINO in bf16 on the CPU."""
+"""One ONNX graph, run with OpenVINO on the CPU: in bf16, but for what is int8 in the graph."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from hma_ros.core.errors import BundleError, ConfigError, InferenceError
 from hma_ros.runtime.ports import Arrays, Port, PortedGraph
 
 _INSTEAD = 'or choose tokenizer_precision fp32'
+# What OpenVINO calls it, and what computes it.
+NEEDED = {'bf16': ('BF16', 'AMX or AVX512-BF16'), 'int8': ('INT8', 'one that computes in int8')}
 
 
 class OpenVinoGraph(PortedGraph):
@@ -20,18 +22,18 @@ class OpenVinoGraph(PortedGraph):
     One ONNX graph, whose first axis is the batch: arrays in by name, arrays out.
 
     It is compiled for a batch of one, which is faster than a dynamic size; items of a larger batch
-    run one after another.
+    run one after another. A CPU that does not compute in bf16 does so in float32.
 
     :param path: of the file.
     :param threads: to run it with.
-    :raises ConfigError: see :func:`bf16_core`.
+    :raises ConfigError: OpenVINO is not installed.
     :raises BundleError: OpenVINO cannot load the graph.
     """
 
     def __init__(self, path: Path, threads: int) -> None:
-        core = bf16_core()
+        core = _core('bf16 or int8')
         settings = {
-            'INFERENCE_PRECISION_HINT': 'bf16',
+            'INFERENCE_PRECISION_HINT': 'bf16' if 'BF16' in _capabilities(core) else 'f32',
             'INFERENCE_NUM_THREADS': threads,
             # Two graphs would be pinned to the same cores, busy or not.
             'ENABLE_CPU_PINNING': False,
@@ -82,26 +84,35 @@ class OpenVinoGraph(PortedGraph):
         return value.view(port.dtype)
 
 
-def bf16_core() -> Any:
+def check_precision(precision: str) -> None:
     """
-    Return OpenVINO's core.
+    Check that OpenVINO computes in a precision here.
 
-    :raises ConfigError: OpenVINO is not installed, or this CPU does not compute in bf16.
+    :param precision: a key of :data:`NEEDED`.
+    :raises ConfigError: OpenVINO is not installed, or this CPU does not compute so.
     """
+    there = _capabilities(_core(precision))
+    needed, by = NEEDED[precision]
+    if needed not in there:
+        raise ConfigError(
+            f'tokenizer_precision: got {precision} on a CPU with {", ".join(there)}, expected '
+            f'{by}; choose tokenizer_precision fp32'
+        )
+
+
+def _core(precision: str) -> Any:
     try:
-        core = importlib.import_module('openvino').Core()
+        return importlib.import_module('openvino').Core()
     except ImportError as error:
         raise ConfigError(
-            f'tokenizer_precision: got bf16, expected the package openvino ({error}); '
+            f'tokenizer_precision: got {precision}, expected the package openvino ({error}); '
             f'pip install openvino, {_INSTEAD}'
         ) from error
-    there = core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
-    if 'BF16' not in there:
-        raise ConfigError(
-            f'tokenizer_precision: got bf16 on a CPU with {", ".join(there)}, expected AMX or '
-            'AVX512-BF16; choose tokenizer_precision fp32'
-        )
-    return core
+
+
+def _capabilities(core: Any) -> list[str]:
+    names: list[str] = core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    return names
 
 
 def _ports(items: Any) -> dict[str, Port]:

@@ -73,7 +73,8 @@ def remedy(precision: str, execution: Execution) -> str:
     ways = {
         'more threads': execution.threads < (os.cpu_count() or 1),
         'an int8 bundle': precision != 'int8',
-        'tokenizer_precision bf16': execution.tokenizer_precision != 'bf16',
+        'tokenizer_precision bf16': execution.tokenizer_precision == 'fp32',
+        'tokenizer_precision int8': execution.tokenizer_precision == 'bf16',
     }
     unused = [way for way, is_left in ways.items() if is_left]
     return f'use {", ".join(unused)}{" or " if unused else ""}another provider'

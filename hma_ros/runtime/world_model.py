@@ -15,10 +15,10 @@ from hma_ros.core.generation.likelihood import TokenScore
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.continuous import PatchFiller, Sampler
 from hma_ros.runtime.discrete import TokenFiller
+from hma_ros.runtime.engine import check_tokenizer_precision
 from hma_ros.runtime.frames import FrameCodec
 from hma_ros.runtime.manifest import PATCH_HEAD, Manifest
 from hma_ros.runtime.model import Model
-from hma_ros.runtime.openvino_graph import bf16_core
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.rollout import Rollout, check_horizon
 from hma_ros.runtime.token_world_model import TokenWorldModel
@@ -56,8 +56,7 @@ class WorldModel:
         self.manifest = Manifest.read(folder)
         self.stem = self.manifest.robot(stem)
         decoding.check_kind(self.manifest.kind)
-        if execution.tokenizer_precision == 'bf16':
-            bf16_core()
+        check_tokenizer_precision(self.manifest, execution.tokenizer_precision)
         # Compares the files with their hashes, before any graph is opened.
         model = Model(folder, stem, execution)
         self._frames = FrameCodec(self.manifest, execution)

@@ -5,9 +5,11 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from hma_ros.cli.import_checkpoint import SETTINGS
 from hma_ros.cli.main import main
@@ -115,16 +117,18 @@ def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     tokenizer = FrameTokenizer(TokenizerConfig(image_size=16, patch=8, factors=2, levels=4))
     save_tokenizer(tokenizer, tmp_path / 'tokenizer')
     beside = ['--stem', 'franka', '--tokenizer', str(tmp_path / 'tokenizer'), '--torch']
+    beside += ['--frames', str(write_pictures(tmp_path / 'pictures'))]
     assert main(['import-checkpoint', str(folder), str(bundle), *beside]) == 0
     manifest = Manifest.read(bundle)
     manifest.verify()
     assert (manifest.kind, manifest.compat) == ('discrete', 'upstream')
     assert list(manifest.stems) == ['franka']
     assert manifest.frames == FrameFacts('levels', 16, 1.0)
-    assert {'encoder.onnx', 'decoder.onnx', 'model.safetensors'} <= set(manifest.files)
+    graphs = {'encoder.onnx', 'decoder.onnx', 'decoder_int8.onnx'}
+    assert graphs | {'model.safetensors'} <= set(manifest.files)
     assert manifest.robots == {}
     assert manifest.parity['largest_relative_error'] < 1e-5
-    written, proven, *codec = capsys.readouterr().out.splitlines()[-4:]
+    written, proven, *codec = capsys.readouterr().out.splitlines()[-5:]
     assert written == f'{bundle}: policy, forward, passive, full of franka'
     assert proven.startswith('against the checkpoint: relative error ')
     assert proven.endswith(
@@ -134,9 +138,20 @@ def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     assert [line.partition(' error')[0] for line in codec] == [
         'encoder against the tokenizer: relative',
         'decoder against the tokenizer: relative',
+        'decoder_int8 against the tokenizer: relative',
     ]
     for parity in manifest.codec_parity.values():
         assert parity['largest_relative_error'] <= parity['tolerated_relative_error']
+
+
+def write_pictures(folder):
+    """Write two smooth pictures."""
+    folder.mkdir()
+    ramp = np.linspace(0, 255, 32).astype(np.uint8)
+    for name, rgb in (('a', ramp[:, None]), ('b', ramp[None])):
+        picture = np.broadcast_to(rgb[..., None], (32, 32, 3))
+        Image.fromarray(np.ascontiguousarray(picture)).save(folder / f'{name}.png')
+    return folder
 
 
 @pytest.mark.parametrize('targets', [[], ['bundle']])
@@ -218,6 +233,7 @@ def test_with_an_embodiment_only_its_stem_is_in_the_bundle(tmp_path, write_relea
         (['--stem', 'toaster'], "stem: got 'toaster', expected one of franka"),
         (['--embodiment', 'nobody'], 'nobody'),
         (['--tokenizer', 'missing.ckpt'], 'missing.ckpt: got no such file or folder'),
+        (['--frames', 'docs/images'], 'got no --tokenizer, expected one to scale'),
         (['--mask-steps', '0'], 'mask_steps: got 0, expected 1 to 1000'),
         (['--denoise-steps', '4'], 'denoise_steps: got 4, expected none for a discrete model'),
         (['--temperature', '-1'], 'temperature: got -1.0, expected 0 or more'),

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The frame tokenizer in bf16, through OpenVINO."""
+"""The frame tokenizer in bf16 and int8, through OpenVINO."""
 
 import importlib
 import sys
@@ -11,15 +11,18 @@ import numpy as np
 import openvino
 import pytest
 import torch
+from PIL import Image
 
 from hma_ros.core.errors import BundleError, ConfigError, InferenceError
+from hma_ros.export.bundle import CODEC_TOLERANCES
 from hma_ros.export.graphs import write_graph
+from hma_ros.export.int8_decoder import read_frames, write_int8_decoder
 from hma_ros.export.tokenizer_graphs import codec_parts
 from hma_ros.network.frames import IdCodec
 from hma_ros.network.magvit2 import Magvit2, Magvit2Config
-from hma_ros.runtime.frames import FrameCodec
+from hma_ros.runtime.frames import FrameCodec, level_values
 from hma_ros.runtime.graph import Graph
-from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.manifest import INT8_DECODER, Manifest
 from hma_ros.runtime.openvino_graph import OpenVinoGraph
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
@@ -118,6 +121,49 @@ def test_a_broken_graph_is_an_error(tmp_path: Path) -> None:
     (tmp_path / 'encoder.onnx').write_bytes(b'no graph')
     with pytest.raises(BundleError, match=r'encoder.onnx: .*expected a graph OpenVINO can load'):
         OpenVinoGraph(tmp_path / 'encoder.onnx', 1)
+
+
+def test_a_trained_decoder_draws_nearly_the_same_in_int8(bundle: Path, tmp_path: Path) -> None:
+    for name in ('encoder', 'decoder'):
+        (tmp_path / f'{name}.onnx').write_bytes((bundle / f'{name}.onnx').read_bytes())
+    with Image.open('docs/images/demo_strip.png') as strip:
+        for left in range(0, strip.width - 128, 128):
+            strip.crop((left, 0, left + 128, 128)).save(tmp_path / f'{left:04}.png')
+    manifest = Manifest.read(bundle)
+    levels, frames = manifest.factor_size, read_frames(tmp_path, manifest.image_size)
+    write_int8_decoder(tmp_path, frames[:-1], levels, CODEC_TOLERANCES[INT8_DECODER])
+    encoder, decoder = (Graph(tmp_path / f'{name}.onnx', FP32) for name in ('encoder', 'decoder'))
+    (tokens,) = encoder({'frames': frames[-1:]})
+    tokens = level_values(tokens, levels)
+    (expected,) = decoder({'tokens': tokens})
+    (found,) = OpenVinoGraph(tmp_path / 'decoder_int8.onnx', 1)({'tokens': tokens})
+    assert psnr(found, expected) > 30
+
+
+def test_int8_needs_a_bundle_that_has_it(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_graphs(monkeypatch)
+    int8 = Execution('cpu', threads=1, tokenizer_precision='int8')
+    with pytest.raises(ConfigError, match=r'int8, expected decoder_int8.onnx in .*--frames'):
+        WorldModel(bundle, 'franka_pick', int8)
+
+
+def test_pictures_are_cut_square_and_scaled(tmp_path: Path) -> None:
+    rgb = np.zeros((4, 12, 3), np.uint8)
+    rgb[:, 4:8] = 200
+    for name in ('a.png', 'b.PNG'):
+        Image.fromarray(rgb).save(tmp_path / name)
+    frames = read_frames(tmp_path, 2)
+    assert frames.shape == (2, 2, 2, 3)
+    assert (frames == 200).all()
+
+
+def test_pictures_that_scale_nothing_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'nowhere: got 0 pictures, expected .* at least 2'):
+        read_frames(tmp_path / 'nowhere', 8)
+    for name in ('a.png', 'b.png'):
+        (tmp_path / name).write_bytes(b'no picture')
+    with pytest.raises(ConfigError, match=r'a\.png: got .*, expected a picture'):
+        read_frames(tmp_path, 8)
 
 
 def test_without_openvino_it_says_what_to_install(

@@ -91,9 +91,9 @@ def test_a_step_that_does_not_fit_names_the_clock_that_would_do(
         (
             'int8',
             Execution(threads=2, tokenizer_precision='bf16'),
-            'use more threads or another provider',
+            'use more threads, tokenizer_precision int8 or another provider',
         ),
-        ('int8', Execution(threads=4, tokenizer_precision='bf16'), 'use another provider'),
+        ('int8', Execution(threads=4, tokenizer_precision='int8'), 'use another provider'),
     ],
 )
 def test_only_what_is_not_in_use_is_advised(
