@@ -172,6 +172,7 @@ def share(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Fine-tune, and export if that was asked for."""
+    from hma_ros.cli.train_further import initial_folder
     from hma_ros.data.augmentation import Augmented
     from hma_ros.data.imported_episodes import open_episodes
     from hma_ros.export.pretrained import read_pretrained, save_codec
@@ -183,7 +184,7 @@ def run(args: argparse.Namespace) -> int:
         check_replaceable(args.bundle)
     dataset = open_episodes(args.data)
     shown = Augmented(dataset, args.augment) if args.augment else dataset
-    initial = read_pretrained(_source(args.init, args.out), args.tokenizer)
+    initial = read_pretrained(initial_folder(args.init, args.out), args.tokenizer)
     dataset.check_frame_size(initial.codec.image_size, 'the frame tokenizer')
     workers = Workers()
     trainer = _trainer(args, dataset, initial)
@@ -201,19 +202,6 @@ def run(args: argparse.Namespace) -> int:
     if args.bundle is not None:
         _export(args, model, initial.temperature)
     return 0
-
-
-def _source(text: str, out: Path) -> Path:
-    """Find what to begin with: a folder, or the name of a bundle; ConfigError if that is OUT."""
-    from hma_ros.bringup.places import bundle_folder
-
-    source = Path(text) if Path(text).is_dir() else bundle_folder(text)
-    if source.resolve() == out.resolve():
-        raise ConfigError(
-            f'--init: got {source}, expected another folder than --out, where the new weights '
-            'replace the old ones; choose another --out'
-        )
-    return source
 
 
 def check_options(args: argparse.Namespace, config: HmaConfig) -> None:

@@ -6,10 +6,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hma_ros.cli import train_recipe
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hma_ros.network.checkpoint import Hma
 
 EXAMPLES = """\
 examples:
@@ -17,6 +21,8 @@ examples:
   hma train tokenizer --data data --out runs/mine            only the frame tokenizer
   hma train model --data data --out runs/mine --steps 2000   only stems, trunk and heads
   hma train model --out runs/mine --self-forced 0            on true frames alone
+  hma train all --init hma_sim --out runs/more --bundle models/more
+      the shipped model learns more, from new episodes of its robots
   hma train model --kind continuous --passive --tokenizer runs/mine/tokenizer --out runs/mar
       diffusion instead of tokens (MAR); no action heads, so a small bundle
   hma train model --preset base --compat upstream --folders data/language_table_magvit_train \\
@@ -86,6 +92,12 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group('model')
+    group.add_argument(
+        '--init',
+        metavar='SRC',
+        help='go on from this model: OUT of another run, or a bundle or its name; sizes, kind, '
+        'frame tokenizer and statistics of actions stay (default: random weights)',
+    )
     names = ('small', 'base', 'xl')
     group.add_argument('--preset', default='small', choices=names, help='sizes (default: small)')
     group.add_argument(
@@ -157,17 +169,32 @@ def positive(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Train what was asked for."""
+    _check(args)
+    if args.what == 'all':
+        train_recipe.make_episodes(args)
+    if args.init is not None:
+        return _train_further(args)
+    tokenizer = None if args.folders else train_recipe.trained_tokenizer(args)
+    if args.what == 'tokenizer':
+        print(f'checkpoints in {args.out}')
+        return 0
+    return _finish(args, train_recipe.trained_model(args, tokenizer), tokenizer)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what does not go together, and fill in what was not said: ConfigError."""
     from hma_ros.export.replace import check_replaceable
     from hma_ros.training.configuration import check_variant
-    from hma_ros.training.self_forcing import SelfForcing
 
+    if args.init is not None:
+        _check_init(args)
     chosen = {'anchor': args.anchor, 'self-forced': args.self_forced}
     check_variant(args.preset, args.kind, chosen)
     if args.anchor and args.passive:
         raise ConfigError('--anchor: got --passive as well, expected a policy; leave one out')
     _complete(args)
-    SelfForcing(share=args.self_forced).windows(args.windows)  # checks itself
-    train_recipe.self_forced_from(args)  # likewise
+    if args.self_forced is not None:
+        train_recipe.check_self_forcing(args)
     if args.folders and args.what != 'model':
         raise ConfigError(f'--folders: got {args.what}, expected model')
     if args.bundle is None and args.what == 'all':
@@ -178,19 +205,39 @@ def run(args: argparse.Namespace) -> int:
         check_replaceable(args.bundle)
     if not args.folders:
         _check_stems(args.embodiments)
-    if args.what == 'all':
-        train_recipe.make_episodes(args)
-    tokenizer = None if args.folders else train_recipe.trained_tokenizer(args)
-    if args.what == 'tokenizer':
-        print(f'checkpoints in {args.out}')
-        return 0
-    model = train_recipe.trained_model(args, tokenizer)
+
+
+def _train_further(args: argparse.Namespace) -> int:
+    from hma_ros.cli.train_further import read_initial
+    from hma_ros.training.self_forcing import SelfForcing
+
+    initial = read_initial(args)
+    if args.self_forced is None:
+        args.self_forced = SelfForcing.share if initial.model.config.anchor else 0.0
+    train_recipe.check_self_forcing(args)
+    return _finish(args, train_recipe.further_trained_model(args, initial), initial)
+
+
+def _finish(args: argparse.Namespace, model: Hma, tokenizer: train_recipe.Tokenizer | None) -> int:
+    """Fit the heads, and export, as far as that was asked for."""
     if args.what == 'all' and tokenizer and model.config.keypoints:
         model = train_recipe.fine_tuned_heads(args, tokenizer)
     print(f'checkpoints in {args.out}')
     if args.bundle is not None:
         train_recipe.write_bundle(args, model, tokenizer)
     return 0
+
+
+def _check_init(args: argparse.Namespace) -> None:
+    """Refuse what a model to go on from has settled: ConfigError."""
+    if args.what == 'tokenizer':
+        raise ConfigError('--init: got it with tokenizer, expected model or all')
+    settled = ('folders', 'tokenizer', 'anchor', 'passive')
+    for name in (*settled, *train_recipe.SIZES, *train_recipe.DIFFUSION):
+        if getattr(args, name.replace('-', '_')):
+            raise ConfigError(
+                f'--{name}: got it with --init, whose model has settled it; leave it out'
+            )
 
 
 def _complete(args: argparse.Namespace) -> None:
@@ -201,7 +248,7 @@ def _complete(args: argparse.Namespace) -> None:
     is_shipped = args.preset == 'small' and args.kind == 'discrete' and is_whole
     if args.anchor is None:
         args.anchor = is_shipped
-    if args.self_forced is None:
+    if args.self_forced is None and args.init is None:
         args.self_forced = SelfForcing.share if is_shipped else 0.0
 
 

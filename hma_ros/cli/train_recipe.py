@@ -16,11 +16,16 @@ from hma_ros.core.errors import ConfigError
 if TYPE_CHECKING:
     from hma_ros.data.episodes import EpisodeDataset
     from hma_ros.data.windows import TokenEpisode
+    from hma_ros.export.bundle import BundleOptions
+    from hma_ros.export.pretrained import Pretrained
     from hma_ros.network.checkpoint import Hma
     from hma_ros.network.config import HmaConfig
     from hma_ros.network.discrete import DiscreteHma
     from hma_ros.network.tokenizer import FrameTokenizer
     from hma_ros.training.recordings import Recordings
+
+    # One that was trained here, or that of a model to go on from.
+    Tokenizer = FrameTokenizer | Pretrained
 
 EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
 # Of each robot.
@@ -98,6 +103,25 @@ def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) ->
     return trainer.train(windows_of(recordings, config, length))
 
 
+def further_trained_model(args: argparse.Namespace, initial: Pretrained) -> Hma:
+    """Train a model that was trained already, on true frames, then on own ones too."""
+    from hma_ros.cli.train_further import train_further
+
+    datasets = {
+        load_embodiment(name).stem: _dataset(args, name, 'train') for name in args.embodiments
+    }
+    shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
+    return train_further(args, initial, datasets, self_forced_from(args))
+
+
+def check_self_forcing(args: argparse.Namespace) -> None:
+    """Refuse a share, or a begin, that makes no windows: ConfigError."""
+    from hma_ros.training.self_forcing import SelfForcing
+
+    SelfForcing(share=args.self_forced).windows(args.windows)
+    self_forced_from(args)
+
+
 def self_forced_from(args: argparse.Namespace) -> int:
     """
     Return the step from which on windows go on from frames the model imagined itself.
@@ -113,7 +137,7 @@ def self_forced_from(args: argparse.Namespace) -> int:
     return args.steps // 2 if begin is None else begin
 
 
-def fine_tuned_heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> DiscreteHma:
+def fine_tuned_heads(args: argparse.Namespace, tokenizer: Tokenizer) -> DiscreteHma:
     """Fit the heads to what the trunk sees, in iterations of DAgger."""
     from hma_ros.network.checkpoint import load_hma, save_hma
     from hma_ros.training.dagger import Schedule, fit_heads
@@ -135,15 +159,24 @@ def fine_tuned_heads(args: argparse.Namespace, tokenizer: FrameTokenizer) -> Dis
     return model
 
 
-def write_bundle(args: argparse.Namespace, model: Hma, tokenizer: FrameTokenizer | None) -> None:
+def write_bundle(args: argparse.Namespace, model: Hma, tokenizer: Tokenizer | None) -> None:
     """Write the bundle; what was trained on token folders takes and gives tokens alone."""
-    from hma_ros.export.bundle import BundleOptions, export_bundle, own_options
+    from hma_ros.export.bundle import BundleOptions, export_bundle
 
-    options = BundleOptions() if tokenizer is None else own_options(tokenizer, model.config)
+    options = BundleOptions() if tokenizer is None else _options(tokenizer, model.config)
     if args.self_forced:
         options = replace(options, temperature=TEMPERATURE)
     export_bundle(model, args.bundle, options)
     print(f'bundle in {args.bundle}')
+
+
+def _options(tokenizer: Tokenizer, config: HmaConfig) -> BundleOptions:
+    from hma_ros.export.bundle import codec_options, own_options
+    from hma_ros.export.pretrained import Pretrained
+
+    if isinstance(tokenizer, Pretrained):
+        return codec_options(tokenizer.codec, config)
+    return own_options(tokenizer, config)
 
 
 def _recordings(
@@ -189,15 +222,14 @@ def _changes(args: argparse.Namespace, options: dict[str, str]) -> dict[str, Any
 
 
 def _correct(
-    args: argparse.Namespace, model: DiscreteHma, tokenizer: FrameTokenizer, number: int
+    args: argparse.Namespace, model: DiscreteHma, tokenizer: Tokenizer, number: int
 ) -> None:
     """Let the policy act in the simulator, and record the expert's corrections."""
     from hma_ros.evaluation.closed_loop import collect
-    from hma_ros.export.bundle import export_bundle, own_options
+    from hma_ros.export.bundle import export_bundle
     from hma_ros.training.dagger import split_of
 
-    options = own_options(tokenizer, model.config)
-    bundle = export_bundle(model, args.out / 'bundle', options)
+    bundle = export_bundle(model, args.out / 'bundle', _options(tokenizer, model.config))
     split = split_of(number)
     for name in args.embodiments:
         if _missing(args, name, split):
@@ -207,12 +239,16 @@ def _correct(
 
 
 def _tokens(
-    args: argparse.Namespace, name: str, split: str, tokenizer: FrameTokenizer
+    args: argparse.Namespace, name: str, split: str, tokenizer: Tokenizer
 ) -> list[TokenEpisode]:
+    from hma_ros.cli.train_further import encoded
+    from hma_ros.export.pretrained import Pretrained
     from hma_ros.training.recordings import with_anchors
     from hma_ros.training.tokens import tokens_once
 
     dataset = _dataset(args, name, split)
+    if isinstance(tokenizer, Pretrained):
+        return encoded(tokenizer, dataset, args.out / 'tokenizer')
     episodes = tokens_once(tokenizer, dataset, _cache(args, name, split))
     return with_anchors(episodes, dataset) if args.anchor else episodes
 

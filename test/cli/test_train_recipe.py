@@ -102,3 +102,37 @@ def test_each_part_alone_goes_on_in_the_same_folder(run, tmp_path):
     assert not load_hma(tmp_path / 'model').config.anchor
     log = (tmp_path / 'model' / 'log.jsonl').read_text()
     assert [json.loads(line)['step'] for line in log.splitlines()] == [2, 3]
+
+
+def test_a_trained_model_learns_more(run, tmp_path):
+    words, root = run
+    sizes = ['--layers', '--heads', '--width']
+    kept = words[: words.index(sizes[0])]
+    out = ['--out', str(tmp_path / 'more'), '--bundle', str(tmp_path / 'bundle')]
+    assert main(['train', 'all', '--init', str(root / 'run'), *out, *kept]) == 0
+    before, after = (load_hma(folder / 'model') for folder in (root / 'run', tmp_path / 'more'))
+    assert after.config == before.config
+    changed = [
+        name
+        for name, value in after.state_dict().items()
+        if not value.equal(before.state_dict()[name])
+    ]
+    assert any('decoder.layers' in name for name in changed)
+    model = drive(tmp_path / 'bundle')
+    assert model.manifest.temperature == 0.5
+    assert np.isfinite(model.act()).all()
+
+
+@pytest.mark.parametrize(
+    ('words', 'sentence'),
+    [
+        (['--layers', '2'], '--layers: got it with --init'),
+        (['--passive'], '--passive: got it with --init'),
+        (['--embodiments', 'sim_ur5e'], "sim_ur5e: stem: got 'ur5e_push', expected one of planar"),
+    ],
+)
+def test_what_a_trained_model_has_settled_is_refused(run, tmp_path, capsys, words, sentence):
+    kept, root = run
+    shared = ['--init', str(root / 'run'), '--out', str(tmp_path / 'more'), *kept[:2]]
+    assert main(['train', 'model', *shared, *words]) == 2
+    assert sentence in capsys.readouterr().err
