@@ -111,7 +111,7 @@ def _describe(argument: Argument) -> str:
     note = f'default {setting.default_text or "empty"}'
     note = 'required' if setting.default is None else note
     allowed = f'; {setting.expectation}' if setting.choices or setting.low is not None else ''
-    return f'  {argument.name:<18}{setting.description} ({note}{allowed})'
+    return f'  {argument.name:<20}{setting.description} ({note}{allowed})'
 
 
 def _print_commands(bringup: Bringup) -> None:
