@@ -16,8 +16,10 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hma_ros.core.errors import BundleError
+from hma_ros.network.attention import SelfAttention
 
 # The first in which GELU is one operator.
 OPSET = 20
@@ -111,7 +113,8 @@ def _export(
     named: dict[str, Any] | None = None,
 ) -> onnx.ModelProto:
     # Few operators of a graph repeat: cache look-ups take longer than they save.
-    with _quiet_exporter(), torch._dynamo.config.patch(fake_tensor_cache_enabled=False):
+    cached = torch._dynamo.config.patch(fake_tensor_cache_enabled=False)
+    with _quiet_exporter(), _three_products(module), cached:
         program = torch.onnx.export(
             module.eval(),
             inputs,
@@ -126,6 +129,30 @@ def _export(
     if program is None:
         raise BundleError(f'{output_names}: the exporter gave nothing, expected a graph')
     return without_metadata(program.model_proto)
+
+
+class _ThreeProducts(SelfAttention):
+    """A graph would copy the parts of one product: three products give them as they are."""
+
+    def products(self, x: Tensor) -> tuple[Tensor, ...]:
+        width, bias = self.proj.in_features, self.qkv.bias
+        places = (slice(start * width, (start + 1) * width) for start in range(3))
+        return tuple(
+            F.linear(x, self.qkv.weight[place], None if bias is None else bias[place])
+            for place in places
+        )
+
+
+@contextmanager
+def _three_products(module: nn.Module) -> Iterator[None]:
+    layers = [item for item in module.modules() if isinstance(item, SelfAttention)]
+    for layer in layers:
+        layer.__class__ = _ThreeProducts
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.__class__ = SelfAttention
 
 
 def without_metadata(model: onnx.ModelProto) -> onnx.ModelProto:

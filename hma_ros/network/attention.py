@@ -143,21 +143,14 @@ class SelfAttention(nn.Module):
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values ``[..., H, D]``; the first two normalised if they are to be."""
-        query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in self._products(x))
+        query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in self.products(x))
         if self.norm is None:
             return query, key, value
         return self.norm(query), self.norm(key), value
 
-    def _products(self, x: Tensor) -> tuple[Tensor, ...]:
-        if not torch.compiler.is_exporting():
-            return self.qkv(x).chunk(3, -1)
-        # A graph would copy the parts of one product: three products give them as they are.
-        width, bias = self.proj.in_features, self.qkv.bias
-        places = (slice(start * width, (start + 1) * width) for start in range(3))
-        return tuple(
-            F.linear(x, self.qkv.weight[place], None if bias is None else bias[place])
-            for place in places
-        )
+    def products(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Queries, keys and values ``[..., C]``."""
+        return self.qkv(x).chunk(3, -1)
 
 
 def turn(x_BRNHD: Tensor, steps: Steps) -> Tensor:
