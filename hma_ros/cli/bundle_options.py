@@ -14,6 +14,18 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_guidance(parser: argparse.ArgumentParser) -> None:
+    """Add ``--guidance``."""
+    parser.add_argument(
+        '--guidance',
+        type=float,
+        metavar='W',
+        help='how far imagined frames follow their actions: 1 as the model says, above it more, '
+        'at twice the work; of models whose actions can be masked (default: 1, or that of the '
+        'bundle that is read)',
+    )
+
+
 def add_torch(parser: argparse.ArgumentParser) -> None:
     """Add ``--torch``."""
     parser.add_argument(
