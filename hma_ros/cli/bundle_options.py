@@ -21,8 +21,8 @@ def add_guidance(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar='W',
         help='how far imagined frames follow their actions: 1 as the model says, above it more, '
-        'at twice the work; of models whose actions can be masked (default: 1, or that of the '
-        'bundle that is read)',
+        'at up to twice the work; of models whose actions can be masked (default: that of the '
+        'bundle that is read, if one is; else 1)',
     )
 
 

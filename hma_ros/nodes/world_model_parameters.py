@@ -70,7 +70,7 @@ class WorldModelParameters:
     guidance: float = parameter(
         0.0,
         'how far imagined frames follow their actions: 1 as the model says, above it more, at '
-        'twice the work; 0: as the bundle recommends',
+        'up to twice the work; 0: as the bundle recommends',
         0.0,
         MOST_GUIDANCE,
     )
