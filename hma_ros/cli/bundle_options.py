@@ -15,6 +15,18 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_guidance(parser: argparse.ArgumentParser) -> None:
+    """Add ``--guidance``."""
+    parser.add_argument(
+        '--guidance',
+        type=float,
+        metavar='W',
+        help='how far imagined frames follow their actions: 1 as the model says, above it more, '
+        'at up to twice the work; of models whose actions can be masked (default: that of the '
+        'bundle that is read, if one is; else 1)',
+    )
+
+
 def add_torch(parser: argparse.ArgumentParser) -> None:
     """Add ``--torch``."""
     parser.add_argument(

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from hma_ros.cli import evaluate_options
+from hma_ros.cli.bundle_options import add_guidance
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.errors import ConfigError
 
@@ -89,6 +90,7 @@ def _add_rollouts(parser: argparse.ArgumentParser) -> None:
         metavar='T',
         help='of imagined tokens; 0: the most likely (default: that of the bundle)',
     )
+    add_guidance(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -112,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         tuple(args.actions),
         args.seed,
         args.every,
-        Decoding(temperature=args.temperature),
+        Decoding(temperature=args.temperature, guidance=args.guidance),
     )
     measured = [
         rollouts

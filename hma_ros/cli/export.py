@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.cli.bundle_options import add_frames, add_precision, add_torch
+from hma_ros.cli.bundle_options import add_frames, add_guidance, add_precision, add_torch
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='temperature of imagined tokens; 0: the most likely (default: that of SRC if it is '
         'a bundle; else 0, of continuous models 1)',
     )
+    add_guidance(parser)
     parser.set_defaults(run=run)
 
 
@@ -105,16 +106,15 @@ def _export(args: argparse.Namespace) -> None:
     from hma_ros.export.replace import check_replaceable
     from hma_ros.runtime.manifest_file import FILE_NAME
 
-    Decoding(temperature=args.temperature)  # checks itself
+    decoding = Decoding(temperature=args.temperature, guidance=args.guidance)
     check_replaceable(args.out)
     folder = Path(args.source) if Path(args.source).is_dir() else bundle_folder(args.source)
     read = read_bundle if (folder / FILE_NAME).is_file() else _read_run
     model, options = read(folder, args.precision)
-    if args.temperature is not None:
-        options = replace(options, temperature=args.temperature)
     if args.frames is not None:
         options = replace(options, frames=_frames(args.frames, options))
-    export_bundle(model, args.out, replace(options, checkpoint=args.torch))
+    chosen = {name: getattr(decoding, name) for name in decoding.chosen}
+    export_bundle(model, args.out, replace(options, checkpoint=args.torch, **chosen))
 
 
 def _frames(folder: Path, options: BundleOptions) -> np.ndarray:
@@ -164,6 +164,7 @@ def read_bundle(folder: Path, precision: str) -> tuple[Hma, BundleOptions]:
         denoise_steps=manifest.denoise_steps,
         temperature=found.temperature,
         unmasking=manifest.unmasking,
+        guidance=manifest.guidance,
         drawing=manifest.drawing,
         robots=manifest.robots,
     )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.cli.bundle_options import add_frames, add_precision, add_torch
+from hma_ros.cli.bundle_options import add_frames, add_guidance, add_precision, add_torch
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.decoding import UNMASKING
 
@@ -119,6 +119,7 @@ def _add_decoding(parser: argparse.ArgumentParser) -> None:
         help='tokens of a discrete model that a pass unmasks: the most confident (default), or '
         'random ones',
     )
+    add_guidance(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -177,9 +178,10 @@ def _options(
     from hma_ros.export.bundle import BundleOptions, check_options
     from hma_ros.export.replace import check_replaceable
 
-    names = ('mask_steps', 'denoise_steps', 'temperature', 'unmasking')
+    names = ('mask_steps', 'denoise_steps', 'temperature', 'unmasking', 'guidance')
     decoding = Decoding(*(getattr(args, name) for name in names))
-    decoding.check_kind('continuous' if config.diffusion else 'discrete')
+    kind = 'continuous' if config.diffusion else 'discrete'
+    decoding.check_model(kind, config.hides_actions)
     chosen = {name: getattr(decoding, name) for name in decoding.chosen}
     options = BundleOptions(
         stems=stems, precision=args.precision, robots=robots, checkpoint=args.torch, **chosen

@@ -191,7 +191,7 @@ def measure_long_horizon(
     if robot not in PARTS:
         raise ConfigError(f'robot: got {robot!r}, expected one of {", ".join(PARTS)}')
     manifest = Manifest.read(bundle)
-    config.decoding.check_kind(manifest.kind)
+    config.decoding.check_model(manifest.kind, manifest.hides_actions)
     check_config(config, manifest.max_horizon if manifest.time == 'learned' else LONGEST)
     for actions in config.actions:
         orders = [

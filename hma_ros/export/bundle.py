@@ -14,6 +14,7 @@ import torch
 
 from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.progress import moving
 from hma_ros.export.append import append_graph
 from hma_ros.export.compiled import (
@@ -88,6 +89,7 @@ class BundleOptions:
     :param temperature: that it recommends, see
         :class:`~hma_ros.core.generation.decoding.Decoding`.
     :param unmasking: likewise.
+    :param guidance: likewise.
     :param drawing: ``tokens`` or ``expected``, see
         :class:`~hma_ros.runtime.manifest.Manifest`.
     :param stores_half: whether large weights are stored as half precision and computed as
@@ -105,6 +107,7 @@ class BundleOptions:
     denoise_steps: int = 16
     temperature: float | None = None
     unmasking: str = 'confident'
+    guidance: float = 1.0
     drawing: str = 'tokens'
     stores_half: bool = False
     codec: FrameCodec | GraphCodec | None = None
@@ -307,9 +310,11 @@ def _manifest(config: HmaConfig, options: BundleOptions) -> dict[str, Any]:
     if not config.domains:
         raise ConfigError('domains: none, expected a model with at least one stem')
     diffusion, codec = config.diffusion, options.codec
+    kind = 'continuous' if diffusion else 'discrete'
+    Decoding(guidance=options.guidance).check_model(kind, config.hides_actions)
     names = list(options.stems) or [domain.name for domain in config.domains]
     return {
-        'kind': 'continuous' if diffusion else 'discrete',
+        'kind': kind,
         'compat': config.compat.value,
         'time': config.time.value,
         'layers': config.layers,
@@ -327,6 +332,7 @@ def _manifest(config: HmaConfig, options: BundleOptions) -> dict[str, Any]:
         'denoise_steps': options.denoise_steps,
         'temperature': options.temperature,
         'unmasking': options.unmasking,
+        'guidance': options.guidance,
         'previous_frame': config.previous_frame,
         'action_delay': config.action_delay,
         'reads_joints': config.keypoints,

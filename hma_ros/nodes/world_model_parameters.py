@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hma_ros.core import settings
 from hma_ros.core.embodiment import EmbodimentSpec
-from hma_ros.core.generation.decoding import MOST_STEPS, UNMASKING, Decoding
+from hma_ros.core.generation.decoding import MOST_GUIDANCE, MOST_STEPS, UNMASKING, Decoding
 from hma_ros.ros.parameters import parameter
 from hma_ros.runtime.pace import MOST_DIVISOR
 from hma_ros.runtime.providers import Execution
@@ -67,6 +67,13 @@ class WorldModelParameters:
         'tokens that a pass keeps: the most confident, random ones, or as the bundle recommends',
         choices=('bundle', *UNMASKING),
     )
+    guidance: float = parameter(
+        0.0,
+        'how far imagined frames follow their actions: 1 as the model says, above it more, at '
+        'up to twice the work; 0: as the bundle recommends',
+        0.0,
+        MOST_GUIDANCE,
+    )
     autostart: bool = parameter(False, 'configure and activate at the start')
 
     def summary(self, spec: EmbodimentSpec, provider: str) -> str:
@@ -84,6 +91,7 @@ class WorldModelParameters:
             self.denoise_steps or None,
             None if self.temperature < 0.0 else self.temperature,
             None if self.unmasking == 'bundle' else self.unmasking,
+            self.guidance or None,
         )
 
     @property

@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from hma_ros.core.generation.diffusion import Denoise, Sampling
+from hma_ros.core.generation.diffusion import Denoise, Sampling, guided
 from hma_ros.core.generation.masking import unmask_all_again, unmask_new
 from hma_ros.runtime.discrete import Imagined
 from hma_ros.runtime.engine import Part
+from hma_ros.runtime.guidance import AnyModel
 from hma_ros.runtime.kv_cache import KvCache
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Step
 
 
 class Sampler:
@@ -26,24 +27,39 @@ class Sampler:
     :param head: ``patch``, or ``action_`` and the name of a stem.
     :param sampling: solver and steps.
     :param generator: of all noise.
+    :param guidance: see :mod:`hma_ros.runtime.guidance`.
     """
 
     def __init__(
-        self, model: Model, head: str, sampling: Sampling, generator: np.random.Generator
+        self,
+        model: AnyModel,
+        head: str,
+        sampling: Sampling,
+        generator: np.random.Generator,
+        guidance: float = 1.0,
     ) -> None:
-        self._sampling, self._generator = sampling, generator
+        self._sampling, self._generator, self._guidance = sampling, generator, guidance
         self._condition = model.part(f'condition_{head}')
         self._denoise = model.part(f'denoise_{head}')
         self._size = model.manifest.sample_size(head)
         self._times = _time_table(model.part(f'time_{head}'), sampling)
 
-    def __call__(self, z_NC: np.ndarray) -> np.ndarray:
-        """Draw one sample ``float32[N, E]`` for each z."""
-        condition_NW = self._condition({'z': z_NC})[0]
-        noise = self._sampling.draw(self._generator, (len(z_NC), self._size))
-        return self._sampling.sample(self._denoiser(condition_NW), noise)
+    def __call__(self, z_NC: np.ndarray, unconditional_NC: np.ndarray | None = None) -> np.ndarray:
+        """
+        Draw one sample ``float32[N, E]`` for each z.
 
-    def _denoiser(self, condition_NW: np.ndarray) -> Denoise:
+        :param unconditional_NC: z without the actions, to be guided away from.
+        """
+        noise = self._sampling.draw(self._generator, (len(z_NC), self._size))
+        if unconditional_NC is None:
+            return self._sampling.sample(self._denoiser(z_NC), noise)
+        both = self._denoiser(np.concatenate([z_NC, unconditional_NC]))
+        guide = guided(both, self._guidance)
+        return self._sampling.sample(guide, noise.twice)[: len(z_NC)]
+
+    def _denoiser(self, z_NC: np.ndarray) -> Denoise:
+        condition_NW = self._condition({'z': z_NC})[0]
+
         def denoise(x_NE: np.ndarray, timestep: int) -> tuple[np.ndarray, np.ndarray]:
             feeds = {'x': x_NE, 'condition': condition_NW, 'time': self._times[timestep]}
             eps, variance = self._denoise(feeds)
@@ -70,7 +86,7 @@ class PatchFiller:
 
     def __init__(
         self,
-        model: Model,
+        model: AnyModel,
         sampler: Sampler,
         generator: np.random.Generator,
         mask_steps: int | None = None,
@@ -86,24 +102,23 @@ class PatchFiller:
         present, first = blank, step - len(pending)
         batch, tokens = present.masked_BS.shape
         order_BS = self._generator.permuted(np.tile(np.arange(tokens), (batch, 1)), axis=1)
-        z_BSC = None
+        outputs = None
         for chosen_BK in self._unmask(order_BS, self._mask_steps):
-            if z_BSC is None:
+            if outputs is None:
                 outputs = self._model.run(cache, first, [*pending, present])
                 for which in range(len(pending)):
                     cache.append(first + which, self._model.kept(outputs), which)
-                z_BSC = outputs['z']
             else:
-                z_BSC = self._model.run(cache, step, [present])['z']
-            present = self._show(present, chosen_BK, z_BSC)
+                outputs = self._model.run(cache, step, [present])
+            present = self._show(present, chosen_BK, outputs)
         return Imagined(present.tokens_BSE, present.tokens_BSE)
 
-    def _show(self, step: Step, chosen_BK: np.ndarray, z_BSC: np.ndarray) -> Step:
+    def _show(self, step: Step, chosen_BK: np.ndarray, outputs: Mapping[str, np.ndarray]) -> Step:
         samples = np.arange(len(chosen_BK))[:, None]
-        z = z_BSC[samples, chosen_BK]
+        names = [name for name in ('z', 'z_unconditional') if name in outputs]
+        expected = [outputs[name][samples, chosen_BK] for name in names]
+        drawn = self._sampler(*(z.reshape(-1, z.shape[-1]) for z in expected))
         patches, masked = step.tokens_BSE.copy(), step.masked_BS.copy()
-        patches[samples, chosen_BK] = self._sampler(z.reshape(-1, z.shape[-1])).reshape(
-            *chosen_BK.shape, -1
-        )
+        patches[samples, chosen_BK] = drawn.reshape(*chosen_BK.shape, -1)
         masked[samples, chosen_BK] = False
         return replace(step, tokens_BSE=patches, masked_BS=masked)

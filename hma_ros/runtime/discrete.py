@@ -11,8 +11,9 @@ import numpy as np
 
 from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.generation.masking import keep_most_confident, masked_after, sample_tokens
+from hma_ros.runtime.guidance import AnyModel
 from hma_ros.runtime.kv_cache import KvCache
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Step
 
 
 class Imagined(NamedTuple):
@@ -36,7 +37,7 @@ class FirstPass:
 
     logits_BSFV: np.ndarray
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: AnyModel) -> None:
         self._model = model
 
     def fill(self, cache: KvCache, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
@@ -60,7 +61,7 @@ class TokenFiller:
 
     def __init__(
         self,
-        model: Model,
+        model: AnyModel,
         decoding: Decoding = Decoding(),  # noqa: B008
         generator: np.random.Generator | None = None,
     ) -> None:

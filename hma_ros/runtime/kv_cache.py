@@ -27,8 +27,11 @@ class KvCache(ABC):
 
     :param slots: how many.
 
-    ``steps_P`` is ``int64[slots]``, the step in each slot.
+    ``steps_P`` is ``int64[slots]``, the step in each slot; ``is_paired`` says whether each context
+    is held twice, see :class:`~hma_ros.runtime.guidance.GuidedModel`.
     """
+
+    is_paired = False
 
     def __init__(self, slots: int) -> None:
         self.steps_P = np.full(slots, EMPTY_STEP, np.int64)

@@ -129,6 +129,7 @@ class Manifest:
     :param temperature: see :class:`~hma_ros.core.generation.decoding.Decoding`; None is 0 of the
         discrete kind and 1 of the continuous one.
     :param unmasking: likewise, of the discrete kind.
+    :param guidance: likewise.
     :param codec_parity: what the export found of encoder and decoder, by graph.
     :param previous_frame: whether the trunk is shown the frame before each step.
     :param action_delay: 0 where a step is conditioned on the action executed from its frame, 1
@@ -166,6 +167,7 @@ class Manifest:
     action_delay: int = 0
     reads_joints: bool = False
     drawing: str = 'tokens'
+    guidance: float = 1.0
 
     @property
     def image_size(self) -> int:
@@ -196,7 +198,9 @@ class Manifest:
         """What the bundle recommends, complete."""
         usual = 0.0 if self.kind == 'discrete' else 1.0
         temperature = usual if self.temperature is None else self.temperature
-        return Decoding(self.mask_steps, self.denoise_steps, temperature, self.unmasking)
+        return Decoding(
+            self.mask_steps, self.denoise_steps, temperature, self.unmasking, self.guidance
+        )
 
     @property
     def policy_refusal(self) -> str:
@@ -343,7 +347,10 @@ def _check(manifest: Manifest) -> None:
     if manifest.window < 1:
         raise ValueError(f'window {manifest.window!r}, expected at least 1')
     try:
-        manifest.decoding  # noqa: B018  (checks itself)
+        # Checks itself; `unmasking` and `denoise_steps` are in manifests of both kinds.
+        Decoding(guidance=manifest.decoding.guidance).check_model(
+            manifest.kind, manifest.hides_actions
+        )
     except ConfigError as error:
         raise ValueError(str(error)) from error
     if manifest.frames and manifest.frames.tokenizer not in TOKENIZERS:

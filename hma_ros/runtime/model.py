@@ -29,6 +29,8 @@ class Step:
     :param previous_BSE: tokens of the frame before; None where there is none.
     :param joints_BJ: ``float32[B, J]`` measured with the frame, rad or m; None where not known.
     :param anchor_BK: ``float32[B, K]``, where the chunk led, rad or m; None where not known.
+    :param unconditional_B: ``bool``, for which of the batch the chunk, and where it led, are
+        masked; None for none.
     """
 
     tokens_BSE: np.ndarray
@@ -37,6 +39,7 @@ class Step:
     previous_BSE: np.ndarray | None = None
     joints_BJ: np.ndarray | None = None
     anchor_BK: np.ndarray | None = None
+    unconditional_B: np.ndarray | None = None
 
     @property
     def before_BSE(self) -> np.ndarray:
@@ -66,8 +69,8 @@ class Step:
         return Step(blank, masked, chunk_BX, previous_BSE, None, anchor_BK)
 
 
-# Of a step, the chunk and where it led, each as far as it is known.
-_Conditions = tuple[np.ndarray | None, np.ndarray | None]
+# Of a step, the chunk and where it led, each as far as it is known, and for whom both are masked.
+_Conditions = tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,9 @@ class Model:
         return self.engine.kv_cache(batch)
 
     def spread(self, cache: KvCache, batch: int) -> KvCache:
-        """Return a cache of as many copies of a single context."""
+        """Return a cache of as many copies of a single context; of one, the cache itself."""
+        if batch == 1:
+            return cache
         copies = self.engine.kv_cache(batch)
         copies.take(cache, batch)
         return copies
@@ -184,13 +189,13 @@ class Model:
         :raises InferenceError: as :meth:`run`.
         """
         batch = len(steps[0].tokens_BSE)
-        conditions = [(step.chunk_BX, step.anchor_BK) for step in steps]
+        conditions = [(step.chunk_BX, step.anchor_BK, step.unconditional_B) for step in steps]
         known = self._conditioned  # read once: other callers may put theirs in its place
         which = known.place(first, conditions, batch)
         if which is None:
             given = self._condition(first, conditions, batch)
             # Copies: a caller may write the next action in the same place.
-            kept = [(_copy(chunk), _copy(anchor)) for chunk, anchor in conditions]
+            kept = [(_copy(chunk), _copy(anchor), masked) for chunk, anchor, masked in conditions]
             known, which = _Conditioned(first, kept, batch, given), slice(None)
             self._conditioned = known
         return {name: value[:, which] for name, value in known.given.items()}
@@ -199,20 +204,32 @@ class Model:
         self, first: int, conditions: Sequence[_Conditions], batch: int
     ) -> Mapping[str, Any]:
         index_R = np.arange(first, first + len(conditions), dtype=np.int64)
-        known_BR = np.stack([np.full(batch, chunk is not None) for chunk, _ in conditions], 1)
+        known_BR = _known([(chunk, masked) for chunk, _, masked in conditions], batch)
         if not known_BR.all() and not self.manifest.hides_actions:
             raise InferenceError(
                 'chunk: masked, expected the action of every step: the blocks of a model '
                 'with compat: upstream see also actions that are to be predicted'
             )
         shape = (batch, self.stem.chunk_size)
-        feeds = {'chunk': _stacked('chunk', [chunk for chunk, _ in conditions], shape)}
+        feeds = {'chunk': _stacked('chunk', [chunk for chunk, *_ in conditions], shape)}
         if self._anchors:
-            anchors = [anchor for _, anchor in conditions]
-            anchored = [np.full(batch, anchor is not None) for anchor in anchors]
+            anchors = [anchor for _, anchor, _ in conditions]
             feeds['anchor'] = _stacked('anchor', anchors, (batch, self._anchors))
-            feeds['anchored'] = np.stack(anchored, 1)
+            feeds['anchored'] = _known(
+                [(anchor, masked) for _, anchor, masked in conditions], batch
+            )
         return self.engine.stem({**feeds, 'known': known_BR, 'index': index_R})
+
+
+def _known(
+    values: Sequence[tuple[np.ndarray | None, np.ndarray | None]], batch: int
+) -> np.ndarray:
+    """Say of each step for which of a batch a value is known, and not masked: ``bool[B, R]``."""
+    known = [
+        np.full(batch, value is not None) if masked is None else ~masked & (value is not None)
+        for value, masked in values
+    ]
+    return np.stack(known, 1)
 
 
 def _stacked(what: str, values: Sequence[np.ndarray | None], shape: tuple[int, int]) -> np.ndarray:

@@ -24,8 +24,9 @@ from hma_ros.core.generation.likelihood import TokenScore, score_tokens
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.continuous import Sampler
 from hma_ros.runtime.discrete import FirstPass, Imagined, TokenFiller
+from hma_ros.runtime.guidance import AnyModel
 from hma_ros.runtime.kv_cache import KvCache
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Step
 
 
 class Filler(Protocol):
@@ -45,7 +46,7 @@ class TokenWorldModel:
     :param policy: samples chunks in the continuous kind; the discrete has them in the trunk.
     """
 
-    def __init__(self, model: Model, filler: Filler, policy: Sampler | None = None) -> None:
+    def __init__(self, model: AnyModel, filler: Filler, policy: Sampler | None = None) -> None:
         self._model, self._filler, self._policy = model, filler, policy
         self._cache = model.kv_cache()
         self._ends = model.manifest.time == 'learned'
@@ -160,7 +161,9 @@ class TokenWorldModel:
         chunks: list[np.ndarray] = []
         ahead = None if chunks_HX is None else np.asarray(chunks_HX, np.float32)[:, None]
         with self._forked(horizon) as (cache, places):
-            for imagined, chunk in self._rollout(cache, places, setting, ahead, decided):
+            # Without actions there is nothing to guide.
+            lent = cache if setting is ProblemSetting.PASSIVE else self._model.spread(cache, 1)
+            for imagined, chunk in self._rollout(lent, places, setting, ahead, decided):
                 frames.append(imagined.tokens_BSE[0])
                 chunks += [] if chunk is None else [chunk[0]]
                 if is_enough(imagined.drawn_BSE[0]):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from hma_ros.runtime.continuous import PatchFiller, Sampler
 from hma_ros.runtime.discrete import TokenFiller
 from hma_ros.runtime.engine import check_tokenizer_precision
 from hma_ros.runtime.frames import FrameCodec
+from hma_ros.runtime.guidance import AnyModel, GuidedModel
 from hma_ros.runtime.manifest import PATCH_HEAD, Manifest
 from hma_ros.runtime.model import Model
 from hma_ros.runtime.providers import Execution
@@ -36,8 +38,8 @@ class WorldModel:
     :param execution: where and how to run it.
     :param decoding: how to imagine, where that is to be other than the bundle recommends.
     :param seed: of all that is left to chance.
-    :raises ConfigError: the provider or the precision of the tokenizer does not work here, or its
-        kind has no such decoding.
+    :raises ConfigError: the provider or the precision of the tokenizer does not work here, or it
+        has no such decoding.
     :raises BundleError: the bundle cannot be used, has no frame tokenizer, or no robot at this
         stem.
 
@@ -55,8 +57,10 @@ class WorldModel:
     ) -> None:
         self.manifest = Manifest.read(folder)
         self.stem = self.manifest.robot(stem)
-        decoding.check_kind(self.manifest.kind)
+        decoding.check_model(self.manifest.kind, self.manifest.hides_actions)
         check_tokenizer_precision(self.manifest, execution.tokenizer_precision)
+        if decoding.completed_by(self.manifest.decoding).is_guided:
+            execution = replace(execution, max_size=2 * execution.max_size)
         # Compares the files with their hashes, before any graph is opened.
         model = Model(folder, stem, execution)
         self._frames = FrameCodec(self.manifest, execution)
@@ -266,17 +270,19 @@ def make_token_world_model(
     Few ancestral steps with their noise, most of them where there is little: of the cheap samplers
     the one that no measure tells from a hundred steps (docs/results.md).
     """
-    if model.manifest.kind == 'discrete':
-        return TokenWorldModel(model, TokenFiller(model, decoding, generator))
     chosen = decoding.completed_by(model.manifest.decoding)
+    guidance = chosen.guidance or 1.0
+    guided: AnyModel = GuidedModel(model, guidance) if chosen.is_guided else model
+    if model.manifest.kind == 'discrete':
+        return TokenWorldModel(guided, TokenFiller(guided, decoding, generator))
     sampling = Sampling(
         Solver.ANCESTRAL,
         chosen.denoise_steps or 1,
         temperature=chosen.temperature or 0.0,
         is_karras=True,
     )
-    sampler = Sampler(model, PATCH_HEAD, sampling, generator)
-    filler = PatchFiller(model, sampler, generator, chosen.mask_steps)
+    sampler = Sampler(model, PATCH_HEAD, sampling, generator, guidance)
+    filler = PatchFiller(guided, sampler, generator, chosen.mask_steps)
     if model.manifest.policy_refusal:
-        return TokenWorldModel(model, filler)
-    return TokenWorldModel(model, filler, Sampler(model, f'action_{stem}', sampling, generator))
+        return TokenWorldModel(guided, filler)
+    return TokenWorldModel(guided, filler, Sampler(model, f'action_{stem}', sampling, generator))

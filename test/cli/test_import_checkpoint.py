@@ -25,6 +25,7 @@ from hma_ros.network.weight_files import WeightFiles
 from hma_ros.runtime.manifest import FrameFacts, Manifest
 
 GOLDEN = Path(__file__).parents[1] / 'data/golden'
+GUIDED = ['--guidance', '2']
 
 
 def report(capsys, folder: Path) -> dict[str, list[str]]:
@@ -237,6 +238,7 @@ def test_with_an_embodiment_only_its_stem_is_in_the_bundle(tmp_path, write_relea
         (['--mask-steps', '0'], 'mask_steps: got 0, expected 1 to 1000'),
         (['--denoise-steps', '4'], 'denoise_steps: got 4, expected none for a discrete model'),
         (['--temperature', '-1'], 'temperature: got -1.0, expected 0 or more'),
+        (['--guidance', '0.5'], 'guidance: got 0.5, expected 1 to 10; 1 is none'),
     ],
 )
 def test_arguments_are_checked_before_weights_are_read(
@@ -283,4 +285,13 @@ def test_decoding_is_recommended_by_the_bundle(tmp_path):
     chosen = ['--mask-steps', '3', '--temperature', '0.5', '--unmasking', 'random']
     arguments = [str(GOLDEN / 'disc_concat'), str(bundle), *chosen]
     assert main(['import-checkpoint', *arguments]) == 0
-    assert Manifest.read(bundle).decoding == Decoding(3, 16, 0.5, 'random')
+    assert Manifest.read(bundle).decoding == Decoding(3, 16, 0.5, 'random', 1.0)
+
+
+def test_guidance_is_for_models_whose_actions_can_be_masked(capsys, tmp_path):
+    bundle = tmp_path / 'bundle'
+    assert main(['import-checkpoint', str(GOLDEN / 'disc_concat'), str(bundle), *GUIDED]) == 0
+    assert Manifest.read(bundle).guidance == 2.0
+    modulated = str(GOLDEN / 'disc_concat_modulate')
+    assert main(['import-checkpoint', modulated, str(tmp_path / 'other'), *GUIDED]) == 2
+    assert 'guidance: got 2.0, expected 1 of a model that needs' in capsys.readouterr().err

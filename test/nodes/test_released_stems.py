@@ -30,13 +30,18 @@ pytestmark = pytest.mark.ros
 SIDE = 256
 Write = Callable[..., Path]
 # Mean and deviation: numbers that never change in the data have none, as the authors compute it.
-MOVES, STILL, GOES_ON = (0.0, 0.1), (0.0, 0.0), (0.01, 0.1)
+MOVES, STILL, GOES_ON, KEEPS_ON = (0.0, 0.1), (0.0, 0.0), (0.01, 0.1), (0.99, 0.1)
 DOMAINS = {
     'widowx_bridge': ('bridge_data_v2', 1, [MOVES] * 7),
     'ur5_pusht': (
         'columbia_cairlab_pusht_real',
         5,
         [STILL, STILL, STILL, STILL, GOES_ON, MOVES, MOVES, STILL],
+    ),
+    'google_robot_rt1': (
+        'fractal20220817_data',
+        1,
+        [STILL] * 3 + [MOVES] * 4 + [GOES_ON, KEEPS_ON, STILL] + [MOVES] * 3,
     ),
     'xarm7_mvp': ('berkeley_mvp_converted_externally_to_rlds', 2, [MOVES] * 8),
     'xarm6_language_table': ('language_table', 1, [MOVES] * 2),

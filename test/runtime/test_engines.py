@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.engine import DeviceEngine, HostEngine, open_graph
 from hma_ros.runtime.kv_cache import DeviceKvCache
@@ -43,9 +44,10 @@ def in_graphs(folder: Path) -> Model:
     return model
 
 
-def story(model: Model) -> list[np.ndarray]:
+def story(model: Model, guidance: float = 1.0) -> list[np.ndarray]:
     """Observe more steps than the window, and act and imagine in every setting on the way."""
-    world = make_token_world_model(model, STEM, np.random.default_rng(0))
+    decoding = Decoding(guidance=guidance)
+    world = make_token_world_model(model, STEM, np.random.default_rng(0), decoding)
     random, told = np.random.default_rng(1), []
     for step in range(7):
         executed = None if step in (0, 3) else random.uniform(-0.1, 0.1, 2).astype(np.float32)
@@ -73,12 +75,16 @@ def tokens(model: Model, random: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.parametrize('kind', ['discrete', 'continuous'])
 @pytest.mark.parametrize('other', [in_graphs, on_the_device, in_torch])
+@pytest.mark.parametrize('guidance', [1.0, 2.0])
 def test_engines_agree(
-    make_random_bundle: Callable[..., Path], kind: str, other: Callable[[Path], Model]
+    make_random_bundle: Callable[..., Path],
+    kind: str,
+    other: Callable[[Path], Model],
+    guidance: float,
 ) -> None:
     folder = make_random_bundle(kind)
-    expected = story(Model(folder, STEM, CPU))
-    for found, value in zip(story(other(folder)), expected, strict=True):
+    expected = story(Model(folder, STEM, CPU), guidance)
+    for found, value in zip(story(other(folder), guidance), expected, strict=True):
         if value.dtype.kind == 'i':
             np.testing.assert_array_equal(found, value)
         else:

@@ -11,6 +11,7 @@ from hma_ros.core.errors import ConfigError
 UNMASKING = ('confident', 'random')
 # More passes or steps than any model was trained with.
 MOST_STEPS = 1000
+MOST_GUIDANCE = 10.0
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Decoding:
         models, of the noise that steps add.
     :param unmasking: which tokens of a discrete model stay after a pass: those it is surest of
         (``confident``), or any (``random``).
+    :param guidance: how far frames follow their actions: 1 as the model says, above it more; see
+        :mod:`hma_ros.runtime.guidance`.
     :raises ConfigError: a value out of range.
     """
 
@@ -31,6 +34,7 @@ class Decoding:
     denoise_steps: int | None = None
     temperature: float | None = None
     unmasking: str | None = None
+    guidance: float | None = None
 
     def __post_init__(self) -> None:
         for name in ('mask_steps', 'denoise_steps'):
@@ -39,6 +43,10 @@ class Decoding:
                 raise ConfigError(f'{name}: got {steps}, expected 1 to {MOST_STEPS}')
         if self.temperature is not None and not 0.0 <= self.temperature < math.inf:
             raise ConfigError(f'temperature: got {self.temperature}, expected 0 or more')
+        if self.guidance is not None and not 1.0 <= self.guidance <= MOST_GUIDANCE:
+            raise ConfigError(
+                f'guidance: got {self.guidance}, expected 1 to {MOST_GUIDANCE:g}; 1 is none'
+            )
         if self.unmasking not in (None, *UNMASKING):
             raise ConfigError(
                 f'unmasking: got {self.unmasking!r}, expected one of {", ".join(UNMASKING)}'
@@ -49,11 +57,17 @@ class Decoding:
         """Names of what is not left to the bundle."""
         return [field.name for field in fields(self) if getattr(self, field.name) is not None]
 
-    def check_kind(self, kind: str) -> None:
+    @property
+    def is_guided(self) -> bool:
+        """Whether frames are predicted without their actions too."""
+        return self.guidance not in (None, 1.0)
+
+    def check_model(self, kind: str, hides_actions: bool) -> None:
         """
-        Refuse what a kind of model does not have.
+        Refuse what a model does not have.
 
         :param kind: ``discrete`` or ``continuous``.
+        :param hides_actions: whether actions were masked in its training, and can be.
         :raises ConfigError: naming the option.
         """
         absent = 'unmasking' if kind == 'continuous' else 'denoise_steps'
@@ -61,6 +75,12 @@ class Decoding:
             raise ConfigError(
                 f'{absent}: got {getattr(self, absent)!r}, expected none for a {kind} model; '
                 'leave it out'
+            )
+        if self.is_guided and not hides_actions:
+            raise ConfigError(
+                f'guidance: got {self.guidance}, expected 1 of a model that needs the action '
+                'of every step: it cannot predict without one; leave it out, or choose a bundle '
+                'whose manifest says hides_actions: true'
             )
 
     def completed_by(self, other: Decoding) -> Decoding:

@@ -19,6 +19,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from hma_ros.core.generation.guidance import guide
+
 Array = NDArray[np.floating]
 # ``denoise(x_NE, timestep)`` returns the noise in x and the raw variance output v, both
 # ``float32[N, E]``; `timestep` is that of the training schedule.
@@ -152,6 +154,15 @@ class Noise:
     start_NE: Array
     steps_KNE: Array | None = None
 
+    @property
+    def twice(self) -> Noise:
+        """The same for 2 N rows, as :func:`guided` takes them."""
+        steps = self.steps_KNE
+        return Noise(
+            np.concatenate([self.start_NE] * 2),
+            None if steps is None else np.concatenate([steps, steps], 1),
+        )
+
 
 class Solver(str, Enum):
     """How to get from noise to a sample."""
@@ -215,9 +226,9 @@ def guided(denoise: Denoise, scale: float) -> Denoise:
     def both(x_NE: Array, timestep: int) -> tuple[Array, Array]:
         half = x_NE[: len(x_NE) // 2]
         eps, variance = denoise(np.concatenate([half, half]), timestep)
-        told, untold = np.split(eps, 2)
-        told = untold + np.float32(scale) * (told - untold)
-        return np.concatenate([told, told]), variance
+        conditional, unconditional = np.split(eps, 2)
+        eps = guide(conditional, unconditional, scale)
+        return np.concatenate([eps, eps]), variance
 
     return both
 

@@ -42,6 +42,17 @@ def keep_most_confident(
     return kept
 
 
+def most_likely(logits_BSFV: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Take every factor that the model says is likeliest.
+
+    :param logits_BSFV: ``float32``, any constant added.
+    :returns: ``int64[B, S, F]``, and ``float32[B, S]`` the probability of each token.
+    """
+    odds = np.exp(logits_BSFV - logits_BSFV.max(-1, keepdims=True))
+    return logits_BSFV.argmax(-1), (1 / odds.sum(-1)).prod(-1)
+
+
 def sample_tokens(
     logits_BSFV: np.ndarray, temperature: float, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:

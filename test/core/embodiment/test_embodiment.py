@@ -42,6 +42,7 @@ def test_ships_the_robots_it_promises() -> None:
         'franka',
         'franka_droid',
         'franka_jtc',
+        'google_robot_rt1',
         'kinova_gen3',
         'sim_franka',
         'sim_planar',
@@ -168,8 +169,9 @@ def test_unknown_robot_lists_those_there_are() -> None:
         load_embodiment('ur5')
     assert str(error.value) == (
         "embodiment: got 'ur5', expected one of aloha, franka, franka_droid, franka_jtc, "
-        'kinova_gen3, sim_franka, sim_planar, sim_so101, sim_ur5e, so101, ur5_pusht, ur5e, '
-        'widowx_bridge, xarm6_language_table, xarm7, xarm7_mvp, or the path of a YAML file'
+        'google_robot_rt1, kinova_gen3, sim_franka, sim_planar, sim_so101, sim_ur5e, so101, '
+        'ur5_pusht, ur5e, widowx_bridge, xarm6_language_table, xarm7, xarm7_mvp, or the path of '
+        'a YAML file'
     )
 
 

@@ -22,6 +22,7 @@ NS = 1_000_000_000
 # What the data sets hold per low-level action, and how often: docs/reference/embodiments.md.
 STEMS = {
     'franka_droid': ('droid', 7, 15),
+    'google_robot_rt1': ('fractal20220817_data', 13, 3),
     'ur5_pusht': ('columbia_cairlab_pusht_real', 8, 10),
     'widowx_bridge': ('bridge_data_v2', 7, 5),
     'xarm6_language_table': ('language_table', 2, 10),
@@ -116,7 +117,7 @@ def test_the_arm_of_bridge_turns_about_the_axes_of_its_base() -> None:
 
 def test_an_arm_of_yours_can_have_the_layout_of_rt_1(tmp_path: Path) -> None:
     text = (Path(__file__).parents[3] / 'docs' / 'reference' / 'embodiments.md').read_text()
-    changes = yaml.safe_load(text.partition('### Stems without a file')[2].split('```')[1][4:])
+    changes = yaml.safe_load(text.partition('### RT-1')[2].split('```')[1][4:])
     data = yaml.safe_load((embodiment_folder() / 'widowx_bridge.yaml').read_text())
     for key in ('names', 'units', 'lower', 'upper'):
         data['action'][key] = data['action'][key][:6]

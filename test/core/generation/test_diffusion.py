@@ -163,6 +163,14 @@ def test_guidance_exaggerates_the_difference():
     assert variance.tolist() == [[7.0], [7.0]]
 
 
+def test_noise_for_guidance_is_the_same_twice():
+    noise = Noise(np.ones((2, 3)), np.arange(24.0).reshape(4, 2, 3))
+    assert np.array_equal(noise.twice.start_NE, np.ones((4, 3)))
+    assert np.array_equal(noise.twice.steps_KNE[:, :2], noise.steps_KNE)
+    assert np.array_equal(noise.twice.steps_KNE[:, 2:], noise.steps_KNE)
+    assert Noise(np.ones((2, 3))).twice.steps_KNE is None
+
+
 def test_noise_comes_from_the_generator_of_the_caller():
     sampling = Sampling(Solver.ANCESTRAL, 3, temperature=0.5)
     noise, again = (sampling.draw(np.random.default_rng(7), (2, 4)) for _ in range(2))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hma_ros.core.generation.masking import (
     keep_most_confident,
     masked_after,
+    most_likely,
     sample_tokens,
     unmask_all_again,
     unmask_new,
@@ -34,6 +35,13 @@ def test_least_confident_stay_masked_known_stay_known():
     assert keep_most_confident(confidence, masked, 2).tolist() == [[False, True, True, False]]
     assert keep_most_confident(confidence, masked, 4).tolist() == masked.tolist()
     assert not keep_most_confident(confidence, masked, 0).any()
+
+
+def test_the_likeliest_tokens_and_how_likely_they_are():
+    odds = np.array([[[[1.0, 3.0], [4.0, 1.0]]]], np.float32)
+    tokens, probability = most_likely(np.log(odds) + 100)
+    assert tokens.tolist() == [[[1, 0]]]
+    np.testing.assert_allclose(probability, [[0.75 * 0.8]], rtol=1e-5)
 
 
 def counts(steps):

@@ -1,0 +1,104 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Guidance: frames that follow their actions further than the model says (arXiv 2207.12598).
+
+Each imagined frame is predicted twice, in one batch: with its actions, and with all of them masked
+as in passive dynamics. Both attend to what was observed, with what was executed, and to the frames
+imagined so far. The difference that the actions make is exaggerated: of the discrete kind that of
+the logits, of the continuous that of the noise which the denoiser finds (as in MAR, arXiv
+2406.11838).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hma_ros.core.generation.guidance import guide
+from hma_ros.core.generation.masking import most_likely
+from hma_ros.runtime.engine import Part
+from hma_ros.runtime.kv_cache import KvCache
+from hma_ros.runtime.model import Model, Step
+
+
+class GuidedModel:
+    """
+    A model that imagines with guidance.
+
+    Caches of :meth:`spread` hold each context twice; with any other cache it is the model itself,
+    so that what is observed, decided and scored costs and says the same.
+
+    :param model: whose actions can be masked.
+    :param scale: 1 is none.
+    """
+
+    def __init__(self, model: Model, scale: float) -> None:
+        self._model, self._scale = model, scale
+        self.manifest, self.stem = model.manifest, model.stem
+
+    def part(self, name: str) -> Part:
+        """See :meth:`Model.part`."""
+        return self._model.part(name)
+
+    def kv_cache(self, batch: int = 1) -> KvCache:
+        """See :meth:`Model.kv_cache`."""
+        return self._model.kv_cache(batch)
+
+    def spread(self, cache: KvCache, batch: int) -> KvCache:
+        """Return a cache to imagine with: as many copies of a single context, each twice."""
+        pairs = self._model.spread(cache, 2 * batch)
+        pairs.is_paired = True
+        return pairs
+
+    def condition(self, first: int, steps: Sequence[Step]) -> Mapping[str, Any]:
+        """See :meth:`Model.condition`; of steps to imagine."""
+        return self._model.condition(first, [_twice(step) for step in steps])
+
+    def run(self, cache: KvCache, first: int, steps: Sequence[Step]) -> dict[str, Any]:
+        """
+        Compute some steps, see :meth:`Model.run`.
+
+        :returns: the same names, and of the continuous kind `z_unconditional`; of what is kept,
+            twice the batch.
+        """
+        if not cache.is_paired:
+            return self._model.run(cache, first, steps)
+        outputs = self._model.run(cache, first, [_twice(step) for step in steps])
+        kept = {name: value for name, value in outputs.items() if name.startswith('kept_')}
+        halves = {name: np.split(outputs[name], 2) for name in outputs if name not in kept}
+        said = {name: conditional for name, (conditional, _) in halves.items()}
+        if 'z' in halves:
+            return {**said, 'z_unconditional': halves['z'][1], **kept}
+        logits = guide(said['logits'], halves['logits'][1], self._scale)
+        best, confidence = most_likely(logits)
+        return {**said, 'logits': logits, 'best': best, 'confidence': confidence, **kept}
+
+    def kept(self, outputs: Mapping[str, Any]) -> list[Any]:
+        """See :meth:`Model.kept`."""
+        return self._model.kept(outputs)
+
+
+# What imagines.
+AnyModel = Model | GuidedModel
+
+
+def _twice(step: Step) -> Step:
+    """Put a batch beside itself, the second time without actions."""
+    batch = len(step.tokens_BSE)
+    return replace(
+        step,
+        tokens_BSE=np.concatenate([step.tokens_BSE] * 2),
+        masked_BS=np.concatenate([step.masked_BS] * 2),
+        chunk_BX=_doubled(step.chunk_BX),
+        previous_BSE=_doubled(step.previous_BSE),
+        joints_BJ=_doubled(step.joints_BJ),
+        anchor_BK=_doubled(step.anchor_BK),
+        unconditional_B=np.arange(2 * batch) >= batch,
+    )
+
+
+def _doubled(values: np.ndarray | None) -> np.ndarray | None:
+    return None if values is None else np.concatenate([values, values])
