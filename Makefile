@@ -9,6 +9,9 @@ WORKERS ?= 2
 # One thread for each process: threads that wait for each other make a full machine slow.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
   --no-loadscope-reorder
+# As qemu names them. The first has all instructions, the last none for dot products, so that it
+# skips the tests of neon.
+ARM_CPUS ?= max cortex-a76 cortex-a72
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo test test-quick lint format pytest fuzz bench train clean test-native test-native-arm
@@ -56,7 +59,9 @@ test-native-arm: ## those for ARM, emulated (apt: g++-aarch64-linux-gnu qemu-use
 	  -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ \
 	  '-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64;-L;/usr/aarch64-linux-gnu'
 	cmake --build build/native-arm
-	ctest --test-dir build/native-arm --output-on-failure
+	for cpu in $(ARM_CPUS); do \
+	  echo $$cpu; QEMU_CPU=$$cpu ctest --test-dir build/native-arm --output-on-failure || exit 1; \
+	done
 
 fuzz: setup-dev ## a million fuzz cases of parsers and converters, others each day (hours)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest test/fuzz --timeout=0 --hypothesis-seed=$$(date +%Y%m%d)

@@ -35,8 +35,9 @@ int hma_is_supported()
          __builtin_cpu_supports("f16c") && __builtin_cpu_supports("lzcnt") &&
          __builtin_cpu_supports("movbe");
 #elif defined(HMA_ISA_NEON)
-  constexpr unsigned long kDotProduct = 1ul << 20;  // HWCAP_ASIMDDP
-  return (getauxval(AT_HWCAP) & kDotProduct) != 0;
+  // HWCAP_ATOMICS, HWCAP_FPHP, HWCAP_ASIMDHP, HWCAP_ASIMDRDM, HWCAP_ASIMDDP
+  constexpr unsigned long kAll = 1ul << 8 | 1ul << 9 | 1ul << 10 | 1ul << 12 | 1ul << 20;
+  return (getauxval(AT_HWCAP) & kAll) == kAll;
 #else
   return 1;
 #endif
