@@ -24,7 +24,7 @@ sections:
   speed     the paper's sizes against the published algorithm, on random weights; how near the
             machine's limit; growth with the window; GPU steps where there is a GPU
   tokenizers  MAGVIT2 in fp32, bf16 and int8, and a step of HMA-Base on DROID's clock, on random
-            weights; the shipped decoder in int8; needs a CPU with bf16
+            weights; the shipped tokenizer in the same precisions; needs a CPU with bf16
   quality   few-step sampling and int8 on models of `hma train model` (--trained): what they cost
             in images; left out where none are given
   training  sequences a second against the plain loop

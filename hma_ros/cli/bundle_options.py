@@ -21,9 +21,9 @@ def add_guidance(parser: argparse.ArgumentParser) -> None:
         '--guidance',
         type=float,
         metavar='W',
-        help='how far imagined frames follow their actions: 1 as the model says, above it more, '
-        'at up to twice the work; of models whose actions can be masked (default: that of the '
-        'bundle that is read, if one is; else 1)',
+        help='scale of classifier-free guidance by the actions: 1 (none) to 10, at up to twice '
+        'the work per imagined frame; only for models that support masked actions (default: '
+        'that of the bundle that is read, else 1)',
     )
 
 
@@ -42,6 +42,6 @@ def add_frames(parser: argparse.ArgumentParser) -> None:
         '--frames',
         type=Path,
         metavar='FOLDER',
-        help='pictures (.png, .jpg) as the camera of the robot takes them, two or more: adds a '
-        'decoder in int8 that is scaled by them, for tokenizer_precision:=int8',
+        help="two or more images (.png, .jpg) of the robot's camera: adds an int8 decoder, "
+        'calibrated and checked on them, for tokenizer_precision:=int8',
     )

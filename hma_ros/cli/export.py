@@ -78,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError('export: expected either SRC or --renew BUNDLE')
     if args.renew is not None and args.frames:
         raise ConfigError(
-            'export: --frames: got it with --renew, expected SRC; export the new bundle with it'
+            'export: --frames: got it with --renew, expected SRC; renew without --frames, then '
+            'export the renewed bundle with --frames'
         )
     if args.renew is not None and args.torch:
         raise ConfigError(

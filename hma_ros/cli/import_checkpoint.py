@@ -28,7 +28,7 @@ examples:
   hma import-checkpoint hma-base-disc models/base --stem language_table --require forward
   hma import-checkpoint hma-base-disc models/base --stem language_table \\
     --tokenizer magvit2.ckpt --embodiment my_table        a bundle that runs on a robot
-  ... --precision int8 --frames pictures                    and draws faster on a CPU
+  ... --precision int8 --frames images                      and decodes faster on a CPU
 
 The folder has config.json and model.safetensors, in one file or in shards, with exactly the
 parameters of the model. Folders of the Hugging Face cache (models--ORG--NAME) work as they are.
@@ -142,7 +142,10 @@ def run(args: argparse.Namespace) -> int:
     if args.tokenizer:
         check_codec(args.tokenizer, checkpoint.config)
     elif args.frames:
-        raise ConfigError(f'--frames {args.frames}: got no --tokenizer, expected one to scale')
+        raise ConfigError(
+            f'--frames {args.frames}: got no --tokenizer, expected one, whose decoder is '
+            'quantized; add --tokenizer or leave --frames out'
+        )
     _export(checkpoint, options, args)
     return 0
 

@@ -22,7 +22,7 @@ examples:
   hma train model --data data --out runs/mine --steps 2000   only stems, trunk and heads
   hma train model --out runs/mine --self-forced 0            on true frames alone
   hma train all --init hma_sim --out runs/more --bundle models/more
-      the shipped model learns more, from new episodes of its robots
+      continue training the shipped model, on new episodes of its robots
   hma train model --kind continuous --passive --tokenizer runs/mine/tokenizer --out runs/mar
       diffusion instead of tokens (MAR); no action heads, so a small bundle
   hma train model --preset base --compat upstream --folders data/language_table_magvit_train \\
@@ -95,8 +95,9 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--init',
         metavar='SRC',
-        help='go on from this model: OUT of another run, or a bundle or its name; sizes, kind, '
-        'frame tokenizer and statistics of actions stay (default: random weights)',
+        help='continue training this model: OUT of another run, or a bundle (folder or name); '
+        'keeps its sizes, kind, compat, frame tokenizer and action statistics (default: random '
+        'weights)',
     )
     names = ('small', 'base', 'xl')
     group.add_argument('--preset', default='small', choices=names, help='sizes (default: small)')
@@ -150,7 +151,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar='SHARE',
         help='share of windows that continue from frames the model imagined, in the second part '
-        'of training (default: 0.6 for models that have anchors by default, else 0)',
+        'of training (default: 0.6 for models that have anchors by default, and after --init '
+        'for those that have anchors; else 0)',
     )
     group.add_argument(
         '--self-forced-from',
@@ -232,11 +234,19 @@ def _check_init(args: argparse.Namespace) -> None:
     """Refuse what a model to go on from has settled: ConfigError."""
     if args.what == 'tokenizer':
         raise ConfigError('--init: got it with tokenizer, expected model or all')
-    settled = ('folders', 'tokenizer', 'anchor', 'passive')
-    for name in (*settled, *train_recipe.SIZES, *train_recipe.DIFFUSION):
-        if getattr(args, name.replace('-', '_')):
+    usual = {
+        'preset': 'small',
+        'kind': 'discrete',
+        'compat': 'corrected',
+        'passive': False,
+        'tokenizer-steps': train_recipe.TOKENIZER_STEPS,
+    }
+    absent = ('folders', 'tokenizer', 'anchor', *train_recipe.SIZES, *train_recipe.DIFFUSION)
+    for name, value in {**usual, **dict.fromkeys(absent)}.items():
+        if (got := getattr(args, name.replace('-', '_'))) != value:
             raise ConfigError(
-                f'--{name}: got it with --init, whose model has settled it; leave it out'
+                f'--{name}: got {got} with --init, expected --init alone: the model keeps its '
+                f'own; leave --{name} out'
             )
 
 

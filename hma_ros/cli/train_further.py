@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma train --init``: a trained model learns more, from new episodes of its own robots."""
+"""``hma train --init``: continue training a model, on new episodes of its robots."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def train_further(
     begins: int,
 ) -> Hma:
     """
-    Train all weights; means and deviations of actions and joints stay those of the model.
+    Train all weights; mean and std of actions and joints stay those of the model.
 
-    :param datasets: by the stem, all of which are learned.
-    :param begins: step from which on windows go on from own frames.
+    :param datasets: by stem; these stems are trained.
+    :param begins: optimiser step at which self-forcing begins.
     """
     from hma_ros.data.windows import EpisodeWindows
     from hma_ros.training.configuration import default_length

@@ -117,9 +117,9 @@ PROVIDER = Setting(
 )
 TOKENIZER_PRECISION = Setting(
     'fp32',
-    'arithmetic of the frame tokenizer; bf16 is faster on CPUs with AMX or AVX512-BF16; int8 '
-    'draws faster still, from a bundle that was written with --frames, and encodes as bf16; both '
-    'need OpenVINO, and run on the CPU whatever the provider',
+    'arithmetic of the frame tokenizer; bf16: faster on CPUs with AMX or AVX512-BF16; int8: '
+    'decodes faster still, encodes in bf16, needs a bundle exported with --frames; both need '
+    'OpenVINO and run on the CPU, whatever the provider',
     choices=TOKENIZER_PRECISIONS,
 )
 DEVICE_ID = Setting(0, 'GPU to use, as CUDA counts them', 0, 63)

@@ -72,7 +72,7 @@ STORED_HALF = Parity(error=1e-2, deviation=5e-3, agreement=0.99)
 CODEC_TOLERANCES = {
     'encoder': Parity(error=1e-3, deviation=1e-3, agreement=0.998),
     'decoder': Parity(error=2e-2, deviation=1e-2, agreement=1.0),
-    # About 30 dB of a picture of usual brightness; a single pixel says little.
+    # About 30 dB of an image of usual brightness; a single pixel says little.
     INT8_DECODER: Parity(error=1.0, deviation=0.06, agreement=1.0),
 }
 

@@ -1,8 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-The decoder of frames with int8 convolutions, scaled by pictures of the robot's camera.
+The frame decoder with int8 convolutions, calibrated on images of the robot's camera.
 
-There is none of the encoder: convolutions in int8 change four tokens in ten.
+The encoder is not quantized: int8 convolutions would change its tokens (docs/results.md).
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import INT8_DECODER
 from hma_ros.runtime.providers import Execution
 
-# Every second picture scales, the others are compared.
+# Every second image calibrates, the others are compared.
 _LEAST, _MOST = 2, 16
 _ENDINGS = ('.jpeg', '.jpg', '.png')
 
 
 def read_frames(folder: Path, size: int) -> np.ndarray:
     """
-    Read pictures, evenly spread over those of a folder, cut square around the centre.
+    Read images, evenly spread over those of a folder, cut square around the centre.
 
     :param size: height and width of the frames, pixels.
     :returns: ``uint8[N, size, size, 3]`` RGB, at most 16.
-    :raises ConfigError: no folder, fewer than two pictures, or one that cannot be read.
+    :raises ConfigError: no folder, fewer than two images, or one that cannot be read.
     """
     found = folder.iterdir() if folder.is_dir() else ()
     paths = sorted(path for path in found if path.suffix.lower() in _ENDINGS)
     if len(paths) < _LEAST:
         raise ConfigError(
-            f'--frames {folder}: got {len(paths)} pictures, expected a folder with at least '
-            f'{_LEAST} of {", ".join(_ENDINGS)}, as the camera of the robot takes them'
+            f'--frames {folder}: got {len(paths)} images, expected a folder with at least '
+            f"{_LEAST} ({', '.join(_ENDINGS)}) of the robot's camera; choose another folder"
         )
     places = np.linspace(0, len(paths) - 1, min(_MOST, len(paths))).round().astype(int)
     return np.stack([_read_frame(paths[place], size) for place in places])
@@ -54,7 +54,7 @@ def write_int8_decoder(folder: Path, frames: np.ndarray, levels: int, tolerated:
     :param folder: of the bundle.
     :param frames: ``uint8[N, H, W, 3]`` RGB, at least two.
     :param levels: of a factor, where the decoder takes their values; else 0.
-    :param tolerated: of its pictures, against those of the decoder.
+    :param tolerated: of its frames, against those of the decoder.
     :returns: what was found.
     :raises BundleError: out of tolerance.
     """
@@ -80,8 +80,10 @@ def write_int8_decoder(folder: Path, frames: np.ndarray, levels: int, tolerated:
         )
     finally:
         logger.setLevel(level)
-    cheap = Graph(path, execution)
-    pairs = [(cheap({'tokens': item})[0], decode({'tokens': item})[0]) for item in tokens[1::2]]
+    quantized = Graph(path, execution)
+    pairs = [
+        (quantized({'tokens': item})[0], decode({'tokens': item})[0]) for item in tokens[1::2]
+    ]
     return Parity.of(pairs).check(tolerated, path)
 
 
@@ -103,7 +105,9 @@ def _read_frame(path: Path, size: int) -> np.ndarray:
             rgb = np.array(image.convert('RGB'), np.uint8)
     # Pillow raises exceptions of many kinds on a broken image.
     except Exception as error:
-        raise ConfigError(f'--frames {path}: got {error}, expected a picture') from error
+        raise ConfigError(
+            f'--frames {path}: got {error}, expected an image; replace or remove it'
+        ) from error
     height, width = rgb.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -69,8 +69,8 @@ class WorldModelParameters:
     )
     guidance: float = parameter(
         0.0,
-        'how far imagined frames follow their actions: 1 as the model says, above it more, at '
-        'up to twice the work; 0: as the bundle recommends',
+        'scale of classifier-free guidance by the actions: 1 (none) to 10, at up to twice the '
+        'work per imagined frame; 0: as the bundle recommends',
         0.0,
         MOST_GUIDANCE,
     )

@@ -125,7 +125,7 @@ def check_tokenizer_precision(manifest: Manifest, precision: str) -> None:
     if precision == 'int8' and f'{INT8_DECODER}.onnx' not in manifest.files:
         raise ConfigError(
             f'tokenizer_precision: got int8, expected {INT8_DECODER}.onnx in {manifest.folder}; '
-            'write the bundle again with --frames, or choose bf16'
+            'export the bundle again with --frames, or choose tokenizer_precision bf16 or fp32'
         )
 
 

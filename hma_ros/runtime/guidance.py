@@ -1,11 +1,11 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Guidance: frames that follow their actions further than the model says (arXiv 2207.12598).
+Classifier-free guidance of imagined frames by their actions (arXiv 2207.12598).
 
-Each imagined frame is predicted twice, in one batch: with its actions, and with all of them masked
-as in passive dynamics. Both attend to what was observed, with what was executed, and to the frames
-imagined so far. The difference that the actions make is exaggerated: of the discrete kind that of
-the logits, of the continuous that of the noise which the denoiser finds (as in MAR, arXiv
+One batch predicts each frame twice: with the actions from the newest observed frame on
+(conditional), and with those masked (unconditional). Both attend to the observed steps with their
+executed actions, and to the frames imagined so far. The result extrapolates from unconditional to
+conditional: logits in the discrete kind, predicted noise in the continuous (as in MAR, arXiv
 2406.11838).
 """
 
@@ -28,8 +28,8 @@ class GuidedModel:
     """
     A model that imagines with guidance.
 
-    Caches of :meth:`spread` hold each context twice; with any other cache it is the model itself,
-    so that what is observed, decided and scored costs and says the same.
+    It guides only with a cache of :meth:`spread`, which holds each context twice. With any other
+    cache it computes what `model` does, so observing, acting and scoring stay the same.
 
     :param model: whose actions can be masked.
     :param scale: 1 is none.

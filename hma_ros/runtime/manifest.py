@@ -27,7 +27,7 @@ TOKENIZERS = ('magvit2', 'svd', 'levels', 'values')
 SIZE_REMEDY = 'set camera.resize or choose another bundle'
 # The diffusion head of patches; those of actions are `action_S`.
 PATCH_HEAD = 'patch'
-# The graph that draws frames in int8.
+# The graph that decodes frames in int8.
 INT8_DECODER = 'decoder_int8'
 # How the names of graphs begin that go around compiled layers; they are for the CPU alone.
 EDGE_GRAPHS = ('enter_', 'leave_')

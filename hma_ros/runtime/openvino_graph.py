@@ -22,7 +22,7 @@ class OpenVinoGraph(PortedGraph):
     One ONNX graph, whose first axis is the batch: arrays in by name, arrays out.
 
     It is compiled for a batch of one, which is faster than a dynamic size; items of a larger batch
-    run one after another. A CPU that does not compute in bf16 does so in float32.
+    run one after another. On a CPU without bf16, what is not int8 runs in float32.
 
     :param path: of the file.
     :param threads: to run it with.

@@ -118,7 +118,7 @@ def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     tokenizer = FrameTokenizer(TokenizerConfig(image_size=16, patch=8, factors=2, levels=4))
     save_tokenizer(tokenizer, tmp_path / 'tokenizer')
     beside = ['--stem', 'franka', '--tokenizer', str(tmp_path / 'tokenizer'), '--torch']
-    beside += ['--frames', str(write_pictures(tmp_path / 'pictures'))]
+    beside += ['--frames', str(write_images(tmp_path / 'images'))]
     assert main(['import-checkpoint', str(folder), str(bundle), *beside]) == 0
     manifest = Manifest.read(bundle)
     manifest.verify()
@@ -145,13 +145,13 @@ def test_a_bundle_is_written_and_proven(capsys, tmp_path):
         assert parity['largest_relative_error'] <= parity['tolerated_relative_error']
 
 
-def write_pictures(folder):
-    """Write two smooth pictures."""
+def write_images(folder):
+    """Write two smooth images."""
     folder.mkdir()
     ramp = np.linspace(0, 255, 32).astype(np.uint8)
     for name, rgb in (('a', ramp[:, None]), ('b', ramp[None])):
-        picture = np.broadcast_to(rgb[..., None], (32, 32, 3))
-        Image.fromarray(np.ascontiguousarray(picture)).save(folder / f'{name}.png')
+        image = np.broadcast_to(rgb[..., None], (32, 32, 3))
+        Image.fromarray(np.ascontiguousarray(image)).save(folder / f'{name}.png')
     return folder
 
 
@@ -234,7 +234,7 @@ def test_with_an_embodiment_only_its_stem_is_in_the_bundle(tmp_path, write_relea
         (['--stem', 'toaster'], "stem: got 'toaster', expected one of franka"),
         (['--embodiment', 'nobody'], 'nobody'),
         (['--tokenizer', 'missing.ckpt'], 'missing.ckpt: got no such file or folder'),
-        (['--frames', 'docs/images'], 'got no --tokenizer, expected one to scale'),
+        (['--frames', 'docs/images'], 'got no --tokenizer, expected one, whose decoder'),
         (['--mask-steps', '0'], 'mask_steps: got 0, expected 1 to 1000'),
         (['--denoise-steps', '4'], 'denoise_steps: got 4, expected none for a discrete model'),
         (['--temperature', '-1'], 'temperature: got -1.0, expected 0 or more'),
@@ -294,4 +294,7 @@ def test_guidance_is_for_models_whose_actions_can_be_masked(capsys, tmp_path):
     assert Manifest.read(bundle).guidance == 2.0
     modulated = str(GOLDEN / 'disc_concat_modulate')
     assert main(['import-checkpoint', modulated, str(tmp_path / 'other'), *GUIDED]) == 2
-    assert 'guidance: got 2.0, expected 1 of a model that needs' in capsys.readouterr().err
+    assert (
+        'guidance: got 2.0, expected 1 for a model that does not support'
+        in capsys.readouterr().err
+    )

@@ -126,8 +126,10 @@ def test_a_trained_model_learns_more(run, tmp_path):
 @pytest.mark.parametrize(
     ('words', 'sentence'),
     [
-        (['--layers', '2'], '--layers: got it with --init'),
-        (['--passive'], '--passive: got it with --init'),
+        (['--layers', '2'], '--layers: got 2 with --init'),
+        (['--passive'], '--passive: got True with --init'),
+        (['--kind', 'continuous'], '--kind: got continuous with --init'),
+        (['--no-anchor'], '--anchor: got False with --init'),
         (['--embodiments', 'sim_ur5e'], "sim_ur5e: stem: got 'ur5e_push', expected one of planar"),
     ],
 )

@@ -232,7 +232,7 @@ def test_a_model_that_needs_every_action_is_refused_before_it_is_opened(
     make_random_bundle: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Manifest, 'verify', lambda *_: pytest.fail('files were read'))
-    message = 'guidance: got 2.0, expected 1 of a model that needs the action of every step'
+    message = 'guidance: got 2.0, expected 1 for a model that does not support'
     with pytest.raises(ConfigError, match=message):
         WorldModel(make_random_bundle(**UPSTREAM), STEM, CPU, Decoding(guidance=2.0))
 

@@ -123,7 +123,7 @@ def test_a_broken_graph_is_an_error(tmp_path: Path) -> None:
         OpenVinoGraph(tmp_path / 'encoder.onnx', 1)
 
 
-def test_a_trained_decoder_draws_nearly_the_same_in_int8(bundle: Path, tmp_path: Path) -> None:
+def test_a_trained_decoder_gives_nearly_the_same_in_int8(bundle: Path, tmp_path: Path) -> None:
     for name in ('encoder', 'decoder'):
         (tmp_path / f'{name}.onnx').write_bytes((bundle / f'{name}.onnx').read_bytes())
     with Image.open('docs/images/demo_strip.png') as strip:
@@ -147,7 +147,7 @@ def test_int8_needs_a_bundle_that_has_it(bundle: Path, monkeypatch: pytest.Monke
         WorldModel(bundle, 'franka_pick', int8)
 
 
-def test_pictures_are_cut_square_and_scaled(tmp_path: Path) -> None:
+def test_images_are_cut_square_and_scaled(tmp_path: Path) -> None:
     rgb = np.zeros((4, 12, 3), np.uint8)
     rgb[:, 4:8] = 200
     for name in ('a.png', 'b.PNG'):
@@ -157,12 +157,12 @@ def test_pictures_are_cut_square_and_scaled(tmp_path: Path) -> None:
     assert (frames == 200).all()
 
 
-def test_pictures_that_scale_nothing_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r'nowhere: got 0 pictures, expected .* at least 2'):
+def test_images_that_calibrate_nothing_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'nowhere: got 0 images, expected .* at least 2'):
         read_frames(tmp_path / 'nowhere', 8)
     for name in ('a.png', 'b.png'):
         (tmp_path / name).write_bytes(b'no picture')
-    with pytest.raises(ConfigError, match=r'a\.png: got .*, expected a picture'):
+    with pytest.raises(ConfigError, match=r'a\.png: got .*, expected an image'):
         read_frames(tmp_path, 8)
 
 

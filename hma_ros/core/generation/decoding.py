@@ -25,7 +25,7 @@ class Decoding:
         models, of the noise that steps add.
     :param unmasking: which tokens of a discrete model stay after a pass: those it is surest of
         (``confident``), or any (``random``).
-    :param guidance: how far frames follow their actions: 1 as the model says, above it more; see
+    :param guidance: scale of classifier-free guidance by the actions, 1 (none) to 10; see
         :mod:`hma_ros.runtime.guidance`.
     :raises ConfigError: a value out of range.
     """
@@ -78,9 +78,9 @@ class Decoding:
             )
         if self.is_guided and not hides_actions:
             raise ConfigError(
-                f'guidance: got {self.guidance}, expected 1 of a model that needs the action '
-                'of every step: it cannot predict without one; leave it out, or choose a bundle '
-                'whose manifest says hides_actions: true'
+                f'guidance: got {self.guidance}, expected 1 for a model that does not support '
+                'masked actions (hides_actions: false); leave guidance out, or choose a model '
+                'that supports them'
             )
 
     def completed_by(self, other: Decoding) -> Decoding:

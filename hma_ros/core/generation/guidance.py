@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Guidance without a classifier (Ho and Salimans, arXiv 2207.12598)."""
+"""Classifier-free guidance (Ho and Salimans, arXiv 2207.12598)."""
 
 from __future__ import annotations
 
