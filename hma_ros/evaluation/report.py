@@ -94,6 +94,9 @@ TEMPLATE = """\
 <!-- begin import_memory -->
 <!-- end import_memory -->
 
+<!-- begin lerobot_reading -->
+<!-- end lerobot_reading -->
+
 ## From a new robot to a policy
 
 <!-- begin the_day -->

@@ -164,6 +164,21 @@ def data_import_table(results: Sequence[Result]) -> Table:
     return results_table(results, columns)
 
 
+def lerobot_reading_table(results: Sequence[Result]) -> Table:
+    """Compare our readers of LeRobot data sets with LeRobot's own."""
+    columns: list[Column] = [
+        ('stored as', lambda item: item['stored']),
+        ('reader', lambda item: item['reader']),
+        ('frames', lambda item: str(item['frames'])),
+        ('frames per second of CPU time', lambda item: number(item['rate'], 0)),
+        ('least', lambda item: number(min(item['rates']), 0)),
+        ('most', lambda item: number(max(item['rates']), 0)),
+        ("pixels, difference to LeRobot's", lambda item: f'{item.get("image_difference", "-")}'),
+        ('joints, actions', lambda item: f'{item.get("number_difference", "-")}'),
+    ]
+    return results_table(results, columns)
+
+
 def import_memory_table(results: Sequence[Result]) -> Table:
     """Memory that the import of a large bag takes, early and late."""
     columns: list[Column] = [
@@ -226,6 +241,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'soak': (soak_table,),
     'data_import': (data_import_table,),
     'import_memory': (import_memory_table,),
+    'lerobot_reading': (lerobot_reading_table,),
     'the_day': (the_day_table,),
     'transfer': (transfer_table,),
 }
