@@ -206,11 +206,10 @@ def run(args: argparse.Namespace) -> int:
 
 def check_options(args: argparse.Namespace, config: HmaConfig) -> None:
     """Refuse options that would change nothing: ConfigError naming what they are for."""
-    is_small = bool(config.action_delay)
     for name, counts, of in (
         ('rank', args.trunk == 'lora', '--trunk lora'),
-        ('masked_history', is_small, 'a model of preset small'),
-        ('head_steps', is_small, 'a model of preset small'),
+        ('masked_history', config.twin, 'a model of preset small'),
+        ('head_steps', config.twin, 'a model of preset small'),
     ):
         value = getattr(args, name)
         if value is not None and not counts:

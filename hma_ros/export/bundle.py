@@ -334,7 +334,7 @@ def _manifest(config: HmaConfig, options: BundleOptions) -> dict[str, Any]:
         'unmasking': options.unmasking,
         'guidance': options.guidance,
         'previous_frame': config.previous_frame,
-        'action_delay': config.action_delay,
+        'action_delay': int(config.twin),
         'reads_joints': config.keypoints,
         'drawing': options.drawing,
         'precision': options.precision,

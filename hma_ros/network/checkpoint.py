@@ -186,7 +186,12 @@ def _config(facts: Mapping[str, Any]) -> HmaConfig:
         'compat': Compat(facts['compat']),
         'time': TimePositions(facts['time']),
     }
-    return HmaConfig(**{**facts, **enums, 'domains': domains, 'diffusion': diffusion})
+    own = {**facts, **enums, 'domains': domains, 'diffusion': diffusion}
+    if 'action_delay' in own:
+        # Older checkpoints say it with two numbers.
+        own['twin'] = bool(own.pop('action_delay'))
+        own.pop('keypoints', None)
+    return HmaConfig(**own)
 
 
 def _domain(facts: Mapping[str, Any]) -> Domain:

@@ -162,9 +162,8 @@ class HmaConfig:
     :param gated_modulation: modulation ends in a linear layer per embodiment; otherwise it only
         shifts and scales.
     :param stem_mask: every stem has a mask embedding of its own.
-    :param keypoints: action heads read keypoints in the image, the action tokens, and joints.
-    :param action_delay: steps between the action that conditions a step and the step: 0 where it
-        is the one executed from its frame, 1 where it is the one that led there.
+    :param twin: trained as :mod:`hma_ros.training.twin` does: the trunk is shown, with each frame,
+        the action that led there, and the action head decides the one executed from it.
     :param anchor: stems whose domain has one also read the commanded coordinates after each chunk.
     :param domains: action spaces, in the order of the checkpoint.
     :param diffusion: set for the continuous kind.
@@ -195,8 +194,7 @@ class HmaConfig:
     pre_norm: bool = False
     gated_modulation: bool = True
     stem_mask: bool = False
-    keypoints: bool = False
-    action_delay: int = 0
+    twin: bool = False
     anchor: bool = False
     domains: tuple[Domain, ...] = ()
     diffusion: Diffusion | None = None
@@ -217,19 +215,24 @@ class HmaConfig:
             )
         if self.action_tokens < 1:
             raise ValueError(f'action_tokens: got {self.action_tokens}, expected at least 1')
-        if self.action_delay not in (0, 1):
-            raise ValueError(f'action_delay: got {self.action_delay}, expected 0 or 1')
-        if self.action_delay and self.time is TimePositions.LEARNED:
-            raise ValueError('action_delay: 1, expected 0 with learned positions')
-        if self.anchor and not (self.action_delay and self.keypoints):
+        if self.twin and (self.diffusion or self.time is TimePositions.LEARNED):
             raise ValueError(
-                'anchor: got true, expected false without keypoints or with action_delay 0; '
-                'choose preset small without --passive'
+                'twin: got true, expected false of a continuous model and with learned positions'
+            )
+        if self.anchor and not self.keypoints:
+            raise ValueError(
+                'anchor: got true, expected false without keypoints; choose preset small without '
+                '--passive'
             )
         if self.time is TimePositions.ROTARY and self.head_width % 2:
             raise ValueError(
                 f'heads: got {self.heads}, expected an even head width, not {self.head_width}'
             )
+
+    @property
+    def keypoints(self) -> bool:
+        """Whether action heads read keypoints in the image, the action tokens, and joints."""
+        return self.twin and self.predict_actions
 
     @property
     def tables(self) -> int:
@@ -313,8 +316,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         'pre_norm': True,
         'gated_modulation': False,
         'stem_mask': True,
-        'keypoints': True,
-        'action_delay': 1,
+        'twin': True,
         'time': TimePositions.LAG,
     },
     # The sizes of the paper (table 1), with a context that slides.

@@ -43,7 +43,6 @@ def extended_config(config: HmaConfig, domain: Domain, kept: Collection[str]) ->
         domains=(*(old for old in config.domains if old.name in kept), domain),
         compat=Compat.CORRECTED,
         predict_actions=True,
-        keypoints=bool(config.action_delay),
         injection=config.injection if has_way else Injection.MODULATE,
     )
 

@@ -132,8 +132,8 @@ class Manifest:
     :param guidance: likewise.
     :param codec_parity: what the export found of encoder and decoder, by graph.
     :param previous_frame: whether the trunk is shown the frame before each step.
-    :param action_delay: 0 where a step is conditioned on the action executed from its frame, 1
-        where on the one that led there.
+    :param action_delay: 0 where the trunk is shown, with each frame, the action executed from it,
+        1 where the one that led there; of concern to the rollout alone.
     :param reads_joints: whether action heads read the measured joints of the stem's robot.
     :param drawing: one of :data:`DRAWINGS`.
     """

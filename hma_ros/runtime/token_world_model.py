@@ -3,8 +3,9 @@
 A world model over tokens: observe frames, act, and imagine what follows.
 
 Step k is frame k with the chunk executed from it, so a step is complete, and kept, only when its
-action is known. With an action delay a step is conditioned on the chunk that led to it, and
-complete as soon as its frame is there.
+action is known. The trunk of a twin model (an action delay of 1) is shown frame k with the chunk
+of step k - 1, and keeps it as soon as the frame is there. The rollout shifts here, training in
+:func:`hma_ros.training.twin.prepare`; all else has the one alignment.
 
 Learned positions end with the window. Every step of its second half is also computed as a step of
 the next window, which continues where this one ends: no step costs more than two passes.

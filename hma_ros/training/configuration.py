@@ -57,8 +57,6 @@ def configuration(
     if not facts.get('anchor'):
         domains = tuple(map(without_anchor, domains))
     config = preset(name, domains, kind, **facts)
-    if not config.predict_actions:
-        config = replace(config, keypoints=False)
     if config.keypoints:
         return config
     return replace(config, domains=tuple(map(without_joints, domains)))
@@ -86,7 +84,7 @@ def default_length(config: HmaConfig) -> int:
     Where a context slides, and steps stand in the sequence once, half as many again as a step
     attends to: a step then sees steps that have seen others before.
     """
-    is_short = config.action_delay or config.time is TimePositions.LEARNED
+    is_short = config.twin or config.time is TimePositions.LEARNED
     return config.window if is_short else config.window + (config.window + 1) // 2
 
 

@@ -4,7 +4,7 @@ The training objectives, over a batch of windows of several embodiments.
 
 | model | objective |
 |---|---|
-| conditioned on the action that led to a step (preset `small`) | :mod:`hma_ros.training.twin` |
+| twin (preset `small`) | :mod:`hma_ros.training.twin` |
 | discrete | masked tokens of every step but the first, masked actions |
 | continuous | the same of patches, through diffusion heads |
 
@@ -62,17 +62,10 @@ def objective_of(
     Return what a model learns from windows of so many steps.
 
     :param twin: rates of :class:`TwinObjective`; None for the default.
-    :raises ConfigError: windows longer than learned positions are, or a model that none trains.
+    :raises ConfigError: windows longer than learned positions are.
     """
     config = model.config
-    if config.action_delay != config.keypoints and config.predict_actions:
-        raise ConfigError(
-            f'keypoints: got {config.keypoints} with action_delay {config.action_delay}, expected '
-            'keypoint action heads just where a step is conditioned on the action that led to it'
-        )
-    if config.action_delay:
-        if isinstance(model, ContinuousHma):
-            raise ConfigError('action_delay: got 1, expected 0 of a continuous model')
+    if config.twin and isinstance(model, DiscreteHma):
         return TwinObjective(model, steps, twin)
     if config.time is TimePositions.LEARNED and steps > config.window:
         raise ConfigError(

@@ -12,7 +12,7 @@ from hma_ros.cli.main import main
 ROBOTS = ('sim_planar', 'sim_so101')
 STEMS = ('planar_push', 'so101_reach')
 # Its heads are fitted in iterations of DAgger.
-CONFIG = SimpleNamespace(keypoints=True, action_delay=1, window=4)
+CONFIG = SimpleNamespace(keypoints=True, twin=True, window=4)
 
 
 class Steps:

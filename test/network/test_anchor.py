@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """A stem with anchors."""
 
+import json
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -111,9 +112,20 @@ def test_a_checkpoint_keeps_the_anchor(tmp_path):
         assert (embedded(model, [0.3, 0.1]) == embedded(again, [0.3, 0.1])).all()
 
 
+def test_a_checkpoint_that_tells_the_action_delay_is_of_a_twin_model(tmp_path):
+    model = small()
+    save_hma(model, tmp_path)
+    facts = json.loads((tmp_path / 'config.json').read_text())
+    del facts['twin']
+    (tmp_path / 'config.json').write_text(
+        json.dumps({**facts, 'action_delay': 1, 'keypoints': True})
+    )
+    assert load_hma(tmp_path).config == model.config
+
+
 def test_what_cannot_have_an_anchor_is_refused():
     with pytest.raises(ValueError, match='anchor: got true'):
-        small(anchor=True, keypoints=False)
+        small(anchor=True, predict_actions=False)
 
 
 def test_a_stem_without_an_anchor_stands_beside_one_that_has_it(tmp_path):

@@ -185,12 +185,6 @@ def test_a_loss_that_is_not_finite_is_named_with_its_episodes(tmp_path):
         trainer.train(broken)
 
 
-def test_action_heads_that_no_objective_trains_are_refused(tmp_path):
-    config = replace(SMALL, keypoints=False)
-    with pytest.raises(ConfigError, match='keypoints: got False with action_delay 1'):
-        HmaTrainer(config, tmp_path, 1, length=4)
-
-
 @pytest.mark.parametrize('quick', PRECISIONS)
 def test_matrices_are_multiplied_in_what_is_quicker(quick, monkeypatch):
     now_s = 0.0
