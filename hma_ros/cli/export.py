@@ -104,14 +104,20 @@ def _export(args: argparse.Namespace) -> None:
     from hma_ros.bringup.places import bundle_folder
     from hma_ros.core.generation.decoding import Decoding
     from hma_ros.export.bundle import export_bundle
+    from hma_ros.export.int8_decoder import frame_paths
     from hma_ros.export.replace import check_replaceable
+    from hma_ros.runtime.manifest import INT8_DECODER
     from hma_ros.runtime.manifest_file import FILE_NAME
 
     decoding = Decoding(temperature=args.temperature, guidance=args.guidance)
     check_replaceable(args.out)
+    if args.frames is not None:
+        frame_paths(args.frames)  # before anything is read
     folder = Path(args.source) if Path(args.source).is_dir() else bundle_folder(args.source)
     read = read_bundle if (folder / FILE_NAME).is_file() else _read_run
     model, options = read(folder, args.precision)
+    if (folder / f'{INT8_DECODER}.onnx').exists() and args.frames is None:
+        print(f'{folder}: its int8 decoder is left out; --frames makes one')
     if args.frames is not None:
         options = replace(options, frames=_frames(args.frames, options))
     chosen = {name: getattr(decoding, name) for name in decoding.chosen}

@@ -124,6 +124,7 @@ def _add_decoding(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Report, refuse what is required in vain, then read and export."""
+    from hma_ros.export.int8_decoder import frame_paths
     from hma_ros.network.checkpoint import ReleasedCheckpoint
     from hma_ros.network.frames import check_codec
 
@@ -139,6 +140,8 @@ def run(args: argparse.Namespace) -> int:
         checkpoint.read()
         return 0
     options = _options(args, stems, robots, checkpoint.config)
+    if args.frames:
+        frame_paths(args.frames)
     if args.tokenizer:
         check_codec(args.tokenizer, checkpoint.config)
     elif args.frames:

@@ -172,10 +172,10 @@ def positive(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Train what was asked for."""
     _check(args)
-    if args.what == 'all':
-        train_recipe.make_episodes(args)
     if args.init is not None:
         return _train_further(args)
+    if args.what == 'all':
+        train_recipe.make_episodes(args)
     tokenizer = None if args.folders else train_recipe.trained_tokenizer(args)
     if args.what == 'tokenizer':
         print(f'checkpoints in {args.out}')
@@ -217,6 +217,8 @@ def _train_further(args: argparse.Namespace) -> int:
     if args.self_forced is None:
         args.self_forced = SelfForcing.share if initial.model.config.anchor else 0.0
     train_recipe.check_self_forcing(args)
+    if args.what == 'all':
+        train_recipe.make_episodes(args)
     return _finish(args, train_recipe.further_trained_model(args, initial), initial)
 
 

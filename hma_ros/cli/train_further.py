@@ -72,6 +72,8 @@ def train_further(
     from hma_ros.training.self_forcing import SelfForcing
     from hma_ros.training.trainer import HmaTrainer, Start, hidden_matrices
 
+    for dataset in datasets.values():
+        dataset.check_frame_size(initial.codec.image_size, 'the frame tokenizer')
     model = initial.model.requires_grad_(True)
     length = args.length or default_length(model.config)
     trainer = HmaTrainer(

@@ -145,7 +145,7 @@ class _ThreeProducts(SelfAttention):
 
 @contextmanager
 def _three_products(module: nn.Module) -> Iterator[None]:
-    layers = [item for item in module.modules() if isinstance(item, SelfAttention)]
+    layers = [item for item in module.modules() if type(item) is SelfAttention]
     for layer in layers:
         layer.__class__ = _ThreeProducts
     try:

@@ -36,6 +36,13 @@ def read_frames(folder: Path, size: int) -> np.ndarray:
     :returns: ``uint8[N, size, size, 3]`` RGB, at most 16.
     :raises ConfigError: no folder, fewer than two images, or one that cannot be read.
     """
+    paths = frame_paths(folder)
+    places = np.linspace(0, len(paths) - 1, min(_MOST, len(paths))).round().astype(int)
+    return np.stack([_read_frame(paths[place], size) for place in places])
+
+
+def frame_paths(folder: Path) -> list[Path]:
+    """Name the images of a folder; raises ConfigError if there are fewer than two."""
     found = folder.iterdir() if folder.is_dir() else ()
     paths = sorted(path for path in found if path.suffix.lower() in _ENDINGS)
     if len(paths) < _LEAST:
@@ -43,8 +50,7 @@ def read_frames(folder: Path, size: int) -> np.ndarray:
             f'--frames {folder}: got {len(paths)} images, expected a folder with at least '
             f"{_LEAST} ({', '.join(_ENDINGS)}) of the robot's camera; choose another folder"
         )
-    places = np.linspace(0, len(paths) - 1, min(_MOST, len(paths))).round().astype(int)
-    return np.stack([_read_frame(paths[place], size) for place in places])
+    return paths
 
 
 def write_int8_decoder(folder: Path, frames: np.ndarray, levels: int, tolerated: Parity) -> Parity:
