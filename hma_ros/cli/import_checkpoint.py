@@ -15,6 +15,7 @@ from hma_ros.core.generation.decoding import UNMASKING
 
 if TYPE_CHECKING:
     from hma_ros.core.embodiment.stem_spec import StemSpec
+    from hma_ros.core.generation.decoding import Decoding
     from hma_ros.export.bundle import BundleOptions
     from hma_ros.network.abilities import Ability
     from hma_ros.network.checkpoint import ReleasedCheckpoint
@@ -124,7 +125,6 @@ def _add_decoding(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Report, refuse what is required in vain, then read and export."""
-    from hma_ros.export.int8_decoder import frame_paths
     from hma_ros.network.checkpoint import ReleasedCheckpoint
     from hma_ros.network.frames import check_codec
 
@@ -136,21 +136,28 @@ def run(args: argparse.Namespace) -> int:
     robots = _robots(args.embodiment, args.stem or known)
     stems = _stems(args, robots, checkpoint.config)
     _require(args, checkpoint.config)
+    _check_frames(args)
     if not args.bundle:
+        _decoding(args, checkpoint.config)  # checks itself
         checkpoint.read()
         return 0
     options = _options(args, stems, robots, checkpoint.config)
-    if args.frames:
-        frame_paths(args.frames)
     if args.tokenizer:
         check_codec(args.tokenizer, checkpoint.config)
-    elif args.frames:
+    _export(checkpoint, options, args)
+    return 0
+
+
+def _check_frames(args: argparse.Namespace) -> None:
+    from hma_ros.export.int8_decoder import frame_paths
+
+    if args.frames and not args.tokenizer:
         raise ConfigError(
             f'--frames {args.frames}: got no --tokenizer, expected one, whose decoder is '
             'quantized; add --tokenizer or leave --frames out'
         )
-    _export(checkpoint, options, args)
-    return 0
+    if args.frames:
+        frame_paths(args.frames)
 
 
 def _stems(
@@ -173,6 +180,17 @@ def _require(args: argparse.Namespace, config: HmaConfig) -> None:
         require(found, ProblemSetting(name), source)
 
 
+def _decoding(args: argparse.Namespace, config: HmaConfig) -> Decoding:
+    """Read the sampling options; raises ConfigError of those that the model does not have."""
+    from hma_ros.core.generation.decoding import Decoding
+
+    names = ('mask_steps', 'denoise_steps', 'temperature', 'unmasking', 'guidance')
+    decoding = Decoding(*(getattr(args, name) for name in names))
+    kind = 'continuous' if config.diffusion else 'discrete'
+    decoding.check_model(kind, config.hides_actions)
+    return decoding
+
+
 def _options(
     args: argparse.Namespace,
     stems: Sequence[str],
@@ -180,14 +198,10 @@ def _options(
     config: HmaConfig,
 ) -> BundleOptions:
     """Check all that can be known before anything large is read."""
-    from hma_ros.core.generation.decoding import Decoding
     from hma_ros.export.bundle import BundleOptions, check_options
     from hma_ros.export.replace import check_replaceable
 
-    names = ('mask_steps', 'denoise_steps', 'temperature', 'unmasking', 'guidance')
-    decoding = Decoding(*(getattr(args, name) for name in names))
-    kind = 'continuous' if config.diffusion else 'discrete'
-    decoding.check_model(kind, config.hides_actions)
+    decoding = _decoding(args, config)
     chosen = {name: getattr(decoding, name) for name in decoding.chosen}
     options = BundleOptions(
         stems=stems, precision=args.precision, robots=robots, checkpoint=args.torch, **chosen

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hma_ros.core.embodiment import load_embodiment
-from hma_ros.core.errors import ConfigError
+from hma_ros.core.errors import BundleError, ConfigError
 
 if TYPE_CHECKING:
     from hma_ros.data.episodes import EpisodeDataset
@@ -45,7 +45,12 @@ def initial_folder(text: str, out: Path) -> Path:
     """Find what to begin with: a folder, or the name of a bundle; ConfigError if that is OUT."""
     from hma_ros.bringup.places import bundle_folder
 
-    source = Path(text) if Path(text).is_dir() else bundle_folder(text)
+    try:
+        source = Path(text) if Path(text).is_dir() else bundle_folder(text)
+    except BundleError as error:
+        raise ConfigError(
+            f'--init: got {text!r}, expected OUT of `hma train`, a bundle, or the name of one'
+        ) from error
     if source.resolve() == out.resolve():
         raise ConfigError(
             f'--init: got {source}, expected another folder than --out, where the new weights '

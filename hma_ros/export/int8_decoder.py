@@ -43,11 +43,14 @@ def read_frames(folder: Path, size: int) -> np.ndarray:
 
 def frame_paths(folder: Path) -> list[Path]:
     """Name the images of a folder; raises ConfigError if there are fewer than two."""
-    found = folder.iterdir() if folder.is_dir() else ()
+    if not folder.is_dir():
+        kind = 'a file' if folder.exists() else 'no such folder'
+        raise ConfigError(f'--frames {folder}: got {kind}, expected a folder with images')
+    found = folder.iterdir()
     paths = sorted(path for path in found if path.suffix.lower() in _ENDINGS)
     if len(paths) < _LEAST:
         raise ConfigError(
-            f'--frames {folder}: got {len(paths)} images, expected a folder with at least '
+            f'--frames {folder}: images: got {len(paths)}, expected a folder with at least '
             f"{_LEAST} ({', '.join(_ENDINGS)}) of the robot's camera; choose another folder"
         )
     return paths

@@ -125,7 +125,8 @@ def check_tokenizer_precision(manifest: Manifest, precision: str) -> None:
     if precision == 'int8' and f'{INT8_DECODER}.onnx' not in manifest.files:
         raise ConfigError(
             f'tokenizer_precision: got int8, expected {INT8_DECODER}.onnx in {manifest.folder}; '
-            'export the bundle again with --frames, or choose tokenizer_precision bf16 or fp32'
+            'write one with `hma export BUNDLE --out NEW --frames FOLDER`, or choose '
+            'tokenizer_precision bf16 or fp32'
         )
 
 

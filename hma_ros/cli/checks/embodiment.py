@@ -40,7 +40,8 @@ def warnings_of(spec: EmbodimentSpec, executes: bool) -> list[Finding]:
 def describe_embodiment(spec: EmbodimentSpec) -> Finding:
     """Say which file was read, and what it says of the model."""
     rates = f'{spec.rates.frame_hz:g} frames/s, {spec.rates.control_hz:g} actions/s'
-    return ok('embodiment', f'{spec.path}: stem {spec.stem}, {rates}')
+    limit = '' if spec.action.is_verified else '; action.verified: false, so shadow mode only'
+    return ok('embodiment', f'{spec.path}: stem {spec.stem}, {rates}{limit}')
 
 
 def compare_with_manifest(spec: EmbodimentSpec, manifest: Any) -> Finding | None:
