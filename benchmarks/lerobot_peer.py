@@ -45,13 +45,13 @@ def _read(data: LeRobotDataset) -> float:
 
 def _save(data: LeRobotDataset, path: str) -> int:
     """Save what is read as arrays, images as uint8[N, H, W, 3]; returns the number of frames."""
-    rows: dict[str, list[np.ndarray]] = {CAMERA: [], STATE: [], ACTION: []}
+    kept: dict[str, list[np.ndarray]] = {CAMERA: [], STATE: [], ACTION: []}
     for index in range(len(data)):
         item = data[index]
-        rows[CAMERA].append(_image(item))
-        rows[STATE].append(item[STATE].numpy())
-        rows[ACTION].append(item[ACTION].numpy())
-    np.savez(path, **{key: np.stack(values) for key, values in rows.items()})
+        kept[CAMERA].append(_image(item))
+        kept[STATE].append(item[STATE].numpy())
+        kept[ACTION].append(item[ACTION].numpy())
+    np.savez(path, **{key: np.stack(values) for key, values in kept.items()})
     return len(data)
 
 

@@ -149,26 +149,26 @@ def _measure(folder: Path, peer: Peer) -> list[dict[str, Any]]:
     ]
 
 
-Row = tuple[np.ndarray, np.ndarray, np.ndarray]
+Frame = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def _own(folder: Path) -> Iterator[Row]:
+def _own(folder: Path) -> Iterator[Frame]:
     data = LeRobotData(folder)
     for episode in range(len(data)):
         for step in data.steps(episode):
             yield step.frame, step.joints, step.actions.ravel()
 
 
-def _any(folder: Path) -> Iterator[Row]:
+def _any(folder: Path) -> Iterator[Frame]:
     source = LeRobotSource(folder)
     for episode in source.episodes:
         for frame in source.frames(episode, CAMERA, (STATE, ACTION)):
             yield frame.read(), frame.columns[STATE], frame.columns[ACTION]
 
 
-def _spent_s(rows: Iterator[Row]) -> float:
+def _spent_s(frames: Iterator[Frame]) -> float:
     begin_s = time.process_time()
-    for _ in rows:
+    for _ in frames:
         pass
     return time.process_time() - begin_s
 
@@ -178,8 +178,8 @@ def _compare(folder: Path, peer: Peer, path: Path) -> dict[str, Any]:
     peer.ask('save', folder, path)
     theirs, found = np.load(path), {'images': 0, 'numbers': 0.0}
     images, states, actions = theirs[CAMERA], theirs[STATE], theirs[ACTION]
-    rows = zip(_any(folder), images, states, actions, strict=True)
-    for ours, image, state, action in rows:
+    frames = zip(_any(folder), images, states, actions, strict=True)
+    for ours, image, state, action in frames:
         apart = np.abs(ours[0].astype(int) - image.astype(int)).max()
         found['images'] = max(found['images'], int(apart))
         for one, other in ((ours[1], state), (ours[2], action)):

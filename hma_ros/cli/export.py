@@ -76,10 +76,10 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.source is None) == (args.renew is None):
         raise ConfigError('export: expected either SRC or --renew BUNDLE')
-    if args.renew is not None and args.frames:
+    if args.renew is not None and (args.frames or args.guidance):
         raise ConfigError(
-            'export: --frames: got it with --renew, expected SRC; renew without --frames, then '
-            'export the renewed bundle with --frames'
+            'export: --frames or --guidance: got it with --renew, expected SRC; renew without, '
+            'then export the renewed bundle with it'
         )
     if args.renew is not None and args.torch:
         raise ConfigError(

@@ -233,7 +233,7 @@ def _finish(args: argparse.Namespace, model: Hma, tokenizer: train_recipe.Tokeni
 
 
 def _check_init(args: argparse.Namespace) -> None:
-    """Refuse what a model to go on from has settled: ConfigError."""
+    """Refuse options that the model of --init determines: ConfigError."""
     if args.what == 'tokenizer':
         raise ConfigError('--init: got it with tokenizer, expected model or all')
     usual = {

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ RATE = 2e-3
 
 def read_initial(args: argparse.Namespace) -> Pretrained:
     """
-    Read the model to go on from, and keep its frame tokenizer with the run.
+    Read the model to continue training, and keep its frame tokenizer with the run.
 
     :raises ConfigError: see :func:`~hma_ros.export.pretrained.read_pretrained`, or a robot whose
         stem the model does not have.
@@ -90,6 +91,9 @@ def train_further(
         self_forcing=SelfForcing(share=args.self_forced, begins=begins),
         start=Start(model, tuple(datasets), RATE, hidden_matrices(model.config)),
     )
+    if trainer.run.step < args.steps:
+        # Heads fitted to another trunk must not be exported with this one.
+        shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
     windows = {
         stem: EpisodeWindows(
             standardise_states(encoded(initial, dataset, args.out / 'tokenizer')), length

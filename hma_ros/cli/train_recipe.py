@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hma_ros.network.tokenizer import FrameTokenizer
     from hma_ros.training.recordings import Recordings
 
-    # One that was trained here, or that of a model to go on from.
+    # One that was trained here, or that of the model of --init.
     Tokenizer = FrameTokenizer | Pretrained
 
 EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
@@ -104,13 +104,12 @@ def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) ->
 
 
 def further_trained_model(args: argparse.Namespace, initial: Pretrained) -> Hma:
-    """Train a model that was trained already, on true frames, then on own ones too."""
+    """Continue training a model, on true frames, then on frames it imagined itself too."""
     from hma_ros.cli.train_further import train_further
 
     datasets = {
         load_embodiment(name).stem: _dataset(args, name, 'train') for name in args.embodiments
     }
-    shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
     return train_further(args, initial, datasets, self_forced_from(args))
 
 

@@ -95,7 +95,7 @@ class BundleOptions:
     :param stores_half: whether large weights are stored as half precision and computed as
         float32, see :func:`~hma_ros.export.graphs.store_half`.
     :param codec: the frame tokenizer; without one the bundle takes and gives tokens alone.
-    :param frames: ``uint8[N, H, W, 3]`` RGB, at least two, to scale a decoder in int8 by; None
+    :param frames: ``uint8[N, H, W, 3]`` RGB, at least two, to calibrate an int8 decoder on; None
         for none.
     :param robots: the robots that stems serve, by stem; without one it runs on none.
     :param checkpoint: whether the network is kept too, for the torch engine.

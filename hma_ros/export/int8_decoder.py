@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
-from PIL import Image
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.vision.image import resize_area
@@ -109,6 +108,8 @@ class _Tokens(CalibrationDataReader):  # type: ignore[misc]  # it has no types
 
 
 def _read_frame(path: Path, size: int) -> np.ndarray:
+    from PIL import Image
+
     try:
         with Image.open(path) as image:
             rgb = np.array(image.convert('RGB'), np.uint8)

@@ -68,13 +68,14 @@ class GuidedModel:
             return self._model.run(cache, first, steps)
         outputs = self._model.run(cache, first, [_twice(step) for step in steps])
         kept = {name: value for name, value in outputs.items() if name.startswith('kept_')}
-        halves = {name: np.split(outputs[name], 2) for name in outputs if name not in kept}
-        said = {name: conditional for name, (conditional, _) in halves.items()}
-        if 'z' in halves:
-            return {**said, 'z_unconditional': halves['z'][1], **kept}
-        logits = guide(said['logits'], halves['logits'][1], self._scale)
+        split = {name: np.split(outputs[name], 2) for name in outputs if name not in kept}
+        conditional = {name: first for name, (first, _) in split.items()}
+        if 'z' in split:
+            return {**conditional, 'z_unconditional': split['z'][1], **kept}
+        logits = guide(conditional['logits'], split['logits'][1], self._scale)
         best, confidence = most_likely(logits)
-        return {**said, 'logits': logits, 'best': best, 'confidence': confidence, **kept}
+        guided = {'logits': logits, 'best': best, 'confidence': confidence}
+        return {**conditional, **guided, **kept}
 
     def kept(self, outputs: Mapping[str, Any]) -> list[Any]:
         """See :meth:`Model.kept`."""

@@ -108,8 +108,9 @@ def both(what: str, names: tuple[str, ...], after: str = '') -> list[str]:
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     pytest.importorskip('torch')
-    # Before anything is replaced: it keeps what it imports.
+    # Before anything is replaced: they keep what they import.
     pytest.importorskip('hma_ros.export.bundle')
+    pytest.importorskip('hma_ros.export.pretrained')
     return Steps(monkeypatch)
 
 

@@ -156,7 +156,7 @@ class Noise:
 
     @property
     def twice(self) -> Noise:
-        """The same for 2 N rows, as :func:`guided` takes them."""
+        """The same for a batch of 2 N, as :func:`guided` takes it."""
         steps = self.steps_KNE
         return Noise(
             np.concatenate([self.start_NE] * 2),
