@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import torch
 
+from hma_ros.core.embodiment.stem_facts import StemFacts, stem_entry
 from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.decoding import Decoding
@@ -43,7 +44,6 @@ from hma_ros.runtime.manifest import (
     INT8_DECODER,
     PATCH_HEAD,
     FrameFacts,
-    StemFacts,
 )
 from hma_ros.runtime.manifest_file import sha256, write_facts
 from hma_ros.runtime.providers import Execution
@@ -339,7 +339,9 @@ def _manifest(config: HmaConfig, options: BundleOptions) -> dict[str, Any]:
         'drawing': options.drawing,
         'precision': options.precision,
         'frames': codec and asdict(FrameFacts(codec.name, codec.image_size, codec.latent_scale)),
-        'stems': {name: asdict(_stem(config, name, options.robots.get(name))) for name in names},
+        'stems': {
+            name: stem_entry(_stem(config, name, options.robots.get(name))) for name in names
+        },
     }
 
 
@@ -352,12 +354,12 @@ def _stem(config: HmaConfig, name: str, robot: StemSpec | None) -> StemFacts:
         raise ConfigError(
             f"stem '{name}': got a robot without an anchor, expected that of its training"
         )
-    stem = StemFacts(domain.stride, domain.mean, domain.std, robot)
-    if robot and (robot.stride, robot.width) != (stem.stride, len(stem.mean)):
+    stem = StemFacts(name, domain.stride, domain.mean, domain.std, robot)
+    if robot and (robot.stride, robot.width) != (stem.stride, stem.width):
         taken = ', '.join(str(entry) for entry in robot.layout or robot.action_names)
         raise ConfigError(
             f"stem '{name}': got {robot.embodiment} of {robot.width} numbers ({taken}) x stride "
-            f'{robot.stride}, expected a robot of {len(stem.mean)} x {stem.stride}'
+            f'{robot.stride}, expected a robot of {stem.width} x {stem.stride}'
         )
     if robot and robot.layout:
         _check_layout(name, stem, robot.layout)

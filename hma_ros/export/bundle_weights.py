@@ -14,13 +14,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from hma_ros.core.embodiment.stem_facts import StemFacts
 from hma_ros.core.errors import BundleError
 from hma_ros.core.short_text import shortened
 from hma_ros.export.graph_constants import GraphConstants
 from hma_ros.network.config import Anchor, Domain, HmaConfig, Joints, preset
 from hma_ros.network.discrete import DiscreteHma
 from hma_ros.network.strict_loading import load_strictly
-from hma_ros.runtime.manifest import Manifest, StemFacts
+from hma_ros.runtime.manifest import Manifest
 
 _MODEL = 'model.'
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError)
@@ -106,7 +107,7 @@ def _domain(name: str, facts: StemFacts, trunk: GraphConstants, stem: GraphConst
         what: tuple(map(float, trunk.values[f'{_MODEL}action_heads.{name}.{what}']))
         for what in ('mean', 'std', 'joint_mean', 'joint_std')
     }
-    size, robot = len(facts.mean), facts.robot
+    size, robot = facts.width, facts.robot
     joints = Joints(
         names=robot.joint_names,
         mean=head['joint_mean'],
@@ -120,7 +121,7 @@ def _domain(name: str, facts: StemFacts, trunk: GraphConstants, stem: GraphConst
         scale = f'{_MODEL}action_preprocessor.{name}.anchor_'
         mean, std = (tuple(map(float, stem.values[scale + what])) for what in ('mean', 'std'))
         anchor = Anchor(robot.anchor, mean, std)
-    return Domain(name, facts.stride, tuple(facts.mean), tuple(facts.std), joints, robot, anchor)
+    return Domain(name, facts.stride, facts.mean, facts.std, robot, joints, anchor)
 
 
 def _trunk(graph: GraphConstants, stem: str, config: HmaConfig) -> dict[str, Tensor]:

@@ -125,7 +125,7 @@ def _domain(folder: Path, name: str, facts: Mapping[str, Any]) -> Domain:
         move_std=_numbers(head['std'][: robot.action_dim]),
     )
     mean, std = (_numbers(stem[what][: robot.action_dim]) for what in ('mean', 'std'))
-    return Domain(name, robot.stride, mean, std, joints, robot)
+    return Domain(name, robot.stride, mean, std, robot, joints)
 
 
 def _numbers(values: Tensor) -> tuple[float, ...]:

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hma_ros.core.embodiment.stem_spec import read_stem
+from hma_ros.core.embodiment.stem_facts import read_stem_facts
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
 from hma_ros.network.config import (
@@ -195,14 +195,11 @@ def _config(facts: Mapping[str, Any]) -> HmaConfig:
 
 
 def _domain(facts: Mapping[str, Any]) -> Domain:
-    joints, robot, anchor = (facts.get(name) for name in ('joints', 'robot', 'anchor'))
+    stem = read_stem_facts(facts['name'], facts)
+    joints, anchor = facts.get('joints'), facts.get('anchor')
     return Domain(
-        facts['name'],
-        facts['stride'],
-        tuple(facts['mean']),
-        tuple(facts['std']),
+        *(stem.name, stem.stride, stem.mean, stem.std, stem.robot),
         None if joints is None else Joints(**_tuples(joints)),
-        None if robot is None else read_stem(robot),
         None if anchor is None else Anchor(**_tuples(anchor)),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from hma_ros.core.embodiment.stem_spec import StemSpec
+from hma_ros.core.embodiment.stem_facts import StemFacts
 from hma_ros.core.errors import ConfigError
 
 # Width that maximal-update parametrisation scales from (Yang et al., arXiv 2203.03466).
@@ -88,31 +88,16 @@ class Anchor:
 
 
 @dataclass(frozen=True)
-class Domain:
+class Domain(StemFacts):
     """
-    One embodiment's action space, as a stem and a head see it.
+    An embodiment as the network sees it: its stem, by the name of its parameters, and its head.
 
-    :param name: of its parameters in the checkpoint.
-    :param stride: low-level actions in the chunk of a step.
-    :param mean: per action dimension, units of the data set.
-    :param std: likewise.
     :param joints: of a model with keypoint action heads.
-    :param robot: whose episodes it was trained on, where that is known.
     :param anchor: of a model with anchors; None where the data set does not tell it.
     """
 
-    name: str
-    stride: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
     joints: Joints | None = None
-    robot: StemSpec | None = None
     anchor: Anchor | None = None
-
-    @property
-    def chunk_size(self) -> int:
-        """Numbers in the chunk of a step."""
-        return self.stride * len(self.mean)
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from hma_ros.core.domains import stem_remedy
-from hma_ros.core.embodiment.stem_spec import StemSpec, read_stem
+from hma_ros.core.embodiment.stem_facts import StemFacts, read_stem_facts
+from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.short_text import first_few, shortened
@@ -49,54 +46,6 @@ class FrameFacts:
     tokenizer: str
     image_size: int
     latent_scale: float
-
-
-@dataclass(frozen=True)
-class StemFacts:
-    """
-    One embodiment's action space.
-
-    :param stride: low-level actions in the chunk of a step.
-    :param mean: per number of a low-level action, units of the data set.
-    :param std: likewise.
-    :param robot: the robot that it serves, whose units are those of the data set; None of a stem
-        that is not meant for a robot.
-    """
-
-    stride: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    robot: StemSpec | None = None
-
-    @property
-    def chunk_size(self) -> int:
-        """Numbers in the chunk of a step."""
-        return self.stride * len(self.mean)
-
-    def limit(self, chunk_BX: np.ndarray) -> np.ndarray:
-        """Keep chunks within the bounds of the robot; beyond them a head only guesses."""
-        if self.robot is None:
-            return chunk_BX
-        steps = self.robot.actions_of(chunk_BX.reshape(len(chunk_BX), self.stride, -1))
-        limited = steps.clip(self.robot.lower, self.robot.upper).astype(np.float32)
-        return self.robot.numbers_of(limited).reshape(chunk_BX.shape)
-
-    def moved(self, joints_BJ: np.ndarray | None, chunk_BX: np.ndarray) -> np.ndarray | None:
-        """Tell where a chunk brings the joints; None if they are unknown, or it does not tell."""
-        if joints_BJ is None or self.robot is None or self.robot.joint_motion == 'unknown':
-            return None
-        steps = chunk_BX.reshape(len(chunk_BX), self.stride, -1)
-        is_last = self.robot.joint_motion == 'last'
-        moved: np.ndarray = steps[:, -1] if is_last else joints_BJ + steps.sum(1)
-        return moved.astype(np.float32)
-
-    def anchor_after(
-        self, anchor_BK: np.ndarray | None, chunk_BX: np.ndarray | None
-    ) -> np.ndarray | None:
-        """Tell where a chunk leads the anchor; None where either is unknown, or not asked for."""
-        if anchor_BK is None or chunk_BX is None or self.robot is None:
-            return None
-        return self.robot.anchor_after(anchor_BK, chunk_BX)
 
 
 @dataclass(frozen=True)
@@ -237,7 +186,9 @@ class Manifest:
         folder = Path(folder)
         facts = read_facts(folder)
         try:
-            stems = {name: _stem(stem) for name, stem in facts.pop('stems').items()}
+            stems = {
+                name: read_stem_facts(name, stem) for name, stem in facts.pop('stems').items()
+            }
             frames = facts.pop('frames', None)
             facts['frames'] = None if frames is None else FrameFacts(**frames)
             manifest = Manifest(folder=folder, stems=stems, **facts)
@@ -310,24 +261,6 @@ class Manifest:
     def verify(self) -> None:
         """Compare every file with its hash; raises BundleError naming the one that differs."""
         check_files(self.folder, self.files)
-
-
-def _stem(facts: Mapping[str, Any]) -> StemFacts:
-    robot = None if facts.get('robot') is None else read_stem(facts['robot'])
-    stem = StemFacts(facts['stride'], tuple(facts['mean']), tuple(facts['std']), robot)
-    if type(stem.stride) is not int or stem.stride < 1 or len(stem.mean) != len(stem.std):
-        raise ValueError(
-            f'stride {stem.stride!r}, {len(stem.mean)} mean and {len(stem.std)} std, expected a '
-            'stride of at least 1 and as many std as mean'
-        )
-    if strange := [item for item in (*stem.mean, *stem.std) if not math.isfinite(item)]:
-        raise ValueError(f'mean or std {strange[0]}, expected finite numbers')
-    if robot is not None and (robot.stride, robot.width) != (stem.stride, len(stem.mean)):
-        raise ValueError(
-            f'robot {robot.embodiment} of {robot.width} numbers x stride {robot.stride}, '
-            f'expected {len(stem.mean)} x {stem.stride} as the stem has'
-        )
-    return stem
 
 
 _CHOICES = (

@@ -200,7 +200,7 @@ def domain_of(dataset: Episodes, stem: str | None = None) -> Domain:
         moves_by = 'sum' if spec.action.is_delta else 'last'
         robot = replace(robot, anchor=names, anchor_motion=moves_by)
     numbers = _action_statistics(spec, every)
-    return Domain(stem or spec.stem, dataset.stride, *numbers, facts, robot, anchor)
+    return Domain(stem or spec.stem, dataset.stride, *numbers, robot, facts, anchor)
 
 
 def anchor_names(spec: EmbodimentSpec, dataset: Episodes) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def run_folder(tmp_path_factory):
     torch.manual_seed(0)
     save_hma(
         initialised(
-            preset('small', [Domain('old', 1, (0.0,), (1.0,), JOINTS)], **SIZES, **FACTORS)
+            preset('small', [Domain('old', 1, (0.0,), (1.0,), joints=JOINTS)], **SIZES, **FACTORS)
         ),
         folder / 'model',
     )

@@ -166,7 +166,7 @@ def trained(tmp_path: Path) -> Path:
     )
     factors = {'factors': tokens.factors, 'factor_size': tokens.levels}
     joints = Joints(('slide',), (0.0,), (1.0,), 'unknown', (0.0,), (1.0,))
-    stem = Domain('old', 1, (0.0,), (1.0,), joints)
+    stem = Domain('old', 1, (0.0,), (1.0,), joints=joints)
     save_hma(initialised(preset('small', [stem], **sizes, **factors)), tmp_path / 'run' / 'model')
     save_tokenizer(FrameTokenizer(tokens), tmp_path / 'run' / 'tokenizer')
     return tmp_path / 'run'

@@ -64,7 +64,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         joint_motion='last',
     )
     joints = Joints(robot.joint_names, (28.0, 28.0), (16.0, 16.0), 'last', (0.0, 0.0), (0.1, 0.1))
-    stem = Domain('planar_push', STRIDE, (0.28, 0.28), (0.16, 0.16), joints, robot)
+    stem = Domain('planar_push', STRIDE, (0.28, 0.28), (0.16, 0.16), robot, joints)
     model = initialised(preset('small', [stem], width=32, layers=1, heads=2))
     tokenizer = FrameTokenizer(sizes).eval()
     return export_bundle(

@@ -36,8 +36,8 @@ STEM = Domain(
     2,
     (0.0,) * 3,
     (1.0,) * 3,
-    Joints(('slide',), (0.0,), (1.0,), 'unknown', (0.0,) * 3, (1.0,) * 3),
     ROBOT,
+    Joints(('slide',), (0.0,), (1.0,), 'unknown', (0.0,) * 3, (1.0,) * 3),
     Anchor(('x', 'y', 'z'), (0.4, 0.0, 0.2), (0.1, 0.2, 0.3)),
 )
 SIZES = {'heads': 2, 'width': 32, 'layers': 1, 'positions': TOKENS.image_tokens}

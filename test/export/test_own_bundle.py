@@ -43,7 +43,7 @@ ROBOT = StemSpec(
 JOINTS = Joints(
     ROBOT.joint_names, (0.5, 0.5), (0.1, 0.1), 'last', (0.0, 0.0), (0.3, 0.3), state_size=3
 )
-STEM = Domain('two_axes', 2, (0.0, 1.0), (1.0, 2.0), JOINTS, ROBOT)
+STEM = Domain('two_axes', 2, (0.0, 1.0), (1.0, 2.0), ROBOT, JOINTS)
 SIZES = {'heads': 2, 'width': 32, 'layers': 1, 'positions': TOKENS.image_tokens}
 
 
@@ -123,7 +123,7 @@ def test_graphs_of_another_network_are_refused(exported):
 
 def test_a_policy_that_reads_joints_needs_its_robot():
     model = network()
-    bare = Domain('two_axes', 2, STEM.mean, STEM.std, JOINTS)
+    bare = Domain('two_axes', 2, STEM.mean, STEM.std, joints=JOINTS)
     config = preset('small', [bare], **SIZES, factors=TOKENS.factors, factor_size=TOKENS.levels)
     object.__setattr__(model, 'config', config)
     options = own_options(FrameTokenizer(TOKENS).eval(), config)

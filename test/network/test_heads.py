@@ -7,7 +7,7 @@ from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.network.keypoints import KeypointHead, Keypoints
 
 JOINTS = Joints(('a', 'b'), (1.0, 2.0), (0.1, 0.1), 'last', (0.0, 0.0), (0.01, 0.01), state_size=5)
-STEM = Domain('two', 1, (0.0, 0.0), (1.0, 1.0), JOINTS)
+STEM = Domain('two', 1, (0.0, 0.0), (1.0, 1.0), joints=JOINTS)
 SIZES = preset('small', [STEM], layers=1, heads=1, width=8, positions=16, action_tokens=1)
 
 

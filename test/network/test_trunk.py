@@ -11,7 +11,7 @@ from hma_ros.network.discrete import DiscreteHma, TokensSeen
 from hma_ros.training.twin import layout
 
 JOINTS = Joints(('a',), (0.0,), (1.0,), 'unknown', (0.0,), (1.0,))
-STEM = Domain('arm', 1, (0.0,), (1.0,), JOINTS)
+STEM = Domain('arm', 1, (0.0,), (1.0,), joints=JOINTS)
 CONFIG = preset(
     'small',
     [STEM],

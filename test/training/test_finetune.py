@@ -31,8 +31,8 @@ from hma_ros.training.finetune import TRUNKS, FineTuning, start
 from hma_ros.training.trainer import HmaTrainer
 
 JOINTS = Joints(('slide',), (0.0,), (1.0,), 'unknown', (0.0,), (1.0,), state_size=2)
-OLD = Domain('old', 1, (0.0,), (1.0,), JOINTS)
-NEW = Domain('new', 2, (0.0,), (1.0,), JOINTS)
+OLD = Domain('old', 1, (0.0,), (1.0,), joints=JOINTS)
+NEW = Domain('new', 2, (0.0,), (1.0,), joints=JOINTS)
 SIZES = {'layers': 1, 'heads': 2, 'width': 32, 'positions': 4, 'action_tokens': 1}
 TOKENS = {'factors': 2, 'factor_size': 4}
 SMALL = preset('small', [OLD], **SIZES, **TOKENS)

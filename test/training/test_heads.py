@@ -10,7 +10,7 @@ from hma_ros.training.heads import HeadFitter, episode_features
 from hma_ros.training.trainer import initialised
 
 JOINTS = Joints(('slider',), (0.0,), (1.0,), 'unknown', (1.5, 1.5), (1.1, 1.1))
-STEM = Domain('two', 1, (1.5, 1.5), (1.1, 1.1), JOINTS)
+STEM = Domain('two', 1, (1.5, 1.5), (1.1, 1.1), joints=JOINTS)
 CONFIG = preset(
     'small', [STEM], layers=2, heads=2, width=32, positions=16, factors=2, factor_size=4
 )

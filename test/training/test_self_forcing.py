@@ -21,7 +21,7 @@ ROBOT = StemSpec(
     ('dx',), 1, 10.0, 'arm', 'simulation', (-1.0,), (1.0,), ('x',), 'sum', (), ('x',), 'sum'
 )
 JOINTS = Joints(('x',), (0.0,), (1.0,), 'sum', (0.0,), (1.0,), state_size=2)
-DOMAIN = Domain('arm', 1, (0.0,), (1.0,), JOINTS, ROBOT, Anchor(('x',), (0.0,), (10.0,)))
+DOMAIN = Domain('arm', 1, (0.0,), (1.0,), ROBOT, JOINTS, Anchor(('x',), (0.0,), (10.0,)))
 CONFIG = preset(
     'small',
     [DOMAIN],

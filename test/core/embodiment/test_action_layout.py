@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_folder, load_embodiment
 from hma_ros.core.embodiment.action_layout import robot_actions, stem_numbers
+from hma_ros.core.embodiment.stem_facts import StemFacts
 from hma_ros.core.embodiment.stem_spec import read_stem
 from hma_ros.core.errors import EmbodimentError
 from hma_ros.export.robot import robot_of
-from hma_ros.runtime.manifest import StemFacts
 
 NAMES = ('x', 'y', 'z', 'gripper')
 entries = st.floats(-2.0, 2.0, width=32)
@@ -62,7 +62,7 @@ def test_a_stem_trained_on_the_robot_takes_its_actions() -> None:
 
 def test_chunks_of_a_stem_are_kept_within_the_bounds_of_the_robot() -> None:
     robot = robot_of(PUSHT, is_released=True)
-    stem = StemFacts(5, (0.0,) * 8, (1.0,) * 8, robot)
+    stem = StemFacts('pusht', 5, (0.0,) * 8, (1.0,) * 8, robot)
     limited = stem.limit(np.full((1, 40), 3.0, np.float32)).reshape(5, 8)
     np.testing.assert_allclose(limited, np.tile([0.0] * 5 + [0.025] * 2 + [0.0], (5, 1)))
 
