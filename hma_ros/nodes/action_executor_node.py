@@ -169,6 +169,7 @@ class ActionExecutorNode(HmaNode):
         return bool(self.get_parameter('use_sim_time').value)
 
     def _on_tick(self) -> None:
+        self._state.take()  # before the time is read, so that no state is ahead of it
         before_ns, now_ns, steady_ns = time.monotonic_ns(), self.now_ns(), time.monotonic_ns()
         # A tick that was due already may come after the last command: it sends nothing.
         if not self._is_ticking or now_ns == 0:
@@ -203,9 +204,7 @@ class ActionExecutorNode(HmaNode):
 
     def _measured(self) -> Measurement | None:
         newest = self._state.newest()
-        if newest is None:
-            return None
-        return self._executor.measurement(*newest)
+        return None if newest is None else self._executor.measurement(*newest)
 
     def _refusal(self) -> str | None:
         """Return why no motion may start now."""
@@ -251,6 +250,7 @@ class ActionExecutorNode(HmaNode):
             raise MessageError(other)
         self._executor.check_chunk(step_dt_s(message), message.horizon)
         actions = to_actions(message, self._spec, self._chunk_topic)
+        self._state.take()
         now_ns, stamp = self.now_ns(), stamp_ns(message.header.stamp)
         measured, is_new = self._measured(), not self._executor.is_following(stamp)
         if self._is_shadow and is_new and measured is not None:
@@ -365,6 +365,7 @@ class ActionExecutorNode(HmaNode):
         return response
 
     def _report(self) -> None:
+        self._state.take()
         is_active = self._is_ticking
         fault = self._clock_fault() if is_active else None
         reasons = fault or '; '.join(self._decision.reasons)

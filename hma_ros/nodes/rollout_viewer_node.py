@@ -102,6 +102,7 @@ class RolloutViewerNode(HmaNode):
             self._show_path(places, stamp_ns(message.header.stamp))
 
     def _places(self, actions: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        self._state.take()
         newest = self._state.newest() if self._spec.action.is_cartesian else None
         start, turn = (None, None) if newest is None else newest[:2]
         return tool_path(self._spec, actions.reshape(-1, actions.shape[2]), start, turn)
@@ -135,6 +136,7 @@ class RolloutViewerNode(HmaNode):
         self._errors.publish(Float32(data=self._error))
 
     def _report(self) -> None:
+        self._state.take()
         self._diagnostics.publish(
             {
                 'active': self._is_working,

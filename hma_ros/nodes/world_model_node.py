@@ -43,6 +43,8 @@ _REPORT_S = 1.0
 _HEARTBEAT_S = 0.1
 _TELL_S = 10.0
 _LOOK_S = 0.02
+# How often states are read while a step waits for them.
+_STATES_S = 0.005
 # That may wait while the node is held up: a second of most cameras.
 _IMAGES = 30
 
@@ -81,8 +83,14 @@ class WorldModelNode(HmaNode):
 
     def _open_timers(self) -> None:
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        for period_s, callback in ((_REPORT_S, self._report), (_HEARTBEAT_S, self._beat)):
-            self.own(self.create_timer(period_s, callback, clock=steady), self.destroy_timer)
+        for period_s, callback in (
+            (_REPORT_S, self._report),
+            (_HEARTBEAT_S, self._beat),
+            (_STATES_S, self._read_states),
+        ):
+            timer = self.create_timer(period_s, callback, clock=steady)
+            self._states_timer = self.own(timer, self.destroy_timer)
+        self._states_timer.cancel()
         self._spent = self.own(
             self.create_guard_condition(self._give_up), self.destroy_guard_condition
         )
@@ -201,6 +209,7 @@ class WorldModelNode(HmaNode):
         waited_ns = 0 if self.get_parameter('use_sim_time').value else waited_ns
         arrived_s = self._heard_s - waited_ns / 1e9
         self._steps.offer(stamp, message, arrived_s, self.now_ns(), waited_ns)
+        self._read_states()
         self._wake()
 
     def _on_executed(self, message: Any) -> None:
@@ -215,6 +224,13 @@ class WorldModelNode(HmaNode):
         self._steps.executed(stamp_ns(message.header.stamp), actions, self.now_ns())
         self._wake()
 
+    def _read_states(self) -> None:
+        self._state.take()
+        if self._is_working and self._steps.is_waiting:
+            self._states_timer.reset()
+        else:
+            self._states_timer.cancel()
+
     def _on_state(self) -> None:
         # They come often: only a step that waits for them is worth a look.
         if self._is_working and self._steps.is_waiting:
@@ -228,6 +244,8 @@ class WorldModelNode(HmaNode):
     def _work(self) -> None:
         """Process the steps that are due; runs in the worker's thread."""
         self._steps.poll(self.now_ns())
+        if self._steps.is_waiting:
+            self._states_timer.reset()
         while self._is_working and not self._is_spent() and self._loop.run_once():
             self._steps.poll(self.now_ns())
         if self._is_spent():
@@ -270,6 +288,7 @@ class WorldModelNode(HmaNode):
         self._tell(len(rollout.frames))
 
     def _beat(self) -> None:
+        self._read_states()
         if self._is_working:
             self._heartbeats.publish(Empty())
 

@@ -19,6 +19,8 @@ def _profile(depth: int, reliable: bool, latched: bool = False) -> QoSProfile:
 
 
 SENSOR_IN = _profile(5, reliable=False)
+# States come at up to 1 kHz, and wait until they are read: up to a tenth of a second.
+STATE_IN = _profile(200, reliable=False)
 SENSOR_OUT = _profile(5, reliable=True)
 COMMAND = _profile(1, reliable=True)
 REPORT = _profile(10, reliable=True)

@@ -15,7 +15,7 @@ from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.embodiment import EmbodimentSpec, PoseSpec
 from hma_ros.core.errors import MessageError
 from hma_ros.core.messages.pose import to_pose
-from hma_ros.ros.qos import SENSOR_IN
+from hma_ros.ros.polled_subscriptions import PolledSubscriptions
 from hma_ros.ros.stamps import stamp_ns
 
 Vector = NDArray[np.float64]
@@ -25,7 +25,7 @@ _POSE = ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw')
 
 class RobotState:
     """
-    The newest measurement of the commanded coordinates.
+    The newest measurement of the commanded coordinates, after :meth:`take`.
 
     :param node: an HmaNode.
     :param on_fault: called with why a message cannot be used.
@@ -43,23 +43,28 @@ class RobotState:
         self._on_fault, self._on_good = on_fault, on_good
         # Topics whose last message could not be used.
         self._faulty: set[str] = set()
-        age_s = spec.state.max_age_s
+        self._topics, age_s = PolledSubscriptions(node), spec.state.max_age_s
         self._joints: list[PositionHistory] = []
         for source in spec.state.sources:
             topic = node.resolve_topic_name(source.topic)
             history = PositionHistory(source.message_names, topic, age_s)
             self._joints.append(history)
             receive, fault = partial(self._on_joints, history, topic), partial(self._fault, topic)
-            node.subscribe_bounded(JointState, source.topic, receive, SENSOR_IN, fault)
+            self._topics.subscribe(JointState, source.topic, receive, fault)
         pose = spec.state.pose
         self._pose = PositionHistory(_POSE, '' if pose is None else pose.topic, age_s)
         if pose is not None:
             topic = node.resolve_topic_name(pose.topic)
             receive, fault = partial(self._on_pose, pose, topic), partial(self._fault, topic)
-            node.subscribe_bounded(PoseStamped, pose.topic, receive, SENSOR_IN, fault)
+            self._topics.subscribe(PoseStamped, pose.topic, receive, fault)
+
+    def take(self) -> None:
+        """Read what has arrived since the last call."""
+        self._topics.take()
 
     def clear(self) -> None:
-        """Forget everything, e.g. when the clock jumped."""
+        """Forget everything, what waits to be read too, e.g. when the clock jumped."""
+        self._topics.take()
         for history in (*self._joints, self._pose):
             history.clear()
 

@@ -31,6 +31,7 @@ class Heard:
     def until(self, say: Callable[[], None], condition: Callable[[], object], what: str) -> None:
         def say_and_look() -> bool:
             say()
+            self.state.take()
             return bool(condition())
 
         self.bench.until(say_and_look, what)

@@ -70,7 +70,7 @@ class Driver:
     def _send(self, publisher: Any, message: Any) -> None:
         before = self._heard
         publisher.publish(message)
-        self._bench.until(lambda: self._heard > before, 'the message')
+        self._bench.until(lambda: self._samples.take() or self._heard > before, 'the message')
 
     def _count(self) -> None:
         self._heard += 1
@@ -193,6 +193,7 @@ def test_a_gripper_on_a_topic_of_its_own(bench: Any) -> None:
     def publish_until(position: float, condition: Any, what: str) -> None:
         def publish_and_look() -> bool:
             states.publish(from_positions(START_NS, ['fr3_finger_joint1'], [position], [0.0]))
+            samples.take()
             return bool(condition())
 
         bench.until(publish_and_look, what)
