@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -26,19 +28,34 @@ _MAX_CHUNK_AGE_S = 0.5
 _RAMP_IN_S = 0.1
 
 
+class _Subscription(AbstractContextManager[None]):
+    """In place of one of rclpy, whose messages wait until they are taken."""
+
+    def __init__(self, callback: Callable[..., None]) -> None:
+        self.callback, self.handle = callback, self
+        self.msg_type = self.callback_group = None
+        self.waiting: deque[tuple[Any, bytes]] = deque()
+
+    def take_message(self, _kind: Any, _raw: bool) -> tuple[Any, bytes] | None:
+        return self.waiting.popleft() if self.waiting else None
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
 class _Topics:
     """In place of a node: keeps what subscribes."""
 
     def __init__(self) -> None:
-        self.callbacks: dict[str, Callable[..., None]] = {}
+        self.subscriptions: dict[str, _Subscription] = {}
 
     def resolve_topic_name(self, name: str) -> str:
         return f'/{name}'
 
     def subscribe_bounded(
-        self, _kind: Any, topic: str, callback: Callable[..., None], _qos: Any, _on_fault: Any
-    ) -> None:
-        self.callbacks[topic] = callback
+        self, _kind: Any, topic: str, callback: Callable[..., None], *_: Any
+    ) -> _Subscription:
+        return self.subscriptions.setdefault(topic, _Subscription(callback))
 
     def count_publishers(self, _topic: str) -> int:
         return 1
@@ -78,6 +95,7 @@ class Loop(Bench):
         """Let one period pass, and more if the tick comes late."""
         self.steady_ns += self.period_ns + late_ns
         self._exchange()
+        self._state.take()
         if not self._is_active:
             return
         tick = self._command_clock.tick(self.now_ns(), self.steady_ns)
@@ -155,7 +173,7 @@ class Loop(Bench):
         self._state = RobotState(self._topics, self.spec, lambda _: None, lambda: None)
 
     def deliver_state(self, message: Any, driver: int) -> None:
-        self._topics.callbacks[self.arm.topic](message, bytes([driver]))
+        self._topics.subscriptions[self.arm.topic].waiting.append((message, bytes([driver])))
 
     @property
     def _execution(self) -> Executor:

@@ -51,6 +51,9 @@ TEMPLATE = """\
 <!-- begin ros_latency -->
 <!-- end ros_latency -->
 
+<!-- begin state_rate -->
+<!-- end state_rate -->
+
 ## Speed against the published algorithm
 
 <!-- begin speed -->

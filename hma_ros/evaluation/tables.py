@@ -202,6 +202,17 @@ def the_day_table(results: Sequence[Result]) -> Table:
     return results_table(results, columns)
 
 
+def state_rate_table(results: Sequence[Result]) -> Table:
+    """Tell what each node costs, by how often states come."""
+    columns: list[Column] = [
+        ('node', lambda item: item['node']),
+        ('joint states and poses, Hz', lambda item: f'{item["state_hz"]:g}'),
+        ('thread of ROS, % of a core', lambda item: f'{100 * item["ros_thread"]:.0f}'),
+        ('process, % of a core', lambda item: f'{100 * item["process"]:.0f}'),
+    ]
+    return results_table(results, columns)
+
+
 def transfer_table(results: Sequence[Result]) -> Table:
     """Compare models trained from pre-trained and from random weights."""
     columns: list[Column] = [
@@ -230,6 +241,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'closed_loop': (closed_loop_table,),
     'latency': (latency_table, stream_table),
     'ros_latency': (ros_table,),
+    'state_rate': (state_rate_table,),
     'speed': (speed_table,),
     'tokenizers': (tokenizers_table,),
     'tokenizer_steps': (tokenizer_steps_table,),

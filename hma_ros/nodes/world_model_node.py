@@ -44,7 +44,7 @@ _HEARTBEAT_S = 0.1
 _TELL_S = 10.0
 _LOOK_S = 0.02
 # How often states are read while a step waits for them.
-_STATES_S = 0.005
+_STATES_S = 0.002
 # That may wait while the node is held up: a second of most cameras.
 _IMAGES = 30
 

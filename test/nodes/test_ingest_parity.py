@@ -136,10 +136,12 @@ def steps_of(folder: Path, messages: list[tuple[str, int, Any]]) -> list[Step]:
 
 def replay(node: Any, messages: list[tuple[str, int, Any]]) -> None:
     """Call the node's subscriptions as an executor would."""
-    heard = {item.topic_name: item.callback for item in node.subscriptions}
+    heard = {item.topic_name: item for item in node.subscriptions}
     for topic, _, message in messages:
-        callback = heard[topic]
-        if topic == '/joint_states' or topic.endswith(SPEC.camera.topic):
+        callback = heard[topic].callback
+        if heard[topic].raw:
+            callback(serialize_message(message), {'publisher_gid': None})
+        elif topic.endswith(SPEC.camera.topic):
             callback(message, {'publisher_gid': None})
         else:
             callback(message)
