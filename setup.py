@@ -26,7 +26,6 @@ ISA_FLAGS = {
     'x86_64': {
         'avx512vnni': ['-march=x86-64-v4', '-mavx512vnni'],
         'avxvnni': ['-march=x86-64-v3', '-mavxvnni'],
-        'avx2': ['-march=x86-64-v3'],
     },
     'aarch64': {'neon': ['-march=armv8.2-a+dotprod+fp16']},
 }

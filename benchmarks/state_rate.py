@@ -75,7 +75,7 @@ def _nodes(rate_hz: float) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
             given: dict[str, Any] = {'embodiment': _ROBOT, 'autostart': True}
             bundle = str(bundle_folder('hma_sim'))
             children = {
-                'world_model': system.spawn('world_model', bundle=bundle, horizon=1, **given),
+                'world_model': system.spawn('world_model', bundle=bundle, horizon=0, **given),
                 'action_executor': system.spawn('action_executor', mode='shadow', **given),
                 'rollout_viewer': system.spawn('rollout_viewer', lead=1, **given),
             }

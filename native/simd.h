@@ -17,7 +17,7 @@ namespace hma
 
 #if defined(__AVX512VNNI__)
 constexpr int kLanes = 16;
-#elif defined(__AVX2__)
+#elif defined(__AVXVNNI__)
 constexpr int kLanes = 8;
 #else
 constexpr int kLanes = 4;
@@ -86,8 +86,8 @@ inline void prefetch_far(const void * line) {__builtin_prefetch(line, 0, 2);}
 
 #if defined(__AVX512VNNI__)
 #include "simd_avx512.h"
-#elif defined(__AVX2__)
-#include "simd_avx2.h"
+#elif defined(__AVXVNNI__)
+#include "simd_avxvnni.h"
 #else
 #include "simd_four.h"
 #endif

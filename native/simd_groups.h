@@ -1,5 +1,5 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// Operands of add_products where a register holds whole groups: AVX2 and AVX-512.
+// Operands of add_products where a register holds whole groups: AVX-VNNI and AVX-512.
 #ifndef SIMD_GROUPS_H_
 #define SIMD_GROUPS_H_
 

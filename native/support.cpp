@@ -20,16 +20,14 @@ int hma_is_supported()
          __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
          __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
          __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("movbe");
-#elif defined(HMA_ISA_AVX2) || defined(HMA_ISA_AVXVNNI)
+#elif defined(HMA_ISA_AVXVNNI)
   __builtin_cpu_init();
-#ifdef HMA_ISA_AVXVNNI
   // By its bit: not all compilers know it by name.
   unsigned a = 7, b, c = 1, d;
   asm("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
   if ((a & 1u << 4) == 0) {
     return 0;
   }
-#endif
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
          __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
          __builtin_cpu_supports("f16c") && __builtin_cpu_supports("lzcnt") &&

@@ -23,6 +23,7 @@ from hypothesis import settings
 
 from benchmarks.faults.processes import claim_domain
 from hma_ros.bringup import loopback_environment
+from hma_ros.runtime import compiled
 
 
 class _Domain:
@@ -49,6 +50,9 @@ class _Domain:
 
 os.environ.update(loopback_environment(os.environ))
 _DOMAIN = _Domain()
+
+# Compiled layers are tested on every processor, also where no build of them would be chosen.
+compiled._AUTOMATIC = (*compiled._AUTOMATIC, 'generic')
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile('hma_ros', deadline=None)

@@ -115,6 +115,11 @@ TEMPLATE = """\
 <!-- begin training -->
 <!-- end training -->
 
+## Commands
+
+<!-- begin commands -->
+<!-- end commands -->
+
 ## Machines
 
 <!-- begin machines -->
@@ -136,6 +141,7 @@ def write_report(
     """
     files = read_measurements(measurements)
     sections = {name: _section(name, files) for name in TABLES}
+    sections['commands'] = _commands(files)
     sections['machines'] = _machines(files)
     images = page.parent / 'images'
     images.mkdir(parents=True, exist_ok=True)
@@ -230,7 +236,7 @@ def _section(name: str, files: Sequence[Measurements]) -> str:
         str(joined({machine: write(results) for machine, results in measured.items()}))
         for write in TABLES[name]
     ]
-    return '\n'.join((*tables, _commands(name, files)))
+    return '\n'.join(tables)
 
 
 def _by_machine(files: Sequence[Measurements]) -> dict[str, list[Measurements]]:
@@ -240,18 +246,18 @@ def _by_machine(files: Sequence[Measurements]) -> dict[str, list[Measurements]]:
     return machines
 
 
-def _commands(name: str, files: Sequence[Measurements]) -> str:
-    parts = []
-    for machine, group in _by_machine(files).items():
-        # Parts of a file may have been measured again, each by a command of its own.
-        commands = dict.fromkeys(
-            item.get('command', file.command) for file in group for item in file.section(name)
-        )
-        if commands:
-            lines = '\n'.join(commands)
-            parts.append(f'{machine}:\n\n```\n{lines}\n```\n')
-    text = '\n'.join(parts)
-    return f'<details><summary>Commands</summary>\n\n{text}\n</details>\n'
+def _commands(files: Sequence[Measurements]) -> str:
+    """List every command with its tables; parts of a file may have one of their own."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for name in TABLES:
+        for file in files:
+            for item in file.section(name):
+                command = item.get('command', file.command), file.machine['processor']
+                found.setdefault(command, {})[name.replace('_', ' ')] = None
+    return ''.join(
+        f'- {", ".join(tables)} ({machine}): `{command}`\n'
+        for (command, machine), tables in found.items()
+    )
 
 
 def _machines(files: Sequence[Measurements]) -> str:

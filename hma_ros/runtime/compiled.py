@@ -22,7 +22,7 @@ import numpy as np
 import hma_ros
 from hma_ros.core.errors import BundleError
 
-ISAS = ('avx512vnni', 'avxvnni', 'avx2', 'neon', 'generic')
+ISAS = ('avx512vnni', 'avxvnni', 'neon', 'generic')
 # Chosen without being asked for, the fastest first: those known to gain over onnxruntime, see
 # benchmarks/native.py.
 _AUTOMATIC = ('avx512vnni',)

@@ -1,7 +1,7 @@
 // Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-// AVX2 with FMA and F16C: 16 registers of eight lanes; products of int8 by AVX-VNNI where compiled.
-#ifndef SIMD_AVX2_H_
-#define SIMD_AVX2_H_
+// AVX2 with FMA, F16C and AVX-VNNI: 16 registers of eight lanes.
+#ifndef SIMD_AVXVNNI_H_
+#define SIMD_AVXVNNI_H_
 
 #include <immintrin.h>
 
@@ -13,14 +13,8 @@ namespace hma
 
 constexpr int kTileVectors = 2;
 constexpr int kTileRows = 6, kNarrowTileRows = 12;
-#ifdef __AVXVNNI__
 constexpr const char * kIsa = "avxvnni";
 constexpr int kByteTileRows = 6;
-#else
-constexpr const char * kIsa = "avx2";
-// Unpacking groups takes registers, which leaves fewer for sums.
-constexpr int kByteTileRows = 4;
-#endif
 constexpr int kByteOffset = 0;
 
 inline Vector load(const Half * from)
@@ -187,45 +181,13 @@ inline void store_every_second(int16_t * out, Ints value, bool is_second)
 
 inline void add_products(Ints & sum, Group<int16_t> row, Group<int16_t> column)
 {
-#ifdef __AVXVNNI__
   asm("%{vex%} vpdpwssd %2, %1, %0" : "+x"(sum) : "x"(row.all), "x"(column.all));
-#else
-  sum += (Ints)_mm256_madd_epi16((__m256i)row.all, (__m256i)column.all);
-#endif
 }
-
-#ifdef __AVXVNNI__
 inline void add_products(Ints & sum, Group<uint8_t> row, Group<uint8_t> column)
 {
   asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(row.all), "x"(column.all));
 }
-#else
-// vpmaddubsw would saturate sums of two products to 16 bits: multiply even and odd bytes apart.
-template<>
-struct Group<uint8_t>
-{
-  Ints even, odd;
-};
-template<>
-inline Group<uint8_t> spread(const uint8_t * group)
-{
-  const Ints all = fill_int(group_of(group));
-  return {all & 0x00ff00ff, (Ints)_mm256_srli_epi16((__m256i)all, 8)};
-}
-template<>
-inline Group<uint8_t> columns_of<uint8_t>(const int8_t * groups)
-{
-  const __m256i all = (__m256i)load_ints(groups);
-  return {
-    (Ints)_mm256_srai_epi16(_mm256_slli_epi16(all, 8), 8), (Ints)_mm256_srai_epi16(all, 8)};
-}
-inline void add_products(Ints & sum, Group<uint8_t> row, Group<uint8_t> column)
-{
-  sum += (Ints)_mm256_madd_epi16((__m256i)row.even, (__m256i)column.even);
-  sum += (Ints)_mm256_madd_epi16((__m256i)row.odd, (__m256i)column.odd);
-}
-#endif
 
 }  // namespace hma
 
-#endif  // SIMD_AVX2_H_
+#endif  // SIMD_AVXVNNI_H_
