@@ -122,6 +122,23 @@ void rows_are_quantized_to_the_nearest()
   }
 }
 
+void halves_that_are_not_finite_stay_so()
+{
+  for (const unsigned bits : {0x7c00u, 0xfc00u, 0x7c01u, 0x7e00u, 0xffffu}) {
+    Half halves[kLanes];
+    float values[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) {
+      halves[lane].bits = static_cast<uint16_t>(bits);
+    }
+    store(values, load(halves));
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const bool is_number = (bits & 0x3ff) == 0;
+      const bool is_same = is_number ? std::isinf(values[lane]) : std::isnan(values[lane]);
+      expect(is_same && std::signbit(values[lane]) == (bits >> 15 != 0), "half not finite");
+    }
+  }
+}
+
 void halves_round_to_the_nearest_even()
 {
   for (unsigned first = 0; first < 0x7c00; first += kLanes) {
@@ -321,6 +338,7 @@ int run_tests()
   products_of_int8_are_exact();
   rows_are_quantized_to_the_nearest();
   halves_round_to_the_nearest_even();
+  halves_that_are_not_finite_stay_so();
   functions_are_near();
   attention_of_every_shape();
   threads_change_nothing();
