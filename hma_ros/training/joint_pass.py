@@ -62,13 +62,15 @@ class JointPass:
         """
         x, given = placed_BRNC, [joined(given)] if self._is_shared else given
         for layer in range(len(self._trunk.blocks)):
-            if self._recompute:
-                # Nothing in a block is random.
-                kept = {'use_reentrant': False, 'preserve_rng_state': False}
-                x = checkpoint(self._run, layer, x, given, **kept)
-            else:
-                x = self._run(layer, x, given)
+            x = self._again(layer, x, given) if self._recompute else self._run(layer, x, given)
         return x
+
+    def _again(self, layer: int, x: Tensor, given: Sequence[Conditioning]) -> Tensor:
+        """Run one block, and once more in the backward pass; nothing in it is random."""
+        found: Tensor = checkpoint(
+            self._run, layer, x, given, use_reentrant=False, preserve_rng_state=False
+        )
+        return found
 
     def _run(self, layer: int, x_BRNC: Tensor, given: Sequence[Conditioning]) -> Tensor:
         """Run one block."""
