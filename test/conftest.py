@@ -83,17 +83,18 @@ def write_released() -> Callable[..., Path]:
 
 
 def _write_released(model: Any, folder: Path) -> Path:
-    """Write ``config.json`` and ``model.safetensors`` as the authors do, of a discrete model."""
+    """Write ``config.json`` and ``model.safetensors`` as the authors do."""
     from hma_ros.network.strict_loading import save_tensors
 
-    config, domains = model.config, model.config.domains
+    config, domains, parts = model.config, model.config.domains, model.config.diffusion
     facts = {
         'num_layers': config.layers,
         'num_heads': config.heads,
         'd_model': config.width,
         'T': config.window,
         'S': config.positions,
-        'image_vocab_size': config.factor_size**config.factors,
+        'image_vocab_size': None if parts else config.factor_size**config.factors,
+        'use_mup': config.mup,
         'num_factored_vocabs': config.factors,
         'factored_vocab_size': config.factor_size,
         'qk_norm': config.qk_norm,
@@ -105,10 +106,35 @@ def _write_released(model: Any, folder: Path) -> Path:
         'd_actions': [domain.chunk_size for domain in domains],
         'action_stats': [[domain.mean, domain.std] for domain in domains],
     }
+    if parts:
+        facts |= {
+            'Diffusion': True,
+            'patch_size': parts.patch,
+            'vae_embed_dim': parts.latent_channels,
+            'diffloss_w': parts.width,
+            'diffloss_d': parts.blocks,
+            'num_sampling_steps': str(parts.steps),
+            'maskgit_steps': parts.mask_steps,
+        }
     folder.mkdir(parents=True)
     (folder / 'config.json').write_text(json.dumps(facts))
     save_tensors(model.state_dict(), folder / 'model.safetensors')
     return folder
+
+
+@pytest.fixture(scope='session')
+def magvit2_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return Open-MAGVIT2 as published, but narrow: 256 x 256 pixels, 16 x 16 ids of 18 bits."""
+    import torch
+
+    from hma_ros.network.magvit2 import Magvit2, Magvit2Config
+    from hma_ros.network.strict_loading import save_tensors
+
+    path = tmp_path_factory.mktemp('magvit2') / 'magvit2.safetensors'
+    sizes = Magvit2Config(width=32, multipliers=(1, 1, 1, 1, 1), blocks=1)
+    torch.manual_seed(0)
+    save_tensors(Magvit2(sizes).state_dict(), path)
+    return path
 
 
 @pytest.fixture(scope='session', autouse=True)

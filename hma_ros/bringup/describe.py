@@ -206,6 +206,8 @@ def _sim_robot(request: Request, spec: EmbodimentSpec) -> Process:
         ('task', spec.name),
         ('seed', request.seed),
         ('real_time_factor', request.real_time_factor),
+        # Render no fewer pixels than the model sees.
+        ('image_scale', 2 if 2 * max(spec.camera.resize) <= spec.camera.height else 1),
         # It is the clock.
         ('use_sim_time', False),
     )

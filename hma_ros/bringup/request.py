@@ -140,19 +140,28 @@ def absolute_namespace(text: str) -> str:
 
 
 def _check_robot(request: Request) -> None:
-    if request.robot.endswith('.yaml') and not request.sim:
-        path = embodiment_path(request.robot, sim=False)
-        # Nothing else would notice that its limits and its bundle are not for a real robot.
-        if load_embodiment(path).simulated:
-            raise ConfigError(
-                f'robot: {path}: got a simulated robot, expected a real one; a simulated one is '
-                'called by its name with sim:=true'
-            )
+    if request.robot.endswith('.yaml'):
+        _check_file(request)
     elif request.robot not in robots(request.sim):
         names = ', '.join(robots(request.sim)) or 'none'
-        also = '' if request.sim else ' or a .yaml file'
-        sim = str(request.sim).lower()
         raise ConfigError(
-            f'robot: got {shortened(repr(request.robot))}, expected one of {names}{also} with '
-            f'sim:={sim}'
+            f'robot: got {shortened(repr(request.robot))}, expected one of {names} or a .yaml '
+            f'file with sim:={str(request.sim).lower()}'
+        )
+
+
+def _check_file(request: Request) -> None:
+    """Refuse a simulated robot as a real one, whose limits and bundle nobody would notice."""
+    spec = load_embodiment(embodiment_path(request.robot, request.sim))
+    if spec.simulated and not request.sim:
+        raise ConfigError(
+            f'robot: {spec.path}: got a simulated robot, expected a real one; a simulated one '
+            'runs with sim:=true'
+        )
+    names = [f'sim_{name}' for name in robots(sim=True)]
+    if request.sim and not (spec.simulated and spec.name in names):
+        raise ConfigError(
+            f'robot: {spec.path}: got name: {spec.name} and simulated: '
+            f'{str(spec.simulated).lower()}, expected a copy of the file of {", ".join(names)} '
+            'with sim:=true; keep its name and simulated: true'
         )

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from hma_ros.cli.bundle_options import add_torch
 from hma_ros.cli.pool_options import add_ray, chosen_pool
 from hma_ros.cli.train import positive
 from hma_ros.core.errors import ConfigError
@@ -73,6 +74,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add('--out', type=Path, required=True, metavar='FOLDER', help='checkpoints, logs and state')
     add('--bundle', type=Path, metavar='FOLDER', help='export a bundle here at the end')
+    add_torch(parser)
     add(
         '--tokenizer',
         type=Path,
@@ -224,7 +226,7 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     from hma_ros.training.provenance import begin, data_facts
     from hma_ros.training.recordings import domain_of
     from hma_ros.training.scalars import tensorboard
-    from hma_ros.training.trainer import PRECISIONS, HmaTrainer, quicker_precision
+    from hma_ros.training.trainer import HmaTrainer, quicker_precision
     from hma_ros.training.workers import Workers
 
     check_options(args, initial.model.config)
@@ -249,7 +251,6 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     measured = {'precision': quicker_precision(begun.model.config.width)}
     with Workers().in_turn():
         precision = begin(args.out, settings, measured)['measured']['precision']
-    print(f'matrix products: {PRECISIONS[precision]}, the faster here')
     trainer = HmaTrainer(
         begun.model.config,
         args.out / 'model',
@@ -259,6 +260,7 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
         precision=precision,
         start=begun,
     )
+    print(*trainer.notes, sep='\n')
     if args.tensorboard and trainer.run.workers.is_first:
         trainer.run.scalars = tensorboard(args.out / 'model' / 'tensorboard', trainer.run.step)
     return trainer
@@ -365,6 +367,7 @@ def _export(args: argparse.Namespace, model: Hma, temperature: float | None) -> 
     from hma_ros.export.pretrained import read_codec
 
     codec = read_codec(args.out / 'tokenizer', model.config)
-    options = replace(codec_options(codec, model.config), temperature=temperature)
+    options = codec_options(codec, model.config)
+    options = replace(options, temperature=temperature, checkpoint=args.torch)
     export_bundle(model, args.bundle, options)
     print(f'bundle in {args.bundle}')

@@ -50,8 +50,8 @@ def check_setup(request: Request) -> tuple[list[Finding], EmbodimentSpec | None]
     if spec is not None:
         findings += warnings_of(spec, executes=request.mode == 'execute')
         findings += _model(request, spec)
-    if request.sim:
-        findings.append(_rendering(request))
+        if request.sim:
+            findings.append(_rendering(spec))
     return findings, spec
 
 
@@ -214,12 +214,12 @@ def _built_for() -> str:
     return f'onnxruntime was built for {known}'
 
 
-def _rendering(request: Request) -> Finding:
+def _rendering(spec: EmbodimentSpec) -> Finding:
     remedy = 'apt-get install libegl1 libgl1, and leave MUJOCO_GL unset or egl'
     try:
         from hma_ros.sim import make_task
 
-        task = make_task(f'sim_{request.robot}')
+        task = make_task(spec.name)
         task.reset(0)
         frame = task.frame()
         task.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hma_ros.cli import train_recipe
+from hma_ros.cli.bundle_options import add_torch
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
 
@@ -53,6 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar='FOLDER',
         help='export a bundle here at the end (all needs it)',
     )
+    add_torch(parser)
     _add_data(parser)
     _add_model(parser)
     _add_run(parser)

@@ -91,6 +91,7 @@ def train_further(
         self_forcing=SelfForcing(share=args.self_forced, begins=begins),
         start=Start(model, tuple(datasets), RATE, hidden_matrices(model.config)),
     )
+    print(*trainer.notes, sep='\n')
     if trainer.run.step < args.steps:
         # Heads fitted to another trunk must not be exported with this one.
         shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)

@@ -87,7 +87,7 @@ def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) ->
     from hma_ros.training.configuration import default_length
     from hma_ros.training.recordings import windows_of
     from hma_ros.training.self_forcing import SelfForcing
-    from hma_ros.training.trainer import PRECISIONS, HmaTrainer
+    from hma_ros.training.trainer import HmaTrainer
 
     recordings = _recordings(args, tokenizer)
     config = _config(args, recordings)
@@ -96,7 +96,7 @@ def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) ->
     trainer = HmaTrainer(
         config, args.out / 'model', args.steps, length, args.windows, self_forcing=forcing
     )
-    print(f'matrix products: {PRECISIONS[trainer.precision]}, the faster here')
+    print(*trainer.notes, sep='\n')
     if trainer.run.step < args.steps:
         # Heads fitted to another trunk must not be exported with this one.
         shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
@@ -165,6 +165,7 @@ def write_bundle(args: argparse.Namespace, model: Hma, tokenizer: Tokenizer | No
     options = BundleOptions() if tokenizer is None else _options(tokenizer, model.config)
     if args.self_forced:
         options = replace(options, temperature=TEMPERATURE)
+    options = replace(options, checkpoint=args.torch)
     export_bundle(model, args.bundle, options)
     print(f'bundle in {args.bundle}')
 

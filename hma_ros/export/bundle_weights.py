@@ -43,8 +43,9 @@ def read_bundle_model(folder: Path) -> DiscreteHma:
     manifest = Manifest.read(folder)
     if not (manifest.reads_joints and manifest.previous_frame and manifest.precision == 'fp32'):
         raise BundleError(
-            f'{folder}: got no network beside the graphs, and no fp32 bundle of preset small, '
-            'expected one of them; choose the folder that `hma train --out` wrote'
+            f'{folder}: got no network beside the graphs, and no discrete fp32 bundle of preset '
+            'small, expected one of them; choose the folder that `hma train --out` wrote, or '
+            'export it with --torch'
         )
     try:
         model = _read(folder, manifest)

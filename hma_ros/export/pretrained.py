@@ -42,6 +42,7 @@ from hma_ros.runtime.manifest_file import FILE_NAME, sha256
 
 _GRAPHS = ('encoder', 'decoder')
 _CODEC_FILE = 'codec.json'
+_NUMBERS = ('integers', 'real numbers')
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ def read_codec(path: Path, config: HmaConfig) -> FrameCodec | GraphCodec:
     if not all((path / f'{name}.onnx').is_file() for name in _GRAPHS):
         return load_codec(path, config, LATENT_SCALE if config.diffusion else 1.0)
     graphs = {name: onnx.load(path / f'{name}.onnx') for name in _GRAPHS}
+    _check_tokens(path, graphs['encoder'], config)
     if (path / FILE_NAME).is_file():
         manifest = Manifest.read(path)
         if manifest.frames is None:
@@ -138,6 +140,25 @@ def read_codec(path: Path, config: HmaConfig) -> FrameCodec | GraphCodec:
         frames, parity = manifest.frames, manifest.codec_parity['encoder']
         return GraphCodec(frames.tokenizer, frames.image_size, frames.latent_scale, graphs, parity)
     return GraphCodec(**read_config(path / _CODEC_FILE), graphs=graphs)
+
+
+def _check_tokens(path: Path, encoder: onnx.ModelProto, config: HmaConfig) -> None:
+    """Refuse an encoder whose tokens are not those of a model; ConfigError names both."""
+    output = encoder.graph.output[0].type.tensor_type
+    is_latent = output.elem_type == onnx.TensorProto.FLOAT
+    got = (*(dim.dim_value for dim in output.shape.dim[1:]), is_latent)
+    parts = config.diffusion
+    size = parts.patch**2 * parts.latent_channels if parts else config.factors
+    wanted = (config.image_tokens, size, parts is not None)
+    if got != wanted:
+        raise ConfigError(
+            f'{path}: tokenizer: got {_tokens_text(*got)}, expected {_tokens_text(*wanted)}, as '
+            'the model takes; choose the tokenizer with which it was trained'
+        )
+
+
+def _tokens_text(count: int, size: int, is_latent: bool) -> str:
+    return f'{count} {"patches" if is_latent else "tokens"} of {size} {_NUMBERS[is_latent]}'
 
 
 def save_codec(codec: FrameCodec | GraphCodec, source: Path, folder: Path) -> None:

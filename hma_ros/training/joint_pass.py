@@ -12,6 +12,7 @@ from dataclasses import fields
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from hma_ros.network.attention import SelfAttention, Steps, by_token, turn
 from hma_ros.network.conditioning import Conditioning
@@ -27,13 +28,20 @@ class JointPass:
     :param domains: embodiments of a batch, each with as many windows.
     :param steps: of every window.
     :param compiled: fuse what is around the matrix products; the first call takes a minute.
+    :param recompute: keep only what enters each block for the backward pass, and run the block
+        again there: the same gradients in a fraction of the memory, for about a third more time.
     """
 
     def __init__(
-        self, trunk: Trunk, domains: Sequence[str], steps: Steps, compiled: bool = True
+        self,
+        trunk: Trunk,
+        domains: Sequence[str],
+        steps: Steps,
+        compiled: bool = True,
+        recompute: bool = False,
     ) -> None:
         config = trunk.config
-        self._trunk, self._steps = trunk, steps
+        self._trunk, self._steps, self._recompute = trunk, steps, recompute
         self._allowed_RR = steps.allowed(config.window)
         # Blocks that have nothing of a stem serve all embodiments at once.
         is_plain = config.injection is Injection.MODULATE and not config.gated_modulation
@@ -53,14 +61,26 @@ class JointPass:
         :returns: features ``[B, R, N, C]``.
         """
         x, given = placed_BRNC, [joined(given)] if self._is_shared else given
-        for layer, block in enumerate(self._trunk.blocks):
-            x = self._spread(block, x)
-            parts = zip(x.chunk(len(self._domains)), self._domains, given, strict=True)
-            x = torch.cat(
-                [block.inject(part, name, of, self._steps, layer)[0] for part, name, of in parts]
-            )
-            x = self._mix(block, x, self._steps, self._allowed_RR)
+        for layer in range(len(self._trunk.blocks)):
+            x = self._again(layer, x, given) if self._recompute else self._run(layer, x, given)
         return x
+
+    def _again(self, layer: int, x: Tensor, given: Sequence[Conditioning]) -> Tensor:
+        """Run one block, and once more in the backward pass; nothing in it is random."""
+        found: Tensor = checkpoint(
+            self._run, layer, x, given, use_reentrant=False, preserve_rng_state=False
+        )
+        return found
+
+    def _run(self, layer: int, x_BRNC: Tensor, given: Sequence[Conditioning]) -> Tensor:
+        """Run one block."""
+        block = self._trunk.blocks[layer]
+        x = self._spread(block, x_BRNC)
+        parts = zip(x.chunk(len(self._domains)), self._domains, given, strict=True)
+        x = torch.cat(
+            [block.inject(part, name, of, self._steps, layer)[0] for part, name, of in parts]
+        )
+        return self._mix(block, x, self._steps, self._allowed_RR)
 
 
 def joined(given: Sequence[Conditioning]) -> Conditioning:

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +24,10 @@ from hma_ros.network.strict_loading import fingerprint
 from hma_ros.network.tokenizer import LATENT_SCALE, FrameTokenizer
 
 _ENCODE_BATCH = 256
-# Pixels that any other tokenizer encodes at once: frames of 256 x 256 by the dozen.
-_ENCODE_PIXELS = 1 << 20
+# Pixels that any other tokenizer encodes at once. More are no faster on CPUs: four frames of
+# 256 x 256 take Open-MAGVIT2 1.3 GB, sixteen 3.7 GB.
+_ENCODE_PIXELS = 1 << 18
+_KEEP_EVERY_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ def encoded_once(
     """
     Encode every frame and keep the tokens in a file; read it if it is there.
 
+    Encoding that was stopped goes on where it was half a minute before.
+
     :param folder: of the file, whose name tells the tokenizer and the episodes: with another of
         either they are encoded again.
     :param pool: encodes the frames.
@@ -54,9 +61,10 @@ def encoded_once(
     """
     path = folder / f'{encoder.fingerprint}_{dataset.fingerprint}.npy'
     dataset.check_frame_size(encoder.image_size, 'the frame tokenizer')
-    return _episodes(
-        dataset, _once(path, dataset, lambda: _encode_plainly(encoder, dataset, pool))
-    )
+    parts = Parts(path.with_suffix('.parts'))
+    tokens = _once(path, dataset, lambda: _encode_plainly(encoder, dataset, pool, parts))
+    parts.remove()
+    return _episodes(dataset, tokens)
 
 
 def tokens_once(tokenizer: FrameTokenizer, dataset: Episodes, cache: Path) -> list[TokenEpisode]:
@@ -105,15 +113,24 @@ def _once(path: Path, dataset: Episodes, encode: Callable[[], np.ndarray]) -> np
         partial = path.with_suffix('.partial.npy')
         np.save(partial, encode())
         partial.replace(path)
-    try:
-        tokens: np.ndarray = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f'{path}: {error}; expected tokens, remove it to make them') from error
-    if len(tokens) != (frames := sum(episode.steps + 1 for episode in dataset)):
+    tokens = _read(path)
+    if len(tokens) != (frames := _frame_count(dataset)):
         raise ConfigError(
             f'{path}: {len(tokens)} frames, expected {frames} as in the episodes; remove it'
         )
     return tokens
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        tokens: np.ndarray = np.load(path, allow_pickle=False)
+    except (EOFError, OSError, ValueError) as error:
+        raise ConfigError(f'{path}: {error}; expected tokens, remove it to make them') from error
+    return tokens
+
+
+def _frame_count(dataset: Episodes) -> int:
+    return sum(episode.steps + 1 for episode in dataset)
 
 
 @torch.no_grad()
@@ -128,14 +145,71 @@ def _encode(encode: Callable[[Tensor], Tensor], dataset: Episodes) -> np.ndarray
 
 
 @torch.no_grad()
-def _encode_plainly(encoder: Encoder, dataset: Episodes, pool: Pool) -> np.ndarray:
+def _encode_plainly(encoder: Encoder, dataset: Episodes, pool: Pool, parts: Parts) -> np.ndarray:
     """Encode every frame with any tokenizer, in the smallest type that holds its tokens."""
     batch = max(1, _ENCODE_PIXELS // encoder.image_size**2)
-    done = pool.map(encoder.encode, _frame_batches(dataset, batch))
-    tokens = np.concatenate(list(Progress(done, dataset.embodiment, unit='batch')))
+    total, done = _frame_count(dataset), parts.open()
+    rest = pool.map(encoder.encode, _frame_batches(dataset, batch, after=done))
+    with Progress(total=total, initial=done, desc=dataset.embodiment, unit='frame') as bar:
+        for encoded in rest:
+            parts.add(encoded)
+            bar.update(len(encoded))
+    tokens = parts.joined()
     if tokens.dtype.kind == 'f':
         return tokens.astype(np.float16)
     return tokens.astype(np.min_scalar_type(int(tokens.max())))
+
+
+class Parts:
+    """
+    Tokens of the first frames of a data set, in files while more are encoded.
+
+    Each file is named by the number of its first frame, and is whole or not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._files = folder, list[Path]()
+        self._waiting, self._kept_s = list[np.ndarray](), time.monotonic()
+        self._frames = 0
+
+    def open(self) -> int:
+        """
+        Find what was kept.
+
+        :returns: frames of which the tokens are there.
+        :raises ConfigError: a broken file.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        while (path := self._next()).exists():
+            self._files.append(path)
+            self._frames += len(_read(path))
+        return self._frames
+
+    def add(self, tokens: np.ndarray) -> None:
+        """Append the tokens of some frames; now and then all that came are written."""
+        self._waiting.append(tokens)
+        if time.monotonic() - self._kept_s > _KEEP_EVERY_S:
+            self._keep()
+
+    def joined(self) -> np.ndarray:
+        """Return the tokens of all frames."""
+        return np.concatenate([*map(_read, self._files), *self._waiting])
+
+    def remove(self) -> None:
+        """Remove the files."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _next(self) -> Path:
+        return self._folder / f'{self._frames:08d}.npy'
+
+    def _keep(self) -> None:
+        path, tokens = self._next(), np.concatenate(self._waiting)
+        partial = path.with_suffix('.partial.npy')
+        np.save(partial, tokens)
+        partial.replace(path)
+        self._files.append(path)
+        self._frames += len(tokens)
+        self._waiting, self._kept_s = [], time.monotonic()
 
 
 def _episodes(dataset: Episodes, tokens: np.ndarray) -> list[TokenEpisode]:
@@ -144,13 +218,10 @@ def _episodes(dataset: Episodes, tokens: np.ndarray) -> list[TokenEpisode]:
     return [TokenEpisode.of(episode, part) for episode, part in zip(dataset, parts, strict=True)]
 
 
-def _frame_batches(dataset: Episodes, batch: int = _ENCODE_BATCH) -> Iterator[np.ndarray]:
-    waiting: list[np.ndarray] = []
-    for episode in dataset:
-        for frame in episode.frames:
-            waiting.append(frame)
-            if len(waiting) == batch:
-                yield np.stack(waiting)
-                waiting.clear()
-    if waiting:
+def _frame_batches(
+    dataset: Episodes, batch: int = _ENCODE_BATCH, after: int = 0
+) -> Iterator[np.ndarray]:
+    """Yield frames in batches, without the first of all."""
+    frames = islice(chain.from_iterable(item.frames for item in dataset), after, None)
+    while waiting := list(islice(frames, batch)):
         yield np.stack(waiting)

@@ -21,6 +21,7 @@ from hma_ros.network.checkpoint import Hma, save_hma
 from hma_ros.network.config import HmaConfig
 from hma_ros.network.initial import initialised
 from hma_ros.network.low_rank import merge
+from hma_ros.training import memory
 from hma_ros.training.joint_pass import JointPass
 from hma_ros.training.objective import objective_of
 from hma_ros.training.run import NotFiniteError, TrainingRun
@@ -103,12 +104,28 @@ class HmaTrainer:
         self.run = TrainingRun(
             self.model, folder, steps, start.rate, start.hidden, beside=self._pool
         )
-        self.run_blocks = JointPass(self.model, self.stems, self._objective.steps, compiled)
+        index = self._objective.steps
+        rows = len(index.index_R) * windows * len(self.stems)
+        self._activation_bytes = memory.activation_bytes(config, rows)
+        self._recompute = not memory.fits(self._activation_bytes)
+        self.run_blocks = JointPass(self.model, self.stems, index, compiled, self._recompute)
 
     @property
     def averaged(self) -> Hma:
         """The model with averaged weights: what to evaluate and export."""
         return cast('Hma', self.run.averaged)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was chosen for this machine, in words."""
+        notes = [f'matrix products: {PRECISIONS[self.precision]}, the faster here']
+        if self._recompute:
+            notes.append(
+                f'memory: the blocks would keep about {self._activation_bytes / 1e9:.0f} GB for '
+                'the backward pass, more than half of what is free; they are run again there '
+                'instead, which takes longer and changes no result'
+            )
+        return notes
 
     def train(self, sources: Mapping[str, Windows]) -> Hma:
         """

@@ -71,7 +71,7 @@ class Steps:
             self.done.append(f'{own} of {" ".join(stems)} from {self_forcing.begins}')
             return SimpleNamespace(config=config)
 
-        return SimpleNamespace(run=SimpleNamespace(step=0), train=train, precision='highest')
+        return SimpleNamespace(run=SimpleNamespace(step=0), train=train, notes=[])
 
     def _fitter(self, model: str) -> Any:
         def fit(stem: str, steps: int) -> float:

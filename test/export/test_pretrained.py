@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hma_ros.bringup.places import bundle_folder
-from hma_ros.core.errors import BundleError
+from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.export.model_graphs import model_parts
 from hma_ros.export.pretrained import encode_with, read_codec, read_pretrained, save_codec
 from hma_ros.network.checkpoint import load_hma
@@ -53,7 +53,7 @@ def test_a_bundle_whose_graphs_alone_do_not_tell_is_refused(make_random_bundle, 
     for path in make_random_bundle().iterdir():
         if path.name not in ('config.json', 'model.safetensors'):
             (folder / path.name).symlink_to(path)
-    with pytest.raises(BundleError, match='no fp32 bundle of preset small'):
+    with pytest.raises(BundleError, match='no discrete fp32 bundle .*--torch'):
         read_pretrained(folder)
 
 
@@ -72,3 +72,12 @@ def test_a_bundle_with_other_constants_than_expected_is_refused(monkeypatch):
     )
     with pytest.raises(BundleError, match='got StopIteration'):
         read_pretrained(bundle_folder('hma_sim'))
+
+
+def test_tokens_of_another_model_than_the_bundle_is_of_are_refused(make_random_bundle):
+    """Else a continuous model would learn from integers, and nobody would notice."""
+    discrete, continuous = make_random_bundle(), make_random_bundle('continuous')
+    with pytest.raises(ConfigError, match='got 16 tokens of 3 integers, expected 4 patches of 12'):
+        read_pretrained(continuous, discrete)
+    with pytest.raises(ConfigError, match='expected 16 tokens of 3 integers'):
+        read_pretrained(discrete, continuous)

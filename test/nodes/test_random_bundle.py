@@ -34,12 +34,15 @@ def start_model(system: Any, bundle: Path, **parameters: object) -> None:
     )
 
 
-def test_its_policy_moves_the_robot(system: Any, make_random_bundle: Callable[..., Path]) -> None:
+@pytest.mark.parametrize('kind', ['discrete', 'continuous'])
+def test_its_policy_moves_the_robot(
+    system: Any, make_random_bundle: Callable[..., Path], kind: str
+) -> None:
     system.watch(ActionChunk, '/action_executor/executed')
     system.watch(PredictedRollout, '/world_model/prediction')
     system.spawn('sim_robot', embodiment='sim_planar', real_time_factor=FACTOR)
     system.spawn('action_executor', mode='execute', **COMMON)
-    start_model(system, make_random_bundle(), mode='execute')
+    start_model(system, make_random_bundle(kind), mode='execute')
 
     def was_commanded() -> bool:
         report = system.last.get('/action_executor/executed')

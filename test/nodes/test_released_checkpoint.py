@@ -16,19 +16,10 @@ from hma_ros.core.embodiment import embodiment_folder, load_embodiment
 from hma_ros.msg import PredictedRollout
 from hma_ros.network.config import Compat, Domain, HmaConfig
 from hma_ros.network.discrete import DiscreteHma
-from hma_ros.network.magvit2 import Magvit2, Magvit2Config
-from hma_ros.network.strict_loading import save_tensors
 from hma_ros.ros.qos import COMMAND
 
 pytestmark = pytest.mark.ros
 STEM, SIDE = 'language_table', 256
-
-
-def write_tokenizer(path: Path) -> Path:
-    """Open-MAGVIT2 as published, but narrow: 256 x 256 pixels, 16 x 16 tokens of 18 bits."""
-    sizes = Magvit2Config(width=32, multipliers=(1, 1, 1, 1, 1), blocks=1)
-    save_tensors(Magvit2(sizes).state_dict(), path)
-    return path
 
 
 def video_model() -> DiscreteHma:
@@ -61,11 +52,13 @@ def write_embodiment(folder: Path, **camera: object) -> Path:
     return path
 
 
-def import_for(embodiment: str, folder: Path, write_released: Callable[..., Path]) -> Path:
+def import_for(
+    embodiment: str, folder: Path, write_released: Callable[..., Path], tokenizer: Path
+) -> Path:
     """Return a bundle with the embodiment's stem, made by the command."""
     torch.manual_seed(0)
     checkpoint = write_released(video_model(), folder / 'hma-base-disc')
-    tokenizer, bundle = write_tokenizer(folder / 'magvit2.safetensors'), folder / 'base'
+    bundle = folder / 'base'
     arguments = ['--tokenizer', str(tokenizer), '--embodiment', embodiment]
     assert main(['import-checkpoint', str(checkpoint), str(bundle), *arguments]) == 0
     return bundle
@@ -73,12 +66,14 @@ def import_for(embodiment: str, folder: Path, write_released: Callable[..., Path
 
 @pytest.fixture(scope='module')
 def imported(
-    tmp_path_factory: pytest.TempPathFactory, write_released: Callable[..., Path]
+    tmp_path_factory: pytest.TempPathFactory,
+    write_released: Callable[..., Path],
+    magvit2_file: Path,
 ) -> tuple[Path, Path]:
     """Return a bundle, made by the command, and the embodiment that it serves."""
     folder = tmp_path_factory.mktemp('released')
     embodiment = write_embodiment(folder, resize=[SIDE, SIDE])
-    return import_for(str(embodiment), folder, write_released), embodiment
+    return import_for(str(embodiment), folder, write_released, magvit2_file), embodiment
 
 
 def start(
@@ -135,9 +130,10 @@ def test_it_imagines_the_franka_of_droid_from_the_topics_of_its_drivers(
     system: Any,
     tmp_path: Path,
     write_released: Callable[..., Path],
+    magvit2_file: Path,
     move_by_hand: Callable[[str], None],
 ) -> None:
-    bundle = import_for('franka_droid', tmp_path, write_released)
+    bundle = import_for('franka_droid', tmp_path, write_released, magvit2_file)
     system.watch(PredictedRollout, '/world_model/prediction')
     start(system, bundle, 'franka_droid', use_sim_time=False)
     move_by_hand('franka_droid')

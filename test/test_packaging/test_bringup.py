@@ -59,6 +59,32 @@ def test_a_real_robot_may_come_from_a_file_of_its_own(bundle: Path, tmp_path: Pa
     assert embodiment == str(tmp_path / 'franka.yaml')
 
 
+@pytest.mark.parametrize(('side', 'scale'), [(128, 2), (256, 1)])
+def test_a_simulated_robot_may_come_from_a_copy_of_its_file(
+    bundle: Path, tmp_path: Path, side: int, scale: int
+) -> None:
+    text = (ROOT / 'config/embodiments/sim_planar.yaml').read_text()
+    path = tmp_path / 'sim_planar.yaml'
+    path.write_text(text.replace('resize: [128, 128]', f'resize: [{side}, {side}]'))
+    bringup = _describe(bundle, robot=str(path), sim='true')
+    given = dict(_process(bringup, 'sim_robot').parameters)
+    assert (given['embodiment'], given['task']) == (str(path), 'sim_planar')
+    # No fewer pixels are rendered than the model sees.
+    assert given['image_scale'] == scale
+
+
+@pytest.mark.parametrize('name', ['franka', 'my_planar'])
+def test_what_the_simulator_does_not_have_is_not_simulated(
+    bundle: Path, tmp_path: Path, name: str
+) -> None:
+    source = 'franka' if name == 'franka' else 'sim_planar'
+    text = (ROOT / f'config/embodiments/{source}.yaml').read_text()
+    path = tmp_path / f'{name}.yaml'
+    path.write_text(text.replace(f'name: {source}', f'name: {name}', 1))
+    with pytest.raises(ConfigError, match=f'got name: {name} .*expected a copy of the file of'):
+        _describe(bundle, robot=str(path), sim='true')
+
+
 @pytest.mark.parametrize(
     ('robot', 'message'),
     [

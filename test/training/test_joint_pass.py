@@ -71,3 +71,24 @@ def test_all_embodiments_in_one_pass_are_as_each_alone(config, count):
         model.read(x, name).logits_BRSFV for x, name in zip(features.chunk(2), names, strict=True)
     ]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(('config', 'count'), VARIANTS.values(), ids=VARIANTS)
+def test_blocks_that_are_run_again_give_the_same_gradients(config, count):
+    torch.manual_seed(0)
+    model = DiscreteHma(config)
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    steps, names = Steps.window(config, count), [domain.name for domain in config.domains]
+    actions = [torch.randn(2, count, domain.chunk_size) for domain in config.domains]
+    ids = torch.randint(25, (2, count, 4))
+    gradients = []
+    for recompute in (False, True):
+        given = [model.condition(*pair, steps) for pair in zip(names, actions, strict=True)]
+        seen = TokensSeen(model.factorise(ids), ids == model.mask_id)
+        placed = torch.cat([model.embed(seen, one, steps) for one in given])
+        run = JointPass(model, names, steps, compiled=False, recompute=recompute)
+        model.zero_grad()
+        run(placed, given).square().sum().backward()
+        gradients.append([item.grad for item in model.parameters() if item.grad is not None])
+    torch.testing.assert_close(*gradients, rtol=0, atol=0)

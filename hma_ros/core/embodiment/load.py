@@ -41,12 +41,11 @@ def embodiment_path(robot: str, sim: bool) -> Path:
     """
     Return the file of a robot, or of its simulated twin.
 
-    :param robot: name without the ``sim_`` prefix, e.g. ``ur5e``; for a real robot also the path
-        of a YAML file.
+    :param robot: name without the ``sim_`` prefix, e.g. ``ur5e``, or the path of a YAML file.
     :param sim: whether the simulated robot is meant.
     :raises EmbodimentError: there is no robot of this name; the text lists those there are.
     """
-    if robot.endswith('.yaml') and not sim:
+    if robot.endswith('.yaml'):
         return Path(robot).absolute()
     return _named_path(f'sim_{robot}' if sim else robot)
 
