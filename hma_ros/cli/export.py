@@ -76,17 +76,8 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.source is None) == (args.renew is None):
         raise ConfigError('export: expected either SRC or --renew BUNDLE')
-    if args.renew is not None and (args.frames or args.guidance):
-        raise ConfigError(
-            'export: --frames or --guidance: got it with --renew, expected SRC; renew without, '
-            'then export the renewed bundle with it'
-        )
-    if args.renew is not None and args.torch:
-        raise ConfigError(
-            'export: --torch: got it with --renew, expected SRC: a bundle of format 3 does not '
-            'describe its network; renew without it, then export the new bundle with --torch'
-        )
     if args.renew is not None:
+        _check_alone(args)
         renew(args.renew, args.out)
     else:
         _export(args)
@@ -97,6 +88,18 @@ def run(args: argparse.Namespace) -> int:
         f'{manifest.precision}; against the network: {parity_text(manifest.parity)}'
     )
     return 0
+
+
+def _check_alone(args: argparse.Namespace) -> None:
+    """Refuse what a renewal would ignore: it copies a bundle of format 3 as it is."""
+    defaults = {'torch': False, 'precision': 'fp32'}
+    names = ('precision', 'torch', 'frames', 'temperature', 'guidance')
+    given = [f'--{name}' for name in names if getattr(args, name) != defaults.get(name)]
+    if given:
+        raise ConfigError(
+            f'export: {", ".join(given)}: got it with --renew, expected SRC; renew without, then '
+            'export the renewed bundle with it'
+        )
 
 
 def _export(args: argparse.Namespace) -> None:
