@@ -63,7 +63,7 @@ inline Vector load(const Half * from)
   std::memcpy(&bits, from, sizeof(bits));
   const Ints all = __builtin_convertvector(bits, Ints), size = all & 0x7fff;
   const Ints larger = (size << 13) + (112 << 23);
-  const Ints normal = choose(size < 0x7c00, larger, larger + (112 << 23));  // or not finite
+  const Ints normal = choose(size < 0x7c00, larger, larger + (112 << 23));  // inf or NaN
   const Ints tiny = as_ints(to_float(size) * 0x1p-24f);
   return as_vector(choose(size < 0x400, tiny, normal) | (all & 0x8000) << 16);
 #endif

@@ -151,12 +151,16 @@ def _check_robot(request: Request) -> None:
 
 
 def _check_file(request: Request) -> None:
-    """Refuse a simulated robot as a real one, whose limits and bundle nobody would notice."""
+    """
+    Refuse a file that does not fit ``sim``.
+
+    Nothing else would notice that the limits and the bundle of a real robot are simulated.
+    """
     spec = load_embodiment(embodiment_path(request.robot, request.sim))
     if spec.simulated and not request.sim:
         raise ConfigError(
-            f'robot: {spec.path}: got a simulated robot, expected a real one; a simulated one '
-            'runs with sim:=true'
+            f'robot: {spec.path}: got a simulated robot, expected a real one; set sim:=true to '
+            'run it in simulation'
         )
     names = [f'sim_{name}' for name in robots(sim=True)]
     if request.sim and not (spec.simulated and spec.name in names):

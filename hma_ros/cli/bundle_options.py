@@ -32,8 +32,8 @@ def add_torch(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--torch',
         action='store_true',
-        help='add the network to the bundle, for provider:=torch-cuda (fp32 or fp16), and to '
-        'train it further',
+        help='add the network to the bundle, for provider:=torch-cuda (fp32 or fp16) and for '
+        '--init of `hma train` and `hma finetune`',
     )
 
 

@@ -85,7 +85,7 @@ def _read(path: Path) -> Measurements:
         raise ConfigError(f'{path}: {error!r}, expected command, machine and results') from error
 
 
-# By their flags in /proc/cpuinfo, the fastest for a network first.
+# Vector instructions by their flags in /proc/cpuinfo, the fastest for a network first.
 _VECTORS = (
     ('amx_int8', 'AMX'),
     ('avx512_bf16', 'AVX512-BF16'),
@@ -114,7 +114,7 @@ def describe_machine() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """Name the processor, and the widest vectors that Linux says it has."""
+    """Name the processor and the first of its vector instructions in the list above."""
     path = Path('/proc/cpuinfo')
     lines = path.read_text().splitlines() if path.exists() else []
     facts = dict(line.split(':', 1) for line in reversed(lines) if ':' in line)

@@ -247,7 +247,7 @@ def _by_machine(files: Sequence[Measurements]) -> dict[str, list[Measurements]]:
 
 
 def _commands(files: Sequence[Measurements]) -> str:
-    """List every command with its tables; parts of a file may have one of their own."""
+    """List each command with its tables; a result may have been measured by its own command."""
     found: dict[tuple[str, str], dict[str, None]] = {}
     for name in TABLES:
         for file in files:

@@ -203,11 +203,11 @@ def the_day_table(results: Sequence[Result]) -> Table:
 
 
 def state_rate_table(results: Sequence[Result]) -> Table:
-    """Tell what each node costs, by how often states come."""
+    """Show the CPU time of each node by the rate of joint states and tool poses."""
     columns: list[Column] = [
         ('node', lambda item: item['node']),
         ('joint states and poses, Hz', lambda item: f'{item["state_hz"]:g}'),
-        ('thread of ROS, % of a core', lambda item: f'{100 * item["ros_thread"]:.0f}'),
+        ('callback thread, % of a core', lambda item: f'{100 * item["ros_thread"]:.0f}'),
         ('process, % of a core', lambda item: f'{100 * item["process"]:.0f}'),
     ]
     return results_table(results, columns)

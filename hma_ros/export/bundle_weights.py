@@ -38,14 +38,14 @@ def read_bundle_model(folder: Path) -> DiscreteHma:
 
     :returns: a model that computes what the bundle does; its action heads have no output of the
         simulator's state, which bundles do not hold.
-    :raises BundleError: no bundle of preset ``small`` in fp32, or graphs of another exporter.
+    :raises BundleError: no discrete fp32 bundle of preset ``small``, or unexpected graphs.
     """
     manifest = Manifest.read(folder)
     if not (manifest.reads_joints and manifest.previous_frame and manifest.precision == 'fp32'):
         raise BundleError(
-            f'{folder}: got no network beside the graphs, and no discrete fp32 bundle of preset '
-            'small, expected one of them; choose the folder that `hma train --out` wrote, or '
-            'export it with --torch'
+            f'{folder}: got a bundle without its network, expected one with it or a discrete fp32 '
+            'bundle of preset small; choose the folder that `hma train --out` wrote, or write '
+            'the bundle again with --torch'
         )
     try:
         model = _read(folder, manifest)

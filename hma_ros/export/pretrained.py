@@ -42,7 +42,6 @@ from hma_ros.runtime.manifest_file import FILE_NAME, sha256
 
 _GRAPHS = ('encoder', 'decoder')
 _CODEC_FILE = 'codec.json'
-_NUMBERS = ('integers', 'real numbers')
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def read_codec(path: Path, config: HmaConfig) -> FrameCodec | GraphCodec:
 
 
 def _check_tokens(path: Path, encoder: onnx.ModelProto, config: HmaConfig) -> None:
-    """Refuse an encoder whose tokens are not those of a model; ConfigError names both."""
+    """Refuse an encoder whose tokens or latents do not fit a model: ConfigError naming both."""
     output = encoder.graph.output[0].type.tensor_type
     is_latent = output.elem_type == onnx.TensorProto.FLOAT
     got = (*(dim.dim_value for dim in output.shape.dim[1:]), is_latent)
@@ -153,12 +152,14 @@ def _check_tokens(path: Path, encoder: onnx.ModelProto, config: HmaConfig) -> No
     if got != wanted:
         raise ConfigError(
             f'{path}: tokenizer: got {_tokens_text(*got)}, expected {_tokens_text(*wanted)}, as '
-            'the model takes; choose the tokenizer with which it was trained'
+            'the model takes; choose the tokenizer that the model was trained with'
         )
 
 
 def _tokens_text(count: int, size: int, is_latent: bool) -> str:
-    return f'{count} {"patches" if is_latent else "tokens"} of {size} {_NUMBERS[is_latent]}'
+    if is_latent:
+        return f'{count} latent patches of {size} values'
+    return f'{count} tokens of {size} factors'
 
 
 def save_codec(codec: FrameCodec | GraphCodec, source: Path, folder: Path) -> None:

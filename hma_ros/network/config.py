@@ -90,7 +90,9 @@ class Anchor:
 @dataclass(frozen=True)
 class Domain(StemFacts):
     """
-    An embodiment as the network sees it: its stem, by the name of its parameters, and its head.
+    An embodiment as the network sees it: its stem and its action head.
+
+    ``name`` is that of their parameters in the checkpoint.
 
     :param joints: of a model with keypoint action heads.
     :param anchor: of a model with anchors; None where the data set does not tell it.

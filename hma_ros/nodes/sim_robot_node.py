@@ -53,8 +53,8 @@ class SimRobotParameters:
     )
     image_scale: int = parameter(
         2,
-        'images are rendered this many times smaller and enlarged; 2 renders just the pixels the '
-        'model sees, 1 the full camera size at a higher cost',
+        'images are rendered this many times smaller and enlarged, at a lower cost; `hma run` '
+        'sets 2 if `camera.resize` is at most half of `camera.height`, else 1',
         1,
         4,
     )

@@ -1,10 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Subscriptions whose messages are taken when the node wants them, all at once.
+Subscriptions whose messages the node takes itself, all that wait at once.
 
-The executors of rclpy build a wait set for each message that they deliver, which costs more than
-most callbacks: states at 1 kHz would take a core. A node that needs them at a rate of its own
-takes what has arrived since.
+The executors of rclpy build a wait set for each message that they deliver, which is expensive for
+states at 1 kHz. A node that needs states at a rate of its own takes what has arrived since.
 """
 
 from collections.abc import Callable, Hashable
@@ -18,23 +17,23 @@ from rclpy.subscription import Subscription
 
 from hma_ros.ros.qos import STATE_IN
 
-# Messages of one topic at a time, so that reading ends when more come meanwhile.
+# Most messages of a topic in one call, so that it ends while more keep arriving.
 _MOST = 2 * STATE_IN.depth
 
 
 class _NeverExecuted(CallbackGroup):
-    """The executor waits for nothing of this group."""
+    """A group of which the executor executes nothing."""
 
     def can_execute(self, entity: Any) -> bool:
-        """No."""
+        """Return False: the node takes the messages."""
         return False
 
     def beginning_execution(self, entity: Any) -> bool:
-        """No."""
+        """Return False."""
         return False
 
     def ending_execution(self, entity: Any) -> None:
-        """Nothing began."""
+        """Do nothing: nothing began."""
 
 
 class PolledSubscriptions:
@@ -61,7 +60,7 @@ class PolledSubscriptions:
         :param callback: called with a message and its publisher.
         :param on_fault: called with why a message was not read.
         """
-        # Fast DDS wakes whoever waits for an event of a topic for each of its messages too.
+        # With event callbacks, Fast DDS would wake the executor for each message as well.
         silent = SubscriptionEventCallbacks(use_default_callbacks=False)
         made = self._node.subscribe_bounded(kind, topic, callback, STATE_IN, on_fault, silent)
         made.callback_group = self._group
@@ -79,5 +78,5 @@ class PolledSubscriptions:
 
 
 def _arguments(received: Any) -> Any:
-    """Return the message, and its origin where rclpy would give that too (from Kilted on)."""
+    """Return the arguments of the callback: with the message info from Kilted on."""
     return received if hasattr(Subscription, 'CallbackType') else received[:1]

@@ -25,7 +25,7 @@ _POSE = ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw')
 
 class RobotState:
     """
-    The newest measurement of the commanded coordinates, after :meth:`take`.
+    The newest measurement of the commanded coordinates; :meth:`take` updates it.
 
     :param node: an HmaNode.
     :param on_fault: called with why a message cannot be used.
@@ -63,7 +63,7 @@ class RobotState:
         self._topics.take()
 
     def clear(self) -> None:
-        """Forget everything, what waits to be read too, e.g. when the clock jumped."""
+        """Forget everything, waiting messages included, e.g. when the clock jumped."""
         self._topics.take()
         for history in (*self._joints, self._pose):
             history.clear()

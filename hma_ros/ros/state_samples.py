@@ -16,13 +16,13 @@ from hma_ros.core.messages.pose import to_pose
 from hma_ros.ros.polled_subscriptions import PolledSubscriptions
 from hma_ros.ros.stamps import stamp_ns
 
-# Places of the topics behind those of joints.
+# Indices of pose and gripper among the topics, after those of the joint states.
 _POSE, _GRIPPER = -2, -1
 
 
 class StateSamples:
     """
-    Fills :attr:`measured` when told to :meth:`take`.
+    Fills :attr:`measured` in :meth:`take`.
 
     :param node: an HmaNode.
     :param on_arrival: called after each message that was taken.
@@ -60,7 +60,7 @@ class StateSamples:
         self._topics.take()
 
     def clear(self) -> None:
-        """Forget everything, what waits to be read too."""
+        """Forget everything, waiting messages included."""
         self._topics.take()
         self.measured.clear()
 

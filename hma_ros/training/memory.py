@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Whether what the blocks keep for the backward pass fits into the memory."""
+"""Whether the activations that the blocks keep for the backward pass fit into memory."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from hma_ros.network.config import HmaConfig
 
 _MEMORY = Path('/proc/meminfo')
 _FLOAT_BYTES = 4
-# Measured with HMA-Base: a block keeps attention scores twice, and of each token as many
-# numbers as this times the width.
+# Measured with HMA-Base: a block keeps its attention scores twice, and for each token this many
+# times the width.
 _SCORES, _WIDTHS = 2, 36
-# The rest is for weights, their optimiser, heads and others.
+# Of the available memory; the rest is for weights, optimiser state, heads and other programs.
 _SHARE = 0.5
 
 
 def activation_bytes(config: HmaConfig, steps: int) -> int:
     """
-    Estimate what the blocks keep for the backward pass.
+    Estimate the memory of the activations that the blocks keep for the backward pass.
 
     :param steps: of all windows together.
     """
@@ -28,7 +28,7 @@ def activation_bytes(config: HmaConfig, steps: int) -> int:
 
 
 def available_bytes() -> int | None:
-    """Return how much memory programs can still take; None where the system does not tell."""
+    """Return the memory that Linux calls available; None on other systems."""
     if not _MEMORY.exists():
         return None
     lines = dict(line.split(':', 1) for line in _MEMORY.read_text().splitlines())
@@ -36,6 +36,6 @@ def available_bytes() -> int | None:
 
 
 def fits(activations_bytes: int) -> bool:
-    """Whether so much can be kept beside the rest."""
+    """Whether activations of this size fit beside everything else."""
     available = available_bytes()
     return available is None or activations_bytes < _SHARE * available

@@ -52,7 +52,7 @@ def encoded_once(
     """
     Encode every frame and keep the tokens in a file; read it if it is there.
 
-    Encoding that was stopped goes on where it was half a minute before.
+    After an interruption it resumes from what was kept, and repeats about half a minute at most.
 
     :param folder: of the file, whose name tells the tokenizer and the episodes: with another of
         either they are encoded again.
@@ -162,9 +162,9 @@ def _encode_plainly(encoder: Encoder, dataset: Episodes, pool: Pool, parts: Part
 
 class Parts:
     """
-    Tokens of the first frames of a data set, in files while more are encoded.
+    Tokens of the first frames of a data set, kept in files while the rest is encoded.
 
-    Each file is named by the number of its first frame, and is whole or not there.
+    Each file is named by the index of its first frame and written atomically.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -176,8 +176,8 @@ class Parts:
         """
         Find what was kept.
 
-        :returns: frames of which the tokens are there.
-        :raises ConfigError: a broken file.
+        :returns: number of frames that are encoded already.
+        :raises ConfigError: a file is broken.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         while (path := self._next()).exists():
@@ -186,7 +186,7 @@ class Parts:
         return self._frames
 
     def add(self, tokens: np.ndarray) -> None:
-        """Append the tokens of some frames; now and then all that came are written."""
+        """Append the tokens of some frames; those that wait are written every half minute."""
         self._waiting.append(tokens)
         if time.monotonic() - self._kept_s > _KEEP_EVERY_S:
             self._keep()
@@ -221,7 +221,7 @@ def _episodes(dataset: Episodes, tokens: np.ndarray) -> list[TokenEpisode]:
 def _frame_batches(
     dataset: Episodes, batch: int = _ENCODE_BATCH, after: int = 0
 ) -> Iterator[np.ndarray]:
-    """Yield frames in batches, without the first of all."""
+    """Yield frames in batches, without the first ``after`` of the data set."""
     frames = islice(chain.from_iterable(item.frames for item in dataset), after, None)
     while waiting := list(islice(frames, batch)):
         yield np.stack(waiting)

@@ -121,9 +121,9 @@ class HmaTrainer:
         notes = [f'matrix products: {PRECISIONS[self.precision]}, the faster here']
         if self._recompute:
             notes.append(
-                f'memory: the blocks would keep about {self._activation_bytes / 1e9:.0f} GB for '
-                'the backward pass, more than half of what is free; they are run again there '
-                'instead, which takes longer and changes no result'
+                f'memory: activations would take about {self._activation_bytes / 1e9:.1f} GB, '
+                'more than half of the available memory; activation checkpointing recomputes the '
+                'blocks in the backward pass, which takes longer and changes no result'
             )
         return notes
 

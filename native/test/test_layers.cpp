@@ -134,7 +134,7 @@ void halves_that_are_not_finite_stay_so()
     for (int lane = 0; lane < kLanes; ++lane) {
       const bool is_number = (bits & 0x3ff) == 0;
       const bool is_same = is_number ? std::isinf(values[lane]) : std::isnan(values[lane]);
-      expect(is_same && std::signbit(values[lane]) == (bits >> 15 != 0), "half not finite");
+      expect(is_same && std::signbit(values[lane]) == (bits >> 15 != 0), "infinity or NaN in fp16");
     }
   }
 }

@@ -26,7 +26,7 @@ def test_blocks_are_run_again_only_where_memory_is_short(tmp_path, monkeypatch, 
     monkeypatch.setattr(memory, 'available_bytes', lambda: free)
     config = preset('base', [DOMAIN], layers=1, heads=2, width=16, positions=16, action_tokens=1)
     trainer = HmaTrainer(config, tmp_path, 1, 3, 1, compiled=False, precision='highest')
-    assert any('run again' in note for note in trainer.notes) == is_short
+    assert any('activation checkpointing' in note for note in trainer.notes) == is_short
 
 
 def test_free_memory_is_more_than_nothing():

@@ -41,7 +41,8 @@ def embodiment_path(robot: str, sim: bool) -> Path:
     """
     Return the file of a robot, or of its simulated twin.
 
-    :param robot: name without the ``sim_`` prefix, e.g. ``ur5e``, or the path of a YAML file.
+    :param robot: name without the ``sim_`` prefix, e.g. ``ur5e``, or the path of a YAML file,
+        which is returned whatever ``sim`` is.
     :param sim: whether the simulated robot is meant.
     :raises EmbodimentError: there is no robot of this name; the text lists those there are.
     """

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""What a stem takes, and the robot that it serves: one type from training to the bundle."""
+"""What a stem takes and the robot that it serves, from training to the bundle."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class StemFacts:
         return self.stride * self.width
 
     def limit(self, chunk_BX: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Keep chunks within the bounds of the robot; beyond them a head only guesses."""
+        """Clip chunks to the action bounds of the robot; beyond them a head extrapolates."""
         if self.robot is None:
             return chunk_BX
         steps = self.robot.actions_of(chunk_BX.reshape(len(chunk_BX), self.stride, -1))
@@ -54,7 +54,7 @@ class StemFacts:
     def moved(
         self, joints_BJ: NDArray[np.float32] | None, chunk_BX: NDArray[np.float32]
     ) -> NDArray[np.float32] | None:
-        """Tell where a chunk brings the joints; None if they are unknown, or it does not tell."""
+        """Return the joints after a chunk; None if they, or how it moves them, are unknown."""
         if joints_BJ is None or self.robot is None or self.robot.joint_motion == 'unknown':
             return None
         steps = chunk_BX.reshape(len(chunk_BX), self.stride, -1)
@@ -65,7 +65,7 @@ class StemFacts:
     def anchor_after(
         self, anchor_BK: NDArray[np.float32] | None, chunk_BX: NDArray[np.float32] | None
     ) -> NDArray[np.float32] | None:
-        """Tell where a chunk leads the anchor; None where either is unknown, or not asked for."""
+        """Return the anchor after a chunk; None if either is unknown, or the stem has no robot."""
         if anchor_BK is None or chunk_BX is None or self.robot is None:
             return None
         return self.robot.anchor_after(anchor_BK, chunk_BX)
