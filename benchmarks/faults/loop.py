@@ -48,6 +48,7 @@ class _Topics:
 
     def __init__(self) -> None:
         self.subscriptions: dict[str, _Subscription] = {}
+        self._parameter_overrides: dict[str, Any] = {}
 
     def resolve_topic_name(self, name: str) -> str:
         return f'/{name}'

@@ -201,13 +201,15 @@ def _action_executor(request: Request, spec: EmbodimentSpec, bundle: Path) -> Pr
 
 
 def _sim_robot(request: Request, spec: EmbodimentSpec) -> Process:
+    seen, size = spec.camera.crop or spec.camera, spec.camera.resize
+    is_halved = 2 * size[0] <= seen.height and 2 * size[1] <= seen.width
     parameters = (
         ('embodiment', spec.path),
         ('task', spec.name),
         ('seed', request.seed),
         ('real_time_factor', request.real_time_factor),
         # Render no fewer pixels than the model sees.
-        ('image_scale', 2 if 2 * max(spec.camera.resize) <= spec.camera.height else 1),
+        ('image_scale', 2 if is_halved else 1),
         # It is the clock.
         ('use_sim_time', False),
     )

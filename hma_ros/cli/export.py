@@ -91,14 +91,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_alone(args: argparse.Namespace) -> None:
-    """Refuse what a renewal would ignore: it copies a bundle of format 3 as it is."""
+    """Refuse options that a renewal would ignore: it changes only the format of a bundle."""
     defaults = {'torch': False, 'precision': 'fp32'}
     names = ('precision', 'torch', 'frames', 'temperature', 'guidance')
     given = [f'--{name}' for name in names if getattr(args, name) != defaults.get(name)]
     if given:
         raise ConfigError(
-            f'export: {", ".join(given)}: got it with --renew, expected SRC; renew without, then '
-            'export the renewed bundle with it'
+            f'export: got {", ".join(given)} with --renew, expected SRC instead; renew without, '
+            'then export the new bundle with these options'
         )
 
 

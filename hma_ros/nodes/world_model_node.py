@@ -83,14 +83,11 @@ class WorldModelNode(HmaNode):
 
     def _open_timers(self) -> None:
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        for period_s, callback in (
-            (_REPORT_S, self._report),
-            (_HEARTBEAT_S, self._beat),
-            (_STATES_S, self._read_states),
-        ):
-            timer = self.create_timer(period_s, callback, clock=steady)
-            self._states_timer = self.own(timer, self.destroy_timer)
-        self._states_timer.cancel()
+        for period_s, callback in ((_REPORT_S, self._report), (_HEARTBEAT_S, self._beat)):
+            self.own(self.create_timer(period_s, callback, clock=steady), self.destroy_timer)
+        timer = self.create_timer(_STATES_S, self._read_states, clock=steady)
+        self._states_timer = self.own(timer, self.destroy_timer)
+        timer.cancel()
         self._spent = self.own(
             self.create_guard_condition(self._give_up), self.destroy_guard_condition
         )
@@ -168,7 +165,6 @@ class WorldModelNode(HmaNode):
         self._state = StateSamples(
             self,
             self._spec,
-            self._on_state,
             partial(self._diagnostics.error, 'bad states'),
             partial(self._diagnostics.cleared, 'bad states'),
         )
@@ -208,6 +204,7 @@ class WorldModelNode(HmaNode):
         # Simulated time has another scale.
         waited_ns = 0 if self.get_parameter('use_sim_time').value else waited_ns
         arrived_s = self._heard_s - waited_ns / 1e9
+        self._state.take()  # first: with the image a step may be complete
         self._steps.offer(stamp, message, arrived_s, self.now_ns(), waited_ns)
         self._read_states()
         self._wake()
@@ -221,21 +218,25 @@ class WorldModelNode(HmaNode):
             self._diagnostics.error('bad reports', str(error))
             return
         self._diagnostics.cleared('bad reports')
+        self._state.take()
         self._steps.executed(stamp_ns(message.header.stamp), actions, self.now_ns())
         self._wake()
 
     def _read_states(self) -> None:
-        self._state.take()
+        """Read states, and soon again while a step waits for them."""
+        self._advance()
+        if self._is_working and len(self._steps):
+            self._wake()
         if self._is_working and self._steps.is_waiting:
             self._states_timer.reset()
         else:
             self._states_timer.cancel()
 
-    def _on_state(self) -> None:
-        # They come often: only a step that waits for them is worth a look.
-        if self._is_working and self._steps.is_waiting:
+    def _advance(self) -> None:
+        """Read all states, then form the steps: none is settled while some wait to be read."""
+        self._state.take()
+        if self._is_working:
             self._steps.poll(self.now_ns())
-            self._wake()
 
     def _wake(self) -> None:
         if self._worker is not None:
@@ -243,11 +244,9 @@ class WorldModelNode(HmaNode):
 
     def _work(self) -> None:
         """Process the steps that are due; runs in the worker's thread."""
-        self._steps.poll(self.now_ns())
-        if self._steps.is_waiting:
-            self._states_timer.reset()
+        self._advance()
         while self._is_working and not self._is_spent() and self._loop.run_once():
-            self._steps.poll(self.now_ns())
+            self._advance()
         if self._is_spent():
             self._spent.trigger()
 

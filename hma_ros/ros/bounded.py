@@ -21,6 +21,7 @@ def bounded(
     topic: str,
     callback: Callable[[Any, Hashable], None],
     on_fault: Callable[[str], None],
+    most_bytes: int = MOST_BYTES,
 ) -> Callable[[bytes, Hashable], None]:
     """
     Wrap a callback of messages as one of raw messages.
@@ -30,8 +31,8 @@ def bounded(
     """
 
     def receive(raw: bytes, publisher: Hashable) -> None:
-        if len(raw) > MOST_BYTES:
-            on_fault(f'{topic}: got a message of {len(raw)} bytes, expected at most {MOST_BYTES}')
+        if len(raw) > most_bytes:
+            on_fault(f'{topic}: got a message of {len(raw)} bytes, expected at most {most_bytes}')
             return
         try:
             message = deserialize_message(raw, kind)

@@ -25,7 +25,7 @@ from rclpy.signals import SignalHandlerOptions
 from hma_ros.core.errors import HmaError
 from hma_ros.core.parent_process import follow_parent
 from hma_ros.ros import qos_overrides
-from hma_ros.ros.bounded import bounded
+from hma_ros.ros.bounded import MOST_BYTES, bounded
 from hma_ros.ros.log_relay import LogRelay
 from hma_ros.ros.parameters import declare
 from hma_ros.ros.publishers import with_publisher
@@ -121,14 +121,15 @@ class HmaNode(LifecycleNode):
         qos: Any,
         on_fault: Callable[[str], None],
         event_callbacks: SubscriptionEventCallbacks | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> Any:
         """
-        Create a subscription that reads no message beyond :data:`~hma_ros.ros.bounded.MOST_BYTES`.
+        Create a subscription that reads no message beyond a size.
 
         :param callback: called with a message and its publisher.
         :param on_fault: called with why a message was not read.
         """
-        receive = bounded(kind, self.resolve_topic_name(topic), callback, on_fault)
+        receive = bounded(kind, self.resolve_topic_name(topic), callback, on_fault, most_bytes)
         made = qos_overrides.subscription(
             self, kind, topic, with_publisher(receive), qos, event_callbacks, raw=True
         )

@@ -19,12 +19,14 @@ def _profile(depth: int, reliable: bool, latched: bool = False) -> QoSProfile:
 
 
 SENSOR_IN = _profile(5, reliable=False)
-# States come at up to 1 kHz and wait until a node takes them. Active, the world model does so at
-# least every 0.1 s and the executor in each command period; the viewer needs only the newest.
-STATE_IN = _profile(200, reliable=False)
 SENSOR_OUT = _profile(5, reliable=True)
 COMMAND = _profile(1, reliable=True)
 REPORT = _profile(10, reliable=True)
 LATCHED = _profile(1, reliable=True, latched=True)
 # As tf2 does.
 TRANSFORMS = _profile(100, reliable=True)
+
+
+def state_in(depth: int) -> QoSProfile:
+    """Return the profile of states, of which so many wait until the node takes them."""
+    return _profile(depth, reliable=False)

@@ -19,6 +19,8 @@ from hma_ros.ros.polled_subscriptions import PolledSubscriptions
 from hma_ros.ros.stamps import stamp_ns
 
 Vector = NDArray[np.float64]
+# Only the newest counts: at 1 kHz those of a command period.
+_DEPTH = 10
 # Coordinates of a pose as a history keeps them.
 _POSE = ('x', 'y', 'z', 'qx', 'qy', 'qz', 'qw')
 
@@ -43,7 +45,7 @@ class RobotState:
         self._on_fault, self._on_good = on_fault, on_good
         # Topics whose last message could not be used.
         self._faulty: set[str] = set()
-        self._topics, age_s = PolledSubscriptions(node), spec.state.max_age_s
+        self._topics, age_s = PolledSubscriptions(node, _DEPTH), spec.state.max_age_s
         self._joints: list[PositionHistory] = []
         for source in spec.state.sources:
             topic = node.resolve_topic_name(source.topic)
@@ -64,7 +66,7 @@ class RobotState:
 
     def clear(self) -> None:
         """Forget everything, waiting messages included, e.g. when the clock jumped."""
-        self._topics.take()
+        self._topics.discard()
         for history in (*self._joints, self._pose):
             history.clear()
 

@@ -16,6 +16,8 @@ from hma_ros.core.messages.pose import to_pose
 from hma_ros.ros.polled_subscriptions import PolledSubscriptions
 from hma_ros.ros.stamps import stamp_ns
 
+# At 1 kHz those of a fifth of a second: the model needs them all, and takes them every tenth.
+_DEPTH = 200
 # Indices of pose and gripper among the topics, after those of the joint states.
 _POSE, _GRIPPER = -2, -1
 
@@ -25,7 +27,6 @@ class StateSamples:
     Fills :attr:`measured` in :meth:`take`.
 
     :param node: an HmaNode.
-    :param on_arrival: called after each message that was taken.
     :param on_fault: called with the reason why a message cannot be used.
     :param on_good: called when all that a fault concerned was heard again.
     """
@@ -34,12 +35,11 @@ class StateSamples:
         self,
         node: Any,
         spec: EmbodimentSpec,
-        on_arrival: Callable[[], None],
         on_fault: Callable[[str], None],
         on_good: Callable[[], None],
     ) -> None:
-        self._on_arrival, self._on_fault, self._on_good = on_arrival, on_fault, on_good
-        self._topics, sources = PolledSubscriptions(node), spec.state.sources
+        self._on_fault, self._on_good = on_fault, on_good
+        self._topics, sources = PolledSubscriptions(node, _DEPTH), spec.state.sources
         self.measured = StateHistory(spec, node.resolve_topic_name, spec.limits.continuous)
         # Of each topic what was not heard since its last fault: places of joints, or the pose.
         self._missed: list[set[int]] = [set() for _ in (*sources, 'pose', 'gripper')]
@@ -61,7 +61,7 @@ class StateSamples:
 
     def clear(self) -> None:
         """Forget everything, waiting messages included."""
-        self._topics.take()
+        self._topics.discard()
         self.measured.clear()
 
     def _on_joints(
@@ -104,4 +104,3 @@ class StateSamples:
             missed.difference_update(held)
             if not any(self._missed):
                 self._on_good()
-        self._on_arrival()

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from hma_ros.network.config import HmaConfig
 
 _MEMORY = Path('/proc/meminfo')
+# Of a container (cgroup v2).
+_GROUP = Path('/sys/fs/cgroup')
 _FLOAT_BYTES = 4
 # Measured with HMA-Base: a block keeps its attention scores twice, and for each token this many
 # times the width.
@@ -28,11 +31,19 @@ def activation_bytes(config: HmaConfig, steps: int) -> int:
 
 
 def available_bytes() -> int | None:
-    """Return the memory that Linux calls available; None on other systems."""
+    """
+    Return the memory that Linux calls available, within the container's limit; else None.
+
+    Processes that `torchrun` started on this machine share it.
+    """
     if not _MEMORY.exists():
         return None
     lines = dict(line.split(':', 1) for line in _MEMORY.read_text().splitlines())
-    return int(lines['MemAvailable'].split()[0]) * 1024
+    free = int(lines['MemAvailable'].split()[0]) * 1024
+    most, used = (_GROUP / name for name in ('memory.max', 'memory.current'))
+    if most.exists() and (limit := most.read_text().strip()).isdigit():
+        free = min(free, int(limit) - int(used.read_text()))
+    return max(free, 0) // int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
 
 
 def fits(activations_bytes: int) -> bool:

@@ -62,8 +62,10 @@ def encoded_once(
     path = folder / f'{encoder.fingerprint}_{dataset.fingerprint}.npy'
     dataset.check_frame_size(encoder.image_size, 'the frame tokenizer')
     parts = Parts(path.with_suffix('.parts'))
+    is_new = not path.exists()
     tokens = _once(path, dataset, lambda: _encode_plainly(encoder, dataset, pool, parts))
-    parts.remove()
+    if is_new:
+        parts.remove()
     return _episodes(dataset, tokens)
 
 

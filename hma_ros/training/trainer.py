@@ -105,8 +105,8 @@ class HmaTrainer:
             self.model, folder, steps, start.rate, start.hidden, beside=self._pool
         )
         index = self._objective.steps
-        rows = len(index.index_R) * windows * len(self.stems)
-        self._activation_bytes = memory.activation_bytes(config, rows)
+        steps_in_all = len(index.index_R) * windows * len(self.stems)
+        self._activation_bytes = memory.activation_bytes(config, steps_in_all)
         self._recompute = not memory.fits(self._activation_bytes)
         self.run_blocks = JointPass(self.model, self.stems, index, compiled, self._recompute)
 

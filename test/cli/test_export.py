@@ -39,10 +39,10 @@ def test_the_shipped_bundle_can_be_written_anew_as_it_imagines():
     ('words', 'message'),
     [
         (['nope'], "bundle: got 'nope', expected a folder with manifest.json"),
-        (['--renew', 'old', '--torch'], 'export: --torch: got it with --renew, expected SRC'),
+        (['--renew', 'old', '--torch'], 'export: got --torch with --renew, expected SRC'),
         (
             ['--renew', 'old', '--precision', 'int8', '--temperature', '0'],
-            'export: --precision, --temperature: got it with --renew, expected SRC',
+            'export: got --precision, --temperature with --renew, expected SRC',
         ),
         ([], 'export: expected either SRC or --renew BUNDLE'),
     ],

@@ -32,12 +32,13 @@ class Node:
 
     def __init__(self) -> None:
         self.receive: Any = None
+        self._parameter_overrides: dict[str, Any] = {}
 
     def resolve_topic_name(self, name: str) -> str:
         return name
 
     def subscribe_bounded(
-        self, kind: Any, topic: str, callback: Any, qos: Any, on_fault: Any, events: Any
+        self, kind: Any, topic: str, callback: Any, qos: Any, on_fault: Any, *_: Any
     ) -> Any:
         self.receive = bounded(kind, topic, callback, on_fault)
         return SimpleNamespace()
@@ -57,7 +58,7 @@ def test_parity_with_the_nodes(tmp_path: Path) -> None:
         ]
 
     node, faults = Node(), list[str]()
-    samples = StateSamples(node, SPEC, lambda: None, faults.append, lambda: None)
+    samples = StateSamples(node, SPEC, faults.append, lambda: None)
     wanted = {step.stamp_ns: step for step in steps}
     images, compared = {}, 0
     executed = ExecutedActions(SPEC, samples.measured)

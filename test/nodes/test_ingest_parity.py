@@ -141,6 +141,7 @@ def replay(node: Any, messages: list[tuple[str, int, Any]]) -> None:
         callback = heard[topic].callback
         if heard[topic].raw:
             callback(serialize_message(message), {'publisher_gid': None})
+            node._read_states()
         elif topic.endswith(SPEC.camera.topic):
             callback(message, {'publisher_gid': None})
         else:
@@ -169,3 +170,22 @@ def test_the_importer_makes_the_steps_of_the_node(
             np.testing.assert_array_equal(np.float32(executed), before.actions, strict=True)
             compared += 1
     assert compared >= 26
+
+
+def test_states_that_wait_are_read_before_a_step_can_be_complete(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(node._state, 'take', lambda: calls.append('take'))
+    for name in ('offer', 'executed', 'poll'):
+        monkeypatch.setattr(node._steps, name, lambda *_, name=name: calls.append(name))
+    image = Image(height=1, width=1)
+    for call, settles in (
+        (lambda: node._on_image(image, 0), 'offer'),
+        (lambda: node._on_executed(from_actions(SPEC, 0, np.zeros((1, 2)))), 'executed'),
+        (node._read_states, 'poll'),
+        (node._work, 'poll'),
+    ):
+        calls.clear()
+        call()
+        assert calls.index('take') < calls.index(settles)

@@ -45,12 +45,20 @@ class Bench:
         return self.node.create_subscription(kind, topic, callback, qos)
 
     def subscribe_bounded(
-        self, kind: Any, topic: str, callback: Any, qos: Any, on_fault: Any, events: Any = None
+        self,
+        kind: Any,
+        topic: str,
+        callback: Any,
+        qos: Any,
+        on_fault: Any,
+        events: Any = None,
+        *most_bytes: int,
     ) -> Any:
         from hma_ros.ros.bounded import bounded
         from hma_ros.ros.publishers import with_publisher
 
-        receive = bounded(kind, self.node.resolve_topic_name(topic), callback, on_fault)
+        name = self.node.resolve_topic_name(topic)
+        receive = bounded(kind, name, callback, on_fault, *most_bytes)
         return self.node.create_subscription(
             kind, topic, with_publisher(receive), qos, raw=True, event_callbacks=events
         )

@@ -15,6 +15,7 @@ from std_msgs.msg import Bool
 from hma_ros.core.embodiment import StopSpec, load_embodiment
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.bounded import MOST_BYTES, bounded
+from hma_ros.ros.polled_subscriptions import MOST_BYTES as MOST_STATE_BYTES
 from hma_ros.ros.qos import REPORT, SENSOR_OUT
 from hma_ros.ros.robot_state import RobotState
 from hma_ros.ros.stop_topics import StopTopics
@@ -29,10 +30,10 @@ def test_a_state_that_is_too_large_is_a_fault_and_changes_nothing(bench: Any) ->
     state = RobotState(bench, UR5E, faults.append, lambda: None)
     publisher = bench.world.create_publisher(JointState, 'joint_states', SENSOR_OUT)
     names = list(UR5E.state.joints)
-    large = JointState(name=names, position=[0.0] * 6, effort=[0.0] * (MOST_BYTES // 8))
+    large = JointState(name=names, position=[0.0] * 6, effort=[0.0] * (MOST_STATE_BYTES // 8))
     bench.until(lambda: publisher.publish(large) or state.take() or faults, 'the fault')
-    assert faults[0].startswith('/joint_states: got a message of 1048')
-    assert faults[0].endswith(f' bytes, expected at most {MOST_BYTES}')
+    assert faults[0].startswith('/joint_states: got a message of 65')
+    assert faults[0].endswith(f' bytes, expected at most {MOST_STATE_BYTES}')
     assert state.newest() is None
     good = JointState(name=names, position=np.arange(6.0).tolist())
     bench.until(lambda: publisher.publish(good) or state.take() or state.newest(), 'the state')

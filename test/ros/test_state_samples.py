@@ -33,7 +33,9 @@ class Driver:
 
     def __init__(self, bench: Any, spec: EmbodimentSpec = UR5E, publishers: int = 1) -> None:
         self._bench, self._heard, self.faults, self.recovered = bench, 0, list[str](), 0
-        self._samples = StateSamples(bench, spec, self._count, self._fault, self._recover)
+        self._samples = StateSamples(bench, spec, self.faults.append, self._recover)
+        for subscription in self._samples._topics._subscriptions:
+            subscription.callback = self._counted(subscription.callback)
         self._joints = self._publishers(JointState, spec.state.sources[0].topic, publishers)
         if spec.state.pose is not None:
             self._poses = self._publishers(PoseStamped, spec.state.pose.topic, 1)
@@ -72,12 +74,12 @@ class Driver:
         publisher.publish(message)
         self._bench.until(lambda: self._samples.take() or self._heard > before, 'the message')
 
-    def _count(self) -> None:
-        self._heard += 1
+    def _counted(self, callback: Any) -> Any:
+        def receive(message: Any, info: Any) -> None:
+            callback(message, info)
+            self._heard += 1
 
-    def _fault(self, text: str) -> None:
-        self.faults.append(text)
-        self._heard += 1
+        return receive
 
     def _recover(self) -> None:
         self.recovered += 1
@@ -187,7 +189,7 @@ def test_a_gripper_on_a_topic_of_its_own(bench: Any) -> None:
     spec = load_embodiment('franka')
     assert spec.gripper is not None
     assert spec.gripper.joint_topic is not None
-    samples = StateSamples(bench, spec, lambda: None, faults.append, faults.clear)
+    samples = StateSamples(bench, spec, faults.append, faults.clear)
     states = bench.world.create_publisher(JointState, spec.gripper.joint_topic, SENSOR_OUT)
 
     def publish_until(position: float, condition: Any, what: str) -> None:

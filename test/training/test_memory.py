@@ -29,6 +29,18 @@ def test_blocks_are_run_again_only_where_memory_is_short(tmp_path, monkeypatch, 
     assert any('activation checkpointing' in note for note in trainer.notes) == is_short
 
 
+def test_a_container_and_other_processes_leave_less(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, '_GROUP', tmp_path)
+    (tmp_path / 'memory.max').write_text('max')
+    everything = memory.available_bytes()
+    assert everything > 1 << 20
+    (tmp_path / 'memory.max').write_text('1000000')
+    (tmp_path / 'memory.current').write_text('400000')
+    assert memory.available_bytes() == 600_000
+    monkeypatch.setenv('LOCAL_WORLD_SIZE', '2')
+    assert memory.available_bytes() == 300_000
+
+
 def test_free_memory_is_more_than_nothing():
     free = memory.available_bytes()
     assert free is None or 1 << 20 < free < 1 << 50

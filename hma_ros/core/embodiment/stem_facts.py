@@ -76,7 +76,7 @@ def read_stem_facts(name: str, facts: Mapping[str, Any]) -> StemFacts:
     Read what :func:`stem_entry` wrote.
 
     :raises KeyError: a fact is missing.
-    :raises TypeError: a fact is of another type, or unknown.
+    :raises TypeError: a fact is of another type.
     :raises ValueError: a fact is out of range, or the robot does not fit the stem.
     """
     robot = None if facts.get('robot') is None else read_stem(facts['robot'])
