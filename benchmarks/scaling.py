@@ -20,12 +20,14 @@ from hma_ros.evaluation.scaling_tables import scaling_table
 
 # The first is in every mixture, so that all models can be compared on its episodes.
 ROBOTS = ('sim_ur5e', 'sim_so101', 'sim_franka', 'sim_planar')
+# Small enough for many runs on one core.
+_SMALL = {'width': 64, 'layers': 4}
 SERIES = {
-    'robots': [Mixture(ROBOTS[:count]) for count in (1, 2, 3, 4)],
-    'trajectories': [Mixture(ROBOTS, count) for count in (10, 40, 160)],
+    'robots': [Mixture(ROBOTS[:count], **_SMALL) for count in (1, 2, 3, 4)],
+    'trajectories': [Mixture(ROBOTS, count, **_SMALL) for count in (10, 40, 160)],
     'parameters': [
         Mixture(ROBOTS, width=width, layers=layers)
-        for width, layers in ((64, 3), (128, 6), (192, 9))
+        for width, layers in ((32, 2), (64, 4), (128, 6))
     ],
 }
 
@@ -54,7 +56,7 @@ def _arguments() -> argparse.Namespace:
     add = parser.add_argument
     add('--out', type=Path, default=Path('runs/scaling'), metavar='DIR', help='runs and episodes')
     add('--json', type=Path, default=Path('benchmarks/out/scaling.json'), metavar='FILE')
-    add('--steps', type=int, default=400, metavar='N', help='optimiser steps (400)')
+    add('--steps', type=int, default=200, metavar='N', help='optimiser steps (200)')
     add('--windows', type=int, default=2, metavar='N', help='windows of a robot in a step (2)')
     return parser.parse_args()
 
