@@ -27,7 +27,7 @@ SERIES = {
     'trajectories': [Mixture(ROBOTS, count, **_SMALL) for count in (10, 40, 160)],
     'parameters': [
         Mixture(ROBOTS, width=width, layers=layers)
-        for width, layers in ((32, 2), (64, 4), (128, 6))
+        for width, layers in ((32, 2), (64, 4), (96, 6))
     ],
 }
 
@@ -36,13 +36,12 @@ def main() -> int:
     """Train, score, and write the results."""
     args = _arguments()
     workshop, budget = Workshop(args.out), Budget(args.steps, args.windows)
-    results = [
-        _measured(workshop, mixture, budget, series)
-        for series, mixtures in SERIES.items()
-        for mixture in mixtures
-    ]
     command = f'python -m benchmarks.scaling --steps {args.steps} --windows {args.windows}'
-    write_measurements(args.json, command, results)
+    results: list[dict[str, Any]] = []
+    for series, mixtures in SERIES.items():
+        for mixture in mixtures:
+            results.append(_measured(workshop, mixture, budget, series))
+            write_measurements(args.json, command, results)
     print(scaling_table(results))
     return 0
 
