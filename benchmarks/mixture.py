@@ -24,7 +24,7 @@ from hma_ros.network.discrete import DiscreteHma
 from hma_ros.sim.generate import generate
 from hma_ros.training.configuration import default_length
 from hma_ros.training.recordings import domain_of, standardise_states
-from hma_ros.training.trainer import PRECISIONS, HmaTrainer
+from hma_ros.training.trainer import HmaTrainer
 
 _T = TypeVar('_T')
 # Of each robot.
@@ -115,9 +115,12 @@ class Workshop:
         config, run = self.config(mixture), self.run_folder(mixture, budget)
         save_codec(self.shipped.codec, self.shipped.tokenizer, run / 'tokenizer')
         length = default_length(config)
-        # Runs are so short that compiling would take longer than it saves.
+        # In float32 on every machine, so that runs can be compared; so short that compiling would
+        # take longer than it saves.
         trainer = HmaTrainer(
-            config, run / 'model', budget.steps, length, budget.windows, compiled=False
+            *(config, run / 'model', budget.steps, length, budget.windows),
+            compiled=False,
+            precision='highest',
         )
         sources = {
             domain.name: EpisodeWindows(
@@ -125,7 +128,7 @@ class Workshop:
             )
             for domain, robot in zip(config.domains, mixture.robots, strict=True)
         }
-        print(f'{run}: matrix products in {PRECISIONS[trainer.precision]}', flush=True)
+        print(run, flush=True)
         return cast('DiscreteHma', trainer.train(sources))
 
     def run_folder(self, mixture: Mixture, budget: Budget) -> Path:

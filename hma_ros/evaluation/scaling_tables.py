@@ -14,7 +14,7 @@ from hma_ros.evaluation.markdown import Column, Result, Table, number, results_t
 _AXES = {
     'robots': Axis('robots trained on together'),
     'trajectories': Axis('trajectories of each robot', is_logarithmic=True),
-    'parameters': Axis('parameters of the trunk, millions', is_logarithmic=True),
+    'parameters': Axis('parameters of the blocks, millions', is_logarithmic=True),
 }
 
 
@@ -24,7 +24,7 @@ def scaling_table(results: Sequence[Result]) -> Table:
         ('varied', lambda item: item['series']),
         ('robots', lambda item: str(item['robots'])),
         ('trajectories of each', lambda item: str(item['trajectories'])),
-        ('parameters of the trunk, millions', lambda item: number(item['parameters'] / 1e6, 2)),
+        ('parameters of the blocks, millions', lambda item: number(item['parameters'] / 1e6, 2)),
     ]
     for robot in _robots(results):
         columns.append((f'perplexity, {robot}', partial(_perplexity, robot)))
@@ -39,16 +39,15 @@ def scaling_charts(results: Sequence[Result]) -> dict[str, str]:
         chosen = [item for item in results if item['series'] == series]
         lines = {robot: _line(chosen, series, robot) for robot in _robots(results)}
         lines = {robot: line for robot, line in lines.items() if len(line) > 1}
-        title = f'Held-out perplexity over {series}'
-        perplexity = Axis('perplexity', is_logarithmic=True)
-        charts[f'scaling_{series}.svg'] = line_chart(title, _AXES[series], perplexity, lines)
+        title, y_axis = f'Held-out log perplexity over {series}', Axis('nats per token')
+        charts[f'scaling_{series}.svg'] = line_chart(title, _AXES[series], y_axis, lines)
     return charts
 
 
 def _line(results: Sequence[Result], series: str, robot: str) -> Points:
     scale = 1e-6 if series == 'parameters' else 1.0
     return [
-        (scale * item[series], math.exp(item['token_entropy_nats'][robot]))
+        (scale * item[series], item['token_entropy_nats'][robot])
         for item in results
         if robot in item['token_entropy_nats']
     ]
@@ -61,7 +60,10 @@ def _robots(results: Sequence[Result]) -> list[str]:
 
 def _perplexity(robot: str, item: Result) -> str:
     entropy_nats = item['token_entropy_nats'].get(robot)
-    return '-' if entropy_nats is None else number(math.exp(entropy_nats))
+    if entropy_nats is None:
+        return '-'
+    perplexity = math.exp(entropy_nats)
+    return number(perplexity, 0 if perplexity >= 100 else 1)
 
 
 def _first_right(item: Result) -> str:
