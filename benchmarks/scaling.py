@@ -4,7 +4,7 @@ How prediction scales with robots, trajectories and parameters (HMA, arXiv 2502.
 
 Small models are trained for as many steps each on simulated robots, from random weights, and
 predict the same held-out episodes. Runs and episodes are kept in --out: after a stop, the same
-command goes on. It takes under an hour of one CPU core; one seed.
+command goes on. It takes hours of one CPU core; one seed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _arguments() -> argparse.Namespace:
     add = parser.add_argument
     add('--out', type=Path, default=Path('runs/scaling'), metavar='DIR', help='runs and episodes')
     add('--json', type=Path, default=Path('benchmarks/out/scaling.json'), metavar='FILE')
-    add('--steps', type=int, default=200, metavar='N', help='optimiser steps (200)')
+    add('--steps', type=int, default=2000, metavar='N', help='optimiser steps (2000)')
     add('--windows', type=int, default=2, metavar='N', help='windows of a robot in a step (2)')
     return parser.parse_args()
 
