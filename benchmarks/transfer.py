@@ -20,7 +20,7 @@ from hma_ros.evaluation.measurements import write_measurements
 from hma_ros.evaluation.tables import transfer_table
 
 # By the option of hma finetune.
-_STARTS = {'all': 'pre-trained', 'scratch': 'random weights'}
+STARTS = {'all': 'pre-trained', 'scratch': 'random weights'}
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
     results = [
         _measured(args, folder, trunk)
         for folder in sorted(args.train.iterdir())
-        for trunk in _STARTS
+        for trunk in STARTS
     ]
     command = f'python -m benchmarks.transfer --train {args.train} --held {args.held}'
     command += f' --steps {args.steps} --windows {args.windows}'
@@ -57,26 +57,52 @@ def _arguments() -> argparse.Namespace:
 def _measured(args: argparse.Namespace, folder: Path, trunk: str) -> dict[str, Any]:
     """Train and evaluate one start on one data set."""
     run = args.out / f'{folder.name}_{trunk}_{args.steps}x{args.windows}'
-    bundle, found = run / 'bundle', run / 'prediction.json'
-    if not bundle.is_dir():
-        options = ['--trunk', trunk, '--steps', args.steps, '--windows', args.windows]
-        options += ['--head-steps', 500, '--out', run, '--bundle', bundle]
-        _hma('finetune', '--init', 'hma_sim', '--data', folder, *options)
-    if not found.is_file():
-        options = ['--data', args.held / folder.name, '--steps', 200, '--trials', 2]
-        _hma('evaluate', 'prediction', '--bundle', bundle, *options, '--out', found)
-    (prediction,) = json.loads(found.read_text())['results']
+    options = ['--steps', args.steps, '--windows', args.windows, '--head-steps', 500]
+    bundle = finetuned('hma_sim', folder, run, trunk, *options)
+    held = ['--data', args.held / folder.name, '--steps', 200, '--trials', 2]
     return {
         'name': 'transfer',
         'robot': folder.name,
-        'start': _STARTS[trunk],
+        'start': STARTS[trunk],
         'training_steps': args.steps,
-        **{key: prediction[key] for key in ('steps', 'changed_gain', 'delta_changed')},
-        **{key: prediction[key] for key in ('token_entropy_nats', 'token_accuracy')},
+        **predicted(bundle, *held),
     }
 
 
-def _hma(*words: object) -> None:
+def finetuned(init: str | Path, data: Path, run: Path, trunk: str, *options: object) -> Path:
+    """
+    Fine-tune, unless that was done.
+
+    :param init: what to start from, as `hma finetune` takes it.
+    :param run: folder of the run.
+    :param options: further ones of `hma finetune`.
+    :returns: the bundle.
+    """
+    bundle = run / 'bundle'
+    if not bundle.is_dir():
+        where = ['--init', init, '--data', data, '--out', run, '--bundle', bundle]
+        hma('finetune', *where, '--trunk', trunk, *options)
+    return bundle
+
+
+def predicted(bundle: Path, *options: object) -> dict[str, Any]:
+    """Measure what a bundle imagines, unless that was done; keep what the table shows."""
+    prediction = evaluated('prediction', bundle, *options)
+    shown = ('steps', 'changed_gain', 'delta_changed', 'token_entropy_nats', 'token_accuracy')
+    return {key: prediction[key] for key in shown}
+
+
+def evaluated(what: str, bundle: Path, *options: object) -> dict[str, Any]:
+    """Return the one result of an `hma evaluate`, which is kept beside the bundle."""
+    found = bundle.with_name(f'{what}.json')
+    if not found.is_file():
+        hma('evaluate', what, '--bundle', bundle, *options, '--out', found)
+    (result,) = json.loads(found.read_text())['results']
+    return dict(result)
+
+
+def hma(*words: object) -> None:
+    """Run a command of this package; raises CalledProcessError of one that fails."""
     command = [str(Path(sys.executable).with_name('hma')), *map(str, words)]
     subprocess.run(command, check=True)
 

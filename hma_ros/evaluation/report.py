@@ -16,11 +16,14 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.evaluation.chart import Axis, line_chart
 from hma_ros.evaluation.markdown import joined
 from hma_ros.evaluation.measurements import Measurements, read_measurements
+from hma_ros.evaluation.scaling_tables import scaling_charts
 from hma_ros.evaluation.speed_tables import growth_charts
 from hma_ros.evaluation.tables import TABLES, Result, machines_table
 
 _SECTION = re.compile(r'(<!-- begin (\w+)[^>]*-->\n).*?(<!-- end \2 -->)', re.DOTALL)
 _NOTHING = '*Not measured yet.*\n'
+# Of a section: charts by file name.
+_CHARTS = {'growth': growth_charts, 'scaling': scaling_charts}
 # What a new page starts from; docs/results.md explains the tables around the same markers.
 TEMPLATE = """\
 # Results
@@ -110,6 +113,11 @@ TEMPLATE = """\
 <!-- begin transfer -->
 <!-- end transfer -->
 
+## Scaling
+
+<!-- begin scaling -->
+<!-- end scaling -->
+
 ## Training
 
 <!-- begin training -->
@@ -150,10 +158,11 @@ def write_report(
     if any(item['horizon'] for item in predictions):
         (images / 'horizon.svg').write_text(horizon_chart(predictions))
         sections['prediction'] += '\n![PSNR over steps ahead](images/horizon.svg)\n'
-    growth = [item for file in files for item in file.section('growth')]
-    for name, chart in growth_charts(growth).items():
-        (images / name).write_text(chart)
-        sections['growth'] += f'\n![{name.removesuffix(".svg")}](images/{name})\n'
+    for section, charts in _CHARTS.items():
+        results = [item for file in files for item in file.section(section)]
+        for name, chart in charts(results).items():
+            (images / name).write_text(chart)
+            sections[section] += f'\n![{name.removesuffix(".svg")}](images/{name})\n'
     if training_logs:
         sections['training'] = _training(training_logs, images)
     text = page.read_text(encoding='utf-8') if page.exists() else TEMPLATE

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hma_ros.evaluation.fault_tables import faults_table, soak_table
 from hma_ros.evaluation.long_horizon_table import long_horizon_table, occlusion_table
 from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
+from hma_ros.evaluation.scaling_tables import scaling_table
 from hma_ros.evaluation.speed_tables import (
     growth_table,
     limits_table,
@@ -218,10 +219,12 @@ def transfer_table(results: Sequence[Result]) -> Table:
     columns: list[Column] = [
         ('data set', lambda item: item['robot']),
         ('began with', lambda item: item['start']),
+        ('steps', lambda item: str(item['training_steps'])),
         ('perplexity', _perplexity),
         ('tokens right, %', _right_tokens),
         ('gain, dB [95 %]', lambda item: interval(item['changed_gain'])),
         ('delta PSNR, dB [95 %]', lambda item: interval(item['delta_changed'])),
+        ('starts that succeed [95 %]', _succeeded),
     ]
     return results_table(results, columns)
 
@@ -256,6 +259,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'lerobot_reading': (lerobot_reading_table,),
     'the_day': (the_day_table,),
     'transfer': (transfer_table,),
+    'scaling': (scaling_table,),
 }
 
 
@@ -282,6 +286,13 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 def _gains(item: Result, steps: int) -> list[str]:
     gains = [number(step['changed']['gain_db'], sign=True) for step in item['horizon']]
     return gains + ['-'] * (steps - len(gains))
+
+
+def _succeeded(item: Result) -> str:
+    if 'successes' not in item:
+        return '-'
+    low, high = wilson_interval(item['successes'], item['episodes'])
+    return f'{item["successes"]} of {item["episodes"]} [{low:.0%}, {high:.0%}]'
 
 
 def _outcome(item: Result) -> str:
