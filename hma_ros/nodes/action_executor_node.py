@@ -169,7 +169,7 @@ class ActionExecutorNode(HmaNode):
         return bool(self.get_parameter('use_sim_time').value)
 
     def _on_tick(self) -> None:
-        self._state.take()  # before the time is read, so that no state is ahead of it
+        self._state.take()  # before the time is read: no state is ahead of it
         before_ns, now_ns, steady_ns = time.monotonic_ns(), self.now_ns(), time.monotonic_ns()
         # A tick that was due already may come after the last command: it sends nothing.
         if not self._is_ticking or now_ns == 0:
@@ -250,7 +250,6 @@ class ActionExecutorNode(HmaNode):
             raise MessageError(other)
         self._executor.check_chunk(step_dt_s(message), message.horizon)
         actions = to_actions(message, self._spec, self._chunk_topic)
-        self._state.take()
         now_ns, stamp = self.now_ns(), stamp_ns(message.header.stamp)
         measured, is_new = self._measured(), not self._executor.is_following(stamp)
         if self._is_shadow and is_new and measured is not None:
