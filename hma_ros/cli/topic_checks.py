@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped
@@ -17,7 +18,7 @@ from hma_ros.cli.checks.packages import COMMAND_TYPES, stop_class
 from hma_ros.cli.checks.stamps import judge_stamps
 from hma_ros.cli.checks.units import coordinate_units, start_bounds
 from hma_ros.cli.finding import Finding, fail, ok, warn
-from hma_ros.core.embodiment import CommandSpec, EmbodimentSpec, StopSpec
+from hma_ros.core.embodiment import CommandSpec, EmbodimentSpec, StopSpec, embodiment_folder
 from hma_ros.core.errors import ConfigError
 from hma_ros.ros.qos import LATCHED, SENSOR_IN
 
@@ -115,12 +116,17 @@ def _stop_input(node: Node, stop: StopSpec, index: int) -> Input | Finding:
     return Input(topic, f'{key}.topic', kind, LATCHED if stop.latched else SENSOR_IN, judge)
 
 
+def _robot(spec: EmbodimentSpec) -> str:
+    """Name a simulated robot as ``robot:=`` does: a copy of its file by its path."""
+    is_shipped = Path(spec.path).parent == embodiment_folder()
+    return spec.name.removeprefix('sim_') if is_shipped else str(spec.path)
+
+
 def _judge_input(
     node: Node, item: Input, spec: EmbodimentSpec, use_sim_time: bool, measured_s: float
 ) -> list[Finding]:
     if not item.samples:
-        robot = spec.name.removeprefix('sim_') if spec.simulated else None
-        return [graph.judge_silence(node, item, robot)]
+        return [graph.judge_silence(node, item, _robot(spec) if spec.simulated else None)]
     findings = item.judge(item.samples)
     if item.message_type is not JointState:
         findings += graph.judge_senders(node, item)

@@ -54,9 +54,9 @@ class RobotState:
             receive, fault = partial(self._on_joints, history, topic), partial(self._fault, topic)
             self._topics.subscribe(JointState, source.topic, receive, fault)
         pose = spec.state.pose
-        self._pose = PositionHistory(_POSE, '' if pose is None else pose.topic, age_s)
+        topic = '' if pose is None else node.resolve_topic_name(pose.topic)
+        self._pose_topic, self._pose = topic, PositionHistory(_POSE, topic, age_s)
         if pose is not None:
-            topic = node.resolve_topic_name(pose.topic)
             receive, fault = partial(self._on_pose, pose, topic), partial(self._fault, topic)
             self._topics.subscribe(PoseStamped, pose.topic, receive, fault)
 
@@ -79,8 +79,15 @@ class RobotState:
     @property
     def absence(self) -> str | None:
         """Which coordinate was never heard; None if all were."""
-        histories = [self._pose] if self._spec.action.is_cartesian else self._joints
-        return next((item.absence for item in histories if item.absence is not None), None)
+        pose = self._spec.state.pose
+        if self._spec.action.is_cartesian and pose is not None:
+            if self._pose.absence is None:
+                return None
+            return (
+                f'{self._pose_topic}: got no tool pose that can be used, expected one with '
+                f'frame_id {pose.frame_id!r}; see that the topic is published, and state.pose'
+            )
+        return next((item.absence for item in self._joints if item.absence is not None), None)
 
     def newest(self) -> tuple[Vector, Vector | None, int, str] | None:
         """

@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,11 +74,18 @@ def remedy(precision: str, execution: Execution) -> str:
     ways = {
         'more threads': execution.threads < (os.cpu_count() or 1),
         'an int8 bundle': precision != 'int8',
-        'tokenizer_precision bf16': execution.tokenizer_precision == 'fp32',
+        'tokenizer_precision bf16': execution.tokenizer_precision == 'fp32' and _has_bf16(),
         'tokenizer_precision int8': execution.tokenizer_precision == 'bf16',
     }
     unused = [way for way, is_left in ways.items() if is_left]
     return f'use {", ".join(unused)}{" or " if unused else ""}another provider'
+
+
+def _has_bf16() -> bool:
+    """Whether the processor computes in bf16, as far as Linux says."""
+    path = Path('/proc/cpuinfo')
+    flags = set(path.read_text().split()) if path.exists() else set()
+    return bool(flags & {'amx_bf16', 'avx512_bf16'})
 
 
 def measure(

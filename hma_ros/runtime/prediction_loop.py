@@ -26,6 +26,8 @@ _SMOOTHING = 0.3
 _ROOM = MOST_WAITING // 2
 # What a step that is observed ends.
 _CLEARED = ('missed steps', 'missed joints', 'dropped steps', 'camera timeouts')
+# Steps that the model may be behind before that is a warning.
+_FAR_BEHIND = 3
 # Of so many late steps one has its frame imagined, however far behind the model is.
 _LATE_STEPS = 8
 
@@ -103,7 +105,7 @@ class PredictionLoop:
             return self._answer()
         try:
             is_observed = self._observe(step)
-            if is_observed and self._may_imagine() and not self._answer():
+            if is_observed and self._may_imagine(step) and not self._answer():
                 self._imagine(step)
         except HmaError as error:
             # The context lacks this step: the next one starts a new context.
@@ -114,11 +116,21 @@ class PredictionLoop:
             self.failures = 0
         return True
 
-    def _may_imagine(self) -> bool:
+    def _may_imagine(self, step: Step) -> bool:
         """Whether no step waits for the model, or enough of them did already."""
         self._late = self._late + 1 if len(self._steps) else 0
-        if self._late:
+        behind_s = self._clock() - step.receipt_s
+        if not self._late:
+            self._report.cleared('late steps')
+        elif behind_s < _FAR_BEHIND * self._interval_s:
             self._report.count('late steps')
+        else:
+            self._report.warning(
+                'late steps',
+                f'model too slow: it is {behind_s:.1f} s behind the camera, expected less than '
+                f'{self._interval_s:.3f} s, and imagines one step in {_LATE_STEPS}; '
+                f'{self._remedy}',
+            )
         return self._late % _LATE_STEPS == 0
 
     def _observe(self, step: Step) -> bool:

@@ -80,6 +80,12 @@ def test_a_step_that_does_not_fit_names_the_clock_that_would_do(
     assert re.search(offer, text)
 
 
+def test_bf16_is_not_advised_where_the_processor_lacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('hma_ros.runtime.pace._has_bf16', lambda: False)
+    monkeypatch.setattr('os.cpu_count', lambda: 1)
+    assert remedy('int8', Execution(threads=1)) == 'use another provider'
+
+
 @pytest.mark.parametrize(
     ('precision', 'execution', 'advice'),
     [
@@ -100,6 +106,7 @@ def test_only_what_is_not_in_use_is_advised(
     precision: str, execution: Execution, advice: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr('os.cpu_count', lambda: 4)
+    monkeypatch.setattr('hma_ros.runtime.pace._has_bf16', lambda: True)
     assert remedy(precision, execution) == advice
 
 

@@ -133,6 +133,23 @@ def test_late_steps_are_all_observed_in_one_context_and_the_last_is_imagined_aft
     assert (rig.world.steps, rig.report.counts['new contexts']) == (6, 1)
 
 
+def test_a_model_far_behind_its_camera_is_a_warning_until_it_has_caught_up(rig: Any) -> None:
+    """Images are received at 0 s; a step is due every 0.2 s."""
+    follow(rig, 0, 5)
+    rig.world.observe_s = 0.16
+    for _ in range(3):
+        assert rig.loop.run_once()
+    assert 'late steps' not in rig.report.present
+    assert rig.loop.run_once()
+    assert rig.report.present['late steps'] == (
+        'model too slow: it is 0.6 s behind the camera, expected less than 0.200 s, and imagines '
+        'one step in 8; use threads'
+    )
+    finish(rig)
+    assert rig.report.counts['late steps'] == 5
+    assert 'late steps' not in rig.report.present
+
+
 def test_a_model_that_is_always_late_still_imagines_now_and_then(rig: Any) -> None:
     follow(rig, 0, 32)
     for _ in range(32):
