@@ -65,6 +65,15 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture
+def usual_library(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Compute as other processes of the package do, for tests that compare with them."""
+    monkeypatch.setattr(compiled, '_AUTOMATIC', compiled._AUTOMATIC[:-1])
+    compiled._load.cache_clear()
+    yield
+    compiled._load.cache_clear()
+
+
+@pytest.fixture
 def ros_context() -> Iterator[object]:
     """Yield an initialised ``rclpy.Context`` of its own, shut down at the end of the test."""
     import rclpy

@@ -145,6 +145,7 @@ def test_a_failed_unit_gives_the_same_error_and_what_was_before_it_stays(
     assert files(tmp_path / 'there') == files(tmp_path / 'here')
 
 
+@pytest.mark.usefixtures('usual_library')
 def test_rollouts_are_judged_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = ['evaluate', 'long-horizon', '--robot', 'sim_planar', '--steps', '2']
     command += ['--episodes', '3', '--actions', 'wander', '--out']
