@@ -3,7 +3,7 @@
 How well a network predicts the tokens of held-out episodes, without a bundle.
 
 The measures are those of ``hma evaluate prediction``: the next frame is wholly masked, its action
-is told, and the context is what the robot would keep.
+is given, and the context is what the robot would keep.
 """
 
 from __future__ import annotations

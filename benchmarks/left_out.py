@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mixture import Budget, Mixture, Workshop
+from benchmarks.mixture import Budget, Experiment, Mixture
 from benchmarks.transfer import STARTS, evaluated, finetuned, predicted
 from hma_ros.cli.train_recipe import EMBODIMENTS
 from hma_ros.evaluation.measurements import write_measurements
@@ -28,10 +28,10 @@ def main() -> int:
     """Train, evaluate, and write the results."""
     args = _arguments()
     others = tuple(robot for robot in EMBODIMENTS if robot != args.robot)
-    workshop, mixture = Workshop(args.out), Mixture(others)
+    experiment, mixture = Experiment(args.out), Mixture(others)
     budget = Budget(args.pretraining_steps, args.pretraining_windows)
-    workshop.trained(mixture, budget)
-    run, data = workshop.run_folder(mixture, budget), _demonstrations(args)
+    experiment.trained(mixture, budget)
+    run, data = experiment.run_folder(mixture, budget), _demonstrations(args)
     results = [_measured(args, run, data, trunk) for trunk in STARTS]
     numbers = ('pretraining_steps', 'pretraining_windows', 'demonstrations', 'steps', 'windows')
     options = [

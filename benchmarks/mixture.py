@@ -70,7 +70,7 @@ class Budget:
     windows: int
 
 
-class Workshop:
+class Experiment:
     """
     Episodes, their tokens, and runs.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.held_out_tokens import mean_score
-from benchmarks.mixture import Budget, Mixture, Workshop
+from benchmarks.mixture import Budget, Experiment, Mixture
 from hma_ros.evaluation.measurements import write_measurements
 from hma_ros.evaluation.scaling_tables import scaling_table
 
@@ -36,12 +36,12 @@ SERIES = {
 def main() -> int:
     """Train, score, and write the results."""
     args = _arguments()
-    workshop, budget = Workshop(args.out), Budget(args.steps, args.windows)
+    experiment, budget = Experiment(args.out), Budget(args.steps, args.windows)
     command = f'python -m benchmarks.scaling --steps {args.steps} --windows {args.windows}'
     results: list[dict[str, Any]] = []
     for series, mixtures in SERIES.items():
         for mixture in mixtures:
-            results.append(_measured(workshop, mixture, budget, series))
+            results.append(_measured(experiment, mixture, budget, series))
             write_measurements(args.json, command, results)
     print(scaling_table(results))
     return 0
@@ -61,11 +61,13 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measured(workshop: Workshop, mixture: Mixture, budget: Budget, series: str) -> dict[str, Any]:
+def _measured(
+    experiment: Experiment, mixture: Mixture, budget: Budget, series: str
+) -> dict[str, Any]:
     """Train and score one model, unless that was done: the largest is in every series."""
-    found = workshop.run_folder(mixture, budget) / 'held_out.json'
+    found = experiment.run_folder(mixture, budget) / 'held_out.json'
     if not found.is_file():
-        found.write_text(json.dumps(_scored(workshop, mixture, budget)))
+        found.write_text(json.dumps(_scored(experiment, mixture, budget)))
     return {
         'name': 'scaling',
         'series': series,
@@ -76,12 +78,12 @@ def _measured(workshop: Workshop, mixture: Mixture, budget: Budget, series: str)
     }
 
 
-def _scored(workshop: Workshop, mixture: Mixture, budget: Budget) -> dict[str, Any]:
+def _scored(experiment: Experiment, mixture: Mixture, budget: Budget) -> dict[str, Any]:
     """Train one model, and score it on held-out episodes of each of its robots."""
-    model = workshop.trained(mixture, budget)
+    model = experiment.trained(mixture, budget)
     stems = zip(mixture.robots, model.config.domains, strict=True)
     scores = {
-        robot: mean_score(model, domain.name, workshop.tokens(robot, 'val'))
+        robot: mean_score(model, domain.name, experiment.tokens(robot, 'val'))
         for robot, domain in stems
     }
     return {

@@ -206,7 +206,7 @@ class WorldModelNode(HmaNode):
         arrived_s = self._heard_s - waited_ns / 1e9
         self._state.take()  # first: with the image a step may be complete
         self._steps.offer(stamp, message, arrived_s, self.now_ns(), waited_ns)
-        self._read_states()
+        self._look_again()
         self._wake()
 
     def _on_executed(self, message: Any) -> None:
@@ -223,10 +223,13 @@ class WorldModelNode(HmaNode):
         self._wake()
 
     def _read_states(self) -> None:
-        """Read states, and soon again while a step waits for them."""
         self._advance()
         if self._is_working and len(self._steps):
             self._wake()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Read states again soon if a step waits for them."""
         if self._is_working and self._steps.is_waiting:
             self._states_timer.reset()
         else:

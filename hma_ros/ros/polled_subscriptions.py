@@ -67,7 +67,7 @@ class PolledSubscriptions:
         :param on_fault: called with why a message was not read.
         """
         # With event callbacks, Fast DDS would wake the executor for each message as well. Only a
-        # reliability that the user chose can be incompatible with a publisher, and is told.
+        # reliability that the user chose can be incompatible: then rclpy warns.
         is_chosen = qos_overrides.is_given(self._node, topic, 'subscription', 'reliability')
         events = None if is_chosen else SubscriptionEventCallbacks(use_default_callbacks=False)
         qos = state_in(self._depth)

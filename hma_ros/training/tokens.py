@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -23,6 +27,7 @@ from hma_ros.data.windows import TokenEpisode
 from hma_ros.network.strict_loading import fingerprint
 from hma_ros.network.tokenizer import LATENT_SCALE, FrameTokenizer
 
+_LOG = logging.getLogger(__name__)
 _ENCODE_BATCH = 256
 # Pixels that any other tokenizer encodes at once. More are no faster on CPUs: four frames of
 # 256 x 256 take Open-MAGVIT2 1.3 GB, sixteen 3.7 GB.
@@ -61,12 +66,28 @@ def encoded_once(
     """
     path = folder / f'{encoder.fingerprint}_{dataset.fingerprint}.npy'
     dataset.check_frame_size(encoder.image_size, 'the frame tokenizer')
-    parts = Parts(path.with_suffix('.parts'))
-    is_new = not path.exists()
-    tokens = _once(path, dataset, lambda: _encode_plainly(encoder, dataset, pool, parts))
-    if is_new:
+    partly = path.with_suffix('.parts')
+    parts = Parts(partly)
+    with _alone(partly):
+        tokens = _once(path, dataset, lambda: _encode_plainly(encoder, dataset, pool, parts))
         parts.remove()
     return _episodes(dataset, tokens)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Have a folder to oneself: another run that encodes the same frames is waited for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _LOG.warning('%s: another run encodes these frames; waiting for it', folder)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def tokens_once(tokenizer: FrameTokenizer, dataset: Episodes, cache: Path) -> list[TokenEpisode]:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.held_out_tokens import mean_score
-from benchmarks.mixture import Mixture, Workshop, spread
+from benchmarks.mixture import Experiment, Mixture, spread
 from hma_ros.bringup import bundle_folder
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.data.episodes import EpisodeDataset, find_shards
@@ -38,10 +38,10 @@ RESULTS = [
 
 
 def test_a_network_scores_as_its_bundle_does(tmp_path: Path) -> None:
-    robot, workshop = 'sim_ur5e', Workshop(tmp_path)
+    robot, experiment = 'sim_ur5e', Experiment(tmp_path)
     generate(robot, tmp_path / 'data' / robot, {'expert': 1}, workers=1, split='val', steps=6)
     stem = load_embodiment(robot).stem
-    network = mean_score(workshop.shipped.model, stem, workshop.tokens(robot, 'val'))
+    network = mean_score(experiment.shipped.model, stem, experiment.tokens(robot, 'val'))
     model = WorldModel(bundle_folder('hma_sim'), stem, Execution(threads=1))
     (episode,) = EpisodeDataset(find_shards(tmp_path / 'data', robot, 'val'))
     scores = [

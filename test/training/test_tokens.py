@@ -1,6 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Frames become tokens once, also if that was stopped half-way."""
 
+import time
+from threading import Thread
+
 import numpy as np
 import pytest
 
@@ -63,6 +66,25 @@ def test_encoding_that_was_stopped_goes_on_with_the_frames_that_are_missing(data
 def test_tokens_are_read_the_second_time(dataset, tmp_path):
     encode(Tokenizer(), dataset, tmp_path)
     encode(Tokenizer(stop_after=0), dataset, tmp_path)
+
+
+def test_a_second_run_waits_for_the_first_and_reads_its_file(dataset, tmp_path, caplog):
+    folder, first, second = tmp_path / 'tokens', Tokenizer(), Tokenizer(stop_after=0)
+    plain, runs = first.encode, []
+
+    def encode_and_start_another(frames):
+        if not runs:
+            runs.append(Thread(target=encode, args=(second, dataset, folder)))
+            runs[0].start()
+            while 'waiting for it' not in caplog.text:
+                time.sleep(0.01)
+        return plain(frames)
+
+    first.encode = encode_and_start_another
+    encode(first, dataset, folder)
+    runs[0].join()
+    assert first.frames == EPISODES * (STEPS + 1)
+    assert [path.suffix for path in folder.iterdir()] == ['.npy']
 
 
 def test_a_broken_part_is_named(dataset, tmp_path):
