@@ -104,6 +104,11 @@ class FrameClock:
             return FramePick(None)
         return self._miss(self._due_ns, now_ns)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a step has a time; it has none before the first image, and after a gap."""
+        return self._due_ns is not None
+
     def has_next(self) -> bool:
         """Whether an image that may be the next step has arrived."""
         if self._due_ns is None or not self._unused:

@@ -295,9 +295,7 @@ class WorldModelNode(HmaNode):
             self._heartbeats.publish(Empty())
 
     def _report(self) -> None:
-        silent_s = time.monotonic() - self._heard_s if self._is_working else 0.0
-        if silent_s > self._given.camera_timeout_s:
-            self._diagnostics.error('camera timeouts', self._silence(silent_s))
+        self._diagnostics.lasting('camera timeouts', self._silence())
         if self._is_working:
             self._loop.requests.expire()
         self._diagnostics.note('conflicting publishers', self._state.measured.conflict)
@@ -331,7 +329,11 @@ class WorldModelNode(HmaNode):
             return float('nan')
         return windows[part].mean_s() / windows[whole].mean_s()
 
-    def _silence(self, silent_s: float) -> str:
+    def _silence(self) -> str | None:
+        """Say that the camera is silent; None if it is not."""
+        silent_s = time.monotonic() - self._heard_s if self._is_working else 0.0
+        if silent_s <= self._given.camera_timeout_s:
+            return None
         package = self._camera_type.__module__.partition('.')[0]
         publishers = self.get_publishers_info_by_topic(self._camera_topic)
         types = ', '.join(sorted({item.topic_type for item in publishers}))

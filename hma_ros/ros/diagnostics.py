@@ -74,6 +74,14 @@ class Diagnostics:
         """Count and keep a warning, see :meth:`error`."""
         self._report(what, text, WARN)
 
+    def lasting(self, what: str, text: str | None) -> None:
+        """Report an error as :meth:`error`, counted and logged once until it ends (None)."""
+        with self._lock:
+            if text is not None and what in self._present:
+                self._present[what] = (ERROR, _shortened(text))
+                return
+        self.note(what, text)
+
     def _report(self, what: str, text: str, level: bytes) -> None:
         with self._lock:
             text = self.keep(what, text, level)
@@ -93,7 +101,7 @@ class Diagnostics:
 
     def keep(self, what: str, text: str, level: bytes = ERROR) -> str:
         """Count and keep as :meth:`error` what is logged elsewhere; returns the text kept."""
-        text = text if len(text) <= _MOST_CHARACTERS else f'{text[:_MOST_CHARACTERS]} ...'
+        text = _shortened(text)
         with self._lock:
             self.counts[what] += 1
             if what not in self._present:
@@ -176,6 +184,10 @@ class Diagnostics:
             for name, window in self.latencies.items()
             for percent in (50, 95, 99)
         }
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else f'{text[:_MOST_CHARACTERS]} ...'
 
 
 def memory_mb() -> dict[str, object]:

@@ -25,7 +25,7 @@ _SMOOTHING = 0.3
 # that take longer.
 _ROOM = MOST_WAITING // 2
 # What a step that is observed ends.
-_CLEARED = ('missed steps', 'missed joints', 'dropped steps', 'camera timeouts')
+_CLEARED = ('missed steps', 'missed joints', 'dropped steps')
 # Steps that the model may be behind before that is a warning.
 _FAR_BEHIND = 3
 # Of so many late steps one has its frame imagined, however far behind the model is.

@@ -89,6 +89,7 @@ class StepQueue:
         self._executed = ExecutedActions(spec, measured)
         self._images: OrderedDict[int, tuple[Any, float, int]] = OrderedDict()
         self._pick: FramePick | None = None
+        self._missed_ns: int | None = None
         self._before_ns: int | None = None
         self._steps: deque[Step] = deque()
         self._dropped = 0
@@ -111,7 +112,10 @@ class StepQueue:
         self, stamp_ns: int, image: Any, receipt_s: float, now_ns: int, waited_ns: int = 0
     ) -> None:
         """
-        Take an image; one that is stale or ahead of the clock is reported and refused.
+        Take an image; one that is stale or ahead of the clock is refused.
+
+        It is reported where no step can be without it: while the clock runs, a step that finds no
+        image is.
 
         :param receipt_s: when it arrived, monotonic seconds.
         :param now_ns: the ROS time.
@@ -124,8 +128,8 @@ class StepQueue:
                 if len(self._images) > _IMAGES_KEPT:
                     self._images.popitem(last=False)
             self.poll(now_ns)
-        if refusal is not None:
-            self._report.warning('missed steps', f'{self._camera}: {refusal}')
+            if refusal is not None and not self._clock.is_running:
+                self._miss(refusal, now_ns)
 
     def executed(self, start_ns: int, actions_XA: NDArray[np.float64], now_ns: int) -> None:
         """Take a report ``float64[stride, A]`` of the step that started at a time."""
@@ -164,12 +168,19 @@ class StepQueue:
     def _is_due(self, now_ns: int) -> bool:
         pick = self._clock.tick(now_ns)
         if pick.reason not in (None, 'no image'):
-            self._report.warning('missed steps', f'{self._camera}: {pick.reason}')
+            self._miss(pick.reason, now_ns)
             # The context may begin anew at once.
             pick = self._clock.tick(now_ns)
         if pick.stamp_ns is not None:
             self._pick = pick
         return self._pick is not None
+
+    def _miss(self, reason: str | None, now_ns: int) -> None:
+        """Report a missed step; within one, several images may be refused."""
+        missed_ns = self._missed_ns
+        if missed_ns is None or abs(now_ns - missed_ns) >= self._frame_ns:
+            self._missed_ns = now_ns
+            self._report.warning('missed steps', f'{self._camera}: {reason}')
 
     def _must_wait(self, pick: FramePick, now_ns: int) -> bool:
         """Whether joints of the step, or what was executed before it, may still come."""

@@ -96,6 +96,17 @@ def test_what_lasts_is_told_once_however_its_numbers_change(node: Node) -> None:
     assert told.counts['refused chunks'] == 1000
 
 
+def test_what_lasts_is_counted_once_and_its_newest_text_is_published(node: Node) -> None:
+    told = Diagnostics(node, 'robot')
+    for silence in ('none for 6 s', 'none for 7 s', None, None, 'none for 6 s', 'none for 9 s'):
+        node.now_s += 10.0
+        told.lasting('camera timeouts', silence)
+    told.publish({})
+    assert node.log == ['none for 6 s', 'recovered: camera timeouts', 'none for 6 s']
+    assert told.counts['camera timeouts'] == 2
+    assert node.sent[-1].status[0].message == 'none for 9 s'
+
+
 def test_what_goes_to_and_fro_is_told_once(node: Node) -> None:
     told = Diagnostics(node, 'robot')
     for _ in range(100):

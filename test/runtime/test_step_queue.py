@@ -152,6 +152,24 @@ def test_a_stale_image_and_one_of_the_future_are_reported(age: int) -> None:
     assert robot.report.warning.call_args.args[0] == 'missed steps'
 
 
+def test_however_many_images_of_a_step_are_stale_it_is_missed_once() -> None:
+    robot = Robot()
+    for index in range(40):
+        now_ns = START + index * PERIOD // 4
+        robot.queue.offer(now_ns - 100 * PERIOD, 'stale', 0.0, now_ns)
+    assert robot.report.warning.call_count == 10
+
+
+def test_a_stale_image_beside_good_ones_misses_no_step() -> None:
+    robot = Robot()
+    for index in range(10):
+        robot.see(index)
+        now_ns = START + index * PERIOD + PERIOD // 2
+        robot.queue.offer(now_ns - 100 * PERIOD, 'stale', 0.0, now_ns)
+    assert len(robot.queue) == 10
+    robot.report.warning.assert_not_called()
+
+
 def test_an_image_pushed_out_while_its_step_waited_is_reported() -> None:
     robot = Robot(has_reporter=True)
     robot.see(0)
