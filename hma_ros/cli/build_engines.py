@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hma_ros.core.short_text import counted
+
 EXAMPLES = """\
 examples:
   hma build-engines hma_sim                       on the robot's own GPU, once
@@ -69,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
             built = build(path, fitting)
             total_s += built.seconds
             progress.write(str(built))
-    print(f'{len(graphs)} graphs of {folder} run on {args.provider}: {total_s:.1f} s')
+    print(f'{counted(len(graphs), "graph")} of {folder} run on {args.provider}: {total_s:.1f} s')
     if args.provider != 'tensorrt':
         print(f'{args.provider} keeps no engines: it takes this long at every start')
     return 0

@@ -5,6 +5,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from hma_ros.cli.pool_options import add_pool, chosen_pool
+from hma_ros.core.short_text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -242,7 +243,8 @@ def run_hma(args: argparse.Namespace) -> int:
     for item in found:
         _tell(item)
     steps = sum(item.steps for item in found)
-    print(f'{args.out}: {steps} frames; train on them with: hma train model --folders {args.out}')
+    frames = counted(steps, 'frame')
+    print(f'{args.out}: {frames}; train on them with: hma train model --folders {args.out}')
     return 0
 
 
@@ -255,7 +257,7 @@ def _tell_all(args: argparse.Namespace, sources: 'Iterable[ImportedSource]') -> 
     if not total:
         print(f'{args.out}: got no steps, for the reasons above, expected some from each source')
         return 1
-    print(f'{args.out}: {total} steps; look at them with: hma data inspect {args.out}')
+    print(f'{args.out}: {counted(total, "step")}; look at them with: hma data inspect {args.out}')
     return 0
 
 
@@ -273,13 +275,14 @@ def run_inspect(args: argparse.Namespace) -> int:
     write_page(data, found, page)
     for finding in found.findings:
         print(f'- {finding}')
-    print(f'{page}: {found.steps} steps, {len(found.findings)} findings')
+    print(f'{page}: {counted(found.steps, "step")}, {counted(len(found.findings), "finding")}')
     return 1 if found.findings else 0
 
 
 def _tell(found: 'ImportedSource') -> None:
     known = '' if found.is_new else ' (imported before)'
-    print(f'{found.path}: {found.episodes} episodes, {found.steps} steps{known}')
+    episodes, steps = counted(found.episodes, 'episode'), counted(found.steps, 'step')
+    print(f'{found.path}: {episodes}, {steps}{known}')
     if found.facts['is_truncated']:
         print('  the bag ends in the middle of a record; all before it was read')
     for topic, counts in found.facts['topics'].items():

@@ -13,6 +13,7 @@ from hma_ros.cli.session import running_nodes
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import InferenceError
 from hma_ros.core.progress import Progress
+from hma_ros.core.short_text import counted
 
 if TYPE_CHECKING:
     from hma_ros.evaluation.images import Imagined
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         bar = _Progress(spec)
         recorder = EpisodeRecorder(client.node, spec, bar.step)
         successes, best, film = _episodes(client, recorder, bar)
-    print(f'\ndemo: the policy succeeded in {successes} of {len(SEEDS)} episodes')
+    print(f'\ndemo: the policy succeeded in {successes} of {counted(len(SEEDS), "episode")}')
     facts = recorder.latest_diagnostics
     _print_facts(facts.get('world_model', {}))
     if advice := slowness(facts, spec.rates.frame_dt_s, args.real_time_factor):
@@ -80,7 +81,7 @@ class _Progress:
     def step(self, number: int, frames: int, quality_db: float) -> None:
         self._bar.update()
         quality = '' if math.isnan(quality_db) else f', the last one agreed to {quality_db:.1f} dB'
-        self._bar.set_postfix_str(f'imagined {frames} frames ahead{quality}')
+        self._bar.set_postfix_str(f'imagined {counted(frames, "frame")} ahead{quality}')
 
     def end(self, success: bool, sim_time_s: float) -> None:
         self._bar.set_postfix_str(f'{"done" if success else "not done"} after {sim_time_s:.1f} s')
@@ -145,8 +146,8 @@ def slowness(facts: Mapping[str, Mapping[str, str]], step_s: float, factor: floa
         return ''
     return (
         f'this machine is too slow for {factor:g} of real time: from image to action it took '
-        f'{age_ms:.0f} ms (p95), a step lasts {step_ms:.0f} ms, and {late} chunks came too late; '
-        f'try --real-time-factor {factor / 2:.2g}'
+        f'{age_ms:.0f} ms (p95), a step lasts {step_ms:.0f} ms, and '
+        f'{counted(late, "chunk")} came too late; try --real-time-factor {factor / 2:.2g}'
     )
 
 

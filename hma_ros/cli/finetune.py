@@ -15,6 +15,7 @@ from hma_ros.cli.bundle_options import add_torch
 from hma_ros.cli.pool_options import add_ray, chosen_pool
 from hma_ros.cli.train import positive
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.short_text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -286,12 +287,13 @@ def _tell(
 ) -> None:
     """Say what is learned from what, and what becomes of the other stems."""
     steps = sum(episode.steps for episode in dataset)
-    print(f'{args.data}: {len(dataset)} episodes, {steps} steps of {dataset.embodiment}')
+    episodes = counted(len(dataset), 'episode')
+    print(f'{args.data}: {episodes}, {counted(steps, "step")} of {dataset.embodiment}')
     for why, count in getattr(dataset, 'left_out', {}).items():
         if count:
-            print(f'  left out: {count} episodes {why}')
+            print(f'  left out: {counted(count, "episode")} {why}')
     if len(dataset) < FEW_EPISODES:
-        print(f'  got {len(dataset)} episodes; expected {FEW_EPISODES} or more for a policy')
+        print(f'  got {episodes}; expected {FEW_EPISODES} or more for a policy')
     former = [domain.name for domain in initial.model.config.domains]
     left = [name for name in former if name not in kept]
     print(f'new stem: {stem}; trunk: {args.trunk}; unchanged: {", ".join(kept) or "none"}')
@@ -331,8 +333,8 @@ def _train(args: argparse.Namespace, trainer: HmaTrainer, episodes: Sequence[Tok
     short = sum(len(episode.actions) < length for episode in episodes)
     if short:
         print(
-            f'{short} of {len(episodes)} episodes are shorter than the {length} steps of a '
-            'window and not used'
+            f'not used, as shorter than the {length} steps of a window: {short} of '
+            f'{counted(len(episodes), "episode")}'
         )
     windows = EpisodeWindows(standardise_states(episodes), length)
     model = trainer.train({trainer.stems[0]: windows})

@@ -4,6 +4,7 @@
 import argparse
 
 from hma_ros.cli.train import positive
+from hma_ros.core.short_text import counted
 from hma_ros.core.vision.image import FRAME_PX
 
 EXAMPLES = """\
@@ -71,5 +72,6 @@ def run(args: argparse.Namespace) -> int:
         steps=args.steps,
     )
     shares = ', '.join(f'{kind} {share:.0%}' for kind, share in summary.success.items())
-    print(f'{summary.episodes} episodes, {summary.steps} steps in {args.out}; success: {shares}')
+    episodes, steps = counted(summary.episodes, 'episode'), counted(summary.steps, 'step')
+    print(f'{episodes}, {steps} in {args.out}; success: {shares}')
     return 0

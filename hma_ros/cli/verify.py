@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hma_ros.core.short_text import counted
+
 EXAMPLES = """\
 examples:
   hma verify golden test/data/golden            all folders there
@@ -54,7 +56,7 @@ def run_golden(args: argparse.Namespace) -> int:
     comparisons = []
     for folder, kind in find_folders(args.folders):
         count = len(GoldenArrays(folder))
-        print(f'{folder}: {count} arrays, inputs among them, {kind}', flush=True)
+        print(f'{folder}: {counted(count, "array")}, inputs among them, {kind}', flush=True)
         for item in check_folder(folder, kind):
             print(item, flush=True)
             comparisons.append(item)

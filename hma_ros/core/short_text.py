@@ -20,6 +20,11 @@ def shortened(text: object) -> str:
     return line if len(line) <= _MOST_CHARACTERS else f'{line[:_MOST_CHARACTERS]}...'
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which gets an s unless there is one: 1 frame, 2 frames."""
+    return f'{number} {noun}{"" if number == 1 else "s"}'
+
+
 def first_few(items: Sequence[str], separator: str = ', ') -> str:
     """Return the first few items, each shortened, and how many more there are."""
     shown = separator.join(shortened(item) for item in items[:_MOST_ITEMS])

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hma_ros.core.short_text import counted
 from hma_ros.data.inspection import EpisodeView, Inspection
 from hma_ros.data.lerobot_reader import LeRobotData
 
@@ -31,7 +32,8 @@ def write_page(data: LeRobotData, found: Inspection, path: Path) -> None:
     findings = ''.join(f'<li class=f>{escape(text)}</li>' for text in found.findings)
     parts = [
         f'<h1>{escape(str(data.folder.name))}: {escape(spec.name)}</h1>',
-        f'<p>{len(data)} episodes, {found.steps} steps at {spec.rates.frame_hz:g} Hz.</p>',
+        f'<p>{counted(len(data), "episode")}, {counted(found.steps, "step")} at '
+        f'{spec.rates.frame_hz:g} Hz.</p>',
         f'<h2>Findings</h2><ul>{findings or "<li>none</li>"}</ul>',
         '<h2>Topics</h2>' + _topics(data),
     ]
@@ -76,7 +78,7 @@ def _episode(data: LeRobotData, index: int, view: EpisodeView) -> str:
     success = data.episodes[index]['success']
     word = {True: 'success', False: 'failure'}.get(success, 'not marked')
     return (
-        f'<h2>Episode {index}: {len(view.stamps_T)} steps, {word}</h2>'
+        f'<h2>Episode {index}: {counted(len(view.stamps_T), "step")}, {word}</h2>'
         f'<img alt="frames" src="data:image/png;base64,{_sheet(view.frames)}">'
         f'<h3>Actions</h3>{_curves(view.stamps_T, view.actions_TA, data.spec.action.names)}'
         f'<h3>Joints</h3>{_curves(view.stamps_T, view.joints_TJ, data.spec.state.joints)}'

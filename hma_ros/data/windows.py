@@ -11,6 +11,7 @@ import numpy as np
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.patches import patchify
+from hma_ros.core.short_text import counted
 from hma_ros.data.episodes import Episode
 from hma_ros.data.token_windows import TokenWindows
 
@@ -153,7 +154,10 @@ class EpisodeWindows:
     def __init__(self, episodes: Sequence[TokenEpisode], steps: int) -> None:
         self._episodes = [item for item in episodes if len(item.actions) >= steps]
         if not self._episodes:
-            raise ConfigError(f'none of {len(episodes)} episodes has {steps} steps; expected one')
+            raise ConfigError(
+                f'none of {counted(len(episodes), "episode")} has '
+                f'{counted(steps, "step")}; expected one'
+            )
         self._steps = steps
         starts = np.array([len(item.actions) - steps + 1 for item in self._episodes])
         self.size = int(starts.sum())

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from hma_ros.core.short_text import counted
 from hma_ros.evaluation.fault_tables import faults_table, soak_table
 from hma_ros.evaluation.long_horizon_table import long_horizon_table, occlusion_table
 from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
@@ -297,7 +298,7 @@ def _succeeded(item: Result) -> str:
 
 def _outcome(item: Result) -> str:
     if 'successes' in item:
-        return f'{item["successes"]} of {item["episodes"]} episodes succeeded'
+        return f'{item["successes"]} of {counted(item["episodes"], "episode")} succeeded'
     units = {'model_steps': 'steps', 'chunks': 'chunks', 'megabytes': 'MB'}
     counts = [f'{item[name]} {unit}' for name, unit in units.items() if name in item]
     if 'findings' in item:

@@ -17,6 +17,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.core.short_text import counted
 from hma_ros.core.topics import (
     EMBODIMENT_KEY,
     EPISODE_TOPIC,
@@ -69,7 +70,7 @@ class BagRecorderNode(Node):
         self._recording.look()
         self._keys = TerminalKeys() if given.keys else None
         self._watch(spec)
-        self.get_logger().info(f'recording {len(names)} topics to {folder}')
+        self.get_logger().info(f'recording {counted(len(names), "topic")} to {folder}')
         if self._keys is not None and self._keys.is_open:
             told = ', '.join(f'{key} {text}' for key, text in _KEYS.items())
             self.get_logger().info(f'keys: {told}, q quit')

@@ -14,6 +14,7 @@ from std_msgs.msg import Empty
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import BundleError, MessageError
+from hma_ros.core.short_text import counted
 from hma_ros.core.vision.image import preprocess
 from hma_ros.core.vision.strip import strip
 from hma_ros.msg import ActionChunk, PredictedRollout
@@ -318,8 +319,9 @@ class WorldModelNode(HmaNode):
         self._told_s = now_s
         to_action = self._diagnostics.latencies['receipt to action']
         self.get_logger().info(
-            f'{self._diagnostics.counts["steps"]} steps, imagining {frames} frames ahead; image '
-            f'to action {to_action.percentile_ms(50):.0f} ms (median), '
+            f'{counted(self._diagnostics.counts["steps"], "step")}, imagining '
+            f'{counted(frames, "frame")} ahead; image to action '
+            f'{to_action.percentile_ms(50):.0f} ms (median), '
             f'{to_action.percentile_ms(95):.0f} ms (95 of 100)'
         )
 
@@ -340,7 +342,8 @@ class WorldModelNode(HmaNode):
         return (
             f'{self._camera_topic}: expected {package}/msg/{self._camera_type.__name__} from '
             f'the camera within {self._given.camera_timeout_s:g} s, got none for '
-            f'{silent_s:.0f} s ({len(publishers)} publishers{": " if types else ""}{types})'
+            f'{silent_s:.0f} s ({counted(len(publishers), "publisher")}'
+            f'{": " if types else ""}{types})'
         )
 
 

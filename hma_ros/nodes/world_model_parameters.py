@@ -7,6 +7,7 @@ from pathlib import Path
 from hma_ros.core import settings
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.generation.decoding import MOST_GUIDANCE, MOST_STEPS, UNMASKING, Decoding
+from hma_ros.core.short_text import counted
 from hma_ros.ros.parameters import parameter
 from hma_ros.runtime.pace import MOST_DIVISOR
 from hma_ros.runtime.providers import Execution
@@ -80,7 +81,7 @@ class WorldModelParameters:
         """Say in one line what runs."""
         return (
             f'{self.mode} on {spec.name}: bundle {self.bundle}, stem {spec.stem}, '
-            f'provider {provider}, up to {self.horizon} frames ahead'
+            f'provider {provider}, up to {counted(self.horizon, "frame")} ahead'
         )
 
     @property

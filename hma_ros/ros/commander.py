@@ -17,6 +17,7 @@ from std_msgs.msg import Float64MultiArray
 from hma_ros.core.control.guard import Motion
 from hma_ros.core.embodiment import EmbodimentSpec, GripperSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.short_text import counted
 from hma_ros.ros import qos_overrides
 from hma_ros.ros.action_servers import action_type, served_types
 from hma_ros.ros.command_msg import Setpoint, message_type, to_message
@@ -110,8 +111,8 @@ class Commander:
                 continue
             publishers = self._node.get_publishers_info_by_topic(topic)
             return (
-                f'{topic}: got {len(publishers)} publishers ({node_names(publishers)[:200]}), '
-                'expected this node alone; stop the others'
+                f'{topic}: got {counted(len(publishers), "publisher")} '
+                f'({node_names(publishers)[:200]}), expected this node alone; stop the others'
             )
         return None
 

@@ -14,6 +14,7 @@ from rclpy.node import Node, SubscriptionEventCallbacks
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from hma_ros.core.errors import ConfigError, HmaError
+from hma_ros.core.short_text import counted
 from hma_ros.ros.bag_file import BagFile
 
 # How often publishers are looked for, and how much at most is lost when the process is killed.
@@ -68,7 +69,7 @@ class McapRecording:
             bag.cut()
             log.error(f'{bag.folder}: got {error}, expected a finished bag; {_advice(bag)}')
             return
-        log.info(f'wrote {bag.messages} messages to {bag.folder}')
+        log.info(f'wrote {counted(bag.messages, "message")} to {bag.folder}')
 
     def look(self) -> None:
         """Begin with the topics that have publishers by now, and match those that came since."""
@@ -137,7 +138,7 @@ class McapRecording:
 
 
 def _advice(bag: BagFile) -> str:
-    return f'{bag.kept} messages before that can be imported; free some space'
+    return f'{counted(bag.kept, "message")} before that can be imported; free some space'
 
 
 def _matching(publishers: Sequence[Any]) -> QoSProfile:

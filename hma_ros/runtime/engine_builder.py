@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hma_ros.core.short_text import counted
 from hma_ros.runtime.engine import fitted
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import EDGE_GRAPHS, Manifest
@@ -36,7 +37,9 @@ class Built:
 
     def __str__(self) -> str:
         """One line."""
-        places = ', '.join(f'{count} nodes {name}' for name, count in self.placed.items())
+        places = ', '.join(
+            f'{counted(count, "node")} {name}' for name, count in self.placed.items()
+        )
         kept = f'; {self.engines}' if self.engines else ''
         return f'{self.name}: {self.provider}, {self.seconds:.1f} s ({places}){kept}'
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.errors import HmaError, InferenceError
+from hma_ros.core.short_text import counted
 from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import Step
 from hma_ros.runtime.world_model import WorldModel
@@ -92,8 +93,8 @@ class Question:
         got, note = len(rollout.frames), ''
         if got < self.horizon:
             note = (
-                f'~/imagine: horizon: got time for {got} frames, expected {self.horizon}: the '
-                'next step, or the end of the node, came first; ask for fewer'
+                f'~/imagine: horizon: got time for {counted(got, "frame")}, expected '
+                f'{self.horizon}: the next step, or the end of the node, came first; ask for fewer'
             )
         self.reply(Answer(step, rollout, note))
         return rollout

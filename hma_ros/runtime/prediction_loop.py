@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hma_ros.core.errors import HmaError
 from hma_ros.core.generation.imagination_budget import ImaginationBudget
+from hma_ros.core.short_text import counted
 from hma_ros.runtime.imagine_requests import ImagineRequests
 from hma_ros.runtime.loop_report import LoopReport
 from hma_ros.runtime.rollout import Rollout
@@ -184,8 +185,8 @@ class PredictionLoop:
         self._report.warning(
             'skipped steps',
             f'model too slow: got {self._step_s or 0.0:.3f} s for a step, expected at most '
-            f'{self._interval_s:.3f} s; {dropped} steps were dropped and the context starts anew; '
-            f'{self._remedy}',
+            f'{self._interval_s:.3f} s; dropped {counted(dropped, "step")}, and the '
+            f'context starts anew; {self._remedy}',
         )
 
     def _imagine(self, step: Step) -> None:

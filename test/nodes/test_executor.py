@@ -278,7 +278,7 @@ def test_nobody_else_may_command(system: Any, robot: Robot) -> None:
     assert system.transition('second', 'configure')
     robot.until_moved()
     assert not system.transition('second', 'activate')
-    robot.until_log(f'cannot activate: /{COMMANDS}: got 1 publishers (')
+    robot.until_log(f'cannot activate: /{COMMANDS}: got 1 publisher (')
 
     intruder = system.node.create_publisher(JointTrajectory, COMMANDS, REPORT)
     robot.until_log(

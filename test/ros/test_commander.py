@@ -48,9 +48,7 @@ def test_no_other_publisher_of_a_command_topic_is_accepted(bench: Any) -> None:
     )
     robot.close()
     bench.until(lambda: bench.node.count_publishers(TOPIC) == 1, 'the other one alone')
-    with pytest.raises(
-        ConfigError, match=r'got 1 publishers \(/world\), expected this node alone'
-    ):
+    with pytest.raises(ConfigError, match=r'got 1 publisher \(/world\), expected this node alone'):
         Commander(bench, FRANKA)
 
 

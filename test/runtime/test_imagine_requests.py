@@ -107,7 +107,7 @@ def test_a_rollout_cut_short_is_given_with_a_note() -> None:
     answer = Asked(GIVEN, CHUNKS).of(FakeWorld(), step(), is_pressed=True)
     assert answer.rollout is not None
     assert len(answer.rollout.frames) == 1
-    assert 'got time for 1 frames, expected 3' in answer.message
+    assert 'got time for 1 frame, expected 3' in answer.message
 
 
 def test_questions_are_answered_in_turn_and_too_many_refused() -> None:

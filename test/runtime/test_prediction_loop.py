@@ -202,7 +202,7 @@ def test_dropped_steps_say_what_a_step_takes_and_what_to_do(rig: Any) -> None:
     rig.queue.lost = 16
     finish(rig)
     text = rig.report.present['skipped steps']
-    assert 'got 0.500 s for a step, expected at most 0.200 s; 16 steps were dropped' in text
+    assert 'got 0.500 s for a step, expected at most 0.200 s; dropped 16 steps' in text
     assert text.endswith('use threads')
     rig.world.observe_s = 0.0
     follow(rig, 1, 10)
@@ -280,7 +280,7 @@ def test_a_question_gives_way_to_the_next_step_where_chunks_are_wanted(rig: Any)
     answer = ask(rig, 8)
     assert answer.rollout is not None
     assert len(answer.rollout.frames) == len(rig.queue) == 1
-    assert 'got time for 1 frames, expected 8: the next step' in answer.message
+    assert 'got time for 1 frame, expected 8: the next step' in answer.message
     finish(rig)
     assert rig.output.chunks == [0, 1]
 

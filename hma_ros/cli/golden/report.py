@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hma_ros.core.short_text import counted
+
 # Tolerances, as shares of the largest expected magnitude.
 IDENTICAL = 0.0  # tokens, indices, copies
 FLOAT32 = 1e-5  # sums of float32 in another order
@@ -80,5 +82,5 @@ def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
 def summary(comparisons: Sequence[Comparison]) -> str:
     """Return the last line of the report: how many there were, and which failed."""
     failed = [item.name for item in comparisons if not item.ok]
-    count = f'{len(comparisons)} arrays, {len(failed)} out of tolerance'
+    count = f'{counted(len(comparisons), "array")}, {len(failed)} out of tolerance'
     return f'{count}: {", ".join(failed)}' if failed else count
