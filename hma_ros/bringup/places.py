@@ -27,20 +27,24 @@ def bundle_folder(name_or_path: str) -> Path:
     """
     Find a bundle.
 
-    :param name_or_path: a folder, or the name of a folder in ``models/``.
-    :raises BundleError: neither holds a manifest.json.
+    :param name_or_path: a folder, or the name of one in ``models/`` of the present folder or of
+        the package; the first of these that has a manifest.json.
+    :raises BundleError: none has.
     """
-    models = share_folder() / 'models'
-    for folder in (Path(name_or_path), models / name_or_path):
-        if (folder / 'manifest.json').is_file():
-            return folder.resolve()
-    there = (
-        ', '.join(sorted(path.parent.name for path in models.glob('*/manifest.json'))) or 'none'
-    )
+    # In a checkout, the two may be the same.
+    models = dict.fromkeys((Path.cwd() / 'models', share_folder() / 'models'))
+    for folder in (Path(), *models):
+        if (folder / name_or_path / 'manifest.json').is_file():
+            return (folder / name_or_path).resolve()
     raise BundleError(
         f'bundle: got {name_or_path!r}, expected a folder with manifest.json, or one of those in '
-        f'{models} ({there})'
+        + ' or '.join(f'{folder} ({_bundles(folder)})' for folder in models)
     )
+
+
+def _bundles(models: Path) -> str:
+    names = sorted(path.parent.name for path in models.glob('*/manifest.json'))
+    return ', '.join(names) or 'none'
 
 
 def loopback_environment(present: Mapping[str, str]) -> dict[str, str]:

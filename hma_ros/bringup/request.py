@@ -32,7 +32,9 @@ class Request:
     mode: str = settings.MODE.field()
     require_approval: bool = settings.REQUIRE_APPROVAL.field()
     bundle: str = Setting(
-        'hma_sim', 'model bundle: a folder, or the name of one in models/'
+        'hma_sim',
+        'model bundle: a folder, or the name of one in models/ of the present folder or '
+        'of the package',
     ).field()
     allow_sim_bundle: bool = settings.ALLOW_SIM_BUNDLE.field()
     horizon: int = settings.HORIZON.field()

@@ -17,6 +17,7 @@ from hma_ros.bringup import (
     Process,
     Request,
     absolute_namespace,
+    bundle_folder,
     describe,
     describe_recording,
     loopback_environment,
@@ -71,6 +72,21 @@ def test_a_simulated_robot_may_come_from_a_copy_of_its_file(
     assert (given['embodiment'], given['task']) == (str(path), 'sim_planar')
     # No fewer pixels are rendered than the model sees.
     assert given['image_scale'] == scale
+
+
+def test_a_bundle_is_found_by_name_in_models_of_the_present_folder_or_of_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / 'models' / 'mine' / 'manifest.json'
+    mine.parent.mkdir(parents=True)
+    mine.touch()
+    monkeypatch.chdir(tmp_path)
+    assert bundle_folder('mine') == mine.parent
+    assert bundle_folder('hma_sim') == ROOT / 'models' / 'hma_sim'
+    with pytest.raises(BundleError) as refusal:
+        bundle_folder('yours')
+    assert "got 'yours'" in str(refusal.value)
+    assert f'{tmp_path / "models"} (mine) or {ROOT / "models"} (hma_sim' in str(refusal.value)
 
 
 @pytest.mark.parametrize('name', ['franka', 'my_planar'])
