@@ -285,6 +285,11 @@ def _tell(found: 'ImportedSource') -> None:
     print(f'{found.path}: {episodes}, {steps}{known}')
     if found.facts['is_truncated']:
         print('  the bag ends in the middle of a record; all before it was read')
+    if not found.facts.get('has_marks', True):
+        print(
+            '  no marks of episodes: all that follows without a gap is one episode; mark them '
+            'while you record, with the keys of hma record or the services of bag_recorder'
+        )
     for topic, counts in found.facts['topics'].items():
         named = ', '.join(
             f'{value} {key.replace("_", " ")}'

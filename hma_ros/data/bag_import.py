@@ -59,7 +59,8 @@ def _read_bag(path: Path, namespace: str | None, writer: LeRobotWriter) -> dict[
     with BagMessages(path) as bag:
         names = bag_topics(writer.spec, bag.topics, namespace, str(path))
         reader = BagSteps(writer.spec, names, str(path))
-        episodes = EpisodeCutter(writer, bag.count(names.get(EPISODE_TOPIC, '')) > 0)
+        has_marks = bag.count(names.get(EPISODE_TOPIC, '')) > 0
+        episodes = EpisodeCutter(writer, has_marks)
         for recorded in bag.messages(list(names.values())):
             for item in reader.feed(recorded):
                 episodes.take(item)
@@ -69,6 +70,7 @@ def _read_bag(path: Path, namespace: str | None, writer: LeRobotWriter) -> dict[
         return {
             'source': identity(path),
             'is_truncated': bag.is_truncated,
+            'has_marks': has_marks,
             'topics': {name: item.facts() for name, item in reader.counts.items()},
             'dropped_steps': dict(reader.alignment.dropped),
             'first_drop': reader.alignment.first_drop,

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 
+from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.data import lerobot_layout as layout
@@ -273,3 +274,16 @@ def test_an_absolute_angle_that_wraps_is_a_finding() -> None:
     [found] = wrapping_angles(spec, [view, view])
     assert "action 'roll': got 4 leaps of more than half a turn" in found
     assert wrapping_angles(load_embodiment('widowx_bridge'), [view]) == []
+
+
+def test_a_bag_without_marks_says_that_it_is_one_episode_and_what_to_do(
+    tmp_path: Path, recording: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bag = made.write(tmp_path / 'bag', recording)
+    command = ['data', 'import', 'bag', str(bag), '--embodiment', 'sim_planar', '--out']
+    for _ in range(2):
+        assert main([*command, str(tmp_path / 'set')]) == 0
+        said = capsys.readouterr().out
+        assert '1 episode, 28 steps' in said
+        assert 'no marks of episodes' in said
+        assert 'hma record' in said
