@@ -24,6 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 from std_msgs.msg import String
 
+from hma_ros.core.parent_process import follow_parent
 from hma_ros.ros.qos import LATCHED, REPORT
 
 KINDS = {
@@ -142,6 +143,7 @@ def main() -> None:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
+    follow_parent()
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     node = GripperServer(*sys.argv[1:])
     executor = SingleThreadedExecutor()

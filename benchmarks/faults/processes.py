@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from hma_ros.core.parent_process import parent_environment
+
 # Ends a wait that hangs, however busy the machine is.
 DEADLINE_S = float(os.environ.get('HMA_TEST_DEADLINE_S', '600'))
 # Domains above 101 collide with ephemeral ports.
@@ -87,10 +89,10 @@ class System:
     def execute(
         self, name: str, command: Sequence[str], stderr: int | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a process under a name."""
+        """Start a process under a name; nodes among them end with the thread that does."""
         with (self._folder / f'{name}.log').open('ab') as log:
             output = log if stderr is None else stderr
-            variables = {**os.environ, **self.environment}
+            variables = {**parent_environment(), **os.environ, **self.environment}
             child = subprocess.Popen(command, stdout=output, stderr=output, env=variables)
         self._children.append((name, child))
         return child
