@@ -72,9 +72,9 @@ class RobotState:
 
     @property
     def conflict(self) -> str | None:
-        """Which coordinate comes from two publishers at once; None if none does."""
-        histories = [self._pose] if self._spec.action.is_cartesian else self._joints
-        return next((item.conflict for item in histories if item.conflict is not None), None)
+        """Which coordinate comes from two publishers at once, commanded or not; None if none."""
+        conflicts = (item.conflict for item in (*self._joints, self._pose))
+        return next((conflict for conflict in conflicts if conflict is not None), None)
 
     @property
     def absence(self) -> str | None:

@@ -116,17 +116,21 @@ def test_a_wrong_message_is_a_fault_and_changes_nothing(bench: Any) -> None:
     assert stamp_ns == 5 * MS
 
 
-def test_two_publishers_of_one_joint_are_a_conflict_and_no_state(bench: Any) -> None:
-    heard = Heard(bench, UR5E)
+@pytest.mark.parametrize('spec', [UR5E, FRANKA])
+def test_two_publishers_of_one_joint_are_a_conflict_and_no_state(
+    bench: Any, spec: EmbodimentSpec
+) -> None:
+    heard = Heard(bench, spec)
+    source = spec.state.sources[0]
+    names, still = source.message_names, np.zeros(len(source.message_names))
     publishers = [
-        bench.world.create_publisher(JointState, 'joint_states', SENSOR_OUT) for _ in range(2)
+        bench.world.create_publisher(JointState, source.topic, SENSOR_OUT) for _ in range(2)
     ]
 
     def say() -> None:
         for place, publisher in enumerate(publishers):
-            values = np.full(6, float(place))
             now_ns = bench.node.get_clock().now().nanoseconds
-            publisher.publish(from_positions(now_ns, UR5E.state.joints, values, np.zeros(6)))
+            publisher.publish(from_positions(now_ns, names, still + place, still))
 
     heard.until(say, lambda: heard.state.conflict, 'the conflict')
     assert 'got positions from 2 publishers, expected 1' in heard.state.conflict
