@@ -10,6 +10,7 @@ from hma_ros.bringup.describe import (
     Process,
     describe,
     describe_recording,
+    image_scale,
     network_of,
 )
 from hma_ros.bringup.places import (
@@ -41,6 +42,7 @@ __all__ = [
     'check_request',
     'describe',
     'describe_recording',
+    'image_scale',
     'loopback_environment',
     'misspelled',
     'network_of',

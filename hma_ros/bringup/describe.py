@@ -200,16 +200,20 @@ def _action_executor(request: Request, spec: EmbodimentSpec, bundle: Path) -> Pr
     return _node('action_executor', reason, _common(request, spec) + parameters)
 
 
-def _sim_robot(request: Request, spec: EmbodimentSpec) -> Process:
+def image_scale(spec: EmbodimentSpec) -> int:
+    """Return how many times smaller to render: no fewer pixels than the model sees."""
     seen, size = spec.camera.crop or spec.camera, spec.camera.resize
     is_halved = 2 * size[0] <= seen.height and 2 * size[1] <= seen.width
+    return 2 if is_halved else 1
+
+
+def _sim_robot(request: Request, spec: EmbodimentSpec) -> Process:
     parameters = (
         ('embodiment', spec.path),
         ('task', spec.name),
         ('seed', request.seed),
         ('real_time_factor', request.real_time_factor),
-        # Render no fewer pixels than the model sees.
-        ('image_scale', 2 if is_halved else 1),
+        ('image_scale', image_scale(spec)),
         # It is the clock.
         ('use_sim_time', False),
     )

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.bringup import Request, bundle_folder, check_request
+from hma_ros.bringup import Request, bundle_folder, check_request, image_scale
 from hma_ros.cli.checks.embodiment import (
     compare_with_manifest,
     describe_embodiment,
@@ -221,7 +221,9 @@ def _rendering(spec: EmbodimentSpec) -> Finding:
 
         task = make_task(spec.name)
         task.reset(0)
-        frame = task.frame()
+        # As the simulated robot will.
+        camera, scale = spec.camera, image_scale(spec)
+        frame = task.frame(camera.height // scale, camera.width // scale)
         task.close()
     except (HmaError, ImportError) as error:
         return fail('rendering', str(error), remedy)

@@ -12,6 +12,7 @@ from hma_ros.bringup import parse_request
 from hma_ros.cli.finding import Level
 from hma_ros.cli.machine_checks import check_machine, check_setup
 from hma_ros.cli.main import main
+from hma_ros.core.embodiment import embodiment_path
 from hma_ros.runtime.manifest import EDGE_GRAPHS
 from hma_ros.runtime.manifest_file import read_facts, write_facts
 
@@ -134,6 +135,22 @@ def test_doctor_alone_looks_at_the_machine(capsys: pytest.CaptureFixture[str]) -
     text = capsys.readouterr().out
     assert 'python: ' in text
     assert 'bundle' not in text
+
+
+def test_the_doctor_renders_as_large_an_image_as_the_file_says(tmp_path: Path) -> None:
+    path = tmp_path / 'sim_planar.yaml'
+    text = embodiment_path('planar', sim=True).read_text()
+    rendered = []
+    for side in (256, 240, 4096):
+        path.write_text(
+            text.replace('width: 256', f'width: {side}')
+            .replace('height: 256', f'height: {side}')
+            .replace('resize: [128, 128]', 'resize: [240, 240]')
+        )
+        rendered.append(finding({'robot': str(path), 'sim': 'true'}, 'rendering').text)
+    assert '256x256' in rendered[0]
+    assert '240x240' in rendered[1]
+    assert 'got 2048 x 2048 pixels, expected 1..640' in rendered[2]
 
 
 def finding(values: dict[str, str], subject: str = 'provider'):
