@@ -7,7 +7,6 @@ The encoder is not quantized: int8 convolutions would change its tokens (docs/re
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.vision.image import resize_area
+from hma_ros.export.advice import without_advice
 from hma_ros.export.parity import Parity
 from hma_ros.runtime.frames import level_values
 from hma_ros.runtime.graph import Graph
@@ -72,10 +72,8 @@ def write_int8_decoder(folder: Path, frames: np.ndarray, levels: int, tolerated:
     if levels:
         tokens = [level_values(item, levels) for item in tokens]
     path = folder / f'{INT8_DECODER}.onnx'
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it advises a step that changes nothing here
-    try:
+    # It advises a step that changes nothing here.
+    with without_advice('onnxruntime'):
         quantize_static(
             folder / 'decoder.onnx',
             path,
@@ -86,8 +84,6 @@ def write_int8_decoder(folder: Path, frames: np.ndarray, levels: int, tolerated:
             weight_type=QuantType.QInt8,
             extra_options={'OpTypesToExcludeOutputQuantization': ['Conv']},
         )
-    finally:
-        logger.setLevel(level)
     quantized = Graph(path, execution)
     pairs = [
         (quantized({'tokens': item})[0], decode({'tokens': item})[0]) for item in tokens[1::2]

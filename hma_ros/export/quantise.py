@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from pathlib import Path
 
 import onnx
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from hma_ros.export.advice import without_advice
 
 _FOLDED, _QUANTISED = 'folded.onnx', 'quantised.onnx'
 _PRODUCTS = ('MatMul', 'Gemm')
@@ -34,10 +35,8 @@ def quantise(model: onnx.ModelProto, is_end: bool = False) -> onnx.ModelProto:
         _fold(model, folder / _FOLDED)
         exact = [*_sums(folder / _FOLDED), *readouts(folder / _FOLDED)]
         exact += behind_attention(folder / _FOLDED) if is_end else []
-        logger = logging.getLogger()
-        level = logger.level
-        logger.setLevel(logging.ERROR)  # it advises to do what was just done
-        try:
+        # It advises to do what was just done.
+        with without_advice('onnxruntime'):
             quantize_dynamic(
                 folder / _FOLDED,
                 folder / _QUANTISED,
@@ -52,8 +51,6 @@ def quantise(model: onnx.ModelProto, is_end: bool = False) -> onnx.ModelProto:
                     'DefaultTensorType': onnx.TensorProto.FLOAT,
                 },
             )
-        finally:
-            logger.setLevel(level)
         return onnx.load(folder / _QUANTISED)
 
 

@@ -2,12 +2,14 @@
 """What becomes integer arithmetic, and what stays float32."""
 
 import copy
+import logging
 from collections import Counter
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import quantize_dynamic
 
 from hma_ros.export.quantise import quantise, readouts
 from hma_ros.runtime.graph import Graph
@@ -55,6 +57,32 @@ def test_readouts_stay_float32_and_the_rest_does_not(network):
     kinds = Counter(node.op_type for node in quantise(network).graph.node)
     assert kinds['MatMulInteger'] == 2
     assert kinds['MatMul'] + kinds['Gemm'] == 1
+
+
+@pytest.mark.parametrize('has_handler', [False, True])
+def test_others_may_log_meanwhile_and_the_root_logger_stays_as_it_was(
+    network, monkeypatch, has_handler
+):
+    root, lines = logging.Logger('root', logging.INFO), []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    if has_handler:
+        root.addHandler(handler)
+    else:
+        monkeypatch.setattr(logging, 'lastResort', handler)
+    monkeypatch.setattr(logging, 'root', root)
+    monkeypatch.setattr(logging, 'getLogger', lambda *_: root)
+
+    def quantize(*arguments, **options):
+        root.warning('of another library')
+        quantize_dynamic(*arguments, **options)
+
+    monkeypatch.setattr('hma_ros.export.quantise.quantize_dynamic', quantize)
+    before = list(root.handlers), root.level
+    quantise(network)
+    assert lines == ['of another library']
+    assert (root.handlers, root.level) == before
+    assert not root.filters
 
 
 def test_integers_compute_nearly_the_same(network, tmp_path):
