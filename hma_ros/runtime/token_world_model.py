@@ -223,7 +223,9 @@ class TokenWorldModel:
             chunk: np.ndarray | None = None
             if ahead_HBX is not None:
                 chunk = ahead_HBX[ahead]
-                self._foresee(ahead, step - 1, frame, ahead_HBX[: len(places) + 1])
+                # The first pass of a single frame asks for all of it anyway.
+                if len(places) > 1:
+                    self._foresee(ahead, step - 1, frame, ahead_HBX[: len(places) + 1])
             elif setting is ProblemSetting.FULL and ahead == 0:
                 chunk = self.act()[None]
             elif setting is ProblemSetting.FULL:

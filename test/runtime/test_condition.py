@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from hma_ros.core.errors import InferenceError
+from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.network.config import TimePositions
 from hma_ros.runtime.discrete import TokenFiller
 from hma_ros.runtime.model import Model, Step
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.token_world_model import TokenWorldModel
+from hma_ros.runtime.world_model import make_token_world_model
 
 STEM = 'planar_push'
 Make = Callable[..., Path]
@@ -104,6 +106,17 @@ def test_a_rollout_asks_the_stem_once(model: Model, asked: list[int]) -> None:
     assert asked == [4]
 
 
+@pytest.mark.parametrize('guidance', [1.0, 3.0])
+def test_a_score_asks_the_stem_once(model: Model, asked: list[int], guidance: float) -> None:
+    decoding = Decoding(guidance=guidance)
+    world = observed(
+        model, make_token_world_model(model, STEM, np.random.default_rng(0), decoding)
+    )
+    asked.clear()
+    world.score(entry(model, None).tokens_BSE[0], np.full(2, 0.1, np.float32))
+    assert asked == [2]
+
+
 def test_a_long_rollout_asks_once_a_window(model: Model, asked: list[int]) -> None:
     """And imagines what it would without asking ahead."""
     world, horizon = observed(model), 2 * model.manifest.window
@@ -133,8 +146,8 @@ def test_actions_beyond_the_horizon_are_not_looked_at(
     assert len(frames) == 2
 
 
-def observed(model: Model) -> TokenWorldModel:
-    world = TokenWorldModel(model, TokenFiller(model))
+def observed(model: Model, world: TokenWorldModel | None = None) -> TokenWorldModel:
+    world = world or TokenWorldModel(model, TokenFiller(model))
     tokens = entry(model, None).tokens_BSE[0]
     for _ in range(3):
         world.observe(tokens, np.zeros(2, np.float32))
