@@ -110,6 +110,7 @@ class HmaTrainer:
         steps_in_all = len(index.index_R) * windows * len(self.stems)
         self._activation_bytes = memory.activation_bytes(config, steps_in_all)
         self._recompute = not memory.fits(self._activation_bytes)
+        self._compiled = compiled
         self.run_blocks = JointPass(self.model, self.stems, index, compiled, self._recompute)
 
     @property
@@ -121,6 +122,8 @@ class HmaTrainer:
     def notes(self) -> list[str]:
         """What was chosen for this machine, in words."""
         notes = [f'matrix products: {PRECISIONS[self.precision]}, the faster here']
+        if self._compiled and self.run.step < self.run.steps:
+            notes.append('first step: torch compiles the network, which takes about a minute')
         if self._recompute:
             notes.append(
                 f'memory: activations would take about {self._activation_bytes / 1e9:.1f} GB, '

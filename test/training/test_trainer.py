@@ -198,3 +198,12 @@ def test_matrices_are_multiplied_in_what_is_quicker(quick, monkeypatch):
     monkeypatch.setattr('hma_ros.training.trainer.time.perf_counter', clock)
     assert quicker_precision(8) == quick
     assert torch.get_float32_matmul_precision() == before
+
+
+@pytest.mark.parametrize('compiled', [False, True])
+def test_whoever_waits_for_the_first_step_is_told_why(tmp_path, monkeypatch, compiled):
+    monkeypatch.setattr('torch.compile', lambda function: function)
+    trainer = HmaTrainer(SMALL, tmp_path, 1, 4, 1, compiled=compiled, precision='highest')
+    assert any('torch compiles' in note for note in trainer.notes) == compiled
+    trainer.run.step = 1
+    assert not any('torch compiles' in note for note in trainer.notes)
