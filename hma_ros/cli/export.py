@@ -123,8 +123,8 @@ def _export(args: argparse.Namespace) -> None:
         print(f'{folder}: its int8 decoder is left out; --frames makes one')
     if args.frames is not None:
         options = replace(options, frames=_frames(args.frames, options))
-    chosen = {name: getattr(decoding, name) for name in decoding.chosen}
-    export_bundle(model, args.out, replace(options, checkpoint=args.torch, **chosen))
+    options = replace(options, checkpoint=args.torch)
+    export_bundle(model, args.out, options.recommending(decoding))
 
 
 def _frames(folder: Path, options: BundleOptions) -> np.ndarray:
@@ -170,12 +170,7 @@ def read_bundle(folder: Path, precision: str) -> tuple[Hma, BundleOptions]:
         codec_options(found.codec, found.model.config, precision),
         # Weights of an imported checkpoint are not rounded to fp16.
         stores_half=manifest.compat != 'upstream',
-        mask_steps=manifest.mask_steps,
-        denoise_steps=manifest.denoise_steps,
-        temperature=found.temperature,
-        unmasking=manifest.unmasking,
-        guidance=manifest.guidance,
         drawing=manifest.drawing,
         robots=manifest.robots,
     )
-    return found.model, options
+    return found.model, options.recommending(found.decoding)

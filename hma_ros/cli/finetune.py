@@ -20,6 +20,7 @@ from hma_ros.core.short_text import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hma_ros.core.generation.decoding import Decoding
     from hma_ros.data.episodes import Episodes
     from hma_ros.data.windows import TokenEpisode
     from hma_ros.export.pretrained import Pretrained
@@ -203,7 +204,7 @@ def run(args: argparse.Namespace) -> int:
     model = _fitted(args, model, trainer.stems[0], episodes)
     print(f'checkpoints in {args.out}')
     if args.bundle is not None:
-        _export(args, model, initial.temperature)
+        _export(args, model, initial.decoding)
     return 0
 
 
@@ -363,13 +364,13 @@ def _fitted(
     return model
 
 
-def _export(args: argparse.Namespace, model: Hma, temperature: float | None) -> None:
+def _export(args: argparse.Namespace, model: Hma, decoding: Decoding) -> None:
     """Write a bundle that imagines as the one that it began from."""
     from hma_ros.export.bundle import codec_options, export_bundle
     from hma_ros.export.pretrained import read_codec
 
     codec = read_codec(args.out / 'tokenizer', model.config)
     options = codec_options(codec, model.config)
-    options = replace(options, temperature=temperature, checkpoint=args.torch)
-    export_bundle(model, args.bundle, options)
+    options = replace(options, checkpoint=args.torch)
+    export_bundle(model, args.bundle, options.recommending(decoding))
     print(f'bundle in {args.bundle}')

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,10 @@ class BundleOptions:
     frames: np.ndarray | None = None
     robots: Mapping[str, StemSpec] = field(default_factory=dict)
     checkpoint: bool = False
+
+    def recommending(self, decoding: Decoding) -> BundleOptions:
+        """Return these with what a decoding does not leave open."""
+        return replace(self, **{name: getattr(decoding, name) for name in decoding.chosen})
 
 
 def export_bundle(

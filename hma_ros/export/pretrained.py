@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +23,7 @@ import onnx
 import torch
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.generation.decoding import Decoding
 from hma_ros.export.bundle_weights import read_bundle_model
 from hma_ros.export.tokenizer_graphs import GraphCodec
 from hma_ros.network.checkpoint import (
@@ -53,14 +54,14 @@ class Pretrained:
     :param weights: file that the network was read from.
     :param tokenizer: where its frame tokenizer is.
     :param codec: that.
-    :param temperature: that the bundle recommends; None for other sources.
+    :param decoding: that the bundle recommends; of other sources all is left open.
     """
 
     model: Hma
     weights: Path
     tokenizer: Path
     codec: FrameCodec | GraphCodec
-    temperature: float | None = None
+    decoding: Decoding = field(default_factory=Decoding)
 
     @property
     def facts(self) -> dict[str, str]:
@@ -97,8 +98,8 @@ def read_pretrained(source: Path, tokenizer: Path | None = None) -> Pretrained:
             'the model was trained'
         )
     is_bundle = (source / FILE_NAME).is_file()
-    temperature = Manifest.read(source).decoding.temperature if is_bundle else None
-    return Pretrained(model, weights, tokenizer, read_codec(tokenizer, model.config), temperature)
+    decoding = Manifest.read(source).decoding if is_bundle else Decoding()
+    return Pretrained(model, weights, tokenizer, read_codec(tokenizer, model.config), decoding)
 
 
 def _read(source: Path) -> tuple[Hma, Path, Path | None]:

@@ -32,7 +32,8 @@ def test_the_shipped_bundle_can_be_written_anew_as_it_imagines():
     assert [domain.name for domain in model.config.domains] == list(manifest.stems)
     assert (options.precision, options.drawing) == ('int8', manifest.drawing)
     assert (options.robots, options.stores_half) == (manifest.robots, True)
-    assert options.temperature == manifest.decoding.temperature
+    for name in manifest.decoding.chosen:
+        assert getattr(options, name) == getattr(manifest.decoding, name)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hma_ros.cli import train_recipe
 from hma_ros.cli.main import main
 from hma_ros.network.checkpoint import load_hma
 from hma_ros.network.tokenizer import TokenizerConfig
-from hma_ros.runtime.manifest_file import read_facts
+from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.world_model import WorldModel
 
 STEM = 'planar_push'
@@ -121,6 +121,19 @@ def test_a_trained_model_learns_more(run, tmp_path):
     model = drive(tmp_path / 'bundle')
     assert model.manifest.temperature == 0.5
     assert np.isfinite(model.act()).all()
+
+
+def test_a_bundle_that_learns_more_imagines_as_before(run, tmp_path):
+    words, root = run
+    kept = words[: words.index('--layers')]
+    first, second = tmp_path / 'first', tmp_path / 'second'
+    chosen = {'mask_steps': 3, 'temperature': 0.25, 'unmasking': 'random', 'guidance': 1.5}
+    assert main(['export', str(root / 'run'), '--out', str(first), '--torch']) == 0
+    write_facts(first, {**read_facts(first), **chosen})
+    out = ['--out', str(tmp_path / 'more'), '--bundle', str(second)]
+    assert main(['train', 'all', '--init', str(first), *out, *kept, '--self-forced', '1']) == 0
+    facts = read_facts(second)
+    assert {name: facts[name] for name in chosen} == chosen
 
 
 @pytest.mark.parametrize(
