@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hma_ros.core.embodiment.stem_facts import StemFacts
-from hma_ros.core.errors import BundleError
+from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.core.short_text import shortened
 from hma_ros.export.graph_constants import GraphConstants
 from hma_ros.network.config import Anchor, Domain, HmaConfig, Joints, preset
@@ -54,6 +54,12 @@ def read_bundle_model(folder: Path) -> DiscreteHma:
         raise BundleError(
             f'{folder}: got {shortened(repr(error))}, expected graphs as `hma export` writes '
             'them; choose the folder that `hma train --out` wrote'
+        ) from error
+    except ConfigError as error:
+        raise BundleError(
+            f'{error}; the exporter folds small matrices into others, so graphs of a model much '
+            'smaller than preset small do not tell its weights; choose the folder that `hma train '
+            '--out` wrote, or write the bundle again with --torch'
         ) from error
     return model.eval()
 

@@ -17,6 +17,7 @@ from hma_ros.export.bundle import (
     export_bundle,
     own_options,
 )
+from hma_ros.export.bundle_weights import read_bundle_model
 from hma_ros.export.tokenizer_graphs import codec_parts
 from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.network.frames import make_codec
@@ -145,3 +146,8 @@ def test_graphs_that_the_manifest_contradicts_are_refused(exported, tmp_path, ch
     write_facts(folder, {**read_facts(folder), **change})
     with pytest.raises(BundleError, match=message):
         WorldModel(folder, 'two_axes')
+
+
+def test_weights_that_the_exporter_folded_are_not_guessed(exported):
+    with pytest.raises(BundleError, match=r'missing .*qkv\.weight.*folds small .*--torch'):
+        read_bundle_model(exported[1])
