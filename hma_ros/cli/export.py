@@ -117,6 +117,11 @@ def _export(args: argparse.Namespace) -> None:
     if args.frames is not None:
         frame_paths(args.frames)  # before anything is read
     folder = Path(args.source) if Path(args.source).is_dir() else bundle_folder(args.source)
+    if args.frames is not None and _adds_decoder_alone(folder, args):
+        from hma_ros.export.add_decoder import add_int8_decoder
+
+        add_int8_decoder(folder, args.out, args.frames)
+        return
     read = read_bundle if (folder / FILE_NAME).is_file() else _read_run
     model, options = read(folder, args.precision)
     if (folder / f'{INT8_DECODER}.onnx').exists() and args.frames is None:
@@ -125,6 +130,18 @@ def _export(args: argparse.Namespace) -> None:
         options = replace(options, frames=_frames(args.frames, options))
     options = replace(options, checkpoint=args.torch)
     export_bundle(model, args.out, options.recommending(decoding))
+
+
+def _adds_decoder_alone(folder: Path, args: argparse.Namespace) -> bool:
+    """Whether the new bundle is the old one but for its int8 decoder."""
+    from hma_ros.network.checkpoint import CONFIG_FILE
+    from hma_ros.runtime.manifest import Manifest
+    from hma_ros.runtime.manifest_file import FILE_NAME
+
+    if not (folder / FILE_NAME).is_file() or (args.temperature, args.guidance) != (None, None):
+        return False
+    same_network = (folder / CONFIG_FILE).is_file() == args.torch
+    return bool(same_network and Manifest.read(folder).precision == args.precision)
 
 
 def _frames(folder: Path, options: BundleOptions) -> np.ndarray:

@@ -1,8 +1,10 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """A bundle becomes another: in another precision, with or without its network."""
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from hma_ros.bringup.places import bundle_folder
 from hma_ros.cli.export import read_bundle
@@ -24,6 +26,22 @@ def test_a_bundle_is_written_anew_in_another_precision_with_its_network(
     expected = load_hma(old.folder).state_dict()
     for name, value in load_hma(out).state_dict().items():
         torch.testing.assert_close(value, expected[name], rtol=0, atol=0)
+
+
+def test_an_int8_decoder_is_added_to_a_bundle_and_the_rest_stays(tmp_path):
+    old, out = Manifest.read(bundle_folder('hma_sim')), tmp_path / 'more'
+    (images := tmp_path / 'images').mkdir()
+    for seed in range(4):
+        # Smooth, as images are.
+        small = np.random.default_rng(seed).integers(256, size=(4, 4, 3)).astype(np.uint8)
+        Image.fromarray(small).resize((128, 128)).save(images / f'{seed}.png')
+    assert main(['export', 'hma_sim', '--out', str(out), '--frames', str(images)]) == 0
+    new = Manifest.read(out)
+    new.verify()
+    assert {**old.files, 'decoder_int8.onnx': new.files['decoder_int8.onnx']} == new.files
+    assert new.codec_parity.items() >= old.codec_parity.items()
+    assert 'decoder_int8' in new.codec_parity
+    assert new.decoding == old.decoding
 
 
 def test_the_shipped_bundle_can_be_written_anew_as_it_imagines():
