@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.parent_process import follow_parent, parent_environment
 from hma_ros.core.short_text import quoted, shortened
 
 Unit = TypeVar('Unit')
@@ -70,7 +71,9 @@ SERIAL = Pool()
 def _in_processes(
     count: int, work: Callable[[Unit], Result], units: Iterable[Unit]
 ) -> Iterator[Result]:
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context('spawn'))
+    context, parent = multiprocessing.get_context('spawn'), parent_environment()
+    # A command that is killed leaves no workers behind.
+    pool = ProcessPoolExecutor(count, context, initializer=follow_parent, initargs=(parent,))
     try:
         yield from _in_order(
             lambda unit: pool.submit(work, unit), lambda future: future.result(), units, count

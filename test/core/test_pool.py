@@ -3,14 +3,20 @@
 
 import math
 import os
+import signal
+import subprocess
 import sys
+import time
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from hma_ros.cli.main import main
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.pool import SERIAL, Pool
+
+DEADLINE_S = 60.0
 
 
 @pytest.mark.parametrize('pool', [SERIAL, Pool(2)])
@@ -34,6 +40,29 @@ def test_what_a_unit_raises_is_raised_here() -> None:
 def test_a_process_that_dies_ends_the_command() -> None:
     with pytest.raises(ConfigError, match='--workers: got 2 processes of which one died'):
         list(Pool(2).map(os._exit, [1]))
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='needs prctl')
+@pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGTERM])
+def test_a_command_that_is_killed_leaves_no_workers(number: signal.Signals) -> None:
+    code = """
+import subprocess, time
+from hma_ros.core.pool import Pool
+# A shell tells which process started it: the worker.
+for told in Pool(2).map(subprocess.getoutput, ['echo $PPID'] * 9):
+    print(told, flush=True)
+    time.sleep(0.2)
+"""
+    command = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True)
+    assert command.stdout is not None
+    workers = {int(command.stdout.readline()) for _ in range(4)}
+    command.send_signal(number)
+    command.wait(timeout=DEADLINE_S)
+    command.stdout.close()
+    until_s = time.monotonic() + DEADLINE_S
+    while any(Path(f'/proc/{worker}').exists() for worker in workers):
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
 
 
 def test_without_ray_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
