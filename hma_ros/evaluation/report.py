@@ -118,6 +118,11 @@ TEMPLATE = """\
 <!-- begin scaling -->
 <!-- end scaling -->
 
+## Conditioning on actions
+
+<!-- begin conditioning -->
+<!-- end conditioning -->
+
 ## Training
 
 <!-- begin training -->

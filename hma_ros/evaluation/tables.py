@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from hma_ros.core.short_text import counted
+from hma_ros.evaluation.conditioning_table import conditioning_table
 from hma_ros.evaluation.fault_tables import faults_table, soak_table
 from hma_ros.evaluation.long_horizon_table import long_horizon_table, occlusion_table
 from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
@@ -261,6 +262,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'the_day': (the_day_table,),
     'transfer': (transfer_table,),
     'scaling': (scaling_table,),
+    'conditioning': (conditioning_table,),
 }
 
 
