@@ -41,6 +41,9 @@ TEMPLATE = """\
 <!-- begin occlusion -->
 <!-- end occlusion -->
 
+<!-- begin object_places -->
+<!-- end object_places -->
+
 ## Closed loop
 
 <!-- begin closed_loop -->
