@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from hma_ros.bringup import bundle_folder
 from hma_ros.cli.train_further import encoded
@@ -23,7 +23,7 @@ from hma_ros.network.config import HmaConfig
 from hma_ros.network.discrete import DiscreteHma
 from hma_ros.sim.generate import generate
 from hma_ros.training.configuration import default_length
-from hma_ros.training.recordings import domain_of, standardise_states
+from hma_ros.training.recordings import domain_of, standardise_states, without_anchor
 from hma_ros.training.trainer import HmaTrainer
 
 _T = TypeVar('_T')
@@ -43,18 +43,23 @@ class Mixture:
     :param trajectories: of each robot, spread evenly over the kinds of episodes.
     :param width: channels of a token.
     :param layers: blocks of the trunk.
+    :param changes: to the configuration of the shipped model beside these sizes.
     """
 
     robots: tuple[str, ...]
     trajectories: int = sum(EPISODES.values())
     width: int = 128
     layers: int = 6
+    changes: tuple[tuple[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
         """Tell it from others, for a folder."""
         robots = '_'.join(robot.removeprefix('sim_') for robot in self.robots)
-        return f'{robots}_{self.trajectories}_{self.width}x{self.layers}'
+        changes = ''.join(
+            f'_{name}_{getattr(value, "value", value)}' for name, value in self.changes
+        )
+        return f'{robots}_{self.trajectories}_{self.width}x{self.layers}{changes}'
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,10 @@ class Experiment:
         """Fit the configuration of the shipped model; statistics are of all episodes."""
         domains = tuple(domain_of(self.episodes(robot)) for robot in mixture.robots)
         sizes = {'width': mixture.width, 'layers': mixture.layers}
-        return replace(self.shipped.model.config, domains=domains, **sizes)
+        facts = {**sizes, **dict(mixture.changes)}
+        if not facts.get('anchor', True):
+            domains = tuple(map(without_anchor, domains))
+        return replace(self.shipped.model.config, domains=domains, **facts)
 
     def trained(self, mixture: Mixture, budget: Budget) -> DiscreteHma:
         """

@@ -99,8 +99,13 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.evaluation.long_horizon import measure_long_horizon
     from hma_ros.evaluation.long_horizon_config import LongHorizonConfig
     from hma_ros.evaluation.long_horizon_page import write_long_horizon
-    from hma_ros.evaluation.long_horizon_table import long_horizon_table, occlusion_table
+    from hma_ros.evaluation.long_horizon_table import (
+        long_horizon_table,
+        object_places_table,
+        occlusion_table,
+    )
     from hma_ros.evaluation.measurements import as_result, write_measurements
+    from hma_ros.evaluation.object_places import object_places_of
     from hma_ros.evaluation.occlusion import check_occluded, occlusion_of
 
     if args.seed < 0:
@@ -116,17 +121,20 @@ def run(args: argparse.Namespace) -> int:
         args.every,
         Decoding(temperature=args.temperature, guidance=args.guidance),
     )
-    measured = [
-        rollouts
+    by_robot = [
+        list(measure_long_horizon(manifest.folder, robot, config, chosen_pool(args)))
         for robot in evaluate_options.chosen_robots(args, manifest)
-        for rollouts in measure_long_horizon(manifest.folder, robot, config, chosen_pool(args))
     ]
+    measured = [rollouts for of_robot in by_robot for rollouts in of_robot]
     results = [
         as_result('long_horizon', rollouts.at(steps))
         for rollouts in measured
         for steps in config.steps
     ]
     table = str(long_horizon_table(results))
+    places = [as_result('object_places', object_places_of(item)) for item in by_robot]
+    table += f'\nObjects as the tokenizer draws them:\n{object_places_table(places)}'
+    results += places
     if args.occluded is not None:
         occluded = [as_result('occlusion', occlusion_of(item, args.occluded)) for item in measured]
         table += f'\n{occlusion_table(occluded)}'

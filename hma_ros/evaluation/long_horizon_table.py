@@ -10,17 +10,26 @@ from hma_ros.evaluation.markdown import Column, Result, Table, number, results_t
 
 def occlusion_table(results: Sequence[Result]) -> Table:
     """Count the objects that come back where they are."""
-
-    def share(name: str) -> Callable[[Result], str]:
-        return lambda item: number(None if item[name] is None else 100 * item[name], 0)
-
     columns: list[Column] = [
         ('robot', lambda item: item['robot']),
         ('actions', lambda item: item['actions']),
         ('occluded for, steps', lambda item: str(item['occluded'])),
         ('cases', lambda item: str(item['cases'])),
-        ('at its place, %', share('kept')),
-        ('tokenizer, %', share('kept_drawn')),
+        ('at its place, %', _share('kept', 0)),
+        ('tokenizer, %', _share('kept_drawn', 0)),
+    ]
+    return results_table(results, columns)
+
+
+def object_places_table(results: Sequence[Result]) -> Table:
+    """Say how well the frame tokenizer keeps objects."""
+    columns: list[Column] = [
+        ('robot', lambda item: item['robot']),
+        ('frames', lambda item: str(item['frames'])),
+        ('object there, %', _share('shown')),
+        ('of these within 1 px of 64, %', _share('near')),
+        ('error, px of 64', lambda item: number(item['error_px'], 2)),
+        ('error of 95 %, px of 64', lambda item: number(item['largest_error_px'], 2)),
     ]
     return results_table(results, columns)
 
@@ -49,3 +58,7 @@ def long_horizon_table(results: Sequence[Result]) -> Table:
         both('gain, dB', 'gain_db', 1),
     ]
     return results_table(results, columns)
+
+
+def _share(name: str, digits: int = 1) -> Callable[[Result], str]:
+    return lambda item: number(None if item[name] is None else 100 * item[name], digits)

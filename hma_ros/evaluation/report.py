@@ -41,6 +41,9 @@ TEMPLATE = """\
 <!-- begin occlusion -->
 <!-- end occlusion -->
 
+<!-- begin object_places -->
+<!-- end object_places -->
+
 ## Closed loop
 
 <!-- begin closed_loop -->
@@ -117,6 +120,11 @@ TEMPLATE = """\
 
 <!-- begin scaling -->
 <!-- end scaling -->
+
+## Conditioning on actions
+
+<!-- begin conditioning -->
+<!-- end conditioning -->
 
 ## Training
 

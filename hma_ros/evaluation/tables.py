@@ -7,8 +7,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from hma_ros.core.short_text import counted
+from hma_ros.evaluation.conditioning_table import conditioning_table
 from hma_ros.evaluation.fault_tables import faults_table, soak_table
-from hma_ros.evaluation.long_horizon_table import long_horizon_table, occlusion_table
+from hma_ros.evaluation.long_horizon_table import (
+    long_horizon_table,
+    object_places_table,
+    occlusion_table,
+)
 from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
 from hma_ros.evaluation.scaling_tables import scaling_table
 from hma_ros.evaluation.speed_tables import (
@@ -242,6 +247,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'prediction': (changed_table, whole_table, horizon_table),
     'long_horizon': (long_horizon_table,),
     'occlusion': (occlusion_table,),
+    'object_places': (object_places_table,),
     'closed_loop': (closed_loop_table,),
     'latency': (latency_table, stream_table),
     'ros_latency': (ros_table,),
@@ -261,6 +267,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'the_day': (the_day_table,),
     'transfer': (transfer_table,),
     'scaling': (scaling_table,),
+    'conditioning': (conditioning_table,),
 }
 
 

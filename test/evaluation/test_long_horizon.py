@@ -23,6 +23,7 @@ from hma_ros.evaluation.long_horizon import (
     measure_long_horizon,
 )
 from hma_ros.evaluation.long_horizon_config import LongHorizonConfig
+from hma_ros.evaluation.object_places import object_places_of
 from hma_ros.evaluation.occlusion import occlusion_of, returns
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import run_episode
@@ -160,6 +161,27 @@ def test_what_was_occluded_is_found_where_it_was_or_not(recorded):
         occlusion_of(rollouts, 0)
 
 
+def test_the_tokenizer_is_judged_by_the_objects_that_are_seen(recorded):
+    rollouts = _rollouts(recorded, lambda frame: frame)
+    judged, thing = rollouts.judged[0], 1
+
+    def moved(errors):
+        pairs = zip(judged.drawn, errors, strict=False)
+        drawn = [
+            replace(
+                item, parts=(item.parts[0], replace(item.parts[thing], error=error, area=area))
+            )
+            for item, (error, area) in pairs
+        ]
+        return replace(rollouts, judged=(replace(judged, drawn=tuple(drawn)),))
+
+    true = judged.drawn[0].parts[thing].true_area
+    found = object_places_of([moved([(0.5, true), (2.0, true), (0.0, 0.0), (0.7, 1.5 * true)])])
+    assert (found.frames, found.shown, found.near) == (4, 0.75, pytest.approx(2 / 3))
+    assert found.error_px == pytest.approx(0.7)
+    assert math.isnan(object_places_of([moved([])]).near)
+
+
 def test_sparse_frames_that_hide_an_object_span_the_steps(recorded):
     """A single occluded frame of every tenth says nothing of the nine around it."""
     rollouts = _rollouts(recorded, lambda frame: frame)
@@ -235,7 +257,10 @@ def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
     )
     occluded = [item for item in facts['results'] if item['name'] == 'occlusion']
     assert [item['actions'] for item in occluded] == ['wander', 'expert']
-    facts['results'] = [item for item in facts['results'] if item not in occluded]
+    (places,) = [item for item in facts['results'] if item['name'] == 'object_places']
+    assert places['robot'] == 'sim_planar'
+    assert places['frames'] > 0
+    facts['results'] = [item for item in facts['results'] if item['name'] == 'long_horizon']
     assert [(item['actions'], item['steps']) for item in facts['results']] == [
         ('wander', 1),
         ('wander', 3),

@@ -4,13 +4,17 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
+from benchmarks.conditioning import with_other_actions
 from benchmarks.held_out_tokens import mean_score
 from benchmarks.mixture import Experiment, Mixture, spread
 from hma_ros.bringup import bundle_folder
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.data.episodes import EpisodeDataset, find_shards
+from hma_ros.data.windows import TokenEpisode
+from hma_ros.evaluation.conditioning_table import conditioning_table
 from hma_ros.evaluation.replay import replay
 from hma_ros.evaluation.scaling_tables import scaling_charts, scaling_table
 from hma_ros.evaluation.tables import transfer_table
@@ -62,6 +66,30 @@ def test_few_episodes_have_every_kind() -> None:
 
 def test_other_mixtures_have_other_runs() -> None:
     assert Mixture(('sim_ur5e',)).name != Mixture(('sim_ur5e',), width=64).name
+
+
+def test_conditioning_is_compared_by_what_another_action_costs() -> None:
+    result = {
+        'name': 'conditioning',
+        'variant': 'passive',
+        'parameters': 1_500_000,
+        'token_entropy_nats': {'a': 0.0},
+        'token_entropy_other_actions_nats': {'a': 0.25},
+        'token_accuracy': {'a': 0.5},
+    }
+    (line,) = conditioning_table([result]).lines
+    assert line == ('passive', '1.50', '1.0', '50.0', '0.25')
+
+
+def test_actions_of_other_steps_leave_frames_as_they_are() -> None:
+    steps = np.arange(40, dtype=np.float32)[:, None]
+    frames = np.arange(41)[:, None, None]
+    joints = np.zeros((41, 1), np.float32)
+    episode = TokenEpisode(frames, steps, steps, joints, joints)
+    (other,) = with_other_actions([episode])
+    assert other.tokens is episode.tokens
+    assert sorted(other.actions[:, 0]) == sorted(steps[:, 0])
+    assert (other.actions != steps).mean() > 0.8
 
 
 def test_a_robot_that_was_not_learned_has_a_dash() -> None:
