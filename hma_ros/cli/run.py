@@ -99,7 +99,9 @@ def parse_pairs(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, separator, value = text.partition(':=')
         if not separator or not name:
-            raise ConfigError(f'arguments: got {text!r}, expected name:=value')
+            raise ConfigError(
+                f'arguments: got {text!r}, expected name:=value, such as robot:=franka'
+            )
         if name in pairs:
             raise ConfigError(f'{name}: got {pairs[name]!r} and {value!r}, expected one value')
         pairs[name] = value

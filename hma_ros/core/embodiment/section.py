@@ -3,6 +3,7 @@
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from hma_ros.core.embodiment import bounds
@@ -64,8 +65,14 @@ class Section:
         """Return the raw value of a key that must be there."""
         self._known.add(key)
         if key not in self._data:
-            self.fail(key, expected, 'nothing (the key is missing)')
+            self.fail(key, expected, f'nothing (the key is missing{self._like(key)})')
         return self._data[key]
+
+    def _like(self, key: str) -> str:
+        """Ask whether a key that nobody asked for yet is meant."""
+        others = [str(other) for other in self._data if other not in self._known]
+        near = get_close_matches(key, others, 1)
+        return f'; is {quoted(near[0])} meant?' if near else ''
 
     def string(self, key: str) -> str:
         """Return a text that is not empty."""
