@@ -19,6 +19,8 @@ from collections import deque
 from dataclasses import dataclass
 from statistics import median_low
 
+from hma_ros.core.messages.stamp import clock_hint
+
 _NS = 1_000_000_000
 # So many spacings are looked at: one gap does not change their median, nor the second largest.
 _SPACINGS = 15
@@ -79,7 +81,7 @@ class FrameClock:
         if -age_ns > self._max_age_ns:
             return (
                 f'image ahead of the clock: got {-age_ns / _NS:.3f} s, '
-                f'expected at most {self._max_age_ns / _NS:g} s'
+                f'expected at most {self._max_age_ns / _NS:g} s{clock_hint(age_ns)}'
             )
         self._note(stamp_ns, now_ns)
         return None
@@ -187,7 +189,7 @@ class FrameClock:
     def _too_old(self, age_ns: int) -> str:
         return (
             f'stale image: got one {age_ns / _NS:.3f} s old, '
-            f'expected at most {self._max_age_ns / _NS:g} s'
+            f'expected at most {self._max_age_ns / _NS:g} s{clock_hint(age_ns)}'
         )
 
     def _restart(self) -> None:

@@ -21,6 +21,7 @@ from hma_ros.msg import ActionChunk
 from hma_ros.nodes.action_executor_parameters import ActionExecutorParameters
 from hma_ros.nodes.execution_gate import check_may_execute
 from hma_ros.ros.chunk_msg import from_actions, step_dt_s, to_actions
+from hma_ros.ros.clock_watch import ClockWatch
 from hma_ros.ros.commander import Commander, Gripper
 from hma_ros.ros.diagnostics import WARN, Diagnostics
 from hma_ros.ros.lifecycle import HmaNode, run
@@ -38,8 +39,8 @@ _LOOK_S = 0.1
 # /clock that jumped back silences timers on ROS time; this one goes on.
 _SIMULATED_LOOK_S = 0.02
 _REPORTS_PENDING = 64
+_FAULTY = (State.BRAKING, State.LOST)
 _PATIENCE_S = 5.0  # for a robot that has not started
-_STILL_S = 2.0  # without a command that is due
 _LATE = (
     'the model is slower than the steps of the robot (lower real_time_factor in simulation, '
     'imagine fewer frames with horizon, or take a faster machine), or the clocks disagree'
@@ -65,6 +66,7 @@ class ActionExecutorNode(HmaNode):
         spec = self._spec = load_embodiment(given.embodiment)
         check_may_execute(spec, given.mode, given.bundle, given.allow_sim_bundle)
         is_shadow = self._is_shadow = given.mode != 'execute'
+        self._must_stop = not (is_shadow or spec.simulated)
         self._period_s = 1.0 / spec.rates.command_hz
         self._executor = Executor(
             spec,
@@ -79,6 +81,7 @@ class ActionExecutorNode(HmaNode):
         if self._latched is not None:
             self._executor.stop(self._latched)
         self._diagnostics = Diagnostics(self, spec.name)
+        self._clock_watch = ClockWatch(self, self._diagnostics)
         self._state = RobotState(
             self,
             spec,
@@ -92,7 +95,7 @@ class ActionExecutorNode(HmaNode):
         if not self._is_shadow:
             self._reports = self.publisher(ActionChunk, '~/executed', REPORT)
         self._open_inputs()
-        self._listens_s = self._started_s = self._ticked_s = time.monotonic()
+        self._listens_s = self._started_s = time.monotonic()
         self._tick_timers: list[Any] = []
         self._decision = Decision(self._executor.state, None, ('inactive',))
         self.get_logger().info(f'{given.mode} on {spec.name}')
@@ -124,17 +127,18 @@ class ActionExecutorNode(HmaNode):
             self._gripper = self._commander.gripper
         self._pending_ns: deque[int] = deque(maxlen=_REPORTS_PENDING)
         self._command_clock = CommandClock(
-            round(_NS * self._period_s), self._uses_sim_time(), self._previous_clock
+            round(_NS * self._period_s), self._clock_watch.is_simulated, self._previous_clock
         )
         self._previous_clock = self._command_clock
         self._executor.reset()
         self._decision = Decision(self._executor.state, None, ())
         self._started_s = time.monotonic()
+        self._clock_watch.begin()
         self._is_ticking = True
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        look_s = _SIMULATED_LOOK_S if self._uses_sim_time() else self._period_s
+        look_s = _SIMULATED_LOOK_S if self._clock_watch.is_simulated else self._period_s
         self._tick_timers = [self.create_timer(look_s, self._on_tick, clock=steady)]
-        if self._uses_sim_time():
+        if self._clock_watch.is_simulated:
             self._tick_timers.append(self.create_timer(self._period_s, self._on_tick))
 
     def stop(self) -> None:
@@ -165,9 +169,6 @@ class ActionExecutorNode(HmaNode):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.own(self.create_timer(period_s, callback, clock=steady), self.destroy_timer)
 
-    def _uses_sim_time(self) -> bool:
-        return bool(self.get_parameter('use_sim_time').value)
-
     def _on_tick(self) -> None:
         self._state.take()  # before the time is read: no state is ahead of it
         before_ns, now_ns, steady_ns = time.monotonic_ns(), self.now_ns(), time.monotonic_ns()
@@ -177,7 +178,7 @@ class ActionExecutorNode(HmaNode):
         tick = self._command_clock.tick(now_ns, steady_ns, steady_ns - before_ns)
         if tick is None:
             return
-        self._ticked_s = time.monotonic()
+        self._clock_watch.moved()
         if tick.interruption is not None:
             self._diagnostics.warning('interruptions', f'{tick.interruption}: planning anew')
             self._state.clear()
@@ -200,7 +201,11 @@ class ActionExecutorNode(HmaNode):
         } == set(COMMANDING):
             return
         reasons = '; '.join(decision.reasons)
-        self.get_logger().info(f'{decision.state.value}{": " if reasons else ""}{reasons}')
+        text = f'{decision.state.value}{": " if reasons else ""}{reasons}'
+        if decision.state in _FAULTY:
+            self.get_logger().warning(text)
+        else:
+            self.get_logger().info(text)
 
     def _measured(self) -> Measurement | None:
         newest = self._state.newest()
@@ -286,7 +291,7 @@ class ActionExecutorNode(HmaNode):
         if self._commander is not None and (intruder := self._commander.intruder()) is not None:
             self._stop(intruder)
         self._mind_gripper()
-        self._mind_clock()
+        self._clock_watch.look()
         limit_s = self._given.heartbeat_timeout_s
         if self._heartbeat_s is None or not limit_s:
             return
@@ -300,18 +305,6 @@ class ActionExecutorNode(HmaNode):
                 self._executor.interrupt(silence)
         else:
             self._diagnostics.cleared('silent model')
-
-    def _clock_fault(self) -> str | None:
-        if not self._uses_sim_time():
-            return None
-        still_s = time.monotonic() - max(self._ticked_s, self._started_s)
-        if still_s > _STILL_S:
-            return f'/clock: got no time for {still_s:.0f} s, expected it to run'
-        return None if self.now_ns() else '/clock: got no time yet, expected it to run'
-
-    def _mind_clock(self) -> None:
-        is_late = time.monotonic() - self._started_s > _STILL_S
-        self._diagnostics.note('clock stands', self._clock_fault() if is_late else None, WARN)
 
     def _mind_gripper(self) -> None:
         gripper, grip = self._gripper, self._executor.gripper
@@ -349,6 +342,7 @@ class ActionExecutorNode(HmaNode):
         released, self._latched = self._latched, None
         self._executor.release()
         self._started_s = time.monotonic()
+        self._clock_watch.begin()
         response.success = True
         response.message = 'no stop was latched' if released is None else f'released: {released}'
         self.get_logger().info(f'resume: {response.message[:500]}')
@@ -366,13 +360,15 @@ class ActionExecutorNode(HmaNode):
     def _report(self) -> None:
         self._state.take()
         is_active = self._is_ticking
-        fault = self._clock_fault() if is_active else None
+        fault = self._clock_watch.fault() if is_active else None
         reasons = fault or '; '.join(self._decision.reasons)
         is_late = time.monotonic() - self._started_s > _PATIENCE_S
         self._report_stillness(reasons, is_active and is_late and fault is None)
         self._diagnostics.note('two sources', self._state.conflict)
         absence = self._state.absence if is_active and is_late else None
         self._diagnostics.note('missing states', absence)
+        absence = self._stops.absence if is_active and self._must_stop else None
+        self._diagnostics.note('absent stops', absence, WARN)
         self._diagnostics.publish(
             {
                 'mode': self._given.mode,

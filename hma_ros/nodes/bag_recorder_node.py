@@ -56,7 +56,7 @@ class BagRecorderNode(Node):
 
     def __init__(self) -> None:
         super().__init__('bag_recorder')
-        declare(self, BagRecorderParameters)
+        declare(self, BagRecorderParameters, read_only=True)
         given = read(self, BagRecorderParameters)
         spec = load_embodiment(given.embodiment)
         use_sim_time = self.get_parameter('use_sim_time').value

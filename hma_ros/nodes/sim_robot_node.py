@@ -65,7 +65,7 @@ class SimRobotNode(Node):
 
     def __init__(self) -> None:
         super().__init__('sim_robot')
-        declare(self, SimRobotParameters)
+        declare(self, SimRobotParameters, read_only=True)
         given = self._given = read(self, SimRobotParameters)
         spec = self._spec = load_embodiment(given.embodiment)
         if not spec.simulated:

@@ -40,9 +40,11 @@ def parameter(
     return Setting(default, description, low, high, choices).field()
 
 
-def declare(node: Node, kind: type[P]) -> None:
+def declare(node: Node, kind: type[P], read_only: bool = False) -> None:
     """
     Declare all fields of a parameter dataclass.
+
+    :param read_only: refuse to set them while the node runs.
 
     :raises ConfigError: a given value has another type or is out of range, or a name is unknown.
     """
@@ -63,7 +65,7 @@ def declare(node: Node, kind: type[P]) -> None:
         )
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         try:
-            node.declare_parameter(field.name, field.default, _descriptor(field))
+            node.declare_parameter(field.name, field.default, _descriptor(field, read_only))
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             got = node._parameter_overrides[field.name].value
             raise ConfigError(
@@ -90,8 +92,9 @@ def read(node: Node, kind: type[P]) -> P:
     return kind(**values)
 
 
-def _descriptor(field: 'dataclasses.Field[Any]') -> ParameterDescriptor:
-    descriptor = ParameterDescriptor(description=field.metadata['description'])
+def _descriptor(field: 'dataclasses.Field[Any]', read_only: bool) -> ParameterDescriptor:
+    description = field.metadata['description']
+    descriptor = ParameterDescriptor(description=description, read_only=read_only)
     low, high = field.metadata['range']
     if field.metadata['choices']:
         descriptor.additional_constraints = _expectation(field)

@@ -70,6 +70,17 @@ class StopTopics:
         """Why a topic says stop at present, None if none does."""
         return self._board.reason or next(iter(self._unread.values()), None)
 
+    @property
+    def absence(self) -> str | None:
+        """Which topic nobody publishes, so that it cannot stop the robot; None without one."""
+        for stop, topic in zip(self._stops, self._topics, strict=True):
+            if not self._node.count_publishers(topic):
+                return (
+                    f'{topic}: got no publisher, expected one: {stop.reason} cannot stop the '
+                    'robot; start it, and set mandatory: true in stops'
+                )
+        return None
+
     def refusal(self) -> str | None:
         """Return why no motion may start or resume; None if one may."""
         refusal = self._board.refusal(time.monotonic_ns()) or self.reason

@@ -87,6 +87,13 @@ def test_stale_image_is_no_step_and_breaks_the_context() -> None:
     assert clock.tick(1300 * MS) == FramePick(1300 * MS, None, True)
 
 
+def test_stamps_of_another_clock_are_named() -> None:
+    now_ns = 1_800_000_000_000 * MS
+    for stamp in (5 * MS, 2 * now_ns):
+        assert 'compare use_sim_time' in str(FrameClock(10.0, 0.2).offer(stamp, now_ns))
+    assert 'use_sim_time' not in str(FrameClock(10.0, 0.2).offer(now_ns - 900 * MS, now_ns))
+
+
 def test_one_image_of_long_ago_is_refused_and_does_no_harm() -> None:
     clock = FrameClock(10.0, max_age_s=0.2)
     clock.offer(1000 * MS, 1000 * MS)

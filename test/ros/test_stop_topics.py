@@ -20,6 +20,16 @@ PROGRAM = load_embodiment('ur5e').stops[0]
 BUTTON = load_embodiment('ur5e').stops[1]
 
 
+def test_a_stop_that_nobody_publishes_is_named(bench: Any) -> None:
+    stops = StopTopics(bench, (BUTTON,), lambda _: None)
+    text = (
+        f'/{BUTTON.topic}: got no publisher, expected one: {BUTTON.reason} cannot stop the robot'
+    )
+    assert str(stops.absence).startswith(text)
+    bench.world.create_publisher(Bool, BUTTON.topic, REPORT)
+    bench.until(lambda: stops.absence is None, 'the publisher')
+
+
 def test_change_published_before_the_start_is_heard(bench: Any) -> None:
     assert PROGRAM.latched
     running = bench.world.create_publisher(Bool, PROGRAM.topic, LATCHED)

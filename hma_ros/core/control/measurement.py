@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.control.axes import Axes
+from hma_ros.core.messages.stamp import clock_hint
 
 Vector = NDArray[np.float64]
 _NS = 1_000_000_000
@@ -37,15 +38,16 @@ class StateCheck:
         if measured is None:
             return 'no measured state'
         age_s, most_s = (now_ns - measured.stamp_ns) / _NS, self._max_age_s
+        hint = clock_hint(now_ns - measured.stamp_ns)
         if age_s < -most_s:
             return (
                 f'measured state ahead of the clock: got {-age_s:.3f} s, '
-                f'expected at most {most_s:g} s'
+                f'expected at most {most_s:g} s{hint}'
             )
         if age_s > most_s:
             return (
                 f'stale measured {measured.oldest}: got {age_s:.3f} s old, '
-                f'expected at most {most_s:g} s'
+                f'expected at most {most_s:g} s{hint}'
             )
         if not np.isfinite(measured.values_X).all():
             name = self._axes.names[int(np.argmax(~np.isfinite(measured.values_X)))]

@@ -4,8 +4,19 @@
 from typing import Any
 
 _NS = 1_000_000_000
+# No message waits for an hour.
+_ANOTHER_CLOCK_NS = 3600 * _NS
 
 
 def stamp_ns(stamp: Any) -> int:
     """Return a Time or Duration message in nanoseconds."""
     return int(stamp.sec) * _NS + int(stamp.nanosec)
+
+
+def clock_hint(age_ns: int) -> str:
+    """Return what to add to an error about an age that only another clock explains."""
+    if abs(age_ns) < _ANOTHER_CLOCK_NS:
+        return ''
+    return (
+        '; its stamp is from another clock: compare use_sim_time, and the clocks of the machines'
+    )
