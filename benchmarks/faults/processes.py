@@ -44,6 +44,15 @@ def claim_domain(after: int = 0) -> tuple[int, IO[str]]:
     raise RuntimeError(f'ROS_DOMAIN_ID: got none in {_DOMAINS}, expected a free one')
 
 
+def is_running(process: int) -> bool:
+    """Whether a process of Linux runs; one that ended may still wait for its parent."""
+    try:
+        state = Path(f'/proc/{process}/stat').read_text().rpartition(')')[2].split()[0]
+    except OSError:
+        return False
+    return state not in ('Z', 'X')
+
+
 class System:
     """
     Processes, and a node that watches them.
@@ -89,10 +98,10 @@ class System:
     def execute(
         self, name: str, command: Sequence[str], stderr: int | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a process under a name; nodes among them end with the thread that does."""
+        """Start a process under a name; a node ends when the thread that started it does."""
         with (self._folder / f'{name}.log').open('ab') as log:
             output = log if stderr is None else stderr
-            variables = {**parent_environment(), **os.environ, **self.environment}
+            variables = {**os.environ, **parent_environment(), **self.environment}
             child = subprocess.Popen(command, stdout=output, stderr=output, env=variables)
         self._children.append((name, child))
         return child

@@ -27,12 +27,13 @@ def bundle_folder(name_or_path: str) -> Path:
     """
     Find a bundle.
 
-    :param name_or_path: a folder, or the name of one in ``models/`` of the present folder or of
-        the package; the first of these that has a manifest.json.
+    :param name_or_path: a folder, or the name of one in ``models/`` of the package or of the
+        working directory; the first of these that has a manifest.json.
     :raises BundleError: none has.
     """
-    # In a checkout, the two may be the same.
-    models = dict.fromkeys((Path.cwd() / 'models', share_folder() / 'models'))
+    models = [share_folder() / 'models']
+    if not (Path('models').is_dir() and models[0].is_dir() and models[0].samefile('models')):
+        models.append(Path('models'))
     for folder in (Path(), *models):
         if (folder / name_or_path / 'manifest.json').is_file():
             return (folder / name_or_path).resolve()

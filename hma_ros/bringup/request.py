@@ -33,8 +33,8 @@ class Request:
     require_approval: bool = settings.REQUIRE_APPROVAL.field()
     bundle: str = Setting(
         'hma_sim',
-        'model bundle: a folder, or the name of one in models/ of the present folder or '
-        'of the package',
+        'model bundle: a folder, or the name of one in models/ of the package or of '
+        'the working directory',
     ).field()
     allow_sim_bundle: bool = settings.ALLOW_SIM_BUNDLE.field()
     horizon: int = settings.HORIZON.field()

@@ -29,7 +29,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('bundle', metavar='BUNDLE', help='a folder, or the name of one in models/')
+    parser.add_argument(
+        'bundle',
+        metavar='BUNDLE',
+        help='a folder, or the name of one in models/ of the package or of the working directory',
+    )
     parser.add_argument(
         '--provider',
         default='tensorrt',

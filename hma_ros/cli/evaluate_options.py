@@ -34,7 +34,8 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         '--bundle',
         default='hma_sim',
         metavar='FOLDER',
-        help='bundle, a folder or the name of one in models/ (default: hma_sim)',
+        help='bundle, a folder or the name of one in models/ of the package or of the working '
+        'directory (default: hma_sim)',
     )
     parser.add_argument(
         '--robot',

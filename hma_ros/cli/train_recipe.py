@@ -160,14 +160,15 @@ def fine_tuned_heads(args: argparse.Namespace, tokenizer: Tokenizer) -> Discrete
 
 def write_bundle(args: argparse.Namespace, model: Hma, tokenizer: Tokenizer | None) -> None:
     """Write the bundle; what was trained on token folders takes and gives tokens alone."""
-    from hma_ros.core.generation.decoding import Decoding
     from hma_ros.export.bundle import BundleOptions, export_bundle
+    from hma_ros.export.pretrained import Pretrained
 
     options = BundleOptions() if tokenizer is None else _options(tokenizer, model.config)
     if args.self_forced:
         options = replace(options, temperature=TEMPERATURE)
-    # What another bundle recommends, of which this model goes on, stays.
-    options = options.recommending(getattr(tokenizer, 'decoding', Decoding()))
+    if isinstance(tokenizer, Pretrained):
+        # As the bundle of --init.
+        options = options.recommending(tokenizer.decoding)
     options = replace(options, checkpoint=args.torch)
     export_bundle(model, args.bundle, options)
     print(f'bundle in {args.bundle}')

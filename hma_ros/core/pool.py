@@ -54,6 +54,8 @@ class Pool:
         """
         Yield the results in the order of the units.
 
+        Iterate in one thread, which outlives the results: workers end with it.
+
         :param work: a function of a module, or a partial of one; its exceptions are raised here.
             Arrays that Ray delivers are read-only.
         :raises ConfigError: no Ray, no such cluster, or a worker that died (on Ray, four times).

@@ -155,8 +155,7 @@ class EpisodeWindows:
         self._episodes = [item for item in episodes if len(item.actions) >= steps]
         if not self._episodes:
             raise ConfigError(
-                f'none of {counted(len(episodes), "episode")} has '
-                f'{counted(steps, "step")}; expected one'
+                f'got no episode of {counted(steps, "step")} among {len(episodes)}, expected one'
             )
         self._steps = steps
         starts = np.array([len(item.actions) - steps + 1 for item in self._episodes])

@@ -56,6 +56,8 @@ def read_bundle_model(folder: Path) -> DiscreteHma:
             'them; choose the folder that `hma train --out` wrote'
         ) from error
     except ConfigError as error:
+        if 'missing' not in str(error):
+            raise BundleError(str(error)) from error
         raise BundleError(
             f'{error}; the exporter folds small matrices into others, so graphs of a model much '
             'smaller than preset small do not tell its weights; choose the folder that `hma train '

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -98,8 +98,13 @@ def read_pretrained(source: Path, tokenizer: Path | None = None) -> Pretrained:
             'the model was trained'
         )
     is_bundle = (source / FILE_NAME).is_file()
-    decoding = Manifest.read(source).decoding if is_bundle else Decoding()
+    decoding = _recommended(Manifest.read(source)) if is_bundle else Decoding()
     return Pretrained(model, weights, tokenizer, read_codec(tokenizer, model.config), decoding)
+
+
+def _recommended(manifest: Manifest) -> Decoding:
+    """Return what a bundle says; a temperature that it leaves open stays open."""
+    return replace(manifest.decoding, temperature=manifest.temperature)
 
 
 def _read(source: Path) -> tuple[Hma, Path, Path | None]:

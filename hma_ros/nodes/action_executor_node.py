@@ -66,7 +66,7 @@ class ActionExecutorNode(HmaNode):
         spec = self._spec = load_embodiment(given.embodiment)
         check_may_execute(spec, given.mode, given.bundle, given.allow_sim_bundle)
         is_shadow = self._is_shadow = given.mode != 'execute'
-        self._must_stop = not (is_shadow or spec.simulated)
+        self._needs_stops = not (is_shadow or spec.simulated)
         self._period_s = 1.0 / spec.rates.command_hz
         self._executor = Executor(
             spec,
@@ -144,6 +144,7 @@ class ActionExecutorNode(HmaNode):
     def stop(self) -> None:
         """Come to rest within the limits; the last command on the wire is at rest."""
         self._is_ticking = False
+        self._diagnostics.cleared('clocks', 'clock stands')
         while self._tick_timers:
             self.destroy_timer(self._tick_timers.pop())
         commander, self._commander, self._gripper = self._commander, None, None
@@ -202,7 +203,8 @@ class ActionExecutorNode(HmaNode):
             return
         reasons = '; '.join(decision.reasons)
         text = f'{decision.state.value}{": " if reasons else ""}{reasons}'
-        if decision.state in _FAULTY:
+        # In shadow mode nothing follows what is planned.
+        if decision.state in _FAULTY and not self._is_shadow:
             self.get_logger().warning(text)
         else:
             self.get_logger().info(text)
@@ -367,7 +369,9 @@ class ActionExecutorNode(HmaNode):
         self._diagnostics.note('two sources', self._state.conflict)
         absence = self._state.absence if is_active and is_late else None
         self._diagnostics.note('missing states', absence)
-        absence = self._stops.absence if is_active and self._must_stop else None
+        is_discovered = time.monotonic() - self._listens_s >= self._given.discovery_s
+        is_due = is_active and is_discovered and self._needs_stops
+        absence = self._stops.absence if is_due else None
         self._diagnostics.note('absent stops', absence, WARN)
         self._diagnostics.publish(
             {

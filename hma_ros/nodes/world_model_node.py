@@ -296,8 +296,8 @@ class WorldModelNode(HmaNode):
             self._heartbeats.publish(Empty())
 
     def _report(self) -> None:
-        self._diagnostics.lasting('camera timeouts', self._silence())
         if self._is_working:
+            self._diagnostics.lasting('camera timeouts', self._silence())
             self._loop.requests.expire()
         self._diagnostics.note('conflicting publishers', self._state.measured.conflict)
         self._diagnostics.publish(
@@ -333,7 +333,7 @@ class WorldModelNode(HmaNode):
 
     def _silence(self) -> str | None:
         """Say that the camera is silent; None if it is not."""
-        silent_s = time.monotonic() - self._heard_s if self._is_working else 0.0
+        silent_s = time.monotonic() - self._heard_s
         if silent_s <= self._given.camera_timeout_s:
             return None
         package = self._camera_type.__module__.partition('.')[0]

@@ -75,15 +75,15 @@ class Diagnostics:
         self._report(what, text, WARN)
 
     def lasting(self, what: str, text: str | None) -> None:
-        """Report an error as :meth:`error`, counted and logged once until it ends (None)."""
-        with self._lock:
-            if text is not None and what in self._present:
-                self._present[what] = (ERROR, _shortened(text))
-                return
-        self.note(what, text)
+        """Report an error as :meth:`error`, counted once until it ends (None)."""
+        if text is None:
+            self.cleared(what)
+        else:
+            self._report(what, text, ERROR, lasts=True)
 
-    def _report(self, what: str, text: str, level: bytes) -> None:
+    def _report(self, what: str, text: str, level: bytes, lasts: bool = False) -> None:
         with self._lock:
+            self.counts[what] -= lasts and what in self._present
             text = self.keep(what, text, level)
             if self._is_repeated(what, _NUMBER.sub('#', text)):
                 return

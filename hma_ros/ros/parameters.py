@@ -45,7 +45,6 @@ def declare(node: Node, kind: type[P], read_only: bool = False) -> None:
     Declare all fields of a parameter dataclass.
 
     :param read_only: refuse to set them while the node runs.
-
     :raises ConfigError: a given value has another type or is out of range, or a name is unknown.
     """
     qos_overrides.declare(node)

@@ -72,12 +72,17 @@ class StopTopics:
 
     @property
     def absence(self) -> str | None:
-        """Which topic nobody publishes, so that it cannot stop the robot; None without one."""
+        """
+        Which topic nobody publishes, so that it cannot stop the robot; None without one.
+
+        Those that must report before the robot moves are told of by :meth:`refusal`.
+        """
         for stop, topic in zip(self._stops, self._topics, strict=True):
-            if not self._node.count_publishers(topic):
+            is_awaited = stop.mandatory or stop.heartbeat_s is not None
+            if not is_awaited and not self._node.count_publishers(topic):
                 return (
-                    f'{topic}: got no publisher, expected one: {stop.reason} cannot stop the '
-                    'robot; start it, and set mandatory: true in stops'
+                    f'{topic}: got no publisher, expected one: it cannot stop the robot '
+                    f'({stop.reason}); start it, and set mandatory: true in stops'
                 )
         return None
 

@@ -89,7 +89,7 @@ class StepQueue:
         self._executed = ExecutedActions(spec, measured)
         self._images: OrderedDict[int, tuple[Any, float, int]] = OrderedDict()
         self._pick: FramePick | None = None
-        self._missed_ns: int | None = None
+        self._refused_ns: int | None = None
         self._before_ns: int | None = None
         self._steps: deque[Step] = deque()
         self._dropped = 0
@@ -114,8 +114,8 @@ class StepQueue:
         """
         Take an image; one that is stale or ahead of the clock is refused.
 
-        It is reported where no step can be without it: while the clock runs, a step that finds no
-        image is.
+        A refused image is reported only while no step is due, once per step at most; otherwise
+        the step that misses it is.
 
         :param receipt_s: when it arrived, monotonic seconds.
         :param now_ns: the ROS time.
@@ -128,8 +128,8 @@ class StepQueue:
                 if len(self._images) > _IMAGES_KEPT:
                     self._images.popitem(last=False)
             self.poll(now_ns)
-            if refusal is not None and not self._clock.is_running:
-                self._miss(refusal, now_ns)
+            if refusal is not None and not self._clock.is_running and self._is_new(now_ns):
+                self._miss(refusal)
 
     def executed(self, start_ns: int, actions_XA: NDArray[np.float64], now_ns: int) -> None:
         """Take a report ``float64[stride, A]`` of the step that started at a time."""
@@ -168,19 +168,23 @@ class StepQueue:
     def _is_due(self, now_ns: int) -> bool:
         pick = self._clock.tick(now_ns)
         if pick.reason not in (None, 'no image'):
-            self._miss(pick.reason, now_ns)
+            self._miss(pick.reason)
             # The context may begin anew at once.
             pick = self._clock.tick(now_ns)
         if pick.stamp_ns is not None:
             self._pick = pick
         return self._pick is not None
 
-    def _miss(self, reason: str | None, now_ns: int) -> None:
-        """Report a missed step; within one, several images may be refused."""
-        missed_ns = self._missed_ns
-        if missed_ns is None or abs(now_ns - missed_ns) >= self._frame_ns:
-            self._missed_ns = now_ns
-            self._report.warning('missed steps', f'{self._camera}: {reason}')
+    def _is_new(self, now_ns: int) -> bool:
+        """Whether no image was refused within the last step."""
+        before_ns = self._refused_ns
+        if before_ns is not None and abs(now_ns - before_ns) < self._frame_ns:
+            return False
+        self._refused_ns = now_ns
+        return True
+
+    def _miss(self, reason: str | None) -> None:
+        self._report.warning('missed steps', f'{self._camera}: {reason}')
 
     def _must_wait(self, pick: FramePick, now_ns: int) -> bool:
         """Whether joints of the step, or what was executed before it, may still come."""

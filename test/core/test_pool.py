@@ -8,15 +8,13 @@ import subprocess
 import sys
 import time
 from itertools import count
-from pathlib import Path
 
 import pytest
 
+from benchmarks.faults.processes import DEADLINE_S, is_running
 from hma_ros.cli.main import main
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.pool import SERIAL, Pool
-
-DEADLINE_S = 60.0
 
 
 @pytest.mark.parametrize('pool', [SERIAL, Pool(2)])
@@ -60,7 +58,7 @@ for told in Pool(2).map(subprocess.getoutput, ['echo $PPID'] * 9):
     command.wait(timeout=DEADLINE_S)
     command.stdout.close()
     until_s = time.monotonic() + DEADLINE_S
-    while any(Path(f'/proc/{worker}').exists() for worker in workers):
+    while any(map(is_running, workers)):
         assert time.monotonic() < until_s
         time.sleep(0.05)
 

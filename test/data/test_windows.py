@@ -30,7 +30,7 @@ def test_a_window_is_consecutive_steps_of_one_episode():
 
 
 def test_episodes_that_are_too_short_are_refused():
-    with pytest.raises(ConfigError, match='none of 1 episode has 7 steps'):
+    with pytest.raises(ConfigError, match='got no episode of 7 steps among 1, expected one'):
         EpisodeWindows([episode(6)], steps=7)
 
 

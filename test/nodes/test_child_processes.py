@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults.gripper_process import has_actions
-from benchmarks.faults.processes import DEADLINE_S
+from benchmarks.faults.processes import DEADLINE_S, is_running
 
 PARENT = """
 import sys, time
@@ -33,17 +33,9 @@ def test_a_gripper_ends_with_the_test_that_started_it(tmp_path: Path) -> None:
     command = [sys.executable, '-c', PARENT, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
-        child = Path('/proc') / parent.stdout.readline().decode().strip()
+        child = int(parent.stdout.readline())
         parent.kill()
     deadline_s = time.monotonic() + DEADLINE_S
-    while _runs(child):
+    while is_running(child):
         assert time.monotonic() < deadline_s, child
         time.sleep(0.02)
-
-
-def _runs(process: Path) -> bool:
-    try:
-        state = (process / 'stat').read_text().rpartition(')')[2].split()[0]
-    except OSError:
-        return False
-    return state not in ('Z', 'X')

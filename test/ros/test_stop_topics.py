@@ -22,12 +22,12 @@ BUTTON = load_embodiment('ur5e').stops[1]
 
 def test_a_stop_that_nobody_publishes_is_named(bench: Any) -> None:
     stops = StopTopics(bench, (BUTTON,), lambda _: None)
-    text = (
-        f'/{BUTTON.topic}: got no publisher, expected one: {BUTTON.reason} cannot stop the robot'
-    )
+    text = f'/{BUTTON.topic}: got no publisher, expected one: it cannot stop the robot'
     assert str(stops.absence).startswith(text)
     bench.world.create_publisher(Bool, BUTTON.topic, REPORT)
     bench.until(lambda: stops.absence is None, 'the publisher')
+    must_report = replace(BUTTON, topic='other', mandatory=True)
+    assert StopTopics(bench, (must_report,), lambda _: None).absence is None
 
 
 def test_change_published_before_the_start_is_heard(bench: Any) -> None:

@@ -74,19 +74,23 @@ def test_a_simulated_robot_may_come_from_a_copy_of_its_file(
     assert given['image_scale'] == scale
 
 
-def test_a_bundle_is_found_by_name_in_models_of_the_present_folder_or_of_the_package(
+def test_a_bundle_is_found_by_name_in_models_of_the_package_or_of_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = tmp_path / 'models' / 'mine' / 'manifest.json'
     mine.parent.mkdir(parents=True)
     mine.touch()
+    # One of the package cannot be replaced by a folder that happens to be here.
+    other = tmp_path / 'models' / 'hma_sim' / 'manifest.json'
+    other.parent.mkdir()
+    other.touch()
     monkeypatch.chdir(tmp_path)
     assert bundle_folder('mine') == mine.parent
     assert bundle_folder('hma_sim') == ROOT / 'models' / 'hma_sim'
     with pytest.raises(BundleError) as refusal:
         bundle_folder('yours')
     assert "got 'yours'" in str(refusal.value)
-    assert f'{tmp_path / "models"} (mine) or {ROOT / "models"} (hma_sim' in str(refusal.value)
+    assert f'{ROOT / "models"} (hma_sim) or models (hma_sim, mine)' in str(refusal.value)
 
 
 @pytest.mark.parametrize('name', ['franka', 'my_planar'])

@@ -13,6 +13,8 @@ from hma_ros.core.short_text import quoted, shortened
 
 # A number with an exponent, which YAML 1.1 takes for one only with a point and a sign.
 _EXPONENT = re.compile(r'([-+]?\d{1,20})(\.\d{0,20})?[eE]([-+]?)(\d{1,3})', re.ASCII)
+# A slip of a key scores 0.9; open_position and closed_position 0.79.
+_ALIKE = 0.85
 _WITHIN = f'within +-{bounds.NUMBER:g}'
 _POSITIVE = f'a number of {bounds.SMALLEST_POSITIVE:g} to {bounds.NUMBER:g}'
 _POSITIVES = f'numbers of {bounds.SMALLEST_POSITIVE:g} to {bounds.NUMBER:g}'
@@ -71,7 +73,7 @@ class Section:
     def _like(self, key: str) -> str:
         """Ask whether a key that nobody asked for yet is meant."""
         others = [str(other) for other in self._data if other not in self._known]
-        near = get_close_matches(key, others, 1)
+        near = get_close_matches(key, others, 1, _ALIKE)
         return f'; is {quoted(near[0])} meant?' if near else ''
 
     def string(self, key: str) -> str:

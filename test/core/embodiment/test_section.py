@@ -11,6 +11,10 @@ from hma_ros.core.errors import EmbodimentError
     ('text', 'said'),
     [
         ('strid: 2', "stride: got nothing (the key is missing; is 'strid' meant?), expected a"),
+        (
+            'strides: 2',
+            "stride: got nothing (the key is missing; is 'strides' meant?), expected a",
+        ),
         ('other: 2', 'stride: got nothing (the key is missing), expected a'),
     ],
 )
@@ -18,6 +22,11 @@ def test_a_misspelled_key_is_named(text: str, said: str) -> None:
     with pytest.raises(EmbodimentError) as caught:
         parse_yaml(text, 'arm.yaml').string('stride')
     assert said in str(caught.value)
+
+
+def test_another_key_that_is_merely_alike_is_not_meant() -> None:
+    with pytest.raises(EmbodimentError, match='key is missing\\)'):
+        parse_yaml('closed_position: 0', 'arm.yaml').string('open_position')
 
 
 def test_a_key_that_was_read_is_not_meant_by_another() -> None:
