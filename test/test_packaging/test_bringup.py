@@ -271,6 +271,29 @@ def test_a_recording_is_named_by_robot_and_time(bundle: Path) -> None:
     assert folder.parent == Path.cwd() / 'bags'
 
 
+def test_a_robot_that_would_move_unrecorded_is_refused(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters = tmp_path / 'mine.yaml'
+    parameters.write_text('bag_recorder: {ros__parameters: {folder: /proc/bags/one}}')
+    with pytest.raises(ConfigError, match='record: /proc/bags: got a folder that cannot be'):
+        _describe(bundle, record='true', params_file=str(parameters))
+    with pytest.raises(ConfigError, match='record: /proc: got a folder that cannot be'):
+        describe_recording(parse_request({'robot': 'ur5e'}), '/proc/bag')
+    _describe(bundle, params_file=str(parameters))
+    monkeypatch.chdir('/proc')
+    with pytest.raises(ConfigError, match='record: /proc/bags: got a folder that cannot be'):
+        _describe(bundle, record='true')
+
+
+def test_a_recorder_needs_a_package_that_writes_bags(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    with pytest.raises(ConfigError, match='record: got neither .*pip install rosbags'):
+        _describe(bundle, record='true')
+
+
 def test_a_recorder_alone_needs_no_bundle() -> None:
     request = parse_request({'robot': 'ur5e', 'namespace': 'left', 'use_sim_time': 'true'})
     bringup = describe_recording(request, 'bags/run_1', keys=True)
