@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import zip_longest
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -115,6 +117,11 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, torch.Tensor], source:
 def _refuse_differences(
     expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor], source: Path
 ) -> None:
+    if prefix := _shared_prefix(expected, found):
+        raise ConfigError(
+            f'{source}: got {prefix!r} in front of every name, expected the names of the model; '
+            'save the tensors again without it'
+        )
     if differences := _differences(expected, found):
         raise ConfigError(
             f'{source}: got other parameters than the model has: {first_few(differences, "; ")}'
@@ -124,16 +131,27 @@ def _refuse_differences(
 def _differences(
     expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]
 ) -> list[str]:
+    """Describe them, of each kind in turn: the first few show whether it was renamed."""
     shapes = {name: list(tensor.shape) for name, tensor in found.items()}
-    return [
-        *(f'missing {name}' for name in expected if name not in shapes),
-        *(f'unexpected {name}' for name in shapes if name not in expected),
-        *(
+    kinds = (
+        (f'missing {name}' for name in expected if name not in shapes),
+        (f'unexpected {name}' for name in shapes if name not in expected),
+        (
             f'{name} {shapes[name]}, expected {list(tensor.shape)}'
             for name, tensor in expected.items()
             if name in shapes and shapes[name] != list(tensor.shape)
         ),
-    ]
+    )
+    return [text for turn in zip_longest(*kinds) for text in turn if text]
+
+
+def _shared_prefix(expected: Collection[str], found: Collection[str]) -> str:
+    """Return what stands in front of every name and leaves names of the model; or nothing."""
+    shared = commonprefix(list(found))  # noqa: RUF071 - names, no paths
+    prefix = shared[: shared.rfind('.') + 1]
+    is_known = not prefix or any(name.startswith(prefix) for name in expected)
+    is_extra = not is_known and any(name.removeprefix(prefix) in expected for name in found)
+    return prefix if is_extra else ''
 
 
 def build_strictly(

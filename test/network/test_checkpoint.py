@@ -145,19 +145,30 @@ def test_every_missing_unexpected_or_misshapen_parameter_is_named(tmp_path):
         load_released(folder)
     assert str(caught.value) == (
         f'{folder}/model.safetensors: got other parameters than the model has: '
-        'missing decoder.layers.2.norm2.weight; missing out_x_proj.bias; '
-        'unexpected out_x_proj.biases; '
-        'action_mlp.franka.model.0.weight [32, 7], expected [32, 14]'
+        'missing decoder.layers.2.norm2.weight; unexpected out_x_proj.biases; '
+        'action_mlp.franka.model.0.weight [32, 7], expected [32, 14]; missing out_x_proj.bias'
     )
+
+
+@pytest.mark.parametrize('prefix', ['model.', 'net.model.'])
+def test_a_prefix_of_every_name_is_named(tmp_path, prefix):
+    def rename(tensors):
+        for name in list(tensors):
+            tensors[prefix + name] = tensors.pop(name)
+
+    folder = with_weights(tmp_path / 'renamed', rename)
+    with pytest.raises(ConfigError, match=f"got '{prefix}' in front of every name, .* without it"):
+        load_released(folder)
 
 
 def test_thousands_of_differences_are_a_few_and_a_count(tmp_path):
     def rename(tensors):
         for name in list(tensors):
-            tensors[f'student.{name}'] = tensors.pop(name)
+            tensors[f'{name}.student'] = tensors.pop(name)
 
     folder = with_weights(tmp_path / 'renamed', rename)
-    with pytest.raises(ConfigError, match=r'has: missing .*; and \d+ more$') as caught:
+    message = r'has: missing .*; unexpected .*\.student; .*; and \d+ more$'
+    with pytest.raises(ConfigError, match=message) as caught:
         load_released(folder)
     assert len(str(caught.value)) < 500
 
