@@ -20,7 +20,7 @@ from torch import nn
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
-from hma_ros.core.short_text import first_few, shortened
+from hma_ros.core.short_text import counted, first_few, shortened
 
 Model = TypeVar('Model', bound=nn.Module)
 Value = TypeVar('Value')
@@ -56,9 +56,17 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ConfigError(
-            f'{path}: got {shortened(error)}, expected a safetensors file'
-        ) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError | SafetensorError) -> ConfigError:
+    """Return the refusal of a safetensors file that cannot be read."""
+    if isinstance(error, OSError):
+        return ConfigError(f'{path}: got {shortened(error)}, expected a file that can be read')
+    return ConfigError(
+        f'{path}: got a truncated or damaged file, or one of another kind ({shortened(error)}), '
+        'expected safetensors; download or copy it again'
+    )
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -213,9 +221,11 @@ def _check_sizes(sizes: Any, tensors: int, source: Path) -> None:
         if isinstance(value, dict | list | tuple):
             _check_sizes(value, tensors, source)
         elif isinstance(value, int) and value > most:
+            reason = ', each with tensors of its own' if name in _REPEATED else ''
             raise ConfigError(
-                f'{source}: {tensors} tensors; {name} in config.json beside it: got '
-                f'{shortened(value)}, expected at most {most}'
+                f'{source}: {name} in config.json beside it: got {shortened(value)}, expected at '
+                f'most {most} with {counted(tensors, "tensor")}{reason}; take both files from one '
+                'checkpoint'
             )
 
 

@@ -266,6 +266,15 @@ def test_parameters_that_do_not_fit_blame_the_keys_that_were_taken_from_defaults
     )
 
 
+def test_more_layers_than_tensors_blame_the_configuration(tmp_path):
+    folder = shutil.copytree(RELEASED, tmp_path / 'other')
+    facts = json.loads((folder / 'config.json').read_text())
+    (folder / 'config.json').write_text(json.dumps({**facts, 'num_layers': 999}))
+    message = r'layers in config.json .*: got 999, .* tensors, each with tensors of its own; take'
+    with pytest.raises(ConfigError, match=message):
+        load_released(folder)
+
+
 def test_missing_keys_and_files_are_named(tmp_path):
     with pytest.raises(ConfigError, match=f'^{tmp_path}: got no config.json, expected'):
         load_released(tmp_path)

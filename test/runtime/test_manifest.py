@@ -52,6 +52,14 @@ def test_tampered_file(copy):
         WorldModel(copy, 'franka_pick')
 
 
+@pytest.mark.parametrize('spoil', [lambda text: text + '}', lambda text: text[:-9]])
+def test_a_damaged_manifest_says_so(copy, spoil):
+    path = copy / 'manifest.json'
+    path.write_text(spoil(path.read_text()))
+    with pytest.raises(BundleError, match='no JSON from line .*damaged.*; copy the bundle again'):
+        Manifest.read(copy)
+
+
 def test_missing_file(copy):
     (copy / 'decoder.onnx').unlink()
     with pytest.raises(BundleError, match='decoder.onnx: missing, expected the file listed'):
