@@ -117,6 +117,20 @@ def test_files_of_no_real_robot_are_refused(bundle: Path, robot: str, message: s
         _describe(bundle, robot=robot, mode='execute')
 
 
+@pytest.mark.parametrize(
+    ('robot', 'sim', 'message'),
+    [
+        ('planar', 'false', "robot: got 'planar', which is simulated only: add sim:=true"),
+        ('aloha', 'true', "robot: got 'aloha', which has no simulation: leave out sim:=true"),
+    ],
+)
+def test_a_robot_of_the_other_kind_says_so(
+    bundle: Path, robot: str, sim: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        _describe(bundle, robot=robot, sim=sim)
+
+
 def test_defaults_command_nothing() -> None:
     request = parse_request({'robot': 'franka'})
     assert (request.mode, request.sim, request.allow_sim_bundle) == ('shadow', False, False)
@@ -143,7 +157,7 @@ def test_malformed_arguments_are_refused(values: dict[str, str], message: str) -
         ({'robot': 'toaster'}, "robot: got 'toaster', expected one of .*franka.*sim:=false"),
         (
             {'robot': 'xarm7', 'sim': 'true'},
-            "got 'xarm7', expected one of franka, planar.*sim:=true",
+            "got 'xarm7', which has no simulation: .* take one of franka, planar",
         ),
         ({'horizon': '-1'}, 'horizon: got -1, expected int of 0 to 64'),
         ({'real_time_factor': '0'}, 'real_time_factor: got 0.0, expected float of 0.01 to 100'),
