@@ -287,7 +287,14 @@ def load_magvit2(path: str | Path, config: Magvit2Config | None = None) -> Magvi
         name: tensor for name, tensor in tensors.items() if not name.startswith(_TRAINING_ONLY)
     }
     model = Magvit2(config or sizes_of(wanted))
-    load_strictly(model, wanted, path)
+    try:
+        load_strictly(model, wanted, path)
+    except ConfigError as error:
+        if wanted.keys() == model.state_dict().keys():
+            raise
+        raise ConfigError(
+            f'{error}; correct --tokenizer: expected Open-MAGVIT2 (.safetensors, .ckpt)'
+        ) from error
     return model.eval()
 
 

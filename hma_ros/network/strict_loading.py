@@ -231,8 +231,21 @@ def _check_sizes(sizes: Any, tensors: int, source: Path) -> None:
 
 def read_config(path: Path) -> dict[str, Any]:
     """Read a configuration; raises ConfigError where it is no JSON object."""
+    if not path.parent.is_dir():
+        kind = 'a file' if path.parent.exists() else 'no such folder'
+        raise ConfigError(
+            f'{path.parent}: got {kind}, expected a folder with {path.name} and '
+            f'model.safetensors{_download(path.parent)}'
+        )
     if not path.is_file():
         raise ConfigError(
             f'{path.parent}: got no {path.name}, expected a folder with it and model.safetensors'
         )
     return read_json(path)
+
+
+def _download(folder: Path) -> str:
+    """Say how to get a folder that is written as a repository of Hugging Face, owner/name."""
+    if folder.is_absolute() or len(folder.parts) != 2 or '..' in folder.parts:
+        return ''
+    return f'; if that is its name on Hugging Face: hf download {folder} --local-dir {folder.name}'

@@ -275,6 +275,13 @@ def test_more_layers_than_tensors_blame_the_configuration(tmp_path):
         load_released(folder)
 
 
+def test_a_folder_that_is_not_there_may_be_on_hugging_face(tmp_path):
+    with pytest.raises(ConfigError, match='absent: got no such folder, expected .*safetensors$'):
+        load_released(tmp_path / 'absent')
+    with pytest.raises(ConfigError, match='hf download liruiw/hma-base-disc --local-dir hma-base'):
+        load_released('liruiw/hma-base-disc')
+
+
 def test_missing_keys_and_files_are_named(tmp_path):
     with pytest.raises(ConfigError, match=f'^{tmp_path}: got no config.json, expected'):
         load_released(tmp_path)
