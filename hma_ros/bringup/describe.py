@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hma_ros.bringup.parameter_file import ParameterFile, Value
 from hma_ros.bringup.places import FASTDDS_VARIABLES, bundle_folder, loopback_environment
+from hma_ros.bringup.recording import check_recording
 from hma_ros.bringup.request import Request, absolute_namespace, check_request
 from hma_ros.bringup.rviz import write_rviz_config
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
@@ -77,8 +78,8 @@ def describe(request: Request) -> Bringup:
     """
     Say which processes run for a robot, and with what.
 
-    :raises ConfigError: the robot is unknown, a value is out of range, or the parameter file
-        cannot be used.
+    :raises ConfigError: the robot is unknown, a value is out of range, the parameter file
+        cannot be used, or a bag cannot be written.
     :raises BundleError: there is no bundle of that name.
     """
     check_request(request)
@@ -101,6 +102,7 @@ def describe(request: Request) -> Bringup:
         file = ParameterFile(Path(request.params_file), namespace, NODES)
         processes = [_overridden(item, file) for item in processes]
         _check_shared(processes, request.params_file)
+    _check_recorder(processes)
     return Bringup(namespace, tuple(processes), network_of(request))
 
 
@@ -118,6 +120,7 @@ def describe_recording(request: Request, folder: str = '', keys: bool = False) -
     recorder = _recorder(request, spec, namespace, folder, keys)
     arguments = _ros_arguments(request.log_level, namespace, recorder.node_name)
     recorder = replace(recorder, ros_arguments=arguments)
+    _check_recorder([recorder])
     return Bringup(namespace, (recorder,), network_of(request))
 
 
@@ -232,6 +235,12 @@ def _recorder(
         *_time(request),
     )
     return _node('bag_recorder', 'record:=true', parameters, False)
+
+
+def _check_recorder(processes: Sequence[Process]) -> None:
+    for item in processes:
+        if item.node_name == 'bag_recorder':
+            check_recording(Path(str(dict(item.parameters)['folder'])))
 
 
 def _rviz(request: Request, spec: EmbodimentSpec, namespace: str) -> Process:

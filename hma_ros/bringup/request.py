@@ -19,6 +19,11 @@ _NAMESPACE = re.compile(r'(?:/?[A-Za-z_]\w*(?:/[A-Za-z_]\w*)*/?|/)?', re.ASCII)
 _NAMESPACE_LENGTH = 245
 # From 0 to 1; above the similarity of namespace and launch's own ros_namespace.
 _SIMILARITY = 0.85
+# By the value of sim: what is wrong with a robot that runs with the other one only.
+_OTHER_KIND = {
+    False: 'is simulated only: add sim:=true, or take',
+    True: 'has no simulation: leave out sim:=true, or take',
+}
 
 
 @dataclass(frozen=True)
@@ -144,11 +149,13 @@ def absolute_namespace(text: str) -> str:
 def _check_robot(request: Request) -> None:
     if request.robot.endswith('.yaml'):
         _check_file(request)
-    elif request.robot not in robots(request.sim):
-        names = ', '.join(robots(request.sim)) or 'none'
+    elif request.robot not in (known := robots(request.sim)):
+        got, names = shortened(repr(request.robot)), ', '.join(known) or 'none'
+        if request.robot in robots(not request.sim):
+            raise ConfigError(f'robot: got {got}, which {_OTHER_KIND[request.sim]} one of {names}')
         raise ConfigError(
-            f'robot: got {shortened(repr(request.robot))}, expected one of {names} or a .yaml '
-            f'file with sim:={str(request.sim).lower()}'
+            f'robot: got {got}, expected one of {names} or a .yaml file with '
+            f'sim:={str(request.sim).lower()}'
         )
 
 

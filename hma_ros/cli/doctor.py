@@ -100,7 +100,7 @@ def _check_topics(request: 'Request', spec: 'EmbodimentSpec', timeout_s: float) 
 
 def _can_listen(findings: Sequence[Finding]) -> bool:
     """Whether ROS is there, and its environment does not end the process."""
-    needed = ('rclpy', 'Fast DDS', 'ROS_DOMAIN_ID')
+    needed = ('rclpy', 'Fast DDS', 'ROS_DOMAIN_ID', 'logs')
     return all(
         finding.level is not Level.FAIL
         and (finding.subject, finding.level) != ('rclpy', Level.WARN)

@@ -18,6 +18,7 @@ from hma_ros.cli.checks.embodiment import (
 from hma_ros.cli.checks.environment import (
     DOMAIN,
     judge_domain,
+    judge_logs,
     judge_middleware,
     judge_profile,
 )
@@ -36,7 +37,8 @@ def check_machine() -> list[Finding]:
     """Check what every robot needs of this machine."""
     domain = judge_domain(os.environ.get(DOMAIN, ''))
     profile = judge_profile(os.environ)
-    return [_python(), _onnxruntime(), _compiled(), _rclpy(), profile, domain]
+    logs = judge_logs(os.environ)
+    return [_python(), _onnxruntime(), _compiled(), _rclpy(), profile, domain, logs]
 
 
 def check_setup(request: Request) -> tuple[list[Finding], EmbodimentSpec | None]:

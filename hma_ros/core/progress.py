@@ -61,11 +61,13 @@ class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
 
 def moving(items: Sequence[T], title: str, unit: str) -> Iterator[T]:
     """
-    Yield items with a bar that shows the time also while one of them takes minutes.
+    Yield items with a bar that shows the time also while one of them takes minutes; none for none.
 
     :param title: in front of the bar.
     :param unit: what an item is; one of a ``name`` is named while it is worked on.
     """
+    if not items:
+        return
     with Progress(total=len(items), desc=title, unit=unit) as bar:
         is_done = threading.Event()
         clock = threading.Thread(target=_redraw, args=(bar, is_done), daemon=True)

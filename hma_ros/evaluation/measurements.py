@@ -17,6 +17,7 @@ import onnxruntime
 
 from hma_ros import __version__
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.json_file import json_fault
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,9 @@ def _read(path: Path) -> Measurements:
         results = tuple({'name': str(result['name']), **result} for result in facts['results'])
         return Measurements(facts['command'], dict(facts['machine']), results)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f'{path}: {error!r}, expected command, machine and results') from error
+        raise ConfigError(
+            f'{path}: got {json_fault(error)}, expected command, machine and results'
+        ) from error
 
 
 # Vector instructions by their flags in /proc/cpuinfo, the fastest for a network first.

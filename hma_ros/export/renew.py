@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hma_ros.core.embodiment.stem_spec import read_stem
 from hma_ros.core.errors import BundleError
+from hma_ros.core.json_file import json_fault
 from hma_ros.export.bundle import BundleOptions, export_bundle
 from hma_ros.export.graph_constants import GraphConstants
 from hma_ros.export.graphs import without_metadata
@@ -69,8 +70,8 @@ def read_old(folder: Path) -> tuple[DiscreteHma, dict[str, Any]]:
             tensors |= _stem(folder, name, facts) | _head(folder, name)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BundleError(
-            f'{folder}: got {error!r}, expected a bundle of format {OLD_FORMAT} as `hma train` '
-            'wrote it; export it from its checkpoint with the version that trained it'
+            f'{folder}: got {json_fault(error)}, expected a bundle of format {OLD_FORMAT} as '
+            '`hma train` wrote it; export it from its checkpoint with the version that trained it'
         ) from error
     load_strictly(model, tensors, folder)
     return model.eval().requires_grad_(False), facts

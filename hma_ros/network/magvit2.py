@@ -22,13 +22,15 @@ from torch import Tensor, nn
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
-from hma_ros.core.short_text import shortened
 from hma_ros.network.strict_loading import load_strictly, load_weights, unwrapped
 
 # Parts of the training state that compute no tokens. Frames of the published data sets were
 # tokenised with the raw weights, so the averaged ones (model_ema) are not wanted.
 _TRAINING_ONLY = ('loss.', 'model_ema.')
 _NORM_EPSILON = 1e-6
+_LIGHTNING = 'Lightning checkpoint (.ckpt)'
+# How files of torch.save begin, the older ones last.
+_ZIP, _PICKLE = b'PK\x03\x04', b'\x80'
 # Each level halves the size of a frame of 256 x 256.
 _MOST_LEVELS = 8
 
@@ -285,7 +287,14 @@ def load_magvit2(path: str | Path, config: Magvit2Config | None = None) -> Magvi
         name: tensor for name, tensor in tensors.items() if not name.startswith(_TRAINING_ONLY)
     }
     model = Magvit2(config or sizes_of(wanted))
-    load_strictly(model, wanted, path)
+    try:
+        load_strictly(model, wanted, path)
+    except ConfigError as error:
+        if wanted.keys() == model.state_dict().keys():
+            raise
+        raise ConfigError(
+            f'{error}; correct --tokenizer: expected Open-MAGVIT2 (.safetensors, .ckpt)'
+        ) from error
     return model.eval()
 
 
@@ -318,20 +327,35 @@ def sizes_of(tensors: Mapping[str, Tensor]) -> Magvit2Config:
 def _read_lightning(path: Path) -> dict[str, Any]:
     refuse_lfs_pointer(path, ConfigError)
     try:
-        state = torch.load(path, map_location='cpu', weights_only=True)['state_dict']
+        with path.open('rb') as file:
+            if not file.read(len(_ZIP)).startswith((_ZIP, _PICKLE)):
+                raise ConfigError(
+                    f'{path}: got no file of torch.save, expected a {_LIGHTNING}; download it '
+                    'again, or correct --tokenizer'
+                )
+        content = torch.load(path, map_location='cpu', weights_only=True)
     except UnpicklingError as error:
         raise ConfigError(
             f'{path}: holds more than tensors, which only running code from the file could read; '
             'expected a checkpoint of tensors. Where you trust it, save its "state_dict" as '
             '.safetensors and give that instead'
         ) from error
-    except (OSError, EOFError, RuntimeError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise ConfigError(f'{path}: got {error.strerror}, expected a {_LIGHTNING}') from error
+    except (EOFError, RuntimeError, LookupError, TypeError, ValueError) as error:
         raise ConfigError(
-            f'{path}: got {shortened(repr(error))}, expected a Lightning checkpoint'
+            f'{path}: got a truncated or damaged file, expected a {_LIGHTNING}; download or copy '
+            'it again'
         ) from error
+    return _state(content, path)
+
+
+def _state(content: Any, path: Path) -> dict[str, Any]:
+    state = content.get('state_dict') if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
         raise ConfigError(
-            f'{path}: state_dict: got {type(state).__name__}, expected tensors by name'
+            f'{path}: state_dict: got {type(state).__name__}, expected tensors by name, as in a '
+            f'{_LIGHTNING}'
         )
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     return unwrapped(tensors, path)

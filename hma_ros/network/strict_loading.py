@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import zip_longest
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +20,7 @@ from torch import nn
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
-from hma_ros.core.short_text import first_few, shortened
+from hma_ros.core.short_text import counted, first_few, shortened
 
 Model = TypeVar('Model', bound=nn.Module)
 Value = TypeVar('Value')
@@ -54,9 +56,17 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ConfigError(
-            f'{path}: got {shortened(error)}, expected a safetensors file'
-        ) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError | SafetensorError) -> ConfigError:
+    """Return the refusal of a safetensors file that cannot be read."""
+    if isinstance(error, OSError):
+        return ConfigError(f'{path}: got {shortened(error)}, expected a file that can be read')
+    return ConfigError(
+        f'{path}: got a truncated or damaged file, or one of another kind ({shortened(error)}), '
+        'expected safetensors; download or copy it again'
+    )
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -115,6 +125,11 @@ def load_strictly(model: nn.Module, tensors: Mapping[str, torch.Tensor], source:
 def _refuse_differences(
     expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor], source: Path
 ) -> None:
+    if prefix := _shared_prefix(expected, found):
+        raise ConfigError(
+            f'{source}: got {prefix!r} in front of every name, expected the names of the model; '
+            'save the tensors again without it'
+        )
     if differences := _differences(expected, found):
         raise ConfigError(
             f'{source}: got other parameters than the model has: {first_few(differences, "; ")}'
@@ -124,16 +139,27 @@ def _refuse_differences(
 def _differences(
     expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]
 ) -> list[str]:
+    """Describe them, of each kind in turn: the first few show whether it was renamed."""
     shapes = {name: list(tensor.shape) for name, tensor in found.items()}
-    return [
-        *(f'missing {name}' for name in expected if name not in shapes),
-        *(f'unexpected {name}' for name in shapes if name not in expected),
-        *(
+    kinds = (
+        (f'missing {name}' for name in expected if name not in shapes),
+        (f'unexpected {name}' for name in shapes if name not in expected),
+        (
             f'{name} {shapes[name]}, expected {list(tensor.shape)}'
             for name, tensor in expected.items()
             if name in shapes and shapes[name] != list(tensor.shape)
         ),
-    ]
+    )
+    return [text for turn in zip_longest(*kinds) for text in turn if text]
+
+
+def _shared_prefix(expected: Collection[str], found: Collection[str]) -> str:
+    """Return what stands in front of every name and leaves names of the model; or nothing."""
+    shared = commonprefix(list(found))  # noqa: RUF071 - names, no paths
+    prefix = shared[: shared.rfind('.') + 1]
+    is_known = not prefix or any(name.startswith(prefix) for name in expected)
+    is_extra = not is_known and any(name.removeprefix(prefix) in expected for name in found)
+    return prefix if is_extra else ''
 
 
 def build_strictly(
@@ -195,16 +221,31 @@ def _check_sizes(sizes: Any, tensors: int, source: Path) -> None:
         if isinstance(value, dict | list | tuple):
             _check_sizes(value, tensors, source)
         elif isinstance(value, int) and value > most:
+            reason = ', each with tensors of its own' if name in _REPEATED else ''
             raise ConfigError(
-                f'{source}: {tensors} tensors; {name} in config.json beside it: got '
-                f'{shortened(value)}, expected at most {most}'
+                f'{source}: {name} in config.json beside it: got {shortened(value)}, expected at '
+                f'most {most} with {counted(tensors, "tensor")}{reason}; take both files from one '
+                'checkpoint'
             )
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """Read a configuration; raises ConfigError where it is no JSON object."""
+    if not path.parent.is_dir():
+        kind = 'a file' if path.parent.exists() else 'no such folder'
+        raise ConfigError(
+            f'{path.parent}: got {kind}, expected a folder with {path.name} and '
+            f'model.safetensors{_download(path.parent)}'
+        )
     if not path.is_file():
         raise ConfigError(
             f'{path.parent}: got no {path.name}, expected a folder with it and model.safetensors'
         )
     return read_json(path)
+
+
+def _download(folder: Path) -> str:
+    """Say how to get a folder that is written as a repository of Hugging Face, owner/name."""
+    if folder.is_absolute() or len(folder.parts) != 2 or '..' in folder.parts:
+        return ''
+    return f'; if that is its name on Hugging Face: hf download {folder} --local-dir {folder.name}'

@@ -22,10 +22,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.json_file import json_fault
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.core.progress import Progress
 from hma_ros.core.short_text import first_few, shortened
-from hma_ros.network.strict_loading import unwrapped
+from hma_ros.network.strict_loading import unreadable, unwrapped
 
 WEIGHTS_FILE = 'model.safetensors'
 INDEX_FILE = 'model.safetensors.index.json'
@@ -165,7 +166,8 @@ def _parts(index: Path) -> list[Path]:
         is_plain = all(Path(name).name == name for name in files)
     except (OSError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         raise ConfigError(
-            f'{index}: got {shortened(repr(error))}, expected "weight_map" with a file by tensor'
+            f'{index}: got {json_fault(error)}, expected "weight_map" with a file by tensor; '
+            'download the checkpoint again'
         ) from error
     if not files or not is_plain:
         raise ConfigError(f'{index}: got files {first_few(files)}, expected some in its folder')
@@ -215,12 +217,9 @@ class _opened:
             self._file = safe_open(self._path, framework='pt')
             return self._file.__enter__()
         except (OSError, SafetensorError) as error:
-            raise self._refusal(error) from error
+            raise unreadable(self._path, error) from error
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         self._file.__exit__(kind, error, trace)
         if isinstance(error, (OSError, SafetensorError)):
-            raise self._refusal(error) from error
-
-    def _refusal(self, error: Exception) -> ConfigError:
-        return ConfigError(f'{self._path}: got {shortened(error)}, expected a safetensors file')
+            raise unreadable(self._path, error) from error

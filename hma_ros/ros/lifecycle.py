@@ -6,7 +6,9 @@ rclpy swallows exceptions of transitions; here they are logged and the transitio
 node leaves a state, it leaves through :meth:`HmaNode.stop` and :meth:`HmaNode.tear_down`.
 """
 
+import os
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Hashable
 from types import FrameType
@@ -24,6 +26,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from hma_ros.core.errors import HmaError
 from hma_ros.core.parent_process import follow_parent
+from hma_ros.core.writable import LOG_REMEDY, log_refusal
 from hma_ros.ros import qos_overrides
 from hma_ros.ros.bounded import MOST_BYTES, bounded
 from hma_ros.ros.log_relay import LogRelay
@@ -233,7 +236,15 @@ def run(make_node: Callable[[], Any], args: list[str] | None = None) -> int:
 
 
 def _run(make_node: Callable[[], Any], args: list[str] | None) -> int:
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError:
+        refusal = log_refusal(os.environ)
+        if refusal is None:
+            raise
+        # Without ROS there is no logger.
+        sys.stderr.write(f'hma_ros: logs: {refusal}; {LOG_REMEDY}\n')
+        return 1
     stopped: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:

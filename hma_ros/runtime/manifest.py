@@ -209,7 +209,8 @@ class Manifest:
         if name not in self.stems:
             raise BundleError(
                 f'{self.folder}: got no stem {shortened(name)!r}, expected one of '
-                f'{first_few(sorted(self.stems))}; {stem_remedy(name)}'
+                f'{first_few(sorted(self.stems))}; choose another bundle, or make one: '
+                + stem_remedy(name)
             )
         return self.stems[name]
 

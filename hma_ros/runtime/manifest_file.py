@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hma_ros.core.errors import BundleError
+from hma_ros.core.json_file import json_fault
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.core.short_text import shortened
 
@@ -47,7 +48,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
         facts = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(
-            f'{path}: got {shortened(repr(error))}, expected the manifest of a bundle'
+            f'{path}: got {json_fault(error)}, expected the manifest of a bundle; copy the bundle '
+            'again, or export or import it again'
         ) from error
     if not isinstance(facts, dict) or 'format' not in facts:
         raise BundleError(f'{path}: got no format, expected the manifest of a bundle')

@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 
 from hma_ros.core.errors import BundleError
-from hma_ros.core.short_text import shortened
+from hma_ros.core.json_file import json_fault
 
 # Numbers that the processor takes at a time.
 VECTOR = 16
@@ -48,7 +48,7 @@ def described(path: Path, what: str) -> Iterator[tuple[Any, WeightFile]]:
         yield facts, WeightFile(path.with_name(Path(facts['weights']).name))
     except (LookupError, TypeError, ValueError, AttributeError, OSError, RecursionError) as error:
         raise BundleError(
-            f'{path}: got {shortened(repr(error))}, expected {what} as the export writes them'
+            f'{path}: got {json_fault(error)}, expected {what} as the export writes them'
         ) from error
 
 

@@ -66,3 +66,8 @@ def test_the_time_moves_while_one_item_takes_long(monkeypatch: pytest.MonkeyPatc
     for _ in moving(['one'], 'graphs', 'graph'):
         redrawn.clear()
         assert redrawn.wait(30.0)
+
+
+def test_nothing_to_do_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not list(moving([], 'compiled', 'part'))
+    assert capsys.readouterr().err == ''

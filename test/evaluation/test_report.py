@@ -95,7 +95,7 @@ def test_an_empty_or_broken_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r'no \*\.json, expected results of'):
         read_measurements(tmp_path)
     (tmp_path / 'a.json').write_text('{"command": "x"}')
-    with pytest.raises(ConfigError, match=r'a\.json: KeyError.*expected command, machine'):
+    with pytest.raises(ConfigError, match=r'a\.json: got KeyError.*expected command, machine'):
         read_measurements(tmp_path)
 
 

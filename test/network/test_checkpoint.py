@@ -145,19 +145,30 @@ def test_every_missing_unexpected_or_misshapen_parameter_is_named(tmp_path):
         load_released(folder)
     assert str(caught.value) == (
         f'{folder}/model.safetensors: got other parameters than the model has: '
-        'missing decoder.layers.2.norm2.weight; missing out_x_proj.bias; '
-        'unexpected out_x_proj.biases; '
-        'action_mlp.franka.model.0.weight [32, 7], expected [32, 14]'
+        'missing decoder.layers.2.norm2.weight; unexpected out_x_proj.biases; '
+        'action_mlp.franka.model.0.weight [32, 7], expected [32, 14]; missing out_x_proj.bias'
     )
+
+
+@pytest.mark.parametrize('prefix', ['model.', 'net.model.'])
+def test_a_prefix_of_every_name_is_named(tmp_path, prefix):
+    def rename(tensors):
+        for name in list(tensors):
+            tensors[prefix + name] = tensors.pop(name)
+
+    folder = with_weights(tmp_path / 'renamed', rename)
+    with pytest.raises(ConfigError, match=f"got '{prefix}' in front of every name, .* without it"):
+        load_released(folder)
 
 
 def test_thousands_of_differences_are_a_few_and_a_count(tmp_path):
     def rename(tensors):
         for name in list(tensors):
-            tensors[f'student.{name}'] = tensors.pop(name)
+            tensors[f'{name}.student'] = tensors.pop(name)
 
     folder = with_weights(tmp_path / 'renamed', rename)
-    with pytest.raises(ConfigError, match=r'has: missing .*; and \d+ more$') as caught:
+    message = r'has: missing .*; unexpected .*\.student; .*; and \d+ more$'
+    with pytest.raises(ConfigError, match=message) as caught:
         load_released(folder)
     assert len(str(caught.value)) < 500
 
@@ -253,6 +264,22 @@ def test_parameters_that_do_not_fit_blame_the_keys_that_were_taken_from_defaults
         '; config.json lacks 2 keys, took qk_norm True, mlp_ratio 4.0; set those that the model '
         'was trained with otherwise'
     )
+
+
+def test_more_layers_than_tensors_blame_the_configuration(tmp_path):
+    folder = shutil.copytree(RELEASED, tmp_path / 'other')
+    facts = json.loads((folder / 'config.json').read_text())
+    (folder / 'config.json').write_text(json.dumps({**facts, 'num_layers': 999}))
+    message = r'layers in config.json .*: got 999, .* tensors, each with tensors of its own; take'
+    with pytest.raises(ConfigError, match=message):
+        load_released(folder)
+
+
+def test_a_folder_that_is_not_there_may_be_on_hugging_face(tmp_path):
+    with pytest.raises(ConfigError, match='absent: got no such folder, expected .*safetensors$'):
+        load_released(tmp_path / 'absent')
+    with pytest.raises(ConfigError, match='hf download liruiw/hma-base-disc --local-dir hma-base'):
+        load_released('liruiw/hma-base-disc')
 
 
 def test_missing_keys_and_files_are_named(tmp_path):

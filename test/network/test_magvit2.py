@@ -156,3 +156,21 @@ def test_a_checkpoint_without_a_state_dict_is_refused(tmp_path, weights):
     torch.save(weights, tmp_path / 'bare.ckpt')
     with pytest.raises(ConfigError, match=r'bare\.ckpt.*state_dict'):
         load_magvit2(tmp_path / 'bare.ckpt', TINY)
+
+
+def test_another_model_names_option_and_format(tmp_path, weights):
+    save_file({'trunk.weight': torch.zeros(2)}, tmp_path / 'other.safetensors')
+    message = r'unexpected trunk.weight; .*; correct --tokenizer: expected Open-MAGVIT2'
+    with pytest.raises(ConfigError, match=message):
+        load_magvit2(tmp_path / 'other.safetensors', TINY)
+
+
+def test_what_is_no_whole_checkpoint_says_so(tmp_path, weights):
+    text, half = tmp_path / 'text.ckpt', tmp_path / 'half.ckpt'
+    text.write_text('epoch: 3\n')
+    with pytest.raises(ConfigError, match=r'got no file of torch.save, expected a Lightning'):
+        load_magvit2(text, TINY)
+    torch.save({'state_dict': weights}, half)
+    half.write_bytes(half.read_bytes()[: half.stat().st_size // 2])
+    with pytest.raises(ConfigError, match=r'got a truncated or damaged file.*download or copy it'):
+        load_magvit2(half, TINY)

@@ -119,3 +119,14 @@ def test_a_cache_without_a_snapshot_or_file_says_so(tmp_path):
     (snapshot / 'model.safetensors').symlink_to('../../blobs/gone')
     with pytest.raises(ConfigError, match=r'got a link to ../../blobs/gone, which is missing'):
         load_released(tmp_path)
+
+
+def test_a_truncated_file_says_so(parts):
+    path = parts / 'model-00002-of-00002.safetensors'
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ConfigError, match='00002.safetensors: got a truncated or damaged file'):
+        load_released(parts)
+    index = parts / 'model.safetensors.index.json'
+    index.write_text(index.read_text()[:-10])
+    with pytest.raises(ConfigError, match='got no JSON from line .*truncated or damaged, e'):
+        load_released(parts)

@@ -1,6 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The base of the nodes: what a parameter says is what the node does."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -91,3 +94,16 @@ def test_shut_down_while_active_stops_first(node: Node) -> None:
     node.trigger_activate()
     node.trigger_shutdown()
     assert node.calls == ['set up', 'start', 'stop', 'tear down']
+
+
+def test_a_node_without_logs_ends_in_one_line() -> None:
+    program = 'from hma_ros.ros.lifecycle import run; raise SystemExit(run(None, []))'
+    environment = {**os.environ, 'HOME': '/proc/nohome', 'ROS_LOG_DIR': ''}
+    ended = subprocess.run(
+        [sys.executable, '-c', program], env=environment, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        'hma_ros: logs: cannot write ~/.ros/log (HOME is /proc/nohome); set ROS_LOG_DIR (or '
+        'HOME) to a folder that can be written\n'
+    )

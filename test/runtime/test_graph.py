@@ -1,6 +1,10 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Opening a graph on a provider; what needs a GPU is played by a session that is made up."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -122,3 +126,13 @@ def test_bundle_says_what_it_runs_on(bundle, asked):
     manifest, execution = Manifest.read(bundle), Execution(provider='cuda')
     assert open_graph(manifest, 'trunk_franka_pick', execution).provider == 'cuda'
     assert len(asked) == 1
+
+
+def test_onnxruntime_reports_to_nobody() -> None:
+    program = 'import hma_ros, os, onnxruntime; print(os.environ["ORT_DISABLE_TELEMETRY"])'
+    environment = {name: os.environ[name] for name in os.environ if name[:4] != 'ORT_'}
+    command = [sys.executable, '-c', program]
+    ended = subprocess.run(
+        command, env={**environment, 'HOME': '/proc'}, capture_output=True, text=True
+    )
+    assert (ended.stdout, ended.stderr) == ('1\n', '')

@@ -52,6 +52,14 @@ def test_tampered_file(copy):
         WorldModel(copy, 'franka_pick')
 
 
+@pytest.mark.parametrize('spoil', [lambda text: text + '}', lambda text: text[:-9]])
+def test_a_damaged_manifest_says_so(copy, spoil):
+    path = copy / 'manifest.json'
+    path.write_text(spoil(path.read_text()))
+    with pytest.raises(BundleError, match='no JSON from line .*damaged.*; copy the bundle again'):
+        Manifest.read(copy)
+
+
 def test_missing_file(copy):
     (copy / 'decoder.onnx').unlink()
     with pytest.raises(BundleError, match='decoder.onnx: missing, expected the file listed'):
@@ -59,9 +67,8 @@ def test_missing_file(copy):
 
 
 def test_unknown_stem_lists_those_there_are(bundle):
-    with pytest.raises(
-        BundleError, match=r"no stem 'aloha', expected one of franka_pick.*; fine-tune"
-    ):
+    message = r"no stem 'aloha', expected .*franka_pick.*; choose another .* make one: fine-tune"
+    with pytest.raises(BundleError, match=message):
         WorldModel(bundle, 'aloha')
 
 

@@ -121,6 +121,20 @@ def test_files_of_no_real_robot_are_refused(bundle: Path, robot: str, message: s
         _describe(bundle, robot=robot, mode='execute')
 
 
+@pytest.mark.parametrize(
+    ('robot', 'sim', 'message'),
+    [
+        ('planar', 'false', "robot: got 'planar', which is simulated only: add sim:=true"),
+        ('aloha', 'true', "robot: got 'aloha', which has no simulation: leave out sim:=true"),
+    ],
+)
+def test_a_robot_of_the_other_kind_says_so(
+    bundle: Path, robot: str, sim: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        _describe(bundle, robot=robot, sim=sim)
+
+
 def test_defaults_command_nothing() -> None:
     request = parse_request({'robot': 'franka'})
     assert (request.mode, request.sim, request.allow_sim_bundle) == ('shadow', False, False)
@@ -147,7 +161,7 @@ def test_malformed_arguments_are_refused(values: dict[str, str], message: str) -
         ({'robot': 'toaster'}, "robot: got 'toaster', expected one of .*franka.*sim:=false"),
         (
             {'robot': 'xarm7', 'sim': 'true'},
-            "got 'xarm7', expected one of franka, planar.*sim:=true",
+            "got 'xarm7', which has no simulation: .* take one of franka, planar",
         ),
         ({'horizon': '-1'}, 'horizon: got -1, expected int of 0 to 64'),
         ({'real_time_factor': '0'}, 'real_time_factor: got 0.0, expected float of 0.01 to 100'),
@@ -273,6 +287,29 @@ def test_a_recording_is_named_by_robot_and_time(bundle: Path) -> None:
     folder = Path(str(dict(bringup.processes[0].parameters)['folder']))
     assert re.fullmatch(r'left_sim_franka_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d', folder.name)
     assert folder.parent == Path.cwd() / 'bags'
+
+
+def test_a_robot_that_would_move_unrecorded_is_refused(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters = tmp_path / 'mine.yaml'
+    parameters.write_text('bag_recorder: {ros__parameters: {folder: /proc/bags/one}}')
+    with pytest.raises(ConfigError, match='record: /proc/bags: got a folder that cannot be'):
+        _describe(bundle, record='true', params_file=str(parameters))
+    with pytest.raises(ConfigError, match='record: /proc: got a folder that cannot be'):
+        describe_recording(parse_request({'robot': 'ur5e'}), '/proc/bag')
+    _describe(bundle, params_file=str(parameters))
+    monkeypatch.chdir('/proc')
+    with pytest.raises(ConfigError, match='record: /proc/bags: got a folder that cannot be'):
+        _describe(bundle, record='true')
+
+
+def test_a_recorder_needs_a_package_that_writes_bags(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    with pytest.raises(ConfigError, match='record: got neither .*pip install rosbags'):
+        _describe(bundle, record='true')
 
 
 def test_a_recorder_alone_needs_no_bundle() -> None:

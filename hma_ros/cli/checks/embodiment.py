@@ -48,7 +48,7 @@ def compare_with_manifest(spec: EmbodimentSpec, manifest: Any) -> Finding | None
     """Return what keeps a bundle from serving this embodiment; None if nothing does."""
     if spec.stem not in manifest.stems:
         text = f'stem: got {spec.stem}, expected one of {", ".join(manifest.stems)}'
-        remedy = f'correct `stem`, or choose a bundle that has it: {stem_remedy(spec.stem)}'
+        remedy = f'correct `stem`, choose another bundle, or make one: {stem_remedy(spec.stem)}'
         return fail('bundle', text, remedy)
     from hma_ros.runtime.manifest import SIZE_REMEDY
 

@@ -11,6 +11,7 @@ from hma_ros.bringup import FASTDDS_VARIABLES
 from hma_ros.cli.finding import Finding, Level, fail, ok, warn
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import quoted
+from hma_ros.core.writable import LOG_REMEDY, log_folder, log_refusal
 
 DOMAIN = 'ROS_DOMAIN_ID'
 _MIDDLEWARE = 'RMW_IMPLEMENTATION'
@@ -29,6 +30,7 @@ def check_environment(environment: Mapping[str, str]) -> None:
     for finding in (
         judge_domain(environment.get(DOMAIN, '')),
         judge_profile(environment),
+        judge_logs(environment),
         judge_middleware(environment),
     ):
         if finding is not None and finding.level is Level.FAIL:
@@ -63,6 +65,14 @@ def judge_profile(environment: Mapping[str, str]) -> Finding:
             text = f'{name}: got {quoted(path)}, which is no file, expected a profile'
             return fail('Fast DDS', text, f'correct or unset {name}')
     return ok('Fast DDS', 'profiles as the environment says')
+
+
+def judge_logs(environment: Mapping[str, str]) -> Finding:
+    """Judge whether ROS can write its logs: no node starts where it cannot."""
+    refusal = log_refusal(environment)
+    if refusal is not None:
+        return fail('logs', refusal, LOG_REMEDY)
+    return ok('logs', log_folder(environment))
 
 
 def judge_middleware(environment: Mapping[str, str]) -> Finding | None:

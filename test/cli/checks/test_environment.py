@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hma_ros.cli.checks.environment import judge_domain
+from hma_ros.bringup import Bringup
+from hma_ros.cli.checks.environment import judge_domain, judge_logs
 from hma_ros.cli.finding import Level
 from hma_ros.cli.main import main
 from hma_ros.cli.supervisor import Supervisor
+from hma_ros.core.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -109,3 +111,28 @@ def test_the_doctor_waits_for_a_sensible_time(
         main(['doctor', f'--timeout={text}'])
     assert ended.value.code == 2
     assert f'got {text}, expected seconds from 0.1 to 600' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('environment', 'refusal'),
+    [
+        ({'HOME': '/proc/nohome'}, 'cannot write ~/.ros/log (HOME is /proc/nohome)'),
+        ({}, 'cannot write ~/.ros/log (HOME is not set)'),
+        ({'HOME': '/proc', 'ROS_HOME': '~/r'}, 'cannot write ~/r/log (HOME is /proc)'),
+        ({'HOME': '/proc', 'ROS_LOG_DIR': '/tmp/logs'}, None),
+        ({'HOME': '/tmp', 'ROS_LOG_DIR': '/proc/logs'}, 'cannot write /proc/logs'),
+    ],
+)
+def test_logs_that_cannot_be_written_are_refused(
+    environment: dict[str, str], refusal: str | None
+) -> None:
+    finding = judge_logs(environment)
+    assert finding.level is (Level.FAIL if refusal else Level.OK)
+    assert refusal is None or (finding.text == refusal and 'ROS_LOG_DIR' in finding.remedy)
+
+
+def test_a_bringup_without_logs_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv('ROS_LOG_DIR', raising=False)
+    monkeypatch.setenv('HOME', '/proc/nohome')
+    with pytest.raises(ConfigError, match=r'logs: cannot write ~/.ros/log .*set ROS_LOG_DIR'):
+        Supervisor(Bringup('', ()))

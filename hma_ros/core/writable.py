@@ -1,0 +1,38 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Folders that will be written later, judged before anything depends on it."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+LOG_REMEDY = 'set ROS_LOG_DIR (or HOME) to a folder that can be written'
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether a folder can be made, if need be, and written; leaves nothing behind."""
+    folder = folder.absolute()
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))  # noqa: PTH110 - never raises
+    try:
+        # Permissions alone do not tell: they say nothing of root, and of some file systems.
+        with tempfile.TemporaryDirectory(dir=there):
+            return True
+    except OSError:
+        return False
+
+
+def log_folder(environment: Mapping[str, str]) -> str:
+    """Return where ROS writes its logs, with a ``~`` in front for the home folder."""
+    ros_home = environment.get('ROS_HOME') or '~/.ros'
+    return environment.get('ROS_LOG_DIR') or f'{ros_home}/log'
+
+
+def log_refusal(environment: Mapping[str, str]) -> str | None:
+    """Return why ROS cannot write its logs, without which no node starts; None if it can."""
+    folder, home = log_folder(environment), environment.get('HOME', '')
+    is_known = bool(home) or not folder.startswith('~')
+    path = folder.replace('~', home, 1) if folder.startswith('~') else folder
+    if is_known and is_writable(Path(path)):
+        return None
+    note = f' (HOME is {home or "not set"})' if folder.startswith('~') else ''
+    return f'cannot write {folder}{note}'
