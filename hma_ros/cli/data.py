@@ -268,6 +268,7 @@ def run_inspect(args: argparse.Namespace) -> int:
     from hma_ros.data.inspection import inspect
     from hma_ros.data.inspection_page import write_page
     from hma_ros.data.lerobot_reader import LeRobotData
+    from hma_ros.data.outcomes import told
 
     data = LeRobotData(Path(args.folder))
     found = inspect(data)
@@ -275,7 +276,8 @@ def run_inspect(args: argparse.Namespace) -> int:
     write_page(data, found, page)
     for finding in found.findings:
         print(f'- {finding}')
-    print(f'{page}: {counted(found.steps, "step")}, {counted(len(found.findings), "finding")}')
+    steps, episodes = counted(found.steps, 'step'), told(data.outcomes)
+    print(f'{page}: {steps} in {episodes}, {counted(len(found.findings), "finding")}')
     return 1 if found.findings else 0
 
 

@@ -293,6 +293,8 @@ def _tell(
     for why, count in getattr(dataset, 'left_out', {}).items():
         if count:
             print(f'  left out: {counted(count, "episode")} {why}')
+    if unmarked := getattr(dataset, 'unmarked', 0):
+        print(f'  of bags without marks, taken whole as demonstrations: {unmarked}')
     if len(dataset) < FEW_EPISODES:
         print(f'  got {episodes}; expected {FEW_EPISODES} or more for a policy')
     former = [domain.name for domain in initial.model.config.domains]

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.short_text import counted, first_few
 from hma_ros.data.lerobot_reader import LeRobotData
+from hma_ros.data.outcomes import UNMARKED, outcomes_of
 
 _NS = 1e-9
 # Dimensions that move less than this share of their range are constant.
@@ -65,6 +67,7 @@ def inspect(data: LeRobotData) -> Inspection:
         found.findings.append('no episodes: see what hma data import said')
         return found
     found.findings += _recording(data)
+    found.findings += _marks(data)
     found.findings += _rate(data.spec, found.episodes)
     found.findings += _constant(data.spec, found.episodes)
     found.findings += _units(data.spec, found.episodes)
@@ -152,6 +155,21 @@ def _recording(data: LeRobotData) -> list[str]:
         if source['is_truncated']:
             found.append(f'{source["source"]["path"]}: the bag ends in the middle of a record')
     return found
+
+
+def _marks(data: LeRobotData) -> list[str]:
+    unmarked = data.outcomes.count(UNMARKED)
+    if unmarked in (0, len(data)):
+        return []
+    paths = [
+        source['source']['path']
+        for source in data.journal['sources']
+        if UNMARKED in outcomes_of([source])
+    ]
+    return [
+        f'{first_few(paths)}: got {counted(unmarked, "episode")} without marks beside others with '
+        'marks, expected marks in all; is it a recording of something else?'
+    ]
 
 
 def _rate(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:

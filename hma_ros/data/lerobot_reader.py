@@ -16,6 +16,7 @@ from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import quoted, shortened
 from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.outcomes import outcomes_of
 from hma_ros.data.steps import Step, check_numbers, check_step
 
 Read = TypeVar('Read')
@@ -24,6 +25,8 @@ Read = TypeVar('Read')
 class LeRobotData:
     """
     A data set of one robot, imported by ``hma data import``.
+
+    ``outcomes`` has a word for each episode, see :func:`outcomes_of`.
 
     :param folder: its folder.
     :raises ConfigError: no such data set, or names, rate or sizes that differ from its embodiment.
@@ -43,6 +46,7 @@ class LeRobotData:
         self.episodes: list[dict[str, Any]] = [
             item for source in self.journal['sources'] for item in source['episodes']
         ]
+        self.outcomes = outcomes_of(self.journal['sources'])
 
     def __len__(self) -> int:
         """Count the episodes."""

@@ -178,6 +178,11 @@ class LeRobotWriter:
         for _ in range(count):
             self.finished.pop().path.unlink()
 
+    def judge(self, count: int, success: bool) -> None:
+        """Give the last episodes that were finished and not committed their result."""
+        for place in range(len(self.finished) - count, len(self.finished)):
+            self.finished[place] = replace(self.finished[place], success=success)
+
     def commit(self, facts: dict[str, Any]) -> None:
         """Commit the finished episodes as one source, which ``facts`` describes."""
         self.prepare()

@@ -140,6 +140,36 @@ def test_marks_cut_episodes(tmp_path: Path, recording: Any) -> None:
     assert result.steps < 16
 
 
+def test_the_result_of_an_episode_counts_for_all_its_pieces(
+    tmp_path: Path, recording: Any
+) -> None:
+    """Images are lost in it, which ends a piece; the last episode is never ended."""
+    kept = [
+        item
+        for item in recording
+        if item[0] == '/joint_states' or not 1000 <= (item[1] - made.START_NS) / made.MS < 1300
+    ]
+    marks = [
+        made.mark(text, made.START_NS + ms * made.MS)
+        for text, ms in [('begin', 300), ('fail', 1800), ('begin', 2000)]
+    ]
+    data, _ = imported(tmp_path / 'set', made.write(tmp_path / 'bag', [*kept, *marks]))
+    assert data.outcomes == ['failed', 'failed', 'never ended']
+
+
+def test_an_unmarked_bag_beside_marked_ones_is_a_finding(tmp_path: Path, recording: Any) -> None:
+    """Such as one of record:=true in shadow mode."""
+    marks = [
+        made.mark(text, made.START_NS + ms * made.MS)
+        for text, ms in [('begin', 300), ('succeed', 1800)]
+    ]
+    marked = made.write(tmp_path / 'marked', [*recording, *marks])
+    data, _ = imported(tmp_path / 'set', marked, made.write(tmp_path / 'shadow', recording))
+    assert [
+        item for item in inspect(data).findings if 'shadow: got 1 episode without marks' in item
+    ]
+
+
 def test_a_discarded_episode_leaves_none_of_its_pieces(tmp_path: Path, recording: Any) -> None:
     """Images are lost in it, which ends a piece."""
     kept = [
