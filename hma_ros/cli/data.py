@@ -5,7 +5,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from hma_ros.cli.pool_options import add_pool, chosen_pool
-from hma_ros.core.short_text import counted
+from hma_ros.core.short_text import counted, first_few
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -249,16 +249,20 @@ def run_hma(args: argparse.Namespace) -> int:
 
 
 def _tell_all(args: argparse.Namespace, sources: 'Iterable[ImportedSource]') -> int:
-    """Report each source once it is imported; return 1 if no source has a step."""
-    total = 0
+    """Report each source once it is imported; return 1 if one has no step."""
+    total, without = 0, list[str]()
     for found in sources:
         total += found.steps
         _tell(found)
-    if not total:
-        print(f'{args.out}: got no steps, for the reasons above, expected some from each source')
-        return 1
-    print(f'{args.out}: {counted(total, "step")}; look at them with: hma data inspect {args.out}')
-    return 0
+        if not found.steps:
+            without.append(found.path)
+    if total:
+        print(
+            f'{args.out}: {counted(total, "step")}; look at them with: hma data inspect {args.out}'
+        )
+    if without:
+        print(f'{first_few(without)}: got no steps, for the reasons above, expected some of each')
+    return 1 if without else 0
 
 
 def run_inspect(args: argparse.Namespace) -> int:

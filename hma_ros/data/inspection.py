@@ -18,6 +18,8 @@ _NS = 1e-9
 _CONSTANT = 1e-4
 # More of such steps than this share is a finding.
 _FEW = 0.02
+# As is a larger share of the steps of a source that were dropped.
+_MOST_DROPPED = 0.2
 _MOST_LAG = 5
 _CLEAR = 0.5
 _FRAMES = 8
@@ -63,6 +65,7 @@ def inspect(data: LeRobotData) -> Inspection:
     :raises MessageError: a step that no model should learn from.
     """
     found = Inspection([_view(data, index) for index in range(len(data))])
+    found.findings += _dropped(data)
     if not found.episodes:
         found.findings.append('no episodes: see what hma data import said')
         return found
@@ -154,6 +157,20 @@ def _recording(data: LeRobotData) -> list[str]:
         ]
         if source['is_truncated']:
             found.append(f'{source["source"]["path"]}: the bag ends in the middle of a record')
+    return found
+
+
+def _dropped(data: LeRobotData) -> list[str]:
+    found = []
+    for source in data.journal['sources']:
+        dropped = sum(source['dropped_steps'].values())
+        kept = sum(item['length'] for item in source['episodes'])
+        total = dropped + kept + source.get('outside_episodes', 0)
+        if dropped > _MOST_DROPPED * total:
+            found.append(
+                f'{source["source"]["path"]}: got {dropped} of {total} steps dropped, expected '
+                f'fewer than {_MOST_DROPPED:.0%}; the first: {source["first_drop"]}'
+            )
     return found
 
 

@@ -317,3 +317,25 @@ def test_a_bag_without_marks_says_that_it_is_one_episode_and_what_to_do(
         assert '1 episode, 28 steps' in said
         assert 'no marks of episodes' in said
         assert 'hma record' in said
+
+
+def test_a_bag_of_which_nothing_is_left_is_named_and_a_finding(
+    tmp_path: Path, recording: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = made.write(tmp_path / 'good', recording)
+    still = [
+        item for item in recording if item[0] != '/joint_states' or item[1] < made.START_NS + 1
+    ]
+    first = next(item for item in recording if item[0] == '/joint_states')
+    bad = made.write(tmp_path / 'bad', [*still, first])
+    command = ['data', 'import', 'bag', str(bad), str(good), '--embodiment', 'sim_planar', '--out']
+    assert main([*command, str(tmp_path / 'set')]) == 1
+    said = capsys.readouterr().out
+    assert '28 steps' in said
+    assert said.splitlines()[-1].startswith(f'{bad}: got no steps')
+    (finding,) = (
+        item
+        for item in inspect(LeRobotData(tmp_path / 'set')).findings
+        if str(bad) in item and 'steps dropped' in item
+    )
+    assert 'the first: ' in finding

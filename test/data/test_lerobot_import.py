@@ -151,7 +151,7 @@ def test_the_command_inspects_what_it_imported(tmp_path: Path, capsys: Any) -> N
     assert main([*command, '--out', str(tmp_path / 'set')]) == 0
     assert '2 episodes, 25 steps' in capsys.readouterr().out
     assert main(['data', 'inspect', str(tmp_path / 'set')]) == 0
-    assert '25 steps, 0 findings' in capsys.readouterr().out
+    assert '25 steps in 2 episodes (2 result unknown), 0 findings' in capsys.readouterr().out
     assert (tmp_path / 'set' / 'inspect.html').is_file()
 
 
