@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from hma_ros.data.episode_source import EpisodeSource
     from hma_ros.data.imported_source import ImportedSource
+    from hma_ros.data.lerobot_writer import LeRobotWriter
 
 BAG = """\
   hma data import bag bags/run_1 bags/run_2 --out data/mine
@@ -198,7 +199,7 @@ def run_bag(args: argparse.Namespace) -> int:
     else:
         spec = load_embodiment(args.embodiment)
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem, text)
-    return _tell_all(args, import_bags(sources, writer, args.namespace, chosen_pool(args)))
+    return _tell_all(writer, import_bags(sources, writer, args.namespace, chosen_pool(args)))
 
 
 def run_lerobot(args: argparse.Namespace) -> int:
@@ -230,7 +231,7 @@ def _import_episodes(args: argparse.Namespace, open_: 'Callable[[Path], EpisodeS
     sources = [open_(Path(source)) for source in args.sources]
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem)
     pool = chosen_pool(args)
-    return _tell_all(args, (import_episodes(item, writer, mapping, pool) for item in sources))
+    return _tell_all(writer, (import_episodes(item, writer, mapping, pool) for item in sources))
 
 
 def run_hma(args: argparse.Namespace) -> int:
@@ -248,17 +249,20 @@ def run_hma(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tell_all(args: argparse.Namespace, sources: 'Iterable[ImportedSource]') -> int:
+def _tell_all(writer: 'LeRobotWriter', sources: 'Iterable[ImportedSource]') -> int:
     """Report each source once it is imported; return 1 if one has no step."""
-    total, without = 0, list[str]()
+    from hma_ros.data.outcomes import told
+
+    added, without = 0, list[str]()
     for found in sources:
-        total += found.steps
+        added += found.steps if found.is_new else 0
         _tell(found)
         if not found.steps:
             without.append(found.path)
-    if total:
+    if writer.steps:
         print(
-            f'{args.out}: {counted(total, "step")}; look at them with: hma data inspect {args.out}'
+            f'added {counted(added, "step")}; {writer.folder}: {counted(writer.steps, "step")} in '
+            f'{told(writer.outcomes)}; look at them with: hma data inspect {writer.folder}'
         )
     if without:
         print(f'{first_few(without)}: got no steps, for the reasons above, expected some of each')

@@ -18,6 +18,7 @@ from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
 from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.outcomes import outcomes_of
 from hma_ros.data.running_statistics import RunningStatistics
 from hma_ros.data.steps import Step, check_step, floored_deviation
 
@@ -141,6 +142,16 @@ class LeRobotWriter:
     def sources(self) -> list[dict[str, Any]]:
         """What was committed so far, one entry for each source."""
         return list(self._journal['sources'])
+
+    @property
+    def steps(self) -> int:
+        """Committed so far."""
+        return sum(item['length'] for item in self._episodes)
+
+    @property
+    def outcomes(self) -> list[str]:
+        """A word for each episode committed so far, see :func:`outcomes_of`."""
+        return outcomes_of(self._journal['sources'])
 
     @property
     def text(self) -> str:
