@@ -71,6 +71,7 @@ def inspect(data: LeRobotData) -> Inspection:
         return found
     found.findings += _recording(data)
     found.findings += _marks(data)
+    found.findings += _equal(found.episodes)
     found.findings += _rate(data.spec, found.episodes)
     found.findings += _constant(data.spec, found.episodes)
     found.findings += _units(data.spec, found.episodes)
@@ -186,6 +187,25 @@ def _marks(data: LeRobotData) -> list[str]:
     return [
         f'{first_few(paths)}: got {counted(unmarked, "episode")} without marks beside others with '
         'marks, expected marks in all; is it a recording of something else?'
+    ]
+
+
+def _equal(episodes: list[EpisodeView]) -> list[str]:
+    contents = [
+        b''.join(item.tobytes() for item in (view.actions_TA, view.joints_TJ, view.change_T))
+        for view in episodes
+    ]
+    first: dict[bytes, int] = {}
+    pairs = [
+        f'{number} and {first[content]}'
+        for number, content in enumerate(contents)
+        if first.setdefault(content, number) != number
+    ]
+    if not pairs:
+        return []
+    return [
+        f'episodes {first_few(pairs)}: got the same steps, expected each demonstration once; '
+        'import every recording once, to a new --out'
     ]
 
 

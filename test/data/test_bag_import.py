@@ -36,6 +36,15 @@ def imported(folder: Path, *bags: Path) -> tuple[LeRobotData, list[Any]]:
     return LeRobotData(folder), results
 
 
+def two_bags(folder: Path, recording: Any) -> list[Path]:
+    """Write the same messages as of two recordings: what is recorded first differs."""
+    firsts = [made.mark('other', made.START_NS - ms * made.MS) for ms in (1, 2)]
+    return [
+        made.write(folder / name, [('/chatter', *first[1:]), *recording])
+        for name, first in zip(('one', 'two'), firsts, strict=True)
+    ]
+
+
 @pytest.fixture(scope='module')
 def recording() -> list[tuple[str, int, Any]]:
     return list(made.messages(3.0))
@@ -164,7 +173,7 @@ def test_an_unmarked_bag_beside_marked_ones_is_a_finding(tmp_path: Path, recordi
         for text, ms in [('begin', 300), ('succeed', 1800)]
     ]
     marked = made.write(tmp_path / 'marked', [*recording, *marks])
-    data, _ = imported(tmp_path / 'set', marked, made.write(tmp_path / 'shadow', recording))
+    data, _ = imported(tmp_path / 'set', marked, made.write(tmp_path / 'shadow', recording[20:]))
     assert [
         item for item in inspect(data).findings if 'shadow: got 1 episode without marks' in item
     ]
@@ -190,7 +199,7 @@ def test_a_discarded_episode_leaves_none_of_its_pieces(tmp_path: Path, recording
 
 
 def test_an_import_goes_on_where_it_was_interrupted(tmp_path: Path, recording: Any) -> None:
-    bags = [made.write(tmp_path / name, recording) for name in ('one', 'two')]
+    bags = two_bags(tmp_path, recording)
     imported(tmp_path / 'set', bags[0])
     # What a killed import of the second bag leaves.
     left = layout.data_file(tmp_path / 'set', 1)
@@ -199,6 +208,32 @@ def test_an_import_goes_on_where_it_was_interrupted(tmp_path: Path, recording: A
     assert [item.is_new for item in results] == [False, True]
     assert len(data) == 2
     assert data.info['total_frames'] == sum(len(list(data.steps(index))) for index in range(2))
+
+
+def test_a_bag_is_known_by_its_content(tmp_path: Path, recording: Any) -> None:
+    bag = made.write(tmp_path / 'bag', recording)
+    imported(tmp_path / 'set', bag)
+    moved = bag.rename(tmp_path / 'moved')
+    (moved / 'metadata.yaml').unlink()
+    next(moved.glob('*.mcap')).touch()
+    data, [result] = imported(tmp_path / 'set', moved)
+    assert not result.is_new
+    assert len(data) == 1
+
+
+@pytest.mark.parametrize('storage', [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
+def test_a_bag_that_has_grown_is_refused(tmp_path: Path, recording: Any, storage: Any) -> None:
+    half = made.write(tmp_path / 'half', recording[: len(recording) // 2], storage)
+    imported(tmp_path / 'set', half)
+    whole = made.write(tmp_path / 'whole', recording, storage)
+    with pytest.raises(ConfigError, match=r'got another version of .*half.* to a new --out'):
+        imported(tmp_path / 'set', whole)
+
+
+def test_equal_episodes_are_a_finding(tmp_path: Path, recording: Any) -> None:
+    data, _ = imported(tmp_path / 'set', *two_bags(tmp_path, recording))
+    (finding,) = inspect(data).findings
+    assert finding.startswith('episodes 1 and 0: got the same steps')
 
 
 def test_a_first_import_that_was_interrupted_or_refused_can_be_repeated(
