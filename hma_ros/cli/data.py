@@ -2,6 +2,7 @@
 """``hma data``: recordings to data sets."""
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any
 
 from hma_ros.cli.pool_options import add_pool, chosen_pool
@@ -254,11 +255,15 @@ def _tell_all(writer: 'LeRobotWriter', sources: 'Iterable[ImportedSource]') -> i
     from hma_ros.data.outcomes import told
 
     added, without = 0, list[str]()
-    for found in sources:
-        added += found.steps if found.is_new else 0
-        _tell(found)
-        if not found.steps:
-            without.append(found.path)
+    try:
+        for found in sources:
+            added += found.steps if found.is_new else 0
+            _tell(found)
+            if not found.steps:
+                without.append(found.path)
+    except KeyboardInterrupt:
+        print('interrupted: the same command goes on with what is missing', file=sys.stderr)
+        raise
     if writer.steps:
         print(
             f'added {counted(added, "step")}; {writer.folder}: {counted(writer.steps, "step")} in '

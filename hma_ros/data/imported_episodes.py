@@ -154,7 +154,7 @@ def open_episodes(folder: Path) -> Episodes:
     :param folder: a data set, or episode folders of one split of one embodiment, at any depth.
     :raises ConfigError: neither is there, or several splits, or see the classes.
     """
-    if is_data_set(folder):
+    if is_data_set(folder) or (folder / layout.JOURNAL).is_file():
         return ImportedEpisodes(folder)
     parts = sorted(path.parent for path in folder.glob('**/metadata.json'))
     if not parts:

@@ -34,6 +34,11 @@ class LeRobotData:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if (folder / layout.JOURNAL).is_file() and not (folder / layout.INFO).is_file():
+            raise ConfigError(
+                f'{folder}: got an unfinished import, expected a data set; run the same hma data '
+                'import again'
+            )
         self.info = read_json(folder / layout.INFO)
         self.journal = read_json(folder / layout.JOURNAL)
         robot = str(self.info.get('robot_type'))

@@ -375,3 +375,21 @@ def test_a_bag_of_which_nothing_is_left_is_named_and_a_finding(
         if str(bad) in item and 'steps dropped' in item
     )
     assert 'the first: ' in finding
+
+
+def test_an_interrupted_import_says_how_to_go_on(
+    tmp_path: Path, recording: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    bag, folder = made.write(tmp_path / 'bag', recording), tmp_path / 'set'
+    command = ['data', 'import', 'bag', str(bag), '--embodiment', 'sim_planar', '--out']
+    with monkeypatch.context() as patch:
+        patch.setattr(LeRobotWriter, 'commit', raise_interrupt)
+        assert main([*command, str(folder)]) == 130
+    assert 'the same command goes on' in capsys.readouterr().err
+    assert main(['data', 'inspect', str(folder)]) == 2
+    assert 'unfinished import' in capsys.readouterr().err
+    assert main([*command, str(folder)]) == 0
+
+
+def raise_interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
