@@ -9,7 +9,7 @@ from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.short_text import counted, first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from hma_ros.data.episode_source import EpisodeSource
@@ -200,7 +200,9 @@ def run_bag(args: argparse.Namespace) -> int:
     else:
         spec = load_embodiment(args.embodiment)
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem, text)
-    return _tell_all(writer, import_bags(sources, writer, args.namespace, chosen_pool(args)))
+    return _tell_all(
+        writer, sources, import_bags(sources, writer, args.namespace, chosen_pool(args))
+    )
 
 
 def run_lerobot(args: argparse.Namespace) -> int:
@@ -232,7 +234,8 @@ def _import_episodes(args: argparse.Namespace, open_: 'Callable[[Path], EpisodeS
     sources = [open_(Path(source)) for source in args.sources]
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem)
     pool = chosen_pool(args)
-    return _tell_all(writer, (import_episodes(item, writer, mapping, pool) for item in sources))
+    imported = (import_episodes(item, writer, mapping, pool) for item in sources)
+    return _tell_all(writer, [item.folder for item in sources], imported)
 
 
 def run_hma(args: argparse.Namespace) -> int:
@@ -250,13 +253,15 @@ def run_hma(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tell_all(writer: 'LeRobotWriter', sources: 'Iterable[ImportedSource]') -> int:
+def _tell_all(
+    writer: 'LeRobotWriter', paths: 'Sequence[Path]', sources: 'Iterable[ImportedSource]'
+) -> int:
     """Report each source once it is imported; return 1 if one has no step."""
     from hma_ros.data.outcomes import told
 
     added, without = 0, list[str]()
     try:
-        for found in sources:
+        for found in _shown(paths, sources):
             added += found.steps if found.is_new else 0
             _tell(found)
             if not found.steps:
@@ -272,6 +277,20 @@ def _tell_all(writer: 'LeRobotWriter', sources: 'Iterable[ImportedSource]') -> i
     if without:
         print(f'{first_few(without)}: got no steps, for the reasons above, expected some of each')
     return 1 if without else 0
+
+
+def _shown(
+    paths: 'Sequence[Path]', sources: 'Iterable[ImportedSource]'
+) -> 'Iterator[ImportedSource]':
+    """Yield the sources, with a bar that names the one that is read."""
+    from contextlib import closing
+
+    from hma_ros.core.progress import Progress, moving
+
+    with closing(moving(paths, 'import', 'source')) as bar:
+        for _, found in zip(bar, sources, strict=True):
+            with Progress.external_write_mode(sys.stdout):
+                yield found
 
 
 def run_inspect(args: argparse.Namespace) -> int:

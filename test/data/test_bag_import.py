@@ -348,7 +348,8 @@ def test_a_bag_without_marks_says_that_it_is_one_episode_and_what_to_do(
     command = ['data', 'import', 'bag', str(bag), '--embodiment', 'sim_planar', '--out']
     for added in ('28 steps', '0 steps'):
         assert main([*command, str(tmp_path / 'set')]) == 0
-        said = capsys.readouterr().out
+        said, progress = capsys.readouterr()
+        assert 'import: 1 of 1 sources in ' in progress
         assert '1 episode, 28 steps' in said
         assert f'added {added}; {tmp_path / "set"}: 28 steps in 1 episode (1 not marked);' in said
         assert 'no marks of episodes' in said
