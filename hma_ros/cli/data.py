@@ -324,6 +324,9 @@ def _tell(found: 'ImportedSource') -> None:
             '  no marks of episodes: all that follows without a gap is one episode; mark them '
             'while you record, with the keys of hma record or the services of bag_recorder'
         )
+    elif marks := found.facts.get('marks'):
+        told = ', '.join(f'{count} {effect}' for effect, count in marks.items())
+        print(f'  marks of episodes: {told} as no episode was on')
     for topic, counts in found.facts['topics'].items():
         named = ', '.join(
             f'{value} {key.replace("_", " ")}'

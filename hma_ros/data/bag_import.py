@@ -86,6 +86,7 @@ def _read_bag(
             'source': known,
             'is_truncated': bag.is_truncated,
             'has_marks': has_marks,
+            'marks': episodes.marks,
             'topics': {name: item.facts() for name, item in reader.counts.items()},
             'dropped_steps': dict(reader.alignment.dropped),
             'first_drop': reader.alignment.first_drop,

@@ -23,7 +23,8 @@ class EpisodeCutter:
     """
     Cuts steps into episodes.
 
-    ``outside`` counts steps of no episode.
+    ``outside`` counts steps of no episode, ``marks`` what became of marks: episodes were ``begun``
+    or ``ended``, or a mark was ``ignored`` as no episode was on.
 
     :param has_marks: whether marks say where episodes begin.
     """
@@ -34,6 +35,7 @@ class EpisodeCutter:
         self._file: EpisodeFile | None = None
         self._pieces: list[EpisodeFile] = []
         self.outside = 0
+        self.marks = {'begun': 0, 'ended': 0, 'ignored': 0}
 
     def take(self, item: Step | Mark) -> None:
         """Take what comes next."""
@@ -53,6 +55,8 @@ class EpisodeCutter:
         self._end()
 
     def _mark(self, text: str) -> None:
+        effect = 'begun' if text == 'begin' else 'ended' if self._is_on else 'ignored'
+        self.marks[effect] += 1
         self._end()
         if text in _RESULTS:
             self._writer.judge(len(self._pieces), _RESULTS[text])

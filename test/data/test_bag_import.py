@@ -149,6 +149,21 @@ def test_marks_cut_episodes(tmp_path: Path, recording: Any) -> None:
     assert result.steps < 16
 
 
+def test_an_import_tells_what_became_of_the_marks(
+    tmp_path: Path, recording: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = ['begin', 'begin', 'succeed', 'fail']
+    marks = [
+        made.mark(text, made.START_NS + (300 + 500 * place) * made.MS)
+        for place, text in enumerate(texts)
+    ]
+    bag = made.write(tmp_path / 'bag', [*recording, *marks])
+    command = ['data', 'import', 'bag', str(bag), '--embodiment', 'sim_planar', '--out']
+    assert main([*command, str(tmp_path / 'set')]) == 0
+    assert 'marks of episodes: 2 begun, 1 ended, 1 ignored' in capsys.readouterr().out
+    assert LeRobotData(tmp_path / 'set').outcomes == ['never ended', 'succeeded']
+
+
 def test_the_result_of_an_episode_counts_for_all_its_pieces(
     tmp_path: Path, recording: Any
 ) -> None:
