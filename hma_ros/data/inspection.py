@@ -20,6 +20,8 @@ _CONSTANT = 1e-4
 _FEW = 0.02
 # As is a larger share of the steps of a source that were dropped.
 _MOST_DROPPED = 0.2
+# An action follows a joint if they correlate so well, and its own is worse by so much.
+_FOLLOWS, _CLEARLY = 0.9, 0.3
 _MOST_LAG = 5
 _CLEAR = 0.5
 _FRAMES = 8
@@ -76,6 +78,7 @@ def inspect(data: LeRobotData) -> Inspection:
     found.findings += _constant(data.spec, found.episodes)
     found.findings += _units(data.spec, found.episodes)
     found.findings += wrapping_angles(data.spec, found.episodes)
+    found.findings += crossed_joints(data.spec, found.episodes)
     found.findings += _gripper(data.spec, found.episodes)
     found.findings += _skew(data.spec, found.episodes)
     return found
@@ -123,6 +126,33 @@ def wrapping_angles(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[s
     ]
 
 
+def crossed_joints(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:
+    """Return a finding for each absolute target that another joint follows than its own."""
+    joints = spec.state.joints
+    if spec.action.is_delta or spec.action.is_cartesian:
+        return []
+    targets = np.concatenate([item.actions_TA[:-1] - item.actions_TA[0] for item in episodes])
+    reached = np.concatenate([item.joints_TJ[1:] - item.joints_TJ[0] for item in episodes])
+    found = []
+    for place, name in enumerate(spec.action.coordinates):
+        follows = [_correlation(targets[:, place], reached[:, j]) for j in range(len(joints))]
+        own, best = follows[joints.index(name)], int(np.argmax(follows))
+        if follows[best] > max(_FOLLOWS, own + _CLEARLY):
+            found.append(
+                f'action {name!r}: got a correlation of {own:.2f} with the next position of its '
+                f'joint and {follows[best]:.2f} with that of {joints[best]!r}, expected its own '
+                'to follow it best; see the order of the columns'
+            )
+    return found
+
+
+def _correlation(one_T: NDArray[np.float32], other_T: NDArray[np.float32]) -> float:
+    """Return how two series correlate; 0 if one is constant, or both are short."""
+    if len(one_T) < 4 * _MOST_LAG or np.ptp(one_T) < 1e-6 or np.ptp(other_T) < 1e-6:
+        return 0.0
+    return float(np.corrcoef(one_T, other_T)[0, 1])
+
+
 def _view(data: LeRobotData, episode: int) -> EpisodeView:
     length = data.episodes[episode]['length']
     shown = set(np.linspace(0, length - 1, _FRAMES).astype(int).tolist())
@@ -147,18 +177,35 @@ def _recording(data: LeRobotData) -> list[str]:
     found = []
     for source in data.journal['sources']:
         for topic, counts in source['topics'].items():
-            for kind in ('corrupt', 'duplicated', 'out_of_order', 'late', 'dropped'):
+            for kind in ('corrupt', 'duplicated', 'out_of_order', 'late'):
                 if counts[kind] > _FEW * counts['messages']:
                     found.append(
                         f'{topic}: got {counts[kind]} of {counts["messages"]} messages '
                         f'{kind.replace("_", " ")}, expected fewer than {_FEW:.0%}'
                     )
+            found += _gaps(topic, counts)
         found += [
             f'{source["source"]["path"]}: left out: {why}' for why in source.get('left_out', ())
         ]
         if source['is_truncated']:
             found.append(f'{source["source"]["path"]}: the bag ends in the middle of a record')
     return found
+
+
+def _gaps(topic: str, counts: dict[str, int]) -> list[str]:
+    """Judge how many messages would fit into the gaps of a topic."""
+    dropped, messages = counts['dropped'], counts['messages']
+    if dropped > messages:
+        return [
+            f'{topic}: got messages in bursts, expected even times; see that a single camera or '
+            'driver publishes there'
+        ]
+    if dropped <= _FEW * messages:
+        return []
+    return [
+        f'{topic}: got {dropped} of {messages + dropped} messages dropped (estimated), expected '
+        f'fewer than {_FEW:.0%}'
+    ]
 
 
 def _dropped(data: LeRobotData) -> list[str]:

@@ -32,4 +32,6 @@ def told(outcomes: Sequence[str]) -> str:
 def _outcome(source: dict[str, Any], episode: dict[str, Any]) -> str:
     if (success := episode.get('success')) is not None:
         return SUCCEEDED if success else FAILED
-    return {True: UNFINISHED, False: UNMARKED}.get(source.get('has_marks'), UNKNOWN)
+    if 'has_marks' not in source:
+        return UNKNOWN
+    return UNFINISHED if source['has_marks'] else UNMARKED

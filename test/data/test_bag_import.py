@@ -17,7 +17,13 @@ from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.bag_import import import_bags
-from hma_ros.data.inspection import EpisodeView, inspect, lag_steps, wrapping_angles
+from hma_ros.data.inspection import (
+    EpisodeView,
+    crossed_joints,
+    inspect,
+    lag_steps,
+    wrapping_angles,
+)
 from hma_ros.data.inspection_page import write_page
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.lerobot_writer import LeRobotWriter
@@ -409,3 +415,32 @@ def test_an_interrupted_import_says_how_to_go_on(
 
 def raise_interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize('is_crossed', [False, True])
+def test_a_target_that_another_joint_follows_is_a_finding(is_crossed: bool) -> None:
+    spec = load_embodiment('so101')
+    time_s = np.linspace(0.0, 6.0, 60)[:, None]
+    joints = np.sin(time_s * np.linspace(1.0, 3.0, len(spec.state.joints))).astype(np.float32)
+    actions = np.zeros((60, len(spec.action.names)), np.float32)
+    count = len(spec.action.coordinates)
+    places = [spec.state.joints.index(name) for name in spec.action.coordinates]
+    actions[:-1, :count] = joints[1:, places]
+    if is_crossed:
+        actions[:, [0, 1]] = actions[:, [1, 0]]
+    found = crossed_joints(spec, [EpisodeView(time_s[:, 0], actions, joints, np.ones(59), [])])
+    names = [f'action {name!r}: ' for name in spec.action.coordinates[:2]] if is_crossed else []
+    assert [item[: item.index(': ') + 2] for item in found] == names
+
+
+def test_two_cameras_on_one_topic_are_a_finding(tmp_path: Path, recording: Any) -> None:
+    camera = '/camera/color/image_raw'
+    others = [
+        (topic, at + 1, made.image(at - 4 * made.MS))
+        for topic, at, _ in recording
+        if topic == camera
+    ]
+    data, _ = imported(tmp_path / 'set', made.write(tmp_path / 'bag', [*recording, *others]))
+    assert any(
+        item.startswith(f'{camera}: got messages in bursts') for item in inspect(data).findings
+    )

@@ -162,6 +162,13 @@ def test_an_explicit_mapping_selects_and_scales(tmp_path: Path) -> None:
     check_steps(data, (31,), 0)
 
 
+def test_one_column_for_two_joints_is_refused(tmp_path: Path) -> None:
+    source = made.write(tmp_path / 'source', 'v3.0', (31,))
+    mapping = Mapping(made.CAMERA, '1,joint_y', '')
+    with pytest.raises(ConfigError, match=r"got 'joint_y' for joint_x and joint_y, expected"):
+        imported(tmp_path / 'set', source, mapping)
+
+
 def test_measured_actions_are_those_of_a_bag(tmp_path: Path) -> None:
     source = made.write(tmp_path / 'source', 'v3.0', (31,))
     data, result = imported(tmp_path / 'set', source, Mapping(action='measured'))
