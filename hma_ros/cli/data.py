@@ -2,17 +2,19 @@
 """``hma data``: recordings to data sets."""
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any
 
 from hma_ros.cli.pool_options import add_pool, chosen_pool
-from hma_ros.core.short_text import counted
+from hma_ros.core.short_text import counted, first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from hma_ros.data.episode_source import EpisodeSource
     from hma_ros.data.imported_source import ImportedSource
+    from hma_ros.data.lerobot_writer import LeRobotWriter
 
 BAG = """\
   hma data import bag bags/run_1 bags/run_2 --out data/mine
@@ -198,7 +200,9 @@ def run_bag(args: argparse.Namespace) -> int:
     else:
         spec = load_embodiment(args.embodiment)
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem, text)
-    return _tell_all(args, import_bags(sources, writer, args.namespace, chosen_pool(args)))
+    return _tell_all(
+        writer, sources, import_bags(sources, writer, args.namespace, chosen_pool(args))
+    )
 
 
 def run_lerobot(args: argparse.Namespace) -> int:
@@ -230,7 +234,8 @@ def _import_episodes(args: argparse.Namespace, open_: 'Callable[[Path], EpisodeS
     sources = [open_(Path(source)) for source in args.sources]
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem)
     pool = chosen_pool(args)
-    return _tell_all(args, (import_episodes(item, writer, mapping, pool) for item in sources))
+    imported = (import_episodes(item, writer, mapping, pool) for item in sources)
+    return _tell_all(writer, [item.folder for item in sources], imported)
 
 
 def run_hma(args: argparse.Namespace) -> int:
@@ -248,17 +253,44 @@ def run_hma(args: argparse.Namespace) -> int:
     return 0
 
 
-def _tell_all(args: argparse.Namespace, sources: 'Iterable[ImportedSource]') -> int:
-    """Report each source once it is imported; return 1 if no source has a step."""
-    total = 0
-    for found in sources:
-        total += found.steps
-        _tell(found)
-    if not total:
-        print(f'{args.out}: got no steps, for the reasons above, expected some from each source')
-        return 1
-    print(f'{args.out}: {counted(total, "step")}; look at them with: hma data inspect {args.out}')
-    return 0
+def _tell_all(
+    writer: 'LeRobotWriter', paths: 'Sequence[Path]', sources: 'Iterable[ImportedSource]'
+) -> int:
+    """Report each source once it is imported; return 1 if one has no step."""
+    from hma_ros.data.outcomes import told
+
+    added, without = 0, list[str]()
+    try:
+        for found in _shown(paths, sources):
+            added += found.steps if found.is_new else 0
+            _tell(found)
+            if not found.steps:
+                without.append(found.path)
+    except KeyboardInterrupt:
+        print('interrupted: the same command goes on with what is missing', file=sys.stderr)
+        raise
+    if writer.steps:
+        print(
+            f'added {counted(added, "step")}; {writer.folder}: {counted(writer.steps, "step")} in '
+            f'{told(writer.outcomes)}; look at them with: hma data inspect {writer.folder}'
+        )
+    if without:
+        print(f'{first_few(without)}: got no steps, for the reasons above, expected some of each')
+    return 1 if without else 0
+
+
+def _shown(
+    paths: 'Sequence[Path]', sources: 'Iterable[ImportedSource]'
+) -> 'Iterator[ImportedSource]':
+    """Yield the sources, with a bar that names the one that is read."""
+    from contextlib import closing
+
+    from hma_ros.core.progress import Progress, moving
+
+    with closing(moving(paths, 'import', 'source')) as bar:
+        for _, found in zip(bar, sources, strict=True):
+            with Progress.external_write_mode(sys.stdout):
+                yield found
 
 
 def run_inspect(args: argparse.Namespace) -> int:
@@ -268,6 +300,7 @@ def run_inspect(args: argparse.Namespace) -> int:
     from hma_ros.data.inspection import inspect
     from hma_ros.data.inspection_page import write_page
     from hma_ros.data.lerobot_reader import LeRobotData
+    from hma_ros.data.outcomes import told
 
     data = LeRobotData(Path(args.folder))
     found = inspect(data)
@@ -275,7 +308,8 @@ def run_inspect(args: argparse.Namespace) -> int:
     write_page(data, found, page)
     for finding in found.findings:
         print(f'- {finding}')
-    print(f'{page}: {counted(found.steps, "step")}, {counted(len(found.findings), "finding")}')
+    steps, episodes = counted(found.steps, 'step'), told(data.outcomes)
+    print(f'{page}: {steps} in {episodes}, {counted(len(found.findings), "finding")}')
     return 1 if found.findings else 0
 
 
@@ -290,6 +324,9 @@ def _tell(found: 'ImportedSource') -> None:
             '  no marks of episodes: all that follows without a gap is one episode; mark them '
             'while you record, with the keys of hma record or the services of bag_recorder'
         )
+    elif marks := found.facts.get('marks'):
+        told = ', '.join(f'{count} {effect}' for effect, count in marks.items())
+        print(f'  marks of episodes: {told} as no episode was on')
     for topic, counts in found.facts['topics'].items():
         named = ', '.join(
             f'{value} {key.replace("_", " ")}'

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from hma_ros.cli.bundle_options import add_torch
 from hma_ros.cli.pool_options import add_ray, chosen_pool
+from hma_ros.cli.run_folder import check_run_folder
 from hma_ros.cli.train import positive
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import counted
@@ -184,6 +185,7 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.training.recordings import with_anchors
     from hma_ros.training.workers import Workers
 
+    check_run_folder(args.out, [args.data])
     if args.bundle is not None:
         check_replaceable(args.bundle)
     dataset = open_episodes(args.data)
@@ -293,6 +295,8 @@ def _tell(
     for why, count in getattr(dataset, 'left_out', {}).items():
         if count:
             print(f'  left out: {counted(count, "episode")} {why}')
+    if unmarked := getattr(dataset, 'unmarked', 0):
+        print(f'  of bags without marks, taken whole as demonstrations: {unmarked}')
     if len(dataset) < FEW_EPISODES:
         print(f'  got {episodes}; expected {FEW_EPISODES} or more for a policy')
     former = [domain.name for domain in initial.model.config.domains]

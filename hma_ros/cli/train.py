@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hma_ros.cli import train_recipe
 from hma_ros.cli.bundle_options import add_torch
+from hma_ros.cli.run_folder import check_run_folder
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
 
@@ -187,9 +188,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what does not go together, and fill in what was not said: ConfigError."""
+    from hma_ros.data.episodes import SPLITS
     from hma_ros.export.replace import check_replaceable
     from hma_ros.training.configuration import check_variant
 
+    places = [args.data / name for name in args.embodiments]
+    splits = [place / split for place in places for split in SPLITS]
+    check_run_folder(args.out, [args.data, *places, *splits, *(args.folders or ())])
     if args.init is not None:
         _check_init(args)
     chosen = {'anchor': args.anchor, 'self-forced': args.self_forced}

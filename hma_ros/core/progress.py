@@ -4,7 +4,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -51,6 +51,11 @@ class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
             self.fp.write(f'{self}\n')
             self.fp.flush()
 
+    def clear(self, nolock: bool = False) -> None:
+        """Clear the bar while something else is printed; lines of text stay."""
+        if not self._is_plain:
+            super().clear(nolock)
+
     def close(self) -> None:
         """Write how it ended."""
         self._is_closing = True
@@ -59,7 +64,7 @@ class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
         super().close()
 
 
-def moving(items: Sequence[T], title: str, unit: str) -> Iterator[T]:
+def moving(items: Sequence[T], title: str, unit: str) -> Generator[T, None, None]:
     """
     Yield items with a bar that shows the time also while one of them takes minutes; none for none.
 

@@ -23,8 +23,8 @@ from hma_ros.data.bag_custom_data import custom_data
 from hma_ros.data.bag_messages import BagMessages
 from hma_ros.data.bag_steps import EXECUTED_TOPIC, BagSteps
 from hma_ros.data.episode_cutter import EpisodeCutter
-from hma_ros.data.import_parts import read_parts
-from hma_ros.data.imported_source import ImportedSource, identity, imported_before, imported_now
+from hma_ros.data.import_parts import Read, read_parts
+from hma_ros.data.imported_source import ImportedSource, find, imported_before, imported_now
 from hma_ros.data.lerobot_writer import LeRobotWriter
 
 
@@ -39,21 +39,36 @@ def import_bags(
 
     :param namespace: of the robot's topics in the bag; by default what the bag says of itself.
     :param pool: reads the bags.
-    :raises ConfigError: a bag cannot be read, or lacks a topic of the embodiment.
+    :raises ConfigError: a bag cannot be read, lacks a topic of the embodiment, or is another
+        version of one that was imported before.
     """
-    known, new = [source['source'] for source in writer.sources], list[Path]()
-    for path in paths:
-        if (this := identity(path)) not in known:
-            known.append(this)
-            new.append(path)
-    reads = [partial(_read_bag, path, namespace) for path in new]
+    imported, reads = [source['source'] for source in writer.sources], list[Read]()
+    identities = [bag_identity(path) for path in paths]
+    for path, known in zip(paths, identities, strict=True):
+        if find(path, known, imported) is None:
+            imported.append(known)
+            reads.append(partial(_read_bag, path, known, namespace))
     with closing(read_parts(reads, writer, pool)) as parts:
-        for path in paths:
-            before = imported_before(path, writer)
+        for path, known in zip(paths, identities, strict=True):
+            before = imported_before(path, known, writer)
             yield before or imported_now(path, writer, next(parts))
 
 
-def _read_bag(path: Path, namespace: str | None, writer: LeRobotWriter) -> dict[str, Any]:
+def bag_identity(path: Path) -> dict[str, Any]:
+    """
+    Return what tells a bag from another: how it begins, and how many messages it has.
+
+    So one that was moved, or has got its metadata since, is the same; one that has grown begins
+    as it did.
+    """
+    with BagMessages(path) as bag:
+        count = sum(map(bag.count, bag.topics))
+        return {'path': str(path.absolute()), 'beginning': bag.beginning(), 'messages': count}
+
+
+def _read_bag(
+    path: Path, known: dict[str, Any], namespace: str | None, writer: LeRobotWriter
+) -> dict[str, Any]:
     if namespace is None:
         namespace = custom_data(path).get(NAMESPACE_KEY, '')
     with BagMessages(path) as bag:
@@ -68,9 +83,10 @@ def _read_bag(path: Path, namespace: str | None, writer: LeRobotWriter) -> dict[
             episodes.take(item)
         episodes.close()
         return {
-            'source': identity(path),
+            'source': known,
             'is_truncated': bag.is_truncated,
             'has_marks': has_marks,
+            'marks': episodes.marks,
             'topics': {name: item.facts() for name, item in reader.counts.items()},
             'dropped_steps': dict(reader.alignment.dropped),
             'first_drop': reader.alignment.first_drop,

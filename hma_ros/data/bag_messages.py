@@ -8,10 +8,12 @@ record because the recorder was killed.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -20,6 +22,8 @@ from hma_ros.core.short_text import shortened
 
 _MAGIC = b'\x89MCAP0\r\n'
 _END_OF_DATA = 0x0F
+# Messages that no two recordings have in common.
+_FIRST = 10
 _SUFFIXES = ('.mcap', '.db3')
 
 
@@ -78,6 +82,14 @@ class BagMessages:
             for item in reader.connections
             if item.topic == topic
         )
+
+    def beginning(self) -> str:
+        """Return a digest of the first messages; of a broken bag, of those that can be read."""
+        digest = hashlib.sha256()
+        with suppress(Exception):  # as in _read
+            for connection, log_ns, data in islice(self._readers[0].messages(), _FIRST):
+                digest.update(f'{connection.topic} {log_ns} {len(data)} '.encode() + data)
+        return digest.hexdigest()
 
     def messages(self, topics: Sequence[str]) -> Iterator[Recorded]:
         """Yield the messages of some topics; what is unreadable at the end is left out."""

@@ -46,6 +46,12 @@ class ColumnMap:
             )
         chosen = [self._chosen(item.strip(), bool(text)) for item in wanted]
         self._places = [place for place, _ in chosen]
+        for number, place in enumerate(self._places):
+            if (first := self._places.index(place)) != number:
+                raise ConfigError(
+                    f'{where}: got {quoted(wanted[number].strip())} for {names[first]} and '
+                    f'{names[number]}, expected another number for each'
+                )
         self._factors = np.array([factor for _, factor in chosen])
 
     def take(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

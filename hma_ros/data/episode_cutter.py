@@ -4,7 +4,8 @@ Steps and marks to the episodes of a data set.
 
 Where the operator marked episodes, what lies between ``begin`` and the next mark is one; elsewhere
 the whole recording is. A step that was dropped ends an episode, so that steps within one are
-always a frame period apart; ``discard`` removes all pieces since ``begin``.
+always a frame period apart; ``succeed`` and ``fail`` count for all pieces since ``begin``, and
+``discard`` removes them. The result of an episode that is not ended so is unknown.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from hma_ros.data.steps import Step
 
 # Shorter pieces teach nothing: a window needs a step and the next.
 _FEWEST = 2
+_RESULTS = {'succeed': True, 'fail': False}
 
 
 class EpisodeCutter:
     """
     Cuts steps into episodes.
 
-    ``outside`` counts steps of no episode.
+    ``outside`` counts steps of no episode, ``marks`` what became of marks: episodes were ``begun``
+    or ``ended``, or a mark was ``ignored`` as no episode was on.
 
     :param has_marks: whether marks say where episodes begin.
     """
@@ -32,6 +35,7 @@ class EpisodeCutter:
         self._file: EpisodeFile | None = None
         self._pieces: list[EpisodeFile] = []
         self.outside = 0
+        self.marks = {'begun': 0, 'ended': 0, 'ignored': 0}
 
     def take(self, item: Step | Mark) -> None:
         """Take what comes next."""
@@ -41,18 +45,22 @@ class EpisodeCutter:
             self.outside += 1
         else:
             if item.restarts:
-                self._end(None)
+                self._end()
             if self._file is None:
                 self._file = self._writer.begin()
             self._file.add(item)
 
     def close(self) -> None:
         """End the episode that is on, whose result nobody said."""
-        self._end(None)
+        self._end()
 
     def _mark(self, text: str) -> None:
-        self._end({'succeed': True, 'fail': False}.get(text))
-        if text == 'discard':
+        effect = 'begun' if text == 'begin' else 'ended' if self._is_on else 'ignored'
+        self.marks[effect] += 1
+        self._end()
+        if text in _RESULTS:
+            self._writer.judge(len(self._pieces), _RESULTS[text])
+        elif text == 'discard':
             self._discard()
         self._pieces.clear()
         self._is_on = text == 'begin'
@@ -61,7 +69,7 @@ class EpisodeCutter:
         self._writer.take_back(len(self._pieces))
         self.outside += sum(file.length for file in self._pieces)
 
-    def _end(self, success: bool | None) -> None:
+    def _end(self) -> None:
         file, self._file = self._file, None
         if file is None:
             return
@@ -69,5 +77,5 @@ class EpisodeCutter:
             self.outside += file.length
             file.discard()
             return
-        self._writer.end(file, success)
+        self._writer.end(file, None)
         self._pieces.append(file)

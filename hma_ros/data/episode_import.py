@@ -69,7 +69,8 @@ def import_episodes(
         options, or nothing is left.
     """
     options = {**asdict(mapping), **source.options}
-    before = imported_before(source.folder, writer, source.pattern, options)
+    source_id = identity(source.folder, source.pattern)
+    before = imported_before(source.folder, source_id, writer, options)
     if before is not None:
         return before
     parts = [source] if pool.is_serial else list(source.parts()) or [source]
@@ -79,7 +80,7 @@ def import_episodes(
     if not writer.finished:
         reason = next(iter(facts['left_out']), facts['first_drop'])
         raise ConfigError(f'{reason or f"{source.folder}: got no two steps"}; no episode is left')
-    known = {'source': identity(source.folder, source.pattern), 'options': options}
+    known = {'source': source_id, 'options': options}
     return imported_now(source.folder, writer, {**known, **facts})
 
 

@@ -9,6 +9,7 @@ actions led to is the next step's. So an episode of ``T + 1`` imported steps has
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.episodes import SPLITS, Episode, EpisodeDataset, Episodes
 from hma_ros.data.lerobot_reader import LeRobotData
+from hma_ros.data.outcomes import FAILED, UNFINISHED, UNMARKED
 
 
 class ImportedEpisodes:
@@ -28,8 +30,9 @@ class ImportedEpisodes:
     Demonstrations of one robot, imported by ``hma data import``.
 
     What was executed is what is learned: labels are the actions. The joints take the place of the
-    simulator's state, which nobody knows. Episodes marked as failed, and those of a single step,
-    are left out; ``left_out`` says how many of each.
+    simulator's state, which nobody knows. Episodes marked as failed, those begun and never ended,
+    and those of a single step are left out; ``left_out`` says how many of each. ``unmarked`` of
+    those taken are of bags without marks.
 
     :param folder: of the data set.
     :raises ConfigError: no such data set, a broken file, or no episode to learn from.
@@ -39,17 +42,15 @@ class ImportedEpisodes:
     def __init__(self, folder: Path) -> None:
         self._data = LeRobotData(folder)
         self.folder = folder
-        failed = [item.get('success') is False for item in self._data.episodes]
-        short = [item['length'] < 2 for item in self._data.episodes]
-        self.left_out = {
-            'marked as failed': sum(failed),
-            'of a single step': sum(a and not b for a, b in zip(short, failed, strict=True)),
-        }
-        kept = [i for i in range(len(self._data)) if not (failed[i] or short[i])]
+        lengths = [item['length'] for item in self._data.episodes]
+        reasons = list(map(_left_out, self._data.outcomes, lengths))
+        self.left_out = Counter(reason for reason in reasons if reason)
+        kept = [index for index, reason in enumerate(reasons) if not reason]
+        self.unmarked = sum(self._data.outcomes[index] == UNMARKED for index in kept)
         if not kept:
             raise ConfigError(
-                f'{folder}: got no episode of two steps or more that is not marked as failed, '
-                'expected at least one'
+                f'{folder}: got no episode of two steps or more that was ended and is not marked '
+                'as failed, expected at least one'
             )
         self._numbers = {index: self._data.numbers(index) for index in kept}
 
@@ -122,6 +123,15 @@ class ImportedEpisodes:
             )
 
 
+def _left_out(outcome: str, length: int) -> str:
+    """Return why an episode is no demonstration; empty if it is one."""
+    if outcome == FAILED:
+        return 'marked as failed'
+    if outcome == UNFINISHED:
+        return 'begun and never ended'
+    return 'of a single step' if length < 2 else ''
+
+
 class _Frames(Iterable[np.ndarray]):
     """Frames ``uint8[H, W, 3]`` of one episode, never all of them in memory."""
 
@@ -144,7 +154,7 @@ def open_episodes(folder: Path) -> Episodes:
     :param folder: a data set, or episode folders of one split of one embodiment, at any depth.
     :raises ConfigError: neither is there, or several splits, or see the classes.
     """
-    if is_data_set(folder):
+    if is_data_set(folder) or (folder / layout.JOURNAL).is_file():
         return ImportedEpisodes(folder)
     parts = sorted(path.parent for path in folder.glob('**/metadata.json'))
     if not parts:

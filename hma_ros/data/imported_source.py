@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from typing import Any
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import quoted
 from hma_ros.data.lerobot_writer import LeRobotWriter
+
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -28,22 +32,25 @@ class ImportedSource:
 
 
 def imported_before(
-    path: Path, writer: LeRobotWriter, pattern: str = '*', options: dict[str, Any] | None = None
+    path: Path,
+    known: dict[str, Any],
+    writer: LeRobotWriter,
+    options: dict[str, Any] | None = None,
 ) -> ImportedSource | None:
     """
-    Return what an earlier import made of a source that has not changed since, if it did.
+    Return what an earlier import made of a source of the same content, if there was one.
 
-    :param pattern: see :func:`identity`.
+    :param known: see :func:`find`.
     :param options: what the steps also depend on, as JSON has it.
-    :raises ConfigError: the earlier import had other options.
+    :raises ConfigError: the earlier import had other options, or :func:`find` refuses it.
     """
-    known = identity(path, pattern)
-    for source in writer.sources:
-        if source['source'] == known:
-            _check_options(path, source.get('options', options) or {}, options or {})
-            steps = sum(item['length'] for item in source['episodes'])
-            return ImportedSource(str(path), len(source['episodes']), steps, False, source)
-    return None
+    place = find(path, known, [source['source'] for source in writer.sources])
+    if place is None:
+        return None
+    source = writer.sources[place]
+    _check_options(path, source.get('options', options) or {}, options or {})
+    steps = sum(item['length'] for item in source['episodes'])
+    return ImportedSource(str(path), len(source['episodes']), steps, False, source)
 
 
 def imported_now(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> ImportedSource:
@@ -63,6 +70,25 @@ def _check_options(path: Path, before: dict[str, Any], now: dict[str, Any]) -> N
             )
 
 
+def find(path: Path, known: dict[str, Any], imported: Sequence[dict[str, Any]]) -> int | None:
+    """
+    Find a source among others by its content, wherever it is.
+
+    :param known: of the source: see :func:`identity`, or that of a bag.
+    :raises ConfigError: another version of it is among them, such as a bag that has grown since.
+    """
+    for place, other in enumerate(imported):
+        if _content(other) == _content(known):
+            return place
+    for other in imported:
+        if _is_version(known, other):
+            raise ConfigError(
+                f'{path}: got another version of {other["path"]}, which was imported before, '
+                'expected the same content or another source; import all sources to a new --out'
+            )
+    return None
+
+
 def identity(path: Path, pattern: str = '*') -> dict[str, Any]:
     """
     Return what tells a source from another, and from itself after a change.
@@ -71,9 +97,21 @@ def identity(path: Path, pattern: str = '*') -> dict[str, Any]:
     """
     is_folder = path.is_dir()
     files = sorted(item for item in path.rglob(pattern) if item.is_file()) if is_folder else [path]
-    sizes = [
-        [item.name, item.stat().st_size, item.stat().st_mtime_ns]
-        for item in files
-        if item.exists()
-    ]
-    return {'path': str(path.absolute()), 'files': sizes}
+    digest = hashlib.sha256()
+    for item in files:
+        digest.update(f'{item.relative_to(path)} {item.stat().st_size} '.encode())
+        with item.open('rb') as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    return {'path': str(path.absolute()), 'pattern': pattern, 'sha256': digest.hexdigest()}
+
+
+def _content(known: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in known.items() if key != 'path'}
+
+
+def _is_version(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two sources of unequal content are bags that begin alike, or in one place."""
+    if 'beginning' in one and 'beginning' in other:
+        return bool(one['beginning'] == other['beginning'])
+    return bool(one['path'] == other['path'] and one.get('pattern') == other.get('pattern'))

@@ -9,13 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.short_text import counted, first_few
 from hma_ros.data.lerobot_reader import LeRobotData
+from hma_ros.data.outcomes import UNMARKED, outcomes_of
 
 _NS = 1e-9
 # Dimensions that move less than this share of their range are constant.
 _CONSTANT = 1e-4
 # More of such steps than this share is a finding.
 _FEW = 0.02
+# As is a larger share of the steps of a source that were dropped.
+_MOST_DROPPED = 0.2
+# An action follows a joint if they correlate so well, and its own is worse by so much.
+_FOLLOWS, _CLEARLY = 0.9, 0.3
 _MOST_LAG = 5
 _CLEAR = 0.5
 _FRAMES = 8
@@ -61,14 +67,18 @@ def inspect(data: LeRobotData) -> Inspection:
     :raises MessageError: a step that no model should learn from.
     """
     found = Inspection([_view(data, index) for index in range(len(data))])
+    found.findings += _dropped(data)
     if not found.episodes:
         found.findings.append('no episodes: see what hma data import said')
         return found
     found.findings += _recording(data)
+    found.findings += _marks(data)
+    found.findings += _equal(found.episodes)
     found.findings += _rate(data.spec, found.episodes)
     found.findings += _constant(data.spec, found.episodes)
     found.findings += _units(data.spec, found.episodes)
     found.findings += wrapping_angles(data.spec, found.episodes)
+    found.findings += crossed_joints(data.spec, found.episodes)
     found.findings += _gripper(data.spec, found.episodes)
     found.findings += _skew(data.spec, found.episodes)
     return found
@@ -116,6 +126,33 @@ def wrapping_angles(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[s
     ]
 
 
+def crossed_joints(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:
+    """Return a finding for each absolute target that another joint follows than its own."""
+    joints = spec.state.joints
+    if spec.action.is_delta or spec.action.is_cartesian:
+        return []
+    targets = np.concatenate([item.actions_TA[:-1] - item.actions_TA[0] for item in episodes])
+    reached = np.concatenate([item.joints_TJ[1:] - item.joints_TJ[0] for item in episodes])
+    found = []
+    for place, name in enumerate(spec.action.coordinates):
+        follows = [_correlation(targets[:, place], reached[:, j]) for j in range(len(joints))]
+        own, best = follows[joints.index(name)], int(np.argmax(follows))
+        if follows[best] > max(_FOLLOWS, own + _CLEARLY):
+            found.append(
+                f'action {name!r}: got a correlation of {own:.2f} with the next position of its '
+                f'joint and {follows[best]:.2f} with that of {joints[best]!r}, expected its own '
+                'to follow it best; see the order of the columns'
+            )
+    return found
+
+
+def _correlation(one_T: NDArray[np.float32], other_T: NDArray[np.float32]) -> float:
+    """Return how two series correlate; 0 if one is constant, or both are short."""
+    if len(one_T) < 4 * _MOST_LAG or np.ptp(one_T) < 1e-6 or np.ptp(other_T) < 1e-6:
+        return 0.0
+    return float(np.corrcoef(one_T, other_T)[0, 1])
+
+
 def _view(data: LeRobotData, episode: int) -> EpisodeView:
     length = data.episodes[episode]['length']
     shown = set(np.linspace(0, length - 1, _FRAMES).astype(int).tolist())
@@ -140,18 +177,83 @@ def _recording(data: LeRobotData) -> list[str]:
     found = []
     for source in data.journal['sources']:
         for topic, counts in source['topics'].items():
-            for kind in ('corrupt', 'duplicated', 'out_of_order', 'late', 'dropped'):
+            for kind in ('corrupt', 'duplicated', 'out_of_order', 'late'):
                 if counts[kind] > _FEW * counts['messages']:
                     found.append(
                         f'{topic}: got {counts[kind]} of {counts["messages"]} messages '
                         f'{kind.replace("_", " ")}, expected fewer than {_FEW:.0%}'
                     )
+            found += _gaps(topic, counts)
         found += [
             f'{source["source"]["path"]}: left out: {why}' for why in source.get('left_out', ())
         ]
         if source['is_truncated']:
             found.append(f'{source["source"]["path"]}: the bag ends in the middle of a record')
     return found
+
+
+def _gaps(topic: str, counts: dict[str, int]) -> list[str]:
+    """Judge how many messages would fit into the gaps of a topic."""
+    dropped, messages = counts['dropped'], counts['messages']
+    if dropped > messages:
+        return [
+            f'{topic}: got messages in bursts, expected even times; see that a single camera or '
+            'driver publishes there'
+        ]
+    if dropped <= _FEW * messages:
+        return []
+    return [
+        f'{topic}: got {dropped} of {messages + dropped} messages dropped (estimated), expected '
+        f'fewer than {_FEW:.0%}'
+    ]
+
+
+def _dropped(data: LeRobotData) -> list[str]:
+    found = []
+    for source in data.journal['sources']:
+        dropped = sum(source['dropped_steps'].values())
+        kept = sum(item['length'] for item in source['episodes'])
+        total = dropped + kept + source.get('outside_episodes', 0)
+        if dropped > _MOST_DROPPED * total:
+            found.append(
+                f'{source["source"]["path"]}: got {dropped} of {total} steps dropped, expected '
+                f'fewer than {_MOST_DROPPED:.0%}; the first: {source["first_drop"]}'
+            )
+    return found
+
+
+def _marks(data: LeRobotData) -> list[str]:
+    unmarked = data.outcomes.count(UNMARKED)
+    if unmarked in (0, len(data)):
+        return []
+    paths = [
+        source['source']['path']
+        for source in data.journal['sources']
+        if UNMARKED in outcomes_of([source])
+    ]
+    return [
+        f'{first_few(paths)}: got {counted(unmarked, "episode")} without marks beside others with '
+        'marks, expected marks in all; is it a recording of something else?'
+    ]
+
+
+def _equal(episodes: list[EpisodeView]) -> list[str]:
+    contents = [
+        b''.join(item.tobytes() for item in (view.actions_TA, view.joints_TJ, view.change_T))
+        for view in episodes
+    ]
+    first: dict[bytes, int] = {}
+    pairs = [
+        f'{number} and {first[content]}'
+        for number, content in enumerate(contents)
+        if first.setdefault(content, number) != number
+    ]
+    if not pairs:
+        return []
+    return [
+        f'episodes {first_few(pairs)}: got the same steps, expected each demonstration once; '
+        'import every recording once, to a new --out'
+    ]
 
 
 def _rate(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:

@@ -75,10 +75,8 @@ def _ranges(data: LeRobotData, found: Inspection) -> str:
 
 
 def _episode(data: LeRobotData, index: int, view: EpisodeView) -> str:
-    success = data.episodes[index]['success']
-    word = {True: 'success', False: 'failure'}.get(success, 'not marked')
     return (
-        f'<h2>Episode {index}: {counted(len(view.stamps_T), "step")}, {word}</h2>'
+        f'<h2>Episode {index}: {counted(len(view.stamps_T), "step")}, {data.outcomes[index]}</h2>'
         f'<img alt="frames" src="data:image/png;base64,{_sheet(view.frames)}">'
         f'<h3>Actions</h3>{_curves(view.stamps_T, view.actions_TA, data.spec.action.names)}'
         f'<h3>Joints</h3>{_curves(view.stamps_T, view.joints_TJ, data.spec.state.joints)}'

@@ -16,6 +16,7 @@ from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import quoted, shortened
 from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.outcomes import outcomes_of
 from hma_ros.data.steps import Step, check_numbers, check_step
 
 Read = TypeVar('Read')
@@ -25,12 +26,19 @@ class LeRobotData:
     """
     A data set of one robot, imported by ``hma data import``.
 
+    ``outcomes`` has a word for each episode, see :func:`outcomes_of`.
+
     :param folder: its folder.
     :raises ConfigError: no such data set, or names, rate or sizes that differ from its embodiment.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if (folder / layout.JOURNAL).is_file() and not (folder / layout.INFO).is_file():
+            raise ConfigError(
+                f'{folder}: got an unfinished import, expected a data set; run the same hma data '
+                'import again'
+            )
         self.info = read_json(folder / layout.INFO)
         self.journal = read_json(folder / layout.JOURNAL)
         robot = str(self.info.get('robot_type'))
@@ -43,6 +51,7 @@ class LeRobotData:
         self.episodes: list[dict[str, Any]] = [
             item for source in self.journal['sources'] for item in source['episodes']
         ]
+        self.outcomes = outcomes_of(self.journal['sources'])
 
     def __len__(self) -> int:
         """Count the episodes."""

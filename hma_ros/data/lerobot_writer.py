@@ -18,6 +18,7 @@ from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
 from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.outcomes import outcomes_of
 from hma_ros.data.running_statistics import RunningStatistics
 from hma_ros.data.steps import Step, check_step, floored_deviation
 
@@ -143,6 +144,16 @@ class LeRobotWriter:
         return list(self._journal['sources'])
 
     @property
+    def steps(self) -> int:
+        """Committed so far."""
+        return sum(item['length'] for item in self._episodes)
+
+    @property
+    def outcomes(self) -> list[str]:
+        """A word for each episode committed so far, see :func:`outcomes_of`."""
+        return outcomes_of(self._journal['sources'])
+
+    @property
     def text(self) -> str:
         """The embodiment file."""
         return str(self._journal['embodiment'])
@@ -177,6 +188,11 @@ class LeRobotWriter:
         """Remove the last episodes that were finished and not committed."""
         for _ in range(count):
             self.finished.pop().path.unlink()
+
+    def judge(self, count: int, success: bool) -> None:
+        """Give the last episodes that were finished and not committed their result."""
+        for place in range(len(self.finished) - count, len(self.finished)):
+            self.finished[place] = replace(self.finished[place], success=success)
 
     def commit(self, facts: dict[str, Any]) -> None:
         """Commit the finished episodes as one source, which ``facts`` describes."""

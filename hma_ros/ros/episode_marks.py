@@ -72,6 +72,10 @@ class EpisodeMarks:
         # One subscription is that of this class.
         if not self._is_recorded() or self._publisher.get_subscription_count() < 2:
             return f'{where}: got {text}, expected the recorder to listen; mark it again'
+        return self._impossible(text)
+
+    def _impossible(self, text: str) -> str | None:
+        where = self._node.resolve_topic_name(EPISODE_TOPIC)
         if text == 'begin' and self.is_on:
             return f'{where}: got begin, expected succeed, fail or discard of episode {self.count}'
         if text != 'begin' and not self.is_on:
@@ -86,12 +90,20 @@ class EpisodeMarks:
         if self._sent and self._sent[0] == message.data:
             self._sent.popleft()
         elif message.data in MARKS:
-            self._follow(message.data)
+            self._follow_other(message.data)
         else:
             self._node.get_logger().error(
                 f'{self._node.resolve_topic_name(EPISODE_TOPIC)}: got {quoted(message.data)}, '
                 f'expected one of {", ".join(MARKS)}'
             )
+
+    def _follow_other(self, text: str) -> None:
+        """Follow a mark that is recorded already as the import will."""
+        refusal = self._impossible(text)
+        if refusal is not None:
+            self._node.get_logger().error(f'{refusal}; it is in the recording')
+        if refusal is None or text == 'begin':
+            self._follow(text)
 
     def _follow(self, text: str) -> str:
         """Note what a mark does, and say it."""

@@ -200,6 +200,13 @@ def test_a_checkpoint_of_the_authors_becomes_a_bundle_that_acts(
     assert not model.stem.joint_names
 
 
+def test_the_data_set_is_no_place_for_the_run(run_folder, data, capsys):
+    before = sorted(data.rglob('*'))
+    assert finetune(run_folder, data, data / '..' / data.name) == 2
+    assert 'which holds data, expected a folder of its own' in capsys.readouterr().err
+    assert sorted(data.rglob('*')) == before
+
+
 @pytest.mark.parametrize(
     ('words', 'message'),
     [

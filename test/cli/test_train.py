@@ -170,3 +170,12 @@ def test_all_generates_trains_corrects_and_exports_in_this_order(
     kept = [step for step in again if step not in fits]
     kept[-1:] = [*fits, 'save fine_tuned', 'export bundle at 0.5']
     assert steps.take() == kept
+
+
+@pytest.mark.parametrize('place', ['.', 'sim_planar', 'sim_planar/train'])
+def test_the_episodes_are_no_place_for_the_run(tmp_path: Path, place: str, capsys: Any) -> None:
+    out = tmp_path / place
+    command = ['train', 'model', '--data', str(tmp_path), '--out', str(out)]
+    assert main([*command, '--embodiments', 'sim_planar']) == 2
+    assert 'which holds data, expected a folder of its own' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

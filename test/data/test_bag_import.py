@@ -17,7 +17,13 @@ from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.bag_import import import_bags
-from hma_ros.data.inspection import EpisodeView, inspect, lag_steps, wrapping_angles
+from hma_ros.data.inspection import (
+    EpisodeView,
+    crossed_joints,
+    inspect,
+    lag_steps,
+    wrapping_angles,
+)
 from hma_ros.data.inspection_page import write_page
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.lerobot_writer import LeRobotWriter
@@ -34,6 +40,15 @@ def imported(folder: Path, *bags: Path) -> tuple[LeRobotData, list[Any]]:
     writer = LeRobotWriter(folder, SPEC, 'push')
     results = list(import_bags(bags, writer))
     return LeRobotData(folder), results
+
+
+def two_bags(folder: Path, recording: Any) -> list[Path]:
+    """Write the same messages as of two recordings: what is recorded first differs."""
+    firsts = [made.mark('other', made.START_NS - ms * made.MS) for ms in (1, 2)]
+    return [
+        made.write(folder / name, [('/chatter', *first[1:]), *recording])
+        for name, first in zip(('one', 'two'), firsts, strict=True)
+    ]
 
 
 @pytest.fixture(scope='module')
@@ -140,6 +155,51 @@ def test_marks_cut_episodes(tmp_path: Path, recording: Any) -> None:
     assert result.steps < 16
 
 
+def test_an_import_tells_what_became_of_the_marks(
+    tmp_path: Path, recording: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = ['begin', 'begin', 'succeed', 'fail']
+    marks = [
+        made.mark(text, made.START_NS + (300 + 500 * place) * made.MS)
+        for place, text in enumerate(texts)
+    ]
+    bag = made.write(tmp_path / 'bag', [*recording, *marks])
+    command = ['data', 'import', 'bag', str(bag), '--embodiment', 'sim_planar', '--out']
+    assert main([*command, str(tmp_path / 'set')]) == 0
+    assert 'marks of episodes: 2 begun, 1 ended, 1 ignored' in capsys.readouterr().out
+    assert LeRobotData(tmp_path / 'set').outcomes == ['never ended', 'succeeded']
+
+
+def test_the_result_of_an_episode_counts_for_all_its_pieces(
+    tmp_path: Path, recording: Any
+) -> None:
+    """Images are lost in it, which ends a piece; the last episode is never ended."""
+    kept = [
+        item
+        for item in recording
+        if item[0] == '/joint_states' or not 1000 <= (item[1] - made.START_NS) / made.MS < 1300
+    ]
+    marks = [
+        made.mark(text, made.START_NS + ms * made.MS)
+        for text, ms in [('begin', 300), ('fail', 1800), ('begin', 2000)]
+    ]
+    data, _ = imported(tmp_path / 'set', made.write(tmp_path / 'bag', [*kept, *marks]))
+    assert data.outcomes == ['failed', 'failed', 'never ended']
+
+
+def test_an_unmarked_bag_beside_marked_ones_is_a_finding(tmp_path: Path, recording: Any) -> None:
+    """Such as one of record:=true in shadow mode."""
+    marks = [
+        made.mark(text, made.START_NS + ms * made.MS)
+        for text, ms in [('begin', 300), ('succeed', 1800)]
+    ]
+    marked = made.write(tmp_path / 'marked', [*recording, *marks])
+    data, _ = imported(tmp_path / 'set', marked, made.write(tmp_path / 'shadow', recording[20:]))
+    assert [
+        item for item in inspect(data).findings if 'shadow: got 1 episode without marks' in item
+    ]
+
+
 def test_a_discarded_episode_leaves_none_of_its_pieces(tmp_path: Path, recording: Any) -> None:
     """Images are lost in it, which ends a piece."""
     kept = [
@@ -160,7 +220,7 @@ def test_a_discarded_episode_leaves_none_of_its_pieces(tmp_path: Path, recording
 
 
 def test_an_import_goes_on_where_it_was_interrupted(tmp_path: Path, recording: Any) -> None:
-    bags = [made.write(tmp_path / name, recording) for name in ('one', 'two')]
+    bags = two_bags(tmp_path, recording)
     imported(tmp_path / 'set', bags[0])
     # What a killed import of the second bag leaves.
     left = layout.data_file(tmp_path / 'set', 1)
@@ -169,6 +229,32 @@ def test_an_import_goes_on_where_it_was_interrupted(tmp_path: Path, recording: A
     assert [item.is_new for item in results] == [False, True]
     assert len(data) == 2
     assert data.info['total_frames'] == sum(len(list(data.steps(index))) for index in range(2))
+
+
+def test_a_bag_is_known_by_its_content(tmp_path: Path, recording: Any) -> None:
+    bag = made.write(tmp_path / 'bag', recording)
+    imported(tmp_path / 'set', bag)
+    moved = bag.rename(tmp_path / 'moved')
+    (moved / 'metadata.yaml').unlink()
+    next(moved.glob('*.mcap')).touch()
+    data, [result] = imported(tmp_path / 'set', moved)
+    assert not result.is_new
+    assert len(data) == 1
+
+
+@pytest.mark.parametrize('storage', [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
+def test_a_bag_that_has_grown_is_refused(tmp_path: Path, recording: Any, storage: Any) -> None:
+    half = made.write(tmp_path / 'half', recording[: len(recording) // 2], storage)
+    imported(tmp_path / 'set', half)
+    whole = made.write(tmp_path / 'whole', recording, storage)
+    with pytest.raises(ConfigError, match=r'got another version of .*half.* to a new --out'):
+        imported(tmp_path / 'set', whole)
+
+
+def test_equal_episodes_are_a_finding(tmp_path: Path, recording: Any) -> None:
+    data, _ = imported(tmp_path / 'set', *two_bags(tmp_path, recording))
+    (finding,) = inspect(data).findings
+    assert finding.startswith('episodes 1 and 0: got the same steps')
 
 
 def test_a_first_import_that_was_interrupted_or_refused_can_be_repeated(
@@ -281,9 +367,80 @@ def test_a_bag_without_marks_says_that_it_is_one_episode_and_what_to_do(
 ) -> None:
     bag = made.write(tmp_path / 'bag', recording)
     command = ['data', 'import', 'bag', str(bag), '--embodiment', 'sim_planar', '--out']
-    for _ in range(2):
+    for added in ('28 steps', '0 steps'):
         assert main([*command, str(tmp_path / 'set')]) == 0
-        said = capsys.readouterr().out
+        said, progress = capsys.readouterr()
+        assert 'import: 1 of 1 sources in ' in progress
         assert '1 episode, 28 steps' in said
+        assert f'added {added}; {tmp_path / "set"}: 28 steps in 1 episode (1 not marked);' in said
         assert 'no marks of episodes' in said
         assert 'hma record' in said
+
+
+def test_a_bag_of_which_nothing_is_left_is_named_and_a_finding(
+    tmp_path: Path, recording: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = made.write(tmp_path / 'good', recording)
+    still = [
+        item for item in recording if item[0] != '/joint_states' or item[1] < made.START_NS + 1
+    ]
+    first = next(item for item in recording if item[0] == '/joint_states')
+    bad = made.write(tmp_path / 'bad', [*still, first])
+    command = ['data', 'import', 'bag', str(bad), str(good), '--embodiment', 'sim_planar', '--out']
+    assert main([*command, str(tmp_path / 'set')]) == 1
+    said = capsys.readouterr().out
+    assert '28 steps' in said
+    assert said.splitlines()[-1].startswith(f'{bad}: got no steps')
+    (finding,) = (
+        item
+        for item in inspect(LeRobotData(tmp_path / 'set')).findings
+        if str(bad) in item and 'steps dropped' in item
+    )
+    assert 'the first: ' in finding
+
+
+def test_an_interrupted_import_says_how_to_go_on(
+    tmp_path: Path, recording: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    bag, folder = made.write(tmp_path / 'bag', recording), tmp_path / 'set'
+    command = ['data', 'import', 'bag', str(bag), '--embodiment', 'sim_planar', '--out']
+    with monkeypatch.context() as patch:
+        patch.setattr(LeRobotWriter, 'commit', raise_interrupt)
+        assert main([*command, str(folder)]) == 130
+    assert 'the same command goes on' in capsys.readouterr().err
+    assert main(['data', 'inspect', str(folder)]) == 2
+    assert 'unfinished import' in capsys.readouterr().err
+    assert main([*command, str(folder)]) == 0
+
+
+def raise_interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize('is_crossed', [False, True])
+def test_a_target_that_another_joint_follows_is_a_finding(is_crossed: bool) -> None:
+    spec = load_embodiment('so101')
+    time_s = np.linspace(0.0, 6.0, 60)[:, None]
+    joints = np.sin(time_s * np.linspace(1.0, 3.0, len(spec.state.joints))).astype(np.float32)
+    actions = np.zeros((60, len(spec.action.names)), np.float32)
+    count = len(spec.action.coordinates)
+    places = [spec.state.joints.index(name) for name in spec.action.coordinates]
+    actions[:-1, :count] = joints[1:, places]
+    if is_crossed:
+        actions[:, [0, 1]] = actions[:, [1, 0]]
+    found = crossed_joints(spec, [EpisodeView(time_s[:, 0], actions, joints, np.ones(59), [])])
+    names = [f'action {name!r}: ' for name in spec.action.coordinates[:2]] if is_crossed else []
+    assert [item[: item.index(': ') + 2] for item in found] == names
+
+
+def test_two_cameras_on_one_topic_are_a_finding(tmp_path: Path, recording: Any) -> None:
+    camera = '/camera/color/image_raw'
+    others = [
+        (topic, at + 1, made.image(at - 4 * made.MS))
+        for topic, at, _ in recording
+        if topic == camera
+    ]
+    data, _ = imported(tmp_path / 'set', made.write(tmp_path / 'bag', [*recording, *others]))
+    assert any(
+        item.startswith(f'{camera}: got messages in bursts') for item in inspect(data).findings
+    )

@@ -43,7 +43,7 @@ def write_set(folder: Path) -> Path:
             stream = container.add_stream('mpeg4', rate=5)
             stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
             for index in range(FRAMES):
-                pixels = np.full((48, 64, 3), 20 * index, np.uint8)
+                pixels = np.full((48, 64, 3), 20 * index + (number - 1) % 3 * 9, np.uint8)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format='rgb24')))
             container.mux(stream.encode())
         path = folder / f'annotation/train/{number}.json'

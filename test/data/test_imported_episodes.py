@@ -18,7 +18,9 @@ from hma_ros.data.steps import Step
 SPEC = load_embodiment('sim_planar')
 
 
-def write(folder: Path, outcomes: list[bool | None], length: int = 4, brightness: int = 0) -> Path:
+def write(
+    folder: Path, outcomes: list[bool | None], length: int = 4, brightness: int = 0, **facts: bool
+) -> Path:
     """Write episodes whose step `t` goes from ``x = 0.01 t`` to ``0.01 (t + 1)``."""
     writer = LeRobotWriter(folder, SPEC, 'push')
     for outcome in outcomes:
@@ -29,7 +31,7 @@ def write(folder: Path, outcomes: list[bool | None], length: int = 4, brightness
             actions = np.float32([[0.01 * (step + 1), 0.1]])
             file.add(Step(step, frame, joints, actions))
         writer.end(file, outcome)
-    writer.commit({'path': 'made up', 'sha256': ''})
+    writer.commit({'path': 'made up', 'sha256': '', **facts})
     return folder
 
 
@@ -47,6 +49,15 @@ def test_failures_are_left_out_and_counted(tmp_path):
     assert len(data) == 2
     assert data.left_out['marked as failed'] == 1
     assert [item.place[-16:] for item in data] == ['file-000.parquet', 'file-002.parquet']
+
+
+@pytest.mark.parametrize(('has_marks', 'taken'), [(True, 2), (False, 3), (None, 3)])
+def test_what_was_begun_and_never_ended_is_no_demonstration(tmp_path, has_marks, taken):
+    facts = {} if has_marks is None else {'has_marks': has_marks}
+    data = ImportedEpisodes(write(tmp_path / 'set', [True, None, True], **facts))
+    assert len(data) == taken
+    assert data.left_out['begun and never ended'] == 3 - taken
+    assert data.unmarked == (has_marks is False)
 
 
 def test_nothing_to_learn_from_is_refused(tmp_path):

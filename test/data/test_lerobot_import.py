@@ -151,7 +151,7 @@ def test_the_command_inspects_what_it_imported(tmp_path: Path, capsys: Any) -> N
     assert main([*command, '--out', str(tmp_path / 'set')]) == 0
     assert '2 episodes, 25 steps' in capsys.readouterr().out
     assert main(['data', 'inspect', str(tmp_path / 'set')]) == 0
-    assert '25 steps, 0 findings' in capsys.readouterr().out
+    assert '25 steps in 2 episodes (2 result unknown), 0 findings' in capsys.readouterr().out
     assert (tmp_path / 'set' / 'inspect.html').is_file()
 
 
@@ -160,6 +160,13 @@ def test_an_explicit_mapping_selects_and_scales(tmp_path: Path) -> None:
     mapping = Mapping(made.CAMERA, 'joint_x*1,1', '0,y*1.0')
     data, _ = imported(tmp_path / 'set', source, mapping)
     check_steps(data, (31,), 0)
+
+
+def test_one_column_for_two_joints_is_refused(tmp_path: Path) -> None:
+    source = made.write(tmp_path / 'source', 'v3.0', (31,))
+    mapping = Mapping(made.CAMERA, '1,joint_y', '')
+    with pytest.raises(ConfigError, match=r"got 'joint_y' for joint_x and joint_y, expected"):
+        imported(tmp_path / 'set', source, mapping)
 
 
 def test_measured_actions_are_those_of_a_bag(tmp_path: Path) -> None:

@@ -73,8 +73,9 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def bags(folder: Path) -> list[Path]:
+    """Bags that begin with different messages, as two recordings do."""
     return [
-        bag_of_steps.write(folder / f'bag_{number}', list(bag_of_steps.messages(seconds)))
+        bag_of_steps.write(folder / f'bag_{number}', list(bag_of_steps.messages(seconds))[number:])
         for number, seconds in enumerate((1.0, 2.0, 1.5))
     ]
 

@@ -263,6 +263,8 @@ def test_marks_of_others_count(system: Any, tmp_path: Path) -> None:
     child = record(system, tmp_path / 'bag')
     marks = system.node.create_publisher(String, '/episode', REPORT)
     system.until(lambda: marks.get_subscription_count() == 2, 'the recorder')
+    marks.publish(String(data='fail'))
+    system.until_logged('bag_recorder', 'got fail, expected begin: no episode is on; it is in')
     marks.publish(String(data='begin'))
     system.until_logged('bag_recorder', 'episode 1: begin')
     marks.publish(String(data='start'))

@@ -1,0 +1,27 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The folder of a training run, beside what it is trained on and never in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from hma_ros.core.errors import ConfigError
+
+# What a data set, episodes and token folders have.
+_OF_DATA = ('meta/info.json', 'meta/hma/import.json', 'metadata.json')
+
+
+def check_run_folder(out: Path, data: Iterable[Path]) -> None:
+    """
+    Refuse to write a run among the files of a data set.
+
+    :param data: what the run reads.
+    :raises ConfigError: ``out`` is one of them, or another data set.
+    """
+    is_read = any(out.resolve() == folder.resolve() for folder in data)
+    if is_read or any((out / name).exists() for name in _OF_DATA):
+        raise ConfigError(
+            f'--out: got {out}, which holds data, expected a folder of its own for the run; '
+            'choose another, such as runs/mine'
+        )

@@ -1,0 +1,37 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""What the operator said of each imported episode."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hma_ros.core.short_text import counted
+
+SUCCEEDED, FAILED = 'succeeded', 'failed'
+# Of bags: begun and not ended in one that has marks, and those of one that has none.
+UNFINISHED, UNMARKED = 'never ended', 'not marked'
+# Of other sources, which may not say it.
+UNKNOWN = 'result unknown'
+
+
+def outcomes_of(sources: Iterable[dict[str, Any]]) -> list[str]:
+    """Return one of the words above for each episode of the sources of a journal."""
+    return [_outcome(source, episode) for source in sources for episode in source['episodes']]
+
+
+def told(outcomes: Sequence[str]) -> str:
+    """Count episodes in words: ``12 episodes (11 succeeded, 1 failed)``."""
+    counts = Counter(outcomes)
+    words = (SUCCEEDED, FAILED, UNFINISHED, UNMARKED, UNKNOWN)
+    parts = ', '.join(f'{counts[word]} {word}' for word in words if counts[word])
+    return counted(len(outcomes), 'episode') + (f' ({parts})' if parts else '')
+
+
+def _outcome(source: dict[str, Any], episode: dict[str, Any]) -> str:
+    if (success := episode.get('success')) is not None:
+        return SUCCEEDED if success else FAILED
+    if 'has_marks' not in source:
+        return UNKNOWN
+    return UNFINISHED if source['has_marks'] else UNMARKED
