@@ -107,15 +107,18 @@ class StepAlignment:
 
     def _step(self, pending: _Pending) -> Step:
         spec, where = self._spec, f'{self._where}: step at {pending.stamp_ns} ns'
+        # First: without joints there are no measured actions either.
+        joints = self.measured.joints_at(pending.stamp_ns)
         actions, origin = self.executed.find(pending.stamp_ns)
         if actions is None:
             raise MessageError(
-                f'{where}: actions: got none executed, expected {spec.rates.stride}'
+                f'{where}: actions: got none executed, expected {spec.rates.stride}: reported, or '
+                f'measured from samples at most {spec.state.max_age_s:g} s (state.max_age_s) apart'
             )
         step = Step(
             pending.stamp_ns,
             preprocess(self._read_image(pending.image), spec.camera),
-            self.measured.joints_at(pending.stamp_ns).astype(np.float32),
+            joints.astype(np.float32),
             actions.astype(np.float32),
             origin,
             pending.restarts or self._lost,

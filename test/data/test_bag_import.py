@@ -3,6 +3,7 @@
 
 import json
 import struct
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -287,3 +288,23 @@ def test_a_bag_without_marks_says_that_it_is_one_episode_and_what_to_do(
         assert '1 episode, 28 steps' in said
         assert 'no marks of episodes' in said
         assert 'hma record' in said
+
+
+@pytest.mark.parametrize(
+    ('names', 'told'),
+    [
+        (['j0', 'j1'], "'joint_x': got none (only of j0, j1)"),
+        (['joint_x', 'j1'], "'joint_y': got none (only of joint_x, j1)"),
+    ],
+)
+def test_joints_of_other_names_are_named(
+    tmp_path: Path, recording: Any, names: list[str], told: str
+) -> None:
+    other = deepcopy(recording)
+    for topic, _, message in other:
+        if topic == '/joint_states':
+            message.name = names
+    _, [result] = imported(tmp_path / 'set', made.write(tmp_path / 'bag', other))
+    assert result.steps == 0
+    assert told in result.facts['first_drop']
+    assert 'state.sources.message_names' in result.facts['first_drop']
