@@ -308,3 +308,22 @@ def test_joints_of_other_names_are_named(
     assert result.steps == 0
     assert told in result.facts['first_drop']
     assert 'state.sources.message_names' in result.facts['first_drop']
+
+
+@pytest.mark.parametrize(
+    ('offset_s', 'told'),
+    [
+        (3600, 'got 3600 s in the future, expected 0 to 200 ms by the clock of the recorder'),
+        (-1_699_000_000, 'use_sim_time:=true if the driver follows /clock'),
+    ],
+)
+def test_stamps_of_another_clock_are_named(
+    tmp_path: Path, recording: Any, offset_s: int, told: str
+) -> None:
+    other = deepcopy(recording)
+    for _, _, message in other:
+        message.header.stamp.sec += offset_s
+    _, [result] = imported(tmp_path / 'set', made.write(tmp_path / 'bag', other))
+    faults = [counts['first_fault'] for counts in result.facts['topics'].values()]
+    assert all(fault.startswith('all messages: header.stamp: got ') for fault in faults)
+    assert told in result.facts['topics']['/joint_states']['first_fault']
