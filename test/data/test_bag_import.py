@@ -327,3 +327,24 @@ def test_stamps_of_another_clock_are_named(
     faults = [counts['first_fault'] for counts in result.facts['topics'].values()]
     assert all(fault.startswith('all messages: header.stamp: got ') for fault in faults)
     assert told in result.facts['topics']['/joint_states']['first_fault']
+
+
+@pytest.mark.parametrize('topic', ['/joint_states', '/camera/color/image_raw'])
+def test_a_bag_with_a_topic_of_another_type_is_refused(
+    tmp_path: Path, recording: Any, topic: str
+) -> None:
+    other = [(name, at, item) for name, at, item in recording if name != topic]
+    other.append((topic, made.START_NS, made.mark('begin', 0)[2]))
+    bag = made.write(tmp_path / 'bag', other)
+    fault = f'{bag}: {topic}: got the type std_msgs/msg/String, expected sensor_msgs/msg/'
+    with pytest.raises(ConfigError, match=fault):
+        imported(tmp_path / 'set', bag)
+
+
+def test_marks_of_another_type_are_not_read_and_said(tmp_path: Path, recording: Any) -> None:
+    number = made.TYPES.types['std_msgs/msg/Int32'](1)
+    marked = [*recording, ('/episode', made.START_NS + 1000 * made.MS, number)]
+    _, [result] = imported(tmp_path / 'set', made.write(tmp_path / 'bag', marked))
+    assert result.steps == 28
+    fault = result.facts['topics']['/episode']['first_fault']
+    assert 'got the type std_msgs/msg/Int32, expected std_msgs/msg/String: not read' in fault
