@@ -30,6 +30,10 @@ from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.topic_counts import TopicCounts
 
 _TRANSPORTS = {'sensor_msgs/msg/Image': 'raw', 'sensor_msgs/msg/CompressedImage': 'compressed'}
+_NO_BEGIN = (
+    'got no mark begin, expected one before each episode: all {} steps lie outside of episodes; '
+    'leave the topic out of the bag to import them as one episode'
+)
 
 
 def import_bags(
@@ -73,6 +77,9 @@ def _read_bag(path: Path, namespace: str | None, writer: LeRobotWriter) -> dict[
         episodes.close()
         unread = {name: TopicCounts(first_fault=fault) for name, fault in others.items()}
         counts = {**reader.counts, **unread}
+        if has_marks and not episodes.begun:
+            marks = counts[names[EPISODE_TOPIC]]
+            marks.first_fault = marks.first_fault or _NO_BEGIN.format(episodes.outside)
         return {
             'source': identity(path),
             'is_truncated': bag.is_truncated,

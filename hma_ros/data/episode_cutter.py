@@ -21,7 +21,7 @@ class EpisodeCutter:
     """
     Cuts steps into episodes.
 
-    ``outside`` counts steps of no episode.
+    ``outside`` counts steps of no episode, ``begun`` the marks ``begin``.
 
     :param has_marks: whether marks say where episodes begin.
     """
@@ -31,7 +31,7 @@ class EpisodeCutter:
         self._is_on = not has_marks
         self._file: EpisodeFile | None = None
         self._pieces: list[EpisodeFile] = []
-        self.outside = 0
+        self.outside = self.begun = 0
 
     def take(self, item: Step | Mark) -> None:
         """Take what comes next."""
@@ -56,6 +56,7 @@ class EpisodeCutter:
             self._discard()
         self._pieces.clear()
         self._is_on = text == 'begin'
+        self.begun += self._is_on
 
     def _discard(self) -> None:
         self._writer.take_back(len(self._pieces))

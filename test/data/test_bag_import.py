@@ -348,3 +348,12 @@ def test_marks_of_another_type_are_not_read_and_said(tmp_path: Path, recording: 
     assert result.steps == 28
     fault = result.facts['topics']['/episode']['first_fault']
     assert 'got the type std_msgs/msg/Int32, expected std_msgs/msg/String: not read' in fault
+
+
+def test_marks_without_a_begin_say_that_all_lies_outside(tmp_path: Path, recording: Any) -> None:
+    marked = [*recording, made.mark('succeed', made.START_NS + 2500 * made.MS)]
+    _, [result] = imported(tmp_path / 'set', made.write(tmp_path / 'bag', marked))
+    assert result.steps == 0
+    fault = result.facts['topics']['/episode']['first_fault']
+    assert 'got no mark begin' in fault
+    assert 'all 27 steps lie outside' in fault
