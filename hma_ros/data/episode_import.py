@@ -35,6 +35,7 @@ from hma_ros.data.steps import Step
 from hma_ros.data.topic_counts import TopicCounts
 
 MEASURED = 'measured'
+_TO_RAD = 'give --state and --action as "COLUMN*0.01745,..."'
 _NS = 1_000_000_000
 # Stamps of an episode begin here: 0 is no stamp.
 _START_NS = _NS
@@ -141,7 +142,8 @@ class _Reader:
 
     def steps(self, episode: Any) -> Iterator[Step]:
         where = f'{self._source.folder}: {episode.label}'
-        alignment = StepAlignment(self._spec, lambda read: read(), self._action is not None, where)
+        has_actions = self._action is not None
+        alignment = StepAlignment(self._spec, lambda read: read(), has_actions, where, _TO_RAD)
         window: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=self._window)
         columns = (STATE, *([] if self._action is None else [ACTION]))
         frames = self._source.frames(episode, self._camera, columns)
