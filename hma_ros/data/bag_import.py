@@ -21,7 +21,7 @@ from hma_ros.core.topics import (
     recorded_topics,
 )
 from hma_ros.data.bag_custom_data import custom_data
-from hma_ros.data.bag_messages import BagMessages
+from hma_ros.data.bag_messages import BagMessages, bag_files
 from hma_ros.data.bag_steps import EXECUTED_TOPIC, BagSteps
 from hma_ros.data.episode_cutter import EpisodeCutter
 from hma_ros.data.import_parts import read_parts
@@ -101,6 +101,8 @@ def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
     for path in paths:
         if not path.exists():
             raise ConfigError(f'{path}: got no such file or folder, expected a bag')
+        if path.is_dir() and not (path / 'metadata.yaml').exists():
+            bag_files(path)
     texts = {path: custom_data(path).get(EMBODIMENT_KEY) for path in paths}
     first = paths[0]
     for path, text in texts.items():

@@ -357,3 +357,25 @@ def test_marks_without_a_begin_say_that_all_lies_outside(tmp_path: Path, recordi
     fault = result.facts['topics']['/episode']['first_fault']
     assert 'got no mark begin' in fault
     assert 'all 27 steps lie outside' in fault
+
+
+@pytest.mark.parametrize('given', [[], ['--embodiment', 'sim_planar']])
+def test_a_folder_of_bags_is_told_from_a_bag(
+    tmp_path: Path, recording: Any, capsys: Any, given: list[str]
+) -> None:
+    (tmp_path / 'bags').mkdir()
+    made.write(tmp_path / 'bags' / 'one', recording[:9])
+    command = ['data', 'import', 'bag', str(tmp_path / 'bags'), '--out', str(tmp_path / 'set')]
+    assert main([*command, *given]) == 2
+    assert f'got a folder of bags, expected a bag; name them, such as {tmp_path}/bags/*' in (
+        capsys.readouterr().err
+    )
+
+
+def test_an_empty_file_of_a_bag_is_named(tmp_path: Path, recording: Any) -> None:
+    bag = made.write(tmp_path / 'bag', recording[:9])
+    (bag / 'metadata.yaml').unlink()
+    file = next(bag.glob('*.mcap'))
+    file.write_bytes(b'')
+    with pytest.raises(ConfigError, match=f'{file}: got an empty file'):
+        imported(tmp_path / 'set', bag)
