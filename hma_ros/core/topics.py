@@ -92,6 +92,13 @@ def needed_topics(spec: EmbodimentSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(needed))
 
 
+def age_limits(spec: EmbodimentSpec) -> dict[str, tuple[float, str]]:
+    """Return for each needed topic the largest age of a message [s], and the key that says it."""
+    camera, state = spec.camera, (spec.state.max_age_s, 'state.max_age_s')
+    limits = dict.fromkeys(needed_topics(spec), state)
+    return {**limits, camera.topic: (camera.max_age_s, 'camera.max_age_s')}
+
+
 def _our_topics(spec: EmbodimentSpec) -> list[Topic]:
     found = [
         ('world_model/action_chunk', 'hma_ros/msg/ActionChunk'),

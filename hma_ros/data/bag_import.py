@@ -18,14 +18,22 @@ from hma_ros.core.topics import (
     EPISODE_TOPIC,
     NAMESPACE_KEY,
     needed_topics,
+    recorded_topics,
 )
 from hma_ros.data.bag_custom_data import custom_data
-from hma_ros.data.bag_messages import BagMessages
+from hma_ros.data.bag_messages import BagMessages, bag_files
 from hma_ros.data.bag_steps import EXECUTED_TOPIC, BagSteps
 from hma_ros.data.episode_cutter import EpisodeCutter
 from hma_ros.data.import_parts import Read, read_parts
 from hma_ros.data.imported_source import ImportedSource, find, imported_before, imported_now
 from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.topic_counts import TopicCounts
+
+_TRANSPORTS = {'sensor_msgs/msg/Image': 'raw', 'sensor_msgs/msg/CompressedImage': 'compressed'}
+_NO_BEGIN = (
+    'got no mark begin, expected one before each episode: all {} steps lie outside of episodes; '
+    'leave the topic out of the bag to import them as one episode'
+)
 
 
 def import_bags(
@@ -72,7 +80,7 @@ def _read_bag(
     if namespace is None:
         namespace = custom_data(path).get(NAMESPACE_KEY, '')
     with BagMessages(path) as bag:
-        names = bag_topics(writer.spec, bag.topics, namespace, str(path))
+        names, others = bag_topics(writer.spec, bag.topics, namespace, str(path))
         reader = BagSteps(writer.spec, names, str(path))
         has_marks = bag.count(names.get(EPISODE_TOPIC, '')) > 0
         episodes = EpisodeCutter(writer, has_marks)
@@ -82,12 +90,17 @@ def _read_bag(
         for item in reader.close():
             episodes.take(item)
         episodes.close()
+        unread = {name: TopicCounts(first_fault=fault) for name, fault in others.items()}
+        counts = {**reader.counts, **unread}
+        if has_marks and not episodes.marks['begun']:
+            marks = counts[names[EPISODE_TOPIC]]
+            marks.first_fault = marks.first_fault or _NO_BEGIN.format(episodes.outside)
         return {
             'source': known,
             'is_truncated': bag.is_truncated,
             'has_marks': has_marks,
             'marks': episodes.marks,
-            'topics': {name: item.facts() for name, item in reader.counts.items()},
+            'topics': {name: item.facts() for name, item in counts.items()},
             'dropped_steps': dict(reader.alignment.dropped),
             'first_drop': reader.alignment.first_drop,
             'outside_episodes': episodes.outside,
@@ -104,6 +117,8 @@ def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
     for path in paths:
         if not path.exists():
             raise ConfigError(f'{path}: got no such file or folder, expected a bag')
+        if path.is_dir() and not (path / 'metadata.yaml').exists():
+            bag_files(path)
     texts = {path: custom_data(path).get(EMBODIMENT_KEY) for path in paths}
     first = paths[0]
     for path, text in texts.items():
@@ -123,13 +138,15 @@ def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
 
 def bag_topics(
     spec: EmbodimentSpec, present: dict[str, str], namespace: str, where: str
-) -> dict[str, str]:
+) -> tuple[dict[str, str], dict[str, str]]:
     """
     Find the topics of an embodiment in a bag.
 
     :param present: the bag's topics.
-    :returns: name in the bag of each topic that is there.
-    :raises ConfigError: one without which there is no step is absent; the text lists those there.
+    :returns: name in the bag of each topic that is there, and by that name what is wrong with
+        those that are not read because they have another type.
+    :raises ConfigError: one without which there is no step is absent (the text lists those there)
+        or has another type.
     """
     needed = needed_topics(spec)
     wanted = [*needed, EXECUTED_TOPIC, EPISODE_TOPIC, CLOCK_TOPIC]
@@ -140,7 +157,24 @@ def bag_topics(
             f'{where}: got the topics {", ".join(sorted(present)) or "of an empty bag"}, expected '
             f'{", ".join(missing)} as well; set --namespace, or the topics of {spec.path}'
         )
-    return {name: topic for name, topic in resolved.items() if topic in present}
+    types = {topic.name: topic.type for topic in recorded_topics(spec, use_sim_time=True)}
+    names, others = dict[str, str](), dict[str, str]()
+    for name, topic in resolved.items():
+        got, expected = present.get(topic), types[name]
+        if got in (None, expected):
+            names |= {} if got is None else {name: topic}
+            continue
+        fault = f'got the type {got}, expected {expected}'
+        if name in needed:
+            raise ConfigError(f'{where}: {topic}: {fault}; {_type_advice(spec, name, got)}')
+        others[topic] = f'{fault}: not read; give that topic another name'
+    return names, others
+
+
+def _type_advice(spec: EmbodimentSpec, name: str, got: str | None) -> str:
+    if name == spec.camera.topic and got in _TRANSPORTS:
+        return f'set camera.transport: {_TRANSPORTS[got]} and camera.encodings of {spec.path}'
+    return f'correct the topic in {spec.path}, or record again'
 
 
 def _resolved(name: str, namespace: str) -> str:

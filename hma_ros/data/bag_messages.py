@@ -131,14 +131,7 @@ class BagMessages:
             except Exception:
                 if self.path.is_file():
                     return [self._recovered(self.path)]
-        files = sorted(
-            (item for item in self.path.iterdir() if item.suffix in _SUFFIXES), key=_number
-        )
-        if not files:
-            raise ConfigError(
-                f'{self.path}: got a folder without {" or ".join(_SUFFIXES)} files, expected a '
-                'rosbag2 bag'
-            )
+        files = bag_files(self.path)
         return [self._opened_or_recovered(item) for item in files]
 
     def _opened_or_recovered(self, path: Path) -> Any:
@@ -160,6 +153,8 @@ class BagMessages:
 
     def _recovered(self, path: Path) -> Any:
         """Open an MCAP file without its end."""
+        if not path.stat().st_size:
+            raise ConfigError(f'{path}: got an empty file, expected a bag; leave it out')
         if path.suffix != '.mcap':
             raise ConfigError(
                 f'{path}: got a damaged database, expected one that opens; try sqlite3 .recover'
@@ -167,6 +162,24 @@ class BagMessages:
         reader = self._opened(path, _truncated_mcap(path))
         self.is_truncated = True
         return reader
+
+
+def bag_files(folder: Path) -> list[Path]:
+    """
+    Return the files of a bag in their order.
+
+    :raises ConfigError: there are none.
+    """
+    files = sorted((item for item in folder.iterdir() if item.suffix in _SUFFIXES), key=_number)
+    if files:
+        return files
+    if any(item for suffix in _SUFFIXES for item in folder.glob(f'*/*{suffix}')):
+        raise ConfigError(
+            f'{folder}: got a folder of bags, expected a bag; name them, such as {folder}/*'
+        )
+    raise ConfigError(
+        f'{folder}: got a folder without {" or ".join(_SUFFIXES)} files, expected a rosbag2 bag'
+    )
 
 
 def _deserialized(reader: Any, data: bytes, kind: str) -> Any:
@@ -208,7 +221,7 @@ def _whole_records(file: BinaryIO) -> tuple[int, int]:
     """Return where the records begin, and where the last whole one of the data ends."""
     size = os.fstat(file.fileno()).st_size
     if file.read(len(_MAGIC)) != _MAGIC:
-        raise ValueError('no MCAP file')
+        raise ValueError(f'no MCAP file: {file.name}')
     start = place = file.tell()
     while place + 9 <= size:
         file.seek(place)

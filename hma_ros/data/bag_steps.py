@@ -15,14 +15,13 @@ from hma_ros.core.messages.image import to_rgb
 from hma_ros.core.messages.pose import to_pose
 from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.short_text import quoted
-from hma_ros.core.topics import CLOCK_TOPIC, EPISODE_TOPIC, MARKS
+from hma_ros.core.topics import CLOCK_TOPIC, EPISODE_TOPIC, MARKS, age_limits
 from hma_ros.data.bag_messages import Recorded
 from hma_ros.data.step_alignment import StepAlignment
 from hma_ros.data.steps import Step
 from hma_ros.data.topic_counts import TopicCounts
 
 EXECUTED_TOPIC = 'action_executor/executed'
-_NS = 1_000_000_000
 
 
 class Mark(NamedTuple):
@@ -42,7 +41,7 @@ class BagSteps:
     """
 
     def __init__(self, spec: EmbodimentSpec, topics: dict[str, str], where: str) -> None:
-        self._spec = spec
+        self._spec, self._topics = spec, topics
         self.alignment = StepAlignment(spec, self._read_image, EXECUTED_TOPIC in topics, where)
         self._has_clock = CLOCK_TOPIC in topics
         self.counts = {name: TopicCounts() for name in topics.values()}
@@ -71,6 +70,8 @@ class BagSteps:
     def close(self) -> Iterator[Step | Mark]:
         """Yield the steps that waited for more."""
         yield from self.alignment.steps(is_end=True)
+        for name, limit in age_limits(self._spec).items():
+            self.counts[self._topics[name]].note_clock(*limit, self._has_clock)
 
     def _make_receivers(self, topics: dict[str, str]) -> dict[str, list[Callable[..., Any]]]:
         spec, state = self._spec, self._spec.state
@@ -103,10 +104,9 @@ class BagSteps:
     def _on_image(self, message: Any, counts: TopicCounts) -> None:
         stamp = stamp_ns(message.header.stamp)
         counts.note_stamp(stamp)
+        self._note_age(stamp, self._spec.camera.max_age_s, counts)
         refusal = self.alignment.offer_image(stamp, message)
-        if refusal is not None:
-            counts.late += 1
-            counts.first_fault = counts.first_fault or refusal
+        counts.first_fault = counts.first_fault or refusal
 
     def _on_joints(
         self, index: int, source: StateSource, message: Any, counts: TopicCounts
@@ -140,5 +140,4 @@ class BagSteps:
         return Mark(self.alignment.now_ns, message.data)
 
     def _note_age(self, stamp: int, max_age_s: float, counts: TopicCounts) -> None:
-        if abs(self.alignment.now_ns - stamp) > max_age_s * _NS:
-            counts.late += 1
+        counts.note_age(self.alignment.now_ns - stamp, max_age_s)

@@ -35,6 +35,7 @@ from hma_ros.data.steps import Step
 from hma_ros.data.topic_counts import TopicCounts
 
 MEASURED = 'measured'
+_TO_RAD = 'give --state and --action as "COLUMN*0.01745,..."'
 _NS = 1_000_000_000
 # Stamps of an episode begin here: 0 is no stamp.
 _START_NS = _NS
@@ -142,7 +143,8 @@ class _Reader:
 
     def steps(self, episode: Any) -> Iterator[Step]:
         where = f'{self._source.folder}: {episode.label}'
-        alignment = StepAlignment(self._spec, lambda read: read(), self._action is not None, where)
+        has_actions = self._action is not None
+        alignment = StepAlignment(self._spec, lambda read: read(), has_actions, where, _TO_RAD)
         window: deque[tuple[int, NDArray[np.float64]]] = deque(maxlen=self._window)
         columns = (STATE, *([] if self._action is None else [ACTION]))
         frames = self._source.frames(episode, self._camera, columns)
@@ -218,19 +220,28 @@ class _Reader:
 
     def _check_rates(self) -> int:
         """Return how many of their actions are one of ours."""
-        rates, fps = self._spec.rates, self._source.fps
+        rates, fps, age_s = self._spec.rates, self._source.fps, self._spec.state.max_age_s
+        # Else nobody knows what was executed between two measurements.
+        is_dense = 1.0 / fps <= age_s + 1e-6
+        needs = f'a state.max_age_s of at least {1.0 / fps:.3g} s, the spacing of the joints'
         ours = rates.frame_hz * (1 if self._action is None else rates.stride)
         ratio = fps / ours
         is_whole = abs(ratio - round(ratio)) < 1e-6 and ratio >= 1
         if self._action is not None and not is_whole:
             raise ConfigError(
                 f'{self._source.rate_label}: got {fps:g}, expected a multiple of {ours:g} '
-                f'(rates.frame_hz x rates.stride of {self._spec.path}), or --action {MEASURED}'
+                f'(rates.frame_hz x rates.stride of {self._spec.path})'
+                f', or --action {MEASURED}{"" if is_dense else f" with {needs}"}'
             )
         if ratio < 1:
             raise ConfigError(
                 f'{self._source.rate_label}: got {fps:g}, expected at least {ours:g} '
                 f'(rates.frame_hz of {self._spec.path})'
+            )
+        if self._action is None and not is_dense:
+            raise ConfigError(
+                f'{self._source.rate_label}: --action {MEASURED}: got a state.max_age_s of '
+                f'{age_s:g} s in {self._spec.path}, expected {needs}'
             )
         return max(1, round(ratio)) if self._action is not None else 1
 

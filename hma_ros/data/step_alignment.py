@@ -20,7 +20,7 @@ from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
 from hma_ros.core.frame_clock import FrameClock
 from hma_ros.core.vision.image import preprocess
-from hma_ros.data.steps import Step, check_step
+from hma_ros.data.steps import Step, check_step, looks_like_degrees
 
 _NS = 1_000_000_000
 # Measurements that a step lacks are waited for so long after its end, in time of the recording.
@@ -42,6 +42,7 @@ class StepAlignment:
         images that become steps are read.
     :param has_reports: whether executed actions are reported, so that they are waited for.
     :param where: the recording, for errors.
+    :param to_rad: what to do about angles in degrees, for errors.
     """
 
     def __init__(
@@ -50,9 +51,10 @@ class StepAlignment:
         read_image: Callable[[Any], NDArray[np.uint8]],
         has_reports: bool,
         where: str,
+        to_rad: str = 'let the driver publish rad (REP 103)',
     ) -> None:
         self._spec, self._read_image, self._where = spec, read_image, where
-        self._has_reports = has_reports
+        self._has_reports, self._to_rad = has_reports, to_rad
         self._clock = FrameClock(spec.rates.frame_hz, spec.camera.max_age_s)
         self.measured = StateHistory(spec, is_continuous_D=spec.limits.continuous)
         self.executed = ExecutedActions(spec, self.measured)
@@ -107,20 +109,28 @@ class StepAlignment:
 
     def _step(self, pending: _Pending) -> Step:
         spec, where = self._spec, f'{self._where}: step at {pending.stamp_ns} ns'
+        # First: without joints there are no measured actions either.
+        joints = self.measured.joints_at(pending.stamp_ns)
         actions, origin = self.executed.find(pending.stamp_ns)
         if actions is None:
             raise MessageError(
-                f'{where}: actions: got none executed, expected {spec.rates.stride}'
+                f'{where}: actions: got none executed, expected {spec.rates.stride}: reported, or '
+                f'measured from samples at most {spec.state.max_age_s:g} s (state.max_age_s) apart'
             )
         step = Step(
             pending.stamp_ns,
             preprocess(self._read_image(pending.image), spec.camera),
-            self.measured.joints_at(pending.stamp_ns).astype(np.float32),
+            joints.astype(np.float32),
             actions.astype(np.float32),
             origin,
             pending.restarts or self._lost,
         )
-        check_step(spec, step, where)
+        try:
+            check_step(spec, step, where)
+        except MessageError as error:
+            if looks_like_degrees(spec, step):
+                raise MessageError(f'{error}; looks like degrees: {self._to_rad}') from error
+            raise
         return step
 
     def _drop(self, kind: str, why: str) -> None:

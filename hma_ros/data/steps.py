@@ -68,6 +68,38 @@ def check_numbers(
     check_bounds(spec, actions, where)
 
 
+def looks_like_degrees(spec: EmbodimentSpec, step: Step) -> bool:
+    """
+    Whether a step fits the embodiment only if its angles are taken for degrees.
+
+    Judged by the joints, where they are commanded, and by actions that somebody reported: a jump
+    of measured joints is no unit.
+    """
+    action, limits = spec.action, spec.limits
+    if step.origin == 'reported' and _fits_in_degrees(
+        step.actions, action.lower, action.upper, action.units
+    ):
+        return True
+    if action.is_cartesian:
+        return False
+    places = [spec.state.joints.index(name) for name in action.coordinates]
+    units = action.units[: len(places)]
+    return _fits_in_degrees(step.joints[places], limits.lower, limits.upper, units)
+
+
+def _fits_in_degrees(
+    values: NDArray[np.float32],
+    lower: tuple[float, ...],
+    upper: tuple[float, ...],
+    units: tuple[str, ...],
+) -> bool:
+    is_angle = np.array([unit == 'rad' for unit in units])
+    angles, low, high = values[..., is_angle], np.array(lower)[is_angle], np.array(upper)[is_angle]
+    is_out = ((angles < low) | (angles > high)).any()
+    turned = np.radians(angles)
+    return bool(is_out and ((turned >= low) & (turned <= high)).all())
+
+
 def floored_deviation(
     spec: EmbodimentSpec, deviation_A: NDArray[np.float64]
 ) -> NDArray[np.float64]:

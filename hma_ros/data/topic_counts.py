@@ -5,7 +5,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from statistics import median_low
 
-_SPACINGS = 15
+from hma_ros.core.messages.stamp_ages import stamp_fault
+
+_SPACINGS = _AGES = 15
+_NS = 1_000_000_000
 
 
 @dataclass
@@ -25,6 +28,8 @@ class TopicCounts:
     first_fault: str | None = None
     _newest_ns: int | None = None
     _spacings: deque[int] = field(default_factory=lambda: deque(maxlen=_SPACINGS))
+    _ages_s: deque[float] = field(default_factory=lambda: deque(maxlen=_AGES))
+    _is_late: bool = True
 
     def note_fault(self, fault: str) -> None:
         """Count a message that cannot be used."""
@@ -42,6 +47,28 @@ class TopicCounts:
             if newest is not None:
                 self._note_spacing(stamp_ns - newest)
             self._newest_ns = stamp_ns
+
+    def note_age(self, age_ns: int, max_age_s: float) -> None:
+        """Compare a header stamp with the clock of the recording."""
+        is_late = abs(age_ns) > max_age_s * _NS
+        self.late += is_late
+        self._is_late = self._is_late and is_late
+        self._ages_s.append(age_ns / _NS)
+
+    def note_clock(self, max_age_s: float, key: str, use_sim_time: bool) -> None:
+        """
+        At the end: where no stamp was in time, name the clocks as the fault of the topic.
+
+        :param key: of the embodiment file, for ``max_age_s``.
+        :param use_sim_time: whether the recording has ``/clock``.
+        """
+        if not (self._ages_s and self._is_late):
+            return
+        has_stamp = self._newest_ns != 0
+        ages_s = list(self._ages_s)
+        fault = stamp_fault(ages_s, max_age_s, key, has_stamp, use_sim_time, 'the recorder')
+        if fault is not None:
+            self.first_fault = f'all messages: {fault[0]}; record again: {fault[1]}'
 
     def facts(self) -> dict[str, int | str | None]:
         """Return the counts by name."""

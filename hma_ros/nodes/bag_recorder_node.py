@@ -31,6 +31,7 @@ from hma_ros.ros.lifecycle import run
 from hma_ros.ros.mcap_recording import McapRecording
 from hma_ros.ros.parameters import declare, parameter, read
 from hma_ros.ros.ros2_bag import Ros2Bag, has_ros2_bag
+from hma_ros.ros.stamp_watch import StampWatch
 from hma_ros.ros.terminal_keys import TerminalKeys
 
 _KEYS = {'b': 'begin', 's': 'succeed', 'f': 'fail', 'd': 'discard'}
@@ -109,6 +110,7 @@ class BagRecorderNode(Node):
         if self._keys is not None and self._keys.is_open:
             self.create_timer(_KEYS_S, self._on_keys, clock=steady)
         self._needed = [self.resolve_topic_name(topic) for topic in needed_topics(spec)]
+        self._stamps = StampWatch(self, spec)
         self._silence = self.create_timer(_SILENCE_S, self._on_silence, clock=steady)
 
     def _on_keys(self) -> None:

@@ -82,9 +82,9 @@ class McapRecording:
                 self._match(topic, publishers)
 
     def _record(self, topic: str, publishers: Sequence[Any]) -> None:
-        type_name, qos = publishers[0].topic_type, _matching(publishers)
+        type_name, qos = publishers[0].topic_type, matching(publishers)
         try:
-            kind = _message_class(type_name)
+            kind = message_class(type_name)
             connection = self._bag.add(topic, type_name, qos)
         except HmaError as error:
             self._node.get_logger().error(f'{topic}: not recorded: {error}')
@@ -94,7 +94,7 @@ class McapRecording:
 
     def _match(self, topic: str, publishers: Sequence[Any]) -> None:
         """Ask for less where a publisher offers less, of which nothing would be recorded."""
-        old, qos = self._subscriptions[topic], _matching(publishers)
+        old, qos = self._subscriptions[topic], matching(publishers)
         if not _asks_less(qos, old.qos_profile):
             return
         self._node.get_logger().warning(
@@ -141,7 +141,7 @@ def _advice(bag: BagFile) -> str:
     return f'{counted(bag.kept, "message")} before that can be imported; free some space'
 
 
-def _matching(publishers: Sequence[Any]) -> QoSProfile:
+def matching(publishers: Sequence[Any]) -> QoSProfile:
     """Ask for as much as all publishers offer, so that each of them matches."""
     reliable, latched = ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL
     offered = [info.qos_profile for info in publishers]
@@ -167,7 +167,12 @@ def _words(qos: QoSProfile) -> str:
     return f'{qos.reliability.name} and {qos.durability.name}'
 
 
-def _message_class(type_name: str) -> Any:
+def message_class(type_name: str) -> Any:
+    """
+    Return the class of a message type such as ``std_msgs/msg/Bool``.
+
+    :raises ConfigError: its package is not installed.
+    """
     package, _, name = type_name.split('/')
     try:
         return getattr(importlib.import_module(f'{package}.msg'), name)

@@ -3,6 +3,7 @@
 
 import json
 import struct
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -444,3 +445,94 @@ def test_two_cameras_on_one_topic_are_a_finding(tmp_path: Path, recording: Any) 
     assert any(
         item.startswith(f'{camera}: got messages in bursts') for item in inspect(data).findings
     )
+
+
+@pytest.mark.parametrize(
+    ('names', 'told'),
+    [
+        (['j0', 'j1'], "'joint_x': got none (only of j0, j1)"),
+        (['joint_x', 'j1'], "'joint_y': got none (only of joint_x, j1)"),
+    ],
+)
+def test_joints_of_other_names_are_named(
+    tmp_path: Path, recording: Any, names: list[str], told: str
+) -> None:
+    other = deepcopy(recording)
+    for topic, _, message in other:
+        if topic == '/joint_states':
+            message.name = names
+    _, [result] = imported(tmp_path / 'set', made.write(tmp_path / 'bag', other))
+    assert result.steps == 0
+    assert told in result.facts['first_drop']
+    assert 'state.sources.message_names' in result.facts['first_drop']
+
+
+@pytest.mark.parametrize(
+    ('offset_s', 'told'),
+    [
+        (3600, 'got 3600 s in the future, expected 0 to 200 ms by the clock of the recorder'),
+        (-1_699_000_000, 'use_sim_time:=true if the driver follows /clock'),
+    ],
+)
+def test_stamps_of_another_clock_are_named(
+    tmp_path: Path, recording: Any, offset_s: int, told: str
+) -> None:
+    other = deepcopy(recording)
+    for _, _, message in other:
+        message.header.stamp.sec += offset_s
+    _, [result] = imported(tmp_path / 'set', made.write(tmp_path / 'bag', other))
+    faults = [counts['first_fault'] for counts in result.facts['topics'].values()]
+    assert all(fault.startswith('all messages: header.stamp: got ') for fault in faults)
+    assert told in result.facts['topics']['/joint_states']['first_fault']
+
+
+@pytest.mark.parametrize('topic', ['/joint_states', '/camera/color/image_raw'])
+def test_a_bag_with_a_topic_of_another_type_is_refused(
+    tmp_path: Path, recording: Any, topic: str
+) -> None:
+    other = [(name, at, item) for name, at, item in recording if name != topic]
+    other.append((topic, made.START_NS, made.mark('begin', 0)[2]))
+    bag = made.write(tmp_path / 'bag', other)
+    fault = f'{bag}: {topic}: got the type std_msgs/msg/String, expected sensor_msgs/msg/'
+    with pytest.raises(ConfigError, match=fault):
+        imported(tmp_path / 'set', bag)
+
+
+def test_marks_of_another_type_are_not_read_and_said(tmp_path: Path, recording: Any) -> None:
+    number = made.TYPES.types['std_msgs/msg/Int32'](1)
+    marked = [*recording, ('/episode', made.START_NS + 1000 * made.MS, number)]
+    _, [result] = imported(tmp_path / 'set', made.write(tmp_path / 'bag', marked))
+    assert result.steps == 28
+    fault = result.facts['topics']['/episode']['first_fault']
+    assert 'got the type std_msgs/msg/Int32, expected std_msgs/msg/String: not read' in fault
+
+
+def test_marks_without_a_begin_say_that_all_lies_outside(tmp_path: Path, recording: Any) -> None:
+    marked = [*recording, made.mark('succeed', made.START_NS + 2500 * made.MS)]
+    _, [result] = imported(tmp_path / 'set', made.write(tmp_path / 'bag', marked))
+    assert result.steps == 0
+    fault = result.facts['topics']['/episode']['first_fault']
+    assert 'got no mark begin' in fault
+    assert 'all 27 steps lie outside' in fault
+
+
+@pytest.mark.parametrize('given', [[], ['--embodiment', 'sim_planar']])
+def test_a_folder_of_bags_is_told_from_a_bag(
+    tmp_path: Path, recording: Any, capsys: Any, given: list[str]
+) -> None:
+    (tmp_path / 'bags').mkdir()
+    made.write(tmp_path / 'bags' / 'one', recording[:9])
+    command = ['data', 'import', 'bag', str(tmp_path / 'bags'), '--out', str(tmp_path / 'set')]
+    assert main([*command, *given]) == 2
+    assert f'got a folder of bags, expected a bag; name them, such as {tmp_path}/bags/*' in (
+        capsys.readouterr().err
+    )
+
+
+def test_an_empty_file_of_a_bag_is_named(tmp_path: Path, recording: Any) -> None:
+    bag = made.write(tmp_path / 'bag', recording[:9])
+    (bag / 'metadata.yaml').unlink()
+    file = next(bag.glob('*.mcap'))
+    file.write_bytes(b'')
+    with pytest.raises(ConfigError, match=f'{file}: got an empty file'):
+        imported(tmp_path / 'set', bag)

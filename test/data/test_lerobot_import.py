@@ -177,6 +177,24 @@ def test_measured_actions_are_those_of_a_bag(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ('fps', 'action', 'told'),
+    [
+        (25, '', 'or --action measured with a state.max_age_s of at least 0.04 s, the spacing'),
+        (30, 'measured', 'got a state.max_age_s of 0.02 s .* expected .* at least 0.0333 s'),
+    ],
+)
+def test_joints_too_far_apart_for_measured_actions_are_said(
+    tmp_path: Path, fps: float, action: str, told: str
+) -> None:
+    source = made.write(tmp_path / 'source', 'v3.0', (31,))
+    in_info('fps', value=fps)(source)
+    spec = replace(SPEC, state=replace(SPEC.state, max_age_s=0.02))
+    writer = LeRobotWriter(tmp_path / 'set', spec, 'push')
+    with pytest.raises(ConfigError, match=told):
+        import_episodes(LeRobotSource(source), writer, Mapping(action=action))
+
+
+@pytest.mark.parametrize(
     ('frame', 'place'), [('base', [3.0, 0.0, 0.0]), ('tool', [0.0, 1.0, 0.0])]
 )
 def test_increments_that_turn_the_tool_are_composed(

@@ -124,7 +124,7 @@ def steps_of(folder: Path, messages: list[tuple[str, int, Any]]) -> list[Step]:
         bag.write(connections[topic], time_ns, serialize_message(message))
     bag.close()
     with BagMessages(folder) as source:
-        names = bag_topics(SPEC, source.topics, '', 'bag')
+        names, _ = bag_topics(SPEC, source.topics, '', 'bag')
         reader = BagSteps(SPEC, names, 'bag')
         found = [
             item

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.control.track import KEPT_NS, Track
 from hma_ros.core.errors import MessageError
+from hma_ros.core.short_text import first_few
 
 Vector = NDArray[np.float64]
 _NS = 1_000_000_000
@@ -76,8 +77,7 @@ class PositionHistory:
         if not missing:
             return None
         return (
-            f'{self._topic}: got no position of {", ".join(missing)}; see that the topic is '
-            'published, and compare its names with state.sources'
+            f'{self._topic}: got no position of {", ".join(missing)}{self._others}; {self._advice}'
         )
 
     def clear(self) -> None:
@@ -167,11 +167,9 @@ class PositionHistory:
         where = f'{self._topic}: position of {self._names[column]!r}'
         near = self._tracks[column].nearest(moment_ns)
         if near is None:
-            heard = ', '.join(self._heard())
             raise MessageError(
-                f'{where}: got none{f" (only of {heard})" if heard else ""}, expected one within '
-                f'{self._max_age_s:g} s of a frame; see that the topic is published, and compare '
-                'its names with state.sources'
+                f'{where}: got none{self._others}, expected one within {self._max_age_s:g} s of a '
+                f'frame; {self._advice}'
             )
         stamp_ns, value = near
         if abs(stamp_ns - moment_ns) > self._max_age_ns:
@@ -182,9 +180,25 @@ class PositionHistory:
             )
         return value
 
+    @property
+    def _others(self) -> str:
+        heard = self._heard()
+        return f' (only of {first_few(heard)})' if heard else ''
+
+    @property
+    def _advice(self) -> str:
+        if not self._heard():
+            return 'see that the topic is published'
+        return (
+            "see what else publishes, or write the driver's names into state.sources.message_names"
+        )
+
     def _heard(self) -> list[str]:
+        """Return the names of which there are positions, then those that are not ours."""
         stamps = self.newest_stamps()
-        return [name for name, stamp in zip(self._names, stamps, strict=True) if stamp is not None]
+        ours = [name for name, stamp in zip(self._names, stamps, strict=True) if stamp is not None]
+        theirs = dict.fromkeys(name for names in self._layouts for name in names)
+        return ours + [name for name in theirs if name not in self._names]
 
     def _layout(self, names: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return which of our coordinates a message holds, and where in it they are."""
