@@ -8,5 +8,5 @@ import pkgutil
 __path__ = pkgutil.extend_path(__path__, __name__)
 __version__ = '0.1.0'
 
-# onnxruntime reads it when it is imported; some versions report to their makers otherwise.
+# onnxruntime reads it when it is imported; without it, some versions send telemetry.
 os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')

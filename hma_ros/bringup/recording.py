@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Whether a recording can start, judged before the robot moves: unrecorded, it would go on."""
+"""Check that a recording can start before the robot moves: it would otherwise move unrecorded."""
 
 import importlib.util
 from pathlib import Path
@@ -20,7 +20,7 @@ def check_recording(folder: Path) -> None:
     if not is_writable(folder.parent):
         raise ConfigError(
             f'record: {folder.parent.absolute()}: got a folder that cannot be made or written, '
-            'expected one for the bag; start in another folder, or leave out what records'
+            'expected a writable one for the bag; start in another folder, or do not record'
         )
     if all(importlib.util.find_spec(name) is None for name in _PACKAGES):
         raise ConfigError(

@@ -326,7 +326,7 @@ def _tell(found: 'ImportedSource') -> None:
         )
     elif marks := found.facts.get('marks'):
         told = ', '.join(f'{count} {effect}' for effect, count in marks.items())
-        print(f'  marks of episodes: {told} as no episode was on')
+        print(f'  marks of episodes: {told} (outside an episode)')
     for topic, counts in found.facts['topics'].items():
         named = ', '.join(
             f'{value} {key.replace("_", " ")}'

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The folder of a training run, beside what it is trained on and never in its place."""
+"""Keep the folder of a training run apart from the data that it reads."""
 
 from __future__ import annotations
 

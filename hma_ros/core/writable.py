@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Folders that will be written later, judged before anything depends on it."""
+"""Check that folders can be written before anything depends on them."""
 
 import os
 import tempfile

@@ -127,7 +127,7 @@ def wrapping_angles(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[s
 
 
 def crossed_joints(spec: EmbodimentSpec, episodes: list[EpisodeView]) -> list[str]:
-    """Return a finding for each absolute target that another joint follows than its own."""
+    """Return a finding for each absolute target that a joint other than its own follows."""
     joints = spec.state.joints
     if spec.action.is_delta or spec.action.is_cartesian:
         return []
@@ -197,8 +197,8 @@ def _gaps(topic: str, counts: dict[str, int]) -> list[str]:
     dropped, messages = counts['dropped'], counts['messages']
     if dropped > messages:
         return [
-            f'{topic}: got messages in bursts, expected even times; see that a single camera or '
-            'driver publishes there'
+            f'{topic}: got messages in bursts, expected even spacing; check that a single '
+            'camera or driver publishes there'
         ]
     if dropped <= _FEW * messages:
         return []

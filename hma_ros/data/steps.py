@@ -70,10 +70,10 @@ def check_numbers(
 
 def looks_like_degrees(spec: EmbodimentSpec, step: Step) -> bool:
     """
-    Whether a step fits the embodiment only if its angles are taken for degrees.
+    Whether a step fits the embodiment only if its angles are read as degrees.
 
-    Judged by the joints, where they are commanded, and by actions that somebody reported: a jump
-    of measured joints is no unit.
+    Judged by the joints, where they are commanded, and by reported actions. Actions derived from
+    measured joints do not count: a jump in the joints says nothing about the unit.
     """
     action, limits = spec.action, spec.limits
     if step.origin == 'reported' and _fits_in_degrees(

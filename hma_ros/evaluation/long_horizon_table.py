@@ -28,8 +28,8 @@ def object_places_table(results: Sequence[Result]) -> Table:
         ('frames', lambda item: str(item['frames'])),
         ('object there, %', _share('shown')),
         ('of these within 1 px of 64, %', _share('near')),
-        ('error, px of 64', lambda item: number(item['error_px'], 2)),
-        ('error of 95 %, px of 64', lambda item: number(item['largest_error_px'], 2)),
+        ('median error, px of 64', lambda item: number(item['error_px'], 2)),
+        ('95th percentile, px of 64', lambda item: number(item['largest_error_px'], 2)),
     ]
     return results_table(results, columns)
 

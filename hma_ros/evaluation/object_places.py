@@ -24,7 +24,7 @@ class ObjectPlaces:
     :param shown: share of them in which the tokenizer draws 50 to 200 % of its area.
     :param near: share of these in which it is within a pixel of 64 of its true place.
     :param error_px: median distance [px of 64].
-    :param largest_error_px: of 95 % of the frames.
+    :param largest_error_px: 95th percentile of the distance [px of 64].
 
     Shares and distances are NaN where nothing is there to judge.
     """

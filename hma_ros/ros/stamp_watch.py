@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Warns while a robot is recorded of stamps with which nothing can be imported."""
+"""Warns during a recording of header stamps that make it impossible to import."""
 
 import struct
 from collections import deque
@@ -97,4 +97,4 @@ class StampWatch:
 
     def _warn(self, name: str, text: str) -> None:
         topic = self._node.resolve_topic_name(name)
-        self._node.get_logger().warning(f'{topic}: {text}; as it is nothing can be imported')
+        self._node.get_logger().warning(f'{topic}: {text}; such messages cannot be imported')

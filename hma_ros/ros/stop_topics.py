@@ -75,7 +75,7 @@ class StopTopics:
         """
         Which topic nobody publishes, so that it cannot stop the robot; None without one.
 
-        Those that must report before the robot moves are told of by :meth:`refusal`.
+        :meth:`refusal` names those that must report before the robot moves.
         """
         for stop, topic in zip(self._stops, self._topics, strict=True):
             is_awaited = stop.mandatory or stop.heartbeat_s is not None

@@ -33,7 +33,7 @@ def stamp_fault(
     :returns: what is wrong, and what to do about it.
     """
     if not has_stamp:
-        remedy = 'let the driver fill in header.stamp; messages without are never used'
+        remedy = 'let the driver fill in header.stamp; messages without a stamp are never used'
         return 'header.stamp: got 0, expected the time of the measurement', remedy
     age_s = median_low(ages_s)
     if -_AHEAD_S <= age_s <= max_age_s:
@@ -54,7 +54,7 @@ def _other_epoch(age_s: float, use_sim_time: bool, machine: str) -> tuple[str, s
         return text, 'leave out use_sim_time:=true, or let the driver follow /clock'
     text = f'header.stamp: got {age_s:.0f} s old, expected the time of {machine}'
     remedy = (
-        'say use_sim_time:=true if the driver follows /clock; else let it stamp its messages with '
+        'set use_sim_time:=true if the driver follows /clock; else let it stamp its messages with '
         'the system time'
     )
     return text, remedy
