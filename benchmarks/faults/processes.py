@@ -101,7 +101,7 @@ class System:
         """Start a process under a name; a node ends when the thread that started it does."""
         with (self._folder / f'{name}.log').open('ab') as log:
             output = log if stderr is None else stderr
-            variables = {**os.environ, **parent_environment(), **self.environment}
+            variables = {**parent_environment(), **os.environ, **self.environment}
             child = subprocess.Popen(command, stdout=output, stderr=output, env=variables)
         self._children.append((name, child))
         return child

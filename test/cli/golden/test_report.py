@@ -38,5 +38,5 @@ def test_a_line_names_array_error_tolerance_and_verdict():
 
 def test_the_summary_names_what_failed():
     passed, failed = Comparison('a', 0.0, 0.0), Comparison('b', math.inf, 1.0)
-    assert summary([passed]) == '1 arrays, 0 out of tolerance'
+    assert summary([passed]) == '1 array, 0 out of tolerance'
     assert summary([passed, failed]) == '2 arrays, 1 out of tolerance: b'
