@@ -78,7 +78,10 @@ def test_a_checkpoint_of_another_layout_is_an_error(tmp_path, capsys):
     folder = shutil.copytree(GOLDEN / 'disc_modulate', tmp_path / 'changed')
     save_tensors({'out_x_proj.bias': torch.zeros(8)}, folder / 'model.safetensors')
     assert main(['verify', 'golden', str(folder)]) == 2
-    assert 'model.safetensors: layers in config.json beside it: got 2, expected at most 1' in capsys.readouterr().err
+    assert (
+        'model.safetensors: layers in config.json beside it: got 2, expected at most 1'
+        in capsys.readouterr().err
+    )
 
 
 def test_an_array_that_nothing_computes_is_an_error(tmp_path, capsys):
