@@ -11,21 +11,20 @@ goes on. One seed.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks.held_out_tokens import mean_score
-from benchmarks.mixture import Budget, Experiment, Mixture
+from benchmarks.mixture import Budget, Experiment, Mixture, arguments
 from hma_ros.data.windows import TokenEpisode
 from hma_ros.evaluation.conditioning_table import conditioning_table
 from hma_ros.evaluation.measurements import write_measurements
 from hma_ros.network.config import Injection
+from hma_ros.network.discrete import DiscreteHma
 
 ROBOTS = ('sim_ur5e', 'sim_planar')
 _SMALL = {'width': 64, 'layers': 4}
@@ -41,7 +40,7 @@ VARIANTS = {
 
 def main() -> int:
     """Train, score, and write the results."""
-    args = _arguments()
+    args = arguments('conditioning', __doc__, 1000, 4)
     experiment, budget = Experiment(args.out), Budget(args.steps, args.windows)
     command = f'python -m benchmarks.conditioning --steps {args.steps} --windows {args.windows}'
     results: list[dict[str, Any]] = []
@@ -54,38 +53,21 @@ def main() -> int:
     return 0
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='python -m benchmarks.conditioning',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add('--out', type=Path, default=Path('runs/scaling'), metavar='DIR', help='runs and episodes')
-    add('--json', type=Path, default=Path('benchmarks/out/conditioning.json'), metavar='FILE')
-    add('--steps', type=int, default=1000, metavar='N', help='optimiser steps (1000)')
-    add('--windows', type=int, default=4, metavar='N', help='windows of a robot in a step (4)')
-    return parser.parse_args()
-
-
 def _measured(
     experiment: Experiment, mixture: Mixture, budget: Budget, variant: str
 ) -> dict[str, Any]:
     """Train and score one model, unless that was done."""
-    found = experiment.run_folder(mixture, budget) / 'held_out.json'
-    if not found.is_file():
-        found.write_text(json.dumps(_scored(experiment, mixture, budget)))
+    scores = experiment.scored(mixture, budget, partial(_scores, experiment, mixture))
     return {
         'name': 'conditioning',
         'variant': variant,
         'training_steps': budget.steps,
-        **json.loads(found.read_text()),
+        **scores,
     }
 
 
-def _scored(experiment: Experiment, mixture: Mixture, budget: Budget) -> dict[str, Any]:
-    """Train one model, and score it on held-out episodes of each of its robots."""
-    model = experiment.trained(mixture, budget)
+def _scores(experiment: Experiment, mixture: Mixture, model: DiscreteHma) -> dict[str, Any]:
+    """Score a model on held-out episodes of each of its robots."""
     entropies, others, shares = {}, {}, {}
     for robot, domain in zip(mixture.robots, model.config.domains, strict=True):
         episodes = experiment.tokens(robot, 'val')

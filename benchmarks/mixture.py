@@ -8,7 +8,9 @@ Training is that of ``hma train model --self-forced 0``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -139,9 +141,42 @@ class Experiment:
         print(run, flush=True)
         return cast('DiscreteHma', trainer.train(sources))
 
+    def scored(
+        self, mixture: Mixture, budget: Budget, score: Callable[[DiscreteHma], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """
+        Train and score, unless that was done.
+
+        :param score: what JSON can hold, of the trained model.
+        """
+        found = self.run_folder(mixture, budget) / 'held_out.json'
+        if not found.is_file():
+            text = json.dumps(score(self.trained(mixture, budget)))
+            partial = found.with_suffix('.part')
+            partial.write_text(text)
+            partial.replace(found)
+        read: dict[str, Any] = json.loads(found.read_text())
+        return read
+
     def run_folder(self, mixture: Mixture, budget: Budget) -> Path:
         """Return where a run is kept."""
         return self.folder / f'{mixture.name}_{budget.steps}x{budget.windows}'
+
+
+def arguments(name: str, description: str | None, steps: int, windows: int) -> argparse.Namespace:
+    """Parse the command line of a benchmark that trains mixtures: out, json, steps, windows."""
+    parser = argparse.ArgumentParser(
+        prog=f'python -m benchmarks.{name}',
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add, json_file = parser.add_argument, Path(f'benchmarks/out/{name}.json')
+    add('--out', type=Path, default=Path('runs/scaling'), metavar='DIR', help='runs and episodes')
+    add('--json', type=Path, default=json_file, metavar='FILE')
+    add('--steps', type=int, default=steps, metavar='N', help=f'optimiser steps ({steps})')
+    text = f'windows of a robot in a step ({windows})'
+    add('--windows', type=int, default=windows, metavar='N', help=text)
+    return parser.parse_args()
 
 
 def spread(episodes: Sequence[_T], count: int) -> list[_T]:

@@ -9,15 +9,14 @@ command goes on. It takes hours of one CPU core; one seed.
 
 from __future__ import annotations
 
-import argparse
-import json
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from benchmarks.held_out_tokens import mean_score
-from benchmarks.mixture import Budget, Experiment, Mixture
+from benchmarks.mixture import Budget, Experiment, Mixture, arguments
 from hma_ros.evaluation.measurements import write_measurements
 from hma_ros.evaluation.scaling_tables import scaling_table
+from hma_ros.network.discrete import DiscreteHma
 
 # The first is in every mixture, so that all models can be compared on its episodes.
 ROBOTS = ('sim_ur5e', 'sim_so101', 'sim_franka', 'sim_planar')
@@ -35,7 +34,7 @@ SERIES = {
 
 def main() -> int:
     """Train, score, and write the results."""
-    args = _arguments()
+    args = arguments('scaling', __doc__, 2000, 2)
     experiment, budget = Experiment(args.out), Budget(args.steps, args.windows)
     command = f'python -m benchmarks.scaling --steps {args.steps} --windows {args.windows}'
     results: list[dict[str, Any]] = []
@@ -47,40 +46,23 @@ def main() -> int:
     return 0
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='python -m benchmarks.scaling',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add('--out', type=Path, default=Path('runs/scaling'), metavar='DIR', help='runs and episodes')
-    add('--json', type=Path, default=Path('benchmarks/out/scaling.json'), metavar='FILE')
-    add('--steps', type=int, default=2000, metavar='N', help='optimiser steps (2000)')
-    add('--windows', type=int, default=2, metavar='N', help='windows of a robot in a step (2)')
-    return parser.parse_args()
-
-
 def _measured(
     experiment: Experiment, mixture: Mixture, budget: Budget, series: str
 ) -> dict[str, Any]:
     """Train and score one model, unless that was done: the largest is in every series."""
-    found = experiment.run_folder(mixture, budget) / 'held_out.json'
-    if not found.is_file():
-        found.write_text(json.dumps(_scored(experiment, mixture, budget)))
+    scores = experiment.scored(mixture, budget, partial(_scores, experiment, mixture))
     return {
         'name': 'scaling',
         'series': series,
         'robots': len(mixture.robots),
         'trajectories': mixture.trajectories,
         'training_steps': budget.steps,
-        **json.loads(found.read_text()),
+        **scores,
     }
 
 
-def _scored(experiment: Experiment, mixture: Mixture, budget: Budget) -> dict[str, Any]:
-    """Train one model, and score it on held-out episodes of each of its robots."""
-    model = experiment.trained(mixture, budget)
+def _scores(experiment: Experiment, mixture: Mixture, model: DiscreteHma) -> dict[str, Any]:
+    """Score a model on held-out episodes of each of its robots."""
     stems = zip(mixture.robots, model.config.domains, strict=True)
     scores = {
         robot: mean_score(model, domain.name, experiment.tokens(robot, 'val'))

@@ -257,7 +257,7 @@ def _tell_all(
     writer: 'LeRobotWriter', paths: 'Sequence[Path]', sources: 'Iterable[ImportedSource]'
 ) -> int:
     """Report each source once it is imported; return 1 if one has no step."""
-    from hma_ros.data.outcomes import told
+    from hma_ros.data.outcomes import summary
 
     added, without = 0, list[str]()
     try:
@@ -272,7 +272,7 @@ def _tell_all(
     if writer.steps:
         print(
             f'added {counted(added, "step")}; {writer.folder}: {counted(writer.steps, "step")} in '
-            f'{told(writer.outcomes)}; look at them with: hma data inspect {writer.folder}'
+            f'{summary(writer.outcomes)}; look at them with: hma data inspect {writer.folder}'
         )
     if without:
         print(f'{first_few(without)}: got no steps, for the reasons above, expected some of each')
@@ -300,7 +300,7 @@ def run_inspect(args: argparse.Namespace) -> int:
     from hma_ros.data.inspection import inspect
     from hma_ros.data.inspection_page import write_page
     from hma_ros.data.lerobot_reader import LeRobotData
-    from hma_ros.data.outcomes import told
+    from hma_ros.data.outcomes import summary
 
     data = LeRobotData(Path(args.folder))
     found = inspect(data)
@@ -308,7 +308,7 @@ def run_inspect(args: argparse.Namespace) -> int:
     write_page(data, found, page)
     for finding in found.findings:
         print(f'- {finding}')
-    steps, episodes = counted(found.steps, 'step'), told(data.outcomes)
+    steps, episodes = counted(found.steps, 'step'), summary(data.outcomes)
     print(f'{page}: {steps} in {episodes}, {counted(len(found.findings), "finding")}')
     return 1 if found.findings else 0
 
@@ -325,8 +325,8 @@ def _tell(found: 'ImportedSource') -> None:
             'while you record, with the keys of hma record or the services of bag_recorder'
         )
     elif marks := found.facts.get('marks'):
-        told = ', '.join(f'{count} {effect}' for effect, count in marks.items())
-        print(f'  marks of episodes: {told} (outside an episode)')
+        effects = ', '.join(f'{count} {effect}' for effect, count in marks.items())
+        print(f'  marks of episodes: {effects} (outside an episode)')
     for topic, counts in found.facts['topics'].items():
         named = ', '.join(
             f'{value} {key.replace("_", " ")}'

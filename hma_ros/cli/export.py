@@ -147,12 +147,7 @@ def _adds_decoder_alone(folder: Path, args: argparse.Namespace) -> bool:
 def _frames(folder: Path, options: BundleOptions) -> np.ndarray:
     from hma_ros.export.int8_decoder import read_frames
 
-    if options.codec is None:
-        raise ConfigError(
-            f'--frames {folder}: got a model of tokens alone, expected one with a frame '
-            'tokenizer; leave --frames out'
-        )
-    return read_frames(folder, options.codec.image_size)
+    return read_frames(folder, options.codec.image_size if options.codec else None)
 
 
 def _read_run(folder: Path, precision: str) -> tuple[Hma, BundleOptions]:

@@ -21,7 +21,7 @@ def outcomes_of(sources: Iterable[dict[str, Any]]) -> list[str]:
     return [_outcome(source, episode) for source in sources for episode in source['episodes']]
 
 
-def told(outcomes: Sequence[str]) -> str:
+def summary(outcomes: Sequence[str]) -> str:
     """Count episodes in words: ``12 episodes (11 succeeded, 1 failed)``."""
     counts = Counter(outcomes)
     words = (SUCCEEDED, FAILED, UNFINISHED, UNMARKED, UNKNOWN)

@@ -6,7 +6,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from hma_ros.core.errors import ConfigError
 from hma_ros.export.bundle import CODEC_TOLERANCES
 from hma_ros.export.int8_decoder import read_frames, write_int8_decoder
 from hma_ros.export.replace import replacing
@@ -25,14 +24,10 @@ def add_int8_decoder(source: Path, folder: Path, images: Path) -> None:
     :raises BundleError: the source was changed, or the decoder is out of tolerance.
     """
     manifest, facts = Manifest.read(source), read_facts(source)
+    given, tolerated = manifest.frames, CODEC_TOLERANCES
+    frames = read_frames(images, given.image_size if given else None)
+    levels = manifest.factor_size if given and given.tokenizer == 'levels' else 0
     manifest.verify()
-    if manifest.frames is None:
-        raise ConfigError(
-            f'--frames {images}: got a bundle of tokens alone, expected one with a frame '
-            'tokenizer; leave --frames out'
-        )
-    levels = manifest.factor_size if manifest.frames.tokenizer == 'levels' else 0
-    frames, tolerated = read_frames(images, manifest.frames.image_size), CODEC_TOLERANCES
     name = f'{INT8_DECODER}.onnx'
     with replacing(folder) as partial:
         for file in manifest.files:

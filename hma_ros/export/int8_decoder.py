@@ -27,14 +27,19 @@ _LEAST, _MOST = 2, 16
 _ENDINGS = ('.jpeg', '.jpg', '.png')
 
 
-def read_frames(folder: Path, size: int) -> np.ndarray:
+def read_frames(folder: Path, size: int | None) -> np.ndarray:
     """
     Read images, evenly spread over those of a folder, cut square around the centre.
 
-    :param size: height and width of the frames, pixels.
+    :param size: height and width of the frames, pixels; None of a model without a frame tokenizer.
     :returns: ``uint8[N, size, size, 3]`` RGB, at most 16.
-    :raises ConfigError: no folder, fewer than two images, or one that cannot be read.
+    :raises ConfigError: no size, no folder, fewer than two images, or one that cannot be read.
     """
+    if size is None:
+        raise ConfigError(
+            f'--frames {folder}: got a model of tokens alone, expected one with a frame '
+            'tokenizer; leave --frames out'
+        )
     paths = frame_paths(folder)
     places = np.linspace(0, len(paths) - 1, min(_MOST, len(paths))).round().astype(int)
     return np.stack([_read_frame(paths[place], size) for place in places])

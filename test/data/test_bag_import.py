@@ -171,15 +171,20 @@ def test_an_import_tells_what_became_of_the_marks(
     assert LeRobotData(tmp_path / 'set').outcomes == ['never ended', 'succeeded']
 
 
-def test_the_result_of_an_episode_counts_for_all_its_pieces(
-    tmp_path: Path, recording: Any
-) -> None:
-    """Images are lost in it, which ends a piece; the last episode is never ended."""
-    kept = [
+def without_some_images(recording: Any) -> list[Any]:
+    """Lose the images from 1.0 to 1.3 s."""
+    return [
         item
         for item in recording
         if item[0] == '/joint_states' or not 1000 <= (item[1] - made.START_NS) / made.MS < 1300
     ]
+
+
+def test_the_result_of_an_episode_counts_for_all_its_pieces(
+    tmp_path: Path, recording: Any
+) -> None:
+    """Images are lost in it, which ends a piece; the last episode is never ended."""
+    kept = without_some_images(recording)
     marks = [
         made.mark(text, made.START_NS + ms * made.MS)
         for text, ms in [('begin', 300), ('fail', 1800), ('begin', 2000)]
@@ -203,11 +208,7 @@ def test_an_unmarked_bag_beside_marked_ones_is_a_finding(tmp_path: Path, recordi
 
 def test_a_discarded_episode_leaves_none_of_its_pieces(tmp_path: Path, recording: Any) -> None:
     """Images are lost in it, which ends a piece."""
-    kept = [
-        item
-        for item in recording
-        if item[0] == '/joint_states' or not 1000 <= (item[1] - made.START_NS) / made.MS < 1300
-    ]
+    kept = without_some_images(recording)
     marks = [
         made.mark(text, made.START_NS + ms * made.MS)
         for text, ms in [('begin', 300), ('discard', 1800), ('begin', 2000), ('succeed', 2700)]

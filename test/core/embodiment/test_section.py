@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""A key that is missing is told from one that is misspelled."""
+"""A key that is missing is distinguished from one that is misspelled."""
 
 import pytest
 
