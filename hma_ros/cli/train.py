@@ -87,9 +87,9 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         '--tokenizer',
-        type=Path,
-        metavar='FOLDER',
-        help='checkpoint of a frame tokenizer (default: train one in OUT/tokenizer)',
+        metavar='SRC',
+        help='frame tokenizer: OUT/tokenizer of another run, or that of a bundle (folder or name; '
+        'default: train one in OUT/tokenizer)',
     )
 
 
@@ -201,6 +201,8 @@ def _check(args: argparse.Namespace) -> None:
     check_variant(args.preset, args.kind, chosen)
     if args.anchor and args.passive:
         raise ConfigError('--anchor: got --passive as well, expected a policy; leave one out')
+    if args.tokenizer is not None:
+        args.tokenizer = train_recipe.tokenizer_folder(args.tokenizer)
     _complete(args)
     if args.self_forced is not None:
         train_recipe.check_self_forcing(args)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hma_ros.core.embodiment import load_embodiment
-from hma_ros.core.errors import ConfigError
+from hma_ros.core.errors import BundleError, ConfigError
 
 if TYPE_CHECKING:
     from hma_ros.data.episodes import EpisodeDataset
@@ -69,17 +69,36 @@ def make_episodes(args: argparse.Namespace) -> None:
 
 
 def trained_tokenizer(args: argparse.Namespace) -> FrameTokenizer:
-    """Train a tokenizer, or take one that was trained along with the run."""
+    """Train a tokenizer, or take one that was trained, of a checkpoint or of a bundle."""
+    from hma_ros.export.bundle_tokenizer import read_bundle_tokenizer
     from hma_ros.network.checkpoint import load_tokenizer, save_tokenizer
+    from hma_ros.runtime.manifest_file import FILE_NAME
     from hma_ros.training.tokenizer import train_tokenizer
 
     folder = args.out / 'tokenizer'
     if args.tokenizer is None:
         datasets = [_dataset(args, name, 'train') for name in args.embodiments]
         return train_tokenizer(datasets, folder, args.tokenizer_steps)
-    tokenizer = load_tokenizer(args.tokenizer)
+    is_bundle = (args.tokenizer / FILE_NAME).is_file()
+    tokenizer = (read_bundle_tokenizer if is_bundle else load_tokenizer)(args.tokenizer)
     save_tokenizer(tokenizer, folder)
+    if is_bundle:
+        # Tokens are kept beside the copy, not in the bundle.
+        args.tokenizer = folder
     return tokenizer
+
+
+def tokenizer_folder(text: str) -> Path:
+    """Find a frame tokenizer: a folder, or the name of a bundle; ConfigError if there is none."""
+    from hma_ros.bringup.places import bundle_folder
+
+    try:
+        return Path(text) if Path(text).is_dir() else bundle_folder(text)
+    except BundleError as error:
+        raise ConfigError(
+            f'--tokenizer: got {text!r}, expected the folder `tokenizer` of a training run, a '
+            'bundle, or the name of one'
+        ) from error
 
 
 def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) -> Hma:

@@ -66,3 +66,9 @@ def joined(tables: Mapping[str, Table]) -> Table:
 def number(value: float | None, digits: int = 1, sign: bool = False) -> str:
     """Write a number, or a dash for None."""
     return '-' if value is None else f'{value:{"+" if sign else ""}.{digits}f}'
+
+
+def interval(item: Result) -> str:
+    """Write a difference with its interval."""
+    ends = ', '.join(number(item[end], sign=True) for end in ('low_db', 'high_db'))
+    return f'{number(item["mean_db"], sign=True)} [{ends}]'

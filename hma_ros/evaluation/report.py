@@ -126,6 +126,11 @@ TEMPLATE = """\
 <!-- begin conditioning -->
 <!-- end conditioning -->
 
+## Discrete and continuous
+
+<!-- begin kinds -->
+<!-- end kinds -->
+
 ## Training
 
 <!-- begin training -->

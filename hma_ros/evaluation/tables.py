@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from hma_ros.core.short_text import counted
 from hma_ros.evaluation.conditioning_table import conditioning_table
 from hma_ros.evaluation.fault_tables import faults_table, soak_table
+from hma_ros.evaluation.kinds_table import kinds_table
 from hma_ros.evaluation.long_horizon_table import (
     long_horizon_table,
     object_places_table,
     occlusion_table,
 )
-from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
+from hma_ros.evaluation.markdown import Column, Result, Table, interval, number, results_table
 from hma_ros.evaluation.scaling_tables import scaling_table
 from hma_ros.evaluation.speed_tables import (
     growth_table,
@@ -268,13 +269,8 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'transfer': (transfer_table,),
     'scaling': (scaling_table,),
     'conditioning': (conditioning_table,),
+    'kinds': (kinds_table,),
 }
-
-
-def interval(item: Result) -> str:
-    """Write a difference with its interval."""
-    ends = ', '.join(number(item[end], sign=True) for end in ('low_db', 'high_db'))
-    return f'{number(item["mean_db"], sign=True)} [{ends}]'
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:

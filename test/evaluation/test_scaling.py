@@ -15,6 +15,7 @@ from hma_ros.core.embodiment import load_embodiment
 from hma_ros.data.episodes import EpisodeDataset, find_shards
 from hma_ros.data.windows import TokenEpisode
 from hma_ros.evaluation.conditioning_table import conditioning_table
+from hma_ros.evaluation.kinds_table import kinds_table
 from hma_ros.evaluation.replay import replay
 from hma_ros.evaluation.scaling_tables import scaling_charts, scaling_table
 from hma_ros.evaluation.tables import transfer_table
@@ -79,6 +80,35 @@ def test_conditioning_is_compared_by_what_another_action_costs() -> None:
     }
     (line,) = conditioning_table([result]).lines
     assert line == ('passive', '1.50', '1.0', '50.0', '0.25')
+
+
+def test_kinds_are_compared_robot_by_robot() -> None:
+    interval = {'mean_db': 2.0, 'low_db': 1.0, 'high_db': 3.0}
+    results = [
+        {
+            'name': 'kinds',
+            'kind': kind,
+            'robot': robot,
+            'parameters': 1_500_000,
+            'frames_per_s': 10.0,
+            'gain': interval,
+            'delta_psnr': interval,
+            'rollout_gain_db': {'32': 0.5},
+            'survival': {'32': 0.25},
+        }
+        for kind in ('discrete', 'continuous')
+        for robot in ('b', 'a')
+    ]
+    lines = kinds_table(results).lines
+    assert [line[:2] for line in lines[:2]] == [('a', 'discrete'), ('a', 'continuous')]
+    assert lines[0][2:] == (
+        '1.50',
+        '+2.0 [+1.0, +3.0]',
+        '+2.0 [+1.0, +3.0]',
+        '0.5',
+        '25.0',
+        '10.0',
+    )
 
 
 def test_actions_of_other_steps_leave_frames_as_they_are() -> None:

@@ -7,10 +7,9 @@ import pytest
 
 from hma_ros.evaluation.chart import Axis, line_chart
 from hma_ros.evaluation.fault_tables import faults_table
-from hma_ros.evaluation.markdown import Table, joined, number
+from hma_ros.evaluation.markdown import Table, interval, joined, number
 from hma_ros.evaluation.tables import (
     closed_loop_table,
-    interval,
     ros_table,
     wilson_interval,
 )

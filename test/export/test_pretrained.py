@@ -9,6 +9,7 @@ import torch
 
 from hma_ros.bringup.places import bundle_folder
 from hma_ros.core.errors import BundleError, ConfigError
+from hma_ros.export.bundle_tokenizer import read_bundle_tokenizer
 from hma_ros.export.model_graphs import model_parts
 from hma_ros.export.pretrained import encode_with, read_codec, read_pretrained, save_codec
 from hma_ros.network.checkpoint import load_hma
@@ -34,10 +35,27 @@ def test_a_tokenizer_of_graphs_is_kept_with_a_run(tmp_path):
     save_codec(found.codec, found.tokenizer, tmp_path / 'tokenizer')
     again = read_codec(tmp_path / 'tokenizer', found.model.config)
     assert (again.name, again.image_size) == ('levels', 128)
-    frames = np.random.default_rng(0).integers(256, size=(2, 128, 128, 3)).astype(np.uint8)
+    frames = _frames(2)
     tokens = encode_with(again, tmp_path / 'tokenizer')(frames)
     assert tokens.shape == (2, 64, 12)
     assert 0 <= tokens.min() <= tokens.max() < 8
+
+
+def test_the_tokenizer_of_a_bundle_makes_the_tokens_and_frames_of_its_graphs():
+    folder = bundle_folder('hma_sim')
+    tokenizer, frames = read_bundle_tokenizer(folder), _frames(2)
+    (expected,) = Graph(folder / 'encoder.onnx')({'frames': frames})
+    with torch.no_grad():
+        tokens = tokenizer.encode(torch.from_numpy(frames))
+        drawn = tokenizer.decode(tokenizer.values(tokens))
+    assert (tokens.numpy() == expected).mean() > 0.999  # processors round differently
+    (expected,) = Graph(folder / 'decoder.onnx')({'tokens': tokenizer.values(tokens).numpy()})
+    assert np.abs(drawn.numpy().astype(int) - expected).max() <= 1
+
+
+def test_a_tokenizer_of_latents_is_not_read_from_its_graphs(make_random_bundle):
+    with pytest.raises(BundleError, match='frame tokenizer: got .*, continuous, expected levels'):
+        read_bundle_tokenizer(make_random_bundle('continuous'))
 
 
 def test_a_bundle_with_the_network_in_it_is_read_from_that(make_random_bundle):
@@ -81,3 +99,7 @@ def test_tokens_of_another_model_than_the_bundle_is_of_are_refused(make_random_b
         read_pretrained(continuous, discrete)
     with pytest.raises(ConfigError, match='expected 16 tokens of 3 factors'):
         read_pretrained(discrete, continuous)
+
+
+def _frames(count):
+    return np.random.default_rng(0).integers(256, size=(count, 128, 128, 3)).astype(np.uint8)
