@@ -276,6 +276,7 @@ class WorldModelNode(HmaNode):
         self._chunks.publish(from_actions(self._spec, step.stamp_ns, chunk))
         age_s = (self.now_ns() - step.stamp_ns) * 1e-9
         self._diagnostics.latency('image stamp to action', age_s)
+        self._debug(step, f'chunk published {1e3 * age_s:.0f} ms after the image')
 
     def longer_chunk(self, step: Step, chunks: NDArray[np.float32]) -> None:
         """Publish the chunk decided on a step again, with the one that follows it."""
@@ -289,6 +290,10 @@ class WorldModelNode(HmaNode):
         )
         self._strips.publish(from_rgb(strip([frame, *rollout.frames]), stamp, frame_id))
         self._tell(len(rollout.frames))
+        self._debug(step, f'{counted(len(rollout.frames), "frame")} imagined')
+
+    def _debug(self, step: Step, what: str) -> None:
+        self.get_logger().debug(f'image of {step.stamp_ns * 1e-9:.3f} s: {what}')
 
     def _beat(self) -> None:
         self._read_states()

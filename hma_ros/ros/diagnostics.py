@@ -150,7 +150,7 @@ class Diagnostics:
             told = [what for what in ended if what in self._unended]
             self._unended.difference_update(told)
         for what in told:
-            self._node.get_logger().info(f'recovered: {what}')
+            self._node.get_logger().info(f'cleared: {what}')
 
     def publish(self, facts: Mapping[str, object]) -> None:
         """Publish the status with further values."""

@@ -146,7 +146,7 @@ def test_each_bad_camera_then_missing_joints(system: Any, tiny_bundle: Path) -> 
 
     until(np.zeros((480, 640, 3), np.uint8), 'rgb8', 'got an image of 640x480, expected 256x256')
     # The camera is silent no more, though its images are no good.
-    until(np.zeros((480, 640, 3), np.uint8), 'rgb8', 'recovered: camera timeouts')
+    until(np.zeros((480, 640, 3), np.uint8), 'rgb8', 'cleared: camera timeouts')
     until(np.zeros((256, 256, 3), np.uint8), 'bgr8', "got 'bgr8', expected rgb8")
     assert '/world_model/action_chunk' not in system.counts
 
@@ -164,7 +164,7 @@ def test_each_bad_camera_then_missing_joints(system: Any, tiny_bundle: Path) -> 
     system.until(publish_and_count, 'a chunk after a good image and joints')
     for kind in ('dropped steps', 'missed joints'):
         system.until(
-            lambda kind=kind: f'recovered: {kind}' in system.log('world_model'), f'{kind} to end'
+            lambda kind=kind: f'cleared: {kind}' in system.log('world_model'), f'{kind} to end'
         )
 
 

@@ -190,7 +190,7 @@ def test_goal_that_failed_is_an_error_unknown_to_the_model_and_repeated(
     hand.gripper.behave('reach')
     hand.until_event('succeeded', OPEN)
     hand.until_reported(1.0)
-    hand.system.until_logged('action_executor', 'recovered: gripper faults')
+    hand.system.until_logged('action_executor', 'cleared: gripper faults')
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])

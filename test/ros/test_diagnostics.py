@@ -102,7 +102,7 @@ def test_what_lasts_is_counted_once_and_its_newest_text_is_published(node: Node)
         node.now_s += 10.0
         told.lasting('camera timeouts', silence)
     told.publish({})
-    assert node.log == ['none for 6 s', 'recovered: camera timeouts', 'none for 6 s']
+    assert node.log == ['none for 6 s', 'cleared: camera timeouts', 'none for 6 s']
     assert told.counts['camera timeouts'] == 2
     assert node.sent[-1].status[0].message == 'none for 9 s'
 
@@ -117,7 +117,7 @@ def test_what_goes_to_and_fro_is_told_once(node: Node) -> None:
     told.cleared('no motion')
     node.now_s += 7.0
     told.note('no motion', 'waiting: stale', WARN)
-    assert node.log[2:] == ['recovered: no motion', 'waiting: stale']
+    assert node.log[2:] == ['cleared: no motion', 'waiting: stale']
 
 
 def test_what_begins_again_and_again_is_told_every_five_seconds(node: Node) -> None:
@@ -126,7 +126,7 @@ def test_what_begins_again_and_again_is_told_every_five_seconds(node: Node) -> N
         node.now_s = 100.0 + index * 0.11
         told.error('refused chunks', 'refused')
         told.success('accepted chunks', 'refused chunks')
-    assert node.log == ['refused', 'recovered: refused chunks'] * 3
+    assert node.log == ['refused', 'cleared: refused chunks'] * 3
 
 
 def test_ever_new_texts_are_throttled_and_cost_no_memory(node: Node) -> None:
@@ -162,7 +162,7 @@ def test_a_success_ends_its_own_kind_only(node: Node) -> None:
     told.publish({})
     states = [(message.status[0].level, message.status[0].message) for message in node.sent]
     assert states == [(ERROR, 'refused; held'), (WARN, 'held'), (OK, 'ok')]
-    assert node.log == ['held', 'refused', 'recovered: refused chunks', 'recovered: holding']
+    assert node.log == ['held', 'refused', 'cleared: refused chunks', 'recovered: holding']
 
 
 def test_the_end_is_told_once_for_each_beginning_that_was_told(node: Node) -> None:
@@ -171,4 +171,4 @@ def test_the_end_is_told_once_for_each_beginning_that_was_told(node: Node) -> No
         told.error('refused chunks', 'refused')
         told.success('accepted chunks', 'refused chunks')
         told.success('accepted chunks', 'refused chunks')
-    assert node.log == ['refused', 'recovered: refused chunks']
+    assert node.log == ['refused', 'cleared: refused chunks']
