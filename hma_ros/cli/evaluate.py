@@ -17,6 +17,7 @@ from hma_ros.cli.evaluate_options import (
     chosen_robots,
     typed_command,
 )
+from hma_ros.cli.generate import add_scene
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.errors import ConfigError
 
@@ -50,6 +51,7 @@ examples:
   hma evaluate closed-loop --robot sim_planar --episodes 20
   hma evaluate closed-loop --policies model --out benchmarks/out/closed_loop.json
   hma evaluate closed-loop --through-ros --robot sim_so101 --episodes 100
+  hma evaluate closed-loop --policies model --scene random      in scenes it never saw
   hma evaluate closed-loop --episodes 1000 --ray                on a Ray cluster
 
 model is the bundle's policy, expert the script it learned from, random is random motion.
@@ -158,6 +160,7 @@ def _add_closed_loop(parts: argparse._SubParsersAction[argparse.ArgumentParser])
         metavar='NAME',
         help='of model, expert, random (default: all)',
     )
+    add_scene(parser)
     add_pool(parser, 2)
     parser.add_argument(
         '--through-ros',
@@ -233,6 +236,10 @@ def run_closed_loop(args: argparse.Namespace) -> int:
             '--ray: got it with --through-ros, whose nodes run on this machine, expected one of '
             'the two; leave one out'
         )
+    if args.through_ros and args.scene != 'fixed':
+        raise ConfigError(
+            f'--scene: got {args.scene} with --through-ros, expected fixed; leave one out'
+        )
     seeds = range(HELD_OUT_SEED, HELD_OUT_SEED + args.episodes)
     results = [
         as_result('closed_loop', item)
@@ -252,7 +259,8 @@ def _closed_loop(
         return [_through_ros(robot, bundle, seeds, args.real_time_factor)]
     from hma_ros.evaluation.closed_loop import evaluate_policies
 
-    return evaluate_policies(robot, bundle, seeds, args.policies, chosen_pool(args))
+    pool = chosen_pool(args)
+    return evaluate_policies(robot, bundle, seeds, args.policies, pool, scene=args.scene)
 
 
 def _through_ros(

@@ -12,6 +12,7 @@ examples:
   hma generate sim_franka --out data/sim_franka --expert 1000 --play 200 --random 200
   hma generate sim_planar --out data/sim_planar --expert 50 --split val
   hma generate sim_planar --out data/long --random 50 --steps 120   however the task goes
+  hma generate sim_ur5e --out data/scenes --expert 200 --scene random
 
 The same seed writes the same episodes, whatever the number of workers.
 """
@@ -51,8 +52,20 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         metavar='N',
         help='steps of each episode (default: until a few after success)',
     )
+    add_scene(parser)
     parser.add_argument('--workers', type=positive, default=2, help='processes (default: 2)')
     parser.set_defaults(run=run)
+
+
+def add_scene(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of scenes."""
+    parser.add_argument(
+        '--scene',
+        default='fixed',
+        choices=('fixed', 'random'),
+        help='random: another light, other colours of table and floor, and sheets of paper on the '
+        'table in each episode (domain randomisation; default: fixed)',
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         split=args.split,
         image_size=args.image_size,
         steps=args.steps,
+        scene=args.scene,
     )
     shares = ', '.join(f'{kind} {share:.0%}' for kind, share in summary.success.items())
     episodes, steps = counted(summary.episodes, 'episode'), counted(summary.steps, 'step')

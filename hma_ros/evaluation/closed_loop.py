@@ -21,6 +21,7 @@ from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import Actor, run_actor
+from hma_ros.sim.random_scene import Scene
 from hma_ros.sim.simulation import Task
 
 POLICIES = ('model', 'expert', 'random')
@@ -101,6 +102,7 @@ class _Order:
     policy: str
     seed: int
     noise: float = 0.0
+    scene: Scene = 'fixed'
 
 
 def evaluate_policies(
@@ -110,12 +112,14 @@ def evaluate_policies(
     policies: Sequence[str] = POLICIES,
     pool: Pool = _TWO,
     progress: bool = True,
+    scene: Scene = 'fixed',
 ) -> list[PolicyResult]:
     """
     Count the successes of policies from the same starts.
 
     :param seeds: one episode each; see :data:`HELD_OUT_SEED`.
     :param pool: runs the episodes.
+    :param scene: see :func:`hma_ros.sim.make_task`; the results name another than ``fixed``.
     :raises ConfigError: unknown policy.
     :raises BundleError: the bundle cannot serve this robot.
     """
@@ -123,13 +127,13 @@ def evaluate_policies(
     for policy in policies:
         if policy not in POLICIES:
             raise ConfigError(f"policy '{policy}', expected one of {POLICIES}")
-        orders = [_Order(task_name, str(bundle), policy, seed) for seed in seeds]
+        orders = [_Order(task_name, str(bundle), policy, seed, scene=scene) for seed in seeds]
         episodes = list(_run(orders, pool, f'{task_name} {policy}' if progress else None))
         steps = [episode.steps for episode in episodes if episode.success]
         results.append(
             PolicyResult(
                 task_name,
-                policy,
+                policy if scene == 'fixed' else f'{policy}, {scene} scenes',
                 len(episodes),
                 len(steps),
                 float(np.mean(steps)) if steps else float('nan'),
@@ -175,7 +179,7 @@ def _run(orders: Sequence[_Order], pool: Pool, title: str | None) -> Iterator[Ep
 
 
 def _work(order: _Order) -> Episode:
-    task = _task(order.task)
+    task = _task(order.task, order.scene)
     return run_actor(task, _actor(order, task), order.seed, _image_size(order.bundle))
 
 
@@ -188,9 +192,9 @@ def _actor(order: _Order, task: Task) -> Actor:
 
 
 @cache
-def _task(name: str) -> Task:
+def _task(name: str, scene: Scene) -> Task:
     """Build the robot once in each worker process."""
-    return make_task(name)
+    return make_task(name, scene)
 
 
 @cache

@@ -14,6 +14,7 @@ from hma_ros.core.control.timed_targets import TimedTargets
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.sim import make_task
+from hma_ros.sim.random_scene import Scene
 from hma_ros.sim.simulation import UPDATE_HZ, Task
 
 _NS = 1_000_000_000
@@ -32,6 +33,7 @@ class SimLoop:
     :param task: name of the task.
     :param seed: of the first episode.
     :param real_time_factor: speed; 0 runs as fast as it can.
+    :param scene: see :func:`hma_ros.sim.make_task`.
     :param on_step: called after every step with the task and the time [ns].
     """
 
@@ -41,10 +43,11 @@ class SimLoop:
         task: str,
         seed: int,
         real_time_factor: float,
+        scene: Scene,
         on_step: Callable[[Task, int], None],
     ) -> None:
         self._spec = spec
-        self._task_name = task
+        self._task_name, self._scene = task, scene
         self._step_s = _STEP_NS / _NS / real_time_factor if real_time_factor else 0.0
         self._on_step = on_step
         self._lock = threading.Lock()
@@ -86,7 +89,7 @@ class SimLoop:
     def _run(self, seed: int) -> None:
         # The task is made here: an OpenGL context belongs to its thread.
         try:
-            task = make_task(self._task_name)
+            task = make_task(self._task_name, self._scene)
             self._check(task)
             self._reset(task, seed)
         except Exception as error:

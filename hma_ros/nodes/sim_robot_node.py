@@ -4,7 +4,7 @@
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
@@ -26,6 +26,7 @@ from hma_ros.ros.lifecycle import run
 from hma_ros.ros.parameters import declare, parameter, read
 from hma_ros.ros.qos import COMMAND, LATCHED, REPORT, SENSOR_OUT
 from hma_ros.ros.stamps import to_stamp
+from hma_ros.sim.random_scene import SCENES, Scene
 from hma_ros.sim.robot_tree import RobotTree
 from hma_ros.sim.simulation import Task
 from hma_ros.srv import ResetEpisode
@@ -47,6 +48,12 @@ class SimRobotParameters:
     seed: int = SEED.field()
     real_time_factor: float = parameter(
         1.0, 'speed; 1 is real time, 0 is as fast as possible', 0.0, 100.0
+    )
+    scene: str = parameter(
+        'fixed',
+        'random: another light, other colours of table and floor, and sheets of paper on the '
+        'table in each episode',
+        choices=SCENES,
     )
     camera_hz: float = parameter(
         0.0, 'images per second; 0 for one per step of the model', 0.0, 100.0
@@ -81,7 +88,9 @@ class SimRobotNode(Node):
         self._check_gripper()
         self._open_outputs()
         self._loop = SimLoop(
-            spec, given.task or spec.name, given.seed, given.real_time_factor, self._on_step
+            *(spec, given.task or spec.name, given.seed, given.real_time_factor),
+            cast('Scene', given.scene),
+            self._on_step,
         )
         self._loop.start()
         self._open_inputs()

@@ -20,6 +20,7 @@ from hma_ros.data.episodes import SPLITS, Episode, EpisodeWriter
 from hma_ros.sim import TASK_NAMES, make_task
 from hma_ros.sim.episode import run_episode
 from hma_ros.sim.exploration import KINDS, Kind
+from hma_ros.sim.random_scene import Scene
 from hma_ros.sim.simulation import Task
 
 
@@ -32,6 +33,7 @@ class _Order:
     seed: int
     image_size: int
     steps: int | None
+    scene: Scene
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def generate(
     split: str = 'train',
     image_size: int = FRAME_PX,
     steps: int | None = None,
+    scene: Scene = 'fixed',
 ) -> Summary:
     """
     Write episodes of one task to ``out_folder/split/shard_00``.
@@ -70,6 +73,7 @@ def generate(
     :param image_size: height and width of the frames [px].
     :param steps: of each episode, whatever becomes of the task; None ends an episode a few steps
         after success, or at the task's horizon.
+    :param scene: see :func:`hma_ros.sim.make_task`.
     :raises ConfigError: unknown task, kind or split, a size or a number of steps out of range, or
         a folder in use.
     """
@@ -80,7 +84,10 @@ def generate(
         raise ConfigError(f'image size: got {image_size}, expected {least} to {most} pixels')
     if steps is not None and steps < 1:
         raise ConfigError(f'steps: got {steps}, expected at least 1')
-    orders = _plan(task_name, counts, seed, split, image_size, steps)
+    orders = [
+        _Order(task_name, kind, number, image_size, steps, scene)
+        for kind, number in _plan(counts, seed, split)
+    ]
     folder = Path(out_folder) / split / 'shard_00'
     total = 0
     outcomes: dict[str, list[bool]] = {kind: [] for kind in KINDS}
@@ -99,14 +106,7 @@ def generate(
     return Summary(len(orders), total, success)
 
 
-def _plan(
-    task_name: str,
-    counts: Mapping[str, int],
-    seed: int,
-    split: str,
-    image_size: int,
-    steps: int | None,
-) -> list[_Order]:
+def _plan(counts: Mapping[str, int], seed: int, split: str) -> list[tuple[Kind, int]]:
     """Draw the seeds and mix the kinds, so that any part of a set is like the whole."""
     if split not in SPLITS:
         raise ConfigError(f"split '{split}': expected one of {SPLITS}")
@@ -117,11 +117,8 @@ def _plan(
     rng = np.random.default_rng([seed, SPLITS.index(split)])
     # Train seeds are even and validation seeds odd: no start is in both.
     seeds = 2 * rng.choice(2**30, len(kinds), replace=False) + SPLITS.index(split)
-    orders = [
-        _Order(task_name, kind, int(number), image_size, steps)
-        for kind, number in zip(kinds, seeds, strict=True)
-    ]
-    return [orders[i] for i in rng.permutation(len(orders))]
+    planned = [(kind, int(number)) for kind, number in zip(kinds, seeds, strict=True)]
+    return [planned[i] for i in rng.permutation(len(planned))]
 
 
 def _open_writer(task_name: str, folder: Path) -> EpisodeWriter:
@@ -135,12 +132,13 @@ def _open_writer(task_name: str, folder: Path) -> EpisodeWriter:
 
 
 def _work(order: _Order) -> Episode:
-    return run_episode(_task(order.task), order.kind, order.seed, order.image_size, order.steps)
+    task = _task(order.task, order.scene)
+    return run_episode(task, order.kind, order.seed, order.image_size, order.steps)
 
 
 @cache
-def _task(name: str) -> Task:
+def _task(name: str, scene: Scene) -> Task:
     """Build the robot once in each process; its renderer is closed before the interpreter ends."""
-    task = make_task(name)
+    task = make_task(name, scene)
     Finalize(None, task.close, exitpriority=10)
     return task

@@ -12,6 +12,7 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.core.vision.image import FRAME_PX
 from hma_ros.core.vision.placement import Placement
 from hma_ros.sim.kinematics import Kinematics
+from hma_ros.sim.random_scene import RandomScene, Scene, add_sheets
 from hma_ros.sim.rendering import SceneCamera
 from hma_ros.sim.robot_tree import RobotTree, placement
 from hma_ros.sim.scene import Table, View, add_surroundings
@@ -20,6 +21,8 @@ TIMESTEP_S = 0.005
 # The commanded target is updated this often inside a low-level step, as an executor would.
 UPDATE_HZ = 100.0
 _SETTLE_S = 0.2
+# Tells their random numbers from those of the start and of the explorer.
+_SCENE_DRAWS = 2
 
 
 class Task(ABC):
@@ -29,6 +32,8 @@ class Task(ABC):
     A *step* lasts ``stride / control_hz`` seconds and takes a chunk ``[stride, A]`` of actions in
     physical units. A *step action* ``[A]`` sums a chunk up: the whole displacement for delta
     actions, the last target for absolute ones. Build one with :func:`hma_ros.sim.make_task`.
+
+    :param scene: ``random`` draws another at each reset, see :mod:`hma_ros.sim.random_scene`.
     """
 
     name: str
@@ -61,10 +66,13 @@ class Task(ABC):
     #: Standard deviation of the noise on a step action while the expert acts, ``float64[A]``.
     noise: np.ndarray
 
-    def __init__(self) -> None:
-        spec = self._build()
+    def __init__(self, scene: Scene = 'fixed') -> None:
+        spec, is_random = self._build(), scene == 'random'
         add_surroundings(spec, self.view, self.table, TIMESTEP_S)
+        if is_random:
+            add_sheets(spec)
         self._model = spec.compile()
+        self._scene = RandomScene(self._model, self.table) if is_random else None
         self._data = mujoco.MjData(self._model)
         self._camera = SceneCamera(self._model)
         self._arm = Kinematics(self._model, self.joint_names, 'tool')
@@ -118,6 +126,8 @@ class Task(ABC):
         """Start the episode of a seed: the same seed gives the same episode."""
         mujoco.mj_resetData(self._model, self._data)
         rng = np.random.default_rng(seed)
+        if self._scene is not None:
+            self._scene.draw(np.random.default_rng([seed, _SCENE_DRAWS]))
         self._opening_m = 0.08
         self._owed_s = 0.0
         self._command = np.asarray(self._place(rng), np.float64)

@@ -4,6 +4,7 @@
 from hma_ros.core.errors import ConfigError
 from hma_ros.sim.franka import FrankaPick
 from hma_ros.sim.planar import PlanarPush
+from hma_ros.sim.random_scene import SCENES, Scene
 from hma_ros.sim.simulation import Task
 from hma_ros.sim.so101 import So101Reach
 from hma_ros.sim.ur5e import Ur5ePush
@@ -14,13 +15,17 @@ _TASKS: dict[str, type[Task]] = {
 TASK_NAMES = tuple(_TASKS)
 
 
-def make_task(name: str) -> Task:
+def make_task(name: str, scene: Scene = 'fixed') -> Task:
     """
     Build a simulated robot with its task; call :meth:`Task.close` when done.
 
     :param name: one of ``TASK_NAMES``.
-    :raises ConfigError: unknown name.
+    :param scene: one of ``SCENES``; in ``random`` ones light, colours and sheets on the table
+        differ from episode to episode.
+    :raises ConfigError: unknown name or scene.
     """
     if name not in _TASKS:
         raise ConfigError(f"simulated robot '{name}': unknown, expected one of {TASK_NAMES}")
-    return _TASKS[name]()
+    if scene not in SCENES:
+        raise ConfigError(f'scene: got {scene!r}, expected {" or ".join(SCENES)}')
+    return _TASKS[name](scene)
