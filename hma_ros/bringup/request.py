@@ -60,7 +60,9 @@ class Request:
         '', 'YAML file of ROS parameters for our nodes; overrides the other arguments'
     ).field()
     log_level: str = Setting(
-        'info', 'least severe messages that are logged', choices=settings.LOG_LEVELS
+        'info',
+        'least severe messages that are logged; `debug` adds a line of `world_model` for each step',
+        choices=settings.LOG_LEVELS,
     ).field()
     autostart: bool = Setting(
         True, 'configure and activate the nodes; false leaves that to a lifecycle manager'

@@ -162,7 +162,7 @@ def test_a_success_ends_its_own_kind_only(node: Node) -> None:
     told.publish({})
     states = [(message.status[0].level, message.status[0].message) for message in node.sent]
     assert states == [(ERROR, 'refused; held'), (WARN, 'held'), (OK, 'ok')]
-    assert node.log == ['held', 'refused', 'cleared: refused chunks', 'recovered: holding']
+    assert node.log == ['held', 'refused', 'cleared: refused chunks', 'cleared: holding']
 
 
 def test_the_end_is_told_once_for_each_beginning_that_was_told(node: Node) -> None:
