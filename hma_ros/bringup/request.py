@@ -61,7 +61,8 @@ class Request:
     ).field()
     log_level: str = Setting(
         'info',
-        'least severe messages that are logged; `debug` adds a line of `world_model` for each step',
+        'least severe messages that are logged; `debug` adds a line of `world_model` for each '
+        'step',
         choices=settings.LOG_LEVELS,
     ).field()
     autostart: bool = Setting(
