@@ -57,7 +57,7 @@ def test_tensorrt_that_is_not_there_is_an_error(
     [
         ({}, Level.OK, 'runs on cpu; onnxruntime was built for cpu'),
         ({'provider': 'cpu'}, Level.OK, '^runs on cpu; '),
-        ({'provider': 'cuda'}, Level.FAIL, 'got cuda: .*onnxruntime-gpu'),
+        ({'provider': 'cuda'}, Level.FAIL, 'got cuda, .*onnxruntime-gpu'),
         ({'provider': 'cuda', 'allow_cpu': 'true'}, Level.WARN, 'got cpu, expected cuda'),
         ({'bundle': 'none_such'}, Level.WARN, 'not tried'),
     ],

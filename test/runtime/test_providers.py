@@ -37,7 +37,7 @@ def test_choice(asked, available, chosen):
 @pytest.mark.parametrize('asked', ['cuda', 'tensorrt'])
 def test_missing_provider_names_what_to_install(asked):
     with pytest.raises(
-        ConfigError, match=rf'has \(cpu\), got {asked}: .*onnxruntime-gpu.*JetPack'
+        ConfigError, match=rf'got {asked}, .*has \(cpu\): .*onnxruntime-gpu.*JetPack'
     ):
         choose(Execution(provider=asked), PLAIN)
     assert choose(Execution(provider=asked, allow_cpu=True), PLAIN) == 'cpu'
