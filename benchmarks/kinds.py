@@ -63,9 +63,10 @@ def _measured(
     experiment: Experiment, run: Path, kind: str, robot: str, budget: Budget
 ) -> dict[str, Any]:
     """Evaluate a bundle with one robot."""
-    prediction = _evaluated(run, robot, 'prediction', '--episodes', sum(HELD_OUT.values()))
-    ahead = ['--episodes', 20, '--steps', 1, _IMAGINED, '--actions', 'wander', '--workers', 1]
-    (near, far) = _evaluated(run, robot, 'long-horizon', *ahead)
+    held = ['--episodes', sum(HELD_OUT.values()), '--steps', 100, '--trials', 2]
+    (prediction,) = _evaluated(run, robot, 'prediction', *held)
+    ahead = ['--episodes', 12, '--steps', 1, _IMAGINED, '--actions', 'wander', '--workers', 1]
+    near, far, *_ = _evaluated(run, robot, 'long-horizon', *ahead)
     (episode, *_) = experiment.episodes(robot, 'val')
     return {
         'name': 'kinds',
@@ -74,9 +75,9 @@ def _measured(
         'training_steps': budget.steps,
         'parameters': sum(item.numel() for item in load_hma(run / 'model').parameters()),
         'frames_per_s': _frames_per_s(run / 'bundle', robot, episode),
-        'gain': prediction[0]['changed_gain'],
-        'delta_psnr': prediction[0]['delta_changed'],
-        'tokenizer_changed_db': prediction[0]['tokenizer_changed_db'],
+        'gain': prediction['changed_gain'],
+        'delta_psnr': prediction['delta_changed'],
+        'tokenizer_changed_db': prediction['tokenizer_changed_db'],
         'rollout_gain_db': {'1': near['gain_db'], str(_IMAGINED): far['gain_db']},
         'survival': {'1': near['survival'], str(_IMAGINED): far['survival']},
     }
