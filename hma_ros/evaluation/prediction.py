@@ -18,6 +18,7 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.likelihood import TokenScore
 from hma_ros.core.progress import Progress
 from hma_ros.core.vision.metrics import SquaredError, changed_pixels, squared_error
+from hma_ros.core.vision.ssim import ssim
 from hma_ros.data.episodes import Episode, Episodes, in_memory
 from hma_ros.evaluation.replay import replay
 from hma_ros.runtime.world_model import WorldModel
@@ -51,6 +52,15 @@ class Comparison:
     imagined_db: float
     copied_db: float
     gain_db: float
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Mean structural similarity (SSIM) of whole frames to the truth, 1 for equal ones."""
+
+    imagined: float
+    copied: float
+    tokenizer: float
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,7 @@ class Prediction:
     horizon: tuple[HorizonStep, ...]
     token_entropy_nats: float | None
     token_accuracy: float | None
+    ssim: Similarity
 
 
 class ErrorTable:
@@ -230,6 +241,7 @@ class _Measurement:
         self._changed_shares: list[float] = []
         self._horizon_steps = 0
         self._scores: list[TokenScore] = []
+        self._similar: list[tuple[float, float, float]] = []
 
     def add(self, index: int, episode: Episode, step: int) -> None:
         """Predict from a step whose frame was just observed."""
@@ -258,6 +270,7 @@ class _Measurement:
         ):
             table.add(f'imagined_{name}', frame, target, chosen)
             table.add(f'copied_{name}', copy, target, chosen)
+        self._similar.append((ssim(imagined, truth), ssim(last, truth), ssim(drawn, truth)))
         table.add('mean_frame', self._mean_frame, truth, mask)
         table.add('tokenizer', drawn, truth)
         table.add('tokenizer_changed', drawn, truth, mask)
@@ -299,6 +312,7 @@ class _Measurement:
             ),
             token_entropy_nats=_mean([score.entropy_nats for score in self._scores]),
             token_accuracy=_mean([score.accuracy for score in self._scores]),
+            ssim=Similarity(*map(float, np.mean(self._similar, 0))),
         )
 
     def _gain(self, steps: np.ndarray) -> float:

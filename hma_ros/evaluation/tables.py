@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from hma_ros.core.short_text import counted
 from hma_ros.evaluation.conditioning_table import conditioning_table
@@ -55,11 +56,18 @@ def whole_table(results: Sequence[Result]) -> Table:
         ('imagined, camera as truth, dB', lambda item: number(item['whole']['imagined_db'])),
         ('copied, camera as truth, dB', lambda item: number(item['whole']['copied_db'])),
         ('tokenizer alone, dB', lambda item: number(item['tokenizer_db'])),
+        ('SSIM: imagined', partial(_similarity, 'imagined')),
+        ('copied', partial(_similarity, 'copied')),
+        ('tokenizer alone', partial(_similarity, 'tokenizer')),
         ('delta PSNR, dB [95 %]', lambda item: interval(item['delta_whole'])),
         ('perplexity', _perplexity),
         ('tokens right, %', _right_tokens),
     ]
     return results_table(results, columns)
+
+
+def _similarity(name: str, item: Result) -> str:
+    return number(item.get('ssim', {}).get(name), 3)
 
 
 def _perplexity(item: Result) -> str:
