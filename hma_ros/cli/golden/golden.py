@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.numpy_file import UNREADABLE, numpy_fault
 
 if TYPE_CHECKING:
     from hma_ros.network.config import HmaConfig
@@ -36,9 +36,9 @@ class GoldenArrays(Mapping[str, np.ndarray]):
         self.path = folder / GOLDEN_FILE
         try:
             file = np.load(self.path, allow_pickle=False)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise ConfigError(
-                f'{self.path}: got {error}, expected arrays of numpy.savez'
+                f'{self.path}: got {numpy_fault(error)}, expected arrays of numpy.savez'
             ) from error
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise ConfigError(f'{self.path}: got a single array, expected arrays of numpy.savez')
@@ -52,8 +52,10 @@ class GoldenArrays(Mapping[str, np.ndarray]):
         self._read.add(name)
         try:
             array: np.ndarray = self._file[name]
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise ConfigError(f"{self.path}: array '{name}': {error}") from error
+        except UNREADABLE as error:
+            raise ConfigError(
+                f"{self.path}: array '{name}': got {numpy_fault(error)}, expected one of numbers"
+            ) from error
         return array
 
     def __contains__(self, name: object) -> bool:
