@@ -147,7 +147,9 @@ def _once(path: Path, dataset: Episodes, encode: Callable[[], np.ndarray]) -> np
 
 def _read(path: Path) -> np.ndarray:
     try:
-        tokens: np.ndarray = np.load(path, allow_pickle=False)
+        # numpy.load would take what is no array for a pickle.
+        with path.open('rb') as file:
+            tokens: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
     except UNREADABLE as error:
         raise ConfigError(
             f'{path}: got {numpy_fault(error)}, expected tokens; remove it to make them'

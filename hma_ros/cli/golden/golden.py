@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,15 +35,14 @@ class GoldenArrays(Mapping[str, np.ndarray]):
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / GOLDEN_FILE
+        expected = 'expected arrays of numpy.savez'
+        # Else numpy would take it for a pickle, or leave a truncated one open.
+        if self.path.is_file() and not zipfile.is_zipfile(self.path):
+            raise ConfigError(f'{self.path}: got another file, or a part of one, {expected}')
         try:
-            file = np.load(self.path, allow_pickle=False)
+            self._file: np.lib.npyio.NpzFile = np.load(self.path, allow_pickle=False)
         except UNREADABLE as error:
-            raise ConfigError(
-                f'{self.path}: got {numpy_fault(error)}, expected arrays of numpy.savez'
-            ) from error
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ConfigError(f'{self.path}: got a single array, expected arrays of numpy.savez')
-        self._file = file
+            raise ConfigError(f'{self.path}: got {numpy_fault(error)}, {expected}') from error
         self._read: set[str] = set()
 
     def __getitem__(self, name: str) -> np.ndarray:
