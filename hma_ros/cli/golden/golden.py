@@ -53,6 +53,7 @@ class GoldenArrays(Mapping[str, np.ndarray]):
         try:
             array: np.ndarray = self._file[name]
         except UNREADABLE as error:
+            self._file.close()
             raise ConfigError(
                 f"{self.path}: array '{name}': got {numpy_fault(error)}, expected one of numbers"
             ) from error
