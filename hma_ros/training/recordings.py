@@ -193,7 +193,8 @@ def domain_of(dataset: Episodes, stem: str | None = None) -> Domain:
         upper=tuple(map(float, labels.max(0))),
         joint_names=spec.state.joints,
         joint_motion=motion,
-        meaning=meaning_of(spec),
+        # The file speaks of the numbers of these names alone.
+        meaning=meaning_of(spec) if names == spec.action.names else None,
     )
     anchor, names = None, anchor_names(spec, dataset)
     if names:
