@@ -324,7 +324,15 @@ def test_guidance_is_for_models_whose_actions_can_be_masked(capsys, tmp_path):
     assert Manifest.read(bundle).guidance == 2.0
     modulated = str(GOLDEN / 'disc_concat_modulate')
     assert main(['import-checkpoint', modulated, str(tmp_path / 'other'), *GUIDED]) == 2
-    assert (
-        'guidance: got 2.0, expected 1 for a model that does not support'
-        in capsys.readouterr().err
-    )
+    said = capsys.readouterr().err
+    assert 'guidance: got 2.0, expected 1 for a model that does not support' in said
+    assert 'leave guidance out' in said
+    assert 'no released checkpoint does' in said
+
+
+def test_the_help_speaks_of_what_an_import_has(capsys):
+    with pytest.raises(SystemExit):
+        main(['import-checkpoint', '--help'])
+    said = ' '.join(capsys.readouterr().out.split())
+    assert '1 (none, default) to 10' in said
+    assert 'bundle that is read' not in said
