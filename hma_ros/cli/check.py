@@ -6,7 +6,7 @@ import argparse
 EXAMPLES = """\
 examples:
   hma check my_arm.yaml                        is it valid, and do its numbers make sense?
-  hma check my_arm.yaml bundle:=/data/mine     does the bundle have its stem and image size?
+  hma check my_arm.yaml bundle:=/data/mine     does the bundle fit it?
   hma check ur5e                               a shipped file, by its name; also robot:=ur5e
 
 Each line names the key to change. Nothing of the robot needs to run, and ROS need not be

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.cli.bundle_options import add_frames, add_guidance, add_precision, add_torch
+from hma_ros.cli.bundle_options import add_frames, add_precision, add_torch
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.decoding import UNMASKING
 
@@ -120,7 +120,14 @@ def _add_decoding(parser: argparse.ArgumentParser) -> None:
         help='tokens of a discrete model that a pass unmasks: the most confident (default), or '
         'random ones',
     )
-    add_guidance(parser)
+    parser.add_argument(
+        '--guidance',
+        type=float,
+        metavar='W',
+        help='scale of classifier-free guidance by the actions: 1 (none, default) to 10, at up to '
+        'twice the work per imagined frame; only of models that support masked actions, which no '
+        'released checkpoint does',
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -300,12 +307,12 @@ def _conditioning(config: HmaConfig) -> str:
 
 def _stem(domain: Domain) -> str:
     """One line: size, stride, and what rate of steps the stride was meant for."""
-    from hma_ros.core.domains import RATE_HZ, upstream_stride
+    from hma_ros.core.domains import recorded_hz, upstream_stride
 
     text = f'{domain.name}: {len(domain.mean)} numbers x stride {domain.stride}'
-    if domain.name not in RATE_HZ:
+    rate_hz = recorded_hz(domain.name)
+    if rate_hz is None:
         return f'{text}, rate unknown'
-    rate_hz = RATE_HZ[domain.name]
     text += f', {rate_hz / domain.stride:.3g} steps/s of {rate_hz} Hz'
     expected = upstream_stride(domain.name)
     return text if expected == domain.stride else f'{text} (stride {expected} expected)'

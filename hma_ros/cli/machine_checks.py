@@ -27,6 +27,7 @@ from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodi
 from hma_ros.core.errors import HmaError
 
 if TYPE_CHECKING:
+    from hma_ros.runtime.manifest import Manifest
     from hma_ros.runtime.providers import Execution
 
 MINIMUM_PYTHON = (3, 10)
@@ -112,12 +113,12 @@ def _embodiment(request: Request) -> tuple[EmbodimentSpec | None, Finding]:
 
 def _model(request: Request, spec: EmbodimentSpec) -> list[Finding]:
     bundle = _bundle(request, spec)
-    if bundle.level is Level.FAIL:
-        return [bundle, warn('provider', 'not tried', 'correct the bundle first')]
-    return [bundle, _provider(request)]
+    if any(finding.level is Level.FAIL for finding in bundle):
+        return [*bundle, warn('provider', 'not tried', 'correct the bundle first')]
+    return [*bundle, _provider(request)]
 
 
-def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
+def _bundle(request: Request, spec: EmbodimentSpec) -> list[Finding]:
     try:
         from hma_ros.runtime.manifest import Manifest
 
@@ -125,14 +126,15 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
         manifest.verify()
     except (HmaError, ImportError) as error:
         remedy = 'give bundle:=FOLDER; copy or export again what was changed'
-        return fail('bundle', str(error), remedy)
-    unfit = compare_with_manifest(spec, manifest)
-    if unfit is not None:
-        return unfit
-    try:
-        stem = manifest.robot(spec.stem)
-    except HmaError as error:
-        return fail('bundle', str(error), 'export it again with what is missing')
+        return [fail('bundle', str(error), remedy)]
+    found = compare_with_manifest(spec, manifest)
+    if any(finding.level is Level.FAIL for finding in found):
+        return found
+    return [*found, _use(request, spec, manifest)]
+
+
+def _use(request: Request, spec: EmbodimentSpec, manifest: Manifest) -> Finding:
+    """Say what a bundle that fits can be used for."""
     try:
         _open(request, spec)
     except HmaError as error:
@@ -143,7 +145,7 @@ def _bundle(request: Request, spec: EmbodimentSpec) -> Finding:
         text = f'predicts frames, but no actions: {manifest.policy_refusal}'
         return _unfit_to_execute(request, text, 'use mode:=shadow')
     is_allowed = request.sim or request.allow_sim_bundle
-    if stem.trained_on == 'simulation' and not is_allowed:
+    if manifest.robot(spec.stem).trained_on == 'simulation' and not is_allowed:
         remedy = 'fine-tune on this robot; allow_sim_bundle:=true overrides this at your own risk'
         return _unfit_to_execute(request, 'trained in simulation', remedy)
     return ok('bundle', f'{bundle_folder(request.bundle)}: opens for stem {spec.stem}')

@@ -1,7 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The checks of ``hma doctor`` on a running robot: topics, types, rates, ages, contents."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,9 @@ def _check(
     node: Node, spec: EmbodimentSpec, timeout_s: float, use_sim_time: bool, executes: bool
 ) -> list[Finding]:
     inputs = _inputs(node, spec)
-    stops = [_stop_input(node, stop, index) for index, stop in enumerate(spec.stops)]
+    stops = list(_stop_inputs(node, spec))
     info = _camera_info(node, spec)
-    heard = [*inputs, *info, *(stop for stop in stops if isinstance(stop, Input))]
+    heard = [*inputs, *info, *(listened for _, listened in stops)]
     measured_s = listen(node, heard, timeout_s)
     findings = [graph.judge_clock(node, spec.simulated, measured_s > 0.0)] if use_sim_time else []
     for item in inputs:
@@ -66,7 +67,7 @@ def _check(
     if spec.gripper is not None:
         findings.append(judge_gripper(node, spec.gripper, spec.simulated))
     findings += graph.judge_chunks(node)
-    for stop, listened in zip(spec.stops, stops, strict=True):
+    for stop, listened in stops:
         findings += _judge_stop(node, stop, listened, spec.simulated)
     return findings
 
@@ -105,15 +106,15 @@ def _camera_info(node: Node, spec: EmbodimentSpec) -> list[Input]:
     return [Input(topic, 'camera.info_topic', CameraInfo, SENSOR_IN, judge)]
 
 
-def _stop_input(node: Node, stop: StopSpec, index: int) -> Input | Finding:
-    topic, key = node.resolve_topic_name(stop.topic), f'stops[{index}]'
-    try:
-        kind = stop_class(stop, key)
-    except ConfigError as error:
-        text, _, remedy = str(error).partition('; ')
-        return fail(topic, text, remedy)
-    judge = partial(contents.judge_stop, stop, topic)
-    return Input(topic, f'{key}.topic', kind, LATCHED if stop.latched else SENSOR_IN, judge)
+def _stop_inputs(node: Node, spec: EmbodimentSpec) -> Iterator[tuple[StopSpec, Input]]:
+    """Yield the stops that can be heard; why others cannot, the checks of the file say."""
+    for index, stop in enumerate(spec.stops):
+        topic, key = node.resolve_topic_name(stop.topic), f'stops[{index}]'
+        with suppress(ConfigError):
+            kind = stop_class(stop, key)
+            judge = partial(contents.judge_stop, stop, topic)
+            qos = LATCHED if stop.latched else SENSOR_IN
+            yield stop, Input(topic, f'{key}.topic', kind, qos, judge)
 
 
 def _robot(spec: EmbodimentSpec) -> str:
@@ -172,11 +173,7 @@ def _judge_command(
     ]
 
 
-def _judge_stop(
-    node: Node, stop: StopSpec, listened: Input | Finding, simulated: bool
-) -> list[Finding]:
-    if isinstance(listened, Finding):
-        return [listened]
+def _judge_stop(node: Node, stop: StopSpec, listened: Input, simulated: bool) -> list[Finding]:
     topic, section = listened.topic, listened.section
     publishers = node.get_publishers_info_by_topic(topic)
     types = graph.types_of(publishers)

@@ -10,6 +10,7 @@ checkpoint is used with these, right or wrong:
   ``bridge``) and ``imperial_wrist_dataset`` (``imperialcollege_sawyer_wrist_cam``), and for eleven
   more that it has not at all. Their checkpoints take one action per step.
 - ``language_table`` and ``kuka`` are recorded faster; the table was changed to get one action.
+  :func:`recorded_hz` returns what the data have.
 """
 
 from __future__ import annotations
@@ -74,7 +75,12 @@ RATE_HZ = {
     'utokyo_xarm_pick_and_place_converted_externally_to_rlds': 10,
 }
 # Names in the checkpoints that the table spells differently.
-_OTHER_NAMES = ('bridge_data_v2', 'imperial_wrist_dataset')
+_OTHER_NAMES = {
+    'bridge_data_v2': 'bridge',
+    'imperial_wrist_dataset': 'imperialcollege_sawyer_wrist_cam',
+}
+# Where the table was changed: what the data were recorded at, None where nobody says it.
+_CHANGED_HZ = {'kuka': None, 'language_table': 10}
 
 
 def stride_of(rate_hz: int) -> int:
@@ -85,6 +91,13 @@ def stride_of(rate_hz: int) -> int:
 def upstream_stride(domain: str) -> int:
     """Return the stride that the research code uses: 1 for names that its table lacks."""
     return stride_of(RATE_HZ.get(domain, 1))
+
+
+def recorded_hz(domain: str) -> int | None:
+    """Return at what rate the data were recorded; None where it is not known."""
+    if domain in _CHANGED_HZ:
+        return _CHANGED_HZ[domain]
+    return RATE_HZ.get(_OTHER_NAMES.get(domain, domain))
 
 
 def stem_remedy(stem: str) -> str:

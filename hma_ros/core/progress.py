@@ -16,6 +16,7 @@ _REDRAWN_EVERY_S = 1.0
 _DONE = '{desc}: {n_fmt} of {total_fmt} {unit} in {elapsed}'
 _END_FORMAT = _DONE + '{postfix}'
 _PLAIN_FORMAT = _DONE + ', {remaining} to go{postfix}'
+_UNEVEN_FORMAT = '{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]'
 
 
 class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
@@ -23,20 +24,24 @@ class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
     A tqdm bar; in a file or a pipe, where nothing is redrawn, lines of text.
 
     There it writes at most every ten seconds, and at the end. It takes what tqdm takes.
+
+    :param is_even: whether all items take about as long; else nothing is said of the time to go.
     """
 
     _is_plain = False
     _is_closing = False
     _due_s = 0.0
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, is_even: bool = True, **options: Any) -> None:
+        if not is_even:
+            options['bar_format'] = _UNEVEN_FORMAT
         stream = options.get('file') or sys.stderr
         if not stream.isatty():
             unit = options.get('unit', 'it')
             options['unit'] = f'{unit}es' if unit.endswith('ch') else f'{unit}s'
             self._is_plain = True
             self._due_s = time.monotonic() + _PLAIN_EVERY_S
-            options['bar_format'] = _PLAIN_FORMAT
+            options['bar_format'] = _PLAIN_FORMAT if is_even else _END_FORMAT
         super().__init__(*args, **options)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
@@ -68,12 +73,14 @@ def moving(items: Sequence[T], title: str, unit: str) -> Generator[T, None, None
     """
     Yield items with a bar that shows the time also while one of them takes minutes; none for none.
 
+    The items may take as different times as an encoder and a decoder do.
+
     :param title: in front of the bar.
     :param unit: what an item is; one of a ``name`` is named while it is worked on.
     """
     if not items:
         return
-    with Progress(total=len(items), desc=title, unit=unit) as bar:
+    with Progress(total=len(items), desc=title, unit=unit, is_even=False) as bar:
         is_done = threading.Event()
         clock = threading.Thread(target=_redraw, args=(bar, is_done), daemon=True)
         clock.start()

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.writable import is_writable
 from hma_ros.runtime.manifest_file import FILE_NAME
 
 
@@ -40,7 +40,14 @@ def _beside(folder: Path) -> tempfile.TemporaryDirectory[str]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', dir=folder.parent)
     except OSError as error:
-        raise ConfigError(f'{folder}: {error}; expected a folder that can be made') from error
+        raise _not_writable(folder, error) from error
+
+
+def _not_writable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f'{folder}: got {error.strerror or error}, expected a folder that can be made; choose '
+        'another place'
+    )
 
 
 def check_replaceable(folder: Path) -> None:
@@ -55,9 +62,10 @@ def check_replaceable(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ConfigError(f'{folder}: a file or link, expected a folder to write a bundle to')
     parent = next(path for path in folder.absolute().parents if path.exists())
-    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+    if not (parent.is_dir() and is_writable(parent)):
         raise ConfigError(
-            f'{folder}: expected a folder that can be made, cannot write to {parent}'
+            f'{folder}: got {parent}, which cannot be written, expected a folder that can be '
+            'made; choose another place'
         )
     if strange := sorted(_found(folder) - _listed(folder)):
         raise ConfigError(
@@ -70,7 +78,9 @@ def _found(folder: Path) -> set[str]:
     try:
         return {path.name for path in folder.iterdir()} if folder.exists() else set()
     except OSError as error:
-        raise ConfigError(f'{folder}: {error}; expected a folder that can be read') from error
+        raise ConfigError(
+            f'{folder}: got {error.strerror or error}, expected a folder that can be read'
+        ) from error
 
 
 def _swap(new: Path, folder: Path, old: Path) -> None:
@@ -85,7 +95,9 @@ def _swap(new: Path, folder: Path, old: Path) -> None:
                 old.rename(folder)
             raise
     except OSError as error:
-        raise ConfigError(f'{folder}: {error}; expected a folder that can be replaced') from error
+        raise ConfigError(
+            f'{folder}: got {error.strerror or error}, expected a folder that can be replaced'
+        ) from error
 
 
 def _listed(folder: Path) -> set[str]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.embodiment.action_meaning import meaning_of
 from hma_ros.core.embodiment.stem_spec import StemSpec
 
 
@@ -28,4 +29,5 @@ def robot_of(spec: EmbodimentSpec, is_released: bool = False) -> StemSpec:
         joint_names=(),
         joint_motion='unknown',
         layout=spec.action.layout if is_released else (),
+        meaning=meaning_of(spec),
     )

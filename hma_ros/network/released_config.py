@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.short_text import first_few, shortened
+from hma_ros.core.short_text import first_few, quoted, shortened
 from hma_ros.network.config import Compat, Diffusion, Domain, HmaConfig, Injection
 
 # What the authors' code takes for a key that an older file does not have (hma/config.py of
@@ -79,10 +79,31 @@ def released_config(facts: Mapping[str, Any], source: str = 'config.json') -> Hm
 
 def _whole(facts: Mapping[str, Any], key: str) -> int:
     # The authors' files have some of these as text.
-    number = int(value := facts[key])
-    if isinstance(value, bool) or (isinstance(value, float) and number != value):
-        raise ValueError(f'{key}: got {value!r}, expected an integer')
-    return number
+    value, expected = facts[key], 'an integer of at least 1'
+    number = _number(key, value, int, expected)
+    if number < 1 or (isinstance(value, float) and number != value):
+        raise ValueError(f'{key}: got {quoted(value)}, expected {expected}')
+    return int(number)
+
+
+def _real(facts: Mapping[str, Any], key: str) -> float:
+    return float(_number(key, facts[key], float, 'a number'))
+
+
+def _number(key: str, value: Any, kind: Callable[[Any], float], expected: str) -> float:
+    try:
+        if not isinstance(value, bool):
+            return kind(value)
+    except (ArithmeticError, TypeError, ValueError):
+        pass
+    raise ValueError(f'{key}: got {quoted(value)}, expected {expected}')
+
+
+def _flag(facts: Mapping[str, Any], key: str) -> bool:
+    value = facts[key]
+    if not isinstance(value, int | None):
+        raise ValueError(f'{key}: got {quoted(value)}, expected true or false')
+    return bool(value)
 
 
 def _is_continuous(facts: Mapping[str, Any]) -> bool:
@@ -92,9 +113,9 @@ def _is_continuous(facts: Mapping[str, Any]) -> bool:
 def _from_released(facts: Mapping[str, Any]) -> HmaConfig:
     network = str(facts['action_network'])
     # The authors' code makes the stems where either is set.
-    is_asked = facts['init_actions'] or facts['use_actions']
+    is_asked = _flag(facts, 'init_actions') or _flag(facts, 'use_actions')
     has_actions = bool(is_asked and facts['action_domains'])
-    if not facts['jointly_predict_states']:
+    if not _flag(facts, 'jointly_predict_states'):
         raise ValueError(
             'jointly_predict_states: False, expected true: its token head is untrained'
         )
@@ -109,15 +130,15 @@ def _from_released(facts: Mapping[str, Any]) -> HmaConfig:
         factor_size=_factor_size(facts),
         concat='concat' in network,
         injection=_injection(network) if has_actions else Injection.NONE,
-        predict_actions=bool(facts['jointly_predict_actions']),
-        mup=bool(facts['use_mup']),
-        qk_norm=bool(facts['qk_norm']),
-        qkv_bias=bool(facts['qkv_bias']),
-        proj_bias=bool(facts['proj_bias']),
-        mlp_ratio=float(facts['mlp_ratio']),
-        mlp_bias=bool(facts['mlp_bias']),
-        action_loss_weight=float(facts['action_loss_weight']),
-        dropped_actions=float(facts['drop_action_ratio']),
+        predict_actions=_flag(facts, 'jointly_predict_actions'),
+        mup=_flag(facts, 'use_mup'),
+        qk_norm=_flag(facts, 'qk_norm'),
+        qkv_bias=_flag(facts, 'qkv_bias'),
+        proj_bias=_flag(facts, 'proj_bias'),
+        mlp_ratio=_real(facts, 'mlp_ratio'),
+        mlp_bias=_flag(facts, 'mlp_bias'),
+        action_loss_weight=_real(facts, 'action_loss_weight'),
+        dropped_actions=_real(facts, 'drop_action_ratio'),
         domains=_domains(facts) if has_actions else (),
         diffusion=_diffusion(facts) if _is_continuous(facts) else None,
         compat=Compat.UPSTREAM,
@@ -139,7 +160,8 @@ def _injection(network: str) -> Injection:
 
 def _factor_size(facts: Mapping[str, Any]) -> int:
     if facts['image_vocab_size'] is None:
-        return int(facts.get('factored_vocab_size') or 64)
+        size = facts.get('factored_vocab_size') or 64
+        return _whole({'factored_vocab_size': size}, 'factored_vocab_size')
     factors, vocabulary = _whole(facts, 'num_factored_vocabs'), _whole(facts, 'image_vocab_size')
     size = round(vocabulary ** (1 / factors))
     if size**factors != vocabulary:
@@ -150,6 +172,7 @@ def _factor_size(facts: Mapping[str, Any]) -> int:
 def _domains(facts: Mapping[str, Any]) -> tuple[Domain, ...]:
     names, sizes, stats = facts['action_domains'], facts['d_actions'], facts['action_stats']
     for key, what in (
+        ('action_domains', 'names'),
         ('d_actions', 'the numbers of a chunk'),
         ('action_stats', 'mean and deviation of an action'),
     ):
@@ -158,24 +181,39 @@ def _domains(facts: Mapping[str, Any]) -> tuple[Domain, ...]:
                 f'{key}: got null, expected {what} for each of action_domains '
                 f'({first_few(names)}); set it to what the model was trained with'
             )
+        if not isinstance(facts[key], list | tuple):
+            raise ValueError(f'{key}: got {quoted(facts[key])}, expected a list of {what}')
     if not len(names) == len(sizes) == len(stats):
         raise ValueError(
             f'action_domains, d_actions, action_stats: {len(names)}, {len(sizes)} and '
             f'{len(stats)} entries, expected as many of each'
         )
-    return tuple(
-        _domain(name, size, mean, std)
-        for name, size, (mean, std) in zip(names, sizes, stats, strict=True)
-    )
+    return tuple(_domain(*facts) for facts in zip(names, sizes, stats, strict=True))
 
 
-def _domain(name: str, size: int, mean: list[float], std: list[float]) -> Domain:
-    if len(mean) != len(std) or size % len(mean):
+def _domain(name: Any, size: Any, stats: Any) -> Domain:
+    if not isinstance(name, str):
+        raise ValueError(f'action_domains: got {quoted(name)}, expected names')
+    key = f'd_actions of {shortened(name)}'
+    numbers, (mean, std) = _whole({key: size}, key), _statistics(name, stats)
+    if numbers % len(mean):
+        raise ValueError(f'{key}: got {numbers}, expected a multiple of the {len(mean)} means')
+    return Domain(name, numbers // len(mean), mean, std)
+
+
+def _statistics(name: str, stats: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    key = f'action_stats of {shortened(name)}'
+    try:
+        mean, std = (tuple(map(float, values)) for values in stats)
+    except (ArithmeticError, TypeError, ValueError):
         raise ValueError(
-            f'd_actions of {name}: got {size}, expected a multiple of the {len(mean)} means and '
-            f'{len(std)} deviations'
+            f'{key}: got {quoted(stats)}, expected two lists of numbers, means and deviations'
+        ) from None
+    if not mean or len(mean) != len(std):
+        raise ValueError(
+            f'{key}: got {len(mean)} means and {len(std)} deviations, expected as many of each'
         )
-    return Domain(name, size // len(mean), tuple(map(float, mean)), tuple(map(float, std)))
+    return mean, std
 
 
 def _diffusion(facts: Mapping[str, Any]) -> Diffusion:

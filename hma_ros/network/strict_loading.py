@@ -231,12 +231,11 @@ def _check_sizes(sizes: Any, tensors: int, source: Path) -> None:
 
 def read_config(path: Path) -> dict[str, Any]:
     """Read a configuration; raises ConfigError where it is no JSON object."""
-    if not path.parent.is_dir():
-        kind = 'a file' if path.parent.exists() else 'no such folder'
-        raise ConfigError(
-            f'{path.parent}: got {kind}, expected a folder with {path.name} and '
-            f'model.safetensors{_download(path.parent)}'
-        )
+    folder, expected = path.parent, f'expected a folder with {path.name} and model.safetensors'
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f'{folder}: got a file, {expected}; give {folder.parent}')
+    if not folder.is_dir():
+        raise ConfigError(f'{folder}: got no such folder, {expected}{_download(folder)}')
     if not path.is_file():
         raise ConfigError(
             f'{path.parent}: got no {path.name}, expected a folder with it and model.safetensors'

@@ -13,7 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Empty
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
-from hma_ros.core.errors import BundleError, MessageError
+from hma_ros.core.errors import MessageError
 from hma_ros.core.short_text import counted
 from hma_ros.core.vision.image import preprocess
 from hma_ros.core.vision.strip import strip
@@ -32,8 +32,8 @@ from hma_ros.ros.sensor_subscription import SensorSubscription
 from hma_ros.ros.stamps import stamp_ns, with_waiting
 from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
+from hma_ros.runtime.fit import check_fit
 from hma_ros.runtime.imagine_requests import INACTIVE, Answer, Conditioning, Question
-from hma_ros.runtime.manifest import SIZE_REMEDY
 from hma_ros.runtime.pace import measure, remedy, slowed, slowed_text, slower_refusal
 from hma_ros.runtime.prediction_loop import PredictionLoop
 from hma_ros.runtime.rollout import Rollout
@@ -70,7 +70,7 @@ class WorldModelNode(HmaNode):
         spec = self._spec = slowed(trained, given.clock_divisor, given.mode)
         check_may_execute(spec, given.mode, given.bundle, given.allow_sim_bundle)
         self._model = self._load_model()
-        check_stem(trained, self._model)
+        self._check_fit(trained)
         is_slowed = given.clock_divisor > 1
         self._acts = not self._model.manifest.policy_refusal and not is_slowed
         self._horizon = min(given.horizon, self._model.manifest.max_horizon)
@@ -103,6 +103,11 @@ class WorldModelNode(HmaNode):
         if refusal := model.manifest.policy_refusal:
             self.get_logger().warning(f'predicts alone and proposes no actions: {refusal}')
         return model
+
+    def _check_fit(self, spec: EmbodimentSpec) -> None:
+        check_fit(spec, self._model.manifest)
+        if unsaid := self._model.stem.unsaid(spec):
+            self.get_logger().warning(f'{self._model.manifest.folder}: {unsaid}')
 
     def start(self) -> None:
         """Begin with an empty context."""
@@ -350,33 +355,6 @@ class WorldModelNode(HmaNode):
             f'expected {package}/msg/{self._camera_type.__name__} from the camera within '
             f'{self._given.camera_timeout_s:g} s'
         )
-
-
-def check_stem(spec: EmbodimentSpec, model: WorldModel) -> None:
-    """
-    Compare the embodiment with the stem that shall serve it.
-
-    :raises BundleError: other actions, joints, stride, frame rate or image size than the stem was
-        trained on.
-    """
-    # A model that reads no joints does not mind which there are.
-    joints = spec.state.joints if model.stem.joint_names else ()
-    # One that was trained on this robot's episodes takes its actions as they are.
-    layout = spec.action.layout if model.stem.layout else ()
-    for what, expected, got in (
-        ('action names', tuple(model.stem.action_names), spec.action.names),
-        ('action layout', tuple(model.stem.layout), layout),
-        ('joints', tuple(model.stem.joint_names), joints),
-        ('stride', model.stem.stride, spec.rates.stride),
-        ('frame_hz', model.stem.frame_hz, spec.rates.frame_hz),
-    ):
-        if expected != got:
-            raise BundleError(
-                f'{spec.path}: {what}: got {got}, expected {expected} of the stem {spec.stem!r} '
-                f'in {model.manifest.folder}; correct the file or choose another bundle'
-            )
-    if difference := model.manifest.size_difference(spec.camera.resize):
-        raise BundleError(f'{spec.path}: {difference}; {SIZE_REMEDY}')
 
 
 def main() -> int:

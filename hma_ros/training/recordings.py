@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.embodiment.action_meaning import meaning_of
 from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import Episodes
@@ -192,6 +193,8 @@ def domain_of(dataset: Episodes, stem: str | None = None) -> Domain:
         upper=tuple(map(float, labels.max(0))),
         joint_names=spec.state.joints,
         joint_motion=motion,
+        # The file speaks of the numbers of these names alone.
+        meaning=meaning_of(spec) if names == spec.action.names else None,
     )
     anchor, names = None, anchor_names(spec, dataset)
     if names:

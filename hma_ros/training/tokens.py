@@ -20,6 +20,7 @@ from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.patches import patchify
+from hma_ros.core.numpy_file import UNREADABLE, numpy_fault
 from hma_ros.core.pool import SERIAL, Pool
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episodes
@@ -146,9 +147,13 @@ def _once(path: Path, dataset: Episodes, encode: Callable[[], np.ndarray]) -> np
 
 def _read(path: Path) -> np.ndarray:
     try:
-        tokens: np.ndarray = np.load(path, allow_pickle=False)
-    except (EOFError, OSError, ValueError) as error:
-        raise ConfigError(f'{path}: {error}; expected tokens, remove it to make them') from error
+        # numpy.load would take what is no array for a pickle.
+        with path.open('rb') as file:
+            tokens: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    except UNREADABLE as error:
+        raise ConfigError(
+            f'{path}: got {numpy_fault(error)}, expected tokens; remove it to make them'
+        ) from error
     return tokens
 
 

@@ -11,7 +11,7 @@ import torch
 import yaml
 from PIL import Image
 
-from hma_ros.cli.import_checkpoint import SETTINGS
+from hma_ros.cli.import_checkpoint import SETTINGS, _stem
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_folder
 from hma_ros.core.generation.decoding import Decoding
@@ -84,6 +84,18 @@ def test_rates_of_steps_come_from_the_table_of_data_sets(capsys, tmp_path):
         capsys, renamed(tmp_path / 'right', 'franka', 'berkeley_mvp_converted_externally_to_rlds')
     )
     assert lines['stem'][0].endswith('3 numbers x stride 2, 2.5 steps/s of 5 Hz')
+
+
+@pytest.mark.parametrize(
+    ('stem', 'text'),
+    [
+        ('language_table', 'x stride 1, 10 steps/s of 10 Hz'),
+        ('bridge_data_v2', 'x stride 1, 5 steps/s of 5 Hz'),
+        ('kuka', 'x stride 1, rate unknown'),
+    ],
+)
+def test_a_stem_has_the_rate_of_its_data_where_the_table_has_another(stem, text):
+    assert _stem(Domain(stem, 1, (0.0,) * 3, (1.0,) * 3)).endswith(text)
 
 
 def test_a_policy_without_trained_heads_is_refused_with_the_reason(capsys, tmp_path):
@@ -190,6 +202,16 @@ def test_an_incomplete_folder_is_refused(capsys, tmp_path):
     assert 'config.json' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('name', ['model.safetensors', 'config.json'])
+def test_a_file_of_a_checkpoint_is_refused_for_its_folder(capsys, name):
+    path = GOLDEN / 'disc_concat' / name
+    assert main(['import-checkpoint', str(path)]) == 2
+    said = capsys.readouterr().err
+    assert f'{path}: got a file, expected a folder with config.json and model' in said
+    assert f'; give {path.parent}' in said
+    assert 'hf download' not in said
+
+
 def two_robots(folder: Path, write_released) -> tuple[Path, Path]:
     """A checkpoint of two stems, one of which serves the planar robot; and its embodiment."""
     spec = yaml.safe_load((embodiment_folder() / 'sim_planar.yaml').read_text())
@@ -257,6 +279,14 @@ def test_bad_output_place_is_refused_before_reading(capsys, monkeypatch, tmp_pat
     assert 'thesis.pdf is no part of a bundle' in capsys.readouterr().err
 
 
+def test_a_place_that_nothing_can_be_written_to_is_named_as_it_was_given(capsys, monkeypatch):
+    monkeypatch.setattr(WeightFiles, 'read', lambda *_: pytest.fail('weights were read'))
+    assert main(['import-checkpoint', str(GOLDEN / 'disc_concat'), '/proc/x']) == 2
+    said = capsys.readouterr().err
+    assert '/proc/x: got /proc, which cannot be written, expected a folder that can be' in said
+    assert '/.x.' not in said
+
+
 def test_a_folder_of_the_cache_and_an_older_configuration_are_taken(capsys, tmp_path):
     """What an older file lacks is taken from the authors' code, and said."""
     cache = tmp_path / 'models--liruiw--hma-base-disc'
@@ -294,7 +324,15 @@ def test_guidance_is_for_models_whose_actions_can_be_masked(capsys, tmp_path):
     assert Manifest.read(bundle).guidance == 2.0
     modulated = str(GOLDEN / 'disc_concat_modulate')
     assert main(['import-checkpoint', modulated, str(tmp_path / 'other'), *GUIDED]) == 2
-    assert (
-        'guidance: got 2.0, expected 1 for a model that does not support'
-        in capsys.readouterr().err
-    )
+    said = capsys.readouterr().err
+    assert 'guidance: got 2.0, expected 1 for a model that does not support' in said
+    assert 'leave guidance out' in said
+    assert 'no released checkpoint does' in said
+
+
+def test_the_help_speaks_of_what_an_import_has(capsys):
+    with pytest.raises(SystemExit):
+        main(['import-checkpoint', '--help'])
+    said = ' '.join(capsys.readouterr().out.split())
+    assert '1 (none, default) to 10' in said
+    assert 'bundle that is read' not in said

@@ -4,6 +4,7 @@
 import threading
 from array import array
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from std_msgs.msg import Bool, Int32
 from trajectory_msgs.msg import JointTrajectory
 
 from benchmarks.faults.processes import DEADLINE_S
+from hma_ros.cli.checks.packages import check_packages
 from hma_ros.cli.finding import Finding, Level
 from hma_ros.cli.topic_checks import check_topics
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
@@ -116,6 +118,22 @@ def test_a_healthy_robot_is_ok(check: Any, spec: EmbodimentSpec) -> None:
         Level.WARN,
         'nobody publishes this stop (emergency stop)',
     )
+
+
+@pytest.mark.parametrize(('executes', 'level'), [(False, Level.WARN), (True, Level.FAIL)])
+def test_a_stop_whose_messages_are_not_installed_is_told_once(
+    ros_context: Any, spec: EmbodimentSpec, executes: bool, level: Level
+) -> None:
+    """It fails where the executor refuses it, and warns in shadow mode, where that goes on."""
+    stop = replace(spec.stops[0], type='nowhere_msgs/msg/Mode')
+    changed = replace(spec, stops=(stop, *spec.stops[1:]))
+    findings = [
+        *check_packages(changed, executes),
+        *check_topics(changed, '', 0.1, False, executes),
+    ]
+    (found,) = [item for item in findings if 'nowhere_msgs' in item.text]
+    assert (found.subject, found.level) == ('stops[0].type', level)
+    assert not [item for item in findings if item.subject == f'/{stop.topic}']
 
 
 def test_a_driver_stop_of_another_type_fails(

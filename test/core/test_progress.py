@@ -3,6 +3,7 @@
 
 import io
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,6 +67,24 @@ def test_the_time_moves_while_one_item_takes_long(monkeypatch: pytest.MonkeyPatc
     for _ in moving(['one'], 'graphs', 'graph'):
         redrawn.clear()
         assert redrawn.wait(30.0)
+
+
+@pytest.mark.parametrize('make', [io.StringIO, Terminal])
+def test_no_time_to_go_is_promised_of_items_that_differ(
+    monkeypatch: pytest.MonkeyPatch, make: type[io.StringIO]
+) -> None:
+    stream = make()
+    monkeypatch.setattr(progress.sys, 'stderr', stream)
+    monkeypatch.setattr(progress, '_PLAIN_EVERY_S', 0.0)
+    for _ in moving(
+        [SimpleNamespace(name=name) for name in ('encoder', 'decoder')], 'graphs', 'graph'
+    ):
+        pass
+    said = stream.getvalue()
+    assert 'to go' not in said
+    assert '<' not in said
+    assert 'encoder' in said
+    assert 'decoder' in said
 
 
 def test_nothing_to_do_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:

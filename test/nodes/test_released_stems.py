@@ -22,7 +22,7 @@ from hma_ros.network.checkpoint import save_tokenizer
 from hma_ros.network.config import Compat, Domain, HmaConfig
 from hma_ros.network.discrete import DiscreteHma
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
-from hma_ros.nodes.world_model_node import check_stem
+from hma_ros.runtime.fit import check_fit
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 
@@ -97,7 +97,7 @@ def test_frames_are_imagined_from_what_the_robot_did(bundle: Path) -> None:
     found = check_file(spec.name, str(bundle))
     assert [item for item in found if item.level is Level.FAIL] == []
     model = WorldModel(bundle, spec.stem, Execution(provider='cpu', threads=1))
-    check_stem(spec, model)
+    check_fit(spec, model.manifest)
     executed = np.zeros((spec.rates.stride, len(spec.action.names)), np.float32)
     executed[:, :2] = 0.02
     for seed in range(2):
@@ -154,8 +154,8 @@ def test_a_file_with_another_layout_than_its_bundle_is_refused(
     layout = [0, 0, 0, 0, 0, 'd_y', 'd_x', 0]
     spec = load_embodiment(with_layout(tmp_path, 'ur5_pusht', layout))
     model = WorldModel(bundle, spec.stem, Execution(provider='cpu', threads=1))
-    with pytest.raises(BundleError, match=r"action layout: got \(0.0, .*'d_y', 'd_x', 0.0\), exp"):
-        check_stem(spec, model)
+    with pytest.raises(BundleError, match=r"action.layout: got \[0.0, .*'d_y', 'd_x', 0.0\], exp"):
+        check_fit(spec, model.manifest)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import hma_ros
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ET.parse(ROOT / 'package.xml').getroot()  # noqa: S314 - our own file
+_INTERFACES = ('_msgs', '_srvs', '_interfaces')
 DEPEND_TAGS = ('buildtool_depend', 'build_depend', 'depend', 'exec_depend', 'test_depend')
 
 
@@ -50,6 +51,13 @@ def test_every_ros_import_is_a_dependency() -> None:
     assert wanted <= _depends('depend', 'exec_depend')
 
 
+def test_every_message_package_is_used() -> None:
+    files = [*ROOT.glob('hma_ros/**/*.py'), *ROOT.glob('config/**/*'), *ROOT.glob('msg/*')]
+    text = '\n'.join(path.read_text() for path in files if path.is_file())
+    packages = {name for name in _depends('depend', 'exec_depend') if name.endswith(_INTERFACES)}
+    assert {name for name in packages if not re.search(rf'\b{name}\b', text)} == set()
+
+
 def test_every_interface_is_generated() -> None:
     files = {str(path.relative_to(ROOT)) for path in [*ROOT.glob('msg/*'), *ROOT.glob('srv/*')]}
     cmake = (ROOT / 'CMakeLists.txt').read_text()
@@ -58,6 +66,5 @@ def test_every_interface_is_generated() -> None:
 
 def _ros_imports(path: Path) -> set[str]:
     names = re.findall(r'^\s*(?:from|import) (\w+)', path.read_text(), re.MULTILINE)
-    suffixes = ('_msgs', '_srvs', '_interfaces')
     own = {'rclpy', 'launch', 'launch_ros', 'ament_index_python'}
-    return {name for name in names if name.endswith(suffixes) or name in own}
+    return {name for name in names if name.endswith(_INTERFACES) or name in own}

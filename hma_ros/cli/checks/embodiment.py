@@ -5,7 +5,7 @@ from typing import Any
 
 from hma_ros.cli.checks.packages import check_packages
 from hma_ros.cli.checks.plausibility import check_plausibility, check_todos
-from hma_ros.cli.finding import Finding, Level, fail, ok
+from hma_ros.cli.finding import Finding, Level, fail, ok, warn
 from hma_ros.core.domains import stem_remedy
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import HmaError
@@ -22,7 +22,7 @@ def check_file(name_or_path: str, bundle: str | None) -> list[Finding]:
     except HmaError as error:
         return [fail('embodiment', str(error), 'docs/reference/embodiments.md has every key')]
     findings = [describe_embodiment(spec), *check_embodiment(spec, executes=False)]
-    return findings if bundle is None else [*findings, _check_bundle(spec, bundle)]
+    return findings if bundle is None else [*findings, *_check_bundle(spec, bundle)]
 
 
 def check_embodiment(spec: EmbodimentSpec, executes: bool) -> list[Finding]:
@@ -44,22 +44,25 @@ def describe_embodiment(spec: EmbodimentSpec) -> Finding:
     return ok('embodiment', f'{spec.path}: stem {spec.stem}, {rates}{limit}')
 
 
-def compare_with_manifest(spec: EmbodimentSpec, manifest: Any) -> Finding | None:
-    """Return what keeps a bundle from serving this embodiment; None if nothing does."""
+def compare_with_manifest(spec: EmbodimentSpec, manifest: Any) -> list[Finding]:
+    """Return what keeps a bundle from serving this embodiment, and what cannot be compared."""
+    from hma_ros.runtime.fit import misfits
+
     if spec.stem not in manifest.stems:
         text = f'stem: got {spec.stem}, expected one of {", ".join(manifest.stems)}'
         remedy = f'correct `stem`, choose another bundle, or make one: {stem_remedy(spec.stem)}'
-        return fail('bundle', text, remedy)
-    from hma_ros.runtime.manifest import SIZE_REMEDY
-
+        return [fail('bundle', text, remedy)]
     try:
-        difference = manifest.size_difference(spec.camera.resize)
+        found = [fail('bundle', text, remedy) for text, remedy in misfits(spec, manifest)]
+        unsaid = manifest.robot(spec.stem).unsaid(spec)
     except HmaError as error:
-        return fail('bundle', str(error), 'choose a bundle with a frame tokenizer')
-    return fail('bundle', difference, SIZE_REMEDY) if difference else None
+        return [fail('bundle', str(error), 'export it again with what is missing')]
+    if unsaid:
+        found.append(warn('bundle', unsaid, 'import or train it again, or compare by hand'))
+    return found
 
 
-def _check_bundle(spec: EmbodimentSpec, bundle: str) -> Finding:
+def _check_bundle(spec: EmbodimentSpec, bundle: str) -> list[Finding]:
     from hma_ros.bringup import bundle_folder
 
     try:
@@ -68,6 +71,6 @@ def _check_bundle(spec: EmbodimentSpec, bundle: str) -> Finding:
         folder = bundle_folder(bundle)
         manifest = Manifest.read(folder)
     except (HmaError, ImportError) as error:
-        return fail('bundle', str(error), 'give bundle:=FOLDER')
-    found = compare_with_manifest(spec, manifest)
-    return found or ok('bundle', f'{folder}: has the stem {spec.stem} and its image size')
+        return [fail('bundle', str(error), 'give bundle:=FOLDER')]
+    text = f'{folder}: its stem {spec.stem} has these actions, rates and image size'
+    return compare_with_manifest(spec, manifest) or [ok('bundle', text)]

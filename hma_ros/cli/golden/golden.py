@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.numpy_file import UNREADABLE, numpy_fault
 
 if TYPE_CHECKING:
     from hma_ros.network.config import HmaConfig
@@ -34,15 +35,14 @@ class GoldenArrays(Mapping[str, np.ndarray]):
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / GOLDEN_FILE
+        expected = 'expected arrays of numpy.savez'
+        # Else numpy would take it for a pickle, or leave a truncated one open.
+        if self.path.is_file() and not zipfile.is_zipfile(self.path):
+            raise ConfigError(f'{self.path}: got another file, or a part of one, {expected}')
         try:
-            file = np.load(self.path, allow_pickle=False)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise ConfigError(
-                f'{self.path}: got {error}, expected arrays of numpy.savez'
-            ) from error
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ConfigError(f'{self.path}: got a single array, expected arrays of numpy.savez')
-        self._file = file
+            self._file: np.lib.npyio.NpzFile = np.load(self.path, allow_pickle=False)
+        except UNREADABLE as error:
+            raise ConfigError(f'{self.path}: got {numpy_fault(error)}, {expected}') from error
         self._read: set[str] = set()
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -52,8 +52,11 @@ class GoldenArrays(Mapping[str, np.ndarray]):
         self._read.add(name)
         try:
             array: np.ndarray = self._file[name]
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise ConfigError(f"{self.path}: array '{name}': {error}") from error
+        except UNREADABLE as error:
+            self._file.close()
+            raise ConfigError(
+                f"{self.path}: array '{name}': got {numpy_fault(error)}, expected one of numbers"
+            ) from error
         return array
 
     def __contains__(self, name: object) -> bool:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.embodiment.action_layout import layout_mistake, robot_actions, stem_numbers
+from hma_ros.core.embodiment.action_meaning import (
+    ActionMeaning,
+    Difference,
+    meaning_of,
+    read_meaning,
+)
+from hma_ros.core.embodiment.spec import EmbodimentSpec
 
 JOINT_MOTIONS = ('sum', 'last', 'unknown')
 ANCHOR_MOTIONS = ('sum', 'last')
@@ -38,6 +45,7 @@ class StemSpec:
         rad or m, in the order of the first actions; empty of a model without anchors.
     :param anchor_motion: one of :data:`ANCHOR_MOTIONS`: they go by the sum of a chunk, or to its
         last action.
+    :param meaning: of the numbers of an action; None of older models, which do not say it.
     """
 
     action_names: tuple[str, ...]
@@ -52,6 +60,7 @@ class StemSpec:
     layout: tuple[str | float, ...] = ()
     anchor: tuple[str, ...] = ()
     anchor_motion: str = 'last'
+    meaning: ActionMeaning | None = None
 
     @property
     def action_dim(self) -> int:
@@ -101,6 +110,31 @@ class StemSpec:
         """Turn what the stem gives, ``float32[..., width]``, into ``[..., action_dim]``."""
         return robot_actions(self.action_names, self.layout, numbers) if self.layout else numbers
 
+    def differences(self, spec: EmbodimentSpec) -> Iterator[Difference]:
+        """Yield where a robot differs from the one that the stem serves, the robot's first."""
+        # A model that reads no joints does not mind which there are.
+        joints = spec.state.joints if self.joint_names else ()
+        # One that was trained on this robot's episodes takes its actions as they are.
+        layout = spec.action.layout if self.layout else ()
+        for key, got, expected in (
+            ('action.names', spec.action.names, self.action_names),
+            ('action.layout', layout, self.layout),
+            ('state.sources joints', joints, self.joint_names),
+            ('rates.stride', spec.rates.stride, self.stride),
+            ('rates.frame_hz', spec.rates.frame_hz, self.frame_hz),
+        ):
+            if got != expected:
+                yield key, got, expected
+        if self.meaning is not None:
+            yield from self.meaning.differences(meaning_of(spec))
+
+    def unsaid(self, spec: EmbodimentSpec) -> str:
+        """Say what cannot be compared with a robot that turns its tool; empty if all can be."""
+        if self.meaning is not None or spec.action.rotation is None:
+            return ''
+        keys = 'action.rotation' + (' and action.delta_frame' if spec.action.delta_frame else '')
+        return f'{keys}: not compared, it does not say what its numbers mean (it is older)'
+
 
 def read_stem(facts: Mapping[str, Any]) -> StemSpec:
     """
@@ -112,6 +146,7 @@ def read_stem(facts: Mapping[str, Any]) -> StemSpec:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
     }
+    values['meaning'] = _meaning(values.get('meaning'), values.get('action_names', ()))
     stem = StemSpec(**values)
     if stem.trained_on not in ('simulation', 'robot'):
         raise ValueError(f'trained_on {stem.trained_on!r}, expected simulation or robot')
@@ -140,3 +175,12 @@ def read_stem(facts: Mapping[str, Any]) -> StemSpec:
                 f'{name}: lower {lower} and upper {upper}, expected finite bounds in this order'
             )
     return stem
+
+
+def _meaning(facts: Mapping[str, Any] | None, names: tuple[str, ...]) -> ActionMeaning | None:
+    if facts is None:
+        return None
+    meaning = read_meaning(facts)
+    if len(meaning.units) != len(names):
+        raise ValueError(f'units {meaning.units}, expected one for each of {names}')
+    return meaning

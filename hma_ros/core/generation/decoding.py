@@ -79,8 +79,8 @@ class Decoding:
         if self.is_guided and not hides_actions:
             raise ConfigError(
                 f'guidance: got {self.guidance}, expected 1 for a model that does not support '
-                'masked actions (hides_actions: false); leave guidance out, or choose a model '
-                'that supports them'
+                'masked actions (hides_actions: false); leave guidance out: models of `hma train` '
+                'support them, no released checkpoint does'
             )
 
     def completed_by(self, other: Decoding) -> Decoding:

@@ -125,7 +125,9 @@ def test_unreadable_files_are_refused(tmp_path):
         kind_of(tmp_path)
     np.save(tmp_path / 'single.npy', np.ones(1))
     (tmp_path / 'single.npy').rename(tmp_path / 'golden.npz')
-    with pytest.raises(ConfigError, match=r'golden.npz: got a single array, expected arrays'):
+    with pytest.raises(
+        ConfigError, match=r'golden.npz: got another file, or a part of one, expected arrays'
+    ):
         kind_of(tmp_path)
     (tmp_path / 'config.json').write_text('[]')
     with pytest.raises(ConfigError, match=r'config.json: got list, expected a JSON object'):

@@ -1,7 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Stems of the authors take numbers in an order of their own, and some that no robot has."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +78,7 @@ def test_chunks_of_a_stem_are_kept_within_the_bounds_of_the_robot() -> None:
 def test_a_manifest_with_a_wrong_layout_is_refused(layout: list[str | float], text: str) -> None:
     stem = replace(robot_of(load_embodiment('sim_planar')), layout=tuple(layout))
     with pytest.raises(ValueError, match=f'layout: .*{text}'):
-        read_stem(vars(stem))
+        read_stem(asdict(stem))
 
 
 def with_layout(tmp_path: Path, name: str, layout: object) -> EmbodimentSpec:

@@ -392,8 +392,14 @@ CASES = [
         'sim_franka',
         'gripper',
         None,
-        'action.coordinates: got 3, expected 4 texts '
-        '(one per action name but rotation and gripper)',
+        'action.names: got 4 names, expected 3: 3 of the position, no gripper',
+    ),
+    (
+        'franka_droid',
+        'action.rotation',
+        'quaternion_xyzw',
+        'action.names: got 7 names, expected 8: 3 of the position, 4 of action.rotation '
+        'quaternion_xyzw, the gripper',
     ),
     (
         'sim_franka',

@@ -12,7 +12,7 @@ from transforms3d.quaternions import qmult
 
 from hma_ros.core.control.measured_actions import measured_actions
 from hma_ros.core.control.state_history import StateHistory
-from hma_ros.core.domains import RATE_HZ, stem_remedy, upstream_stride
+from hma_ros.core.domains import recorded_hz, stem_remedy, upstream_stride
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_folder, load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.export.robot import robot_of
@@ -28,8 +28,6 @@ STEMS = {
     'xarm6_language_table': ('language_table', 2, 10),
     'xarm7_mvp': ('berkeley_mvp_converted_externally_to_rlds', 8, 5),
 }
-# Recorded faster than the authors' table says, or there under another name.
-OTHER_RATES = {'language_table', 'bridge_data_v2'}
 
 
 @pytest.fixture(params=STEMS)
@@ -38,12 +36,12 @@ def spec(request: pytest.FixtureRequest) -> EmbodimentSpec:
 
 
 def test_it_takes_the_numbers_of_its_stem_at_the_rate_of_its_data(spec: EmbodimentSpec) -> None:
-    stem, width, recorded_hz = STEMS[spec.name]
+    stem, width, rate_hz = STEMS[spec.name]
     assert spec.stem == stem
     assert robot_of(spec, is_released=True).width == width
     assert spec.rates.stride == upstream_stride(stem)
-    assert spec.rates.control_hz == pytest.approx(recorded_hz)
-    assert stem in OTHER_RATES or RATE_HZ[stem] == recorded_hz
+    assert spec.rates.control_hz == pytest.approx(rate_hz)
+    assert recorded_hz(stem) == rate_hz
     assert spec.camera.resize == (256, 256)
 
 

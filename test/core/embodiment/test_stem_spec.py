@@ -1,7 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """What a manifest may say of a stem."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -14,7 +14,7 @@ FRANKA = replace(robot_of(load_embodiment('sim_franka')), joint_names=('a', 'b',
 
 @pytest.mark.parametrize('anchor', [(), ('x', 'y', 'z'), ('a', 'b', 'c')])
 def test_an_anchor_is_joints_or_the_place_of_the_tool(anchor: tuple[str, ...]) -> None:
-    stem = read_stem(vars(replace(FRANKA, anchor=anchor)))
+    stem = read_stem(asdict(replace(FRANKA, anchor=anchor)))
     assert stem.reads_tool == ('x' in anchor)
     assert set(anchor) <= set(stem.measured_names)
 
@@ -25,4 +25,4 @@ def test_an_anchor_is_joints_or_the_place_of_the_tool(anchor: tuple[str, ...]) -
 def test_any_other_anchor_is_refused(anchor: tuple[str, ...]) -> None:
     """Nodes measure joints, and three coordinates of the tool."""
     with pytest.raises(ValueError, match='anchor .*, expected'):
-        read_stem(vars(replace(FRANKA, anchor=anchor)))
+        read_stem(asdict(replace(FRANKA, anchor=anchor)))
