@@ -161,6 +161,16 @@ def _data_set(
     )
 
 
+def imagined_by(journal: Mapping[str, Any]) -> list[str]:
+    """Say of a data set in words which of its sources are synthetic; nothing if none is."""
+    return [
+        f'synthetic: behind {known["observed"]} true frames each, imagined by {known["bundle"]} '
+        f'(manifest {known["manifest_sha256"][:12]}) from {known["source"]}'
+        for source in journal['sources']
+        if (known := source.get(KEY))
+    ]
+
+
 def _split(at: Path) -> str:
     """Name the split of episodes: that in their path, else train."""
     below = (path for path in at.glob('**/metadata.json'))
