@@ -214,10 +214,11 @@ def _stem_of(manifest: Manifest, episodes: Episodes) -> str:
     robot, known = episodes.embodiment, episodes.metadata
     served = {stem.embodiment: name for name, stem in manifest.robots.items()}
     if robot not in served:
+        robots = first_few(list(served)) or 'no robot'
         raise ConfigError(
-            f'--bundle: got {manifest.folder}, which was trained on {first_few(list(served))}, '
-            f'expected a stem for {robot}, of which the episodes are; fine-tune a model to it '
-            'with `hma finetune`'
+            f'--bundle: got {manifest.folder}, which serves {robots}, expected '
+            f'a stem for {robot}, of which the episodes are; fine-tune a model to it with '
+            '`hma finetune`'
         )
     stem = manifest.robot(served[robot])
     for what, got, expected in (
