@@ -301,6 +301,7 @@ def run_inspect(args: argparse.Namespace) -> int:
     from hma_ros.data.inspection_page import write_page
     from hma_ros.data.lerobot_reader import LeRobotData
     from hma_ros.data.outcomes import summary
+    from hma_ros.data.synthetic_writer import imagined_by
 
     data = LeRobotData(Path(args.folder))
     found = inspect(data)
@@ -308,6 +309,8 @@ def run_inspect(args: argparse.Namespace) -> int:
     write_page(data, found, page)
     for finding in found.findings:
         print(f'- {finding}')
+    for origin in imagined_by(data.journal):
+        print(origin)
     steps, episodes = counted(found.steps, 'step'), summary(data.outcomes)
     print(f'{page}: {steps} in {episodes}, {counted(len(found.findings), "finding")}')
     return 1 if found.findings else 0

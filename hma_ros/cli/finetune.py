@@ -36,6 +36,8 @@ examples:
       the shipped model, on a data set of `hma data import`
   hma finetune --init hma_sim --data data/mine --out runs/mine --trunk frozen
       train only the new stem, projectors and head; other robots in the model act as before
+  hma finetune --init hma_sim --data data/mine data/imagined --out runs/both
+      demonstrations, and what `hma imagine` made of them
   hma finetune --init hma-base-disc --tokenizer magvit2.ckpt --data data/mine --out runs/mine
       a checkpoint of HMA's authors
 
@@ -70,10 +72,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add(
         '--data',
+        nargs='+',
         type=Path,
         required=True,
         metavar='FOLDER',
-        help='demonstrations of the new robot: a data set of `hma data import`, or episodes',
+        help='demonstrations of the new robot: data sets of `hma data import`, or episodes; '
+        'several are joined',
     )
     add('--out', type=Path, required=True, metavar='FOLDER', help='checkpoints, logs and state')
     add('--bundle', type=Path, metavar='FOLDER', help='export a bundle here at the end')
@@ -179,16 +183,16 @@ def run(args: argparse.Namespace) -> int:
     """Fine-tune, and export if that was asked for."""
     from hma_ros.cli.train_further import initial_folder
     from hma_ros.data.augmentation import Augmented
-    from hma_ros.data.imported_episodes import open_episodes
+    from hma_ros.data.joined_episodes import open_all
     from hma_ros.export.pretrained import read_pretrained, save_codec
     from hma_ros.export.replace import check_replaceable
     from hma_ros.training.recordings import with_anchors
     from hma_ros.training.workers import Workers
 
-    check_run_folder(args.out, [args.data])
+    check_run_folder(args.out, args.data)
     if args.bundle is not None:
         check_replaceable(args.bundle)
-    dataset = open_episodes(args.data)
+    dataset = open_all(args.data)
     shown = Augmented(dataset, args.augment) if args.augment else dataset
     initial = read_pretrained(initial_folder(args.init, args.out), args.tokenizer)
     dataset.check_frame_size(initial.codec.image_size, 'the frame tokenizer')
@@ -240,9 +244,9 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     domain = domain_of(dataset, args.stem)
     _tell(args, dataset, domain.name, kept_stems(initial.model.config, args.trunk), initial)
     begun = start(initial.model, domain, tuning)
-    length = _length(args.length or default_length(begun.model.config), args.data, dataset)
+    length = _length(args.length or default_length(begun.model.config), _places(args), dataset)
     settings = {
-        'data': data_facts(args.data, dataset),
+        'data': data_facts(_places(args), dataset),
         'init': initial.facts,
         'tokenizer': initial.codec_fingerprint,
         'stem': domain.name,
@@ -270,15 +274,20 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     return trainer
 
 
-def _length(length: int, folder: Path, dataset: Episodes) -> int:
+def _length(length: int, folders: str, dataset: Episodes) -> int:
     """Return the steps of a window; ConfigError unless an episode has as many."""
     longest = max(episode.steps for episode in dataset)
     if not 2 <= length <= longest:
         raise ConfigError(
             f'--length: got {length}, expected 2 to {longest}, the steps of the longest episode '
-            f'in {folder}'
+            f'in {folders}'
         )
     return length
+
+
+def _places(args: argparse.Namespace) -> str:
+    """Name the data sets."""
+    return ', '.join(map(str, args.data))
 
 
 def _tell(
@@ -291,7 +300,7 @@ def _tell(
     """Say what is learned from what, and what becomes of the other stems."""
     steps = sum(episode.steps for episode in dataset)
     episodes = counted(len(dataset), 'episode')
-    print(f'{args.data}: {episodes}, {counted(steps, "step")} of {dataset.embodiment}')
+    print(f'{_places(args)}: {episodes}, {counted(steps, "step")} of {dataset.embodiment}')
     for why, count in getattr(dataset, 'left_out', {}).items():
         if count:
             print(f'  left out: {counted(count, "episode")} {why}')
@@ -319,7 +328,7 @@ def _tokens(
     else:
         encode = partial(encode_in_worker, folder, initial.model.config)
     encoder = Encoder(encode, codec.image_size, initial.codec_fingerprint)
-    place = args.data if os.access(args.data, os.W_OK) else args.out
+    place = args.data[0] if os.access(args.data[0], os.W_OK) else args.out
     return encoded_once(encoder, dataset, place / 'tokens', pool)
 
 

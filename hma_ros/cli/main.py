@@ -24,6 +24,7 @@ COMMANDS = (
     'record',
     'data',
     'generate',
+    'imagine',
     'train',
     'finetune',
     'export',

@@ -21,6 +21,8 @@ FLAT_FILES = (
     'states.bin',
 )
 _CHUNK_FILES = ('actions/actions.bin', 'labels.bin')
+# Who acted in episodes that go on with frames of a world model.
+IMAGINED = 'imagined'
 # Sizes of one entry that are fixed.
 _DIMENSIONS = {'video.bin': 3, 'segment_ids.bin': 0}
 

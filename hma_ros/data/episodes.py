@@ -16,7 +16,8 @@ states.bin            float32 ``[N, D]``           privileged state, for the aux
 metadata.json         object                       names, rates, sizes, one entry per episode
 ====================  ===========================  ==============================================
 
-The last frame of an episode has no action: its steps of ``actions`` and ``labels`` are NaN.
+The last frame of an episode has no action: its steps of ``actions`` and ``labels`` are NaN. So are
+the ``states`` of frames that a world model imagined, in episodes of the kind ``imagined``.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ import numpy as np
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
-from hma_ros.data.episode_metadata import FLAT_FILES, EpisodeRecord, read_metadata
+from hma_ros.data.episode_metadata import FLAT_FILES, IMAGINED, EpisodeRecord, read_metadata
 from hma_ros.data.flat_file import map_array
 
 SPLITS = ('train', 'val')
@@ -49,8 +50,8 @@ class Episode:
     :param actions: ``float32[T, stride, A]``, executed, physical units.
     :param labels: ``float32[T, stride, A]``, what the expert would have done, physical units.
     :param joints: ``float32[T + 1, J]``.
-    :param states: ``float32[T + 1, D]`` privileged simulator state.
-    :param kind: who acted: ``expert``, ``play``, ``random`` or ``policy``.
+    :param states: ``float32[T + 1, D]`` privileged simulator state; NaN of imagined frames.
+    :param kind: who acted: ``expert``, ``play``, ``random`` or ``policy``; or ``imagined``.
     :param seed: seed that reproduces the episode.
     :param success: whether the task was done at the end.
     :param place: folder and number of the episode, or its file; empty before it is written.
@@ -119,7 +120,11 @@ class Episodes(Protocol):
 
 
 class EpisodeWriter:
-    """Append episodes to a new folder; only after :meth:`close` can it be read."""
+    """
+    Append episodes to a new folder; only after :meth:`close` can it be read.
+
+    :param facts: what else ``metadata.json`` is to say, as it is at the end.
+    """
 
     def __init__(
         self,
@@ -129,6 +134,7 @@ class EpisodeWriter:
         stride: int,
         action_names: Sequence[str],
         state_names: Sequence[str],
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         self._folder = Path(folder)
         if (self._folder / 'metadata.json').exists():
@@ -143,6 +149,7 @@ class EpisodeWriter:
             'state_names': list(state_names),
             'encoder_type': 'raw',
             'token_dtype': 'uint8',
+            **(facts or {}),
         }
         self._files: dict[str, BinaryIO] = {
             name: (self._folder / name).open('wb') for name in FLAT_FILES
@@ -360,7 +367,8 @@ def _check_finite(folder: Path, number: int, episode: Episode) -> None:
     """Refuse what would make every weight nan; raises ConfigError naming episode and step."""
     for what in ('actions', 'labels', 'joints', 'states'):
         values = getattr(episode, what)
-        broken = np.argwhere(~np.isfinite(values))
+        is_unknown = what == 'states' and episode.kind == IMAGINED
+        broken = np.argwhere(np.isinf(values) if is_unknown else ~np.isfinite(values))
         if len(broken):
             place = tuple(broken[0])
             raise ConfigError(

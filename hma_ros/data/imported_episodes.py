@@ -65,6 +65,16 @@ class ImportedEpisodes:
         return self.spec.name
 
     @property
+    def text(self) -> str:
+        """That file, as it is kept in the data set."""
+        return str(self._data.journal['embodiment'])
+
+    @property
+    def task(self) -> str:
+        """What the robot does, in words."""
+        return str(self._data.journal['task'])
+
+    @property
     def stride(self) -> int:
         """Low-level actions per step."""
         return self.spec.rates.stride

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hma_ros.core.short_text import counted
 from hma_ros.data.inspection import EpisodeView, Inspection
 from hma_ros.data.lerobot_reader import LeRobotData
+from hma_ros.data.synthetic_writer import imagined_by
 
 _COLOURS = ('#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#ff7f0e', '#17becf', '#8c564b', '#e377c2')
 _WIDTH, _HEIGHT, _GAP = 640, 120, 2
@@ -34,6 +35,7 @@ def write_page(data: LeRobotData, found: Inspection, path: Path) -> None:
         f'<h1>{escape(str(data.folder.name))}: {escape(spec.name)}</h1>',
         f'<p>{counted(len(data), "episode")}, {counted(found.steps, "step")} at '
         f'{spec.rates.frame_hz:g} Hz.</p>',
+        *(f'<p>{escape(text)}.</p>' for text in imagined_by(data.journal)),
         f'<h2>Findings</h2><ul>{findings or "<li>none</li>"}</ul>',
         '<h2>Topics</h2>' + _topics(data),
     ]

@@ -80,7 +80,8 @@ class HeadFitter:
         parameters = [item for item in head.parameters() if item.requires_grad]
         optimiser = torch.optim.AdamW(parameters, _RATE, weight_decay=0.02)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
-        mean, std = samples.states.mean(0), samples.states.std(0) + 1e-3
+        known = samples.states[~samples.states.isnan().any(1)]
+        mean, std = known.mean(0), known.std(0) + 1e-3
         errors = []
         for _ in Progress(range(steps), f'{stem} head', unit='step'):
             pick = torch.randint(len(samples.features), (_BATCH,))
@@ -93,6 +94,7 @@ class HeadFitter:
             loss = error
             if state is not None:
                 truth = (samples.states[pick] - mean) / std
+                truth = torch.where(truth.isnan(), state[:, 0].detach(), truth)
                 located = F.smooth_l1_loss(state[:, 0], truth, beta=_LINEAR_FROM)
                 loss = error + _STATE_WEIGHT * located
             optimiser.zero_grad(set_to_none=True)

@@ -24,11 +24,11 @@ FILE_NAME = 'provenance.json'
 SEED = 0
 
 
-def data_facts(folder: Path, dataset: Episodes) -> dict[str, Any]:
+def data_facts(folder: str, dataset: Episodes) -> dict[str, Any]:
     """Count the episodes and steps of a data set, with a hash of it."""
     steps = [episode.steps for episode in dataset]
     return {
-        'folder': str(folder),
+        'folder': folder,
         'embodiment': dataset.embodiment,
         'episodes': len(steps),
         'steps': sum(steps),

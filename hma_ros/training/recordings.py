@@ -11,6 +11,7 @@ import numpy as np
 
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.embodiment.action_meaning import meaning_of
+from hma_ros.core.embodiment.joint_motion import joint_motion
 from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import Episodes
@@ -256,17 +257,11 @@ def without_joints(domain: Domain) -> Domain:
     return replace(domain, joints=None, robot=robot)
 
 
-def joint_motion(spec: EmbodimentSpec) -> str:
-    """Tell what a chunk does to the joints, where it commands all of them: see StemSpec."""
-    if spec.gripper is not None or spec.action.coordinates != spec.state.joints:
-        return 'unknown'
-    return 'sum' if spec.action.is_delta else 'last'
-
-
 def standardise_states(episodes: Sequence[TokenEpisode]) -> list[TokenEpisode]:
-    """Bring every privileged number to mean zero and deviation one over the data set."""
+    """Bring every privileged number to mean 0 and deviation 1; unknown ones (NaN) stay so."""
     states = np.concatenate([episode.states for episode in episodes])
-    mean, std = states.mean(0), states.std(0) + 1e-3
+    known = states[np.isfinite(states).all(1)]
+    mean, std = known.mean(0), known.std(0) + 1e-3
     return [replace(item, states=(item.states - mean) / std) for item in episodes]
 
 

@@ -272,6 +272,8 @@ def action_losses(
     if state is None:
         return action, torch.zeros(())
     truth = torch.from_numpy(around.states)
+    # Of imagined frames nobody knows the state: it teaches nothing.
+    truth = torch.where(truth.isnan(), state.detach(), truth)
     located = F.smooth_l1_loss(state, truth, beta=config.linear_from)
     return action, config.state_weight * located
 

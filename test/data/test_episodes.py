@@ -145,3 +145,13 @@ def test_other_frames_with_the_same_actions_have_another_fingerprint(tmp_path):
     folders = [write(tmp_path / name, [item]) for name, item in (('a', same), ('b', other))]
     first, again, second = (EpisodeDataset([folders[i]]).fingerprint for i in (0, 0, 1))
     assert first == again != second
+
+
+def test_the_state_of_imagined_frames_alone_may_be_unknown(tmp_path):
+    episode = replace(make(3), states=np.full((4, 4), np.nan, np.float32))
+    with pytest.raises(ConfigError, match='step 0: states: got nan, expected a finite number'):
+        write(tmp_path / 'a', [episode])
+    (found,) = EpisodeDataset([write(tmp_path / 'b', [replace(episode, kind='imagined')])])
+    assert np.isnan(found.states).all()
+    with pytest.raises(ConfigError, match='joints: got nan'):
+        write(tmp_path / 'c', [replace(found, joints=np.full((4, 3), np.nan))])

@@ -1,11 +1,23 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """What training shows the model, and what it asks."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from hma_ros.data.windows import EpisodeWindows, TokenEpisode
-from hma_ros.training.twin import TwinConfig, corrupt, frame_loss, layout, prepare
+from hma_ros.network.config import Domain, Joints, preset
+from hma_ros.network.initial import initialised
+from hma_ros.training.recordings import standardise_states
+from hma_ros.training.twin import (
+    TwinConfig,
+    action_losses,
+    corrupt,
+    frame_loss,
+    layout,
+    prepare,
+)
 
 
 def generator():
@@ -75,3 +87,32 @@ def test_frame_loss_is_zero_for_certain_right_answers_and_counts_masked_tokens_o
     assert frame_loss(logits, steps, 3.0) < 1e-6
     wrong = torch.where(steps.masked[:, 3:, :, None, None], logits, -logits)
     assert frame_loss(wrong, steps, 3.0) < 1e-6
+
+
+def test_unknown_states_teach_nothing():
+    joints = Joints(('slider',), (0.0,), (1.0,), 'unknown', (0.0,), (1.0,), state_size=1)
+    stem = Domain('one', 1, (0.0,), (1.0,), joints=joints)
+    sizes = {'layers': 1, 'heads': 2, 'width': 16, 'positions': 4, 'factors': 2, 'factor_size': 4}
+    torch.manual_seed(0)
+    head = initialised(preset('small', [stem], **sizes)).action_heads['one'].train()
+    around = EpisodeWindows([episode()], steps=3).draw(4, seed=0).surroundings
+    features, states = torch.randn(4, 3, 8, 16), around.states.copy()
+    states[:, 1:] = np.nan
+    part = replace(around, states=states)
+    _, whole = action_losses(head, features, around, TwinConfig(), generator())
+    _, known = action_losses(head, features, part, TwinConfig(), generator())
+    assert 0 < known < whole
+    known.backward()
+    assert all(
+        torch.isfinite(item.grad).all() for item in head.parameters() if item.grad is not None
+    )
+
+
+def test_states_are_standardised_by_those_that_are_known():
+    known = episode()
+    states = known.states.copy()
+    states[4:] = np.nan
+    (found,) = standardise_states([replace(known, states=states)])
+    (alone,) = standardise_states([replace(known, states=states[:4])])
+    np.testing.assert_array_equal(found.states[:4], alone.states)
+    assert np.isnan(found.states[4:]).all()

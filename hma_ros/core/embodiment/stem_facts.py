@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hma_ros.core.embodiment.joint_motion import joints_after
 from hma_ros.core.embodiment.stem_spec import StemSpec, read_stem
 
 
@@ -58,9 +59,7 @@ class StemFacts:
         if joints_BJ is None or self.robot is None or self.robot.joint_motion == 'unknown':
             return None
         steps = chunk_BX.reshape(len(chunk_BX), self.stride, -1)
-        is_last = self.robot.joint_motion == 'last'
-        moved: NDArray[np.float32] = steps[:, -1] if is_last else joints_BJ + steps.sum(1)
-        return moved.astype(np.float32)
+        return joints_after(self.robot.joint_motion, joints_BJ, steps)
 
     def anchor_after(
         self, anchor_BK: NDArray[np.float32] | None, chunk_BX: NDArray[np.float32] | None

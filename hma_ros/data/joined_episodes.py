@@ -1,0 +1,86 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Several data sets of one robot as one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.errors import ConfigError
+from hma_ros.data.episodes import Episode, Episodes
+from hma_ros.data.imported_episodes import open_episodes
+
+_ALIKE = ('embodiment', 'hz', 'stride', 'action_names', 'state_names')
+
+
+class JoinedEpisodes:
+    """
+    Episodes of several data sets, one set after the other.
+
+    :param folders: each as :func:`open_episodes` takes it.
+    :raises ConfigError: as that, or they differ in robot, rate, actions, states or frames.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._sets: list[Episodes] = [open_episodes(folder) for folder in folders]
+        for folder, other in zip(folders, self._sets, strict=True):
+            for what in _ALIKE:
+                if (got := other.metadata[what]) != (expected := self.metadata[what]):
+                    raise ConfigError(
+                        f'{folder}: {what}: got {got}, expected {expected} as in {folders[0]}; '
+                        'give data sets of one robot'
+                    )
+        self.left_out = sum(
+            (Counter(getattr(one, 'left_out', {})) for one in self._sets), Counter()
+        )
+        self.unmarked = sum(getattr(one, 'unmarked', 0) for one in self._sets)
+
+    @property
+    def spec(self) -> EmbodimentSpec:
+        """The embodiment file, of the first set."""
+        return self._sets[0].spec
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """See :class:`~hma_ros.data.episodes.Episodes`."""
+        return self._sets[0].metadata
+
+    @property
+    def embodiment(self) -> str:
+        """See :class:`~hma_ros.data.episodes.Episodes`."""
+        return self._sets[0].embodiment
+
+    @property
+    def stride(self) -> int:
+        """See :class:`~hma_ros.data.episodes.Episodes`."""
+        return self._sets[0].stride
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """See :class:`~hma_ros.data.episodes.Episodes`."""
+        text = ' '.join(one.fingerprint for one in self._sets)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def check_frame_size(self, side: int, of: str) -> None:
+        """See :class:`~hma_ros.data.episodes.Episodes`."""
+        for one in self._sets:
+            one.check_frame_size(side, of)
+
+    def __len__(self) -> int:
+        """Count the episodes."""
+        return sum(map(len, self._sets))
+
+    def __iter__(self) -> Iterator[Episode]:
+        """Iterate over all episodes; frames are read once they are asked for."""
+        for one in self._sets:
+            yield from one
+
+
+def open_all(folders: Sequence[Path]) -> Episodes:
+    """Open one data set, or several as one; raises ConfigError as :class:`JoinedEpisodes`."""
+    return open_episodes(folders[0]) if len(folders) == 1 else JoinedEpisodes(folders)

@@ -1,0 +1,280 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+Synthetic data: a world model goes on with recorded episodes (HMA, arXiv 2502.04296).
+
+The model observes the beginning of an episode and imagines what follows, with the recorded
+actions, with others near to them, or with those that its policy chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hma_ros.core.embodiment.joint_motion import joint_motion, joints_after, motion_refusal
+from hma_ros.core.errors import ConfigError
+from hma_ros.core.progress import Progress
+from hma_ros.core.short_text import counted, first_few
+from hma_ros.data.episodes import Episode, Episodes
+from hma_ros.data.synthetic_writer import SyntheticEpisode, continued, needs_last_action
+from hma_ros.evaluation.replay import replay
+from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.manifest_file import FILE_NAME, sha256
+from hma_ros.runtime.world_model import WorldModel
+
+ACTIONS = ('recorded', 'policy')
+
+
+@dataclass(frozen=True)
+class SyntheticConfig:
+    """
+    How episodes go on.
+
+    :param observed: true frames at the beginning of each.
+    :param steps: frames to imagine at most; recorded actions may end before.
+    :param actions: one of :data:`ACTIONS`: those recorded, or those that the policy chooses.
+    :param copies: of each episode.
+    :param noise: deviation of recorded actions in all copies but the first, in standard
+        deviations of the stem.
+    :param episodes: to go on with at most; None for all.
+    :param seed: of all that is left to chance.
+    """
+
+    observed: int = 8
+    steps: int = 16
+    actions: str = 'recorded'
+    copies: int = 1
+    noise: float = 0.5
+    episodes: int | None = None
+    seed: int = 0
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the actions were recorded."""
+        return self.actions == 'recorded'
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    What is to be imagined.
+
+    :param stem: of the bundle, for the robot of the episodes.
+    :param config: how.
+    :param steps_E: frames to imagine of each episode; 0 of one that is left out.
+    """
+
+    stem: str
+    config: SyntheticConfig
+    steps_E: tuple[int, ...]
+
+    @property
+    def frames(self) -> int:
+        """Frames to imagine, of all copies."""
+        return self.config.copies * sum(self.steps_E)
+
+    @property
+    def too_short(self) -> int:
+        """Episodes left out, because nothing of them is left to go on with."""
+        return self.steps_E.count(0)
+
+
+def plan(manifest: Manifest, episodes: Episodes, config: SyntheticConfig) -> Plan:
+    """
+    Check that a bundle can go on with episodes, before its weights are loaded.
+
+    :raises ConfigError: no stem for them, another size or rate, a count out of range, or actions
+        that do not tell where the joints go.
+    """
+    stem = _stem_of(manifest, episodes)
+    episodes.check_frame_size(manifest.image_size, 'the bundle')
+    if why := motion_refusal(episodes.spec):
+        raise ConfigError(
+            f'--data: got episodes of {episodes.embodiment}, whose actions do not tell the joints '
+            f'of imagined frames ({why}), expected actions that command every joint; nothing is '
+            'made up in their place'
+        )
+    _check_counts(manifest, episodes, config)
+    return Plan(stem, config, _lengths(episodes, config))
+
+
+def provenance(
+    manifest: Manifest, episodes: Episodes, folder: Path, config: SyntheticConfig
+) -> dict[str, Any]:
+    """
+    Say where synthetic episodes come from, for their metadata.
+
+    :param folder: of the recorded episodes.
+    """
+    return {
+        'bundle': str(manifest.folder.absolute()),
+        'manifest_sha256': sha256(manifest.folder / FILE_NAME),
+        'source': str(folder.absolute()),
+        'source_sha256_12': episodes.fingerprint,
+        **asdict(config),
+    }
+
+
+def imagine_episodes(
+    model: WorldModel, episodes: Episodes, planned: Plan, progress: bool = True
+) -> Iterator[SyntheticEpisode]:
+    """
+    Let episodes go on as planned.
+
+    :param model: of the bundle and the stem of the plan; its context is lost.
+    :param progress: show a progress bar.
+    """
+    imagining = _Imagining(model, episodes, planned)
+    with Progress(
+        total=planned.frames, desc=episodes.embodiment, unit='frame', disable=not progress
+    ) as bar:
+
+        def drawn() -> bool:
+            bar.update()
+            return False
+
+        for episode, steps in zip(episodes, planned.steps_E, strict=False):
+            if steps:
+                yield from imagining.copies(episode, steps, drawn)
+
+
+class _Imagining:
+    def __init__(self, model: WorldModel, episodes: Episodes, planned: Plan) -> None:
+        self._model, self._config = model, planned.config
+        self._stem = model.manifest.stem(planned.stem)
+        self._spec = episodes.spec
+        self._motion = joint_motion(self._spec)
+        self._spare = int(needs_last_action(episodes))
+        self._random = np.random.default_rng([planned.config.seed, 1])
+
+    def copies(
+        self, episode: Episode, steps: int, drawn: Callable[[], bool]
+    ) -> Iterator[SyntheticEpisode]:
+        """Observe the beginning once, and imagine so many steps as often as asked for."""
+        seen = self._config.observed
+        begun = replace(episode, frames=np.stack(list(islice(iter(episode.frames), seen))))
+        for step in replay(self._model, begun):
+            if step == seen - 1:
+                break
+        recorded = begun.actions[seen - 1 : seen - 1 + steps + self._spare]
+        for copy in range(self._config.copies):
+            if self._config.is_recorded:
+                chunks = self._near(recorded) if copy else recorded
+                frames = self._model.imagine(chunks[:steps], steps, drawn).frames
+            else:
+                frames, chunks = self._chosen(steps, drawn)
+            done = chunks[:steps]
+            joints = self._joints(begun.joints[seen - 1], done)
+            after = chunks[steps] if self._spare else None
+            yield SyntheticEpisode(continued(begun, frames, done, joints), after, copy)
+
+    def _chosen(self, steps: int, drawn: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray]:
+        """Let the policy act, and ask it once more after the last frame if need be."""
+        chunks: list[np.ndarray] = []
+
+        def decided(chunk: np.ndarray) -> bool:
+            chunks.append(chunk.copy())
+            return len(chunks) > steps
+
+        rollout = self._model.imagine(None, steps + self._spare, drawn, decided)
+        return rollout.frames, np.stack(chunks)
+
+    def _near(self, chunks: np.ndarray) -> np.ndarray:
+        """
+        Change recorded chunks within the bounds of the stem.
+
+        Increments change independently, and so absolute targets by a random walk, whose last
+        step has the deviation asked for: the robot does not jump to and fro.
+        """
+        stem, robot = self._stem, self._model.stem
+        numbers = robot.numbers_of(chunks).reshape(-1, stem.width)
+        drawn = self._random.standard_normal(numbers.shape)
+        if not self._spec.action.is_delta:
+            drawn = drawn.cumsum(0) / np.sqrt(len(drawn))
+        changed = numbers + self._config.noise * np.array(stem.std) * drawn
+        limited = stem.limit(changed.astype(np.float32).reshape(len(chunks), -1))
+        return robot.actions_of(limited.reshape(len(chunks), stem.stride, -1))
+
+    def _joints(self, joints: np.ndarray, chunks: np.ndarray) -> np.ndarray:
+        """Follow the joints through some chunks: ``float32[M, J]``."""
+        followed = []
+        for chunk in chunks:
+            joints = joints_after(self._motion, joints[None], chunk[None])[0]
+            followed.append(joints)
+        return np.stack(followed)
+
+
+def _stem_of(manifest: Manifest, episodes: Episodes) -> str:
+    """Find the stem that was trained on the robot: ConfigError if there is none, or it differs."""
+    robot, known = episodes.embodiment, episodes.metadata
+    served = {stem.embodiment: name for name, stem in manifest.robots.items()}
+    if robot not in served:
+        robots = first_few(list(served)) or 'no robot'
+        raise ConfigError(
+            f'--bundle: got {manifest.folder}, which serves {robots}, expected '
+            f'a stem for {robot}, of which the episodes are; fine-tune a model to it with '
+            '`hma finetune`'
+        )
+    stem = manifest.robot(served[robot])
+    for what, got, expected in (
+        ('action names', tuple(known['action_names']), tuple(stem.action_names)),
+        ('stride', episodes.stride, stem.stride),
+        ('steps per second', float(known['hz']), float(stem.frame_hz)),
+    ):
+        if got != expected:
+            raise ConfigError(
+                f'--data: {what}: got {got}, expected {expected} of the stem {served[robot]!r} '
+                f'in {manifest.folder}; choose another bundle'
+            )
+    return served[robot]
+
+
+def _check_counts(manifest: Manifest, episodes: Episodes, config: SyntheticConfig) -> None:
+    if not config.is_recorded and manifest.policy_refusal:
+        raise ConfigError(
+            f'--actions: got policy, expected recorded: {manifest.folder} has no policy, '
+            f'{manifest.policy_refusal}'
+        )
+    spare = int(not config.is_recorded and needs_last_action(episodes))
+    if config.steps + spare > manifest.max_horizon:
+        raise ConfigError(
+            f'--steps: got {config.steps}, expected 1 to {manifest.max_horizon - spare} for '
+            f'{manifest.folder}'
+        )
+    is_changed = config.is_recorded and config.noise > 0
+    if config.copies > 1 and not is_changed and _is_certain(manifest):
+        raise ConfigError(
+            f'--copies: got {config.copies}, expected 1: {manifest.folder} imagines at '
+            'temperature 0, so all copies would be equal; give --noise with recorded actions'
+        )
+
+
+def _is_certain(manifest: Manifest) -> bool:
+    """Whether nothing is left to chance."""
+    decoding = manifest.decoding
+    return not decoding.temperature and decoding.unmasking == 'confident'
+
+
+def _lengths(episodes: Episodes, config: SyntheticConfig) -> tuple[int, ...]:
+    """Say how many frames to imagine of each episode, up to the last one wanted."""
+    spare, lengths, wanted = int(needs_last_action(episodes)), list[int](), config.episodes
+    for episode in episodes:
+        if wanted is not None and sum(map(bool, lengths)) == wanted:
+            break
+        left = episode.steps - (config.observed - 1)
+        if config.is_recorded:
+            lengths.append(max(0, min(config.steps, left - spare)))
+        else:
+            lengths.append(config.steps if left > 0 else 0)
+    if not any(lengths):
+        longest = max((episode.steps + 1 for episode in episodes), default=0)
+        raise ConfigError(
+            f'--observed: got {counted(config.observed, "frame")}, expected fewer, as the longest '
+            f'episode has {counted(longest, "frame")} and its actions must go on behind them'
+        )
+    return tuple(lengths)
