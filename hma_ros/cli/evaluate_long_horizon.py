@@ -7,9 +7,10 @@ import argparse
 from pathlib import Path
 
 from hma_ros.cli import evaluate_options
-from hma_ros.cli.bundle_options import add_guidance
+from hma_ros.cli.bundle_options import add_decoding, chosen_decoding
+from hma_ros.cli.numbers import not_negative, positive
 from hma_ros.cli.pool_options import add_pool, chosen_pool
-from hma_ros.core.errors import ConfigError
+from hma_ros.core.writable import check_file, check_folder
 
 EXAMPLES = """\
 examples:
@@ -37,14 +38,14 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     evaluate_options.add_common(parser)
     parser.add_argument(
         '--episodes',
-        type=int,
+        type=positive,
         default=50,
         metavar='N',
         help='rollouts of each robot and kind of actions (default: 50)',
     )
     parser.add_argument(
         '--steps',
-        type=int,
+        type=positive,
         nargs='+',
         default=[1, 8, 32, 100],
         metavar='N',
@@ -59,7 +60,9 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help='of wander, expert (default: both)',
     )
     _add_rollouts(parser)
-    parser.add_argument('--seed', type=int, default=0, help='selects the starts (default: 0)')
+    parser.add_argument(
+        '--seed', type=not_negative, default=0, help='selects the starts (default: 0)'
+    )
     add_pool(parser, 2)
     parser.add_argument(
         '--images',
@@ -73,29 +76,22 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _add_rollouts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--every',
-        type=int,
+        type=positive,
         default=1,
         metavar='N',
         help='judge only every Nth frame, for rollouts of thousands of steps (default: 1)',
     )
     parser.add_argument(
         '--occluded',
-        type=int,
+        type=positive,
         metavar='N',
         help='also count how often an object occluded for N steps reappears at its true place',
     )
-    parser.add_argument(
-        '--temperature',
-        type=float,
-        metavar='T',
-        help='of imagined tokens; 0: the most likely (default: that of the bundle)',
-    )
-    add_guidance(parser)
+    add_decoding(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table, and write what was asked for."""
-    from hma_ros.core.generation.decoding import Decoding
     from hma_ros.evaluation.long_horizon import measure_long_horizon
     from hma_ros.evaluation.long_horizon_config import LongHorizonConfig
     from hma_ros.evaluation.long_horizon_page import write_long_horizon
@@ -108,10 +104,10 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.evaluation.object_places import object_places_of
     from hma_ros.evaluation.occlusion import check_occluded, occlusion_of
 
-    if args.seed < 0:
-        raise ConfigError(f'--seed: got {args.seed}, expected at least 0')
+    check_folder('--images', args.images)
+    check_file('--out', args.out)
     if args.occluded is not None:
-        check_occluded(args.occluded)
+        check_occluded(args.occluded, max(args.steps), args.every)
     manifest = evaluate_options.chosen_manifest(args)
     config = LongHorizonConfig(
         tuple(sorted(set(args.steps))),
@@ -119,12 +115,14 @@ def run(args: argparse.Namespace) -> int:
         tuple(args.actions),
         args.seed,
         args.every,
-        Decoding(temperature=args.temperature, guidance=args.guidance),
+        chosen_decoding(args),
     )
-    by_robot = [
-        list(measure_long_horizon(manifest.folder, robot, config, chosen_pool(args)))
-        for robot in evaluate_options.chosen_robots(args, manifest)
-    ]
+    robots = evaluate_options.chosen_robots(args, manifest)
+    with evaluate_options.keeping_nothing(f'long-horizon of {", ".join(robots)}'):
+        by_robot = [
+            list(measure_long_horizon(manifest.folder, robot, config, chosen_pool(args)))
+            for robot in robots
+        ]
     measured = [rollouts for of_robot in by_robot for rollouts in of_robot]
     results = [
         as_result('long_horizon', rollouts.at(steps))

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,16 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, metavar='FILE', help='also write the results as JSON')
 
 
+@contextmanager
+def keeping_nothing(what: str) -> Iterator[None]:
+    """Say on Ctrl-C that the results so far are lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f'hma: interrupted; nothing is kept of {what}', file=sys.stderr)
+        raise
+
+
 def chosen_manifest(args: argparse.Namespace) -> Manifest:
     """
     Read the manifest of the bundle that ``--bundle`` names.
@@ -83,8 +95,6 @@ def typed_command(args: argparse.Namespace) -> str:
         if name in {'command', 'part', 'run', 'out', 'images', 'ray'}:
             continue
         if value is None or value is False or value == []:
-            continue
-        if name == 'real_time_factor' and not args.through_ros:
             continue
         values = value if isinstance(value, list) else [] if value is True else [value]
         option = 'robot' if name == 'robots' else name.replace('_', '-')

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from hma_ros.cli.bundle_options import add_torch
+from hma_ros.cli.numbers import not_negative, positive, positive_number, share
 from hma_ros.cli.pool_options import add_ray, chosen_pool
 from hma_ros.cli.run_folder import check_run_folder
-from hma_ros.cli.train import positive
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import counted
 
@@ -152,27 +152,6 @@ def stem_name(text: str) -> str:
     if not text.isidentifier():
         raise argparse.ArgumentTypeError(f'got {text!r}, expected letters, digits and _')
     return text
-
-
-def positive_number(text: str) -> float:
-    """Read a number; raises ArgumentTypeError unless it is above 0 and finite."""
-    if not 0 < (value := float(text)) < float('inf'):
-        raise argparse.ArgumentTypeError(f'got {text}, expected a number above 0')
-    return value
-
-
-def not_negative(text: str) -> int:
-    """Read a count; raises ArgumentTypeError if it is below 0."""
-    if (value := int(text)) < 0:
-        raise argparse.ArgumentTypeError(f'got {text}, expected 0 or more')
-    return value
-
-
-def share(text: str) -> float:
-    """Read a share; raises ArgumentTypeError unless it is in [0, 1]."""
-    if not 0 <= (value := float(text)) <= 1:
-        raise argparse.ArgumentTypeError(f'got {text}, expected a share in [0, 1]')
-    return value
 
 
 def run(args: argparse.Namespace) -> int:

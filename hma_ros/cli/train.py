@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hma_ros.cli import train_recipe
 from hma_ros.cli.bundle_options import add_torch
+from hma_ros.cli.numbers import positive
 from hma_ros.cli.run_folder import check_run_folder
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
@@ -163,13 +164,6 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         metavar='STEP',
         help='step at which that part begins (default: half of --steps)',
     )
-
-
-def positive(text: str) -> int:
-    """Read a count; raises ArgumentTypeError of less than 1."""
-    if (count := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f'got {text}, expected at least 1')
-    return count
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.writable import is_writable
 from hma_ros.runtime.manifest_file import FILE_NAME
 
 
@@ -55,7 +55,7 @@ def check_replaceable(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ConfigError(f'{folder}: a file or link, expected a folder to write a bundle to')
     parent = next(path for path in folder.absolute().parents if path.exists())
-    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+    if not is_writable(parent):
         raise ConfigError(
             f'{folder}: expected a folder that can be made, cannot write to {parent}'
         )

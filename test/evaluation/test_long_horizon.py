@@ -24,7 +24,7 @@ from hma_ros.evaluation.long_horizon import (
 )
 from hma_ros.evaluation.long_horizon_config import LongHorizonConfig
 from hma_ros.evaluation.object_places import object_places_of
-from hma_ros.evaluation.occlusion import occlusion_of, returns
+from hma_ros.evaluation.occlusion import check_occluded, occlusion_of, returns
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import run_episode
 from hma_ros.sim.scene import project
@@ -208,8 +208,31 @@ def test_occluded_is_checked_before_anything_is_measured(bundle: Path, monkeypat
         'hma_ros.evaluation.long_horizon.measure_long_horizon',
         lambda *_: pytest.fail('measured'),
     )
-    assert main(['evaluate', 'long-horizon', '--bundle', str(bundle), '--occluded', '0']) == 2
-    assert 'occluded: got 0, expected at least 1 step' in capsys.readouterr().err
+    arguments = ['--bundle', str(bundle), '--occluded', '99']
+    assert main(['evaluate', 'long-horizon', *arguments]) == 2
+    assert 'occluded: got 99 with rollouts of 100 steps' in capsys.readouterr().err
+
+
+def test_the_longest_occlusion_of_a_rollout_can_be_counted(recorded):
+    rollouts = _rollouts(recorded, lambda frame: frame)
+    judged, thing = rollouts.judged[0], 1
+    frames = len(judged.imagined)
+
+    def hidden(at, item):
+        seen = item.parts[thing]
+        area = seen.true_area if at in (0, frames - 1) else 0.2 * seen.full_area
+        part = replace(seen, true_area=area)
+        return replace(item, parts=(item.parts[0], part, *item.parts[2:]))
+
+    imagined = tuple(hidden(at, item) for at, item in enumerate(judged.imagined))
+    for every in (1, 10):
+        films, most = (replace(rollouts.films[0], every=every),), (frames - 3) * every + 1
+        changed = replace(rollouts, films=films, judged=(replace(judged, imagined=imagined),))
+        check_occluded(most, frames * every, every)
+        assert occlusion_of(changed, most).cases == 1
+        with pytest.raises(ConfigError, match=f'expected 1 to {most}'):
+            check_occluded(most + 1, frames * every, every)
+        assert occlusion_of(changed, most + 1).cases == 0
 
 
 @pytest.mark.parametrize(
@@ -240,7 +263,7 @@ def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
         '--workers',
         '1',
         '--occluded',
-        '2',
+        '1',
         '--temperature',
         '0.5',
         '--out',
@@ -253,7 +276,7 @@ def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
     facts = json.loads(out.read_text())
     assert facts['command'] == (
         f'hma evaluate long-horizon --bundle {bundle} --episodes 2 --steps 3 1 '
-        '--actions wander expert --every 1 --occluded 2 --temperature 0.5 --seed 4 --workers 1'
+        '--actions wander expert --every 1 --occluded 1 --temperature 0.5 --seed 4 --workers 1'
     )
     occluded = [item for item in facts['results'] if item['name'] == 'occlusion']
     assert [item['actions'] for item in occluded] == ['wander', 'expert']
