@@ -16,10 +16,10 @@ from hma_ros.cli.evaluate_options import (
     add_part,
     chosen_manifest,
     chosen_robots,
-    keeping_nothing,
     typed_command,
 )
 from hma_ros.cli.generate import add_scene
+from hma_ros.cli.interruption import keeping_nothing
 from hma_ros.cli.numbers import not_negative, positive, positive_number
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.errors import ConfigError

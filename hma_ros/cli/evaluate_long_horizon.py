@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hma_ros.cli import evaluate_options
 from hma_ros.cli.bundle_options import add_decoding, chosen_decoding
+from hma_ros.cli.interruption import keeping_nothing
 from hma_ros.cli.numbers import not_negative, positive
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.writable import check_file, check_folder
@@ -118,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
         chosen_decoding(args),
     )
     robots = evaluate_options.chosen_robots(args, manifest)
-    with evaluate_options.keeping_nothing(f'long-horizon of {", ".join(robots)}'):
+    with keeping_nothing(f'long-horizon of {", ".join(robots)}'):
         by_robot = [
             list(measure_long_horizon(manifest.folder, robot, config, chosen_pool(args)))
             for robot in robots

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,16 +46,6 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         help='robots as in config/embodiments (default: all of the bundle)',
     )
     parser.add_argument('--out', type=Path, metavar='FILE', help='also write the results as JSON')
-
-
-@contextmanager
-def keeping_nothing(what: str) -> Iterator[None]:
-    """Say on Ctrl-C that the results so far are lost."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print(f'hma: interrupted; nothing is kept of {what}', file=sys.stderr)
-        raise
 
 
 def chosen_manifest(args: argparse.Namespace) -> Manifest:

@@ -5,6 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from hma_ros.cli.interruption import keeping_nothing
 from hma_ros.cli.numbers import not_negative, positive
 from hma_ros.core.short_text import counted
 from hma_ros.core.vision.image import FRAME_PX, PATCH_PX
@@ -87,17 +88,18 @@ def run(args: argparse.Namespace) -> int:
         )
     counts = {'expert': args.expert, 'play': args.play, 'random': args.random}
     counts = {kind: count for kind, count in counts.items() if count > 0}
-    summary = generate(
-        args.task,
-        args.out,
-        counts,
-        seed=args.seed,
-        workers=args.workers,
-        split=args.split,
-        image_size=args.image_size,
-        steps=args.steps,
-        scene=args.scene,
-    )
+    with keeping_nothing(f'the episodes of {args.out}'):
+        summary = generate(
+            args.task,
+            args.out,
+            counts,
+            seed=args.seed,
+            workers=args.workers,
+            split=args.split,
+            image_size=args.image_size,
+            steps=args.steps,
+            scene=args.scene,
+        )
     shares = ', '.join(f'{kind} {share:.0%}' for kind, share in summary.success.items())
     episodes, steps = counted(summary.episodes, 'episode'), counted(summary.steps, 'step')
     print(f'{episodes}, {steps} in {args.out}; success: {shares}')
