@@ -49,6 +49,7 @@ examples:
 
 Without --data, held-out episodes are made in the simulator, always the same ones. docs/results.md
 explains the tables. A good model gains 3 dB on changed pixels, with a delta PSNR above zero.
+Results are written at the end: Ctrl-C keeps nothing.
 """
 CLOSED_LOOP_EXAMPLES = """\
 examples:
@@ -58,7 +59,9 @@ examples:
   hma evaluate closed-loop --policies model --scene random      in scenes it never saw
   hma evaluate closed-loop --episodes 1000 --ray                on a Ray cluster
 
-model is the bundle's policy, expert the script it learned from, random is random motion.
+model is the bundle's policy, expert the script it learned from, random is random motion. The
+policy decides without imagining frames, so there is no --temperature. Results are written at the
+end: Ctrl-C keeps nothing.
 """
 REPORT_EXAMPLES = """\
 examples:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hma_ros.cli import evaluate_options
 from hma_ros.cli.bundle_options import add_decoding, chosen_decoding
@@ -13,17 +15,23 @@ from hma_ros.cli.numbers import not_negative, positive
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.writable import check_file, check_folder
 
+if TYPE_CHECKING:
+    from hma_ros.runtime.manifest import Manifest
+
 EXAMPLES = """\
 examples:
   hma evaluate long-horizon --robot sim_planar --episodes 8 --images out/long_horizon
   hma evaluate long-horizon --out benchmarks/out/long_horizon.json
-  hma evaluate long-horizon --steps 600 6000 --every 60 --episodes 1    ten minutes at 10 Hz
-  hma evaluate long-horizon --occluded 10 --temperature 0.5
+  hma evaluate long-horizon --robot sim_planar --steps 600 6000 --every 60 --episodes 1
+      6000 steps are ten minutes at the 10 Hz of sim_planar; a rollout for each of --actions
+  hma evaluate long-horizon --occluded 10 --temperature 0.5 --mask-steps 4
   hma evaluate long-horizon --episodes 400 --ray                        on a Ray cluster
 
 wander is random motion, expert the scripted expert with its training noise; both start where no
 training episode did. Brackets: the same for the tokenizer's reconstruction of the true frames.
-Look at the animations in FOLDER/long_horizon.html before you believe a number.
+The default is 50 rollouts of each robot and kind of actions, which takes long. Results are written
+at the end: Ctrl-C keeps nothing. Look at the animations in FOLDER/long_horizon.html before you
+believe a number.
 """
 ACTIONS = ('wander', 'expert')
 
@@ -138,9 +146,23 @@ def run(args: argparse.Namespace) -> int:
         occluded = [as_result('occlusion', occlusion_of(item, args.occluded)) for item in measured]
         table += f'\n{occlusion_table(occluded)}'
         results += occluded
+    results = [{**item, 'settings': _settings(args, manifest)} for item in results]
     print(table)
     if args.images:
         print(f'page: {write_long_horizon(args.images, measured, table)}')
     if args.out:
         write_measurements(args.out, evaluate_options.typed_command(args), results)
     return 0
+
+
+def _settings(args: argparse.Namespace, manifest: Manifest) -> dict[str, object]:
+    """Return what tells results of the same robots apart on a page."""
+    bundle = replace(manifest.decoding, temperature=manifest.temperature)
+    decoding = chosen_decoding(args).completed_by(bundle)
+    return {
+        'bundle': args.bundle,
+        'seed': args.seed,
+        'mask steps': decoding.mask_steps,
+        'temperature': decoding.temperature,
+        'guidance': decoding.guidance,
+    }

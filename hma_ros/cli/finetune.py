@@ -15,6 +15,7 @@ from hma_ros.cli.bundle_options import add_torch
 from hma_ros.cli.numbers import not_negative, positive, positive_number, share
 from hma_ros.cli.pool_options import add_ray, chosen_pool
 from hma_ros.cli.run_folder import check_run_folder
+from hma_ros.cli.window_length import check_length
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import counted
 
@@ -219,7 +220,8 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     domain = domain_of(dataset, args.stem)
     _tell(args, dataset, domain.name, kept_stems(initial.model.config, args.trunk), initial)
     begun = start(initial.model, domain, tuning)
-    length = _length(args.length or default_length(begun.model.config), args.data, dataset)
+    length = args.length or default_length(begun.model.config)
+    check_length(length, args.data, dataset)
     settings = {
         'data': data_facts(args.data, dataset),
         'init': initial.facts,
@@ -247,17 +249,6 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     if args.tensorboard and trainer.run.workers.is_first:
         trainer.run.scalars = tensorboard(args.out / 'model' / 'tensorboard', trainer.run.step)
     return trainer
-
-
-def _length(length: int, folder: Path, dataset: Episodes) -> int:
-    """Return the steps of a window; ConfigError unless an episode has as many."""
-    longest = max(episode.steps for episode in dataset)
-    if not 2 <= length <= longest:
-        raise ConfigError(
-            f'--length: got {length}, expected 2 to {longest}, the steps of the longest episode '
-            f'in {folder}'
-        )
-    return length
 
 
 def _tell(
