@@ -4,6 +4,9 @@
 import argparse
 from pathlib import Path
 
+from hma_ros.cli.numbers import positive
+from hma_ros.core.generation.decoding import Decoding
+
 
 def add_precision(parser: argparse.ArgumentParser) -> None:
     """Add ``--precision``."""
@@ -24,6 +27,35 @@ def add_guidance(parser: argparse.ArgumentParser) -> None:
         help='scale of classifier-free guidance by the actions: 1 (none) to 10, at up to twice '
         'the work per imagined frame; only for models that support masked actions (default: '
         'that of the bundle that is read, else 1)',
+    )
+
+
+def add_decoding(parser: argparse.ArgumentParser) -> None:
+    """Add what may be chosen of how any model imagines; see :func:`chosen_decoding`."""
+    parser.add_argument(
+        '--mask-steps',
+        type=positive,
+        metavar='N',
+        help='masked passes per imagined frame (default: that of the bundle that is read, else 2)',
+    )
+    parser.add_argument(
+        '--temperature',
+        type=float,
+        metavar='T',
+        help='of imagined tokens; 0: the most likely (default: that of the bundle that is read, '
+        'else 0, of continuous models 1)',
+    )
+    add_guidance(parser)
+
+
+def chosen_decoding(args: argparse.Namespace) -> Decoding:
+    """
+    Return what the options of :func:`add_decoding` do not leave to the bundle.
+
+    :raises ConfigError: a value out of range.
+    """
+    return Decoding(
+        mask_steps=args.mask_steps, temperature=args.temperature, guidance=args.guidance
     )
 
 

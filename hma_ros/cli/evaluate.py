@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hma_ros.cli import evaluate_imagined, evaluate_long_horizon
+from hma_ros.cli.bundle_options import add_decoding, chosen_decoding
 from hma_ros.cli.evaluate_options import (
     add_common,
     add_part,
@@ -18,8 +19,11 @@ from hma_ros.cli.evaluate_options import (
     typed_command,
 )
 from hma_ros.cli.generate import add_scene
+from hma_ros.cli.interruption import keeping_nothing
+from hma_ros.cli.numbers import not_negative, positive, positive_number
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.writable import check_file, check_folder
 
 if TYPE_CHECKING:
     from hma_ros.data.episodes import Episodes
@@ -46,6 +50,7 @@ examples:
 
 Without --data, held-out episodes are made in the simulator, always the same ones. docs/results.md
 explains the tables. A good model gains 3 dB on changed pixels, with a delta PSNR above zero.
+Results are written at the end: Ctrl-C keeps nothing.
 """
 CLOSED_LOOP_EXAMPLES = """\
 examples:
@@ -55,7 +60,9 @@ examples:
   hma evaluate closed-loop --policies model --scene random      in scenes it never saw
   hma evaluate closed-loop --episodes 1000 --ray                on a Ray cluster
 
-model is the bundle's policy, expert the script it learned from, random is random motion.
+model is the bundle's policy, expert the script it learned from, random is random motion. The
+policy decides without imagining frames, so there is no --temperature. Results are written at the
+end: Ctrl-C keeps nothing.
 """
 REPORT_EXAMPLES = """\
 examples:
@@ -101,34 +108,35 @@ def _add_prediction(parts: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         '--episodes',
-        type=int,
+        type=positive,
         default=40,
         metavar='N',
         help='episodes to make without --data (default: 40)',
     )
     parser.add_argument(
         '--steps',
-        type=int,
+        type=positive,
         default=300,
         metavar='N',
         help='steps to predict from, for each robot (default: 300)',
     )
     parser.add_argument(
         '--trials',
-        type=int,
+        type=positive,
         default=5,
         metavar='N',
         help='wrong actions tried at each step (default: 5)',
     )
     parser.add_argument(
         '--horizon',
-        type=int,
+        type=positive,
         default=8,
         metavar='N',
         help='steps of the open-loop rollouts (default: 8)',
     )
+    add_decoding(parser)
     parser.add_argument(
-        '--seed', type=int, default=0, help='selects steps and wrong actions (default: 0)'
+        '--seed', type=not_negative, default=0, help='selects steps and wrong actions (default: 0)'
     )
     parser.add_argument(
         '--images',
@@ -149,18 +157,24 @@ def _add_closed_loop(parts: argparse._SubParsersAction[argparse.ArgumentParser])
     add_common(parser)
     parser.add_argument(
         '--episodes',
-        type=int,
+        type=positive,
         default=50,
         metavar='N',
         help='episodes of each policy (default: 50)',
     )
     parser.add_argument(
+        '--seed',
+        type=not_negative,
+        default=0,
+        metavar='N',
+        help='of the first start; each episode takes the next one (default: 0)',
+    )
+    parser.add_argument(
         '--policies',
         nargs='+',
-        default=list(_POLICIES),
         choices=_POLICIES,
         metavar='NAME',
-        help='of model, expert, random (default: all)',
+        help='of model, expert, random (default: all; with --through-ros model)',
     )
     add_scene(parser)
     add_pool(parser, 2)
@@ -171,10 +185,9 @@ def _add_closed_loop(parts: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     parser.add_argument(
         '--real-time-factor',
-        type=float,
-        default=1.0,
+        type=positive_number,
         metavar='X',
-        help='speed of the simulation with --through-ros (default: 1, real time)',
+        help='speed of the simulation, only with --through-ros (default: 1, real time)',
     )
     parser.set_defaults(run=run_closed_loop)
 
@@ -210,13 +223,22 @@ def _add_report(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run_prediction(args: argparse.Namespace) -> int:
     """Print the tables of prediction, and write what was asked for."""
     from hma_ros.data.imported_episodes import is_data_set, open_episodes
+    from hma_ros.evaluation.held_out import check_recorded
     from hma_ros.evaluation.measurements import as_result, write_measurements
+    from hma_ros.evaluation.prediction import check_horizon
     from hma_ros.evaluation.tables import TABLES
 
+    check_folder('--images', args.images)
+    check_file('--out', args.out)
     manifest = chosen_manifest(args)
     if args.data is not None and is_data_set(args.data):
         args.robots = args.robots or [open_episodes(args.data).embodiment]
-    measured = [_predict(args, manifest, robot) for robot in chosen_robots(args, manifest)]
+    robots = chosen_robots(args, manifest)
+    check_horizon(args.horizon, manifest.max_horizon)
+    if args.data is not None and not is_data_set(args.data):
+        check_recorded(args.data, robots)
+    with keeping_nothing(f'prediction of {", ".join(robots)}'):
+        measured = [_predict(args, manifest, robot) for robot in robots]
     results = [as_result('prediction', item) for item in measured]
     print(*(table(results) for table in TABLES['prediction']), sep='\n')
     if args.out:
@@ -230,9 +252,26 @@ def run_closed_loop(args: argparse.Namespace) -> int:
     from hma_ros.evaluation.measurements import as_result, write_measurements
     from hma_ros.evaluation.tables import closed_loop_table
 
+    check_file('--out', args.out)
+    _check_closed_loop(args)
     manifest = chosen_manifest(args)
-    if args.episodes < 1:
-        raise ConfigError(f'--episodes: got {args.episodes}, expected at least 1')
+    robots = chosen_robots(args, manifest)
+    first = HELD_OUT_SEED + args.seed
+    seeds = range(first, first + args.episodes)
+    with keeping_nothing(f'closed-loop of {", ".join(robots)}'):
+        results = [
+            as_result('closed_loop', item)
+            for robot in robots
+            for item in _closed_loop(args, robot, manifest.folder, seeds)
+        ]
+    print(closed_loop_table(results))
+    if args.out:
+        write_measurements(args.out, typed_command(args), results)
+    return 0
+
+
+def _check_closed_loop(args: argparse.Namespace) -> None:
+    """Refuse what does not go together, and fill in what was not said: ConfigError."""
     if args.through_ros and args.ray is not None:
         raise ConfigError(
             '--ray: got it with --through-ros, whose nodes run on this machine, expected one of '
@@ -242,16 +281,19 @@ def run_closed_loop(args: argparse.Namespace) -> int:
         raise ConfigError(
             f'--scene: got {args.scene} with --through-ros, expected fixed; leave one out'
         )
-    seeds = range(HELD_OUT_SEED, HELD_OUT_SEED + args.episodes)
-    results = [
-        as_result('closed_loop', item)
-        for robot in chosen_robots(args, manifest)
-        for item in _closed_loop(args, robot, manifest.folder, seeds)
-    ]
-    print(closed_loop_table(results))
-    if args.out:
-        write_measurements(args.out, typed_command(args), results)
-    return 0
+    if args.through_ros and args.policies not in (None, ['model']):
+        raise ConfigError(
+            f'--policies: got {" ".join(args.policies)} with --through-ros, expected model; '
+            'leave one out'
+        )
+    if args.real_time_factor is not None and not args.through_ros:
+        raise ConfigError(
+            f'--real-time-factor: got {args.real_time_factor:g} without --through-ros, expected '
+            'both; leave it out'
+        )
+    if args.through_ros:
+        args.policies, args.real_time_factor = ['model'], args.real_time_factor or 1.0
+    args.policies = args.policies or list(_POLICIES)
 
 
 def _closed_loop(
@@ -290,6 +332,7 @@ def run_report(args: argparse.Namespace) -> int:
     """Write the page."""
     from hma_ros.evaluation.report import write_report
 
+    check_file('--out', args.out)
     logs = {}
     for text in args.log:
         name, separator, path = text.partition('=')
@@ -306,7 +349,7 @@ def _predict(args: argparse.Namespace, manifest: Manifest, robot: str) -> Predic
     from hma_ros.runtime.world_model import WorldModel
 
     stem = next(name for name, info in manifest.robots.items() if info.embodiment == robot)
-    model = WorldModel(manifest.folder, stem)
+    model = WorldModel(manifest.folder, stem, decoding=chosen_decoding(args))
     with tempfile.TemporaryDirectory() as scratch:
         episodes = _episodes(args, robot, scratch, manifest.image_size)
         config = PredictionConfig(args.steps, args.trials, args.horizon, args.seed)

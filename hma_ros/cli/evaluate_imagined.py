@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hma_ros.cli import evaluate_options
+from hma_ros.cli.interruption import keeping_nothing
+from hma_ros.cli.numbers import not_negative, positive
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.writable import check_file, check_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +52,7 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument(
         '--noise',
-        type=float,
+        type=_noise,
         nargs='+',
         default=[0.0, 4.0, 8.0, 16.0],
         metavar='X',
@@ -57,12 +60,14 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument(
         '--episodes',
-        type=int,
+        type=positive,
         default=20,
         metavar='N',
         help='starts of each policy (default: 20)',
     )
-    parser.add_argument('--seed', type=int, default=0, help='selects the starts (default: 0)')
+    parser.add_argument(
+        '--seed', type=not_negative, default=0, help='selects the starts (default: 0)'
+    )
     add_pool(parser, 2)
     parser.add_argument(
         '--images',
@@ -80,34 +85,32 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.evaluation.measurements import as_result, write_measurements
     from hma_ros.evaluation.success_judge import JUDGED
 
-    _check(args)
+    check_folder('--images', args.images)
+    check_file('--out', args.out)
     manifest = evaluate_options.chosen_manifest(args)
-    if not args.robots:
-        args.robots = [
-            robot for robot in evaluate_options.chosen_robots(args, manifest) if robot in JUDGED
-        ]
-    robots, contenders = evaluate_options.chosen_robots(args, manifest), _contenders(args)
-    results, pool = [], chosen_pool(args)
-    for robot in robots:
-        judged = judge_policies(manifest.folder, robot, contenders, args.episodes, pool, args.seed)
-        for result, films in judged:
-            results.append(as_result('imagined_success', result))
-            if args.images:
-                _draw(args.images, f'{robot} {result.policy}', films)
+    served = evaluate_options.chosen_robots(args, manifest)
+    robots = args.robots or [robot for robot in served if robot in JUDGED]
+    contenders, results, pool = _contenders(args), [], chosen_pool(args)
+    with keeping_nothing('this evaluation'):
+        for robot in robots:
+            judged = judge_policies(
+                manifest.folder, robot, contenders, args.episodes, pool, args.seed
+            )
+            for result, films in judged:
+                results.append(as_result('imagined_success', result))
+                if args.images:
+                    _draw(args.images, f'{robot} {result.policy}', films)
     print(imagined_success_table(results))
     if args.out:
         write_measurements(args.out, evaluate_options.typed_command(args), results)
     return 0
 
 
-def _check(args: argparse.Namespace) -> None:
-    for name, value in (('episodes', args.episodes - 1), ('seed', args.seed)):
-        if value < 0:
-            least = 1 if name == 'episodes' else 0
-            raise ConfigError(f'--{name}: got {getattr(args, name)}, expected at least {least}')
-    for noise in args.noise:
-        if not (math.isfinite(noise) and noise >= 0):
-            raise ConfigError(f'--noise: got {noise:g}, expected at least 0')
+def _noise(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f'got {text}, expected at least 0')
+    return value
 
 
 def _contenders(args: argparse.Namespace) -> list[Contender]:

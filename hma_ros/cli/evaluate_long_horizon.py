@@ -4,24 +4,34 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hma_ros.cli import evaluate_options
-from hma_ros.cli.bundle_options import add_guidance
+from hma_ros.cli.bundle_options import add_decoding, chosen_decoding
+from hma_ros.cli.interruption import keeping_nothing
+from hma_ros.cli.numbers import not_negative, positive
 from hma_ros.cli.pool_options import add_pool, chosen_pool
-from hma_ros.core.errors import ConfigError
+from hma_ros.core.writable import check_file, check_folder
+
+if TYPE_CHECKING:
+    from hma_ros.runtime.manifest import Manifest
 
 EXAMPLES = """\
 examples:
   hma evaluate long-horizon --robot sim_planar --episodes 8 --images out/long_horizon
   hma evaluate long-horizon --out benchmarks/out/long_horizon.json
-  hma evaluate long-horizon --steps 600 6000 --every 60 --episodes 1    ten minutes at 10 Hz
-  hma evaluate long-horizon --occluded 10 --temperature 0.5
+  hma evaluate long-horizon --robot sim_planar --steps 600 6000 --every 60 --episodes 1
+      6000 steps are ten minutes at the 10 Hz of sim_planar; a rollout for each of --actions
+  hma evaluate long-horizon --occluded 10 --temperature 0.5 --mask-steps 4
   hma evaluate long-horizon --episodes 400 --ray                        on a Ray cluster
 
 wander is random motion, expert the scripted expert with its training noise; both start where no
 training episode did. Brackets: the same for the tokenizer's reconstruction of the true frames.
-Look at the animations in FOLDER/long_horizon.html before you believe a number.
+The default is 50 rollouts of each robot and kind of actions, which takes long. Results are written
+at the end: Ctrl-C keeps nothing. Look at the animations in FOLDER/long_horizon.html before you
+believe a number.
 """
 ACTIONS = ('wander', 'expert')
 
@@ -37,14 +47,14 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     evaluate_options.add_common(parser)
     parser.add_argument(
         '--episodes',
-        type=int,
+        type=positive,
         default=50,
         metavar='N',
         help='rollouts of each robot and kind of actions (default: 50)',
     )
     parser.add_argument(
         '--steps',
-        type=int,
+        type=positive,
         nargs='+',
         default=[1, 8, 32, 100],
         metavar='N',
@@ -59,7 +69,9 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help='of wander, expert (default: both)',
     )
     _add_rollouts(parser)
-    parser.add_argument('--seed', type=int, default=0, help='selects the starts (default: 0)')
+    parser.add_argument(
+        '--seed', type=not_negative, default=0, help='selects the starts (default: 0)'
+    )
     add_pool(parser, 2)
     parser.add_argument(
         '--images',
@@ -73,29 +85,22 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _add_rollouts(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--every',
-        type=int,
+        type=positive,
         default=1,
         metavar='N',
         help='judge only every Nth frame, for rollouts of thousands of steps (default: 1)',
     )
     parser.add_argument(
         '--occluded',
-        type=int,
+        type=positive,
         metavar='N',
         help='also count how often an object occluded for N steps reappears at its true place',
     )
-    parser.add_argument(
-        '--temperature',
-        type=float,
-        metavar='T',
-        help='of imagined tokens; 0: the most likely (default: that of the bundle)',
-    )
-    add_guidance(parser)
+    add_decoding(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table, and write what was asked for."""
-    from hma_ros.core.generation.decoding import Decoding
     from hma_ros.evaluation.long_horizon import measure_long_horizon
     from hma_ros.evaluation.long_horizon_config import LongHorizonConfig
     from hma_ros.evaluation.long_horizon_page import write_long_horizon
@@ -108,10 +113,10 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.evaluation.object_places import object_places_of
     from hma_ros.evaluation.occlusion import check_occluded, occlusion_of
 
-    if args.seed < 0:
-        raise ConfigError(f'--seed: got {args.seed}, expected at least 0')
+    check_folder('--images', args.images)
+    check_file('--out', args.out)
     if args.occluded is not None:
-        check_occluded(args.occluded)
+        check_occluded(args.occluded, max(args.steps), args.every)
     manifest = evaluate_options.chosen_manifest(args)
     config = LongHorizonConfig(
         tuple(sorted(set(args.steps))),
@@ -119,12 +124,14 @@ def run(args: argparse.Namespace) -> int:
         tuple(args.actions),
         args.seed,
         args.every,
-        Decoding(temperature=args.temperature, guidance=args.guidance),
+        chosen_decoding(args),
     )
-    by_robot = [
-        list(measure_long_horizon(manifest.folder, robot, config, chosen_pool(args)))
-        for robot in evaluate_options.chosen_robots(args, manifest)
-    ]
+    robots = evaluate_options.chosen_robots(args, manifest)
+    with keeping_nothing(f'long-horizon of {", ".join(robots)}'):
+        by_robot = [
+            list(measure_long_horizon(manifest.folder, robot, config, chosen_pool(args)))
+            for robot in robots
+        ]
     measured = [rollouts for of_robot in by_robot for rollouts in of_robot]
     results = [
         as_result('long_horizon', rollouts.at(steps))
@@ -139,9 +146,23 @@ def run(args: argparse.Namespace) -> int:
         occluded = [as_result('occlusion', occlusion_of(item, args.occluded)) for item in measured]
         table += f'\n{occlusion_table(occluded)}'
         results += occluded
+    results = [{**item, 'settings': _settings(args, manifest)} for item in results]
     print(table)
     if args.images:
         print(f'page: {write_long_horizon(args.images, measured, table)}')
     if args.out:
         write_measurements(args.out, evaluate_options.typed_command(args), results)
     return 0
+
+
+def _settings(args: argparse.Namespace, manifest: Manifest) -> dict[str, object]:
+    """Return what tells results of the same robots apart on a page."""
+    bundle = replace(manifest.decoding, temperature=manifest.temperature)
+    decoding = chosen_decoding(args).completed_by(bundle)
+    return {
+        'bundle': args.bundle,
+        'seed': args.seed,
+        'mask steps': decoding.mask_steps,
+        'temperature': decoding.temperature,
+        'guidance': decoding.guidance,
+    }

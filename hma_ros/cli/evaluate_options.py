@@ -84,8 +84,6 @@ def typed_command(args: argparse.Namespace) -> str:
             continue
         if value is None or value is False or value == []:
             continue
-        if name == 'real_time_factor' and not args.through_ros:
-            continue
         values = value if isinstance(value, list) else [] if value is True else [value]
         option = 'robot' if name == 'robots' else name.replace('_', '-')
         words += [f'--{option}', *map(str, values)]

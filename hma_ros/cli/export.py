@@ -8,7 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.cli.bundle_options import add_frames, add_guidance, add_precision, add_torch
+from hma_ros.cli.bundle_options import (
+    add_decoding,
+    add_frames,
+    add_precision,
+    add_torch,
+    chosen_decoding,
+)
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -57,14 +63,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_precision(parser)
     add_torch(parser)
     add_frames(parser)
-    parser.add_argument(
-        '--temperature',
-        type=float,
-        metavar='T',
-        help='temperature of imagined tokens; 0: the most likely (default: that of SRC if it is '
-        'a bundle; else 0, of continuous models 1)',
-    )
-    add_guidance(parser)
+    add_decoding(parser)
     parser.set_defaults(run=run)
 
 
@@ -93,8 +92,12 @@ def run(args: argparse.Namespace) -> int:
 def _check_alone(args: argparse.Namespace) -> None:
     """Refuse options that a renewal would ignore: it changes only the format of a bundle."""
     defaults = {'torch': False, 'precision': 'fp32'}
-    names = ('precision', 'torch', 'frames', 'temperature', 'guidance')
-    given = [f'--{name}' for name in names if getattr(args, name) != defaults.get(name)]
+    names = ('precision', 'torch', 'frames', 'mask_steps', 'temperature', 'guidance')
+    given = [
+        f'--{name.replace("_", "-")}'
+        for name in names
+        if getattr(args, name) != defaults.get(name)
+    ]
     if given:
         raise ConfigError(
             f'export: got {", ".join(given)} with --renew, expected SRC instead; renew without, '
@@ -105,14 +108,13 @@ def _check_alone(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     """Write a bundle of what `hma train` or `hma finetune` wrote, or of another bundle."""
     from hma_ros.bringup.places import bundle_folder
-    from hma_ros.core.generation.decoding import Decoding
     from hma_ros.export.bundle import export_bundle
     from hma_ros.export.int8_decoder import frame_paths
     from hma_ros.export.replace import check_replaceable
     from hma_ros.runtime.manifest import INT8_DECODER
     from hma_ros.runtime.manifest_file import FILE_NAME
 
-    decoding = Decoding(temperature=args.temperature, guidance=args.guidance)
+    decoding = chosen_decoding(args)
     check_replaceable(args.out)
     if args.frames is not None:
         frame_paths(args.frames)  # before anything is read
@@ -138,7 +140,7 @@ def _adds_decoder_alone(folder: Path, args: argparse.Namespace) -> bool:
     from hma_ros.runtime.manifest import Manifest
     from hma_ros.runtime.manifest_file import FILE_NAME
 
-    if not (folder / FILE_NAME).is_file() or (args.temperature, args.guidance) != (None, None):
+    if not (folder / FILE_NAME).is_file() or chosen_decoding(args).chosen:
         return False
     same_network = (folder / CONFIG_FILE).is_file() == args.torch
     return bool(same_network and Manifest.read(folder).precision == args.precision)

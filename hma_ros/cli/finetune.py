@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from hma_ros.cli.bundle_options import add_torch
+from hma_ros.cli.numbers import not_negative, positive, positive_number, share
 from hma_ros.cli.pool_options import add_ray, chosen_pool
 from hma_ros.cli.run_folder import check_run_folder
-from hma_ros.cli.train import positive
+from hma_ros.cli.window_length import check_length
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import counted
 
@@ -158,27 +159,6 @@ def stem_name(text: str) -> str:
     return text
 
 
-def positive_number(text: str) -> float:
-    """Read a number; raises ArgumentTypeError unless it is above 0 and finite."""
-    if not 0 < (value := float(text)) < float('inf'):
-        raise argparse.ArgumentTypeError(f'got {text}, expected a number above 0')
-    return value
-
-
-def not_negative(text: str) -> int:
-    """Read a count; raises ArgumentTypeError if it is below 0."""
-    if (value := int(text)) < 0:
-        raise argparse.ArgumentTypeError(f'got {text}, expected 0 or more')
-    return value
-
-
-def share(text: str) -> float:
-    """Read a share; raises ArgumentTypeError unless it is in [0, 1]."""
-    if not 0 <= (value := float(text)) <= 1:
-        raise argparse.ArgumentTypeError(f'got {text}, expected a share in [0, 1]')
-    return value
-
-
 def run(args: argparse.Namespace) -> int:
     """Fine-tune, and export if that was asked for."""
     from hma_ros.cli.train_further import initial_folder
@@ -244,7 +224,8 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     domain = domain_of(dataset, args.stem)
     _tell(args, dataset, domain.name, kept_stems(initial.model.config, args.trunk), initial)
     begun = start(initial.model, domain, tuning)
-    length = _length(args.length or default_length(begun.model.config), _places(args), dataset)
+    length = args.length or default_length(begun.model.config)
+    check_length(length, _places(args), dataset)
     settings = {
         'data': data_facts(_places(args), dataset),
         'init': initial.facts,
@@ -272,17 +253,6 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     if args.tensorboard and trainer.run.workers.is_first:
         trainer.run.scalars = tensorboard(args.out / 'model' / 'tensorboard', trainer.run.step)
     return trainer
-
-
-def _length(length: int, folders: str, dataset: Episodes) -> int:
-    """Return the steps of a window; ConfigError unless an episode has as many."""
-    longest = max(episode.steps for episode in dataset)
-    if not 2 <= length <= longest:
-        raise ConfigError(
-            f'--length: got {length}, expected 2 to {longest}, the steps of the longest episode '
-            f'in {folders}'
-        )
-    return length
 
 
 def _places(args: argparse.Namespace) -> str:

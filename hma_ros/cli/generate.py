@@ -2,10 +2,14 @@
 """``hma generate``: write episodes of a simulated robot."""
 
 import argparse
+import sys
+from pathlib import Path
 
-from hma_ros.cli.train import positive
+from hma_ros.cli.interruption import keeping_nothing
+from hma_ros.cli.numbers import not_negative, positive
 from hma_ros.core.short_text import counted
-from hma_ros.core.vision.image import FRAME_PX
+from hma_ros.core.vision.image import FRAME_PX, PATCH_PX
+from hma_ros.core.writable import check_folder
 
 EXAMPLES = """\
 examples:
@@ -35,20 +39,23 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         ('random', 'random motion'),
     ):
         parser.add_argument(
-            f'--{kind}', type=int, default=0, metavar='N', help=f'episodes of {what}'
+            f'--{kind}', type=not_negative, default=0, metavar='N', help=f'episodes of {what}'
         )
     parser.add_argument('--split', default='train', help='train or val (default: train)')
-    parser.add_argument('--seed', type=int, default=0, help='seed of the whole set (default: 0)')
+    parser.add_argument(
+        '--seed', type=not_negative, default=0, help='seed of the whole set (default: 0)'
+    )
     parser.add_argument(
         '--image-size',
-        type=int,
+        type=positive,
         default=FRAME_PX,
         metavar='PX',
-        help=f'height and width of the frames (default: {FRAME_PX})',
+        help=f'height and width of the frames (default: {FRAME_PX}); `hma train` takes multiples '
+        f'of {PATCH_PX}',
     )
     parser.add_argument(
         '--steps',
-        type=int,
+        type=positive,
         metavar='N',
         help='steps of each episode (default: until a few after success)',
     )
@@ -72,19 +79,27 @@ def run(args: argparse.Namespace) -> int:
     """Write the episodes and print what was made."""
     from hma_ros.sim.generate import generate
 
+    check_folder('--out', Path(args.out))
+    if args.image_size % PATCH_PX:
+        print(
+            f'--image-size: got {args.image_size}; the tokenizer of `hma train` takes a multiple '
+            f'of {PATCH_PX}',
+            file=sys.stderr,
+        )
     counts = {'expert': args.expert, 'play': args.play, 'random': args.random}
     counts = {kind: count for kind, count in counts.items() if count > 0}
-    summary = generate(
-        args.task,
-        args.out,
-        counts,
-        seed=args.seed,
-        workers=args.workers,
-        split=args.split,
-        image_size=args.image_size,
-        steps=args.steps,
-        scene=args.scene,
-    )
+    with keeping_nothing(f'the episodes of {args.out}'):
+        summary = generate(
+            args.task,
+            args.out,
+            counts,
+            seed=args.seed,
+            workers=args.workers,
+            split=args.split,
+            image_size=args.image_size,
+            steps=args.steps,
+            scene=args.scene,
+        )
     shares = ', '.join(f'{kind} {share:.0%}' for kind, share in summary.success.items())
     episodes, steps = counted(summary.episodes, 'episode'), counted(summary.steps, 'step')
     print(f'{episodes}, {steps} in {args.out}; success: {shares}')

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.cli.train import positive
+from hma_ros.cli.numbers import positive
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import counted
 

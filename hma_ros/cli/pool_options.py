@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import re
 
-from hma_ros.cli.train import positive
+from hma_ros.cli.numbers import positive
 from hma_ros.core.pool import AUTO, Pool
 
 
@@ -16,7 +16,8 @@ def add_pool(parser: argparse.ArgumentParser, processes: int) -> None:
     group.add_argument(
         '--workers',
         type=positive,
-        default=processes,
+        # As text: argparse takes an equal number for the default, and lets --ray pass.
+        default=str(processes),
         metavar='N',
         help=f'processes (default: {processes})',
     )

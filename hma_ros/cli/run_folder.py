@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.writable import check_folder
 
 # What a data set, episodes and token folders have.
 _OF_DATA = ('meta/info.json', 'meta/hma/import.json', 'metadata.json')
@@ -17,7 +18,7 @@ def check_run_folder(out: Path, data: Iterable[Path]) -> None:
     Refuse to write a run among the files of a data set.
 
     :param data: what the run reads.
-    :raises ConfigError: ``out`` is one of them, or another data set.
+    :raises ConfigError: ``out`` is one of them, or another data set, or cannot be written.
     """
     is_read = any(out.resolve() == folder.resolve() for folder in data)
     if is_read or any((out / name).exists() for name in _OF_DATA):
@@ -25,3 +26,4 @@ def check_run_folder(out: Path, data: Iterable[Path]) -> None:
             f'--out: got {out}, which holds data, expected a folder of its own for the run; '
             'choose another, such as runs/mine'
         )
+    check_folder('--out', out)

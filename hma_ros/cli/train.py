@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hma_ros.cli import train_recipe
 from hma_ros.cli.bundle_options import add_torch
+from hma_ros.cli.numbers import positive
 from hma_ros.cli.run_folder import check_run_folder
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
@@ -31,6 +32,11 @@ examples:
       --out runs/base
       the authors' sizes and objective, on their token folders
 
+Options by what is trained:
+  tokenizer   --data, --embodiments, --tokenizer-steps
+  model       all but --workers; no sizes and no --kind with --init
+  all         all but --folders; no sizes and no --kind with --init
+
 Run the same command again after a stop: episodes, tokenizer and model resume; fitting of the heads
 starts again. Losses are written to OUT/tokenizer/log.jsonl and OUT/model/log.jsonl.
 """
@@ -45,7 +51,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('what', choices=('tokenizer', 'model', 'all'), help='what to train')
+    parser.add_argument(
+        'what',
+        choices=('tokenizer', 'model', 'all'),
+        help='tokenizer: the frame tokenizer alone; model: HMA, and before it the tokenizer, '
+        'unless --tokenizer, --init or --folders gives one; all: both, on simulated episodes '
+        'that it makes where there are none, with action heads fitted at the end, and a bundle',
+    )
     parser.add_argument(
         '--out', type=Path, required=True, metavar='FOLDER', help='checkpoints, logs and state'
     )
@@ -165,13 +177,6 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def positive(text: str) -> int:
-    """Read a count; raises ArgumentTypeError of less than 1."""
-    if (count := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f'got {text}, expected at least 1')
-    return count
-
-
 def run(args: argparse.Namespace) -> int:
     """Train what was asked for."""
     _check(args)
@@ -179,6 +184,8 @@ def run(args: argparse.Namespace) -> int:
         return _train_further(args)
     if args.what == 'all':
         train_recipe.make_episodes(args)
+    if args.what != 'tokenizer' and not args.folders:
+        train_recipe.check_windows(args)
     tokenizer = None if args.folders else train_recipe.trained_tokenizer(args)
     if args.what == 'tokenizer':
         print(f'checkpoints in {args.out}')
@@ -206,6 +213,8 @@ def _check(args: argparse.Namespace) -> None:
     _complete(args)
     if args.self_forced is not None:
         train_recipe.check_self_forcing(args)
+    if args.length == 1:
+        raise ConfigError('--length: got 1, expected at least 2: a step and one before it')
     if args.folders and args.what != 'model':
         raise ConfigError(f'--folders: got {args.what}, expected model')
     if args.bundle is None and args.what == 'all':

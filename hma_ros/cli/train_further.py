@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hma_ros.cli.window_length import check_length
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import BundleError, ConfigError
 
@@ -82,6 +83,8 @@ def train_further(
         dataset.check_frame_size(initial.codec.image_size, 'the frame tokenizer')
     model = initial.model.requires_grad_(True)
     length = args.length or default_length(model.config)
+    for dataset in datasets.values():
+        check_length(length, args.data / dataset.embodiment, dataset)
     trainer = HmaTrainer(
         model.config,
         args.out / 'model',

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from hma_ros.cli.window_length import check_length
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import BundleError, ConfigError
 
@@ -88,6 +89,28 @@ def trained_tokenizer(args: argparse.Namespace) -> FrameTokenizer:
     return tokenizer
 
 
+def check_windows(args: argparse.Namespace, length: int | None = None) -> None:
+    """
+    Refuse windows that the episodes of a robot cannot fill: ConfigError.
+
+    :param length: steps of a window; None, before the model is configured, for the least that
+        the options leave.
+    """
+    from hma_ros.network.config import CONTINUOUS_PRESETS, PRESETS
+
+    presets = PRESETS if args.kind == 'discrete' else CONTINUOUS_PRESETS
+    window: int = args.window or presets[args.preset]['window']
+    option = '--window' if args.window and args.length is None else '--length'
+    for name in args.embodiments:
+        dataset = _dataset(args, name, 'train')
+        check_length(length or args.length or window, args.data / name, dataset, option)
+    if length is not None and length < window:
+        print(
+            f'--length: got {length}, less than the window of {window} steps: the model will '
+            'attend to more steps than it was trained on'
+        )
+
+
 def tokenizer_folder(text: str) -> Path:
     """Find a frame tokenizer: a folder, or the name of a bundle; ConfigError if there is none."""
     from hma_ros.bringup.places import bundle_folder
@@ -111,6 +134,8 @@ def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) ->
     recordings = _recordings(args, tokenizer)
     config = _config(args, recordings)
     length = args.length or default_length(config)
+    if not args.folders:
+        check_windows(args, length)
     forcing = SelfForcing(share=args.self_forced, begins=self_forced_from(args))
     trainer = HmaTrainer(
         config, args.out / 'model', args.steps, length, args.windows, self_forcing=forcing

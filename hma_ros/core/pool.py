@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -75,7 +76,7 @@ def _in_processes(
 ) -> Iterator[Result]:
     context, parent = multiprocessing.get_context('spawn'), parent_environment()
     # A command that is killed leaves no workers behind.
-    pool = ProcessPoolExecutor(count, context, initializer=follow_parent, initargs=(parent,))
+    pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(parent,))
     try:
         yield from _in_order(
             lambda unit: pool.submit(work, unit), lambda future: future.result(), units, count
@@ -85,8 +86,24 @@ def _in_processes(
             f'--workers: got {count} processes of which one died, expected them to live until '
             'their work is done; check whether memory ran out (dmesg), and use fewer'
         ) from error
+    except BaseException:
+        # Ctrl-C, an error, or nobody wants the results: a unit may take minutes more.
+        _terminate(pool)
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin(parent: dict[str, str]) -> None:
+    """Leave Ctrl-C to the command, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_parent(parent)
+
+
+def _terminate(pool: ProcessPoolExecutor) -> None:
+    """End the workers at once; Python has a public method for this from 3.14 on."""
+    for process in list((pool._processes or {}).values()):
+        process.terminate()
 
 
 def _on_ray(ray: Any, work: Callable[[Unit], Result], units: Iterable[Unit]) -> Iterator[Result]:

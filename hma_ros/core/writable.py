@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from hma_ros.core.errors import ConfigError
+
 LOG_REMEDY = 'set ROS_LOG_DIR (or HOME) to a folder that can be written'
 
 
@@ -19,6 +21,41 @@ def is_writable(folder: Path) -> bool:
             return True
     except OSError:
         return False
+
+
+def check_file(option: str, path: Path | None) -> None:
+    """
+    Refuse a file that cannot be written, before the work whose result it is to take.
+
+    :param option: that names it, for the error.
+    :param path: None for none.
+    :raises ConfigError: it is a folder, or neither it nor its folder can be written.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise ConfigError(f'{option}: got {path}, a folder, expected a file; name one in it')
+    if not (os.access(path, os.W_OK) if path.exists() else is_writable(path.parent)):
+        raise ConfigError(
+            f'{option}: got {path}, expected a file that can be written; choose another, or '
+            'change its permissions'
+        )
+
+
+def check_folder(option: str, path: Path | None) -> None:
+    """
+    Refuse a folder that cannot be made or written, before the work whose results it is to take.
+
+    :param option: that names it, for the error.
+    :param path: None for none.
+    :raises ConfigError: it is a file, or cannot be written.
+    """
+    if path is not None and not is_writable(path):
+        what = ', a file' if path.is_file() else ''
+        raise ConfigError(
+            f'{option}: got {path}{what}, expected a folder that can be made and written; choose '
+            'another, or change its permissions'
+        )
 
 
 def log_folder(environment: Mapping[str, str]) -> str:

@@ -390,10 +390,27 @@ def find_shards(root: str | Path, embodiment: str, split: str) -> list[Path]:
     """
     List the episode folders below ``root/embodiment/split``.
 
-    :raises ConfigError: there is none.
+    :raises ConfigError: there is none; says of which embodiments there are some.
     """
     base = Path(root) / embodiment / split
     folders = sorted(path.parent for path in base.glob('**/metadata.json'))
     if not folders:
-        raise ConfigError(f'{base}: no episodes found; make them with `hma generate`')
+        raise ConfigError(
+            f'{base}: got no episodes, expected some; {_instead(Path(root), embodiment, split)}'
+        )
     return folders
+
+
+def _instead(root: Path, embodiment: str, split: str) -> str:
+    """Say which episodes there are, and how to make those that are missing."""
+    found = {path.relative_to(root).parts[:2] for path in root.glob('*/*/**/metadata.json')}
+    others = sorted(name for name, of in found if of == split)
+    make = f'`hma generate {embodiment} --out {root / embodiment} --split {split}`'
+    if others:
+        return (
+            f'{root} has some of {", ".join(others)}: name them with --robot of `hma evaluate` '
+            f'or --embodiments of `hma train`, or make the others with {make}'
+        )
+    splits = ', '.join(sorted(of for name, of in found if name == embodiment and of in SPLITS))
+    there = f'{root / embodiment} has {splits} alone: ' if splits else ''
+    return f'{there}make them with {make}'

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hma_ros.core.vision.image import FRAME_PX
@@ -21,6 +21,12 @@ def recorded_episodes(root: str | Path, embodiment: str) -> EpisodeDataset:
     :raises ConfigError: there are none.
     """
     return EpisodeDataset(find_shards(root, embodiment, 'val'))
+
+
+def check_recorded(root: str | Path, embodiments: Sequence[str]) -> None:
+    """Refuse a folder without held-out episodes of one of these: ConfigError."""
+    for embodiment in embodiments:
+        find_shards(root, embodiment, 'val')
 
 
 def fresh_episodes(

@@ -26,6 +26,8 @@ from hma_ros.evaluation.long_horizon import Film, Rollouts
 
 _CELL_PX, _GAP, _MARGIN, _LABEL_PX, _TEXT_PX = 96, 4, 14, 74, 13
 _MOMENTS = 10
+# Of an animation: what its columns show, and the height of the line that says so.
+_LANES, _HEAD_PX = ('truth', 'tokenizer', 'imagined'), 18
 _CURVE_POINTS = 34
 # Animations play twice as slow as it happened.
 _SLOWER = 2.0
@@ -68,7 +70,11 @@ def contact_sheet(rollouts: Rollouts) -> Image.Image:
 
 
 def animation(rollouts: Rollouts) -> list[Image.Image]:
-    """Draw the first rollouts moment by moment: truth, as the tokenizer draws it, imagined."""
+    """
+    Draw the first rollouts moment by moment: truth, as the tokenizer draws it, imagined.
+
+    Two rollouts stand in a row.
+    """
     films = rollouts.films
     images = []
     for moment in range(-1, len(films[0].truth)):
@@ -76,11 +82,22 @@ def animation(rollouts: Rollouts) -> list[Image.Image]:
         columns = [np.concatenate(strips[column::2]) for column in range(min(2, len(strips)))]
         height = max(len(column) for column in columns)
         padded = [
-            np.pad(item, ((0, height - len(item)), (0, 8), (0, 0)), constant_values=255)
+            np.pad(item, ((_HEAD_PX, height - len(item)), (0, 8), (0, 0)), constant_values=255)
             for item in columns
         ]
-        images.append(Image.fromarray(np.concatenate(padded, 1)))
+        image = Image.fromarray(np.concatenate(padded, 1))
+        _label(image, len(columns), films[0].last.shape[1] + _GAP)
+        images.append(image)
     return images
+
+
+def _label(image: Image.Image, rollouts: int, step_px: int) -> None:
+    """Write above each column of frames what they are; each row has so many rollouts."""
+    draw = ImageDraw.Draw(image)
+    for rollout in range(rollouts):
+        for lane, text in enumerate(_LANES):
+            x = rollout * (3 * step_px + 8) + lane * step_px + step_px // 2
+            draw.text((x, _HEAD_PX // 2), text, INK, font(min(_TEXT_PX, step_px // 6)), 'mm')
 
 
 def write_long_horizon(folder: Path, measured: Sequence[Rollouts], table: str) -> Path:
@@ -95,7 +112,7 @@ def write_long_horizon(folder: Path, measured: Sequence[Rollouts], table: str) -
         '<h1>Long rollouts</h1>',
         '<p>The model observes a few frames, then imagines from actions only. Animations show, '
         "from left to right, the simulator, the tokenizer's reconstruction of its frames, and the "
-        f'imagined frames, in {_SLOWER / measured[0].every:.2g} times the time it took.</p>',
+        f'imagined frames, {_speed(measured[0].every)}. Two rollouts stand side by side.</p>',
         f'<pre>{escape(table)}</pre>',
     ]
     for rollouts in measured:
@@ -117,6 +134,12 @@ def write_long_horizon(folder: Path, measured: Sequence[Rollouts], table: str) -
         encoding='utf-8',
     )
     return page
+
+
+def _speed(every: int) -> str:
+    """Say how fast animations play."""
+    speed = every / _SLOWER
+    return 'at half speed' if speed == 0.5 else f'{speed:.3g} times as fast as it happened'
 
 
 def _title(rollouts: Rollouts) -> str:

@@ -18,7 +18,7 @@ def occlusion_table(results: Sequence[Result]) -> Table:
         ('at its place, %', _share('kept', 0)),
         ('tokenizer, %', _share('kept_drawn', 0)),
     ]
-    return results_table(results, columns)
+    return results_table(results, [*columns, *_settings(results)])
 
 
 def object_places_table(results: Sequence[Result]) -> Table:
@@ -31,7 +31,7 @@ def object_places_table(results: Sequence[Result]) -> Table:
         ('median error, px of 64', lambda item: number(item['error_px'], 2)),
         ('95th percentile, px of 64', lambda item: number(item['largest_error_px'], 2)),
     ]
-    return results_table(results, columns)
+    return results_table(results, [*columns, *_settings(results)])
 
 
 def long_horizon_table(results: Sequence[Result]) -> Table:
@@ -57,7 +57,18 @@ def long_horizon_table(results: Sequence[Result]) -> Table:
         both('object error, px of 64', 'object_error_px', 1),
         both('gain, dB', 'gain_db', 1),
     ]
-    return results_table(results, columns)
+    return results_table(results, [*columns, *_settings(results)])
+
+
+def _settings(results: Sequence[Result]) -> list[Column]:
+    """Name the bundle, seed and decoding where the lines differ in them."""
+    settings = [item.get('settings', {}) for item in results]
+    names = dict.fromkeys(name for item in settings for name in item)
+
+    def column(name: str) -> Column:
+        return name, lambda item: str(item.get('settings', {}).get(name, '-'))
+
+    return [column(name) for name in names if len({str(item.get(name)) for item in settings}) > 1]
 
 
 def _share(name: str, digits: int = 1) -> Callable[[Result], str]:

@@ -80,12 +80,20 @@ def read_measurements(folder: str | Path) -> list[Measurements]:
 def _read(path: Path) -> Measurements:
     try:
         facts = json.loads(path.read_text(encoding='utf-8'))
+        if not isinstance(facts, dict):
+            raise ConfigError(f'{path}: got {type(facts).__name__}, expected a JSON object')
         results = tuple({'name': str(result['name']), **result} for result in facts['results'])
-        return Measurements(facts['command'], dict(facts['machine']), results)
+        machine = {'processor': facts['machine']['processor'], **facts['machine']}
+        return Measurements(facts['command'], machine, results)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f'{path}: got {json_fault(error)}, expected command, machine and results'
+            f'{path}: got {_fault(error)}, expected command, machine and results, as '
+            '`hma evaluate --out` writes them; move other files away'
         ) from error
+
+
+def _fault(error: Exception) -> str:
+    return f'no {error.args[0]!r}' if isinstance(error, KeyError) else json_fault(error)
 
 
 # Vector instructions by their flags in /proc/cpuinfo, the fastest for a network first.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.short_text import counted
 from hma_ros.evaluation.long_horizon import Rollouts
 from hma_ros.evaluation.scene_parts import PARTS, Seen
 
@@ -47,10 +48,11 @@ def occlusion_of(rollouts: Rollouts, occluded: int) -> Occlusion:
     If only every Nth frame is judged, the object must be occluded in enough consecutive ones to
     span these steps.
 
-    :param occluded: steps, see :func:`check_occluded`.
+    :param occluded: steps; no case has more than :func:`check_occluded` lets pass.
     :raises ConfigError: fewer than 1.
     """
-    check_occluded(occluded)
+    if occluded < 1:
+        raise ConfigError(f'occluded: got {occluded}, expected at least 1 step')
     frames = 1 - (1 - occluded) // rollouts.every
     thing = [part.role for part in PARTS[rollouts.robot]].index('object')
     imagined, drawn = list[bool](), list[bool]()
@@ -63,10 +65,20 @@ def occlusion_of(rollouts: Rollouts, occluded: int) -> Occlusion:
     return Occlusion(rollouts.robot, rollouts.actions, occluded, len(imagined), *shares)
 
 
-def check_occluded(occluded: int) -> None:
-    """Refuse what cannot be counted: ConfigError of less than 1 step."""
-    if occluded < 1:
-        raise ConfigError(f'occluded: got {occluded}, expected at least 1 step')
+def check_occluded(occluded: int, horizon: int, every: int) -> None:
+    """
+    Refuse what no rollout can show: the object is in sight before and after.
+
+    :param horizon: steps of the rollouts, of which every so many are judged.
+    :raises ConfigError: fewer than 1 step, or too many.
+    """
+    most = (horizon // every - 3) * every + 1
+    if not 1 <= occluded <= most:
+        expected = f'1 to {most}' if most > 0 else 'longer rollouts, of 3 judged frames or more'
+        raise ConfigError(
+            f'occluded: got {occluded} with rollouts of {counted(horizon, "step")}, expected '
+            f'{expected}; the object is in sight before and after'
+        )
 
 
 def returns(visible: Sequence[bool], occluded: int) -> Iterator[int]:

@@ -213,16 +213,23 @@ def _check(model: WorldModel, episodes: Episodes, config: PredictionConfig) -> N
             f'{", ".join(_TOOL)} first, as the stem reads where the tool is; evaluate on episodes '
             'of the simulator'
         )
-    if not 1 <= config.horizon <= model.manifest.max_horizon:
-        raise ConfigError(
-            f'horizon: got {config.horizon}, expected 1 to '
-            f'{model.manifest.max_horizon} for this bundle'
-        )
+    check_horizon(config.horizon, model.manifest.max_horizon)
     if config.max_steps < 1 or config.trials < 1 or not len(episodes):
         raise ConfigError(
             f'{config.max_steps} steps of {len(episodes)} episodes with '
             f'{config.trials} trials: expected at least one of each'
         )
+
+
+def check_horizon(horizon: int, longest: int) -> None:
+    """
+    Refuse rollouts that a bundle cannot imagine.
+
+    :param longest: steps that it imagines at once.
+    :raises ConfigError: `horizon` is none of 1 to `longest`.
+    """
+    if not 1 <= horizon <= longest:
+        raise ConfigError(f'horizon: got {horizon}, expected 1 to {longest} for this bundle')
 
 
 class _Measurement:

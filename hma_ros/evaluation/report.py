@@ -184,19 +184,22 @@ def write_report(
     if training_logs:
         sections['training'] = _training(training_logs, images)
     text = page.read_text(encoding='utf-8') if page.exists() else TEMPLATE
-    page.write_text(fill(text, sections), encoding='utf-8')
+    page.write_text(fill(text, sections, page), encoding='utf-8')
 
 
-def fill(text: str, sections: Mapping[str, str]) -> str:
+def fill(text: str, sections: Mapping[str, str], page: Path) -> str:
     """
     Replace what stands between the markers of the named sections; the rest stays.
 
+    :param page: of the text, for errors.
     :raises ConfigError: a section has no place in the text.
     """
     missing = sections.keys() - {found[2] for found in _SECTION.finditer(text)}
     if missing:
         raise ConfigError(
-            f"page: no '<!-- begin {min(missing)} -->' with its end, expected both markers"
+            f"{page}: got no '<!-- begin {min(missing)} -->' with its end, expected both markers "
+            'of each table; `hma evaluate report` writes a page with all of them where there is '
+            'none yet'
         )
     return _SECTION.sub(
         lambda found: (

@@ -62,7 +62,7 @@ def check_replaceable(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ConfigError(f'{folder}: a file or link, expected a folder to write a bundle to')
     parent = next(path for path in folder.absolute().parents if path.exists())
-    if not (parent.is_dir() and is_writable(parent)):
+    if not is_writable(parent):
         raise ConfigError(
             f'{folder}: got {parent}, which cannot be written, expected a folder that can be '
             'made; choose another place'

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hma_ros.core.vision.image import FRAME_PX
+from hma_ros.core.vision.image import FRAME_PX, PATCH_PX
 
 # Latents, in [-1, 1], times this have about unit variance, as diffusion asks for; those of the
 # authors' data sets have a scale of their own.
@@ -41,7 +41,7 @@ class TokenizerConfig:
     """
 
     image_size: int = FRAME_PX
-    patch: int = 16
+    patch: int = PATCH_PX
     factors: int = 12
     levels: int = 8
     width: int = 256

@@ -74,8 +74,8 @@ def generate(
     :param steps: of each episode, whatever becomes of the task; None ends an episode a few steps
         after success, or at the task's horizon.
     :param scene: see :func:`hma_ros.sim.make_task`.
-    :raises ConfigError: unknown task, kind or split, a size or a number of steps out of range, or
-        a folder in use.
+    :raises ConfigError: unknown task, kind or split, a size or a number of steps out of range, no
+        episode, or a folder in use.
     """
     if task_name not in TASK_NAMES:
         raise ConfigError(f"simulated robot '{task_name}': expected one of {TASK_NAMES}")
@@ -113,6 +113,10 @@ def _plan(counts: Mapping[str, int], seed: int, split: str) -> list[tuple[Kind, 
     for kind, count in counts.items():
         if kind not in KINDS or count < 0:
             raise ConfigError(f"episodes '{kind}': {count}, expected a count of {KINDS}")
+    if not any(counts.values()):
+        raise ConfigError(
+            'episodes: got none, expected some; name --expert, --play or --random with a count'
+        )
     kinds = [kind for kind in KINDS for _ in range(counts.get(kind, 0))]
     rng = np.random.default_rng([seed, SPLITS.index(split)])
     # Train seeds are even and validation seeds odd: no start is in both.

@@ -17,11 +17,12 @@ def test_a_bundle_is_written_anew_in_another_precision_with_its_network(
     make_random_bundle, tmp_path, capsys
 ):
     old, out = Manifest.read(make_random_bundle('continuous')), tmp_path / 'int8'
-    words = ['--precision', 'int8', '--torch', '--temperature', '0.5']
+    words = ['--precision', 'int8', '--torch', '--temperature', '0.5', '--mask-steps', '3']
     assert main(['export', str(old.folder), '--out', str(out), *words]) == 0
     assert 'int8; against the network' in capsys.readouterr().out
     new = Manifest.read(out)
     assert (new.precision, new.temperature, new.denoise_steps) == ('int8', 0.5, 4)
+    assert new.mask_steps == 3
     assert (new.robots, new.drawing, new.frames) == (old.robots, old.drawing, old.frames)
     expected = load_hma(old.folder).state_dict()
     for name, value in load_hma(out).state_dict().items():
@@ -63,6 +64,7 @@ def test_the_shipped_bundle_can_be_written_anew_as_it_imagines():
             ['--renew', 'old', '--precision', 'int8', '--temperature', '0'],
             'export: got --precision, --temperature with --renew, expected SRC',
         ),
+        (['--renew', 'old', '--mask-steps', '3'], 'export: got --mask-steps with --renew'),
         ([], 'export: expected either SRC or --renew BUNDLE'),
     ],
 )

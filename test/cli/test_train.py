@@ -36,6 +36,7 @@ class Steps:
             ('hma_ros.export.bundle.own_options', lambda *facts: BundleOptions()),
             ('hma_ros.evaluation.closed_loop.collect', self._collect),
             ('hma_ros.export.bundle.export_bundle', self._export),
+            ('hma_ros.cli.window_length.longest_episode', lambda dataset: 40),
             ('hma_ros.data.episodes.EpisodeDataset', lambda shards: shards[0].parts[-3:-1]),
         ):
             monkeypatch.setattr(name, step)
@@ -145,6 +146,42 @@ def test_a_second_part_with_nothing_to_do_is_refused(
     assert main([*command, *words]) == 2
     assert '--self-forced-from: got 100, expected less than ' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (('--length', '1'), '--length: got 1, expected at least 2'),
+        (('--length', '41'), '--length: got 41, expected 2 to 40, the steps of the longest'),
+        (('--window', '1000'), '--window: got 1000, expected 2 to 40, the steps of the longest'),
+    ],
+)
+def test_windows_that_no_episode_fills_are_refused_before_the_tokenizer_is_trained(
+    steps: Steps, tmp_path: Path, words: tuple[str, ...], message: str, capsys: Any
+) -> None:
+    command = ['--data', str(tmp_path / 'data'), '--embodiments', 'sim_planar']
+    steps._episodes(tmp_path / 'data' / 'sim_planar' / 'train' / 'shard_00')
+    assert main(['train', 'model', *command, '--out', str(tmp_path / 'out'), *words]) == 2
+    assert message in capsys.readouterr().err
+    assert steps.take() == []
+
+
+def test_windows_shorter_than_what_a_step_attends_to_are_told(
+    steps: Steps, tmp_path: Path, capsys: Any
+) -> None:
+    command = ['--data', str(tmp_path / 'data'), '--embodiments', 'sim_planar', '--length', '3']
+    steps._episodes(tmp_path / 'data' / 'sim_planar' / 'train' / 'shard_00')
+    assert main(['train', 'model', *command, '--out', str(tmp_path / 'out')]) == 0
+    assert '--length: got 3, less than the window of 4 steps' in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_trained(
+    steps: Steps, tmp_path: Path, capsys: Any
+) -> None:
+    (tmp_path / 'a_file').write_text('')
+    assert main(['train', 'model', '--out', str(tmp_path / 'a_file' / 'run')]) == 2
+    assert '--out: got ' in capsys.readouterr().err
+    assert steps.take() == []
 
 
 def test_all_generates_trains_corrects_and_exports_in_this_order(

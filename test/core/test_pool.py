@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,44 @@ for told in Pool(2).map(subprocess.getoutput, ['echo $PPID'] * 9):
     while any(map(is_running, workers)):
         assert time.monotonic() < until_s
         time.sleep(0.05)
+
+
+INTERRUPTED = """\
+import signal, sys, time
+from pathlib import Path
+from hma_ros.core.pool import Pool
+
+def work(path):
+    Path(path).write_text('begun')
+    time.sleep({seconds})
+
+if __name__ == '__main__':
+    # A shell may have started the tests with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        list(Pool(2).map(work, [sys.argv[1], sys.argv[2]]))
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize('reaches_workers', [False, True], ids=['kill', 'terminal'])
+def test_ctrl_c_waits_for_no_unit_and_is_quiet(tmp_path: Path, reaches_workers: bool) -> None:
+    script, begun = tmp_path / 'script.py', [tmp_path / 'a', tmp_path / 'b']
+    script.write_text(INTERRUPTED.format(seconds=10 * DEADLINE_S))
+    process = subprocess.Popen(
+        [sys.executable, str(script), *map(str, begun)],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    until_s = time.monotonic() + DEADLINE_S
+    while not all(path.exists() for path in begun):
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    (os.killpg if reaches_workers else os.kill)(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 130
+    assert errors == b''
 
 
 def test_without_ray_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

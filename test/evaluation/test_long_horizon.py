@@ -23,8 +23,9 @@ from hma_ros.evaluation.long_horizon import (
     measure_long_horizon,
 )
 from hma_ros.evaluation.long_horizon_config import LongHorizonConfig
+from hma_ros.evaluation.long_horizon_page import animation, write_long_horizon
 from hma_ros.evaluation.object_places import object_places_of
-from hma_ros.evaluation.occlusion import occlusion_of, returns
+from hma_ros.evaluation.occlusion import check_occluded, occlusion_of, returns
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import run_episode
 from hma_ros.sim.scene import project
@@ -208,8 +209,31 @@ def test_occluded_is_checked_before_anything_is_measured(bundle: Path, monkeypat
         'hma_ros.evaluation.long_horizon.measure_long_horizon',
         lambda *_: pytest.fail('measured'),
     )
-    assert main(['evaluate', 'long-horizon', '--bundle', str(bundle), '--occluded', '0']) == 2
-    assert 'occluded: got 0, expected at least 1 step' in capsys.readouterr().err
+    arguments = ['--bundle', str(bundle), '--occluded', '99']
+    assert main(['evaluate', 'long-horizon', *arguments]) == 2
+    assert 'occluded: got 99 with rollouts of 100 steps' in capsys.readouterr().err
+
+
+def test_the_longest_occlusion_of_a_rollout_can_be_counted(recorded):
+    rollouts = _rollouts(recorded, lambda frame: frame)
+    judged, thing = rollouts.judged[0], 1
+    frames = len(judged.imagined)
+
+    def hidden(at, item):
+        seen = item.parts[thing]
+        area = seen.true_area if at in (0, frames - 1) else 0.2 * seen.full_area
+        part = replace(seen, true_area=area)
+        return replace(item, parts=(item.parts[0], part, *item.parts[2:]))
+
+    imagined = tuple(hidden(at, item) for at, item in enumerate(judged.imagined))
+    for every in (1, 10):
+        films, most = (replace(rollouts.films[0], every=every),), (frames - 3) * every + 1
+        changed = replace(rollouts, films=films, judged=(replace(judged, imagined=imagined),))
+        check_occluded(most, frames * every, every)
+        assert occlusion_of(changed, most).cases == 1
+        with pytest.raises(ConfigError, match=f'expected 1 to {most}'):
+            check_occluded(most + 1, frames * every, every)
+        assert occlusion_of(changed, most + 1).cases == 0
 
 
 @pytest.mark.parametrize(
@@ -240,7 +264,7 @@ def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
         '--workers',
         '1',
         '--occluded',
-        '2',
+        '1',
         '--temperature',
         '0.5',
         '--out',
@@ -253,7 +277,7 @@ def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
     facts = json.loads(out.read_text())
     assert facts['command'] == (
         f'hma evaluate long-horizon --bundle {bundle} --episodes 2 --steps 3 1 '
-        '--actions wander expert --every 1 --occluded 2 --temperature 0.5 --seed 4 --workers 1'
+        '--actions wander expert --every 1 --occluded 1 --temperature 0.5 --seed 4 --workers 1'
     )
     occluded = [item for item in facts['results'] if item['name'] == 'occlusion']
     assert [item['actions'] for item in occluded] == ['wander', 'expert']
@@ -281,6 +305,44 @@ def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
     results = tmp_path / 'results.md'
     assert main(['evaluate', 'report', '--results', str(out.parent), '--out', str(results)]) == 0
     assert 'hma evaluate long-horizon --bundle' in results.read_text()
+
+
+def test_results_of_several_settings_are_told_apart(bundle: Path, tmp_path: Path, capsys):
+    out, page = tmp_path / 'out', tmp_path / 'results.md'
+    arguments = ['--bundle', str(bundle), '--episodes', '1', '--steps', '1', '--workers', '1']
+    arguments += ['--actions', 'wander']
+    for temperature in ('0', '0.7'):
+        place = ['--temperature', temperature, '--out', str(out / f'{temperature}.json')]
+        assert main(['evaluate', 'long-horizon', *arguments, *place]) == 0
+        assert 'temperature' not in capsys.readouterr().out
+    assert main(['evaluate', 'report', '--results', str(out), '--out', str(page)]) == 0
+    for name in ('long_horizon', 'object_places'):
+        section = page.read_text().partition(f'<!-- begin {name} -->\n')[2]
+        header, _, *lines = section.partition('<!-- end')[0].splitlines()
+        cells = [[cell.strip() for cell in line.split('|')[1:-1]] for line in (header, *lines)]
+        assert cells[0][-1] == 'temperature'
+        assert sorted(line[-1] for line in cells[1:]) == ['0.0', '0.7']
+
+
+@pytest.mark.parametrize(
+    ('every', 'text'), [(1, 'at half speed'), (60, '30 times as fast as it happened')]
+)
+def test_the_page_says_how_fast_it_plays(recorded, tmp_path, monkeypatch, every, text):
+    rollouts = _rollouts(recorded, lambda frame: frame)
+    sparse = replace(rollouts, films=(replace(rollouts.films[0], every=every),))
+    monkeypatch.setattr('hma_ros.evaluation.long_horizon_page._curves', lambda _: [])
+    assert text in write_long_horizon(tmp_path, [sparse], 'table').read_text()
+
+
+def test_an_animation_names_its_columns(recorded):
+    rollouts = _rollouts(recorded, lambda frame: frame)
+    side = rollouts.films[0].last.shape[0]
+    first, *_ = animation(replace(rollouts, films=rollouts.films[:1] * 2))
+    head = np.asarray(first.convert('L'))[: first.height - side - 4]
+    assert len(head) > 0
+    lane = side + 4
+    starts = [rollout * (3 * lane + 8) + lane * at for rollout in range(2) for at in range(3)]
+    assert all((head[:, start : start + lane] < 128).any() for start in starts)
 
 
 def test_the_same_seed_gives_the_same_numbers(bundle: Path):

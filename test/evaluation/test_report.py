@@ -74,8 +74,8 @@ def test_what_people_wrote_stays(results: Path, tmp_path: Path) -> None:
 
 
 def test_a_page_without_markers_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"no '<!-- begin a -->'"):
-        fill('nothing here', {'a': 'text'})
+    with pytest.raises(ConfigError, match=r"mine\.md: got no '<!-- begin a -->'"):
+        fill('nothing here', {'a': 'text'}, Path('mine.md'))
 
 
 def test_training_is_drawn(results: Path, tmp_path: Path) -> None:
@@ -94,8 +94,22 @@ def test_training_is_drawn(results: Path, tmp_path: Path) -> None:
 def test_an_empty_or_broken_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r'no \*\.json, expected results of'):
         read_measurements(tmp_path)
-    (tmp_path / 'a.json').write_text('{"command": "x"}')
-    with pytest.raises(ConfigError, match=r'a\.json: got KeyError.*expected command, machine'):
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('{"command": "x"}', r"got no 'results', expected command, machine and results, as"),
+        ('{"command": "x", "machine": {}, "results": []}', r"got no 'processor', expected"),
+        ('[1]', 'got list, expected a JSON object'),
+        ('{', 'got no JSON from line 1 on'),
+    ],
+)
+def test_a_foreign_file_is_refused_by_what_it_lacks(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / 'a.json').write_text(text)
+    with pytest.raises(ConfigError, match=rf'a\.json: {message}'):
         read_measurements(tmp_path)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hma_ros.cli.main import main
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import EpisodeDataset, find_shards
 from hma_ros.sim import make_task
@@ -97,6 +98,49 @@ def test_wrong_orders_are_named(
 
 
 def test_folder_in_use_is_refused(tmp_path: Path) -> None:
-    generate('sim_planar', tmp_path, {'expert': 0}, 0, 1, False)
+    generate('sim_planar', tmp_path, {'random': 1}, 0, 1, False, steps=1)
     with pytest.raises(ConfigError, match='already'):
-        generate('sim_planar', tmp_path, {'expert': 0}, 0, 1, False)
+        generate('sim_planar', tmp_path, {'random': 1}, 0, 1, False, steps=1)
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        ([], 'episodes: got none, expected some; name --expert, --play or --random'),
+        (['--expert', '0'], 'episodes: got none'),
+        (['--random', '-1'], '--random: got -1, expected at least 0'),
+        (['--random', '1', '--seed', '-1'], '--seed: got -1, expected at least 0'),
+        (['--random', '1', '--steps', '0'], '--steps: got 0, expected at least 1'),
+    ],
+)
+def test_a_wrong_command_writes_nothing(
+    tmp_path: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / 'episodes'
+    try:
+        code: object = main(['generate', 'sim_planar', '--out', str(out), *words])
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize('place', ['a_file', 'a_file/deeper', '/proc/episodes'])
+def test_a_folder_that_cannot_be_written_is_refused(
+    tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / 'a_file').write_text('')
+    out = tmp_path / place
+    assert main(['generate', 'sim_planar', '--out', str(out), '--random', '1']) == 2
+    assert f'--out: got {out}' in capsys.readouterr().err
+
+
+def test_a_size_that_training_cannot_take_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ['--random', '1', '--steps', '1', '--workers', '1', '--image-size']
+    assert main(['generate', 'sim_planar', '--out', str(tmp_path / 'a'), *words, '100']) == 0
+    assert '--image-size: got 100; the tokenizer of `hma train` takes' in capsys.readouterr().err
+    assert main(['generate', 'sim_planar', '--out', str(tmp_path / 'b'), *words, '64']) == 0
+    assert '--image-size' not in capsys.readouterr().err
