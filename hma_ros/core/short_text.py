@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Texts of bounded length, for errors that quote what others wrote."""
 
+import re
 import reprlib
 from collections.abc import Sequence
 
@@ -13,6 +14,8 @@ _REPR = reprlib.Repr()
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = 10
 _REPR.maxstring = _REPR.maxother = _REPR.maxlong = _QUOTED
 
+_NUMBER = re.compile(r'\d[\d.]*(?:e[+-]?\d+)?')
+
 
 def shortened(text: object) -> str:
     """Return a text in one line of at most some hundred characters."""
@@ -23,6 +26,11 @@ def shortened(text: object) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, which gets an s unless there is one: 1 frame, 2 frames."""
     return f'{number} {noun}{"" if number == 1 else "s"}'
+
+
+def numberless(text: str) -> str:
+    """Return a text with # for its numbers: those that differ only in them become equal."""
+    return _NUMBER.sub('#', text)
 
 
 def first_few(items: Sequence[str], separator: str = ', ') -> str:

@@ -177,7 +177,7 @@ class WorldModelNode(HmaNode):
         pace = measure(self._model, dark, self._acts, self._horizon > 0, time.monotonic)
         self._pace = pace
         refusal = slower_refusal(spec, given.mode)
-        advice = remedy(self._model.manifest.precision, given.execution)
+        advice = remedy(self._model.manifest, given.execution)
         warning = pace.warning(spec.rates.frame_dt_s, given.clock_divisor, refusal, advice)
         # How fast simulated time goes is not known.
         if warning is None or self.get_parameter('use_sim_time').value:
@@ -312,7 +312,7 @@ class WorldModelNode(HmaNode):
                 'provider': self._model.provider,
                 'trained on': self._model.stem.trained_on,
                 'share of transport and conversion': 1.0
-                - self._share('inference', 'receipt to action'),
+                - self._share('inference', self._loop.response if self._worker else ''),
             }
         )
 
@@ -322,12 +322,13 @@ class WorldModelNode(HmaNode):
         if self._diagnostics.counts['steps'] > 1 and now_s - self._told_s < _TELL_S:
             return
         self._told_s = now_s
-        to_action = self._diagnostics.latencies['receipt to action']
+        response = self._loop.response
+        taken = self._diagnostics.latencies[response]
         self.get_logger().info(
             f'{counted(self._diagnostics.counts["steps"], "step")}, imagining '
-            f'{counted(frames, "frame")} ahead; image to action '
-            f'{to_action.percentile_ms(50):.0f} ms (median), '
-            f'{to_action.percentile_ms(95):.0f} ms (95 of 100)'
+            f'{counted(frames, "frame")} ahead; {response.replace("receipt", "image")} '
+            f'{taken.percentile_ms(50):.0f} ms (median), '
+            f'{taken.percentile_ms(95):.0f} ms (95 of 100)'
         )
 
     def _share(self, part: str, whole: str) -> float:

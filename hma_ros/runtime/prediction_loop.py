@@ -30,7 +30,7 @@ _CLEARED = ('missed steps', 'missed joints', 'dropped steps')
 # Steps that the model may be behind before that is a warning.
 _FAR_BEHIND = 3
 # Of so many late steps one has its frame imagined, however far behind the model is.
-_LATE_STEPS = 8
+LATE_STEPS = 8
 
 
 class LoopOutput(Protocol):
@@ -64,6 +64,9 @@ class PredictionLoop:
     :param acts: whether chunks are wanted.
     :param clock: monotonic seconds.
     :param remedy: what to do about a model that is too slow.
+
+    ``response`` names the latency of a step: to its action where chunks are wanted, else until the
+    context holds it.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class PredictionLoop:
         self._model, self._steps, self._output, self._report = model, steps, output, report
         self._interval_s, self._horizon, self._acts = interval_s, horizon, acts
         self._clock, self._remedy = clock, remedy
+        self.response = f'receipt to {"action" if acts else "context"}'
         self._budget = ImaginationBudget(horizon, interval_s)
         self._step_s: float | None = None
         self._cost_s = 0.0
@@ -129,10 +133,10 @@ class PredictionLoop:
             self._report.warning(
                 'late steps',
                 f'model too slow: it is {behind_s:.1f} s behind the camera, expected less than '
-                f'{self._interval_s:.3f} s, and imagines one step in {_LATE_STEPS}; '
+                f'{self._interval_s:.3f} s, and imagines one step in {LATE_STEPS}; '
                 f'{self._remedy}',
             )
-        return self._late % _LATE_STEPS == 0
+        return self._late % LATE_STEPS == 0
 
     def _observe(self, step: Step) -> bool:
         """Take in a step and decide; returns whether it had all that the model reads."""
@@ -154,7 +158,7 @@ class PredictionLoop:
         self._report.latency('conversion', decoded_s - started_s)
         self._report.latency('inference', decided_s - decoded_s)
         self._report.latency('publishing', done_s - decided_s)
-        self._report.latency('receipt to action', done_s - step.receipt_s)
+        self._report.latency(self.response, done_s - step.receipt_s)
         self._report.success('steps', *_CLEARED)
         self._note_time(done_s - started_s)
         self._budget.step_arrived(step.receipt_s)

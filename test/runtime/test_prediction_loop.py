@@ -47,12 +47,14 @@ class Report:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.present: dict[str, str] = {}
+        self.timed: set[str] = set()
 
     def count(self, what: str, number: int = 1) -> None:
         self.counts[what] += number
 
     def latency(self, name: str, duration_s: float) -> None:
         assert duration_s >= 0.0
+        self.timed.add(name)
 
     def error(self, what: str, text: str) -> None:
         self.counts[what] += 1
@@ -316,3 +318,13 @@ def test_a_question_is_answered_also_by_a_model_that_is_always_late(rig: Any) ->
     for _ in range(8):
         rig.loop.run_once()
     assert len(answers) == 1
+
+
+@pytest.mark.parametrize(('acts', 'name'), [(True, 'action'), (False, 'context')])
+def test_only_a_model_that_acts_is_timed_to_its_action(acts: bool, name: str) -> None:
+    made = make_rig(acts=acts)
+    made.queue.add(0)
+    made.loop.run_once()
+    assert {item for item in made.report.timed if item.startswith('receipt to ')} == {
+        f'receipt to {name}'
+    }
