@@ -155,9 +155,9 @@ class WorldModelNode(HmaNode):
         self._rollouts = self.publisher(PredictedRollout, '~/prediction', REPORT)
         self._strips = self.publisher(Image, '~/prediction/image', REPORT)
         self._heartbeats = self.publisher(Empty, '~/heartbeat', REPORT)
-        SensorSubscription(
-            self, self._camera_type, camera.topic, with_waiting(self._on_image), _IMAGES
-        )
+        on_fault = partial(self._diagnostics.error, 'bad images')
+        receive = with_waiting(self._on_image)
+        SensorSubscription(self, self._camera_type, camera.topic, receive, on_fault, _IMAGES)
         # Reports are of steps of the trained clock.
         self._reports = self._given.clock_divisor == 1
         if self._reports:
@@ -201,6 +201,7 @@ class WorldModelNode(HmaNode):
     def _on_image(self, message: Any, waited_ns: int) -> None:
         if not self._is_working:
             return
+        self._diagnostics.cleared('bad images')
         stamp, self._heard_s = stamp_ns(message.header.stamp), time.monotonic()
         # Simulated time has another scale.
         waited_ns = 0 if self.get_parameter('use_sim_time').value else waited_ns

@@ -28,7 +28,7 @@ from hma_ros.core.errors import HmaError
 from hma_ros.core.parent_process import follow_parent
 from hma_ros.core.writable import LOG_REMEDY, log_refusal
 from hma_ros.ros import qos_overrides
-from hma_ros.ros.bounded import MOST_BYTES, bounded
+from hma_ros.ros.bounded import ANY_BYTES, MOST_BYTES, bounded
 from hma_ros.ros.log_relay import LogRelay
 from hma_ros.ros.parameters import declare
 from hma_ros.ros.publishers import with_publisher
@@ -37,6 +37,8 @@ _OK = TransitionCallbackReturn.SUCCESS
 _FAILURE = TransitionCallbackReturn.FAILURE
 # How often a node without messages checks whether to end.
 _WAKE_S = 0.1
+# How often messages that cannot be read are told.
+_TELL_S = 5.0
 # All that end a process by default and can be caught, but those of a broken process.
 _SIGNALS = (
     signal.SIGINT,
@@ -112,9 +114,19 @@ class HmaNode(LifecycleNode):
         return self.own(made, self.destroy_publisher)
 
     def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any) -> Any:
-        """Create a subscription that lives as long as the configuration; overrides win too."""
-        made = qos_overrides.subscription(self, kind, topic, callback, qos)
-        return self.own(made, self.destroy_subscription)
+        """
+        Create a subscription that lives as long as the configuration; overrides win too.
+
+        A message that cannot be read is told, and left out.
+        """
+        return self.subscribe_bounded(
+            kind,
+            topic,
+            lambda message, _publisher: callback(message),
+            qos,
+            lambda text: self.get_logger().warning(text, throttle_duration_sec=_TELL_S),
+            most_bytes=ANY_BYTES,
+        )
 
     def subscribe_bounded(
         self,
