@@ -110,7 +110,7 @@ def _draw(
 
     if best is None or film is None:
         raise InferenceError(
-            'demo: expected at least one imagined frame that the camera saw later, got none; '
+            'demo: got no imagined frame that the camera saw later, expected at least one; '
             'the log above says what the world model was missing; a slow machine needs a lower '
             '--real-time-factor'
         )

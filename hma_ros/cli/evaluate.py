@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.cli import evaluate_long_horizon
+from hma_ros.cli import evaluate_imagined, evaluate_long_horizon
 from hma_ros.cli.evaluate_options import (
     add_common,
     add_part,
@@ -34,6 +34,7 @@ examples:
   hma evaluate prediction --data data --images demo     on recorded episodes, with images
   hma evaluate long-horizon --robot sim_planar          how long does a rollout stay true?
   hma evaluate closed-loop --episodes 100               how often does the policy succeed?
+  hma evaluate imagined --robot sim_planar              and in frames that the model imagines?
   hma evaluate report                                   write docs/results.md from --out files
 """
 PREDICTION_EXAMPLES = """\
@@ -78,6 +79,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parts = parser.add_subparsers(dest='part', metavar='WHAT', required=True)
     _add_prediction(parts)
     evaluate_long_horizon.add_part(parts)
+    evaluate_imagined.add_part(parts)
     _add_closed_loop(parts)
     _add_report(parts)
 

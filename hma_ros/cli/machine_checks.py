@@ -192,7 +192,7 @@ def _provider(request: Request) -> Finding:
     except (HmaError, ImportError) as error:
         return fail('provider', str(error).removeprefix('provider: '), remedy)
     if request.provider not in ('auto', found):
-        text = f'expected {request.provider}, got {found}: allow_cpu is set'
+        text = f'got {found}, expected {request.provider}: allow_cpu is set'
         return warn('provider', text, 'leave out allow_cpu to learn what is missing')
     return ok('provider', f'runs on {found}' + ('' if is_torch else f'; {_built_for()}'))
 

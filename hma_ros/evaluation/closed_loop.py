@@ -66,13 +66,33 @@ class ModelActor:
 
     def act(self, frame: np.ndarray, label: np.ndarray) -> np.ndarray:
         """Observe, decide, and remember what the robot will make of it."""
+        self.observe(frame)
+        return self.decide()
+
+    def observe(self, frame: np.ndarray) -> None:
+        """Take in a frame, with what is measured of the task."""
         joints, tool_xyz = self._task.joint_positions(), self._task.tool_pose()[0]
         observed = measured(self._model.stem, joints, tool_xyz)
         self._model.observe(frame, self._executed, observed)
+
+    def observe_imagined(self, frame: np.ndarray) -> None:
+        """Take in a frame that was imagined; of the robot only the commanded target is known."""
+        stem, target = self._model.stem, self._task.command_target().astype(np.float32)
+        joints = None if stem.joint_motion == 'unknown' else target
+        anchor = target[: len(stem.anchor)] if stem.anchor else None
+        self._model.observe(frame, self._executed, joints, anchor)
+
+    def decide(self) -> np.ndarray:
+        """Choose a chunk that the robot can follow, and remember it."""
         step = self._task.step_from(self._model.act())
         step = step + self._rng.normal(0.0, 1.0, step.shape) * self._noise * self._task.noise
-        self._executed = self._task.feasible(self._task.chunk_from(step))
-        return self._executed
+        chunk = self._task.feasible(self._task.chunk_from(step))
+        self.follow(chunk)
+        return chunk
+
+    def follow(self, chunk: np.ndarray) -> None:
+        """Remember what is executed."""
+        self._executed = chunk
 
 
 class ExpertActor:

@@ -49,6 +49,11 @@ TEMPLATE = """\
 <!-- begin closed_loop -->
 <!-- end closed_loop -->
 
+## Policies in imagined frames
+
+<!-- begin imagined_success -->
+<!-- end imagined_success -->
+
 ## Latency and memory
 
 <!-- begin latency -->

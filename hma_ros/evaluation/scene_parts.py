@@ -20,6 +20,8 @@ _WHITE_SATURATION, _WHITE_VALUE = 0.2, 0.4
 # it is looked for [px of 64].
 _END_RADIUS_PX, _SEARCH_PX = 8.0, 14.0
 
+Role = Literal['tool', 'object', 'mark']
+
 
 @dataclass(frozen=True)
 class Part:
@@ -32,7 +34,7 @@ class Part:
     """
 
     name: str
-    role: Literal['tool', 'object', 'mark']
+    role: Role
     hue_deg: float | None
     is_end_of_arm: bool = False
 
@@ -121,6 +123,21 @@ def find_parts(
         true_area, area, distance = counts
         found.append(Seen(part, true_area * scale**2, area * scale**2, distance * scale))
     return found
+
+
+def place_of(part: Part, image: np.ndarray) -> np.ndarray | None:
+    """
+    Find the centre of what has the colour of a part.
+
+    :param image: ``uint8[H, W, 3]``.
+    :returns: ``float64[2]``, down and to the right [px of 64]; None of less than half of what
+        counts as visible.
+    """
+    scale, mask = REFERENCE_SIDE_PX / image.shape[0], _mask(part, _hue_saturation_value(image))
+    if mask.sum() * scale**2 < LEAST_AREA_PX / 2:
+        return None
+    centre: np.ndarray = np.argwhere(mask).mean(0) * scale
+    return centre
 
 
 def base_of(parts: Sequence[Part], images: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hma_ros.core.short_text import counted
 from hma_ros.evaluation.conditioning_table import conditioning_table
 from hma_ros.evaluation.fault_tables import faults_table, soak_table
+from hma_ros.evaluation.imagined_table import imagined_success_table
 from hma_ros.evaluation.kinds_table import kinds_table
 from hma_ros.evaluation.long_horizon_table import (
     long_horizon_table,
@@ -250,6 +251,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'occlusion': (occlusion_table,),
     'object_places': (object_places_table,),
     'closed_loop': (closed_loop_table,),
+    'imagined_success': (imagined_success_table,),
     'latency': (latency_table, stream_table),
     'ros_latency': (ros_table,),
     'state_rate': (state_rate_table,),

@@ -173,7 +173,7 @@ def make_codec(tokenizer: Tokenizer, config: HmaConfig, latent_scale: float = 1.
     if parts is not None:
         wanted = _latents(config.positions, parts.latent_channels)
     if codec.makes != wanted:
-        raise ConfigError(f'tokenizer: expected {wanted}, as the model takes, got {codec.makes}')
+        raise ConfigError(f'tokenizer: got {codec.makes}, expected {wanted}, as the model takes')
     return codec.eval()
 
 

@@ -28,8 +28,8 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
         if spec.simulated:
             return
         raise ConfigError(
-            f'bundle: expected the folder of the bundle that commands {spec.name} '
-            'with mode:=execute, got nothing'
+            f'bundle: got nothing, expected the folder of the bundle that commands {spec.name} '
+            'with mode:=execute'
         )
     manifest = Manifest.read(bundle)
     if refusal := manifest.policy_refusal:

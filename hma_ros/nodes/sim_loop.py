@@ -167,6 +167,6 @@ class SimLoop:
         ):
             if expected != got:
                 raise ConfigError(
-                    f'{self._spec.path}: expected {what} {expected} of the task '
-                    f'{task.name}, got {got}'
+                    f'{self._spec.path}: got {what} {got}, expected {expected}, '
+                    f'as in the task {task.name}'
                 )

@@ -77,8 +77,7 @@ class SimRobotNode(Node):
         spec = self._spec = load_embodiment(given.embodiment)
         if not spec.simulated:
             raise ConfigError(
-                f'{spec.path}: expected an embodiment with simulated: true, '
-                'got the file of a real robot'
+                f'{spec.path}: got the file of a real robot, expected one with simulated: true'
             )
         self._image_period_ns = round(_NS / (given.camera_hz or spec.rates.frame_hz))
         self._frame = 0
@@ -174,7 +173,7 @@ class SimRobotNode(Node):
             self._loop.set_gripper(message.data[0])
             return
         self.get_logger().error(
-            f'gripper: expected one finite opening, got {list(message.data)}',
+            f'gripper: got {list(message.data)}, expected one finite opening',
             throttle_duration_sec=_WARN_EVERY_S,
         )
 

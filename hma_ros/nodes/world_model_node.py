@@ -347,10 +347,10 @@ class WorldModelNode(HmaNode):
         publishers = self.get_publishers_info_by_topic(self._camera_topic)
         types = ', '.join(sorted({item.topic_type for item in publishers}))
         return (
-            f'{self._camera_topic}: expected {package}/msg/{self._camera_type.__name__} from '
-            f'the camera within {self._given.camera_timeout_s:g} s, got none for '
-            f'{silent_s:.0f} s ({counted(len(publishers), "publisher")}'
-            f'{": " if types else ""}{types})'
+            f'{self._camera_topic}: got nothing for {silent_s:.0f} s '
+            f'({counted(len(publishers), "publisher")}{": " if types else ""}{types}), '
+            f'expected {package}/msg/{self._camera_type.__name__} from the camera within '
+            f'{self._given.camera_timeout_s:g} s'
         )
 
 

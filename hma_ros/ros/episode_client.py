@@ -153,8 +153,8 @@ class EpisodeClient:
         request = ChangeState.Request(transition=Transition(id=step or 0))
         if step is None or not self._call(ChangeState, f'{name}/change_state', request).success:
             raise ConfigError(
-                f'{name}: expected the node to leave the state {now.label!r}, '
-                'got a refusal; its log says why'
+                f'{name}: got a refusal, expected the node to leave the state '
+                f'{now.label!r}; its log says why'
             )
 
     def _call(self, kind: Any, name: str, request: Any) -> Any:

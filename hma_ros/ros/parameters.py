@@ -59,8 +59,8 @@ def declare(node: Node, kind: type[P], read_only: bool = False) -> None:
     ]
     if unknown:
         raise ConfigError(
-            f'{node.get_name()}: expected parameters among '
-            f'{", ".join(sorted(known))}, got {shortened(repr(unknown[0]))}'
+            f'{node.get_name()}: got {shortened(repr(unknown[0]))}, expected parameters among '
+            f'{", ".join(sorted(known))}'
         )
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         try:
@@ -68,8 +68,8 @@ def declare(node: Node, kind: type[P], read_only: bool = False) -> None:
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             got = node._parameter_overrides[field.name].value
             raise ConfigError(
-                f'{node.get_name()}: {field.name}: expected {_expectation(field)}, '
-                f'got {shortened(repr(got))}'
+                f'{node.get_name()}: {field.name}: got {shortened(repr(got))}, '
+                f'expected {_expectation(field)}'
             ) from error
 
 
@@ -85,8 +85,8 @@ def read(node: Node, kind: type[P]) -> P:
         choices = field.metadata['choices']
         if choices and values[field.name] not in choices:
             raise ConfigError(
-                f'{node.get_name()}: {field.name}: expected {_expectation(field)}, '
-                f'got {shortened(repr(values[field.name]))}'
+                f'{node.get_name()}: {field.name}: got {shortened(repr(values[field.name]))}, '
+                f'expected {_expectation(field)}'
             )
     return kind(**values)
 

@@ -52,7 +52,7 @@ class BindingPlan:
         kept = frozenset(resident)
         if unknown := sorted(kept - {*inputs, *outputs}):
             raise InferenceError(
-                f'resident: expected some of {", ".join([*inputs, *outputs])}, got {unknown[0]!r}'
+                f'resident: got {unknown[0]!r}, expected some of {", ".join([*inputs, *outputs])}'
             )
         return BindingPlan(
             host_in=tuple(name for name in inputs if name not in kept),
@@ -85,7 +85,7 @@ class DeviceArray:
         :raises InferenceError: there is no such slot.
         """
         if not 0 <= index < self.shape[0]:
-            raise InferenceError(f'slot: expected 0 to {self.shape[0] - 1}, got {index}')
+            raise InferenceError(f'slot: got {index}, expected 0 to {self.shape[0] - 1}')
         shape = (1, *self.shape[1:])
         size = int(np.prod(shape)) * self.dtype.itemsize
         return DeviceArray(self._value, self.address + index * size, shape, self.dtype)
@@ -135,8 +135,8 @@ class BoundGraph:
         port = self._port(name)
         if array.dtype != port.dtype or not _fits(array.shape, port):
             raise InferenceError(
-                f'{self._graph.name}: {name}: expected {port.dtype}{list(port.shape)}, '
-                f'got {array.dtype}{list(array.shape)}'
+                f'{self._graph.name}: {name}: got {array.dtype}{list(array.shape)}, '
+                f'expected {port.dtype}{list(port.shape)}'
             )
         bind = (
             self._binding.bind_input if name in self.plan.device_in else self._binding.bind_output
@@ -157,8 +157,8 @@ class BoundGraph:
             raise InferenceError(f'{self._graph.name}: {missing[0]}: expected a bound array')
         if set(inputs) != set(self.plan.host_in):
             raise InferenceError(
-                f'{self._graph.name}: expected inputs {", ".join(self.plan.host_in)}, '
-                f'got {", ".join(inputs)}'
+                f'{self._graph.name}: got inputs {", ".join(inputs)}, '
+                f'expected {", ".join(self.plan.host_in)}'
             )
         try:
             self._bind_host_outputs()
@@ -185,8 +185,8 @@ class BoundGraph:
         if name in self.plan.device_out:
             return self._graph.outputs[name]
         raise InferenceError(
-            f'{self._graph.name}: expected one of the resident arrays '
-            f'{", ".join([*self.plan.device_in, *self.plan.device_out])}, got {name!r}'
+            f'{self._graph.name}: got {name!r}, expected one of the resident arrays '
+            f'{", ".join([*self.plan.device_in, *self.plan.device_out])}'
         )
 
 

@@ -47,7 +47,7 @@ def read_gpu(device_id: int, load: Loader = ctypes.CDLL, board: Path = _BOARD_MO
         driver = load(_DRIVER)
     except OSError as error:
         raise ConfigError(
-            f'provider: expected the CUDA driver {_DRIVER}, got {error}; install the NVIDIA driver'
+            f'provider: got {error}, expected the CUDA driver {_DRIVER}; install the NVIDIA driver'
         ) from error
     device, number, name = ctypes.c_int(), ctypes.c_int(), ctypes.create_string_buffer(256)
     _check(driver.cuInit(0), 'cuInit', device_id)
@@ -78,7 +78,7 @@ def read_tensorrt_version(load: Loader = ctypes.CDLL) -> str:
         except OSError as error:
             problem = error
     raise ConfigError(
-        f'provider: expected TensorRT ({_TENSORRT[0]}) for tensorrt, got {problem}; install '
+        f'provider: got {problem}, expected TensorRT ({_TENSORRT[0]}) for tensorrt; install '
         'TensorRT 10 and put its folder into LD_LIBRARY_PATH'
     )
 
@@ -86,7 +86,7 @@ def read_tensorrt_version(load: Loader = ctypes.CDLL) -> str:
 def _check(status: int, call: str, device_id: int) -> None:
     if status:
         raise ConfigError(
-            f'device_id: expected a CUDA device, got {device_id}: {call} gives error {status}'
+            f'device_id: got {device_id}, expected a CUDA device: {call} gives error {status}'
         )
 
 

@@ -72,7 +72,7 @@ class Execution:
         _check_choice('tokenizer_precision', self.tokenizer_precision, TOKENIZER_PRECISIONS)
         for name, least in (('device_id', 0), ('threads', 1), ('max_size', 1)):
             if (value := getattr(self, name)) < least:
-                raise ConfigError(f'{name}: expected at least {least}, got {value}')
+                raise ConfigError(f'{name}: got {value}, expected at least {least}')
 
     def without_tensorrt(self) -> Execution:
         """Return the same with CUDA in the place of TensorRT."""
@@ -97,7 +97,7 @@ def choose(execution: Execution, available: Sequence[str]) -> str:
         return 'cpu'
     there = ', '.join(name for name in NAMES if NAMES[name] in available)
     raise ConfigError(
-        f'provider: expected one that onnxruntime has ({there}), got {asked}: {_REMEDY}'
+        f'provider: got {asked}, expected one that onnxruntime has ({there}): {_REMEDY}'
     )
 
 
@@ -111,7 +111,7 @@ def check_used(asked: str, used: Sequence[str]) -> None:
     """
     if not used or used[0] != NAMES[asked]:
         raise ConfigError(
-            f'provider: expected {asked}, got {", ".join(used) or "none"}: the provider is '
+            f'provider: got {", ".join(used) or "none"}, expected {asked}: the provider is '
             f'installed but does not work here, its libraries or the GPU are missing: {_REMEDY}'
         )
 
@@ -150,4 +150,4 @@ def tensorrt_options(execution: Execution, folder: Path, profile: dict[str, str]
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
-        raise ConfigError(f'{name}: expected one of {", ".join(choices)}, got {value!r}')
+        raise ConfigError(f'{name}: got {value!r}, expected one of {", ".join(choices)}')

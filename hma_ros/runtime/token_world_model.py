@@ -164,7 +164,8 @@ class TokenWorldModel:
         with self._forked(horizon) as (cache, places):
             # Without actions there is nothing to guide.
             lent = cache if setting is ProblemSetting.PASSIVE else self._model.spread(cache, 1)
-            for imagined, chunk in self._rollout(lent, places, setting, ahead, decided):
+            rollout = self._rollout(lent, places, setting, ahead, decided=decided)
+            for imagined, chunk in rollout:
                 frames.append(imagined.tokens_BSE[0])
                 chunks += [] if chunk is None else [chunk[0]]
                 if is_enough(imagined.drawn_BSE[0]):
@@ -204,12 +205,29 @@ class TokenWorldModel:
             for imagined, _ in self._rollout(spread, places, ProblemSetting.FORWARD, ahead):
                 yield imagined.drawn_BSE
 
+    def interact(self, choose: Callable[[], np.ndarray], horizon: int) -> Iterator[np.ndarray]:
+        """
+        Imagine one frame after another under chunks that somebody else chooses.
+
+        :param choose: returns the chunk ``float32[stride * A]`` that leads to the next frame;
+            asked once for each, when the one before it was taken.
+        :returns: what to draw of each frame: ``[S, E]``.
+        :raises InferenceError: as :meth:`imagine`.
+        """
+        self._check(horizon, ProblemSetting.FULL, None)
+        self._newest_frame()
+        with self._forked(horizon) as (cache, places):
+            lent = self._model.spread(cache, 1)
+            for imagined, _ in self._rollout(lent, places, ProblemSetting.FORWARD, None, choose):
+                yield imagined.drawn_BSE[0]
+
     def _rollout(
         self,
         cache: KvCache,
         places: range,
         setting: ProblemSetting,
         ahead_HBX: np.ndarray | None,
+        choose: Callable[[], np.ndarray] | None = None,
         decided: Callable[[np.ndarray], bool] = lambda _: False,
         filler: Filler | None = None,
     ) -> Iterator[tuple[Imagined, np.ndarray | None]]:
@@ -221,7 +239,9 @@ class TokenWorldModel:
         joints, pending = self._joints, list[Step]()
         for ahead, step in enumerate(places):
             chunk: np.ndarray | None = None
-            if ahead_HBX is not None:
+            if choose is not None:
+                chunk = choose()[None]
+            elif ahead_HBX is not None:
                 chunk = ahead_HBX[ahead]
                 # The first pass of a single frame asks for all of it anyway.
                 if len(places) > 1:
@@ -232,7 +252,7 @@ class TokenWorldModel:
                 present = pending[0] if pending else Step.seen(frame, None, before, joints)
                 chunk = self._decide(step - 1, present, cache)
                 pending = []
-            if chunk is not None and ahead_HBX is None and decided(chunk[0]):
+            if chunk is not None and setting is ProblemSetting.FULL and decided(chunk[0]):
                 return
             anchor = self._model.stem.anchor_after(anchor, chunk)
             if self._is_delayed:

@@ -83,9 +83,14 @@ class WorldModel:
         """Forget everything observed."""
         self._world.reset()
         self._executed: np.ndarray | None = None
+        self._newest: np.ndarray | None = None
 
     def observe(
-        self, frame: np.ndarray, executed: np.ndarray | None, joints: np.ndarray | None = None
+        self,
+        frame: np.ndarray,
+        executed: np.ndarray | None,
+        joints: np.ndarray | None = None,
+        anchor: np.ndarray | None = None,
     ) -> None:
         """
         Take in the next frame of the model clock.
@@ -95,6 +100,8 @@ class WorldModel:
             physical units; None where that is not known.
         :param joints: ``float32[J]`` measured with the frame, in the order of the stem's
             ``measured_names``, rad or m; None where they are not known.
+        :param anchor: ``float32[K]`` where the commanded coordinates are, where the joints do not
+            tell; read by models with anchors.
         :raises InferenceError: wrong shape or type, or a graph failed; the context stays. That of
             a model that needs the action of every step may be empty, see :attr:`steps`.
         """
@@ -103,13 +110,15 @@ class WorldModel:
         chunk = None if executed is None else self._flat(executed, 'executed')
         if chunk is None and not self.manifest.hides_actions:
             self.reset()
-        count, anchor = len(self.stem.joint_names), None
-        if measured is not None and self.stem.anchor:
+        count = len(self.stem.joint_names)
+        if not self.stem.anchor:
+            anchor = None
+        elif measured is not None:
             anchor = self.stem.anchor_of(measured)
         self._world.observe(
             tokens_SE, chunk, None if measured is None else measured[:count], anchor
         )
-        self._executed = chunk
+        self._executed, self._newest = chunk, frame
 
     def act(self) -> np.ndarray:
         """
@@ -171,6 +180,30 @@ class WorldModel:
         flat = np.stack([self._flat(chunk, 'chunks') for chunk in chunks])
         for drawn in self._world.imagine_candidates(flat[None], len(flat)):
             yield self._frames.decode(drawn[0])
+
+    def interact(
+        self, choose: Callable[[np.ndarray], np.ndarray], horizon: int
+    ) -> Iterator[np.ndarray]:
+        """
+        Let a policy act in imagined frames, as a simulator would.
+
+        :param choose: is shown each frame ``uint8[H, W, 3]`` RGB, the newest observed one first,
+            and returns the chunk ``float32[stride, A]`` to execute from it, in physical units.
+        :param horizon: frames to imagine at most; whoever has seen enough stops to iterate.
+        :returns: the imagined frames.
+        :raises InferenceError: the context is empty, an argument is out of range, or what was
+            chosen is no chunk.
+        """
+        if self._newest is None:
+            raise InferenceError('interact: the context is empty, expected an observed frame')
+        shown = [self._newest]
+
+        def asked() -> np.ndarray:
+            return self._flat(choose(shown[-1]), 'choose')
+
+        for tokens_SE in self._world.interact(asked, horizon):
+            shown.append(self._frames.decode(tokens_SE))
+            yield shown[-1]
 
     def imagine_candidates(self, chunks_NHXA: np.ndarray, horizon: int) -> np.ndarray:
         """

@@ -230,6 +230,11 @@ class Task(ABC):
             command = end
         return np.array(actions, np.float32)
 
+    def after(self, chunk: np.ndarray) -> np.ndarray:
+        """Return the commanded target ``float64[D]`` that a feasible chunk leads to."""
+        moves = self._checked(chunk)[:, : self._command.size]
+        return self._command + moves.sum(0) if self.delta else moves[-1]
+
     def _checked(self, chunk: np.ndarray) -> np.ndarray:
         actions = np.asarray(chunk, np.float64)
         expected = (self.stride, self.action_dim)

@@ -182,7 +182,7 @@ def find_device(execution: Execution) -> torch.device:
     """
     if torch.cuda.is_available():
         if execution.device_id >= (count := torch.cuda.device_count()):
-            raise ConfigError(f'device_id: expected below {count}, got {execution.device_id}')
+            raise ConfigError(f'device_id: got {execution.device_id}, expected below {count}')
         return torch.device('cuda', execution.device_id)
     if execution.allow_cpu:
         return torch.device('cpu')

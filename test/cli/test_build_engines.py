@@ -48,7 +48,7 @@ def test_tensorrt_that_is_not_there_is_an_error(
     monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: CPU_BUILD)
     assert main(['build-engines', 'hma_sim']) == 2
     text = capsys.readouterr().err
-    assert 'provider: expected one that onnxruntime has (cpu), got tensorrt' in text
+    assert 'provider: got tensorrt, expected one that onnxruntime has (cpu)' in text
     assert 'engines:' not in text
 
 
@@ -57,8 +57,8 @@ def test_tensorrt_that_is_not_there_is_an_error(
     [
         ({}, Level.OK, 'runs on cpu; onnxruntime was built for cpu'),
         ({'provider': 'cpu'}, Level.OK, '^runs on cpu; '),
-        ({'provider': 'cuda'}, Level.FAIL, 'got cuda: .*onnxruntime-gpu'),
-        ({'provider': 'cuda', 'allow_cpu': 'true'}, Level.WARN, 'expected cuda, got cpu'),
+        ({'provider': 'cuda'}, Level.FAIL, 'got cuda, .*onnxruntime-gpu'),
+        ({'provider': 'cuda', 'allow_cpu': 'true'}, Level.WARN, 'got cpu, expected cuda'),
         ({'bundle': 'none_such'}, Level.WARN, 'not tried'),
     ],
 )

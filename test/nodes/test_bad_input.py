@@ -64,7 +64,7 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
         ({'bundle': str(poor)}, "no stem 'ur5e_push'"),
         ({'bundle': str(left)}, "expected ('left_shoulder_pan_joint'"),
         ({'mode': 'fly'}, 'expected one of shadow, execute'),
-        ({'provider': 'npu'}, 'provider: expected one of auto, cpu, cuda, tensorrt'),
+        ({'provider': 'npu'}, "provider: got 'npu', expected one of auto, cpu, cuda, tensorrt"),
         ({'embodiment': 'ur5e', 'mode': 'execute'}, 'got one trained in simulation'),
     ):
         set_parameters(system, 'world_model', **{**good, **change})
@@ -81,7 +81,9 @@ def test_executor_refuses_a_simulation_bundle_on_a_real_robot(
 ) -> None:
     system.spawn('action_executor', embodiment='ur5e', mode='execute')
     assert not system.transition('action_executor', 'configure')
-    system.until_logged('action_executor', 'bundle: expected the folder of the bundle')
+    system.until_logged(
+        'action_executor', 'bundle: got nothing, expected the folder of the bundle'
+    )
     set_parameters(system, 'action_executor', bundle=str(tiny_bundle))
     assert not system.transition('action_executor', 'configure')
     system.until_logged('action_executor', 'got one trained in simulation')
@@ -97,7 +99,7 @@ def test_executor_refuses_a_simulation_bundle_on_a_real_robot(
     ('parameters', 'sentence'),
     [
         ({'colour': 'red'}, "got 'colour'"),
-        ({'max_chunk_age_s': -1.0}, 'max_chunk_age_s: expected float of 0.01 to 10, got -1.0'),
+        ({'max_chunk_age_s': -1.0}, 'max_chunk_age_s: got -1.0, expected float of 0.01 to 10'),
         ({'embodiment': 'r2d2', 'autostart': True}, "got 'r2d2'"),
     ],
 )
@@ -123,7 +125,7 @@ def test_each_bad_camera_then_missing_joints(system: Any, tiny_bundle: Path) -> 
     )
     system.until(
         lambda: (
-            'expected sensor_msgs/msg/Image from the camera within 0.5 s, got none'
+            'expected sensor_msgs/msg/Image from the camera within 0.5 s'
             in system.log('world_model')
         ),
         'sentence about the silent camera',

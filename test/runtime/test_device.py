@@ -58,12 +58,14 @@ def test_workstation_has_no_board(tmp_path):
 
 
 def test_no_driver():
-    with pytest.raises(ConfigError, match='expected the CUDA driver libcuda.so.1, got .*install'):
+    with pytest.raises(
+        ConfigError, match='got .*, expected the CUDA driver libcuda.so.1; install'
+    ):
         read_gpu(0, missing)
 
 
 def test_no_such_device():
-    with pytest.raises(ConfigError, match='device_id: expected a CUDA device, got 3: cuDeviceGet'):
+    with pytest.raises(ConfigError, match='device_id: got 3, expected a CUDA device: cuDeviceGet'):
         read_gpu(3, loads(Driver()))
 
 

@@ -95,7 +95,7 @@ def test_engine_of_many_steps_has_a_profile(bundle, asked, tmp_path):
 
 @pytest.mark.parametrize('provider', ['auto', 'cuda'])
 def test_gpu_that_does_not_work_is_an_error(bundle, broken_gpu, provider):
-    with pytest.raises(ConfigError, match='expected cuda, got CPUExecutionProvider'):
+    with pytest.raises(ConfigError, match='got CPUExecutionProvider, expected cuda'):
         Graph(bundle / 'trunk_franka_pick.onnx', Execution(provider=provider))
 
 

@@ -258,7 +258,7 @@ def test_a_provider_that_is_not_there_gives_layers_where_the_cpu_may_do(
     make_random_bundle: Make,
 ) -> None:
     folder = make_random_bundle(precision='int8')
-    with pytest.raises(ConfigError, match='provider: expected one that onnxruntime has'):
+    with pytest.raises(ConfigError, match='got tensorrt, expected one that onnxruntime has'):
         Model(folder, STEM, Execution(provider='tensorrt'))
     allowed = Execution(provider='tensorrt', allow_cpu=True)
     assert type(Model(folder, STEM, allowed).engine) is LayerEngine

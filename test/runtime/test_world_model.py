@@ -97,6 +97,28 @@ def test_a_decoding_that_a_kind_does_not_have_is_refused(make_random_bundle: Mak
         WorldModel(make_random_bundle('continuous'), STEM, CPU, Decoding(unmasking='random'))
 
 
+@pytest.mark.parametrize('time', TimePositions)
+def test_a_policy_that_acts_in_imagined_frames_sees_what_its_chunks_lead_to(
+    make_random_bundle: Make, time: TimePositions
+) -> None:
+    model = WorldModel(make_random_bundle(time=time), STEM, CPU, Decoding(temperature=0.0))
+    for step in range(2):
+        model.observe(image(step), None if step == 0 else chunk(0.05))
+    rollout, shown = model.imagine(None, 2), []
+    assert rollout.actions is not None
+    chunks = iter(rollout.actions)
+
+    def choose(frame: np.ndarray) -> np.ndarray:
+        shown.append(frame)
+        return next(chunks)
+
+    frames = list(model.interact(choose, 2))
+    np.testing.assert_array_equal(frames, rollout.frames)
+    np.testing.assert_array_equal(shown, [image(1), frames[0]])
+    with pytest.raises(InferenceError, match='choose: got'):
+        next(model.interact(lambda _: np.zeros(3, np.float32), 1))
+
+
 @pytest.mark.parametrize('horizon', [2, 3])
 @pytest.mark.parametrize('time', TimePositions)
 def test_imagining_does_not_disturb_the_context(

@@ -90,9 +90,8 @@ def actions_from_targets(
         actions = targets
     if (gripper_H is None) != (spec.gripper is None):
         raise MessageError(
-            f'{spec.name}: gripper values: expected '
-            f'{"none" if spec.gripper is None else "one per step"}, '
-            f'got {"none" if gripper_H is None else "some"}'
+            f'{spec.name}: gripper values: got {"none" if gripper_H is None else "some"}, '
+            f'expected {"none" if spec.gripper is None else "one per step"}'
         )
     if gripper_H is None:
         return actions.copy()
@@ -170,11 +169,11 @@ def _checked(
     if not fits:
         wanted = ', '.join('H' if want is None else str(want) for want in shape)
         raise MessageError(
-            f'{spec.name}: {what}: expected shape [{wanted}], got {list(array.shape)}'
+            f'{spec.name}: {what}: got shape {list(array.shape)}, expected [{wanted}]'
         )
     if not np.isfinite(array).all():
         where = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
         raise MessageError(
-            f'{spec.name}: {what}: expected finite values, got {array[where]} at {list(where)}'
+            f'{spec.name}: {what}: got {array[where]} at {list(where)}, expected finite values'
         )
     return array

@@ -64,7 +64,7 @@ class CommandHistory:
         :raises ValueError: nothing was recorded yet.
         """
         if not self._stamps:
-            raise ValueError('command history: expected at least one entry, got none')
+            raise ValueError('command history: got no entry, expected at least one')
         after = bisect_right(self._stamps, stamp_ns)
         if after == 0 or after == len(self._stamps):
             return self._targets[max(after - 1, 0)].copy()

@@ -127,7 +127,7 @@ def _nearest_vector(vector: Vector, last: Vector) -> Vector:
 
 def _turn(spec: EmbodimentSpec) -> OrientationSpec:
     if spec.limits.orientation is None:
-        raise ValueError(f'{spec.name}: limits.orientation: expected limits, got none')
+        raise ValueError(f'{spec.name}: limits.orientation: got none, expected limits')
     return spec.limits.orientation
 
 

@@ -28,8 +28,8 @@ def preprocess(rgb: NDArray[np.uint8], camera: CameraSpec) -> NDArray[np.uint8]:
     expected = (camera.height, camera.width, 3)
     if rgb.dtype != np.uint8 or rgb.shape != expected:
         raise MessageError(
-            f'{camera.topic}: expected an image uint8{list(expected)} (height, width, RGB), '
-            f'got {rgb.dtype}{list(rgb.shape)}'
+            f'{camera.topic}: got {rgb.dtype}{list(rgb.shape)}, '
+            f'expected an image uint8{list(expected)} (height, width, RGB)'
         )
     cropped = _cropped(rgb, camera)
     height, width = cropped.shape[:2]

@@ -97,11 +97,11 @@ def test_float32_rounding_at_a_bound_is_not_a_mistake() -> None:
     [
         (
             [[0, 0, float('nan'), 1]],
-            'sim_franka: actions: expected finite values, got nan at [0, 2]',
+            'sim_franka: actions: got nan at [0, 2], expected finite values',
         ),
-        ([[0, 0, 0]], 'sim_franka: actions: expected shape [H, 4], got [1, 3]'),
-        ([0, 0, 0, 1], 'sim_franka: actions: expected shape [H, 4], got [4]'),
-        (np.zeros((0, 4)), 'sim_franka: actions: expected shape [H, 4], got [0, 4]'),
+        ([[0, 0, 0]], 'sim_franka: actions: got shape [1, 3], expected [H, 4]'),
+        ([0, 0, 0, 1], 'sim_franka: actions: got shape [4], expected [H, 4]'),
+        (np.zeros((0, 4)), 'sim_franka: actions: got shape [0, 4], expected [H, 4]'),
     ],
 )
 def test_malformed_actions_are_refused(actions: object, text: str) -> None:
@@ -111,7 +111,7 @@ def test_malformed_actions_are_refused(actions: object, text: str) -> None:
 
 
 def test_gripper_values_go_with_a_gripper_only() -> None:
-    with pytest.raises(MessageError, match='sim_so101: gripper values: expected none, got some'):
+    with pytest.raises(MessageError, match='sim_so101: gripper values: got some, expected none'):
         actions_from_targets(SO101, np.zeros(6), np.zeros((1, 6)), [1.0])
-    with pytest.raises(MessageError, match='gripper values: expected one per step, got none'):
+    with pytest.raises(MessageError, match='gripper values: got none, expected one per step'):
         actions_from_targets(FRANKA, MIDDLE, [MIDDLE], None)

@@ -94,6 +94,6 @@ def test_other_size_or_type_is_refused(image: np.ndarray, got: str) -> None:
     with pytest.raises(MessageError) as error:
         preprocess(image, CAMERA)
     assert str(error.value) == (
-        'camera/color/image_raw: expected an image uint8[256, 256, 3] '
-        f'(height, width, RGB), got {got}'
+        f'camera/color/image_raw: got {got}, '
+        'expected an image uint8[256, 256, 3] (height, width, RGB)'
     )
