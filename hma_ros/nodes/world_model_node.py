@@ -96,6 +96,7 @@ class WorldModelNode(HmaNode):
     def _load_model(self) -> WorldModel:
         given = self._given
         model = WorldModel(given.bundle, self._spec.stem, given.execution, given.decoding)
+        given.decoding.check_passes(model.manifest.image_tokens)
         if given.provider not in ('auto', model.provider):
             self.get_logger().warning(
                 f'provider: got {model.provider}, expected {given.provider}; allow_cpu is set'

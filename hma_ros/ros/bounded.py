@@ -42,8 +42,8 @@ def bounded(
             message = deserialize_message(raw, kind)
         except RuntimeError:
             # The error of rclpy says no more than this.
-            name = kind.__name__
-            on_fault(f'{topic}: got {len(raw)} bytes that cannot be read, expected a {name}')
+            name = f'{kind.__module__.partition(".")[0]}/{kind.__name__}'
+            on_fault(f'{topic}: got {len(raw)} bytes that cannot be read, expected {name}')
             return
         callback(message, origin)
 

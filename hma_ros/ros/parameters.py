@@ -69,7 +69,7 @@ def declare(node: Node, kind: type[P], read_only: bool = False) -> None:
             got = node._parameter_overrides[field.name].value
             raise ConfigError(
                 f'{node.get_name()}: {field.name}: got {shortened(repr(got))}, '
-                f'expected {_expectation(field)}'
+                f'expected {_expectation(field)}{_remedy(field, got)}'
             ) from error
 
 
@@ -104,6 +104,22 @@ def _descriptor(field: 'dataclasses.Field[Any]', read_only: bool) -> ParameterDe
             FloatingPointRange(from_value=float(low), to_value=float(high))
         ]
     return descriptor
+
+
+def _remedy(field: 'dataclasses.Field[Any]', got: object) -> str:
+    """Say how to write a value of another type; empty where that would not help."""
+    kind, (low, high) = type(field.default), field.metadata['range']
+    meant: int | float
+    if kind is str and isinstance(got, bool | int | float):
+        text = str(got).lower() if isinstance(got, bool) else str(got)
+        return f"; write '{text}', with quotes"
+    if kind is float and type(got) is int:
+        meant = float(got)
+    elif kind is int and isinstance(got, float) and got.is_integer():
+        meant = int(got)
+    else:
+        return ''
+    return f'; write {meant}' if low is None or low <= meant <= high else ''
 
 
 def _expectation(field: 'dataclasses.Field[Any]') -> str:
