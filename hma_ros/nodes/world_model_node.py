@@ -196,7 +196,7 @@ class WorldModelNode(HmaNode):
         if not self._is_working:
             reply(Answer(None, None, INACTIVE))
             return
-        self._loop.requests.ask(Question(Conditioning(conditioning), chunks, horizon, reply))
+        self._loop.ask(Question(Conditioning(conditioning), chunks, horizon, reply))
         self._wake()
 
     def _on_image(self, message: Any, waited_ns: int) -> None:

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from hma_ros.core.errors import HmaError
 from hma_ros.core.generation.imagination_budget import ImaginationBudget
 from hma_ros.core.short_text import counted
-from hma_ros.runtime.imagine_requests import ImagineRequests
+from hma_ros.runtime.imagine_requests import (
+    Answer,
+    ImagineRequests,
+    Question,
+    check,
+    check_time,
+)
 from hma_ros.runtime.loop_report import LoopReport
 from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import MOST_WAITING, Step, StepQueue
@@ -97,6 +103,21 @@ class PredictionLoop:
     def close(self) -> None:
         """End what is being imagined with its present frame, and refuse every question."""
         self.requests.close()
+
+    def ask(self, question: Question) -> None:
+        """Have a question answered by :meth:`run_once`, or refuse it at once; in any thread."""
+        try:
+            check(question, self._model)
+            check_time(question.horizon, self._cost_s, self._room_s)
+        except HmaError as error:
+            question.reply(Answer(None, None, str(error)))
+        else:
+            self.requests.ask(question)
+
+    @property
+    def _room_s(self) -> float:
+        """How long steps may wait for an answer."""
+        return self._interval_s if self._acts else _ROOM * self._interval_s
 
     def run_once(self) -> bool:
         """
@@ -236,9 +257,10 @@ class PredictionLoop:
         if question is None:
             return False
         context = self._step if self._model.steps else None
-        room_s = self._interval_s if self._acts else _ROOM * self._interval_s
         started_s = self._clock()
-        rollout = question.answer(self._model, context, self._cost_s, room_s, self._is_pressed)
+        rollout = question.answer(
+            self._model, context, self._cost_s, self._room_s, self._is_pressed
+        )
         if rollout is not None:
             self._note_imagined(len(rollout.frames), self._clock() - started_s)
         return True

@@ -328,3 +328,26 @@ def test_only_a_model_that_acts_is_timed_to_its_action(acts: bool, name: str) ->
     assert {item for item in made.report.timed if item.startswith('receipt to ')} == {
         f'receipt to {name}'
     }
+
+
+def asked(rig: Any, conditioning: Conditioning, horizon: int) -> list[Answer]:
+    answers: list[Answer] = []
+    rig.loop.ask(Question(conditioning, None, horizon, answers.append))
+    return answers
+
+
+@pytest.mark.parametrize('horizon', [0, 9, 1000])
+def test_a_question_that_cannot_be_answered_is_refused_without_waiting(
+    rig: Any, horizon: int
+) -> None:
+    (answer,) = asked(rig, Conditioning.POLICY, horizon)
+    assert answer.message.startswith(f'~/imagine: horizon: got {horizon}, expected 1 to 8')
+
+
+def test_a_question_that_takes_too_long_is_refused_without_waiting(rig: Any) -> None:
+    rig.world.frame_s = 0.1
+    follow(rig, 0, 0)
+    finish(rig)
+    (answer,) = asked(rig, Conditioning.POLICY, 4)
+    assert 'got 4 frames of 0.100 s, expected at most 2 on this machine' in answer.message
+    assert asked(rig, Conditioning.POLICY, 2) == []
