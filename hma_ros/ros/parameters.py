@@ -15,7 +15,7 @@ from rclpy.node import Node
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.settings import Setting
-from hma_ros.core.short_text import shortened
+from hma_ros.core.short_text import name_expected, shortened
 from hma_ros.ros import qos_overrides
 
 P = TypeVar('P')
@@ -59,8 +59,8 @@ def declare(node: Node, kind: type[P], read_only: bool = False) -> None:
     ]
     if unknown:
         raise ConfigError(
-            f'{node.get_name()}: got {shortened(repr(unknown[0]))}, expected parameters among '
-            f'{", ".join(sorted(known))}'
+            f'{node.get_name()}: got the parameter {shortened(repr(unknown[0]))}, expected '
+            f'{name_expected(unknown[0], sorted(known))}'
         )
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         try:

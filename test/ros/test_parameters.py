@@ -62,6 +62,18 @@ def test_a_value_of_another_type_is_refused_with_how_to_write_it(
     assert str(refused.value) == f'node: {name}: {end}'
 
 
+def test_an_unknown_parameter_is_refused_with_the_one_that_was_meant(context: object) -> None:
+    for name, expected in (
+        ('sped', 'speed'),
+        ('colour', 'some of count, free, is_on, name, speed'),
+    ):
+        node = Node('node', context=context, parameter_overrides=[Parameter(name, value=1)])
+        with pytest.raises(ConfigError) as refused:
+            declare(node, Parameters)
+        node.destroy_node()
+        assert str(refused.value) == f"node: got the parameter '{name}', expected {expected}"
+
+
 def test_minus_one_leaves_the_temperature_to_the_bundle_and_nothing_else_below_zero_does() -> None:
     assert WorldModelParameters().decoding.temperature is None
     assert WorldModelParameters(temperature=0.0).decoding.temperature == 0.0
