@@ -175,7 +175,8 @@ class WorldModelNode(HmaNode):
         """Time a step; returns what to do about a model that is too slow."""
         camera, given, spec = self._spec.camera, self._given, self._spec
         dark = preprocess(np.zeros((camera.height, camera.width, 3), np.uint8), camera)
-        pace = measure(self._model, dark, self._acts, self._horizon > 0, time.monotonic)
+        imagines, go_on = self._horizon > 0, self.check_going_on
+        pace = measure(self._model, dark, self._acts, imagines, time.monotonic, go_on)
         self._pace = pace
         refusal = slower_refusal(spec, given.mode)
         advice = remedy(self._model.manifest, given.execution)

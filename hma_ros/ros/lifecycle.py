@@ -24,7 +24,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.node import SubscriptionEventCallbacks
 from rclpy.signals import SignalHandlerOptions
 
-from hma_ros.core.errors import HmaError
+from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.core.parent_process import follow_parent
 from hma_ros.core.writable import LOG_REMEDY, log_refusal
 from hma_ros.ros import qos_overrides
@@ -74,6 +74,8 @@ class HmaNode(LifecycleNode):
         self._owned: list[Callable[[], object]] = []
         self._is_active = self._is_configured = False
         self.is_finalized = False
+        # Signals that ask this process to end.
+        self.end_signals: list[int] = []
         declare(self, parameters)
         self.add_on_set_parameters_callback(self._on_parameters)
 
@@ -149,6 +151,12 @@ class HmaNode(LifecycleNode):
             self, kind, topic, with_publisher(receive), qos, event_callbacks, raw=True
         )
         return self.own(made, self.destroy_subscription)
+
+    def check_going_on(self) -> None:
+        """Raise ConfigError once the process is to end; for a set_up that takes seconds."""
+        if self.end_signals:
+            name = signal.Signals(self.end_signals[0]).name
+            raise ConfigError(f'the process: got {name}, expected to run on; start it again')
 
     def now_ns(self) -> int:
         """Return the ROS time; 0 before the first message on /clock."""
@@ -274,8 +282,8 @@ def _run(make_node: Callable[[], Any], args: list[str] | None) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        if isinstance(node, HmaNode) and not _autostart(node):
-            return 1
+        if isinstance(node, HmaNode) and not _autostart(node, stopped):
+            return int(not stopped)
         while not stopped and rclpy.ok():
             executor.spin_once(timeout_sec=_WAKE_S)
             if node.failure is not None:
@@ -288,7 +296,8 @@ def _run(make_node: Callable[[], Any], args: list[str] | None) -> int:
     return 0
 
 
-def _autostart(node: HmaNode) -> bool:
+def _autostart(node: HmaNode, stopped: list[int]) -> bool:
+    node.end_signals = stopped
     if not node.get_parameter('autostart').value:
         return True
     return bool(node.trigger_configure() == _OK and node.trigger_activate() == _OK)

@@ -100,6 +100,7 @@ def measure(
     acts: bool,
     imagines: bool,
     clock: Callable[[], float],
+    go_on: Callable[[], None] = lambda: None,
 ) -> Pace:
     """
     Warm a model up and time a step of the slowest kind; the context is empty afterwards.
@@ -108,14 +109,17 @@ def measure(
     :param acts: whether it is to decide.
     :param imagines: whether it is to imagine.
     :param clock: monotonic seconds.
+    :param go_on: called before each step; raises to end it.
     :raises InferenceError: a graph failed.
     """
     still = np.zeros((1, model.stem.stride, model.stem.action_dim), np.float32)
     model.reset()
     for step in range(model.manifest.next_window_at):
+        go_on()
         model.observe(frame, still[0] if step else None)
     pace = Pace(0.0, 0.0, 0.0)
     for _ in 'warm-up', 'timed':
+        go_on()
         times = [clock()]
         model.observe(frame, still[0] if model.steps else None)
         times.append(clock())

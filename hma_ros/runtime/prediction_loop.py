@@ -101,7 +101,7 @@ class PredictionLoop:
         self.failures = 0
 
     def close(self) -> None:
-        """End what is being imagined with its present frame, and refuse every question."""
+        """Imagine no further than the present frame, and refuse every question."""
         self.requests.close()
 
     def ask(self, question: Question) -> None:
@@ -143,7 +143,7 @@ class PredictionLoop:
         return True
 
     def _may_imagine(self, step: Step) -> bool:
-        """Whether no step waits for the model, or enough of them did already."""
+        """Whether no step waits for the model, or enough did already; not once it is closed."""
         self._late = self._late + 1 if len(self._steps) else 0
         behind_s = self._clock() - step.receipt_s
         if not self._late:
@@ -157,7 +157,7 @@ class PredictionLoop:
                 f'{self._interval_s:.3f} s, and imagines one step in {LATE_STEPS}; '
                 f'{self._remedy}',
             )
-        return self._late % LATE_STEPS == 0
+        return self._late % LATE_STEPS == 0 and not self.requests.is_closed
 
     def _observe(self, step: Step) -> bool:
         """Take in a step and decide; returns whether it had all that the model reads."""

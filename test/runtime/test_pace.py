@@ -45,6 +45,19 @@ def test_with_learned_positions_the_next_window_has_begun_before() -> None:
     assert names.index('imagine') == names.index('reset') + 1 + 6 + 1
 
 
+def test_a_process_that_is_to_end_warms_up_no_further() -> None:
+    world, steps = model(), iter(range(3))
+    world.manifest.next_window_at = 6
+
+    def go_on() -> None:
+        if next(steps) == 2:
+            raise ConfigError('the process: got SIGTERM')
+
+    with pytest.raises(ConfigError, match='SIGTERM'):
+        measure(world, FRAME, acts=True, imagines=True, clock=lambda: 0.0, go_on=go_on)
+    assert [item[0] for item in world.method_calls] == ['reset', 'observe', 'observe']
+
+
 def test_what_is_not_wanted_is_not_run() -> None:
     world = model()
     measure(world, FRAME, acts=False, imagines=False, clock=lambda: 0.0)

@@ -351,3 +351,16 @@ def test_a_question_that_takes_too_long_is_refused_without_waiting(rig: Any) -> 
     (answer,) = asked(rig, Conditioning.POLICY, 4)
     assert 'got 4 frames of 0.100 s, expected at most 2 on this machine' in answer.message
     assert asked(rig, Conditioning.POLICY, 2) == []
+
+
+def test_a_loop_that_is_closed_while_it_observes_imagines_nothing(rig: Any) -> None:
+    observe = rig.world.observe
+
+    def observe_and_close(*arguments: Any) -> None:
+        observe(*arguments)
+        rig.loop.close()
+
+    rig.world.observe = observe_and_close
+    follow(rig, 0, 0)
+    finish(rig)
+    assert (len(rig.world.observed), rig.world.asked) == (1, [])
