@@ -24,7 +24,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.node import SubscriptionEventCallbacks
 from rclpy.signals import SignalHandlerOptions
 
-from hma_ros.core.errors import ConfigError, HmaError
+from hma_ros.core.errors import HmaError
 from hma_ros.core.parent_process import follow_parent
 from hma_ros.core.writable import LOG_REMEDY, log_refusal
 from hma_ros.ros import qos_overrides
@@ -54,6 +54,10 @@ _SIGNALS = (
     signal.SIGIO,
     signal.SIGABRT,
 )
+
+
+class _EndedError(HmaError):
+    """The process is to end."""
 
 
 class HmaNode(LifecycleNode):
@@ -153,10 +157,9 @@ class HmaNode(LifecycleNode):
         return self.own(made, self.destroy_subscription)
 
     def check_going_on(self) -> None:
-        """Raise ConfigError once the process is to end; for a set_up that takes seconds."""
+        """Raise an HmaError once the process is to end; for a set_up that takes seconds."""
         if self.end_signals:
-            name = signal.Signals(self.end_signals[0]).name
-            raise ConfigError(f'the process: got {name}, expected to run on; start it again')
+            raise _EndedError(signal.Signals(self.end_signals[0]).name)
 
     def now_ns(self) -> int:
         """Return the ROS time; 0 before the first message on /clock."""
@@ -228,6 +231,9 @@ class HmaNode(LifecycleNode):
     def _succeeds(self, what: str, action: Callable[[], None]) -> bool:
         try:
             action()
+        except _EndedError as error:
+            self.get_logger().info(f'ended by {error}: did not {what}')
+            return False
         except HmaError as error:
             self.get_logger().error(f'cannot {what}: {error}')
             return False
