@@ -5,6 +5,7 @@ What runs for a robot: the one description behind ``ros2 launch`` and ``hma run`
 Nothing here needs ROS, so a test, a launch file and a plain supervisor can all read it.
 """
 
+from hma_ros.bringup.arguments import refuse_unknown
 from hma_ros.bringup.describe import (
     Bringup,
     Process,
@@ -47,6 +48,7 @@ __all__ = [
     'misspelled',
     'network_of',
     'parse_request',
+    'refuse_unknown',
     'robots',
     'share_folder',
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from hma_ros.bringup.arguments import refuse_unknown
 from hma_ros.bringup.places import robots
 from hma_ros.core import settings
 from hma_ros.core.embodiment import embodiment_path, load_embodiment
@@ -99,10 +100,7 @@ def parse_request(values: Mapping[str, str]) -> Request:
     :raises ConfigError: an argument is unknown, missing or malformed.
     """
     known = dict(ARGUMENTS)
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        got = shortened(repr(unknown[0]))
-        raise ConfigError(f'arguments: got {got}, expected some of {", ".join(known)}')
+    refuse_unknown(values, list(known))
     if 'robot' not in values:
         names = ', '.join(sorted({*robots(sim=True), *robots(sim=False)}))
         raise ConfigError(

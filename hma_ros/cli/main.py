@@ -65,8 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :returns: 0 on success, 1 on a finding, 2 on an error of the user's to fix, 130 on Ctrl-C, 141
         where nobody reads the output to its end.
     """
-    parsed = build_parser().parse_args(arguments)
     try:
+        _heed_interrupt()
+        parsed = build_parser().parse_args(arguments)
         code = int(parsed.run(parsed))
         sys.stdout.flush()
         return code
@@ -97,6 +98,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _heed_interrupt() -> None:
+    """Have Ctrl-C raise KeyboardInterrupt again, which the executable has put off."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _has_reader(stream: TextIO) -> bool:

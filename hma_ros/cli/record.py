@@ -37,17 +37,12 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 
 def run(args: argparse.Namespace) -> int:
     """Become the recorder."""
-    from hma_ros.bringup import describe_recording, parse_request
+    from hma_ros.bringup import describe_recording, parse_request, refuse_unknown
     from hma_ros.cli.run import parse_pairs
     from hma_ros.cli.supervisor import command_line
-    from hma_ros.core.errors import ConfigError
 
     pairs = parse_pairs(args.values)
-    unknown = sorted(set(pairs) - set(_ARGUMENTS))
-    if unknown:
-        raise ConfigError(
-            f'arguments: got {unknown[0]!r}, expected some of {", ".join(_ARGUMENTS)}'
-        )
+    refuse_unknown(pairs, _ARGUMENTS)
     bringup = describe_recording(parse_request(pairs), args.out, keys=sys.stdin.isatty())
     command = command_line(bringup.processes[0], bringup.namespace)
     sys.stdout.flush()

@@ -65,15 +65,12 @@ def write_policy(values: dict[str, str], keystore: 'Path') -> 'Path':
     :raises ConfigError: an unknown argument or robot, another policy that is there already, or a
         folder that cannot be written.
     """
-    from hma_ros.bringup import check_request, parse_request
+    from hma_ros.bringup import check_request, parse_request, refuse_unknown
     from hma_ros.core.embodiment import embodiment_path, load_embodiment
     from hma_ros.core.errors import ConfigError
     from hma_ros.core.security.policy import policy
 
-    if unknown := sorted(set(values) - set(ARGUMENTS)):
-        raise ConfigError(
-            f'arguments: got {unknown[0]!r}, expected some of {", ".join(ARGUMENTS)}'
-        )
+    refuse_unknown(values, ARGUMENTS)
     request = parse_request({'mode': 'execute', **values})
     check_request(request)
     spec = load_embodiment(embodiment_path(request.robot, request.sim))

@@ -30,6 +30,7 @@ from hma_ros.ros.publishers import SingleSource
 from hma_ros.ros.qos import REPORT
 from hma_ros.ros.robot_state import RobotState
 from hma_ros.ros.stamps import stamp_ns
+from hma_ros.ros.state_log import StateLog
 from hma_ros.ros.stop_topics import StopTopics
 
 _NS = 1_000_000_000
@@ -39,7 +40,6 @@ _LOOK_S = 0.1
 # /clock that jumped back silences timers on ROS time; this one goes on.
 _SIMULATED_LOOK_S = 0.02
 _REPORTS_PENDING = 64
-_FAULTY = (State.BRAKING, State.LOST)
 _PATIENCE_S = 5.0  # for a robot that has not started
 _LATE = (
     'the model is slower than the steps of the robot (lower real_time_factor in simulation, '
@@ -132,6 +132,7 @@ class ActionExecutorNode(HmaNode):
         self._previous_clock = self._command_clock
         self._executor.reset()
         self._decision = Decision(self._executor.state, None, ())
+        self._changes = StateLog(self, self._decision, self._is_shadow)
         self._started_s = time.monotonic()
         self._clock_watch.begin()
         self._is_ticking = True
@@ -185,29 +186,15 @@ class ActionExecutorNode(HmaNode):
             self._state.clear()
             self._pending_ns.clear()
         listens = self._gripper is None or self._gripper.listens()
-        self._decide(self._executor.step(tick, now_ns, self._measured(), self._refusal(), listens))
+        measured, refusal = self._measured(), self._refusal()
+        self._decision = self._executor.step(tick, now_ns, measured, refusal, listens)
+        self._changes.note(self._decision)
         self._diagnostics.counts[self._decision.state.value] += 1
         if self._decision.motion is not None:
             tick = self._command_clock.settled(tick, self._executor.is_at_rest)
         if self._commander is not None:
             self._send(self._commander, tick, self._decision)
             self._report_executed(tick.reach_ns)
-
-    def _decide(self, decision: Decision) -> None:
-        """Note a decision; a change of state is logged, an operator's stop by :meth:`_stop`."""
-        before, self._decision = self._decision, decision
-        if decision.state in (before.state, State.STOPPED) or {
-            decision.state,
-            before.state,
-        } == set(COMMANDING):
-            return
-        reasons = '; '.join(decision.reasons)
-        text = f'{decision.state.value}{": " if reasons else ""}{reasons}'
-        # In shadow mode nothing follows what is planned.
-        if decision.state in _FAULTY and not self._is_shadow:
-            self.get_logger().warning(text)
-        else:
-            self.get_logger().info(text)
 
     def _measured(self) -> Measurement | None:
         newest = self._state.newest()
@@ -362,6 +349,8 @@ class ActionExecutorNode(HmaNode):
     def _report(self) -> None:
         self._state.take()
         is_active = self._is_ticking
+        if is_active:
+            self._changes.settle()
         fault = self._clock_watch.fault() if is_active else None
         reasons = fault or '; '.join(self._decision.reasons)
         is_late = time.monotonic() - self._started_s > _PATIENCE_S

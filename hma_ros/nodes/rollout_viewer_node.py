@@ -68,7 +68,8 @@ class RolloutViewerNode(HmaNode):
         self._camera_topic = self.resolve_topic_name(spec.camera.topic)
         self._prediction_topic = self.resolve_topic_name(given.prediction_topic)
         kind = Image if spec.camera.transport == 'raw' else CompressedImage
-        SensorSubscription(self, kind, spec.camera.topic, self._on_image)
+        on_fault = partial(self._diagnostics.error, 'bad images')
+        SensorSubscription(self, kind, spec.camera.topic, self._on_image, on_fault)
         self.subscribe(PredictedRollout, given.prediction_topic, self._on_rollout, REPORT)
         self.get_logger().info(
             f'compares {self._prediction_topic} with {self._camera_topic} on {spec.name}'

@@ -96,6 +96,7 @@ class WorldModelNode(HmaNode):
     def _load_model(self) -> WorldModel:
         given = self._given
         model = WorldModel(given.bundle, self._spec.stem, given.execution, given.decoding)
+        given.decoding.check_passes(model.manifest.image_tokens)
         if given.provider not in ('auto', model.provider):
             self.get_logger().warning(
                 f'provider: got {model.provider}, expected {given.provider}; allow_cpu is set'
@@ -160,9 +161,9 @@ class WorldModelNode(HmaNode):
         self._rollouts = self.publisher(PredictedRollout, '~/prediction', REPORT)
         self._strips = self.publisher(Image, '~/prediction/image', REPORT)
         self._heartbeats = self.publisher(Empty, '~/heartbeat', REPORT)
-        SensorSubscription(
-            self, self._camera_type, camera.topic, with_waiting(self._on_image), _IMAGES
-        )
+        on_fault = partial(self._diagnostics.error, 'bad images')
+        receive = with_waiting(self._on_image)
+        SensorSubscription(self, self._camera_type, camera.topic, receive, on_fault, _IMAGES)
         # Reports are of steps of the trained clock.
         self._reports = self._given.clock_divisor == 1
         if self._reports:
@@ -179,10 +180,11 @@ class WorldModelNode(HmaNode):
         """Time a step; returns what to do about a model that is too slow."""
         camera, given, spec = self._spec.camera, self._given, self._spec
         dark = preprocess(np.zeros((camera.height, camera.width, 3), np.uint8), camera)
-        pace = measure(self._model, dark, self._acts, self._horizon > 0, time.monotonic)
+        imagines, go_on = self._horizon > 0, self.check_going_on
+        pace = measure(self._model, dark, self._acts, imagines, time.monotonic, go_on)
         self._pace = pace
         refusal = slower_refusal(spec, given.mode)
-        advice = remedy(self._model.manifest.precision, given.execution)
+        advice = remedy(self._model.manifest, given.execution)
         warning = pace.warning(spec.rates.frame_dt_s, given.clock_divisor, refusal, advice)
         # How fast simulated time goes is not known.
         if warning is None or self.get_parameter('use_sim_time').value:
@@ -200,12 +202,13 @@ class WorldModelNode(HmaNode):
         if not self._is_working:
             reply(Answer(None, None, INACTIVE))
             return
-        self._loop.requests.ask(Question(Conditioning(conditioning), chunks, horizon, reply))
+        self._loop.ask(Question(Conditioning(conditioning), chunks, horizon, reply))
         self._wake()
 
     def _on_image(self, message: Any, waited_ns: int) -> None:
         if not self._is_working:
             return
+        self._diagnostics.cleared('bad images')
         stamp, self._heard_s = stamp_ns(message.header.stamp), time.monotonic()
         # Simulated time has another scale.
         waited_ns = 0 if self.get_parameter('use_sim_time').value else waited_ns
@@ -317,7 +320,7 @@ class WorldModelNode(HmaNode):
                 'provider': self._model.provider,
                 'trained on': self._model.stem.trained_on,
                 'share of transport and conversion': 1.0
-                - self._share('inference', 'receipt to action'),
+                - self._share('inference', self._loop.response if self._worker else ''),
             }
         )
 
@@ -327,12 +330,13 @@ class WorldModelNode(HmaNode):
         if self._diagnostics.counts['steps'] > 1 and now_s - self._told_s < _TELL_S:
             return
         self._told_s = now_s
-        to_action = self._diagnostics.latencies['receipt to action']
+        response = self._loop.response
+        taken = self._diagnostics.latencies[response]
         self.get_logger().info(
             f'{counted(self._diagnostics.counts["steps"], "step")}, imagining '
-            f'{counted(frames, "frame")} ahead; image to action '
-            f'{to_action.percentile_ms(50):.0f} ms (median), '
-            f'{to_action.percentile_ms(95):.0f} ms (95 of 100)'
+            f'{counted(frames, "frame")} ahead; {response.replace("receipt", "image")} '
+            f'{taken.percentile_ms(50):.0f} ms (median), '
+            f'{taken.percentile_ms(95):.0f} ms (95 of 100)'
         )
 
     def _share(self, part: str, whole: str) -> float:

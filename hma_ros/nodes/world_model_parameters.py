@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hma_ros.core import settings
 from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.decoding import MOST_GUIDANCE, MOST_STEPS, UNMASKING, Decoding
 from hma_ros.core.short_text import counted
 from hma_ros.ros.parameters import parameter
@@ -55,7 +56,10 @@ class WorldModelParameters:
         MOST_DIVISOR,
     )
     mask_steps: int = parameter(
-        0, 'MaskGIT passes per imagined frame; 0: as the bundle recommends', 0, MOST_STEPS
+        0,
+        'MaskGIT passes per imagined frame, at most one per token; 0: as the bundle recommends',
+        0,
+        MOST_STEPS,
     )
     denoise_steps: int = parameter(
         0, 'denoising steps of continuous models; 0: as the bundle recommends', 0, MOST_STEPS
@@ -86,7 +90,12 @@ class WorldModelParameters:
 
     @property
     def decoding(self) -> Decoding:
-        """What is to be other than the bundle recommends."""
+        """What is to be other than the bundle recommends; raises ConfigError."""
+        if -1.0 < self.temperature < 0.0:
+            raise ConfigError(
+                f'temperature: got {self.temperature:g}, expected 0 or more, or -1 for what the '
+                'bundle recommends'
+            )
         return Decoding(
             self.mask_steps or None,
             self.denoise_steps or None,

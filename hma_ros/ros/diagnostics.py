@@ -2,17 +2,17 @@
 """The status of a node on /diagnostics (REP 107)."""
 
 import math
-import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from hma_ros.core.latency import LatencyWindow
+from hma_ros.core.short_text import numberless
 from hma_ros.ros.qos import REPORT
 
 OK, WARN, ERROR, STALE = (
@@ -27,7 +27,6 @@ _MOST_CHARACTERS = 500
 # Texts of one kind that are logged within _REPEAT_S, and that are remembered.
 _MOST_SENTENCES = 3
 _MOST_REMEMBERED = 50
-_NUMBER = re.compile(r'\d[\d.]*(?:e[+-]?\d+)?')
 
 
 class Diagnostics:
@@ -85,7 +84,7 @@ class Diagnostics:
         with self._lock:
             self.counts[what] -= lasts and what in self._present
             text = self.keep(what, text, level)
-            if self._is_repeated(what, _NUMBER.sub('#', text)):
+            if self._is_repeated(what, numberless(text)):
                 return
             self._unended.add(what)
         # rclpy refuses two severities from one line.
@@ -161,7 +160,7 @@ class Diagnostics:
         status = DiagnosticStatus(level=OK, message='ok', hardware_id=self._hardware_id)
         if worst_first:
             status.level = worst_first[0][0]
-            status.message = '; '.join(text for _, text in worst_first)
+            status.message = _joined([text for _, text in worst_first])
         status.name = f'{self._node.get_fully_qualified_name().lstrip("/")}: status'
         values = {**facts, **measured, **memory_mb()}
         status.values = [KeyValue(key=key, value=_text(value)) for key, value in values.items()]
@@ -184,6 +183,11 @@ class Diagnostics:
             for name, window in self.latencies.items()
             for percent in (50, 95, 99)
         }
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Return texts as one; what several say alike, such as their advice, is said once."""
+    return '; '.join(dict.fromkeys(part for text in texts for part in text.split('; ')))
 
 
 def _shortened(text: str) -> str:

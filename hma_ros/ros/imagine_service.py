@@ -104,7 +104,7 @@ def to_chunks(request: Any, spec: EmbodimentSpec) -> NDArray[np.float32] | None:
     :returns: ``float32[horizon, stride, A]`` in the units of the embodiment; None if none are
         given.
     :raises MessageError: unknown conditioning, other names or stride than the embodiment, a wrong
-        count, or a value that is not finite.
+        count, or a value that is not finite as float32.
     """
     kinds = (Imagine.Request.GIVEN, Imagine.Request.POLICY, Imagine.Request.NONE)
     if request.conditioning not in kinds:
@@ -132,12 +132,15 @@ def to_chunks(request: Any, spec: EmbodimentSpec) -> NDArray[np.float32] | None:
             f'{_WHERE}: actions: got {len(request.actions)} numbers, expected {math.prod(shape)}, '
             f'{" x ".join(map(str, shape))} (horizon, stride, names)'
         )
-    actions = np.array(request.actions, np.float32)
+    with np.errstate(over='ignore'):
+        actions = np.array(request.actions, np.float32)
     if not np.isfinite(actions).all():
         index = int(np.argmax(~np.isfinite(actions)))
+        got = request.actions[index]
+        most = f' of at most {np.finfo(np.float32).max:.1e}' if math.isfinite(got) else ''
         raise MessageError(
-            f'{_WHERE}: {names[index % len(names)]} of action {index // len(names)}: got '
-            f'{request.actions[index]}, expected a finite number'
+            f'{_WHERE}: {names[index % len(names)]} of action {index // len(names)}: got {got}, '
+            f'expected a finite number{most}'
         )
     return actions.reshape(shape)
 

@@ -28,7 +28,7 @@ from hma_ros.core.errors import HmaError
 from hma_ros.core.parent_process import follow_parent
 from hma_ros.core.writable import LOG_REMEDY, log_refusal
 from hma_ros.ros import qos_overrides
-from hma_ros.ros.bounded import MOST_BYTES, bounded
+from hma_ros.ros.bounded import ANY_BYTES, MOST_BYTES, bounded
 from hma_ros.ros.log_relay import LogRelay
 from hma_ros.ros.parameters import declare
 from hma_ros.ros.publishers import with_publisher
@@ -37,6 +37,8 @@ _OK = TransitionCallbackReturn.SUCCESS
 _FAILURE = TransitionCallbackReturn.FAILURE
 # How often a node without messages checks whether to end.
 _WAKE_S = 0.1
+# How often messages that cannot be read are told.
+_TELL_S = 5.0
 # All that end a process by default and can be caught, but those of a broken process.
 _SIGNALS = (
     signal.SIGINT,
@@ -52,6 +54,10 @@ _SIGNALS = (
     signal.SIGIO,
     signal.SIGABRT,
 )
+
+
+class _EndedError(HmaError):
+    """The process is to end."""
 
 
 class HmaNode(LifecycleNode):
@@ -72,6 +78,8 @@ class HmaNode(LifecycleNode):
         self._owned: list[Callable[[], object]] = []
         self._is_active = self._is_configured = False
         self.is_finalized = False
+        # Signals that ask this process to end.
+        self.end_signals: list[int] = []
         declare(self, parameters)
         self.add_on_set_parameters_callback(self._on_parameters)
 
@@ -112,9 +120,19 @@ class HmaNode(LifecycleNode):
         return self.own(made, self.destroy_publisher)
 
     def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None], qos: Any) -> Any:
-        """Create a subscription that lives as long as the configuration; overrides win too."""
-        made = qos_overrides.subscription(self, kind, topic, callback, qos)
-        return self.own(made, self.destroy_subscription)
+        """
+        Create a subscription that lives as long as the configuration; overrides win too.
+
+        A message that cannot be read is told, and left out.
+        """
+        return self.subscribe_bounded(
+            kind,
+            topic,
+            lambda message, _publisher: callback(message),
+            qos,
+            lambda text: self.get_logger().warning(text, throttle_duration_sec=_TELL_S),
+            most_bytes=ANY_BYTES,
+        )
 
     def subscribe_bounded(
         self,
@@ -137,6 +155,11 @@ class HmaNode(LifecycleNode):
             self, kind, topic, with_publisher(receive), qos, event_callbacks, raw=True
         )
         return self.own(made, self.destroy_subscription)
+
+    def check_going_on(self) -> None:
+        """Raise an HmaError once the process is to end; for a set_up that takes seconds."""
+        if self.end_signals:
+            raise _EndedError(signal.Signals(self.end_signals[0]).name)
 
     def now_ns(self) -> int:
         """Return the ROS time; 0 before the first message on /clock."""
@@ -208,6 +231,9 @@ class HmaNode(LifecycleNode):
     def _succeeds(self, what: str, action: Callable[[], None]) -> bool:
         try:
             action()
+        except _EndedError as error:
+            self.get_logger().info(f'ended by {error}: did not {what}')
+            return False
         except HmaError as error:
             self.get_logger().error(f'cannot {what}: {error}')
             return False
@@ -262,8 +288,8 @@ def _run(make_node: Callable[[], Any], args: list[str] | None) -> int:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        if isinstance(node, HmaNode) and not _autostart(node):
-            return 1
+        if isinstance(node, HmaNode) and not _autostart(node, stopped):
+            return int(not stopped)
         while not stopped and rclpy.ok():
             executor.spin_once(timeout_sec=_WAKE_S)
             if node.failure is not None:
@@ -276,7 +302,8 @@ def _run(make_node: Callable[[], Any], args: list[str] | None) -> int:
     return 0
 
 
-def _autostart(node: HmaNode) -> bool:
+def _autostart(node: HmaNode, stopped: list[int]) -> bool:
+    node.end_signals = stopped
     if not node.get_parameter('autostart').value:
         return True
     return bool(node.trigger_configure() == _OK and node.trigger_activate() == _OK)

@@ -15,7 +15,7 @@ from rclpy.node import Node
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.settings import Setting
-from hma_ros.core.short_text import shortened
+from hma_ros.core.short_text import name_expected, shortened
 from hma_ros.ros import qos_overrides
 
 P = TypeVar('P')
@@ -59,8 +59,8 @@ def declare(node: Node, kind: type[P], read_only: bool = False) -> None:
     ]
     if unknown:
         raise ConfigError(
-            f'{node.get_name()}: got {shortened(repr(unknown[0]))}, expected parameters among '
-            f'{", ".join(sorted(known))}'
+            f'{node.get_name()}: got the parameter {shortened(repr(unknown[0]))}, expected '
+            f'{name_expected(unknown[0], sorted(known))}'
         )
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         try:
@@ -69,7 +69,7 @@ def declare(node: Node, kind: type[P], read_only: bool = False) -> None:
             got = node._parameter_overrides[field.name].value
             raise ConfigError(
                 f'{node.get_name()}: {field.name}: got {shortened(repr(got))}, '
-                f'expected {_expectation(field)}'
+                f'expected {_expectation(field)}{_remedy(field, got)}'
             ) from error
 
 
@@ -104,6 +104,22 @@ def _descriptor(field: 'dataclasses.Field[Any]', read_only: bool) -> ParameterDe
             FloatingPointRange(from_value=float(low), to_value=float(high))
         ]
     return descriptor
+
+
+def _remedy(field: 'dataclasses.Field[Any]', got: object) -> str:
+    """Say how to write a value of another type; empty where that would not help."""
+    kind, (low, high) = type(field.default), field.metadata['range']
+    meant: int | float
+    if kind is str and isinstance(got, bool | int | float):
+        text = str(got).lower() if isinstance(got, bool) else str(got)
+        return f"; write '{text}', with quotes"
+    if kind is float and type(got) is int:
+        meant = float(got)
+    elif kind is int and isinstance(got, float) and got.is_integer():
+        meant = int(got)
+    else:
+        return ''
+    return f'; write {meant}' if low is None or low <= meant <= high else ''
 
 
 def _expectation(field: 'dataclasses.Field[Any]') -> str:

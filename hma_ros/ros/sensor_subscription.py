@@ -16,6 +16,7 @@ from rclpy.node import SubscriptionEventCallbacks
 from rclpy.qos import ReliabilityPolicy
 
 from hma_ros.ros import qos_overrides
+from hma_ros.ros.bounded import ANY_BYTES, bounded
 from hma_ros.ros.qos import SENSOR_IN
 
 _NS = 1_000_000_000
@@ -32,9 +33,10 @@ class SensorSubscription:
 
     :param node: an HmaNode, which drops the subscription with its configuration.
     :param kind: message type.
-    :param depth: messages that wait while the process is held up; None for the default.
     :param callback: called with each message, and with what rclpy knows of its origin if it takes
         a second argument; in the executor's thread.
+    :param on_fault: called with why a message was not read.
+    :param depth: messages that wait while the process is held up; None for the default.
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class SensorSubscription:
         kind: Any,
         topic: str,
         callback: Callable[..., None],
+        on_fault: Callable[[str], None],
         depth: int | None = None,
     ) -> None:
         self._depth = SENSOR_IN.depth if depth is None else depth
         self._node, self._kind, self._topic, self._callback = node, kind, topic, callback
         self._full_topic = node.resolve_topic_name(topic)
+        self._read = bounded(kind, self._full_topic, self._pass_on, on_fault, ANY_BYTES)
         self._subscriptions: dict[ReliabilityPolicy, Any] = {}
         self._heard: set[ReliabilityPolicy] = set()
         self._subscribe(ReliabilityPolicy.BEST_EFFORT)
@@ -97,15 +101,18 @@ class SensorSubscription:
 
         # Looks like the callback: rclpy gives the message's origin to those that take it.
         @wraps(self._callback)
-        def receive(*received: Any) -> None:
+        def receive(raw: bytes, *origin: Any) -> None:
             self._heard.add(reliability)
-            self._callback(*received)
+            self._read(raw, origin)
 
         # A publisher that offers less is followed, so rclpy need not warn of it.
         silent = SubscriptionEventCallbacks(use_default_callbacks=False)
         self._subscriptions[reliability] = qos_overrides.subscription(
-            self._node, self._kind, self._topic, receive, qos, silent
+            self._node, self._kind, self._topic, receive, qos, silent, raw=True
         )
+
+    def _pass_on(self, message: Any, origin: Any) -> None:
+        self._callback(message, *origin)
 
     def _unsubscribe(self, reliability: ReliabilityPolicy) -> None:
         self._node.destroy_subscription(self._subscriptions.pop(reliability))

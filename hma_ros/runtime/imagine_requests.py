@@ -161,10 +161,13 @@ def check(question: Question, model: WorldModel) -> None:
     :raises InferenceError: horizon, shape or values out of range, or conditioning that this model
         does not support.
     """
-    most, refusal = model.manifest.max_horizon, model.manifest.policy_refusal
+    manifest = model.manifest
+    most, refusal = manifest.max_horizon, manifest.policy_refusal
     if not 1 <= question.horizon <= most:
+        window = f': its window has {manifest.window} steps' if manifest.time == 'learned' else ''
         raise InferenceError(
             f'~/imagine: horizon: got {question.horizon}, expected 1 to {most} of this bundle'
+            f'{window}'
         )
     if question.conditioning is Conditioning.GIVEN:
         _check_chunks(question, model)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.runtime.manifest import INT8_DECODER, Manifest
+from hma_ros.runtime.prediction_loop import LATE_STEPS
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 
@@ -48,8 +50,6 @@ class Pace:
         """
         if self.needed_s <= interval_s:
             return None
-        keeps = self.observe_s + self.act_s <= interval_s
-        effect = 'some steps imagine nothing' if keeps else 'steps are dropped'
         slower = max(divisor + 1, math.ceil(self.needed_s / interval_s * divisor))
         offer = (
             f', or set clock_divisor to {slower} in params_file'
@@ -60,22 +60,28 @@ class Pace:
         return (
             f'model too slow for its clock: a step needs {self.needed_s:.3f} s (observe '
             f'{self.observe_s:.3f}, act {self.act_s:.3f}, imagine {self.imagine_s:.3f}), there '
-            f'are {interval_s:.3f} s: {effect}; '
+            f'are {interval_s:.3f} s: {self._effect(interval_s)}; '
             f'{remedy}{offer}{reason}'
         )
 
+    def _effect(self, interval_s: float) -> str:
+        """Say what becomes of the steps; the loop imagines once in LATE_STEPS at the least."""
+        free_s = interval_s - self.observe_s - self.act_s
+        if self.imagine_s > LATE_STEPS * free_s:
+            return 'steps are dropped'
+        return f'one step in {math.ceil(self.imagine_s / free_s)} is followed by an imagined frame'
 
-def remedy(precision: str, execution: Execution) -> str:
-    """
-    Say what would make a model faster and is not in use yet.
 
-    :param precision: of the bundle.
-    """
+def remedy(manifest: Manifest, execution: Execution) -> str:
+    """Say what would make the model of a bundle faster and is not in use yet."""
+    is_fp32, has_bf16 = execution.tokenizer_precision == 'fp32', _has_bf16()
+    has_int8 = f'{INT8_DECODER}.onnx' in manifest.files
+    int8 = 'tokenizer_precision int8' + ('' if has_int8 else ' (a bundle exported with --frames)')
     ways = {
         'more threads': execution.threads < (os.cpu_count() or 1),
-        'an int8 bundle': precision != 'int8',
-        'tokenizer_precision bf16': execution.tokenizer_precision == 'fp32' and _has_bf16(),
-        'tokenizer_precision int8': execution.tokenizer_precision == 'bf16',
+        'an int8 bundle': manifest.precision != 'int8',
+        'tokenizer_precision bf16': is_fp32 and has_bf16,
+        int8: execution.tokenizer_precision == 'bf16' or (is_fp32 and not has_bf16),
     }
     unused = [way for way, is_left in ways.items() if is_left]
     return f'use {", ".join(unused)}{" or " if unused else ""}another provider'
@@ -94,6 +100,7 @@ def measure(
     acts: bool,
     imagines: bool,
     clock: Callable[[], float],
+    go_on: Callable[[], None] = lambda: None,
 ) -> Pace:
     """
     Warm a model up and time a step of the slowest kind; the context is empty afterwards.
@@ -102,14 +109,17 @@ def measure(
     :param acts: whether it is to decide.
     :param imagines: whether it is to imagine.
     :param clock: monotonic seconds.
+    :param go_on: called before each step; raises to end it.
     :raises InferenceError: a graph failed.
     """
     still = np.zeros((1, model.stem.stride, model.stem.action_dim), np.float32)
     model.reset()
     for step in range(model.manifest.next_window_at):
+        go_on()
         model.observe(frame, still[0] if step else None)
     pace = Pace(0.0, 0.0, 0.0)
     for _ in 'warm-up', 'timed':
+        go_on()
         times = [clock()]
         model.observe(frame, still[0] if model.steps else None)
         times.append(clock())
@@ -153,7 +163,7 @@ def slowed_text(spec: EmbodimentSpec, divisor: int) -> str:
     """Say what a slower clock means; ``spec`` has the trained rates."""
     rates = spec.rates
     return (
-        f'clock_divisor: every {divisor}th step: frames {divisor * rates.frame_dt_s:g} s and '
+        f'clock_divisor: one step in {divisor}: frames {divisor * rates.frame_dt_s:g} s and '
         f'actions {divisor * rates.step_dt_s:g} s apart, trained at {rates.frame_dt_s:g} s and '
         f'{rates.step_dt_s:g} s: each step holds {divisor} times the motion, never seen in '
         'training; predictions are worse, actions are measured only, and no chunks are proposed'

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from hma_ros.core.errors import HmaError
 from hma_ros.core.generation.imagination_budget import ImaginationBudget
 from hma_ros.core.short_text import counted
-from hma_ros.runtime.imagine_requests import ImagineRequests
+from hma_ros.runtime.imagine_requests import (
+    Answer,
+    ImagineRequests,
+    Question,
+    check,
+    check_time,
+)
 from hma_ros.runtime.loop_report import LoopReport
 from hma_ros.runtime.rollout import Rollout
 from hma_ros.runtime.step_queue import MOST_WAITING, Step, StepQueue
@@ -30,7 +36,7 @@ _CLEARED = ('missed steps', 'missed joints', 'dropped steps')
 # Steps that the model may be behind before that is a warning.
 _FAR_BEHIND = 3
 # Of so many late steps one has its frame imagined, however far behind the model is.
-_LATE_STEPS = 8
+LATE_STEPS = 8
 
 
 class LoopOutput(Protocol):
@@ -64,6 +70,9 @@ class PredictionLoop:
     :param acts: whether chunks are wanted.
     :param clock: monotonic seconds.
     :param remedy: what to do about a model that is too slow.
+
+    ``response`` names the latency of a step: to its action where chunks are wanted, else until the
+    context holds it.
     """
 
     def __init__(
@@ -81,6 +90,7 @@ class PredictionLoop:
         self._model, self._steps, self._output, self._report = model, steps, output, report
         self._interval_s, self._horizon, self._acts = interval_s, horizon, acts
         self._clock, self._remedy = clock, remedy
+        self.response = f'receipt to {"action" if acts else "context"}'
         self._budget = ImaginationBudget(horizon, interval_s)
         self._step_s: float | None = None
         self._cost_s = 0.0
@@ -91,8 +101,23 @@ class PredictionLoop:
         self.failures = 0
 
     def close(self) -> None:
-        """End what is being imagined with its present frame, and refuse every question."""
+        """Imagine no further than the present frame, and refuse every question."""
         self.requests.close()
+
+    def ask(self, question: Question) -> None:
+        """Have a question answered by :meth:`run_once`, or refuse it at once; in any thread."""
+        try:
+            check(question, self._model)
+            check_time(question.horizon, self._cost_s, self._room_s)
+        except HmaError as error:
+            question.reply(Answer(None, None, str(error)))
+        else:
+            self.requests.ask(question)
+
+    @property
+    def _room_s(self) -> float:
+        """How long steps may wait for an answer."""
+        return self._interval_s if self._acts else _ROOM * self._interval_s
 
     def run_once(self) -> bool:
         """
@@ -118,7 +143,7 @@ class PredictionLoop:
         return True
 
     def _may_imagine(self, step: Step) -> bool:
-        """Whether no step waits for the model, or enough of them did already."""
+        """Whether no step waits for the model, or enough did already; not once it is closed."""
         self._late = self._late + 1 if len(self._steps) else 0
         behind_s = self._clock() - step.receipt_s
         if not self._late:
@@ -129,10 +154,10 @@ class PredictionLoop:
             self._report.warning(
                 'late steps',
                 f'model too slow: it is {behind_s:.1f} s behind the camera, expected less than '
-                f'{self._interval_s:.3f} s, and imagines one step in {_LATE_STEPS}; '
+                f'{self._interval_s:.3f} s, and imagines one step in {LATE_STEPS}; '
                 f'{self._remedy}',
             )
-        return self._late % _LATE_STEPS == 0
+        return self._late % LATE_STEPS == 0 and not self.requests.is_closed
 
     def _observe(self, step: Step) -> bool:
         """Take in a step and decide; returns whether it had all that the model reads."""
@@ -154,7 +179,7 @@ class PredictionLoop:
         self._report.latency('conversion', decoded_s - started_s)
         self._report.latency('inference', decided_s - decoded_s)
         self._report.latency('publishing', done_s - decided_s)
-        self._report.latency('receipt to action', done_s - step.receipt_s)
+        self._report.latency(self.response, done_s - step.receipt_s)
         self._report.success('steps', *_CLEARED)
         self._note_time(done_s - started_s)
         self._budget.step_arrived(step.receipt_s)
@@ -232,9 +257,10 @@ class PredictionLoop:
         if question is None:
             return False
         context = self._step if self._model.steps else None
-        room_s = self._interval_s if self._acts else _ROOM * self._interval_s
         started_s = self._clock()
-        rollout = question.answer(self._model, context, self._cost_s, room_s, self._is_pressed)
+        rollout = question.answer(
+            self._model, context, self._cost_s, self._room_s, self._is_pressed
+        )
         if rollout is not None:
             self._note_imagined(len(rollout.frames), self._clock() - started_s)
         return True

@@ -218,7 +218,7 @@ class StepQueue:
         image, receipt_s, _ = kept
         joints, missing = self._joints(stamp)
         executed, origin = (None, '') if before is None else self._executed.find(before)
-        known = None if executed is None else executed.astype(np.float32)
+        known = None if executed is None else _single(executed)
         self._append(Step(stamp, image, receipt_s, before, known, origin, joints, missing))
         self._before_ns = None if missing else stamp
 
@@ -230,7 +230,7 @@ class StepQueue:
             found = self._measured.joints_at(stamp_ns)
             if self._reads_tool:
                 found = np.concatenate([found, self._measured.tool_at(stamp_ns)])
-            return found.astype(np.float32), ''
+            return _single(found), ''
         except MessageError as error:
             return None, str(error)
 
@@ -240,3 +240,9 @@ class StepQueue:
             self._dropped += len(self._steps)
             self._steps.clear()
         self._steps.append(step)
+
+
+def _single(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return them as the model reads them; it refuses what overflows, and is infinite then."""
+    with np.errstate(over='ignore'):
+        return numbers.astype(np.float32)

@@ -2,6 +2,7 @@
 """The hma command teaches, and reports errors of the user's in one line."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,17 @@ def test_another_broken_pipe_is_not_taken_for_the_output(monkeypatch):
     monkeypatch.setattr(hma_ros.cli.verify, 'run_golden', run)
     with pytest.raises(BrokenPipeError, match='of a worker'):
         main(['verify', 'golden', 'anything'])
+
+
+def test_ctrl_c_is_an_exit_code_from_the_first_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        monkeypatch.setattr(
+            'hma_ros.cli.main.build_parser', lambda: signal.raise_signal(signal.SIGINT)
+        )
+        assert main(['--help']) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_module_runs_as_the_command_does() -> None:

@@ -71,5 +71,6 @@ def test_bytes_that_are_no_message_are_a_fault(
     receive = bounded(kind, '/topic', lambda message, _: taken.append(message), faults.append)
     receive(bytes(changed), None)
     assert len(faults) + len(taken) == 1
-    text = f'/topic: got {len(changed)} bytes that cannot be read, expected a {kind.__name__}'
+    name = f'{kind.__module__.partition(".")[0]}/{kind.__name__}'
+    text = f'/topic: got {len(changed)} bytes that cannot be read, expected {name}'
     assert faults in ([], [text])

@@ -172,3 +172,13 @@ def test_the_end_is_told_once_for_each_beginning_that_was_told(node: Node) -> No
         told.success('accepted chunks', 'refused chunks')
         told.success('accepted chunks', 'refused chunks')
     assert node.log == ['refused', 'cleared: refused chunks']
+
+
+def test_advice_that_two_warnings_share_is_published_once(node: Node) -> None:
+    told = Diagnostics(node, 'robot')
+    told.warning('late steps', 'too slow: 2.0 s behind; use another provider')
+    told.warning('skipped steps', 'too slow: 0.6 s for a step; use another provider')
+    told.publish({})
+    assert node.sent[-1].status[0].message == (
+        'too slow: 2.0 s behind; use another provider; too slow: 0.6 s for a step'
+    )

@@ -94,3 +94,32 @@ def test_actions_beyond_the_bounds_of_the_embodiment_are_named() -> None:
     text = beyond_bounds(chunks, spec)
     assert text.startswith('~/imagine: actions: got 1 numbers beyond action.lower or action.upper')
     assert f'{spec.action.names[1]} {chunks[2, 0, 1]:g} of action 2' in text
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize(
+    ('value', 'expected'),
+    [
+        (1e300, 'got 1e+300, expected a finite number of at most 3.4e+38'),
+        (np.inf, 'got inf, expected a finite number'),
+    ],
+)
+def test_an_action_that_no_float32_holds_is_refused_with_the_limit(
+    value: float, expected: str
+) -> None:
+    from hma_ros.core.errors import MessageError
+    from hma_ros.ros.imagine_service import to_chunks
+    from hma_ros.srv import Imagine
+
+    spec = load_embodiment('sim_planar')
+    names, stride = spec.action.names, spec.rates.stride
+    request = Imagine.Request(
+        conditioning=Imagine.Request.GIVEN,
+        horizon=1,
+        stride=stride,
+        action_names=list(names),
+        actions=[value] + [0.0] * (stride * len(names) - 1),
+    )
+    with pytest.raises(MessageError) as refused:
+        to_chunks(request, spec)
+    assert str(refused.value) == f'~/imagine: {names[0]} of action 0: {expected}'

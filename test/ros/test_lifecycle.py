@@ -107,3 +107,30 @@ def test_a_node_without_logs_ends_in_one_line() -> None:
         'hma_ros: logs: cannot write ~/.ros/log (HOME is /proc/nohome); set ROS_LOG_DIR (or '
         'HOME) to a folder that can be written\n'
     )
+
+
+SLOW = """
+import os, signal
+from dataclasses import dataclass
+from hma_ros.ros.lifecycle import HmaNode, run
+from hma_ros.ros.parameters import parameter
+
+@dataclass(frozen=True)
+class Parameters:
+    autostart: bool = parameter(True, 'start at once')
+
+class Slow(HmaNode):
+    def set_up(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        while True:
+            self.check_going_on()
+
+raise SystemExit(run(lambda: Slow('slow', Parameters), []))
+"""
+
+
+def test_a_signal_ends_a_slow_start() -> None:
+    ended = subprocess.run([sys.executable, '-c', SLOW], capture_output=True, text=True)
+    assert ended.returncode == 0
+    assert 'ended by SIGTERM: did not configure' in ended.stderr
+    assert 'ERROR' not in ended.stderr

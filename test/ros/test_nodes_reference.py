@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hma_ros.bringup import ARGUMENTS, Request, describe
+from hma_ros.bringup.arguments import NODE_PARAMETERS
 from hma_ros.nodes.action_executor_node import ActionExecutorParameters
 from hma_ros.nodes.bag_recorder_node import BagRecorderParameters
 from hma_ros.nodes.rollout_viewer_node import RolloutViewerParameters
@@ -33,6 +34,15 @@ def entry(field: 'dataclasses.Field[object]') -> str:
         f'| `{field.name}` | {type(field.default).__name__} | {default} | {allowed} | '
         f'{field.metadata["description"]} |'
     ).replace('  ', ' ')
+
+
+def test_what_no_argument_sets_is_known_as_a_parameter_of_its_node() -> None:
+    arguments = {name for name, _ in ARGUMENTS} | {'embodiment'}
+    own = {
+        name: tuple(f.name for f in dataclasses.fields(kind) if f.name not in arguments)
+        for name, kind in KINDS.items()
+    }
+    assert own == NODE_PARAMETERS
 
 
 @pytest.mark.parametrize('name', sorted(KINDS))

@@ -28,7 +28,11 @@ class FakeWorld:
         self, policy_refusal: str = '', frame_s: float = 0.0, hides_actions: bool = True
     ) -> None:
         self.manifest: Any = SimpleNamespace(
-            max_horizon=8, policy_refusal=policy_refusal, hides_actions=hides_actions
+            max_horizon=8,
+            window=9,
+            time='learned',
+            policy_refusal=policy_refusal,
+            hides_actions=hides_actions,
         )
         self.stem: Any = SimpleNamespace(stride=1, action_dim=2)
         self.provider, self.can_imagine, self.steps = 'cpu', True, 0

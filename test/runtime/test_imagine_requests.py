@@ -68,7 +68,13 @@ def test_without_given_actions_the_model_goes_by_its_own_or_by_none(
     ('kind', 'chunks', 'horizon', 'refusal', 'sentence'),
     [
         (GIVEN, CHUNKS, 0, '', 'horizon: got 0, expected 1 to 8'),
-        (GIVEN, CHUNKS, 9, '', 'horizon: got 9, expected 1 to 8'),
+        (
+            GIVEN,
+            CHUNKS,
+            9,
+            '',
+            'horizon: got 9, expected 1 to 8 of this bundle: its window has 9 steps',
+        ),
         (GIVEN, CHUNKS, 2, '', r'actions: got \[3, 1, 2\], expected \[2, 1, 2\]'),
         (GIVEN, None, 3, '', 'actions: got None'),
         (GIVEN, CHUNKS * np.nan, 3, '', 'not finite'),

@@ -3,6 +3,8 @@
 
 import re
 from itertools import accumulate
+from types import SimpleNamespace
+from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
@@ -22,6 +24,10 @@ def model() -> Mock:
     return Mock(stem=Mock(stride=1, action_dim=2), manifest=Mock(next_window_at=0), steps=0)
 
 
+def bundle(precision: str, *files: str) -> Any:
+    return SimpleNamespace(precision=precision, files=files or ('decoder_int8.onnx',))
+
+
 def test_the_second_step_is_timed_and_the_context_left_empty() -> None:
     # The first step is slower: 5 s for each part.
     times = accumulate([0.0, 5.0, 5.0, 5.0, 1.0, 0.25, 0.125, 0.5])
@@ -37,6 +43,19 @@ def test_with_learned_positions_the_next_window_has_begun_before() -> None:
     measure(world, FRAME, acts=False, imagines=True, clock=lambda: 0.0)
     names = [item[0] for item in world.method_calls]
     assert names.index('imagine') == names.index('reset') + 1 + 6 + 1
+
+
+def test_a_process_that_is_to_end_warms_up_no_further() -> None:
+    world, steps = model(), iter(range(3))
+    world.manifest.next_window_at = 6
+
+    def go_on() -> None:
+        if next(steps) == 2:
+            raise ConfigError('the process: got SIGTERM')
+
+    with pytest.raises(ConfigError, match='SIGTERM'):
+        measure(world, FRAME, acts=True, imagines=True, clock=lambda: 0.0, go_on=go_on)
+    assert [item[0] for item in world.method_calls] == ['reset', 'observe', 'observe']
 
 
 def test_what_is_not_wanted_is_not_run() -> None:
@@ -56,7 +75,8 @@ def test_a_step_that_fits_gives_no_warning() -> None:
         (
             Pace(0.1, 0.0, 0.25),
             1,
-            'some steps imagine nothing; .* or set clock_divisor to 2 in params_file$',
+            'one step in 3 is followed by an imagined frame; .* or set clock_divisor to 2 in '
+            'params_file$',
         ),
         (
             Pace(0.5, 0.0, 0.1),
@@ -68,6 +88,9 @@ def test_a_step_that_fits_gives_no_warning() -> None:
             2,
             'steps are dropped; .* or set clock_divisor to 6 in params_file$',
         ),
+        (Pace(0.1, 0.0, 0.75), 1, 'one step in 8 is followed by an imagined frame; '),
+        # At least one step in 8 has its frame imagined, however far behind the model is.
+        (Pace(0.1, 0.0, 4.5), 1, 'steps are dropped; '),
         (Pace(9.0, 0.0, 0.0), 1, 'steps are dropped; [^:]*$'),
     ],
 )
@@ -83,7 +106,9 @@ def test_a_step_that_does_not_fit_names_the_clock_that_would_do(
 def test_bf16_is_not_advised_where_the_processor_lacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('hma_ros.runtime.pace._has_bf16', lambda: False)
     monkeypatch.setattr('os.cpu_count', lambda: 1)
-    assert remedy('int8', Execution(threads=1)) == 'use another provider'
+    assert remedy(bundle('int8'), Execution(threads=1)) == (
+        'use tokenizer_precision int8 or another provider'
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +132,15 @@ def test_only_what_is_not_in_use_is_advised(
 ) -> None:
     monkeypatch.setattr('os.cpu_count', lambda: 4)
     monkeypatch.setattr('hma_ros.runtime.pace._has_bf16', lambda: True)
-    assert remedy(precision, execution) == advice
+    assert remedy(bundle(precision), execution) == advice
+
+
+def test_an_int8_tokenizer_is_advised_with_the_bundle_that_it_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr('hma_ros.runtime.pace._has_bf16', lambda: False)
+    advice = remedy(bundle('int8', 'decoder.onnx'), Execution(threads=64))
+    assert 'tokenizer_precision int8 (a bundle exported with --frames)' in advice
 
 
 def test_a_refused_slower_clock_is_not_offered() -> None:
@@ -123,7 +156,7 @@ def test_a_slower_clock_keeps_the_stride_and_stretches_step_and_action() -> None
     assert slow.rates.frame_dt_s == pytest.approx(4 * PLANAR.rates.frame_dt_s)
     assert slow.rates.step_dt_s == pytest.approx(4 * PLANAR.rates.step_dt_s)
     assert slowed(PLANAR, 1, 'execute') is PLANAR
-    assert 'every 4th step' in slowed_text(PLANAR, 4)
+    assert 'clock_divisor: one step in 4:' in slowed_text(PLANAR, 4)
 
 
 @pytest.mark.parametrize(('spec', 'mode'), [(PLANAR, 'execute'), (DELTA, 'shadow')])

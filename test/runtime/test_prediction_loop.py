@@ -47,12 +47,14 @@ class Report:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.present: dict[str, str] = {}
+        self.timed: set[str] = set()
 
     def count(self, what: str, number: int = 1) -> None:
         self.counts[what] += number
 
     def latency(self, name: str, duration_s: float) -> None:
         assert duration_s >= 0.0
+        self.timed.add(name)
 
     def error(self, what: str, text: str) -> None:
         self.counts[what] += 1
@@ -316,3 +318,49 @@ def test_a_question_is_answered_also_by_a_model_that_is_always_late(rig: Any) ->
     for _ in range(8):
         rig.loop.run_once()
     assert len(answers) == 1
+
+
+@pytest.mark.parametrize(('acts', 'name'), [(True, 'action'), (False, 'context')])
+def test_only_a_model_that_acts_is_timed_to_its_action(acts: bool, name: str) -> None:
+    made = make_rig(acts=acts)
+    made.queue.add(0)
+    made.loop.run_once()
+    assert {item for item in made.report.timed if item.startswith('receipt to ')} == {
+        f'receipt to {name}'
+    }
+
+
+def asked(rig: Any, conditioning: Conditioning, horizon: int) -> list[Answer]:
+    answers: list[Answer] = []
+    rig.loop.ask(Question(conditioning, None, horizon, answers.append))
+    return answers
+
+
+@pytest.mark.parametrize('horizon', [0, 9, 1000])
+def test_a_question_that_cannot_be_answered_is_refused_without_waiting(
+    rig: Any, horizon: int
+) -> None:
+    (answer,) = asked(rig, Conditioning.POLICY, horizon)
+    assert answer.message.startswith(f'~/imagine: horizon: got {horizon}, expected 1 to 8')
+
+
+def test_a_question_that_takes_too_long_is_refused_without_waiting(rig: Any) -> None:
+    rig.world.frame_s = 0.1
+    follow(rig, 0, 0)
+    finish(rig)
+    (answer,) = asked(rig, Conditioning.POLICY, 4)
+    assert 'got 4 frames of 0.100 s, expected at most 2 on this machine' in answer.message
+    assert asked(rig, Conditioning.POLICY, 2) == []
+
+
+def test_a_loop_that_is_closed_while_it_observes_imagines_nothing(rig: Any) -> None:
+    observe = rig.world.observe
+
+    def observe_and_close(*arguments: Any) -> None:
+        observe(*arguments)
+        rig.loop.close()
+
+    rig.world.observe = observe_and_close
+    follow(rig, 0, 0)
+    finish(rig)
+    assert (len(rig.world.observed), rig.world.asked) == (1, [])

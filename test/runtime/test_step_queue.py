@@ -79,6 +79,20 @@ def test_a_step_waits_for_the_report_of_what_was_executed_and_has_it() -> None:
     np.testing.assert_array_equal(step.executed, ACTIONS.astype(np.float32))
 
 
+@pytest.mark.filterwarnings('error')
+def test_what_no_float32_holds_is_infinite_and_warns_of_nothing() -> None:
+    robot = Robot(has_reporter=True)
+    robot.see(0)
+    robot.queue.executed(START, ACTIONS * 1e300, START + PERIOD)
+    robot.see(1)
+    robot.poll(1, 1)
+    robot.queue.take()
+    step = robot.queue.take()
+    assert step is not None
+    assert step.executed is not None
+    assert np.isinf(step.executed).all()
+
+
 def test_what_does_not_come_in_time_is_unknown_and_never_zero() -> None:
     robot = Robot(has_reporter=True)
     robot.see(0)

@@ -144,7 +144,13 @@ def test_defaults_command_nothing() -> None:
     ('values', 'message'),
     [
         ({}, 'robot: got nothing, expected one of .*franka'),
-        ({'robot': 'franka', 'simm': 'true'}, "got 'simm', expected some of robot, "),
+        ({'robot': 'franka', 'colour': 'red'}, "got 'colour', expected some of robot, sim, "),
+        ({'robot': 'franka', 'simm': 'true'}, "arguments: got 'simm', expected sim$"),
+        ({'robot': 'franka', 'horizn': '3'}, "arguments: got 'horizn', expected horizon$"),
+        (
+            {'robot': 'franka', 'clock_divisor': '3'},
+            "got 'clock_divisor', a parameter of world_model, .* params_file:=FILE$",
+        ),
         ({'robot': 'franka', 'sim': 'yes'}, "sim: got 'yes', expected true or false"),
         ({'robot': 'franka', 'mode': 'go'}, "mode: got 'go', expected one of shadow, execute"),
         ({'robot': 'franka', 'seed': '1.5'}, "seed: got '1.5', expected int of 0 to"),

@@ -4,6 +4,8 @@
 import ast
 import os
 import re
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -56,6 +58,28 @@ def test_every_entry_point_has_a_main(name: str, module: str) -> None:
     ]
     assert 'main' in [function.name for function in functions]
     assert f'from {module} import main' in (_library_folder() / name).read_text()
+
+
+def test_ctrl_c_while_an_executable_loads_gives_no_traceback(tmp_path: Path) -> None:
+    template = (ROOT / 'scripts' / 'executable.py.in').read_text()
+    (tmp_path / 'slow.py').write_text("print('loading', flush=True)\nimport time; time.sleep(600)")
+    program = tmp_path / 'program'
+    program.write_text(
+        template.replace('@Python3_EXECUTABLE@', sys.executable).replace('@module@', 'slow')
+    )
+    with subprocess.Popen(
+        [sys.executable, program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Also where the tests themselves ignore it, as in the background of a shell.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b'loading\n'
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate()
+    # A shell says 130.
+    assert (running.returncode, errors) == (-signal.SIGINT, b'')
 
 
 def test_bringup_starts_installed_executables_only(bundle: Path) -> None:

@@ -16,6 +16,7 @@ from rclpy.validate_namespace import validate_namespace
 
 from hma_ros.cli.finding import Finding
 from hma_ros.core.errors import ConfigError
+from hma_ros.ros.bounded import ANY_BYTES, bounded
 from hma_ros.ros.publishers import with_publisher
 from hma_ros.ros.stamps import stamp_ns
 
@@ -123,9 +124,11 @@ def listen(node: Node, inputs: Sequence[Input], timeout_s: float) -> float:
     # Findings report publishers with another QoS; the warning of rclpy would repeat that.
     quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
     for item in inputs:
-        receive = with_publisher(partial(_receive, node, item))
+        kind, receive = item.message_type, partial(_receive, node, item)
+        # What cannot be read is missing in the rate.
+        read = bounded(kind, item.topic, receive, lambda _text: None, ANY_BYTES)
         node.create_subscription(
-            item.message_type, item.topic, receive, item.qos, event_callbacks=quiet
+            kind, item.topic, with_publisher(read), item.qos, event_callbacks=quiet, raw=True
         )
     required = [item for item in inputs if item.min_hz is not None]
     executor = rclpy.executors.SingleThreadedExecutor(context=node.context)

@@ -83,6 +83,18 @@ class Decoding:
                 'support them, no released checkpoint does'
             )
 
+    def check_passes(self, tokens: int) -> None:
+        """
+        Refuse more passes than a frame has tokens.
+
+        :raises ConfigError: naming both.
+        """
+        if self.mask_steps is not None and self.mask_steps > tokens:
+            raise ConfigError(
+                f'mask_steps: got {self.mask_steps}, expected at most {tokens}, the number of '
+                'tokens of a frame; lower mask_steps'
+            )
+
     def completed_by(self, other: Decoding) -> Decoding:
         """Return this, completed by another."""
         pairs = ((field.name, getattr(self, field.name)) for field in fields(self))
