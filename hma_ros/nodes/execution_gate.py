@@ -3,6 +3,7 @@
 
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.runtime.fit import check_fit
 from hma_ros.runtime.manifest import Manifest
 
 
@@ -15,7 +16,8 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
     :param bundle: folder of the bundle whose chunks are executed.
     :param allow: the user says that it shall be done nevertheless.
     :raises ConfigError: execution is refused.
-    :raises BundleError: the bundle's manifest cannot be read.
+    :raises BundleError: the bundle's manifest cannot be read, or its stem is of another robot, see
+        :func:`~hma_ros.runtime.fit.check_fit`.
     """
     if mode != 'execute':
         return
@@ -37,6 +39,7 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
             f'{bundle}: expected a bundle with a policy for mode:=execute, but {refusal}; use '
             'mode:=shadow, in which it predicts'
         )
+    check_fit(spec, manifest)
     is_simulation = manifest.robot(spec.stem).trained_on == 'simulation'
     if is_simulation and not (allow or spec.simulated):
         raise ConfigError(
