@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import argparse
-import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hma_ros.cli import evaluate_options
 from hma_ros.cli.interruption import keeping_nothing
-from hma_ros.cli.numbers import not_negative, positive
+from hma_ros.cli.numbers import not_negative, not_negative_number, positive
 from hma_ros.cli.pool_options import add_pool, chosen_pool
-from hma_ros.core.errors import ConfigError
 from hma_ros.core.writable import check_file, check_folder
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from hma_ros.evaluation.images import Imagined
     from hma_ros.evaluation.imagined_success import Contender
-    from hma_ros.runtime.manifest import Manifest
 
 EXAMPLES = """\
 examples:
@@ -52,7 +50,7 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument(
         '--noise',
-        type=_noise,
+        type=not_negative_number,
         nargs='+',
         default=[0.0, 4.0, 8.0, 16.0],
         metavar='X',
@@ -80,7 +78,11 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def run(args: argparse.Namespace) -> int:
     """Print the table, and write what was asked for."""
-    from hma_ros.evaluation.imagined_success import judge_policies
+    from hma_ros.evaluation.imagined_success import (
+        Contender,
+        check_contenders,
+        judge_policies,
+    )
     from hma_ros.evaluation.imagined_table import imagined_success_table
     from hma_ros.evaluation.measurements import as_result, write_measurements
     from hma_ros.evaluation.success_judge import JUDGED
@@ -89,13 +91,14 @@ def run(args: argparse.Namespace) -> int:
     check_file('--out', args.out)
     manifest = evaluate_options.chosen_manifest(args)
     served = evaluate_options.chosen_robots(args, manifest)
-    robots = args.robots or [robot for robot in served if robot in JUDGED]
-    contenders, results, pool = _contenders(args), [], chosen_pool(args)
+    robots = args.robots or [robot for robot in served if robot in JUDGED] or served
+    world, contenders = Contender(args.bundle, str(manifest.folder)), _contenders(args)
+    for robot in robots:
+        check_contenders(world, robot, contenders)
+    results, pool = [], chosen_pool(args)
     with keeping_nothing('this evaluation'):
         for robot in robots:
-            judged = judge_policies(
-                manifest.folder, robot, contenders, args.episodes, pool, args.seed
-            )
+            judged = judge_policies(world, robot, contenders, args.episodes, pool, args.seed)
             for result, films in judged:
                 results.append(as_result('imagined_success', result))
                 if args.images:
@@ -106,35 +109,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _noise(text: str) -> float:
-    value = float(text)
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f'got {text}, expected at least 0')
-    return value
-
-
 def _contenders(args: argparse.Namespace) -> list[Contender]:
     from hma_ros.bringup import bundle_folder
     from hma_ros.evaluation.imagined_success import Contender
-    from hma_ros.runtime.manifest import Manifest
 
-    chosen = []
-    for source in args.policies or [args.bundle]:
-        manifest: Manifest = Manifest.read(bundle_folder(source))
-        if manifest.policy_refusal:
-            raise ConfigError(
-                f'--policies: got {source}, expected a bundle with a policy: '
-                f'{manifest.policy_refusal}'
-            )
-        chosen += [Contender(str(manifest.folder), noise) for noise in args.noise]
-    return chosen
+    return [
+        Contender(source, str(bundle_folder(source)), noise)
+        for source in args.policies or [args.bundle]
+        for noise in args.noise
+    ]
 
 
 def _draw(folder: Path, name: str, films: Sequence[Imagined]) -> None:
     from hma_ros.evaluation.images import write_animation, write_strip
 
     for number, film in enumerate(films):
-        path = folder / f'{name.replace(",", "").replace(" ", "_")}_{number}'
-        write_strip(film, path.with_suffix('.png'))
-        write_animation(film, path.with_suffix('.gif'))
+        path = f'{re.sub("[^0-9A-Za-z.]+", "_", name)}_{number}'
+        write_strip(film, folder / f'{path}.png')
+        write_animation(film, folder / f'{path}.gif')
     print(f'images: {folder}')

@@ -4,7 +4,9 @@ Policies judged inside the world model (HMA, arXiv 2502.04296, policy evaluation
 
 Each episode is run twice from one start: in the simulator, and from its first frames on in frames
 that the world model imagines under the chunks that the policy chooses there. A policy is worth in
-imagination what it is in the simulator as far as the world model is true.
+imagination what it is in the simulator as far as the world model is true. Of the robot it knows in
+imagination where the commands led, and no measured joints where these are others. Noise is drawn
+anew.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from hma_ros.evaluation.closed_loop import HELD_OUT_SEED, ModelActor
 from hma_ros.evaluation.images import Imagined
 from hma_ros.evaluation.replay import replay
 from hma_ros.evaluation.success_judge import JUDGED, SuccessJudge
+from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 from hma_ros.sim import make_task
@@ -42,18 +44,20 @@ class Contender:
     """
     A policy to judge.
 
-    :param bundle: folder; its policy acts.
+    :param label: the bundle as it was named, for tables.
+    :param bundle: its folder; its policy acts.
     :param noise: deviation of its step actions, as a share of the expert's noise: what makes it
         worse by degrees.
     """
 
+    label: str
     bundle: str
     noise: float = 0.0
 
     @property
     def name(self) -> str:
         """For a table."""
-        return Path(self.bundle).name + (f', noise {self.noise:g}' if self.noise else '')
+        return self.label + (f', noise {self.noise:g}' if self.noise else '')
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,15 @@ class ImaginedSuccess:
     """
     How often one policy succeeds.
 
-    :param simulated: episodes done by the word of the simulator.
-    :param seen: episodes of the simulator that look done, see
+    :param world: bundle in whose frames they act, as it was named.
+    :param simulated: episodes done at their end by the word of the simulator.
+    :param seen: episodes of the simulator that look done at some time, see
         :class:`~hma_ros.evaluation.success_judge.SuccessJudge`.
-    :param imagined: episodes that look done in imagined frames.
+    :param imagined: episodes that look done in imagined frames at some time.
     :param agreed: episodes of which ``simulated`` and ``imagined`` say the same.
     """
 
+    world: str
     robot: str
     policy: str
     episodes: int
@@ -90,14 +96,14 @@ class Verdict:
 @dataclass(frozen=True)
 class _Order:
     robot: str
-    world: str
+    world: Contender
     contender: Contender
     seed: int
     is_shown: bool
 
 
 def judge_policies(
-    world: str | Path,
+    world: Contender,
     robot: str,
     contenders: Sequence[Contender],
     episodes: int,
@@ -108,33 +114,60 @@ def judge_policies(
     """
     Judge policies from the same starts, one policy after the other.
 
-    :param world: bundle whose frames they act in.
+    :param world: bundle whose frames they act in, by its own policy's name.
     :param pool: runs the episodes.
     :param seed: selects the starts.
     :returns: for each policy its result, and the films of its first episodes.
-    :raises ConfigError: a robot without a judge.
-    :raises BundleError: a bundle cannot serve this robot.
+    :raises ConfigError, BundleError: see :func:`check_contenders`.
     """
-    if robot not in JUDGED:
-        raise ConfigError(
-            f'--robot: got {robot}, expected one of {", ".join(JUDGED)}: a single camera does not '
-            'show whether the others succeed'
-        )
+    check_contenders(world, robot, contenders)
     first = HELD_OUT_SEED + seed
     for contender in contenders:
         orders = [
-            _Order(robot, str(world), contender, first + number, number < 2)
+            _Order(robot, world, contender, first + number, number < 2)
             for number in range(episodes)
         ]
         title = f'{robot} {contender.name}'
         done = pool.map(_work, orders)
         verdicts = list(Progress(done, title, len(orders), unit='episode', disable=not progress))
         films = [item.film for item in verdicts if item.film is not None]
-        yield _counted(robot, contender, verdicts), films
+        yield _counted(world, robot, contender, verdicts), films
 
 
-def _counted(robot: str, contender: Contender, verdicts: Sequence[Verdict]) -> ImaginedSuccess:
+def check_contenders(world: Contender, robot: str, contenders: Sequence[Contender]) -> None:
+    """
+    Refuse what cannot be judged, before anything runs.
+
+    :raises ConfigError: a robot without a judge, a bundle without a policy, or images of another
+        size than the world's.
+    :raises BundleError: a bundle does not serve the robot.
+    """
+    if robot not in JUDGED:
+        raise ConfigError(
+            f'--robot: got {robot}, expected one of {", ".join(JUDGED)}: a single camera does not '
+            'show whether the others succeed'
+        )
+    spec, image_size = load_embodiment(robot), Manifest.read(world.bundle).image_size
+    for item in (world, *contenders):
+        manifest = Manifest.read(item.bundle)
+        manifest.robot(spec.stem)
+        if manifest.image_size != image_size:
+            raise ConfigError(
+                f'--policies: got {item.label} with images of {manifest.image_size} px, expected '
+                f'{image_size} px as of {world.label}'
+            )
+    for item in contenders:
+        if refusal := Manifest.read(item.bundle).policy_refusal:
+            raise ConfigError(
+                f'--policies: got {item.label}, expected a bundle with a policy: {refusal}'
+            )
+
+
+def _counted(
+    world: Contender, robot: str, contender: Contender, verdicts: Sequence[Verdict]
+) -> ImaginedSuccess:
     return ImaginedSuccess(
+        world.label,
         robot,
         contender.name,
         len(verdicts),
@@ -146,8 +179,8 @@ def _counted(robot: str, contender: Contender, verdicts: Sequence[Verdict]) -> I
 
 
 def _work(order: _Order) -> Verdict:
-    task, world = _task(order.robot), _world(order.world, order.robot)
-    policy = _policy(order.contender.bundle, order.robot)
+    # New for each episode, so that what is left to chance does not depend on those before.
+    task, (world, policy) = _task(order.robot), _models(order)
     size, noise = world.manifest.image_size, order.contender.noise
     actor = ModelActor(task, policy, noise, order.seed)
     episode = run_actor(task, actor, order.seed, size)
@@ -215,11 +248,11 @@ def _task(name: str) -> Task:
     return make_task(name)
 
 
-@cache
-def _world(bundle: str, robot: str) -> WorldModel:
-    return WorldModel(bundle, load_embodiment(robot).stem, Execution(threads=1))
-
-
-@cache
-def _policy(bundle: str, robot: str) -> WorldModel:
-    return WorldModel(bundle, load_embodiment(robot).stem, Execution(threads=1))
+def _models(order: _Order) -> tuple[WorldModel, WorldModel]:
+    """Open the world and the policy; each has a context of its own."""
+    stem, seed = load_embodiment(order.robot).stem, order.seed % 2**32
+    world, policy = (
+        WorldModel(item.bundle, stem, Execution(threads=1), seed=seed)
+        for item in (order.world, order.contender)
+    )
+    return world, policy

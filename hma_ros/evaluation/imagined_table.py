@@ -11,8 +11,9 @@ from hma_ros.evaluation.markdown import Column, Result, Table, number, results_t
 
 
 def imagined_success_table(results: Sequence[Result]) -> Table:
-    """Show how often each policy succeeds; the correlation is over the policies of a robot."""
+    """Show how often each policy succeeds; correlations are over all policies of a robot."""
     columns: list[Column] = [
+        *([('world', lambda item: item['world'])] if len(_worlds(results)) > 1 else []),
         ('robot', lambda item: item['robot']),
         ('policy', lambda item: item['policy']),
         ('episodes', lambda item: str(item['episodes'])),
@@ -20,7 +21,7 @@ def imagined_success_table(results: Sequence[Result]) -> Table:
         ('simulator, as judged by its frames, %', lambda item: _share(item, 'seen')),
         ('imagined, %', lambda item: _share(item, 'imagined')),
         ('same outcome, %', lambda item: _share(item, 'agreed')),
-        ('correlation', lambda item: number(_correlation(item['robot'], results), 2)),
+        ('correlation', lambda item: number(_correlation(item, results), 2)),
     ]
     return results_table(results, columns)
 
@@ -29,12 +30,16 @@ def _share(item: Result, what: str) -> str:
     return number(100 * item[what] / item['episodes'], 0)
 
 
-def _correlation(robot: str, results: Sequence[Result]) -> float | None:
+def _worlds(results: Sequence[Result]) -> set[str]:
+    return {item['world'] for item in results}
+
+
+def _correlation(of: Result, results: Sequence[Result]) -> float | None:
     """Pearson's, of simulated and imagined rates; None where either does not vary."""
     rates = [
         (item['simulated'] / item['episodes'], item['imagined'] / item['episodes'])
         for item in results
-        if item['robot'] == robot
+        if (item['world'], item['robot']) == (of['world'], of['robot'])
     ]
     simulated, imagined = np.array(rates).T
     if np.ptp(simulated) == 0 or np.ptp(imagined) == 0:

@@ -2,10 +2,9 @@
 """
 A world model over tokens: observe frames, act, and imagine what follows.
 
-Step k is frame k with the chunk executed from it, so a step is complete, and kept, only when its
-action is known. The trunk of a twin model (an action delay of 1) is shown frame k with the chunk
-of step k - 1, and keeps it as soon as the frame is there. The rollout shifts here, training in
-:func:`hma_ros.training.twin.prepare`; all else has the one alignment.
+Step k is frame k with the chunk executed from it, so a step is kept only when its action is known.
+The trunk of a twin model (an action delay of 1) is shown frame k with the chunk of step k - 1. The
+rollout shifts here, training in :func:`hma_ros.training.twin.prepare`; all else is aligned.
 
 Learned positions end with the window. Every step of its second half is also computed as a step of
 the next window, which continues where this one ends: no step costs more than two passes.
@@ -55,10 +54,12 @@ class TokenWorldModel:
         self._next = model.kv_cache() if self._ends else None
         self._begins = model.manifest.next_window_at
         self._is_delayed = model.manifest.action_delay == 1
+        self._is_lent = False
         self.reset()
 
     def reset(self) -> None:
         """Forget everything observed."""
+        self._check_free()
         for cache in (self._cache, self._next):
             if cache is not None:
                 cache.clear()
@@ -94,6 +95,7 @@ class TokenWorldModel:
             likewise.
         :raises InferenceError: a graph failed; the context stays.
         """
+        self._check_free()
         before, newest, joints = self._newest, tokens_SE[None], _batched(joints_J)
         anchor = _batched(anchor_K)
         if self._is_delayed:
@@ -119,8 +121,12 @@ class TokenWorldModel:
         Mostly that was done when the frame was observed. Imagining goes by the answer.
 
         :returns: ``float32[stride * A]`` in units of the data set.
-        :raises InferenceError: nothing was observed, or the model has no policy.
+        :raises InferenceError: nothing was observed, or there is no policy.
         """
+        self._check_free()
+        return self._act()
+
+    def _act(self) -> np.ndarray:
         if self._decided is None:
             present = Step.seen(self._newest_frame(), None, self._before, self._joints)
             self._decided = self._decide(self._index, present)
@@ -156,16 +162,15 @@ class TokenWorldModel:
         self._check(horizon, setting, chunks_HX)
         self._newest_frame()
         if setting is ProblemSetting.FULL:
-            # From all that was observed, of which less may be left below.
-            self.act()
+            self.act()  # from all that was observed, of which less may be left below
         frames: list[np.ndarray] = []
         chunks: list[np.ndarray] = []
         ahead = None if chunks_HX is None else np.asarray(chunks_HX, np.float32)[:, None]
         with self._forked(horizon) as (cache, places):
             # Without actions there is nothing to guide.
             lent = cache if setting is ProblemSetting.PASSIVE else self._model.spread(cache, 1)
-            rollout = self._rollout(lent, places, setting, ahead, decided=decided)
-            for imagined, chunk in rollout:
+            steps = self._rollout(lent, places, setting, ahead, decided=decided)
+            for imagined, chunk in steps:
                 frames.append(imagined.tokens_BSE[0])
                 chunks += [] if chunk is None else [chunk[0]]
                 if is_enough(imagined.drawn_BSE[0]):
@@ -209,8 +214,7 @@ class TokenWorldModel:
         """
         Imagine one frame after another under chunks that somebody else chooses.
 
-        :param choose: returns the chunk ``float32[stride * A]`` that leads to the next frame;
-            asked once for each, when the one before it was taken.
+        :param choose: returns the chunk ``float32[stride * A]`` that leads to the next frame.
         :returns: what to draw of each frame: ``[S, E]``.
         :raises InferenceError: as :meth:`imagine`.
         """
@@ -247,7 +251,7 @@ class TokenWorldModel:
                 if len(places) > 1:
                     self._foresee(ahead, step - 1, frame, ahead_HBX[: len(places) + 1])
             elif setting is ProblemSetting.FULL and ahead == 0:
-                chunk = self.act()[None]
+                chunk = self._act()[None]
             elif setting is ProblemSetting.FULL:
                 present = pending[0] if pending else Step.seen(frame, None, before, joints)
                 chunk = self._decide(step - 1, present, cache)
@@ -302,13 +306,13 @@ class TokenWorldModel:
 
     def _read(self, outputs: dict[str, Any]) -> np.ndarray:
         """Take the chunk of a step whose action was masked."""
+        stem = self._model.stem
         if self._policy is None:
-            return self._model.stem.limit(outputs['chunk'])
+            return stem.limit(outputs['chunk'])
         scaled = self._policy(outputs['z_action'])
-        shaped = scaled.reshape(len(scaled), self._model.stem.stride, -1)
-        mean, std = np.array(self._model.stem.mean), np.array(self._model.stem.std)
-        chunk = (shaped * std + mean).reshape(len(scaled), -1).astype(np.float32)
-        return self._model.stem.limit(chunk)
+        shaped = scaled.reshape(len(scaled), stem.stride, -1)
+        chunk = (shaped * np.array(stem.std) + np.array(stem.mean)).reshape(len(scaled), -1)
+        return stem.limit(chunk.astype(np.float32))
 
     def _commit_delayed(self, cache: KvCache, index: int, step: Step) -> np.ndarray | None:
         """Keep a step that is complete with its frame; returns what to do in it."""
@@ -344,13 +348,25 @@ class TokenWorldModel:
     @contextmanager
     def _forked(self, horizon: int) -> Iterator[tuple[KvCache, range]]:
         """Lend a cache that has room for a horizon, and the steps to imagine."""
+        self._check_free()
         room, cache, newest = self._model.manifest.window - 1 - horizon, self._cache, self._index
         is_short, later = self._ends and newest > room, newest - self._begins
         if is_short and self._next is not None and room <= 2 * later <= 2 * room:
             cache, newest, is_short = self._next, later, False
         with cache.fork():
-            first = 1 + (self._rebuild(room) if is_short else newest)
-            yield cache, range(first, first + horizon)
+            self._is_lent = True
+            try:
+                first = 1 + (self._rebuild(room) if is_short else newest)
+                yield cache, range(first, first + horizon)
+            finally:
+                self._is_lent = False
+
+    def _check_free(self) -> None:
+        # What is observed within a rollout would be lost, or kept among imagined steps.
+        if self._is_lent:
+            raise InferenceError(
+                'context: got a call within a rollout, expected its end: iterate to it or close it'
+            )
 
     def _rebuild(self, keep: int) -> int:
         """
@@ -361,9 +377,8 @@ class TokenWorldModel:
         steps = list(self._history)[-keep:] if keep else []
         self._cache.clear()
         for index, step in enumerate(steps):
-            self._cache.append(
-                index, self._model.kept(self._model.run(self._cache, index, [step]))
-            )
+            outputs = self._model.run(self._cache, index, [step])
+            self._cache.append(index, self._model.kept(outputs))
         return len(steps)
 
     def _newest_frame(self) -> np.ndarray:
@@ -377,8 +392,8 @@ class TokenWorldModel:
         if chunks is not None and len(chunks) < horizon:
             raise InferenceError(f'chunks: got {len(chunks)}, expected {horizon}, one per frame')
         room = self._model.manifest.window - 1
+        limit = f'1 to {room}' if self._ends else 'at least 1'
         if horizon < 1 or (self._ends and horizon > room):
-            limit = f'1 to {room}' if self._ends else 'at least 1'
             raise InferenceError(f'horizon: got {horizon}, expected {limit}')
 
 

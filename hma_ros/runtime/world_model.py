@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,8 +100,8 @@ class WorldModel:
             physical units; None where that is not known.
         :param joints: ``float32[J]`` measured with the frame, in the order of the stem's
             ``measured_names``, rad or m; None where they are not known.
-        :param anchor: ``float32[K]`` where the commanded coordinates are, where the joints do not
-            tell; read by models with anchors.
+        :param anchor: ``float32[K]`` where the commanded coordinates are; None takes them from
+            ``joints``. Read by models with anchors.
         :raises InferenceError: wrong shape or type, or a graph failed; the context stays. That of
             a model that needs the action of every step may be empty, see :attr:`steps`.
         """
@@ -111,14 +111,15 @@ class WorldModel:
         if chunk is None and not self.manifest.hides_actions:
             self.reset()
         count = len(self.stem.joint_names)
-        if not self.stem.anchor:
-            anchor = None
-        elif measured is not None:
-            anchor = self.stem.anchor_of(measured)
+        known = None
+        if self.stem.anchor and anchor is not None:
+            known = self._numbers(anchor, self.stem.anchor, 'anchor')
+        elif self.stem.anchor and measured is not None:
+            known = self.stem.anchor_of(measured)
         self._world.observe(
-            tokens_SE, chunk, None if measured is None else measured[:count], anchor
+            tokens_SE, chunk, None if measured is None else measured[:count], known
         )
-        self._executed, self._newest = chunk, frame
+        self._executed, self._newest = chunk, frame.copy()
 
     def act(self) -> np.ndarray:
         """
@@ -188,22 +189,24 @@ class WorldModel:
         Let a policy act in imagined frames, as a simulator would.
 
         :param choose: is shown each frame ``uint8[H, W, 3]`` RGB, the newest observed one first,
-            and returns the chunk ``float32[stride, A]`` to execute from it, in physical units.
+            and returns the chunk ``float32[stride, A]`` to execute from it, in physical units. It
+            must not call this model, whose context is lent until the last frame was taken.
         :param horizon: frames to imagine at most; whoever has seen enough stops to iterate.
         :returns: the imagined frames.
         :raises InferenceError: the context is empty, an argument is out of range, or what was
             chosen is no chunk.
         """
-        if self._newest is None:
+        newest = self._newest
+        if newest is None:
             raise InferenceError('interact: the context is empty, expected an observed frame')
-        shown = [self._newest]
+        shown: np.ndarray = newest
 
         def asked() -> np.ndarray:
-            return self._flat(choose(shown[-1]), 'choose')
+            return self._flat(choose(shown), 'choose')
 
         for tokens_SE in self._world.interact(asked, horizon):
-            shown.append(self._frames.decode(tokens_SE))
-            yield shown[-1]
+            shown = self._frames.decode(tokens_SE)
+            yield shown
 
     def imagine_candidates(self, chunks_NHXA: np.ndarray, horizon: int) -> np.ndarray:
         """
@@ -269,10 +272,13 @@ class WorldModel:
     def _checked(self, joints: np.ndarray | None) -> np.ndarray | None:
         if joints is None or not self.manifest.reads_joints:
             return None
-        values, names = np.asarray(joints, np.float32), self.stem.measured_names
+        return self._numbers(joints, self.stem.measured_names, 'joints')
+
+    def _numbers(self, given: np.ndarray, names: Sequence[str], what: str) -> np.ndarray:
+        values = np.asarray(given, np.float32)
         if values.shape != (len(names),) or not np.isfinite(values).all():
             raise InferenceError(
-                f'joints: got {values.tolist()}, expected finite float32[{len(names)}]: '
+                f'{what}: got {values.tolist()}, expected finite float32[{len(names)}]: '
                 f'{", ".join(names)}'
             )
         return values

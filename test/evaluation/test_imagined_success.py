@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,8 @@ from hma_ros.evaluation.imagined_table import imagined_success_table
 from hma_ros.evaluation.success_judge import JUDGED, SuccessJudge
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import run_episode
+
+SHIPPED = Contender('hma_sim', str(bundle_folder('hma_sim')))
 
 
 @pytest.mark.parametrize('robot', JUDGED)
@@ -42,12 +43,11 @@ def test_a_lost_object_is_no_success() -> None:
 
 def test_a_robot_whose_success_no_image_shows_is_refused() -> None:
     with pytest.raises(ConfigError, match='sim_so101, expected one of .*: a single camera'):
-        next(judge_policies('anywhere', 'sim_so101', [Contender('b')], 1, Pool()))
+        next(judge_policies(SHIPPED, 'sim_so101', [SHIPPED], 1, Pool()))
 
 
 def test_the_shipped_policy_succeeds_in_imagined_frames_as_in_the_simulator() -> None:
-    bundle = str(bundle_folder('hma_sim'))
-    judged = judge_policies(bundle, 'sim_planar', [Contender(bundle)], 2, Pool(), progress=False)
+    judged = judge_policies(SHIPPED, 'sim_planar', [SHIPPED], 2, Pool(), progress=False)
     ((result, films),) = judged
     assert (result.policy, result.simulated, result.seen) == ('hma_sim', 2, 2)
     assert result.imagined == result.agreed >= 1
@@ -57,6 +57,7 @@ def test_the_shipped_policy_succeeds_in_imagined_frames_as_in_the_simulator() ->
 def test_correlation_is_over_the_policies_of_a_robot() -> None:
     results = [
         {
+            'world': 'w',
             'robot': robot,
             'policy': 'p',
             'episodes': 10,
@@ -77,7 +78,8 @@ def test_correlation_is_over_the_policies_of_a_robot() -> None:
     [
         (['--noise', '-1'], 'argument --noise: got -1, expected at least 0'),
         (['--episodes', '0'], 'argument --episodes: got 0, expected at least 1'),
-        (['--robot', 'sim_so101'], '--robot: got sim_so101, expected one of'),
+        (['--robot', 'sim_planar', 'sim_so101'], '--robot: got sim_so101, expected one of'),
+        (['--noise', 'x'], "argument --noise: got 'x', expected a number"),
         (['--policies', 'nowhere'], "bundle: got 'nowhere'"),
     ],
 )
@@ -85,7 +87,10 @@ def test_options_are_checked_before_anything_runs(
     options: list[str], refusal: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     out = tmp_path / 'out.json'
-    with contextlib.suppress(SystemExit):
-        assert main(['evaluate', 'imagined', '--out', str(out), *options]) == 2
+    try:
+        code: int | str | None = main(['evaluate', 'imagined', '--out', str(out), *options])
+    except SystemExit as error:
+        code = error.code
+    assert code == 2
     assert refusal in capsys.readouterr().err
     assert not out.exists()

@@ -119,6 +119,19 @@ def test_a_policy_that_acts_in_imagined_frames_sees_what_its_chunks_lead_to(
         next(model.interact(lambda _: np.zeros(3, np.float32), 1))
 
 
+def test_a_context_that_is_lent_to_a_rollout_takes_nothing_in(make_random_bundle: Make) -> None:
+    model = opened(make_random_bundle())
+    model.observe(image(0), None)
+    decided = model.act()
+    rollout = model.interact(lambda _: chunk(0.1), 3)
+    next(rollout)
+    for call in (lambda: model.observe(image(1), None), model.act, model.reset):
+        with pytest.raises(InferenceError, match='context: got a call within a rollout'):
+            call()
+    rollout.close()
+    np.testing.assert_array_equal(model.act(), decided)
+
+
 @pytest.mark.parametrize('horizon', [2, 3])
 @pytest.mark.parametrize('time', TimePositions)
 def test_imagining_does_not_disturb_the_context(
