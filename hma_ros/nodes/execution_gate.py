@@ -40,8 +40,10 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
             'mode:=shadow, in which it predicts'
         )
     check_fit(spec, manifest)
-    is_simulation = manifest.robot(spec.stem).trained_on == 'simulation'
-    if is_simulation and not (allow or spec.simulated):
+    stem = manifest.robot(spec.stem)
+    if (unsaid := stem.unsaid(spec)) and not spec.simulated:
+        raise ConfigError(f'{bundle}: {unsaid}, or use mode:=shadow')
+    if stem.trained_on == 'simulation' and not (allow or spec.simulated):
         raise ConfigError(
             f'{bundle}: got one trained in simulation, expected a bundle trained on a robot, to '
             f'command the real {spec.name} with mode:=execute; use mode:=shadow, or '

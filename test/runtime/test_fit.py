@@ -18,8 +18,9 @@ from hma_ros.core.embodiment import embodiment_folder, load_embodiment
 from hma_ros.core.embodiment.action_meaning import meaning_of
 from hma_ros.core.embodiment.stem_facts import StemFacts, stem_entry
 from hma_ros.core.embodiment.stem_spec import read_stem
-from hma_ros.core.errors import BundleError
+from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.export.robot import robot_of
+from hma_ros.nodes.execution_gate import check_may_execute
 from hma_ros.runtime.fit import check_fit
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import read_facts, write_facts
@@ -150,7 +151,7 @@ def test_joints_may_have_other_names(make_bundle: MakeBundle) -> None:
     check_fit(renamed, Manifest.read(make_bundle('xarm7_mvp')))
 
 
-def test_an_older_bundle_serves_on_with_a_warning_where_the_tool_turns(
+def test_an_older_bundle_predicts_on_with_a_warning_and_commands_no_real_robot(
     make_bundle: MakeBundle,
 ) -> None:
     bundle = make_bundle('widowx_bridge', meaning=None)
@@ -158,12 +159,17 @@ def test_an_older_bundle_serves_on_with_a_warning_where_the_tool_turns(
     for stem in facts['stems'].values():
         del stem['robot']['meaning']
     write_facts(bundle, facts)
-    check_fit(load_embodiment('widowx_bridge'), Manifest.read(bundle))
+    spec = load_embodiment('widowx_bridge')
+    check_fit(spec, Manifest.read(bundle))
+    verified = replace(spec, action=replace(spec.action, is_verified=True))
+    check_may_execute(verified, 'shadow', str(bundle), allow=False)
+    with pytest.raises(ConfigError, match=r'action\.semantics, .*: not compared'):
+        check_may_execute(verified, 'execute', str(bundle), allow=False)
     (found,) = [
         item for item in check_file('widowx_bridge', str(bundle)) if 'bundle' in item.subject
     ]
     assert found.level is Level.WARN
-    assert 'action.rotation and action.delta_frame: not compared' in found.text
+    assert 'action.rotation, action.delta_frame: not compared' in found.text
 
 
 @pytest.mark.parametrize('robot', ['sim_franka', 'franka', 'sim_ur5e', 'ur5e', 'so101'])
@@ -171,6 +177,16 @@ def test_the_shipped_bundle_serves_its_robots_without_a_word(robot: str) -> None
     manifest = Manifest.read(SHIPPED)
     check_fit(spec := load_embodiment(robot), manifest)
     assert manifest.robot(spec.stem).unsaid(spec) == ''
+
+
+def test_the_shipped_bundle_refuses_a_gripper_that_opens_by_the_other_number() -> None:
+    spec = load_embodiment('sim_franka')
+    assert spec.gripper is not None
+    swapped = replace(
+        spec.gripper, model_open=spec.gripper.model_closed, model_closed=spec.gripper.model_open
+    )
+    with pytest.raises(BundleError, match=r'gripper\.model_open: got -1\.0, expected 1\.0'):
+        check_fit(replace(spec, gripper=swapped), Manifest.read(SHIPPED))
 
 
 def test_a_simulated_robot_means_what_the_real_one_means() -> None:

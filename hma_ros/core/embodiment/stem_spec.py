@@ -129,11 +129,17 @@ class StemSpec:
             yield from self.meaning.differences(meaning_of(spec))
 
     def unsaid(self, spec: EmbodimentSpec) -> str:
-        """Say what cannot be compared with a robot that turns its tool; empty if all can be."""
-        if self.meaning is not None or spec.action.rotation is None:
+        """Say what cannot be compared with a robot; empty if all can be."""
+        if self.meaning is not None:
             return ''
-        keys = 'action.rotation' + (' and action.delta_frame' if spec.action.delta_frame else '')
-        return f'{keys}: not compared, it does not say what its numbers mean (it is older)'
+        keys = [f'action.{key}' for key in ('semantics', 'units')]
+        keys += [
+            f'action.{key}' for key in ('rotation', 'delta_frame') if getattr(spec.action, key)
+        ]
+        return (
+            f'{", ".join(keys)}: not compared, it does not say what its numbers mean (it is older); '
+            'export or import it again'
+        )
 
 
 def read_stem(facts: Mapping[str, Any]) -> StemSpec:
@@ -180,6 +186,8 @@ def read_stem(facts: Mapping[str, Any]) -> StemSpec:
 def _meaning(facts: Mapping[str, Any] | None, names: tuple[str, ...]) -> ActionMeaning | None:
     if facts is None:
         return None
+    if not isinstance(facts, Mapping):
+        raise TypeError(f'meaning {facts!r}, expected a mapping')
     meaning = read_meaning(facts)
     if len(meaning.units) != len(names):
         raise ValueError(f'units {meaning.units}, expected one for each of {names}')
