@@ -132,13 +132,11 @@ class StemSpec:
         """Say what cannot be compared with a robot; empty if all can be."""
         if self.meaning is not None:
             return ''
-        keys = [f'action.{key}' for key in ('semantics', 'units')]
-        keys += [
-            f'action.{key}' for key in ('rotation', 'delta_frame') if getattr(spec.action, key)
-        ]
+        of_poses = (key for key in ('rotation', 'delta_frame') if getattr(spec.action, key))
+        keys = ', '.join(f'action.{key}' for key in ('semantics', 'units', *of_poses))
         return (
-            f'{", ".join(keys)}: not compared, it does not say what its numbers mean (it is older); '
-            'export or import it again'
+            f'{keys}: not compared, it does not say what its numbers mean (it is older); export or '
+            'import it again'
         )
 
 
