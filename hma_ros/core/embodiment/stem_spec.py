@@ -135,8 +135,8 @@ class StemSpec:
         of_poses = (key for key in ('rotation', 'delta_frame') if getattr(spec.action, key))
         keys = ', '.join(f'action.{key}' for key in ('semantics', 'units', *of_poses))
         return (
-            f'{keys}: not compared, it does not say what its numbers mean (it is older); export or '
-            'import it again'
+            f'{keys}: not compared, it does not say what its numbers mean (it is older); export '
+            'or import it again'
         )
 
 
