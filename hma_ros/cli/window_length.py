@@ -11,21 +11,23 @@ if TYPE_CHECKING:
     from hma_ros.data.episodes import Episodes
 
 
-def check_length(
-    length: int, where: object, dataset: Episodes, option: str = '--length', least: int = 2
-) -> None:
+# One step has no other to predict.
+_LEAST = 2
+
+
+def check_length(length: int, where: object, dataset: Episodes, option: str = '--length') -> None:
     """
     Refuse windows that no episode fills.
 
     :param length: steps of a window.
     :param where: the episodes are, for the error.
     :param option: that sets the length, likewise.
-    :raises ConfigError: it is less than `least`, or no episode has as many steps.
+    :raises ConfigError: it is less than two, or no episode has as many steps.
     """
     longest = longest_episode(dataset)
-    if not least <= length <= longest:
+    if not _LEAST <= length <= longest:
         raise ConfigError(
-            f'{option}: got {length}, expected {least} to {longest}, the steps of the longest '
+            f'{option}: got {length}, expected {_LEAST} to {longest}, the steps of the longest '
             f'episode in {where}'
         )
 

@@ -7,11 +7,20 @@ import zlib
 
 from hma_ros.core.short_text import shortened
 
-# What numpy.load raises, also later of a single array of an npz.
+# What numpy.load raises of a damaged file, also later of a single array of an npz. A header may ask
+# for any amount of memory, and zipfile raises RuntimeError of an encrypted member.
 UNREADABLE = (
-    *(EOFError, OSError, ValueError, LookupError, TypeError, SyntaxError, MemoryError),
-    *(NotImplementedError, RuntimeError, pickle.UnpicklingError),
-    *(zipfile.BadZipFile, zlib.error),
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 
 

@@ -87,7 +87,10 @@ class SimRobotNode(Node):
         self._check_gripper()
         self._open_outputs()
         self._loop = SimLoop(
-            *(spec, given.task or spec.name, given.seed, given.real_time_factor),
+            spec,
+            given.task or spec.name,
+            given.seed,
+            given.real_time_factor,
             cast('Scene', given.scene),
             self._on_step,
         )
