@@ -7,8 +7,8 @@ import zlib
 
 from hma_ros.core.short_text import shortened
 
-# What numpy.load raises of a damaged file, also later of a single array of an npz. A header may ask
-# for any amount of memory, and zipfile raises RuntimeError of an encrypted member.
+# What numpy.load raises of a damaged file, also later of a single array of an npz. A header may
+# ask for any amount of memory, and zipfile raises RuntimeError of an encrypted member.
 UNREADABLE = (
     EOFError,
     LookupError,
