@@ -153,8 +153,7 @@ def test_a_folder_that_cannot_be_made_is_named(run_folder, data, tmp_path, capsy
     (tmp_path / 'taken').write_text('')
     assert finetune(run_folder, data, tmp_path / 'taken' / 'out', *STEPS) == 2
     text = capsys.readouterr().err
-    assert f'hma: error: {tmp_path}/taken' in text
-    assert 'expected a path that can be read or written' in text
+    assert f'hma: error: --out: got {tmp_path}/taken/out, expected a folder that can be' in text
 
 
 def test_another_tokenizer_does_not_go_on_with_a_run(run_folder, data, tmp_path, capsys):

@@ -69,10 +69,10 @@ def test_patches_are_those_of_the_data_sets():
 @pytest.mark.parametrize(
     ('wanted', 'message'),
     [
-        ({'positions': 16}, '16 tokens of 2 factors of 512.*got 64 tokens'),
+        ({'positions': 16}, 'got 64 tokens.*expected 16 tokens of 2 factors of 512'),
         ({'positions': 32}, 'positions: got 32, expected a square'),
-        ({'positions': 64, 'factor_size': 64}, '2 factors of 64.*2 factors of 512'),
-        ({'positions': 64, 'diffusion': PARTS}, '64 latents of 3 channels.*64 tokens'),
+        ({'positions': 64, 'factor_size': 64}, '2 factors of 512.*2 factors of 64,'),
+        ({'positions': 64, 'diffusion': PARTS}, '64 tokens.*64 latents of 3 channels'),
     ],
 )
 def test_what_does_not_fit_is_refused_with_both(wanted, message):

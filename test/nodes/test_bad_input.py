@@ -62,7 +62,7 @@ def test_refused_configurations_say_why_and_a_good_one_still_works(
         ({'bundle': str(tmp_path / 'nowhere')}, 'no such folder'),
         ({'bundle': str(tampered)}, 'encoder.onnx'),
         ({'bundle': str(poor)}, "no stem 'ur5e_push'"),
-        ({'bundle': str(left)}, "expected ('left_shoulder_pan_joint'"),
+        ({'bundle': str(left)}, "expected ['left_shoulder_pan_joint'"),
         ({'mode': 'fly'}, 'expected one of shadow, execute'),
         ({'provider': 'npu'}, "provider: got 'npu', expected one of auto, cpu, cuda, tensorrt"),
         ({'embodiment': 'ur5e', 'mode': 'execute'}, 'got one trained in simulation'),
@@ -98,7 +98,7 @@ def test_executor_refuses_a_simulation_bundle_on_a_real_robot(
 @pytest.mark.parametrize(
     ('parameters', 'sentence'),
     [
-        ({'colour': 'red'}, "got 'colour'"),
+        ({'colour': 'red'}, "got the parameter 'colour'"),
         ({'max_chunk_age_s': -1.0}, 'max_chunk_age_s: got -1.0, expected float of 0.01 to 10'),
         ({'embodiment': 'r2d2', 'autostart': True}, "got 'r2d2'"),
     ],

@@ -92,5 +92,5 @@ def test_a_broken_part_is_named(dataset, tmp_path):
         encode(Tokenizer(stop_after=6), dataset, tmp_path / 'tokens')
     (folder,) = (tmp_path / 'tokens').iterdir()
     (folder / '00000002.npy').write_bytes(b'')
-    with pytest.raises(ConfigError, match=r'00000002.npy: .* expected tokens, remove it'):
+    with pytest.raises(ConfigError, match=r'00000002.npy: .* expected tokens; remove it'):
         encode(Tokenizer(), dataset, tmp_path / 'tokens')
