@@ -195,7 +195,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what does not go together, and fill in what was not said: ConfigError."""
-    from hma_ros.data.episodes import SPLITS
+    from hma_ros.data.shards import SPLITS
     from hma_ros.export.replace import check_replaceable
     from hma_ros.training.configuration import check_variant
 

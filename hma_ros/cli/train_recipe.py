@@ -309,7 +309,8 @@ def _cache(args: argparse.Namespace, name: str, split: str) -> Path:
 
 
 def _dataset(args: argparse.Namespace, name: str, split: str) -> EpisodeDataset:
-    from hma_ros.data.episodes import EpisodeDataset, find_shards
+    from hma_ros.data.episodes import EpisodeDataset
+    from hma_ros.data.shards import find_shards
 
     return EpisodeDataset(find_shards(_root(args, split), name, split))
 

@@ -20,9 +20,10 @@ import numpy as np
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.data import lerobot_layout as layout
-from hma_ros.data.episodes import SPLITS, Episode, EpisodeDataset, Episodes
+from hma_ros.data.episodes import Episode, EpisodeDataset, Episodes
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.outcomes import FAILED, UNFINISHED, UNMARKED
+from hma_ros.data.shards import SPLITS
 
 
 class ImportedEpisodes:

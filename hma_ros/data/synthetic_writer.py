@@ -14,9 +14,10 @@ import numpy as np
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.episode_metadata import IMAGINED
-from hma_ros.data.episodes import SPLITS, Episode, Episodes, EpisodeWriter
+from hma_ros.data.episodes import Episode, Episodes, EpisodeWriter
 from hma_ros.data.imported_episodes import ImportedEpisodes
 from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.shards import SPLITS
 from hma_ros.data.steps import Step
 
 # In metadata.json of a folder of episodes, and of the source in the journal of an import.
