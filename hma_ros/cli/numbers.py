@@ -27,6 +27,13 @@ def positive_number(text: str) -> float:
     return value
 
 
+def not_negative_number(text: str) -> float:
+    """Read a finite number of at least 0."""
+    if not 0 <= (value := _number(text)) < float('inf'):
+        raise ArgumentTypeError(f'got {text}, expected a number of at least 0')
+    return value
+
+
 def share(text: str) -> float:
     """Read a share in [0, 1]."""
     if not 0 <= (value := _number(text)) <= 1:

@@ -23,7 +23,7 @@ from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.episodes import Episode, EpisodeDataset, Episodes
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.outcomes import FAILED, UNFINISHED, UNMARKED
-from hma_ros.data.shards import SPLITS
+from hma_ros.data.shards import splits_below
 
 
 class ImportedEpisodes:
@@ -173,8 +173,7 @@ def open_episodes(folder: Path) -> Episodes:
             f'{folder}: got neither {layout.INFO} nor metadata.json, expected a data set of '
             '`hma data import`, or episodes'
         )
-    places = [place for part in parts for place in (part, *part.parents)]
-    splits = {at.name: at for at in places if at.name in SPLITS and folder in at.parents}
+    splits = splits_below(folder, parts)
     if len(names := sorted(splits)) > 1:
         raise ConfigError(
             f'{folder}: got the splits {", ".join(names)}, expected one; give {splits[names[0]]}'

@@ -3,11 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
 
 SPLITS = ('train', 'val')
+
+
+def splits_below(folder: Path, shards: Iterable[Path]) -> dict[str, Path]:
+    """Find the splits between a folder and some shards below it: name to folder of each."""
+    places = [place for shard in shards for place in (shard, *shard.parents)]
+    return {at.name: at for at in places if at.name in SPLITS and folder in at.parents}
 
 
 def find_shards(root: str | Path, embodiment: str, split: str) -> list[Path]:

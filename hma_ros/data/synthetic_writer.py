@@ -17,7 +17,7 @@ from hma_ros.data.episode_metadata import IMAGINED
 from hma_ros.data.episodes import Episode, Episodes, EpisodeWriter
 from hma_ros.data.imported_episodes import ImportedEpisodes
 from hma_ros.data.lerobot_writer import LeRobotWriter
-from hma_ros.data.shards import SPLITS
+from hma_ros.data.shards import SPLITS, splits_below
 from hma_ros.data.steps import Step
 
 # In metadata.json of a folder of episodes, and of the source in the journal of an import.
@@ -173,10 +173,12 @@ def imagined_by(journal: Mapping[str, Any]) -> list[str]:
 
 
 def _split(at: Path) -> str:
-    """Name the split of episodes: that in their path, else train."""
-    below = (path for path in at.glob('**/metadata.json'))
-    places = [part for path in below for part in path.absolute().parts]
-    return next((name for name in reversed(places) if name in SPLITS), SPLITS[0])
+    """Name the split of episodes by the folder that was opened and those in it; else train."""
+    at = at.resolve()
+    shards = [path.parent for path in at.glob('**/metadata.json')]
+    # A shard lies in its split.
+    home = at.parent if at in shards else at
+    return next(iter(splits_below(home.parent, shards)), SPLITS[0])
 
 
 def continued(

@@ -121,15 +121,14 @@ def provenance(
 
 
 def imagine_episodes(
-    model: WorldModel, episodes: Episodes, planned: Plan, progress: bool = True
+    manifest: Manifest, episodes: Episodes, planned: Plan, progress: bool = True
 ) -> Iterator[SyntheticEpisode]:
     """
-    Let episodes go on as planned.
+    Let episodes go on as planned: all of them, then the next copy of all.
 
-    :param model: of the bundle and the stem of the plan; its context is lost.
     :param progress: show a progress bar.
+    :raises BundleError: see :class:`~hma_ros.runtime.world_model.WorldModel`.
     """
-    imagining = _Imagining(model, episodes, planned)
     with Progress(
         total=planned.frames, desc=episodes.embodiment, unit='frame', disable=not progress
     ) as bar:
@@ -138,40 +137,52 @@ def imagine_episodes(
             bar.update()
             return False
 
-        for episode, steps in zip(episodes, planned.steps_E, strict=False):
-            if steps:
-                yield from imagining.copies(episode, steps, drawn)
+        for copy in range(planned.config.copies):
+            yield from _Imagining(manifest, episodes, planned, copy).all(drawn)
 
 
 class _Imagining:
-    def __init__(self, model: WorldModel, episodes: Episodes, planned: Plan) -> None:
-        self._model, self._config = model, planned.config
-        self._stem = model.manifest.stem(planned.stem)
+    """
+    One copy of all episodes.
+
+    It has a model of its own: what is left to chance depends on the seed of a model and the step
+    alone, so one model would imagine equal actions alike every time.
+    """
+
+    def __init__(self, manifest: Manifest, episodes: Episodes, planned: Plan, copy: int) -> None:
+        chance = np.random.SeedSequence([planned.config.seed, copy])
+        seed = int(chance.generate_state(1, np.uint64)[0])
+        self._model = WorldModel(manifest.folder, planned.stem, seed=seed)
+        self._episodes, self._steps_E, self._copy = episodes, planned.steps_E, copy
+        self._config, self._stem = planned.config, manifest.stem(planned.stem)
         self._spec = episodes.spec
         self._motion = joint_motion(self._spec)
         self._spare = int(needs_last_action(episodes))
-        self._random = np.random.default_rng([planned.config.seed, 1])
+        self._random = np.random.default_rng([planned.config.seed, copy, 1])
 
-    def copies(
-        self, episode: Episode, steps: int, drawn: Callable[[], bool]
-    ) -> Iterator[SyntheticEpisode]:
-        """Observe the beginning once, and imagine so many steps as often as asked for."""
+    def all(self, drawn: Callable[[], bool]) -> Iterator[SyntheticEpisode]:
+        """Let every episode go on that is long enough."""
+        for episode, steps in zip(self._episodes, self._steps_E, strict=False):
+            if steps:
+                yield self._go_on(episode, steps, drawn)
+
+    def _go_on(self, episode: Episode, steps: int, drawn: Callable[[], bool]) -> SyntheticEpisode:
+        """Observe the beginning, and imagine so many steps."""
         seen = self._config.observed
         begun = replace(episode, frames=np.stack(list(islice(iter(episode.frames), seen))))
         for step in replay(self._model, begun):
             if step == seen - 1:
                 break
         recorded = begun.actions[seen - 1 : seen - 1 + steps + self._spare]
-        for copy in range(self._config.copies):
-            if self._config.is_recorded:
-                chunks = self._near(recorded) if copy else recorded
-                frames = self._model.imagine(chunks[:steps], steps, drawn).frames
-            else:
-                frames, chunks = self._chosen(steps, drawn)
-            done = chunks[:steps]
-            joints = self._joints(begun.joints[seen - 1], done)
-            after = chunks[steps] if self._spare else None
-            yield SyntheticEpisode(continued(begun, frames, done, joints), after, copy)
+        if self._config.is_recorded:
+            chunks = self._near(recorded) if self._copy else recorded
+            frames = self._model.imagine(chunks[:steps], steps, drawn).frames
+        else:
+            frames, chunks = self._chosen(steps, drawn)
+        done = chunks[:steps]
+        joints = self._joints(begun.joints[seen - 1], done)
+        after = chunks[steps] if self._spare else None
+        return SyntheticEpisode(continued(begun, frames, done, joints), after, self._copy)
 
     def _chosen(self, steps: int, drawn: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray]:
         """Let the policy act, and ask it once more after the last frame if need be."""
