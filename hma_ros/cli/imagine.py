@@ -98,7 +98,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Imagine, and tell what was written."""
     from hma_ros.bringup import bundle_folder
-    from hma_ros.data.imported_episodes import open_episodes
+    from hma_ros.data.imported_episodes import open_recorded
     from hma_ros.data.synthetic_writer import check_new, writing_like
     from hma_ros.evaluation.synthetic import imagine_episodes, plan, provenance
     from hma_ros.runtime.manifest import Manifest
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     check_new(args.out)
     check_folder('--out', args.out)
     manifest = Manifest.read(bundle_folder(args.bundle))
-    episodes = open_episodes(args.data)
+    episodes, imagined = open_recorded(args.data)
     planned = plan(manifest, episodes, config)
     facts = provenance(manifest, episodes, args.data, config)
     written = steps = 0
@@ -120,6 +120,8 @@ def run(args: argparse.Namespace) -> int:
             writer.add(item)
             written, steps = written + 1, steps + item.episode.steps
     _tell(args, planned, written, steps)
+    if imagined:
+        print(f'  left out: {counted(imagined, "episode")} that were imagined')
     return 0
 
 

@@ -35,7 +35,13 @@ import numpy as np
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
-from hma_ros.data.episode_metadata import FLAT_FILES, IMAGINED, EpisodeRecord, read_metadata
+from hma_ros.data.episode_metadata import (
+    FLAT_FILES,
+    IMAGINED,
+    SYNTHETIC,
+    EpisodeRecord,
+    read_metadata,
+)
 from hma_ros.data.flat_file import map_array
 
 
@@ -102,6 +108,11 @@ class Episodes(Protocol):
     @property
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that tell them from others, frames included."""
+        ...
+
+    @property
+    def synthetic(self) -> Sequence[Mapping[str, Any]]:
+        """How frames of some were imagined, by source; empty where all were recorded."""
         ...
 
     def check_frame_size(self, side: int, of: str) -> None:
@@ -299,6 +310,11 @@ class EpisodeDataset:
             for array in (item.frames, item.actions, item.labels, item.joints, item.states):
                 digest.update(array.tobytes())
         return digest.hexdigest()[:12]
+
+    @property
+    def synthetic(self) -> list[Mapping[str, Any]]:
+        """See :class:`Episodes`."""
+        return [part.metadata[SYNTHETIC] for part in self._parts if SYNTHETIC in part.metadata]
 
     @property
     def records(self) -> list[EpisodeRecord]:

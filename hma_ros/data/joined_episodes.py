@@ -69,6 +69,11 @@ class JoinedEpisodes:
         text = ' '.join(one.fingerprint for one in self._sets)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    @property
+    def synthetic(self) -> Sequence[Mapping[str, Any]]:
+        """See :class:`~hma_ros.data.episodes.Episodes`."""
+        return [facts for one in self._sets for facts in one.synthetic]
+
     def check_frame_size(self, side: int, of: str) -> None:
         """See :class:`~hma_ros.data.episodes.Episodes`."""
         for one in self._sets:

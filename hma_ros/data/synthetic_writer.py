@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.data.episode_metadata import IMAGINED
+from hma_ros.data.episode_metadata import IMAGINED, SYNTHETIC
 from hma_ros.data.episodes import Episode, Episodes, EpisodeWriter
 from hma_ros.data.imported_episodes import ImportedEpisodes
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.shards import SPLITS, splits_below
 from hma_ros.data.steps import Step
 
-# In metadata.json of a folder of episodes, and of the source in the journal of an import.
-KEY = 'synthetic'
 _NS = 1_000_000_000
 
 
@@ -120,7 +118,7 @@ def _folder(
         source.stride,
         known['action_names'],
         known['state_names'],
-        {KEY: {**facts, 'beginnings': listed}},
+        {SYNTHETIC: {**facts, 'beginnings': listed}},
     ) as writer:
         yield _Folder(writer, listed)
 
@@ -157,18 +155,17 @@ def _data_set(
             'topics': {},
             'dropped_steps': {},
             'first_drop': None,
-            KEY: {**facts, 'beginnings': listed},
+            SYNTHETIC: {**facts, 'beginnings': listed},
         }
     )
 
 
-def imagined_by(journal: Mapping[str, Any]) -> list[str]:
-    """Say of a data set in words which of its sources are synthetic; nothing if none is."""
+def imagined_by(synthetic: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Say in words what `synthetic` of episodes or of a data set tells."""
     return [
         f'synthetic: behind {known["observed"]} true frames each, imagined by {known["bundle"]} '
         f'(manifest {known["manifest_sha256"][:12]}) from {known["source"]}'
-        for source in journal['sources']
-        if (known := source.get(KEY))
+        for known in synthetic
     ]
 
 

@@ -19,10 +19,11 @@ import numpy as np
 from hma_ros.core.embodiment.joint_motion import joint_motion, joints_after, motion_refusal
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import Progress
-from hma_ros.core.short_text import counted, first_few
+from hma_ros.core.short_text import counted
 from hma_ros.data.episodes import Episode, Episodes
 from hma_ros.data.synthetic_writer import SyntheticEpisode, continued, needs_last_action
 from hma_ros.evaluation.replay import replay
+from hma_ros.runtime.fit import serving_stem
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import FILE_NAME, sha256
 from hma_ros.runtime.world_model import WorldModel
@@ -88,8 +89,9 @@ def plan(manifest: Manifest, episodes: Episodes, config: SyntheticConfig) -> Pla
     """
     Check that a bundle can go on with episodes, before its weights are loaded.
 
-    :raises ConfigError: no stem for them, another size or rate, a count out of range, or actions
-        that do not tell where the joints go.
+    :raises BundleError: no stem for them, or see :func:`~hma_ros.runtime.fit.serving_stem`.
+    :raises ConfigError: another size or rate, a count out of range, or actions that do not tell
+        where the joints go.
     """
     stem = _stem_of(manifest, episodes)
     episodes.check_frame_size(manifest.image_size, 'the bundle')
@@ -221,17 +223,9 @@ class _Imagining:
 
 
 def _stem_of(manifest: Manifest, episodes: Episodes) -> str:
-    """Find the stem that was trained on the robot: ConfigError if there is none, or it differs."""
-    robot, known = episodes.embodiment, episodes.metadata
-    served = {stem.embodiment: name for name, stem in manifest.robots.items()}
-    if robot not in served:
-        robots = first_few(list(served)) or 'no robot'
-        raise ConfigError(
-            f'--bundle: got {manifest.folder}, which serves {robots}, expected '
-            f'a stem for {robot}, of which the episodes are; fine-tune a model to it with '
-            '`hma finetune`'
-        )
-    stem = manifest.robot(served[robot])
+    """Find the stem that was trained on the robot; the episodes may be older than its file."""
+    name, known = serving_stem(episodes.spec, manifest), episodes.metadata
+    stem = manifest.robot(name)
     for what, got, expected in (
         ('action names', tuple(known['action_names']), tuple(stem.action_names)),
         ('stride', episodes.stride, stem.stride),
@@ -239,10 +233,10 @@ def _stem_of(manifest: Manifest, episodes: Episodes) -> str:
     ):
         if got != expected:
             raise ConfigError(
-                f'--data: {what}: got {got}, expected {expected} of the stem {served[robot]!r} '
+                f'--data: {what}: got {got}, expected {expected} of the stem {name!r} '
                 f'in {manifest.folder}; choose another bundle'
             )
-    return served[robot]
+    return name
 
 
 def _check_counts(manifest: Manifest, episodes: Episodes, config: SyntheticConfig) -> None:

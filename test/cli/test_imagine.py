@@ -199,7 +199,12 @@ def test_a_model_is_fine_tuned_to_recorded_and_imagined_episodes(
     words += ['--windows', 2, '--head-steps', 2, '--length', 4]
     assert main(['finetune', *map(str, words)]) == 0
     count = len(open_episodes(data)) + len(open_episodes(out))
-    assert f'{data}, {out}: {count} episodes' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f'{data}, {out}: {count} episodes' in said
+    assert f'synthetic: behind {OBSERVED} true frames each, imagined by' in said
+    facts = json.loads((tmp_path / 'run/provenance.json').read_text())['settings']['data']
+    (known,) = facts['synthetic']
+    assert (known['source'], known['observed']) == (str(data), OBSERVED)
     lines = (tmp_path / 'run/model/log.jsonl').read_text().splitlines()
     losses = [value for line in lines for value in json.loads(line).values()]
     assert np.isfinite([value for value in losses if isinstance(value, float)]).all()
@@ -216,7 +221,12 @@ def test_it_takes_the_place_of_episodes_in_training_and_evaluation(
     assert imagine(bundle, held_out, tmp_path / 'val') == 0
     words = ['--bundle', str(bundle), '--steps', '2', '--trials', '1', '--horizon', '2']
     assert main(['evaluate', 'prediction', '--data', str(tmp_path / 'val'), *words]) == 0
-    assert '| sim_planar |' in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert '| sim_planar |' in said.out
+    assert 'such frames are no truth' in said.err
+    assert str(held_out) in said.err
+    assert main(['evaluate', 'prediction', '--data', str(tmp_path / 'held_out'), *words]) == 0
+    assert 'synthetic' not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -307,7 +317,7 @@ def test_a_bundle_without_a_policy_or_a_stem_is_refused(
     assert '--actions: got policy, expected recorded' in capsys.readouterr().err
     other = write_generated(tmp_path / 'other', 'train', robot='sim_ur5e')
     assert imagine(passive, other, tmp_path / 'out') == 2
-    assert 'expected a stem for sim_ur5e, of which the episodes are' in capsys.readouterr().err
+    assert 'expected a stem for sim_ur5e; fine-tune a model to it' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
 
 
@@ -360,6 +370,33 @@ def test_nothing_is_left_on_sigterm(make_random_bundle, imported, tmp_path, monk
         imagine(make_random_bundle(), imported, tmp_path / 'out')
     assert not list(tmp_path.iterdir())
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize('source', ['imported', 'generated'])
+def test_imagined_episodes_do_not_go_on(source, make_random_bundle, request, tmp_path, capsys):
+    bundle, data = make_random_bundle(), request.getfixturevalue(source)
+    assert imagine(bundle, data, tmp_path / 'first') == 0
+    assert {episode.kind for episode in open_episodes(tmp_path / 'first')} == {'imagined'}
+    assert not any(episode.success for episode in open_episodes(tmp_path / 'first'))
+    assert imagine(bundle, tmp_path / 'first', tmp_path / 'second') == 2
+    told = capsys.readouterr().err
+    assert f'{tmp_path / "first"}: got synthetic episodes, expected recorded ones' in told
+    assert str(data)[:50] in told
+    assert not (tmp_path / 'second').exists()
+
+
+def test_of_a_folder_with_both_only_recorded_episodes_go_on(make_random_bundle, tmp_path, capsys):
+    bundle, train = make_random_bundle(), write_generated(tmp_path, 'train') / 'sim_planar/train'
+    former = open_episodes(train).fingerprint
+    assert imagine(bundle, train, train / 'imagined') == 0
+    capsys.readouterr()
+    assert imagine(bundle, train, tmp_path / 'second') == 0
+    said = capsys.readouterr().out
+    assert ': 2 episodes, ' in said
+    assert 'left out: 2 episodes that were imagined' in said
+    (known,) = open_episodes(tmp_path / 'second').synthetic
+    assert known['source_sha256_12'] == former
+    assert all('imagined' not in item['recorded'] for item in known['beginnings'])
 
 
 def test_data_sets_of_two_robots_are_not_joined(imported, tmp_path, capsys):
