@@ -19,7 +19,7 @@ import numpy as np
 
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.short_text import quoted
+from hma_ros.core.short_text import shortened
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.episode_metadata import IMAGINED, SYNTHETIC, read_metadata
 from hma_ros.data.episodes import Episode, EpisodeDataset, Episodes
@@ -161,7 +161,7 @@ def open_recorded(folder: Path) -> tuple[Episodes, int]:
         return recorded, len(episodes) - len(recorded)
     raise ConfigError(
         f'{folder}: got synthetic episodes, expected recorded ones; give those that they begin '
-        f'with: {quoted(episodes.synthetic[0].get("source"))}'
+        f'with: {shortened(episodes.synthetic[0].get("source"))}'
     )
 
 

@@ -381,7 +381,7 @@ def test_imagined_episodes_do_not_go_on(source, make_random_bundle, request, tmp
     assert imagine(bundle, tmp_path / 'first', tmp_path / 'second') == 2
     told = capsys.readouterr().err
     assert f'{tmp_path / "first"}: got synthetic episodes, expected recorded ones' in told
-    assert str(data)[:50] in told
+    assert str(data) in told
     assert not (tmp_path / 'second').exists()
 
 
