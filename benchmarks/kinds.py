@@ -5,7 +5,7 @@ Discrete and continuous HMA on the same data (HMA, arXiv 2502.04296, figure 7).
 The frame tokenizer of the shipped bundle serves both: its tokens the discrete model, its latents
 before rounding the continuous one. Trunk, windows and optimiser steps are the same; neither has
 action heads. Both bundles then predict held-out episodes. Runs and episodes are kept in --out:
-after a stop, the same command goes on. One seed.
+after a stop, the same command resumes. One seed.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from typing import Any, TypeVar, cast
 
 from hma_ros.bringup import bundle_folder
 from hma_ros.cli.train_further import encoded
-from hma_ros.data.episodes import EpisodeDataset, find_shards
+from hma_ros.data.episodes import EpisodeDataset
+from hma_ros.data.shards import find_shards
 from hma_ros.data.windows import EpisodeWindows, TokenEpisode
 from hma_ros.export.pretrained import Pretrained, read_pretrained, save_codec
 from hma_ros.network.config import HmaConfig

@@ -15,7 +15,8 @@ from benchmarks.latency import measure_latency
 from benchmarks.ros_latency import ros_latency
 from hma_ros.bringup import bundle_folder
 from hma_ros.core.errors import ConfigError
-from hma_ros.data.episodes import EpisodeDataset, find_shards
+from hma_ros.data.episodes import EpisodeDataset
+from hma_ros.data.shards import find_shards
 from hma_ros.evaluation.held_out import fresh_episodes, kinds
 from hma_ros.evaluation.measurements import as_result
 from hma_ros.evaluation.prediction import PredictionConfig, measure_prediction

@@ -1,12 +1,12 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Names of arguments that there are not."""
+"""Unknown names of arguments."""
 
 from collections.abc import Iterable, Sequence
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import name_expected, shortened
 
-# Of our nodes, those that no argument sets.
+# Parameters of our nodes that no argument sets.
 NODE_PARAMETERS = {
     'world_model': (
         'spin',

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Options of the commands that write a bundle."""
+"""Options of the commands that write a bundle, or choose how it imagines."""
 
 import argparse
 from pathlib import Path
@@ -31,7 +31,7 @@ def add_guidance(parser: argparse.ArgumentParser) -> None:
 
 
 def add_decoding(parser: argparse.ArgumentParser) -> None:
-    """Add what may be chosen of how any model imagines; see :func:`chosen_decoding`."""
+    """Add the sampling options that every model has; see :func:`chosen_decoding`."""
     parser.add_argument(
         '--mask-steps',
         type=positive,
@@ -50,7 +50,7 @@ def add_decoding(parser: argparse.ArgumentParser) -> None:
 
 def chosen_decoding(args: argparse.Namespace) -> Decoding:
     """
-    Return what the options of :func:`add_decoding` do not leave to the bundle.
+    Return the options of :func:`add_decoding` that were given; the bundle decides the others.
 
     :raises ConfigError: a value out of range.
     """

@@ -309,7 +309,7 @@ def run_inspect(args: argparse.Namespace) -> int:
     write_page(data, found, page)
     for finding in found.findings:
         print(f'- {finding}')
-    for origin in imagined_by(data.journal):
+    for origin in imagined_by(data.synthetic):
         print(origin)
     steps, episodes = counted(found.steps, 'step'), summary(data.outcomes)
     print(f'{page}: {steps} in {episodes}, {counted(len(found.findings), "finding")}')

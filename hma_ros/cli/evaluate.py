@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -346,12 +347,14 @@ def run_report(args: argparse.Namespace) -> int:
 
 def _predict(args: argparse.Namespace, manifest: Manifest, robot: str) -> Prediction:
     from hma_ros.evaluation.prediction import PredictionConfig, measure_prediction
+    from hma_ros.runtime.fit import serving_stem
     from hma_ros.runtime.world_model import WorldModel
 
-    stem = next(name for name, info in manifest.robots.items() if info.embodiment == robot)
-    model = WorldModel(manifest.folder, stem, decoding=chosen_decoding(args))
     with tempfile.TemporaryDirectory() as scratch:
         episodes = _episodes(args, robot, scratch, manifest.image_size)
+        _warn_of_synthetic(episodes)
+        stem = serving_stem(episodes.spec, manifest)
+        model = WorldModel(manifest.folder, stem, decoding=chosen_decoding(args))
         config = PredictionConfig(args.steps, args.trials, args.horizon, args.seed)
         measured = measure_prediction(model, episodes, config)
         if args.images:
@@ -367,6 +370,18 @@ def _episodes(args: argparse.Namespace, robot: str, scratch: str, image_size: in
         is_imported = is_data_set(args.data)
         return open_episodes(args.data) if is_imported else recorded_episodes(args.data, robot)
     return fresh_episodes(scratch, robot, kinds(args.episodes), image_size=image_size)
+
+
+def _warn_of_synthetic(episodes: Episodes) -> None:
+    """Say where the frames to compare with are no camera's."""
+    from hma_ros.data.synthetic_writer import imagined_by
+
+    for text in imagined_by(episodes.synthetic):
+        print(
+            f'warning: {episodes.embodiment}: {text}; such frames are no truth: the numbers say '
+            'how alike two models imagine',
+            file=sys.stderr,
+        )
 
 
 def _draw(model: WorldModel, episodes: Episodes, path: Path) -> None:

@@ -26,10 +26,11 @@ examples:
   hma evaluate imagined --policies hma_sim models/mine --noise 0     which policy is better?
   hma evaluate imagined --out benchmarks/out/imagined_success.json
 
-Each episode is run from one start in the simulator, and from its first four frames on in imagined
-frames: the policy sees what the model imagines, and the model what the policy does. Success
-is judged by what the image shows. --noise makes the policy worse by degrees. Look at the strips in
-FOLDER before you believe a number.
+Each start is run in the simulator, and again in imagined frames: after the first four frames the
+policy sees what the model imagines, and the model what the policy does. Success is judged by what
+the image shows, so only for robots where one camera shows it: the default leaves out sim_so101.
+--noise makes each policy worse by degrees. Look at the strips in FOLDER before you believe a
+number.
 """
 
 
@@ -54,14 +55,14 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         nargs='+',
         default=[0.0, 4.0, 8.0, 16.0],
         metavar='X',
-        help="on what each policy does, as a multiple of the expert's noise (default: 0 4 8 16)",
+        help="on the actions of each policy, in multiples of the expert's (default: 0 4 8 16)",
     )
     parser.add_argument(
         '--episodes',
         type=positive,
         default=20,
         metavar='N',
-        help='starts of each policy (default: 20)',
+        help='starts of each policy with each noise (default: 20)',
     )
     parser.add_argument(
         '--seed', type=not_negative, default=0, help='selects the starts (default: 0)'
@@ -71,7 +72,7 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         '--images',
         type=Path,
         metavar='FOLDER',
-        help='write strips and animations of the first episodes of each policy here',
+        help='write strips and animations of the first two episodes of each policy here',
     )
     parser.set_defaults(run=run)
 

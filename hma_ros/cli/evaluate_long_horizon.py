@@ -23,7 +23,7 @@ examples:
   hma evaluate long-horizon --robot sim_planar --episodes 8 --images out/long_horizon
   hma evaluate long-horizon --out benchmarks/out/long_horizon.json
   hma evaluate long-horizon --robot sim_planar --steps 600 6000 --every 60 --episodes 1
-      6000 steps are ten minutes at the 10 Hz of sim_planar; a rollout for each of --actions
+      6000 steps last ten minutes at the 10 Hz of sim_planar; one rollout for each of --actions
   hma evaluate long-horizon --occluded 10 --temperature 0.5 --mask-steps 4
   hma evaluate long-horizon --episodes 400 --ray                        on a Ray cluster
 

@@ -268,12 +268,16 @@ def _tell(
     initial: Pretrained,
 ) -> None:
     """Say what is learned from what, and what becomes of the other stems."""
+    from hma_ros.data.synthetic_writer import imagined_by
+
     steps = sum(episode.steps for episode in dataset)
     episodes = counted(len(dataset), 'episode')
     print(f'{_places(args)}: {episodes}, {counted(steps, "step")} of {dataset.embodiment}')
     for why, count in getattr(dataset, 'left_out', {}).items():
         if count:
             print(f'  left out: {counted(count, "episode")} {why}')
+    for text in imagined_by(dataset.synthetic):
+        print(f'  {text}')
     if unmarked := getattr(dataset, 'unmarked', 0):
         print(f'  of bags without marks, taken whole as demonstrations: {unmarked}')
     if len(dataset) < FEW_EPISODES:

@@ -16,7 +16,7 @@ examples:
   hma generate sim_franka --out data/sim_franka --expert 1000 --play 200 --random 200
   hma generate sim_planar --out data/sim_planar --expert 50 --split val
   hma generate sim_planar --out data/long --random 50 --steps 120   however the task goes
-  hma generate sim_ur5e --out data/scenes --expert 200 --scene random
+  hma generate sim_ur5e --out data/scenes/sim_ur5e --expert 200 --scene random
 
 The same seed writes the same episodes, whatever the number of workers.
 """

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma imagine``: synthetic episodes, which a world model goes on with."""
+"""``hma imagine``: synthetic episodes, recorded ones that a world model continues."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.cli.numbers import positive
+from hma_ros.cli.interruption import keeping_nothing, tidy_when_ended
+from hma_ros.cli.numbers import not_negative, not_negative_number, positive
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import counted
+from hma_ros.core.writable import check_folder
 
 if TYPE_CHECKING:
     from hma_ros.evaluation.synthetic import Plan, SyntheticConfig
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   hma imagine --bundle mine --data data/mine --out data/mine_imagined --copies 4
-      four futures of each demonstration: the recorded actions, and three times others near them
+      four futures of each demonstration: under the recorded actions, and three times with noise
   hma imagine --bundle hma_sim --data data/sim_planar/train --out data/imagined --actions policy
       what the policy of the bundle would do, as the bundle imagines it
   hma finetune --init hma_sim --data data/mine data/mine_imagined --out runs/mine
@@ -26,7 +28,8 @@ examples:
 Each episode keeps its first --observed true frames; the imagined ones follow. Their joints are
 where the actions lead, and the advice in them is what was done. The data set has the format of the
 source and says that it is synthetic, of which bundle and source. The same command with the same
---seed imagines the same frames on the same machine.
+--seed imagines the same frames on the same machine. They are written at the end: Ctrl-C keeps
+nothing.
 """
 _NOISE = 0.5
 
@@ -35,9 +38,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``imagine``."""
     parser = subparsers.add_parser(
         'imagine',
-        help='write synthetic episodes: a world model goes on with recorded ones',
-        description='Show a bundle the beginning of recorded episodes and write what it imagines '
-        'to follow, as a data set to train on.',
+        help='write synthetic episodes: a world model continues recorded ones',
+        description='Show a bundle the beginning of recorded episodes, let it imagine the rest, '
+        'and write both as a data set to train on.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -79,58 +82,59 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=positive,
         default=1,
         metavar='K',
-        help='of each episode, with other random numbers (default: 1)',
+        help='of each episode, each with its own random numbers (default: 1)',
     )
     add(
         '--noise',
-        type=float,
+        type=not_negative_number,
         metavar='SHARE',
-        help='change recorded actions in all copies but the first, by this share of the standard '
-        f'deviation of the stem and within its bounds (default: {_NOISE})',
+        help='standard deviation of the noise on recorded actions in all copies but the first, as '
+        f"a share of the stem's own and within its bounds (default: {_NOISE})",
     )
-    add('--seed', type=int, default=0, help='of noise and frames (default: 0)')
+    add('--seed', type=not_negative, default=0, help='of noise and frames (default: 0)')
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Imagine, and tell what was written."""
     from hma_ros.bringup import bundle_folder
-    from hma_ros.data.imported_episodes import open_episodes
+    from hma_ros.data.imported_episodes import open_recorded
     from hma_ros.data.synthetic_writer import check_new, writing_like
     from hma_ros.evaluation.synthetic import imagine_episodes, plan, provenance
     from hma_ros.runtime.manifest import Manifest
-    from hma_ros.runtime.world_model import WorldModel
 
     config = _config(args)
     check_new(args.out)
+    check_folder('--out', args.out)
     manifest = Manifest.read(bundle_folder(args.bundle))
-    episodes = open_episodes(args.data)
+    episodes, imagined = open_recorded(args.data)
     planned = plan(manifest, episodes, config)
     facts = provenance(manifest, episodes, args.data, config)
-    model = WorldModel(manifest.folder, planned.stem, seed=args.seed)
     written = steps = 0
-    with writing_like(episodes, args.data, args.out, facts) as writer:
-        for item in imagine_episodes(model, episodes, planned):
+    with (
+        tidy_when_ended(),
+        keeping_nothing(f'the episodes of {args.out}'),
+        writing_like(episodes, args.data, args.out, facts) as writer,
+    ):
+        for item in imagine_episodes(manifest, episodes, planned):
             writer.add(item)
             written, steps = written + 1, steps + item.episode.steps
     _tell(args, planned, written, steps)
+    if imagined:
+        print(f'  left out: {counted(imagined, "episode")} that were imagined')
     return 0
 
 
 def _config(args: argparse.Namespace) -> SyntheticConfig:
-    """Refuse numbers out of range, and options that would change nothing: ConfigError."""
+    """Refuse options that would change nothing: ConfigError."""
     from hma_ros.evaluation.synthetic import SyntheticConfig
 
-    if args.noise is not None:
-        if not 0 <= args.noise < float('inf'):
-            raise ConfigError(f'--noise: got {args.noise}, expected 0 or more')
-        if args.actions != 'recorded' or args.copies == 1:
-            raise ConfigError(
-                f'--noise: got {args.noise} with --actions {args.actions} --copies {args.copies}, '
-                'expected it with recorded actions and several copies only; leave it out'
-            )
-    if args.seed < 0:
-        raise ConfigError(f'--seed: got {args.seed}, expected 0 or more')
+    is_changed = args.actions == 'recorded' and args.copies > 1
+    if args.noise is not None and not is_changed:
+        raise ConfigError(
+            f'--noise: got {args.noise} with --actions {args.actions} --copies {args.copies}, '
+            'expected it with recorded actions and several copies only; leave it out'
+        )
     noise = _NOISE if args.noise is None else args.noise
     return SyntheticConfig(
         args.observed, args.steps, args.actions, args.copies, noise, args.episodes, args.seed

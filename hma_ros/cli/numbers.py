@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Numbers that options take; each reader raises ArgumentTypeError of another number."""
+"""Numbers that options take; each reader raises ArgumentTypeError for any other text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def positive_number(text: str) -> float:
 def not_negative_number(text: str) -> float:
     """Read a finite number of at least 0."""
     if not 0 <= (value := _number(text)) < float('inf'):
-        raise ArgumentTypeError(f'got {text}, expected at least 0')
+        raise ArgumentTypeError(f'got {text}, expected a number of at least 0')
     return value
 
 

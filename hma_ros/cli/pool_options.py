@@ -16,7 +16,7 @@ def add_pool(parser: argparse.ArgumentParser, processes: int) -> None:
     group.add_argument(
         '--workers',
         type=positive,
-        # As text: argparse takes an equal number for the default, and lets --ray pass.
+        # As text: argparse takes a given 2 for a default 2, and would let --ray pass beside it.
         default=str(processes),
         metavar='N',
         help=f'processes (default: {processes})',

@@ -107,7 +107,7 @@ def _camera_info(node: Node, spec: EmbodimentSpec) -> list[Input]:
 
 
 def _stop_inputs(node: Node, spec: EmbodimentSpec) -> Iterator[tuple[StopSpec, Input]]:
-    """Yield the stops that can be heard; why others cannot, the checks of the file say."""
+    """Yield the stops that can be heard; the checks of the file report the others."""
     for index, stop in enumerate(spec.stops):
         topic, key = node.resolve_topic_name(stop.topic), f'stops[{index}]'
         with suppress(ConfigError):

@@ -33,9 +33,11 @@ examples:
       the authors' sizes and objective, on their token folders
 
 Options by what is trained:
-  tokenizer   --data, --embodiments, --tokenizer-steps
-  model       all but --workers; no sizes and no --kind with --init
-  all         all but --folders; no sizes and no --kind with --init
+  tokenizer   --out, --data, --embodiments, --tokenizer-steps
+  model       all but --workers
+  all         all but --folders
+With --init the model keeps its own sizes, --preset, --kind, --compat, --passive, --anchor and
+--tokenizer: leave them, --tokenizer-steps and --folders out.
 
 Run the same command again after a stop: episodes, tokenizer and model resume; fitting of the heads
 starts again. Losses are written to OUT/tokenizer/log.jsonl and OUT/model/log.jsonl.
@@ -195,7 +197,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what does not go together, and fill in what was not said: ConfigError."""
-    from hma_ros.data.episodes import SPLITS
+    from hma_ros.data.shards import SPLITS
     from hma_ros.export.replace import check_replaceable
     from hma_ros.training.configuration import check_variant
 

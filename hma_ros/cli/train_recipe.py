@@ -70,7 +70,7 @@ def make_episodes(args: argparse.Namespace) -> None:
 
 
 def trained_tokenizer(args: argparse.Namespace) -> FrameTokenizer:
-    """Train a tokenizer, or take one that was trained, of a checkpoint or of a bundle."""
+    """Train a frame tokenizer, or read a trained one from a checkpoint or a bundle."""
     from hma_ros.export.bundle_tokenizer import read_bundle_tokenizer
     from hma_ros.network.checkpoint import load_tokenizer, save_tokenizer
     from hma_ros.runtime.manifest_file import FILE_NAME
@@ -309,7 +309,8 @@ def _cache(args: argparse.Namespace, name: str, split: str) -> Path:
 
 
 def _dataset(args: argparse.Namespace, name: str, split: str) -> EpisodeDataset:
-    from hma_ros.data.episodes import EpisodeDataset, find_shards
+    from hma_ros.data.episodes import EpisodeDataset
+    from hma_ros.data.shards import find_shards
 
     return EpisodeDataset(find_shards(_root(args, split), name, split))
 

@@ -94,7 +94,7 @@ def upstream_stride(domain: str) -> int:
 
 
 def recorded_hz(domain: str) -> int | None:
-    """Return at what rate the data were recorded; None where it is not known."""
+    """Return the rate [Hz] at which the data were recorded; None where it is not known."""
     if domain in _CHANGED_HZ:
         return _CHANGED_HZ[domain]
     return RATE_HZ.get(_OTHER_NAMES.get(domain, domain))

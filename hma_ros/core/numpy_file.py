@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""What is wrong with a file of numpy arrays; numpy itself would advise to run what is in it."""
+"""What is wrong with a file of numpy arrays; numpy's own message suggests to unpickle it."""
 
 import pickle
 import zipfile

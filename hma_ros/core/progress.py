@@ -25,7 +25,7 @@ class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
 
     There it writes at most every ten seconds, and at the end. It takes what tqdm takes.
 
-    :param is_even: whether all items take about as long; else nothing is said of the time to go.
+    :param is_even: whether all items take about equally long; else the remaining time is left out.
     """
 
     _is_plain = False
@@ -73,7 +73,7 @@ def moving(items: Sequence[T], title: str, unit: str) -> Generator[T, None, None
     """
     Yield items with a bar that shows the time also while one of them takes minutes; none for none.
 
-    The items may take as different times as an encoder and a decoder do.
+    The items may take very different times, as an encoder and a decoder do.
 
     :param title: in front of the bar.
     :param unit: what an item is; one of a ``name`` is named while it is worked on.

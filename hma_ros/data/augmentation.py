@@ -7,7 +7,7 @@ All frames of a copy change alike, so motions stay as they were.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -89,6 +89,11 @@ class Augmented:
     def fingerprint(self) -> str:
         """The fingerprint of the recorded episodes, with the number of copies."""
         return f'{self._episodes.fingerprint}_{self._copies}'
+
+    @property
+    def synthetic(self) -> Sequence[Mapping[str, Any]]:
+        """See :class:`~hma_ros.data.episodes.Episodes`."""
+        return self._episodes.synthetic
 
     def check_frame_size(self, side: int, of: str) -> None:
         """See :class:`~hma_ros.data.episodes.Episodes`."""

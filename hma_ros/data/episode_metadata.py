@@ -21,8 +21,10 @@ FLAT_FILES = (
     'states.bin',
 )
 _CHUNK_FILES = ('actions/actions.bin', 'labels.bin')
-# Who acted in episodes that go on with frames of a world model.
+# Kind of the episodes that a world model continued.
 IMAGINED = 'imagined'
+# Key of how they were made, here and of a source in the journal of an import.
+SYNTHETIC = 'synthetic'
 # Sizes of one entry that are fixed.
 _DIMENSIONS = {'video.bin': 3, 'segment_ids.bin': 0}
 
@@ -68,8 +70,19 @@ def _check(facts: Any) -> None:
     rate = facts['hz']
     if not isinstance(rate, int | float) or not 0.0 < rate < math.inf:
         raise ValueError(f'hz: got {rate!r}, expected a rate')
+    if SYNTHETIC in facts:
+        _check_synthetic(facts[SYNTHETIC])
     for name in FLAT_FILES if facts['num_images'] else ():
         _check_shape(name, facts)
+
+
+def _check_synthetic(facts: Any) -> None:
+    if not isinstance(facts, dict):
+        raise ValueError(f'{SYNTHETIC}: got {facts!r}, expected an object')
+    for key in ('bundle', 'manifest_sha256', 'source'):
+        if not isinstance(facts[key], str):
+            raise ValueError(f'{SYNTHETIC}: {key}: got {facts[key]!r}, expected a text')
+    _check_integer(f'{SYNTHETIC}: observed', facts['observed'], 1)
 
 
 def _check_shape(name: str, facts: dict[str, Any]) -> None:

@@ -35,10 +35,14 @@ import numpy as np
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
-from hma_ros.data.episode_metadata import FLAT_FILES, IMAGINED, EpisodeRecord, read_metadata
+from hma_ros.data.episode_metadata import (
+    FLAT_FILES,
+    IMAGINED,
+    SYNTHETIC,
+    EpisodeRecord,
+    read_metadata,
+)
 from hma_ros.data.flat_file import map_array
-
-SPLITS = ('train', 'val')
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,11 @@ class Episodes(Protocol):
         """Twelve hexadecimal digits that tell them from others, frames included."""
         ...
 
+    @property
+    def synthetic(self) -> Sequence[Mapping[str, Any]]:
+        """How frames of some were imagined, by source; empty where all were recorded."""
+        ...
+
     def check_frame_size(self, side: int, of: str) -> None:
         """Refuse frames of another height or width [px] than `of` takes: ConfigError."""
         ...
@@ -123,7 +132,7 @@ class EpisodeWriter:
     """
     Append episodes to a new folder; only after :meth:`close` can it be read.
 
-    :param facts: what else ``metadata.json`` is to say, as it is at the end.
+    :param facts: further keys of ``metadata.json``, with the values that they have at the end.
     """
 
     def __init__(
@@ -303,6 +312,11 @@ class EpisodeDataset:
         return digest.hexdigest()[:12]
 
     @property
+    def synthetic(self) -> list[Mapping[str, Any]]:
+        """See :class:`Episodes`."""
+        return [part.metadata[SYNTHETIC] for part in self._parts if SYNTHETIC in part.metadata]
+
+    @property
     def records(self) -> list[EpisodeRecord]:
         """One record per episode, in order."""
         return [part.records[number] for part, number in self._index]
@@ -384,33 +398,3 @@ def _flat(chunks: np.ndarray) -> np.ndarray:
 def _map(path: Path, count: int, shape: Sequence[int]) -> np.ndarray:
     dtype = {'video.bin': np.uint8, 'segment_ids.bin': np.int32}.get(path.name, np.float32)
     return map_array(path, dtype, (count, *shape))
-
-
-def find_shards(root: str | Path, embodiment: str, split: str) -> list[Path]:
-    """
-    List the episode folders below ``root/embodiment/split``.
-
-    :raises ConfigError: there is none; says of which embodiments there are some.
-    """
-    base = Path(root) / embodiment / split
-    folders = sorted(path.parent for path in base.glob('**/metadata.json'))
-    if not folders:
-        raise ConfigError(
-            f'{base}: got no episodes, expected some; {_instead(Path(root), embodiment, split)}'
-        )
-    return folders
-
-
-def _instead(root: Path, embodiment: str, split: str) -> str:
-    """Say which episodes there are, and how to make those that are missing."""
-    found = {path.relative_to(root).parts[:2] for path in root.glob('*/*/**/metadata.json')}
-    others = sorted(name for name, of in found if of == split)
-    make = f'`hma generate {embodiment} --out {root / embodiment} --split {split}`'
-    if others:
-        return (
-            f'{root} has some of {", ".join(others)}: name them with --robot of `hma evaluate` '
-            f'or --embodiments of `hma train`, or make the others with {make}'
-        )
-    splits = ', '.join(sorted(of for name, of in found if name == embodiment and of in SPLITS))
-    there = f'{root / embodiment} has {splits} alone: ' if splits else ''
-    return f'{there}make them with {make}'

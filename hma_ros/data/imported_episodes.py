@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -19,15 +19,20 @@ import numpy as np
 
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.short_text import shortened
 from hma_ros.data import lerobot_layout as layout
-from hma_ros.data.episodes import SPLITS, Episode, EpisodeDataset, Episodes
+from hma_ros.data.episode_metadata import IMAGINED, SYNTHETIC, read_metadata
+from hma_ros.data.episodes import Episode, EpisodeDataset, Episodes
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.outcomes import FAILED, UNFINISHED, UNMARKED
+from hma_ros.data.shards import splits_below
 
 
 class ImportedEpisodes:
     """
     Demonstrations of one robot, imported by ``hma data import``.
+
+    Of a source that is synthetic they are of the kind ``imagined``, and no success.
 
     What was executed is what is learned: labels are the actions. The joints take the place of the
     simulator's state, which nobody knows. Episodes marked as failed, those begun and never ended,
@@ -66,7 +71,7 @@ class ImportedEpisodes:
 
     @property
     def text(self) -> str:
-        """That file, as it is kept in the data set."""
+        """Text of the embodiment file, as it is kept in the data set."""
         return str(self._data.journal['embodiment'])
 
     @property
@@ -98,6 +103,11 @@ class ImportedEpisodes:
             digest.update(layout.data_file(self.folder, index).read_bytes())
         return digest.hexdigest()[:12]
 
+    @property
+    def synthetic(self) -> Sequence[Mapping[str, Any]]:
+        """See :class:`~hma_ros.data.episodes.Episodes`."""
+        return self._data.synthetic
+
     def check_frame_size(self, side: int, of: str) -> None:
         """
         Compare the frames with what is to read them.
@@ -126,11 +136,33 @@ class ImportedEpisodes:
                 labels=actions[:-1],
                 joints=joints,
                 states=joints,
-                kind='expert',
+                kind=IMAGINED if self._data.are_imagined[index] else 'expert',
                 seed=index,
-                success=True,
+                success=not self._data.are_imagined[index],
                 place=str(layout.data_file(self.folder, index)),
             )
+
+
+def open_recorded(folder: Path) -> tuple[Episodes, int]:
+    """
+    Open recorded episodes alone.
+
+    :param folder: see :func:`open_episodes`.
+    :returns: them, and how many others are left out, as a world model imagined their frames.
+    :raises ConfigError: as :func:`open_episodes`, or none was recorded.
+    """
+    episodes = open_episodes(folder)
+    if not episodes.synthetic:
+        return episodes, 0
+    files = [] if is_data_set(folder) else sorted(folder.glob('**/metadata.json'))
+    parts = [file.parent for file in files if SYNTHETIC not in read_metadata(file)[0]]
+    if parts:
+        recorded = EpisodeDataset(parts)
+        return recorded, len(episodes) - len(recorded)
+    raise ConfigError(
+        f'{folder}: got synthetic episodes, expected recorded ones; give those that they begin '
+        f'with: {shortened(episodes.synthetic[0].get("source"))}'
+    )
 
 
 def _left_out(outcome: str, length: int) -> str:
@@ -172,8 +204,7 @@ def open_episodes(folder: Path) -> Episodes:
             f'{folder}: got neither {layout.INFO} nor metadata.json, expected a data set of '
             '`hma data import`, or episodes'
         )
-    places = [place for part in parts for place in (part, *part.parents)]
-    splits = {at.name: at for at in places if at.name in SPLITS and folder in at.parents}
+    splits = splits_below(folder, parts)
     if len(names := sorted(splits)) > 1:
         raise ConfigError(
             f'{folder}: got the splits {", ".join(names)}, expected one; give {splits[names[0]]}'

@@ -35,7 +35,7 @@ def write_page(data: LeRobotData, found: Inspection, path: Path) -> None:
         f'<h1>{escape(str(data.folder.name))}: {escape(spec.name)}</h1>',
         f'<p>{counted(len(data), "episode")}, {counted(found.steps, "step")} at '
         f'{spec.rates.frame_hz:g} Hz.</p>',
-        *(f'<p>{escape(text)}.</p>' for text in imagined_by(data.journal)),
+        *(f'<p>{escape(text)}.</p>' for text in imagined_by(data.synthetic)),
         f'<h2>Findings</h2><ul>{findings or "<li>none</li>"}</ul>',
         '<h2>Topics</h2>' + _topics(data),
     ]

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.embodiment.action_meaning import Difference, meaning_of
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import Episode, Episodes
-from hma_ros.data.imported_episodes import open_episodes
+from hma_ros.data.imported_episodes import is_data_set, open_episodes
 
-_ALIKE = ('embodiment', 'hz', 'stride', 'action_names', 'state_names')
+_FACTS = ('embodiment', 'hz', 'stride', 'action_names', 'state_names')
+_VIEW = ('height', 'width', 'crop', 'resize')
 
 
 class JoinedEpisodes:
@@ -23,18 +25,19 @@ class JoinedEpisodes:
     Episodes of several data sets, one set after the other.
 
     :param folders: each as :func:`open_episodes` takes it.
-    :raises ConfigError: as that, or they differ in robot, rate, actions, states or frames.
+    :raises ConfigError: as that, or they differ in robot, rate, actions or what these mean,
+        joints, states or camera, or one is read twice.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
+        _check_read_once(folders)
         self._sets: list[Episodes] = [open_episodes(folder) for folder in folders]
-        for folder, other in zip(folders, self._sets, strict=True):
-            for what in _ALIKE:
-                if (got := other.metadata[what]) != (expected := self.metadata[what]):
-                    raise ConfigError(
-                        f'{folder}: {what}: got {got}, expected {expected} as in {folders[0]}; '
-                        'give data sets of one robot'
-                    )
+        for folder, other in zip(folders[1:], self._sets[1:], strict=True):
+            for what, got, expected in _differences(other, self._sets[0]):
+                raise ConfigError(
+                    f'{folder}: {what}: got {got}, expected {expected} as in {folders[0]}; '
+                    'give data sets of one robot'
+                )
         self.left_out = sum(
             (Counter(getattr(one, 'left_out', {})) for one in self._sets), Counter()
         )
@@ -66,6 +69,11 @@ class JoinedEpisodes:
         text = ' '.join(one.fingerprint for one in self._sets)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    @property
+    def synthetic(self) -> Sequence[Mapping[str, Any]]:
+        """See :class:`~hma_ros.data.episodes.Episodes`."""
+        return [facts for one in self._sets for facts in one.synthetic]
+
     def check_frame_size(self, side: int, of: str) -> None:
         """See :class:`~hma_ros.data.episodes.Episodes`."""
         for one in self._sets:
@@ -84,3 +92,30 @@ class JoinedEpisodes:
 def open_all(folders: Sequence[Path]) -> Episodes:
     """Open one data set, or several as one; raises ConfigError as :class:`JoinedEpisodes`."""
     return open_episodes(folders[0]) if len(folders) == 1 else JoinedEpisodes(folders)
+
+
+def _check_read_once(folders: Sequence[Path]) -> None:
+    """Refuse a folder that is given twice, or whose episodes another finds below it."""
+    places = [folder.resolve() for folder in folders]
+    for number, inner in enumerate(places):
+        for other, outer in enumerate(places):
+            is_below = outer in inner.parents and not is_data_set(outer)
+            if (number > other and inner == outer) or is_below:
+                raise ConfigError(
+                    f'{folders[number]}: got it twice, as it is also read for {folders[other]}, '
+                    'expected every episode once; leave one out'
+                )
+
+
+def _differences(episodes: Episodes, first: Episodes) -> Iterator[Difference]:
+    """Yield where episodes are not of the robot of the first, seen and commanded alike."""
+    for key in _FACTS:
+        if (got := episodes.metadata[key]) != (expected := first.metadata[key]):
+            yield key, got, expected
+    spec, other = episodes.spec, first.spec
+    yield from meaning_of(other).differences(meaning_of(spec))
+    if spec.state.joints != other.state.joints:
+        yield 'state.sources joints', spec.state.joints, other.state.joints
+    for key in _VIEW:
+        if (seen := getattr(spec.camera, key)) != (wanted := getattr(other.camera, key)):
+            yield f'camera.{key}', seen, wanted

@@ -16,6 +16,7 @@ from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import quoted, shortened
 from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.episode_metadata import SYNTHETIC
 from hma_ros.data.outcomes import outcomes_of
 from hma_ros.data.steps import Step, check_numbers, check_step
 
@@ -26,7 +27,8 @@ class LeRobotData:
     """
     A data set of one robot, imported by ``hma data import``.
 
-    ``outcomes`` has a word for each episode, see :func:`outcomes_of`.
+    ``outcomes`` has a word for each episode, see :func:`outcomes_of`;
+    ``are_imagined`` says of which a world model imagined frames, ``synthetic`` how, by source.
 
     :param folder: its folder.
     :raises ConfigError: no such data set, or names, rate or sizes that differ from its embodiment.
@@ -48,10 +50,17 @@ class LeRobotData:
         self._check('fps', self.info.get('fps'), int(rate) if rate == int(rate) else rate)
         for key, feature in layout.features(self.spec).items():
             self._check(f'features.{key}', self.info.get('features', {}).get(key), feature)
+        sources = self.journal['sources']
         self.episodes: list[dict[str, Any]] = [
-            item for source in self.journal['sources'] for item in source['episodes']
+            item for source in sources for item in source['episodes']
         ]
-        self.outcomes = outcomes_of(self.journal['sources'])
+        self.outcomes = outcomes_of(sources)
+        self.synthetic: list[dict[str, Any]] = [
+            source[SYNTHETIC] for source in sources if source.get(SYNTHETIC)
+        ]
+        self.are_imagined = [
+            bool(source.get(SYNTHETIC)) for source in sources for _ in source['episodes']
+        ]
 
     def __len__(self) -> int:
         """Count the episodes."""

@@ -1,10 +1,10 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Data sets of episodes that a world model went on with, in the format of their source."""
+"""Data sets of episodes that a world model continued, in the format of their source."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,14 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.data.episode_metadata import IMAGINED
-from hma_ros.data.episodes import SPLITS, Episode, Episodes, EpisodeWriter
+from hma_ros.data.episode_metadata import IMAGINED, SYNTHETIC
+from hma_ros.data.episodes import Episode, Episodes, EpisodeWriter
 from hma_ros.data.imported_episodes import ImportedEpisodes
 from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.shards import SPLITS, splits_below
 from hma_ros.data.steps import Step
 
-# In metadata.json of a folder of episodes, and of the source in the journal of an import.
-KEY = 'synthetic'
 _NS = 1_000_000_000
 
 
@@ -32,7 +31,7 @@ class SyntheticEpisode:
     :param episode: of the kind ``imagined``; ``place`` is where its beginning was recorded.
     :param after: ``float32[stride, A]``, the chunk that would follow its last frame; None where
         that is not known.
-    :param copy: 0 of the first one with this beginning.
+    :param copy: 0 for the first one with this beginning, then 1, 2, ...
     """
 
     episode: Episode
@@ -119,7 +118,7 @@ def _folder(
         source.stride,
         known['action_names'],
         known['state_names'],
-        {KEY: {**facts, 'beginnings': listed}},
+        {SYNTHETIC: {**facts, 'beginnings': listed}},
     ) as writer:
         yield _Folder(writer, listed)
 
@@ -156,33 +155,34 @@ def _data_set(
             'topics': {},
             'dropped_steps': {},
             'first_drop': None,
-            KEY: {**facts, 'beginnings': listed},
+            SYNTHETIC: {**facts, 'beginnings': listed},
         }
     )
 
 
-def imagined_by(journal: Mapping[str, Any]) -> list[str]:
-    """Say of a data set in words which of its sources are synthetic; nothing if none is."""
+def imagined_by(synthetic: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Say in words what `synthetic` of episodes or of a data set tells."""
     return [
-        f'synthetic: behind {known["observed"]} true frames each, imagined by {known["bundle"]} '
+        f'synthetic: after {known["observed"]} true frames each, imagined by {known["bundle"]} '
         f'(manifest {known["manifest_sha256"][:12]}) from {known["source"]}'
-        for source in journal['sources']
-        if (known := source.get(KEY))
+        for known in synthetic
     ]
 
 
 def _split(at: Path) -> str:
-    """Name the split of episodes: that in their path, else train."""
-    below = (path for path in at.glob('**/metadata.json'))
-    places = [part for path in below for part in path.absolute().parts]
-    return next((name for name in reversed(places) if name in SPLITS), SPLITS[0])
+    """Name the split of episodes by the folder that was opened and those in it; else train."""
+    at = at.resolve()
+    shards = [path.parent for path in at.glob('**/metadata.json')]
+    # A shard lies in its split.
+    home = at.parent if at in shards else at
+    return next(iter(splits_below(home.parent, shards)), SPLITS[0])
 
 
 def continued(
     begun: Episode, frames: np.ndarray, chunks: np.ndarray, joints: np.ndarray
 ) -> Episode:
     """
-    Let an episode go on with imagined frames; the advice in them is what was done.
+    Continue an episode with imagined frames, whose labels are their actions.
 
     :param begun: a recorded episode, with its first frames alone.
     :param frames: ``uint8[M, H, W, 3]``.

@@ -139,7 +139,7 @@ def evaluate_policies(
 
     :param seeds: one episode each; see :data:`HELD_OUT_SEED`.
     :param pool: runs the episodes.
-    :param scene: see :func:`hma_ros.sim.make_task`; the results name another than ``fixed``.
+    :param scene: see :func:`hma_ros.sim.make_task`; the results name it unless it is ``fixed``.
     :raises ConfigError: unknown policy.
     :raises BundleError: the bundle cannot serve this robot.
     """

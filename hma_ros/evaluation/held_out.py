@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hma_ros.core.vision.image import FRAME_PX
-from hma_ros.data.episodes import EpisodeDataset, find_shards
+from hma_ros.data.episodes import EpisodeDataset
+from hma_ros.data.shards import find_shards
 from hma_ros.sim.generate import generate
 
 # Another set than those that training, and the choices made while training, have seen.

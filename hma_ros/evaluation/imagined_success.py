@@ -3,10 +3,9 @@
 Policies judged inside the world model (HMA, arXiv 2502.04296, policy evaluation).
 
 Each episode is run twice from one start: in the simulator, and from its first frames on in frames
-that the world model imagines under the chunks that the policy chooses there. A policy is worth in
-imagination what it is in the simulator as far as the world model is true. Of the robot it knows in
-imagination where the commands led, and no measured joints where these are others. Noise is drawn
-anew.
+that the world model imagines under the chunks that the policy chooses there. Its two
+success rates agree as far as the world model is accurate. In imagined frames the policy knows
+where its commands led; it knows no measured joints where these differ. Noise is drawn anew.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from hma_ros.sim.simulation import Task
 
 # Frames of the simulator that both are shown first.
 OBSERVED = 4
-# Frames imagined after it looks done, for the eye.
+# Frames imagined after success, for the images.
 _AFTER = 4
 
 
@@ -46,8 +45,8 @@ class Contender:
 
     :param label: the bundle as it was named, for tables.
     :param bundle: its folder; its policy acts.
-    :param noise: deviation of its step actions, as a share of the expert's noise: what makes it
-        worse by degrees.
+    :param noise: standard deviation of the noise on its step actions, in multiples of the
+        expert's; it makes the policy worse by degrees.
     """
 
     label: str
@@ -66,11 +65,11 @@ class ImaginedSuccess:
     How often one policy succeeds.
 
     :param world: bundle in whose frames they act, as it was named.
-    :param simulated: episodes done at their end by the word of the simulator.
+    :param simulated: episodes that succeed at their end, by the simulator's state.
     :param seen: episodes of the simulator that look done at some time, see
         :class:`~hma_ros.evaluation.success_judge.SuccessJudge`.
     :param imagined: episodes that look done in imagined frames at some time.
-    :param agreed: episodes of which ``simulated`` and ``imagined`` say the same.
+    :param agreed: episodes with the same outcome in ``simulated`` and ``imagined``.
     """
 
     world: str
@@ -85,7 +84,7 @@ class ImaginedSuccess:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One episode; its film is kept of the first alone."""
+    """One episode; only the first two keep a film."""
 
     simulated: bool
     seen: bool

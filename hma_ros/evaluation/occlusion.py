@@ -48,7 +48,7 @@ def occlusion_of(rollouts: Rollouts, occluded: int) -> Occlusion:
     If only every Nth frame is judged, the object must be occluded in enough consecutive ones to
     span these steps.
 
-    :param occluded: steps; no case has more than :func:`check_occluded` lets pass.
+    :param occluded: steps; with more than :func:`check_occluded` allows there are no cases.
     :raises ConfigError: fewer than 1.
     """
     if occluded < 1:
@@ -69,7 +69,8 @@ def check_occluded(occluded: int, horizon: int, every: int) -> None:
     """
     Refuse what no rollout can show: the object is in sight before and after.
 
-    :param horizon: steps of the rollouts, of which every so many are judged.
+    :param horizon: steps of the rollouts.
+    :param every: only every Nth frame is judged.
     :raises ConfigError: fewer than 1 step, or too many.
     """
     most = (horizon // every - 3) * every + 1

@@ -130,8 +130,8 @@ def place_of(part: Part, image: np.ndarray) -> np.ndarray | None:
     Find the centre of what has the colour of a part.
 
     :param image: ``uint8[H, W, 3]``.
-    :returns: ``float64[2]``, down and to the right [px of 64]; None of less than half of what
-        counts as visible.
+    :returns: ``float64[2]``, down and to the right [px of 64]; None if its area is less than half
+        of what counts as visible.
     """
     scale, mask = REFERENCE_SIDE_PX / image.shape[0], _mask(part, _hue_saturation_value(image))
     if mask.sum() * scale**2 < LEAST_AREA_PX / 2:

@@ -1,10 +1,10 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Whether a task is done, by what an image shows: in imagined frames there is nothing else to ask.
+Whether a task is done, by what an image shows: imagined frames have no simulator state.
 
-The distances were chosen on recorded episodes, where they tell done from not done best; how well
-they do on others is part of every result of ``hma evaluate imagined``. The SO-101 reaches for a
-ball in space; how far away that is a single camera does not tell, so it has no judge.
+The distances separate done from not done best on recorded episodes; how well they do on others is
+part of every result of ``hma evaluate imagined``. The SO-101 reaches for a ball whose distance a
+single camera does not show; it has no judge.
 """
 
 from __future__ import annotations

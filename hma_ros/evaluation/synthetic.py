@@ -1,9 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Synthetic data: a world model goes on with recorded episodes (HMA, arXiv 2502.04296).
+Synthetic data: a world model continues recorded episodes (HMA, arXiv 2502.04296).
 
-The model observes the beginning of an episode and imagines what follows, with the recorded
-actions, with others near to them, or with those that its policy chooses.
+The model observes the beginning of an episode and imagines what follows, under the recorded
+actions, the same with noise, or those that its policy chooses.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ import numpy as np
 from hma_ros.core.embodiment.joint_motion import joint_motion, joints_after, motion_refusal
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.progress import Progress
-from hma_ros.core.short_text import counted, first_few
+from hma_ros.core.short_text import counted
 from hma_ros.data.episodes import Episode, Episodes
 from hma_ros.data.synthetic_writer import SyntheticEpisode, continued, needs_last_action
 from hma_ros.evaluation.replay import replay
+from hma_ros.runtime.fit import serving_stem
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import FILE_NAME, sha256
 from hma_ros.runtime.world_model import WorldModel
@@ -33,16 +34,16 @@ ACTIONS = ('recorded', 'policy')
 @dataclass(frozen=True)
 class SyntheticConfig:
     """
-    How episodes go on.
+    How episodes are continued.
 
     :param observed: true frames at the beginning of each.
     :param steps: frames to imagine at most; recorded actions may end before.
     :param actions: one of :data:`ACTIONS`: those recorded, or those that the policy chooses.
     :param copies: of each episode.
-    :param noise: deviation of recorded actions in all copies but the first, in standard
-        deviations of the stem.
-    :param episodes: to go on with at most; None for all.
-    :param seed: of all that is left to chance.
+    :param noise: standard deviation of the noise on recorded actions in all copies but the first,
+        as a share of the stem's.
+    :param episodes: of the source, at most; None for all.
+    :param seed: of noise and sampling.
     """
 
     observed: int = 8
@@ -66,7 +67,7 @@ class Plan:
 
     :param stem: of the bundle, for the robot of the episodes.
     :param config: how.
-    :param steps_E: frames to imagine of each episode; 0 of one that is left out.
+    :param steps_E: frames to imagine of each episode; 0 for one that is left out.
     """
 
     stem: str
@@ -80,24 +81,25 @@ class Plan:
 
     @property
     def too_short(self) -> int:
-        """Episodes left out, because nothing of them is left to go on with."""
+        """Episodes left out, because they have no step after the observed frames."""
         return self.steps_E.count(0)
 
 
 def plan(manifest: Manifest, episodes: Episodes, config: SyntheticConfig) -> Plan:
     """
-    Check that a bundle can go on with episodes, before its weights are loaded.
+    Check that a bundle can continue episodes, before its weights are loaded.
 
-    :raises ConfigError: no stem for them, another size or rate, a count out of range, or actions
-        that do not tell where the joints go.
+    :raises BundleError: no stem for them, or see :func:`~hma_ros.runtime.fit.serving_stem`.
+    :raises ConfigError: another size or rate, a count out of range, or actions that do not tell
+        where the joints go.
     """
     stem = _stem_of(manifest, episodes)
     episodes.check_frame_size(manifest.image_size, 'the bundle')
     if why := motion_refusal(episodes.spec):
         raise ConfigError(
             f'--data: got episodes of {episodes.embodiment}, whose actions do not tell the joints '
-            f'of imagined frames ({why}), expected actions that command every joint; nothing is '
-            'made up in their place'
+            f'of imagined frames ({why}), expected actions that command every measured joint; '
+            'choose episodes of another robot'
         )
     _check_counts(manifest, episodes, config)
     return Plan(stem, config, _lengths(episodes, config))
@@ -121,15 +123,14 @@ def provenance(
 
 
 def imagine_episodes(
-    model: WorldModel, episodes: Episodes, planned: Plan, progress: bool = True
+    manifest: Manifest, episodes: Episodes, planned: Plan, progress: bool = True
 ) -> Iterator[SyntheticEpisode]:
     """
-    Let episodes go on as planned.
+    Let episodes go on as planned: all of them, then the next copy of all.
 
-    :param model: of the bundle and the stem of the plan; its context is lost.
     :param progress: show a progress bar.
+    :raises BundleError: see :class:`~hma_ros.runtime.world_model.WorldModel`.
     """
-    imagining = _Imagining(model, episodes, planned)
     with Progress(
         total=planned.frames, desc=episodes.embodiment, unit='frame', disable=not progress
     ) as bar:
@@ -138,40 +139,52 @@ def imagine_episodes(
             bar.update()
             return False
 
-        for episode, steps in zip(episodes, planned.steps_E, strict=False):
-            if steps:
-                yield from imagining.copies(episode, steps, drawn)
+        for copy in range(planned.config.copies):
+            yield from _Imagining(manifest, episodes, planned, copy).all(drawn)
 
 
 class _Imagining:
-    def __init__(self, model: WorldModel, episodes: Episodes, planned: Plan) -> None:
-        self._model, self._config = model, planned.config
-        self._stem = model.manifest.stem(planned.stem)
+    """
+    One copy of all episodes.
+
+    It has a model of its own: what is left to chance depends on the seed of a model and the step
+    alone, so one model would imagine equal actions alike every time.
+    """
+
+    def __init__(self, manifest: Manifest, episodes: Episodes, planned: Plan, copy: int) -> None:
+        chance = np.random.SeedSequence([planned.config.seed, copy])
+        seed = int(chance.generate_state(1, np.uint64)[0])
+        self._model = WorldModel(manifest.folder, planned.stem, seed=seed)
+        self._episodes, self._steps_E, self._copy = episodes, planned.steps_E, copy
+        self._config, self._stem = planned.config, manifest.stem(planned.stem)
         self._spec = episodes.spec
         self._motion = joint_motion(self._spec)
         self._spare = int(needs_last_action(episodes))
-        self._random = np.random.default_rng([planned.config.seed, 1])
+        self._random = np.random.default_rng([planned.config.seed, copy, 1])
 
-    def copies(
-        self, episode: Episode, steps: int, drawn: Callable[[], bool]
-    ) -> Iterator[SyntheticEpisode]:
-        """Observe the beginning once, and imagine so many steps as often as asked for."""
+    def all(self, drawn: Callable[[], bool]) -> Iterator[SyntheticEpisode]:
+        """Let every episode go on that is long enough."""
+        for episode, steps in zip(self._episodes, self._steps_E, strict=False):
+            if steps:
+                yield self._go_on(episode, steps, drawn)
+
+    def _go_on(self, episode: Episode, steps: int, drawn: Callable[[], bool]) -> SyntheticEpisode:
+        """Observe the beginning, and imagine so many steps."""
         seen = self._config.observed
         begun = replace(episode, frames=np.stack(list(islice(iter(episode.frames), seen))))
         for step in replay(self._model, begun):
             if step == seen - 1:
                 break
         recorded = begun.actions[seen - 1 : seen - 1 + steps + self._spare]
-        for copy in range(self._config.copies):
-            if self._config.is_recorded:
-                chunks = self._near(recorded) if copy else recorded
-                frames = self._model.imagine(chunks[:steps], steps, drawn).frames
-            else:
-                frames, chunks = self._chosen(steps, drawn)
-            done = chunks[:steps]
-            joints = self._joints(begun.joints[seen - 1], done)
-            after = chunks[steps] if self._spare else None
-            yield SyntheticEpisode(continued(begun, frames, done, joints), after, copy)
+        if self._config.is_recorded:
+            chunks = self._near(recorded) if self._copy else recorded
+            frames = self._model.imagine(chunks[:steps], steps, drawn).frames
+        else:
+            frames, chunks = self._chosen(steps, drawn)
+        done = chunks[:steps]
+        joints = self._joints(begun.joints[seen - 1], done)
+        after = chunks[steps] if self._spare else None
+        return SyntheticEpisode(continued(begun, frames, done, joints), after, self._copy)
 
     def _chosen(self, steps: int, drawn: Callable[[], bool]) -> tuple[np.ndarray, np.ndarray]:
         """Let the policy act, and ask it once more after the last frame if need be."""
@@ -186,10 +199,10 @@ class _Imagining:
 
     def _near(self, chunks: np.ndarray) -> np.ndarray:
         """
-        Change recorded chunks within the bounds of the stem.
+        Add noise to recorded chunks, within the bounds of the stem.
 
-        Increments change independently, and so absolute targets by a random walk, whose last
-        step has the deviation asked for: the robot does not jump to and fro.
+        The noise of increments is independent, that of absolute targets a random walk, whose last
+        step has the standard deviation asked for: the robot does not jump to and fro.
         """
         stem, robot = self._stem, self._model.stem
         numbers = robot.numbers_of(chunks).reshape(-1, stem.width)
@@ -210,17 +223,9 @@ class _Imagining:
 
 
 def _stem_of(manifest: Manifest, episodes: Episodes) -> str:
-    """Find the stem that was trained on the robot: ConfigError if there is none, or it differs."""
-    robot, known = episodes.embodiment, episodes.metadata
-    served = {stem.embodiment: name for name, stem in manifest.robots.items()}
-    if robot not in served:
-        robots = first_few(list(served)) or 'no robot'
-        raise ConfigError(
-            f'--bundle: got {manifest.folder}, which serves {robots}, expected '
-            f'a stem for {robot}, of which the episodes are; fine-tune a model to it with '
-            '`hma finetune`'
-        )
-    stem = manifest.robot(served[robot])
+    """Find the stem that was trained on the robot; the episodes may be older than its file."""
+    name, known = serving_stem(episodes.spec, manifest), episodes.metadata
+    stem = manifest.robot(name)
     for what, got, expected in (
         ('action names', tuple(known['action_names']), tuple(stem.action_names)),
         ('stride', episodes.stride, stem.stride),
@@ -228,10 +233,10 @@ def _stem_of(manifest: Manifest, episodes: Episodes) -> str:
     ):
         if got != expected:
             raise ConfigError(
-                f'--data: {what}: got {got}, expected {expected} of the stem {served[robot]!r} '
+                f'--data: {what}: got {got}, expected {expected} of the stem {name!r} '
                 f'in {manifest.folder}; choose another bundle'
             )
-    return served[robot]
+    return name
 
 
 def _check_counts(manifest: Manifest, episodes: Episodes, config: SyntheticConfig) -> None:
@@ -275,6 +280,6 @@ def _lengths(episodes: Episodes, config: SyntheticConfig) -> tuple[int, ...]:
         longest = max((episode.steps + 1 for episode in episodes), default=0)
         raise ConfigError(
             f'--observed: got {counted(config.observed, "frame")}, expected fewer, as the longest '
-            f'episode has {counted(longest, "frame")} and its actions must go on behind them'
+            f'episode has {counted(longest, "frame")} and needs a step after the observed ones'
         )
     return tuple(lengths)

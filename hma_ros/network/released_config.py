@@ -174,7 +174,7 @@ def _domains(facts: Mapping[str, Any]) -> tuple[Domain, ...]:
     for key, what in (
         ('action_domains', 'names'),
         ('d_actions', 'the numbers of a chunk'),
-        ('action_stats', 'mean and deviation of an action'),
+        ('action_stats', 'mean and std of an action'),
     ):
         if facts[key] is None:
             raise ValueError(
@@ -207,11 +207,11 @@ def _statistics(name: str, stats: Any) -> tuple[tuple[float, ...], tuple[float, 
         mean, std = (tuple(map(float, values)) for values in stats)
     except (ArithmeticError, TypeError, ValueError):
         raise ValueError(
-            f'{key}: got {quoted(stats)}, expected two lists of numbers, means and deviations'
+            f'{key}: got {quoted(stats)}, expected two lists of numbers, mean and std'
         ) from None
     if not mean or len(mean) != len(std):
         raise ValueError(
-            f'{key}: got {len(mean)} means and {len(std)} deviations, expected as many of each'
+            f'{key}: got {len(mean)} means and {len(std)} stds, expected as many of each'
         )
     return mean, std
 

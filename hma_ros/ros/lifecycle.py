@@ -37,7 +37,7 @@ _OK = TransitionCallbackReturn.SUCCESS
 _FAILURE = TransitionCallbackReturn.FAILURE
 # How often a node without messages checks whether to end.
 _WAKE_S = 0.1
-# How often messages that cannot be read are told.
+# Messages that cannot be read are logged at most this often.
 _TELL_S = 5.0
 # All that end a process by default and can be caught, but those of a broken process.
 _SIGNALS = (
@@ -123,7 +123,7 @@ class HmaNode(LifecycleNode):
         """
         Create a subscription that lives as long as the configuration; overrides win too.
 
-        A message that cannot be read is told, and left out.
+        A message that cannot be read is logged as a warning and skipped.
         """
         return self.subscribe_bounded(
             kind,

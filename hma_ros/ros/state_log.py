@@ -9,7 +9,7 @@ from hma_ros.core.short_text import counted, numberless
 
 _FAULTY = (State.BRAKING, State.LOST)
 _REPEAT_S = 5.0
-# A state that lasts so long is said, also if it came to and fro.
+# A state that lasts so long is logged, also after repeated changes.
 _SETTLED_S = 1.0
 
 
@@ -17,7 +17,7 @@ class StateLog:
     """
     Logs a change of state at once, unless the same change was logged within five seconds.
 
-    Changes to and fro are counted, and the state in which they end is logged.
+    Repeated changes are counted, and the state in which they end is logged.
 
     :param node: whose logger is used.
     :param present: the state to begin with.

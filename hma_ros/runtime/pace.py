@@ -109,7 +109,7 @@ def measure(
     :param acts: whether it is to decide.
     :param imagines: whether it is to imagine.
     :param clock: monotonic seconds.
-    :param go_on: called before each step; raises to end it.
+    :param go_on: called before each step; raises to end the measurement.
     :raises InferenceError: a graph failed.
     """
     still = np.zeros((1, model.stem.stride, model.stem.action_dim), np.float32)

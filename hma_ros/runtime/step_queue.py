@@ -243,6 +243,6 @@ class StepQueue:
 
 
 def _single(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return them as the model reads them; it refuses what overflows, and is infinite then."""
+    """Return float32, as the model reads; what overflows becomes infinite, which it refuses."""
     with np.errstate(over='ignore'):
         return numbers.astype(np.float32)

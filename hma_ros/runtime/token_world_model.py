@@ -212,7 +212,7 @@ class TokenWorldModel:
 
     def interact(self, choose: Callable[[], np.ndarray], horizon: int) -> Iterator[np.ndarray]:
         """
-        Imagine one frame after another under chunks that somebody else chooses.
+        Imagine one frame after another, under chunks that the caller chooses.
 
         :param choose: returns the chunk ``float32[stride * A]`` that leads to the next frame.
         :returns: what to draw of each frame: ``[S, E]``.

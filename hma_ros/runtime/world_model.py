@@ -100,8 +100,8 @@ class WorldModel:
             physical units; None where that is not known.
         :param joints: ``float32[J]`` measured with the frame, in the order of the stem's
             ``measured_names``, rad or m; None where they are not known.
-        :param anchor: ``float32[K]`` where the commanded coordinates are; None takes them from
-            ``joints``. Read by models with anchors.
+        :param anchor: ``float32[K]`` coordinates that the last action led to, rad or m; None takes
+            them from ``joints``. Read by models with anchors.
         :raises InferenceError: wrong shape or type, or a graph failed; the context stays. That of
             a model that needs the action of every step may be empty, see :attr:`steps`.
         """
@@ -191,7 +191,7 @@ class WorldModel:
         :param choose: is shown each frame ``uint8[H, W, 3]`` RGB, the newest observed one first,
             and returns the chunk ``float32[stride, A]`` to execute from it, in physical units. It
             must not call this model, whose context is lent until the last frame was taken.
-        :param horizon: frames to imagine at most; whoever has seen enough stops to iterate.
+        :param horizon: frames to imagine at most; stop iterating to imagine fewer.
         :returns: the imagined frames.
         :raises InferenceError: the context is empty, an argument is out of range, or what was
             chosen is no chunk.

@@ -18,10 +18,10 @@ from hma_ros.sim.scene import Table
 Scene = Literal['fixed', 'random']
 SCENES: tuple[Scene, ...] = get_args(Scene)
 _SHEETS = 4
-# Half sizes; the largest is that of the model, on which its bounding spheres rest.
+# Half sizes; the model is compiled with the largest, from which its bounding spheres come.
 _SMALLEST_M, _LARGEST_M = 0.015, 0.05
 _THICKNESS_M, _APART_M = 1e-4, 2e-4
-# Share of sheets that an episode has.
+# Probability that a sheet is in an episode.
 _PRESENT = 0.75
 _BRIGHTNESS = (0.75, 1.2)
 _TILT, _TINT = 0.25, 0.15
@@ -87,5 +87,5 @@ def _sheet(number: int) -> str:
 
 
 def _height_m(number: int) -> float:
-    """Lie above one another, below the marks of goals."""
+    """Return a height of its own for each sheet, below the goal marks."""
     return _THICKNESS_M + number * _APART_M

@@ -21,7 +21,7 @@ TIMESTEP_S = 0.005
 # The commanded target is updated this often inside a low-level step, as an executor would.
 UPDATE_HZ = 100.0
 _SETTLE_S = 0.2
-# Tells their random numbers from those of the start and of the explorer.
+# Separates their random numbers from those of the start and of the explorer.
 _SCENE_DRAWS = 2
 
 

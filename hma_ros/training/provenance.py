@@ -25,14 +25,20 @@ SEED = 0
 
 
 def data_facts(folder: str, dataset: Episodes) -> dict[str, Any]:
-    """Count the episodes and steps of a data set, with a hash of it."""
+    """Count the episodes and steps of a data set, with a hash of it; say what was imagined."""
     steps = [episode.steps for episode in dataset]
+    # The list of beginnings stays with the episodes.
+    synthetic = [
+        {key: value for key, value in facts.items() if key != 'beginnings'}
+        for facts in dataset.synthetic
+    ]
     return {
         'folder': folder,
         'embodiment': dataset.embodiment,
         'episodes': len(steps),
         'steps': sum(steps),
         'sha256_12': dataset.fingerprint,
+        **({'synthetic': synthetic} if synthetic else {}),
     }
 
 

@@ -194,7 +194,7 @@ def domain_of(dataset: Episodes, stem: str | None = None) -> Domain:
         upper=tuple(map(float, labels.max(0))),
         joint_names=spec.state.joints,
         joint_motion=motion,
-        # The file speaks of the numbers of these names alone.
+        # The file describes only actions with these names.
         meaning=meaning_of(spec) if names == spec.action.names else None,
     )
     anchor, names = None, anchor_names(spec, dataset)
@@ -258,7 +258,7 @@ def without_joints(domain: Domain) -> Domain:
 
 
 def standardise_states(episodes: Sequence[TokenEpisode]) -> list[TokenEpisode]:
-    """Bring every privileged number to mean 0 and deviation 1; unknown ones (NaN) stay so."""
+    """Bring every privileged number to mean 0 and std 1; unknown ones (NaN) stay so."""
     states = np.concatenate([episode.states for episode in episodes])
     known = states[np.isfinite(states).all(1)]
     mean, std = known.mean(0), known.std(0) + 1e-3

@@ -272,7 +272,7 @@ def action_losses(
     if state is None:
         return action, torch.zeros(())
     truth = torch.from_numpy(around.states)
-    # Of imagined frames nobody knows the state: it teaches nothing.
+    # The state of imagined frames is unknown (NaN): it adds no loss.
     truth = torch.where(truth.isnan(), state.detach(), truth)
     located = F.smooth_l1_loss(state, truth, beta=config.linear_from)
     return action, config.state_weight * located

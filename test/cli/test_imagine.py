@@ -1,7 +1,11 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """``hma imagine``: what its data sets hold, what learns from them, and what it refuses."""
 
+import itertools
 import json
+import os
+import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +23,7 @@ from hma_ros.network.checkpoint import save_hma, save_tokenizer
 from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.network.initial import initialised
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
-from hma_ros.runtime.manifest_file import sha256
+from hma_ros.runtime.manifest_file import read_facts, sha256, write_facts
 from hma_ros.runtime.world_model import WorldModel
 
 SPEC = load_embodiment('sim_planar')
@@ -122,7 +126,7 @@ def test_a_data_set_says_that_it_is_synthetic_and_whose(
     assert known['beginnings'][1]['recorded'].endswith('file-002.parquet')
     capsys.readouterr()
     main(['data', 'inspect', str(out)])
-    assert f'synthetic: behind 3 true frames each, imagined by {bundle}' in capsys.readouterr().out
+    assert f'synthetic: after 3 true frames each, imagined by {bundle}' in capsys.readouterr().out
     assert 'synthetic' in (out / 'inspect.html').read_text()
 
 
@@ -195,7 +199,12 @@ def test_a_model_is_fine_tuned_to_recorded_and_imagined_episodes(
     words += ['--windows', 2, '--head-steps', 2, '--length', 4]
     assert main(['finetune', *map(str, words)]) == 0
     count = len(open_episodes(data)) + len(open_episodes(out))
-    assert f'{data}, {out}: {count} episodes' in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f'{data}, {out}: {count} episodes' in said
+    assert f'synthetic: behind {OBSERVED} true frames each, imagined by' in said
+    facts = json.loads((tmp_path / 'run/provenance.json').read_text())['settings']['data']
+    (known,) = facts['synthetic']
+    assert (known['source'], known['observed']) == (str(data), OBSERVED)
     lines = (tmp_path / 'run/model/log.jsonl').read_text().splitlines()
     losses = [value for line in lines for value in json.loads(line).values()]
     assert np.isfinite([value for value in losses if isinstance(value, float)]).all()
@@ -212,7 +221,12 @@ def test_it_takes_the_place_of_episodes_in_training_and_evaluation(
     assert imagine(bundle, held_out, tmp_path / 'val') == 0
     words = ['--bundle', str(bundle), '--steps', '2', '--trials', '1', '--horizon', '2']
     assert main(['evaluate', 'prediction', '--data', str(tmp_path / 'val'), *words]) == 0
-    assert '| sim_planar |' in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert '| sim_planar |' in said.out
+    assert 'such frames are no truth' in said.err
+    assert str(held_out) in said.err
+    assert main(['evaluate', 'prediction', '--data', str(tmp_path / 'held_out'), *words]) == 0
+    assert 'synthetic' not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -221,10 +235,8 @@ def test_it_takes_the_place_of_episodes_in_training_and_evaluation(
         (['--observed', 50], '--observed: got 50 frames, expected fewer, as the longest episode'),
         (['--steps', 129, '--actions', 'policy'], '--steps: got 129, expected 1 to 127'),
         (['--noise', 1], '--noise: got 1.0 with --actions recorded --copies 1, expected it with'),
-        (['--copies', 2, '--noise', -1], '--noise: got -1.0, expected 0 or more'),
         (['--copies', 2, '--noise', 0], '--copies: got 2, expected 1'),
         (['--copies', 2, '--actions', 'policy'], 'temperature 0, so all copies would be equal'),
-        (['--seed', -1], '--seed: got -1, expected 0 or more'),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_written(
@@ -235,6 +247,68 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (['--noise', -1], '--noise: got -1, expected a number of at least 0'),
+        (['--noise', 'inf'], '--noise: got inf, expected a number of at least 0'),
+        (['--seed', -1], '--seed: got -1, expected at least 0'),
+    ],
+)
+def test_numbers_out_of_range_are_refused(words, message, tmp_path, capsys):
+    with pytest.raises(SystemExit, match='2'):
+        imagine('any', tmp_path, tmp_path / 'out', *words)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('kind', ['discrete', 'continuous'])
+@pytest.mark.parametrize('words', [['--noise', 0], ['--actions', 'policy']])
+def test_copies_of_equal_actions_differ_where_chance_decides(
+    kind, words, make_random_bundle, imported, tmp_path
+):
+    bundle = shutil.copytree(make_random_bundle(kind), tmp_path / 'bundle')
+    facts = read_facts(bundle)
+    write_facts(bundle, {**facts, 'temperature': 3.0, 'mask_steps': 4})
+    words = ['--copies', 3, '--episodes', 1, *words]
+    for name in ('out', 'again'):
+        assert imagine(bundle, imported, tmp_path / name, *words) == 0
+    copies = [frames_of(episode) for episode in open_episodes(tmp_path / 'out')]
+    assert len(copies) == 3
+    for first, second in itertools.combinations(copies, 2):
+        np.testing.assert_array_equal(first[:OBSERVED], second[:OBSERVED])
+        assert (first[OBSERVED:] != second[OBSERVED:]).any()
+    for one, same in zip(copies, open_episodes(tmp_path / 'again'), strict=True):
+        np.testing.assert_array_equal(one, frames_of(same))
+
+
+@pytest.mark.parametrize(
+    ('folder', 'split'),
+    [
+        ('val/mine/sim_planar', 'train'),
+        ('train/mine/val', 'val'),
+        ('mine/val/shard_00', 'val'),
+        ('val/sim_planar/train', 'train'),
+    ],
+)
+def test_the_split_is_that_of_the_folder_given_not_of_those_above_it(
+    folder, split, make_random_bundle, generated, tmp_path
+):
+    data = tmp_path / folder
+    shard = generated / 'sim_planar/train/shard_00'
+    shutil.copytree(shard, data if data.name == 'shard_00' else data / 'shard_00')
+    assert imagine(make_random_bundle(), data, tmp_path / 'out', '--episodes', 1) == 0
+    assert (tmp_path / 'out/sim_planar' / split / 'shard_00/metadata.json').exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_a_model_is_loaded(
+    make_random_bundle, imported, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(WorldModel, '__init__', None)
+    (tmp_path / 'file').touch()
+    assert imagine(make_random_bundle(), imported, tmp_path / 'file/out') == 2
+    assert 'expected a folder that can be made and written' in capsys.readouterr().err
+
+
 def test_a_bundle_without_a_policy_or_a_stem_is_refused(
     make_random_bundle, imported, tmp_path, capsys
 ):
@@ -243,7 +317,7 @@ def test_a_bundle_without_a_policy_or_a_stem_is_refused(
     assert '--actions: got policy, expected recorded' in capsys.readouterr().err
     other = write_generated(tmp_path / 'other', 'train', robot='sim_ur5e')
     assert imagine(passive, other, tmp_path / 'out') == 2
-    assert 'expected a stem for sim_ur5e, of which the episodes are' in capsys.readouterr().err
+    assert 'expected a stem for sim_ur5e; fine-tune a model to it' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
 
 
@@ -268,7 +342,7 @@ def test_a_folder_that_holds_something_is_left_alone(
 @pytest.mark.parametrize('source', ['imported', 'generated'])
 @pytest.mark.parametrize('error', [InferenceError('broken'), KeyboardInterrupt()])
 def test_nothing_is_left_of_what_was_not_finished(
-    source, error, make_random_bundle, request, tmp_path, monkeypatch
+    source, error, make_random_bundle, request, tmp_path, monkeypatch, capsys
 ):
     data, usual, calls = request.getfixturevalue(source), WorldModel.imagine, []
 
@@ -282,6 +356,47 @@ def test_nothing_is_left_of_what_was_not_finished(
     code = imagine(make_random_bundle(), data, tmp_path / 'out')
     assert code == (2 if isinstance(error, InferenceError) else 130)
     assert not list(tmp_path.iterdir())
+    told = f'hma: interrupted; nothing is kept of the episodes of {tmp_path / "out"}'
+    assert (told in capsys.readouterr().err) == isinstance(error, KeyboardInterrupt)
+
+
+def test_nothing_is_left_on_sigterm(make_random_bundle, imported, tmp_path, monkeypatch):
+    def end(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(WorldModel, 'imagine', end)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit, match='143'):
+        imagine(make_random_bundle(), imported, tmp_path / 'out')
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize('source', ['imported', 'generated'])
+def test_imagined_episodes_do_not_go_on(source, make_random_bundle, request, tmp_path, capsys):
+    bundle, data = make_random_bundle(), request.getfixturevalue(source)
+    assert imagine(bundle, data, tmp_path / 'first') == 0
+    assert {episode.kind for episode in open_episodes(tmp_path / 'first')} == {'imagined'}
+    assert not any(episode.success for episode in open_episodes(tmp_path / 'first'))
+    assert imagine(bundle, tmp_path / 'first', tmp_path / 'second') == 2
+    told = capsys.readouterr().err
+    assert f'{tmp_path / "first"}: got synthetic episodes, expected recorded ones' in told
+    assert str(data) in told
+    assert not (tmp_path / 'second').exists()
+
+
+def test_of_a_folder_with_both_only_recorded_episodes_go_on(make_random_bundle, tmp_path, capsys):
+    bundle, train = make_random_bundle(), write_generated(tmp_path, 'train') / 'sim_planar/train'
+    former = open_episodes(train).fingerprint
+    assert imagine(bundle, train, train / 'imagined') == 0
+    capsys.readouterr()
+    assert imagine(bundle, train, tmp_path / 'second') == 0
+    said = capsys.readouterr().out
+    assert ': 2 episodes, ' in said
+    assert 'left out: 2 episodes that were imagined' in said
+    (known,) = open_episodes(tmp_path / 'second').synthetic
+    assert known['source_sha256_12'] == former
+    assert all('imagined' not in item['recorded'] for item in known['beginnings'])
 
 
 def test_data_sets_of_two_robots_are_not_joined(imported, tmp_path, capsys):

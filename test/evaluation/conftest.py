@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from hma_ros.core.embodiment.stem_spec import StemSpec
-from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeWriter, find_shards
+from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeWriter
+from hma_ros.data.shards import find_shards
 from hma_ros.export.bundle import export_bundle, own_options
 from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.network.initial import initialised

@@ -211,7 +211,7 @@ def test_episodes_of_other_robots_or_splits_are_named(
     assert main(['evaluate', 'prediction', '--bundle', str(bundle), '--data', str(tmp_path)]) == 2
     text = capsys.readouterr().err
     assert f'{tmp_path}/sim_planar/val: got no episodes, expected some' in text
-    assert 'has train alone' in text
+    assert 'has only train' in text
     assert f'`hma generate sim_planar --out {tmp_path}/sim_planar --split val`' in text
     with pytest.raises(ConfigError, match='has some of sim_planar: name them with --robot'):
         check_recorded(data_root, ['sim_planar', 'sim_franka'])

@@ -76,7 +76,7 @@ def test_correlation_is_over_the_policies_of_a_robot() -> None:
 @pytest.mark.parametrize(
     ('options', 'refusal'),
     [
-        (['--noise', '-1'], 'argument --noise: got -1, expected at least 0'),
+        (['--noise', '-1'], 'argument --noise: got -1, expected a number of at least 0'),
         (['--episodes', '0'], 'argument --episodes: got 0, expected at least 1'),
         (['--robot', 'sim_planar', 'sim_so101'], '--robot: got sim_so101, expected one of'),
         (['--noise', 'x'], "argument --noise: got 'x', expected a number"),

@@ -12,7 +12,8 @@ from benchmarks.held_out_tokens import mean_score
 from benchmarks.mixture import Experiment, Mixture, spread
 from hma_ros.bringup import bundle_folder
 from hma_ros.core.embodiment import load_embodiment
-from hma_ros.data.episodes import EpisodeDataset, find_shards
+from hma_ros.data.episodes import EpisodeDataset
+from hma_ros.data.shards import find_shards
 from hma_ros.data.windows import TokenEpisode
 from hma_ros.evaluation.conditioning_table import conditioning_table
 from hma_ros.evaluation.kinds_table import kinds_table

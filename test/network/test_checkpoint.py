@@ -250,7 +250,7 @@ def test_parameters_that_are_not_finite_are_named(tmp_path):
         ({'action_domains': [1, 2]}, 'action_domains: got 1, expected names'),
         ({'d_actions': [14, 'x']}, "d_actions of aloha: got 'x', expected an integer of at"),
         ({'action_stats': [1, 2]}, 'action_stats of franka: got 1, expected two lists of numb'),
-        ({'action_stats': [[[0], []]] * 2}, 'action_stats of franka: got 1 means and 0 devia'),
+        ({'action_stats': [[[0], []]] * 2}, 'action_stats of franka: got 1 means and 0 stds'),
         ({'num_heads': 5}, 'heads: got 5, expected a divisor of width 32'),
         ({'jointly_predict_states': False}, 'jointly_predict_states: False, expected true'),
     ],

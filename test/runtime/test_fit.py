@@ -21,7 +21,7 @@ from hma_ros.core.embodiment.stem_spec import read_stem
 from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.export.robot import robot_of
 from hma_ros.nodes.execution_gate import check_may_execute
-from hma_ros.runtime.fit import check_fit
+from hma_ros.runtime.fit import check_fit, serving_stem
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import read_facts, write_facts
 
@@ -142,6 +142,34 @@ def test_the_doctor_makes_the_same_comparison(
 @pytest.mark.parametrize('robot', ['franka_droid', 'widowx_bridge', 'xarm7_mvp', 'ur5_pusht'])
 def test_the_robot_that_a_bundle_was_made_for_fits(make_bundle: MakeBundle, robot: str) -> None:
     check_fit(load_embodiment(robot), Manifest.read(make_bundle(robot)))
+
+
+def test_of_two_stems_of_a_robot_that_of_its_file_serves_else_the_first_that_fits(
+    make_bundle: MakeBundle,
+) -> None:
+    spec = load_embodiment('sim_planar')
+    bundle = make_bundle('sim_planar')
+    facts = read_facts(bundle)
+    entry = facts['stems'][spec.stem]
+    other = {**entry, 'robot': {**entry['robot'], 'frame_hz': 5.0}}
+    for stems, expected in (
+        ({'mine': entry, spec.stem: entry, 'yours': entry}, spec.stem),
+        ({'mine': entry, 'yours': entry}, 'mine'),
+        ({'mine': other, 'yours': entry}, 'yours'),
+    ):
+        write_facts(bundle, {**facts, 'stems': stems})
+        assert serving_stem(spec, Manifest.read(bundle)) == expected
+
+
+def test_a_bundle_whose_stem_means_something_else_does_not_serve(
+    make_bundle: MakeBundle, make_file: MakeFile
+) -> None:
+    manifest = Manifest.read(make_bundle('franka_droid'))
+    spec = load_embodiment(make_file('franka_droid', {'action.rotation': 'euler_szyx'}))
+    with pytest.raises(BundleError, match="action.rotation: got 'euler_szyx', expected 'euler_s"):
+        serving_stem(spec, manifest)
+    with pytest.raises(BundleError, match='expected a stem for sim_planar; fine-tune a model'):
+        serving_stem(load_embodiment('sim_planar'), manifest)
 
 
 def test_joints_may_have_other_names(make_bundle: MakeBundle) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from hma_ros.cli.main import main
 from hma_ros.core.errors import ConfigError
-from hma_ros.data.episodes import EpisodeDataset, find_shards
+from hma_ros.data.episodes import EpisodeDataset
+from hma_ros.data.shards import find_shards
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import run_episode
 from hma_ros.sim.generate import generate

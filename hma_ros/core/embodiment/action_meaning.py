@@ -28,10 +28,10 @@ class ActionMeaning:
     :param semantics: of an action.
     :param units: one per action name.
     :param coordinates: that actions command, in their order.
-    :param rotation: how an orientation is written; None of actions without one.
-    :param delta_frame: the axes of increments of a pose; None of other actions.
-    :param model_open: the number of an open gripper; None without a gripper.
-    :param model_closed: likewise, of a closed one.
+    :param rotation: how an orientation is written; None for actions without one.
+    :param delta_frame: the axes of increments of a pose; None for other actions.
+    :param model_open: the value for an open gripper; None without a gripper.
+    :param model_closed: likewise, for a closed one.
     """
 
     semantics: str

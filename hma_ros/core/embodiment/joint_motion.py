@@ -19,9 +19,9 @@ def joint_motion(spec: EmbodimentSpec) -> str:
 def motion_refusal(spec: EmbodimentSpec) -> str:
     """Say why actions do not tell where the joints go; empty if they do."""
     if spec.action.is_cartesian:
-        return 'they move the tool, and joints lead it there in many ways'
+        return 'they move the tool, and many joint positions lead it there'
     if spec.gripper is not None:
-        return 'they open and close a gripper, and none of the joints tells how far'
+        return 'they open and close a gripper, whose opening is not among the joints'
     if spec.action.coordinates != spec.state.joints:
         commanded, measured = ', '.join(spec.action.coordinates), ', '.join(spec.state.joints)
         return f'they command {commanded}, and measured are {measured}'

@@ -45,7 +45,7 @@ class StemSpec:
         rad or m, in the order of the first actions; empty of a model without anchors.
     :param anchor_motion: one of :data:`ANCHOR_MOTIONS`: they go by the sum of a chunk, or to its
         last action.
-    :param meaning: of the numbers of an action; None of older models, which do not say it.
+    :param meaning: of the numbers of an action; None for older models, which do not say it.
     """
 
     action_names: tuple[str, ...]
@@ -111,7 +111,7 @@ class StemSpec:
         return robot_actions(self.action_names, self.layout, numbers) if self.layout else numbers
 
     def differences(self, spec: EmbodimentSpec) -> Iterator[Difference]:
-        """Yield where a robot differs from the one that the stem serves, the robot's first."""
+        """Yield where a robot differs from the one that the stem serves: key, its value, ours."""
         # A model that reads no joints does not mind which there are.
         joints = spec.state.joints if self.joint_names else ()
         # One that was trained on this robot's episodes takes its actions as they are.

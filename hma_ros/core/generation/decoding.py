@@ -80,7 +80,7 @@ class Decoding:
             raise ConfigError(
                 f'guidance: got {self.guidance}, expected 1 for a model that does not support '
                 'masked actions (hides_actions: false); leave guidance out: models of `hma train` '
-                'support them, no released checkpoint does'
+                '(compat corrected) support them, no released checkpoint does'
             )
 
     def check_passes(self, tokens: int) -> None:

@@ -13,7 +13,7 @@ from hma_ros.core.errors import MessageError
 
 # Height and width of a frame where nothing else is said: what the shipped bundle takes.
 FRAME_PX = 128
-# Pixels that a token of the own frame tokenizer spans in each direction.
+# Height and width of a patch, which our frame tokenizer encodes as one token.
 PATCH_PX = 16
 _EXACT_FLOAT32 = 1 << 24
 

@@ -1,0 +1,87 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""Data sets are joined where they are of one robot, and every episode is read once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from hma_ros.core.embodiment import embodiment_folder, load_embodiment
+from hma_ros.core.errors import ConfigError
+from hma_ros.data.episodes import Episode, EpisodeWriter
+from hma_ros.data.joined_episodes import open_all
+from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.steps import Step
+
+
+def imported(folder: Path, **changes: object) -> Path:
+    """Write an episode of the planar robot; `changes` to its file, with __ for each dot."""
+    data = yaml.safe_load((embodiment_folder() / 'sim_planar.yaml').read_text())
+    for dotted, value in changes.items():
+        section, key = dotted.split('__')
+        data[section][key] = value
+    file = folder.with_name(f'{folder.name}_robot') / 'sim_planar.yaml'
+    file.parent.mkdir(parents=True)
+    file.write_text(yaml.safe_dump(data))
+    spec = load_embodiment(str(file))
+    writer = LeRobotWriter(folder, spec, 'push')
+    episode = writer.begin()
+    for step in range(3):
+        frame = np.zeros((*spec.camera.resize, 3), np.uint8)
+        episode.add(Step(step, frame, np.zeros(2, np.float32), np.zeros((1, 2), np.float32)))
+    writer.end(episode, True)
+    writer.commit({'path': 'made up', 'sha256': ''})
+    return folder
+
+
+def generated(folder: Path) -> Path:
+    """Write an episode as the simulator does."""
+    chunks, joints = np.zeros((3, 1, 2), np.float32), np.zeros((4, 2), np.float32)
+    frames = np.zeros((4, 8, 8, 3), np.uint8)
+    with EpisodeWriter(folder, 'sim_planar', 10.0, 1, ('x', 'y'), ('a', 'b')) as writer:
+        writer.add(Episode(frames, chunks, chunks, joints, joints, 'expert', 0, True))
+    return folder
+
+
+def test_data_sets_of_one_robot_follow_each_other(tmp_path: Path) -> None:
+    folders = [imported(tmp_path / name) for name in 'ab']
+    joined = open_all(folders)
+    assert len(joined) == 2
+    assert [Path(item.place).is_relative_to(at) for item, at in zip(joined, folders, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        (
+            {'action__semantics': 'joint_position', 'action__frame': 'joints'},
+            'action.semantics: got joint_position, expected position',
+        ),
+        ({'action__units': ['rad', 'rad']}, "action.units: got ('rad', 'rad'), expected ('m', 'm"),
+        (
+            {'camera__crop': {'top': 0, 'left': 0, 'height': 200, 'width': 200}},
+            'camera.crop: got CropSpec(top=0, left=0, height=200, width=200), expected None',
+        ),
+        ({'camera__resize': [64, 64]}, 'camera.resize: got (64, 64), expected (128, 128)'),
+        ({'camera__width': 320}, 'camera.width: got 320, expected 256'),
+    ],
+)
+def test_data_sets_whose_numbers_or_frames_mean_something_else_are_not_joined(
+    changes: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    folders = [imported(tmp_path / 'a'), imported(tmp_path / 'b', **changes)]
+    with pytest.raises(ConfigError) as refusal:
+        open_all(folders)
+    assert str(refusal.value).startswith(f'{folders[1]}: {said}')
+    assert f'as in {folders[0]}; give data sets of one robot' in str(refusal.value)
+
+
+def test_no_episode_is_read_twice(tmp_path: Path) -> None:
+    folder = imported(tmp_path / 'a')
+    with pytest.raises(ConfigError, match='got it twice, .* expected every episode once'):
+        open_all([folder, tmp_path / 'a_robot' / '..' / 'a'])
+    shard = generated(tmp_path / 'train' / 'shard_00')
+    for folders in ([tmp_path / 'train', shard], [shard, tmp_path / 'train']):
+        with pytest.raises(ConfigError, match='got it twice'):
+            open_all(folders)
