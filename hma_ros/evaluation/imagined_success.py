@@ -25,6 +25,7 @@ from hma_ros.evaluation.closed_loop import HELD_OUT_SEED, ModelActor
 from hma_ros.evaluation.images import Imagined
 from hma_ros.evaluation.replay import replay
 from hma_ros.evaluation.success_judge import JUDGED, SuccessJudge
+from hma_ros.runtime.fit import serving_stem
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
@@ -149,7 +150,7 @@ def check_contenders(world: Contender, robot: str, contenders: Sequence[Contende
     spec, image_size = load_embodiment(robot), Manifest.read(world.bundle).image_size
     for item in (world, *contenders):
         manifest = Manifest.read(item.bundle)
-        manifest.robot(spec.stem)
+        serving_stem(spec, manifest)
         if manifest.image_size != image_size:
             raise ConfigError(
                 f'--policies: got {item.label} with images of {manifest.image_size} px, expected '
@@ -249,9 +250,14 @@ def _task(name: str) -> Task:
 
 def _models(order: _Order) -> tuple[WorldModel, WorldModel]:
     """Open the world and the policy; each has a context of its own."""
-    stem, seed = load_embodiment(order.robot).stem, order.seed % 2**32
+    spec, seed = load_embodiment(order.robot), order.seed % 2**32
     world, policy = (
-        WorldModel(item.bundle, stem, Execution(threads=1), seed=seed)
+        WorldModel(
+            item.bundle,
+            serving_stem(spec, Manifest.read(item.bundle)),
+            Execution(threads=1),
+            seed=seed,
+        )
         for item in (order.world, order.contender)
     )
     return world, policy
