@@ -163,14 +163,13 @@ class TokenWorldModel:
         self._newest_frame()
         if setting is ProblemSetting.FULL:
             self.act()  # from all that was observed, of which less may be left below
-        frames: list[np.ndarray] = []
-        chunks: list[np.ndarray] = []
+        frames, chunks = list[np.ndarray](), list[np.ndarray]()
         ahead = None if chunks_HX is None else np.asarray(chunks_HX, np.float32)[:, None]
         with self._forked(horizon) as (cache, places):
             # Without actions there is nothing to guide.
             lent = cache if setting is ProblemSetting.PASSIVE else self._model.spread(cache, 1)
-            steps = self._rollout(lent, places, setting, ahead, decided=decided)
-            for imagined, chunk in steps:
+            rollout = self._rollout(lent, places, setting, ahead, decided=decided)
+            for imagined, chunk in rollout:
                 frames.append(imagined.tokens_BSE[0])
                 chunks += [] if chunk is None else [chunk[0]]
                 if is_enough(imagined.drawn_BSE[0]):
