@@ -16,6 +16,7 @@ from hma_ros.core.pool import Pool
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode, EpisodeWriter
 from hma_ros.evaluation.replay import measured
+from hma_ros.runtime.fit import serving_stem
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
@@ -225,4 +226,5 @@ def _image_size(bundle: str) -> int:
 
 @cache
 def _model(bundle: str, embodiment: str) -> WorldModel:
-    return WorldModel(bundle, load_embodiment(embodiment).stem, Execution(threads=1))
+    stem = serving_stem(load_embodiment(embodiment), Manifest.read(bundle))
+    return WorldModel(bundle, stem, Execution(threads=1))

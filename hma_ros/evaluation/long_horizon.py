@@ -33,6 +33,7 @@ from hma_ros.evaluation.long_horizon_config import (
 )
 from hma_ros.evaluation.replay import replay
 from hma_ros.evaluation.scene_parts import PARTS, Seen, base_of, find_parts
+from hma_ros.runtime.fit import serving_stem
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
@@ -343,4 +344,5 @@ def _base(name: str, size: int) -> np.ndarray:
 
 @cache
 def _model(bundle: str, robot: str, decoding: Decoding) -> WorldModel:
-    return WorldModel(bundle, load_embodiment(robot).stem, Execution(threads=1), decoding)
+    stem = serving_stem(load_embodiment(robot), Manifest.read(bundle))
+    return WorldModel(bundle, stem, Execution(threads=1), decoding)
