@@ -43,5 +43,5 @@ def _instead(root: Path, embodiment: str, split: str) -> str:
             f'or --embodiments of `hma train`, or make the others with {make}'
         )
     splits = ', '.join(sorted(of for name, of in found if name == embodiment and of in SPLITS))
-    there = f'{root / embodiment} has {splits} alone: ' if splits else ''
+    there = f'{root / embodiment} has only {splits}: ' if splits else ''
     return f'{there}make them with {make}'

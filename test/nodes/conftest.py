@@ -6,6 +6,7 @@ Nothing sleeps: every wait is for a condition, with a deadline that only a broke
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sensor_msgs.msg import Image, JointState
 
 from benchmarks.faults.processes import System
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.core.embodiment.action_meaning import meaning_of
 from hma_ros.ros.image_msg import from_rgb
 from hma_ros.ros.joint_state_msg import from_positions
 from hma_ros.ros.qos import SENSOR_OUT
@@ -132,6 +134,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 'upper': spec.action.upper,
                 'joint_names': spec.state.joints,
                 'joint_motion': 'unknown',
+                'meaning': asdict(meaning_of(spec)),
             }
             for spec in robots.values()
         },
