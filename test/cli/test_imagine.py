@@ -201,7 +201,7 @@ def test_a_model_is_fine_tuned_to_recorded_and_imagined_episodes(
     count = len(open_episodes(data)) + len(open_episodes(out))
     said = capsys.readouterr().out
     assert f'{data}, {out}: {count} episodes' in said
-    assert f'synthetic: behind {OBSERVED} true frames each, imagined by' in said
+    assert f'synthetic: after {OBSERVED} true frames each, imagined by' in said
     facts = json.loads((tmp_path / 'run/provenance.json').read_text())['settings']['data']
     (known,) = facts['synthetic']
     assert (known['source'], known['observed']) == (str(data), OBSERVED)
