@@ -15,6 +15,7 @@ from hma_ros.cli.bundle_options import add_decoding, chosen_decoding
 from hma_ros.cli.evaluate_options import (
     add_common,
     add_part,
+    add_seed,
     chosen_manifest,
     chosen_robots,
     typed_command,
@@ -136,9 +137,7 @@ def _add_prediction(parts: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help='steps of the open-loop rollouts (default: 8)',
     )
     add_decoding(parser)
-    parser.add_argument(
-        '--seed', type=not_negative, default=0, help='selects steps and wrong actions (default: 0)'
-    )
+    add_seed(parser, 'steps and wrong actions')
     parser.add_argument(
         '--images',
         type=Path,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hma_ros.cli import evaluate_options
 from hma_ros.cli.interruption import keeping_nothing
-from hma_ros.cli.numbers import not_negative, not_negative_number, positive
+from hma_ros.cli.numbers import not_negative_number, positive
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.writable import check_file, check_folder
 
@@ -64,9 +64,7 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         metavar='N',
         help='starts of each policy with each noise (default: 20)',
     )
-    parser.add_argument(
-        '--seed', type=not_negative, default=0, help='selects the starts (default: 0)'
-    )
+    evaluate_options.add_seed(parser, 'the starts')
     add_pool(parser, 2)
     parser.add_argument(
         '--images',

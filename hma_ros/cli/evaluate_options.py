@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hma_ros.cli.numbers import not_negative
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,6 +47,13 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         help='robots as in config/embodiments (default: all of the bundle)',
     )
     parser.add_argument('--out', type=Path, metavar='FILE', help='also write the results as JSON')
+
+
+def add_seed(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add what selects the `what` that are measured."""
+    parser.add_argument(
+        '--seed', type=not_negative, default=0, help=f'selects {what} (default: 0)'
+    )
 
 
 def chosen_manifest(args: argparse.Namespace) -> Manifest:

@@ -133,8 +133,8 @@ class _DataSet:
         file, episode = self._writer.begin(), item.episode
         period_ns = _NS / self._writer.spec.rates.frame_hz
         actions = [*episode.actions, item.after]
-        rows = zip(episode.frames, episode.joints, actions, strict=True)
-        for index, (frame, joints, chunk) in enumerate(rows):
+        steps = zip(episode.frames, episode.joints, actions, strict=True)
+        for index, (frame, joints, chunk) in enumerate(steps):
             stamp_ns = _NS + round(index * period_ns)
             file.add(Step(stamp_ns, frame, joints, np.asarray(chunk, np.float32)))
         self._writer.end(file, None)
