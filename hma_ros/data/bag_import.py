@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hma_ros.core.embodiment import EmbodimentSpec, parse_embodiment
 from hma_ros.core.errors import ConfigError
@@ -45,42 +45,57 @@ def import_bags(
     """
     Append the episodes of bags, one bag after the other; one imported already is skipped.
 
+    All bags are looked at before the first is read.
+
     :param namespace: of the robot's topics in the bag; by default what the bag says of itself.
     :param pool: reads the bags.
     :raises ConfigError: a bag cannot be read, lacks a topic of the embodiment, or is another
         version of one that was imported before.
     """
+    bags = [_look_at(path, namespace, writer.spec) for path in paths]
     imported, reads = [source['source'] for source in writer.sources], list[Read]()
-    identities = [bag_identity(path) for path in paths]
-    for path, known in zip(paths, identities, strict=True):
-        if find(path, known, imported) is None:
-            imported.append(known)
-            reads.append(partial(_read_bag, path, known, namespace))
+    for bag in bags:
+        if find(bag.path, bag.identity, imported) is None:
+            imported.append(bag.identity)
+            reads.append(partial(_read_bag, bag))
     with closing(read_parts(reads, writer, pool)) as parts:
-        for path, known in zip(paths, identities, strict=True):
-            before = imported_before(path, known, writer)
-            yield before or imported_now(path, writer, next(parts))
+        for bag in bags:
+            before = imported_before(bag.path, bag.identity, writer)
+            yield before or imported_now(bag.path, writer, next(parts))
 
 
-def bag_identity(path: Path) -> dict[str, Any]:
+class _Bag(NamedTuple):
     """
-    Return what tells a bag from another: how it begins, and how many messages it has.
+    A bag before it is read.
 
-    So one that was moved, or has got its metadata since, is the same; one that has grown begins
-    as it did.
+    :param identity: how it begins, and how many messages it has; so one that was moved, or has
+        got its metadata since, is the same, and one that has grown begins as it did.
+    :param names: see :func:`bag_topics`, and so `others`.
     """
+
+    path: Path
+    identity: dict[str, Any]
+    names: dict[str, str]
+    others: dict[str, str]
+
+
+def _look_at(path: Path, namespace: str | None, spec: EmbodimentSpec) -> _Bag:
     with BagMessages(path) as bag:
+        if namespace is None:
+            namespace = custom_data(path).get(NAMESPACE_KEY, '')
+        names, others = bag_topics(spec, bag.topics, namespace, str(path))
         count = sum(map(bag.count, bag.topics))
-        return {'path': str(path.absolute()), 'beginning': bag.beginning(), 'messages': count}
+        identity = {
+            'path': str(path.absolute()),
+            'beginning': bag.beginning(),
+            'messages': count,
+        }
+        return _Bag(path, identity, names, others)
 
 
-def _read_bag(
-    path: Path, known: dict[str, Any], namespace: str | None, writer: LeRobotWriter
-) -> dict[str, Any]:
-    if namespace is None:
-        namespace = custom_data(path).get(NAMESPACE_KEY, '')
+def _read_bag(source: _Bag, writer: LeRobotWriter) -> dict[str, Any]:
+    path, names = source.path, source.names
     with BagMessages(path) as bag:
-        names, others = bag_topics(writer.spec, bag.topics, namespace, str(path))
         reader = BagSteps(writer.spec, names, str(path))
         has_marks = bag.count(names.get(EPISODE_TOPIC, '')) > 0
         episodes = EpisodeCutter(writer, has_marks)
@@ -90,13 +105,13 @@ def _read_bag(
         for item in reader.close():
             episodes.take(item)
         episodes.close()
-        unread = {name: TopicCounts(first_fault=fault) for name, fault in others.items()}
+        unread = {name: TopicCounts(first_fault=fault) for name, fault in source.others.items()}
         counts = {**reader.counts, **unread}
         if has_marks and not episodes.marks['begun']:
             marks = counts[names[EPISODE_TOPIC]]
             marks.first_fault = marks.first_fault or _NO_BEGIN.format(episodes.outside)
         return {
-            'source': known,
+            'source': source.identity,
             'is_truncated': bag.is_truncated,
             'has_marks': has_marks,
             'marks': episodes.marks,

@@ -21,6 +21,8 @@ FLAT_FILES = (
     'states.bin',
 )
 _CHUNK_FILES = ('actions/actions.bin', 'labels.bin')
+# What episodes of one robot have in common.
+FACTS = ('embodiment', 'hz', 'stride', 'action_names', 'state_names')
 # Kind of the episodes that a world model continued.
 IMAGINED = 'imagined'
 # Key of how they were made, here and of a source in the journal of an import.

@@ -36,6 +36,7 @@ from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
 from hma_ros.data.episode_metadata import (
+    FACTS,
     FLAT_FILES,
     IMAGINED,
     SYNTHETIC,
@@ -116,7 +117,7 @@ class Episodes(Protocol):
         ...
 
     def check_frame_size(self, side: int, of: str) -> None:
-        """Refuse frames of another height or width [px] than `of` takes: ConfigError."""
+        """Refuse frames of another height or width [px] than `side` of `of`: ConfigError."""
         ...
 
     def __len__(self) -> int:
@@ -252,16 +253,10 @@ class EpisodeDataset:
         self._parts = [_Folder(Path(folder)) for folder in folders]
         self.metadata = self._parts[0].metadata
         for part in self._parts[1:]:
-            if part.metadata['embodiment'] != self.embodiment:
+            for what, got, expected in part.differences(self._parts[0]):
+                others = f'{expected} as in {self._parts[0].folder}'
                 raise ConfigError(
-                    f'{part.folder}: embodiment: got '
-                    f'{shortened(part.metadata["embodiment"])!r}, expected '
-                    f'{shortened(self.embodiment)!r} as in {self._parts[0].folder}'
-                )
-            if part.frame_size != self.frame_size:
-                raise ConfigError(
-                    f'{part.folder}: frames: got {list(part.frame_size)}, expected '
-                    f'{list(self.frame_size)} as in {self._parts[0].folder}; record them again'
+                    f'{part.folder}: {what}: got {got}, expected {others}; move it away'
                 )
         self._index = [
             (part, number) for part in self._parts for number in range(len(part.records))
@@ -283,13 +278,7 @@ class EpisodeDataset:
         return self._parts[0].frame_size
 
     def check_frame_size(self, side: int, of: str) -> None:
-        """
-        Compare the frames with what is to read them.
-
-        :param side: height and width expected [px].
-        :param of: whose size that is, for the error.
-        :raises ConfigError: they have another size.
-        """
+        """See :class:`Episodes`."""
         if self.frame_size not in ((), (side, side)):
             raise ConfigError(
                 f'{self._parts[0].folder}: frames: got {list(self.frame_size)}, expected '
@@ -356,6 +345,14 @@ class _Folder:
     def frame_size(self) -> tuple[int, ...]:
         video = self._arrays.get('video.bin')
         return () if video is None else video.shape[1:3]
+
+    def differences(self, other: _Folder) -> Iterator[tuple[str, object, object]]:
+        """Yield what keeps these episodes from being of one data set with others."""
+        for key in FACTS:
+            if (got := self.metadata[key]) != (expected := other.metadata[key]):
+                yield key, shortened(got), shortened(expected)
+        if self.frame_size != other.frame_size:
+            yield 'frames', list(self.frame_size), list(other.frame_size)
 
     def read(self, number: int) -> Episode:
         record = self.records[number]

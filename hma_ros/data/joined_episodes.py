@@ -13,10 +13,10 @@ from typing import Any
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.embodiment.action_meaning import Difference, meaning_of
 from hma_ros.core.errors import ConfigError
+from hma_ros.data.episode_metadata import FACTS
 from hma_ros.data.episodes import Episode, Episodes
 from hma_ros.data.imported_episodes import is_data_set, open_episodes
 
-_FACTS = ('embodiment', 'hz', 'stride', 'action_names', 'state_names')
 _VIEW = ('height', 'width', 'crop', 'resize')
 
 
@@ -109,7 +109,7 @@ def _check_read_once(folders: Sequence[Path]) -> None:
 
 def _differences(episodes: Episodes, first: Episodes) -> Iterator[Difference]:
     """Yield where episodes are not of the robot of the first, seen and commanded alike."""
-    for key in _FACTS:
+    for key in FACTS:
         if (got := episodes.metadata[key]) != (expected := first.metadata[key]):
             yield key, got, expected
     spec, other = episodes.spec, first.spec

@@ -21,6 +21,7 @@ from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import first_few, quoted, shortened
 from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.episode_metadata import SYNTHETIC
 from hma_ros.data.episode_source import ACTION, STATE, Feature, Rgb, SourceFrame
 from hma_ros.data.lerobot_episodes import SourceEpisode, episodes_of
 from hma_ros.data.video_frames import video_frames
@@ -56,6 +57,7 @@ class LeRobotSource:
         version = self.info.get('codebase_version')
         if version not in VERSIONS:
             raise self._wrong('codebase_version', quoted(version), ' or '.join(VERSIONS))
+        self._check_recorded()
         self.is_v3 = version == VERSIONS[1]
         self.fps = self._fps()
         self.features = self._features()
@@ -135,6 +137,16 @@ class LeRobotSource:
         table = self._table(path, episode, ['episode_index', SUCCESS])
         last = table.column(SUCCESS).to_pylist()[-1]
         return bool(last[0] if isinstance(last, list) else last)
+
+    def _check_recorded(self) -> None:
+        """Refuse a data set of ours whose frames a world model imagined."""
+        journal = self.folder / layout.JOURNAL
+        sources = read_json(journal).get('sources', ()) if journal.is_file() else ()
+        if any(source.get(SYNTHETIC) for source in sources):
+            raise ConfigError(
+                f'{journal}: got imagined frames, expected recorded ones; give {self.folder} '
+                'itself to --data of hma finetune'
+            )
 
     def _fps(self) -> float:
         rate = self.info.get('fps')

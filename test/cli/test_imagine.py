@@ -385,6 +385,18 @@ def test_imagined_episodes_do_not_go_on(source, make_random_bundle, request, tmp
     assert not (tmp_path / 'second').exists()
 
 
+def test_imagined_episodes_are_not_imported_as_recorded_ones(
+    make_random_bundle, imported, tmp_path, capsys
+):
+    first, again = tmp_path / 'first', tmp_path / 'again'
+    assert imagine(make_random_bundle(), imported, first) == 0
+    words = ['--embodiment', 'sim_planar', '--action', 'measured', '--out', str(again)]
+    assert main(['data', 'import', 'lerobot', str(first), *words]) == 2
+    told = 'import.json: got imagined frames, expected recorded ones; give'
+    assert told in capsys.readouterr().err
+    assert not again.exists()
+
+
 def test_of_a_folder_with_both_only_recorded_episodes_go_on(make_random_bundle, tmp_path, capsys):
     bundle, train = make_random_bundle(), write_generated(tmp_path, 'train') / 'sim_planar/train'
     former = open_episodes(train).fingerprint

@@ -495,8 +495,11 @@ def test_a_bag_with_a_topic_of_another_type_is_refused(
     other.append((topic, made.START_NS, made.mark('begin', 0)[2]))
     bag = made.write(tmp_path / 'bag', other)
     fault = f'{bag}: {topic}: got the type std_msgs/msg/String, expected sensor_msgs/msg/'
+    whole = made.write(tmp_path / 'whole', recording)
     with pytest.raises(ConfigError, match=fault):
-        imported(tmp_path / 'set', bag)
+        imported(tmp_path / 'set', whole, bag)
+    # Before any was read.
+    assert not list(tmp_path.glob('set/**/*.parquet'))
 
 
 def test_marks_of_another_type_are_not_read_and_said(tmp_path: Path, recording: Any) -> None:

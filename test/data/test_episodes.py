@@ -91,7 +91,16 @@ def test_broken_metadata_is_named(tmp_path):
 
 def test_folders_of_two_embodiments_do_not_mix(tmp_path):
     folders = [write(tmp_path / 'a', [make(2)]), write(tmp_path / 'b', [make(2)], 'sim_ur5e')]
-    with pytest.raises(ConfigError, match="b: embodiment: got 'sim_ur5e', expected 'sim_planar'"):
+    with pytest.raises(ConfigError, match='b: embodiment: got sim_ur5e, expected sim_planar'):
+        EpisodeDataset(folders)
+
+
+@pytest.mark.parametrize(('fact', 'got'), [('hz', 5.0), ('action_names', ['y', 'x'])])
+def test_folders_of_other_rates_or_actions_do_not_mix(tmp_path, fact, got):
+    folders = [write(tmp_path / name, [make(2)]) for name in 'ab']
+    path = tmp_path / 'b' / 'metadata.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), fact: got}))
+    with pytest.raises(ConfigError, match=f'b: {fact}: got .*, expected .* as in {folders[0]}'):
         EpisodeDataset(folders)
 
 
