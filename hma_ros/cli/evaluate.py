@@ -18,7 +18,7 @@ from hma_ros.cli.evaluate_options import (
     add_seed,
     chosen_manifest,
     chosen_robots,
-    typed_command,
+    write_results,
 )
 from hma_ros.cli.generate import add_scene
 from hma_ros.cli.interruption import keeping_nothing
@@ -224,7 +224,7 @@ def run_prediction(args: argparse.Namespace) -> int:
     """Print the tables of prediction, and write what was asked for."""
     from hma_ros.data.imported_episodes import is_data_set, open_episodes
     from hma_ros.evaluation.held_out import check_recorded
-    from hma_ros.evaluation.measurements import as_result, write_measurements
+    from hma_ros.evaluation.measurements import as_result
     from hma_ros.evaluation.prediction import check_horizon
     from hma_ros.evaluation.tables import TABLES
 
@@ -241,15 +241,14 @@ def run_prediction(args: argparse.Namespace) -> int:
         measured = [_predict(args, manifest, robot) for robot in robots]
     results = [as_result('prediction', item) for item in measured]
     print(*(table(results) for table in TABLES['prediction']), sep='\n')
-    if args.out:
-        write_measurements(args.out, typed_command(args), results)
+    write_results(args, results)
     return 0
 
 
 def run_closed_loop(args: argparse.Namespace) -> int:
     """Print the table of policies, and write the results where asked to."""
     from hma_ros.evaluation.closed_loop import HELD_OUT_SEED
-    from hma_ros.evaluation.measurements import as_result, write_measurements
+    from hma_ros.evaluation.measurements import as_result
     from hma_ros.evaluation.tables import closed_loop_table
 
     check_file('--out', args.out)
@@ -265,8 +264,7 @@ def run_closed_loop(args: argparse.Namespace) -> int:
             for item in _closed_loop(args, robot, manifest.folder, seeds)
         ]
     print(closed_loop_table(results))
-    if args.out:
-        write_measurements(args.out, typed_command(args), results)
+    write_results(args, results)
     return 0
 
 

@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         judge_policies,
     )
     from hma_ros.evaluation.imagined_table import imagined_success_table
-    from hma_ros.evaluation.measurements import as_result, write_measurements
+    from hma_ros.evaluation.measurements import as_result
     from hma_ros.evaluation.success_judge import JUDGED
 
     check_folder('--images', args.images)
@@ -103,8 +103,7 @@ def run(args: argparse.Namespace) -> int:
                 if args.images:
                     _draw(args.images, f'{robot} {result.policy}', films)
     print(imagined_success_table(results))
-    if args.out:
-        write_measurements(args.out, evaluate_options.typed_command(args), results)
+    evaluate_options.write_results(args, results)
     return 0
 
 

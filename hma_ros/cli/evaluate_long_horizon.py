@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         object_places_table,
         occlusion_table,
     )
-    from hma_ros.evaluation.measurements import as_result, write_measurements
+    from hma_ros.evaluation.measurements import as_result
     from hma_ros.evaluation.object_places import object_places_of
     from hma_ros.evaluation.occlusion import check_occluded, occlusion_of
 
@@ -148,8 +148,7 @@ def run(args: argparse.Namespace) -> int:
     print(table)
     if args.images:
         print(f'page: {write_long_horizon(args.images, measured, table)}')
-    if args.out:
-        write_measurements(args.out, evaluate_options.typed_command(args), results)
+    evaluate_options.write_results(args, results)
     return 0
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hma_ros.cli.numbers import not_negative
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from hma_ros.runtime.manifest import Manifest
+
+# When the command began, but for its first imports.
+_STARTED_S = time.monotonic()
 
 
 def add_part(
@@ -82,6 +86,15 @@ def chosen_robots(args: argparse.Namespace, manifest: Manifest) -> Sequence[str]
                 f'trained on: {", ".join(served)}'
             )
     return args.robots or served
+
+
+def write_results(args: argparse.Namespace, results: Sequence[dict[str, Any]]) -> None:
+    """Write the results where ``--out`` says, with the command and how long it took."""
+    from hma_ros.evaluation.measurements import write_measurements
+
+    if args.out:
+        took_s = round(time.monotonic() - _STARTED_S)
+        write_measurements(args.out, typed_command(args), results, took_s=took_s)
 
 
 def typed_command(args: argparse.Namespace) -> str:

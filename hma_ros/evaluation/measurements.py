@@ -28,11 +28,13 @@ class Measurements:
     :param command: what to type to measure again.
     :param machine: see :func:`describe_machine`.
     :param results: plain data; ``name`` says of which kind each is.
+    :param took_s: the command; None where that was not measured.
     """
 
     command: str
     machine: dict[str, str]
     results: tuple[dict[str, Any], ...]
+    took_s: float | None = None
 
     def section(self, name: str) -> list[dict[str, Any]]:
         """Return the results that are shown together; most are alone under their name."""
@@ -84,7 +86,9 @@ def _read(path: Path) -> Measurements:
             raise ConfigError(f'{path}: got {type(facts).__name__}, expected a JSON object')
         results = tuple({'name': str(result['name']), **result} for result in facts['results'])
         machine = {'processor': facts['machine']['processor'], **facts['machine']}
-        return Measurements(facts['command'], machine, results)
+        took_s = facts.get('took_s')
+        took_s = None if took_s is None else float(took_s)
+        return Measurements(facts['command'], machine, results, took_s)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f'{path}: got {_fault(error)}, expected command, machine and results, as '

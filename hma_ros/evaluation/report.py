@@ -8,6 +8,7 @@ The page belongs to its authors; only what stands between two markers is replace
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -282,12 +283,18 @@ def _commands(files: Sequence[Measurements]) -> str:
     for name in TABLES:
         for file in files:
             for item in file.section(name):
-                command = item.get('command', file.command), file.machine['processor']
+                command = item.get('command', file.command), _where(file)
                 found.setdefault(command, {})[name.replace('_', ' ')] = None
     return ''.join(
-        f'- {", ".join(tables)} ({machine}): `{command}`\n'
-        for (command, machine), tables in found.items()
+        f'- {", ".join(tables)} ({where}): `{command}`\n'
+        for (command, where), tables in found.items()
     )
+
+
+def _where(file: Measurements) -> str:
+    """Name the processor, and how long it took if that is known."""
+    took = '' if file.took_s is None else f'; {math.ceil(file.took_s / 60)} min'
+    return f'{file.machine["processor"]}{took}'
 
 
 def _machines(files: Sequence[Measurements]) -> str:

@@ -24,7 +24,8 @@ POLICY = {
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    write_measurements(tmp_path / 'out' / 'a.json', 'hma evaluate closed-loop --seed 3', [POLICY])
+    command = 'hma evaluate closed-loop --seed 3'
+    write_measurements(tmp_path / 'out' / 'a.json', command, [POLICY], took_s=130)
     return tmp_path / 'out'
 
 
@@ -37,7 +38,7 @@ def test_a_new_page_has_every_table_with_its_command_and_machine(
     section = text.partition('<!-- begin closed_loop -->')[2].partition('<!-- end')[0]
     assert '31 of 40' in section
     commands = text.partition('<!-- begin commands -->')[2].partition('<!-- end')[0]
-    assert '`hma evaluate closed-loop --seed 3`' in commands
+    assert '; 3 min): `hma evaluate closed-loop --seed 3`' in commands
     assert '78%' in section
     assert '| onnxruntime ' in text.partition('<!-- begin machines -->')[2]
     assert text.count('*Not measured yet.*') == 25  # all but the closed loop
