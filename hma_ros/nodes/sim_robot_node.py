@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
+from rclpy.wait_for_message import wait_for_message
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool, Float64MultiArray, String
@@ -37,6 +38,9 @@ _RESET_TIMEOUT_S = 60.0
 # 25 times per second: as smooth as the images need it.
 _FRAMES_NS = 40_000_000
 _WARN_EVERY_S = 5.0
+_CLOCK = '/clock'
+# How long the time of another simulation is listened for.
+_LISTEN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class SimRobotNode(Node):
         self._tree: RobotTree | None = None
         self._check_image_scale()
         self._check_gripper()
+        self._check_alone()
         self._open_outputs()
         self._loop = SimLoop(
             spec,
@@ -128,9 +133,18 @@ class SimRobotNode(Node):
                 'forward_position: the simulated robot takes no goals'
             )
 
+    def _check_alone(self) -> None:
+        """Do not begin beside another simulation, whose nodes would see both."""
+        is_there, _ = wait_for_message(Clock, self, _CLOCK, time_to_wait=_LISTEN_S)
+        if is_there:
+            raise ConfigError(
+                f'{_CLOCK}: got the time of another simulation, expected none yet; end that one, '
+                'or give each its own ROS_DOMAIN_ID'
+            )
+
     def _open_outputs(self) -> None:
         spec = self._spec
-        self._ticks = qos_overrides.publisher(self, Clock, '/clock', REPORT)
+        self._ticks = qos_overrides.publisher(self, Clock, _CLOCK, REPORT)
         self._images = qos_overrides.publisher(self, Image, spec.camera.topic, SENSOR_OUT)
         self._infos = None
         if spec.camera.info_topic:

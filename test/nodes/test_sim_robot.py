@@ -24,6 +24,15 @@ pytestmark = pytest.mark.ros
 PLANAR = load_embodiment('sim_planar')
 
 
+def start(embodiment: str) -> subprocess.CompletedProcess[str]:
+    """Run a simulated robot until it ends by itself."""
+    script = (
+        'import sys\nfrom hma_ros.nodes import sim_robot_node\nsys.exit(sim_robot_node.main())'
+    )
+    command = [sys.executable, '-c', script, '--ros-args', '-p', f'embodiment:={embodiment}']
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
+
+
 def test_publishes_obeys_refuses_and_resets(system: Any) -> None:
     camera, info = f'/{PLANAR.camera.topic}', f'/{PLANAR.camera.info_topic}'
     for kind, topic in (
@@ -75,6 +84,16 @@ def test_publishes_obeys_refuses_and_resets(system: Any) -> None:
     assert 'seed -1' in answer.message
 
 
+def test_a_second_simulation_ends_before_it_publishes(system: Any) -> None:
+    system.watch(JointState, '/joint_states', SENSOR_IN)
+    system.spawn('sim_robot', embodiment='sim_planar')
+    system.until(lambda: '/joint_states' in system.last, 'the first robot')
+    answer = start('sim_ur5e')
+    assert answer.returncode == 1
+    assert '/clock: got the time of another simulation' in answer.stdout + answer.stderr
+    assert len(system.last['/joint_states'].name) == len(PLANAR.state.joints)
+
+
 def test_episodes_run_through_the_lifecycle(system: Any, tiny_bundle: Path) -> None:
     system.watch(JointState, '/joint_states', SENSOR_IN)
     system.spawn('sim_robot', embodiment='sim_planar', real_time_factor=0.1)
@@ -119,11 +138,7 @@ def test_a_simulation_that_fails_ends_the_process_with_one_line() -> None:
 def test_a_gripper_that_takes_goals_is_refused(tmp_path: Path) -> None:
     path, text = tmp_path / 'sim_franka.yaml', Path(load_embodiment('sim_franka').path).read_text()
     path.write_text(text.replace('interface: forward_position', 'interface: gripper_command'))
-    script = (
-        'import sys\nfrom hma_ros.nodes import sim_robot_node\nsys.exit(sim_robot_node.main())'
-    )
-    command = [sys.executable, '-c', script, '--ros-args', '-p', f'embodiment:={path}']
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    answer = start(str(path))
     assert answer.returncode == 1
     expected = 'gripper.interface: got gripper_command, expected forward_position: the simulated'
     assert expected in answer.stdout + answer.stderr
