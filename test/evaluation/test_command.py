@@ -4,6 +4,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,36 @@ def test_from_episodes_to_page_and_images(
     assert main(['evaluate', 'report', '--results', str(out.parent), '--out', str(page)]) == 0
     assert f'hma evaluate prediction --bundle {bundle}' in page.read_text()
     assert (tmp_path / 'images' / 'horizon.svg').read_text().startswith('<svg')
+
+
+def test_the_perceptual_distance_is_measured_on_request(
+    bundle: Path,
+    data_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr('hma_ros.network.lpips.load_lpips', lambda: lambda first, second: 0.25)
+    out = tmp_path / 'prediction.json'
+    arguments = ['--bundle', str(bundle), '--data', str(data_root), '--steps', '2', '--lpips']
+    arguments += ['--trials', '1', '--horizon', '2', '--out', str(out)]
+    assert main(['evaluate', 'prediction', *arguments]) == 0
+    assert '| LPIPS: imagined | copied | tokenizer alone |' in capsys.readouterr().out
+    facts = json.loads(out.read_text())
+    assert '--lpips' in facts['command'].split()
+    assert facts['results'][0]['lpips'] == {'imagined': 0.25, 'copied': 0.25, 'tokenizer': 0.25}
+
+
+def test_a_perceptual_distance_that_cannot_be_had_is_refused_before_the_work(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        'hma_ros.evaluation.prediction.measure_prediction',
+        lambda *_, **__: pytest.fail('measured'),
+    )
+    monkeypatch.setitem(sys.modules, 'torchmetrics.image.lpip', None)
+    assert main(['evaluate', 'prediction', '--bundle', str(bundle), '--lpips']) == 2
+    assert 'pip install -r requirements/lpips.txt' in capsys.readouterr().err
 
 
 def test_an_imported_data_set_is_evaluated_as_what_it_is_of(
