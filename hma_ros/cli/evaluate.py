@@ -239,7 +239,7 @@ def run_prediction(args: argparse.Namespace) -> int:
     check_horizon(args.horizon, manifest.max_horizon)
     if args.data is not None and not is_data_set(args.data):
         check_recorded(args.data, robots)
-    lpips = chosen_lpips(args)
+    lpips = chosen_lpips(args, manifest.image_size)
     with keeping_nothing(f'prediction of {", ".join(robots)}'):
         measured = [_predict(args, manifest, robot, lpips) for robot in robots]
     results = [as_result('prediction', item) for item in measured]

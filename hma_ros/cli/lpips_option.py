@@ -6,6 +6,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from hma_ros.core.errors import ConfigError
+
 if TYPE_CHECKING:
     from hma_ros.evaluation.prediction import FrameMeasure
 
@@ -20,14 +22,20 @@ def add_lpips(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen_lpips(args: argparse.Namespace) -> FrameMeasure | None:
+def chosen_lpips(args: argparse.Namespace, image_size: int) -> FrameMeasure | None:
     """
     Load the networks if they are asked for.
 
-    :raises ConfigError: they cannot be had.
+    :param image_size: of the frames, which are square [pixels].
+    :raises ConfigError: they cannot be had, or not take such small frames.
     """
     if not args.lpips:
         return None
-    from hma_ros.network.lpips import load_lpips
+    from hma_ros.network.lpips import SMALLEST_PIXELS, load_lpips
 
+    if image_size < SMALLEST_PIXELS:
+        raise ConfigError(
+            f'--lpips: got frames of {image_size} x {image_size} pixels, expected at least '
+            f'{SMALLEST_PIXELS} x {SMALLEST_PIXELS}; leave it out for this bundle'
+        )
     return load_lpips()

@@ -21,6 +21,8 @@ from hma_ros.core.short_text import shortened
 
 # Of the file that torchvision publishes, whose name has the first eight digits.
 ALEXNET_SHA256 = '7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02'
+# Of smaller frames AlexNet's pooling leaves nothing.
+SMALLEST_PIXELS = 31
 _BLOCK_BYTES = 2**20
 
 
@@ -28,8 +30,8 @@ def load_lpips() -> Callable[[np.ndarray, np.ndarray], float]:
     """
     Load AlexNet and the layers on top, from torch's folder of weights or else by download.
 
-    :returns: the distance of two frames ``uint8[H, W, 3]`` of at least 32 x 32 pixels, compared
-        at their own size: 0 for equal ones, and about 1 for ones that have nothing in common.
+    :returns: the distance of two frames ``uint8[H, W, 3]`` of at least :data:`SMALLEST_PIXELS`
+        squared, compared at their own size: 0 for equal ones, the larger the less alike.
     :raises ConfigError: a package is missing, or the weights are wrong or cannot be had.
     """
     metric_class, url = _packages()

@@ -5,11 +5,13 @@ import json
 import re
 import shutil
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hma_ros.cli.lpips_option import chosen_lpips
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment, parse_embodiment
 from hma_ros.core.errors import ConfigError
@@ -75,6 +77,11 @@ def test_a_perceptual_distance_that_cannot_be_had_is_refused_before_the_work(
     monkeypatch.setitem(sys.modules, 'torchmetrics.image.lpip', None)
     assert main(['evaluate', 'prediction', '--bundle', str(bundle), '--lpips']) == 2
     assert 'pip install -r requirements/lpips.txt' in capsys.readouterr().err
+
+
+def test_frames_too_small_for_the_perceptual_distance_are_refused() -> None:
+    with pytest.raises(ConfigError, match='--lpips: got frames of 16 x 16 pixels, expected at'):
+        chosen_lpips(Namespace(lpips=True), 16)
 
 
 def test_an_imported_data_set_is_evaluated_as_what_it_is_of(
