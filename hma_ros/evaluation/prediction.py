@@ -61,12 +61,14 @@ class Similarity:
     """
     A measure of whole frames against the truth, averaged over the steps.
 
-    SSIM is 1 for equal frames, LPIPS 0.
+    ``drawn_*`` is against the truth as the tokenizer draws it. SSIM of equal frames is 1, LPIPS 0.
     """
 
     imagined: float
     copied: float
     tokenizer: float
+    drawn_imagined: float
+    drawn_copied: float
 
 
 @dataclass(frozen=True)
@@ -297,7 +299,10 @@ class _Measurement:
             table.add(f'imagined_{name}', frame, target, chosen)
             table.add(f'copied_{name}', copy, target, chosen)
         for name, measure in self._measures.items():
-            self._values[name].append([measure(x, truth) for x in (imagined, last, drawn)])
+            self._values[name].append(
+                [measure(x, truth) for x in (imagined, last, drawn)]
+                + [measure(x, drawn) for x in (imagined, drawn_last)]
+            )
         table.add('mean_frame', self._mean_frame, truth, mask)
         table.add('tokenizer', drawn, truth)
         table.add('tokenizer_changed', drawn, truth, mask)

@@ -56,8 +56,10 @@ def whole_table(results: Sequence[Result]) -> Table:
         ('imagined, camera as truth, dB', lambda item: number(item['whole']['imagined_db'])),
         ('copied, camera as truth, dB', lambda item: number(item['whole']['copied_db'])),
         ('tokenizer alone, dB', lambda item: number(item['tokenizer_db'])),
-        *_similarity_columns('ssim'),
-        *(_similarity_columns('lpips') if any(item.get('lpips') for item in results) else ()),
+        ('SSIM: imagined', partial(_similarity, 'ssim', 'imagined')),
+        ('copied', partial(_similarity, 'ssim', 'copied')),
+        ('tokenizer alone', partial(_similarity, 'ssim', 'tokenizer')),
+        *(_LPIPS if any(item.get('lpips') for item in results) else ()),
         ('delta PSNR, dB [95 %]', lambda item: interval(item['delta_whole'])),
         ('perplexity', _perplexity),
         ('tokens right, %', _right_tokens),
@@ -65,18 +67,18 @@ def whole_table(results: Sequence[Result]) -> Table:
     return results_table(results, columns)
 
 
-def _similarity_columns(measure: str) -> list[Column]:
-    headers = (f'{measure.upper()}: imagined', 'copied', 'tokenizer alone')
-    frames = ('imagined', 'copied', 'tokenizer')
-    return [
-        (header, partial(_similarity, measure, frame))
-        for header, frame in zip(headers, frames, strict=True)
-    ]
-
-
 def _similarity(measure: str, frame: str, item: Result) -> str:
     # Results from before have no such key.
     return number((item.get(measure) or {}).get(frame), 3)
+
+
+_LPIPS: list[Column] = [
+    ('LPIPS: imagined', partial(_similarity, 'lpips', 'drawn_imagined')),
+    ('copied', partial(_similarity, 'lpips', 'drawn_copied')),
+    ('imagined, camera as truth', partial(_similarity, 'lpips', 'imagined')),
+    ('copied, camera as truth', partial(_similarity, 'lpips', 'copied')),
+    ('tokenizer alone', partial(_similarity, 'lpips', 'tokenizer')),
+]
 
 
 def _perplexity(item: Result) -> str:

@@ -83,6 +83,9 @@ def test_the_perceptual_distance_is_measured_if_there_is_one(episodes: EpisodeDa
     result = measure_prediction(Oracle(True), episodes, CONFIG, progress=False, lpips=distance)
     assert result.lpips is not None
     assert 0 == result.lpips.tokenizer < result.lpips.imagined < result.lpips.copied < 1
+    # The oracle's tokenizer loses nothing.
+    assert result.lpips.drawn_imagined == result.lpips.imagined
+    assert result.lpips.drawn_copied == result.lpips.copied
     without = measure_prediction(Oracle(True), episodes, CONFIG, progress=False)
     assert without == replace(result, lpips=None)
 

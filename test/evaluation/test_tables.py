@@ -73,14 +73,15 @@ def test_lpips_has_columns_where_it_was_measured() -> None:
         'delta_whole': {'mean_db': 1.0, 'low_db': 0.5, 'high_db': 1.5},
     }
     similar = {'imagined': 0.1, 'copied': 0.2, 'tokenizer': 0.05}
+    similar |= {'drawn_imagined': 0.06, 'drawn_copied': 0.2}
     newer = {**older, 'ssim': similar, 'lpips': similar}
     assert not any('LPIPS' in name for name in whole_table([older]).header)
     assert not any('LPIPS' in name for name in whole_table([{**newer, 'lpips': None}]).header)
     both = whole_table([older, newer])
     column = both.header.index('LPIPS: imagined')
-    assert [line[column : column + 3] for line in both.lines] == [
-        ('-', '-', '-'),
-        ('0.100', '0.200', '0.050'),
+    assert [line[column : column + 5] for line in both.lines] == [
+        ('-',) * 5,
+        ('0.060', '0.200', '0.100', '0.200', '0.050'),
     ]
 
 
