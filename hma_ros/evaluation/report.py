@@ -45,6 +45,9 @@ TEMPLATE = """\
 <!-- begin object_places -->
 <!-- end object_places -->
 
+<!-- begin decoding -->
+<!-- end decoding -->
+
 ## Closed loop
 
 <!-- begin closed_loop -->

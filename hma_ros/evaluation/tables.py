@@ -9,6 +9,7 @@ from functools import partial
 
 from hma_ros.core.short_text import counted
 from hma_ros.evaluation.conditioning_table import conditioning_table
+from hma_ros.evaluation.decoding_table import decoding_table
 from hma_ros.evaluation.fault_tables import faults_table, soak_table
 from hma_ros.evaluation.imagined_table import imagined_success_table
 from hma_ros.evaluation.kinds_table import kinds_table
@@ -269,6 +270,7 @@ TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
     'long_horizon': (long_horizon_table,),
     'occlusion': (occlusion_table,),
     'object_places': (object_places_table,),
+    'decoding': (decoding_table,),
     'closed_loop': (closed_loop_table,),
     'imagined_success': (imagined_success_table,),
     'latency': (latency_table, stream_table),

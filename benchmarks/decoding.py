@@ -1,0 +1,93 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""
+What temperature, mask steps and guidance do to long rollouts of the shipped bundle.
+
+Rollouts of all its robots, under wandering and the expert's actions, against the simulator's
+truth. Options that --json has already are not measured again: after a stop, the same command goes
+on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hma_ros.bringup import bundle_folder
+from hma_ros.core.generation.decoding import Decoding
+from hma_ros.core.pool import SERIAL
+from hma_ros.evaluation.decoding_table import decoding_table
+from hma_ros.evaluation.long_horizon import measure_long_horizon
+from hma_ros.evaluation.long_horizon_config import LongHorizonConfig
+from hma_ros.evaluation.measurements import as_result, write_measurements
+from hma_ros.runtime.manifest import Manifest
+
+BUNDLE = 'hma_sim'
+STEPS = (1, 8, 32)
+# Beside what the bundle recommends.
+CHOICES = (
+    Decoding(),
+    Decoding(guidance=1.5),
+    Decoding(guidance=2.0),
+    Decoding(mask_steps=1, guidance=1.5),
+    Decoding(mask_steps=1),
+    Decoding(mask_steps=4),
+    Decoding(temperature=0.0),
+    Decoding(temperature=1.0),
+)
+
+
+def main() -> int:
+    """Measure, and write the results."""
+    parser = argparse.ArgumentParser(
+        prog='python -m benchmarks.decoding',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add('--json', type=Path, default=Path('benchmarks/out/decoding.json'), metavar='FILE')
+    add('--episodes', type=int, default=8, metavar='N', help='of each robot and kind (8)')
+    args = parser.parse_args()
+    manifest = Manifest.read(bundle_folder(BUNDLE))
+    command = f'python -m benchmarks.decoding --episodes {args.episodes}'
+    results = _measured_before(args.json, command)
+    for choice in CHOICES:
+        settings = _settings(choice, manifest)
+        if settings not in [item['settings'] for item in results]:
+            results += _measured(choice, manifest, args.episodes, settings)
+            write_measurements(args.json, command, results)
+    print(decoding_table(results))
+    return 0
+
+
+def _measured_before(path: Path, command: str) -> list[dict[str, Any]]:
+    facts = json.loads(path.read_text()) if path.exists() else {}
+    return list(facts['results']) if facts.get('command') == command else []
+
+
+def _settings(choice: Decoding, manifest: Manifest) -> dict[str, Any]:
+    bundle = replace(manifest.decoding, temperature=manifest.temperature)
+    whole = choice.completed_by(bundle)
+    return {
+        'temperature': whole.temperature,
+        'mask steps': whole.mask_steps,
+        'guidance': whole.guidance,
+    }
+
+
+def _measured(
+    choice: Decoding, manifest: Manifest, episodes: int, settings: dict[str, Any]
+) -> list[dict[str, Any]]:
+    config = LongHorizonConfig(STEPS, episodes, decoding=choice)
+    return [
+        {**as_result('decoding', rollouts.at(steps)), 'settings': settings}
+        for stem in manifest.robots.values()
+        for rollouts in measure_long_horizon(manifest.folder, stem.embodiment, config, SERIAL)
+        for steps in STEPS
+    ]
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
