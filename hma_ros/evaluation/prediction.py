@@ -61,7 +61,8 @@ class Similarity:
     """
     A measure of whole frames against the truth, averaged over the steps.
 
-    ``drawn_*`` is against the truth as the tokenizer draws it. SSIM of equal frames is 1, LPIPS 0.
+    ``drawn_*`` is against the tokenizer's reconstruction of the truth, the others against the
+    camera's frame. SSIM of equal frames is 1, LPIPS 0.
     """
 
     imagined: float

@@ -57,10 +57,6 @@ def whole_table(results: Sequence[Result]) -> Table:
         ('imagined, camera as truth, dB', lambda item: number(item['whole']['imagined_db'])),
         ('copied, camera as truth, dB', lambda item: number(item['whole']['copied_db'])),
         ('tokenizer alone, dB', lambda item: number(item['tokenizer_db'])),
-        ('SSIM: imagined', partial(_similarity, 'ssim', 'imagined')),
-        ('copied', partial(_similarity, 'ssim', 'copied')),
-        ('tokenizer alone', partial(_similarity, 'ssim', 'tokenizer')),
-        *(_LPIPS if any(item.get('lpips') for item in results) else ()),
         ('delta PSNR, dB [95 %]', lambda item: interval(item['delta_whole'])),
         ('perplexity', _perplexity),
         ('tokens right, %', _right_tokens),
@@ -68,18 +64,29 @@ def whole_table(results: Sequence[Result]) -> Table:
     return results_table(results, columns)
 
 
-def _similarity(measure: str, frame: str, item: Result) -> str:
-    # Results from before have no such key.
-    return number((item.get(measure) or {}).get(frame), 3)
+def similarity_table(results: Sequence[Result]) -> Table:
+    """Compare whole frames by SSIM and LPIPS, for each of two truths."""
+    columns: list[Column] = [
+        ('robot', lambda item: item['embodiment']),
+        ('measure', lambda item: item['measure']),
+        ('imagined', partial(_similarity, 'drawn_imagined')),
+        ('copied', partial(_similarity, 'drawn_copied')),
+        ('imagined, camera as truth', partial(_similarity, 'imagined')),
+        ('copied, camera as truth', partial(_similarity, 'copied')),
+        ('tokenizer alone', partial(_similarity, 'tokenizer')),
+    ]
+    lines = [
+        {**item[name], 'embodiment': item['embodiment'], 'measure': name.upper()}
+        for item in results
+        for name in ('ssim', 'lpips')
+        if item.get(name)
+    ]
+    return results_table(lines, columns)
 
 
-_LPIPS: list[Column] = [
-    ('LPIPS: imagined', partial(_similarity, 'lpips', 'drawn_imagined')),
-    ('copied', partial(_similarity, 'lpips', 'drawn_copied')),
-    ('imagined, camera as truth', partial(_similarity, 'lpips', 'imagined')),
-    ('copied, camera as truth', partial(_similarity, 'lpips', 'copied')),
-    ('tokenizer alone', partial(_similarity, 'lpips', 'tokenizer')),
-]
+def _similarity(frame: str, item: Result) -> str:
+    # Results from before have fewer keys.
+    return number(item.get(frame), 3)
 
 
 def _perplexity(item: Result) -> str:
@@ -266,7 +273,7 @@ def machines_table(machines: Mapping[str, Mapping[str, str]]) -> Table:
 
 # Tables of every kind of result, in the order in which they are shown.
 TABLES: Mapping[str, tuple[Callable[[Sequence[Result]], Table], ...]] = {
-    'prediction': (changed_table, whole_table, horizon_table),
+    'prediction': (changed_table, whole_table, similarity_table, horizon_table),
     'long_horizon': (long_horizon_table,),
     'occlusion': (occlusion_table,),
     'object_places': (object_places_table,),

@@ -2,6 +2,7 @@
 """A simulated robot with the topics of the real driver: the hardware of demos and tests."""
 
 import math
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -9,7 +10,6 @@ from typing import Any, cast
 import numpy as np
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
-from rclpy.wait_for_message import wait_for_message
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool, Float64MultiArray, String
@@ -17,6 +17,7 @@ from std_msgs.msg import Bool, Float64MultiArray, String
 from hma_ros.core.embodiment import CameraSpec, CommandSpec, load_embodiment
 from hma_ros.core.errors import ConfigError, HmaError, MessageError
 from hma_ros.core.settings import SEED
+from hma_ros.core.topics import CLOCK_TOPIC
 from hma_ros.nodes.sim_loop import SimLoop
 from hma_ros.ros import qos_overrides
 from hma_ros.ros.command_msg import message_type, read_targets
@@ -38,9 +39,8 @@ _RESET_TIMEOUT_S = 60.0
 # 25 times per second: as smooth as the images need it.
 _FRAMES_NS = 40_000_000
 _WARN_EVERY_S = 5.0
-_CLOCK = '/clock'
-# How long the time of another simulation is listened for.
-_LISTEN_S = 1.0
+# How long another simulation is looked for, and how often.
+_LOOK_S, _LOOK_PERIOD_S = 1.5, 0.05
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class SimRobotNode(Node):
         self._tree: RobotTree | None = None
         self._check_image_scale()
         self._check_gripper()
-        self._check_alone()
         self._open_outputs()
+        self._check_alone()
         self._loop = SimLoop(
             spec,
             given.task or spec.name,
@@ -135,16 +135,19 @@ class SimRobotNode(Node):
 
     def _check_alone(self) -> None:
         """Do not begin beside another simulation, whose nodes would see both."""
-        is_there, _ = wait_for_message(Clock, self, _CLOCK, time_to_wait=_LISTEN_S)
-        if is_there:
-            raise ConfigError(
-                f'{_CLOCK}: got the time of another simulation, expected none yet; end that one, '
-                'or give each its own ROS_DOMAIN_ID'
-            )
+        end_s = time.monotonic() + _LOOK_S
+        while time.monotonic() < end_s and self.context.ok():
+            if (count := self.count_publishers(CLOCK_TOPIC)) > 1:
+                raise ConfigError(
+                    f'{CLOCK_TOPIC}: got {count} publishers, expected this simulation alone; end '
+                    'the other (one that was killed is known for some 20 s more), or give each '
+                    'its own ROS_DOMAIN_ID'
+                )
+            time.sleep(_LOOK_PERIOD_S)
 
     def _open_outputs(self) -> None:
         spec = self._spec
-        self._ticks = qos_overrides.publisher(self, Clock, _CLOCK, REPORT)
+        self._ticks = qos_overrides.publisher(self, Clock, CLOCK_TOPIC, REPORT)
         self._images = qos_overrides.publisher(self, Image, spec.camera.topic, SENSOR_OUT)
         self._infos = None
         if spec.camera.info_topic:

@@ -25,9 +25,10 @@ PLANAR = load_embodiment('sim_planar')
 
 
 def start(embodiment: str) -> subprocess.CompletedProcess[str]:
-    """Run a simulated robot until it ends by itself."""
+    """Run a simulated robot that is expected to refuse; it looks for others for long."""
     script = (
-        'import sys\nfrom hma_ros.nodes import sim_robot_node\nsys.exit(sim_robot_node.main())'
+        'import sys\nfrom hma_ros.nodes import sim_robot_node\n'
+        'sim_robot_node._LOOK_S = 60.0\nsys.exit(sim_robot_node.main())'
     )
     command = [sys.executable, '-c', script, '--ros-args', '-p', f'embodiment:={embodiment}']
     return subprocess.run(command, capture_output=True, text=True, timeout=600)
@@ -85,13 +86,22 @@ def test_publishes_obeys_refuses_and_resets(system: Any) -> None:
 
 
 def test_a_second_simulation_ends_before_it_publishes(system: Any) -> None:
-    system.watch(JointState, '/joint_states', SENSOR_IN)
+    names, stamps = set[str](), list[int]()
+
+    def see(message: JointState) -> None:
+        names.update(message.name)
+        stamps.append(stamp_ns(message.header.stamp))
+
+    system.node.create_subscription(JointState, '/joint_states', see, SENSOR_IN)
     system.spawn('sim_robot', embodiment='sim_planar')
-    system.until(lambda: '/joint_states' in system.last, 'the first robot')
+    system.until(lambda: bool(stamps), 'the first robot')
     answer = start('sim_ur5e')
     assert answer.returncode == 1
-    assert '/clock: got the time of another simulation' in answer.stdout + answer.stderr
-    assert len(system.last['/joint_states'].name) == len(PLANAR.state.joints)
+    expected = '/clock: got 2 publishers, expected this simulation alone'
+    assert expected in answer.stdout + answer.stderr
+    last_ns = stamps[-1]
+    system.until(lambda: stamps[-1] > last_ns, 'the first robot goes on')
+    assert names == set(PLANAR.state.joints)
 
 
 def test_episodes_run_through_the_lifecycle(system: Any, tiny_bundle: Path) -> None:
