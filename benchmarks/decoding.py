@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,9 @@ from hma_ros.core.pool import SERIAL
 from hma_ros.evaluation.decoding_table import decoding_table
 from hma_ros.evaluation.long_horizon import measure_long_horizon
 from hma_ros.evaluation.long_horizon_config import LongHorizonConfig
-from hma_ros.evaluation.measurements import as_result, write_measurements
+from hma_ros.evaluation.measurements import as_result, describe_machine, write_measurements
 from hma_ros.runtime.manifest import Manifest
+from hma_ros.runtime.manifest_file import sha256
 
 BUNDLE = 'hma_sim'
 STEPS = (1, 8, 32)
@@ -52,24 +52,29 @@ def main() -> int:
     args = parser.parse_args()
     manifest = Manifest.read(bundle_folder(BUNDLE))
     command = f'python -m benchmarks.decoding --episodes {args.episodes}'
-    results = _measured_before(args.json, command)
+    bundle = sha256(manifest.folder / 'manifest.json')
+    results = _measured_before(args.json, command, bundle)
     for choice in CHOICES:
         settings = _settings(choice, manifest)
         if settings not in [item['settings'] for item in results]:
             results += _measured(choice, manifest, args.episodes, settings)
-            write_measurements(args.json, command, results)
+            write_measurements(args.json, command, results, bundle=bundle)
     print(decoding_table(results))
     return 0
 
 
-def _measured_before(path: Path, command: str) -> list[dict[str, Any]]:
-    facts = json.loads(path.read_text()) if path.exists() else {}
-    return list(facts['results']) if facts.get('command') == command else []
+def _measured_before(path: Path, command: str, bundle: str) -> list[dict[str, Any]]:
+    """Return what the same command has measured of the same bundle on such a machine."""
+    if not path.exists():
+        return []
+    facts = json.loads(path.read_text())
+    there = facts['command'], facts['bundle'], facts['machine']['processor']
+    is_same = there == (command, bundle, describe_machine()['processor'])
+    return list(facts['results']) if is_same else []
 
 
 def _settings(choice: Decoding, manifest: Manifest) -> dict[str, Any]:
-    bundle = replace(manifest.decoding, temperature=manifest.temperature)
-    whole = choice.completed_by(bundle)
+    whole = choice.completed_by(manifest.decoding)
     return {
         'temperature': whole.temperature,
         'mask steps': whole.mask_steps,

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,8 +153,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _settings(args: argparse.Namespace, manifest: Manifest) -> dict[str, object]:
     """Return what tells results of the same robots apart on a page."""
-    bundle = replace(manifest.decoding, temperature=manifest.temperature)
-    decoding = chosen_decoding(args).completed_by(bundle)
+    decoding = chosen_decoding(args).completed_by(manifest.decoding)
     return {
         'bundle': args.bundle,
         'seed': args.seed,

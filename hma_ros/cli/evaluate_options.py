@@ -16,9 +16,6 @@ from hma_ros.core.errors import ConfigError
 if TYPE_CHECKING:
     from hma_ros.runtime.manifest import Manifest
 
-# When the command began, but for its first imports.
-_STARTED_S = time.monotonic()
-
 
 def add_part(
     parts: argparse._SubParsersAction[argparse.ArgumentParser], name: str, what: str, epilog: str
@@ -93,7 +90,7 @@ def write_results(args: argparse.Namespace, results: Sequence[dict[str, Any]]) -
     from hma_ros.evaluation.measurements import write_measurements
 
     if args.out:
-        took_s = round(time.monotonic() - _STARTED_S)
+        took_s = round(time.monotonic() - args.begun_s)
         write_measurements(args.out, typed_command(args), results, took_s=took_s)
 
 
@@ -101,7 +98,7 @@ def typed_command(args: argparse.Namespace) -> str:
     """Write the command that measures this again, defaults included."""
     words = ['hma', 'evaluate', args.part]
     for name, value in vars(args).items():
-        if name in {'command', 'part', 'run', 'out', 'images', 'ray'}:
+        if name in {'command', 'part', 'run', 'out', 'images', 'ray', 'begun_s'}:
             continue
         if value is None or value is False or value == []:
             continue

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -67,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         _heed_interrupt()
+        begun_s = time.monotonic()
         parsed = build_parser().parse_args(arguments)
+        parsed.begun_s = begun_s
         code = int(parsed.run(parsed))
         sys.stdout.flush()
         return code

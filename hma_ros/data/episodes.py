@@ -16,8 +16,8 @@ states.bin            float32 ``[N, D]``           privileged state, for the aux
 metadata.json         object                       names, rates, sizes, one entry per episode
 ====================  ===========================  ==============================================
 
-The last frame of an episode has no action: its steps of ``actions`` and ``labels`` are NaN. So are
-the ``states`` of frames that a world model imagined, in episodes of the kind ``imagined``.
+The last frame of an episode has no action: its ``actions`` and ``labels`` are NaN, and so are the
+``states`` of imagined frames (episodes of the kind ``imagined``).
 """
 
 from __future__ import annotations
@@ -117,7 +117,13 @@ class Episodes(Protocol):
         ...
 
     def check_frame_size(self, side: int, of: str) -> None:
-        """Refuse frames of another height or width [px] than `side` of `of`: ConfigError."""
+        """
+        Compare the frames with what is to read them.
+
+        :param side: height and width expected [px].
+        :param of: whose size that is, for the error.
+        :raises ConfigError: they have another size.
+        """
         ...
 
     def __len__(self) -> int:
@@ -201,16 +207,13 @@ class EpisodeWriter:
         """Write ``metadata.json`` and close the files."""
         self._close_files()
         shapes = {name: list(shape) for name, shape in self._shapes.items()}
-        text = json.dumps(
-            {
-                **self._facts,
-                'num_images': self._frames,
-                'shapes': shapes,
-                'episodes': [asdict(record) for record in self._records],
-            },
-            indent=1,
-        )
-        (self._folder / 'metadata.json').write_text(text)
+        facts = {
+            **self._facts,
+            'num_images': self._frames,
+            'shapes': shapes,
+            'episodes': [asdict(record) for record in self._records],
+        }
+        (self._folder / 'metadata.json').write_text(json.dumps(facts, indent=1))
 
     def __enter__(self) -> EpisodeWriter:
         """Return itself."""
@@ -244,20 +247,17 @@ class EpisodeDataset:
     Read-only view of one embodiment's episodes over any number of folders.
 
     :param folders: folders written by :class:`EpisodeWriter`.
-    :raises ConfigError: no folder, an unreadable one, or folders of different embodiments.
+    :raises ConfigError: no folder, an unreadable one, or folders that are not of one robot.
     """
 
     def __init__(self, folders: Sequence[str | Path]) -> None:
         if not folders:
-            raise ConfigError('no episode folder given; expected at least one')
-        self._parts = [_Folder(Path(folder)) for folder in folders]
-        self.metadata = self._parts[0].metadata
-        for part in self._parts[1:]:
-            for what, got, expected in part.differences(self._parts[0]):
-                others = f'{expected} as in {self._parts[0].folder}'
-                raise ConfigError(
-                    f'{part.folder}: {what}: got {got}, expected {others}; move it away'
-                )
+            raise ConfigError('folders: got none, expected at least one')
+        first, *others = self._parts = [_Folder(Path(folder)) for folder in folders]
+        self.metadata = first.metadata
+        for part in others:
+            if difference := next(part.differences(first), None):
+                raise ConfigError(f'{part.folder}: {difference}; move it away')
         self._index = [
             (part, number) for part in self._parts for number in range(len(part.records))
         ]
@@ -274,7 +274,7 @@ class EpisodeDataset:
 
     @property
     def frame_size(self) -> tuple[int, ...]:
-        """Height and width of the frames [px]; nothing where there are none."""
+        """Height and width of the frames [px], if there are any."""
         return self._parts[0].frame_size
 
     def check_frame_size(self, side: int, of: str) -> None:
@@ -346,13 +346,14 @@ class _Folder:
         video = self._arrays.get('video.bin')
         return () if video is None else video.shape[1:3]
 
-    def differences(self, other: _Folder) -> Iterator[tuple[str, object, object]]:
-        """Yield what keeps these episodes from being of one data set with others."""
-        for key in FACTS:
-            if (got := self.metadata[key]) != (expected := other.metadata[key]):
-                yield key, shortened(got), shortened(expected)
-        if self.frame_size != other.frame_size:
-            yield 'frames', list(self.frame_size), list(other.frame_size)
+    def differences(self, other: _Folder) -> Iterator[str]:
+        """Say what keeps these episodes and others from being one data set."""
+        mine, theirs = ({key: one.metadata[key] for key in FACTS} for one in (self, other))
+        mine['frames'], theirs['frames'] = list(self.frame_size), list(other.frame_size)
+        for key, got in mine.items():
+            if got != theirs[key]:
+                expected = f'{shortened(theirs[key])} as in {other.folder}'
+                yield f'{key}: got {shortened(got)}, expected {expected}'
 
     def read(self, number: int) -> Episode:
         record = self.records[number]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import partial
 from statistics import fmean
 
@@ -17,6 +17,8 @@ def decoding_table(results: Sequence[Result]) -> Table:
         groups.setdefault(str(item['settings']), []).append(item)
     names = list(results[0]['settings']) if results else []
     steps = sorted({item['steps'] for item in results})
+    # What a robot has not in all choices does not count in any.
+    missing = {(_place(item), key) for item in results for key in item if item[key] is None}
     columns: list[Column] = [(name, partial(_setting, name)) for name in names]
     columns.append(('rollouts', _rollouts))
     for title, name, scale, digits in (
@@ -26,7 +28,7 @@ def decoding_table(results: Sequence[Result]) -> Table:
         ('gain, dB', 'gain_db', 1.0, 1),
     ):
         columns += [
-            (f'{title}: {ahead} ahead', partial(_mean, name, scale, digits, ahead))
+            (f'{title}: {ahead} ahead', partial(_mean, missing, name, scale, digits, ahead))
             for ahead in steps
         ]
     return results_table([{'items': items} for items in groups.values()], columns)
@@ -41,8 +43,17 @@ def _rollouts(group: Result) -> str:
     return str(sum(item['episodes'] for item in items if item['steps'] == items[0]['steps']))
 
 
-def _mean(name: str, scale: float, digits: int, steps: int, group: Result) -> str:
-    """Average over robots and actions; a part that no rollout shows has no error."""
-    values = [item[name] for item in group['items'] if item['steps'] == steps]
-    known = [value for value in values if value is not None]
-    return number(scale * fmean(known) if known else None, digits)
+def _place(item: Result) -> tuple[str, str, int]:
+    return item['robot'], item['actions'], item['steps']
+
+
+def _mean(
+    missing: Container[object], name: str, scale: float, digits: int, steps: int, group: Result
+) -> str:
+    """Average over robots and actions, as far as all choices have a value."""
+    values = [
+        item[name]
+        for item in group['items']
+        if item['steps'] == steps and (_place(item), name) not in missing
+    ]
+    return number(scale * fmean(values) if values else None, digits)

@@ -296,7 +296,7 @@ def _commands(files: Sequence[Measurements]) -> str:
 
 def _where(file: Measurements) -> str:
     """Name the processor, and how long it took if that is known."""
-    took = '' if file.took_s is None else f'; {math.ceil(file.took_s / 60)} min'
+    took = '' if file.took_s is None else f'; {max(1, math.ceil(file.took_s / 60))} min'
     return f'{file.machine["processor"]}{took}'
 
 

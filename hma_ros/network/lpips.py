@@ -60,9 +60,9 @@ def _packages() -> tuple[Any, str]:
     except (ImportError, RuntimeError) as error:
         raise ConfigError(
             f'LPIPS: got "{shortened(error)}", expected torchmetrics, and torchvision of the same '
-            'build as torch; pip install -r requirements/lpips.txt, or the extra lpips of hma_ros'
+            'build as torch; pip install -r requirements/lpips.txt, from the index of torch'
         ) from error
-    return LearnedPerceptualImagePatchSimilarity, AlexNet_Weights.DEFAULT.url
+    return LearnedPerceptualImagePatchSimilarity, AlexNet_Weights.IMAGENET1K_V1.url
 
 
 def _provide_alexnet(url: str) -> None:
@@ -83,8 +83,8 @@ def _provide_alexnet(url: str) -> None:
 def _download(url: str, path: Path) -> None:
     from torch import hub
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         hub.download_url_to_file(url, str(path), ALEXNET_SHA256)
     except (OSError, RuntimeError) as error:
         raise ConfigError(
