@@ -83,7 +83,7 @@ class StepAlignment:
             try:
                 step = self._step(pending)
             except MessageError as error:
-                self._drop('incomplete step', str(error))
+                self._drop(getattr(error, 'kind', 'incomplete step'), str(error))
                 continue
             self._lost = False
             self.origins[step.origin] += 1
@@ -129,7 +129,8 @@ class StepAlignment:
             check_step(spec, step, where)
         except MessageError as error:
             if looks_like_degrees(spec, step):
-                raise MessageError(f'{error}; looks like degrees: {self._to_rad}') from error
+                text = f'{error}; looks like degrees: {self._to_rad}'
+                raise type(error)(text) from error
             raise
         return step
 
