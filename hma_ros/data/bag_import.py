@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from hma_ros.core.embodiment import EmbodimentSpec, parse_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.pool import SERIAL, Pool
+from hma_ros.core.short_text import first_few
 from hma_ros.core.topics import (
     CLOCK_TOPIC,
     EMBODIMENT_KEY,
@@ -21,8 +22,9 @@ from hma_ros.core.topics import (
     recorded_topics,
 )
 from hma_ros.data.bag_custom_data import custom_data
-from hma_ros.data.bag_messages import BagMessages, bag_files
+from hma_ros.data.bag_messages import BagMessages, Recorded, bag_files
 from hma_ros.data.bag_steps import EXECUTED_TOPIC, BagSteps
+from hma_ros.data.embodiment_difference import differences
 from hma_ros.data.episode_cutter import EpisodeCutter
 from hma_ros.data.import_parts import Read, read_parts
 from hma_ros.data.imported_source import ImportedSource, find, imported_before, imported_now
@@ -96,15 +98,10 @@ def _look_at(path: Path, namespace: str | None, spec: EmbodimentSpec) -> _Bag:
 def _read_bag(source: _Bag, writer: LeRobotWriter) -> dict[str, Any]:
     path, names = source.path, source.names
     with BagMessages(path) as bag:
-        reader = BagSteps(writer.spec, names, str(path))
-        has_marks = bag.count(names.get(EPISODE_TOPIC, '')) > 0
+        has_marks = bag.has(names.get(EPISODE_TOPIC, ''))
+        reader = BagSteps(writer.spec, names, str(path), has_marks)
         episodes = EpisodeCutter(writer, has_marks)
-        for recorded in bag.messages(list(names.values())):
-            for item in reader.feed(recorded):
-                episodes.take(item)
-        for item in reader.close():
-            episodes.take(item)
-        episodes.close()
+        _cut(bag.messages(list(names.values())), reader, episodes)
         unread = {name: TopicCounts(first_fault=fault) for name, fault in source.others.items()}
         counts = {**reader.counts, **unread}
         if has_marks and not episodes.marks['begun']:
@@ -115,12 +112,25 @@ def _read_bag(source: _Bag, writer: LeRobotWriter) -> dict[str, Any]:
             'is_truncated': bag.is_truncated,
             'has_marks': has_marks,
             'marks': episodes.marks,
+            'split_attempts': episodes.split,
+            'empty_attempts': episodes.empty,
             'topics': {name: item.facts() for name, item in counts.items()},
-            'dropped_steps': dict(reader.alignment.dropped),
-            'first_drop': reader.alignment.first_drop,
-            'outside_episodes': episodes.outside,
+            **episodes.facts(),
             'origins': dict(reader.alignment.origins),
         }
+
+
+def _cut(messages: Iterable[Recorded], reader: BagSteps, episodes: EpisodeCutter) -> None:
+    for recorded in messages:
+        if recorded.follows_damage:
+            for left in reader.lose_track():
+                episodes.take(left)
+            episodes.lose_track()
+        for item in reader.feed(recorded):
+            episodes.take(item)
+    for left in reader.close():
+        episodes.take(left)
+    episodes.close()
 
 
 def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
@@ -142,13 +152,23 @@ def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
                 f'{path}: got a bag without an embodiment file in its metadata, expected one of '
                 'hma record; give --embodiment'
             )
-        if text != texts[first]:
-            raise ConfigError(
-                f'{path}: embodiment: got another file than that of {first}, expected the same; '
-                'import it to another --out'
-            )
     text = texts[first] or ''
-    return parse_embodiment(text, str(first)), text
+    spec = parse_embodiment(text, str(first))
+    for path, other in texts.items():
+        _check_same(path, other or '', spec, text)
+    return spec, text
+
+
+def _check_same(path: Path, other: str, spec: EmbodimentSpec, text: str) -> None:
+    """Refuse another embodiment than the first, if it makes other data."""
+    if other == text:
+        return
+    deciding, _ = differences(parse_embodiment(other, str(path)), spec)
+    if deciding:
+        raise ConfigError(
+            f'{path}: embodiment: {first_few(list(map(str, deciding)), "; ")} as in '
+            f'{Path(spec.path).parent}; import it to another --out'
+        )
 
 
 def bag_topics(

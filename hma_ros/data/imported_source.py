@@ -68,14 +68,16 @@ def imported_now(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> Im
 
 def _check_joint_range(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> None:
     """Keep nothing of a source in another unit: its other steps only look as if they were fine."""
-    far = facts['dropped_steps'].get(JointRangeError.kind, 0)
+    counts = (facts['dropped_steps'], facts.get('dropped_outside', {}))
+    far = sum(count.get(JointRangeError.kind, 0) for count in counts)
     kept = sum(item.length for item in writer.finished) + facts.get('outside_episodes', 0)
     if far > kept:
         writer.take_back(len(writer.finished))
+        first = facts.get('first_drops', {}).get(JointRangeError.kind)
+        example = f'; the first: {first}' if first else ''
         raise ConfigError(
             f'{path}: got {far} of {far + kept} steps with {JointRangeError.kind}, expected few; '
-            'correct the unit of the joints, or limits.lower and limits.upper; the first step '
-            f'that was dropped: {facts["first_drop"]}'
+            f'correct the unit of the joints, or limits.lower and limits.upper{example}'
         )
 
 

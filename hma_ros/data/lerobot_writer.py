@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.embodiment import EmbodimentSpec, parse_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
+from hma_ros.core.short_text import first_few, quoted
 from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.embodiment_difference import differences
 from hma_ros.data.outcomes import outcomes_of
 from hma_ros.data.running_statistics import RunningStatistics
 from hma_ros.data.steps import Step, check_step, floored_deviation
@@ -100,19 +102,29 @@ class FinishedEpisode:
 
     :param success: None if unknown.
     :param statistics: of each column, as in the import file.
+    :param goes_on: whether it ends at a gap, and what it belongs to succeeded behind that.
     """
 
     path: Path
     length: int
     success: bool | None
     statistics: dict[str, Any]
+    goes_on: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the journal says of it."""
+        facts = {'length': self.length, 'success': self.success, 'statistics': self.statistics}
+        return {**facts, 'goes_on': True} if self.goes_on else facts
 
 
 class LeRobotWriter:
     """
     A data set to append to.
 
-    :param folder: a new folder, or one that an import with the same embodiment file began.
+    Files that differ in nothing that decides the data can go on with one data set, whose own file
+    stays; ``kept_keys`` are those in which it differs.
+
+    :param folder: a new folder, or one that an import with such an embodiment file began.
     :param task: what the robot does, in words.
     :param text: of the embodiment file, where it is not at ``spec.path``.
     :raises ConfigError: something else is there.
@@ -125,9 +137,11 @@ class LeRobotWriter:
         if text is None:
             text = Path(spec.path).read_text(encoding='utf-8')
         self._journal: dict[str, Any] = {'embodiment': text, 'task': task, 'sources': []}
-        path = folder / layout.JOURNAL
+        self.kept_keys: list[str] = []
+        path, self._is_new = folder / layout.JOURNAL, not folder.exists()
         if path.exists():
-            self._journal = _resumed(path, self._journal)
+            self._journal = read_json(path)
+            self._resume(path, text, task)
         elif folder.exists() and any(folder.iterdir()):
             raise ConfigError(f'{folder}: got other files, expected a new folder; choose --out')
         self._is_prepared = False
@@ -140,8 +154,8 @@ class LeRobotWriter:
 
     @property
     def sources(self) -> list[dict[str, Any]]:
-        """What was committed so far, one entry for each source."""
-        return list(self._journal['sources'])
+        """What was committed so far, one entry for each source that gave an episode."""
+        return [item for item in self._journal['sources'] if item['episodes']]
 
     @property
     def steps(self) -> int:
@@ -161,6 +175,30 @@ class LeRobotWriter:
     @property
     def _episodes(self) -> list[dict[str, Any]]:
         return [item for source in self._journal['sources'] for item in source['episodes']]
+
+    def _resume(self, path: Path, text: str, task: str) -> None:
+        """Go on with an import; raises ConfigError if it is of something else."""
+        journal = self._journal
+        if missing := sorted({'embodiment', 'task', 'sources'} - journal.keys()):
+            raise ConfigError(
+                f'{path}: got no {", ".join(missing)}, expected the journal of an import'
+            )
+        if not self._episodes:
+            journal.update(embodiment=text, task=task, sources=[])
+            return
+        if task != journal['task']:
+            raise ConfigError(
+                f'{path}: task: got {quoted(task)}, expected {quoted(journal["task"])} as in the '
+                'import before; give --task, or choose another --out'
+            )
+        if text != journal['embodiment']:
+            first = parse_embodiment(journal['embodiment'], str(path))
+            deciding, self.kept_keys = differences(self.spec, first)
+            if deciding:
+                raise ConfigError(
+                    f'{path}: embodiment: {first_few(list(map(str, deciding)), "; ")} as in the '
+                    'import before; choose another --out'
+                )
 
     def begin(self) -> EpisodeFile:
         """Start an episode."""
@@ -189,22 +227,34 @@ class LeRobotWriter:
         for _ in range(count):
             self.finished.pop().path.unlink()
 
-    def judge(self, count: int, success: bool) -> None:
+    def judge(self, count: int, success: bool | None, goes_on: bool = False) -> None:
         """Give the last episodes that were finished and not committed their result."""
         for place in range(len(self.finished) - count, len(self.finished)):
-            self.finished[place] = replace(self.finished[place], success=success)
+            item = self.finished[place]
+            self.finished[place] = replace(item, success=success, goes_on=goes_on)
 
     def commit(self, facts: dict[str, Any]) -> None:
         """Commit the finished episodes as one source, which ``facts`` describes."""
         self.prepare()
-        episodes = [
-            {'length': item.length, 'success': item.success, 'statistics': item.statistics}
-            for item in self.finished
-        ]
+        episodes = [item.facts() for item in self.finished]
         self.finished.clear()
-        self._journal['sources'].append({**facts, 'episodes': episodes})
+        sources = self._journal['sources']
+        place = _place(facts)
+        # One of which nothing was taken may have been read anew.
+        sources[:] = [item for item in sources if item['episodes'] or _place(item) != place]
+        sources.append({**facts, 'episodes': episodes})
         _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
         self._write_meta()
+
+    def remove_if_empty(self) -> None:
+        """Remove what was made for an import that has no step."""
+        if self._episodes or not (self.folder / layout.JOURNAL).exists():
+            return
+        for name in ('data', 'meta'):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        self._is_prepared = False
+        if self._is_new and not any(self.folder.iterdir()):
+            self.folder.rmdir()
 
     def _next(self) -> tuple[int, int]:
         """Return the number of the next episode, and of its first frame."""
@@ -305,21 +355,8 @@ def _shaped(key: str, total: RunningStatistics, deviation: np.ndarray) -> dict[s
     }
 
 
-def _resumed(path: Path, expected: dict[str, Any]) -> dict[str, Any]:
-    journal = read_json(path)
-    if missing := sorted(expected.keys() - journal.keys()):
-        raise ConfigError(
-            f'{path}: got no {", ".join(missing)}, expected the journal of an import'
-        )
-    is_same = all(journal[key] == expected[key] for key in ('embodiment', 'task'))
-    if not is_same and not journal['sources']:
-        return expected
-    if not is_same:
-        raise ConfigError(
-            f'{path}: got an import with another embodiment file or task, expected the same; '
-            'choose another --out'
-        )
-    return journal
+def _place(facts: dict[str, Any]) -> Any:
+    return facts.get('source', {}).get('path')
 
 
 def _png(frame: np.ndarray) -> bytes:
