@@ -36,6 +36,10 @@ _NO_BEGIN = (
     'got no mark begin, expected one before each episode: all {} steps lie outside of episodes; '
     'leave the topic out of the bag to import them as one episode'
 )
+_NO_MARKS = (
+    'got no marks, expected some as in the other bags: it ends too early, perhaps before the first '
+    'begin; if it was recorded without marks, import it to another --out'
+)
 
 
 def import_bags(
@@ -55,11 +59,13 @@ def import_bags(
         version of one that was imported before.
     """
     bags = [_look_at(path, namespace, writer.spec) for path in paths]
+    are_marked = any(bag.has_marks for bag in bags)
+    are_marked = are_marked or any(source.get('has_marks') for source in writer.sources)
     imported, reads = [source['source'] for source in writer.sources], list[Read]()
     for bag in bags:
         if find(bag.path, bag.identity, imported) is None:
             imported.append(bag.identity)
-            reads.append(partial(_read_bag, bag))
+            reads.append(partial(_read_bag, bag, are_marked))
     with closing(read_parts(reads, writer, pool)) as parts:
         for bag in bags:
             before = imported_before(bag.path, bag.identity, writer)
@@ -79,6 +85,8 @@ class _Bag(NamedTuple):
     identity: dict[str, Any]
     names: dict[str, str]
     others: dict[str, str]
+    has_marks: bool
+    is_truncated: bool
 
 
 def _look_at(path: Path, namespace: str | None, spec: EmbodimentSpec) -> _Bag:
@@ -92,19 +100,22 @@ def _look_at(path: Path, namespace: str | None, spec: EmbodimentSpec) -> _Bag:
             'beginning': bag.beginning(),
             'messages': count,
         }
-        return _Bag(path, identity, names, others)
-
-
-def _read_bag(source: _Bag, writer: LeRobotWriter) -> dict[str, Any]:
-    path, names = source.path, source.names
-    with BagMessages(path) as bag:
         has_marks = bag.has(names.get(EPISODE_TOPIC, ''))
+        return _Bag(path, identity, names, others, has_marks, bag.is_truncated)
+
+
+def _read_bag(source: _Bag, are_marked: bool, writer: LeRobotWriter) -> dict[str, Any]:
+    path, names = source.path, source.names
+    # Else the time before the first begin would be a demonstration.
+    is_ahead_of_marks = are_marked and source.is_truncated and not source.has_marks
+    has_marks = source.has_marks or is_ahead_of_marks
+    with BagMessages(path) as bag:
         reader = BagSteps(writer.spec, names, str(path), has_marks)
         episodes = EpisodeCutter(writer, has_marks)
         _cut(bag.messages(list(names.values())), reader, episodes)
         unread = {name: TopicCounts(first_fault=fault) for name, fault in source.others.items()}
         counts = {**reader.counts, **unread}
-        if has_marks and not episodes.marks['begun']:
+        if source.has_marks and not episodes.marks['begun']:
             marks = counts[names[EPISODE_TOPIC]]
             marks.first_fault = marks.first_fault or _NO_BEGIN.format(episodes.outside)
         return {
@@ -116,6 +127,7 @@ def _read_bag(source: _Bag, writer: LeRobotWriter) -> dict[str, Any]:
             'empty_attempts': episodes.empty,
             'topics': {name: item.facts() for name, item in counts.items()},
             **episodes.facts(),
+            'left_out': [_NO_MARKS] if is_ahead_of_marks else [],
             'origins': dict(reader.alignment.origins),
         }
 

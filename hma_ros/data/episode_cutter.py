@@ -15,7 +15,7 @@ from collections import Counter
 
 from hma_ros.data.bag_steps import Mark
 from hma_ros.data.lerobot_writer import EpisodeFile, LeRobotWriter
-from hma_ros.data.step_alignment import Drop
+from hma_ros.data.step_alignment import CUT_OFF, Drop
 from hma_ros.data.steps import Step
 
 # Shorter pieces teach nothing: a window needs a step and the next.
@@ -74,7 +74,8 @@ class EpisodeCutter:
         if isinstance(item, Mark):
             self._mark(item)
         elif isinstance(item, Drop):
-            (self._lost if self._is_on else self.dropped_outside).note(item)
+            is_inside = self._is_on and item.kind != CUT_OFF
+            (self._lost if is_inside else self.dropped_outside).note(item)
         elif not self._is_on:
             self.outside += 1
         else:

@@ -144,6 +144,8 @@ class LeRobotWriter:
             self._resume(path, text, task)
         elif folder.exists() and any(folder.iterdir()):
             raise ConfigError(f'{folder}: got other files, expected a new folder; choose --out')
+        # To be read anew: what the user corrected since may be why.
+        self._fruitless = {id(item) for item in self._journal['sources'] if not item['episodes']}
         self._is_prepared = False
         self.finished: list[FinishedEpisode] = []
         # What an interruption left behind would be read as episodes.
@@ -154,8 +156,8 @@ class LeRobotWriter:
 
     @property
     def sources(self) -> list[dict[str, Any]]:
-        """What was committed so far, one entry for each source that gave an episode."""
-        return [item for item in self._journal['sources'] if item['episodes']]
+        """What was committed so far, without the sources of which nothing was taken before."""
+        return [item for item in self._journal['sources'] if id(item) not in self._fruitless]
 
     @property
     def steps(self) -> int:
@@ -240,8 +242,9 @@ class LeRobotWriter:
         self.finished.clear()
         sources = self._journal['sources']
         place = _place(facts)
-        # One of which nothing was taken may have been read anew.
-        sources[:] = [item for item in sources if item['episodes'] or _place(item) != place]
+        sources[:] = [
+            item for item in sources if id(item) not in self._fruitless or _place(item) != place
+        ]
         sources.append({**facts, 'episodes': episodes})
         _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
         self._write_meta()

@@ -27,6 +27,9 @@ _NS = 1_000_000_000
 # Measurements that a step lacks are waited for so long after its end, in time of the recording.
 _PATIENCE_NS = 500_000_000
 _IMAGES_KEPT = 16
+_MAY_COME = _NO_JOINTS, _NO_ACTIONS = 'no joints', 'no actions'
+# It reaches over the end of an attempt or of the recording: no fault.
+CUT_OFF = 'cut off by an end'
 
 
 class Drop(NamedTuple):
@@ -48,12 +51,13 @@ class _DroppedError(Exception):
 
 
 @contextmanager
-def _dropped(kind: str) -> Iterator[None]:
-    """Say of what kind a fault is, unless it does so itself."""
+def _dropped(kind: str, where: str) -> Iterator[None]:
+    """Say where a fault is and of what kind, unless it does so itself."""
     try:
         yield
     except MessageError as error:
-        raise _DroppedError(Drop(getattr(error, 'kind', kind), str(error))) from error
+        why = str(error) if str(error).startswith(where) else f'{where}: {error}'
+        raise _DroppedError(Drop(getattr(error, 'kind', kind), why)) from error
 
 
 class _Pending(NamedTuple):
@@ -108,12 +112,16 @@ class StepAlignment:
         :param is_end: whether to yield also those that waited for more.
         """
         yield from self._tick()
-        while self._pending and (is_end or not self._must_wait(self._pending[0])):
+        while self._pending:
+            waits = self._must_wait(self._pending[0])
+            if waits and not is_end:
+                return
             pending = self._pending.popleft()
             try:
                 step = self._step(pending)
             except _DroppedError as error:
-                yield self._drop(*error.drop)
+                is_cut_off = waits and error.drop.kind in _MAY_COME
+                yield self._drop(CUT_OFF if is_cut_off else error.drop.kind, error.drop.why)
                 continue
             self._lost = False
             self.origins[step.origin] += 1
@@ -140,11 +148,11 @@ class StepAlignment:
     def _step(self, pending: _Pending) -> Step:
         spec, where = self._spec, f'{self._where}: step at {pending.stamp_ns} ns'
         # First: without joints there are no measured actions either.
-        with _dropped('no joints'):
+        with _dropped(_NO_JOINTS, where):
             joints = self.measured.joints_at(pending.stamp_ns)
-        with _dropped('no actions'):
+        with _dropped(_NO_ACTIONS, where):
             actions, origin = self._actions(pending.stamp_ns, where)
-        with _dropped('unusable image'):
+        with _dropped('unusable image', where):
             frame = preprocess(self._read_image(pending.image), spec.camera)
         step = Step(
             pending.stamp_ns,
@@ -154,7 +162,7 @@ class StepAlignment:
             origin,
             pending.restarts or self._lost,
         )
-        with _dropped('values out of bounds'):
+        with _dropped('values out of bounds', where):
             self._check(step, where)
         return step
 

@@ -167,7 +167,8 @@ def test_an_import_tells_what_became_of_the_marks(
     bag = made.write(tmp_path / 'bag', [*recording, *marks])
     command = ['data', 'import', 'bag', str(bag), '--embodiment', 'sim_planar', '--out']
     assert main([*command, str(tmp_path / 'set')]) == 0
-    assert 'marks of episodes: 2 begun, 1 ended, 1 ignored' in capsys.readouterr().out
+    told = 'attempts by their marks: 2 begun, 1 succeeded, 1 never ended, 1 ignored'
+    assert told in capsys.readouterr().out
     assert LeRobotData(tmp_path / 'set').outcomes == ['never ended', 'succeeded']
 
 
