@@ -37,8 +37,8 @@ _NO_BEGIN = (
     'leave the topic out of the bag to import them as one episode'
 )
 _NO_MARKS = (
-    'got no marks, expected some as in the other bags: it ends too early, perhaps before the first '
-    'begin; if it was recorded without marks, import it to another --out'
+    'got no marks, expected some as in the other bags: it ends too early, perhaps before the '
+    'first begin; if it was recorded without marks, import it to another --out'
 )
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
-from hma_ros.data.bag_recovery import MCAP, SQLITE, truncated_storage
+from hma_ros.data.bag_recovery import MCAP, SQLITE, has_unread_log, truncated_storage
 
 # Messages that no two recordings have in common.
 _FIRST = 10
@@ -160,6 +160,8 @@ class BagMessages:
             reader.readers[0].storage = storage
         reader.open()
         self._stack.callback(reader.close)
+        if has_unread_log(path):
+            self._broken.add(id(reader))
         return reader
 
     def _recovered(self, path: Path) -> Any:

@@ -50,6 +50,12 @@ def truncated_storage(path: Path) -> Any:
     return _truncated_mcap(path) if begins_as == MCAP else _truncated_sqlite(path)
 
 
+def has_unread_log(path: Path) -> bool:
+    """Whether sqlite3 left a write-ahead log beside a bag: what is in it is not read."""
+    logs = [Path(f'{path}-wal')] if path.is_file() else path.glob(f'*{SQLITE}-wal')
+    return any(item.is_file() and item.stat().st_size for item in logs)
+
+
 def _kind(beginning: bytes) -> str | None:
     return next((key for key, magic in _MAGIC.items() if beginning.startswith(magic)), None)
 
@@ -66,7 +72,10 @@ def _truncated_mcap(path: Path) -> Any:
             with suppress(Exception):  # a damaged chunk: what is before it can be read
                 self.meta_scan()
             found: list[Any] = self.connections
-            counts = _counts(item.id for item, *_ in self.messages_scan(found))
+            if (facts := self.statistics) is None:
+                counts = _counts(item.id for item, *_ in self.messages_scan(found))
+            else:
+                counts = Counter(facts.channel_message_counts)
             self.connections = [item._replace(msgcount=counts[item.id]) for item in found]
 
         def messages(

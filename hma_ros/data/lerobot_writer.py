@@ -145,7 +145,7 @@ class LeRobotWriter:
         elif folder.exists() and any(folder.iterdir()):
             raise ConfigError(f'{folder}: got other files, expected a new folder; choose --out')
         # To be read anew: what the user corrected since may be why.
-        self._fruitless = {id(item) for item in self._journal['sources'] if not item['episodes']}
+        self._fruitless = [item for item in self._journal['sources'] if not item['episodes']]
         self._is_prepared = False
         self.finished: list[FinishedEpisode] = []
         # What an interruption left behind would be read as episodes.
@@ -157,7 +157,7 @@ class LeRobotWriter:
     @property
     def sources(self) -> list[dict[str, Any]]:
         """What was committed so far, without the sources of which nothing was taken before."""
-        return [item for item in self._journal['sources'] if id(item) not in self._fruitless]
+        return [item for item in self._journal['sources'] if not self._is_fruitless(item)]
 
     @property
     def steps(self) -> int:
@@ -243,7 +243,7 @@ class LeRobotWriter:
         sources = self._journal['sources']
         place = _place(facts)
         sources[:] = [
-            item for item in sources if id(item) not in self._fruitless or _place(item) != place
+            item for item in sources if not self._is_fruitless(item) or _place(item) != place
         ]
         sources.append({**facts, 'episodes': episodes})
         _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
@@ -258,6 +258,9 @@ class LeRobotWriter:
         self._is_prepared = False
         if self._is_new and not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+    def _is_fruitless(self, source: dict[str, Any]) -> bool:
+        return any(source is item for item in self._fruitless)
 
     def _next(self) -> tuple[int, int]:
         """Return the number of the next episode, and of its first frame."""

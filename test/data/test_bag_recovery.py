@@ -2,12 +2,14 @@
 """Bags whose recorder was killed, or that were copied in part, and files that are no bags."""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import bag_of_steps as made
 import pytest
-from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
@@ -121,6 +123,29 @@ def test_a_bag_that_only_lacks_its_index_is_the_same(tmp_path: Path, storage: An
         os.truncate(file, file.stat().st_size - 8)
     _, [result] = imported(tmp_path / 'set', bag)
     assert not result.is_new
+
+
+def test_a_log_that_sqlite_left_is_the_missing_end(tmp_path: Path) -> None:
+    bag = made.write(tmp_path / 'bag', recording('bs', 3.0), StoragePlugin.SQLITE3)
+    with closing(sqlite3.connect(next(bag.glob('*.db3')))) as database:
+        database.execute('PRAGMA journal_mode=WAL')
+        database.execute('DELETE FROM messages WHERE id > 300')
+        database.commit()
+        _, [result] = imported(tmp_path / 'set', bag)
+    assert result.facts['is_truncated']
+
+
+def test_a_damaged_chunk_ends_what_is_read(tmp_path: Path) -> None:
+    kind = {'fmt': CompressionFormat.ZSTD, 'mode': CompressionMode.STORAGE}
+    bag = cut(made.write(tmp_path / 'bag', recording('bdb', 6.0), **kind), 0.9)
+    file = next(bag.glob('*.mcap'))
+    content = bytearray(file.read_bytes())
+    place = round(0.7 * len(content))
+    content[place : place + 99] = bytes(range(99))
+    file.write_bytes(content)
+    data, [result] = imported(tmp_path / 'set', bag)
+    assert data.outcomes == ['never ended']
+    assert 5 < result.steps < 15
 
 
 def test_messages_written_a_little_late_do_not_end_the_bag(tmp_path: Path) -> None:
