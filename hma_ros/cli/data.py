@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hma_ros.cli import data_mark
 from hma_ros.cli.pool_options import add_pool, chosen_pool
+from hma_ros.core.errors import HmaError
 from hma_ros.core.short_text import counted, first_few
 
 if TYPE_CHECKING:
@@ -271,6 +272,15 @@ def _tell_all(
     except KeyboardInterrupt:
         print('interrupted: the same command goes on with what is missing', file=sys.stderr)
         raise
+    except HmaError:
+        writer.remove_if_empty()
+        raise
+    writer.remove_if_empty()
+    if writer.kept_keys:
+        print(
+            f'{writer.folder}: keeps the embodiment file of the import before, which differs in '
+            f'{first_few(writer.kept_keys)}'
+        )
     if writer.steps:
         print(
             f'added {counted(added, "step")}; {writer.folder}: {counted(writer.steps, "step")} in '
@@ -323,15 +333,8 @@ def _tell(found: 'ImportedSource') -> None:
     episodes, steps = counted(found.episodes, 'episode'), counted(found.steps, 'step')
     print(f'{found.path}: {episodes}, {steps}{known}')
     if found.facts['is_truncated']:
-        print('  the bag ends in the middle of a record; all before it was read')
-    if not found.facts.get('has_marks', True):
-        print(
-            '  no marks of episodes: all that follows without a gap is one episode; mark them '
-            'while you record, with the keys of hma record or the services of bag_recorder'
-        )
-    elif marks := found.facts.get('marks'):
-        effects = ', '.join(f'{count} {effect}' for effect, count in marks.items())
-        print(f'  marks of episodes: {effects} (outside an episode)')
+        print('  a file of the bag ends too early; all before that was read')
+    _tell_marks(found.facts)
     for topic, counts in found.facts['topics'].items():
         named = ', '.join(
             f'{value} {key.replace("_", " ")}'
@@ -343,7 +346,39 @@ def _tell(found: 'ImportedSource') -> None:
             print(f'    first: {counts["first_fault"]}')
     for why in found.facts.get('left_out', ()):
         print(f'  left out: {why}')
-    for kind, count in found.facts['dropped_steps'].items():
+    _tell_dropped(found.facts)
+
+
+def _tell_marks(facts: 'dict[str, Any]') -> None:
+    if not facts.get('has_marks', True):
+        lost = ' (or they are lost with its end)' if facts['is_truncated'] else ''
+        print(
+            f'  no marks of episodes{lost}: all that follows without a gap is one episode; mark '
+            'them while you record, with the keys of hma record or the services of bag_recorder'
+        )
+    elif marks := facts.get('marks'):
+        effects = ', '.join(f'{count} {effect}' for effect, count in marks.items() if count)
+        print(f'  attempts by their marks: {effects or "none begun"}')
+    if count := facts.get('split_attempts'):
+        print(
+            f'  {counted(count, "attempt")} became several episodes, as steps were dropped; of a '
+            'success only the last counts as succeeded'
+        )
+    if count := facts.get('empty_attempts'):
+        print(f'  {counted(count, "attempt")} left out: no two steps in a row')
+
+
+def _tell_dropped(facts: 'dict[str, Any]') -> None:
+    """Tell what is missing in episodes, apart from what is missing elsewhere."""
+    firsts = facts.get('first_drops', {})
+    for kind, count in facts['dropped_steps'].items():
         print(f'  dropped: {count} x {kind}')
-    if found.facts['first_drop']:
-        print(f'    first: {found.facts["first_drop"]}')
+        if kind in firsts:
+            print(f'    first: {firsts[kind]}')
+    if not firsts and facts['first_drop']:
+        print(f'    first: {facts["first_drop"]}')
+    elsewhere = ', '.join(f'{n} x {kind}' for kind, n in facts.get('dropped_outside', {}).items())
+    if steps := facts.get('outside_episodes'):
+        print(f'  outside of episodes: {counted(steps, "step")}')
+    if elsewhere:
+        print(f'  outside of episodes, no step: {elsewhere}')

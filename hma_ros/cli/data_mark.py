@@ -30,16 +30,14 @@ def add_parser(actions: 'argparse._SubParsersAction[argparse.ArgumentParser]') -
 
 
 def run(args: argparse.Namespace) -> int:
-    """Mark the episodes, and count how many there are of each kind then."""
+    """Mark the episodes, and say what was changed."""
     from pathlib import Path
 
-    from hma_ros.data.lerobot_reader import LeRobotData
-    from hma_ros.data.lerobot_writer import LeRobotWriter
-    from hma_ros.data.outcomes import summary
+    from hma_ros.data.marked_anew import mark_anew
 
-    data = LeRobotData(Path(args.folder))
-    journal = data.journal
-    writer = LeRobotWriter(data.folder, data.spec, journal['task'], journal['embodiment'])
-    writer.mark(args.episodes, _RESULTS[args.result])
-    print(f'{data.folder}: {summary(writer.outcomes)}')
+    folder = Path(args.folder)
+    changes = mark_anew(folder, args.episodes, _RESULTS[args.result])
+    for number, change in zip(args.episodes, changes, strict=True):
+        print(f'episode {number}: {change}')
+    print(f'for a page that shows it: hma data inspect {folder}')
     return 0

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from hma_ros.core.embodiment import EmbodimentSpec, parse_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.pool import SERIAL, Pool
+from hma_ros.core.short_text import first_few
 from hma_ros.core.topics import (
     CLOCK_TOPIC,
     EMBODIMENT_KEY,
@@ -21,8 +22,9 @@ from hma_ros.core.topics import (
     recorded_topics,
 )
 from hma_ros.data.bag_custom_data import custom_data
-from hma_ros.data.bag_messages import BagMessages, bag_files
+from hma_ros.data.bag_messages import BagMessages, Recorded, bag_files
 from hma_ros.data.bag_steps import EXECUTED_TOPIC, BagSteps
+from hma_ros.data.embodiment_difference import differences
 from hma_ros.data.episode_cutter import EpisodeCutter
 from hma_ros.data.import_parts import Read, read_parts
 from hma_ros.data.imported_source import ImportedSource, find, imported_before, imported_now
@@ -33,6 +35,10 @@ _TRANSPORTS = {'sensor_msgs/msg/Image': 'raw', 'sensor_msgs/msg/CompressedImage'
 _NO_BEGIN = (
     'got no mark begin, expected one before each episode: all {} steps lie outside of episodes; '
     'leave the topic out of the bag to import them as one episode'
+)
+_NO_MARKS = (
+    'got no marks, expected some as in the other bags: it ends too early, perhaps before the '
+    'first begin; if it was recorded without marks, import it to another --out'
 )
 
 
@@ -52,12 +58,11 @@ def import_bags(
     :raises ConfigError: a bag cannot be read, lacks a topic of the embodiment, or is another
         version of one that was imported before.
     """
-    bags = [_look_at(path, namespace, writer.spec) for path in paths]
-    imported, reads = [source['source'] for source in writer.sources], list[Read]()
-    for bag in bags:
-        if find(bag.path, bag.identity, imported) is None:
-            imported.append(bag.identity)
-            reads.append(partial(_read_bag, bag))
+    imported = [source['source'] for source in writer.sources]
+    bags = [_look_at(path, namespace, writer.spec, imported) for path in paths]
+    are_marked = any(bag.has_marks for bag in bags)
+    are_marked = are_marked or any(source.get('has_marks') for source in writer.sources)
+    reads: list[Read] = [partial(_read_bag, bag, are_marked) for bag in bags if bag.is_new]
     with closing(read_parts(reads, writer, pool)) as parts:
         for bag in bags:
             before = imported_before(bag.path, bag.identity, writer)
@@ -70,44 +75,51 @@ class _Bag(NamedTuple):
 
     :param identity: how it begins, and how many messages it has; so one that was moved, or has
         got its metadata since, is the same, and one that has grown begins as it did.
+    :param is_new: whether it was not imported yet; the rest is known of new ones only.
     :param names: see :func:`bag_topics`, and so `others`.
     """
 
     path: Path
     identity: dict[str, Any]
+    is_truncated: bool
+    is_new: bool
     names: dict[str, str]
     others: dict[str, str]
+    has_marks: bool
 
 
-def _look_at(path: Path, namespace: str | None, spec: EmbodimentSpec) -> _Bag:
+def _look_at(
+    path: Path, namespace: str | None, spec: EmbodimentSpec, imported: list[dict[str, Any]]
+) -> _Bag:
+    """Look at a bag; one that was not imported is added to those that were."""
     with BagMessages(path) as bag:
-        if namespace is None:
-            namespace = custom_data(path).get(NAMESPACE_KEY, '')
-        names, others = bag_topics(spec, bag.topics, namespace, str(path))
-        count = sum(map(bag.count, bag.topics))
         identity = {
             'path': str(path.absolute()),
             'beginning': bag.beginning(),
-            'messages': count,
+            'messages': sum(map(bag.count, bag.topics)),
         }
-        return _Bag(path, identity, names, others)
+        if find(path, identity, imported) is not None:
+            return _Bag(path, identity, bag.is_truncated, False, {}, {}, False)
+        imported.append(identity)
+        if namespace is None:
+            namespace = custom_data(path).get(NAMESPACE_KEY, '')
+        names, others = bag_topics(spec, bag.topics, namespace, str(path))
+        has_marks = bag.has(names.get(EPISODE_TOPIC, ''))
+        return _Bag(path, identity, bag.is_truncated, True, names, others, has_marks)
 
 
-def _read_bag(source: _Bag, writer: LeRobotWriter) -> dict[str, Any]:
+def _read_bag(source: _Bag, are_marked: bool, writer: LeRobotWriter) -> dict[str, Any]:
     path, names = source.path, source.names
+    # Else the time before the first begin would be a demonstration.
+    is_ahead_of_marks = are_marked and source.is_truncated and not source.has_marks
+    has_marks = source.has_marks or is_ahead_of_marks
     with BagMessages(path) as bag:
-        reader = BagSteps(writer.spec, names, str(path))
-        has_marks = bag.count(names.get(EPISODE_TOPIC, '')) > 0
+        reader = BagSteps(writer.spec, names, str(path), has_marks)
         episodes = EpisodeCutter(writer, has_marks)
-        for recorded in bag.messages(list(names.values())):
-            for item in reader.feed(recorded):
-                episodes.take(item)
-        for item in reader.close():
-            episodes.take(item)
-        episodes.close()
+        _cut(bag.messages(list(names.values())), reader, episodes)
         unread = {name: TopicCounts(first_fault=fault) for name, fault in source.others.items()}
         counts = {**reader.counts, **unread}
-        if has_marks and not episodes.marks['begun']:
+        if source.has_marks and not episodes.marks['begun']:
             marks = counts[names[EPISODE_TOPIC]]
             marks.first_fault = marks.first_fault or _NO_BEGIN.format(episodes.outside)
         return {
@@ -115,12 +127,26 @@ def _read_bag(source: _Bag, writer: LeRobotWriter) -> dict[str, Any]:
             'is_truncated': bag.is_truncated,
             'has_marks': has_marks,
             'marks': episodes.marks,
+            'split_attempts': episodes.split,
+            'empty_attempts': episodes.empty,
             'topics': {name: item.facts() for name, item in counts.items()},
-            'dropped_steps': dict(reader.alignment.dropped),
-            'first_drop': reader.alignment.first_drop,
-            'outside_episodes': episodes.outside,
+            **episodes.facts(),
+            'left_out': [_NO_MARKS] if is_ahead_of_marks else [],
             'origins': dict(reader.alignment.origins),
         }
+
+
+def _cut(messages: Iterable[Recorded], reader: BagSteps, episodes: EpisodeCutter) -> None:
+    for recorded in messages:
+        if recorded.follows_damage:
+            for left in reader.lose_track():
+                episodes.take(left)
+            episodes.lose_track()
+        for item in reader.feed(recorded):
+            episodes.take(item)
+    for left in reader.close():
+        episodes.take(left)
+    episodes.close()
 
 
 def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
@@ -142,13 +168,23 @@ def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
                 f'{path}: got a bag without an embodiment file in its metadata, expected one of '
                 'hma record; give --embodiment'
             )
-        if text != texts[first]:
-            raise ConfigError(
-                f'{path}: embodiment: got another file than that of {first}, expected the same; '
-                'import it to another --out'
-            )
     text = texts[first] or ''
-    return parse_embodiment(text, str(first)), text
+    spec = parse_embodiment(text, str(first))
+    for path, other in texts.items():
+        _check_same(path, other or '', spec, text)
+    return spec, text
+
+
+def _check_same(path: Path, other: str, spec: EmbodimentSpec, text: str) -> None:
+    """Refuse another embodiment than the first, if it makes other data."""
+    if other == text:
+        return
+    deciding, _ = differences(parse_embodiment(other, str(path)), spec)
+    if deciding:
+        raise ConfigError(
+            f'{path}: embodiment: {first_few(list(map(str, deciding)), "; ")} as in '
+            f'{Path(spec.path).parent}; import it to another --out'
+        )
 
 
 def bag_topics(

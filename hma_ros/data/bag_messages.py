@@ -2,29 +2,26 @@
 """
 The messages of a bag, in the order in which they were recorded; the bag is only read.
 
-Folders with their metadata, and single files without, also ones that end in the middle of a
-record because the recorder was killed.
+Folders with their metadata, and single files without, also ones that end too early because the
+recorder was killed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
+from hma_ros.data.bag_recovery import MCAP, SQLITE, has_unread_log, truncated_storage
 
-_MAGIC = b'\x89MCAP0\r\n'
-_END_OF_DATA = 0x0F
 # Messages that no two recordings have in common.
 _FIRST = 10
-_SUFFIXES = ('.mcap', '.db3')
+_SUFFIXES = (MCAP, SQLITE)
 
 
 class Recorded(NamedTuple):
@@ -32,13 +29,15 @@ class Recorded(NamedTuple):
     One message of a bag.
 
     ``log_ns`` is when it was recorded; ``message`` is None where it does not deserialize, and
-    ``fault`` says why.
+    ``fault`` says why. ``follows_damage``: it is the first behind the end of a file that is not
+    whole, so nobody knows what came between.
     """
 
     topic: str
     log_ns: int
     message: Any
     fault: str | None
+    follows_damage: bool = False
 
 
 class BagMessages:
@@ -51,7 +50,7 @@ class BagMessages:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.is_truncated = False
+        self._broken = set[int]()
         self._stack = ExitStack()
         self._readers: list[Any] = []
         try:
@@ -68,14 +67,23 @@ class BagMessages:
             raise ConfigError(f'{path}: got {shortened(error)}, expected a rosbag2 bag') from error
 
     @property
+    def is_truncated(self) -> bool:
+        """Whether a file ends too early, as far as is known by now."""
+        return bool(self._broken)
+
+    @property
     def topics(self) -> dict[str, str]:
         """Names of the topics, and their types."""
         return {
             item.topic: item.msgtype for reader in self._readers for item in reader.connections
         }
 
+    def has(self, topic: str) -> bool:
+        """Whether there is a message of a topic, whatever an index that may be lost says."""
+        return self.count(topic) > 0 or next(self.messages([topic]), None) is not None
+
     def count(self, topic: str) -> int:
-        """Return how many messages of a topic there are."""
+        """Return how many messages of a topic there are, by the index or else by reading."""
         return sum(
             item.msgcount
             for reader in self._readers
@@ -93,10 +101,13 @@ class BagMessages:
 
     def messages(self, topics: Sequence[str]) -> Iterator[Recorded]:
         """Yield the messages of some topics; what is unreadable at the end is left out."""
+        is_behind_damage = False
         for reader in self._readers:
             wanted = [item for item in reader.connections if item.topic in topics]
-            if wanted:
-                yield from self._read(reader, wanted)
+            for item in self._read(reader, wanted) if wanted else ():
+                yield item._replace(follows_damage=is_behind_damage)
+                is_behind_damage = False
+            is_behind_damage = is_behind_damage or id(reader) in self._broken
 
     def __enter__(self) -> BagMessages:
         """Return itself."""
@@ -114,7 +125,7 @@ class BagMessages:
             except StopIteration:
                 return
             except Exception:  # a broken record: what is behind it cannot be found
-                self.is_truncated = True
+                self._broken.add(id(reader))
                 return
             try:
                 message, fault = _deserialized(reader, data, connection.msgtype), None
@@ -149,18 +160,14 @@ class BagMessages:
             reader.readers[0].storage = storage
         reader.open()
         self._stack.callback(reader.close)
+        if has_unread_log(path):
+            self._broken.add(id(reader))
         return reader
 
     def _recovered(self, path: Path) -> Any:
-        """Open an MCAP file without its end."""
-        if not path.stat().st_size:
-            raise ConfigError(f'{path}: got an empty file, expected a bag; leave it out')
-        if path.suffix != '.mcap':
-            raise ConfigError(
-                f'{path}: got a damaged database, expected one that opens; try sqlite3 .recover'
-            )
-        reader = self._opened(path, _truncated_mcap(path))
-        self.is_truncated = True
+        """Open a file without its end."""
+        reader = self._opened(path, truncated_storage(path))
+        self._broken.add(id(reader))
         return reader
 
 
@@ -201,34 +208,3 @@ def _number(path: Path) -> tuple[int, str]:
     """Sort bag_10.mcap behind bag_9.mcap."""
     last = path.stem.rpartition('_')[2]
     return (int(last) if last.isdecimal() else -1), path.name
-
-
-def _truncated_mcap(path: Path) -> Any:
-    from rosbags.rosbag2.storage_mcap import McapReader
-
-    class Truncated(McapReader):
-        """Scans all whole records; there is no index."""
-
-        def _open(self) -> None:
-            file: Any = self.bio
-            self.data_start, self.data_end = _whole_records(file)
-            self.meta_scan()
-
-    return Truncated(path)
-
-
-def _whole_records(file: BinaryIO) -> tuple[int, int]:
-    """Return where the records begin, and where the last whole one of the data ends."""
-    size = os.fstat(file.fileno()).st_size
-    if file.read(len(_MAGIC)) != _MAGIC:
-        raise ValueError(f'no MCAP file: {file.name}')
-    start = place = file.tell()
-    while place + 9 <= size:
-        file.seek(place)
-        code, length = struct.unpack('<BQ', file.read(9))
-        if place + 9 + length > size or code == _END_OF_DATA:
-            break
-        place += 9 + length
-        if start == len(_MAGIC):
-            start = place  # behind the header
-    return start, place

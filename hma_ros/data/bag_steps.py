@@ -17,11 +17,13 @@ from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.short_text import quoted
 from hma_ros.core.topics import CLOCK_TOPIC, EPISODE_TOPIC, MARKS, age_limits
 from hma_ros.data.bag_messages import Recorded
-from hma_ros.data.step_alignment import StepAlignment
+from hma_ros.data.step_alignment import Drop, StepAlignment
 from hma_ros.data.steps import Step
 from hma_ros.data.topic_counts import TopicCounts
 
 EXECUTED_TOPIC = 'action_executor/executed'
+# Where no topic says anything for so long, the recording paused.
+_PAUSE_NS = 1_000_000_000
 
 
 class Mark(NamedTuple):
@@ -38,19 +40,25 @@ class BagSteps:
     :param spec: the embodiment.
     :param topics: name in the bag of each topic of the embodiment, see :func:`bag_topics`.
     :param where: the bag, for errors.
+    :param has_marks: whether marks say where episodes are: what is missing elsewhere is no loss.
     """
 
-    def __init__(self, spec: EmbodimentSpec, topics: dict[str, str], where: str) -> None:
+    def __init__(
+        self, spec: EmbodimentSpec, topics: dict[str, str], where: str, has_marks: bool = False
+    ) -> None:
         self._spec, self._topics = spec, topics
+        self._has_marks, self._is_outside = has_marks, has_marks
+        self._heard_ns: int | None = None
         self.alignment = StepAlignment(spec, self._read_image, EXECUTED_TOPIC in topics, where)
         self._has_clock = CLOCK_TOPIC in topics
         self.counts = {name: TopicCounts() for name in topics.values()}
         self._receivers = self._make_receivers(topics)
 
-    def feed(self, recorded: Recorded) -> Iterator[Step | Mark]:
+    def feed(self, recorded: Recorded) -> Iterator[Step | Drop | Mark]:
         """Take one message; yields what is known by now."""
         counts, alignment = self.counts[recorded.topic], self.alignment
         counts.messages += 1
+        self._note_pause(recorded.log_ns)
         if not self._has_clock:
             alignment.now_ns = max(alignment.now_ns, recorded.log_ns)
         if recorded.fault is not None:
@@ -63,13 +71,23 @@ class BagSteps:
                 counts.note_fault(str(error))
             else:
                 if mark is not None:
-                    yield from alignment.steps(is_end=True)
+                    yield from self.flush()
                     yield mark
         yield from alignment.steps()
 
-    def close(self) -> Iterator[Step | Mark]:
+    def flush(self) -> Iterator[Step | Drop]:
         """Yield the steps that waited for more."""
-        yield from self.alignment.steps(is_end=True)
+        return self.alignment.steps(is_end=True)
+
+    def lose_track(self) -> Iterator[Step | Drop]:
+        """Behind a damage, where marks may be lost: yield the steps that waited for more."""
+        yield from self.flush()
+        self._is_outside = self._has_marks
+        self._pause()
+
+    def close(self) -> Iterator[Step | Drop]:
+        """Yield the steps that waited for more, and judge the clocks."""
+        yield from self.flush()
         for name, limit in age_limits(self._spec).items():
             self.counts[self._topics[name]].note_clock(*limit, self._has_clock)
 
@@ -137,7 +155,20 @@ class BagSteps:
             raise MessageError(
                 f'{EPISODE_TOPIC}: got {quoted(message.data)}, expected one of {", ".join(MARKS)}'
             )
+        self._is_outside = message.data != 'begin'
+        self._pause()
         return Mark(self.alignment.now_ns, message.data)
+
+    def _note_pause(self, log_ns: int) -> None:
+        """Tell what is missing in an episode from what nobody recorded."""
+        heard_ns, self._heard_ns = self._heard_ns, log_ns
+        is_silent = heard_ns is not None and log_ns - heard_ns > _PAUSE_NS
+        if self._is_outside or (is_silent and not self._has_marks):
+            self._pause()
+
+    def _pause(self) -> None:
+        for counts in self.counts.values():
+            counts.pause()
 
     def _note_age(self, stamp: int, max_age_s: float, counts: TopicCounts) -> None:
         counts.note_age(self.alignment.now_ns - stamp, max_age_s)

@@ -2,29 +2,55 @@
 """
 Steps and marks to the episodes of a data set.
 
-Where the operator marked episodes, what lies between ``begin`` and the next mark is one; elsewhere
-the whole recording is. A step that was dropped ends an episode, so that steps within one are
-always a frame period apart; ``succeed`` and ``fail`` count for all pieces since ``begin``, and
-``discard`` removes them. The result of an episode that is not ended so is unknown.
+Where the operator marked attempts, what lies between ``begin`` and the next mark is one episode;
+elsewhere the whole recording is. A step that was dropped ends an episode, so that steps within one
+are always a frame period apart, and an attempt may become several. ``fail`` counts for all of
+them and ``discard`` removes them; ``succeed`` counts for the last, as the others end at a gap
+before the goal. The result of an attempt that is not ended so is unknown.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hma_ros.data.bag_steps import Mark
 from hma_ros.data.lerobot_writer import EpisodeFile, LeRobotWriter
+from hma_ros.data.step_alignment import CUT_OFF, Drop
 from hma_ros.data.steps import Step
 
 # Shorter pieces teach nothing: a window needs a step and the next.
 _FEWEST = 2
-_RESULTS = {'succeed': True, 'fail': False}
+_ENDS = {'succeed': 'succeeded', 'fail': 'failed', 'discard': 'discarded'}
+# What ends so long before the mark, or so many steps, is not the part that succeeded.
+_MOST_LEFT_NS, _MOST_LEFT_STEPS = 2_000_000_000, 3
+
+
+class DropCounts:
+    """Dropped steps by kind, with the first reason of each."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.firsts: dict[str, str] = {}
+
+    def note(self, drop: Drop) -> None:
+        """Count one."""
+        self.counts[drop.kind] += 1
+        self.firsts.setdefault(drop.kind, drop.why)
+
+    def merge(self, other: DropCounts) -> None:
+        """Add those of another, which came later."""
+        self.counts += other.counts
+        for kind, why in other.firsts.items():
+            self.firsts.setdefault(kind, why)
 
 
 class EpisodeCutter:
     """
     Cuts steps into episodes.
 
-    ``outside`` counts steps of no episode, ``marks`` what became of marks: episodes were ``begun``
-    or ``ended``, or a mark was ``ignored`` as no episode was on.
+    ``outside`` counts steps of no episode, and ``marks`` attempts by how they ended; a mark was
+    ``ignored`` where none was on. ``split`` attempts became several episodes, and ``empty`` ones
+    none, though they were ended. ``dropped`` steps are those of attempts, without the discarded.
 
     :param has_marks: whether marks say where episodes begin.
     """
@@ -34,40 +60,90 @@ class EpisodeCutter:
         self._is_on = not has_marks
         self._file: EpisodeFile | None = None
         self._pieces: list[EpisodeFile] = []
-        self.outside = 0
-        self.marks = {'begun': 0, 'ended': 0, 'ignored': 0}
+        self._newest_ns = 0
+        steps_ns = round(_MOST_LEFT_STEPS * 1e9 * writer.spec.rates.frame_dt_s)
+        self._most_left_ns = max(_MOST_LEFT_NS, steps_ns)
+        self._lost = DropCounts()
+        self.outside = self.split = self.empty = 0
+        self.dropped, self.dropped_outside = DropCounts(), DropCounts()
+        words = ('begun', *_ENDS.values(), 'never ended', 'ignored')
+        self.marks = dict.fromkeys(words, 0)
 
-    def take(self, item: Step | Mark) -> None:
+    def take(self, item: Step | Drop | Mark) -> None:
         """Take what comes next."""
         if isinstance(item, Mark):
-            self._mark(item.text)
+            self._mark(item)
+        elif isinstance(item, Drop):
+            is_inside = self._is_on and item.kind != CUT_OFF
+            (self._lost if is_inside else self.dropped_outside).note(item)
         elif not self._is_on:
             self.outside += 1
         else:
-            if item.restarts:
-                self._end()
-            if self._file is None:
-                self._file = self._writer.begin()
-            self._file.add(item)
+            self._add(item)
+
+    def lose_track(self) -> None:
+        """End the attempt that is on: its mark may be lost, and so may that of the next."""
+        self._leave('never ended')
+        self._is_on = not self._has_marks
 
     def close(self) -> None:
-        """End the episode that is on, whose result nobody said."""
-        self._end()
+        """End the attempt that is on, whose result nobody said."""
+        self._leave('never ended')
 
-    def _mark(self, text: str) -> None:
-        effect = 'begun' if text == 'begin' else 'ended' if self._is_on else 'ignored'
-        self.marks[effect] += 1
+    def facts(self) -> dict[str, object]:
+        """Return the counts by name."""
+        return {
+            'dropped_steps': dict(self.dropped.counts),
+            'first_drop': next(iter(self.dropped.firsts.values()), None),
+            'first_drops': self.dropped.firsts,
+            'dropped_outside': dict(self.dropped_outside.counts),
+            'outside_episodes': self.outside,
+        }
+
+    def _add(self, step: Step) -> None:
+        if step.restarts:
+            self._end()
+        if self._file is None:
+            self._file = self._writer.begin()
+        self._file.add(step)
+        self._newest_ns = step.stamp_ns
+
+    def _mark(self, mark: Mark) -> None:
+        if mark.text == 'begin':
+            self._leave('never ended')
+            self.marks['begun'] += 1
+        elif self._is_on:
+            self._leave(_ENDS[mark.text], mark.stamp_ns)
+        else:
+            self.marks['ignored'] += 1
+        self._is_on = mark.text == 'begin'
+
+    def _leave(self, result: str, now_ns: int = 0) -> None:
+        """End an attempt, if one is on."""
+        if not self._is_on:
+            return
         self._end()
-        if text in _RESULTS:
-            self._writer.judge(len(self._pieces), _RESULTS[text])
-        elif text == 'discard':
-            self._discard()
+        if self._has_marks:
+            self.marks[result] += 1
+            self._judge(result, now_ns - self._newest_ns > self._most_left_ns)
+        is_discarded = result == 'discarded'
+        (self.dropped_outside if is_discarded else self.dropped).merge(self._lost)
+        self._lost = DropCounts()
         self._pieces.clear()
-        self._is_on = text == 'begin'
 
-    def _discard(self) -> None:
-        self._writer.take_back(len(self._pieces))
-        self.outside += sum(file.length for file in self._pieces)
+    def _judge(self, result: str, is_end_lost: bool) -> None:
+        count = len(self._pieces)
+        if result == 'discarded':
+            self._writer.take_back(count)
+            self.outside += sum(file.length for file in self._pieces)
+            return
+        if result == 'failed':
+            self._writer.judge(count, False)
+        elif result == 'succeeded':
+            self._writer.judge(count, None, goes_on=True)
+            self._writer.judge(0 if is_end_lost else min(count, 1), True)
+        self.split += count > 1
+        self.empty += count == 0
 
     def _end(self) -> None:
         file, self._file = self._file, None

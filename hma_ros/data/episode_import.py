@@ -30,7 +30,7 @@ from hma_ros.data.episode_source import ACTION, STATE, EpisodeSource
 from hma_ros.data.import_parts import joined, read_parts
 from hma_ros.data.imported_source import ImportedSource, identity, imported_before, imported_now
 from hma_ros.data.lerobot_writer import LeRobotWriter
-from hma_ros.data.step_alignment import StepAlignment
+from hma_ros.data.step_alignment import Drop, StepAlignment
 from hma_ros.data.steps import Step
 from hma_ros.data.topic_counts import TopicCounts
 
@@ -101,7 +101,7 @@ def _read(source: EpisodeSource, mapping: Mapping, writer: LeRobotWriter) -> dic
         if result is not None:
             cutter.take(Mark(0, 'succeed' if result else 'fail'))
     cutter.close()
-    return {**reader.facts(), 'left_out': left_out, 'outside_episodes': cutter.outside}
+    return {**reader.facts(), **cutter.facts(), 'left_out': left_out}
 
 
 class _Reader:
@@ -128,20 +128,16 @@ class _Reader:
             )
         self._per_action = self._check_rates()
         self.counts = {key: TopicCounts() for key in (self._camera, STATE)}
-        self._dropped: Counter[str] = Counter()
         self._origins: Counter[str] = Counter()
-        self._first_drop: str | None = None
 
     def facts(self) -> dict[str, Any]:
         return {
             'is_truncated': False,
             'topics': {key: item.facts() for key, item in self.counts.items()},
-            'dropped_steps': dict(self._dropped),
-            'first_drop': self._first_drop,
             'origins': dict(self._origins),
         }
 
-    def steps(self, episode: Any) -> Iterator[Step]:
+    def steps(self, episode: Any) -> Iterator[Step | Drop]:
         where = f'{self._source.folder}: {episode.label}'
         has_actions = self._action is not None
         alignment = StepAlignment(self._spec, lambda read: read(), has_actions, where, _TO_RAD)
@@ -161,7 +157,7 @@ class _Reader:
                     alignment.executed.report(window[0][0], self._executed(window))
             yield from alignment.steps()
         yield from alignment.steps(is_end=True)
-        self._note(alignment)
+        self._origins.update(alignment.origins)
 
     @property
     def _window(self) -> int:
@@ -191,11 +187,6 @@ class _Reader:
                 alignment.measured.add_joints(place, stamp, item.message_names, values)
             except MessageError as error:
                 counts.note_fault(f'{where}: {error}')
-
-    def _note(self, alignment: StepAlignment) -> None:
-        self._dropped.update(alignment.dropped)
-        self._origins.update(alignment.origins)
-        self._first_drop = self._first_drop or alignment.first_drop
 
     def _find_camera(self, wanted: str) -> str:
         there = self._source.cameras()

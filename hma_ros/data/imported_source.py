@@ -12,6 +12,7 @@ from typing import Any
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import quoted
 from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.steps import JointRangeError
 
 _BLOCK = 1 << 20
 
@@ -54,10 +55,30 @@ def imported_before(
 
 
 def imported_now(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> ImportedSource:
-    """Commit the episodes that a writer has finished, as those of one source."""
+    """
+    Commit the episodes that a writer has finished, as those of one source.
+
+    :raises ConfigError: the joints of most steps lie far beyond their limits.
+    """
     steps = [item.length for item in writer.finished]
+    _check_joint_range(path, writer, facts)
     writer.commit(facts)
     return ImportedSource(str(path), len(steps), sum(steps), True, facts)
+
+
+def _check_joint_range(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> None:
+    """Keep nothing of a source in another unit: its other steps only look as if they were fine."""
+    counts = (facts['dropped_steps'], facts.get('dropped_outside', {}))
+    far = sum(count.get(JointRangeError.kind, 0) for count in counts)
+    kept = sum(item.length for item in writer.finished) + facts.get('outside_episodes', 0)
+    if far > kept:
+        writer.take_back(len(writer.finished))
+        first = facts.get('first_drops', {}).get(JointRangeError.kind)
+        example = f'; the first: {first}' if first else ''
+        raise ConfigError(
+            f'{path}: got {far} of {far + kept} steps with {JointRangeError.kind}, expected few; '
+            f'correct the unit of the joints, or limits.lower and limits.upper{example}'
+        )
 
 
 def _check_options(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:

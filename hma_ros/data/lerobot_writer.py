@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.embodiment import EmbodimentSpec, parse_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
+from hma_ros.core.short_text import first_few, quoted
 from hma_ros.data import lerobot_layout as layout
-from hma_ros.data.episode_metadata import SYNTHETIC
+from hma_ros.data.embodiment_difference import differences
+from hma_ros.data.lerobot_metadata import write_metadata, write_whole
 from hma_ros.data.outcomes import outcomes_of
 from hma_ros.data.running_statistics import RunningStatistics
-from hma_ros.data.steps import Step, check_step, floored_deviation
+from hma_ros.data.steps import Step, check_step
 
 _ROW_GROUP = 64
 
@@ -101,19 +102,29 @@ class FinishedEpisode:
 
     :param success: None if unknown.
     :param statistics: of each column, as in the import file.
+    :param goes_on: whether it ends at a gap, and what it belongs to succeeded behind that.
     """
 
     path: Path
     length: int
     success: bool | None
     statistics: dict[str, Any]
+    goes_on: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the journal says of it."""
+        facts = {'length': self.length, 'success': self.success, 'statistics': self.statistics}
+        return {**facts, 'goes_on': True} if self.goes_on else facts
 
 
 class LeRobotWriter:
     """
     A data set to append to.
 
-    :param folder: a new folder, or one that an import with the same embodiment file began.
+    Files that differ in nothing that decides the data can go on with one data set, whose own file
+    stays; ``kept_keys`` are those in which it differs.
+
+    :param folder: a new folder, or one that an import with such an embodiment file began.
     :param task: what the robot does, in words.
     :param text: of the embodiment file, where it is not at ``spec.path``.
     :raises ConfigError: something else is there.
@@ -126,11 +137,15 @@ class LeRobotWriter:
         if text is None:
             text = Path(spec.path).read_text(encoding='utf-8')
         self._journal: dict[str, Any] = {'embodiment': text, 'task': task, 'sources': []}
-        path = folder / layout.JOURNAL
+        self.kept_keys: list[str] = []
+        path, self._is_new = folder / layout.JOURNAL, not folder.exists()
         if path.exists():
-            self._journal = _resumed(path, self._journal)
+            self._journal = read_json(path)
+            self._resume(path, text, task)
         elif folder.exists() and any(folder.iterdir()):
             raise ConfigError(f'{folder}: got other files, expected a new folder; choose --out')
+        # To be read anew: what the user corrected since may be why.
+        self._fruitless = [item for item in self._journal['sources'] if not item['episodes']]
         self._is_prepared = False
         self.finished: list[FinishedEpisode] = []
         # What an interruption left behind would be read as episodes.
@@ -141,8 +156,8 @@ class LeRobotWriter:
 
     @property
     def sources(self) -> list[dict[str, Any]]:
-        """What was committed so far, one entry for each source."""
-        return list(self._journal['sources'])
+        """What was committed so far, without the sources of which nothing was taken before."""
+        return [item for item in self._journal['sources'] if not self._is_fruitless(item)]
 
     @property
     def steps(self) -> int:
@@ -162,6 +177,30 @@ class LeRobotWriter:
     @property
     def _episodes(self) -> list[dict[str, Any]]:
         return [item for source in self._journal['sources'] for item in source['episodes']]
+
+    def _resume(self, path: Path, text: str, task: str) -> None:
+        """Go on with an import; raises ConfigError if it is of something else."""
+        journal = self._journal
+        if missing := sorted({'embodiment', 'task', 'sources'} - journal.keys()):
+            raise ConfigError(
+                f'{path}: got no {", ".join(missing)}, expected the journal of an import'
+            )
+        if not self._episodes:
+            journal.update(embodiment=text, task=task, sources=[])
+            return
+        if task != journal['task']:
+            raise ConfigError(
+                f'{path}: task: got {quoted(task)}, expected {quoted(journal["task"])} as in the '
+                'import before; give --task, or choose another --out'
+            )
+        if text != journal['embodiment']:
+            first = parse_embodiment(journal['embodiment'], str(path))
+            deciding, self.kept_keys = differences(self.spec, first)
+            if deciding:
+                raise ConfigError(
+                    f'{path}: embodiment: {first_few(list(map(str, deciding)), "; ")} as in the '
+                    'import before; choose another --out'
+                )
 
     def begin(self) -> EpisodeFile:
         """Start an episode."""
@@ -190,44 +229,44 @@ class LeRobotWriter:
         for _ in range(count):
             self.finished.pop().path.unlink()
 
-    def judge(self, count: int, success: bool) -> None:
+    def judge(self, count: int, success: bool | None, goes_on: bool = False) -> None:
         """Give the last episodes that were finished and not committed their result."""
         for place in range(len(self.finished) - count, len(self.finished)):
-            self.finished[place] = replace(self.finished[place], success=success)
+            item = self.finished[place]
+            self.finished[place] = replace(item, success=success, goes_on=goes_on)
 
     def commit(self, facts: dict[str, Any]) -> None:
         """Commit the finished episodes as one source, which ``facts`` describes."""
         self.prepare()
-        episodes = [
-            {'length': item.length, 'success': item.success, 'statistics': item.statistics}
-            for item in self.finished
-        ]
+        episodes = [item.facts() for item in self.finished]
         self.finished.clear()
-        self._journal['sources'].append({**facts, 'episodes': episodes})
-        _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
-        self._write_meta()
-
-    def mark(self, numbers: Sequence[int], success: bool) -> None:
-        """
-        Say anew whether committed episodes succeeded.
-
-        :raises ConfigError: there is no such episode, or a world model imagined its frames.
-        """
+        self._take_over_marks()
         sources = self._journal['sources']
-        places = [(source, item) for source in sources for item in source['episodes']]
-        for number in numbers:
-            if not 0 <= number < len(places):
-                raise ConfigError(
-                    f'{self.folder}: episode: got {number}, expected 0 to {len(places) - 1}'
-                )
-            if places[number][0].get(SYNTHETIC):
-                raise ConfigError(
-                    f'{self.folder}: episode {number}: got imagined frames, expected recorded ones'
-                )
-        for number in numbers:
-            places[number][1]['success'] = success
-        _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
-        self._write_meta()
+        place = _place(facts)
+        sources[:] = [
+            item for item in sources if not self._is_fruitless(item) or _place(item) != place
+        ]
+        sources.append({**facts, 'episodes': episodes})
+        write_metadata(self.folder, self.spec, self._journal)
+
+    def _take_over_marks(self) -> None:
+        """Keep what `hma data mark` has said of committed episodes meanwhile."""
+        there = read_json(self.folder / layout.JOURNAL)['sources']
+        for mine, other in zip(self._journal['sources'], there, strict=True):
+            mine['episodes'] = other['episodes']
+
+    def remove_if_empty(self) -> None:
+        """Remove what was made for an import that has no step."""
+        if self._episodes or not (self.folder / layout.JOURNAL).exists():
+            return
+        for name in ('data', 'meta'):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        self._is_prepared = False
+        if self._is_new and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _is_fruitless(self, source: dict[str, Any]) -> bool:
+        return any(source is item for item in self._fruitless)
 
     def _next(self) -> tuple[int, int]:
         """Return the number of the next episode, and of its first frame."""
@@ -239,66 +278,9 @@ class LeRobotWriter:
         """Write what makes the folder an import that can go on, before anything else is there."""
         if not self._is_prepared:
             robot, text = self.spec.name, self._journal['embodiment']
-            _write(layout.embodiment_file(self.folder, robot), text)
-            _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
+            write_whole(layout.embodiment_file(self.folder, robot), text)
+            write_whole(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
             self._is_prepared = True
-
-    def _write_meta(self) -> None:
-        episodes = self._episodes
-        frames = sum(item['length'] for item in episodes)
-        information = layout.info(self.spec, len(episodes), frames)
-        _write(self.folder / layout.INFO, json.dumps(information, indent=4))
-        if episodes:
-            _write(self.folder / layout.STATS, json.dumps(self._statistics(episodes), indent=4))
-        self._write_table(layout.TASKS, layout.tasks_table(self._journal['task']))
-        self._write_table(layout.EPISODES, self._episode_table(episodes))
-
-    def _statistics(self, episodes: list[dict[str, Any]]) -> dict[str, Any]:
-        found = {}
-        for key in (layout.IMAGE, layout.STATE, layout.ACTION):
-            total = RunningStatistics(len(episodes[0]['statistics'][key]['min']))
-            for item in episodes:
-                total.merge(item['statistics'][key])
-            deviation = total.deviation
-            if key == layout.ACTION:
-                stride = self.spec.rates.stride
-                deviation = np.concatenate(
-                    [floored_deviation(self.spec, part) for part in deviation.reshape(stride, -1)]
-                )
-            found[key] = _shaped(key, total, deviation)
-        return found
-
-    def _episode_table(self, episodes: list[dict[str, Any]]) -> Any:
-        rows, first = [], 0
-        for index, item in enumerate(episodes):
-            chunk, file = divmod(index, layout.FILES_PER_CHUNK)
-            rows.append(
-                {
-                    'episode_index': index,
-                    'tasks': [self._journal['task']],
-                    'length': item['length'],
-                    'success': item['success'],
-                    'data/chunk_index': chunk,
-                    'data/file_index': file,
-                    'dataset_from_index': first,
-                    'dataset_to_index': first + item['length'],
-                    'meta/episodes/chunk_index': 0,
-                    'meta/episodes/file_index': 0,
-                }
-            )
-            first += item['length']
-        pa = layout.load_pyarrow()
-        kinds = {'tasks': pa.list_(pa.string()), 'success': pa.bool_()}
-        names = list(rows[0]) if rows else ['episode_index']
-        schema = pa.schema([(name, kinds.get(name, pa.int64())) for name in names])
-        return pa.Table.from_pylist(rows, schema)
-
-    def _write_table(self, name: str, table: Any) -> None:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix('.part')
-        layout.load_pyarrow().parquet.write_table(table, part)
-        part.replace(path)
 
 
 def _renumber(source: Path, target: Path, schema: Any, episode: int, first: int) -> None:
@@ -319,30 +301,8 @@ def _renumber(source: Path, target: Path, schema: Any, episode: int, first: int)
             first += count
 
 
-def _shaped(key: str, total: RunningStatistics, deviation: np.ndarray) -> dict[str, Any]:
-    numbers = {'min': total.low, 'max': total.high, 'mean': total.mean, 'std': deviation}
-    shape = (3, 1, 1) if key == layout.IMAGE else (-1,)
-    return {
-        **{name: values.reshape(shape).tolist() for name, values in numbers.items()},
-        'count': [total.count],
-    }
-
-
-def _resumed(path: Path, expected: dict[str, Any]) -> dict[str, Any]:
-    journal = read_json(path)
-    if missing := sorted(expected.keys() - journal.keys()):
-        raise ConfigError(
-            f'{path}: got no {", ".join(missing)}, expected the journal of an import'
-        )
-    is_same = all(journal[key] == expected[key] for key in ('embodiment', 'task'))
-    if not is_same and not journal['sources']:
-        return expected
-    if not is_same:
-        raise ConfigError(
-            f'{path}: got an import with another embodiment file or task, expected the same; '
-            'choose another --out'
-        )
-    return journal
+def _place(facts: dict[str, Any]) -> Any:
+    return facts.get('source', {}).get('path')
 
 
 def _png(frame: np.ndarray) -> bytes:
@@ -351,14 +311,3 @@ def _png(frame: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(frame).save(file, 'PNG', compress_level=1)
     return file.getvalue()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix('.part')
-    with part.open('w', encoding='utf-8') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

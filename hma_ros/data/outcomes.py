@@ -10,6 +10,8 @@ from typing import Any
 from hma_ros.core.short_text import counted
 
 SUCCEEDED, FAILED = 'succeeded', 'failed'
+# The beginning of an attempt that succeeded, up to steps that were dropped.
+INTERRUPTED = 'of a success, ended at a gap'
 # Of bags: begun and not ended in one that has marks, and those of one that has none.
 UNFINISHED, UNMARKED = 'never ended', 'not marked'
 # Of other sources, which may not say it.
@@ -24,7 +26,7 @@ def outcomes_of(sources: Iterable[dict[str, Any]]) -> list[str]:
 def summary(outcomes: Sequence[str]) -> str:
     """Count episodes in words: ``12 episodes (11 succeeded, 1 failed)``."""
     counts = Counter(outcomes)
-    words = (SUCCEEDED, FAILED, UNFINISHED, UNMARKED, UNKNOWN)
+    words = (SUCCEEDED, INTERRUPTED, FAILED, UNFINISHED, UNMARKED, UNKNOWN)
     parts = ', '.join(f'{counts[word]} {word}' for word in words if counts[word])
     return counted(len(outcomes), 'episode') + (f' ({parts})' if parts else '')
 
@@ -32,6 +34,8 @@ def summary(outcomes: Sequence[str]) -> str:
 def _outcome(source: dict[str, Any], episode: dict[str, Any]) -> str:
     if (success := episode.get('success')) is not None:
         return SUCCEEDED if success else FAILED
+    if episode.get('goes_on'):
+        return INTERRUPTED
     if 'has_marks' not in source:
         return UNKNOWN
     return UNFINISHED if source['has_marks'] else UNMARKED

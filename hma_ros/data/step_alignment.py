@@ -9,6 +9,7 @@ dropped, and the next one restarts.
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,37 @@ _NS = 1_000_000_000
 # Measurements that a step lacks are waited for so long after its end, in time of the recording.
 _PATIENCE_NS = 500_000_000
 _IMAGES_KEPT = 16
+_MAY_COME = _NO_JOINTS, _NO_ACTIONS = 'no joints', 'no actions'
+# It reaches over the end of an attempt or of the recording: no fault.
+CUT_OFF = 'cut off by an end'
+
+
+class Drop(NamedTuple):
+    """
+    A step that cannot be made.
+
+    :param kind: what it lacks, in few words.
+    :param why: the whole reason.
+    """
+
+    kind: str
+    why: str
+
+
+class _DroppedError(Exception):
+    def __init__(self, drop: Drop) -> None:
+        super().__init__(drop.why)
+        self.drop = drop
+
+
+@contextmanager
+def _dropped(kind: str, where: str) -> Iterator[None]:
+    """Say where a fault is and of what kind, unless it does so itself."""
+    try:
+        yield
+    except MessageError as error:
+        why = str(error) if str(error).startswith(where) else f'{where}: {error}'
+        raise _DroppedError(Drop(getattr(error, 'kind', kind), why)) from error
 
 
 class _Pending(NamedTuple):
@@ -62,9 +94,7 @@ class StepAlignment:
         self._images: dict[int, Any] = {}
         self._pending: deque[_Pending] = deque()
         self._lost = False
-        self.dropped: Counter[str] = Counter()
         self.origins: Counter[str] = Counter()
-        self.first_drop: str | None = None
 
     def offer_image(self, stamp_ns: int, image: Any) -> str | None:
         """Take an image; returns why it is refused, None if it is not."""
@@ -75,26 +105,34 @@ class StepAlignment:
                 self._images.pop(next(iter(self._images)))
         return refusal
 
-    def steps(self, is_end: bool = False) -> Iterator[Step]:
-        """Yield the steps that are known by now; at an end also those that waited for more."""
-        self._tick()
-        while self._pending and (is_end or not self._must_wait(self._pending[0])):
+    def steps(self, is_end: bool = False) -> Iterator[Step | Drop]:
+        """
+        Yield the steps that are known by now, and those that are dropped.
+
+        :param is_end: whether to yield also those that waited for more.
+        """
+        yield from self._tick()
+        while self._pending:
+            waits = self._must_wait(self._pending[0])
+            if waits and not is_end:
+                return
             pending = self._pending.popleft()
             try:
                 step = self._step(pending)
-            except MessageError as error:
-                self._drop('incomplete step', str(error))
+            except _DroppedError as error:
+                is_cut_off = waits and error.drop.kind in _MAY_COME
+                yield self._drop(CUT_OFF if is_cut_off else error.drop.kind, error.drop.why)
                 continue
             self._lost = False
             self.origins[step.origin] += 1
             yield step
 
-    def _tick(self) -> None:
+    def _tick(self) -> Iterator[Drop]:
         while True:
             pick = self._clock.tick(self.now_ns)
             if pick.stamp_ns is None:
                 if pick.reason is not None and pick.reason != 'no image':
-                    self._drop('missing image', pick.reason)
+                    yield self._drop('missing image', pick.reason)
                 return
             image = self._images.pop(pick.stamp_ns, None)
             self._pending.append(_Pending(pick.stamp_ns, image, pick.restarts))
@@ -110,30 +148,43 @@ class StepAlignment:
     def _step(self, pending: _Pending) -> Step:
         spec, where = self._spec, f'{self._where}: step at {pending.stamp_ns} ns'
         # First: without joints there are no measured actions either.
-        joints = self.measured.joints_at(pending.stamp_ns)
-        actions, origin = self.executed.find(pending.stamp_ns)
-        if actions is None:
-            raise MessageError(
-                f'{where}: actions: got none executed, expected {spec.rates.stride}: reported, or '
-                f'measured from samples at most {spec.state.max_age_s:g} s (state.max_age_s) apart'
-            )
+        with _dropped(_NO_JOINTS, where):
+            joints = self.measured.joints_at(pending.stamp_ns)
+        with _dropped(_NO_ACTIONS, where):
+            actions, origin = self._actions(pending.stamp_ns, where)
+        with _dropped('unusable image', where):
+            frame = preprocess(self._read_image(pending.image), spec.camera)
         step = Step(
             pending.stamp_ns,
-            preprocess(self._read_image(pending.image), spec.camera),
+            frame,
             joints.astype(np.float32),
             actions.astype(np.float32),
             origin,
             pending.restarts or self._lost,
         )
-        try:
-            check_step(spec, step, where)
-        except MessageError as error:
-            if looks_like_degrees(spec, step):
-                raise MessageError(f'{error}; looks like degrees: {self._to_rad}') from error
-            raise
+        with _dropped('values out of bounds', where):
+            self._check(step, where)
         return step
 
-    def _drop(self, kind: str, why: str) -> None:
+    def _actions(self, stamp_ns: int, where: str) -> tuple[NDArray[np.float64], str]:
+        actions, origin = self.executed.find(stamp_ns)
+        if actions is None:
+            raise MessageError(
+                f'{where}: actions: got none executed, expected {self._spec.rates.stride}: '
+                f'reported, or measured from samples at most {self._spec.state.max_age_s:g} s '
+                '(state.max_age_s) apart'
+            )
+        return actions, origin
+
+    def _check(self, step: Step, where: str) -> None:
+        try:
+            check_step(self._spec, step, where)
+        except MessageError as error:
+            if looks_like_degrees(self._spec, step):
+                text = f'{error}; looks like degrees: {self._to_rad}'
+                raise type(error)(text) from error
+            raise
+
+    def _drop(self, kind: str, why: str) -> Drop:
         self._lost = True
-        self.dropped[kind] += 1
-        self.first_drop = self.first_drop or why
+        return Drop(kind, why)

@@ -13,6 +13,14 @@ from hma_ros.core.errors import MessageError
 
 # A deviation is at least this share of the range of its limits.
 _LEAST_SHARE = 0.01
+# Measured joints may lie beyond their limits by this share of the range: noise, a guiding hand.
+_BEYOND_SHARE = 0.5
+
+
+class JointRangeError(MessageError):
+    """Joints lie far beyond their limits: in another unit, or of another robot."""
+
+    kind = 'joints far beyond their limits'
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ def check_step(spec: EmbodimentSpec, step: Step, where: str) -> None:
     :param where: file and number of the step, for the error.
     :raises MessageError: another shape or dtype, a value that is not finite, or an action out of
         bounds (increments and grippers: more than twice their bound).
+    :raises JointRangeError: see :func:`check_joints`.
     """
     _check_array(spec, where, 'frame', step.frame, 'uint8', (*spec.camera.resize, 3))
     check_numbers(spec, step.joints, step.actions, where)
@@ -65,7 +74,36 @@ def check_numbers(
     _check_finite(where, 'joint', spec.state.joints, joints)
     for action in actions:
         _check_finite(where, 'action', spec.action.names, action)
+    check_joints(spec, joints, where)
     check_bounds(spec, actions, where)
+
+
+def check_joints(spec: EmbodimentSpec, joints: NDArray[np.floating], where: str) -> None:
+    """
+    Refuse joints far beyond the limits: by half their range, or ``limits.start_margin`` if larger.
+
+    The limits say nothing of joints that turn without end, nor of those that are not commanded.
+
+    :param joints: ``[J]`` or ``[T, J]`` rad or m.
+    :param where: what the error begins with.
+    :raises JointRangeError: one of them is.
+    """
+    action, limits = spec.action, spec.limits
+    if action.is_cartesian:
+        return
+    lower, upper = np.array(limits.lower), np.array(limits.upper)
+    beyond = np.maximum(_BEYOND_SHARE * (upper - lower), limits.start_margin)
+    beyond[np.array(limits.continuous, np.bool_)] = np.inf
+    places = [spec.state.joints.index(name) for name in action.coordinates]
+    values = np.atleast_2d(joints)[:, places]
+    outside = np.argwhere((values < lower - beyond) | (values > upper + beyond))
+    if len(outside):
+        step, index = outside[0]
+        raise JointRangeError(
+            f'{where}: joint {action.coordinates[index]!r}: got {values[step, index]:g}, expected '
+            f'{lower[index]:g}..{upper[index]:g} {action.units[index]} or a little beyond; '
+            'correct its unit, or limits.lower and limits.upper'
+        )
 
 
 def looks_like_degrees(spec: EmbodimentSpec, step: Step) -> bool:

@@ -17,6 +17,7 @@ class TopicCounts:
     Counts of one topic.
 
     ``dropped`` is an estimate: how many messages of the usual spacing would fit into the gaps.
+    Pauses of the recording are none: see :meth:`pause`.
     """
 
     messages: int = 0
@@ -30,6 +31,7 @@ class TopicCounts:
     _spacings: deque[int] = field(default_factory=lambda: deque(maxlen=_SPACINGS))
     _ages_s: deque[float] = field(default_factory=lambda: deque(maxlen=_AGES))
     _is_late: bool = True
+    _is_behind_pause: bool = False
 
     def note_fault(self, fault: str) -> None:
         """Count a message that cannot be used."""
@@ -44,9 +46,13 @@ class TopicCounts:
         elif newest is not None and stamp_ns < newest:
             self.out_of_order += 1
         else:
-            if newest is not None:
+            if newest is not None and not self._is_behind_pause:
                 self._note_spacing(stamp_ns - newest)
-            self._newest_ns = stamp_ns
+            self._newest_ns, self._is_behind_pause = stamp_ns, False
+
+    def pause(self) -> None:
+        """Leave out the time from the newest message to the next: nothing was missed in it."""
+        self._is_behind_pause = True
 
     def note_age(self, age_ns: int, max_age_s: float) -> None:
         """Compare a header stamp with the clock of the recording."""

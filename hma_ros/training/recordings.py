@@ -15,7 +15,7 @@ from hma_ros.core.embodiment.joint_motion import joint_motion
 from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import Episodes
-from hma_ros.data.steps import floored_deviation
+from hma_ros.data.steps import check_joints, floored_deviation
 from hma_ros.data.token_folders import TokenFolder
 from hma_ros.data.token_windows import TokenWindows
 from hma_ros.data.windows import (
@@ -164,6 +164,7 @@ def domain_of(dataset: Episodes, stem: str | None = None) -> Domain:
     :param stem: name of the stem; None takes that of the embodiment file.
     :raises EmbodimentError: there is no embodiment file of the data set's name.
     :raises ConfigError: the episodes hold another number of joints than that file.
+    :raises JointRangeError: joints far beyond the limits of that file.
     """
     spec = dataset.spec
     joints = np.concatenate([episode.joints for episode in dataset])
@@ -172,6 +173,8 @@ def domain_of(dataset: Episodes, stem: str | None = None) -> Domain:
             f'{dataset.embodiment}: episodes with {joints.shape[1]} joints, expected '
             f'{len(spec.state.joints)} as in {spec.path}'
         )
+    for episode in dataset:
+        check_joints(spec, episode.joints, episode.place)
     names = tuple(dataset.metadata['action_names'])
     labels = np.concatenate([episode.labels.reshape(-1, len(names)) for episode in dataset])
     actions = np.concatenate([episode.actions.reshape(-1, len(names)) for episode in dataset])

@@ -9,6 +9,7 @@ from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.imported_episodes import ImportedEpisodes
+from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.steps import Step
 
@@ -25,7 +26,7 @@ def add(file, steps=4):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Write three successful episodes of two sources, of which one has no marks."""
+    """Write two successful episodes, and one of a source without marks."""
     writer = LeRobotWriter(tmp_path / 'set', SPEC, 'push the block')
     for success, has_marks in ((True, True), (True, True), (None, False)):
         file = writer.begin()
@@ -42,7 +43,7 @@ def results(folder):
 def test_an_episode_that_failed_is_no_demonstration_any_more(folder, capsys):
     before = [path.read_bytes() for path in sorted(folder.glob('data/**/*.parquet'))]
     assert main(['data', 'mark', str(folder), 'failed', '1']) == 0
-    assert '3 episodes (1 succeeded, 1 failed, 1 not marked)' in capsys.readouterr().out
+    assert 'episode 1: succeeded -> failed' in capsys.readouterr().out
     assert results(folder) == [True, False, None]
     assert len(ImportedEpisodes(folder)) == 2
     assert main(['data', 'mark', str(folder), 'succeeded', '1', '2']) == 0
@@ -59,6 +60,26 @@ def test_an_import_goes_on_after_episodes_were_marked(folder):
     writer.end(file, True)
     writer.commit({'source': {'path': 'another', 'sha256': ''}})
     assert results(folder) == [False, True, None, True]
+
+
+def test_an_import_under_way_loses_nothing_and_keeps_the_marks(folder):
+    writer = LeRobotWriter(folder, SPEC, 'push the block')
+    file = writer.begin()
+    add(file)
+    assert main(['data', 'mark', str(folder), 'failed', '0']) == 0
+    writer.end(file, True)
+    writer.commit({'source': {'path': 'another', 'sha256': ''}})
+    assert results(folder) == [False, True, None, True]
+    assert len(ImportedEpisodes(folder)) == 3
+
+
+def test_what_was_recorded_is_kept_beside_the_mark(folder):
+    assert main(['data', 'mark', str(folder), 'succeeded', '2']) == 0
+    assert main(['data', 'mark', str(folder), 'failed', '2']) == 0
+    episodes = [
+        item for source in LeRobotData(folder).journal['sources'] for item in source['episodes']
+    ]
+    assert episodes[2]['recorded'] == 'not marked'
 
 
 @pytest.mark.parametrize('number', ['3', '-1'])

@@ -64,6 +64,7 @@ def write(
     storage: Any = StoragePlugin.MCAP,
     behind: bytes = b'',
     empty: Sequence[tuple[str, str]] = (),
+    is_sorted: bool = True,
     **compression: Any,
 ) -> Path:
     writer = Writer(folder, version=9, storage_plugin=storage)
@@ -73,7 +74,8 @@ def write(
         connections: dict[str, Any] = {}
         for topic, kind in empty:
             writer.add_connection(topic, kind, typestore=TYPES)
-        for topic, time_ns, message in sorted(recorded, key=lambda item: item[1]):
+        rows = sorted(recorded, key=lambda item: item[1]) if is_sorted else recorded
+        for topic, time_ns, message in rows:
             if topic not in connections:
                 connections[topic] = writer.add_connection(
                     topic, message.__msgtype__, typestore=TYPES

@@ -167,7 +167,8 @@ def test_an_import_tells_what_became_of_the_marks(
     bag = made.write(tmp_path / 'bag', [*recording, *marks])
     command = ['data', 'import', 'bag', str(bag), '--embodiment', 'sim_planar', '--out']
     assert main([*command, str(tmp_path / 'set')]) == 0
-    assert 'marks of episodes: 2 begun, 1 ended, 1 ignored' in capsys.readouterr().out
+    told = 'attempts by their marks: 2 begun, 1 succeeded, 1 never ended, 1 ignored'
+    assert told in capsys.readouterr().out
     assert LeRobotData(tmp_path / 'set').outcomes == ['never ended', 'succeeded']
 
 
@@ -540,3 +541,14 @@ def test_an_empty_file_of_a_bag_is_named(tmp_path: Path, recording: Any) -> None
     file.write_bytes(b'')
     with pytest.raises(ConfigError, match=f'{file}: got an empty file'):
         imported(tmp_path / 'set', bag)
+
+
+def test_a_bag_that_was_imported_is_skipped_whatever_its_namespace(
+    tmp_path: Path, recording: Any
+) -> None:
+    outer = [(f'/left{topic}', *rest) for topic, *rest in recording]
+    bag = made.write(tmp_path / 'bag', outer)
+    writer = LeRobotWriter(tmp_path / 'set', SPEC, 'push')
+    (first,) = import_bags([bag], writer, 'left')
+    (again,) = import_bags([bag], writer)
+    assert (first.is_new, again.is_new) == (True, False)

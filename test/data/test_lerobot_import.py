@@ -132,8 +132,9 @@ def test_a_broken_image_drops_its_step(tmp_path: Path) -> None:
     source = made.write(tmp_path / 'source', 'v3.0', (31,))
     with_broken_images(source, [12])
     data, result = imported(tmp_path / 'set', source)
+    assert result.facts['dropped_steps'] == {'unusable image': 1}
     # The last step lacks its actions.
-    assert result.facts['dropped_steps'] == {'incomplete step': 2}
+    assert result.facts['dropped_outside'] == {'cut off by an end': 1}
     assert 'image 12: got ' in result.facts['first_drop']
     assert [item['length'] for item in data.episodes] == [4, 5]
 
@@ -358,7 +359,7 @@ def test_a_number_that_is_none_drops_its_step(tmp_path: Path) -> None:
     source = made.write(tmp_path / 'source', 'v3.0', (31,))
     with_action(source / 'data/chunk-000/file-000.parquet', 14, float('nan'))
     data, result = imported(tmp_path / 'set', source)
-    assert result.facts['dropped_steps']['incomplete step'] >= 1
+    assert result.facts['dropped_steps']['values out of bounds'] >= 1
     assert "action 'y': got nan" in result.facts['first_drop']
     assert [item['length'] for item in data.episodes] == [4, 5]
 

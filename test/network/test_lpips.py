@@ -40,7 +40,9 @@ def published(tmp_path, monkeypatch):
     monkeypatch.setattr(lpips, 'ALEXNET_SHA256', hashlib.sha256(b'weights').hexdigest())
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
     metric = {'LearnedPerceptualImagePatchSimilarity': MeanDifference}
-    weights = {'AlexNet_Weights': SimpleNamespace(IMAGENET1K_V1=SimpleNamespace(url=file.as_uri()))}
+    weights = {
+        'AlexNet_Weights': SimpleNamespace(IMAGENET1K_V1=SimpleNamespace(url=file.as_uri()))
+    }
     for name, content in (
         ('torchmetrics', {}),
         ('torchmetrics.image', {}),
