@@ -66,12 +66,14 @@ def _truncated_mcap(path: Path) -> Any:
     class Truncated(McapReader):
         """Scans all whole records; there is no index."""
 
+        connections: list[Any]
+
         def _open(self) -> None:
             file: Any = self.bio
             self.data_start, self.data_end = _whole_records(file)
             with suppress(Exception):  # a damaged chunk: what is before it can be read
                 self.meta_scan()
-            found: list[Any] = self.connections
+            found = self.connections
             if (facts := self.statistics) is None:
                 counts = _counts(item.id for item, *_ in self.messages_scan(found))
             else:
