@@ -13,7 +13,7 @@ from hma_ros.core.errors import MessageError
 
 # A deviation is at least this share of the range of its limits.
 _LEAST_SHARE = 0.01
-# Measured joints may lie beyond their limits by this share of the range: noise, a hand that guides.
+# Measured joints may lie beyond their limits by this share of the range.
 _BEYOND_SHARE = 0.5
 
 
@@ -101,8 +101,8 @@ def check_joints(spec: EmbodimentSpec, joints: NDArray[np.floating], where: str)
         step, index = outside[0]
         raise JointRangeError(
             f'{where}: joint {action.coordinates[index]!r}: got {values[step, index]:g}, expected '
-            f'{lower[index]:g}..{upper[index]:g} {action.units[index]} or a little beyond; correct '
-            'its unit, or limits.lower and limits.upper'
+            f'{lower[index]:g}..{upper[index]:g} {action.units[index]} or a little beyond; '
+            'correct its unit, or limits.lower and limits.upper'
         )
 
 
