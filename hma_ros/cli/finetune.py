@@ -181,6 +181,7 @@ def run(args: argparse.Namespace) -> int:
     with workers.in_turn():
         if workers.is_first:
             save_codec(initial.codec, initial.tokenizer, args.out / 'tokenizer')
+            _tell_of_frames(dataset, initial, args.out / 'tokenizer')
         episodes = _tokens(args, shown, initial)
     if trainer.model.config.anchor:
         episodes = with_anchors(episodes, shown)
@@ -287,6 +288,16 @@ def _tell(
     print(f'new stem: {stem}; trunk: {args.trunk}; unchanged: {", ".join(kept) or "none"}')
     if left:
         print(f'  left out, as the shared weights no longer fit them: {", ".join(left)}')
+
+
+def _tell_of_frames(dataset: Episodes, initial: Pretrained, folder: Path) -> None:
+    """Say before hours of training whether the frame tokenizer shows the scene."""
+    from hma_ros.data.drawn_frames import findings, summary, tokenizer_psnr_db
+    from hma_ros.export.pretrained import draw_with
+
+    draw = draw_with(initial.codec, folder, initial.model.config)
+    quality_db = tokenizer_psnr_db(draw, [episode.frames for episode in dataset])
+    print(summary(quality_db), *findings(quality_db), sep='\n  ', flush=True)
 
 
 def _tokens(

@@ -37,6 +37,7 @@ class EpisodeView:
     :param joints_TJ: ``float32[T, J]``.
     :param change_T: ``float64[T - 1]`` mean absolute difference of neighbouring frames.
     :param frames: up to eight frames ``uint8[H, W, 3]``.
+    :param drawn: the same as a frame tokenizer shows them; none if no bundle was given.
     """
 
     stamps_T: NDArray[np.float64]
@@ -44,6 +45,7 @@ class EpisodeView:
     joints_TJ: NDArray[np.float32]
     change_T: NDArray[np.float64]
     frames: list[NDArray[np.uint8]]
+    drawn: list[NDArray[np.uint8]] = field(default_factory=list)
 
 
 @dataclass
