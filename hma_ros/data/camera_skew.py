@@ -61,7 +61,7 @@ def _stretches(change_T: NDArray[np.float64], speed_T: NDArray[np.float64]) -> I
 def _products(change_T: NDArray[np.float64], speed_T: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return ``float64[L, 3]``: covariance and both variances at each lag, times the steps."""
     found = []
-    for lag in _LAGS:
+    for lag in range(-MOST_LAG, MOST_LAG + 1):
         change = change_T[max(lag, 0) : len(change_T) + min(lag, 0)]
         speed = speed_T[max(-lag, 0) : len(speed_T) + min(-lag, 0)]
         change, speed = change - change.mean(), speed - speed.mean()
