@@ -438,7 +438,7 @@ def test_two_cameras_on_one_topic_are_a_finding(tmp_path: Path, recording: Any) 
     ('names', 'told'),
     [
         (['j0', 'j1'], "'joint_x': got none (only of j0, j1)"),
-        (['joint_x', 'j1'], "'joint_y': got none (only of joint_x, j1)"),
+        (['joint_x', 'j1'], "'joint_y': got none (only of j1, joint_x)"),
     ],
 )
 def test_joints_of_other_names_are_named(
