@@ -167,9 +167,12 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.export.pretrained import read_pretrained, save_codec
     from hma_ros.export.replace import check_replaceable
     from hma_ros.training.recordings import with_anchors
+    from hma_ros.training.scalars import check_tensorboard
     from hma_ros.training.workers import Workers
 
     check_run_folder(args.out, args.data)
+    if args.tensorboard:
+        check_tensorboard()
     if args.bundle is not None:
         check_replaceable(args.bundle)
     dataset = open_all(args.data)
