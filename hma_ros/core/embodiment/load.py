@@ -85,9 +85,15 @@ def _named_path(name: str) -> Path:
     if name not in names:
         raise EmbodimentError(
             f'embodiment: got {quoted(name)}, expected one of {", ".join(names)}, '
-            'or the path of a YAML file'
+            f'or the path of a YAML file{_suggestion(name)}'
         )
     return embodiment_folder() / f'{name}.yaml'
+
+
+def _suggestion(name: str) -> str:
+    """Name the file that was meant, if it is in the working directory."""
+    file = f'{name}.yaml'
+    return f'; for the file of that name give {file}' if os.path.isfile(file) else ''
 
 
 def _label(path: Path) -> str:
