@@ -93,7 +93,8 @@ def _named_path(name: str) -> Path:
 def _suggestion(name: str) -> str:
     """Name the file that was meant, if it is in the working directory."""
     file = f'{name}.yaml'
-    return f'; for the file of that name give {file}' if os.path.isfile(file) else ''
+    is_there = os.path.isfile(file)  # noqa: PTH113 - the name may be no path at all
+    return f'; for the file of that name give {file}' if is_there else ''
 
 
 def _label(path: Path) -> str:
