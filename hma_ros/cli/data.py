@@ -5,6 +5,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from hma_ros.cli import data_mark
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.short_text import counted, first_few
 
@@ -42,10 +43,10 @@ INSPECT = """\
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add ``data import`` and ``data inspect``."""
+    """Add ``data import``, ``data inspect`` and ``data mark``."""
     parser = subparsers.add_parser(
         'data',
-        help='import recordings to data sets, and inspect them',
+        help='import recordings to data sets, inspect them, and mark their episodes',
         **_examples(BAG, LEROBOT, RLDS, HMA, INSPECT),
     )
     actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
@@ -73,6 +74,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         '--bundle', metavar='B', help='a bundle whose frame tokenizer shall show the frames'
     )
     inspector.set_defaults(run=run_inspect)
+    data_mark.add_parser(actions)
 
 
 def _add_bag(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:

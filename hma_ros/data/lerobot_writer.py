@@ -18,6 +18,7 @@ from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
 from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.episode_metadata import SYNTHETIC
 from hma_ros.data.outcomes import outcomes_of
 from hma_ros.data.running_statistics import RunningStatistics
 from hma_ros.data.steps import Step, check_step, floored_deviation
@@ -203,6 +204,28 @@ class LeRobotWriter:
         ]
         self.finished.clear()
         self._journal['sources'].append({**facts, 'episodes': episodes})
+        _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
+        self._write_meta()
+
+    def mark(self, numbers: Sequence[int], success: bool) -> None:
+        """
+        Say anew whether committed episodes succeeded.
+
+        :raises ConfigError: there is no such episode, or a world model imagined its frames.
+        """
+        sources = self._journal['sources']
+        places = [(source, item) for source in sources for item in source['episodes']]
+        for number in numbers:
+            if not 0 <= number < len(places):
+                raise ConfigError(
+                    f'{self.folder}: episode: got {number}, expected 0 to {len(places) - 1}'
+                )
+            if places[number][0].get(SYNTHETIC):
+                raise ConfigError(
+                    f'{self.folder}: episode {number}: got imagined frames, expected recorded ones'
+                )
+        for number in numbers:
+            places[number][1]['success'] = success
         _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
         self._write_meta()
 
