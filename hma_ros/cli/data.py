@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hma_ros.data.episode_source import EpisodeSource
     from hma_ros.data.imported_source import ImportedSource
+    from hma_ros.data.inspection import Inspection
     from hma_ros.data.lerobot_writer import LeRobotWriter
 
 BAG = """\
@@ -38,6 +39,7 @@ HMA = """\
 """
 INSPECT = """\
   hma data inspect data/mine
+  hma data inspect data/mine --bundle hma_sim          how its frame tokenizer shows the frames
 """
 
 
@@ -69,6 +71,9 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     )
     inspector.add_argument('folder', metavar='DIR', help='a data set of hma data import')
     inspector.add_argument('--out', metavar='FILE', help='the page (default: DIR/inspect.html)')
+    inspector.add_argument(
+        '--bundle', metavar='B', help='a bundle whose frame tokenizer shall show the frames'
+    )
     inspector.set_defaults(run=run_inspect)
     data_mark.add_parser(actions)
 
@@ -317,6 +322,8 @@ def run_inspect(args: argparse.Namespace) -> int:
 
     data = LeRobotData(Path(args.folder))
     found = inspect(data)
+    if args.bundle and found.episodes:
+        _draw_frames(found, args.bundle)
     page = Path(args.out) if args.out else data.folder / 'inspect.html'
     write_page(data, found, page)
     for finding in found.findings:
@@ -326,6 +333,28 @@ def run_inspect(args: argparse.Namespace) -> int:
     steps, episodes = counted(found.steps, 'step'), summary(data.outcomes)
     print(f'{page}: {steps} in {episodes}, {counted(len(found.findings), "finding")}')
     return 1 if found.findings else 0
+
+
+def _draw_frames(found: 'Inspection', bundle: str) -> None:
+    """Draw the frames that are shown from their tokens, and say how well that goes."""
+    import numpy as np
+
+    from hma_ros.bringup import bundle_folder
+    from hma_ros.data.drawn_frames import findings, summary, tokenizer_psnr_db
+    from hma_ros.runtime.frames import FrameCodec
+    from hma_ros.runtime.manifest import Manifest
+    from hma_ros.runtime.providers import Execution
+
+    codec = FrameCodec(Manifest.read(bundle_folder(bundle)), Execution())
+
+    def draw(frames: np.ndarray) -> np.ndarray:
+        return np.stack([codec.decode(codec.encode(frame)) for frame in frames])
+
+    for view in found.episodes:
+        view.drawn = list(draw(np.stack(view.frames)))
+    quality_db = tokenizer_psnr_db(draw, [view.frames for view in found.episodes])
+    print(summary(quality_db))
+    found.findings += findings(quality_db)
 
 
 def _tell(found: 'ImportedSource') -> None:

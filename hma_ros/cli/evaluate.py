@@ -18,6 +18,7 @@ from hma_ros.cli.evaluate_options import (
     add_seed,
     chosen_manifest,
     chosen_robots,
+    simulated_robots,
     write_results,
 )
 from hma_ros.cli.generate import add_scene
@@ -235,7 +236,7 @@ def run_prediction(args: argparse.Namespace) -> int:
     manifest = chosen_manifest(args)
     if args.data is not None and is_data_set(args.data):
         args.robots = args.robots or [open_episodes(args.data).embodiment]
-    robots = chosen_robots(args, manifest)
+    robots = (simulated_robots if args.data is None else chosen_robots)(args, manifest)
     check_horizon(args.horizon, manifest.max_horizon)
     if args.data is not None and not is_data_set(args.data):
         check_recorded(args.data, robots)
@@ -257,7 +258,7 @@ def run_closed_loop(args: argparse.Namespace) -> int:
     check_file('--out', args.out)
     _check_closed_loop(args)
     manifest = chosen_manifest(args)
-    robots = chosen_robots(args, manifest)
+    robots = simulated_robots(args, manifest)
     first = HELD_OUT_SEED + args.seed
     seeds = range(first, first + args.episodes)
     with keeping_nothing(f'closed-loop of {", ".join(robots)}'):

@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
         args.every,
         chosen_decoding(args),
     )
-    robots = evaluate_options.chosen_robots(args, manifest)
+    robots = evaluate_options.simulated_robots(args, manifest)
     with keeping_nothing(f'long-horizon of {", ".join(robots)}'):
         by_robot = [
             list(measure_long_horizon(manifest.folder, robot, config, chosen_pool(args)))

@@ -85,6 +85,28 @@ def chosen_robots(args: argparse.Namespace, manifest: Manifest) -> Sequence[str]
     return args.robots or served
 
 
+def simulated_robots(args: argparse.Namespace, manifest: Manifest) -> Sequence[str]:
+    """
+    Return those of :func:`chosen_robots` that the simulator has; the others are named.
+
+    :raises ConfigError: it has none of them, or not all that ``--robot`` names.
+    """
+    from hma_ros.sim import TASK_NAMES
+
+    chosen = chosen_robots(args, manifest)
+    others = [robot for robot in chosen if robot not in TASK_NAMES]
+    if others and (args.robots or len(others) == len(chosen)):
+        raise ConfigError(
+            f'{args.part}: got {", ".join(others)} of {manifest.folder}, expected a robot of the '
+            f'simulator ({", ".join(TASK_NAMES)}); judge a policy of your own robot on that '
+            'robot (docs/how-to/a-day-with-a-new-robot.md), and its world model with '
+            'hma evaluate prediction --data'
+        )
+    if others:
+        print(f'left out, as the simulator does not have them: {", ".join(others)}')
+    return [robot for robot in chosen if robot in TASK_NAMES]
+
+
 def write_results(args: argparse.Namespace, results: Sequence[dict[str, Any]]) -> None:
     """Write the results where ``--out`` says, with the command and how long it took."""
     from hma_ros.evaluation.measurements import write_measurements

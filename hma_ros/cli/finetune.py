@@ -167,9 +167,12 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.export.pretrained import read_pretrained, save_codec
     from hma_ros.export.replace import check_replaceable
     from hma_ros.training.recordings import with_anchors
+    from hma_ros.training.scalars import check_tensorboard
     from hma_ros.training.workers import Workers
 
     check_run_folder(args.out, args.data)
+    if args.tensorboard:
+        check_tensorboard()
     if args.bundle is not None:
         check_replaceable(args.bundle)
     dataset = open_all(args.data)
@@ -181,6 +184,7 @@ def run(args: argparse.Namespace) -> int:
     with workers.in_turn():
         if workers.is_first:
             save_codec(initial.codec, initial.tokenizer, args.out / 'tokenizer')
+            _tell_of_frames(dataset, initial, args.out / 'tokenizer')
         episodes = _tokens(args, shown, initial)
     if trainer.model.config.anchor:
         episodes = with_anchors(episodes, shown)
@@ -287,6 +291,16 @@ def _tell(
     print(f'new stem: {stem}; trunk: {args.trunk}; unchanged: {", ".join(kept) or "none"}')
     if left:
         print(f'  left out, as the shared weights no longer fit them: {", ".join(left)}')
+
+
+def _tell_of_frames(dataset: Episodes, initial: Pretrained, folder: Path) -> None:
+    """Say before hours of training whether the frame tokenizer shows the scene."""
+    from hma_ros.data.drawn_frames import findings, summary, tokenizer_psnr_db
+    from hma_ros.export.pretrained import draw_with
+
+    draw = draw_with(initial.codec, folder, initial.model.config)
+    quality_db = tokenizer_psnr_db(draw, [episode.frames for episode in dataset])
+    print(summary(quality_db), *findings(quality_db), sep='\n  ', flush=True)
 
 
 def _tokens(

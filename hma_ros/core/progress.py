@@ -23,13 +23,16 @@ class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
     """
     A tqdm bar; in a file or a pipe, where nothing is redrawn, lines of text.
 
-    There it writes at most every ten seconds, and at the end. It takes what tqdm takes.
+    There it writes at most every ten seconds, and at the end. It takes what tqdm takes. The first
+    item does not count for the time to go: a network is compiled meanwhile.
 
     :param is_even: whether all items take about equally long; else the remaining time is left out.
     """
 
     _is_plain = False
     _is_closing = False
+    smoothing: float
+    _has_begun = False
     _due_s = 0.0
 
     def __init__(self, *args: Any, is_even: bool = True, **options: Any) -> None:
@@ -43,6 +46,23 @@ class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
             self._due_s = time.monotonic() + _PLAIN_EVERY_S
             options['bar_format'] = _PLAIN_FORMAT if is_even else _END_FORMAT
         super().__init__(*args, **options)
+
+    def update(self, n: float | None = 1) -> bool | None:
+        """Count items; the speed is measured from the second time on."""
+        smoothing = self.smoothing
+        if not self._has_begun:
+            self.smoothing = 0  # Keeps the average of the speed as it is.
+        shown: bool | None = super().update(n)
+        self.smoothing, self._has_begun = smoothing, True
+        return shown
+
+    @property
+    def format_dict(self) -> Any:
+        """What is shown; the speed is unknown, not an average, while only the first item is."""
+        facts = super().format_dict
+        if facts.get('rate') is None and not self._is_closing:
+            facts['rate'] = 0
+        return facts
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """Draw the bar, or write a line when one is due."""

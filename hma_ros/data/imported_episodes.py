@@ -108,6 +108,12 @@ class ImportedEpisodes:
         """See :class:`~hma_ros.data.episodes.Episodes`."""
         return self._data.synthetic
 
+    @property
+    def sources(self) -> Sequence[Mapping[str, Any]]:
+        """What tells the recordings that they are of from others, as the journal has it."""
+        recorded = (item for item in self._data.journal['sources'] if not item.get(SYNTHETIC))
+        return [item['source'] for item in recorded if item['episodes'] and 'source' in item]
+
     def check_frame_size(self, side: int, of: str) -> None:
         """
         Compare the frames with what is to read them.

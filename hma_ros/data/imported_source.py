@@ -110,6 +110,12 @@ def find(path: Path, known: dict[str, Any], imported: Sequence[dict[str, Any]]) 
     return None
 
 
+def are_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two sources, each as :func:`find` takes it, are one, or a bag and what it became."""
+    both_begin = 'beginning' in one and 'beginning' in other
+    return _content(one) == _content(other) or (both_begin and _is_version(one, other))
+
+
 def identity(path: Path, pattern: str = '*') -> dict[str, Any]:
     """
     Return what tells a source from another, and from itself after a change.

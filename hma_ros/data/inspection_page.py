@@ -80,9 +80,17 @@ def _episode(data: LeRobotData, index: int, view: EpisodeView) -> str:
     return (
         f'<h2>Episode {index}: {counted(len(view.stamps_T), "step")}, {data.outcomes[index]}</h2>'
         f'<img alt="frames" src="data:image/png;base64,{_sheet(view.frames)}">'
+        f'{_drawn(view)}'
         f'<h3>Actions</h3>{_curves(view.stamps_T, view.actions_TA, data.spec.action.names)}'
         f'<h3>Joints</h3>{_curves(view.stamps_T, view.joints_TJ, data.spec.state.joints)}'
     )
+
+
+def _drawn(view: EpisodeView) -> str:
+    if not view.drawn:
+        return ''
+    image = f'<img alt="drawn" src="data:image/png;base64,{_sheet(view.drawn)}">'
+    return f'<p>As the frame tokenizer of the bundle shows them:</p>{image}'
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -7,8 +7,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.embodiment.action_meaning import Difference, meaning_of
@@ -16,6 +19,7 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.data.episode_metadata import FACTS
 from hma_ros.data.episodes import Episode, Episodes
 from hma_ros.data.imported_episodes import is_data_set, open_episodes
+from hma_ros.data.imported_source import are_same
 
 _VIEW = ('height', 'width', 'crop', 'resize')
 
@@ -26,7 +30,7 @@ class JoinedEpisodes:
 
     :param folders: each as :func:`open_episodes` takes it.
     :raises ConfigError: as that, or they differ in robot, rate, actions or what these mean,
-        joints, states or camera, or one is read twice.
+        joints, states or camera, or hold the same recording or the same episode.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -38,6 +42,8 @@ class JoinedEpisodes:
                     f'{folder}: {what}: got {got}, expected {expected} as in {folders[0]}; '
                     'give data sets of one robot'
                 )
+        _check_sources(folders, self._sets)
+        _check_contents(folders, self._sets)
         self.left_out = sum(
             (Counter(getattr(one, 'left_out', {})) for one in self._sets), Counter()
         )
@@ -105,6 +111,47 @@ def _check_read_once(folders: Sequence[Path]) -> None:
                     f'{folders[number]}: got it twice, as it is also read for {folders[other]}, '
                     'expected every episode once; leave one out'
                 )
+
+
+def _check_sources(folders: Sequence[Path], sets: Sequence[Episodes]) -> None:
+    """Refuse sets that were imported from the same recording."""
+    known = list[tuple[Path, Any]]()
+    for folder, episodes in zip(folders, sets, strict=True):
+        sources = getattr(episodes, 'sources', ())
+        for source, (other, before) in product(sources, known):
+            if are_same(source, before):
+                raise _twice(folder, other, f'episodes of {source["path"]}')
+        known += [(folder, source) for source in sources]
+
+
+def _check_contents(folders: Sequence[Path], sets: Sequence[Episodes]) -> None:
+    """Refuse sets that hold the same episode, whatever it was imported from."""
+    known = dict[bytes, list[tuple[Path, Episode]]]()
+    for folder, episodes in zip(folders, sets, strict=True):
+        for episode in episodes:
+            alike = known.setdefault(_numbers_digest(episode), [])
+            for other, before in alike:
+                if other != folder and _look_alike(episode, before):
+                    raise _twice(folder, other, f'the episode {episode.place}')
+            alike.append((folder, episode))
+
+
+def _numbers_digest(episode: Episode) -> bytes:
+    digest = hashlib.sha256(episode.kind.encode())
+    for array in (episode.actions, episode.joints):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.digest()
+
+
+def _look_alike(one: Episode, other: Episode) -> bool:
+    return all(map(np.array_equal, one.frames, other.frames))
+
+
+def _twice(folder: Path, other: Path, what: str) -> ConfigError:
+    return ConfigError(
+        f'{folder}: got {what}, which {other} holds too, expected every episode once; leave one '
+        'of the two data sets out, or import its other recordings to a new --out'
+    )
 
 
 def _differences(episodes: Episodes, first: Episodes) -> Iterator[Difference]:

@@ -13,7 +13,7 @@ from hma_ros.core.errors import MessageError
 
 # A deviation is at least this share of the range of its limits.
 _LEAST_SHARE = 0.01
-# Measured joints may lie beyond their limits by this share of the range: noise, a guiding hand.
+# Measured joints may lie beyond their limits by this share of the range.
 _BEYOND_SHARE = 0.5
 
 

@@ -37,6 +37,7 @@ from hma_ros.network.config import HmaConfig
 from hma_ros.network.frames import FrameCodec, load_codec
 from hma_ros.network.strict_loading import fingerprint, read_config
 from hma_ros.network.tokenizer import LATENT_SCALE, FrameTokenizer
+from hma_ros.runtime.frames import level_values
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import FILE_NAME, sha256
@@ -215,6 +216,33 @@ def encode_with(
             return codec.encode(torch.tensor(frames)).numpy()
 
     return encode
+
+
+def draw_with(
+    codec: FrameCodec | GraphCodec, folder: Path, config: HmaConfig
+) -> Callable[[np.ndarray], np.ndarray]:
+    """
+    Return a function that draws frames ``uint8[B, H, W, 3]`` from their own tokens.
+
+    :param folder: where :func:`save_codec` put it.
+    :param config: of the model.
+    """
+    encode = encode_with(codec, folder)
+    if isinstance(codec, GraphCodec):
+        decoder, is_levels = Graph(folder / 'decoder.onnx'), codec.name == 'levels'
+
+        def draw(frames: np.ndarray) -> np.ndarray:
+            tokens = encode(frames)
+            values = level_values(tokens, config.factor_size) if is_levels else tokens
+            return decoder({'tokens': values})[0]
+
+        return draw
+
+    def redraw(frames: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return codec.decode(torch.tensor(encode(frames))).numpy()
+
+    return redraw
 
 
 def encode_in_worker(folder: Path, config: HmaConfig, frames: np.ndarray) -> np.ndarray:

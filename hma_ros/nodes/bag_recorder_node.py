@@ -26,6 +26,7 @@ from hma_ros.core.topics import (
     recorded_topics,
 )
 from hma_ros.ros.bag_file import unused
+from hma_ros.ros.content_watch import ContentWatch
 from hma_ros.ros.episode_marks import EpisodeMarks
 from hma_ros.ros.lifecycle import run
 from hma_ros.ros.mcap_recording import McapRecording
@@ -110,7 +111,7 @@ class BagRecorderNode(Node):
         if self._keys is not None and self._keys.is_open:
             self.create_timer(_KEYS_S, self._on_keys, clock=steady)
         self._needed = [self.resolve_topic_name(topic) for topic in needed_topics(spec)]
-        self._stamps = StampWatch(self, spec)
+        self._stamps, self._contents = StampWatch(self, spec), ContentWatch(self, spec)
         self._silence = self.create_timer(_SILENCE_S, self._on_silence, clock=steady)
 
     def _on_keys(self) -> None:

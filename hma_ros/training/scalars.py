@@ -12,20 +12,27 @@ from hma_ros.core.errors import ConfigError
 Scalars = Callable[[Mapping[str, float], int], None]
 
 
+def check_tensorboard() -> None:
+    """Refuse to go on without the package: ConfigError."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f'--tensorboard: got {error}, expected the package; pip install tensorboard'
+        ) from error
+
+
 def tensorboard(folder: Path, step: int) -> Scalars:
     """
     Return a function that writes losses to event files.
 
     :param folder: of the files.
     :param step: after which the run goes on; what was written of later ones no longer counts.
-    :raises ConfigError: the package tensorboard is not installed.
+    :raises ConfigError: see :func:`check_tensorboard`.
     """
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ConfigError(
-            f'tensorboard: got {error}, expected the package; pip install tensorboard'
-        ) from error
+    check_tensorboard()
+    from torch.utils.tensorboard import SummaryWriter
+
     writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def write(losses: Mapping[str, float], number: int) -> None:

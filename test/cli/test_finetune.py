@@ -2,6 +2,8 @@
 """``hma finetune``, from an imported data set to a bundle that acts, at a tiny size."""
 
 import json
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,6 +110,27 @@ def test_a_run_becomes_a_bundle_that_acts_and_resumes(run_folder, data, tmp_path
     facts = json.loads((out / 'fine_tuned' / 'provenance.json').read_text())
     assert facts['settings']['data']['episodes'] == 3
     assert len(facts['settings']['init']['sha256']) == 64
+
+
+def test_a_tokenizer_that_does_not_show_the_scene_is_said_before_training(
+    run_folder, data, tmp_path, capsys, monkeypatch
+):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('hma_ros.training.tokens.encoded_once', stop)
+    finetune(run_folder, data, tmp_path / 'out', *STEPS)
+    said = capsys.readouterr().out
+    assert re.search(r'frame tokenizer: shows these frames at \d+\.\d dB PSNR', said)
+    assert 'expected 25 or more: the arm or small things may be missing in every frame' in said
+
+
+def test_tensorboard_is_refused_at_once_without_its_package(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'torch.utils.tensorboard', None)
+    nowhere = tmp_path / 'nowhere'
+    assert finetune(nowhere, nowhere, tmp_path / 'out', '--tensorboard') == 2
+    assert 'expected the package; pip install tensorboard' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
 
 
 def test_other_options_do_not_go_on_with_a_run(run_folder, data, tmp_path, capsys):

@@ -45,6 +45,25 @@ def test_a_file_hears_of_a_long_job_now_and_then(monkeypatch: pytest.MonkeyPatch
     assert lines[-1].startswith('steps: 100 of 100 steps')
 
 
+@pytest.mark.parametrize('make', [io.StringIO, Terminal])
+def test_the_first_step_that_compiles_does_not_count_for_the_time_to_go(
+    monkeypatch: pytest.MonkeyPatch, make: type[io.StringIO]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
+    file = make()
+    with Progress(total=30, desc='train', unit='step', file=file, mininterval=0) as bar:
+        bar._time = lambda: now[0]
+        bar.start_t = bar.last_print_t = now[0]
+        now[0] += 75.0
+        bar.update()
+        assert ', ? to go' in str(bar) or '01:15<?' in str(bar)
+        for _ in range(10):
+            now[0] += 1.0
+            bar.update()
+        assert ', 00:19 to go' in str(bar) or '01:25<00:19' in str(bar)
+
+
 def test_a_terminal_gets_a_bar() -> None:
     file = Terminal()
     for _ in Progress(range(3), 'frames', file=file, mininterval=0):

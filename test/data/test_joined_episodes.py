@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Data sets are joined where they are of one robot, and every episode is read once."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,13 @@ from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.steps import Step
 
 
-def imported(folder: Path, **changes: object) -> Path:
-    """Write an episode of the planar robot; `changes` to its file, with __ for each dot."""
+def imported(folder: Path, source: object = None, brightness: int = 0, **changes: object) -> Path:
+    """
+    Write an episode of the planar robot, another one for each name of a folder.
+
+    :param source: what it was imported from.
+    :param changes: to its file, with __ for each dot.
+    """
     data = yaml.safe_load((embodiment_folder() / 'sim_planar.yaml').read_text())
     for dotted, value in changes.items():
         section, key = dotted.split('__')
@@ -28,10 +34,11 @@ def imported(folder: Path, **changes: object) -> Path:
     writer = LeRobotWriter(folder, spec, 'push')
     episode = writer.begin()
     for step in range(3):
-        frame = np.zeros((*spec.camera.resize, 3), np.uint8)
-        episode.add(Step(step, frame, np.zeros(2, np.float32), np.zeros((1, 2), np.float32)))
+        frame = np.full((*spec.camera.resize, 3), brightness, np.uint8)
+        place = np.full(2, 0.001 * ord(folder.name[0]), np.float32)
+        episode.add(Step(step, frame, place, np.zeros((1, 2), np.float32)))
     writer.end(episode, True)
-    writer.commit({'path': 'made up', 'sha256': ''})
+    writer.commit({} if source is None else {'source': source})
     return folder
 
 
@@ -85,3 +92,43 @@ def test_no_episode_is_read_twice(tmp_path: Path) -> None:
     for folders in ([tmp_path / 'train', shard], [shard, tmp_path / 'train']):
         with pytest.raises(ConfigError, match='got it twice'):
             open_all(folders)
+
+
+def test_a_copy_of_a_data_set_is_not_joined(tmp_path: Path) -> None:
+    folder, copy = imported(tmp_path / 'a'), tmp_path / 'moved set'
+    shutil.copytree(folder, copy)
+    with pytest.raises(ConfigError) as refusal:
+        open_all([folder, copy])
+    assert str(refusal.value).startswith(f'{copy}: got the episode {copy}/')
+    assert f'which {folder} holds too, expected every episode once' in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ('one', 'other', 'is_refused'),
+    [
+        ({'beginning': 'ab', 'messages': 7}, {'beginning': 'ab', 'messages': 7}, True),
+        ({'beginning': 'ab', 'messages': 7}, {'beginning': 'ab', 'messages': 9}, True),
+        ({'beginning': 'ab', 'messages': 7}, {'beginning': 'cd', 'messages': 7}, False),
+        ({'pattern': '*', 'sha256': '12'}, {'pattern': '*', 'sha256': '12'}, True),
+        ({'pattern': '*', 'sha256': '12'}, {'pattern': '*', 'sha256': '34'}, False),
+    ],
+)
+def test_sets_of_the_same_recording_are_not_joined(
+    tmp_path: Path, one: dict[str, object], other: dict[str, object], is_refused: bool
+) -> None:
+    folders = [
+        imported(tmp_path / name, {'path': f'/{name}/run', **source})
+        for name, source in (('a', one), ('b', other))
+    ]
+    if not is_refused:
+        assert len(open_all(folders)) == 2
+        return
+    with pytest.raises(ConfigError) as refusal:
+        open_all(folders)
+    assert f'{folders[1]}: got episodes of /b/run, which {folders[0]} ' in str(refusal.value)
+
+
+def test_episodes_that_only_move_alike_are_joined(tmp_path: Path) -> None:
+    """As `hma imagine` makes them with two bundles."""
+    folders = [imported(tmp_path / f'a{light}', brightness=light) for light in (0, 1)]
+    assert len(open_all(folders)) == 2

@@ -7,10 +7,12 @@ import shutil
 import sys
 from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from hma_ros.cli.evaluate_options import simulated_robots
 from hma_ros.cli.lpips_option import chosen_lpips
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment, parse_embodiment
@@ -47,6 +49,33 @@ def test_from_episodes_to_page_and_images(
     assert main(['evaluate', 'report', '--results', str(out.parent), '--out', str(page)]) == 0
     assert f'hma evaluate prediction --bundle {bundle}' in page.read_text()
     assert (tmp_path / 'images' / 'horizon.svg').read_text().startswith('<svg')
+
+
+@pytest.mark.parametrize('part', ['closed-loop', 'long-horizon', 'prediction'])
+def test_a_robot_without_a_simulator_is_refused_at_once(
+    part: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {'krabbe': SimpleNamespace(embodiment='krabbe')}
+    manifest = SimpleNamespace(folder='models/mine', robots=names, max_horizon=100)
+    for module in ('evaluate', 'evaluate_options'):
+        monkeypatch.setattr(f'hma_ros.cli.{module}.chosen_manifest', lambda args: manifest)
+    assert main(['evaluate', part]) == 2
+    said = capsys.readouterr().err
+    assert f'{part}: got krabbe of models/mine, expected a robot of the simulator (sim' in said
+    assert 'judge a policy of your own robot on that robot' in said
+
+
+def test_robots_of_the_simulator_are_measured_without_the_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = {name: SimpleNamespace(embodiment=name) for name in ('krabbe', 'sim_planar')}
+    manifest = SimpleNamespace(folder='models/mine', robots=names)
+    args = SimpleNamespace(part='closed-loop', robots=[])
+    assert simulated_robots(args, manifest) == ['sim_planar']
+    assert 'left out, as the simulator does not have them: krabbe' in capsys.readouterr().out
+    args.robots = ['krabbe']
+    with pytest.raises(ConfigError, match='got krabbe of models/mine'):
+        simulated_robots(args, manifest)
 
 
 def test_the_perceptual_distance_is_measured_on_request(

@@ -259,6 +259,23 @@ def test_records_what_was_sent(system: Any, tmp_path: Path) -> None:
     assert (kind, digest) == ('hma_ros/msg/ActionChunk', str(info.topic_type_hash))
 
 
+def test_what_cannot_be_imported_is_said_while_it_is_recorded(system: Any, tmp_path: Path) -> None:
+    child = record(system, tmp_path / 'bag')
+    camera = system.node.create_publisher(Image, SPEC.camera.topic, REPORT)
+    joints = system.node.create_publisher(JointState, 'joint_states', REPORT)
+
+    def is_said() -> bool:
+        camera.publish(Image(height=2, width=2, step=6, encoding='rgb8', data=bytes(12)))
+        joints.publish(JointState(name=['joint_x', 'J6'], position=[0.0, 0.0]))
+        return str(system.log('bag_recorder')).count('cannot be imported') >= 2
+
+    system.until(is_said, 'the warnings')
+    said = system.log('bag_recorder')
+    assert f'got an image of 2x2, expected {SPEC.camera.width}x{SPEC.camera.height}' in said
+    assert 'got no position of joint_y (only of J6, joint_x)' in said
+    assert interrupted(system, child) == 0
+
+
 def test_marks_of_others_count(system: Any, tmp_path: Path) -> None:
     child = record(system, tmp_path / 'bag')
     marks = system.node.create_publisher(String, '/episode', REPORT)

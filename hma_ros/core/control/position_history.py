@@ -194,11 +194,11 @@ class PositionHistory:
         )
 
     def _heard(self) -> list[str]:
-        """Return the names of which there are positions, then those that are not ours."""
+        """Return the names that are not ours, then those of which there are positions."""
         stamps = self.newest_stamps()
         ours = [name for name, stamp in zip(self._names, stamps, strict=True) if stamp is not None]
         theirs = dict.fromkeys(name for names in self._layouts for name in names)
-        return ours + [name for name in theirs if name not in self._names]
+        return [name for name in theirs if name not in self._names] + ours
 
     def _layout(self, names: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return which of our coordinates a message holds, and where in it they are."""

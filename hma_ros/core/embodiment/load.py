@@ -85,9 +85,16 @@ def _named_path(name: str) -> Path:
     if name not in names:
         raise EmbodimentError(
             f'embodiment: got {quoted(name)}, expected one of {", ".join(names)}, '
-            'or the path of a YAML file'
+            f'or the path of a YAML file{_suggestion(name)}'
         )
     return embodiment_folder() / f'{name}.yaml'
+
+
+def _suggestion(name: str) -> str:
+    """Name the file that was meant, if it is in the working directory."""
+    file = f'{name}.yaml'
+    is_there = os.path.isfile(file)  # noqa: PTH113 - the name may be no path at all
+    return f'; for the file of that name give {file}' if is_there else ''
 
 
 def _label(path: Path) -> str:

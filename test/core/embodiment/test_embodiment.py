@@ -453,3 +453,16 @@ def test_folder_of_an_installed_package_is_found(
     monkeypatch.setattr(load, '__file__', str(tmp_path / 'a' / 'b' / 'c' / 'd' / 'load.py'))
     monkeypatch.setenv('AMENT_PREFIX_PATH', os.pathsep.join(['/nowhere', str(tmp_path)]))
     assert embodiment_folder() == installed
+
+
+def test_a_file_of_that_name_in_the_working_directory_is_suggested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / 'krabbe.yaml').write_text('name: krabbe')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(EmbodimentError, match='for the file of that name give krabbe.yaml$'):
+        load_embodiment('krabbe')
+    with pytest.raises(EmbodimentError, match='or the path of a YAML file$'):
+        load_embodiment('hummer')
+    with pytest.raises(EmbodimentError, match='or the path of a YAML file$'):
+        load_embodiment('hum\0mer')

@@ -1,0 +1,58 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""How well a frame tokenizer shows the frames of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from hma_ros.core.vision.metrics import psnr
+
+# Below, small things such as a gripper or what it holds may be missing in every frame.
+LEAST_DB = 25.0
+_EPISODES, _FRAMES = 8, 4
+
+# ``uint8[N, H, W, 3]`` to what is left of it behind encoder and decoder.
+Draw = Callable[[np.ndarray], np.ndarray]
+
+
+def tokenizer_psnr_db(draw: Draw, episodes: Sequence[Iterable[np.ndarray]]) -> float:
+    """
+    Draw some frames from their own tokens, and compare.
+
+    :param episodes: frames ``uint8[H, W, 3]`` of each; up to 4 of up to 8 of them are drawn.
+    :returns: PSNR in dB over the pixels of all, of which no imagined frame can have more.
+    """
+    chosen = [episodes[index] for index in _spread(len(episodes), _EPISODES)]
+    frames = np.stack([frame for episode in chosen for frame in _some(list(episode))])
+    return psnr(frames, np.concatenate([draw(frame[None]) for frame in frames]))
+
+
+def summary(quality_db: float) -> str:
+    """Say in a line what :func:`tokenizer_psnr_db` found."""
+    return (
+        f'frame tokenizer: shows these frames at {quality_db:.1f} dB PSNR; what the model sees '
+        'and imagines is no better than that'
+    )
+
+
+def findings(quality_db: float) -> list[str]:
+    """Return what to do where that is low; nothing where it is not."""
+    if quality_db >= LEAST_DB:
+        return []
+    return [
+        f'frame tokenizer: got {quality_db:.1f} dB, expected {LEAST_DB:g} or more: the arm or '
+        'small things may be missing in every frame; let camera.crop show little more than the '
+        'scene and import again, or train a tokenizer and a model on your own frames '
+        '(docs/how-to/train-again.md)'
+    ]
+
+
+def _some(frames: list[np.ndarray]) -> list[np.ndarray]:
+    return [frames[index] for index in _spread(len(frames), _FRAMES)]
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Return up to so many of the first `count` numbers, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()
