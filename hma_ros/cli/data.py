@@ -5,7 +5,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from hma_ros.cli import data_mark
+from hma_ros.cli import data_inspect, data_mark
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.errors import HmaError
 from hma_ros.core.short_text import counted, first_few
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from hma_ros.data.episode_source import EpisodeSource
     from hma_ros.data.imported_source import ImportedSource
-    from hma_ros.data.inspection import Inspection
     from hma_ros.data.lerobot_writer import LeRobotWriter
 
 BAG = """\
@@ -37,10 +36,6 @@ RLDS = """\
 HMA = """\
   hma data import hma sets/language_table_magvit_train --out data/language_table_tokens
 """
-INSPECT = """\
-  hma data inspect data/mine
-  hma data inspect data/mine --bundle hma_sim          how its frame tokenizer shows the frames
-"""
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -48,7 +43,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     parser = subparsers.add_parser(
         'data',
         help='import recordings to data sets, inspect them, and mark their episodes',
-        **_examples(BAG, LEROBOT, RLDS, HMA, INSPECT),
+        **_examples(BAG, LEROBOT, RLDS, HMA, data_inspect.EXAMPLES),
     )
     actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
     importer = actions.add_parser(
@@ -63,18 +58,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     _add_lerobot(formats)
     _add_rlds(formats)
     _add_hma(formats)
-    inspector = actions.add_parser(
-        'inspect',
-        help='check a data set, and write an HTML page about it',
-        description='Print findings and write DIR/inspect.html. Exit code 1 if there are any.',
-        **_examples(INSPECT),
-    )
-    inspector.add_argument('folder', metavar='DIR', help='a data set of hma data import')
-    inspector.add_argument('--out', metavar='FILE', help='the page (default: DIR/inspect.html)')
-    inspector.add_argument(
-        '--bundle', metavar='B', help='a bundle whose frame tokenizer shall show the frames'
-    )
-    inspector.set_defaults(run=run_inspect)
+    data_inspect.add_parser(actions)
     data_mark.add_parser(actions)
 
 
@@ -308,53 +292,6 @@ def _shown(
         for _, found in zip(bar, sources, strict=True):
             with Progress.external_write_mode(sys.stdout):
                 yield found
-
-
-def run_inspect(args: argparse.Namespace) -> int:
-    """Print the findings and write the page."""
-    from pathlib import Path
-
-    from hma_ros.data.inspection import inspect
-    from hma_ros.data.inspection_page import write_page
-    from hma_ros.data.lerobot_reader import LeRobotData
-    from hma_ros.data.outcomes import summary
-    from hma_ros.data.synthetic_writer import imagined_by
-
-    data = LeRobotData(Path(args.folder))
-    found = inspect(data)
-    if args.bundle and found.episodes:
-        _draw_frames(found, args.bundle)
-    page = Path(args.out) if args.out else data.folder / 'inspect.html'
-    write_page(data, found, page)
-    for finding in found.findings:
-        print(f'- {finding}')
-    for origin in imagined_by(data.synthetic):
-        print(origin)
-    steps, episodes = counted(found.steps, 'step'), summary(data.outcomes)
-    print(f'{page}: {steps} in {episodes}, {counted(len(found.findings), "finding")}')
-    return 1 if found.findings else 0
-
-
-def _draw_frames(found: 'Inspection', bundle: str) -> None:
-    """Draw the frames that are shown from their tokens, and say how well that goes."""
-    import numpy as np
-
-    from hma_ros.bringup import bundle_folder
-    from hma_ros.data.drawn_frames import findings, summary, tokenizer_psnr_db
-    from hma_ros.runtime.frames import FrameCodec
-    from hma_ros.runtime.manifest import Manifest
-    from hma_ros.runtime.providers import Execution
-
-    codec = FrameCodec(Manifest.read(bundle_folder(bundle)), Execution())
-
-    def draw(frames: np.ndarray) -> np.ndarray:
-        return np.stack([codec.decode(codec.encode(frame)) for frame in frames])
-
-    for view in found.episodes:
-        view.drawn = list(draw(np.stack(view.frames)))
-    quality_db = tokenizer_psnr_db(draw, [view.frames for view in found.episodes])
-    print(summary(quality_db))
-    found.findings += findings(quality_db)
 
 
 def _tell(found: 'ImportedSource') -> None:
