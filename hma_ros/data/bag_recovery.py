@@ -67,16 +67,16 @@ def _truncated_mcap(path: Path) -> Any:
         """Scans all whole records; there is no index."""
 
         def _open(self) -> None:
-            file: Any = self.bio
-            self.data_start, self.data_end = _whole_records(file)
+            reader: Any = self
+            self.data_start, self.data_end = _whole_records(reader.bio)
             with suppress(Exception):  # a damaged chunk: what is before it can be read
                 self.meta_scan()
-            found: list[Any] = self.connections
-            if (facts := self.statistics) is None:
+            found, facts = reader.connections, reader.statistics
+            if facts is None:
                 counts = _counts(item.id for item, *_ in self.messages_scan(found))
             else:
                 counts = Counter(facts.channel_message_counts)
-            self.connections = [item._replace(msgcount=counts[item.id]) for item in found]
+            reader.connections = [item._replace(msgcount=counts[item.id]) for item in found]
 
         def messages(
             self, connections: Collection[Any], start: int | None = None, stop: int | None = None
