@@ -5,6 +5,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from hma_ros.cli import data_mark
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.errors import HmaError
 from hma_ros.core.short_text import counted, first_few
@@ -41,10 +42,10 @@ INSPECT = """\
 
 
 def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
-    """Add ``data import`` and ``data inspect``."""
+    """Add ``data import``, ``data inspect`` and ``data mark``."""
     parser = subparsers.add_parser(
         'data',
-        help='import recordings to data sets, and inspect them',
+        help='import recordings to data sets, inspect them, and mark their episodes',
         **_examples(BAG, LEROBOT, RLDS, HMA, INSPECT),
     )
     actions = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
@@ -69,6 +70,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
     inspector.add_argument('folder', metavar='DIR', help='a data set of hma data import')
     inspector.add_argument('--out', metavar='FILE', help='the page (default: DIR/inspect.html)')
     inspector.set_defaults(run=run_inspect)
+    data_mark.add_parser(actions)
 
 
 def _add_bag(formats: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:

@@ -22,6 +22,7 @@ from hma_ros.cli.evaluate_options import (
 )
 from hma_ros.cli.generate import add_scene
 from hma_ros.cli.interruption import keeping_nothing
+from hma_ros.cli.lpips_option import add_lpips, chosen_lpips
 from hma_ros.cli.numbers import not_negative, positive, positive_number
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.errors import ConfigError
@@ -30,7 +31,7 @@ from hma_ros.core.writable import check_file, check_folder
 if TYPE_CHECKING:
     from hma_ros.data.episodes import Episodes
     from hma_ros.evaluation.closed_loop import PolicyResult
-    from hma_ros.evaluation.prediction import Prediction
+    from hma_ros.evaluation.prediction import FrameMeasure, Prediction
     from hma_ros.runtime.manifest import Manifest
     from hma_ros.runtime.world_model import WorldModel
 
@@ -136,6 +137,7 @@ def _add_prediction(parts: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar='N',
         help='steps of the open-loop rollouts (default: 8)',
     )
+    add_lpips(parser)
     add_decoding(parser)
     add_seed(parser, 'steps and wrong actions')
     parser.add_argument(
@@ -237,8 +239,9 @@ def run_prediction(args: argparse.Namespace) -> int:
     check_horizon(args.horizon, manifest.max_horizon)
     if args.data is not None and not is_data_set(args.data):
         check_recorded(args.data, robots)
+    lpips = chosen_lpips(args, manifest.image_size)
     with keeping_nothing(f'prediction of {", ".join(robots)}'):
-        measured = [_predict(args, manifest, robot) for robot in robots]
+        measured = [_predict(args, manifest, robot, lpips) for robot in robots]
     results = [as_result('prediction', item) for item in measured]
     print(*(table(results) for table in TABLES['prediction']), sep='\n')
     write_results(args, results)
@@ -342,7 +345,9 @@ def run_report(args: argparse.Namespace) -> int:
     return 0
 
 
-def _predict(args: argparse.Namespace, manifest: Manifest, robot: str) -> Prediction:
+def _predict(
+    args: argparse.Namespace, manifest: Manifest, robot: str, lpips: FrameMeasure | None
+) -> Prediction:
     from hma_ros.evaluation.prediction import PredictionConfig, measure_prediction
     from hma_ros.runtime.fit import serving_stem
     from hma_ros.runtime.world_model import WorldModel
@@ -353,7 +358,7 @@ def _predict(args: argparse.Namespace, manifest: Manifest, robot: str) -> Predic
         stem = serving_stem(episodes.spec, manifest)
         model = WorldModel(manifest.folder, stem, decoding=chosen_decoding(args))
         config = PredictionConfig(args.steps, args.trials, args.horizon, args.seed)
-        measured = measure_prediction(model, episodes, config)
+        measured = measure_prediction(model, episodes, config, lpips=lpips)
         if args.images:
             _draw(model, episodes, args.images / robot)
     return measured

@@ -20,6 +20,7 @@ from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import first_few, quoted
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.embodiment_difference import differences
+from hma_ros.data.episode_metadata import SYNTHETIC
 from hma_ros.data.outcomes import outcomes_of
 from hma_ros.data.running_statistics import RunningStatistics
 from hma_ros.data.steps import Step, check_step, floored_deviation
@@ -220,7 +221,7 @@ class LeRobotWriter:
             number, first = self._next()
             path = layout.data_file(self.folder, number)
             path.parent.mkdir(parents=True, exist_ok=True)
-            _renumber(item.path, path, layout.schema(self.spec), number, first)
+            layout.renumber(item.path, path, self.spec, number, first)
             item.path.unlink()
             self.finished.append(replace(item, path=path))
 
@@ -261,6 +262,28 @@ class LeRobotWriter:
 
     def _is_fruitless(self, source: dict[str, Any]) -> bool:
         return any(source is item for item in self._fruitless)
+
+    def mark(self, numbers: Sequence[int], success: bool) -> None:
+        """
+        Say anew whether committed episodes succeeded.
+
+        :raises ConfigError: there is no such episode, or a world model imagined its frames.
+        """
+        sources = self._journal['sources']
+        places = [(source, item) for source in sources for item in source['episodes']]
+        for number in numbers:
+            if not 0 <= number < len(places):
+                raise ConfigError(
+                    f'{self.folder}: episode: got {number}, expected 0 to {len(places) - 1}'
+                )
+            if places[number][0].get(SYNTHETIC):
+                raise ConfigError(
+                    f'{self.folder}: episode {number}: got imagined frames, expected recorded ones'
+                )
+        for number in numbers:
+            places[number][1]['success'] = success
+        _write(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
+        self._write_meta()
 
     def _next(self) -> tuple[int, int]:
         """Return the number of the next episode, and of its first frame."""
@@ -332,24 +355,6 @@ class LeRobotWriter:
         part = path.with_suffix('.part')
         layout.load_pyarrow().parquet.write_table(table, part)
         part.replace(path)
-
-
-def _renumber(source: Path, target: Path, schema: Any, episode: int, first: int) -> None:
-    """Copy an episode under another number, one row group at a time."""
-    pa = layout.load_pyarrow()
-    whole = pa.parquet.ParquetFile(source)
-    with pa.parquet.ParquetWriter(target, schema, compression='snappy') as writer:
-        for group in range(whole.num_row_groups):
-            table = whole.read_row_group(group)
-            count = len(table)
-            for name, numbers in (
-                ('episode_index', [episode] * count),
-                ('index', list(range(first, first + count))),
-            ):
-                place = schema.get_field_index(name)
-                table = table.set_column(place, schema.field(place), [numbers])
-            writer.write_table(table)
-            first += count
 
 
 def _shaped(key: str, total: RunningStatistics, deviation: np.ndarray) -> dict[str, Any]:

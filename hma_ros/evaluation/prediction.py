@@ -24,6 +24,8 @@ from hma_ros.evaluation.replay import replay
 from hma_ros.runtime.world_model import WorldModel
 
 _RESAMPLES = 1000
+# How alike or how far apart two frames are, both ``uint8[H, W, 3]``.
+FrameMeasure = Callable[[np.ndarray, np.ndarray], float]
 # The states that a stem may read beside the joints [m].
 _TOOL = ('tool_x', 'tool_y', 'tool_z')
 
@@ -56,11 +58,17 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Similarity:
-    """Mean structural similarity (SSIM) of whole frames to the truth, 1 for equal ones."""
+    """
+    A measure of whole frames against the truth, averaged over the steps.
+
+    ``drawn_*`` is against the truth as the tokenizer draws it. SSIM of equal frames is 1, LPIPS 0.
+    """
 
     imagined: float
     copied: float
     tokenizer: float
+    drawn_imagined: float
+    drawn_copied: float
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,7 @@ class Prediction:
     :param token_entropy_nats: cross entropy per token of the next frame, all of it masked; None of
         a continuous model.
     :param token_accuracy: share of those tokens whose likeliest value is the true one; likewise.
+    :param lpips: perceptual distance; None if it was not asked for.
     """
 
     embodiment: str
@@ -121,6 +130,7 @@ class Prediction:
     token_entropy_nats: float | None
     token_accuracy: float | None
     ssim: Similarity
+    lpips: Similarity | None = None
 
 
 class ErrorTable:
@@ -170,6 +180,7 @@ def measure_prediction(
     episodes: Episodes,
     config: PredictionConfig | None = None,
     progress: bool = True,
+    lpips: FrameMeasure | None = None,
 ) -> Prediction:
     """
     Predict the frame after each of some steps, and the rollout after it.
@@ -179,11 +190,12 @@ def measure_prediction(
 
     :param model: of the embodiment the episodes are of; its context is lost.
     :param progress: show a progress bar.
+    :param lpips: perceptual distance of two frames; None leaves it out.
     :raises ConfigError: the episodes are of another embodiment, or a horizon out of range.
     """
     config = config or PredictionConfig()
     _check(model, episodes, config)
-    measurement = _Measurement(model, episodes, config)
+    measurement = _Measurement(model, episodes, config, lpips)
     chosen = sample_steps(episodes, config)
     total = sum(map(len, chosen.values()))
     with Progress(total=total, desc=episodes.embodiment, unit='step', disable=not progress) as bar:
@@ -235,7 +247,13 @@ def check_horizon(horizon: int, longest: int) -> None:
 class _Measurement:
     """One-step and open-loop errors while they are collected."""
 
-    def __init__(self, model: WorldModel, episodes: Episodes, config: PredictionConfig) -> None:
+    def __init__(
+        self,
+        model: WorldModel,
+        episodes: Episodes,
+        config: PredictionConfig,
+        lpips: FrameMeasure | None,
+    ) -> None:
         self._model = model
         self._config = config
         self._embodiment = episodes.embodiment
@@ -248,7 +266,10 @@ class _Measurement:
         self._changed_shares: list[float] = []
         self._horizon_steps = 0
         self._scores: list[TokenScore] = []
-        self._similar: list[tuple[float, float, float]] = []
+        self._measures: dict[str, FrameMeasure] = {'ssim': ssim}
+        if lpips is not None:
+            self._measures['lpips'] = lpips
+        self._values: dict[str, list[list[float]]] = {name: [] for name in self._measures}
 
     def add(self, index: int, episode: Episode, step: int) -> None:
         """Predict from a step whose frame was just observed."""
@@ -277,7 +298,11 @@ class _Measurement:
         ):
             table.add(f'imagined_{name}', frame, target, chosen)
             table.add(f'copied_{name}', copy, target, chosen)
-        self._similar.append((ssim(imagined, truth), ssim(last, truth), ssim(drawn, truth)))
+        for name, measure in self._measures.items():
+            self._values[name].append(
+                [measure(x, truth) for x in (imagined, last, drawn)]
+                + [measure(x, drawn) for x in (imagined, drawn_last)]
+            )
         table.add('mean_frame', self._mean_frame, truth, mask)
         table.add('tokenizer', drawn, truth)
         table.add('tokenizer_changed', drawn, truth, mask)
@@ -319,7 +344,10 @@ class _Measurement:
             ),
             token_entropy_nats=_mean([score.entropy_nats for score in self._scores]),
             token_accuracy=_mean([score.accuracy for score in self._scores]),
-            ssim=Similarity(*map(float, np.mean(self._similar, 0))),
+            **{
+                name: Similarity(*map(float, np.mean(values, 0)))
+                for name, values in self._values.items()
+            },
         )
 
     def _gain(self, steps: np.ndarray) -> float:

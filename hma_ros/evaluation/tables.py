@@ -56,9 +56,10 @@ def whole_table(results: Sequence[Result]) -> Table:
         ('imagined, camera as truth, dB', lambda item: number(item['whole']['imagined_db'])),
         ('copied, camera as truth, dB', lambda item: number(item['whole']['copied_db'])),
         ('tokenizer alone, dB', lambda item: number(item['tokenizer_db'])),
-        ('SSIM: imagined', partial(_similarity, 'imagined')),
-        ('copied', partial(_similarity, 'copied')),
-        ('tokenizer alone', partial(_similarity, 'tokenizer')),
+        ('SSIM: imagined', partial(_similarity, 'ssim', 'imagined')),
+        ('copied', partial(_similarity, 'ssim', 'copied')),
+        ('tokenizer alone', partial(_similarity, 'ssim', 'tokenizer')),
+        *(_LPIPS if any(item.get('lpips') for item in results) else ()),
         ('delta PSNR, dB [95 %]', lambda item: interval(item['delta_whole'])),
         ('perplexity', _perplexity),
         ('tokens right, %', _right_tokens),
@@ -66,8 +67,18 @@ def whole_table(results: Sequence[Result]) -> Table:
     return results_table(results, columns)
 
 
-def _similarity(name: str, item: Result) -> str:
-    return number(item.get('ssim', {}).get(name), 3)
+def _similarity(measure: str, frame: str, item: Result) -> str:
+    # Results from before have no such key.
+    return number((item.get(measure) or {}).get(frame), 3)
+
+
+_LPIPS: list[Column] = [
+    ('LPIPS: imagined', partial(_similarity, 'lpips', 'drawn_imagined')),
+    ('copied', partial(_similarity, 'lpips', 'drawn_copied')),
+    ('imagined, camera as truth', partial(_similarity, 'lpips', 'imagined')),
+    ('copied, camera as truth', partial(_similarity, 'lpips', 'copied')),
+    ('tokenizer alone', partial(_similarity, 'lpips', 'tokenizer')),
+]
 
 
 def _perplexity(item: Result) -> str:

@@ -4,11 +4,14 @@
 import json
 import re
 import shutil
+import sys
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hma_ros.cli.lpips_option import chosen_lpips
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment, parse_embodiment
 from hma_ros.core.errors import ConfigError
@@ -44,6 +47,41 @@ def test_from_episodes_to_page_and_images(
     assert main(['evaluate', 'report', '--results', str(out.parent), '--out', str(page)]) == 0
     assert f'hma evaluate prediction --bundle {bundle}' in page.read_text()
     assert (tmp_path / 'images' / 'horizon.svg').read_text().startswith('<svg')
+
+
+def test_the_perceptual_distance_is_measured_on_request(
+    bundle: Path,
+    data_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr('hma_ros.network.lpips.load_lpips', lambda: lambda first, second: 0.25)
+    out = tmp_path / 'prediction.json'
+    arguments = ['--bundle', str(bundle), '--data', str(data_root), '--steps', '2', '--lpips']
+    arguments += ['--trials', '1', '--horizon', '2', '--out', str(out)]
+    assert main(['evaluate', 'prediction', *arguments]) == 0
+    assert '| LPIPS: imagined | copied | imagined, camera as truth |' in capsys.readouterr().out
+    facts = json.loads(out.read_text())
+    assert '--lpips' in facts['command'].split()
+    assert set(facts['results'][0]['lpips'].values()) == {0.25}
+
+
+def test_a_perceptual_distance_that_cannot_be_had_is_refused_before_the_work(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        'hma_ros.evaluation.prediction.measure_prediction',
+        lambda *_, **__: pytest.fail('measured'),
+    )
+    monkeypatch.setitem(sys.modules, 'torchmetrics.image.lpip', None)
+    assert main(['evaluate', 'prediction', '--bundle', str(bundle), '--lpips']) == 2
+    assert 'pip install -r requirements/lpips.txt' in capsys.readouterr().err
+
+
+def test_frames_too_small_for_the_perceptual_distance_are_refused() -> None:
+    with pytest.raises(ConfigError, match='--lpips: got frames of 16 x 16 pixels, expected at'):
+        chosen_lpips(Namespace(lpips=True), 16)
 
 
 def test_an_imported_data_set_is_evaluated_as_what_it_is_of(

@@ -76,6 +76,20 @@ def test_a_model_that_knows_the_world(episodes: EpisodeDataset) -> None:
     assert (result.token_entropy_nats, result.token_accuracy) == (1.5, 0.5)
 
 
+def test_the_perceptual_distance_is_measured_if_there_is_one(episodes: EpisodeDataset) -> None:
+    def distance(first: np.ndarray, second: np.ndarray) -> float:
+        return float((first != second).mean())
+
+    result = measure_prediction(Oracle(True), episodes, CONFIG, progress=False, lpips=distance)
+    assert result.lpips is not None
+    assert 0 == result.lpips.tokenizer < result.lpips.imagined < result.lpips.copied < 1
+    # The oracle's tokenizer loses nothing.
+    assert result.lpips.drawn_imagined == result.lpips.imagined
+    assert result.lpips.drawn_copied == result.lpips.copied
+    without = measure_prediction(Oracle(True), episodes, CONFIG, progress=False)
+    assert without == replace(result, lpips=None)
+
+
 def test_a_model_that_ignores_actions_has_no_delta(episodes: EpisodeDataset) -> None:
     result = measure_prediction(Oracle(False), episodes, CONFIG, progress=False)
     assert result.delta_changed.mean_db == pytest.approx(0)

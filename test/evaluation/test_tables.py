@@ -11,6 +11,7 @@ from hma_ros.evaluation.markdown import Table, interval, joined, number
 from hma_ros.evaluation.tables import (
     closed_loop_table,
     ros_table,
+    whole_table,
     wilson_interval,
 )
 
@@ -60,6 +61,28 @@ def test_numbers(value: float | None, sign: bool, text: str) -> None:
 def test_a_difference_carries_its_interval() -> None:
     item = {'mean_db': 3.14, 'low_db': -0.5, 'high_db': None}
     assert interval(item) == '+3.1 [-0.5, -]'
+
+
+def test_lpips_has_columns_where_it_was_measured() -> None:
+    comparison = {'imagined_db': 20.0, 'copied_db': 15.0, 'gain_db': 5.0}
+    older = {
+        'embodiment': 'a',
+        'drawn': comparison,
+        'whole': comparison,
+        'tokenizer_db': 25.0,
+        'delta_whole': {'mean_db': 1.0, 'low_db': 0.5, 'high_db': 1.5},
+    }
+    similar = {'imagined': 0.1, 'copied': 0.2, 'tokenizer': 0.05}
+    similar |= {'drawn_imagined': 0.06, 'drawn_copied': 0.2}
+    newer = {**older, 'ssim': similar, 'lpips': similar}
+    assert not any('LPIPS' in name for name in whole_table([older]).header)
+    assert not any('LPIPS' in name for name in whole_table([{**newer, 'lpips': None}]).header)
+    both = whole_table([older, newer])
+    column = both.header.index('LPIPS: imagined')
+    assert [line[column : column + 5] for line in both.lines] == [
+        ('-',) * 5,
+        ('0.060', '0.200', '0.100', '0.200', '0.050'),
+    ]
 
 
 def test_the_interval_of_a_rate() -> None:

@@ -1,0 +1,68 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""``hma data mark`` changes what training takes for a demonstration, and nothing else."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from hma_ros.cli.main import main
+from hma_ros.core.embodiment import load_embodiment
+from hma_ros.data import lerobot_layout as layout
+from hma_ros.data.imported_episodes import ImportedEpisodes
+from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.steps import Step
+
+SPEC = load_embodiment('sim_planar')
+
+
+def add(file, steps=4):
+    rng = np.random.default_rng(0)
+    for step in range(steps):
+        joints = np.float32([0.01 * step, 0.05])
+        frame = rng.integers(256, size=(128, 128, 3)).astype(np.uint8)
+        file.add(Step(step, frame, joints, joints[None] + np.float32(0.002)))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Write three successful episodes of two sources, of which one has no marks."""
+    writer = LeRobotWriter(tmp_path / 'set', SPEC, 'push the block')
+    for success, has_marks in ((True, True), (True, True), (None, False)):
+        file = writer.begin()
+        add(file)
+        writer.end(file, success)
+        writer.commit({'source': {'path': 'made up', 'sha256': ''}, 'has_marks': has_marks})
+    return tmp_path / 'set'
+
+
+def results(folder):
+    return pq.read_table(folder / layout.EPISODES).column('success').to_pylist()
+
+
+def test_an_episode_that_failed_is_no_demonstration_any_more(folder, capsys):
+    before = [path.read_bytes() for path in sorted(folder.glob('data/**/*.parquet'))]
+    assert main(['data', 'mark', str(folder), 'failed', '1']) == 0
+    assert '3 episodes (1 succeeded, 1 failed, 1 not marked)' in capsys.readouterr().out
+    assert results(folder) == [True, False, None]
+    assert len(ImportedEpisodes(folder)) == 2
+    assert main(['data', 'mark', str(folder), 'succeeded', '1', '2']) == 0
+    assert results(folder) == [True, True, True]
+    assert ImportedEpisodes(folder).unmarked == 0
+    assert before == [path.read_bytes() for path in sorted(folder.glob('data/**/*.parquet'))]
+
+
+def test_an_import_goes_on_after_episodes_were_marked(folder):
+    assert main(['data', 'mark', str(folder), 'failed', '0']) == 0
+    writer = LeRobotWriter(folder, SPEC, 'push the block')
+    file = writer.begin()
+    add(file)
+    writer.end(file, True)
+    writer.commit({'source': {'path': 'another', 'sha256': ''}})
+    assert results(folder) == [False, True, None, True]
+
+
+@pytest.mark.parametrize('number', ['3', '-1'])
+def test_an_unknown_episode_is_refused_and_nothing_is_changed(folder, number, capsys):
+    assert main(['data', 'mark', str(folder), 'failed', '--', '0', number]) == 2
+    assert f'episode: got {number}, expected 0 to 2' in capsys.readouterr().err
+    assert results(folder) == [True, True, None]
