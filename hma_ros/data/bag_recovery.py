@@ -66,19 +66,17 @@ def _truncated_mcap(path: Path) -> Any:
     class Truncated(McapReader):
         """Scans all whole records; there is no index."""
 
-        connections: list[Any]
-
         def _open(self) -> None:
-            file: Any = self.bio
-            self.data_start, self.data_end = _whole_records(file)
+            reader: Any = self
+            self.data_start, self.data_end = _whole_records(reader.bio)
             with suppress(Exception):  # a damaged chunk: what is before it can be read
                 self.meta_scan()
-            found = self.connections
-            if (facts := self.statistics) is None:
+            found, facts = reader.connections, reader.statistics
+            if facts is None:
                 counts = _counts(item.id for item, *_ in self.messages_scan(found))
             else:
                 counts = Counter(facts.channel_message_counts)
-            self.connections = [item._replace(msgcount=counts[item.id]) for item in found]
+            reader.connections = [item._replace(msgcount=counts[item.id]) for item in found]
 
         def messages(
             self, connections: Collection[Any], start: int | None = None, stop: int | None = None

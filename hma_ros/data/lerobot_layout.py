@@ -134,3 +134,25 @@ def tasks_table(task: str) -> Any:
     }
     table = pa.table({'task_index': pa.array([0], pa.int64()), 'task': pa.array([task])})
     return table.replace_schema_metadata({b'pandas': json.dumps(pandas).encode()})
+
+
+def renumber(source: Path, target: Path, spec: EmbodimentSpec, episode: int, first: int) -> None:
+    """
+    Copy an episode under another number, one row group at a time.
+
+    :param first: index of its first frame in the data set.
+    """
+    pa, kinds = load_pyarrow(), schema(spec)
+    whole = pa.parquet.ParquetFile(source)
+    with pa.parquet.ParquetWriter(target, kinds, compression='snappy') as writer:
+        for group in range(whole.num_row_groups):
+            table = whole.read_row_group(group)
+            count = len(table)
+            for name, numbers in (
+                ('episode_index', [episode] * count),
+                ('index', list(range(first, first + count))),
+            ):
+                place = kinds.get_field_index(name)
+                table = table.set_column(place, kinds.field(place), [numbers])
+            writer.write_table(table)
+            first += count

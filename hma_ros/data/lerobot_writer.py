@@ -220,7 +220,7 @@ class LeRobotWriter:
             number, first = self._next()
             path = layout.data_file(self.folder, number)
             path.parent.mkdir(parents=True, exist_ok=True)
-            _renumber(item.path, path, layout.schema(self.spec), number, first)
+            layout.renumber(item.path, path, layout.schema(self.spec), number, first)
             item.path.unlink()
             self.finished.append(replace(item, path=path))
 
@@ -281,24 +281,6 @@ class LeRobotWriter:
             write_whole(layout.embodiment_file(self.folder, robot), text)
             write_whole(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
             self._is_prepared = True
-
-
-def _renumber(source: Path, target: Path, schema: Any, episode: int, first: int) -> None:
-    """Copy an episode under another number, one row group at a time."""
-    pa = layout.load_pyarrow()
-    whole = pa.parquet.ParquetFile(source)
-    with pa.parquet.ParquetWriter(target, schema, compression='snappy') as writer:
-        for group in range(whole.num_row_groups):
-            table = whole.read_row_group(group)
-            count = len(table)
-            for name, numbers in (
-                ('episode_index', [episode] * count),
-                ('index', list(range(first, first + count))),
-            ):
-                place = schema.get_field_index(name)
-                table = table.set_column(place, schema.field(place), [numbers])
-            writer.write_table(table)
-            first += count
 
 
 def _place(facts: dict[str, Any]) -> Any:
