@@ -170,19 +170,11 @@ def _check_named(
             f'{", ".join(map(str, sets))}; leave it out, or give the folder of its episodes with '
             '--data too'
         )
-    if name != spec.name and name not in EMBODIMENTS:
-        _check_known(name, spec)
-
-
-def _check_known(name: str, spec: EmbodimentSpec) -> None:
-    """Refuse a file that episodes, which say only a name, do not lead to."""
-    from hma_ros.core.embodiment import available_embodiments
-
-    if spec.name not in available_embodiments():
+    if name != spec.name:
         raise ConfigError(
-            f'--embodiments: got {name}, expected the name of a file in config/embodiments, or a '
-            'data set, which has its own; record the robot with `hma record`, import the bags '
-            'with `hma data import`, and give that data set with --data'
+            f'--embodiments: got {name}, expected the name of a file in config/embodiments, as '
+            'folders of episodes have it; of another robot, record bags with `hma record`, import '
+            'them with `hma data import`, and give that data set with --data'
         )
 
 

@@ -37,25 +37,27 @@ def find_shards(root: str | Path, embodiment: str, split: str) -> list[Path]:
 def is_one_robot(folder: Path) -> bool:
     """Whether a folder is a data set, or episodes of one split of one robot, not several."""
     parts = ('meta/info.json', 'meta/hma/import.json', 'metadata.json')
-    return any((folder / part).is_file() for part in parts) or any(folder.glob('*/metadata.json'))
+    if any((folder / part).is_file() for part in parts):
+        return True
+    # Beside robots there may be folders of tokens, which have such a file too.
+    return folder.resolve().name in SPLITS and any(folder.glob('*/metadata.json'))
 
 
 def _instead(root: Path, embodiment: str, split: str) -> str:
     """Say which episodes there are, and how to make those that are missing."""
-    data_sets = sorted({path.parents[1] for path in _below(root, 'meta/info.json')})
-    if data_sets:
-        return f'data sets are given themselves: {first_few(list(map(str, data_sets)))}'
+    sets = sorted(str(path.parents[1]) for path in _below(root, 'meta/info.json'))
+    also = f'; a data set is given itself, with --data: {first_few(sets)}' if sets else ''
     found = {path.relative_to(root).parts[:2] for path in root.glob('*/*/**/metadata.json')}
     others = sorted(name for name, of in found if of == split)
     make = _how_to_make(root, embodiment, split)
     if others:
         return (
             f'{root} has some of {", ".join(others)}: name them with --robot of `hma evaluate` '
-            f'or --embodiments of `hma train`, or {make}'
+            f'or --embodiments of `hma train`, or {make}{also}'
         )
     splits = ', '.join(sorted(of for name, of in found if name == embodiment and of in SPLITS))
     there = f'{root / embodiment} has only {splits}: ' if splits else ''
-    return f'{there}{make}'
+    return f'{there}{make}{also}'
 
 
 def _below(root: Path, name: str) -> Iterator[Path]:

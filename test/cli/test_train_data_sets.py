@@ -180,7 +180,7 @@ def test_what_cannot_be_trained_on_is_refused_with_what_to_do(
     twin = imported(tmp_path / 'twin', robot_file(tmp_path, 'twin', stem='krabbe'))
     for words, sentences in (
         ([tmp_path / 'onw'], ['onw, which is no folder', 'a data set of `hma data import`']),
-        ([own.parent], [f'data sets are given themselves: {own}']),
+        ([own.parent], [f'a data set is given itself, with --data: {own}']),
         ([own, '--embodiments', 'ur5e'], ['got ur5e, expected no other robot than', str(own)]),
         ([root, '--embodiments', robot], ['`hma record`', '`hma data import`', '--data']),
         ([root, '--embodiments', 'ur5e'], ['`hma record`', '`hma data import`', '--data']),
