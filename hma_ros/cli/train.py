@@ -21,8 +21,8 @@ examples:
   hma train all --out runs/hma_sim --bundle models/hma_sim   a bundle like the shipped one
   hma train tokenizer --data data --out runs/mine            only the frame tokenizer
   hma train model --data data --out runs/mine --steps 2000   only stems, trunk and heads
-  hma train tokenizer --data data/krabbe --out runs/own      of a data set of `hma data import`
-  hma train model --data data/krabbe data --embodiments sim_ur5e --out runs/both
+  hma train tokenizer --data data/mine --out runs/own        of a data set of `hma data import`
+  hma train model --data data/mine data --embodiments sim_ur5e --out runs/both
       that robot, and a simulated one with it
   hma train model --out runs/mine --self-forced 0            on true frames alone
   hma train all --init hma_sim --out runs/more --bundle models/more

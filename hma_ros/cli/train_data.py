@@ -222,7 +222,8 @@ def _told(robot: Robot, every: bool) -> Iterator[str]:
 
     dataset = robot.recordings if every else robot.demonstrations
     steps, episodes = sum(item.steps for item in dataset), counted(len(dataset), 'episode')
-    yield f'{robot.where}: {episodes}, {counted(steps, "step")} of {robot.name}'
+    of = counted(steps + len(dataset), 'frame') if every else counted(steps, 'step')
+    yield f'{robot.where}: {episodes}, {of} of {robot.name}'
     for why, count in getattr(dataset, 'left_out', {}).items():
         yield f'left out: {counted(count, "episode")} {why}'
     yield from imagined_by(dataset.synthetic)
