@@ -14,6 +14,7 @@ from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_folder, load_embodiment
 from hma_ros.data.episodes import Episode, EpisodeWriter
 from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.shards import is_one_robot
 from hma_ros.data.steps import Step
 from hma_ros.network.checkpoint import Hma, load_hma, load_tokenizer
 from hma_ros.network.tokenizer import TokenizerConfig
@@ -192,3 +193,16 @@ def test_what_cannot_be_trained_on_is_refused_with_what_to_do(
         said = capsys.readouterr().err
         assert all(sentence in said for sentence in sentences), said
         assert not out.exists()
+
+
+def test_episodes_of_one_split_are_named_themselves_too(own: Path, tmp_path: Path) -> None:
+    root = generated(tmp_path / 'data')
+    tokens = root / 'tokens' / 'metadata.json'
+    tokens.parent.mkdir()
+    tokens.write_text('{}')
+    split = root / 'sim_planar' / 'train'
+    assert all(map(is_one_robot, (own, split, split / 'shard_00')))
+    assert not any(map(is_one_robot, (root, root / 'sim_planar')))
+    assert train('tokenizer', tmp_path / 'run', '--data', split) == 0
+    expected = [(str(split), 'sim_planar', 1)]
+    assert learned_from(tmp_path / 'run' / 'tokenizer') == expected
