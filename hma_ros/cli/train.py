@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.cli import train_recipe
+from hma_ros.cli import train_data, train_recipe
 from hma_ros.cli.bundle_options import add_torch
 from hma_ros.cli.numbers import positive
 from hma_ros.cli.run_folder import check_run_folder
-from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,6 +21,9 @@ examples:
   hma train all --out runs/hma_sim --bundle models/hma_sim   a bundle like the shipped one
   hma train tokenizer --data data --out runs/mine            only the frame tokenizer
   hma train model --data data --out runs/mine --steps 2000   only stems, trunk and heads
+  hma train tokenizer --data data/mine --out runs/own        of a data set of `hma data import`
+  hma train model --data data/mine data --embodiments sim_ur5e --out runs/both
+      that robot, and a simulated one with it
   hma train model --out runs/mine --self-forced 0            on true frames alone
   hma train all --init hma_sim --out runs/more --bundle models/more
       continue training the shipped model, on new episodes of its robots
@@ -80,17 +81,19 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group('data')
     group.add_argument(
         '--data',
+        nargs='+',
         type=Path,
-        default=Path('data'),
+        default=[train_data.FOLDER],
         metavar='FOLDER',
-        help='episodes, FOLDER/EMBODIMENT/SPLIT (default: data)',
+        help='data sets of `hma data import` or `hma imagine`, and folders of episodes, '
+        'FOLDER/EMBODIMENT/SPLIT; several of one robot are joined (default: data)',
     )
     group.add_argument(
         '--embodiments',
         nargs='+',
-        default=train_recipe.EMBODIMENTS,
         metavar='NAME',
-        help='robots to train on together (default: the four simulated ones)',
+        help='robots of folders of episodes, to train on together with those of data sets, which '
+        'have their own files (default: the four simulated ones if there is such a folder)',
     )
     group.add_argument(
         '--folders',
@@ -184,8 +187,7 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     if args.init is not None:
         return _train_further(args)
-    if args.what == 'all':
-        train_recipe.make_episodes(args)
+    train_recipe.make_episodes(args)
     if args.what != 'tokenizer' and not args.folders:
         train_recipe.check_windows(args)
     tokenizer = None if args.folders else train_recipe.trained_tokenizer(args)
@@ -201,9 +203,10 @@ def _check(args: argparse.Namespace) -> None:
     from hma_ros.export.replace import check_replaceable
     from hma_ros.training.configuration import check_variant
 
-    places = [args.data / name for name in args.embodiments]
-    splits = [place / split for place in places for split in SPLITS]
-    check_run_folder(args.out, [args.data, *places, *splits, *(args.folders or ())])
+    args.robots = [] if args.folders else train_data.chosen_robots(args)
+    homes = [root / robot.name for robot in args.robots for root in robot.roots]
+    splits = [home / split for home in homes for split in SPLITS]
+    check_run_folder(args.out, [*args.data, *homes, *splits, *(args.folders or ())])
     if args.init is not None:
         _check_init(args)
     chosen = {'anchor': args.anchor, 'self-forced': args.self_forced}
@@ -225,8 +228,6 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.bundle is not None:
         check_replaceable(args.bundle)
-    if not args.folders:
-        _check_stems(args.embodiments)
 
 
 def _train_further(args: argparse.Namespace) -> int:
@@ -237,8 +238,7 @@ def _train_further(args: argparse.Namespace) -> int:
     if args.self_forced is None:
         args.self_forced = SelfForcing.share if initial.model.config.anchor else 0.0
     train_recipe.check_self_forcing(args)
-    if args.what == 'all':
-        train_recipe.make_episodes(args)
+    train_recipe.make_episodes(args)
     return _finish(args, train_recipe.further_trained_model(args, initial), initial)
 
 
@@ -282,16 +282,3 @@ def _complete(args: argparse.Namespace) -> None:
         args.anchor = is_shipped
     if args.self_forced is None and args.init is None:
         args.self_forced = SelfForcing.share if is_shipped else 0.0
-
-
-def _check_stems(names: Sequence[str]) -> None:
-    """Refuse two embodiments of one stem: their episodes would overwrite each other."""
-    stems: dict[str, str] = {}
-    for name in names:
-        stem = load_embodiment(name).stem
-        if stem in stems:
-            raise ConfigError(
-                f'--embodiments: {name} has the stem {stem!r} of {stems[stem]}, expected a stem '
-                'of its own; give one of them another name in its embodiment file'
-            )
-        stems[stem] = name

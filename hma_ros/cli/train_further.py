@@ -8,12 +8,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hma_ros.cli.train_data import facts_of
 from hma_ros.cli.window_length import check_length
-from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import BundleError, ConfigError
 
 if TYPE_CHECKING:
-    from hma_ros.data.episodes import EpisodeDataset
+    from hma_ros.cli.train_data import Robot
+    from hma_ros.data.episodes import Episodes
     from hma_ros.data.windows import TokenEpisode
     from hma_ros.export.pretrained import Pretrained
     from hma_ros.network.checkpoint import Hma
@@ -27,20 +28,31 @@ def read_initial(args: argparse.Namespace) -> Pretrained:
     Read the model to continue training, and keep its frame tokenizer with the run.
 
     :raises ConfigError: see :func:`~hma_ros.export.pretrained.read_pretrained`, or a robot whose
-        stem the model does not have.
+        stem the model does not have, or whose numbers mean something else to that stem.
     """
     from hma_ros.export.pretrained import read_pretrained, save_codec
 
     initial = read_pretrained(initial_folder(args.init, args.out))
-    stems = [domain.name for domain in initial.model.config.domains]
-    for name in args.embodiments:
-        if (stem := load_embodiment(name).stem) not in stems:
-            raise ConfigError(
-                f'--embodiments: {name}: stem: got {stem!r}, expected one of {", ".join(stems)} '
-                f'of {args.init}; `hma finetune` adds a stem'
-            )
+    for robot in args.robots:
+        _check_stem(args, robot, initial)
     save_codec(initial.codec, initial.tokenizer, args.out / 'tokenizer')
     return initial
+
+
+def _check_stem(args: argparse.Namespace, robot: Robot, initial: Pretrained) -> None:
+    stems = {domain.name: domain.robot for domain in initial.model.config.domains}
+    place = '--data' if robot.folders else '--embodiments'
+    if robot.stem not in stems:
+        raise ConfigError(
+            f'{place}: {robot.name}: stem: got {robot.stem!r}, expected one of '
+            f'{", ".join(stems)} of {args.init}; `hma finetune` adds a stem'
+        )
+    served = stems[robot.stem]
+    for key, got, expected in served.differences(robot.spec) if served else ():
+        raise ConfigError(
+            f'{place}: {robot.name}: {key}: got {got}, expected {expected} of the stem '
+            f'{robot.stem!r} of {args.init}; `hma finetune` adds a stem'
+        )
 
 
 def initial_folder(text: str, out: Path) -> Path:
@@ -64,27 +76,35 @@ def initial_folder(text: str, out: Path) -> Path:
 def train_further(
     args: argparse.Namespace,
     initial: Pretrained,
-    datasets: dict[str, EpisodeDataset],
     begins: int,
 ) -> Hma:
     """
     Train all weights; mean and std of actions and joints stay those of the model.
 
-    :param datasets: by stem; these stems are trained.
+    The stems of ``args.robots`` are trained.
+
     :param begins: optimiser step at which self-forcing begins.
     """
     from hma_ros.data.windows import EpisodeWindows
+    from hma_ros.training import provenance
     from hma_ros.training.configuration import default_length
     from hma_ros.training.recordings import standardise_states
     from hma_ros.training.self_forcing import SelfForcing
     from hma_ros.training.trainer import HmaTrainer, Start, hidden_matrices
 
+    datasets = {robot.stem: robot.demonstrations for robot in args.robots}
     for dataset in datasets.values():
         dataset.check_frame_size(initial.codec.image_size, 'the frame tokenizer')
     model = initial.model.requires_grad_(True)
     length = args.length or default_length(model.config)
-    for dataset in datasets.values():
-        check_length(length, args.data / dataset.embodiment, dataset)
+    for robot in args.robots:
+        check_length(length, robot.where, robot.demonstrations)
+    settings = {
+        'data': facts_of(args.robots, every=False),
+        'init': initial.facts,
+        'tokenizer': initial.codec_fingerprint,
+    }
+    facts = provenance.begin(args.out, settings, {})
     trainer = HmaTrainer(
         model.config,
         args.out / 'model',
@@ -104,10 +124,12 @@ def train_further(
         )
         for stem, dataset in datasets.items()
     }
-    return trainer.train(windows)
+    trained = trainer.train(windows)
+    provenance.copy_to(facts, args.out / 'model')
+    return trained
 
 
-def encoded(initial: Pretrained, dataset: EpisodeDataset, folder: Path) -> list[TokenEpisode]:
+def encoded(initial: Pretrained, dataset: Episodes, folder: Path) -> list[TokenEpisode]:
     """
     Encode the frames once, with the tokenizer that :func:`read_initial` kept.
 

@@ -10,12 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from hma_ros.cli.train_data import Robot, facts_of, prepare_episodes, tell
 from hma_ros.cli.window_length import check_length
-from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import BundleError, ConfigError
 
 if TYPE_CHECKING:
-    from hma_ros.data.episodes import EpisodeDataset
     from hma_ros.data.windows import TokenEpisode
     from hma_ros.export.bundle import BundleOptions
     from hma_ros.export.pretrained import Pretrained
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     # One that was trained here, or that of the model of --init.
     Tokenizer = FrameTokenizer | Pretrained
 
-EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
 # Of each robot.
 EPISODES = {'expert': 230, 'play': 120, 'random': 60}
 TOKENIZER_STEPS = 4400
@@ -61,12 +59,8 @@ FIELDS = {'head-width': 'width', 'head-blocks': 'blocks'}
 
 
 def make_episodes(args: argparse.Namespace) -> None:
-    """Make the episodes that are missing."""
-    from hma_ros.sim.generate import generate
-
-    for name in args.embodiments:
-        if _missing(args, name, 'train'):
-            generate(name, args.data / name, EPISODES, workers=args.workers)
+    """Make the episodes that are missing, see :func:`prepare_episodes`."""
+    prepare_episodes(args, EPISODES)
 
 
 def trained_tokenizer(args: argparse.Namespace) -> FrameTokenizer:
@@ -78,15 +72,38 @@ def trained_tokenizer(args: argparse.Namespace) -> FrameTokenizer:
 
     folder = args.out / 'tokenizer'
     if args.tokenizer is None:
-        datasets = [_dataset(args, name, 'train') for name in args.embodiments]
+        tell(args.robots, every=True)
+        _begin_tokenizer(args, folder)
+        datasets = [robot.recordings for robot in args.robots]
         return train_tokenizer(datasets, folder, args.tokenizer_steps)
     is_bundle = (args.tokenizer / FILE_NAME).is_file()
     tokenizer = (read_bundle_tokenizer if is_bundle else load_tokenizer)(args.tokenizer)
-    save_tokenizer(tokenizer, folder)
+    if args.tokenizer.resolve() != folder.resolve():
+        save_tokenizer(tokenizer, folder)
+        _take_provenance(args.tokenizer, folder)
     if is_bundle:
         # Tokens are kept beside the copy, not in the bundle.
         args.tokenizer = folder
     return tokenizer
+
+
+def _begin_tokenizer(args: argparse.Namespace, folder: Path) -> None:
+    """Say what it learns from; refuse to go on with other frames: ConfigError."""
+    from hma_ros.training.provenance import begin
+
+    try:
+        begin(folder, {'data': facts_of(args.robots, every=True)}, {})
+    except ConfigError as error:
+        raise ConfigError(f'{error}; --tokenizer {folder} keeps that tokenizer') from error
+
+
+def _take_provenance(source: Path, folder: Path) -> None:
+    """Keep what a copied tokenizer was trained on, if that is known."""
+    from hma_ros.training.provenance import FILE_NAME
+
+    (folder / FILE_NAME).unlink(missing_ok=True)
+    if (source / FILE_NAME).is_file():
+        shutil.copy(source / FILE_NAME, folder / FILE_NAME)
 
 
 def check_windows(args: argparse.Namespace, length: int | None = None) -> None:
@@ -101,9 +118,8 @@ def check_windows(args: argparse.Namespace, length: int | None = None) -> None:
     presets = PRESETS if args.kind == 'discrete' else CONTINUOUS_PRESETS
     window: int = args.window or presets[args.preset]['window']
     option = '--window' if args.window and args.length is None else '--length'
-    for name in args.embodiments:
-        dataset = _dataset(args, name, 'train')
-        check_length(length or args.length or window, args.data / name, dataset, option)
+    for robot in args.robots:
+        check_length(length or args.length or window, robot.where, robot.demonstrations, option)
     if length is not None and length < window:
         print(
             f'--length: got {length}, less than the window of {window} steps: the model will '
@@ -126,6 +142,8 @@ def tokenizer_folder(text: str) -> Path:
 
 def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) -> Hma:
     """Train on true frames, then on frames the model imagined itself too."""
+    from hma_ros.network.strict_loading import fingerprint
+    from hma_ros.training import provenance
     from hma_ros.training.configuration import default_length
     from hma_ros.training.recordings import windows_of
     from hma_ros.training.self_forcing import SelfForcing
@@ -136,6 +154,9 @@ def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) ->
     length = args.length or default_length(config)
     if not args.folders:
         check_windows(args, length)
+    tell(args.robots, every=False)
+    of_frames = {} if tokenizer is None else {'tokenizer': fingerprint(tokenizer)}
+    facts = provenance.begin(args.out, {'data': _data_facts(args), **of_frames}, {})
     forcing = SelfForcing(share=args.self_forced, begins=self_forced_from(args))
     trainer = HmaTrainer(
         config, args.out / 'model', args.steps, length, args.windows, self_forcing=forcing
@@ -144,17 +165,24 @@ def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) ->
     if trainer.run.step < args.steps:
         # Heads fitted to another trunk must not be exported with this one.
         shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
-    return trainer.train(windows_of(recordings, config, length))
+    model = trainer.train(windows_of(recordings, config, length))
+    provenance.copy_to(facts, args.out / 'model')
+    return model
+
+
+def _data_facts(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Say what the model learns from: episodes, or folders of the authors."""
+    if args.folders:
+        return [{'folder': str(folder)} for folder in args.folders]
+    return facts_of(args.robots, every=False)
 
 
 def further_trained_model(args: argparse.Namespace, initial: Pretrained) -> Hma:
     """Continue training a model, on true frames, then on frames it imagined itself too."""
     from hma_ros.cli.train_further import train_further
 
-    datasets = {
-        load_embodiment(name).stem: _dataset(args, name, 'train') for name in args.embodiments
-    }
-    return train_further(args, initial, datasets, self_forced_from(args))
+    tell(args.robots, every=False)
+    return train_further(args, initial, self_forced_from(args))
 
 
 def check_self_forcing(args: argparse.Namespace) -> None:
@@ -181,25 +209,49 @@ def self_forced_from(args: argparse.Namespace) -> int:
 
 
 def fine_tuned_heads(args: argparse.Namespace, tokenizer: Tokenizer) -> DiscreteHma:
-    """Fit the heads to what the trunk sees, in iterations of DAgger."""
+    """Fit the heads to what the trunk sees; where the simulator has an expert, with DAgger."""
     from hma_ros.network.checkpoint import load_hma, save_hma
-    from hma_ros.training.dagger import Schedule, fit_heads
+    from hma_ros.network.strict_loading import read_config
+    from hma_ros.training import provenance
+    from hma_ros.training.heads import HeadFitter
 
     model = cast('DiscreteHma', load_hma(args.out / 'model'))
-    robots = {load_embodiment(name).stem: name for name in args.embodiments}
+    if acting := _acting(args):
+        _correct_heads(args, model, tokenizer, acting)
+    for robot in args.robots:
+        if robot not in acting:
+            fitter = HeadFitter(model)
+            fitter.add(robot.stem, _tokens(args, robot, tokenizer))
+            _report(robot.stem, fitter.fit(robot.stem, HEAD_STEPS))
+    save_hma(model, args.out / 'fine_tuned')
+    provenance.copy_to(read_config(args.out / provenance.FILE_NAME), args.out / 'fine_tuned')
+    return model
+
+
+def _acting(args: argparse.Namespace) -> list[Robot]:
+    return [robot for robot in args.robots if robot.acts_in_simulator]
+
+
+def _report(stem: str, error: float) -> None:
+    print(f'{stem}: head error {error:.3f}, normalized')
+
+
+def _correct_heads(
+    args: argparse.Namespace, model: DiscreteHma, tokenizer: Tokenizer, acting: Sequence[Robot]
+) -> None:
+    """Fit the heads of simulated robots, in iterations of DAgger."""
+    from hma_ros.training.dagger import Schedule, fit_heads
+
+    robots = {robot.stem: robot for robot in acting}
     fit_heads(
         model,
         list(robots),
         Schedule(ITERATIONS, ITERATION_STEPS, HEAD_STEPS),
-        tokens=lambda stem, split: _tokens(args, robots[stem], split, tokenizer),
-        is_recorded=lambda split: (
-            not any(_missing(args, name, split) for name in args.embodiments)
-        ),
+        tokens=lambda stem, split: _tokens(args, robots[stem], tokenizer, split),
+        is_recorded=lambda split: not any(_missing(args, robot, split) for robot in acting),
         record=lambda iteration: _correct(args, model, tokenizer, iteration),
-        report=lambda stem, error: print(f'{stem}: head error {error:.3f}, normalized'),
+        report=_report,
     )
-    save_hma(model, args.out / 'fine_tuned')
-    return model
 
 
 def write_bundle(args: argparse.Namespace, model: Hma, tokenizer: Tokenizer | None) -> None:
@@ -236,8 +288,8 @@ def _recordings(
     if tokenizer is None:
         return [FolderRecordings(TokenFolder.open(folder)) for folder in args.folders]
     return [
-        EpisodeRecordings(_dataset(args, name, 'train'), tokenizer, _cache(args, name, 'train'))
-        for name in args.embodiments
+        EpisodeRecordings(robot.demonstrations, tokenizer, _cache(args, robot))
+        for robot in args.robots
     ]
 
 
@@ -279,47 +331,46 @@ def _correct(
 
     bundle = export_bundle(model, args.out / 'bundle', _options(tokenizer, model.config))
     split = split_of(number)
-    for name in args.embodiments:
-        if _missing(args, name, split):
-            folder = _root(args, split) / name / split / 'shard_00'
+    for robot in _acting(args):
+        if _missing(args, robot, split):
+            name, folder = robot.name, _iteration(args, robot, split) / 'shard_00'
             rate = collect(name, bundle, folder, ITERATION_EPISODES, number, workers=args.workers)
             print(f'{name}: DAgger iteration {number}, the policy succeeds in {rate:.0%}')
 
 
 def _tokens(
-    args: argparse.Namespace, name: str, split: str, tokenizer: Tokenizer
+    args: argparse.Namespace, robot: Robot, tokenizer: Tokenizer, split: str = 'train'
 ) -> list[TokenEpisode]:
+    """Return the episodes to train on, or those of an iteration of DAgger."""
     from hma_ros.cli.train_further import encoded
+    from hma_ros.data.episodes import EpisodeDataset
+    from hma_ros.data.shards import find_shards
     from hma_ros.export.pretrained import Pretrained
     from hma_ros.training.recordings import with_anchors
     from hma_ros.training.tokens import tokens_once
 
-    dataset = _dataset(args, name, split)
+    if split == 'train':
+        dataset, cache = robot.demonstrations, _cache(args, robot)
+    else:
+        dataset = EpisodeDataset(find_shards(args.out / 'dagger', robot.name, split))
+        cache = args.out / 'tokens' / f'{robot.name}_{split}'
     if isinstance(tokenizer, Pretrained):
         return encoded(tokenizer, dataset, args.out / 'tokenizer')
-    episodes = tokens_once(tokenizer, dataset, _cache(args, name, split))
+    episodes = tokens_once(tokenizer, dataset, cache)
     return with_anchors(episodes, dataset) if args.anchor else episodes
 
 
-def _cache(args: argparse.Namespace, name: str, split: str) -> Path:
-    """Return where tokens are kept: beside the tokenizer, or with the run for its episodes."""
-    is_own = args.tokenizer is None or split != 'train'
-    folder: Path = args.out if is_own else args.tokenizer.parent
-    return folder / 'tokens' / f'{name}_{split}'
+def _cache(args: argparse.Namespace, robot: Robot) -> Path:
+    """Return where tokens are kept: beside the tokenizer."""
+    folder: Path = args.out if args.tokenizer is None else args.tokenizer.parent
+    return folder / 'tokens' / robot.tokens_name
 
 
-def _dataset(args: argparse.Namespace, name: str, split: str) -> EpisodeDataset:
-    from hma_ros.data.episodes import EpisodeDataset
-    from hma_ros.data.shards import find_shards
-
-    return EpisodeDataset(find_shards(_root(args, split), name, split))
+def _missing(args: argparse.Namespace, robot: Robot, split: str) -> bool:
+    return not list(_iteration(args, robot, split).glob('**/metadata.json'))
 
 
-def _missing(args: argparse.Namespace, name: str, split: str) -> bool:
-    return not list((_root(args, split) / name / split).glob('**/metadata.json'))
-
-
-def _root(args: argparse.Namespace, split: str) -> Path:
-    """Return where episodes are: iterations of DAgger belong to the run whose policy acted."""
-    root: Path = args.out / 'dagger' if split.startswith('iteration_') else args.data
-    return root
+def _iteration(args: argparse.Namespace, robot: Robot, split: str) -> Path:
+    """Return where the episodes of an iteration are: with the run whose policy acted."""
+    folder: Path = args.out / 'dagger' / robot.name / split
+    return folder

@@ -27,6 +27,9 @@ from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.outcomes import FAILED, UNFINISHED, UNMARKED
 from hma_ros.data.shards import splits_below
 
+# What can be learned from, in words.
+_DEMONSTRATION = ' of two steps or more that was ended and is not marked as failed'
+
 
 class ImportedEpisodes:
     """
@@ -40,22 +43,24 @@ class ImportedEpisodes:
     those taken are of bags without marks.
 
     :param folder: of the data set.
+    :param every: take all of them, for their frames: whether they are demonstrations is no matter.
     :raises ConfigError: no such data set, a broken file, or no episode to learn from.
     :raises MessageError: a step that no model should learn from, named by file and step.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, every: bool = False) -> None:
         self._data = LeRobotData(folder)
         self.folder = folder
         lengths = [item['length'] for item in self._data.episodes]
         reasons = list(map(_left_out, self._data.outcomes, lengths))
+        if every:
+            reasons = [''] * len(reasons)
         self.left_out = Counter(reason for reason in reasons if reason)
         kept = [index for index, reason in enumerate(reasons) if not reason]
         self.unmarked = sum(self._data.outcomes[index] == UNMARKED for index in kept)
         if not kept:
             raise ConfigError(
-                f'{folder}: got no episode of two steps or more that was ended and is not marked '
-                'as failed, expected at least one'
+                f'{folder}: got no episode{"" if every else _DEMONSTRATION}, expected at least one'
             )
         self._numbers = {index: self._data.numbers(index) for index in kept}
 
@@ -195,15 +200,16 @@ def is_data_set(folder: Path) -> bool:
     return (folder / layout.INFO).is_file()
 
 
-def open_episodes(folder: Path) -> Episodes:
+def open_episodes(folder: Path, every: bool = False) -> Episodes:
     """
     Open what ``hma data import`` or :class:`~hma_ros.data.episodes.EpisodeWriter` wrote.
 
     :param folder: a data set, or episode folders of one split of one embodiment, at any depth.
+    :param every: see :class:`ImportedEpisodes`; of episodes all are taken anyway.
     :raises ConfigError: neither is there, or several splits, or see the classes.
     """
     if is_data_set(folder) or (folder / layout.JOURNAL).is_file():
-        return ImportedEpisodes(folder)
+        return ImportedEpisodes(folder, every)
     parts = sorted(path.parent for path in folder.glob('**/metadata.json'))
     if not parts:
         raise ConfigError(

@@ -29,13 +29,14 @@ class JoinedEpisodes:
     Episodes of several data sets, one set after the other.
 
     :param folders: each as :func:`open_episodes` takes it.
+    :param every: see :func:`open_episodes`.
     :raises ConfigError: as that, or they differ in robot, rate, actions or what these mean,
         joints, states or camera, or hold the same recording or the same episode.
     """
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], every: bool = False) -> None:
         _check_read_once(folders)
-        self._sets: list[Episodes] = [open_episodes(folder) for folder in folders]
+        self._sets: list[Episodes] = [open_episodes(folder, every) for folder in folders]
         for folder, other in zip(folders[1:], self._sets[1:], strict=True):
             for what, got, expected in _differences(other, self._sets[0]):
                 raise ConfigError(
@@ -95,9 +96,11 @@ class JoinedEpisodes:
             yield from one
 
 
-def open_all(folders: Sequence[Path]) -> Episodes:
+def open_all(folders: Sequence[Path], every: bool = False) -> Episodes:
     """Open one data set, or several as one; raises ConfigError as :class:`JoinedEpisodes`."""
-    return open_episodes(folders[0]) if len(folders) == 1 else JoinedEpisodes(folders)
+    if len(folders) == 1:
+        return open_episodes(folders[0], every)
+    return JoinedEpisodes(folders, every)
 
 
 def _check_read_once(folders: Sequence[Path]) -> None:

@@ -220,7 +220,7 @@ class LeRobotWriter:
             number, first = self._next()
             path = layout.data_file(self.folder, number)
             path.parent.mkdir(parents=True, exist_ok=True)
-            layout.renumber(item.path, path, layout.schema(self.spec), number, first)
+            layout.renumber(item.path, path, self.spec, number, first)
             item.path.unlink()
             self.finished.append(replace(item, path=path))
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.data.episodes import EpisodeDataset
+from hma_ros.data.episodes import Episodes
+from hma_ros.data.mapped_frames import mapped_frames
 from hma_ros.network.checkpoint import save_tokenizer
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.training.run import TrainingRun
@@ -24,45 +25,47 @@ _FOREGROUND_THRESHOLD = 0.08
 
 
 class FrameSampler:
-    """Random frames, as many of each embodiment, with the embodiment's still background."""
+    """
+    Random frames, as many of each embodiment, with the embodiment's still background.
 
-    def __init__(self, datasets: Sequence[EpisodeDataset], seed: int = 0) -> None:
-        self._datasets = datasets
+    :param embodiments: of each the frames of its episodes, ``uint8[T + 1, H, W, 3]``.
+    """
+
+    def __init__(self, embodiments: Sequence[Sequence[np.ndarray]], seed: int = 0) -> None:
+        self._embodiments = embodiments
         self._rng = np.random.default_rng(seed)
-        self._backgrounds = [background(dataset) for dataset in datasets]
+        self._backgrounds = [background(videos) for videos in embodiments]
 
     def draw(self, batch: int) -> tuple[Tensor, Tensor]:
         """Frames and backgrounds, both ``float[batch, 3, H, W]`` in [-1, 1]."""
-        share = batch // len(self._datasets)
+        share = batch // len(self._embodiments)
         frames, behind = [], []
-        for dataset, still in zip(self._datasets, self._backgrounds, strict=True):
-            for index in self._rng.integers(len(dataset), size=share):
-                video = dataset[int(index)].frames
+        for videos, still in zip(self._embodiments, self._backgrounds, strict=True):
+            for index in self._rng.integers(len(videos), size=share):
+                video = videos[int(index)]
                 frames.append(video[self._rng.integers(len(video))])
             behind.append(np.repeat(still[None], share, 0))
         return to_unit(np.stack(frames)), to_unit(np.concatenate(behind))
 
 
-def _checked_sizes(
-    datasets: Sequence[EpisodeDataset], sizes: TokenizerConfig | None
-) -> TokenizerConfig:
+def _checked_sizes(datasets: Sequence[Episodes], sizes: TokenizerConfig | None) -> TokenizerConfig:
     """Take the size of the frames, which all must have, unless sizes are given."""
-    side = (datasets[0].frame_size or (TokenizerConfig.image_size,))[0]
+    side = len(next(iter(next(iter(datasets[0])).frames)))
     sizes = sizes or TokenizerConfig(image_size=side)
     for dataset in datasets:
         dataset.check_frame_size(sizes.image_size, f'the frames of {datasets[0].embodiment}')
     if sizes.image_size % sizes.patch:
         raise ConfigError(
             f'frames of {datasets[0].embodiment}: got {side} pixels, expected a multiple of '
-            f'{sizes.patch}; set camera.resize and record them again'
+            f'{sizes.patch}; set camera.resize and record or import them again'
         )
     return sizes
 
 
-def background(dataset: EpisodeDataset, frames: int = 200) -> np.ndarray:
+def background(videos: Sequence[np.ndarray], frames: int = 200) -> np.ndarray:
     """Median frame of an embodiment, ``uint8[H, W, 3]``: what never moves."""
     rng = np.random.default_rng(0)
-    picks = [dataset[int(i)].frames[0] for i in rng.integers(len(dataset), size=frames)]
+    picks = [videos[int(i)][0] for i in rng.integers(len(videos), size=frames)]
     return np.median(np.stack(picks), axis=0).astype(np.uint8)
 
 
@@ -91,7 +94,7 @@ def reconstruction_loss(drawn: Tensor, frames: Tensor, still: Tensor) -> dict[st
 
 
 def train_tokenizer(
-    datasets: Sequence[EpisodeDataset],
+    datasets: Sequence[Episodes],
     folder: Path,
     steps: int,
     batch: int = 32,
@@ -101,7 +104,7 @@ def train_tokenizer(
     """
     Train a tokenizer, or go on training one, and save its averaged weights in `folder`.
 
-    :param datasets: one per embodiment.
+    :param datasets: one per embodiment; whether the task was done does not matter.
     :param folder: checkpoint, state and log.
     :param steps: optimiser steps of the whole run.
     :param batch: frames in a step, as many of each embodiment.
@@ -114,7 +117,7 @@ def train_tokenizer(
     torch.manual_seed(0)
     model = FrameTokenizer(sizes)
     run = TrainingRun(model, folder, steps, 2e-3, ('encoder.blocks', 'decoder.blocks'))
-    sampler = FrameSampler(datasets, seed=run.step)
+    sampler = FrameSampler([mapped_frames(item, folder) for item in datasets], seed=run.step)
     compiled = torch.compile(model)
 
     def loss_of(_: int) -> dict[str, Tensor]:

@@ -165,7 +165,8 @@ def _frame_count(dataset: Episodes) -> int:
 def _encode(encode: Callable[[Tensor], Tensor], dataset: Episodes) -> np.ndarray:
     """Encode every frame, always as many at once, with a progress bar."""
     encode, parts = torch.compile(encode), []
-    for chunk in Progress(list(_frame_batches(dataset)), dataset.embodiment, unit='batch'):
+    count = -(-_frame_count(dataset) // _ENCODE_BATCH)
+    for chunk in Progress(_frame_batches(dataset), dataset.embodiment, count, unit='batch'):
         padded = np.zeros((_ENCODE_BATCH, *chunk.shape[1:]), np.uint8)
         padded[: len(chunk)] = chunk
         parts.append(encode(torch.from_numpy(padded)).numpy()[: len(chunk)])

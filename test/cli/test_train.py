@@ -36,6 +36,9 @@ class Steps:
             ('hma_ros.export.bundle.own_options', lambda *facts: BundleOptions()),
             ('hma_ros.evaluation.closed_loop.collect', self._collect),
             ('hma_ros.export.bundle.export_bundle', self._export),
+            ('hma_ros.training.provenance.data_facts', lambda place, dataset: place),
+            ('hma_ros.training.provenance.copy_to', lambda facts, folder: None),
+            ('hma_ros.network.strict_loading.fingerprint', lambda tokenizer: tokenizer),
             ('hma_ros.cli.window_length.longest_episode', lambda dataset: 40),
             ('hma_ros.data.episodes.EpisodeDataset', lambda shards: shards[0].parts[-3:-1]),
         ):
