@@ -163,7 +163,7 @@ def _recording(data: LeRobotData) -> list[str]:
             f'{source["source"]["path"]}: left out: {why}' for why in source.get('left_out', ())
         ]
         if source['is_truncated']:
-            found.append(f'{source["source"]["path"]}: the bag ends in the middle of a record')
+            found.append(f'{source["source"]["path"]}: a file of the bag ends too early')
     return found
 
 
@@ -188,7 +188,7 @@ def _dropped(data: LeRobotData) -> list[str]:
     for source in data.journal['sources']:
         dropped = sum(source['dropped_steps'].values())
         kept = sum(item['length'] for item in source['episodes'])
-        total = dropped + kept + source.get('outside_episodes', 0)
+        total = dropped + kept
         if dropped > _MOST_DROPPED * total:
             found.append(
                 f'{source["source"]["path"]}: got {dropped} of {total} steps dropped, expected '
