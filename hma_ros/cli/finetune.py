@@ -15,6 +15,7 @@ from hma_ros.cli.bundle_options import add_torch
 from hma_ros.cli.numbers import not_negative, positive, positive_number, share
 from hma_ros.cli.pool_options import add_ray, chosen_pool
 from hma_ros.cli.run_folder import check_run_folder
+from hma_ros.cli.train_data import told
 from hma_ros.cli.window_length import check_length
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import counted
@@ -272,20 +273,10 @@ def _tell(
     initial: Pretrained,
 ) -> None:
     """Say what is learned from what, and what becomes of the other stems."""
-    from hma_ros.data.synthetic_writer import imagined_by
-
-    steps = sum(episode.steps for episode in dataset)
-    episodes = counted(len(dataset), 'episode')
-    print(f'{_places(args)}: {episodes}, {counted(steps, "step")} of {dataset.embodiment}')
-    for why, count in getattr(dataset, 'left_out', {}).items():
-        if count:
-            print(f'  left out: {counted(count, "episode")} {why}')
-    for text in imagined_by(dataset.synthetic):
-        print(f'  {text}')
-    if unmarked := getattr(dataset, 'unmarked', 0):
-        print(f'  of bags without marks, taken whole as demonstrations: {unmarked}')
+    print(*told(_places(args), dataset), sep='\n  ')
     if len(dataset) < FEW_EPISODES:
-        print(f'  got {episodes}; expected {FEW_EPISODES} or more for a policy')
+        few = counted(len(dataset), 'episode')
+        print(f'  got {few}, expected {FEW_EPISODES} or more for a policy')
     former = [domain.name for domain in initial.model.config.domains]
     left = [name for name in former if name not in kept]
     print(f'new stem: {stem}; trunk: {args.trunk}; unchanged: {", ".join(kept) or "none"}')

@@ -214,18 +214,24 @@ def tell(robots: Sequence[Robot], every: bool) -> None:
     """Print of each robot that has data sets what is learned from, and what is left out."""
     for robot in robots:
         if robot.folders:
-            print(*_told(robot, every), sep='\n  ')
+            dataset = robot.recordings if every else robot.demonstrations
+            print(*told(robot.where, dataset, every), sep='\n  ')
 
 
-def _told(robot: Robot, every: bool) -> Iterator[str]:
+def told(where: str, dataset: Episodes, every: bool = False) -> Iterator[str]:
+    """
+    Say what is learned from, and what is left out.
+
+    :param every: whether frames alone are learned, of all episodes.
+    """
     from hma_ros.data.synthetic_writer import imagined_by
 
-    dataset = robot.recordings if every else robot.demonstrations
     steps, episodes = sum(item.steps for item in dataset), counted(len(dataset), 'episode')
     of = counted(steps + len(dataset), 'frame') if every else counted(steps, 'step')
-    yield f'{robot.where}: {episodes}, {of} of {robot.name}'
+    yield f'{where}: {episodes}, {of} of {dataset.embodiment}'
     for why, count in getattr(dataset, 'left_out', {}).items():
-        yield f'left out: {counted(count, "episode")} {why}'
+        if count:
+            yield f'left out: {counted(count, "episode")} {why}'
     yield from imagined_by(dataset.synthetic)
     if every:
         yield 'failed and unfinished episodes too: the tokenizer learns frames alone'

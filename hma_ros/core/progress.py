@@ -49,6 +49,8 @@ class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
 
     def update(self, n: float | None = 1) -> bool | None:
         """Count items; the speed is measured from the second time on."""
+        if self.disable:
+            return None
         smoothing = self.smoothing
         if not self._has_begun:
             self.smoothing = 0  # Keeps the average of the speed as it is.

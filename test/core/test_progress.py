@@ -109,3 +109,9 @@ def test_no_time_to_go_is_promised_of_items_that_differ(
 def test_nothing_to_do_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert not list(moving([], 'compiled', 'part'))
     assert capsys.readouterr().err == ''
+
+
+def test_a_bar_that_is_not_shown_can_be_counted_on():
+    bar = Progress(total=3, disable=True)
+    bar.update()
+    bar.close()
