@@ -3,8 +3,8 @@
 What temperature, mask steps and guidance do to long rollouts of the shipped bundle.
 
 Rollouts of all its robots, under wandering and the expert's actions, against the simulator's
-truth. Options that --json has already are not measured again: after a stop, the same command goes
-on.
+truth. Choices that --json already holds are not measured again, so the same command resumes after
+a stop.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hma_ros.runtime.manifest_file import sha256
 
 BUNDLE = 'hma_sim'
 STEPS = (1, 8, 32)
-# Beside what the bundle recommends.
+# The first is what the bundle recommends; the others change what they name.
 CHOICES = (
     Decoding(),
     Decoding(guidance=1.5),
@@ -64,7 +64,7 @@ def main() -> int:
 
 
 def _measured_before(path: Path, command: str, bundle: str) -> list[dict[str, Any]]:
-    """Return what the same command has measured of the same bundle on such a machine."""
+    """Return results of the same command, bundle and processor; none if one differs."""
     if not path.exists():
         return []
     facts = json.loads(path.read_text())

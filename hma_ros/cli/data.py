@@ -267,7 +267,7 @@ def _tell_all(
     writer.remove_if_empty()
     if writer.kept_keys:
         print(
-            f'{writer.folder}: keeps the embodiment file of the import before, which differs in '
+            f'{writer.folder}: keeps the embodiment file of the first import, which differs in '
             f'{first_few(writer.kept_keys)}'
         )
     if writer.steps:
@@ -347,4 +347,4 @@ def _tell_dropped(facts: 'dict[str, Any]') -> None:
     if steps := facts.get('outside_episodes'):
         print(f'  outside of episodes: {counted(steps, "step")}')
     if elsewhere:
-        print(f'  outside of episodes, no step: {elsewhere}')
+        print(f'  dropped outside of episodes: {elsewhere}')

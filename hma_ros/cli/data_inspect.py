@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   hma data inspect data/mine
-  hma data inspect data/mine --bundle hma_sim          how its frame tokenizer shows the frames
+  hma data inspect data/mine --bundle hma_sim    how well its frame tokenizer reconstructs frames
 """
 
 
@@ -27,7 +27,7 @@ def add_parser(actions: 'argparse._SubParsersAction[argparse.ArgumentParser]') -
     parser.add_argument('folder', metavar='DIR', help='a data set of hma data import')
     parser.add_argument('--out', metavar='FILE', help='the page (default: DIR/inspect.html)')
     parser.add_argument(
-        '--bundle', metavar='B', help='a bundle whose frame tokenizer shall show the frames'
+        '--bundle', metavar='B', help='bundle, to show how its frame tokenizer reconstructs frames'
     )
     parser.set_defaults(run=run)
 
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _draw_frames(found: 'Inspection', bundle: str) -> None:
-    """Draw the frames that are shown from their tokens, and say how well that goes."""
+    """Reconstruct the frames on the page from their tokens, and print the PSNR."""
     import numpy as np
 
     from hma_ros.bringup import bundle_folder

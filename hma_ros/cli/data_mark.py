@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma data mark``: say anew which imported episodes succeeded."""
+"""``hma data mark``: change which imported episodes count as succeeded."""
 
 import argparse
 
@@ -15,14 +15,14 @@ def add_parser(actions: 'argparse._SubParsersAction[argparse.ArgumentParser]') -
     """Add ``data mark``."""
     parser = actions.add_parser(
         'mark',
-        help='say anew which episodes of a data set succeeded',
-        description='Say anew which episodes of a data set succeeded. hma finetune learns from '
-        'the successful ones; the recordings are not touched.',
+        help='change which episodes of a data set count as succeeded',
+        description='Change which episodes of a data set count as succeeded. Training leaves '
+        'failed ones out; the recordings are not touched.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument('folder', metavar='DIR', help='a data set of hma data import')
-    parser.add_argument('result', choices=_RESULTS, help='what became of them')
+    parser.add_argument('result', choices=_RESULTS, help='their result')
     parser.add_argument(
         'episodes', nargs='+', type=int, metavar='EPISODE', help='numbers as in inspect.html'
     )
@@ -30,7 +30,7 @@ def add_parser(actions: 'argparse._SubParsersAction[argparse.ArgumentParser]') -
 
 
 def run(args: argparse.Namespace) -> int:
-    """Mark the episodes, and say what was changed."""
+    """Mark the episodes, and print what changed."""
     from pathlib import Path
 
     from hma_ros.data.marked_anew import mark_anew
@@ -39,5 +39,5 @@ def run(args: argparse.Namespace) -> int:
     changes = mark_anew(folder, args.episodes, _RESULTS[args.result])
     for number, change in zip(args.episodes, changes, strict=True):
         print(f'episode {number}: {change}')
-    print(f'for a page that shows it: hma data inspect {folder}')
+    print(f'to update its page: hma data inspect {folder}')
     return 0

@@ -285,7 +285,7 @@ def _tell(
 
 
 def _tell_of_frames(dataset: Episodes, initial: Pretrained, folder: Path) -> None:
-    """Say before hours of training whether the frame tokenizer shows the scene."""
+    """Print, before hours of training, how well the frame tokenizer reconstructs frames."""
     from hma_ros.data.drawn_frames import findings, summary, tokenizer_psnr_db
     from hma_ros.export.pretrained import draw_with
 

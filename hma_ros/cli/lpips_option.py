@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``--lpips``: the perceptual distance, for which pretrained networks are needed."""
+"""``--lpips``: the perceptual distance LPIPS, which needs a pretrained network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def chosen_lpips(args: argparse.Namespace, image_size: int) -> FrameMeasure | No
     Load the networks if they are asked for.
 
     :param image_size: of the frames, which are square [pixels].
-    :raises ConfigError: they cannot be had, or not take such small frames.
+    :raises ConfigError: they are not available, or the frames are too small for them.
     """
     if not args.lpips:
         return None
@@ -36,6 +36,6 @@ def chosen_lpips(args: argparse.Namespace, image_size: int) -> FrameMeasure | No
     if image_size < SMALLEST_PIXELS:
         raise ConfigError(
             f'--lpips: got frames of {image_size} x {image_size} pixels, expected at least '
-            f'{SMALLEST_PIXELS} x {SMALLEST_PIXELS}; leave it out for this bundle'
+            f'{SMALLEST_PIXELS} x {SMALLEST_PIXELS}; leave --lpips out for this bundle'
         )
     return load_lpips()

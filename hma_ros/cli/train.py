@@ -21,9 +21,9 @@ examples:
   hma train all --out runs/hma_sim --bundle models/hma_sim   a bundle like the shipped one
   hma train tokenizer --data data --out runs/mine            only the frame tokenizer
   hma train model --data data --out runs/mine --steps 2000   only stems, trunk and heads
-  hma train tokenizer --data data/mine --out runs/own        of a data set of `hma data import`
+  hma train tokenizer --data data/mine --out runs/own        on a data set of `hma data import`
   hma train model --data data/mine data --embodiments sim_ur5e --out runs/both
-      that robot, and a simulated one with it
+      its robot, together with a simulated one
   hma train model --out runs/mine --self-forced 0            on true frames alone
   hma train all --init hma_sim --out runs/more --bundle models/more
       continue training the shipped model, on new episodes of its robots
@@ -92,8 +92,8 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         '--embodiments',
         nargs='+',
         metavar='NAME',
-        help='robots of folders of episodes, to train on together with those of data sets, which '
-        'have their own files (default: the four simulated ones if there is such a folder)',
+        help='robots to take from the folders of episodes; those of data sets are known from '
+        'their own files (default: the four simulated ones, if --data has a folder of episodes)',
     )
     group.add_argument(
         '--folders',

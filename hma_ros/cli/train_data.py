@@ -18,7 +18,7 @@ from hma_ros.data.shards import find_shards, is_one_robot
 if TYPE_CHECKING:
     from hma_ros.data.episodes import Episodes
 
-# Where episodes are unless --data says it.
+# Default of --data.
 FOLDER = Path('data')
 # Robots of the simulator.
 EMBODIMENTS = ('sim_franka', 'sim_ur5e', 'sim_so101', 'sim_planar')
@@ -69,7 +69,7 @@ class Robot:
 
     @property
     def tokens_name(self) -> str:
-        """Begin of the file name of its tokens; data sets grow, so it tells what they hold."""
+        """Prefix of the file of its tokens; with a hash of the content, as data sets grow."""
         is_generated = not self.folders and len(self.places) == 1
         return f'{self.name}_{_TRAIN if is_generated else self.demonstrations.fingerprint}'
 
@@ -138,7 +138,7 @@ def _of_sets(folders: Sequence[Path]) -> dict[str, Robot]:
 
 
 def _named(spec: EmbodimentSpec, roots: tuple[Path, ...], of_sets: Robot | None) -> Robot:
-    """Return a robot of --embodiments; data sets are enough, but episodes beside them count."""
+    """Return a robot of --embodiments, with its data sets and the episodes beside them."""
     if of_sets is None:
         return Robot(spec, roots)
     return Robot(of_sets.spec, roots, of_sets.folders)
@@ -150,7 +150,7 @@ def _check_there(args: argparse.Namespace, roots: Sequence[Path]) -> None:
         if not folder.is_dir() and args.what != 'all' and folder != FOLDER:
             raise ConfigError(
                 f'--data: got {folder}, which is no folder, expected a data set of `hma data '
-                'import`, or a folder with ROBOT/train of `hma generate`'
+                'import`, or a folder with ROBOT/train of `hma generate`; correct the path'
             )
 
 
@@ -197,7 +197,7 @@ def prepare_episodes(args: argparse.Namespace, counts: dict[str, int]) -> None:
     Make the episodes that are missing, if all is to be done and the simulator has the robot.
 
     :param counts: of each kind, to make of a robot.
-    :raises ConfigError: some are missing and not to be made; before any is made.
+    :raises ConfigError: some are missing and cannot be made; raised before any is made.
     """
     missing = [robot for robot in args.robots if not robot.places]
     for robot in missing:

@@ -23,8 +23,8 @@ class Progress(tqdm):  # type: ignore[misc, type-arg, unused-ignore]
     """
     A tqdm bar; in a file or a pipe, where nothing is redrawn, lines of text.
 
-    There it writes at most every ten seconds, and at the end. It takes what tqdm takes. The first
-    item does not count for the time to go: a network is compiled meanwhile.
+    There it writes at most every ten seconds, and at the end. It takes what tqdm takes. The
+    remaining time leaves out the first item, during which a network may be compiled.
 
     :param is_even: whether all items take about equally long; else the remaining time is left out.
     """

@@ -1,6 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Files of bags that end too early, read up to there: the recorder was killed, or a copy stopped.
+Truncated files of bags, read up to the damage: the recorder was killed, or a copy stopped.
 
 Their index is lost, so messages are counted by reading them.
 """
@@ -21,7 +21,7 @@ from hma_ros.core.errors import ConfigError
 MCAP, SQLITE = '.mcap', '.db3'
 _MAGIC = {MCAP: b'\x89MCAP0\r\n', SQLITE: b'SQLite format 3\0'}
 _END_OF_DATA = 0x0F
-# By so many places a message may be too late.
+# A message may be written this many places too late.
 _MOST_WAITING = 64
 # In the order of writing; the index on the time may be what is lost.
 _ROWS = 'SELECT topic_id, timestamp, data FROM messages NOT INDEXED ORDER BY id'
@@ -29,7 +29,7 @@ _ROWS = 'SELECT topic_id, timestamp, data FROM messages NOT INDEXED ORDER BY id'
 
 def truncated_storage(path: Path) -> Any:
     """
-    Return what reads a file without its end, for rosbags.
+    Return a storage for rosbags that reads a truncated file.
 
     :raises ConfigError: the file is no bag, not even the beginning of one.
     """
@@ -88,7 +88,7 @@ def _truncated_mcap(path: Path) -> Any:
 
 
 def _in_time(messages: Iterable[tuple[Any, int, bytes]]) -> Iterator[tuple[Any, int, bytes]]:
-    """Put messages that were written a little too late in their place, as an index does."""
+    """Sort messages that were written a little too late by time, as an index does."""
     waiting = list[tuple[int, int, Any]]()
     try:
         for place, message in enumerate(messages):

@@ -22,7 +22,7 @@ from hma_ros.data.steps import Step
 from hma_ros.data.topic_counts import TopicCounts
 
 EXECUTED_TOPIC = 'action_executor/executed'
-# Where no topic says anything for so long, the recording paused.
+# If all topics are silent for so long, the recording paused.
 _PAUSE_NS = 1_000_000_000
 
 
@@ -80,7 +80,7 @@ class BagSteps:
         return self.alignment.steps(is_end=True)
 
     def lose_track(self) -> Iterator[Step | Drop]:
-        """Behind a damage, where marks may be lost: yield the steps that waited for more."""
+        """After damage, where marks may be lost: yield the steps that waited for more."""
         yield from self.flush()
         self._is_outside = self._has_marks
         self._pause()

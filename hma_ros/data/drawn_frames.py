@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""How well a frame tokenizer shows the frames of a data set."""
+"""How well a frame tokenizer reconstructs the frames of a data set."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from hma_ros.core.vision.metrics import psnr
 
-# Below, small things such as a gripper or what it holds may be missing in every frame.
+# Below, small things such as a gripper or the object in it may be missing in every frame.
 LEAST_DB = 25.0
 _EPISODES, _FRAMES = 8, 4
 
-# ``uint8[N, H, W, 3]`` to what is left of it behind encoder and decoder.
+# Frames ``uint8[N, H, W, 3]`` to their reconstructions by encoder and decoder.
 Draw = Callable[[np.ndarray], np.ndarray]
 
 
 def tokenizer_psnr_db(draw: Draw, episodes: Sequence[Iterable[np.ndarray]]) -> float:
     """
-    Draw some frames from their own tokens, and compare.
+    Compare some frames with their reconstructions.
 
-    :param episodes: frames ``uint8[H, W, 3]`` of each; up to 4 of up to 8 of them are drawn.
-    :returns: PSNR in dB over the pixels of all, of which no imagined frame can have more.
+    :param episodes: frames ``uint8[H, W, 3]`` of each; up to 4 of up to 8 episodes are compared.
+    :returns: PSNR in dB over all their pixels, in practice an upper bound for imagined frames.
     """
     chosen = [episodes[index] for index in _spread(len(episodes), _EPISODES)]
     frames = np.stack([frame for episode in chosen for frame in _some(list(episode))])
@@ -32,8 +32,8 @@ def tokenizer_psnr_db(draw: Draw, episodes: Sequence[Iterable[np.ndarray]]) -> f
 def summary(quality_db: float) -> str:
     """Say in a line what :func:`tokenizer_psnr_db` found."""
     return (
-        f'frame tokenizer: shows these frames at {quality_db:.1f} dB PSNR; what the model sees '
-        'and imagines is no better than that'
+        f'frame tokenizer: reconstructs these frames at {quality_db:.1f} dB PSNR; what the model '
+        'sees and imagines is hardly better'
     )
 
 
@@ -43,7 +43,7 @@ def findings(quality_db: float) -> list[str]:
         return []
     return [
         f'frame tokenizer: got {quality_db:.1f} dB, expected {LEAST_DB:g} or more: the arm or '
-        'small things may be missing in every frame; let camera.crop show little more than the '
+        'small things may be missing in every frame; set camera.crop to little more than the '
         'scene and import again, or train a tokenizer and a model on your own frames '
         '(docs/how-to/train-again.md)'
     ]

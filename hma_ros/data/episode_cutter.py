@@ -21,7 +21,7 @@ from hma_ros.data.steps import Step
 # Shorter pieces teach nothing: a window needs a step and the next.
 _FEWEST = 2
 _ENDS = {'succeed': 'succeeded', 'fail': 'failed', 'discard': 'discarded'}
-# What ends so long before the mark, or so many steps, is not the part that succeeded.
+# An episode that ends so long, or so many steps, before the mark did not itself succeed.
 _MOST_LEFT_NS, _MOST_LEFT_STEPS = 2_000_000_000, 3
 
 

@@ -67,7 +67,7 @@ def imported_now(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> Im
 
 
 def _check_joint_range(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> None:
-    """Keep nothing of a source in another unit: its other steps only look as if they were fine."""
+    """Refuse a source in another unit: also the steps within the limits would be wrong."""
     counts = (facts['dropped_steps'], facts.get('dropped_outside', {}))
     far = sum(count.get(JointRangeError.kind, 0) for count in counts)
     kept = sum(item.length for item in writer.finished) + facts.get('outside_episodes', 0)

@@ -37,7 +37,7 @@ class EpisodeView:
     :param joints_TJ: ``float32[T, J]``.
     :param change_T: ``float64[T - 1]`` mean absolute difference of neighbouring frames.
     :param frames: up to eight frames ``uint8[H, W, 3]``.
-    :param drawn: the same as a frame tokenizer shows them; none if no bundle was given.
+    :param drawn: their reconstructions by a frame tokenizer; none if no bundle was given.
     """
 
     stamps_T: NDArray[np.float64]

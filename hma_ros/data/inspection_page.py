@@ -89,8 +89,8 @@ def _episode(data: LeRobotData, index: int, view: EpisodeView) -> str:
 def _drawn(view: EpisodeView) -> str:
     if not view.drawn:
         return ''
-    image = f'<img alt="drawn" src="data:image/png;base64,{_sheet(view.drawn)}">'
-    return f'<p>As the frame tokenizer of the bundle shows them:</p>{image}'
+    image = f'<img alt="reconstructed frames" src="data:image/png;base64,{_sheet(view.drawn)}">'
+    return f'<p>Reconstructed by the frame tokenizer of the bundle:</p>{image}'
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

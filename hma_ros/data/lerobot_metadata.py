@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""What stands beside the steps of a data set of ours: the journal, and LeRobot's metadata."""
+"""The journal of an import, and the metadata that LeRobot reads."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class FinishedEpisode:
 
     :param success: None if unknown.
     :param statistics: of each column, as in the import file.
-    :param goes_on: whether it ends at a gap, and what it belongs to succeeded behind that.
+    :param goes_on: whether it ends at a gap, and its attempt succeeded after that.
     """
 
     path: Path
@@ -121,8 +121,8 @@ class LeRobotWriter:
     """
     A data set to append to.
 
-    Files that differ in nothing that decides the data can go on with one data set, whose own file
-    stays; ``kept_keys`` are those in which it differs.
+    An import with another embodiment file can resume if both files agree in what determines the
+    data; the data set keeps its file, and ``kept_keys`` names the other keys that differ.
 
     :param folder: a new folder, or one that an import with such an embodiment file began.
     :param task: what the robot does, in words.
@@ -144,7 +144,7 @@ class LeRobotWriter:
             self._resume(path, text, task)
         elif folder.exists() and any(folder.iterdir()):
             raise ConfigError(f'{folder}: got other files, expected a new folder; choose --out')
-        # To be read anew: what the user corrected since may be why.
+        # To be read again: the user may have corrected what made them empty.
         self._fruitless = [item for item in self._journal['sources'] if not item['episodes']]
         self._is_prepared = False
         self.finished: list[FinishedEpisode] = []

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Any frame of a data set at any time, also of one that keeps them compressed."""
+"""Random access to the frames of a data set, also of one that keeps them compressed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def mapped_frames(dataset: Episodes, folder: Path) -> list[np.ndarray]:
     """
     Map the frames of all episodes from files.
 
-    Frames that are kept compressed are decoded once, into a file without a name that is gone when
-    the process ends: a frame of 128 x 128 pixels takes 49 kB.
+    Compressed frames are decoded once, into a temporary file without a name: 49 kB for a frame of
+    128 x 128 pixels.
 
     :param folder: where there is room for that file.
     :returns: of each episode ``uint8[T + 1, H, W, 3]``.

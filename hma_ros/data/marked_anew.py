@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Say anew which episodes of a data set succeeded."""
+"""Change which episodes of a data set count as succeeded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hma_ros.data.outcomes import outcomes_of
 
 def mark_anew(folder: Path, numbers: Sequence[int], success: bool) -> list[str]:
     """
-    Say anew whether episodes succeeded; the journal keeps what was said first as ``recorded``.
+    Change whether episodes succeeded; the journal keeps their first result as ``recorded``.
 
     :returns: what became of each, in the order of `numbers`: ``succeeded -> failed``.
     :raises ConfigError: no such data set or episode, or a world model imagined its frames.
@@ -22,10 +22,14 @@ def mark_anew(folder: Path, numbers: Sequence[int], success: bool) -> list[str]:
     data = LeRobotData(folder)
     for number in numbers:
         if not 0 <= number < len(data):
-            raise ConfigError(f'{folder}: episode: got {number}, expected 0 to {len(data) - 1}')
+            raise ConfigError(
+                f'{folder}: episode: got {number}, expected 0 to {len(data) - 1}; choose a number '
+                'of inspect.html'
+            )
         if data.are_imagined[number]:
             raise ConfigError(
-                f'{folder}: episode {number}: got imagined frames, expected recorded ones'
+                f'{folder}: episode {number}: got imagined frames, expected recorded ones; '
+                'leave it out'
             )
     for number in numbers:
         item = data.episodes[number]

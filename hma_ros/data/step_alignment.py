@@ -28,7 +28,7 @@ _NS = 1_000_000_000
 _PATIENCE_NS = 500_000_000
 _IMAGES_KEPT = 16
 _MAY_COME = _NO_JOINTS, _NO_ACTIONS = 'no joints', 'no actions'
-# It reaches over the end of an attempt or of the recording: no fault.
+# The step reaches beyond the end of an attempt or of the recording: no fault.
 CUT_OFF = 'cut off by an end'
 
 

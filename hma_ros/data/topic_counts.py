@@ -17,7 +17,7 @@ class TopicCounts:
     Counts of one topic.
 
     ``dropped`` is an estimate: how many messages of the usual spacing would fit into the gaps.
-    Pauses of the recording are none: see :meth:`pause`.
+    Pauses of the recording do not count as gaps: see :meth:`pause`.
     """
 
     messages: int = 0

@@ -17,7 +17,7 @@ def decoding_table(results: Sequence[Result]) -> Table:
         groups.setdefault(str(item['settings']), []).append(item)
     names = list(results[0]['settings']) if results else []
     steps = sorted({item['steps'] for item in results})
-    # What a robot has not in all choices does not count in any.
+    # A robot without a value for one choice is left out for all choices.
     missing = {(_place(item), key) for item in results for key in item if item[key] is None}
     columns: list[Column] = [(name, partial(_setting, name)) for name in names]
     columns.append(('rollouts', _rollouts))
@@ -50,7 +50,7 @@ def _place(item: Result) -> tuple[str, str, int]:
 def _mean(
     missing: Container[object], name: str, scale: float, digits: int, steps: int, group: Result
 ) -> str:
-    """Average over robots and actions, as far as all choices have a value."""
+    """Average over the robots and actions for which every choice has a value."""
     values = [
         item[name]
         for item in group['items']

@@ -28,7 +28,7 @@ class Measurements:
     :param command: what to type to measure again.
     :param machine: see :func:`describe_machine`.
     :param results: plain data; ``name`` says of which kind each is.
-    :param took_s: the command; None where that was not measured.
+    :param took_s: duration of the command; None where that was not measured.
     """
 
     command: str

@@ -85,7 +85,7 @@ def similarity_table(results: Sequence[Result]) -> Table:
 
 
 def _similarity(frame: str, item: Result) -> str:
-    # Results from before have fewer keys.
+    # Older results have fewer keys.
     return number(item.get(frame), 3)
 
 

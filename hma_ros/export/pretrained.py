@@ -222,7 +222,7 @@ def draw_with(
     codec: FrameCodec | GraphCodec, folder: Path, config: HmaConfig
 ) -> Callable[[np.ndarray], np.ndarray]:
     """
-    Return a function that draws frames ``uint8[B, H, W, 3]`` from their own tokens.
+    Return a function that encodes frames ``uint8[B, H, W, 3]`` and decodes them again.
 
     :param folder: where :func:`save_codec` put it.
     :param config: of the model.

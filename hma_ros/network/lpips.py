@@ -21,7 +21,7 @@ from hma_ros.core.short_text import shortened
 
 # Of the file that torchvision publishes, whose name has the first eight digits.
 ALEXNET_SHA256 = '7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02'
-# Of smaller frames AlexNet's pooling leaves nothing.
+# AlexNet's pooling reduces smaller frames to nothing.
 SMALLEST_PIXELS = 31
 _BLOCK_BYTES = 2**20
 
@@ -32,7 +32,7 @@ def load_lpips() -> Callable[[np.ndarray, np.ndarray], float]:
 
     :returns: the distance of two frames ``uint8[H, W, 3]`` of at least :data:`SMALLEST_PIXELS`
         squared, compared at their own size: 0 for equal ones, the larger the less alike.
-    :raises ConfigError: a package is missing, or the weights are wrong or cannot be had.
+    :raises ConfigError: a package is missing, or the weights are wrong or not available.
     """
     metric_class, url = _packages()
     _provide_alexnet(url)
@@ -60,7 +60,7 @@ def _packages() -> tuple[Any, str]:
     except (ImportError, RuntimeError) as error:
         raise ConfigError(
             f'LPIPS: got "{shortened(error)}", expected torchmetrics, and torchvision of the same '
-            'build as torch; pip install -r requirements/lpips.txt, from the index of torch'
+            'build as torch; pip install -r requirements/lpips.txt, from the same index'
         ) from error
     return LearnedPerceptualImagePatchSimilarity, AlexNet_Weights.IMAGENET1K_V1.url
 
@@ -75,8 +75,8 @@ def _provide_alexnet(url: str) -> None:
     found = _sha256(path)
     if found != ALEXNET_SHA256:
         raise ConfigError(
-            f'{path}: sha256 {found[:12]}…, expected {ALEXNET_SHA256[:12]}… of {url}; delete the '
-            'file, and it is downloaded'
+            f'{path}: got SHA-256 {found[:12]}…, expected {ALEXNET_SHA256[:12]}… of {url}; delete '
+            'the file, and the next run downloads it'
         )
 
 
@@ -88,7 +88,7 @@ def _download(url: str, path: Path) -> None:
         hub.download_url_to_file(url, str(path), ALEXNET_SHA256)
     except (OSError, RuntimeError) as error:
         raise ConfigError(
-            f'{path}: no such file, and {url} gave "{shortened(error)}", expected the weights of '
+            f'{path}: got no file, and {url} gave "{shortened(error)}", expected the weights of '
             'AlexNet for LPIPS (244 MB); copy the file there from a machine with internet'
         ) from error
 

@@ -134,14 +134,14 @@ class SimRobotNode(Node):
             )
 
     def _check_alone(self) -> None:
-        """Do not begin beside another simulation, whose nodes would see both."""
+        """Refuse to begin beside another simulation: its nodes would see both clocks."""
         end_s = time.monotonic() + _LOOK_S
         while time.monotonic() < end_s and self.context.ok():
             if (count := self.count_publishers(CLOCK_TOPIC)) > 1:
                 raise ConfigError(
                     f'{CLOCK_TOPIC}: got {count} publishers, expected this simulation alone; end '
-                    'the other (one that was killed is known for some 20 s more), or give each '
-                    'its own ROS_DOMAIN_ID'
+                    'the other (a killed one stays visible for about 20 s), or give each its own '
+                    'ROS_DOMAIN_ID'
                 )
             time.sleep(_LOOK_PERIOD_S)
 

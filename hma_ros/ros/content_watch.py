@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Warns during a recording of images and joints that the nodes and the import would refuse."""
+"""Warns while recording of messages that the nodes and the import would refuse."""
 
 from collections.abc import Callable
 from time import monotonic_ns

@@ -121,7 +121,7 @@ def test_a_tokenizer_that_does_not_show_the_scene_is_said_before_training(
     monkeypatch.setattr('hma_ros.training.tokens.encoded_once', stop)
     finetune(run_folder, data, tmp_path / 'out', *STEPS)
     said = capsys.readouterr().out
-    assert re.search(r'frame tokenizer: shows these frames at \d+\.\d dB PSNR', said)
+    assert re.search(r'frame tokenizer: reconstructs these frames at \d+\.\d dB PSNR', said)
     assert 'expected 25 or more: the arm or small things may be missing in every frame' in said
 
 

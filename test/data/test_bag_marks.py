@@ -100,7 +100,7 @@ def test_drops_outside_of_episodes_are_told_apart(
     command = ['data', 'import', 'bag', str(bag), '--embodiment', 'sim_planar', '--out']
     assert main([*command, str(tmp_path / 'told')]) == 0
     said = capsys.readouterr().out
-    assert 'outside of episodes, no step: ' in said
+    assert 'dropped outside of episodes: ' in said
     assert said.index('dropped: ') < said.index('outside of episodes')
 
 

@@ -50,9 +50,9 @@ def test_an_inspection_shows_frames_as_a_bundle_does(
     writer.commit({'source': source, **facts})
     assert main(['data', 'inspect', str(tmp_path / 'set'), '--bundle', 'hma_sim']) == 1
     said = capsys.readouterr().out
-    assert 'frame tokenizer: shows these frames at ' in said
+    assert 'frame tokenizer: reconstructs these frames at ' in said
     assert '- frame tokenizer: got ' in said
     assert (
-        'As the frame tokenizer of the bundle shows them'
+        'Reconstructed by the frame tokenizer of the bundle:'
         in (tmp_path / 'set' / 'inspect.html').read_text()
     )

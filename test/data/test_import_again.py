@@ -78,7 +78,7 @@ def test_what_does_not_change_the_data_does_not_matter(
     assert run(tmp_path, bag, TEXT) == 0
     assert run(tmp_path, another, text) == 0
     said = capsys.readouterr().out
-    kept = 'keeps the embodiment file of the import before, which differs in '
+    kept = 'keeps the embodiment file of the first import, which differs in '
     assert (kept in said) == bool(keys)
     assert not keys or f'{kept}{keys}\n' in said
     data = LeRobotData(tmp_path / 'set')

@@ -70,7 +70,7 @@ def test_without_weights_and_network_it_says_where_they_belong(published, tmp_pa
     file = tmp_path / 'torch' / 'hub' / 'checkpoints' / 'alexnet.pth'
     with pytest.raises(ConfigError, match='copy the file there') as caught:
         load_lpips()
-    assert str(caught.value).startswith(f'{file}: no such file, and {published.as_uri()} gave')
+    assert str(caught.value).startswith(f'{file}: got no file, and {published.as_uri()} gave')
     file.write_bytes(b'weights')
     load_lpips()
 
@@ -81,7 +81,7 @@ def test_other_weights_are_refused(published, tmp_path):
         load_lpips()
     file = tmp_path / 'torch' / 'hub' / 'checkpoints' / 'alexnet.pth'
     file.write_bytes(b'others')
-    with pytest.raises(ConfigError, match=r'alexnet.pth: sha256 \w{12}…, expected \w{12}… of'):
+    with pytest.raises(ConfigError, match=r'pth: got SHA-256 \w{12}…, expected \w{12}… of'):
         load_lpips()
 
 
