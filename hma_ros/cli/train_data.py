@@ -206,6 +206,8 @@ def prepare_episodes(args: argparse.Namespace, counts: dict[str, int]) -> None:
     if missing:
         from hma_ros.sim.generate import generate
 
+        names = ', '.join(robot.name for robot in missing)
+        print(f'{missing[0].roots[0]}: no episodes of {names}; the simulator makes them')
         for robot in missing:
             generate(robot.name, robot.roots[0] / robot.name, counts, workers=args.workers)
 

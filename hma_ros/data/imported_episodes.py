@@ -28,6 +28,7 @@ from hma_ros.data.outcomes import FAILED, UNFINISHED, UNMARKED
 from hma_ros.data.shards import splits_below
 
 # What can be learned from, in words.
+_IMAGINED = 'whose frames a world model imagined'
 _DEMONSTRATION = ' of two steps or more that was ended and is not marked as failed'
 
 
@@ -43,7 +44,7 @@ class ImportedEpisodes:
     those taken are of bags without marks.
 
     :param folder: of the data set.
-    :param every: take all of them, for their frames: whether they are demonstrations is no matter.
+    :param every: take all that were recorded, for their frames, whether demonstrations or not.
     :raises ConfigError: no such data set, a broken file, or no episode to learn from.
     :raises MessageError: a step that no model should learn from, named by file and step.
     """
@@ -54,7 +55,7 @@ class ImportedEpisodes:
         lengths = [item['length'] for item in self._data.episodes]
         reasons = list(map(_left_out, self._data.outcomes, lengths))
         if every:
-            reasons = [''] * len(reasons)
+            reasons = [_IMAGINED * is_imagined for is_imagined in self._data.are_imagined]
         self.left_out = Counter(reason for reason in reasons if reason)
         kept = [index for index, reason in enumerate(reasons) if not reason]
         self.unmarked = sum(self._data.outcomes[index] == UNMARKED for index in kept)

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,19 @@ def write_metadata(folder: Path, spec: EmbodimentSpec, journal: Mapping[str, Any
         write_whole(folder / layout.STATS, json.dumps(statistics, indent=4))
     _write_table(folder / layout.TASKS, layout.tasks_table(journal['task']))
     _write_table(folder / layout.EPISODES, _episode_table(journal['task'], episodes))
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Have the journal to oneself, to read and change it; another process waits meanwhile."""
+    place = (folder / layout.JOURNAL).parent
+    place.mkdir(parents=True, exist_ok=True)
+    lock = os.open(place, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -16,10 +16,10 @@ import numpy as np
 from hma_ros.core.embodiment import EmbodimentSpec, parse_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
-from hma_ros.core.short_text import first_few, quoted
+from hma_ros.core.short_text import counted, first_few, quoted
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.embodiment_difference import differences
-from hma_ros.data.lerobot_metadata import write_metadata, write_whole
+from hma_ros.data.lerobot_metadata import locked, write_metadata, write_whole
 from hma_ros.data.outcomes import outcomes_of
 from hma_ros.data.running_statistics import RunningStatistics
 from hma_ros.data.steps import Step, check_step
@@ -240,20 +240,28 @@ class LeRobotWriter:
         self.prepare()
         episodes = [item.facts() for item in self.finished]
         self.finished.clear()
-        self._take_over_marks()
-        sources = self._journal['sources']
-        place = _place(facts)
-        sources[:] = [
-            item for item in sources if not self._is_fruitless(item) or _place(item) != place
-        ]
-        sources.append({**facts, 'episodes': episodes})
-        write_metadata(self.folder, self.spec, self._journal)
+        sources, place = self._journal['sources'], _place(facts)
+        with locked(self.folder):
+            self._take_over_marks()
+            sources[:] = [
+                item for item in sources if not self._is_fruitless(item) or _place(item) != place
+            ]
+            sources.append({**facts, 'episodes': episodes})
+            write_metadata(self.folder, self.spec, self._journal)
 
     def _take_over_marks(self) -> None:
         """Keep what `hma data mark` has said of committed episodes meanwhile."""
-        there = read_json(self.folder / layout.JOURNAL)['sources']
-        for mine, other in zip(self._journal['sources'], there, strict=True):
-            mine['episodes'] = other['episodes']
+        path = self.folder / layout.JOURNAL
+        sources = read_json(path)['sources'] if path.exists() else []
+        there = [item for item in sources if item['episodes']]
+        mine = [item for item in self._journal['sources'] if item['episodes']]
+        if len(there) != len(mine):
+            raise ConfigError(
+                f'{path}: got {counted(len(there), "source")}, expected {len(mine)}: another '
+                'import to this folder is under way; run one at a time'
+            )
+        for own, other in zip(mine, there, strict=True):
+            own['episodes'] = other['episodes']
 
     def remove_if_empty(self) -> None:
         """Remove what was made for an import that has no step."""
@@ -276,11 +284,14 @@ class LeRobotWriter:
 
     def prepare(self) -> None:
         """Write what makes the folder an import that can go on, before anything else is there."""
-        if not self._is_prepared:
-            robot, text = self.spec.name, self._journal['embodiment']
+        if self._is_prepared:
+            return
+        robot, text = self.spec.name, self._journal['embodiment']
+        with locked(self.folder):
+            self._take_over_marks()
             write_whole(layout.embodiment_file(self.folder, robot), text)
             write_whole(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
-            self._is_prepared = True
+        self._is_prepared = True
 
 
 def _place(facts: dict[str, Any]) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.data.lerobot_metadata import write_metadata
+from hma_ros.data.lerobot_metadata import locked, write_metadata
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.outcomes import outcomes_of
 
@@ -19,7 +19,13 @@ def mark_anew(folder: Path, numbers: Sequence[int], success: bool) -> list[str]:
     :returns: what became of each, in the order of `numbers`: ``succeeded -> failed``.
     :raises ConfigError: no such data set or episode, or a world model imagined its frames.
     """
-    data = LeRobotData(folder)
+    LeRobotData(folder)
+    with locked(folder):
+        return _mark(LeRobotData(folder), numbers, success)
+
+
+def _mark(data: LeRobotData, numbers: Sequence[int], success: bool) -> list[str]:
+    folder = data.folder
     for number in numbers:
         if not 0 <= number < len(data):
             raise ConfigError(

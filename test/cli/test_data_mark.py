@@ -7,6 +7,7 @@ import pytest
 
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.errors import ConfigError
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.imported_episodes import ImportedEpisodes
 from hma_ros.data.lerobot_reader import LeRobotData
@@ -71,6 +72,27 @@ def test_an_import_under_way_loses_nothing_and_keeps_the_marks(folder):
     writer.commit({'source': {'path': 'another', 'sha256': ''}})
     assert results(folder) == [False, True, None, True]
     assert len(ImportedEpisodes(folder)) == 3
+
+
+def test_marks_before_the_first_episode_of_an_import_stay(folder):
+    writer = LeRobotWriter(folder, SPEC, 'push the block')
+    assert main(['data', 'mark', str(folder), 'failed', '0']) == 0
+    file = writer.begin()
+    add(file)
+    writer.end(file, True)
+    writer.commit({'source': {'path': 'another', 'sha256': ''}})
+    assert results(folder) == [False, True, None, True]
+
+
+def test_two_imports_at_once_do_not_overwrite_each_other(folder):
+    first, second = (LeRobotWriter(folder, SPEC, 'push the block') for _ in range(2))
+    file = first.begin()
+    add(file)
+    first.end(file, True)
+    first.commit({'source': {'path': 'another', 'sha256': ''}})
+    with pytest.raises(ConfigError, match='another import to this folder is under way'):
+        second.begin()
+    assert results(folder) == [True, True, None, True]
 
 
 def test_what_was_recorded_is_kept_beside_the_mark(folder):
