@@ -65,10 +65,10 @@ def test_a_choice_is_a_line_and_is_measured_once(
     assert len(calls) == 2 * robots
     results = json.loads(path.read_text())['results']
     table = decoding_table(results)
-    assert table.header[:4] == ('temperature', 'mask steps', 'guidance', 'rollouts')
-    bundle, guided = table.lines
-    assert bundle[:6] == ('0.5', '2', '1', str(8 * robots), '25', '1')
-    assert guided[2:6] == ('2', str(8 * robots), '50', '2')
+    assert table.header[:5] == ('temperature', 'mask steps', 'guidance', 'steps', 'rollouts')
+    bundle, _, guided, _ = table.lines
+    assert bundle[:6] == ('0.5', '2', '1', '1', str(8 * robots), '25')
+    assert guided[2:6] == ('2', '1', str(8 * robots), '50')
     # No rollout showed the object.
     assert '-' in guided
     assert decoding.main() == 0
