@@ -27,7 +27,13 @@ from hma_ros.data.bag_steps import EXECUTED_TOPIC, BagSteps
 from hma_ros.data.embodiment_difference import differences
 from hma_ros.data.episode_cutter import EpisodeCutter
 from hma_ros.data.import_parts import Read, read_parts
-from hma_ros.data.imported_source import ImportedSource, find, imported_before, imported_now
+from hma_ros.data.imported_source import (
+    ImportedSource,
+    committed,
+    find,
+    imported_before,
+    take_back_other_unit,
+)
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.topic_counts import TopicCounts
 
@@ -66,7 +72,7 @@ def import_bags(
     with closing(read_parts(reads, writer, pool)) as parts:
         for bag in bags:
             before = imported_before(bag.path, bag.identity, writer)
-            yield before or imported_now(bag.path, writer, next(parts))
+            yield before or _taken(bag.path, writer, next(parts))
 
 
 class _Bag(NamedTuple):
@@ -134,6 +140,13 @@ def _read_bag(source: _Bag, are_marked: bool, writer: LeRobotWriter) -> dict[str
             'left_out': [_NO_MARKS] if is_ahead_of_marks else [],
             'origins': dict(reader.alignment.origins),
         }
+
+
+def _taken(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> ImportedSource:
+    """Commit a bag; of one in another unit nothing, so that those behind it are read."""
+    if reason := take_back_other_unit(writer, facts):
+        facts = {**facts, 'left_out': [*facts['left_out'], reason]}
+    return committed(path, writer, facts)
 
 
 def _cut(messages: Iterable[Recorded], reader: BagSteps, episodes: EpisodeCutter) -> None:

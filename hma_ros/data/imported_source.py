@@ -58,27 +58,38 @@ def imported_now(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> Im
     """
     Commit the episodes that a writer has finished, as those of one source.
 
-    :raises ConfigError: the joints of most steps lie far beyond their limits.
+    :raises ConfigError: :func:`take_back_other_unit` took them back.
     """
+    if reason := take_back_other_unit(writer, facts):
+        raise ConfigError(f'{path}: {reason}')
+    return committed(path, writer, facts)
+
+
+def committed(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> ImportedSource:
+    """Commit the episodes that a writer has finished, if any, as those of one source."""
     steps = [item.length for item in writer.finished]
-    _check_joint_range(path, writer, facts)
     writer.commit(facts)
     return ImportedSource(str(path), len(steps), sum(steps), True, facts)
 
 
-def _check_joint_range(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> None:
-    """Refuse a source in another unit: also the steps within the limits would be wrong."""
-    counts = (facts['dropped_steps'], facts.get('dropped_outside', {}))
-    far = sum(count.get(JointRangeError.kind, 0) for count in counts)
-    kept = sum(item.length for item in writer.finished) + facts.get('outside_episodes', 0)
-    if far > kept:
-        writer.take_back(len(writer.finished))
-        first = facts.get('first_drops', {}).get(JointRangeError.kind)
-        example = f'; the first: {first}' if first else ''
-        raise ConfigError(
-            f'{path}: got {far} of {far + kept} steps with {JointRangeError.kind}, expected few; '
-            f'correct the unit of the joints, or limits.lower and limits.upper{example}'
-        )
+def take_back_other_unit(writer: LeRobotWriter, facts: dict[str, Any]) -> str | None:
+    """
+    Remove the finished episodes of a source in another unit: all its steps would be wrong.
+
+    :returns: the reason, if the joints of most steps of attempts lie far beyond their limits.
+        Between attempts an arm may rest anywhere.
+    """
+    far = facts['dropped_steps'].get(JointRangeError.kind, 0)
+    kept = sum(item.length for item in writer.finished)
+    if far <= kept:
+        return None
+    writer.take_back(len(writer.finished))
+    first = facts.get('first_drops', {}).get(JointRangeError.kind)
+    example = f'; the first: {first}' if first else ''
+    return (
+        f'got {far} of {far + kept} steps with {JointRangeError.kind}, expected few; '
+        f'correct the unit of the joints, or limits.lower and limits.upper{example}'
+    )
 
 
 def _check_options(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
