@@ -9,6 +9,7 @@ from typing import Any
 
 import bag_of_steps as made
 import pytest
+import yaml
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 
 from hma_ros.cli.main import main
@@ -171,6 +172,53 @@ def test_behind_a_damaged_file_a_mark_judges_nothing_ahead_of_it(tmp_path: Path)
     os.truncate(file, round(0.55 * file.stat().st_size))
     data, [result] = imported(tmp_path / 'set', tmp_path / 'bag')
     assert data.outcomes == ['never ended']
+    assert result.facts['marks']['ignored'] == 1
+    assert result.facts['is_truncated']
+
+
+def split(folder: Path, rows: list[tuple[str, int, Any]], storage: Any, **kind: Any) -> Path:
+    """Write a bag in files of 3.5 s, with the metadata of rosbag2."""
+    folder.mkdir()
+    infos = list[dict[str, Any]]()
+    for number in range(3):
+        start_ns, end_ns = (made.START_NS + 3500 * made.MS * (number + more) for more in (0, 1))
+        part = [item for item in rows if start_ns <= item[1] < end_ns]
+        bag = made.write(folder.with_name(f'part_{number}'), part, storage, **kind)
+        infos.append(yaml.safe_load((bag / 'metadata.yaml').read_text()))
+        next(bag.glob(f'*{BEHIND[storage]}')).rename(folder / f'bag_{number}{BEHIND[storage]}')
+    names = sorted(item.name for item in folder.iterdir())
+    infos[0]['rosbag2_bagfile_information']['relative_file_paths'] = names
+    (folder / 'metadata.yaml').write_text(yaml.safe_dump(infos[0]))
+    return folder
+
+
+@pytest.mark.parametrize('has_metadata', [True, False])
+@pytest.mark.parametrize(
+    ('storage', 'kind', 'size'),
+    [
+        (
+            StoragePlugin.MCAP,
+            {'fmt': CompressionFormat.ZSTD, 'mode': CompressionMode.STORAGE},
+            99,
+        ),
+        (StoragePlugin.SQLITE3, {}, 20_000),
+    ],
+)
+def test_behind_a_damaged_file_the_next_begin_counts(
+    tmp_path: Path, storage: Any, kind: dict[str, Any], size: int, has_metadata: bool
+) -> None:
+    """The first file is damaged behind its first attempt; its index is whole."""
+    bag = split(tmp_path / 'bag', recording('bsbfbsbs', 9.0), storage, **kind)
+    file = bag / f'bag_0{BEHIND[storage]}'
+    content = bytearray(file.read_bytes())
+    place = round(0.75 * len(content))
+    content[place : place + size] = bytes(size)
+    file.write_bytes(content)
+    if not has_metadata:
+        (bag / 'metadata.yaml').unlink()
+    data, [result] = imported(tmp_path / 'set', bag)
+    results = [item for item in data.outcomes if item != 'never ended']
+    assert results == ['succeeded', 'succeeded', 'succeeded']
     assert result.facts['marks']['ignored'] == 1
     assert result.facts['is_truncated']
 
