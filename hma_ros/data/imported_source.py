@@ -15,6 +15,8 @@ from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.steps import JointRangeError
 
 _BLOCK = 1 << 20
+# Of a bag without a message.
+_NO_BEGINNING = hashlib.sha256().hexdigest()
 
 
 @dataclass(frozen=True)
@@ -106,12 +108,15 @@ def find(path: Path, known: dict[str, Any], imported: Sequence[dict[str, Any]]) 
     """
     Find a source among others by its content, wherever it is.
 
+    A truncated bag whose messages an earlier import did not count is found by its beginning.
+
     :param known: of the source: see :func:`identity`, or that of a bag.
     :raises ConfigError: another version of it is among them, such as a bag that has grown since.
     """
-    for place, other in enumerate(imported):
-        if _content(other) == _content(known):
-            return place
+    for are_alike in (_are_equal, _is_uncounted):
+        for place, other in enumerate(imported):
+            if are_alike(known, other):
+                return place
     for other in imported:
         if _is_version(known, other):
             raise ConfigError(
@@ -124,7 +129,7 @@ def find(path: Path, known: dict[str, Any], imported: Sequence[dict[str, Any]]) 
 def are_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two sources, each as :func:`find` takes it, are one, or a bag and what it became."""
     both_begin = 'beginning' in one and 'beginning' in other
-    return _content(one) == _content(other) or (both_begin and _is_version(one, other))
+    return _are_equal(one, other) or (both_begin and _is_version(one, other))
 
 
 def identity(path: Path, pattern: str = '*') -> dict[str, Any]:
@@ -144,8 +149,14 @@ def identity(path: Path, pattern: str = '*') -> dict[str, Any]:
     return {'path': str(path.absolute()), 'pattern': pattern, 'sha256': digest.hexdigest()}
 
 
-def _content(known: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in known.items() if key != 'path'}
+def _are_equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return {**one, 'path': ''} == {**other, 'path': ''}
+
+
+def _is_uncounted(known: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether an import before found a bag that begins so truncated, and did not count it."""
+    has_begun = other.get('beginning', _NO_BEGINNING) != _NO_BEGINNING
+    return has_begun and other.get('messages') == 0 and _is_version(known, other)
 
 
 def _is_version(one: dict[str, Any], other: dict[str, Any]) -> bool:

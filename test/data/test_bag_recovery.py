@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Bags whose recorder was killed, or that were copied in part, and files that are no bags."""
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -15,6 +16,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
+from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.bag_import import import_bags
 from hma_ros.data.bag_messages import BagMessages
 from hma_ros.data.imported_episodes import ImportedEpisodes
@@ -98,6 +100,23 @@ def test_a_bag_without_its_end_that_has_grown_is_refused(
     file.write_bytes(whole[: round(grown * len(whole))])
     with pytest.raises(ConfigError, match='got another version of .*, which was imported before'):
         imported(tmp_path / 'set', bag)
+
+
+@pytest.mark.parametrize('storage', KINDS)
+def test_a_truncated_bag_whose_messages_were_not_counted_is_known_again(
+    tmp_path: Path, storage: Any
+) -> None:
+    """Earlier imports took the count from the index, which is lost."""
+    bag = cut(made.write(tmp_path / 'bag', recording('', 3.0), storage), 0.6)
+    imported(tmp_path / 'set', bag)
+    journal = tmp_path / 'set' / layout.JOURNAL
+    content = json.loads(journal.read_text())
+    content['sources'][0]['source']['messages'] = 0
+    journal.write_text(json.dumps(content))
+    other = made.write(tmp_path / 'other', recording('', 2.0)[9:])
+    data, results = imported(tmp_path / 'set', bag, other)
+    assert [item.is_new for item in results] == [False, True]
+    assert len(data) == 2
 
 
 def test_a_bag_that_gave_nothing_is_read_anew_once_it_has_grown(tmp_path: Path) -> None:
