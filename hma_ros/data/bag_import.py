@@ -162,10 +162,11 @@ def _cut(messages: Iterable[Recorded], reader: BagSteps, episodes: EpisodeCutter
     episodes.close()
 
 
-def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
+def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str, list[str]]:
     """
-    Return the embodiment that bags hold, and the text of its file.
+    Return the embodiment that the first of bags holds, and the text of its file.
 
+    :returns: also the names of keys without a part in the data that differ in the others.
     :raises ConfigError: no such bag, or one that holds none, or another one than the first.
     """
     for path in paths:
@@ -183,21 +184,21 @@ def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
             )
     text = texts[first] or ''
     spec = parse_embodiment(text, str(first))
-    for path, other in texts.items():
-        _check_same(path, other or '', spec, text)
-    return spec, text
+    differing = [_other_keys(*item, spec, text) for item in texts.items()]
+    return spec, text, list(dict.fromkeys(key for keys in differing for key in keys))
 
 
-def _check_same(path: Path, other: str, spec: EmbodimentSpec, text: str) -> None:
-    """Refuse another embodiment than the first, if it makes other data."""
-    if other == text:
-        return
-    deciding, _ = differences(parse_embodiment(other, str(path)), spec)
+def _other_keys(path: Path, other: str | None, spec: EmbodimentSpec, text: str) -> list[str]:
+    """Refuse another embodiment than the first, if it makes other data; else say what differs."""
+    if other is None or other == text:
+        return []
+    deciding, others = differences(parse_embodiment(other, str(path)), spec)
     if deciding:
         raise ConfigError(
             f'{path}: embodiment: {first_few(list(map(str, deciding)), "; ")} as in '
             f'{Path(spec.path).parent}; import it to another --out'
         )
+    return others
 
 
 def bag_topics(
