@@ -188,7 +188,12 @@ def run_bag(args: argparse.Namespace) -> int:
 
     sources, text = [Path(source) for source in args.sources], None
     if args.embodiment is None:
-        spec, text = bag_embodiment(sources)
+        spec, text, differing = bag_embodiment(sources)
+        if differing:
+            print(
+                f'{sources[0]}: its embodiment file is used for all bags; the others differ in '
+                f'{first_few(differing)}'
+            )
     else:
         spec = load_embodiment(args.embodiment)
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem, text)

@@ -27,7 +27,13 @@ from hma_ros.data.bag_steps import EXECUTED_TOPIC, BagSteps
 from hma_ros.data.embodiment_difference import differences
 from hma_ros.data.episode_cutter import EpisodeCutter
 from hma_ros.data.import_parts import Read, read_parts
-from hma_ros.data.imported_source import ImportedSource, find, imported_before, imported_now
+from hma_ros.data.imported_source import (
+    ImportedSource,
+    committed,
+    find,
+    imported_before,
+    take_back_other_unit,
+)
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.topic_counts import TopicCounts
 
@@ -66,7 +72,7 @@ def import_bags(
     with closing(read_parts(reads, writer, pool)) as parts:
         for bag in bags:
             before = imported_before(bag.path, bag.identity, writer)
-            yield before or imported_now(bag.path, writer, next(parts))
+            yield before or _taken(bag.path, writer, next(parts))
 
 
 class _Bag(NamedTuple):
@@ -136,6 +142,13 @@ def _read_bag(source: _Bag, are_marked: bool, writer: LeRobotWriter) -> dict[str
         }
 
 
+def _taken(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> ImportedSource:
+    """Commit a bag; of one in another unit nothing, so that those behind it are read."""
+    if reason := take_back_other_unit(writer, facts):
+        facts = {**facts, 'left_out': [*facts['left_out'], reason]}
+    return committed(path, writer, facts)
+
+
 def _cut(messages: Iterable[Recorded], reader: BagSteps, episodes: EpisodeCutter) -> None:
     for recorded in messages:
         if recorded.follows_damage:
@@ -149,10 +162,11 @@ def _cut(messages: Iterable[Recorded], reader: BagSteps, episodes: EpisodeCutter
     episodes.close()
 
 
-def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
+def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str, list[str]]:
     """
-    Return the embodiment that bags hold, and the text of its file.
+    Return the embodiment that the first of bags holds, and the text of its file.
 
+    :returns: also the names of keys without a part in the data that differ in the others.
     :raises ConfigError: no such bag, or one that holds none, or another one than the first.
     """
     for path in paths:
@@ -170,21 +184,21 @@ def bag_embodiment(paths: Sequence[Path]) -> tuple[EmbodimentSpec, str]:
             )
     text = texts[first] or ''
     spec = parse_embodiment(text, str(first))
-    for path, other in texts.items():
-        _check_same(path, other or '', spec, text)
-    return spec, text
+    differing = [_other_keys(*item, spec, text) for item in texts.items()]
+    return spec, text, list(dict.fromkeys(key for keys in differing for key in keys))
 
 
-def _check_same(path: Path, other: str, spec: EmbodimentSpec, text: str) -> None:
-    """Refuse another embodiment than the first, if it makes other data."""
-    if other == text:
-        return
-    deciding, _ = differences(parse_embodiment(other, str(path)), spec)
+def _other_keys(path: Path, other: str | None, spec: EmbodimentSpec, text: str) -> list[str]:
+    """Refuse another embodiment than the first, if it makes other data; else say what differs."""
+    if other is None or other == text:
+        return []
+    deciding, others = differences(parse_embodiment(other, str(path)), spec)
     if deciding:
         raise ConfigError(
             f'{path}: embodiment: {first_few(list(map(str, deciding)), "; ")} as in '
             f'{Path(spec.path).parent}; import it to another --out'
         )
+    return others
 
 
 def bag_topics(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
+from copy import copy
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,8 +54,11 @@ class BagMessages:
         self._broken = set[int]()
         self._stack = ExitStack()
         self._readers: list[Any] = []
+        self._files: list[tuple[Any, Any]] = []
         try:
             self._readers = self._open()
+            # With what reads them apart, to go on behind a damage with the next.
+            self._files = [(item, file) for item in self._readers for file in _files(item)]
         except ConfigError:
             raise
         except ImportError as error:
@@ -102,12 +106,12 @@ class BagMessages:
     def messages(self, topics: Sequence[str]) -> Iterator[Recorded]:
         """Yield the messages of some topics; what is unreadable at the end is left out."""
         is_behind_damage = False
-        for reader in self._readers:
+        for reader, file in self._files:
             wanted = [item for item in reader.connections if item.topic in topics]
-            for item in self._read(reader, wanted) if wanted else ():
+            for item in self._read(reader, file, wanted) if wanted else ():
                 yield item._replace(follows_damage=is_behind_damage)
                 is_behind_damage = False
-            is_behind_damage = is_behind_damage or id(reader) in self._broken
+            is_behind_damage = is_behind_damage or bool({id(reader), id(file)} & self._broken)
 
     def __enter__(self) -> BagMessages:
         """Return itself."""
@@ -117,15 +121,15 @@ class BagMessages:
         """Close the files."""
         self._stack.close()
 
-    def _read(self, reader: Any, wanted: Sequence[Any]) -> Iterator[Recorded]:
-        source = iter(reader.messages(wanted))
+    def _read(self, reader: Any, file: Any, wanted: Sequence[Any]) -> Iterator[Recorded]:
+        source = iter(file.messages(wanted))
         while True:
             try:
                 connection, log_ns, data = next(source)
             except StopIteration:
                 return
             except Exception:  # a broken record: what is behind it cannot be found
-                self._broken.add(id(reader))
+                self._broken.add(id(file))
                 return
             try:
                 message, fault = _deserialized(reader, data, connection.msgtype), None
@@ -187,6 +191,18 @@ def bag_files(folder: Path) -> list[Path]:
     raise ConfigError(
         f'{folder}: got a folder without {" or ".join(_SUFFIXES)} files, expected a rosbag2 bag'
     )
+
+
+def _files(reader: Any) -> list[Any]:
+    """Return what reads each file of a bag apart: with metadata, one reader has them all."""
+    storage = reader.readers[0].storage
+    return [_only(storage, item) for item in getattr(storage, 'storages', ())] or [storage]
+
+
+def _only(folder: Any, file: Any) -> Any:
+    only = copy(folder)
+    only.storages = [file]
+    return only
 
 
 def _deserialized(reader: Any, data: bytes, kind: str) -> Any:

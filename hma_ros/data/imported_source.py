@@ -15,6 +15,8 @@ from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.steps import JointRangeError
 
 _BLOCK = 1 << 20
+# Of a bag without a message.
+_NO_BEGINNING = hashlib.sha256().hexdigest()
 
 
 @dataclass(frozen=True)
@@ -58,27 +60,38 @@ def imported_now(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> Im
     """
     Commit the episodes that a writer has finished, as those of one source.
 
-    :raises ConfigError: the joints of most steps lie far beyond their limits.
+    :raises ConfigError: :func:`take_back_other_unit` took them back.
     """
+    if reason := take_back_other_unit(writer, facts):
+        raise ConfigError(f'{path}: {reason}')
+    return committed(path, writer, facts)
+
+
+def committed(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> ImportedSource:
+    """Commit the episodes that a writer has finished, if any, as those of one source."""
     steps = [item.length for item in writer.finished]
-    _check_joint_range(path, writer, facts)
     writer.commit(facts)
     return ImportedSource(str(path), len(steps), sum(steps), True, facts)
 
 
-def _check_joint_range(path: Path, writer: LeRobotWriter, facts: dict[str, Any]) -> None:
-    """Refuse a source in another unit: also the steps within the limits would be wrong."""
-    counts = (facts['dropped_steps'], facts.get('dropped_outside', {}))
-    far = sum(count.get(JointRangeError.kind, 0) for count in counts)
-    kept = sum(item.length for item in writer.finished) + facts.get('outside_episodes', 0)
-    if far > kept:
-        writer.take_back(len(writer.finished))
-        first = facts.get('first_drops', {}).get(JointRangeError.kind)
-        example = f'; the first: {first}' if first else ''
-        raise ConfigError(
-            f'{path}: got {far} of {far + kept} steps with {JointRangeError.kind}, expected few; '
-            f'correct the unit of the joints, or limits.lower and limits.upper{example}'
-        )
+def take_back_other_unit(writer: LeRobotWriter, facts: dict[str, Any]) -> str | None:
+    """
+    Remove the finished episodes of a source in another unit: all its steps would be wrong.
+
+    :returns: the reason, if the joints of most steps of attempts lie far beyond their limits.
+        Between attempts an arm may rest anywhere.
+    """
+    far = facts['dropped_steps'].get(JointRangeError.kind, 0)
+    kept = sum(item.length for item in writer.finished)
+    if far <= kept:
+        return None
+    writer.take_back(len(writer.finished))
+    first = facts.get('first_drops', {}).get(JointRangeError.kind)
+    example = f'; the first: {first}' if first else ''
+    return (
+        f'got {far} of {far + kept} steps with {JointRangeError.kind}, expected few; '
+        f'correct the unit of the joints, or limits.lower and limits.upper{example}'
+    )
 
 
 def _check_options(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
@@ -95,12 +108,15 @@ def find(path: Path, known: dict[str, Any], imported: Sequence[dict[str, Any]]) 
     """
     Find a source among others by its content, wherever it is.
 
+    A truncated bag whose messages an earlier import did not count is found by its beginning.
+
     :param known: of the source: see :func:`identity`, or that of a bag.
     :raises ConfigError: another version of it is among them, such as a bag that has grown since.
     """
-    for place, other in enumerate(imported):
-        if _content(other) == _content(known):
-            return place
+    for are_alike in (_are_equal, _is_uncounted):
+        for place, other in enumerate(imported):
+            if are_alike(known, other):
+                return place
     for other in imported:
         if _is_version(known, other):
             raise ConfigError(
@@ -113,7 +129,7 @@ def find(path: Path, known: dict[str, Any], imported: Sequence[dict[str, Any]]) 
 def are_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two sources, each as :func:`find` takes it, are one, or a bag and what it became."""
     both_begin = 'beginning' in one and 'beginning' in other
-    return _content(one) == _content(other) or (both_begin and _is_version(one, other))
+    return _are_equal(one, other) or (both_begin and _is_version(one, other))
 
 
 def identity(path: Path, pattern: str = '*') -> dict[str, Any]:
@@ -133,8 +149,14 @@ def identity(path: Path, pattern: str = '*') -> dict[str, Any]:
     return {'path': str(path.absolute()), 'pattern': pattern, 'sha256': digest.hexdigest()}
 
 
-def _content(known: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in known.items() if key != 'path'}
+def _are_equal(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return {**one, 'path': ''} == {**other, 'path': ''}
+
+
+def _is_uncounted(known: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether an import before found a bag that begins so truncated, and did not count it."""
+    has_begun = other.get('beginning', _NO_BEGINNING) != _NO_BEGINNING
+    return has_begun and other.get('messages') == 0 and _is_version(known, other)
 
 
 def _is_version(one: dict[str, Any], other: dict[str, Any]) -> bool:

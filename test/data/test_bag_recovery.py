@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Bags whose recorder was killed, or that were copied in part, and files that are no bags."""
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -9,11 +10,13 @@ from typing import Any
 
 import bag_of_steps as made
 import pytest
+import yaml
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
+from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.bag_import import import_bags
 from hma_ros.data.bag_messages import BagMessages
 from hma_ros.data.imported_episodes import ImportedEpisodes
@@ -99,6 +102,23 @@ def test_a_bag_without_its_end_that_has_grown_is_refused(
         imported(tmp_path / 'set', bag)
 
 
+@pytest.mark.parametrize('storage', KINDS)
+def test_a_truncated_bag_whose_messages_were_not_counted_is_known_again(
+    tmp_path: Path, storage: Any
+) -> None:
+    """Earlier imports took the count from the index, which is lost."""
+    bag = cut(made.write(tmp_path / 'bag', recording('', 3.0), storage), 0.6)
+    imported(tmp_path / 'set', bag)
+    journal = tmp_path / 'set' / layout.JOURNAL
+    content = json.loads(journal.read_text())
+    content['sources'][0]['source']['messages'] = 0
+    journal.write_text(json.dumps(content))
+    other = made.write(tmp_path / 'other', recording('', 2.0)[9:])
+    data, results = imported(tmp_path / 'set', bag, other)
+    assert [item.is_new for item in results] == [False, True]
+    assert len(data) == 2
+
+
 def test_a_bag_that_gave_nothing_is_read_anew_once_it_has_grown(tmp_path: Path) -> None:
     bag = made.write(tmp_path / 'bag', recording('bs', 3.0))
     file = next(bag.glob('*.mcap'))
@@ -171,6 +191,53 @@ def test_behind_a_damaged_file_a_mark_judges_nothing_ahead_of_it(tmp_path: Path)
     os.truncate(file, round(0.55 * file.stat().st_size))
     data, [result] = imported(tmp_path / 'set', tmp_path / 'bag')
     assert data.outcomes == ['never ended']
+    assert result.facts['marks']['ignored'] == 1
+    assert result.facts['is_truncated']
+
+
+def split(folder: Path, rows: list[tuple[str, int, Any]], storage: Any, **kind: Any) -> Path:
+    """Write a bag in files of 3.5 s, with the metadata of rosbag2."""
+    folder.mkdir()
+    infos = list[dict[str, Any]]()
+    for number in range(3):
+        start_ns, end_ns = (made.START_NS + 3500 * made.MS * (number + more) for more in (0, 1))
+        part = [item for item in rows if start_ns <= item[1] < end_ns]
+        bag = made.write(folder.with_name(f'part_{number}'), part, storage, **kind)
+        infos.append(yaml.safe_load((bag / 'metadata.yaml').read_text()))
+        next(bag.glob(f'*{BEHIND[storage]}')).rename(folder / f'bag_{number}{BEHIND[storage]}')
+    names = sorted(item.name for item in folder.iterdir())
+    infos[0]['rosbag2_bagfile_information']['relative_file_paths'] = names
+    (folder / 'metadata.yaml').write_text(yaml.safe_dump(infos[0]))
+    return folder
+
+
+@pytest.mark.parametrize('has_metadata', [True, False])
+@pytest.mark.parametrize(
+    ('storage', 'kind', 'size'),
+    [
+        (
+            StoragePlugin.MCAP,
+            {'fmt': CompressionFormat.ZSTD, 'mode': CompressionMode.STORAGE},
+            99,
+        ),
+        (StoragePlugin.SQLITE3, {}, 20_000),
+    ],
+)
+def test_behind_a_damaged_file_the_next_begin_counts(
+    tmp_path: Path, storage: Any, kind: dict[str, Any], size: int, has_metadata: bool
+) -> None:
+    """The first file is damaged behind its first attempt; its index is whole."""
+    bag = split(tmp_path / 'bag', recording('bsbfbsbs', 9.0), storage, **kind)
+    file = bag / f'bag_0{BEHIND[storage]}'
+    content = bytearray(file.read_bytes())
+    place = round(0.75 * len(content))
+    content[place : place + size] = bytes(size)
+    file.write_bytes(content)
+    if not has_metadata:
+        (bag / 'metadata.yaml').unlink()
+    data, [result] = imported(tmp_path / 'set', bag)
+    results = [item for item in data.outcomes if item != 'never ended']
+    assert results == ['succeeded', 'succeeded', 'succeeded']
     assert result.facts['marks']['ignored'] == 1
     assert result.facts['is_truncated']
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import bag_of_steps as made
 import pytest
+import yaml
 
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.topics import EMBODIMENT_KEY
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.lerobot_reader import LeRobotData
 
@@ -52,7 +54,7 @@ def test_a_folder_that_was_there_stays(tmp_path: Path, bag: Path) -> None:
     assert list((tmp_path / 'set').iterdir()) == []
 
 
-def test_an_import_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
+def test_an_import_in_another_unit_leaves_nothing(tmp_path: Path) -> None:
     """Its joints are in mm."""
     recording = [
         (topic, at, made.joints(at - made.MS, 1000 * made.place(at - made.MS)))
@@ -60,7 +62,7 @@ def test_an_import_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
         else (topic, at, message)
         for topic, at, message in made.messages(2.0)
     ]
-    assert run(tmp_path, made.write(tmp_path / 'bag', recording), TEXT) == 2
+    assert run(tmp_path, made.write(tmp_path / 'bag', recording), TEXT) == 1
     assert not (tmp_path / 'set').exists()
 
 
@@ -114,3 +116,24 @@ def test_another_task_is_named(tmp_path: Path, bag: Path, another: Path, capsys:
     assert run(tmp_path, bag, TEXT, '--task', 'push') == 0
     assert run(tmp_path, another, TEXT, '--task', 'pull') == 2
     assert "task: got 'pull', expected 'push' as in the import before" in capsys.readouterr().err
+
+
+def test_what_differs_between_the_files_in_the_bags_of_a_command_is_named(
+    tmp_path: Path, capsys: Any
+) -> None:
+    texts = [TEXT, f'# A comment.\n{TEXT}', changed(VELOCITY, 'velocity: [0.6, 0.5]')]
+    bags = list[str]()
+    for number, text in enumerate(texts):
+        bag = made.write(tmp_path / f'bag_{number}', list(made.messages(1.0))[9 * number :])
+        metadata = yaml.safe_load((bag / 'metadata.yaml').read_text())
+        metadata['rosbag2_bagfile_information']['custom_data'] = {EMBODIMENT_KEY: text}
+        (bag / 'metadata.yaml').write_text(yaml.safe_dump(metadata))
+        bags.append(str(bag))
+    told = ': its embodiment file is used for all bags; the others differ in '
+    for count, keys in ((2, ''), (3, 'limits.velocity\n')):
+        out = str(tmp_path / f'set_{count}')
+        assert main(['data', 'import', 'bag', *bags[:count], '--out', out]) == 0
+        said = capsys.readouterr().out
+        assert (told in said) == bool(keys)
+        assert not keys or f'{bags[0]}{told}{keys}' in said
+        assert layout.embodiment_file(Path(out), 'sim_planar').read_text() == TEXT

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.data import lerobot_layout as layout
@@ -42,16 +43,42 @@ def recording() -> list[tuple[str, int, Any]]:
     return list(made.messages(3.0))
 
 
-def test_a_bag_in_another_unit_is_refused(tmp_path: Path, recording: Any) -> None:
+@pytest.mark.parametrize('count', [1, 2])
+def test_of_a_bag_in_another_unit_nothing_is_taken(
+    tmp_path: Path, recording: Any, capsys: Any, count: int
+) -> None:
+    """The bags behind it are."""
     bag = made.write(tmp_path / 'bag', in_mm(recording, made.START_NS + 2500 * made.MS))
-    writer = LeRobotWriter(tmp_path / 'set', SPEC, 'push')
-    with pytest.raises(ConfigError) as refusal:
-        list(import_bags([bag], writer))
-    text = str(refusal.value)
-    assert text.startswith(f'{bag}: got ')
-    assert ' steps with joints far beyond their limits, expected few; correct the unit' in text
-    assert not writer.finished
-    assert not writer.sources
+    bags = [str(bag), str(made.write(tmp_path / 'good', recording[9:]))][:count]
+    command = ['data', 'import', 'bag', *bags, '--embodiment', 'sim_planar', '--out']
+    assert main([*command, str(tmp_path / 'set')]) == 1
+    said = capsys.readouterr().out
+    assert f'{bag}: 0 episodes, 0 steps\n' in said
+    assert ' steps with joints far beyond their limits, expected few; correct the unit' in said
+    assert '; the first: ' in said
+    assert said.splitlines()[-1].startswith(f'{bag}: got no steps, for the reasons above')
+    assert (tmp_path / 'set').exists() == (count == 2)
+    assert count == 1 or LeRobotData(tmp_path / 'set').outcomes == ['not marked']
+
+
+@pytest.mark.parametrize('is_far_in_attempt', [False, True])
+def test_where_an_arm_waits_between_attempts_says_nothing_of_its_unit(
+    tmp_path: Path, is_far_in_attempt: bool
+) -> None:
+    """It is parked far beyond its limits for 4 s, or works there after it was not."""
+    begin_ns = made.START_NS + 4000 * made.MS
+    recording = [
+        (topic, at, made.joints(at - made.MS, [1.5, 0.0]))
+        if topic == '/joint_states' and (at > begin_ns - 100 * made.MS) == is_far_in_attempt
+        else (topic, at, message)
+        for topic, at, message in made.messages(6.0)
+    ]
+    marks = [made.mark('begin', begin_ns), made.mark('succeed', begin_ns + 1900 * made.MS)]
+    bag = made.write(tmp_path / 'bag', [*recording, *marks])
+    [result] = import_bags([bag], LeRobotWriter(tmp_path / 'set', SPEC, 'push'))
+    outcomes = LeRobotData(tmp_path / 'set').outcomes
+    assert outcomes == ([] if is_far_in_attempt else ['succeeded'])
+    assert [why[:4] for why in result.facts['left_out']] == ['got '] * is_far_in_attempt
 
 
 def test_some_steps_in_another_unit_are_dropped_and_counted(
