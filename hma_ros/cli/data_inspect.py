@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _frame_codec(bundle: str, data: 'LeRobotData') -> 'FrameCodec':
-    """Open the frame tokenizer of a bundle; raises ConfigError if it takes frames of other size."""
+    """Open the frame tokenizer of a bundle; raises ConfigError if it takes another size."""
     from hma_ros.bringup import bundle_folder
     from hma_ros.core.errors import ConfigError
     from hma_ros.runtime.frames import FrameCodec

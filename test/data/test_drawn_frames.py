@@ -4,6 +4,7 @@
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,11 +25,16 @@ def write(folder: Path, spec: EmbodimentSpec) -> None:
     file = writer.begin()
     for step in range(4):
         frame = random.integers(256, size=(*spec.camera.resize, 3)).astype(np.uint8)
-        place = np.float32([0.01 * step, 0.05])
+        place = np.array([0.01 * step, 0.05], np.float32)
         file.add(Step(step * 10**8, frame, place, place[None]))
     writer.end(file, True)
     source = {'path': 'made up', 'sha256': ''}
-    facts = {'topics': {}, 'dropped_steps': {}, 'first_drop': None, 'is_truncated': False}
+    facts: dict[str, Any] = {
+        'topics': {},
+        'dropped_steps': {},
+        'first_drop': None,
+        'is_truncated': False,
+    }
     writer.commit({'source': source, **facts})
 
 

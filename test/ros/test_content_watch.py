@@ -114,7 +114,8 @@ def test_a_gripper_joint_of_another_name_is_warned_of(
     bench: Any, capfd: Any, robot: str, topic: str
 ) -> None:
     spec = load_embodiment(robot)
-    assert spec.gripper is not None and spec.gripper.joint is not None
+    assert spec.gripper is not None
+    assert spec.gripper.joint is not None
     arm = spec.state.sources[0]
     made = Robot(bench, image(), joints(*arm.message_names), spec=spec)
     made.add(joints('finger_1'), topic)
