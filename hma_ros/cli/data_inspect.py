@@ -8,6 +8,8 @@ from hma_ros.core.short_text import counted
 
 if TYPE_CHECKING:
     from hma_ros.data.inspection import Inspection
+    from hma_ros.data.lerobot_reader import LeRobotData
+    from hma_ros.runtime.frames import FrameCodec
 
 EXAMPLES = """\
   hma data inspect data/mine
@@ -43,9 +45,10 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.data.synthetic_writer import imagined_by
 
     data = LeRobotData(Path(args.folder))
+    codec = _frame_codec(args.bundle, data) if args.bundle and len(data) else None
     found = inspect(data)
-    if args.bundle and found.episodes:
-        _draw_frames(found, args.bundle)
+    if codec is not None:
+        _draw_frames(found, codec)
     page = Path(args.out) if args.out else data.folder / 'inspect.html'
     write_page(data, found, page)
     for finding in found.findings:
@@ -57,17 +60,30 @@ def run(args: argparse.Namespace) -> int:
     return 1 if found.findings else 0
 
 
-def _draw_frames(found: 'Inspection', bundle: str) -> None:
-    """Reconstruct the frames on the page from their tokens, and print the PSNR."""
-    import numpy as np
-
+def _frame_codec(bundle: str, data: 'LeRobotData') -> 'FrameCodec':
+    """Open the frame tokenizer of a bundle; raises ConfigError if it takes another size."""
     from hma_ros.bringup import bundle_folder
-    from hma_ros.data.drawn_frames import findings, summary, tokenizer_psnr_db
+    from hma_ros.core.errors import ConfigError
     from hma_ros.runtime.frames import FrameCodec
     from hma_ros.runtime.manifest import Manifest
     from hma_ros.runtime.providers import Execution
 
-    codec = FrameCodec(Manifest.read(bundle_folder(bundle)), Execution())
+    manifest = Manifest.read(bundle_folder(bundle))
+    got, expected = list(data.spec.camera.resize), [manifest.image_size] * 2
+    if got != expected:
+        raise ConfigError(
+            f'{data.folder}: frames: got {got}, expected {expected} (size of the bundle); import '
+            f'them again with camera.resize {expected}, choose another bundle, or leave out '
+            '--bundle'
+        )
+    return FrameCodec(manifest, Execution())
+
+
+def _draw_frames(found: 'Inspection', codec: 'FrameCodec') -> None:
+    """Reconstruct the frames on the page from their tokens, and print the PSNR."""
+    import numpy as np
+
+    from hma_ros.data.drawn_frames import findings, summary, tokenizer_psnr_db
 
     def draw(frames: np.ndarray) -> np.ndarray:
         return np.stack([codec.decode(codec.encode(frame)) for frame in frames])

@@ -42,8 +42,9 @@ def lag_steps(motions: Sequence[Motion]) -> int:
     if found_L[best] < max(_CLEAR, found_L[MOST_LAG] + _CLEARLY):
         return 0
     count = len(stretches)
-    drawn_BU = np.random.default_rng(0).integers(count, size=(_DRAWS, count))
-    again_B = np.argmax(_correlations(products_ULK[drawn_BU].sum(1)), axis=-1)
+    # How often each stretch is drawn, not a copy of each: there may be ten thousand.
+    times_BU = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _DRAWS)
+    again_B = np.argmax(_correlations(np.tensordot(times_BU, products_ULK, 1)), axis=-1)
     is_agreed = (np.abs(again_B - best) <= 1).mean() >= _AGREE
     has_sign = (np.sign(_LAGS[again_B]) == np.sign(_LAGS[best])).mean() >= _AGREE
     return int(_LAGS[best]) if is_agreed and has_sign else 0

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -17,15 +17,16 @@ _EPISODES, _FRAMES = 8, 4
 Draw = Callable[[np.ndarray], np.ndarray]
 
 
-def tokenizer_psnr_db(draw: Draw, episodes: Sequence[Iterable[np.ndarray]]) -> float:
+def tokenizer_psnr_db(draw: Draw, episodes: Sequence[Collection[np.ndarray]]) -> float:
     """
     Compare some frames with their reconstructions.
 
-    :param episodes: frames ``uint8[H, W, 3]`` of each; up to 4 of up to 8 episodes are compared.
+    :param episodes: frames ``uint8[H, W, 3]`` of each; up to 4 of up to 8 episodes are compared,
+        and no others kept.
     :returns: PSNR in dB over all their pixels, in practice an upper bound for imagined frames.
     """
     chosen = [episodes[index] for index in _spread(len(episodes), _EPISODES)]
-    frames = np.stack([frame for episode in chosen for frame in _some(list(episode))])
+    frames = np.stack([frame for episode in chosen for frame in _some(episode)])
     return psnr(frames, np.concatenate([draw(frame[None]) for frame in frames]))
 
 
@@ -49,8 +50,9 @@ def findings(quality_db: float) -> list[str]:
     ]
 
 
-def _some(frames: list[np.ndarray]) -> list[np.ndarray]:
-    return [frames[index] for index in _spread(len(frames), _FRAMES)]
+def _some(frames: Collection[np.ndarray]) -> list[np.ndarray]:
+    chosen = set(_spread(len(frames), _FRAMES))
+    return [frame for index, frame in enumerate(frames) if index in chosen]
 
 
 def _spread(count: int, most: int) -> list[int]:

@@ -192,6 +192,9 @@ class _Frames(Iterable[np.ndarray]):
     def __init__(self, data: LeRobotData, episode: int) -> None:
         self._data, self._episode = data, episode
 
+    def __len__(self) -> int:
+        return int(self._data.episodes[self._episode]['length'])
+
     def __iter__(self) -> Iterator[np.ndarray]:
         return (step.frame for step in self._data.steps(self._episode))
 

@@ -1,7 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Warns while recording of messages that the nodes and the import would refuse."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic_ns
 from typing import Any
 
@@ -10,9 +10,9 @@ from rclpy.node import Node, SubscriptionEventCallbacks
 
 from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.embodiment import EmbodimentSpec
-from hma_ros.core.embodiment.spec import StateSource
 from hma_ros.core.errors import MessageError
 from hma_ros.core.messages.pose import to_pose
+from hma_ros.core.short_text import first_few
 from hma_ros.core.topics import robot_topics
 from hma_ros.ros.bounded import ANY_BYTES, bounded
 from hma_ros.ros.image_msg import to_rgb
@@ -21,7 +21,8 @@ from hma_ros.ros.mcap_recording import matching, message_class
 _LOOK_S = 1.0
 # Several drivers may share a topic, each with some of the joints.
 _LOOKS_AT_JOINTS = 2
-
+_NAMES_KEPT = 100
+_REFUSED = 'such messages cannot be imported'
 
 Read = Callable[[bytes], None]
 
@@ -40,23 +41,32 @@ class _Newest:
     def receive(self, data: bytes) -> None:
         self._data = data
 
-    def judge(self) -> bool:
-        """Return whether there was a message; raises MessageError of what is wrong with it."""
+    def judge(self, log: Any) -> bool:
+        """Return whether there was a message; logs what is wrong with it."""
         if self._data is None:
             return False
-        self._read(self._data)
+        try:
+            self._read(self._data)
+        except MessageError as error:
+            log.warning(f'{error}; {_REFUSED}')
         return True
 
 
 class _Joints:
-    """The joints of a source, which several drivers may publish in parts."""
+    """Joints that are measured together, which several drivers may publish in parts."""
 
-    def __init__(self, source: StateSource, topic: str, max_age_s: float) -> None:
-        self._history = PositionHistory(source.message_names, topic, max_age_s)
+    def __init__(self, names: Sequence[str], topic: str, max_age_s: float) -> None:
+        self._topic = topic
+        self._history = PositionHistory(names, topic, max_age_s)
         self._read = _reader('sensor_msgs/msg/JointState', topic, self._add)
         self._looks = 0
-        self._is_heard = False
+        self._is_heard = self._is_told = False
         self._fault: str | None = None
+
+    @property
+    def absence(self) -> str | None:
+        """Which joints no message held so far; None if all were heard."""
+        return self._history.absence
 
     def receive(self, data: bytes) -> None:
         self._is_heard = True
@@ -65,72 +75,117 @@ class _Joints:
         except MessageError as error:
             self._fault = self._fault or str(error)
 
-    def judge(self) -> bool:
-        """Return whether the joints were heard for long; raises MessageError if one was not."""
+    def judge(self, log: Any) -> bool:
+        """Return whether all joints were heard for long; logs once that they were not."""
         self._looks += self._is_heard
         if self._looks <= _LOOKS_AT_JOINTS:
             return False
-        fault = self._history.absence or self._fault
-        if fault is not None:
-            raise MessageError(fault)
+        if (absence := self.absence) is not None:
+            if not self._is_told:
+                log.warning(f'{absence}; so far {_REFUSED}')
+            self._is_told = True
+            return False
+        if self._is_told:
+            log.info(f'cleared: {self._topic}: missing positions')
+        if self._fault is not None:
+            log.warning(f'{self._fault}; {_REFUSED}')
         return True
 
     def _add(self, message: Any) -> None:
         self._history.add(monotonic_ns(), message.name, message.position)
 
 
+class _GripperJoint(_Joints):
+    """
+    The measured joint of a gripper, of which the import derives its actions.
+
+    :param arm: joints that may come with it, which are named last.
+    """
+
+    def __init__(self, joint: str, arm: Sequence[str], topic: str, max_age_s: float) -> None:
+        super().__init__((joint,), topic, max_age_s)
+        self._joint, self._arm = joint, arm
+        self._names = dict[str, None]()
+
+    @property
+    def absence(self) -> str | None:
+        if super().absence is None:
+            return None
+        others = first_few(sorted(self._names, key=self._arm.__contains__)) or 'nothing'
+        return (
+            f'{self._topic}: got no position of {self._joint} (only of {others}); see what else '
+            "publishes, or write the driver's name into gripper.joint"
+        )
+
+    def _add(self, message: Any) -> None:
+        if len(self._names) < _NAMES_KEPT:
+            self._names.update(dict.fromkeys(message.name))
+        super()._add(message)
+
+
 class ContentWatch:
     """
-    Reads the first images, joint states and tool poses as the nodes do; judges each topic once.
+    Reads the first images, joint states and tool poses as the nodes do; judges each once.
 
-    At most one image a second is decoded.
+    Joints are watched until all were heard. At most one image a second is decoded.
 
     :param node: whose subscriptions and log are used.
     """
 
     def __init__(self, node: Node, spec: EmbodimentSpec) -> None:
-        self._node = node
+        self._node, self._spec = node, spec
         self._types = {topic.name: topic.type for topic in robot_topics(spec)}
-        self._heard: dict[str, _Newest | _Joints] = {}
-        self._subscriptions: dict[str, Any] = {}
-        camera, pose = spec.camera, spec.state.pose
+        # Of each thing that is watched its topics, and the subscriptions to them.
+        self._heard: dict[_Newest | _Joints, tuple[str, ...]] = {}
+        self._subscriptions: dict[tuple[_Newest | _Joints, str], Any] = {}
+        camera, pose, age_s = spec.camera, spec.state.pose, spec.state.max_age_s
         self._watch(camera.topic, lambda message, topic: to_rgb(message, topic, camera))
         if spec.action.is_cartesian and pose is not None:
             self._watch(pose.topic, lambda message, topic: to_pose(message, pose.frame_id, topic))
         for source in spec.state.sources:
             topic = node.resolve_topic_name(source.topic)
-            self._heard[source.topic] = _Joints(source, topic, spec.state.max_age_s)
+            self._heard[_Joints(source.message_names, topic, age_s)] = (source.topic,)
+        if spec.gripper is not None and spec.gripper.joint is not None:
+            self._watch_gripper(spec.gripper.joint, spec.gripper.joint_topic)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(_LOOK_S, self._look, clock=steady)
 
     def _watch(self, name: str, read: Callable[[Any, str], object]) -> None:
         topic = self._node.resolve_topic_name(name)
         reader = _reader(self._types[name], topic, lambda message: read(message, topic))
-        self._heard[name] = _Newest(reader)
+        self._heard[_Newest(reader)] = (name,)
+
+    def _watch_gripper(self, joint: str, name: str | None) -> None:
+        """Watch its joint where the nodes read it: on its own topic, or with any others."""
+        state = self._spec.state
+        names = (name,) if name else tuple(source.topic for source in state.sources)
+        topic = self._node.resolve_topic_name(names[0])
+        arm = [name for source in state.sources for name in source.message_names]
+        found = _GripperJoint(joint, arm, topic, state.max_age_s)
+        self._heard[found] = tuple(dict.fromkeys(names))
 
     def _look(self) -> None:
-        for name, heard in list(self._heard.items()):
-            if name not in self._subscriptions:
+        log = self._node.get_logger()
+        for heard, names in list(self._heard.items()):
+            for name in names:
                 self._subscribe(name, heard)
-                continue
-            try:
-                is_known = heard.judge()
-            except MessageError as error:
-                is_known = True
-                self._node.get_logger().warning(f'{error}; such messages cannot be imported')
-            if is_known:
-                self._node.destroy_subscription(self._subscriptions.pop(name))
-                del self._heard[name]
+            if heard.judge(log):
+                del self._heard[heard]
+                for name in names:
+                    self._unsubscribe(name, heard)
         if not self._heard:
             self._timer.cancel()
 
     def _subscribe(self, name: str, heard: _Newest | _Joints) -> None:
+        """Subscribe, again if a publisher has come that offers less."""
         topic, expected = self._node.resolve_topic_name(name), self._types[name]
         publishers = self._node.get_publishers_info_by_topic(topic)
         ours = [item for item in publishers if item.topic_type == expected]
-        if not ours:
+        known = self._subscriptions.get((heard, name))
+        if not ours or (known is not None and known.qos_profile == matching(ours)):
             return
-        self._subscriptions[name] = self._node.create_subscription(
+        self._unsubscribe(name, heard)
+        self._subscriptions[heard, name] = self._node.create_subscription(
             message_class(expected),
             topic,
             heard.receive,
@@ -138,6 +193,11 @@ class ContentWatch:
             raw=True,
             event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
         )
+
+    def _unsubscribe(self, name: str, heard: _Newest | _Joints) -> None:
+        known = self._subscriptions.pop((heard, name), None)
+        if known is not None:
+            self._node.destroy_subscription(known)
 
 
 def _reader(kind: str, topic: str, read: Callable[[Any], object]) -> Read:

@@ -1,6 +1,8 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """A camera of another clock is found where episodes show it, and never where they do not."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -85,3 +87,14 @@ def test_slow_changes_do_not_hide_that_the_camera_is_in_time() -> None:
     assert lag_steps(motions) == 0
     late = [(np.roll(change, 3), speed) for change, speed in motions]
     assert lag_steps(late) == 3
+
+
+def test_memory_is_bounded_for_hours_of_demonstrations() -> None:
+    """Of 3,000 stretches, copies of the drawn ones would take more than 300 MB."""
+    random = np.random.default_rng(0)
+    speeds = [random.normal(size=41) for _ in range(3000)]
+    motions = [(np.roll(speed, 2) + 0.1 * random.normal(size=41), speed) for speed in speeds]
+    tracemalloc.start()
+    assert lag_steps(motions) == 2
+    assert tracemalloc.get_traced_memory()[1] < 64e6
+    tracemalloc.stop()
