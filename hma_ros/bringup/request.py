@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import NamedTuple
 
 from hma_ros.bringup.arguments import refuse_unknown
@@ -154,9 +155,11 @@ def _check_robot(request: Request) -> None:
         got, names = shortened(repr(request.robot)), ', '.join(known) or 'none'
         if request.robot in robots(not request.sim):
             raise ConfigError(f'robot: got {got}, which {_OTHER_KIND[request.sim]} one of {names}')
+        file = Path(f'{request.robot}.yaml')
+        hint = f'; did you mean {file}?' if file.is_file() else ''
         raise ConfigError(
             f'robot: got {got}, expected one of {names} or a .yaml file with '
-            f'sim:={str(request.sim).lower()}'
+            f'sim:={str(request.sim).lower()}{hint}'
         )
 
 

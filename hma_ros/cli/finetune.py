@@ -278,8 +278,9 @@ def _tell(
         few = counted(len(dataset), 'episode')
         print(f'  got {few}, expected {FEW_EPISODES} or more for a policy')
     former = [domain.name for domain in initial.model.config.domains]
-    left = [name for name in former if name not in kept]
-    print(f'new stem: {stem}; trunk: {args.trunk}; unchanged: {", ".join(kept) or "none"}')
+    left = [name for name in former if name not in (*kept, stem)]
+    again = ' (learned anew)' if stem in former else ''
+    print(f'new stem: {stem}{again}; trunk: {args.trunk}; unchanged: {", ".join(kept) or "none"}')
     if left:
         print(f'  left out, as the shared weights no longer fit them: {", ".join(left)}')
 

@@ -18,7 +18,7 @@ class TerminalKeys:
     def __init__(self) -> None:
         self._number = sys.stdin.fileno()
         self._before: list[object] | None = None
-        if os.isatty(self._number) and os.tcgetpgrp(self._number) == os.getpgrp():
+        if os.isatty(self._number) and _is_in_foreground(self._number):
             self._before = termios.tcgetattr(self._number)
             tty.setcbreak(self._number)
 
@@ -38,3 +38,10 @@ class TerminalKeys:
         before, self._before = self._before, None
         if before is not None:
             termios.tcsetattr(self._number, termios.TCSANOW, before)  # type: ignore[arg-type]
+
+
+def _is_in_foreground(terminal: int) -> bool:
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:  # not the terminal of this session, e.g. after setsid
+        return False

@@ -90,7 +90,7 @@ def test_the_perceptual_distance_is_measured_on_request(
     arguments = ['--bundle', str(bundle), '--data', str(data_root), '--steps', '2', '--lpips']
     arguments += ['--trials', '1', '--horizon', '2', '--out', str(out)]
     assert main(['evaluate', 'prediction', *arguments]) == 0
-    assert '| LPIPS: imagined | copied | imagined, camera as truth |' in capsys.readouterr().out
+    assert '| LPIPS |' in ' '.join(capsys.readouterr().out.split())
     facts = json.loads(out.read_text())
     assert '--lpips' in facts['command'].split()
     assert set(facts['results'][0]['lpips'].values()) == {0.25}
