@@ -83,13 +83,13 @@ def _draw_frames(found: 'Inspection', codec: 'FrameCodec') -> None:
     """Reconstruct the frames on the page from their tokens, and print the PSNR."""
     import numpy as np
 
-    from hma_ros.data.drawn_frames import findings, summary, tokenizer_psnr_db
+    from hma_ros.data.drawn_frames import findings, reconstruction, summary
 
     def draw(frames: np.ndarray) -> np.ndarray:
         return np.stack([codec.decode(codec.encode(frame)) for frame in frames])
 
     for view in found.episodes:
         view.drawn = list(draw(np.stack(view.frames)))
-    quality_db = tokenizer_psnr_db(draw, [view.frames for view in found.episodes])
-    print(summary(quality_db))
-    found.findings += findings(quality_db)
+    quality = reconstruction(draw, [view.frames for view in found.episodes])
+    print(summary(quality))
+    found.findings += findings(quality)

@@ -287,12 +287,12 @@ def _tell(
 
 def _tell_of_frames(dataset: Episodes, initial: Pretrained, folder: Path) -> None:
     """Print, before hours of training, how well the frame tokenizer reconstructs frames."""
-    from hma_ros.data.drawn_frames import findings, summary, tokenizer_psnr_db
+    from hma_ros.data.drawn_frames import findings, reconstruction, summary
     from hma_ros.export.pretrained import draw_with
 
     draw = draw_with(initial.codec, folder, initial.model.config)
-    quality_db = tokenizer_psnr_db(draw, [episode.frames for episode in dataset])
-    print(summary(quality_db), *findings(quality_db), sep='\n  ', flush=True)
+    quality = reconstruction(draw, [episode.frames for episode in dataset])
+    print(summary(quality), *findings(quality), sep='\n  ', flush=True)
 
 
 def _tokens(

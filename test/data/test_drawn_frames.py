@@ -11,7 +11,7 @@ import pytest
 
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
-from hma_ros.data.drawn_frames import findings, summary, tokenizer_psnr_db
+from hma_ros.data.drawn_frames import findings, reconstruction, summary
 from hma_ros.data.imported_episodes import open_episodes
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.steps import Step
@@ -44,17 +44,30 @@ def frames(count: int) -> np.ndarray:
 
 def test_the_pixels_of_all_episodes_count() -> None:
     episodes = [frames(count) for count in (1, 5, 40)]
-    quality_db = tokenizer_psnr_db(lambda seen: seen + 10, episodes)
-    assert quality_db == pytest.approx(20 * np.log10(25.5))
-    assert '28.1 dB PSNR' in summary(quality_db)
-    assert findings(quality_db) == []
+    quality = reconstruction(lambda seen: seen + 10, episodes)
+    assert quality.whole_db == pytest.approx(20 * np.log10(25.5))
+    assert '28.1 dB PSNR' in summary(quality)
+    assert findings(quality) == []
 
 
 def test_a_tokenizer_that_loses_the_scene_is_a_finding_with_a_remedy() -> None:
-    quality_db = tokenizer_psnr_db(lambda seen: seen + 30, [frames(3)])
-    (finding,) = findings(quality_db)
+    quality = reconstruction(lambda seen: seen + 30, [frames(3)])
+    (finding,) = findings(quality)
     assert 'got 18.6 dB, expected 25 or more' in finding
     assert 'camera.crop' in finding
+
+
+def test_a_thin_arm_that_is_lost_on_a_plain_wall_is_a_finding() -> None:
+    wall = np.full((4, 64, 64, 3), 200, np.uint8)
+    arm = wall.copy()
+    for index in range(4):
+        arm[index, :20, 10 * index : 10 * index + 2] = 90
+    lost = reconstruction(lambda seen: wall[: len(seen)], [arm])
+    assert lost.whole_db > 25
+    assert lost.moving_db == pytest.approx(lost.still_db)
+    (finding,) = findings(lost)
+    assert 'dB where something moves, expected' in finding
+    assert findings(reconstruction(lambda seen: seen, [arm])) == []
 
 
 class Stream:
@@ -80,7 +93,7 @@ class Stream:
 
 def test_of_a_long_episode_only_the_compared_frames_are_kept() -> None:
     long = Stream(500)
-    tokenizer_psnr_db(lambda seen: seen + 10, [long])
+    reconstruction(lambda seen: seen + 10, [long])
     assert long.most_alive < 8
 
 
