@@ -13,8 +13,9 @@ from hma_ros.core.vision.metrics import SquaredError, changed_pixels, squared_er
 
 # Below, small things such as a gripper or the object in it may be missing in every frame.
 LEAST_DB = 25.0
-# A thin arm is few pixels: where something moves, a frame must beat one without what moves.
-LEAST_GAIN_DB = 3.0
+# A thin arm is few pixels: where something moves, a frame must beat one without what moves. 6 dB
+# are half of the contrast.
+LEAST_GAIN_DB = 6.0
 _EPISODES, _FRAMES = 8, 4
 
 # Frames ``uint8[N, H, W, 3]`` to their reconstructions by encoder and decoder.
