@@ -19,8 +19,19 @@ UNKNOWN = 'result unknown'
 
 
 def outcomes_of(sources: Iterable[dict[str, Any]]) -> list[str]:
-    """Return one of the words above for each episode of the sources of a journal."""
-    return [_outcome(source, episode) for source in sources for episode in source['episodes']]
+    """
+    Return one of the words above for each episode of the sources of a journal.
+
+    A bag that ends too early, and before its first mark, is no demonstration beside bags with
+    marks.
+    """
+    sources = list(sources)
+    are_marked = any(source.get('has_marks') for source in sources)
+    return [
+        _outcome(source, episode, are_marked)
+        for source in sources
+        for episode in source['episodes']
+    ]
 
 
 def summary(outcomes: Sequence[str]) -> str:
@@ -31,11 +42,12 @@ def summary(outcomes: Sequence[str]) -> str:
     return counted(len(outcomes), 'episode') + (f' ({parts})' if parts else '')
 
 
-def _outcome(source: dict[str, Any], episode: dict[str, Any]) -> str:
+def _outcome(source: dict[str, Any], episode: dict[str, Any], are_marked: bool) -> str:
     if (success := episode.get('success')) is not None:
         return SUCCEEDED if success else FAILED
     if episode.get('goes_on'):
         return INTERRUPTED
     if 'has_marks' not in source:
         return UNKNOWN
-    return UNFINISHED if source['has_marks'] else UNMARKED
+    is_cut_off = are_marked and source.get('is_truncated')
+    return UNFINISHED if source['has_marks'] or is_cut_off else UNMARKED

@@ -12,6 +12,7 @@ from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.imported_episodes import ImportedEpisodes
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.outcomes import outcomes_of
 from hma_ros.data.steps import Step
 
 SPEC = load_embodiment('sim_planar')
@@ -109,3 +110,11 @@ def test_an_unknown_episode_is_refused_and_nothing_is_changed(folder, number, ca
     assert main(['data', 'mark', str(folder), 'failed', '--', '0', number]) == 2
     assert f'episode: got {number}, expected 0 to 2' in capsys.readouterr().err
     assert results(folder) == [True, True, None]
+
+
+def test_a_bag_cut_off_before_its_first_mark_is_no_demonstration_beside_marked_ones():
+    cut_off = {'has_marks': False, 'is_truncated': True, 'episodes': [{'success': None}]}
+    marked = {'has_marks': True, 'is_truncated': False, 'episodes': [{'success': True}]}
+    assert outcomes_of([cut_off]) == ['not marked']
+    assert outcomes_of([cut_off, marked]) == ['never ended', 'succeeded']
+    assert outcomes_of([{**cut_off, 'is_truncated': False}, marked])[0] == 'not marked'
