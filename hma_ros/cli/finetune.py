@@ -15,7 +15,7 @@ from hma_ros.cli.bundle_options import add_torch
 from hma_ros.cli.numbers import not_negative, positive, positive_number, share
 from hma_ros.cli.pool_options import add_ray, chosen_pool
 from hma_ros.cli.run_folder import check_run_folder
-from hma_ros.cli.train_data import told
+from hma_ros.cli.train_data import data_summary
 from hma_ros.cli.window_length import check_length
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import counted
@@ -273,7 +273,7 @@ def _tell(
     initial: Pretrained,
 ) -> None:
     """Say what is learned from what, and what becomes of the other stems."""
-    print(*told(_places(args), dataset), sep='\n  ')
+    print(*data_summary(_places(args), dataset), sep='\n  ')
     if len(dataset) < FEW_EPISODES:
         few = counted(len(dataset), 'episode')
         print(f'  got {few}, expected {FEW_EPISODES} or more for a policy')

@@ -217,10 +217,10 @@ def tell(robots: Sequence[Robot], every: bool) -> None:
     for robot in robots:
         if robot.folders:
             dataset = robot.recordings if every else robot.demonstrations
-            print(*told(robot.where, dataset, every), sep='\n  ')
+            print(*data_summary(robot.where, dataset, every), sep='\n  ')
 
 
-def told(where: str, dataset: Episodes, every: bool = False) -> Iterator[str]:
+def data_summary(where: str, dataset: Episodes, every: bool = False) -> Iterator[str]:
     """
     Say what is learned from, and what is left out.
 

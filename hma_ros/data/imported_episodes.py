@@ -27,8 +27,9 @@ from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.outcomes import FAILED, UNFINISHED, UNMARKED
 from hma_ros.data.shards import splits_below
 
-# What can be learned from, in words.
+# Why an episode is left out where only frames are learned.
 _IMAGINED = 'whose frames a world model imagined'
+# What else is learned from.
 _DEMONSTRATION = ' of two steps or more that was ended and is not marked as failed'
 
 

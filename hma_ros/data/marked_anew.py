@@ -19,7 +19,7 @@ def mark_anew(folder: Path, numbers: Sequence[int], success: bool) -> list[str]:
     :returns: what became of each, in the order of `numbers`: ``succeeded -> failed``.
     :raises ConfigError: no such data set or episode, or a world model imagined its frames.
     """
-    LeRobotData(folder)
+    LeRobotData(folder)  # before the lock, which makes the folder it needs
     with locked(folder):
         return _mark(LeRobotData(folder), numbers, success)
 

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""What the operator's marks make of a bag, and what is told of it."""
+"""What the operator's marks make of a bag, and what the import reports of it."""
 
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Angles in degrees are told from jumps in rad, and joints in another unit are refused."""
+"""Angles in degrees differ from jumps in rad, and joints in another unit are refused."""
 
 from dataclasses import replace
 
