@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
-from std_msgs.msg import Empty
 from std_srvs.srv import Trigger
 
 from hma_ros.core.control.command_clock import CommandClock, Tick
@@ -19,12 +18,14 @@ from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, EarlierError, LateError, MessageError
 from hma_ros.msg import ActionChunk
 from hma_ros.nodes.action_executor_parameters import ActionExecutorParameters
-from hma_ros.nodes.execution_gate import check_may_execute
+from hma_ros.nodes.execution_gate import check_may_execute, no_actions
 from hma_ros.ros.chunk_msg import from_actions, step_dt_s, to_actions
 from hma_ros.ros.clock_watch import ClockWatch
 from hma_ros.ros.commander import Commander, Gripper
 from hma_ros.ros.diagnostics import WARN, Diagnostics
+from hma_ros.ros.heartbeat_watch import HeartbeatWatch
 from hma_ros.ros.lifecycle import HmaNode, run
+from hma_ros.ros.own_pauses import OwnPauses
 from hma_ros.ros.parameters import read
 from hma_ros.ros.publishers import SingleSource
 from hma_ros.ros.qos import REPORT
@@ -65,6 +66,8 @@ class ActionExecutorNode(HmaNode):
         given = self._given = read(self, ActionExecutorParameters)
         spec = self._spec = load_embodiment(given.embodiment)
         check_may_execute(spec, given.mode, given.bundle, given.allow_sim_bundle)
+        # Why nothing is planned at all; empty if chunks may come.
+        self._no_actions = no_actions(given.mode, given.bundle)
         is_shadow = self._is_shadow = given.mode != 'execute'
         self._needs_stops = not (is_shadow or spec.simulated)
         self._period_s = 1.0 / spec.rates.command_hz
@@ -73,7 +76,9 @@ class ActionExecutorNode(HmaNode):
             given.max_chunk_age_s,
             given.ramp_in_s,
             given.require_approval and not self._is_shadow,
-            self._previous_executor,
+            # Nothing that was commanded binds a plan that commands nothing.
+            None if self._is_shadow else self._previous_executor,
+            self._is_shadow,
         )
         if not self._is_shadow:
             # What was planned in shadow mode was never commanded.
@@ -104,11 +109,12 @@ class ActionExecutorNode(HmaNode):
         given = self._given
         self._chunk_topic = self.resolve_topic_name(given.chunk_topic)
         self._chunk_source = SingleSource(self, self._chunk_topic)
-        self._heartbeat_s: float | None = None
-        self._is_model_silent = False
+        self._heartbeat = HeartbeatWatch(
+            self, given.heartbeat_topic, given.heartbeat_timeout_s, self._diagnostics
+        )
+        self._own_pauses, self._paused_s = OwnPauses(), 0.0
         on_fault = partial(self._diagnostics.error, 'refused chunks')
         self.subscribe_bounded(ActionChunk, given.chunk_topic, self._on_chunk, REPORT, on_fault)
-        self.subscribe(Empty, given.heartbeat_topic, self._on_heartbeat, REPORT)
         for name, callback in (
             ('~/stop', self._on_stop),
             ('~/resume', self._on_resume),
@@ -135,7 +141,12 @@ class ActionExecutorNode(HmaNode):
         self._changes = StateLog(self, self._decision, self._is_shadow)
         self._started_s = time.monotonic()
         self._clock_watch.begin()
-        self._is_ticking = True
+        self._own_pauses.begin()
+        self._is_ticking, self._paused_s = True, 0.0
+        if self._no_actions:
+            self._decision = Decision(self._executor.state, None, (self._no_actions,))
+            self.get_logger().info(f'plans nothing: {self._no_actions}')
+            return
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         look_s = _SIMULATED_LOOK_S if self._clock_watch.is_simulated else self._period_s
         self._tick_timers = [self.create_timer(look_s, self._on_tick, clock=steady)]
@@ -177,9 +188,11 @@ class ActionExecutorNode(HmaNode):
         # A tick that was due already may come after the last command: it sends nothing.
         if not self._is_ticking or now_ns == 0:
             return
-        tick = self._command_clock.tick(now_ns, steady_ns, steady_ns - before_ns)
+        self._mind_pause()
+        tick = self._command_clock.tick(now_ns, steady_ns, steady_ns - before_ns, self._paused_s)
         if tick is None:
             return
+        self._paused_s = 0.0
         self._clock_watch.moved()
         if tick.interruption is not None:
             self._diagnostics.warning('interruptions', f'{tick.interruption}: planning anew')
@@ -188,6 +201,8 @@ class ActionExecutorNode(HmaNode):
         listens = self._gripper is None or self._gripper.listens()
         measured, refusal = self._measured(), self._refusal()
         self._decision = self._executor.step(tick, now_ns, measured, refusal, listens)
+        if self._latched is None and self._executor.stop_reason is not None:
+            self._stop(self._executor.stop_reason)
         self._changes.note(self._decision)
         self._diagnostics.counts[self._decision.state.value] += 1
         if self._decision.motion is not None:
@@ -195,6 +210,13 @@ class ActionExecutorNode(HmaNode):
         if self._commander is not None:
             self._send(self._commander, tick, self._decision)
             self._report_executed(tick.reach_ns)
+
+    def _mind_pause(self) -> None:
+        """Blame nobody else for what was not heard while this process did not run."""
+        if paused_s := self._own_pauses.look():
+            self._paused_s += paused_s
+            self._clock_watch.begin()
+            self._heartbeat.excuse()
 
     def _measured(self) -> Measurement | None:
         newest = self._state.newest()
@@ -222,7 +244,7 @@ class ActionExecutorNode(HmaNode):
     def _on_chunk(self, message: Any, publisher: Any) -> None:
         if not self._is_ticking:
             return
-        if self._executor.state not in COMMANDING or self._is_model_silent:
+        if self._executor.state not in COMMANDING or self._heartbeat.is_silent:
             self._diagnostics.counts['chunks not followed'] += 1
             self._owe_report(stamp_ns(message.header.stamp))
             return
@@ -269,31 +291,19 @@ class ActionExecutorNode(HmaNode):
             executed = self._executor.executed(stamp)
             self._reports.publish(from_actions(self._spec, stamp, executed))
 
-    def _on_heartbeat(self, _message: Any) -> None:
-        self._heartbeat_s = time.monotonic()
-
     def _look(self) -> None:
         """Check for silence and for other publishers of commands."""
         self._stops.look()
-        if not self._is_ticking:
+        if not self._is_ticking or self._no_actions:
             return
+        self._mind_pause()
         if self._commander is not None and (intruder := self._commander.intruder()) is not None:
             self._stop(intruder)
         self._mind_gripper()
         self._clock_watch.look()
-        limit_s = self._given.heartbeat_timeout_s
-        if self._heartbeat_s is None or not limit_s:
-            return
-        silent_s = time.monotonic() - self._heartbeat_s
-        was_silent, self._is_model_silent = self._is_model_silent, silent_s > limit_s
-        if self._is_model_silent:
-            silence = f'{self._given.heartbeat_topic}: got none for {silent_s:.1f} s'
-            text = f'{silence}, expected one every {limit_s:g} s; see the world model'
-            self._diagnostics.warning('silent model', text)
-            if not was_silent or self._executor.state is State.TRACKING:
-                self._executor.interrupt(silence)
-        else:
-            self._diagnostics.cleared('silent model')
+        was_silent, silence = self._heartbeat.is_silent, self._heartbeat.look()
+        if silence and (not was_silent or self._executor.state is State.TRACKING):
+            self._executor.interrupt(silence)
 
     def _mind_gripper(self) -> None:
         gripper, grip = self._gripper, self._executor.gripper
@@ -306,7 +316,7 @@ class ActionExecutorNode(HmaNode):
         self._diagnostics.note('absent gripper', gripper.absence(), WARN)
 
     def _stop(self, reason: str) -> None:
-        if self._executor.stop_reason is None:
+        if self._latched is None:
             self.get_logger().warning(f'stopped: {reason[:500]}')
         self._executor.stop(reason)
         self._latched = self._executor.stop_reason
@@ -338,12 +348,12 @@ class ActionExecutorNode(HmaNode):
         return response
 
     def _on_approve(self, _request: Any, response: Any) -> Any:
-        response.success = self._is_ticking and self._executor.state in COMMANDING
-        if response.success:
-            self._executor.is_approved = True
-        else:
-            state = self._executor.state.value
-            response.message = f'approval: got one while {state}, expected tracking or holding'
+        refusal = self._heartbeat.refusal()
+        if not self._is_ticking or self._executor.state not in COMMANDING:
+            state = self._executor.state.value if self._is_ticking else 'inactive'
+            refusal = f'approval: got one while {state}, expected tracking or holding'
+        refusal = refusal or self._executor.approval.give()
+        response.success, response.message = refusal is None, refusal or ''
         return response
 
     def _report(self) -> None:
@@ -351,12 +361,13 @@ class ActionExecutorNode(HmaNode):
         is_active = self._is_ticking
         if is_active:
             self._changes.settle()
-        fault = self._clock_watch.fault() if is_active else None
+        plans = is_active and not self._no_actions
+        fault = self._clock_watch.fault() if plans else None
         reasons = fault or '; '.join(self._decision.reasons)
-        is_late = time.monotonic() - self._started_s > _PATIENCE_S
-        self._report_stillness(reasons, is_active and is_late and fault is None)
+        is_late = plans and time.monotonic() - self._started_s > _PATIENCE_S
+        self._report_stillness(reasons, is_late and fault is None)
         self._diagnostics.note('two sources', self._state.conflict)
-        absence = self._state.absence if is_active and is_late else None
+        absence = self._state.absence if is_late else None
         self._diagnostics.note('missing states', absence)
         is_discovered = time.monotonic() - self._listens_s >= self._given.discovery_s
         is_due = is_active and is_discovered and self._needs_stops
@@ -369,7 +380,7 @@ class ActionExecutorNode(HmaNode):
                 'state': self._decision.state.value if is_active else 'inactive',
                 'reasons': reasons if is_active else '',
                 'stop reason': self._executor.stop_reason or '',
-                'approved': self._executor.is_approved,
+                'approved': self._executor.approval.is_there,
             }
         )
         self._diagnostics.cleared('interruptions')

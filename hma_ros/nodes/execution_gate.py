@@ -49,3 +49,16 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
             f'command the real {spec.name} with mode:=execute; use mode:=shadow, or '
             'allow_sim_bundle:=true if you are sure'
         )
+
+
+def no_actions(mode: str, bundle: str) -> str:
+    """
+    Return why no chunk will ever come, in shadow mode; empty if some may.
+
+    :param bundle: folder of the bundle; empty where it is not known.
+    :raises BundleError: its manifest cannot be read.
+    """
+    if mode == 'execute' or not bundle:
+        return ''
+    refusal = Manifest.read(bundle).policy_refusal
+    return refusal and f'the model has no policy: no actions will come: {refusal}'

@@ -24,7 +24,8 @@ class Axes:
     Names and limits of the axes; each array is ``[X]``.
 
     ``margin`` is how far outside ``lower``..``upper`` a robot may start; ``jerk`` is infinite
-    where the embodiment sets none; ``is_continuous`` marks joints that turn without end.
+    where the embodiment sets none; ``is_continuous`` marks joints that turn without end, and
+    ``is_angle`` those that are measured in radians.
     """
 
     names: tuple[str, ...]
@@ -36,6 +37,7 @@ class Axes:
     following_error: Vector
     margin: Vector
     is_continuous: NDArray[np.bool_]
+    is_angle: NDArray[np.bool_]
 
     def difference(self, values_X: ArrayLike, reference_X: ArrayLike) -> Vector:
         """Return ``values - reference``, continuous joints modulo one turn: ``float64[X]``."""
@@ -59,6 +61,18 @@ class Axes:
         value, limit = got[index], most[index]
         return f'{self.names[index]}: {what}: got {value:.4g}, expected at most {limit:.4g}'
 
+    def unit_hint(self, values_X: Vector) -> str:
+        """Return a hint at degrees where a joint is far outside its limits but for the unit."""
+        is_far = self.is_angle & (self.excess(values_X, self.margin) > np.pi)
+        is_inside = self.excess(np.radians(values_X), self.margin) == 0.0
+        if not (found := is_far & is_inside).any():
+            return ''
+        index = int(np.argmax(found))
+        return (
+            f'; {self.names[index]} is {values_X[index]:.4g}: expected radians, these look like '
+            'degrees'
+        )
+
 
 def axes_of(spec: EmbodimentSpec) -> Axes:
     """Return the axes of an embodiment."""
@@ -77,6 +91,15 @@ def axes_of(spec: EmbodimentSpec) -> Axes:
         _with_turn(limits.following_error, turn, turn.following_error if turn else 0.0),
         _with_turn(limits.start_margin, turn, turn.start_margin if turn else 0.0),
         np.array(limits.continuous + ((False,) * 3 if turn else ()), np.bool_),
+        np.array(_are_angles(spec) + ((False,) * 3 if turn else ()), np.bool_),
+    )
+
+
+def _are_angles(spec: EmbodimentSpec) -> tuple[bool, ...]:
+    """Whether each coordinate is a joint in radians; a pose has no degrees to mistake."""
+    return tuple(
+        unit == 'rad' and not spec.action.is_cartesian
+        for unit in spec.action.units[: len(spec.action.coordinates)]
     )
 
 

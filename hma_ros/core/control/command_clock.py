@@ -63,11 +63,14 @@ class CommandClock:
         # How far ROS time was ahead of the last stamp, where that is more than noise.
         self._ahead_ns = 0
 
-    def tick(self, ros_ns: int, steady_ns: int, noise_ns: int = 0) -> Tick | None:
+    def tick(
+        self, ros_ns: int, steady_ns: int, noise_ns: int = 0, paused_s: float = 0.0
+    ) -> Tick | None:
         """
         Return the command that is due; None if none is yet.
 
         :param noise_ns: how far apart the two times may have been read.
+        :param paused_s: how long this process did not run since the last command, 0 if it did.
         """
         expected_ns = self._expected_ns(ros_ns, steady_ns)
         ahead_ns = ros_ns - expected_ns
@@ -75,16 +78,13 @@ class CommandClock:
             # Not a jump: /clock is still to reach the last stamp.
             return None
         has_jumped = abs(ahead_ns) > (0 if self._is_simulated else _JUMP_NS + noise_ns)
-        stamp_ns, why, elapsed_ns = ros_ns if has_jumped else expected_ns, None, self._period_ns
+        stamp_ns, elapsed_ns = ros_ns if has_jumped else expected_ns, self._period_ns
         # How long a simulated clock took that jumped is not known: one period is sure.
         if self._anchor is not None and not (has_jumped and self._is_simulated):
             elapsed_ns = (ros_ns if self._is_simulated else steady_ns) - self._sent_ns
         if elapsed_ns < SHORTEST_PERIOD * self._period_ns:
             return None
-        if self._has_begun and has_jumped:
-            why = f'the clock jumped by {ahead_ns / _NS:+.3f} s'
-        elif self._has_begun and elapsed_ns > max(_PAUSE_NS, 5 * self._period_ns):
-            why = f'no command was due for {elapsed_ns / _NS:.2f} s'
+        why = self._interruption(ahead_ns if has_jumped else 0, elapsed_ns, paused_s)
         is_noise = has_jumped or abs(ahead_ns) <= _NOISE_NS + noise_ns
         self._ahead_ns, self._has_begun = 0 if is_noise else ahead_ns, True
         self._forced_ns = 0
@@ -137,6 +137,17 @@ class CommandClock:
         else:
             self._forced_ns += passed_ns
         return self._take(ros_ns + passed_ns, steady_ns, elapsed_ns, None)
+
+    def _interruption(self, jump_ns: int, elapsed_ns: int, paused_s: float) -> str | None:
+        is_late = elapsed_ns > max(_PAUSE_NS, 5 * self._period_ns)
+        if not (self._has_begun and (jump_ns or is_late)):
+            return None
+        if paused_s:
+            return f'this process did not run for {paused_s:.2f} s'
+        if jump_ns or self._is_simulated:
+            # The process ran, so it was /clock that left out that time.
+            return f'the clock jumped by {(jump_ns or elapsed_ns) / _NS:+.3f} s'
+        return f'no command was due for {elapsed_ns / _NS:.2f} s'
 
     def _take(self, ros_ns: int, steady_ns: int, elapsed_ns: int, why: str | None) -> Tick:
         self._anchor = (ros_ns, steady_ns)

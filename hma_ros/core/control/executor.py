@@ -7,7 +7,8 @@ state     enters when                        commands               leaves when
 ========= ================================== ====================== ==============================
 waiting   started, resumed, or the robot is  nothing                measurements agree, are fresh
           away from the last command                                and inside limits plus margin,
-                                                                    and every stop topic is clear
+                                                                    and every stop topic is clear;
+                                                                    still away: ``stopped``
 tracking  a chunk is followed                the plan, within       state lost, following error,
                                              limits                 chunk over, stop
 holding   the chunk is over, or refused      the last, at rest      a new chunk
@@ -16,20 +17,21 @@ braking   the state is lost, the robot does  decelerates within     at rest: ``l
 lost      at rest without a state to trust   nothing                the state is fresh again: near
                                                                     the last command it goes on
                                                                     from there, else ``waiting``
-stopped   a stop                             decelerates within     :meth:`Executor.release`
-                                             limits to one command
+stopped   a stop, or the robot settled away  decelerates within     :meth:`Executor.release`
+          from the last command              limits to one command
                                              at rest, then nothing
 ========= ================================== ====================== ==============================
 
 A measurement alone never moves the robot: it is commanded only where a start was checked, and
-after a loss the last command goes on. Between any two commands, whatever happened between them,
-the limits of the :mod:`~hma_ros.core.control.guard` hold.
+after a loss the last command goes on, or nothing until somebody has looked. Between any two
+commands, whatever happened between them, the limits of the :mod:`~hma_ros.core.control.guard` hold.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.control.action_space import Targets
+from hma_ros.core.control.approval import Approval
 from hma_ros.core.control.axes import axes_of
 from hma_ros.core.control.chunk_plan import check_begun
 from hma_ros.core.control.command_clock import SHORTEST_PERIOD, Tick
@@ -56,9 +58,10 @@ class Executor:
     :param spec: the embodiment.
     :param max_chunk_age_s: chunks whose stamp is older on arrival are refused.
     :param ramp_in_s: time over which the velocity limit grows from zero after a start.
-    :param needs_approval: chunks are checked but not followed before :meth:`approve`.
+    :param needs_approval: chunks are checked but not followed before an :attr:`approval`.
     :param previous: executor of an earlier configuration; its last command and the time since its
         last gripper command carry over.
+    :param is_shadow: nothing follows what is planned, so that nothing is away from it.
     """
 
     def __init__(
@@ -68,9 +71,10 @@ class Executor:
         ramp_in_s: float = 0.0,
         needs_approval: bool = False,
         previous: 'Executor | None' = None,
+        is_shadow: bool = False,
     ) -> None:
         self._spec, self._period_s = spec, 1.0 / spec.rates.command_hz
-        self._needs_approval = needs_approval
+        self.approval, self._is_shadow = Approval(needs_approval), is_shadow
         axes = axes_of(spec)
         self._guard = Guard(axes, self._period_s * SHORTEST_PERIOD)
         self._check = StateCheck(axes, spec.state.max_age_s)
@@ -82,14 +86,12 @@ class Executor:
         self._state = State.WAITING
         self._reasons: tuple[str, ...] = (self._start.reason,)
         self._stop_reason: str | None = None
-        # Whether a start goes on from the last command; whether a stop still has to come to rest.
+        # Whether only the last command may go on; whether a stop still has to come to rest.
         self._goes_on = self._needs_rest = False
         # Time since the last command; all time that passed: the gripper interval counts in it.
         self._idle_s = self._time_s = 0.0
         # Chunks stamped before this moment belong to an earlier motion.
         self._begun_ns = self._reach_ns = 0
-        # Set it to follow chunks until the next stop or loss.
-        self.is_approved = not needs_approval
         if previous is not None and previous._spec.action == spec.action:
             self._guard = Guard(axes, self._period_s * SHORTEST_PERIOD, previous._guard.last)
             self._time_s, self._idle_s = previous._time_s, previous._idle_s
@@ -138,9 +140,10 @@ class Executor:
         check_begun(stamp_ns, steps * step_dt_s, self._begun_ns)
         joins_ns = max(now_ns, self._reach_ns)
         targets = self._plan.accept(
-            stamp_ns, actions_HA, joins_ns, self._reach_ns, self.is_approved
+            stamp_ns, actions_HA, joins_ns, self._reach_ns, self.approval.is_there
         )
-        if self.is_approved:
+        self.approval.show()
+        if self.approval.is_there:
             self._turn.aim()
         return targets
 
@@ -227,8 +230,8 @@ class Executor:
             self._drop_plan()
 
     def release(self) -> None:
-        """Release the latch; a motion that still brakes comes to rest first."""
-        self._stop_reason = None
+        """Release the latch to start where the robot is, once a motion that brakes is at rest."""
+        self._stop_reason, self._goes_on = None, False
         if self._state is State.STOPPED and not self._needs_rest:
             self._restart()
 
@@ -236,6 +239,7 @@ class Executor:
         """Start anew where the robot is, e.g. when activated. A stop stays latched."""
         self._history.clear()
         self._plan.forget_stamps()
+        self.approval.end()
         if self._state is not State.STOPPED:
             self._restart()
 
@@ -249,9 +253,9 @@ class Executor:
         return self._plan.is_following(stamp_ns)
 
     def rebase(self, measured: Measurement) -> None:
-        """Plan from where the robot is; only for an executor that commands nothing (shadow)."""
+        """Plan from rest where the robot is; only for an executor that commands nothing."""
         if self._state in COMMANDING:
-            self._record(self._begin(self._guard.place(measured.values_X, self._period_s)), False)
+            self._record(self._begin(self._guard.rebase(measured.values_X)), False)
             self._begun_ns = 0
 
     def _pass(self, tick: Tick) -> None:
@@ -267,16 +271,29 @@ class Executor:
             self._reasons = (fault or 'no measured state',)
             return None
         is_ready = self._start.accepts(measured)
+        if self._goes_on and self._following_fault(measured) is not None:
+            self._await_return(measured)
+            return None
         if not is_ready or refusal is not None:
             self._reasons = (refusal if is_ready and refusal else self._start.reason,)
             return None
         position = self._guard.nearest_turn(measured.values_X)
-        if self._goes_on and self._following_fault(measured) is None:
+        if self._is_shadow:
+            return self._begin(self._guard.rebase(position))
+        if self._goes_on:
             position = self._guard.last.position_X
         if (wait_s := self._guard.wait_s(position) - self._idle_s) > 0.0:
             self._reasons = (f'away from the last command: a start in {wait_s:.1f} s',)
             return None
         return self._begin(self._guard.place(position, self._idle_s))
+
+    def _await_return(self, measured: Measurement) -> None:
+        """Wait for an arm that lags; stop if it has come to rest elsewhere."""
+        away = self._check.away(measured, self._guard.last.position_X)
+        if self._start.is_settled:
+            self.stop(f'{away}; look at the robot, then call ~/resume, which starts where it is')
+        else:
+            self._reasons = (f'{away}: waiting for the robot to come back or to rest',)
 
     def _lost(self, fault: str | None, measured: Measurement | None) -> Motion | None:
         if fault is not None or measured is None:
@@ -339,7 +356,7 @@ class Executor:
         self._drop_plan()
 
     def _drop_plan(self) -> None:
-        self.is_approved = not self._needs_approval
+        self.approval.end()
         self._plan.hold(self._guard.last.position_X[: self._plan.width])
         self._turn.begin(self._guard.last.position_X[self._plan.width :])
 
@@ -377,4 +394,6 @@ class Executor:
         self._history.record(self._reach_ns, motion.position_X[: self._plan.width], value)
 
     def _following_fault(self, measured: Measurement) -> str | None:
+        if self._is_shadow:
+            return None
         return self._check.following_fault(measured, self._guard.last.position_X)

@@ -115,6 +115,12 @@ class Guard:
         self._last, self._has_last = replace(still, velocity_X=way / elapsed_s), True
         return still
 
+    def rebase(self, position_X: ArrayLike) -> Motion:
+        """Be at rest at a position, whatever was before: where nothing follows the commands."""
+        position = np.array(position_X, np.float64)
+        self._last, self._has_last = Motion(position, np.zeros_like(position)), True
+        return self._last
+
     def delay(self, elapsed_s: float, late_s: float) -> None:
         """
         Note that the last command was sent late, so that the robot sees a slower one.

@@ -59,3 +59,15 @@ class StateCheck:
         error = np.abs(self._axes.difference(measured.values_X, commanded_X))
         limit = self._axes.following_error
         return self._axes.first(error > limit, 'following error', error, limit)
+
+    def away(self, measured: Measurement, commanded_X: Vector) -> str:
+        """Say where a robot that does not follow its command is, and where it should be."""
+        error = np.abs(self._axes.difference(measured.values_X, commanded_X))
+        limit = self._axes.following_error
+        index, count = int(np.argmax(error / limit)), int((error > limit).sum())
+        others = f' (and {count - 1} more)' if count > 1 else ''
+        return (
+            f'{self._axes.names[index]}{others}: away from the last command: got '
+            f'{measured.values_X[index]:.4g} measured, expected {commanded_X[index]:.4g} commanded'
+            f'{self._axes.unit_hint(measured.values_X)}'
+        )

@@ -1,5 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Whether measurements can be trusted enough to start from: fresh, consistent, within limits."""
+"""
+Whether measurements can be trusted enough to start from: fresh, consistent, within limits.
+
+And whether a robot that is elsewhere than expected has come to rest there.
+"""
 
 import numpy as np
 
@@ -10,6 +14,8 @@ _NS = 1_000_000_000
 # How many measurements must agree, and over what time.
 CONSISTENT_MEASUREMENTS = 5
 CONSISTENT_S = 0.04
+# How long a robot at rest is still. One that lags comes back meanwhile.
+SETTLED_S = 0.5
 # Noise of a measurement, as a share of the following error.
 _NOISE = 0.05
 
@@ -32,6 +38,8 @@ class StartCheck:
     def reset(self) -> None:
         """Begin anew."""
         self._taken: list[Measurement] = []
+        # The first and the newest of those between which the robot was still.
+        self._still: tuple[Measurement, Measurement] | None = None
         self.reason = 'no measured state'
 
     def accepts(self, measured: Measurement) -> bool:
@@ -41,12 +49,31 @@ class StartCheck:
         :returns: whether a motion may start from it.
         """
         taken = self._taken
+        self._note_rest(measured)
         if not taken or measured.stamp_ns != taken[-1].stamp_ns:
             self._take(measured)
         return (
             len(self._taken) == CONSISTENT_MEASUREMENTS
             and self._taken[-1].stamp_ns - self._since_ns >= CONSISTENT_S * _NS
         )
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the robot has been still for a while, within its limits or not."""
+        if self._still is None:
+            return False
+        since, newest = self._still
+        return newest.stamp_ns - since.stamp_ns >= SETTLED_S * _NS
+
+    def _note_rest(self, measured: Measurement) -> None:
+        if self._still is not None:
+            since, newest = self._still
+            moved = np.abs(self._axes.difference(measured.values_X, since.values_X))
+            is_still = (moved <= _NOISE * self._axes.following_error).all()
+            if is_still and 0 <= measured.stamp_ns - newest.stamp_ns <= self._max_age_ns:
+                self._still = since, measured
+                return
+        self._still = measured, measured
 
     def _take(self, measured: Measurement) -> None:
         outside = self._outside(measured)
@@ -62,12 +89,13 @@ class StartCheck:
 
     def _outside(self, measured: Measurement) -> str | None:
         excess = self._axes.excess(measured.values_X, self._axes.margin)
-        return self._axes.first(
+        outside = self._axes.first(
             excess > 0.0,
             'measured outside its limit and start margin by',
             excess,
             np.zeros_like(excess),
         )
+        return outside and outside + self._axes.unit_hint(measured.values_X)
 
     def _inconsistent(self, measured: Measurement) -> str | None:
         last = self._taken[-1]

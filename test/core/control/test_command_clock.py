@@ -62,6 +62,25 @@ def test_a_long_pause_is_an_interruption() -> None:
     assert both(clock, 550) == Tick(ROS + 560 * MS, 0.3, 'no command was due for 0.30 s')
 
 
+def test_a_pause_of_this_process_is_named_as_such() -> None:
+    reason = 'this process did not run for 3.00 s'
+    # Stopped by a signal: both clocks went on. Suspended with its machine: ROS time alone did.
+    for steady_ms in (3000, 20):
+        tick = started().tick(ROS + 3000 * MS, steady_ms * MS, paused_s=3.0)
+        assert tick is not None
+        assert tick.interruption == reason
+    assert both(started(), 20).interruption is None
+    tick = started().tick(ROS + 20 * MS, 20 * MS, paused_s=3.0)
+    assert tick is not None
+    assert tick.interruption is None
+
+
+def test_a_simulation_that_leaves_out_time_is_a_jump_of_the_clock() -> None:
+    tick = started(is_simulated=True).tick(ROS + 490_000 * MS, 20 * MS)
+    assert tick is not None
+    assert tick.interruption == 'the clock jumped by +490.000 s'
+
+
 @pytest.mark.parametrize('jump_ms', [-3000, -150, -20, 20, 90, 3000, 10**9])
 @pytest.mark.parametrize('passed_ms', [10, 40])
 def test_a_jump_is_an_interruption_and_the_time_is_that_of_the_steady_clock(

@@ -184,26 +184,64 @@ def test_chunks_are_checked_but_not_followed_before_an_approval() -> None:
         rig.send([[1e9, 0.0, 0.0, 1.0]])
     assert {decision.state for decision in rig.run(20)} == {State.HOLDING}
     np.testing.assert_array_equal(rig.command(), place)
-    rig.executor.is_approved = True
+    assert rig.executor.approval.give() is None
     rig.send(rig.forward())
     assert rig.run(5)[-1].state is State.TRACKING
     assert rig.command()[0] > place[0]
 
 
-@pytest.mark.parametrize('end', ['stop', 'loss'])
+@pytest.mark.parametrize('end', ['stop', 'loss', 'activation'])
 def test_an_approval_lasts_to_the_next_stop_or_loss(end: str) -> None:
     rig = Rig(FRANKA, needs_approval=True).started()
-    rig.executor.is_approved = True
+    rig.send(rig.forward())
+    rig.tick()
+    assert rig.executor.approval.give() is None
     rig.send(rig.forward())
     rig.tick()
     if end == 'stop':
         rig.executor.stop('a stop')
         rig.executor.release()
-    else:
+    elif end == 'loss':
         rig.executor.interrupt('the model is silent')
-    assert not rig.executor.is_approved
+    else:
+        rig.executor.reset()
+    assert not rig.executor.approval.is_there
     rig.until(State.HOLDING)
-    assert not rig.executor.is_approved
+    assert not rig.executor.approval.is_there
+    # What was shown before is forgotten too.
+    assert 'before a chunk was shown' in rig.executor.approval.give()
+
+
+def test_an_approval_before_a_chunk_was_shown_is_refused_and_not_kept() -> None:
+    rig = Rig(FRANKA, needs_approval=True).started()
+    refusal = rig.executor.approval.give()
+    assert refusal is not None
+    assert refusal.startswith('approval: got one before a chunk was shown')
+    place = rig.command()
+    with pytest.raises(MessageError):
+        rig.send([[1e9, 0.0, 0.0, 1.0]])  # one that is refused was not shown
+    assert rig.executor.approval.give() == refusal
+    rig.send(rig.forward())
+    rig.run(5)
+    np.testing.assert_array_equal(rig.command(), place)
+
+
+@pytest.mark.parametrize('share', [0.6, 3.0, -40.0])
+def test_shadow_plans_from_rest_where_the_robot_is(share: float) -> None:
+    rig = Rig(load_embodiment('ur5e'), is_shadow=True).started()
+    for _ in range(5):
+        # Moved between two chunks, as by hand: nothing is away from what was never commanded.
+        rig.sag_X = rig.sag_X + share * rig.axes.following_error
+        states = {decision.state for decision in rig.run(10)}
+        assert states <= {State.HOLDING, State.TRACKING}
+        measured = rig.measured()
+        rig.executor.rebase(measured)
+        assert rig.executor.is_at_rest
+        rig.send(rig.forward())
+        decision = rig.tick()
+        step = np.abs(decision.motion.position_X - measured.values_X)
+        assert (step <= rig.axes.velocity * rig.period_ns / S + 1e-9).all()
+        assert rig.executor.stop_reason is None
 
 
 def grips(values: list[float], listens: bool = True) -> list[object]:

@@ -11,6 +11,7 @@ from rig import Rig
 
 from hma_ros.core.control.decision import State
 from hma_ros.core.control.executor import Executor
+from hma_ros.core.control.measurement import Measurement
 from hma_ros.core.control.orientation import quaternion
 from hma_ros.core.embodiment import available_embodiments, load_embodiment
 
@@ -157,17 +158,86 @@ def test_lost_says_why_and_goes_on_from_the_last_command() -> None:
     np.testing.assert_array_equal(decision.motion.position_X, last)
 
 
-def test_robot_away_from_the_last_command_waits_and_starts_there_when_there_is_time() -> None:
+def strayed() -> Rig:
+    """Lose the robot, and find it away from its last command."""
     rig = lost()
-    last = rig.command()
     rig.is_seen, rig.sag_X = True, AWAY
     decision = rig.tick()
     assert (decision.state, decision.motion, decision.reasons) == (State.WAITING, None, (STRAYED,))
-    rig.run(10)
-    assert rig.decision.reasons[0].startswith('away from the last command: a start in ')
+    return rig
+
+
+def test_robot_that_settles_away_from_the_last_command_stops_until_somebody_resumes() -> None:
+    rig = strayed()
+    last, count = rig.command(), len(rig.positions)
+    assert {decision.state for decision in rig.run(20)} == {State.WAITING}
+    rig.until(State.STOPPED)
+    assert rig.executor.stop_reason == (
+        f'y: away from the last command: got 0.1 measured, expected {last[1]:.4g} commanded; look '
+        'at the robot, then call ~/resume, which starts where it is'
+    )
+    # It latches: also where the robot is back, and over an activation.
+    rig.sag_X = 0.0 * AWAY
+    rig.executor.reset()
+    assert {decision.state for decision in rig.run(100)} == {State.STOPPED}
+    assert len(rig.positions) == count
+    rig.sag_X = AWAY
+    rig.executor.release()
+    rig.tick()
+    rig.until(State.HOLDING)
+    np.testing.assert_allclose(rig.command(), last + AWAY)
+    assert rig.is_at_rest()
+    rig.check_limits()
+
+
+def test_robot_that_moves_elsewhere_is_waited_for_until_it_rests() -> None:
+    rig = strayed()
+    for _ in range(100):
+        rig.sag_X = rig.sag_X + 0.01 * AWAY
+        assert rig.tick().state is State.WAITING
+    assert 'waiting for the robot to come back or to rest' in rig.decision.reasons[0]
+    rig.until(State.STOPPED)
+
+
+def test_resume_while_it_waits_for_the_robot_starts_where_it_is() -> None:
+    rig = strayed()
+    last = rig.command()
+    rig.executor.release()
     rig.until(State.HOLDING)
     np.testing.assert_allclose(rig.command(), last + AWAY)
     rig.check_limits()
+
+
+def test_a_fresh_activation_starts_where_the_robot_is() -> None:
+    rig = strayed()
+    last = rig.command()
+    rig.executor.reset()
+    rig.until(State.HOLDING)
+    np.testing.assert_allclose(rig.command(), last + AWAY)
+    rig.check_limits()
+
+
+def test_swapped_joints_stop_and_say_which() -> None:
+    spec = SPECS['ur5e']
+    rig = Rig(spec)
+    rig.robot_X = np.array(spec.home)
+    rig.started()
+    rig.measured = lambda: Measurement(rig.robot_X[[1, 0, 2, 3, 4, 5]], rig.now_ns)
+    rig.until(State.STOPPED)
+    assert '(and 1 more): away from the last command' in rig.executor.stop_reason
+
+
+def test_degrees_are_suspected() -> None:
+    spec = SPECS['ur5e']
+    rig = Rig(spec)
+    rig.robot_X = np.degrees(spec.home)
+    rig.run(10)
+    (reason,) = rig.decision.reasons
+    assert 'measured outside its limit and start margin by' in reason
+    assert reason.endswith(': expected radians, these look like degrees')
+    # Not so if no unit would explain it.
+    rig.robot_X = np.full(6, 1e4)
+    assert 'degrees' not in rig.tick().reasons[0]
 
 
 def test_robot_that_comes_back_to_the_last_command_goes_on_from_it() -> None:
