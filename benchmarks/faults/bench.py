@@ -33,6 +33,8 @@ NS = 1_000_000_000
 _CATCH_UP_S = 2.0
 # A slow arm that was moved waits until a start there is within its velocity limit.
 _RECOVERY_S = 12.0
+# How long somebody looks before the next resume.
+_RESUME_S = 2.0
 # Rounding of a command at rest.
 ROUNDING = 1e-12
 _MOVING = 1e-9
@@ -190,9 +192,14 @@ class Bench(ABC):
         for button in (0, 1):
             self.press(button, False)
         self.run(0.1)
-        if not self.resume():
-            return False
-        return self.moves_within(_RECOVERY_S + self._patience_s())
+        end_s = self.steady_s() + _RECOVERY_S + self._patience_s()
+        # A robot found away from its last command stops only then: somebody resumes again.
+        while self.steady_s() < end_s:
+            if not self.resume():
+                return False
+            if self.moves_within(_RESUME_S):
+                return True
+        return False
 
     def _patience_s(self) -> float:
         """Return how long a robot that was moved by hand waits: see :meth:`Guard.wait_s`."""

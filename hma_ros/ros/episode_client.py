@@ -4,6 +4,8 @@ Runs episodes on the simulated robot through the nodes, for evaluation and demon
 
 Each episode goes through the lifecycle: model and executor are deactivated, the simulation is
 reset, and both are activated, so that the context is empty and the target is where the robot is.
+A robot that was pushed away from its last command stops the executor until somebody looks: nobody
+is near a simulated one, so the client resumes. A stop of any other reason stays.
 """
 
 import time
@@ -12,19 +14,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
 
+from hma_ros.core.control.decision import AWAY
 from hma_ros.core.errors import ConfigError, MessageError
-from hma_ros.ros.qos import LATCHED, SENSOR_IN
+from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_IN
 from hma_ros.ros.stamps import stamp_ns
 from hma_ros.srv import ResetEpisode
 
 _LOOK_S = 0.1
+_COMMANDER = 'action_executor'
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class EpisodeClient:
     def __init__(
         self,
         namespace: str = '',
-        nodes: tuple[str, ...] = ('action_executor', 'world_model', 'rollout_viewer'),
+        nodes: tuple[str, ...] = (_COMMANDER, 'world_model', 'rollout_viewer'),
         timeout_s: float = 60.0,
     ) -> None:
         self._context = rclpy.Context()
@@ -66,9 +72,16 @@ class EpisodeClient:
         self._names, self._timeout_s = nodes, timeout_s
         self._now_ns = 0
         self._success: bool | None = None
+        self._is_away = False
         self._clients: dict[str, Any] = {}
         self._node.create_subscription(Clock, '/clock', self._on_clock, SENSOR_IN)
         self._node.create_subscription(Bool, 'sim_robot/success', self._on_success, LATCHED)
+        if _COMMANDER in nodes:
+            name = self._node.get_namespace().strip('/')
+            self._status = f'{name}/{_COMMANDER}: status'.lstrip('/')
+            self._node.create_subscription(
+                DiagnosticArray, '/diagnostics', self._on_diagnostics, REPORT
+            )
 
     @property
     def node(self) -> Node:
@@ -114,6 +127,8 @@ class EpisodeClient:
         wall_s, start_ns = time.monotonic(), self._now_ns
         end_ns = start_ns + round(horizon_s * 1e9)
         while not self._success and self._now_ns < end_ns:
+            if self._is_away:
+                self._resume()
             self._wait_for_clock()
         return EpisodeResult(
             seed, bool(self._success), (self._now_ns - start_ns) * 1e-9, time.monotonic() - wall_s
@@ -124,6 +139,11 @@ class EpisodeClient:
         self._until(
             lambda: self._now_ns > before_ns or self._success, '/clock: expected it to move'
         )
+
+    def _resume(self) -> None:
+        answer = self._call(Trigger, f'{_COMMANDER}/resume', Trigger.Request())
+        self._is_away = False
+        self._node.get_logger().info(f'{_COMMANDER}/resume: {answer.message}')
 
     def _reset(self, seed: int) -> None:
         answer = self._call(ResetEpisode, 'sim_robot/reset', ResetEpisode.Request(seed=seed))
@@ -172,6 +192,12 @@ class EpisodeClient:
             if time.monotonic() > end_s:
                 raise MessageError(f'{expectation}, got none within {self._timeout_s:g} s')
             self._executor.spin_once(timeout_sec=_LOOK_S)
+
+    def _on_diagnostics(self, message: Any) -> None:
+        for status in message.status:
+            if status.name == self._status:
+                values = {item.key: item.value for item in status.values}
+                self._is_away = AWAY in values.get('stop reason', '')
 
     def _on_clock(self, message: Any) -> None:
         self._now_ns = stamp_ns(message.clock)

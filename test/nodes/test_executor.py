@@ -292,7 +292,21 @@ def test_nobody_else_may_command(system: Any, robot: Robot) -> None:
 
 
 def test_chunks_are_followed_after_an_approval_only(system: Any, robot: Robot) -> None:
-    spawn(system, require_approval=True)
+    spawn(system, require_approval=True, heartbeat_timeout_s=10.0)
+    robot.until_commanded()
+    # There is neither a model nor a chunk to approve.
+    answer = robot.call('approve')
+    assert not answer.success
+    assert 'approval: world_model/heartbeat: got none yet' in answer.message
+    beats = system.node.create_publisher(Empty, 'world_model/heartbeat', REPORT)
+
+    def is_missing_a_chunk() -> bool:
+        beats.publish(Empty())
+        answer = robot.call('approve')
+        assert not answer.success
+        return 'before a chunk was shown' in str(answer.message)
+
+    system.until(is_missing_a_chunk, 'a refusal without a chunk')
 
     def is_checked() -> bool:
         robot.send(np.full((2, 6), 0.01))
@@ -302,7 +316,15 @@ def test_chunks_are_followed_after_an_approval_only(system: Any, robot: Robot) -
     np.testing.assert_allclose(robot.target(), MEASURED)
     assert robot.fact('approved') == 'False'
     # A busy machine may lose the state, and with it the approval.
-    robot.until_moved(lambda: robot.call('approve'))
+    robot.until_moved(lambda: (beats.publish(Empty()), robot.call('approve')))
+    # An approval ends with the activation in which it was given.
+    assert system.transition('action_executor', 'deactivate')
+    assert system.transition('action_executor', 'activate')
+    system.until(lambda: robot.fact('approved') == 'False', 'the end of the approval')
+    robot.until_commanded()
+    assert 'before a chunk was shown' in robot.call('approve').message
+    robot.send(np.full((2, 6), 0.01))
+    system.until(lambda: (beats.publish(Empty()), robot.call('approve').success)[1], 'an approval')
     assert robot.call('stop').success
     system.until(lambda: robot.fact('approved') == 'False', 'the end of the approval')
     answer = robot.call('approve')
@@ -336,6 +358,9 @@ def test_a_silent_model_is_not_followed_until_its_heartbeat_is_back(
     followed = until_ignored()
     assert until_ignored() == followed
     system.until(lambda: robot.fact('approved') == 'False', 'the end of the approval')
+    answer = robot.call('approve')
+    assert not answer.success
+    assert 'world_model/heartbeat: got none for' in answer.message
 
     def is_followed() -> bool:
         beats.publish(Empty())
@@ -373,6 +398,43 @@ def test_activation_after_loss_starts_at_the_robot(system: Any, robot: Robot) ->
     robot.until_commanded()
     np.testing.assert_allclose(robot.target(), robot.place)
     robot.until_at_rest()
+
+
+def test_robot_that_settles_elsewhere_is_left_alone_until_somebody_resumes(
+    system: Any, robot: Robot
+) -> None:
+    spawn(system)
+    robot.until_moved()
+    # Two joints are swapped, as by a driver with another order.
+    robot.place = MEASURED[[1, 0, 2, 3, 4, 5]]
+    robot.until_log('away from the last command: got ')
+    robot.until_silent('stopped')
+    robot.until_at_rest()
+    assert 'then call ~/resume' in robot.fact('stop reason')
+    sent = system.counts[COMMANDS]
+    # Not even where the states are right again, nor by the lifecycle.
+    robot.place = MEASURED
+    for transition in ('deactivate', 'activate'):
+        assert system.transition('action_executor', transition)
+    robot.until_silent('stopped')
+    assert system.counts[COMMANDS] == sent
+    assert 'away from the last command' in robot.call('resume').message
+    robot.until_commanded()
+    np.testing.assert_allclose(robot.target(), MEASURED)
+
+
+def test_a_pause_of_the_executor_itself_is_named(system: Any, robot: Robot) -> None:
+    beats = system.node.create_publisher(Empty, 'world_model/heartbeat', REPORT)
+    system.node.create_timer(0.05, lambda: beats.publish(Empty()))
+    child = spawn(system)
+    robot.until_moved()
+    child.send_signal(signal.SIGSTOP)
+    end_ns = robot.now_ns() + 2 * 10**9
+    system.until(lambda: robot.now_ns() > end_ns, 'two seconds')
+    child.send_signal(signal.SIGCONT)
+    robot.until_log('this process did not run for ')
+    robot.until_commanded()
+    assert 'see the world model' not in system.log('action_executor')
 
 
 def test_deactivated_while_it_brakes_the_last_command_is_at_rest(

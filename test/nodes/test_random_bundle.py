@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import Image
 
 from hma_ros.core.embodiment import load_embodiment
@@ -93,6 +94,25 @@ def test_without_a_policy_it_predicts(system: Any, predictor: Path) -> None:
     assert '/world_model/action_chunk' not in system.last
     assert 'predicts alone and proposes no actions' in system.log('world_model')
     assert 'Traceback' not in system.log('world_model')
+
+
+def test_without_a_policy_the_executor_plans_nothing_and_says_so_once(
+    system: Any, predictor: Path
+) -> None:
+    system.watch(DiagnosticArray, '/diagnostics')
+    system.spawn('action_executor', bundle=str(predictor), **COMMON)
+
+    def facts() -> dict[str, str]:
+        message = system.last.get('/diagnostics')
+        return {item.key: item.value for item in message.status[0].values} if message else {}
+
+    text = 'the model has no policy: no actions will come'
+    system.until(lambda: facts().get('reasons', '').startswith(text), 'the reason')
+    assert facts()['active'] == 'True'
+    # Neither /clock nor states are missed, as nothing would be made of them.
+    assert system.last['/diagnostics'].status[0].level == DiagnosticStatus.OK
+    assert 'tracking' not in facts()
+    assert system.log('action_executor').count(text) == 1
 
 
 def test_on_a_slower_clock_it_predicts_longer_steps_and_says_what_that_means(

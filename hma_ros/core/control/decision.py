@@ -19,6 +19,8 @@ class State(str, Enum):
 
 
 COMMANDING = (State.TRACKING, State.HOLDING)
+# In the reason of the stop that the executor latches by itself.
+AWAY = 'away from the last command'
 
 
 @dataclass(frozen=True)

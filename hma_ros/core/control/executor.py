@@ -24,7 +24,7 @@ stopped   a stop, or the robot settled away  decelerates within     :meth:`Execu
 
 A measurement alone never moves the robot: it is commanded only where a start was checked, and
 after a loss the last command goes on, or nothing until somebody has looked. Between any two
-commands, whatever happened between them, the limits of the :mod:`~hma_ros.core.control.guard` hold.
+commands, whatever happened between them, the limits of :mod:`~hma_ros.core.control.guard` hold.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ from hma_ros.core.control.axes import axes_of
 from hma_ros.core.control.chunk_plan import check_begun
 from hma_ros.core.control.command_clock import SHORTEST_PERIOD, Tick
 from hma_ros.core.control.command_history import CommandHistory
-from hma_ros.core.control.decision import COMMANDING, Decision, State
+from hma_ros.core.control.decision import AWAY, COMMANDING, Decision, State
 from hma_ros.core.control.gripper import GripperSwitch
 from hma_ros.core.control.guard import Guard, Motion
 from hma_ros.core.control.measurement import Measurement, StateCheck
@@ -283,7 +283,7 @@ class Executor:
         if self._goes_on:
             position = self._guard.last.position_X
         if (wait_s := self._guard.wait_s(position) - self._idle_s) > 0.0:
-            self._reasons = (f'away from the last command: a start in {wait_s:.1f} s',)
+            self._reasons = (f'{AWAY}: a start in {wait_s:.1f} s',)
             return None
         return self._begin(self._guard.place(position, self._idle_s))
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.control.axes import Axes
+from hma_ros.core.control.decision import AWAY
 from hma_ros.core.messages.stamp import clock_hint
 
 Vector = NDArray[np.float64]
@@ -67,7 +68,7 @@ class StateCheck:
         index, count = int(np.argmax(error / limit)), int((error > limit).sum())
         others = f' (and {count - 1} more)' if count > 1 else ''
         return (
-            f'{self._axes.names[index]}{others}: away from the last command: got '
+            f'{self._axes.names[index]}{others}: {AWAY}: got '
             f'{measured.values_X[index]:.4g} measured, expected {commanded_X[index]:.4g} commanded'
             f'{self._axes.unit_hint(measured.values_X)}'
         )

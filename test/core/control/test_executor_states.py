@@ -1,5 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Random measurements, gaps, chunks, stops and clock jumps: the limits hold always."""
+"""
+Random measurements, gaps, chunks, stops and clock jumps: the limits hold always.
+
+And no motion starts away from the last command, unless somebody resumed or activated.
+"""
 
 from dataclasses import replace
 
@@ -72,7 +76,9 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.is_frozen = False
         self.last_stamp_ns = 0
         self.decision: Decision | None = None
-        self.moved_by_measurement = False
+        # Whether somebody allowed a start elsewhere than at the last command; where that is.
+        self.may_start_elsewhere = True
+        self.last: np.ndarray | None = None
         self.chunks = self.ticks = 0
         # The clock is corrected to and fro.
         self.correction_ns, self.correct_every = 0, 1
@@ -94,14 +100,26 @@ class ExecutorMachine(RuleBasedStateMachine):
         tick = self.clock.tick(self.ros_ns(), self.steady_ns)
         if tick is None:
             return
+        before = self.executor.state
         self.decision = self.executor.step(tick, self.ros_ns(), measured)
+        self.check_start(before, self.decision)
         # Judged by real time, whatever the clock of ROS says.
         if self.decision.motion is not None:
             tick = self.clock.settled(tick, self.executor.is_at_rest)
             self.judge(tick, self.decision)
             self.robot = self.robot + 0.5 * (self.decision.motion.position_X - self.robot)
 
+    def check_start(self, before: State, decision: Decision) -> None:
+        """Check that it starts by itself only where it commanded last."""
+        if before not in (State.WAITING, State.LOST) or decision.motion is None:
+            return
+        assert decision.motion.is_at_rest
+        if not self.may_start_elsewhere:
+            np.testing.assert_array_equal(decision.motion.position_X, self.last)
+        self.may_start_elsewhere = False
+
     def judge(self, tick: Tick, decision: Decision) -> None:
+        self.last = decision.motion.position_X
         self.wire.take(self.steady_ns / NS, decision.motion.position_X)
         stamp_s = self.stamps.passed_s(tick.reach_ns, self.steady_ns)
         self.stamped.take(stamp_s, decision.motion.position_X)
@@ -214,6 +232,8 @@ class ExecutorMachine(RuleBasedStateMachine):
 
     @rule()
     def resume(self) -> None:
+        if self.executor.state in (State.STOPPED, State.WAITING):
+            self.may_start_elsewhere = True
         self.executor.release()
         self.tick()
 
@@ -229,6 +249,7 @@ class ExecutorMachine(RuleBasedStateMachine):
             if decision.motion is None:
                 break
             self.judge(tick, decision)
+        self.may_start_elsewhere = True
         self.executor.reset()
         self.clock = CommandClock(self.period_ns, is_simulated=False, previous=self.clock)
         self.steady_ns += round(late * self.period_ns)
