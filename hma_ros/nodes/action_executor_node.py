@@ -216,7 +216,7 @@ class ActionExecutorNode(HmaNode):
         if paused_s := self._own_pauses.look():
             self._paused_s += paused_s
             self._clock_watch.begin()
-            self._heartbeat.excuse()
+            self._heartbeat.excuse(paused_s)
 
     def _measured(self) -> Measurement | None:
         newest = self._state.newest()

@@ -37,10 +37,10 @@ class HeartbeatWatch:
             f'{self._limit_s:g} s; start or activate the world model first'
         )
 
-    def excuse(self) -> None:
-        """Listen anew: this process did not run, so that it heard nothing."""
+    def excuse(self, paused_s: float) -> None:
+        """Leave out of a silence how long this process did not run, so that it heard nothing."""
         if self._heard_s is not None:
-            self._heard_s = time.monotonic()
+            self._heard_s = min(self._heard_s + paused_s, time.monotonic())
 
     def look(self) -> str | None:
         """Report a silence, and return it; None if there is none."""
