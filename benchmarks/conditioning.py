@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.held_out_tokens import mean_score
 from benchmarks.mixture import Budget, Experiment, Mixture, arguments
 from hma_ros.data.windows import TokenEpisode
 from hma_ros.evaluation.conditioning_table import conditioning_table
 from hma_ros.evaluation.measurements import write_measurements
 from hma_ros.network.config import Injection
 from hma_ros.network.discrete import DiscreteHma
+from hma_ros.training.held_out import mean_score
 
 ROBOTS = ('sim_ur5e', 'sim_planar')
 _SMALL = {'width': 64, 'layers': 4}

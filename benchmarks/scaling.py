@@ -12,11 +12,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from benchmarks.held_out_tokens import mean_score
 from benchmarks.mixture import Budget, Experiment, Mixture, arguments
 from hma_ros.evaluation.measurements import write_measurements
 from hma_ros.evaluation.scaling_tables import scaling_table
 from hma_ros.network.discrete import DiscreteHma
+from hma_ros.training.held_out import mean_score
 
 # The first is in every mixture, so that all models can be compared on its episodes.
 ROBOTS = ('sim_ur5e', 'sim_so101', 'sim_franka', 'sim_planar')

@@ -147,6 +147,13 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         'scene instead of copying its last action (preset small; 0.5)',
     )
     group.add_argument(
+        '--held-out',
+        type=not_negative,
+        metavar='N',
+        help='demonstrations that are not learned from; at the end they tell how well frames and '
+        f'actions are predicted (preset small; default: a tenth, from {FEW_EPISODES} on)',
+    )
+    group.add_argument(
         '--tensorboard',
         action='store_true',
         help='also write the losses for TensorBoard, to OUT/model/tensorboard',
@@ -167,6 +174,7 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.data.joined_episodes import open_all
     from hma_ros.export.pretrained import read_pretrained, save_codec
     from hma_ros.export.replace import check_replaceable
+    from hma_ros.training.held_out import choose, split, summary
     from hma_ros.training.recordings import with_anchors
     from hma_ros.training.scalars import check_tensorboard
     from hma_ros.training.workers import Workers
@@ -181,7 +189,9 @@ def run(args: argparse.Namespace) -> int:
     initial = read_pretrained(initial_folder(args.init, args.out), args.tokenizer)
     dataset.check_frame_size(initial.codec.image_size, 'the frame tokenizer')
     workers = Workers()
-    trainer = _trainer(args, dataset, initial)
+    check_options(args, initial.model.config)
+    held = choose(len(dataset), args.held_out) if initial.model.config.twin else []
+    trainer = _trainer(args, dataset, initial, held)
     with workers.in_turn():
         if workers.is_first:
             save_codec(initial.codec, initial.tokenizer, args.out / 'tokenizer')
@@ -189,10 +199,14 @@ def run(args: argparse.Namespace) -> int:
         episodes = _tokens(args, shown, initial)
     if trainer.model.config.anchor:
         episodes = with_anchors(episodes, shown)
-    model = _train(args, trainer, episodes)
+    learned, held_out = split(episodes, len(dataset), held)
+    model = _train(args, trainer, learned)
     if not workers.is_first:
         return 0
-    model = _fitted(args, model, trainer.stems[0], episodes)
+    model = _fitted(args, model, trainer.stems[0], learned)
+    if held_out:
+        small = cast('DiscreteHma', model)
+        print(*summary(small, trainer.stems[0], learned, held_out), sep='\n  ')
     print(f'checkpoints in {args.out}')
     if args.bundle is not None:
         _export(args, model, initial.decoding)
@@ -205,6 +219,7 @@ def check_options(args: argparse.Namespace, config: HmaConfig) -> None:
         ('rank', args.trunk == 'lora', '--trunk lora'),
         ('masked_history', config.twin, 'a model of preset small'),
         ('head_steps', config.twin, 'a model of preset small'),
+        ('held_out', config.twin, 'a model of preset small'),
     ):
         value = getattr(args, name)
         if value is not None and not counts:
@@ -212,7 +227,9 @@ def check_options(args: argparse.Namespace, config: HmaConfig) -> None:
             raise ConfigError(f'--{option}: got {value}, expected it with {of} only; leave it out')
 
 
-def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -> HmaTrainer:
+def _trainer(
+    args: argparse.Namespace, dataset: Episodes, initial: Pretrained, held_out: Sequence[int]
+) -> HmaTrainer:
     """Make the trainer of a new run, or of one to go on with."""
     from hma_ros.training.configuration import default_length
     from hma_ros.training.finetune import FineTuning, kept_stems, start
@@ -222,7 +239,6 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
     from hma_ros.training.trainer import HmaTrainer, quicker_precision
     from hma_ros.training.workers import Workers
 
-    check_options(args, initial.model.config)
     given = {'rank': args.rank, 'masked_history': args.masked_history}
     given = {name: value for name, value in given.items() if value is not None}
     tuning = FineTuning(args.trunk, rate=args.rate, **given)
@@ -239,6 +255,7 @@ def _trainer(args: argparse.Namespace, dataset: Episodes, initial: Pretrained) -
         **{name: getattr(tuning, name) for name in tuning.__dataclass_fields__},
         **{name: getattr(args, name) for name in ('steps', 'windows', 'augment')},
         'head_steps': args.head_steps or HEAD_STEPS,
+        'held_out': [*held_out],
         'length': length,
         'processes': Workers().count,
     }

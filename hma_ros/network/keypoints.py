@@ -104,9 +104,15 @@ class KeypointHead(nn.Module):
         seen = torch.cat([points, self.joints(joints)], 2)
         chunk = self.chunk(torch.cat([action, seen], 2)) * self.std + self.mean
         if self.targets:
-            chunk = chunk + (joints * self.joint_std + self.joint_mean).repeat(1, 1, self.targets)
+            chunk = chunk + self.origin(joints * self.joint_std + self.joint_mean)
         # Read off without another layer: the keypoints have to be the places.
         return chunk, self.state(seen) if self.state is not None else None
+
+    def origin(self, joints: Tensor) -> Tensor:
+        """Return the chunk that does not move, ``float[..., stride * A]``, at joints of units."""
+        if self.targets:
+            return joints.repeat(*[1] * (joints.ndim - 1), self.targets)
+        return torch.zeros(*joints.shape[:-1], len(self.std))
 
 
 def _mlp(*widths: int) -> nn.Sequential:

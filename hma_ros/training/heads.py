@@ -34,7 +34,7 @@ _LINEAR_FROM = 0.05
 
 
 @dataclass(frozen=True)
-class _Steps:
+class HeadSteps:
     """What a head is fitted to: ``half[N, tokens, C]``, ``[N, J]``, ``[N, X]``, ``[N, D]``."""
 
     features: Tensor
@@ -53,20 +53,13 @@ class HeadFitter:
     def __init__(self, model: DiscreteHma) -> None:
         torch.manual_seed(0)
         self._model = model
-        self._gathered: dict[str, list[_Steps]] = {}
+        self._gathered: dict[str, list[HeadSteps]] = {}
 
     def add(self, stem: str, episodes: Sequence[TokenEpisode]) -> None:
         """Gather steps with the expert's labels; those in which the policy acted teach most."""
         gathered = self._gathered.setdefault(stem, [])
         for item in Progress(episodes, f'{stem} features', unit='episode'):
-            gathered.append(
-                _Steps(
-                    episode_features(self._model, stem, item).half(),
-                    torch.tensor(item.joints[:-1]),
-                    torch.tensor(item.labels),
-                    torch.tensor(item.states[:-1]),
-                )
-            )
+            gathered.append(episode_steps(self._model, stem, item))
 
     def fit(self, stem: str, steps: int) -> float:
         """
@@ -105,14 +98,27 @@ class HeadFitter:
         last = errors[-100:]
         return sum(last) / len(last)
 
-    def _joined(self, stem: str) -> _Steps:
+    def _joined(self, stem: str) -> HeadSteps:
         """Join what was gathered, and keep it so: it exists only once."""
         parts = self._gathered[stem]
-        joined = _Steps(
-            *(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(_Steps))
+        joined = HeadSteps(
+            *(
+                torch.cat([getattr(part, field.name) for part in parts])
+                for field in fields(HeadSteps)
+            )
         )
         self._gathered[stem] = [joined]
         return joined
+
+
+def episode_steps(model: DiscreteHma, stem: str, episode: TokenEpisode) -> HeadSteps:
+    """Compute what a head reads at every step of an episode, with what it is to say."""
+    return HeadSteps(
+        episode_features(model, stem, episode).half(),
+        torch.tensor(episode.joints[:-1]),
+        torch.tensor(episode.labels),
+        torch.tensor(episode.states[:-1]),
+    )
 
 
 @torch.no_grad()

@@ -172,6 +172,19 @@ def test_augmented_copies_of_the_demonstrations_are_learned_from_too(run_folder,
     assert json.loads((out / 'provenance.json').read_text())['settings']['augment'] == 1
 
 
+def test_demonstrations_held_out_tell_how_well_the_others_were_learned(
+    run_folder, data, tmp_path, capsys
+):
+    assert finetune(run_folder, data, tmp_path, *STEPS, '--held-out', '1') == 0
+    said = capsys.readouterr().out
+    assert '1 episode held out:\n  frames: perplexity ' in said
+    assert re.search(r'\n  actions: R2 \S+, and \S+ on the episodes learned from', said)
+    facts = json.loads((tmp_path / 'provenance.json').read_text())
+    assert facts['settings']['held_out'] == [1]
+    assert finetune(run_folder, data, tmp_path / 'none', *STEPS, '--held-out', '3') == 2
+    assert '--held-out: got 3 of 3 episodes, expected fewer' in capsys.readouterr().err
+
+
 def test_a_folder_that_cannot_be_made_is_named(run_folder, data, tmp_path, capsys):
     (tmp_path / 'taken').write_text('')
     assert finetune(run_folder, data, tmp_path / 'taken' / 'out', *STEPS) == 2

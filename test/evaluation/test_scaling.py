@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from benchmarks.conditioning import with_other_actions
-from benchmarks.held_out_tokens import mean_score
 from benchmarks.mixture import Experiment, Mixture, spread
 from hma_ros.bringup import bundle_folder
 from hma_ros.core.embodiment import load_embodiment
@@ -23,6 +22,7 @@ from hma_ros.evaluation.tables import transfer_table
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 from hma_ros.sim.generate import generate
+from hma_ros.training.held_out import mean_score
 
 
 def _result(series: str, robots: int, nats: dict[str, float]) -> dict[str, object]:
