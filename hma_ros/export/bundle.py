@@ -15,6 +15,7 @@ import torch
 from hma_ros.core.embodiment.stem_facts import StemFacts, stem_entry
 from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.file_hash import sha256
 from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.progress import moving
 from hma_ros.export.append import append_graph
@@ -45,7 +46,7 @@ from hma_ros.runtime.manifest import (
     PATCH_HEAD,
     FrameFacts,
 )
-from hma_ros.runtime.manifest_file import sha256, write_facts
+from hma_ros.runtime.manifest_file import write_facts
 from hma_ros.runtime.providers import Execution
 
 WEIGHTS = 'weights.bin'
