@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from hma_ros.core.atomic_file import locked, replacing, write_text
 
 HOLD = """
@@ -29,9 +30,14 @@ def test_a_file_takes_the_place_of_another(tmp_path):
 def test_a_file_stays_as_it_was_when_writing_fails(tmp_path):
     path = tmp_path / 'state'
     path.write_bytes(b'before')
-    with pytest.raises(OSError, match='disk full'), replacing(path) as part:
-        part.write_bytes(b'half')
-        raise OSError('disk full')
+
+    def fail():
+        with replacing(path) as part:
+            part.write_bytes(b'half')
+            raise OSError('disk full')
+
+    with pytest.raises(OSError, match='disk full'):
+        fail()
     assert path.read_bytes() == b'before'
     assert list(tmp_path.iterdir()) == [path]
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.control.action_space import Targets
+from hma_ros.core.control.interpolation import interpolated
 from hma_ros.core.errors import EarlierError, LateError, MessageError
 
 _NS = 1_000_000_000
@@ -118,13 +119,7 @@ class ChunkPlan:
 
     def target(self, time_ns: int) -> NDArray[np.float64]:
         """Return the planned target at a time, ``float64[D]``."""
-        index = int(np.searchsorted(self._times_ns, time_ns, side='right'))
-        if index == 0 or index == len(self._times_ns):
-            planned = self._knots[max(index - 1, 0)]
-        else:
-            start_ns, end_ns = self._times_ns[index - 1 : index + 1]
-            part = (time_ns - start_ns) / (end_ns - start_ns)
-            planned = (1.0 - part) * self._knots[index - 1] + part * self._knots[index]
+        planned = interpolated(self._times_ns, self._knots, time_ns)
         faded: NDArray[np.float64] = planned + self._fade(time_ns) * self._offset
         return faded
 
