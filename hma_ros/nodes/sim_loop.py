@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from hma_ros.core.control.timed_targets import TimedTargets
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError, HmaError
+from hma_ros.core.settings import Scene
 from hma_ros.sim import make_task
-from hma_ros.sim.random_scene import Scene
 from hma_ros.sim.simulation import UPDATE_HZ, Task
 
 _NS = 1_000_000_000

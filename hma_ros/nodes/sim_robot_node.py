@@ -16,7 +16,7 @@ from std_msgs.msg import Bool, Float64MultiArray, String
 
 from hma_ros.core.embodiment import CameraSpec, CommandSpec, load_embodiment
 from hma_ros.core.errors import ConfigError, HmaError, MessageError
-from hma_ros.core.settings import SEED
+from hma_ros.core.settings import SCENES, SEED, Scene
 from hma_ros.core.topics import CLOCK_TOPIC
 from hma_ros.nodes.sim_loop import SimLoop
 from hma_ros.ros import qos_overrides
@@ -28,7 +28,6 @@ from hma_ros.ros.lifecycle import run
 from hma_ros.ros.parameters import declare, parameter, read
 from hma_ros.ros.qos import COMMAND, LATCHED, REPORT, SENSOR_OUT
 from hma_ros.ros.stamps import to_stamp
-from hma_ros.sim.random_scene import SCENES, Scene
 from hma_ros.sim.robot_tree import RobotTree
 from hma_ros.sim.simulation import Task
 from hma_ros.srv import ResetEpisode
