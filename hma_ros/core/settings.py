@@ -9,7 +9,7 @@ import dataclasses
 from typing import Any, Literal, get_args
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.short_text import shortened
+from hma_ros.core.short_text import quoted
 
 MODES = ('shadow', 'execute')
 PRECISIONS = ('fp32', 'fp16', 'int8')
@@ -106,7 +106,7 @@ class Setting:
             self._refuse(name, value)
 
     def _refuse(self, name: str, value: Scalar) -> None:
-        raise ConfigError(f'{name}: got {shortened(repr(value))}, expected {self.expectation}')
+        raise ConfigError(f'{name}: got {quoted(value)}, expected {self.expectation}')
 
 
 MODE = Setting(

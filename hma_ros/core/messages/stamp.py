@@ -4,8 +4,9 @@
 from typing import Any
 
 _NS = 1_000_000_000
-# A month: so long ago no driver fell silent that this process has heard.
-_ANOTHER_CLOCK_NS = 30 * 86400 * _NS
+# A month: so long ago no driver fell silent that this process has heard, and no clock of a
+# computer is so wrong.
+ANOTHER_CLOCK_S = 30 * 86400.0
 
 
 def stamp_ns(stamp: Any) -> int:
@@ -15,7 +16,7 @@ def stamp_ns(stamp: Any) -> int:
 
 def clock_hint(age_ns: int) -> str:
     """Return what to add to an error about an age that only another clock explains."""
-    if abs(age_ns) < _ANOTHER_CLOCK_NS:
+    if abs(age_ns) < ANOTHER_CLOCK_S * _NS:
         return ''
     return (
         '; its stamp is from another clock: compare use_sim_time, and the clocks of the machines'
