@@ -26,7 +26,6 @@ from hma_ros.data.bag_messages import BagMessages, Recorded, bag_files
 from hma_ros.data.bag_steps import EXECUTED_TOPIC, BagSteps
 from hma_ros.data.embodiment_difference import differences
 from hma_ros.data.episode_cutter import EpisodeCutter
-from hma_ros.data.import_parts import Read, read_parts
 from hma_ros.data.imported_source import (
     ImportedSource,
     committed,
@@ -35,6 +34,7 @@ from hma_ros.data.imported_source import (
     take_back_other_unit,
 )
 from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.parallel_import import Read, read_parts
 from hma_ros.data.topic_counts import TopicCounts
 
 _TRANSPORTS = {'sensor_msgs/msg/Image': 'raw', 'sensor_msgs/msg/CompressedImage': 'compressed'}

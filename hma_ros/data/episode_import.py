@@ -27,9 +27,9 @@ from hma_ros.data.bag_steps import Mark
 from hma_ros.data.column_map import ColumnMap
 from hma_ros.data.episode_cutter import EpisodeCutter
 from hma_ros.data.episode_source import ACTION, STATE, EpisodeSource
-from hma_ros.data.import_parts import joined, read_parts
 from hma_ros.data.imported_source import ImportedSource, identity, imported_before, imported_now
 from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.parallel_import import joined, read_parts
 from hma_ros.data.step_alignment import Drop, StepAlignment
 from hma_ros.data.steps import Step
 from hma_ros.data.topic_counts import TopicCounts

@@ -43,7 +43,7 @@ from hma_ros.data.episode_metadata import (
     EpisodeRecord,
     read_metadata,
 )
-from hma_ros.data.flat_file import map_array
+from hma_ros.data.memory_map import map_array
 
 
 @dataclass(frozen=True)

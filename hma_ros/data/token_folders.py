@@ -32,7 +32,7 @@ from hma_ros.core.domains import RATE_HZ, stride_of
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import quoted, shortened
-from hma_ros.data.flat_file import map_array
+from hma_ros.data.memory_map import map_array
 
 # Latents of the Stable Video Diffusion autoencoder times this have about unit variance.
 LATENT_SCALE = 0.18215

@@ -16,8 +16,8 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.spread import evenly_spread
 from hma_ros.core.vision.image import resize_area
-from hma_ros.export.advice import without_advice
 from hma_ros.export.parity import Parity
+from hma_ros.export.quiet_logging import without_advice
 from hma_ros.runtime.frames import level_values
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import INT8_DECODER

@@ -6,8 +6,8 @@ from typing import Any
 
 from rclpy.node import Node
 
+from hma_ros.cli.checks.finding import Finding, fail, ok, warn
 from hma_ros.cli.checks.listening import Input
-from hma_ros.cli.finding import Finding, fail, ok, warn
 from hma_ros.ros.publishers import node_names
 
 _CHUNKS = 'world_model/action_chunk'

@@ -5,9 +5,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from hma_ros.cli.checks.finding import Finding, fail, ok, warn
 from hma_ros.cli.checks.ranges import POSITIONS, check_ranges, check_units
 from hma_ros.cli.checks.units import coordinate_bounds
-from hma_ros.cli.finding import Finding, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec
 
 # A comparison of numbers that people write with few digits.
