@@ -62,14 +62,6 @@ class SensorSubscription:
             self._timer = node.create_timer(_SOON_NS / _NS, self._follow, clock=steady)
         node.own(self, SensorSubscription.close)
 
-    @property
-    def is_reliable(self) -> bool:
-        """Whether lost messages are requested again."""
-        return any(
-            item.qos_profile.reliability == ReliabilityPolicy.RELIABLE
-            for item in self._subscriptions.values()
-        )
-
     def close(self) -> None:
         """Unsubscribe."""
         if self._timer is not None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _NS = 1_000_000_000
+_ROLLOUTS_KEPT = 32
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,12 @@ class RolloutMatch:
 
     :param lead: frames imagined so many steps ahead are wanted; otherwise the longest lead below.
     :param tolerance_s: how far a camera frame may be from the imagined moment.
-    :param rollouts: how many rollouts are kept.
     """
 
-    def __init__(self, lead: int, tolerance_s: float, rollouts: int = 32) -> None:
+    def __init__(self, lead: int, tolerance_s: float) -> None:
         self._lead = lead
         self._tolerance_ns = round(tolerance_s * _NS)
-        self._rollouts: deque[list[ImaginedFrame]] = deque(maxlen=rollouts)
+        self._rollouts: deque[list[ImaginedFrame]] = deque(maxlen=_ROLLOUTS_KEPT)
 
     def clear(self) -> None:
         """Forget everything, e.g. when the clock jumped back."""
