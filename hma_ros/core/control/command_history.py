@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from hma_ros.core.control.interpolation import interpolated
 from hma_ros.core.control.step_actions import step_actions, step_times
 from hma_ros.core.embodiment.spec import EmbodimentSpec
-
-_NS = 1_000_000_000
+from hma_ros.core.units import NS_PER_S
 
 
 class CommandHistory:
@@ -24,7 +23,7 @@ class CommandHistory:
 
     def __init__(self, spec: EmbodimentSpec, span_s: float) -> None:
         self._spec = spec
-        self._span_ns = int(span_s * _NS)
+        self._span_ns = int(span_s * NS_PER_S)
         self._stamps: deque[int] = deque()
         self._targets: deque[NDArray[np.float64]] = deque()
         self._grippers: deque[float | None] = deque()

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from hma_ros.core.control.action_space import actions_from_targets
 from hma_ros.core.embodiment.spec import EmbodimentSpec
-
-_NS = 1_000_000_000
+from hma_ros.core.units import NS_PER_S
 
 
 def step_times(spec: EmbodimentSpec, start_ns: int, steps: int) -> list[int]:
@@ -47,4 +46,4 @@ def step_actions(
 
 
 def _step_ns(spec: EmbodimentSpec) -> int:
-    return round(spec.rates.step_dt_s * _NS)
+    return round(spec.rates.step_dt_s * NS_PER_S)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_NS = 1_000_000_000
+from hma_ros.core.units import NS_PER_S
+
 _ROLLOUTS_KEPT = 32
 
 
@@ -35,7 +36,7 @@ class RolloutMatch:
 
     def __init__(self, lead: int, tolerance_s: float) -> None:
         self._lead = lead
-        self._tolerance_ns = round(tolerance_s * _NS)
+        self._tolerance_ns = round(tolerance_s * NS_PER_S)
         self._rollouts: deque[list[ImaginedFrame]] = deque(maxlen=_ROLLOUTS_KEPT)
 
     def clear(self) -> None:
@@ -51,7 +52,9 @@ class RolloutMatch:
         """
         self._rollouts.append(
             [
-                ImaginedFrame(stamp_ns + round((step + 1) * frame_dt_s * _NS), step + 1, frame)
+                ImaginedFrame(
+                    stamp_ns + round((step + 1) * frame_dt_s * NS_PER_S), step + 1, frame
+                )
                 for step, frame in enumerate(frames)
             ]
         )
