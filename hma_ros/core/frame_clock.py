@@ -183,7 +183,8 @@ class FrameClock:
         return FramePick(
             None,
             f'camera too slow: got {NS_PER_S / self._measured_ns:.1f} images per second, expected '
-            f'at least {NS_PER_S / self._period_ns:g} (rates.frame_hz); raise the rate of the camera',
+            f'at least {NS_PER_S / self._period_ns:g} (rates.frame_hz); raise the rate of the '
+            'camera',
         )
 
     def _too_old(self, age_ns: int) -> str:
