@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 
 from hma_ros.bringup import bundle_folder
 from hma_ros.cli.train_further import encoded
+from hma_ros.core.atomic_file import write_text
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.data.shards import find_shards
 from hma_ros.data.windows import EpisodeWindows, TokenEpisode
@@ -152,10 +153,7 @@ class Experiment:
         """
         found = self.run_folder(mixture, budget) / 'held_out.json'
         if not found.is_file():
-            text = json.dumps(score(self.trained(mixture, budget)))
-            partial = found.with_suffix('.part')
-            partial.write_text(text)
-            partial.replace(found)
+            write_text(found, json.dumps(score(self.trained(mixture, budget))))
         read: dict[str, Any] = json.loads(found.read_text())
         return read
 

@@ -25,7 +25,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.messages.chunk import message_units
-from hma_ros.data.bag_steps import EXECUTED_TOPIC
+from hma_ros.core.topics import EXECUTED_TOPIC
 from hma_ros.data.video_frames import video_frames
 
 HZ = 15

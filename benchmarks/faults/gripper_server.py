@@ -41,7 +41,6 @@ _MOTIONS = {
     'creep': (1e9, 'succeeded'),
     'refuse': (0.0, ''),
 }
-BEHAVIOURS = tuple(_MOTIONS)
 _TICK_S = 0.01
 # Longer between two turns is a pause; so long after one, what is heard may have waited in it.
 _PAUSE_S, _BACKLOG_S = 0.05, 1.0

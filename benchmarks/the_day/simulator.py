@@ -24,7 +24,6 @@ from metaworld.policies import ENV_POLICY_MAP
 from benchmarks.external_data.domain import Camera
 
 TASK = 'button-press-topdown-v3'
-TICK_S = 0.05
 # metaworld steps at 80 Hz and moves at most 0.01 m in a step; demonstrations are slower.
 _STEPS, _SCALE_M, _PACE = 4, 0.01, 0.25
 # How unsteady the hand of the expert is, as a share of the pace.

@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Sequence
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.short_text import name_expected, shortened
+from hma_ros.core.short_text import name_expected, quoted
 
 # Parameters of our nodes that no argument sets.
 NODE_PARAMETERS = {
@@ -44,7 +44,7 @@ def refuse_unknown(names: Iterable[str], known: Sequence[str]) -> None:
     unknown = sorted(set(names) - set(known))
     if not unknown:
         return
-    name, got = unknown[0], shortened(repr(unknown[0]))
+    name, got = unknown[0], quoted(unknown[0])
     nodes = [node for node, parameters in NODE_PARAMETERS.items() if name in parameters]
     if nodes and 'params_file' in known:
         raise ConfigError(

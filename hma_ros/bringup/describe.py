@@ -13,6 +13,7 @@ from hma_ros.bringup.request import Request, absolute_namespace, check_request
 from hma_ros.bringup.rviz import write_rviz_config
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.topics import CHUNK_TOPIC
 
 # Those that a parameter file may name, running or not.
 NODES = ('world_model', 'action_executor', 'rollout_viewer', 'sim_robot', 'bag_recorder', 'rviz')
@@ -193,7 +194,7 @@ def _rollout_viewer(request: Request, spec: EmbodimentSpec) -> Process:
 def _action_executor(request: Request, spec: EmbodimentSpec, bundle: Path) -> Process:
     parameters: Parameters = (
         ('mode', request.mode),
-        ('chunk_topic', 'world_model/action_chunk'),
+        ('chunk_topic', CHUNK_TOPIC),
         # For its manifest: the executor decides by itself whether it may command a real robot.
         ('bundle', str(bundle)),
         ('allow_sim_bundle', request.allow_sim_bundle),

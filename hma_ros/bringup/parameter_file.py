@@ -15,7 +15,7 @@ import yaml
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.settings import Scalar
-from hma_ros.core.short_text import shortened
+from hma_ros.core.short_text import quoted, shortened
 
 Value = Scalar | list[Scalar]
 Parameters = dict[str, Value]
@@ -47,7 +47,7 @@ class ParameterFile:
                 there = ', '.join(f'{namespace}/{node}' for node in nodes)
                 raise ConfigError(
                     f'params_file: {path}: got parameters of node '
-                    f'{shortened(repr(name))}, expected one of '
+                    f'{quoted(name)}, expected one of '
                     f'{there}, or a pattern such as /**'
                 )
 
@@ -67,7 +67,7 @@ class ParameterFile:
         if not isinstance(section, dict):
             raise ConfigError(
                 f'params_file: {self._path}: {shortened(name or "top level")}: got '
-                f'{shortened(repr(section))}, expected '
+                f'{quoted(section)}, expected '
                 f'NODE: {_KEY}: ...'
             )
         for key, value in section.items():
@@ -86,7 +86,7 @@ class ParameterFile:
         else:
             raise ConfigError(
                 f'params_file: {self._path}: {shortened(node)}: {shortened(name or _KEY)}: '
-                f'got {shortened(repr(value))}, expected '
+                f'got {quoted(value)}, expected '
                 'true, false, a number, a text, or a list of one of these kinds'
             )
 

@@ -14,7 +14,7 @@ from hma_ros.core import settings
 from hma_ros.core.embodiment import embodiment_path, load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.settings import Setting
-from hma_ros.core.short_text import shortened
+from hma_ros.core.short_text import quoted
 
 _NAMESPACE = re.compile(r'(?:/?[A-Za-z_]\w*(?:/[A-Za-z_]\w*)*/?|/)?', re.ASCII)
 # The longest that every middleware takes.
@@ -140,7 +140,7 @@ def absolute_namespace(text: str) -> str:
     """
     if not _NAMESPACE.fullmatch(text) or len(text) > _NAMESPACE_LENGTH:
         raise ConfigError(
-            f'namespace: got {shortened(repr(text))}, expected letters, digits and _, no digit at '
+            f'namespace: got {quoted(text)}, expected letters, digits and _, no digit at '
             'the start of a part, parts separated by single slashes, at most '
             f'{_NAMESPACE_LENGTH} characters; for example left or /cell_1/left'
         )
@@ -152,7 +152,7 @@ def _check_robot(request: Request) -> None:
     if request.robot.endswith('.yaml'):
         _check_file(request)
     elif request.robot not in (known := robots(request.sim)):
-        got, names = shortened(repr(request.robot)), ', '.join(known) or 'none'
+        got, names = quoted(request.robot), ', '.join(known) or 'none'
         if request.robot in robots(not request.sim):
             raise ConfigError(f'robot: got {got}, which {_OTHER_KIND[request.sim]} one of {names}')
         file = Path(f'{request.robot}.yaml')

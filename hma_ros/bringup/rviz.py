@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 
 from hma_ros.bringup.places import share_folder
+from hma_ros.core.atomic_file import write_text
 from hma_ros.core.cache_folder import cache_folder
 from hma_ros.core.embodiment import EmbodimentSpec
 
@@ -46,6 +47,5 @@ def _write(folder: Path, name: str, text: str) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f'{name}.rviz'
     # Another start may be reading it.
-    draft = path.with_suffix(f'.{os.getpid()}')
-    draft.write_text(text, encoding='utf-8')
-    return draft.replace(path)
+    write_text(path, text)
+    return path

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hma_ros.cli.numbers import positive
 from hma_ros.core.generation.decoding import Decoding
+from hma_ros.core.settings import PRECISIONS
 
 
 def add_precision(parser: argparse.ArgumentParser) -> None:
@@ -13,39 +14,39 @@ def add_precision(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--precision',
         default='fp32',
-        choices=('fp32', 'fp16', 'int8'),
+        choices=PRECISIONS,
         help='number format (default: fp32); fp16 is for GPUs, int8 for CPUs',
     )
 
 
-def add_guidance(parser: argparse.ArgumentParser) -> None:
-    """Add ``--guidance``."""
+def add_decoding(
+    parser: argparse.ArgumentParser, known: str = 'that of the bundle that is read, else '
+) -> None:
+    """
+    Add the sampling options that every model has; see :func:`chosen_decoding`.
+
+    :param known: what goes before the defaults, for the help.
+    """
+    parser.add_argument(
+        '--mask-steps',
+        type=positive,
+        metavar='N',
+        help=f'masked passes per imagined frame (default: {known}2)',
+    )
+    parser.add_argument(
+        '--temperature',
+        type=float,
+        metavar='T',
+        help=f'of imagined tokens; 0: the most likely (default: {known}0, of continuous models 1)',
+    )
     parser.add_argument(
         '--guidance',
         type=float,
         metavar='W',
         help='scale of classifier-free guidance by the actions: 1 (none) to 10, at up to twice '
         'the work per imagined frame; only for models that support masked actions (default: '
-        'that of the bundle that is read, else 1)',
+        f'{known}1)',
     )
-
-
-def add_decoding(parser: argparse.ArgumentParser) -> None:
-    """Add the sampling options that every model has; see :func:`chosen_decoding`."""
-    parser.add_argument(
-        '--mask-steps',
-        type=positive,
-        metavar='N',
-        help='masked passes per imagined frame (default: that of the bundle that is read, else 2)',
-    )
-    parser.add_argument(
-        '--temperature',
-        type=float,
-        metavar='T',
-        help='of imagined tokens; 0: the most likely (default: that of the bundle that is read, '
-        'else 0, of continuous models 1)',
-    )
-    add_guidance(parser)
 
 
 def chosen_decoding(args: argparse.Namespace) -> Decoding:

@@ -36,7 +36,7 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 1 when something fails, else 0."""
     from hma_ros.cli.checks.embodiment import check_file
-    from hma_ros.cli.finding import conclude, print_findings
+    from hma_ros.cli.checks.finding import conclude, print_findings
     from hma_ros.cli.run import parse_pairs
     from hma_ros.core.errors import ConfigError
 

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Mark the episodes, and print what changed."""
     from pathlib import Path
 
-    from hma_ros.data.marked_anew import mark_anew
+    from hma_ros.data.outcome_marks import mark_anew
 
     folder = Path(args.folder)
     changes = mark_anew(folder, args.episodes, _RESULTS[args.result])

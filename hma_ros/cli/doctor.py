@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hma_ros.cli.finding import Finding, Level, conclude, print_findings
+from hma_ros.cli.checks.finding import Finding, Level, conclude, print_findings
 from hma_ros.core.short_text import shortened
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _timeout_s(text: str) -> float:
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 1 when something fails, else 0."""
     from hma_ros.bringup import parse_request
-    from hma_ros.cli.machine_checks import check_machine, check_setup
+    from hma_ros.cli.checks.machine import check_machine, check_setup
     from hma_ros.cli.run import parse_pairs
 
     request = parse_request(parse_pairs(args.values)) if args.values else None
@@ -92,7 +92,7 @@ def _check_topics(request: 'Request', spec: 'EmbodimentSpec', timeout_s: float) 
     # Listen where the nodes will speak.
     bringup = Bringup(request.namespace, (), network_of(request))
     os.environ.update(bringup.environment(os.environ))
-    from hma_ros.cli.topic_checks import check_topics
+    from hma_ros.cli.checks.topics import check_topics
 
     executes = request.mode == 'execute'
     return check_topics(spec, request.namespace, timeout_s, request.use_sim_time, executes)

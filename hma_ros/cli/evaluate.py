@@ -27,6 +27,7 @@ from hma_ros.cli.lpips_option import add_lpips, chosen_lpips
 from hma_ros.cli.numbers import not_negative, positive, positive_number
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.settings import POLICIES
 from hma_ros.core.writable import check_file, check_folder
 
 if TYPE_CHECKING:
@@ -75,7 +76,6 @@ examples:
 
 It replaces only the text between the markers <!-- begin NAME --> and <!-- end NAME -->.
 """
-_POLICIES = ('model', 'expert', 'random')
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -175,7 +175,7 @@ def _add_closed_loop(parts: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument(
         '--policies',
         nargs='+',
-        choices=_POLICIES,
+        choices=POLICIES,
         metavar='NAME',
         help='of model, expert, random (default: all; with --through-ros model)',
     )
@@ -295,7 +295,7 @@ def _check_closed_loop(args: argparse.Namespace) -> None:
         )
     if args.through_ros:
         args.policies, args.real_time_factor = ['model'], args.real_time_factor or 1.0
-    args.policies = args.policies or list(_POLICIES)
+    args.policies = args.policies or list(POLICIES)
 
 
 def _closed_loop(

@@ -13,6 +13,7 @@ from hma_ros.cli.interruption import keeping_nothing
 from hma_ros.cli.numbers import positive
 from hma_ros.cli.pool_options import add_pool, chosen_pool
 from hma_ros.core.writable import check_file, check_folder
+from hma_ros.evaluation.long_horizon_config import ACTIONS
 
 if TYPE_CHECKING:
     from hma_ros.runtime.manifest import Manifest
@@ -32,7 +33,6 @@ The default is 50 rollouts of each robot and kind of actions, which takes long. 
 at the end: Ctrl-C keeps nothing. Look at the animations in FOLDER/long_horizon.html before you
 believe a number.
 """
-ACTIONS = ('wander', 'expert')
 
 
 def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -18,6 +18,7 @@ from hma_ros.cli.run_folder import check_run_folder
 from hma_ros.cli.train_data import data_summary
 from hma_ros.cli.window_length import check_length
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.settings import TRUNKS
 from hma_ros.core.short_text import counted
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--trunk',
         default='lora',
-        choices=('frozen', 'lora', 'all', 'scratch'),
+        choices=TRUNKS,
         help='weights of the trunk to train: none, a low-rank change of each matrix in the blocks '
         '(default), or all; scratch begins with random weights instead, to see what pre-training '
         'gains. With frozen the stems of other robots stay in the model; otherwise they are left '

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hma_ros.cli.interruption import keeping_nothing
 from hma_ros.cli.numbers import not_negative, positive
+from hma_ros.core.settings import SCENES
 from hma_ros.core.short_text import counted
 from hma_ros.core.vision.image import FRAME_PX, PATCH_PX
 from hma_ros.core.writable import check_folder
@@ -69,7 +70,7 @@ def add_scene(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--scene',
         default='fixed',
-        choices=('fixed', 'random'),
+        choices=SCENES,
         help='random: another light, other colours of table and floor, and sheets of paper on the '
         'table in each episode (domain randomisation; default: fixed)',
     )

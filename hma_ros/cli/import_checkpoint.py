@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.cli.bundle_options import add_frames, add_precision, add_torch
+from hma_ros.cli.bundle_options import add_decoding, add_frames, add_precision, add_torch
+from hma_ros.cli.numbers import positive
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.decoding import UNMASKING
+from hma_ros.core.generation.problem_setting import ProblemSetting
 
 if TYPE_CHECKING:
     from hma_ros.core.embodiment.stem_spec import StemSpec
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from hma_ros.network.checkpoint import ReleasedCheckpoint
     from hma_ros.network.config import Domain, HmaConfig
 
-SETTINGS = ('policy', 'forward', 'passive', 'full')
 EXAMPLES = """\
 examples:
   hf download liruiw/hma-base-disc --local-dir hma-base-disc
@@ -65,7 +66,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         '--require',
         action='append',
-        choices=SETTINGS,
+        choices=[setting.value for setting in ProblemSetting],
         default=[],
         help='refuse a checkpoint that was not trained for this setting; with DST, also one '
         'whose bundle would not support it',
@@ -98,35 +99,18 @@ def _add_robot(parser: argparse.ArgumentParser) -> None:
 
 def _add_decoding(parser: argparse.ArgumentParser) -> None:
     """Add the defaults of the bundle; parameters of the node override them."""
-    parser.add_argument(
-        '--mask-steps', type=int, metavar='N', help='masked passes per frame (default: 2)'
-    )
+    add_decoding(parser, known='')
     parser.add_argument(
         '--denoise-steps',
-        type=int,
+        type=positive,
         metavar='N',
         help='steps of the denoiser, of a continuous model (default: 16)',
-    )
-    parser.add_argument(
-        '--temperature',
-        type=float,
-        metavar='T',
-        help='of token sampling (default: 0, the most likely); of a continuous model, of the '
-        'noise (default: 1)',
     )
     parser.add_argument(
         '--unmasking',
         choices=UNMASKING,
         help='tokens of a discrete model that a pass unmasks: the most confident (default), or '
         'random ones',
-    )
-    parser.add_argument(
-        '--guidance',
-        type=float,
-        metavar='W',
-        help='scale of classifier-free guidance by the actions: 1 (none, default) to 10, at up to '
-        'twice the work per imagined frame; only of models that support masked actions, which no '
-        'released checkpoint does',
     )
 
 
@@ -178,7 +162,6 @@ def _stems(
 
 
 def _require(args: argparse.Namespace, config: HmaConfig) -> None:
-    from hma_ros.core.generation.problem_setting import ProblemSetting
     from hma_ros.network.abilities import abilities, bundle_abilities, require
 
     found = bundle_abilities(config) if args.bundle else abilities(config)
@@ -209,10 +192,9 @@ def _options(
     from hma_ros.export.replace import check_replaceable
 
     decoding = _decoding(args, config)
-    chosen = {name: getattr(decoding, name) for name in decoding.chosen}
     options = BundleOptions(
-        stems=stems, precision=args.precision, robots=robots, checkpoint=args.torch, **chosen
-    )
+        stems=stems, precision=args.precision, robots=robots, checkpoint=args.torch
+    ).recommending(decoding)
     check_options(config, options)
     check_replaceable(args.bundle)
     return options

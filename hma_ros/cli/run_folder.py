@@ -8,9 +8,7 @@ from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.writable import check_folder
-
-# What a data set, episodes and token folders have.
-_OF_DATA = ('meta/info.json', 'meta/hma/import.json', 'metadata.json')
+from hma_ros.data.shards import DATA_FILES
 
 
 def check_run_folder(out: Path, data: Iterable[Path]) -> None:
@@ -21,7 +19,7 @@ def check_run_folder(out: Path, data: Iterable[Path]) -> None:
     :raises ConfigError: ``out`` is one of them, or another data set, or cannot be written.
     """
     is_read = any(out.resolve() == folder.resolve() for folder in data)
-    if is_read or any((out / name).exists() for name in _OF_DATA):
+    if is_read or any((out / name).exists() for name in DATA_FILES):
         raise ConfigError(
             f'--out: got {out}, which holds data, expected a folder of its own for the run; '
             'choose another, such as runs/mine'

@@ -34,11 +34,10 @@ def run(args: argparse.Namespace) -> int:
     from hma_ros.bringup import parse_request
     from hma_ros.cli.run import parse_pairs
     from hma_ros.core.embodiment import embodiment_path, load_embodiment
-    from hma_ros.core.topics import recorded_topics
+    from hma_ros.core.topics import recorded_topics, resolve
 
     request = parse_request(parse_pairs(args.values))
     spec = load_embodiment(embodiment_path(request.robot, request.sim))
-    prefix = f'/{request.namespace.strip("/")}/'.replace('//', '/')
     for topic in recorded_topics(spec, request.use_sim_time):
-        print(topic.name if topic.name.startswith('/') else prefix + topic.name)
+        print(resolve(topic.name, request.namespace))
     return 0

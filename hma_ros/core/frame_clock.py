@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from statistics import median_low
 
 from hma_ros.core.messages.stamp import clock_hint
+from hma_ros.core.units import NS_PER_S
 
-_NS = 1_000_000_000
 # So many spacings are looked at: one gap does not change their median, nor the second largest.
 _SPACINGS = 15
 _FEWEST = 5
@@ -55,8 +55,8 @@ class FrameClock:
     """
 
     def __init__(self, frame_hz: float, max_age_s: float) -> None:
-        self._period_ns = round(_NS / frame_hz)
-        self._max_age_ns = round(max_age_s * _NS)
+        self._period_ns = round(NS_PER_S / frame_hz)
+        self._max_age_ns = round(max_age_s * NS_PER_S)
         self._unused: deque[int] = deque(maxlen=64)
         self._spacings: deque[int] = deque(maxlen=_SPACINGS)
         self._spacing_ns = self._period_ns
@@ -80,8 +80,8 @@ class FrameClock:
             return self._too_old(age_ns)
         if -age_ns > self._max_age_ns:
             return (
-                f'image ahead of the clock: got {-age_ns / _NS:.3f} s, '
-                f'expected at most {self._max_age_ns / _NS:g} s{clock_hint(age_ns)}'
+                f'image ahead of the clock: got {-age_ns / NS_PER_S:.3f} s, '
+                f'expected at most {self._max_age_ns / NS_PER_S:g} s{clock_hint(age_ns)}'
             )
         self._note(stamp_ns, now_ns)
         return None
@@ -170,8 +170,8 @@ class FrameClock:
         self._restart()
         return FramePick(
             None,
-            f'missing image: got none within {self._tolerance_ns / _NS:.3f} s of a step due '
-            f'{(now_ns - due_ns) / _NS:.3f} s ago, expected one',
+            f'missing image: got none within {self._tolerance_ns / NS_PER_S:.3f} s of a step due '
+            f'{(now_ns - due_ns) / NS_PER_S:.3f} s ago, expected one',
         )
 
     def _refuse(self) -> FramePick:
@@ -182,14 +182,15 @@ class FrameClock:
         self._unused.clear()
         return FramePick(
             None,
-            f'camera too slow: got {_NS / self._measured_ns:.1f} images per second, expected at '
-            f'least {_NS / self._period_ns:g} (rates.frame_hz); raise the rate of the camera',
+            f'camera too slow: got {NS_PER_S / self._measured_ns:.1f} images per second, expected '
+            f'at least {NS_PER_S / self._period_ns:g} (rates.frame_hz); raise the rate of the '
+            'camera',
         )
 
     def _too_old(self, age_ns: int) -> str:
         return (
-            f'stale image: got one {age_ns / _NS:.3f} s old, '
-            f'expected at most {self._max_age_ns / _NS:g} s{clock_hint(age_ns)}'
+            f'stale image: got one {age_ns / NS_PER_S:.3f} s old, '
+            f'expected at most {self._max_age_ns / NS_PER_S:g} s{clock_hint(age_ns)}'
         )
 
     def _restart(self) -> None:

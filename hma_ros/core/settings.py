@@ -6,16 +6,24 @@ Launch arguments, ``hma run`` and the parameters of the nodes are made of these.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal, get_args
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.short_text import shortened
+from hma_ros.core.short_text import quoted
 
 MODES = ('shadow', 'execute')
+PRECISIONS = ('fp32', 'fp16', 'int8')
 TOKENIZER_PRECISIONS = ('fp32', 'bf16', 'int8')
 PROVIDERS = ('auto', 'cpu', 'cuda', 'tensorrt', 'torch-cuda')
 NETWORKS = ('auto', 'local', 'shared')
 LOG_LEVELS = ('debug', 'info', 'warn', 'error')
+# Scenes of the simulator: in random ones, see hma_ros.sim.random_scene.
+Scene = Literal['fixed', 'random']
+SCENES: tuple[Scene, ...] = get_args(Scene)
+# Who acts in the simulator when successes are counted.
+POLICIES = ('model', 'expert', 'random')
+# What of a trunk is fine-tuned; scratch begins with random weights.
+TRUNKS = ('frozen', 'lora', 'all', 'scratch')
 
 Scalar = bool | int | float | str
 
@@ -98,7 +106,7 @@ class Setting:
             self._refuse(name, value)
 
     def _refuse(self, name: str, value: Scalar) -> None:
-        raise ConfigError(f'{name}: got {shortened(repr(value))}, expected {self.expectation}')
+        raise ConfigError(f'{name}: got {quoted(value)}, expected {self.expectation}')
 
 
 MODE = Setting(

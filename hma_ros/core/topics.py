@@ -4,11 +4,15 @@
 from typing import NamedTuple
 
 from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.embodiment.named_topics import named_topics
 
 # Where whoever records demonstrations says what an episode does.
 EPISODE_TOPIC = 'episode'
 MARKS = ('begin', 'succeed', 'fail', 'discard')
 CLOCK_TOPIC = '/clock'
+# Of our nodes, unless their parameters say otherwise.
+CHUNK_TOPIC, HEARTBEAT_TOPIC = 'world_model/action_chunk', 'world_model/heartbeat'
+PREDICTION_TOPIC, EXECUTED_TOPIC = 'world_model/prediction', 'action_executor/executed'
 # Custom data of a bag: the text of the embodiment file, and the namespace of its topics.
 EMBODIMENT_KEY, NAMESPACE_KEY = 'hma_embodiment', 'hma_namespace'
 ROBOT, CONTROLLER, OURS = 'robot', 'controller', 'hma_ros'
@@ -51,23 +55,28 @@ def robot_topics(spec: EmbodimentSpec) -> tuple[Topic, ...]:
 
     A gripper that takes goals has an action and no topic, so it is not among them.
     """
-    camera, state, gripper = spec.camera, spec.state, spec.gripper
-    image = 'Image' if camera.transport == 'raw' else 'CompressedImage'
-    found = [Topic(camera.topic, f'sensor_msgs/msg/{image}', ROBOT)]
-    if camera.info_topic:
-        found.append(Topic(camera.info_topic, 'sensor_msgs/msg/CameraInfo', ROBOT))
-    found += [Topic(item.topic, 'sensor_msgs/msg/JointState', ROBOT) for item in state.sources]
-    if state.pose is not None:
-        found.append(Topic(state.pose.topic, 'geometry_msgs/msg/PoseStamped', ROBOT))
-    found += [Topic(item.topic, item.type, ROBOT) for item in spec.stops]
-    found += [
-        Topic(item.topic, _COMMAND_TYPES[item.interface], CONTROLLER) for item in spec.commands
-    ]
-    if gripper is not None and gripper.joint_topic is not None:
-        found.append(Topic(gripper.joint_topic, 'sensor_msgs/msg/JointState', ROBOT))
-    if gripper is not None and gripper.interface in _COMMAND_TYPES:
-        found.append(Topic(gripper.name, _COMMAND_TYPES[gripper.interface], CONTROLLER))
+    found = (
+        Topic(
+            item.name,
+            _COMMAND_TYPES[item.kind] if item.is_command else item.kind,
+            CONTROLLER if item.is_command else ROBOT,
+        )
+        for item in named_topics(spec)
+    )
     return tuple(dict.fromkeys(found))
+
+
+def resolve(name: str, namespace: str, node: str = '') -> str:
+    """
+    Return the absolute form of a name.
+
+    :param namespace: with or without slashes around it; empty or ``/`` is the root.
+    :param node: whose the names are that begin with ``~/``.
+    """
+    if name.startswith('/'):
+        return name
+    below = [namespace.strip('/'), node if name.startswith('~/') else '', name.removeprefix('~/')]
+    return '/' + '/'.join(part for part in below if part)
 
 
 def recorded_topics(spec: EmbodimentSpec, use_sim_time: bool = False) -> tuple[Topic, ...]:
@@ -101,10 +110,10 @@ def age_limits(spec: EmbodimentSpec) -> dict[str, tuple[float, str]]:
 
 def _our_topics(spec: EmbodimentSpec) -> list[Topic]:
     found = [
-        ('world_model/action_chunk', 'hma_ros/msg/ActionChunk'),
-        ('world_model/prediction', 'hma_ros/msg/PredictedRollout'),
-        ('world_model/prediction/image', 'sensor_msgs/msg/Image'),
-        ('action_executor/executed', 'hma_ros/msg/ActionChunk'),
+        (CHUNK_TOPIC, 'hma_ros/msg/ActionChunk'),
+        (PREDICTION_TOPIC, 'hma_ros/msg/PredictedRollout'),
+        (f'{PREDICTION_TOPIC}/image', 'sensor_msgs/msg/Image'),
+        (EXECUTED_TOPIC, 'hma_ros/msg/ActionChunk'),
         ('rollout_viewer/image', 'sensor_msgs/msg/Image'),
         ('rollout_viewer/error', 'std_msgs/msg/Float32'),
         ('rollout_viewer/path', 'nav_msgs/msg/Path'),

@@ -54,7 +54,7 @@ class Change:
         return colours.round().clip(0, 255).astype(np.uint8)
 
 
-class Augmented:
+class Augmented(Episodes):
     """
     Episodes, followed by their augmented copies.
 
@@ -74,16 +74,6 @@ class Augmented:
     def metadata(self) -> Mapping[str, Any]:
         """See :class:`~hma_ros.data.episodes.Episodes`."""
         return self._episodes.metadata
-
-    @property
-    def embodiment(self) -> str:
-        """See :class:`~hma_ros.data.episodes.Episodes`."""
-        return self._episodes.embodiment
-
-    @property
-    def stride(self) -> int:
-        """See :class:`~hma_ros.data.episodes.Episodes`."""
-        return self._episodes.stride
 
     @property
     def fingerprint(self) -> str:

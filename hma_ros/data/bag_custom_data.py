@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import Any, BinaryIO
 import yaml
 
 from hma_ros.core.topics import EMBODIMENT_KEY
+from hma_ros.data.mcap_records import MAGIC, METADATA, records
 
-_MAGIC = b'\x89MCAP0\r\n'
-_METADATA = 0x0C
 # More is no metadata of a recorder.
 _MOST_BYTES = 1 << 24
 
@@ -55,18 +53,12 @@ def _of_mcap(path: Path) -> list[dict[str, str]]:
 
 
 def _metadata_records(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the records until the first that the file does not hold whole."""
-    size = os.fstat(file.fileno()).st_size
-    if file.read(len(_MAGIC)) != _MAGIC:
+    if file.read(len(MAGIC)) != MAGIC:
         return
-    while len(head := file.read(9)) == 9:
-        code, length = struct.unpack('<BQ', head)
-        if length > size - file.tell():
-            return
-        if code == _METADATA and length <= _MOST_BYTES:
-            yield file.read(length)
-        else:
-            file.seek(length, 1)
+    for record in records(file):
+        if record.code == METADATA and record.length <= _MOST_BYTES:
+            file.seek(record.start)
+            yield file.read(record.length)
 
 
 def _map(record: bytes) -> dict[str, str]:

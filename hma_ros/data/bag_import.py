@@ -17,16 +17,17 @@ from hma_ros.core.topics import (
     CLOCK_TOPIC,
     EMBODIMENT_KEY,
     EPISODE_TOPIC,
+    EXECUTED_TOPIC,
     NAMESPACE_KEY,
     needed_topics,
     recorded_topics,
+    resolve,
 )
 from hma_ros.data.bag_custom_data import custom_data
 from hma_ros.data.bag_messages import BagMessages, Recorded, bag_files
-from hma_ros.data.bag_steps import EXECUTED_TOPIC, BagSteps
+from hma_ros.data.bag_steps import BagSteps
 from hma_ros.data.embodiment_difference import differences
 from hma_ros.data.episode_cutter import EpisodeCutter
-from hma_ros.data.import_parts import Read, read_parts
 from hma_ros.data.imported_source import (
     ImportedSource,
     committed,
@@ -35,6 +36,7 @@ from hma_ros.data.imported_source import (
     take_back_other_unit,
 )
 from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.parallel_import import Read, read_parts
 from hma_ros.data.topic_counts import TopicCounts
 
 _TRANSPORTS = {'sensor_msgs/msg/Image': 'raw', 'sensor_msgs/msg/CompressedImage': 'compressed'}
@@ -215,7 +217,7 @@ def bag_topics(
     """
     needed = needed_topics(spec)
     wanted = [*needed, EXECUTED_TOPIC, EPISODE_TOPIC, CLOCK_TOPIC]
-    resolved = {name: _resolved(name, namespace) for name in dict.fromkeys(wanted)}
+    resolved = {name: resolve(name, namespace) for name in dict.fromkeys(wanted)}
     missing = [resolved[name] for name in needed if resolved[name] not in present]
     if missing:
         raise ConfigError(
@@ -240,9 +242,3 @@ def _type_advice(spec: EmbodimentSpec, name: str, got: str | None) -> str:
     if name == spec.camera.topic and got in _TRANSPORTS:
         return f'set camera.transport: {_TRANSPORTS[got]} and camera.encodings of {spec.path}'
     return f'correct the topic in {spec.path}, or record again'
-
-
-def _resolved(name: str, namespace: str) -> str:
-    if name.startswith('/'):
-        return name
-    return '/' + '/'.join(part for part in (namespace.strip('/'), name) if part)

@@ -7,8 +7,6 @@ Their index is lost, so messages are counted by reading them.
 
 from __future__ import annotations
 
-import os
-import struct
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import suppress
@@ -17,10 +15,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.data.mcap_records import END_OF_DATA, MAGIC, records
 
 MCAP, SQLITE = '.mcap', '.db3'
-_MAGIC = {MCAP: b'\x89MCAP0\r\n', SQLITE: b'SQLite format 3\0'}
-_END_OF_DATA = 0x0F
+_MAGIC = {MCAP: MAGIC, SQLITE: b'SQLite format 3\0'}
 # A message may be written this many places too late.
 _MOST_WAITING = 64
 # In the order of writing; the index on the time may be what is lost.
@@ -103,17 +101,14 @@ def _in_time(messages: Iterable[tuple[Any, int, bytes]]) -> Iterator[tuple[Any, 
 
 def _whole_records(file: BinaryIO) -> tuple[int, int]:
     """Return where the records begin, and where the last whole one of the data ends."""
-    size = os.fstat(file.fileno()).st_size
-    start = place = len(_MAGIC[MCAP])
-    while place + 9 <= size:
-        file.seek(place)
-        code, length = struct.unpack('<BQ', file.read(9))
-        if place + 9 + length > size or code == _END_OF_DATA:
+    start = end = len(MAGIC)
+    for record in records(file):
+        if record.code == END_OF_DATA:
             break
-        place += 9 + length
-        if start == len(_MAGIC[MCAP]):
-            start = place  # behind the header
-    return start, place
+        end = record.end
+        if start == len(MAGIC):
+            start = end  # behind the header
+    return start, end
 
 
 def _truncated_sqlite(path: Path) -> Any:

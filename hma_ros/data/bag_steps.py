@@ -15,13 +15,12 @@ from hma_ros.core.messages.image import to_rgb
 from hma_ros.core.messages.pose import to_pose
 from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.short_text import quoted
-from hma_ros.core.topics import CLOCK_TOPIC, EPISODE_TOPIC, MARKS, age_limits
+from hma_ros.core.topics import CLOCK_TOPIC, EPISODE_TOPIC, EXECUTED_TOPIC, MARKS, age_limits
 from hma_ros.data.bag_messages import Recorded
 from hma_ros.data.step_alignment import Drop, StepAlignment
 from hma_ros.data.steps import Step
 from hma_ros.data.topic_counts import TopicCounts
 
-EXECUTED_TOPIC = 'action_executor/executed'
 # If all topics are silent for so long, the recording paused.
 _PAUSE_NS = 1_000_000_000
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hma_ros.core.spread import evenly_spread
 from hma_ros.core.vision.metrics import SquaredError, changed_pixels, squared_error
 
 # Below, small things such as a gripper or the object in it may be missing in every frame.
@@ -45,7 +46,7 @@ def reconstruction(draw: Draw, episodes: Sequence[Collection[np.ndarray]]) -> Re
         and no others kept.
     """
     whole, moving, still = SquaredError(), SquaredError(), SquaredError()
-    for index in _spread(len(episodes), _EPISODES):
+    for index in evenly_spread(len(episodes), _EPISODES):
         frames = np.stack(_some(episodes[index]))
         median = np.median(frames, 0).astype(np.uint8)
         for frame in frames:
@@ -90,10 +91,5 @@ def findings(found: Reconstruction) -> list[str]:
 
 
 def _some(frames: Collection[np.ndarray]) -> list[np.ndarray]:
-    chosen = set(_spread(len(frames), _FRAMES))
+    chosen = set(evenly_spread(len(frames), _FRAMES))
     return [frame for index, frame in enumerate(frames) if index in chosen]
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """Return up to so many of the first `count` numbers, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()

@@ -23,22 +23,22 @@ from hma_ros.core.embodiment.spec import ROTATIONS, EmbodimentSpec
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.core.pool import SERIAL, Pool
 from hma_ros.core.short_text import first_few, quoted
+from hma_ros.core.units import NS_PER_S
 from hma_ros.data.bag_steps import Mark
 from hma_ros.data.column_map import ColumnMap
 from hma_ros.data.episode_cutter import EpisodeCutter
 from hma_ros.data.episode_source import ACTION, STATE, EpisodeSource
-from hma_ros.data.import_parts import joined, read_parts
 from hma_ros.data.imported_source import ImportedSource, identity, imported_before, imported_now
 from hma_ros.data.lerobot_writer import LeRobotWriter
+from hma_ros.data.parallel_import import joined, read_parts
 from hma_ros.data.step_alignment import Drop, StepAlignment
 from hma_ros.data.steps import Step
 from hma_ros.data.topic_counts import TopicCounts
 
 MEASURED = 'measured'
 _TO_RAD = 'give --state and --action as "COLUMN*0.01745,..."'
-_NS = 1_000_000_000
 # Stamps of an episode begin here: 0 is no stamp.
-_START_NS = _NS
+_START_NS = NS_PER_S
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class _Reader:
         columns = (STATE, *([] if self._action is None else [ACTION]))
         frames = self._source.frames(episode, self._camera, columns)
         for index, frame in enumerate(frames):
-            stamp = _START_NS + round(index * _NS / self._source.fps)
+            stamp = _START_NS + round(index * NS_PER_S / self._source.fps)
             alignment.now_ns = stamp
             place = f'{episode.label}: frame {index}'
             self._add_joints(alignment, stamp, frame.columns[STATE], place)

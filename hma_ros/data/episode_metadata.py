@@ -23,6 +23,8 @@ FLAT_FILES = (
 _CHUNK_FILES = ('actions/actions.bin', 'labels.bin')
 # What episodes of one robot have in common.
 FACTS = ('embodiment', 'hz', 'stride', 'action_names', 'state_names')
+# State names of the tool's position.
+TOOL = ('tool_x', 'tool_y', 'tool_z')
 # Kind of the episodes that a world model continued.
 IMAGINED = 'imagined'
 # Key of how they were made, here and of a source in the journal of an import.

@@ -43,7 +43,7 @@ from hma_ros.data.episode_metadata import (
     EpisodeRecord,
     read_metadata,
 )
-from hma_ros.data.flat_file import map_array
+from hma_ros.data.memory_map import map_array
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,12 @@ class Episodes(Protocol):
     @property
     def embodiment(self) -> str:
         """Name of the embodiment."""
-        ...
+        return str(self.metadata['embodiment'])
 
     @property
     def stride(self) -> int:
         """Low-level actions per step."""
-        ...
+        return int(self.metadata['stride'])
 
     @property
     def fingerprint(self) -> str:
@@ -242,7 +242,7 @@ class EpisodeWriter:
             )
 
 
-class EpisodeDataset:
+class EpisodeDataset(Episodes):
     """
     Read-only view of one embodiment's episodes over any number of folders.
 
@@ -254,7 +254,6 @@ class EpisodeDataset:
         if not folders:
             raise ConfigError('folders: got none, expected at least one')
         first, *others = self._parts = [_Folder(Path(folder)) for folder in folders]
-        self.metadata = first.metadata
         for part in others:
             if difference := next(part.differences(first), None):
                 raise ConfigError(f'{part.folder}: {difference}; move it away')
@@ -268,9 +267,9 @@ class EpisodeDataset:
         return load_embodiment(self.embodiment)
 
     @property
-    def embodiment(self) -> str:
-        """Name of the embodiment."""
-        return str(self.metadata['embodiment'])
+    def metadata(self) -> Mapping[str, Any]:
+        """See :class:`Episodes`."""
+        return self._parts[0].metadata
 
     @property
     def frame_size(self) -> tuple[int, ...]:
@@ -285,11 +284,6 @@ class EpisodeDataset:
                 f'{[side, side]} (size of {of}); record them again with camera.resize '
                 f'{[side, side]}, or choose another'
             )
-
-    @property
-    def stride(self) -> int:
-        """Low-level actions per step."""
-        return int(self.metadata['stride'])
 
     @cached_property
     def fingerprint(self) -> str:

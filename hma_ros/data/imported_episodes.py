@@ -33,7 +33,7 @@ _IMAGINED = 'whose frames a world model imagined'
 _DEMONSTRATION = ' of two steps or more that was ended and is not marked as failed'
 
 
-class ImportedEpisodes:
+class ImportedEpisodes(Episodes):
     """
     Demonstrations of one robot, imported by ``hma data import``.
 
@@ -72,11 +72,6 @@ class ImportedEpisodes:
         return self._data.spec
 
     @property
-    def embodiment(self) -> str:
-        """Name of the embodiment."""
-        return self.spec.name
-
-    @property
     def text(self) -> str:
         """Text of the embodiment file, as it is kept in the data set."""
         return str(self._data.journal['embodiment'])
@@ -87,17 +82,12 @@ class ImportedEpisodes:
         return str(self._data.journal['task'])
 
     @property
-    def stride(self) -> int:
-        """Low-level actions per step."""
-        return self.spec.rates.stride
-
-    @property
     def metadata(self) -> Mapping[str, Any]:
         """See :class:`~hma_ros.data.episodes.Episodes`."""
         return {
-            'embodiment': self.embodiment,
+            'embodiment': self.spec.name,
             'hz': self.spec.rates.frame_hz,
-            'stride': self.stride,
+            'stride': self.spec.rates.stride,
             'action_names': list(self.spec.action.names),
             'state_names': list(self.spec.state.joints),
         }

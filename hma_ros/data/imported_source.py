@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.file_hash import add_file
 from hma_ros.core.short_text import quoted
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.steps import JointRangeError
 
-_BLOCK = 1 << 20
 # Of a bag without a message.
 _NO_BEGINNING = hashlib.sha256().hexdigest()
 
@@ -143,9 +143,7 @@ def identity(path: Path, pattern: str = '*') -> dict[str, Any]:
     digest = hashlib.sha256()
     for item in files:
         digest.update(f'{item.relative_to(path)} {item.stat().st_size} '.encode())
-        with item.open('rb') as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        add_file(digest, item)
     return {'path': str(path.absolute()), 'pattern': pattern, 'sha256': digest.hexdigest()}
 
 

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hma_ros.core.short_text import counted
+from hma_ros.core.vision.strip import strip
 from hma_ros.data.inspection import EpisodeView, Inspection
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.synthetic_writer import imagined_by
 
 _COLOURS = ('#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#ff7f0e', '#17becf', '#8c564b', '#e377c2')
-_WIDTH, _HEIGHT, _GAP = 640, 120, 2
+_WIDTH, _HEIGHT = 640, 120
 _MOST_EPISODES = 50
 _STYLE = (
     'body{font:15px sans-serif;max-width:1000px;margin:2em auto;padding:0 1em}'
@@ -104,13 +105,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _sheet(frames: Sequence[NDArray[np.uint8]]) -> str:
     from PIL import Image
 
-    height, width = frames[0].shape[:2]
-    sheet = np.full((height, len(frames) * (width + _GAP), 3), 255, np.uint8)
-    for index, frame in enumerate(frames):
-        left = index * (width + _GAP)
-        sheet[:, left : left + width] = frame
     file = io.BytesIO()
-    Image.fromarray(sheet).save(file, 'PNG')
+    Image.fromarray(strip(frames)).save(file, 'PNG')
     return base64.b64encode(file.getvalue()).decode('ascii')
 
 

@@ -24,7 +24,7 @@ from hma_ros.data.imported_source import are_same
 _VIEW = ('height', 'width', 'crop', 'resize')
 
 
-class JoinedEpisodes:
+class JoinedEpisodes(Episodes):
     """
     Episodes of several data sets, one set after the other.
 
@@ -59,16 +59,6 @@ class JoinedEpisodes:
     def metadata(self) -> Mapping[str, Any]:
         """See :class:`~hma_ros.data.episodes.Episodes`."""
         return self._sets[0].metadata
-
-    @property
-    def embodiment(self) -> str:
-        """See :class:`~hma_ros.data.episodes.Episodes`."""
-        return self._sets[0].embodiment
-
-    @property
-    def stride(self) -> int:
-        """See :class:`~hma_ros.data.episodes.Episodes`."""
-        return self._sets[0].stride
 
     @cached_property
     def fingerprint(self) -> str:

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hma_ros.core.atomic_file import locked, replacing, write_text
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.running_statistics import RunningStatistics
@@ -25,40 +24,21 @@ def write_metadata(folder: Path, spec: EmbodimentSpec, journal: Mapping[str, Any
 
     :param journal: ``embodiment``, ``task`` and ``sources`` with their ``episodes``.
     """
-    write_whole(folder / layout.JOURNAL, json.dumps(journal, indent=1))
+    write_text(folder / layout.JOURNAL, json.dumps(journal, indent=1))
     episodes = [item for source in journal['sources'] for item in source['episodes']]
     frames = sum(item['length'] for item in episodes)
     information = layout.info(spec, len(episodes), frames)
-    write_whole(folder / layout.INFO, json.dumps(information, indent=4))
+    write_text(folder / layout.INFO, json.dumps(information, indent=4))
     if episodes:
         statistics = _statistics(spec, episodes)
-        write_whole(folder / layout.STATS, json.dumps(statistics, indent=4))
+        write_text(folder / layout.STATS, json.dumps(statistics, indent=4))
     _write_table(folder / layout.TASKS, layout.tasks_table(journal['task']))
     _write_table(folder / layout.EPISODES, _episode_table(journal['task'], episodes))
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def journal_locked(folder: Path) -> AbstractContextManager[None]:
     """Have the journal to oneself, to read and change it; another process waits meanwhile."""
-    place = (folder / layout.JOURNAL).parent
-    place.mkdir(parents=True, exist_ok=True)
-    lock = os.open(place, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix('.part')
-    with part.open('w', encoding='utf-8') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    return locked((folder / layout.JOURNAL).parent)
 
 
 def _statistics(spec: EmbodimentSpec, episodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -111,7 +91,5 @@ def _episode_table(task: str, episodes: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _write_table(path: Path, table: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix('.part')
-    layout.load_pyarrow().parquet.write_table(table, part)
-    part.replace(path)
+    with replacing(path) as part:
+        layout.load_pyarrow().parquet.write_table(table, part)

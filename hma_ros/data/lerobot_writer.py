@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from hma_ros.core.atomic_file import write_text
 from hma_ros.core.embodiment import EmbodimentSpec, parse_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
 from hma_ros.core.short_text import counted, first_few, quoted
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.embodiment_difference import differences
-from hma_ros.data.lerobot_metadata import locked, write_metadata, write_whole
+from hma_ros.data.lerobot_metadata import journal_locked, write_metadata
 from hma_ros.data.outcomes import outcomes_of
 from hma_ros.data.running_statistics import RunningStatistics
 from hma_ros.data.steps import Step, check_step
@@ -241,7 +242,7 @@ class LeRobotWriter:
         episodes = [item.facts() for item in self.finished]
         self.finished.clear()
         sources, place = self._journal['sources'], _place(facts)
-        with locked(self.folder):
+        with journal_locked(self.folder):
             self._take_over_marks()
             sources[:] = [
                 item for item in sources if not self._is_fruitless(item) or _place(item) != place
@@ -287,10 +288,10 @@ class LeRobotWriter:
         if self._is_prepared:
             return
         robot, text = self.spec.name, self._journal['embodiment']
-        with locked(self.folder):
+        with journal_locked(self.folder):
             self._take_over_marks()
-            write_whole(layout.embodiment_file(self.folder, robot), text)
-            write_whole(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
+            write_text(layout.embodiment_file(self.folder, robot), text)
+            write_text(self.folder / layout.JOURNAL, json.dumps(self._journal, indent=1))
         self._is_prepared = True
 
 

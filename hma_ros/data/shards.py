@@ -11,6 +11,8 @@ from hma_ros.core.errors import ConfigError, EmbodimentError
 from hma_ros.core.short_text import first_few
 
 SPLITS = ('train', 'val')
+# Files of which a data set, episodes and token folders have one.
+DATA_FILES = ('meta/info.json', 'meta/hma/import.json', 'metadata.json')
 
 
 def splits_below(folder: Path, shards: Iterable[Path]) -> dict[str, Path]:
@@ -36,8 +38,7 @@ def find_shards(root: str | Path, embodiment: str, split: str) -> list[Path]:
 
 def is_one_robot(folder: Path) -> bool:
     """Whether a folder is a data set, or episodes of one split of one robot, not several."""
-    parts = ('meta/info.json', 'meta/hma/import.json', 'metadata.json')
-    if any((folder / part).is_file() for part in parts):
+    if any((folder / name).is_file() for name in DATA_FILES):
         return True
     # Beside robots there may be folders of tokens, which have such a file too.
     return folder.resolve().name in SPLITS and any(folder.glob('*/metadata.json'))

@@ -20,10 +20,10 @@ from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
 from hma_ros.core.frame_clock import FrameClock
+from hma_ros.core.units import NS_PER_S
 from hma_ros.core.vision.image import preprocess
 from hma_ros.data.steps import Step, check_step, looks_like_degrees
 
-_NS = 1_000_000_000
 # Measurements that a step lacks are waited for so long after its end, in time of the recording.
 _PATIENCE_NS = 500_000_000
 _IMAGES_KEPT = 16
@@ -138,7 +138,7 @@ class StepAlignment:
             self._pending.append(_Pending(pick.stamp_ns, image, pick.restarts))
 
     def _must_wait(self, pending: _Pending) -> bool:
-        end_ns = pending.stamp_ns + round(_NS / self._spec.rates.frame_hz)
+        end_ns = pending.stamp_ns + round(NS_PER_S / self._spec.rates.frame_hz)
         if self.now_ns > end_ns + _PATIENCE_NS:
             return False
         if not self.measured.joints_reach(pending.stamp_ns):

@@ -13,14 +13,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.units import NS_PER_S
 from hma_ros.data.episode_metadata import IMAGINED, SYNTHETIC
 from hma_ros.data.episodes import Episode, Episodes, EpisodeWriter
 from hma_ros.data.imported_episodes import ImportedEpisodes
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.shards import SPLITS, splits_below
 from hma_ros.data.steps import Step
-
-_NS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -131,11 +130,11 @@ class _DataSet:
         if item.after is None:
             raise ConfigError('after: got None, expected the action of the last frame')
         file, episode = self._writer.begin(), item.episode
-        period_ns = _NS / self._writer.spec.rates.frame_hz
+        period_ns = NS_PER_S / self._writer.spec.rates.frame_hz
         actions = [*episode.actions, item.after]
         steps = zip(episode.frames, episode.joints, actions, strict=True)
         for index, (frame, joints, chunk) in enumerate(steps):
-            stamp_ns = _NS + round(index * period_ns)
+            stamp_ns = NS_PER_S + round(index * period_ns)
             file.add(Step(stamp_ns, frame, joints, np.asarray(chunk, np.float32)))
         self._writer.end(file, None)
         self._listed.append(item.facts)

@@ -9,15 +9,15 @@ the masked CRC-32C of the data.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.core.short_text import shortened
-from hma_ros.data.crc32c import masked_crc32c
 
+_MASK_DELTA = 0xA282EAD8
 _HEAD, _TAIL = struct.Struct('<QI'), struct.Struct('<I')
 # Of protobuf, which no record can exceed.
 _MOST_BYTES = 2**31 - 1
@@ -64,6 +64,28 @@ def _data(file: BinaryIO, length: int, where: str) -> bytes | MessageError:
     return MessageError(f'{where}: got data of another checksum than it carries; copy it again')
 
 
+def masked_crc32c(data: bytes) -> int:
+    """Return CRC-32C as TFRecord stores it: rotated right by 15 bits, plus a constant."""
+    crc = _crc32c()(data)
+    return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
+
+
+@cache
+def _crc32c() -> Callable[[bytes], int]:
+    try:
+        import google_crc32c
+    except ImportError as error:
+        raise _missing('google-crc32c', error) from error
+    checksum: Callable[[bytes], int] = google_crc32c.value
+    return checksum
+
+
+def _missing(package: str, error: ImportError) -> ConfigError:
+    return ConfigError(
+        f'data: got {error}, expected the package {package}; pip install -r requirements/data.txt'
+    )
+
+
 def parse_example(data: bytes, where: str) -> Example:
     """
     Return the features of an example, each a sequence of bytes, floats or integers.
@@ -91,10 +113,7 @@ def _example_class() -> Any:
     try:
         from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
     except ImportError as error:
-        raise ConfigError(
-            f'data: got {error}, expected the package protobuf; pip install '
-            '-r requirements/data.txt'
-        ) from error
+        raise _missing('protobuf', error) from error
     file = descriptor_pb2.FileDescriptorProto(
         name='hma_ros/example.proto', package='tensorflow', syntax='proto3'
     )

@@ -31,8 +31,8 @@ import numpy as np
 from hma_ros.core.domains import RATE_HZ, stride_of
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
-from hma_ros.core.short_text import shortened
-from hma_ros.data.flat_file import map_array
+from hma_ros.core.short_text import quoted, shortened
+from hma_ros.data.memory_map import map_array
 
 # Latents of the Stable Video Diffusion autoencoder times this have about unit variance.
 LATENT_SCALE = 0.18215
@@ -153,14 +153,14 @@ class _Facts:
     def text(self, key: str) -> str:
         value = self.content.get(key)
         if not isinstance(value, str) or not value:
-            raise ConfigError(f'{self.path}: {key}: got {shortened(repr(value))}, expected a text')
+            raise ConfigError(f'{self.path}: {key}: got {quoted(value)}, expected a text')
         return value
 
     def positive(self, key: str) -> int:
         value = self.content.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ConfigError(
-                f'{self.path}: {key}: got {shortened(repr(value))}, expected an integer above 0'
+                f'{self.path}: {key}: got {quoted(value)}, expected an integer above 0'
             )
         return value
 

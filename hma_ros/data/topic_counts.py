@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from statistics import median_low
 
 from hma_ros.core.messages.stamp_ages import stamp_fault
+from hma_ros.core.units import NS_PER_S
 
 _SPACINGS = _AGES = 15
-_NS = 1_000_000_000
 
 
 @dataclass
@@ -56,10 +56,10 @@ class TopicCounts:
 
     def note_age(self, age_ns: int, max_age_s: float) -> None:
         """Compare a header stamp with the clock of the recording."""
-        is_late = abs(age_ns) > max_age_s * _NS
+        is_late = abs(age_ns) > max_age_s * NS_PER_S
         self.late += is_late
         self._is_late = self._is_late and is_late
-        self._ages_s.append(age_ns / _NS)
+        self._ages_s.append(age_ns / NS_PER_S)
 
     def note_clock(self, max_age_s: float, key: str, use_sim_time: bool) -> None:
         """

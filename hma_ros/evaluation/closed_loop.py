@@ -14,6 +14,7 @@ from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.pool import Pool
 from hma_ros.core.progress import Progress
+from hma_ros.core.settings import POLICIES, Scene
 from hma_ros.data.episodes import Episode, EpisodeWriter
 from hma_ros.evaluation.replay import measured
 from hma_ros.runtime.fit import serving_stem
@@ -22,10 +23,8 @@ from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 from hma_ros.sim import make_task
 from hma_ros.sim.episode import Actor, run_actor
-from hma_ros.sim.random_scene import Scene
 from hma_ros.sim.simulation import Task
 
-POLICIES = ('model', 'expert', 'random')
 # Far from the seeds that episode generation draws.
 HELD_OUT_SEED = 2**33
 _TWO = Pool(2)

@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.spread import evenly_spread
 from hma_ros.core.vision.metrics import psnr
 from hma_ros.data.episodes import Episode
 from hma_ros.evaluation.replay import replay
@@ -98,7 +100,7 @@ def rollout_strip(rollout: Imagined, columns: int = 6, scale: int | None = None)
     :param scale: pixels drawn per pixel; None makes a frame about 192 pixels wide.
     """
     scale = scale or _scale_of(rollout, 192)
-    moments = spread(len(rollout.imagined), columns)
+    moments = evenly_spread(len(rollout.imagined), columns)
     side = rollout.last.shape[0] * scale
     left, top = _MARGIN + _LABEL_WIDTH, _MARGIN + _TITLE_SIZE + 40
     lanes = [top + lane * (side + _GAP) for lane in range(3)]
@@ -146,16 +148,21 @@ def write_animation(rollout: Imagined, path: Path, slower: float = 2.0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     images = animation_frames(rollout)
     each_ms = round(1000 * slower / rollout.frame_hz)
-    durations = [4 * each_ms] + [each_ms] * (len(images) - 2) + [6 * each_ms]
     # Each format takes its own option and ignores the other.
+    save_animation(images, path, each_ms, lossless=True, optimize=True)
+
+
+def save_animation(
+    images: Sequence[Image.Image], target: Path | BinaryIO, each_ms: int, **options: Any
+) -> None:
+    """
+    Save images as a loop that rests on the first and on the last one.
+
+    :param options: of the format, see :meth:`PIL.Image.Image.save`.
+    """
+    durations = [4 * each_ms] + [each_ms] * (len(images) - 2) + [6 * each_ms]
     images[0].save(
-        path,
-        save_all=True,
-        append_images=images[1:],
-        loop=0,
-        duration=durations,
-        lossless=True,
-        optimize=True,
+        target, save_all=True, append_images=images[1:], loop=0, duration=durations, **options
     )
 
 
@@ -182,11 +189,6 @@ def _moment(rollout: Imagined, moment: int, scale: int) -> Image.Image:
     draw.rectangle((*bar[:2], bar[0] + done * (bar[2] - bar[0]), bar[3]), (66, 103, 178))
     _legend(image, (_MARGIN + 2 * (side + _GAP), top + side + 16))
     return image
-
-
-def spread(count: int, wanted: int) -> Sequence[int]:
-    """Choose moments of 0 to count - 1, the first and the last among them."""
-    return sorted({round(place) for place in np.linspace(0, count - 1, min(wanted, count))})
 
 
 def _scale_of(rollout: Imagined, pixels: int) -> int:

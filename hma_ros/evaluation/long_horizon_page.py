@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from hma_ros.core.spread import evenly_spread
 from hma_ros.evaluation.chart import Axis, line_chart
 from hma_ros.evaluation.images import (
     INK,
@@ -20,7 +21,7 @@ from hma_ros.evaluation.images import (
     centred_text,
     font,
     paste_frame,
-    spread,
+    save_animation,
 )
 from hma_ros.evaluation.long_horizon import Film, Rollouts
 
@@ -165,7 +166,9 @@ def _strip(film: Film, moment: int) -> np.ndarray:
 def _curves(rollouts: Rollouts) -> list[str]:
     """Draw survival and errors over the steps; SVG."""
     horizon = len(rollouts.films[0].truth)
-    ahead = [rollouts.at((at + 1) * rollouts.every) for at in spread(horizon, _CURVE_POINTS)]
+    ahead = [
+        rollouts.at((at + 1) * rollouts.every) for at in evenly_spread(horizon, _CURVE_POINTS)
+    ]
     steps = Axis('steps ahead')
 
     def line(read: str, of: str = '') -> list[tuple[float, float]]:
@@ -195,17 +198,8 @@ def _png(image: Image.Image) -> bytes:
 def _webp(rollouts: Rollouts) -> bytes:
     images = animation(rollouts)
     each_ms = round(1000 * _SLOWER / rollouts.films[0].frame_hz)
-    durations = [4 * each_ms] + [each_ms] * (len(images) - 2) + [6 * each_ms]
     target = io.BytesIO()
-    images[0].save(
-        target,
-        'WEBP',
-        save_all=True,
-        append_images=images[1:],
-        loop=0,
-        duration=durations,
-        quality=_QUALITY,
-    )
+    save_animation(images, target, each_ms, format='WEBP', quality=_QUALITY)
     return target.getvalue()
 
 

@@ -19,6 +19,7 @@ from hma_ros.core.generation.likelihood import TokenScore
 from hma_ros.core.progress import Progress
 from hma_ros.core.vision.metrics import SquaredError, changed_pixels, squared_error
 from hma_ros.core.vision.ssim import ssim
+from hma_ros.data.episode_metadata import TOOL
 from hma_ros.data.episodes import Episode, Episodes, in_memory
 from hma_ros.evaluation.replay import replay
 from hma_ros.runtime.world_model import WorldModel
@@ -27,7 +28,6 @@ _RESAMPLES = 1000
 # How alike or how far apart two frames are, both ``uint8[H, W, 3]``.
 FrameMeasure = Callable[[np.ndarray, np.ndarray], float]
 # The states that a stem may read beside the joints [m].
-_TOOL = ('tool_x', 'tool_y', 'tool_z')
 
 
 @dataclass(frozen=True)
@@ -220,10 +220,10 @@ def _check(model: WorldModel, episodes: Episodes, config: PredictionConfig) -> N
             f"'{model.stem.embodiment}', which the bundle was trained on"
         )
     episodes.check_frame_size(model.manifest.image_size, 'the bundle')
-    if model.stem.reads_tool and tuple(episodes.metadata['state_names'][:3]) != _TOOL:
+    if model.stem.reads_tool and tuple(episodes.metadata['state_names'][:3]) != TOOL:
         raise ConfigError(
             f'states of the episodes: got {", ".join(episodes.metadata["state_names"])}, expected '
-            f'{", ".join(_TOOL)} first, as the stem reads where the tool is; evaluate on episodes '
+            f'{", ".join(TOOL)} first, as the stem reads where the tool is; evaluate on episodes '
             'of the simulator'
         )
     check_horizon(config.horizon, model.manifest.max_horizon)

@@ -18,6 +18,7 @@ import numpy as np
 
 from hma_ros.core.embodiment.joint_motion import joint_motion, joints_after, motion_refusal
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.file_hash import sha256
 from hma_ros.core.progress import Progress
 from hma_ros.core.short_text import counted
 from hma_ros.data.episodes import Episode, Episodes
@@ -25,7 +26,7 @@ from hma_ros.data.synthetic_writer import SyntheticEpisode, continued, needs_las
 from hma_ros.evaluation.replay import replay
 from hma_ros.runtime.fit import serving_stem
 from hma_ros.runtime.manifest import Manifest
-from hma_ros.runtime.manifest_file import FILE_NAME, sha256
+from hma_ros.runtime.manifest_file import FILE_NAME
 from hma_ros.runtime.world_model import WorldModel
 
 ACTIONS = ('recorded', 'policy')

@@ -6,11 +6,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from hma_ros.core.file_hash import sha256
 from hma_ros.export.bundle import CODEC_TOLERANCES
 from hma_ros.export.int8_decoder import read_frames, write_int8_decoder
 from hma_ros.export.replace import replacing
 from hma_ros.runtime.manifest import INT8_DECODER, Manifest
-from hma_ros.runtime.manifest_file import read_facts, sha256, write_facts
+from hma_ros.runtime.manifest_file import read_facts, write_facts
 
 
 def add_int8_decoder(source: Path, folder: Path, images: Path) -> None:

@@ -15,9 +15,10 @@ import torch
 from hma_ros.core.embodiment.stem_facts import StemFacts, stem_entry
 from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.file_hash import sha256
 from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.progress import moving
-from hma_ros.export.append import append_graph
+from hma_ros.export.append_graph import append_graph
 from hma_ros.export.compiled import (
     check_compiled,
     compiled_parts,
@@ -26,7 +27,7 @@ from hma_ros.export.compiled import (
 )
 from hma_ros.export.fuse import fuse_attention
 from hma_ros.export.graphs import Part, store_half, write_graph
-from hma_ros.export.half import compute_half
+from hma_ros.export.half_precision import compute_half
 from hma_ros.export.int8_decoder import write_int8_decoder
 from hma_ros.export.model_graphs import ModelPart, head_parts, model_parts
 from hma_ros.export.parity import Parity
@@ -45,7 +46,7 @@ from hma_ros.runtime.manifest import (
     PATCH_HEAD,
     FrameFacts,
 )
-from hma_ros.runtime.manifest_file import sha256, write_facts
+from hma_ros.runtime.manifest_file import write_facts
 from hma_ros.runtime.providers import Execution
 
 WEIGHTS = 'weights.bin'

@@ -14,9 +14,10 @@ import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.spread import evenly_spread
 from hma_ros.core.vision.image import resize_area
-from hma_ros.export.advice import without_advice
 from hma_ros.export.parity import Parity
+from hma_ros.export.quiet_logging import without_advice
 from hma_ros.runtime.frames import level_values
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import INT8_DECODER
@@ -41,8 +42,9 @@ def read_frames(folder: Path, size: int | None) -> np.ndarray:
             'tokenizer; leave --frames out'
         )
     paths = frame_paths(folder)
-    places = np.linspace(0, len(paths) - 1, min(_MOST, len(paths))).round().astype(int)
-    return np.stack([_read_frame(paths[place], size) for place in places])
+    return np.stack(
+        [_read_frame(paths[place], size) for place in evenly_spread(len(paths), _MOST)]
+    )
 
 
 def frame_paths(folder: Path) -> list[Path]:

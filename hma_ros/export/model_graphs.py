@@ -16,8 +16,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from hma_ros.core.generation.rotary import rotations
-from hma_ros.core.generation.steps import EMPTY_STEP
+from hma_ros.core.generation.rotary import EMPTY_STEP, rotations
 from hma_ros.export.graphs import trace
 from hma_ros.network.checkpoint import Hma
 from hma_ros.network.config import HmaConfig, TimePositions

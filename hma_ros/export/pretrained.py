@@ -23,6 +23,7 @@ import onnx
 import torch
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.file_hash import sha256
 from hma_ros.core.generation.decoding import Decoding
 from hma_ros.export.bundle_weights import read_bundle_model
 from hma_ros.export.tokenizer_graphs import GraphCodec
@@ -40,7 +41,7 @@ from hma_ros.network.tokenizer import LATENT_SCALE, FrameTokenizer
 from hma_ros.runtime.frames import level_values
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import Manifest
-from hma_ros.runtime.manifest_file import FILE_NAME, sha256
+from hma_ros.runtime.manifest_file import FILE_NAME
 
 _GRAPHS = ('encoder', 'decoder')
 _CODEC_FILE = 'codec.json'

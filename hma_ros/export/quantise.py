@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from hma_ros.export.advice import without_advice
+from hma_ros.export.quiet_logging import without_advice
 
 _FOLDED, _QUANTISED = 'folded.onnx', 'quantised.onnx'
 _PRODUCTS = ('MatMul', 'Gemm')

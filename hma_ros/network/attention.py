@@ -43,7 +43,7 @@ class Steps:
     :param rotation_R2D: ``float32[R, 2, D / 2]`` of
         :func:`hma_ros.core.generation.rotary.rotations`; None with learned positions.
     :param past_P: ``int64[P]``, steps of the kept slots in any order,
-        :data:`~hma_ros.core.generation.steps.EMPTY_STEP` for none.
+        :data:`~hma_ros.core.generation.rotary.EMPTY_STEP` for none.
     :param past: of every layer, what the kept slots hold.
     :param allowed_RR: which steps attend to which, where that is not causal; nothing is kept then.
     """

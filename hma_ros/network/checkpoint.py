@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hma_ros.core.atomic_file import write_text
 from hma_ros.core.embodiment.stem_facts import read_stem_facts
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import shortened
@@ -165,8 +166,7 @@ def load_tokenizer(folder: str | Path) -> FrameTokenizer:
 
 def _save(model: Hma | FrameTokenizer, folder: str | Path) -> None:
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG_FILE).write_text(json.dumps(asdict(model.config), indent=1))
+    write_text(folder / CONFIG_FILE, json.dumps(asdict(model.config), indent=1))
     save_tensors(model.state_dict(), folder / WEIGHTS_FILE)
 
 

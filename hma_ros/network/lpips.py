@@ -8,7 +8,6 @@ arXiv 1801.03924, version 0.1 with AlexNet as HMA's evaluation uses it, computed
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,13 +16,13 @@ from urllib.parse import urlparse
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.file_hash import sha256
 from hma_ros.core.short_text import shortened
 
 # Of the file that torchvision publishes, whose name has the first eight digits.
 ALEXNET_SHA256 = '7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02'
 # AlexNet's pooling reduces smaller frames to nothing.
 SMALLEST_PIXELS = 31
-_BLOCK_BYTES = 2**20
 
 
 def load_lpips() -> Callable[[np.ndarray, np.ndarray], float]:
@@ -72,7 +71,7 @@ def _provide_alexnet(url: str) -> None:
     path = Path(hub.get_dir(), 'checkpoints', PurePosixPath(urlparse(url).path).name)
     if not path.exists():
         _download(url, path)
-    found = _sha256(path)
+    found = sha256(path)
     if found != ALEXNET_SHA256:
         raise ConfigError(
             f'{path}: got SHA-256 {found[:12]}…, expected {ALEXNET_SHA256[:12]}… of {url}; delete '
@@ -91,11 +90,3 @@ def _download(url: str, path: Path) -> None:
             f'{path}: got no file, and {url} gave "{shortened(error)}", expected the weights of '
             'AlexNet for LPIPS (244 MB); copy the file there from a machine with internet'
         ) from error
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

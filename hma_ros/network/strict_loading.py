@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from hma_ros.core.atomic_file import replacing
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.json_file import read_json
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
@@ -43,9 +44,8 @@ _IMPOSSIBLE = (
 
 def save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
     """Write tensors whole or not at all."""
-    partial = path.with_suffix('.partial')
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
-    partial.replace(path)
+    with replacing(path) as part:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part)
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -16,6 +16,7 @@ from hma_ros.core.control.executor import Executor
 from hma_ros.core.control.measurement import Measurement
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, EarlierError, LateError, MessageError
+from hma_ros.core.units import NS_PER_S
 from hma_ros.msg import ActionChunk
 from hma_ros.nodes.action_executor_parameters import ActionExecutorParameters
 from hma_ros.nodes.execution_gate import check_may_execute, no_actions
@@ -34,7 +35,6 @@ from hma_ros.ros.stamps import stamp_ns
 from hma_ros.ros.state_log import StateLog
 from hma_ros.ros.stop_topics import StopTopics
 
-_NS = 1_000_000_000
 _REPORT_S = 1.0
 # How often stop topics, other publishers and the model are checked.
 _LOOK_S = 0.1
@@ -133,7 +133,7 @@ class ActionExecutorNode(HmaNode):
             self._gripper = self._commander.gripper
         self._pending_ns: deque[int] = deque(maxlen=_REPORTS_PENDING)
         self._command_clock = CommandClock(
-            round(_NS * self._period_s), self._clock_watch.is_simulated, self._previous_clock
+            round(NS_PER_S * self._period_s), self._clock_watch.is_simulated, self._previous_clock
         )
         self._previous_clock = self._command_clock
         self._executor.reset()
@@ -280,12 +280,12 @@ class ActionExecutorNode(HmaNode):
     def _owe_report(self, stamp: int) -> None:
         """Report a step when it is over, also if its chunk is not followed: the model waits."""
         newest = self._pending_ns[-1] if self._pending_ns else 0
-        if self._reports is not None and newest < stamp < self.now_ns() + _NS:
+        if self._reports is not None and newest < stamp < self.now_ns() + NS_PER_S:
             self._pending_ns.append(stamp)
 
     def _report_executed(self, reach_ns: int) -> None:
         """Report what was commanded in each step for which a chunk came, once it is over."""
-        over_ns = reach_ns - round(self._spec.rates.frame_dt_s * _NS)
+        over_ns = reach_ns - round(self._spec.rates.frame_dt_s * NS_PER_S)
         while self._reports is not None and self._pending_ns and self._pending_ns[0] <= over_ns:
             stamp = self._pending_ns.popleft()
             executed = self._executor.executed(stamp)

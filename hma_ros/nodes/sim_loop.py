@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from hma_ros.core.control.timed_targets import TimedTargets
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError, HmaError
+from hma_ros.core.settings import Scene
+from hma_ros.core.units import NS_PER_S
 from hma_ros.sim import make_task
-from hma_ros.sim.random_scene import Scene
 from hma_ros.sim.simulation import UPDATE_HZ, Task
 
-_NS = 1_000_000_000
-_STEP_NS = round(_NS / UPDATE_HZ)
+_STEP_NS = round(NS_PER_S / UPDATE_HZ)
 # After a delay the simulation runs at most at twice its speed, so that commands keep up.
 _CATCH_UP = 0.5
 _MAX_LAG_STEPS = 5
@@ -48,7 +48,7 @@ class SimLoop:
     ) -> None:
         self._spec = spec
         self._task_name, self._scene = task, scene
-        self._step_s = _STEP_NS / _NS / real_time_factor if real_time_factor else 0.0
+        self._step_s = _STEP_NS / NS_PER_S / real_time_factor if real_time_factor else 0.0
         self._on_step = on_step
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -119,7 +119,7 @@ class SimLoop:
             target = self._target(end_ns)
             gripper_m, self._gripper_m = self._gripper_m, None
         task.set_target(target, gripper_m)
-        task.advance(_STEP_NS / _NS)
+        task.advance(_STEP_NS / NS_PER_S)
         self.now_ns = end_ns
         self._on_step(task, end_ns)
 

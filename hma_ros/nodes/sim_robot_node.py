@@ -16,8 +16,9 @@ from std_msgs.msg import Bool, Float64MultiArray, String
 
 from hma_ros.core.embodiment import CameraSpec, CommandSpec, load_embodiment
 from hma_ros.core.errors import ConfigError, HmaError, MessageError
-from hma_ros.core.settings import SEED
+from hma_ros.core.settings import SCENES, SEED, Scene
 from hma_ros.core.topics import CLOCK_TOPIC
+from hma_ros.core.units import NS_PER_S
 from hma_ros.nodes.sim_loop import SimLoop
 from hma_ros.ros import qos_overrides
 from hma_ros.ros.command_msg import message_type, read_targets
@@ -28,12 +29,10 @@ from hma_ros.ros.lifecycle import run
 from hma_ros.ros.parameters import declare, parameter, read
 from hma_ros.ros.qos import COMMAND, LATCHED, REPORT, SENSOR_OUT
 from hma_ros.ros.stamps import to_stamp
-from hma_ros.sim.random_scene import SCENES, Scene
 from hma_ros.sim.robot_tree import RobotTree
 from hma_ros.sim.simulation import Task
 from hma_ros.srv import ResetEpisode
 
-_NS = 1_000_000_000
 _CAMERA_FRAME = 'camera_color_optical_frame'
 _RESET_TIMEOUT_S = 60.0
 # 25 times per second: as smooth as the images need it.
@@ -83,7 +82,7 @@ class SimRobotNode(Node):
             raise ConfigError(
                 f'{spec.path}: got the file of a real robot, expected one with simulated: true'
             )
-        self._image_period_ns = round(_NS / (given.camera_hz or spec.rates.frame_hz))
+        self._image_period_ns = round(NS_PER_S / (given.camera_hz or spec.rates.frame_hz))
         self._frame = 0
         self._success: bool | None = None
         self._tree: RobotTree | None = None

@@ -15,12 +15,7 @@ from hma_ros.core.latency import LatencyWindow
 from hma_ros.core.short_text import numberless
 from hma_ros.ros.qos import REPORT
 
-OK, WARN, ERROR, STALE = (
-    DiagnosticStatus.OK,
-    DiagnosticStatus.WARN,
-    DiagnosticStatus.ERROR,
-    DiagnosticStatus.STALE,
-)
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 _REPEAT_S = 5.0
 # Texts quote what others sent.
 _MOST_CHARACTERS = 500

@@ -38,35 +38,30 @@ class EpisodeResult:
     """
     How an episode went.
 
-    ``sim_time_s`` is the simulated time until success or the end, ``wall_s`` the real one.
+    ``sim_time_s`` is the simulated time until success or the end.
     """
 
     seed: int
     success: bool
     sim_time_s: float
-    wall_s: float
 
 
 class EpisodeClient:
     """
     A small client with a node of its own; use it as a context manager.
 
-    :param namespace: of the nodes.
     :param nodes: lifecycle nodes to restart with each episode, in the order of activation.
     :param timeout_s: longest wait for an answer or for the clock to move, in real time.
     """
 
     def __init__(
         self,
-        namespace: str = '',
         nodes: tuple[str, ...] = (_COMMANDER, 'world_model', 'rollout_viewer'),
         timeout_s: float = 60.0,
     ) -> None:
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context)
-        self._node = rclpy.create_node(
-            'episode_client', namespace=namespace, context=self._context
-        )
+        self._node = rclpy.create_node('episode_client', context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._names, self._timeout_s = nodes, timeout_s
@@ -124,15 +119,13 @@ class EpisodeClient:
         return self._watch(seed, horizon_s)
 
     def _watch(self, seed: int, horizon_s: float) -> EpisodeResult:
-        wall_s, start_ns = time.monotonic(), self._now_ns
+        start_ns = self._now_ns
         end_ns = start_ns + round(horizon_s * 1e9)
         while not self._success and self._now_ns < end_ns:
             if self._is_away:
                 self._resume()
             self._wait_for_clock()
-        return EpisodeResult(
-            seed, bool(self._success), (self._now_ns - start_ns) * 1e-9, time.monotonic() - wall_s
-        )
+        return EpisodeResult(seed, bool(self._success), (self._now_ns - start_ns) * 1e-9)
 
     def _wait_for_clock(self) -> None:
         before_ns = self._now_ns

@@ -14,9 +14,8 @@ from std_srvs.srv import Trigger
 
 from hma_ros.core.short_text import quoted
 from hma_ros.core.topics import EPISODE_TOPIC, MARKS
+from hma_ros.core.units import NS_PER_S
 from hma_ros.ros.qos import REPORT
-
-_NS = 1_000_000_000
 
 
 class EpisodeMarks:
@@ -110,7 +109,9 @@ class EpisodeMarks:
         now_ns = self._node.get_clock().now().nanoseconds
         if text == 'begin':
             self.count += 1
-        lasted = '' if self._began_ns is None else f', {(now_ns - self._began_ns) / _NS:.1f} s'
+        lasted = (
+            '' if self._began_ns is None else f', {(now_ns - self._began_ns) / NS_PER_S:.1f} s'
+        )
         self._began_ns = now_ns if text == 'begin' else None
         told = f'episode {self.count}: {text}{lasted if text != "begin" else ""}'
         self._node.get_logger().info(told)

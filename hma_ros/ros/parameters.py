@@ -15,7 +15,7 @@ from rclpy.node import Node
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.settings import Setting
-from hma_ros.core.short_text import name_expected, shortened
+from hma_ros.core.short_text import name_expected, quoted
 from hma_ros.ros import qos_overrides
 
 P = TypeVar('P')
@@ -59,7 +59,7 @@ def declare(node: Node, kind: type[P], read_only: bool = False) -> None:
     ]
     if unknown:
         raise ConfigError(
-            f'{node.get_name()}: got the parameter {shortened(repr(unknown[0]))}, expected '
+            f'{node.get_name()}: got the parameter {quoted(unknown[0])}, expected '
             f'{name_expected(unknown[0], sorted(known))}'
         )
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
@@ -68,7 +68,7 @@ def declare(node: Node, kind: type[P], read_only: bool = False) -> None:
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
             got = node._parameter_overrides[field.name].value
             raise ConfigError(
-                f'{node.get_name()}: {field.name}: got {shortened(repr(got))}, '
+                f'{node.get_name()}: {field.name}: got {quoted(got)}, '
                 f'expected {_expectation(field)}{_remedy(field, got)}'
             ) from error
 
@@ -85,7 +85,7 @@ def read(node: Node, kind: type[P]) -> P:
         choices = field.metadata['choices']
         if choices and values[field.name] not in choices:
             raise ConfigError(
-                f'{node.get_name()}: {field.name}: got {shortened(repr(values[field.name]))}, '
+                f'{node.get_name()}: {field.name}: got {quoted(values[field.name])}, '
                 f'expected {_expectation(field)}'
             )
     return kind(**values)

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import MessageError
 from hma_ros.core.short_text import shortened
+from hma_ros.core.units import NS_PER_S
 from hma_ros.msg import PredictedRollout
 from hma_ros.ros.image_msg import from_rgb, to_rgb
 from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
-
-_NS = 1_000_000_000
 
 
 def to_frames(message: Any, topic: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
@@ -82,7 +81,7 @@ def from_rollout(
     message.header.frame_id = frame_id
     message.frame_dt = to_duration(spec.rates.frame_dt_s)
     message.frames = [
-        from_rgb(frame, time_ns + round((step + 1) * spec.rates.frame_dt_s * _NS), frame_id)
+        from_rgb(frame, time_ns + round((step + 1) * spec.rates.frame_dt_s * NS_PER_S), frame_id)
         for step, frame in enumerate(frames)
     ]
     message.action_names = list(spec.action.names)

@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 from rclpy.node import Node
 
+from hma_ros.core.atomic_file import write_text
 from hma_ros.core.errors import ConfigError
 
 _RECORD = ('ros2', 'bag', 'record')
@@ -161,6 +162,4 @@ def _environment(node: Node) -> dict[str, str]:
 def _add_custom_data(path: Path, custom_data: Mapping[str, str]) -> None:
     metadata = yaml.safe_load(path.read_text(encoding='utf-8'))
     metadata['rosbag2_bagfile_information']['custom_data'] = dict(custom_data)
-    part = path.with_suffix('.part')
-    part.write_text(yaml.safe_dump(metadata, sort_keys=False), encoding='utf-8')
-    part.replace(path)
+    write_text(path, yaml.safe_dump(metadata, sort_keys=False))

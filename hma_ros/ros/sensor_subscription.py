@@ -15,13 +15,13 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import SubscriptionEventCallbacks
 from rclpy.qos import ReliabilityPolicy
 
+from hma_ros.core.units import NS_PER_S
 from hma_ros.ros import qos_overrides
 from hma_ros.ros.bounded import ANY_BYTES, bounded
 from hma_ros.ros.qos import SENSOR_IN
 
-_NS = 1_000_000_000
-_SOON_NS = _NS // 10
-_NOW_AND_THEN_NS = _NS
+_SOON_NS = NS_PER_S // 10
+_NOW_AND_THEN_NS = NS_PER_S
 
 
 class SensorSubscription:
@@ -59,16 +59,8 @@ class SensorSubscription:
         if not qos_overrides.is_given(node, topic, 'subscription', 'reliability'):
             # Steady: simulated time may be paused.
             steady = Clock(clock_type=ClockType.STEADY_TIME)
-            self._timer = node.create_timer(_SOON_NS / _NS, self._follow, clock=steady)
+            self._timer = node.create_timer(_SOON_NS / NS_PER_S, self._follow, clock=steady)
         node.own(self, SensorSubscription.close)
-
-    @property
-    def is_reliable(self) -> bool:
-        """Whether lost messages are requested again."""
-        return any(
-            item.qos_profile.reliability == ReliabilityPolicy.RELIABLE
-            for item in self._subscriptions.values()
-        )
 
     def close(self) -> None:
         """Unsubscribe."""

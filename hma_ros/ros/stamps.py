@@ -9,23 +9,23 @@ from builtin_interfaces.msg import Duration, Time
 from rclpy.subscription import Subscription
 
 from hma_ros.core.messages.stamp import stamp_ns
+from hma_ros.core.units import NS_PER_S
 
 __all__ = ['stamp_ns', 'to_duration', 'to_stamp', 'waited_ns', 'with_waiting']
 
-_NS = 1_000_000_000
 # A longer wait is taken for a step of the system clock.
-_LONGEST_NS = 2 * _NS
+_LONGEST_NS = 2 * NS_PER_S
 
 
 def to_stamp(time_ns: int) -> Time:
     """Return nanoseconds as a Time message."""
-    return Time(sec=time_ns // _NS, nanosec=time_ns % _NS)
+    return Time(sec=time_ns // NS_PER_S, nanosec=time_ns % NS_PER_S)
 
 
 def to_duration(seconds: float) -> Duration:
     """Return seconds as a Duration message."""
-    total_ns = round(seconds * _NS)
-    return Duration(sec=total_ns // _NS, nanosec=total_ns % _NS)
+    total_ns = round(seconds * NS_PER_S)
+    return Duration(sec=total_ns // NS_PER_S, nanosec=total_ns % NS_PER_S)
 
 
 def with_waiting(callback: Callable[[Any, int], None]) -> Callable[..., None]:

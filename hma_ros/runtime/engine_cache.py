@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hma_ros.core.cache_folder import cache_folder
+from hma_ros.core.file_hash import sha256
 from hma_ros.runtime.device import Gpu
-from hma_ros.runtime.manifest_file import sha256
 
 Shape = tuple[int | str, ...]
 

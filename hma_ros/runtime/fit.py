@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import BundleError
-from hma_ros.core.short_text import first_few, shortened
+from hma_ros.core.short_text import first_few, quoted, shortened
 from hma_ros.runtime.manifest import SIZE_REMEDY, Manifest
 
 _REMEDY = 'correct the file or choose another bundle'
@@ -71,4 +71,4 @@ def _differing(key: str, got: object, expected: object, stem: str, manifest: Man
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return shortened(list(value))
-    return 'none' if value is None else shortened(repr(value))
+    return 'none' if value is None else quoted(value)

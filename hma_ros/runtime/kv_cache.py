@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hma_ros.core.errors import InferenceError
-from hma_ros.core.generation.steps import EMPTY_STEP
+from hma_ros.core.generation.rotary import EMPTY_STEP
 from hma_ros.runtime.bound_graph import BoundGraph, DeviceArray
 from hma_ros.runtime.graph import Graph
 
@@ -144,7 +144,7 @@ class DeviceKvCache(KvCache):
     """
     A cache that never leaves the device of a graph.
 
-    :param append: graph of :mod:`hma_ros.export.append`. It writes in place where input and
+    :param append: graph of :mod:`hma_ros.export.append_graph`. It writes in place where input and
         output are one buffer, and copies where they are not: so a fork begins with a copy.
     :param zeros: buffers by the name of the trunk's input.
     """

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hma_ros.core.errors import BundleError
+from hma_ros.core.file_hash import sha256
 from hma_ros.core.json_file import json_fault
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.core.short_text import shortened
@@ -131,15 +132,6 @@ def check_facts(manifest: Any, least: int) -> None:
             raise ValueError(
                 f'files {name!r}: got {value!r}, expected a hash by a plain file name'
             )
-
-
-def sha256(path: Path) -> str:
-    """Hash a file; raises OSError if it cannot be read."""
-    digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _digest(facts: Mapping[str, Any]) -> str:

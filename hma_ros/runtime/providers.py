@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.settings import PROVIDERS, TOKENIZER_PRECISIONS
+from hma_ros.core.settings import PRECISIONS, PROVIDERS, TOKENIZER_PRECISIONS
 
 NAMES = {
     'cpu': 'CPUExecutionProvider',
@@ -22,7 +22,6 @@ NAMES = {
 }
 # Not onnxruntime, but torch with CUDA graphs.
 TORCH = 'torch-cuda'
-PRECISIONS = ('fp32', 'fp16', 'int8')
 
 Provider = tuple[str, dict[str, str]]
 
@@ -42,8 +41,8 @@ class Execution:
     :param provider: one of :data:`hma_ros.core.settings.PROVIDERS`; ``auto`` is CUDA where
         onnxruntime was built for it, otherwise the CPU.
     :param device_id: of the GPU, as CUDA counts them.
-    :param precision: one of :data:`PRECISIONS`, that of the bundle; for ``fp16`` alone TensorRT
-        may use half precision.
+    :param precision: one of :data:`hma_ros.core.settings.PRECISIONS`, that of the bundle; for
+        ``fp16`` alone TensorRT may use half precision.
     :param tokenizer_precision: one of :data:`hma_ros.core.settings.TOKENIZER_PRECISIONS`, that of
         the frame tokenizer.
     :param threads: of each graph on the CPU.

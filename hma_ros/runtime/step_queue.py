@@ -20,9 +20,9 @@ from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
 from hma_ros.core.frame_clock import FrameClock, FramePick
+from hma_ros.core.units import NS_PER_S
 from hma_ros.runtime.loop_report import LoopReport
 
-_NS = 1_000_000_000
 _IMAGES_KEPT = 16
 # Steps that may wait for the model: some seconds, and some megabytes of images.
 MOST_WAITING = 16
@@ -80,10 +80,10 @@ class StepQueue:
     ) -> None:
         self._measured, self._reads_joints = measured, reads_joints
         self._reads_tool = reads_tool
-        self._has_reporter, self._wait_ns = has_reporter, round(wait_s * _NS)
+        self._has_reporter, self._wait_ns = has_reporter, round(wait_s * NS_PER_S)
         self._camera, self._report = camera, report
-        self._max_age_ns = round(spec.camera.max_age_s * _NS)
-        self._frame_ns = round(spec.rates.frame_dt_s * _NS)
+        self._max_age_ns = round(spec.camera.max_age_s * NS_PER_S)
+        self._frame_ns = round(spec.rates.frame_dt_s * NS_PER_S)
         self._lock = threading.RLock()
         self._clock = FrameClock(spec.rates.frame_hz, spec.camera.max_age_s)
         self._executed = ExecutedActions(spec, measured)

@@ -15,13 +15,13 @@ from hma_ros.core.embodiment.bounds import MODEL_SIDE_PX
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.pool import Pool
 from hma_ros.core.progress import Progress
+from hma_ros.core.settings import Scene
 from hma_ros.core.vision.image import FRAME_PX
 from hma_ros.data.episodes import Episode, EpisodeWriter
 from hma_ros.data.shards import SPLITS
 from hma_ros.sim import TASK_NAMES, make_task
 from hma_ros.sim.episode import run_episode
 from hma_ros.sim.exploration import KINDS, Kind
-from hma_ros.sim.random_scene import Scene
 from hma_ros.sim.simulation import Task
 
 

@@ -8,15 +8,11 @@ task: light, colours of table and floor, and sheets of paper on the table. Physi
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import mujoco
 import numpy as np
 
 from hma_ros.sim.scene import Table
 
-Scene = Literal['fixed', 'random']
-SCENES: tuple[Scene, ...] = get_args(Scene)
 _SHEETS = 4
 # Half sizes; the model is compiled with the largest, from which its bounding spheres come.
 _SMALLEST_M, _LARGEST_M = 0.015, 0.05

@@ -9,10 +9,12 @@ import mujoco
 import numpy as np
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.settings import Scene
 from hma_ros.core.vision.image import FRAME_PX
 from hma_ros.core.vision.placement import Placement
+from hma_ros.data.episode_metadata import TOOL
 from hma_ros.sim.kinematics import Kinematics
-from hma_ros.sim.random_scene import RandomScene, Scene, add_sheets
+from hma_ros.sim.random_scene import RandomScene, add_sheets
 from hma_ros.sim.rendering import SceneCamera
 from hma_ros.sim.robot_tree import RobotTree, placement
 from hma_ros.sim.scene import Table, View, add_surroundings
@@ -43,9 +45,7 @@ class Task(ABC):
     action_names: tuple[str, ...]
     joint_names: tuple[str, ...]
     place_names: tuple[str, ...] = (
-        'tool_x',
-        'tool_y',
-        'tool_z',
+        *TOOL,
         'object_x',
         'object_y',
         'object_z',

@@ -2,9 +2,9 @@
 """The tasks by name."""
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.settings import SCENES, Scene
 from hma_ros.sim.franka import FrankaPick
 from hma_ros.sim.planar import PlanarPush
-from hma_ros.sim.random_scene import SCENES, Scene
 from hma_ros.sim.simulation import Task
 from hma_ros.sim.so101 import So101Reach
 from hma_ros.sim.ur5e import Ur5ePush

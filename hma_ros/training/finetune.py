@@ -16,9 +16,9 @@ from hma_ros.training.recordings import without_anchor, without_joints
 from hma_ros.training.trainer import SCRATCH_RATE, Start, hidden_matrices
 from hma_ros.training.twin import TwinConfig
 
-# What of the trunk is trained, and the peak learning rate. That of `all` was measured: with a
-# sixth of it, perplexity after 300 steps on 43 demonstrations was 17 instead of 7.
-TRUNKS = {'frozen': 2e-3, 'lora': 1e-3, 'all': SCRATCH_RATE, 'scratch': SCRATCH_RATE}
+# Peak learning rate by what of the trunk is trained. That of `all` was measured: with a sixth of
+# it, perplexity after 300 steps on 43 demonstrations was 17 instead of 7.
+_RATES = {'frozen': 2e-3, 'lora': 1e-3, 'all': SCRATCH_RATE, 'scratch': SCRATCH_RATE}
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class FineTuning:
     """
     How a model is adapted.
 
-    :param trunk: one of :data:`TRUNKS`.
+    :param trunk: one of :data:`hma_ros.core.settings.TRUNKS`.
     :param rank: of the change of each matrix with ``lora``.
     :param rate: peak learning rate; None takes that of the trunk.
     :param masked_history: share of windows whose past actions are masked, of models that are
@@ -73,7 +73,7 @@ def start(model: Hma, domain: Domain, tuning: FineTuning) -> Start:
     return Start(
         extended,
         (domain.name,),
-        tuning.rate or TRUNKS[tuning.trunk],
+        tuning.rate or _RATES[tuning.trunk],
         hidden_matrices(config) if is_whole else (),
         TwinConfig(masked_history=tuning.masked_history),
     )

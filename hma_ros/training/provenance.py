@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from hma_ros import __version__
+from hma_ros.core.atomic_file import write_text
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import quoted
 from hma_ros.data.episodes import Episodes
@@ -79,13 +80,10 @@ def begin(
         'settings': settings,
         'measured': dict(measured),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix('.partial')
-    partial.write_text(json.dumps(facts, indent=1))
-    partial.replace(path)
+    write_text(path, json.dumps(facts, indent=1))
     return facts
 
 
 def copy_to(facts: Mapping[str, Any], checkpoint: Path) -> None:
     """Put the provenance of a run into the folder of a checkpoint."""
-    (checkpoint / FILE_NAME).write_text(json.dumps(facts, indent=1))
+    write_text(checkpoint / FILE_NAME, json.dumps(facts, indent=1))

@@ -14,6 +14,7 @@ from hma_ros.core.embodiment.action_meaning import meaning_of
 from hma_ros.core.embodiment.joint_motion import joint_motion
 from hma_ros.core.embodiment.stem_spec import StemSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.data.episode_metadata import TOOL
 from hma_ros.data.episodes import Episodes
 from hma_ros.data.steps import check_joints, floored_deviation
 from hma_ros.data.token_folders import TokenFolder
@@ -32,7 +33,6 @@ from hma_ros.training.tokens import latents_once, tokens_once
 
 _LEAST_STD = 1e-6
 # The tool's position among the states of an episode [m].
-_TOOL = ('tool_x', 'tool_y', 'tool_z')
 
 
 @dataclass(frozen=True)
@@ -219,9 +219,9 @@ def anchor_names(spec: EmbodimentSpec, dataset: Episodes) -> tuple[str, ...]:
     """
     if not spec.action.is_cartesian:
         return spec.action.coordinates
-    if spec.action.delta_frame == 'tool' or not set(_TOOL) <= set(dataset.metadata['state_names']):
+    if spec.action.delta_frame == 'tool' or not set(TOOL) <= set(dataset.metadata['state_names']):
         return ()
-    return spec.action.coordinates[: len(_TOOL)]
+    return spec.action.coordinates[: len(TOOL)]
 
 
 def with_anchors(episodes: Sequence[TokenEpisode], dataset: Episodes) -> list[TokenEpisode]:
@@ -242,7 +242,7 @@ def _anchors(spec: EmbodimentSpec, dataset: Episodes) -> Iterator[np.ndarray]:
     is_tool, names = spec.action.is_cartesian, dataset.metadata['state_names']
     wanted, among = spec.action.coordinates, spec.state.joints
     if is_tool:
-        wanted, among = _TOOL, tuple(names)
+        wanted, among = TOOL, tuple(names)
     places = [among.index(name) for name in wanted]
     for episode in dataset:
         yield np.asarray(episode.states if is_tool else episode.joints)[:, places]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from hma_ros.core.atomic_file import write_text
 from hma_ros.core.errors import ConfigError, HmaError
 from hma_ros.core.progress import Progress
 from hma_ros.core.short_text import quoted
@@ -189,9 +190,7 @@ class TrainingRun:
             # The last line may be torn.
             whole = [line for line in lines if line.endswith('\n')]
             kept = [line for line in whole if _logged_step(path, line) <= self.step]
-            partial = path.with_suffix('.partial')
-            partial.write_text(''.join(kept))
-            partial.replace(path)
+            write_text(path, ''.join(kept))
 
     def _log(self, terms: dict[str, float]) -> None:
         if not self.workers.is_first:

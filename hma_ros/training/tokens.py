@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -18,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hma_ros.core.atomic_file import locked, replacing
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.patches import patchify
 from hma_ros.core.numpy_file import UNREADABLE, numpy_fault
@@ -69,26 +67,11 @@ def encoded_once(
     dataset.check_frame_size(encoder.image_size, 'the frame tokenizer')
     partly = path.with_suffix('.parts')
     parts = Parts(partly)
-    with _alone(partly):
+    waiting = '%s: another run encodes these frames; waiting for it'
+    with locked(partly, lambda: _LOG.warning(waiting, partly)):
         tokens = _once(path, dataset, lambda: _encode_plainly(encoder, dataset, pool, parts))
         parts.remove()
     return _episodes(dataset, tokens)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Have a folder to oneself: another run that encodes the same frames is waited for."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _LOG.warning('%s: another run encodes these frames; waiting for it', folder)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def tokens_once(tokenizer: FrameTokenizer, dataset: Episodes, cache: Path) -> list[TokenEpisode]:
@@ -133,16 +116,18 @@ def _encoded_once(
 def _once(path: Path, dataset: Episodes, encode: Callable[[], np.ndarray]) -> np.ndarray:
     """Read a file of tokens, which is made if it is not there."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix('.partial.npy')
-        np.save(partial, encode())
-        partial.replace(path)
+        _save(path, encode())
     tokens = _read(path)
     if len(tokens) != (frames := _frame_count(dataset)):
         raise ConfigError(
             f'{path}: {len(tokens)} frames, expected {frames} as in the episodes; remove it'
         )
     return tokens
+
+
+def _save(path: Path, tokens: np.ndarray) -> None:
+    with replacing(path) as part, part.open('wb') as file:
+        np.save(file, tokens)
 
 
 def _read(path: Path) -> np.ndarray:
@@ -233,9 +218,7 @@ class Parts:
 
     def _keep(self) -> None:
         path, tokens = self._next(), np.concatenate(self._waiting)
-        partial = path.with_suffix('.partial.npy')
-        np.save(partial, tokens)
-        partial.replace(path)
+        _save(path, tokens)
         self._files.append(path)
         self._frames += len(tokens)
         self._waiting, self._kept_s = [], time.monotonic()

@@ -9,8 +9,8 @@ import onnxruntime
 import pytest
 
 from hma_ros.bringup import parse_request
-from hma_ros.cli.finding import Level
-from hma_ros.cli.machine_checks import check_machine, check_setup
+from hma_ros.cli.checks.finding import Level
+from hma_ros.cli.checks.machine import check_machine, check_setup
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_path
 from hma_ros.runtime.manifest import EDGE_GRAPHS
@@ -123,7 +123,7 @@ def test_doctor_takes_an_embodiment_file(tmp_path: Path) -> None:
 def test_doctor_without_a_bundle_looks_at_all_else(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr('hma_ros.cli.topic_checks.check_topics', lambda *_: [])
+    monkeypatch.setattr('hma_ros.cli.checks.topics.check_topics', lambda *_: [])
     assert main(['doctor', 'robot:=planar', 'sim:=true', 'bundle:=nowhere']) == 1
     text = capsys.readouterr().out
     assert 'FAIL bundle: ' in text

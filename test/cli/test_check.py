@@ -14,8 +14,8 @@ import yaml
 from hma_ros.bringup import robots
 from hma_ros.cli.checks import ranges
 from hma_ros.cli.checks.embodiment import check_file
+from hma_ros.cli.checks.finding import Finding, Level
 from hma_ros.cli.checks.plausibility import check_plausibility
-from hma_ros.cli.finding import Finding, Level
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_folder, embodiment_path, load_embodiment
 

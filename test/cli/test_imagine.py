@@ -15,6 +15,7 @@ import torch
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import InferenceError
+from hma_ros.core.file_hash import sha256
 from hma_ros.data.episodes import Episode, EpisodeWriter
 from hma_ros.data.imported_episodes import open_episodes
 from hma_ros.data.lerobot_writer import LeRobotWriter
@@ -23,7 +24,7 @@ from hma_ros.network.checkpoint import save_hma, save_tokenizer
 from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.network.initial import initialised
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
-from hma_ros.runtime.manifest_file import read_facts, sha256, write_facts
+from hma_ros.runtime.manifest_file import read_facts, write_facts
 from hma_ros.runtime.world_model import WorldModel
 
 SPEC = load_embodiment('sim_planar')

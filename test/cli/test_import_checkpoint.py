@@ -11,11 +11,10 @@ import torch
 import yaml
 from PIL import Image
 
-from hma_ros.cli.import_checkpoint import SETTINGS, _stem
+from hma_ros.cli.import_checkpoint import _stem
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_folder
 from hma_ros.core.generation.decoding import Decoding
-from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.network.checkpoint import save_tokenizer
 from hma_ros.network.config import Compat, Domain, HmaConfig
 from hma_ros.network.discrete import DiscreteHma
@@ -49,10 +48,6 @@ def renamed(folder: Path, old: str, new: str) -> Path:
     facts = json.loads((folder / 'config.json').read_text())
     (folder / 'config.json').write_text(json.dumps({**facts, 'action_domains': [new]}))
     return folder
-
-
-def test_every_setting_can_be_required():
-    assert list(SETTINGS) == [setting.value for setting in ProblemSetting]
 
 
 def test_a_discrete_checkpoint_is_described(capsys):
@@ -257,7 +252,7 @@ def test_with_an_embodiment_only_its_stem_is_in_the_bundle(tmp_path, write_relea
         (['--embodiment', 'nobody'], 'nobody'),
         (['--tokenizer', 'missing.ckpt'], 'missing.ckpt: got no such file or folder'),
         (['--frames', 'docs/images'], 'got no --tokenizer, expected one, whose decoder'),
-        (['--mask-steps', '0'], 'mask_steps: got 0, expected 1 to 1000'),
+        (['--mask-steps', '2000'], 'mask_steps: got 2000, expected 1 to 1000'),
         (['--denoise-steps', '4'], 'denoise_steps: got 4, expected none for a discrete model'),
         (['--temperature', '-1'], 'temperature: got -1.0, expected 0 or more'),
         (['--guidance', '0.5'], 'guidance: got 0.5, expected 1 to 10; 1 is none'),
@@ -334,5 +329,5 @@ def test_the_help_speaks_of_what_an_import_has(capsys):
     with pytest.raises(SystemExit):
         main(['import-checkpoint', '--help'])
     said = ' '.join(capsys.readouterr().out.split())
-    assert '1 (none, default) to 10' in said
+    assert '(default: 1)' in said
     assert 'bundle that is read' not in said

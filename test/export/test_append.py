@@ -5,7 +5,7 @@ import numpy as np
 import onnx
 import pytest
 
-from hma_ros.export.append import append_graph
+from hma_ros.export.append_graph import append_graph
 from hma_ros.runtime.bound_graph import BoundGraph
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.providers import Execution

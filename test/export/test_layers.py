@@ -10,8 +10,7 @@ import torch
 
 from hma_ros.cli.golden.report import relative_error
 from hma_ros.core.errors import BundleError
-from hma_ros.core.generation.rotary import rotations
-from hma_ros.core.generation.steps import EMPTY_STEP
+from hma_ros.core.generation.rotary import EMPTY_STEP, rotations
 from hma_ros.export.layers import has_layers, joined, parted, write_layers
 from hma_ros.export.weights import SharedWeights
 from hma_ros.network.attention import KeptSteps, Steps

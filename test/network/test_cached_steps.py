@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.generation.steps import EMPTY_STEP
+from hma_ros.core.generation.rotary import EMPTY_STEP
 from hma_ros.network.attention import KeptSteps, Steps
 from hma_ros.network.config import Compat, Injection, TimePositions
 from hma_ros.network.discrete import DiscreteHma, DiscreteSteps

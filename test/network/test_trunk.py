@@ -4,7 +4,7 @@
 import pytest
 import torch
 
-from hma_ros.core.generation.steps import EMPTY_STEP
+from hma_ros.core.generation.rotary import EMPTY_STEP
 from hma_ros.network.attention import KeptSteps, Steps, by_token
 from hma_ros.network.config import Domain, Joints, preset
 from hma_ros.network.discrete import DiscreteHma, TokensSeen

@@ -19,11 +19,12 @@ from sensor_msgs.msg import Image, JointState
 from benchmarks.faults.processes import System
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.embodiment.action_meaning import meaning_of
+from hma_ros.core.file_hash import sha256
 from hma_ros.ros.image_msg import from_rgb
 from hma_ros.ros.joint_state_msg import from_positions
 from hma_ros.ros.qos import SENSOR_OUT
 from hma_ros.ros.stamps import to_stamp
-from hma_ros.runtime.manifest_file import sha256, write_facts
+from hma_ros.runtime.manifest_file import write_facts
 
 SIDE, FACTORS, LEVELS, WINDOW = 8, 3, 16, 4
 STATE_MS, FRAME_MS, MS = 20, 100, 1_000_000

@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from hma_ros.cli.checks.embodiment import check_file
-from hma_ros.cli.finding import Level
+from hma_ros.cli.checks.finding import Level
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_folder, load_embodiment
 from hma_ros.core.errors import BundleError

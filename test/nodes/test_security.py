@@ -11,7 +11,7 @@ from rclpy.action import get_action_client_names_and_types_by_node
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.security.interfaces import Interfaces, interfaces
-from hma_ros.core.security.policy import resolve
+from hma_ros.core.topics import resolve
 
 pytestmark = pytest.mark.ros
 # Published where tf2_msgs is installed, which is not among the wheels.

@@ -12,8 +12,8 @@ import yaml
 
 from hma_ros.bringup import parse_request
 from hma_ros.cli.checks.embodiment import check_file
-from hma_ros.cli.finding import Finding, Level
-from hma_ros.cli.machine_checks import check_setup
+from hma_ros.cli.checks.finding import Finding, Level
+from hma_ros.cli.checks.machine import check_setup
 from hma_ros.core.embodiment import embodiment_folder, load_embodiment
 from hma_ros.core.embodiment.action_meaning import meaning_of
 from hma_ros.core.embodiment.stem_facts import StemFacts, stem_entry

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from hma_ros.cli.train_data import EMBODIMENTS
 from hma_ros.core.errors import ConfigError
 from hma_ros.sim import TASK_NAMES, make_task
 from hma_ros.sim.simulation import UPDATE_HZ, Task
@@ -34,6 +35,10 @@ def rollout(task: Task, seed: int, steps: int = 4) -> np.ndarray:
         task.step(task.expert())
         states.append(task.state())
     return np.array(states)
+
+
+def test_these_robots_are_trained_on_by_default() -> None:
+    assert set(EMBODIMENTS) == set(TASK_NAMES)
 
 
 def test_rates_and_sizes_are_those_of_the_contract(task: Task) -> None:

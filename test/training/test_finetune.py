@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from hma_ros.core.settings import TRUNKS
 from hma_ros.data.windows import EpisodeWindows, TokenEpisode
 from hma_ros.network.attention import Steps
 from hma_ros.network.checkpoint import load_hma
@@ -27,7 +28,7 @@ from hma_ros.network.config import (
 )
 from hma_ros.network.discrete import TokensSeen
 from hma_ros.network.initial import initialised
-from hma_ros.training.finetune import TRUNKS, FineTuning, start
+from hma_ros.training.finetune import FineTuning, start
 from hma_ros.training.trainer import HmaTrainer
 
 JOINTS = Joints(('slide',), (0.0,), (1.0,), 'unknown', (0.0,), (1.0,), state_size=2)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hma_ros.cli.checks.finding import Finding, fail, warn
 from hma_ros.cli.checks.listening import Sample
 from hma_ros.cli.checks.units import Bounds, judge_values
-from hma_ros.cli.finding import Finding, fail, warn
 from hma_ros.core.control.orientation import rotation_vector
 from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.embodiment import CameraSpec, PoseSpec, StateSource, StopSpec

@@ -3,9 +3,9 @@
 
 from typing import Any
 
+from hma_ros.cli.checks.finding import Finding, Level, fail, ok, warn
 from hma_ros.cli.checks.packages import check_packages
 from hma_ros.cli.checks.plausibility import check_plausibility, check_todos
-from hma_ros.cli.finding import Finding, Level, fail, ok, warn
 from hma_ros.core.domains import stem_remedy
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import HmaError

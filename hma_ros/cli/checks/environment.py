@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 
 from hma_ros.bringup import FASTDDS_VARIABLES
-from hma_ros.cli.finding import Finding, Level, fail, ok, warn
+from hma_ros.cli.checks.finding import Finding, Level, fail, ok, warn
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import quoted
 from hma_ros.core.writable import LOG_REMEDY, log_folder, log_refusal

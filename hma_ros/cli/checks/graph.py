@@ -6,11 +6,11 @@ from typing import Any
 
 from rclpy.node import Node
 
+from hma_ros.cli.checks.finding import Finding, fail, ok, warn
 from hma_ros.cli.checks.listening import Input
-from hma_ros.cli.finding import Finding, fail, ok, warn
+from hma_ros.core.topics import CHUNK_TOPIC, CLOCK_TOPIC
 from hma_ros.ros.publishers import node_names
 
-_CHUNKS = 'world_model/action_chunk'
 _EXECUTOR = 'action_executor'
 _MOST = 6
 _SILENT = (
@@ -58,7 +58,7 @@ def judge_senders(node: Node, item: Input) -> list[Finding]:
 
 def judge_chunks(node: Node) -> list[Finding]:
     """Fail where several publish the action chunks that the executor follows."""
-    topic = node.resolve_topic_name(_CHUNKS)
+    topic = node.resolve_topic_name(CHUNK_TOPIC)
     return _several(node, topic, node.count_publishers(topic), 'action chunks')
 
 
@@ -105,17 +105,19 @@ def judge_clock(node: Node, simulated: bool, is_running: bool) -> Finding:
 
     :param is_running: whether it went on while it was listened to.
     """
-    count = node.count_publishers('/clock')
+    count = node.count_publishers(CLOCK_TOPIC)
     if count > 1:
-        return fail('/clock', f'got {count} publishers, expected 1', 'stop all but one simulator')
+        return fail(
+            CLOCK_TOPIC, f'got {count} publishers, expected 1', 'stop all but one simulator'
+        )
     if count == 1 and not is_running:
-        return fail('/clock', '1 publisher, stands still', 'let the simulator run')
+        return fail(CLOCK_TOPIC, '1 publisher, stands still', 'let the simulator run')
     if count == 1:
-        return ok('/clock', '1 publisher')
+        return ok(CLOCK_TOPIC, '1 publisher')
     text = 'nobody publishes, and use_sim_time makes all nodes wait for it'
     if simulated:
-        return warn('/clock', text, 'start the simulated robot')
-    return fail('/clock', text, 'leave out use_sim_time:=true, or start the simulator')
+        return warn(CLOCK_TOPIC, text, 'start the simulated robot')
+    return fail(CLOCK_TOPIC, text, 'leave out use_sim_time:=true, or start the simulator')
 
 
 def _published_now(node: Node, item: Input) -> str:

@@ -3,9 +3,9 @@
 
 from typing import Any
 
+from hma_ros.cli.checks.finding import Finding, fail, ok, warn
 from hma_ros.cli.checks.graph import judge_listeners
 from hma_ros.cli.checks.packages import GRIPPER_TYPES
-from hma_ros.cli.finding import Finding, fail, ok, warn
 from hma_ros.core.embodiment import GripperSpec
 from hma_ros.ros.action_servers import served_actions, served_types
 

@@ -14,7 +14,7 @@ from rclpy.parameter import Parameter
 from rclpy.time import Time
 from rclpy.validate_namespace import validate_namespace
 
-from hma_ros.cli.finding import Finding
+from hma_ros.cli.checks.finding import Finding
 from hma_ros.core.errors import ConfigError
 from hma_ros.ros.bounded import ANY_BYTES, bounded
 from hma_ros.ros.publishers import with_publisher

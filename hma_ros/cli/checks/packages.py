@@ -6,7 +6,7 @@ import importlib.util
 import os
 from typing import Any
 
-from hma_ros.cli.finding import Finding, fail, ok, warn
+from hma_ros.cli.checks.finding import Finding, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec, StopSpec
 from hma_ros.core.embodiment.stop_values import can_stop, impossible_value
 from hma_ros.core.errors import ConfigError

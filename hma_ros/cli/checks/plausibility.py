@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from hma_ros.cli.checks.finding import Finding, fail, ok, warn
 from hma_ros.cli.checks.ranges import POSITIONS, check_ranges, check_units
 from hma_ros.cli.checks.units import coordinate_bounds
-from hma_ros.cli.finding import Finding, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.embodiment.named_topics import named_topics
 
 # A comparison of numbers that people write with few digits.
 _SLACK = 1.0 + 1e-6
@@ -41,18 +42,9 @@ def check_todos(spec: EmbodimentSpec) -> list[Finding]:
 
 
 def _topics(spec: EmbodimentSpec) -> Found:
-    named = {'camera.topic': spec.camera.topic}
-    if spec.camera.info_topic is not None:
-        named['camera.info_topic'] = spec.camera.info_topic
-    if spec.state.pose is not None:
-        named['state.pose.topic'] = spec.state.pose.topic
+    named = {item.key: item.name for item in named_topics(spec)}
     if spec.gripper is not None:
         named['gripper.name'] = spec.gripper.name
-    if spec.gripper is not None and spec.gripper.joint_topic is not None:
-        named['gripper.joint_topic'] = spec.gripper.joint_topic
-    named |= {f'state.sources[{i}].topic': item.topic for i, item in enumerate(spec.state.sources)}
-    named |= {f'commands[{i}].topic': item.topic for i, item in enumerate(spec.commands)}
-    named |= {f'stops[{i}].topic': item.topic for i, item in enumerate(spec.stops)}
     for key, topic in named.items():
         remedy = f'correct {key}'
         if len(topic) >= _TOPIC_LENGTH:

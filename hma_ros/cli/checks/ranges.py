@@ -9,7 +9,7 @@ or a slip of the keyboard. ``docs/reference/embodiments.md`` lists the ranges.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hma_ros.cli.finding import Finding, fail, warn
+from hma_ros.cli.checks.finding import Finding, fail, warn
 from hma_ros.core.embodiment import EmbodimentSpec
 
 

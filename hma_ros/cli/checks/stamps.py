@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from hma_ros.cli.finding import Finding, fail
+from hma_ros.cli.checks.finding import Finding, fail
 from hma_ros.core.messages.stamp_ages import stamp_fault
 
 

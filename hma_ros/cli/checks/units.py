@@ -4,7 +4,7 @@
 import math
 from collections.abc import Mapping
 
-from hma_ros.cli.finding import Finding, fail, warn
+from hma_ros.cli.checks.finding import Finding, fail, warn
 from hma_ros.core.embodiment import EmbodimentSpec
 
 # Two turns: no joint goes farther, whatever its limits are.

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.control.action_space import Targets
+from hma_ros.core.control.interpolation import interpolated
 from hma_ros.core.errors import EarlierError, LateError, MessageError
-
-_NS = 1_000_000_000
+from hma_ros.core.units import NS_PER_S
 
 
 def check_begun(stamp_ns: int, length_s: float, begun_ns: int) -> None:
@@ -30,7 +30,7 @@ def check_begun(stamp_ns: int, length_s: float, begun_ns: int) -> None:
         that of the first chunk of every motion.
     :raises LateError: it is older still.
     """
-    before_s = (begun_ns - stamp_ns) / _NS
+    before_s = (begun_ns - stamp_ns) / NS_PER_S
     if before_s > 0.0:
         kind = EarlierError if before_s < length_s else LateError
         raise kind(
@@ -118,13 +118,7 @@ class ChunkPlan:
 
     def target(self, time_ns: int) -> NDArray[np.float64]:
         """Return the planned target at a time, ``float64[D]``."""
-        index = int(np.searchsorted(self._times_ns, time_ns, side='right'))
-        if index == 0 or index == len(self._times_ns):
-            planned = self._knots[max(index - 1, 0)]
-        else:
-            start_ns, end_ns = self._times_ns[index - 1 : index + 1]
-            part = (time_ns - start_ns) / (end_ns - start_ns)
-            planned = (1.0 - part) * self._knots[index - 1] + part * self._knots[index]
+        planned = interpolated(self._times_ns, self._knots, time_ns)
         faded: NDArray[np.float64] = planned + self._fade(time_ns) * self._offset
         return faded
 
@@ -151,7 +145,7 @@ class ChunkPlan:
         ends = np.arange(len(targets.positions_HD) + 1) * step_dt_s
         self._newest_ns = stamp_ns
         self._knots = np.concatenate([base_D[None], targets.positions_HD])
-        self._times_ns = stamp_ns + np.rint(ends * _NS).astype(np.int64)
+        self._times_ns = stamp_ns + np.rint(ends * NS_PER_S).astype(np.int64)
         self._gripper = targets.gripper_H
 
     def _join(self, time_ns: int, position_D: NDArray[np.float64]) -> None:
@@ -175,7 +169,7 @@ class ChunkPlan:
         :raises LateError: it is too old, already over, or not newer than the one followed.
         :raises MessageError: it is from the future.
         """
-        age_s = (now_ns - stamp_ns) / _NS
+        age_s = (now_ns - stamp_ns) / NS_PER_S
         over_s = age_s - steps * step_dt_s
         if age_s > self._max_age_s:
             raise LateError(
@@ -198,9 +192,10 @@ class ChunkPlan:
             )
         adds_steps = self.is_following(stamp_ns) and steps >= len(self._times_ns)
         if self._newest_ns is not None and stamp_ns <= self._newest_ns and not adds_steps:
+            before_s = (self._newest_ns - stamp_ns) / NS_PER_S
             raise LateError(
-                f'action chunk: got one stamped {(self._newest_ns - stamp_ns) / _NS:.3f} s before '
-                'the one that is followed, expected a newer one'
+                f'action chunk: got one stamped {before_s:.3f} s before the one that is followed, '
+                'expected a newer one'
             )
 
     def _fade(self, time_ns: int) -> float:

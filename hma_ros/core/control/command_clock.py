@@ -10,7 +10,8 @@ simulated time both are /clock.
 
 from dataclasses import dataclass, replace
 
-_NS = 1_000_000_000
+from hma_ros.core.units import NS_PER_S
+
 # ROS time this far from the stamps has jumped. A smaller difference is left until the robot rests;
 # the smallest are the noise of reading two clocks.
 _JUMP_NS = 10_000_000
@@ -103,7 +104,7 @@ class CommandClock:
         if self._anchor is None or not rests or not self._ahead_ns:
             return tick
         # Stamps never go back.
-        shift_ns = max(self._ahead_ns, -round(tick.elapsed_s * _NS) // 2)
+        shift_ns = max(self._ahead_ns, -round(tick.elapsed_s * NS_PER_S) // 2)
         self._ahead_ns = 0
         self._anchor = (self._anchor[0] + shift_ns, self._anchor[1])
         return replace(tick, reach_ns=tick.reach_ns + shift_ns)
@@ -117,14 +118,14 @@ class CommandClock:
         if self._is_simulated or self._anchor is None:
             return 0.0
         self._sent_ns = steady_ns
-        return max(steady_ns - self._anchor[1], 0) / _NS
+        return max(steady_ns - self._anchor[1], 0) / NS_PER_S
 
     def wait_s(self, steady_ns: int) -> float:
         """Return how long to wait until a command may follow the last one."""
         if self._anchor is None:
             return 0.0
         last_ns = self._anchor[1] if self._is_simulated else max(self._anchor[1], self._sent_ns)
-        return max(last_ns + self._period_ns - steady_ns, 0) / _NS
+        return max(last_ns + self._period_ns - steady_ns, 0) / NS_PER_S
 
     def force(self, steady_ns: int) -> Tick:
         """Return the command after the last one though time may stand, to come to rest."""
@@ -146,13 +147,13 @@ class CommandClock:
             return f'this process did not run for {paused_s:.2f} s'
         if jump_ns or self._is_simulated:
             # The process ran, so it was /clock that left out that time.
-            return f'the clock jumped by {(jump_ns or elapsed_ns) / _NS:+.3f} s'
-        return f'no command was due for {elapsed_ns / _NS:.2f} s'
+            return f'the clock jumped by {(jump_ns or elapsed_ns) / NS_PER_S:+.3f} s'
+        return f'no command was due for {elapsed_ns / NS_PER_S:.2f} s'
 
     def _take(self, ros_ns: int, steady_ns: int, elapsed_ns: int, why: str | None) -> Tick:
         self._anchor = (ros_ns, steady_ns)
         self._sent_ns = ros_ns if self._is_simulated else steady_ns
-        return Tick(ros_ns + self._period_ns, elapsed_ns / _NS, why)
+        return Tick(ros_ns + self._period_ns, elapsed_ns / NS_PER_S, why)
 
     def _expected_ns(self, ros_ns: int, steady_ns: int) -> int:
         """Return ROS time as it goes on from the last command."""

@@ -7,10 +7,10 @@ from collections import deque
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hma_ros.core.control.action_space import actions_from_targets
+from hma_ros.core.control.interpolation import interpolated
+from hma_ros.core.control.step_actions import step_actions, step_times
 from hma_ros.core.embodiment.spec import EmbodimentSpec
-
-_NS = 1_000_000_000
+from hma_ros.core.units import NS_PER_S
 
 
 class CommandHistory:
@@ -23,7 +23,7 @@ class CommandHistory:
 
     def __init__(self, spec: EmbodimentSpec, span_s: float) -> None:
         self._spec = spec
-        self._span_ns = int(span_s * _NS)
+        self._span_ns = int(span_s * NS_PER_S)
         self._stamps: deque[int] = deque()
         self._targets: deque[NDArray[np.float64]] = deque()
         self._grippers: deque[float | None] = deque()
@@ -65,12 +65,7 @@ class CommandHistory:
         """
         if not self._stamps:
             raise ValueError('command history: got no entry, expected at least one')
-        after = bisect_right(self._stamps, stamp_ns)
-        if after == 0 or after == len(self._stamps):
-            return self._targets[max(after - 1, 0)].copy()
-        start_ns, end_ns = self._stamps[after - 1], self._stamps[after]
-        part = (stamp_ns - start_ns) / (end_ns - start_ns)
-        return (1.0 - part) * self._targets[after - 1] + part * self._targets[after]
+        return interpolated(self._stamps, self._targets, stamp_ns)
 
     def executed(self, start_ns: int, steps: int) -> NDArray[np.float64] | None:
         """
@@ -79,18 +74,11 @@ class CommandHistory:
         :param start_ns: start of the first step.
         :returns: ``float64[steps, A]``, or None where the interval is not wholly known.
         """
-        step_ns = round(self._spec.rates.step_dt_s * _NS)
-        times = [start_ns + index * step_ns for index in range(steps + 1)]
+        times = step_times(self._spec, start_ns, steps)
         if not self.covers(times[0], times[-1]):
             return None
         targets = np.stack([self.target(time) for time in times])
-        if self._spec.gripper is None:
-            return actions_from_targets(self._spec, targets[0], targets[1:], None)
-        gripper = [self._gripper(time + step_ns // 2) for time in times[:-1]]
-        known = [value for value in gripper if value is not None]
-        if len(known) < steps:
-            return None
-        return actions_from_targets(self._spec, targets[0], targets[1:], known)
+        return step_actions(self._spec, times, targets, self._gripper)
 
     def _gripper(self, stamp_ns: int) -> float | None:
         return self._grippers[max(bisect_right(self._stamps, stamp_ns) - 1, 0)]

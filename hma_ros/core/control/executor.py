@@ -45,9 +45,9 @@ from hma_ros.core.control.orientation_goal import OrientationGoal
 from hma_ros.core.control.start_check import StartCheck
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
+from hma_ros.core.units import NS_PER_S
 
 Vector = NDArray[np.float64]
-_NS = 1_000_000_000
 _HISTORY_S = 5.0
 
 
@@ -376,7 +376,7 @@ class Executor:
 
     def _begin(self, motion: Motion) -> Motion:
         self._history.clear()
-        self._begun_ns = self._reach_ns - round(_NS * self._period_s)
+        self._begun_ns = self._reach_ns - round(NS_PER_S * self._period_s)
         self._drop_plan()
         self._state, self._reasons = State.HOLDING, ()
         return motion

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from hma_ros.core.control.axes import Axes
 from hma_ros.core.control.decision import AWAY
 from hma_ros.core.messages.stamp import clock_hint
+from hma_ros.core.units import NS_PER_S
 
 Vector = NDArray[np.float64]
-_NS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class StateCheck:
         """Return why there is no fresh, finite measurement; None if there is one."""
         if measured is None:
             return 'no measured state'
-        age_s, most_s = (now_ns - measured.stamp_ns) / _NS, self._max_age_s
+        age_s, most_s = (now_ns - measured.stamp_ns) / NS_PER_S, self._max_age_s
         hint = clock_hint(now_ns - measured.stamp_ns)
         if age_s < -most_s:
             return (

@@ -12,9 +12,9 @@ from hma_ros.core.control.guard import POSITION_TOLERANCE
 from hma_ros.core.control.smoothing import Smoother
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
+from hma_ros.core.units import NS_PER_S
 
 Vector = NDArray[np.float64]
-_NS = 1_000_000_000
 
 
 class MotionPlan:
@@ -41,8 +41,8 @@ class MotionPlan:
     ) -> None:
         self._spec, self._axes, self._history = spec, axes, history
         self._period_s = 1.0 / spec.rates.command_hz
-        self._period_ns = round(_NS * self._period_s)
-        self._ramp_in_ns = round(_NS * ramp_in_s)
+        self._period_ns = round(NS_PER_S * self._period_s)
+        self._ramp_in_ns = round(NS_PER_S * ramp_in_s)
         self._ramp_from_ns: int | None = None
         self.width = spec.action.planned
         start = np.zeros(self.width)

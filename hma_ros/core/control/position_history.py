@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from hma_ros.core.control.track import KEPT_NS, Track
 from hma_ros.core.errors import MessageError
 from hma_ros.core.short_text import first_few
+from hma_ros.core.units import NS_PER_S
 
 Vector = NDArray[np.float64]
-_NS = 1_000_000_000
 # Messages overtake each other by less; an older stamp is a clock that was set back.
 REORDER_NS = 50_000_000
 _LAYOUTS_KEPT = 64
@@ -43,7 +43,7 @@ class PositionHistory:
         is_continuous_D: ArrayLike | None = None,
     ) -> None:
         self._names, self._topic, self._max_age_s = tuple(names), topic, max_age_s
-        self._max_age_ns = round(max_age_s * _NS)
+        self._max_age_ns = round(max_age_s * NS_PER_S)
         turning = np.zeros(len(names), bool) if is_continuous_D is None else is_continuous_D
         self._tracks = [Track(bool(turns)) for turns in np.broadcast_to(turning, len(names))]
         self._layouts: dict[tuple[str, ...], tuple[tuple[int, ...], tuple[int, ...]]] = {}
@@ -173,8 +173,9 @@ class PositionHistory:
             )
         stamp_ns, value = near
         if abs(stamp_ns - moment_ns) > self._max_age_ns:
+            distance_s = (stamp_ns - moment_ns) / NS_PER_S
             raise MessageError(
-                f'{where}: got the nearest {(stamp_ns - moment_ns) / _NS:+.3f} s from a frame, '
+                f'{where}: got the nearest {distance_s:+.3f} s from a frame, '
                 f'expected one within {self._max_age_s:g} s; check the rate of the topic and the '
                 'clocks'
             )

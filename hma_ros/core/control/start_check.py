@@ -9,8 +9,8 @@ import numpy as np
 
 from hma_ros.core.control.axes import Axes
 from hma_ros.core.control.measurement import Measurement
+from hma_ros.core.units import NS_PER_S
 
-_NS = 1_000_000_000
 # How many measurements must agree, and over what time.
 CONSISTENT_MEASUREMENTS = 5
 CONSISTENT_S = 0.04
@@ -31,7 +31,7 @@ class StartCheck:
     """
 
     def __init__(self, axes: Axes, max_age_s: float) -> None:
-        self._axes, self._max_age_ns = axes, round(max_age_s * _NS)
+        self._axes, self._max_age_ns = axes, round(max_age_s * NS_PER_S)
         self._since_ns = 0
         self.reset()
 
@@ -54,7 +54,7 @@ class StartCheck:
             self._take(measured)
         return (
             len(self._taken) == CONSISTENT_MEASUREMENTS
-            and self._taken[-1].stamp_ns - self._since_ns >= CONSISTENT_S * _NS
+            and self._taken[-1].stamp_ns - self._since_ns >= CONSISTENT_S * NS_PER_S
         )
 
     @property
@@ -101,7 +101,7 @@ class StartCheck:
         last = self._taken[-1]
         gap_ns = measured.stamp_ns - last.stamp_ns
         if not 0 < gap_ns <= self._max_age_ns:
-            return f'measured state with a gap of {gap_ns / _NS:.3f} s'
+            return f'measured state with a gap of {gap_ns / NS_PER_S:.3f} s'
         moved = np.abs(self._axes.difference(measured.values_X, last.values_X))
-        allowed = self._axes.velocity * (gap_ns / _NS) + _NOISE * self._axes.following_error
+        allowed = self._axes.velocity * (gap_ns / NS_PER_S) + _NOISE * self._axes.following_error
         return self._axes.first(moved > allowed, 'measured jump', moved, allowed)

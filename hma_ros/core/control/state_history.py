@@ -11,9 +11,9 @@ from hma_ros.core.control.gripper_history import GripperHistory
 from hma_ros.core.control.orientation import rotation_vector
 from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.units import NS_PER_S
 
 Vector = NDArray[np.float64]
-_NS = 1_000_000_000
 _XYZ = ('x', 'y', 'z')
 _QUATERNION = ('qx', 'qy', 'qz', 'qw')
 
@@ -35,7 +35,7 @@ class StateHistory:
         is_continuous_D: ArrayLike | None = None,
     ) -> None:
         self._lock = threading.Lock()
-        self._max_age_ns = round(spec.state.max_age_s * _NS)
+        self._max_age_ns = round(spec.state.max_age_s * NS_PER_S)
         coordinates, age_s = spec.action.coordinates, spec.state.max_age_s
         self.is_continuous_D = np.zeros(len(coordinates), bool)
         if is_continuous_D is not None:

@@ -12,8 +12,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from hma_ros.core.embodiment.spec import StopSpec
-
-_NS = 1_000_000_000
+from hma_ros.core.units import NS_PER_S
 
 
 @dataclass
@@ -132,7 +131,7 @@ class StopBoard:
             limit_s = entry.stop.heartbeat_s
             if limit_s is None or not entry.heard:
                 continue
-            silent_s = (steady_ns - min(entry.heard.values())) / _NS
+            silent_s = (steady_ns - min(entry.heard.values())) / NS_PER_S
             if silent_s > limit_s:
                 return (
                     f'{entry.topic}: got no message for {silent_s:.2f} s from one that was heard, '

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hma_ros.core.control.interpolation import interpolated
+
 
 class TimedTargets:
     """
@@ -42,13 +44,4 @@ class TimedTargets:
 
     def target(self, time_ns: int) -> NDArray[np.float64]:
         """Return the target at a time, ``float64[D]``."""
-        index = int(np.searchsorted(self._times_ns, time_ns, side='right'))
-        if index == 0 or index == len(self._times_ns):
-            held: NDArray[np.float64] = self._targets[max(index - 1, 0)].copy()
-            return held
-        start_ns, end_ns = self._times_ns[index - 1 : index + 1]
-        part = (time_ns - start_ns) / (end_ns - start_ns)
-        between: NDArray[np.float64] = (1.0 - part) * self._targets[
-            index - 1
-        ] + part * self._targets[index]
-        return between
+        return interpolated(self._times_ns, self._targets, time_ns)

@@ -4,12 +4,12 @@
 from bisect import bisect_left
 
 from hma_ros.core.control.angles import nearest_turn
+from hma_ros.core.units import NS_PER_S
 
-_NS = 1_000_000_000
-KEPT_NS = 2 * _NS
+KEPT_NS = 2 * NS_PER_S
 # A bound whatever the stamps are: two seconds at 2 kHz.
 KEPT_SAMPLES = 4096
-_SLACK_NS = _NS // 4
+_SLACK_NS = NS_PER_S // 4
 
 
 class Track:

@@ -1,12 +1,13 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Do the sections of an embodiment file agree with one another?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NoReturn
 
 import numpy as np
 
 from hma_ros.core.control.orientation import rotation_vector
+from hma_ros.core.embodiment.named_topics import named_topics
 from hma_ros.core.embodiment.spec import YUV_ENCODINGS, EmbodimentSpec
 from hma_ros.core.embodiment.stop_values import impossible_value, std_field_type
 from hma_ros.core.short_text import quoted
@@ -74,27 +75,8 @@ def _check_stops(spec: EmbodimentSpec, fail: Fail) -> None:
 def _check_topics(spec: EmbodimentSpec, fail: Fail) -> None:
     """Refuse a topic that is named for two purposes: both cannot be true."""
     purposes: dict[str, tuple[str, str]] = {}
-    for key, topic, purpose in _uses(spec):
-        known = purposes.setdefault(topic.lstrip('/'), (key, purpose))
-        if known[1] != purpose:
-            fail(key, f'a topic of {purpose} alone', f'{quoted(topic)}, which is {known[0]} too')
-
-
-def _uses(spec: EmbodimentSpec) -> Iterator[tuple[str, str, str]]:
-    """Yield key, topic and what comes on it."""
-    camera, state, gripper = spec.camera, spec.state, spec.gripper
-    yield 'camera.topic', camera.topic, 'images'
-    if camera.info_topic is not None:
-        yield 'camera.info_topic', camera.info_topic, 'camera info'
-    for index, source in enumerate(state.sources):
-        yield f'state.sources[{index}].topic', source.topic, 'joint states'
-    if state.pose is not None:
-        yield 'state.pose.topic', state.pose.topic, 'tool poses'
-    if gripper is not None and gripper.joint_topic is not None:
-        yield 'gripper.joint_topic', gripper.joint_topic, 'joint states'
-    for index, command in enumerate(spec.commands):
-        yield f'commands[{index}].topic', command.topic, f'commands ({command.interface})'
-    if gripper is not None and not gripper.takes_goals:
-        yield 'gripper.name', gripper.name, 'commands of the gripper'
-    for index, stop in enumerate(spec.stops):
-        yield f'stops[{index}].topic', stop.topic, stop.type
+    for item in named_topics(spec):
+        key, purpose = purposes.setdefault(item.name.lstrip('/'), (item.key, item.purpose))
+        if purpose != item.purpose:
+            got = f'{quoted(item.name)}, which is {key} too'
+            fail(item.key, f'a topic of {item.purpose} alone', got)

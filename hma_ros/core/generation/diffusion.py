@@ -48,12 +48,12 @@ class NoiseSchedule:
     betas_K: Array
 
     @staticmethod
-    def cosine(steps: int = TRAINING_STEPS) -> NoiseSchedule:
+    def cosine() -> NoiseSchedule:
         """Return the schedule models are trained with (arXiv 2102.09672, sec. 3.2)."""
-        share = np.arange(steps + 1) / steps
+        share = np.arange(TRAINING_STEPS + 1) / TRAINING_STEPS
         signal = np.cos((share + _COSINE_OFFSET) / (1 + _COSINE_OFFSET) * math.pi / 2) ** 2
         betas = np.minimum(1 - signal[1:] / signal[:-1], _LARGEST_BETA)
-        return NoiseSchedule(np.arange(steps), betas)
+        return NoiseSchedule(np.arange(TRAINING_STEPS), betas)
 
     def respaced(self, steps: Sequence[int] | NDArray[np.int64]) -> NoiseSchedule:
         """

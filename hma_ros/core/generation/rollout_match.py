@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_NS = 1_000_000_000
+from hma_ros.core.units import NS_PER_S
+
+_ROLLOUTS_KEPT = 32
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,12 @@ class RolloutMatch:
 
     :param lead: frames imagined so many steps ahead are wanted; otherwise the longest lead below.
     :param tolerance_s: how far a camera frame may be from the imagined moment.
-    :param rollouts: how many rollouts are kept.
     """
 
-    def __init__(self, lead: int, tolerance_s: float, rollouts: int = 32) -> None:
+    def __init__(self, lead: int, tolerance_s: float) -> None:
         self._lead = lead
-        self._tolerance_ns = round(tolerance_s * _NS)
-        self._rollouts: deque[list[ImaginedFrame]] = deque(maxlen=rollouts)
+        self._tolerance_ns = round(tolerance_s * NS_PER_S)
+        self._rollouts: deque[list[ImaginedFrame]] = deque(maxlen=_ROLLOUTS_KEPT)
 
     def clear(self) -> None:
         """Forget everything, e.g. when the clock jumped back."""
@@ -51,7 +52,9 @@ class RolloutMatch:
         """
         self._rollouts.append(
             [
-                ImaginedFrame(stamp_ns + round((step + 1) * frame_dt_s * _NS), step + 1, frame)
+                ImaginedFrame(
+                    stamp_ns + round((step + 1) * frame_dt_s * NS_PER_S), step + 1, frame
+                )
                 for step, frame in enumerate(frames)
             ]
         )

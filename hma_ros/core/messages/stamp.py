@@ -3,19 +3,21 @@
 
 from typing import Any
 
-_NS = 1_000_000_000
-# A month: so long ago no driver fell silent that this process has heard.
-_ANOTHER_CLOCK_NS = 30 * 86400 * _NS
+from hma_ros.core.units import NS_PER_S
+
+# A month: so long ago no driver fell silent that this process has heard, and no clock of a
+# computer is so wrong.
+ANOTHER_CLOCK_S = 30 * 86400.0
 
 
 def stamp_ns(stamp: Any) -> int:
     """Return a Time or Duration message in nanoseconds."""
-    return int(stamp.sec) * _NS + int(stamp.nanosec)
+    return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
 
 
 def clock_hint(age_ns: int) -> str:
     """Return what to add to an error about an age that only another clock explains."""
-    if abs(age_ns) < _ANOTHER_CLOCK_NS:
+    if abs(age_ns) < ANOTHER_CLOCK_S * NS_PER_S:
         return ''
     return (
         '; its stamp is from another clock: compare use_sim_time, and the clocks of the machines'

@@ -4,10 +4,10 @@
 from collections.abc import Sequence
 from statistics import median_low
 
+from hma_ros.core.messages.stamp import ANOTHER_CLOCK_S
+
 # Clocks of computers differ by a few milliseconds even when they are synchronised.
 _AHEAD_S = 0.05
-# No clock of a computer is so wrong: the stamp is simulated time, or time since boot.
-_OTHER_EPOCH_S = 30 * 86400.0
 # From here on seconds are easier to read.
 _LONG_S = 100.0
 _CLOCKS = 'synchronise the clocks (chrony), or let the driver stamp its messages on arrival'
@@ -38,7 +38,8 @@ def stamp_fault(
     age_s = median_low(ages_s)
     if -_AHEAD_S <= age_s <= max_age_s:
         return None
-    if abs(age_s) > _OTHER_EPOCH_S:
+    # Simulated time, or time since boot.
+    if abs(age_s) > ANOTHER_CLOCK_S:
         return _other_epoch(age_s, use_sim_time, machine)
     clock = '/clock' if use_sim_time else f'the clock of {machine}'
     expected = f'expected 0 to {max_age_s * 1e3:.0f} ms by {clock}'

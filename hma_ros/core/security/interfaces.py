@@ -10,12 +10,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from hma_ros.core.embodiment import EmbodimentSpec
-from hma_ros.core.topics import EPISODE_TOPIC, MARKS
+from hma_ros.core.embodiment.named_topics import named_topics
+from hma_ros.core.topics import (
+    CHUNK_TOPIC,
+    CLOCK_TOPIC,
+    EPISODE_TOPIC,
+    EXECUTED_TOPIC,
+    HEARTBEAT_TOPIC,
+    MARKS,
+    PREDICTION_TOPIC,
+)
 
 LIFECYCLE_NODES = ('world_model', 'action_executor', 'rollout_viewer')
 OPERATOR = 'operator'
-_CHUNKS, _EXECUTED = 'world_model/action_chunk', 'action_executor/executed'
-_PREDICTIONS, _HEARTBEATS = 'world_model/prediction', 'world_model/heartbeat'
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ _STATE_SERVICES = (
 )
 _LIFECYCLE_NODE = Interfaces(
     publishes=('/diagnostics', '~/transition_event'),
-    subscribes=('/clock',),
+    subscribes=(CLOCK_TOPIC,),
     serves=tuple(f'~/{name}' for name in _STATE_SERVICES),
 )
 
@@ -90,14 +97,15 @@ def operator(spec: EmbodimentSpec) -> Interfaces:
     services += [f'{node}/{name}' for node in LIFECYCLE_NODES for name in _STATE_SERVICES]
     services += [f'bag_recorder/{mark}' for mark in MARKS]
     services.append('world_model/imagine')
+    ours = (CHUNK_TOPIC, EXECUTED_TOPIC, PREDICTION_TOPIC, f'{PREDICTION_TOPIC}/image')
     watched = (
         *_seen(spec),
         *(f'rollout_viewer/{name}' for name in ('image', 'error', 'path')),
-        *(_CHUNKS, _EXECUTED, _PREDICTIONS, f'{_PREDICTIONS}/image', '/diagnostics', '/rosout'),
+        *(*ours, '/diagnostics', '/rosout', CLOCK_TOPIC),
     )
     if spec.simulated:
         services.append('sim_robot/reset')
-    return _ANY_NODE | Interfaces(subscribes=_once((*watched, '/clock')), requests=_once(services))
+    return _ANY_NODE | Interfaces(subscribes=_once(watched), requests=_once(services))
 
 
 def _world_model(spec: EmbodimentSpec) -> Interfaces:
@@ -106,7 +114,7 @@ def _world_model(spec: EmbodimentSpec) -> Interfaces:
         publishes=('~/action_chunk', '~/heartbeat', '~/prediction', '~/prediction/image'),
         subscribes=_once(
             (
-                *(spec.camera.topic, _EXECUTED),
+                *(spec.camera.topic, EXECUTED_TOPIC),
                 *_joint_topics(spec),
                 *(_pose_topics(spec) if spec.action.is_cartesian else ()),
                 *([gripper_topic] if gripper_topic else []),
@@ -117,7 +125,7 @@ def _world_model(spec: EmbodimentSpec) -> Interfaces:
 
 
 def _action_executor(spec: EmbodimentSpec, mode: str) -> Interfaces:
-    heard = (_CHUNKS, _HEARTBEATS, *_joint_topics(spec), *_pose_topics(spec))
+    heard = (CHUNK_TOPIC, HEARTBEAT_TOPIC, *_joint_topics(spec), *_pose_topics(spec))
     opened = Interfaces(
         subscribes=_once((*heard, *(stop.topic for stop in spec.stops))),
         serves=('~/approve', '~/resume', '~/stop'),
@@ -134,7 +142,7 @@ def _commands(spec: EmbodimentSpec) -> Interfaces:
 def _rollout_viewer(spec: EmbodimentSpec) -> Interfaces:
     return Interfaces(
         publishes=('~/error', '~/image', '~/path'),
-        subscribes=_once((_PREDICTIONS, *_seen(spec))),
+        subscribes=_once((PREDICTION_TOPIC, *_seen(spec))),
     )
 
 
@@ -142,7 +150,7 @@ def _sim_robot(spec: EmbodimentSpec) -> Interfaces:
     return Interfaces(
         publishes=_once(
             (
-                *('/clock', '~/success', 'robot_description', '/tf', '/tf_static'),
+                *(CLOCK_TOPIC, '~/success', 'robot_description', '/tf', '/tf_static'),
                 *_seen(spec),
                 *_info_topics(spec),
             )
@@ -185,10 +193,7 @@ def _pose_topics(spec: EmbodimentSpec) -> tuple[str, ...]:
 
 
 def _command_topics(spec: EmbodimentSpec) -> tuple[str, ...]:
-    topics = tuple(command.topic for command in spec.commands)
-    if spec.gripper is not None and not spec.gripper.takes_goals:
-        topics = (*topics, spec.gripper.name)
-    return topics
+    return tuple(item.name for item in named_topics(spec) if item.is_command)
 
 
 def _once(names: Iterable[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.security.interfaces import OPERATOR, Interfaces, interfaces, operator
+from hma_ros.core.topics import resolve
 
 VERSION = '0.2.0'
 # Field of Interfaces: list, item and permission in the policy.
@@ -38,18 +39,6 @@ def policy(spec: EmbodimentSpec, namespace: str, mode: str) -> str:
         _add_rules(profile, opened, parent, node)
     indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{tostring(root, "unicode")}\n'
-
-
-def resolve(name: str, namespace: str, node: str) -> str:
-    """
-    Return the absolute form of a name.
-
-    :param namespace: with a slash in front; ``/`` is the root.
-    """
-    if name.startswith('/'):
-        return name
-    below = [namespace.strip('/'), node if name.startswith('~/') else '', name.removeprefix('~/')]
-    return '/' + '/'.join(part for part in below if part)
 
 
 def _add_rules(profile: Element, opened: Interfaces, namespace: str, node: str) -> None:

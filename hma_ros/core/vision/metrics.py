@@ -57,11 +57,9 @@ def squared_error(
     return SquaredError(float(chosen.sum()), chosen.size)
 
 
-def psnr(
-    first: NDArray[np.generic], second: NDArray[np.generic], mask: NDArray[np.bool_] | None = None
-) -> float:
+def psnr(first: NDArray[np.generic], second: NDArray[np.generic]) -> float:
     """Return the peak signal-to-noise ratio in dB; arguments as in :func:`squared_error`."""
-    return squared_error(first, second, mask).psnr_db
+    return squared_error(first, second).psnr_db
 
 
 def delta_psnr(

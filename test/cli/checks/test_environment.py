@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hma_ros.bringup import Bringup
 from hma_ros.cli.checks.environment import judge_domain, judge_logs
-from hma_ros.cli.finding import Level
+from hma_ros.cli.checks.finding import Level
 from hma_ros.cli.main import main
 from hma_ros.cli.supervisor import Supervisor
 from hma_ros.core.errors import ConfigError

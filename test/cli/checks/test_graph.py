@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from hma_ros.cli.checks.finding import Level
 from hma_ros.cli.checks.graph import judge_clock, judge_command_publishers
-from hma_ros.cli.finding import Level
 
 
 def node(*names: str, clocks: int = 0) -> Any:

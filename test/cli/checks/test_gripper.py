@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks.faults.gripper_process import GripperProcess, has_actions
 from benchmarks.faults.processes import DEADLINE_S, System
+from hma_ros.cli.checks.finding import Finding, Level
 from hma_ros.cli.checks.gripper import judge_gripper
-from hma_ros.cli.finding import Finding, Level
-from hma_ros.cli.topic_checks import check_topics
+from hma_ros.cli.checks.topics import check_topics
 from hma_ros.core.embodiment import load_embodiment
 
 pytestmark = [

@@ -3,8 +3,8 @@
 
 import pytest
 
+from hma_ros.cli.checks.finding import Finding
 from hma_ros.cli.checks.stamps import judge_stamps
-from hma_ros.cli.finding import Finding
 
 
 def judge(*ages_s: float, has_stamp: bool = True, sim: bool = False) -> Finding | None:

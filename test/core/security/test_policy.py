@@ -10,7 +10,8 @@ from hma_ros.cli.security import write_policy
 from hma_ros.core.embodiment import EmbodimentSpec, available_embodiments, load_embodiment
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.security.interfaces import OPERATOR, interfaces
-from hma_ros.core.security.policy import policy, resolve
+from hma_ros.core.security.policy import policy
+from hma_ros.core.topics import resolve
 
 ROBOTS = {name: load_embodiment(name) for name in available_embodiments()}
 

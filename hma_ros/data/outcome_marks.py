@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hma_ros.core.errors import ConfigError
-from hma_ros.data.lerobot_metadata import locked, write_metadata
+from hma_ros.data.lerobot_metadata import journal_locked, write_metadata
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.outcomes import outcomes_of
 
@@ -20,7 +20,7 @@ def mark_anew(folder: Path, numbers: Sequence[int], success: bool) -> list[str]:
     :raises ConfigError: no such data set or episode, or a world model imagined its frames.
     """
     LeRobotData(folder)  # before the lock, which makes the folder it needs
-    with locked(folder):
+    with journal_locked(folder):
         return _mark(LeRobotData(folder), numbers, success)
 
 

@@ -16,9 +16,9 @@ from std_msgs.msg import Bool, Int32
 from trajectory_msgs.msg import JointTrajectory
 
 from benchmarks.faults.processes import DEADLINE_S
+from hma_ros.cli.checks.finding import Finding, Level
 from hma_ros.cli.checks.packages import check_packages
-from hma_ros.cli.finding import Finding, Level
-from hma_ros.cli.topic_checks import check_topics
+from hma_ros.cli.checks.topics import check_topics
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.qos import LATCHED

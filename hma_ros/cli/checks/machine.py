@@ -22,7 +22,7 @@ from hma_ros.cli.checks.environment import (
     judge_middleware,
     judge_profile,
 )
-from hma_ros.cli.finding import Finding, Level, fail, ok, warn
+from hma_ros.cli.checks.finding import Finding, Level, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec, embodiment_path, load_embodiment
 from hma_ros.core.errors import HmaError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from hma_ros.export.half import compute_half
+from hma_ros.export.half_precision import compute_half
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.providers import Execution
 

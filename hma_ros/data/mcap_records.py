@@ -1,0 +1,45 @@
+# Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
+"""The records of an MCAP file, also of one whose end is missing."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+MAGIC = b'\x89MCAP0\r\n'
+METADATA, END_OF_DATA = 0x0C, 0x0F
+_HEAD = struct.Struct('<BQ')
+
+
+class Record(NamedTuple):
+    """
+    One record.
+
+    :param code: its kind.
+    :param start: of its content, in bytes from the beginning of the file.
+    :param length: of its content, in bytes.
+    """
+
+    code: int
+    start: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """Where the next one begins."""
+        return self.start + self.length
+
+
+def records(file: BinaryIO) -> Iterator[Record]:
+    """Yield the records behind the magic, until the first that the file does not hold whole."""
+    size, place = os.fstat(file.fileno()).st_size, len(MAGIC)
+    while place + _HEAD.size <= size:
+        file.seek(place)
+        code, length = _HEAD.unpack(file.read(_HEAD.size))
+        record = Record(code, place + _HEAD.size, length)
+        if record.end > size:
+            return
+        yield record
+        place = record.end
