@@ -288,7 +288,7 @@ def _recordings(
     if tokenizer is None:
         return [FolderRecordings(TokenFolder.open(folder)) for folder in args.folders]
     return [
-        EpisodeRecordings(robot.demonstrations, tokenizer, _cache(args, robot))
+        EpisodeRecordings(robot.demonstrations, tokenizer, _tokens_folder(args))
         for robot in args.robots
     ]
 
@@ -350,20 +350,20 @@ def _tokens(
     from hma_ros.training.tokens import tokens_once
 
     if split == 'train':
-        dataset, cache = robot.demonstrations, _cache(args, robot)
+        dataset, folder = robot.demonstrations, _tokens_folder(args)
     else:
         dataset = EpisodeDataset(find_shards(args.out / 'dagger', robot.name, split))
-        cache = args.out / 'tokens' / f'{robot.name}_{split}'
+        folder = args.out / 'tokens'
     if isinstance(tokenizer, Pretrained):
         return encoded(tokenizer, dataset, args.out / 'tokenizer')
-    episodes = tokens_once(tokenizer, dataset, cache)
+    episodes = tokens_once(tokenizer, dataset, folder)
     return with_anchors(episodes, dataset) if args.anchor else episodes
 
 
-def _cache(args: argparse.Namespace, robot: Robot) -> Path:
+def _tokens_folder(args: argparse.Namespace) -> Path:
     """Return where tokens are kept: beside the tokenizer."""
     folder: Path = args.out if args.tokenizer is None else args.tokenizer.parent
-    return folder / 'tokens' / robot.tokens_name
+    return folder / 'tokens'
 
 
 def _missing(args: argparse.Namespace, robot: Robot, split: str) -> bool:

@@ -42,12 +42,12 @@ class EpisodeRecordings:
 
     :param dataset: images, actions, joints.
     :param tokenizer: of the images.
-    :param cache: start of the name of the file that keeps tokens or latents.
+    :param folder: of the file that keeps tokens or latents.
     """
 
     dataset: Episodes
     tokenizer: FrameTokenizer
-    cache: Path
+    folder: Path
 
     @property
     def domain(self) -> Domain:
@@ -77,12 +77,12 @@ class EpisodeRecordings:
     def windows(self, config: HmaConfig, steps: int) -> Windows:
         """Return windows of the kind of a model."""
         if config.diffusion is None:
-            episodes = tokens_once(self.tokenizer, self.dataset, self.cache)
+            episodes = tokens_once(self.tokenizer, self.dataset, self.folder)
             if config.anchor:
                 episodes = with_anchors(episodes, self.dataset)
         else:
             patch = config.diffusion.patch
-            episodes = latents_once(self.tokenizer, self.dataset, self.cache, patch)
+            episodes = latents_once(self.tokenizer, self.dataset, self.folder, patch)
         return EpisodeWindows(standardise_states(episodes), steps)
 
 
