@@ -248,16 +248,16 @@ def _anchors(spec: EmbodimentSpec, dataset: Episodes) -> Iterator[np.ndarray]:
         yield np.asarray(episode.states if is_tool else episode.joints)[:, places]
 
 
-def without_anchor(domain: Domain) -> Domain:
-    """Return a domain without its anchor, for a model that has none."""
-    robot = domain.robot and replace(domain.robot, anchor=(), anchor_motion='last')
-    return replace(domain, anchor=None, robot=robot)
-
-
-def without_joints(domain: Domain) -> Domain:
-    """Return what a model that reads no joints may say of an embodiment."""
-    robot = domain.robot and replace(domain.robot, joint_names=(), joint_motion='unknown')
-    return replace(domain, joints=None, robot=robot)
+def read_by(config: HmaConfig, domain: Domain) -> Domain:
+    """Return what a model may say of an embodiment: anchor and joints only if it reads them."""
+    robot = domain.robot
+    if not config.anchor:
+        robot = robot and replace(robot, anchor=(), anchor_motion='last')
+        domain = replace(domain, anchor=None)
+    if not config.keypoints:
+        robot = robot and replace(robot, joint_names=(), joint_motion='unknown')
+        domain = replace(domain, joints=None)
+    return replace(domain, robot=robot)
 
 
 def standardise_states(episodes: Sequence[TokenEpisode]) -> list[TokenEpisode]:
