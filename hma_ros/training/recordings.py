@@ -27,6 +27,7 @@ from hma_ros.data.windows import (
     patches_of,
 )
 from hma_ros.network.config import Anchor, Domain, HmaConfig, Joints
+from hma_ros.network.factors import factor_size
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.training.tokens import latents_once, tokens_once
 
@@ -128,8 +129,8 @@ class FolderRecordings:
         :raises ConfigError: they cannot be.
         """
         vocabulary = self.folder.vocabulary or 0
-        size = round(vocabulary ** (1 / count))
-        if size**count != vocabulary:
+        size = factor_size(vocabulary, count)
+        if size is None:
             raise ConfigError(
                 f'{self.folder.path}: got a vocabulary of {vocabulary}, expected a number to the '
                 f'power of {count} factors; set --factors'
