@@ -27,7 +27,7 @@ from hma_ros.network.config import HmaConfig
 from hma_ros.network.discrete import DiscreteHma
 from hma_ros.sim.generate import generate
 from hma_ros.training.configuration import default_length
-from hma_ros.training.recordings import domain_of, standardise_states, without_anchor
+from hma_ros.training.recordings import domain_of, read_by, standardise_states
 from hma_ros.training.trainer import HmaTrainer
 
 _T = TypeVar('_T')
@@ -113,10 +113,8 @@ class Experiment:
         """Fit the configuration of the shipped model; statistics are of all episodes."""
         domains = tuple(domain_of(self.episodes(robot)) for robot in mixture.robots)
         sizes = {'width': mixture.width, 'layers': mixture.layers}
-        facts = {**sizes, **dict(mixture.changes)}
-        if not facts.get('anchor', True):
-            domains = tuple(map(without_anchor, domains))
-        return replace(self.shipped.model.config, domains=domains, **facts)
+        config = replace(self.shipped.model.config, **sizes, **dict(mixture.changes))
+        return replace(config, domains=tuple(read_by(config, domain) for domain in domains))
 
     def trained(self, mixture: Mixture, budget: Budget) -> DiscreteHma:
         """

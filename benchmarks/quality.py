@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from hma_ros.core.generation.diffusion import Sampling, Solver
+from benchmarks.few_step_samplers import FewSteps, ddim, dpm_solver
+from hma_ros.core.generation.diffusion import Sampling
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.core.progress import Progress
 from hma_ros.core.vision.metrics import changed_pixels, squared_error
@@ -33,14 +34,14 @@ from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.token_world_model import Filler, TokenWorldModel
 
 SAMPLERS = {
-    'ancestral 100': Sampling(Solver.ANCESTRAL, 100, temperature=1.0),
-    'ancestral 100, temperature 0': Sampling(Solver.ANCESTRAL, 100, temperature=0.0),
-    'ancestral 16': Sampling(Solver.ANCESTRAL, 16, temperature=1.0),
-    'ancestral 16, Karras': Sampling(Solver.ANCESTRAL, 16, temperature=1.0, is_karras=True),
-    'ancestral 16, temperature 0': Sampling(Solver.ANCESTRAL, 16, temperature=0.0),
-    'DPM-Solver++ 10': Sampling(Solver.DPM, 10),
-    'DDIM 10': Sampling(Solver.DDIM, 10),
-    'DDIM 20': Sampling(Solver.DDIM, 20),
+    'ancestral 100': Sampling(100, is_karras=False),
+    'ancestral 100, temperature 0': Sampling(100, temperature=0.0, is_karras=False),
+    'ancestral 16': Sampling(16, is_karras=False),
+    'ancestral 16, Karras': Sampling(16),
+    'ancestral 16, temperature 0': Sampling(16, temperature=0.0, is_karras=False),
+    'DPM-Solver++ 10': FewSteps(10, solve=dpm_solver),
+    'DDIM 10': FewSteps(10, solve=ddim),
+    'DDIM 20': FewSteps(20, solve=ddim),
 }
 REFERENCE = 'ancestral 100'
 # The reference again: what chance alone makes of a difference.

@@ -27,7 +27,7 @@ from benchmarks.random_models import (
     random_discrete,
 )
 from hma_ros.core.generation.decoding import Decoding
-from hma_ros.core.generation.diffusion import Sampling, Solver
+from hma_ros.core.generation.diffusion import Sampling
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.network.config import Compat
 from hma_ros.network.continuous import ContinuousHma
@@ -141,7 +141,7 @@ def _continuous(scratch: Path, threads: int, rounds: int) -> Results:
     upstream = random_continuous(continuous_config(Compat.UPSTREAM))
     corrected = random_continuous(continuous_config(Compat.CORRECTED))
     baseline = _ContinuousScene(upstream)
-    published = {steps: Sampling(Solver.ANCESTRAL, steps, temperature=0) for steps in (16, 100)}
+    published = {steps: Sampling(steps, temperature=0, is_karras=False) for steps in (16, 100)}
     results = []
     for name, model, sampling, against in (
         ('mar_base_16', upstream, published[16], published[16]),

@@ -43,6 +43,11 @@ def bundle_folder(name_or_path: str) -> Path:
     )
 
 
+def folder_or_bundle(name_or_path: str) -> Path:
+    """Return any folder as it is, and find a bundle: BundleError if there is neither."""
+    return Path(name_or_path) if Path(name_or_path).is_dir() else bundle_folder(name_or_path)
+
+
 def _bundles(models: Path) -> str:
     names = sorted(path.parent.name for path in models.glob('*/manifest.json'))
     return ', '.join(names) or 'none'

@@ -107,7 +107,7 @@ def _check_alone(args: argparse.Namespace) -> None:
 
 def _export(args: argparse.Namespace) -> None:
     """Write a bundle of what `hma train` or `hma finetune` wrote, or of another bundle."""
-    from hma_ros.bringup.places import bundle_folder
+    from hma_ros.bringup.places import folder_or_bundle
     from hma_ros.export.bundle import export_bundle
     from hma_ros.export.int8_decoder import frame_paths
     from hma_ros.export.replace import check_replaceable
@@ -118,7 +118,7 @@ def _export(args: argparse.Namespace) -> None:
     check_replaceable(args.out)
     if args.frames is not None:
         frame_paths(args.frames)  # before anything is read
-    folder = Path(args.source) if Path(args.source).is_dir() else bundle_folder(args.source)
+    folder = folder_or_bundle(args.source)
     if args.frames is not None and _adds_decoder_alone(folder, args):
         from hma_ros.export.add_decoder import add_int8_decoder
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -333,15 +332,11 @@ def _tokens(
 def _train(args: argparse.Namespace, trainer: HmaTrainer, episodes: Sequence[TokenEpisode]) -> Hma:
     """Train to the end; several processes of torchrun do so together."""
     from hma_ros.data.windows import EpisodeWindows
-    from hma_ros.network.strict_loading import read_config
-    from hma_ros.training import provenance
+    from hma_ros.training import session
+    from hma_ros.training.configuration import default_length
     from hma_ros.training.recordings import standardise_states
 
-    facts, is_first = read_config(args.out / provenance.FILE_NAME), trainer.run.workers.is_first
-    if is_first and trainer.run.step < args.steps:
-        # A head fitted to another trunk must not be exported with this one.
-        shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
-    length = facts['settings']['length']
+    length = args.length or default_length(trainer.model.config)
     short = sum(len(episode.actions) < length for episode in episodes)
     if short:
         print(
@@ -349,20 +344,15 @@ def _train(args: argparse.Namespace, trainer: HmaTrainer, episodes: Sequence[Tok
             f'{counted(len(episodes), "episode")}'
         )
     windows = EpisodeWindows(standardise_states(episodes), length)
-    model = trainer.train({trainer.stems[0]: windows})
-    if is_first:
-        provenance.copy_to(facts, args.out / 'model')
-    return model
+    return session.train(args.out, trainer, lambda: {trainer.stems[0]: windows})
 
 
 def _fitted(
     args: argparse.Namespace, model: Hma, stem: str, episodes: Sequence[TokenEpisode]
 ) -> Hma:
     """Fit a keypoint action head to what the trained trunk sees of the demonstrations."""
-    from hma_ros.network.checkpoint import save_hma
-    from hma_ros.network.strict_loading import read_config
-    from hma_ros.training import provenance
     from hma_ros.training.heads import HeadFitter
+    from hma_ros.training.session import save_fitted
 
     if not model.config.keypoints:
         return model
@@ -370,8 +360,7 @@ def _fitted(
     fitter.add(stem, episodes)
     error = fitter.fit(stem, args.head_steps or HEAD_STEPS)
     print(f'{stem}: head error {error:.3f}, normalized')
-    save_hma(model, args.out / 'fine_tuned')
-    provenance.copy_to(read_config(args.out / provenance.FILE_NAME), args.out / 'fine_tuned')
+    save_fitted(args.out, model)
     return model
 
 

@@ -67,12 +67,6 @@ class Robot:
 
         return self.name in EMBODIMENTS and not any(map(is_data_set, self.places))
 
-    @property
-    def tokens_name(self) -> str:
-        """Prefix of the file of its tokens; with a hash of the content, as data sets grow."""
-        is_generated = not self.folders and len(self.places) == 1
-        return f'{self.name}_{_TRAIN if is_generated else self.demonstrations.fingerprint}'
-
     @cached_property
     def demonstrations(self) -> Episodes:
         """

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,10 +56,10 @@ def _check_stem(args: argparse.Namespace, robot: Robot, initial: Pretrained) -> 
 
 def initial_folder(text: str, out: Path) -> Path:
     """Find what to begin with: a folder, or the name of a bundle; ConfigError if that is OUT."""
-    from hma_ros.bringup.places import bundle_folder
+    from hma_ros.bringup.places import folder_or_bundle
 
     try:
-        source = Path(text) if Path(text).is_dir() else bundle_folder(text)
+        source = folder_or_bundle(text)
     except BundleError as error:
         raise ConfigError(
             f'--init: got {text!r}, expected OUT of `hma train`, a bundle, or the name of one'
@@ -86,7 +85,7 @@ def train_further(
     :param begins: optimiser step at which self-forcing begins.
     """
     from hma_ros.data.windows import EpisodeWindows
-    from hma_ros.training import provenance
+    from hma_ros.training import provenance, session
     from hma_ros.training.configuration import default_length
     from hma_ros.training.recordings import standardise_states
     from hma_ros.training.self_forcing import SelfForcing
@@ -104,7 +103,7 @@ def train_further(
         'init': initial.facts,
         'tokenizer': initial.codec_fingerprint,
     }
-    facts = provenance.begin(args.out, settings, {})
+    provenance.begin(args.out, settings, {})
     trainer = HmaTrainer(
         model.config,
         args.out / 'model',
@@ -115,18 +114,16 @@ def train_further(
         start=Start(model, tuple(datasets), RATE, hidden_matrices(model.config)),
     )
     print(*trainer.notes, sep='\n')
-    if trainer.run.step < args.steps:
-        # Heads fitted to another trunk must not be exported with this one.
-        shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
-    windows = {
-        stem: EpisodeWindows(
-            standardise_states(encoded(initial, dataset, args.out / 'tokenizer')), length
-        )
-        for stem, dataset in datasets.items()
-    }
-    trained = trainer.train(windows)
-    provenance.copy_to(facts, args.out / 'model')
-    return trained
+
+    def windows() -> dict[str, EpisodeWindows]:
+        folder = args.out / 'tokenizer'
+        episodes = {stem: encoded(initial, data, folder) for stem, data in datasets.items()}
+        return {
+            stem: EpisodeWindows(standardise_states(items), length)
+            for stem, items in episodes.items()
+        }
+
+    return session.train(args.out, trainer, windows)
 
 
 def encoded(initial: Pretrained, dataset: Episodes, folder: Path) -> list[TokenEpisode]:

@@ -129,10 +129,10 @@ def check_windows(args: argparse.Namespace, length: int | None = None) -> None:
 
 def tokenizer_folder(text: str) -> Path:
     """Find a frame tokenizer: a folder, or the name of a bundle; ConfigError if there is none."""
-    from hma_ros.bringup.places import bundle_folder
+    from hma_ros.bringup.places import folder_or_bundle
 
     try:
-        return Path(text) if Path(text).is_dir() else bundle_folder(text)
+        return folder_or_bundle(text)
     except BundleError as error:
         raise ConfigError(
             f'--tokenizer: got {text!r}, expected the folder `tokenizer` of a training run, a '
@@ -143,7 +143,7 @@ def tokenizer_folder(text: str) -> Path:
 def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) -> Hma:
     """Train on true frames, then on frames the model imagined itself too."""
     from hma_ros.network.strict_loading import fingerprint
-    from hma_ros.training import provenance
+    from hma_ros.training import provenance, session
     from hma_ros.training.configuration import default_length
     from hma_ros.training.recordings import windows_of
     from hma_ros.training.self_forcing import SelfForcing
@@ -156,18 +156,13 @@ def trained_model(args: argparse.Namespace, tokenizer: FrameTokenizer | None) ->
         check_windows(args, length)
     tell(args.robots, every=False)
     of_frames = {} if tokenizer is None else {'tokenizer': fingerprint(tokenizer)}
-    facts = provenance.begin(args.out, {'data': _data_facts(args), **of_frames}, {})
+    provenance.begin(args.out, {'data': _data_facts(args), **of_frames}, {})
     forcing = SelfForcing(share=args.self_forced, begins=self_forced_from(args))
     trainer = HmaTrainer(
         config, args.out / 'model', args.steps, length, args.windows, self_forcing=forcing
     )
     print(*trainer.notes, sep='\n')
-    if trainer.run.step < args.steps:
-        # Heads fitted to another trunk must not be exported with this one.
-        shutil.rmtree(args.out / 'fine_tuned', ignore_errors=True)
-    model = trainer.train(windows_of(recordings, config, length))
-    provenance.copy_to(facts, args.out / 'model')
-    return model
+    return session.train(args.out, trainer, lambda: windows_of(recordings, config, length))
 
 
 def _data_facts(args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -210,10 +205,9 @@ def self_forced_from(args: argparse.Namespace) -> int:
 
 def fine_tuned_heads(args: argparse.Namespace, tokenizer: Tokenizer) -> DiscreteHma:
     """Fit the heads to what the trunk sees; where the simulator has an expert, with DAgger."""
-    from hma_ros.network.checkpoint import load_hma, save_hma
-    from hma_ros.network.strict_loading import read_config
-    from hma_ros.training import provenance
+    from hma_ros.network.checkpoint import load_hma
     from hma_ros.training.heads import HeadFitter
+    from hma_ros.training.session import save_fitted
 
     model = cast('DiscreteHma', load_hma(args.out / 'model'))
     if acting := _acting(args):
@@ -223,8 +217,7 @@ def fine_tuned_heads(args: argparse.Namespace, tokenizer: Tokenizer) -> Discrete
             fitter = HeadFitter(model)
             fitter.add(robot.stem, _tokens(args, robot, tokenizer))
             _report(robot.stem, fitter.fit(robot.stem, HEAD_STEPS))
-    save_hma(model, args.out / 'fine_tuned')
-    provenance.copy_to(read_config(args.out / provenance.FILE_NAME), args.out / 'fine_tuned')
+    save_fitted(args.out, model)
     return model
 
 
@@ -288,7 +281,7 @@ def _recordings(
     if tokenizer is None:
         return [FolderRecordings(TokenFolder.open(folder)) for folder in args.folders]
     return [
-        EpisodeRecordings(robot.demonstrations, tokenizer, _cache(args, robot))
+        EpisodeRecordings(robot.demonstrations, tokenizer, _tokens_folder(args))
         for robot in args.robots
     ]
 
@@ -350,20 +343,20 @@ def _tokens(
     from hma_ros.training.tokens import tokens_once
 
     if split == 'train':
-        dataset, cache = robot.demonstrations, _cache(args, robot)
+        dataset, folder = robot.demonstrations, _tokens_folder(args)
     else:
         dataset = EpisodeDataset(find_shards(args.out / 'dagger', robot.name, split))
-        cache = args.out / 'tokens' / f'{robot.name}_{split}'
+        folder = args.out / 'tokens'
     if isinstance(tokenizer, Pretrained):
         return encoded(tokenizer, dataset, args.out / 'tokenizer')
-    episodes = tokens_once(tokenizer, dataset, cache)
+    episodes = tokens_once(tokenizer, dataset, folder)
     return with_anchors(episodes, dataset) if args.anchor else episodes
 
 
-def _cache(args: argparse.Namespace, robot: Robot) -> Path:
+def _tokens_folder(args: argparse.Namespace) -> Path:
     """Return where tokens are kept: beside the tokenizer."""
     folder: Path = args.out if args.tokenizer is None else args.tokenizer.parent
-    return folder / 'tokens' / robot.tokens_name
+    return folder / 'tokens'
 
 
 def _missing(args: argparse.Namespace, robot: Robot, split: str) -> bool:

@@ -27,6 +27,8 @@ from hma_ros.sim.simulation import Task
 
 # Far from the seeds that episode generation draws.
 HELD_OUT_SEED = 2**33
+# Noise of a policy that is to be corrected.
+_EXPLORING = 0.5
 _TWO = Pool(2)
 
 
@@ -131,7 +133,6 @@ def evaluate_policies(
     seeds: Sequence[int],
     policies: Sequence[str] = POLICIES,
     pool: Pool = _TWO,
-    progress: bool = True,
     scene: Scene = 'fixed',
 ) -> list[PolicyResult]:
     """
@@ -148,7 +149,7 @@ def evaluate_policies(
         if policy not in POLICIES:
             raise ConfigError(f"policy '{policy}', expected one of {POLICIES}")
         orders = [_Order(task_name, str(bundle), policy, seed, scene=scene) for seed in seeds]
-        episodes = list(_run(orders, pool, f'{task_name} {policy}' if progress else None))
+        episodes = list(_run(orders, pool, f'{task_name} {policy}'))
         steps = [episode.steps for episode in episodes if episode.success]
         results.append(
             PolicyResult(
@@ -168,18 +169,16 @@ def collect(
     out_folder: Path,
     episodes: int,
     seed: int,
-    noise: float = 0.5,
     workers: int = 2,
 ) -> float:
     """
     Let the policy act and write what the expert would have done (DAgger, arXiv 1011.0686).
 
     :param out_folder: new folder of episodes of kind ``policy``.
-    :param noise: see :class:`ModelActor`.
     :returns: share of successful episodes.
     """
     seeds = np.random.default_rng(seed).integers(2**31, 2**32, episodes)
-    orders = [_Order(task_name, str(bundle), 'model', int(item), noise) for item in seeds]
+    orders = [_Order(task_name, str(bundle), 'model', int(item), _EXPLORING) for item in seeds]
     task, successes = make_task(task_name), 0
     with EpisodeWriter(
         out_folder, task_name, task.control_hz, task.stride, task.action_names, task.state_names
@@ -191,11 +190,11 @@ def collect(
     return successes / episodes
 
 
-def _run(orders: Sequence[_Order], pool: Pool, title: str | None) -> Iterator[Episode]:
+def _run(orders: Sequence[_Order], pool: Pool, title: str) -> Iterator[Episode]:
     _model.cache_clear()  # The bundle of an earlier call may have been replaced.
     _image_size.cache_clear()
     done = pool.map(_work, orders)
-    yield from Progress(done, title, len(orders), unit='episode', disable=title is None)
+    yield from Progress(done, title, len(orders), unit='episode')
 
 
 def _work(order: _Order) -> Episode:

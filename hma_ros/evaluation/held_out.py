@@ -34,8 +34,6 @@ def fresh_episodes(
     folder: str | Path,
     embodiment: str,
     counts: Mapping[str, int],
-    seed: int = SEED,
-    progress: bool = True,
     image_size: int = FRAME_PX,
 ) -> EpisodeDataset:
     """
@@ -51,9 +49,8 @@ def fresh_episodes(
         embodiment,
         home,
         counts,
-        seed,
+        SEED,
         workers=1,
-        progress=progress,
         split='val',
         image_size=image_size,
     )

@@ -25,6 +25,10 @@ _FULL_DIFFERENCE = 128
 _HEAT = np.array([(12, 8, 38), (104, 22, 110), (214, 62, 79), (252, 165, 48), (252, 255, 200)])
 _MARGIN, _GAP, _TITLE_SIZE, _TEXT_SIZE = 16, 6, 19, 15
 _LABEL_WIDTH = 92
+# Moments of a strip.
+_COLUMNS = 6
+# Times as long as it happened.
+_SLOWER = 2
 
 
 @dataclass(frozen=True)
@@ -92,15 +96,10 @@ def heat_map(observed: np.ndarray, imagined: np.ndarray) -> np.ndarray:
     return np.stack(channels, -1).astype(np.uint8)
 
 
-def rollout_strip(rollout: Imagined, columns: int = 6, scale: int | None = None) -> Image.Image:
-    """
-    Draw observed, imagined and difference as three lanes over time.
-
-    :param columns: moments to show, evenly spread over the rollout.
-    :param scale: pixels drawn per pixel; None makes a frame about 192 pixels wide.
-    """
-    scale = scale or _scale_of(rollout, 192)
-    moments = evenly_spread(len(rollout.imagined), columns)
+def rollout_strip(rollout: Imagined) -> Image.Image:
+    """Draw observed, imagined and difference as three lanes, at moments evenly spread."""
+    scale = _scale_of(rollout, 192)
+    moments = evenly_spread(len(rollout.imagined), _COLUMNS)
     side = rollout.last.shape[0] * scale
     left, top = _MARGIN + _LABEL_WIDTH, _MARGIN + _TITLE_SIZE + 40
     lanes = [top + lane * (side + _GAP) for lane in range(3)]
@@ -132,22 +131,21 @@ def write_strip(rollout: Imagined, path: Path) -> None:
     rollout_strip(rollout).save(path)
 
 
-def animation_frames(rollout: Imagined, scale: int | None = None) -> list[Image.Image]:
+def animation_frames(rollout: Imagined) -> list[Image.Image]:
     """Draw each moment of a rollout: observed, imagined and difference side by side."""
-    scale = scale or _scale_of(rollout, 256)
+    scale = _scale_of(rollout, 256)
     return [_moment(rollout, moment, scale) for moment in range(-1, len(rollout.imagined))]
 
 
-def write_animation(rollout: Imagined, path: Path, slower: float = 2.0) -> None:
+def write_animation(rollout: Imagined, path: Path) -> None:
     """
-    Write a looping animation.
+    Write a looping animation, half as fast as it happened.
 
     :param path: ending in ``.gif`` or ``.webp``.
-    :param slower: times slower than it happened.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     images = animation_frames(rollout)
-    each_ms = round(1000 * slower / rollout.frame_hz)
+    each_ms = round(1000 * _SLOWER / rollout.frame_hz)
     # Each format takes its own option and ignores the other.
     save_animation(images, path, each_ms, lossless=True, optimize=True)
 
@@ -192,6 +190,7 @@ def _moment(rollout: Imagined, moment: int, scale: int) -> Image.Image:
 
 
 def _scale_of(rollout: Imagined, pixels: int) -> int:
+    """Return as how many pixels each is drawn to make a frame about so wide [px]."""
     return max(1, round(pixels / rollout.last.shape[0]))
 
 

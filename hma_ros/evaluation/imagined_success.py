@@ -109,7 +109,6 @@ def judge_policies(
     episodes: int,
     pool: Pool,
     seed: int = 0,
-    progress: bool = True,
 ) -> Iterator[tuple[ImaginedSuccess, list[Imagined]]]:
     """
     Judge policies from the same starts, one policy after the other.
@@ -129,7 +128,7 @@ def judge_policies(
         ]
         title = f'{robot} {contender.name}'
         done = pool.map(_work, orders)
-        verdicts = list(Progress(done, title, len(orders), unit='episode', disable=not progress))
+        verdicts = list(Progress(done, title, len(orders), unit='episode'))
         films = [item.film for item in verdicts if item.film is not None]
         yield _counted(world, robot, contender, verdicts), films
 

@@ -175,17 +175,12 @@ class Rollouts:
 
 
 def measure_long_horizon(
-    bundle: str | Path,
-    robot: str,
-    config: LongHorizonConfig,
-    pool: Pool,
-    progress: bool = True,
+    bundle: str | Path, robot: str, config: LongHorizonConfig, pool: Pool
 ) -> Iterator[Rollouts]:
     """
     Imagine long rollouts of a simulated robot, one kind of actions after the other.
 
     :param pool: runs the rollouts.
-    :param progress: show a progress bar.
     :raises ConfigError: not a simulated robot, or see :func:`check_config`.
     :raises BundleError: the bundle cannot serve this robot.
     """
@@ -206,13 +201,8 @@ def measure_long_horizon(
             )
             for number in range(config.episodes)
         ]
-        done = Progress(
-            pool.map(_work, orders),
-            f'{robot} {actions}',
-            len(orders),
-            unit='episode',
-            disable=not progress,
-        )
+        found, title = pool.map(_work, orders), f'{robot} {actions}'
+        done = Progress(found, title, len(orders), unit='episode')
         films, judged = zip(*done, strict=True)
         yield Rollouts(robot, actions, tuple(filter(None, films)), judged)
 

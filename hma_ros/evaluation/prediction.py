@@ -180,7 +180,6 @@ def measure_prediction(
     model: WorldModel,
     episodes: Episodes,
     config: PredictionConfig | None = None,
-    progress: bool = True,
     lpips: FrameMeasure | None = None,
 ) -> Prediction:
     """
@@ -190,7 +189,6 @@ def measure_prediction(
     are as likely and as large as real ones, only wrong.
 
     :param model: of the embodiment the episodes are of; its context is lost.
-    :param progress: show a progress bar.
     :param lpips: perceptual distance of two frames; None leaves it out.
     :raises ConfigError: the episodes are of another embodiment, or a horizon out of range.
     """
@@ -199,7 +197,7 @@ def measure_prediction(
     measurement = _Measurement(model, episodes, config, lpips)
     chosen = sample_steps(episodes, config)
     total = sum(map(len, chosen.values()))
-    with Progress(total=total, desc=episodes.embodiment, unit='step', disable=not progress) as bar:
+    with Progress(total=total, desc=episodes.embodiment, unit='step') as bar:
         for index, lazy in enumerate(episodes):
             if not (steps := chosen.get(index)):
                 continue

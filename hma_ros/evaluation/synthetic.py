@@ -124,17 +124,14 @@ def provenance(
 
 
 def imagine_episodes(
-    manifest: Manifest, episodes: Episodes, planned: Plan, progress: bool = True
+    manifest: Manifest, episodes: Episodes, planned: Plan
 ) -> Iterator[SyntheticEpisode]:
     """
     Let episodes go on as planned: all of them, then the next copy of all.
 
-    :param progress: show a progress bar.
     :raises BundleError: see :class:`~hma_ros.runtime.world_model.WorldModel`.
     """
-    with Progress(
-        total=planned.frames, desc=episodes.embodiment, unit='frame', disable=not progress
-    ) as bar:
+    with Progress(total=planned.frames, desc=episodes.embodiment, unit='frame') as bar:
 
         def drawn() -> bool:
             bar.update()

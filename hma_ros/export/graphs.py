@@ -54,20 +54,18 @@ class Decode(nn.Module):
 @dataclass(frozen=True)
 class Part:
     """
-    One graph of a bundle.
+    One graph of a frame tokenizer.
 
     :param name: file name without ending.
     :param module: what it computes.
     :param inputs: random inputs by name, a batch of at least two.
     :param outputs: their names.
-    :param half: store large weights as half precision, see :func:`store_half`.
     """
 
     name: str
     module: nn.Module
     inputs: dict[str, Tensor]
     outputs: list[str]
-    half: bool = True
 
 
 def write_graph(part: Part, path: Path) -> None:
@@ -80,7 +78,7 @@ def write_graph(part: Part, path: Path) -> None:
     graph = _export(
         part.module, tuple(part.inputs.values()), shapes, list(part.inputs), part.outputs
     )
-    onnx.save(store_half(graph) if part.half else graph, path)
+    onnx.save(graph, path)
 
 
 def trace(

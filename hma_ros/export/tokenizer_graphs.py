@@ -34,13 +34,13 @@ class GraphCodec:
     parity: Mapping[str, float]
 
 
-def codec_parts(codec: FrameCodec, batch: int = 2) -> list[Part]:
+def codec_parts(codec: FrameCodec) -> list[Part]:
     """`encoder`: `frames` to `tokens` as the trunk takes them; `decoder`: back."""
     size = codec.image_size
-    frames = torch.randint(256, (batch, size, size, 3), dtype=torch.uint8)
+    frames = torch.randint(256, (2, size, size, 3), dtype=torch.uint8)
     with torch.no_grad():
         tokens = codec.drawable(codec.encode(frames))
     return [
-        Part('encoder', Encode(codec), {'frames': frames}, ['tokens'], half=False),
-        Part('decoder', Decode(codec), {'tokens': tokens}, ['frames'], half=False),
+        Part('encoder', Encode(codec), {'frames': frames}, ['tokens']),
+        Part('decoder', Decode(codec), {'tokens': tokens}, ['frames']),
     ]

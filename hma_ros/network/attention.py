@@ -115,7 +115,8 @@ class SelfAttention(nn.Module):
 
     def over_tokens(self, x_BRNC: Tensor) -> Tensor:
         """Mix the tokens of each step, in both directions."""
-        query, key, value = (part.transpose(1, 2) for part in self._project(x_BRNC.flatten(0, 1)))
+        query, key, value = (part.transpose(1, 2) for part in self.project(x_BRNC.flatten(0, 1)))
+        # Fused attention loses on CPUs: backward it multiplies too small pieces.
         mixed = (query * self.scale @ key.transpose(-1, -2)).softmax(-1) @ value
         return self.proj(mixed.transpose(1, 2).flatten(2)).unflatten(0, x_BRNC.shape[:2])
 
@@ -127,7 +128,7 @@ class SelfAttention(nn.Module):
 
         :returns: ``[B, R, N, C]``, and the keys and values of these steps.
         """
-        query, key, value = self._project(x_BRNC)
+        query, key, value = self.project(x_BRNC)
         query, key = turn(query, steps) * self.scale, turn(key, steps)
         own = NewSteps(key, value)
         mixed = attend(query, own, past, steps.allowed(window), self.bias(steps))
@@ -141,7 +142,7 @@ class SelfAttention(nn.Module):
         # Not by an index: an exported graph would call it as it calls an input.
         return F.embedding(lag_RP, self.lag_bias.T).permute(2, 0, 1)
 
-    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values ``[..., H, D]``; the first two normalised if they are to be."""
         query, key, value = (part.unflatten(-1, (self.heads, -1)) for part in self.products(x))
         if self.norm is None:

@@ -86,7 +86,7 @@ class ReleasedCheckpoint:
     def _fitting(self, found: Mapping[str, Tensor]) -> Hma:
         config, missing = self.config, self.missing_keys
         try:
-            return check_names(lambda: _empty(config), asdict(config), found, self._weights.path)
+            return check_names(lambda: unfilled(config), asdict(config), found, self._weights.path)
         except ConfigError as error:
             if not missing:
                 raise
@@ -117,7 +117,7 @@ class ReleasedCheckpoint:
             kept = tuple(domain for domain in config.domains if domain.name in stems)
             config = replace(config, domains=kept)
             with torch.device('meta'):
-                expected = _empty(config)
+                expected = unfilled(config)
         tensors = self._weights.read(expected.state_dict().keys())
         return _build(config, tensors, self._weights.path)
 
@@ -171,10 +171,11 @@ def _save(model: Hma | FrameTokenizer, folder: str | Path) -> None:
 
 
 def _build(config: HmaConfig, tensors: Mapping[str, Tensor], source: Path) -> Hma:
-    return build_strictly(lambda: _empty(config), asdict(config), tensors, source)
+    return build_strictly(lambda: unfilled(config), asdict(config), tensors, source)
 
 
-def _empty(config: HmaConfig) -> Hma:
+def unfilled(config: HmaConfig) -> Hma:
+    """Build the network of a configuration, whose weights are to be read or drawn."""
     return DiscreteHma(config) if config.diffusion is None else ContinuousHma(config)
 
 

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from hma_ros.network.attention import NewSteps, Steps
 from hma_ros.network.conditioning import Conditioning, masked_mean, squared_error_BR
 from hma_ros.network.config import Compat, HmaConfig
+from hma_ros.network.factors import join_factors, split_ids
 from hma_ros.network.keypoints import KeypointHead
 from hma_ros.network.trunk import Trunk
 
@@ -215,14 +216,11 @@ class DiscreteHma(Trunk):
 
     def factorise(self, ids: Tensor) -> Tensor:
         """Ids to factors ``[..., F]``, factor 0 in the lowest digits."""
-        size = self.config.factor_size
-        parts = [ids // size**index % size for index in range(self.config.factors)]
-        return torch.stack(parts, -1)
+        return split_ids(ids, self.config.factor_size, self.config.factors)
 
     def join(self, factors_F: Tensor) -> Tensor:
         """Undo :meth:`factorise`."""
-        powers = self.config.factor_size ** torch.arange(self.config.factors)
-        return (factors_F * powers.to(factors_F.device)).sum(-1)
+        return join_factors(factors_F, self.config.factor_size)
 
     def in_units(self, chunk_BRX: Tensor, domain: str) -> Tensor:
         """Chunks of the action head in units of the data set, where they are not already."""

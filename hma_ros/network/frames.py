@@ -21,7 +21,8 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.network.checkpoint import load_tokenizer
 from hma_ros.network.config import HmaConfig
-from hma_ros.network.magvit2 import Magvit2, join_factors, load_magvit2, split_ids
+from hma_ros.network.factors import join_factors, split_ids
+from hma_ros.network.magvit2 import Magvit2, load_magvit2
 from hma_ros.network.svd_vae import LATENT_SCALE, SvdVae, load_svd_vae
 from hma_ros.network.tokenizer import FrameTokenizer
 

@@ -7,11 +7,9 @@ from typing import cast
 
 from torch import nn
 
-from hma_ros.network.checkpoint import Hma
+from hma_ros.network.checkpoint import Hma, unfilled
 from hma_ros.network.conditioning import Modulation
 from hma_ros.network.config import HmaConfig
-from hma_ros.network.continuous import ContinuousHma
-from hma_ros.network.discrete import DiscreteHma
 from hma_ros.network.trunk import Block
 
 
@@ -21,7 +19,7 @@ def initialised(config: HmaConfig) -> Hma:
 
     Nor do its blocks where temporal attention has no norm: each branch ends in a layer of zeros.
     """
-    model = DiscreteHma(config) if config.diffusion is None else ContinuousHma(config)
+    model = unfilled(config)
     nn.init.normal_(model.pos_embed_TSC, std=0.02)
     for module in model.modules():
         if isinstance(module, Block) and not config.pre_norm:

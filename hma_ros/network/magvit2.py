@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
+from hma_ros.network.factors import join_factors, split_ids
 from hma_ros.network.strict_loading import load_strictly, load_weights, unwrapped
 
 # Parts of the training state that compute no tokens. Frames of the published data sets were
@@ -46,7 +47,8 @@ class Magvit2Config:
     :param multipliers: channels of each level in units of `width`; the size halves in between.
     :param blocks: residual blocks of a level.
     :param norm_groups: groups of every group norm.
-    :param factors: numbers that the token model predicts for a token, see :func:`split_ids`.
+    :param factors: numbers that the token model predicts for a token, see
+        :func:`~hma_ros.network.factors.split_ids`.
     """
 
     image_size: int = 256
@@ -76,27 +78,6 @@ class Magvit2Config:
     def widths(self) -> list[int]:
         """Channels of each level, full resolution first."""
         return [self.width * multiplier for multiplier in self.multipliers]
-
-
-def split_ids(ids: Tensor, base: int = 512, factors: int = 2) -> Tensor:
-    """
-    Split ids into factors, the least significant first: ``(id % 512, id // 512)``.
-
-    :param ids: ``int64[...]``.
-    :param base: values of a factor; 2 gives bits.
-    :param factors: how many.
-    :returns: ``int64[..., factors]``.
-    """
-    return ids[..., None] // _powers(base, factors, ids) % base
-
-
-def join_factors(factors: Tensor, base: int = 512) -> Tensor:
-    """Inverse of :func:`split_ids`: ``int64[..., factors]`` to ``int64[...]``."""
-    return (factors * _powers(base, factors.shape[-1], factors)).sum(-1)
-
-
-def _powers(base: int, count: int, like: Tensor) -> Tensor:
-    return torch.tensor([base**power for power in range(count)], device=like.device)
 
 
 class ResBlock(nn.Module):

@@ -9,6 +9,7 @@ from typing import Any
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import first_few, quoted, shortened
 from hma_ros.network.config import Compat, Diffusion, Domain, HmaConfig, Injection
+from hma_ros.network.factors import factor_size
 
 # What the authors' code takes for a key that an older file does not have (hma/config.py of
 # liruiw/HMA: GenieConfig, DiffusionGenieConfig). Only layers, heads and width have to be there.
@@ -163,8 +164,8 @@ def _factor_size(facts: Mapping[str, Any]) -> int:
         size = facts.get('factored_vocab_size') or 64
         return _whole({'factored_vocab_size': size}, 'factored_vocab_size')
     factors, vocabulary = _whole(facts, 'num_factored_vocabs'), _whole(facts, 'image_vocab_size')
-    size = round(vocabulary ** (1 / factors))
-    if size**factors != vocabulary:
+    size = factor_size(vocabulary, factors)
+    if size is None:
         raise ValueError(f'image_vocab_size: got {vocabulary}, expected a power of {factors}')
     return size
 

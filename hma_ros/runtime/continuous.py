@@ -25,7 +25,7 @@ class Sampler:
 
     :param model: whose graphs to use.
     :param head: ``patch``, or ``action_`` and the name of a stem.
-    :param sampling: solver and steps.
+    :param sampling: steps and their noise.
     :param generator: of all noise.
     :param guidance: see :mod:`hma_ros.runtime.guidance`.
     """

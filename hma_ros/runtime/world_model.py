@@ -11,7 +11,7 @@ import numpy as np
 
 from hma_ros.core.errors import InferenceError
 from hma_ros.core.generation.decoding import Decoding
-from hma_ros.core.generation.diffusion import Sampling, Solver
+from hma_ros.core.generation.diffusion import Sampling
 from hma_ros.core.generation.likelihood import TokenScore
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.continuous import PatchFiller, Sampler
@@ -314,12 +314,7 @@ def make_token_world_model(
     guided: AnyModel = GuidedModel(model, guidance) if chosen.is_guided else model
     if model.manifest.kind == 'discrete':
         return TokenWorldModel(guided, TokenFiller(guided, decoding, generator))
-    sampling = Sampling(
-        Solver.ANCESTRAL,
-        chosen.denoise_steps or 1,
-        temperature=chosen.temperature or 0.0,
-        is_karras=True,
-    )
+    sampling = Sampling(chosen.denoise_steps or 1, chosen.temperature or 0.0)
     sampler = Sampler(model, PATCH_HEAD, sampling, generator, guidance)
     filler = PatchFiller(guided, sampler, generator, chosen.mask_steps)
     if model.manifest.policy_refusal:

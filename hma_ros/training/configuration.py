@@ -17,7 +17,7 @@ from hma_ros.network.config import (
     TimePositions,
     preset,
 )
-from hma_ros.training.recordings import Recordings, without_anchor, without_joints
+from hma_ros.training.recordings import Recordings, read_by
 
 
 def configuration(
@@ -54,12 +54,8 @@ def configuration(
         chosen: Diffusion = CONTINUOUS_PRESETS[name]['diffusion']
         chosen = replace(chosen, latent_channels=recordings[0].channels, **diffusion)
         facts = {**facts, 'diffusion': chosen}
-    if not facts.get('anchor'):
-        domains = tuple(map(without_anchor, domains))
     config = preset(name, domains, kind, **facts)
-    if config.keypoints:
-        return config
-    return replace(config, domains=tuple(map(without_joints, domains)))
+    return replace(config, domains=tuple(read_by(config, domain) for domain in domains))
 
 
 def check_variant(name: str, kind: str, options: Mapping[str, object]) -> None:

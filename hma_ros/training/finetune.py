@@ -12,7 +12,7 @@ from hma_ros.network.config import Compat, Domain, HmaConfig
 from hma_ros.network.initial import initialised
 from hma_ros.network.low_rank import adapt
 from hma_ros.network.new_stem import extended_config, is_of_stem, with_stem
-from hma_ros.training.recordings import without_anchor, without_joints
+from hma_ros.training.recordings import read_by
 from hma_ros.training.trainer import SCRATCH_RATE, Start, hidden_matrices
 from hma_ros.training.twin import TwinConfig
 
@@ -60,9 +60,7 @@ def start(model: Hma, domain: Domain, tuning: FineTuning) -> Start:
     """
     torch.manual_seed(0)
     config = extended_config(model.config, domain, kept_stems(model.config, tuning.trunk))
-    fitting = domain if config.anchor else without_anchor(domain)
-    fitting = fitting if config.keypoints else without_joints(fitting)
-    config = replace(config, domains=(*config.domains[:-1], fitting))
+    config = replace(config, domains=(*config.domains[:-1], read_by(config, domain)))
     is_whole = tuning.trunk in ('all', 'scratch')
     extended = initialised(config) if tuning.trunk == 'scratch' else with_stem(model, config)
     if not is_whole:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from hma_ros.network.attention import SelfAttention, Steps, by_token, turn
+from hma_ros.network.attention import Steps, by_token, turn
 from hma_ros.network.conditioning import Conditioning
 from hma_ros.network.config import Injection
 from hma_ros.network.trunk import Block, Trunk
@@ -96,17 +96,13 @@ def joined(given: Sequence[Conditioning]) -> Conditioning:
 
 def spread(block: Block, x_BRNC: Tensor) -> Tensor:
     """Do the part of a block before the action: mix the tokens of each step."""
-    attention, flat = block.spatial_attn, block.norm1(x_BRNC).flatten(0, 1)
-    query, key, value = (part.transpose(1, 2) for part in _project(attention, flat))
-    # Fused attention loses on CPUs: backward it multiplies in pieces too small for their units.
-    mixed = (query * attention.scale @ key.transpose(-1, -2)).softmax(-1) @ value
-    return x_BRNC + attention.proj(mixed.transpose(1, 2).flatten(2)).view_as(x_BRNC)
+    return x_BRNC + block.spatial_attn.over_tokens(block.norm1(x_BRNC))
 
 
 def mix(block: Block, x_BRNC: Tensor, steps: Steps, allowed_RR: Tensor) -> Tensor:
     """Do the part of a block after the action: mix each token with itself in other steps."""
     attention = block.temporal_attn
-    query, key, value = _project(attention, block.temporal_norm(x_BRNC))
+    query, key, value = attention.project(block.temporal_norm(x_BRNC))
     bias_HRR = attention.bias(steps)
     query, key = turn(query, steps) * attention.scale, turn(key, steps)
     query, key, value = (by_token(part) for part in (query, key, value))
@@ -117,10 +113,3 @@ def mix(block: Block, x_BRNC: Tensor, steps: Steps, allowed_RR: Tensor) -> Tenso
     mixed = (weights.unsqueeze(-1) * value.unsqueeze(-3)).sum(-2)
     x = x_BRNC + attention.proj(mixed.permute(0, 3, 1, 2, 4).flatten(3))
     return x + block.mlp(block.norm2(x))
-
-
-def _project(attention: SelfAttention, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    query, key, value = attention.qkv(x).unflatten(-1, (3, attention.heads, -1)).unbind(-3)
-    if attention.norm is None:
-        return query, key, value
-    return attention.norm(query), attention.norm(key), value

@@ -16,6 +16,10 @@ from torch import Tensor, nn
 # Quintic iteration that drives all singular values towards one.
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
+# Nesterov's.
+_MOMENTUM = 0.95
+# Decoupled.
+_WEIGHT_DECAY = 0.05
 
 
 class Muon(torch.optim.Optimizer):
@@ -24,20 +28,10 @@ class Muon(torch.optim.Optimizer):
 
     :param parameters: matrices only.
     :param lr: rate; updates are scaled to the size AdamW's would have, so its rates fit.
-    :param weight_decay: decoupled.
-    :param momentum: Nesterov.
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[nn.Parameter],
-        lr: float,
-        weight_decay: float = 0.05,
-        momentum: float = 0.95,
-    ) -> None:
-        super().__init__(
-            parameters, {'lr': lr, 'weight_decay': weight_decay, 'momentum': momentum}
-        )
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float) -> None:
+        super().__init__(parameters, {'lr': lr})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -45,17 +39,17 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group['params']:
                 if parameter.grad is not None:
-                    self._update(parameter, parameter.grad, group)
+                    self._update(parameter, parameter.grad, group['lr'])
 
-    def _update(self, parameter: nn.Parameter, grad: Tensor, group: dict[str, float]) -> None:
+    def _update(self, parameter: nn.Parameter, grad: Tensor, lr: float) -> None:
         state = self.state[parameter]
         if 'momentum_buffer' not in state:
             state['momentum_buffer'] = torch.zeros_like(parameter)
-        buffer = state['momentum_buffer'].lerp_(grad, 1 - group['momentum'])
-        direction = orthogonalise(grad.lerp(buffer, group['momentum']))
+        buffer = state['momentum_buffer'].lerp_(grad, 1 - _MOMENTUM)
+        direction = orthogonalise(grad.lerp(buffer, _MOMENTUM))
         size = 0.2 * max(parameter.shape) ** 0.5
-        parameter.mul_(1 - group['lr'] * group['weight_decay'])
-        parameter.add_(direction, alpha=-group['lr'] * size)
+        parameter.mul_(1 - lr * _WEIGHT_DECAY)
+        parameter.add_(direction, alpha=-lr * size)
 
 
 def orthogonalise(matrix: Tensor) -> Tensor:

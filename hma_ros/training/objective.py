@@ -83,15 +83,12 @@ class DiscreteObjective:
 
     :param model: to train.
     :param steps: of every window.
-    :param masking: None takes that of the model's compat.
     """
 
-    def __init__(
-        self, model: DiscreteHma, steps: Steps, masking: TokenMasking | None = None
-    ) -> None:
+    def __init__(self, model: DiscreteHma, steps: Steps) -> None:
         self._model, self.steps = model, steps
         is_upstream = model.config.compat is Compat.UPSTREAM
-        self._masking = masking or (UPSTREAM_TOKENS if is_upstream else TokenMasking())
+        self._masking = UPSTREAM_TOKENS if is_upstream else TokenMasking()
 
     def losses(self, batches: Batches, run: Pass, generator: torch.Generator) -> dict[str, Tensor]:
         """See :class:`Objective`."""
@@ -124,15 +121,12 @@ class ContinuousObjective:
 
     :param model: to train.
     :param steps: of every window.
-    :param masking: None takes that of the model's compat.
     """
 
-    def __init__(
-        self, model: ContinuousHma, steps: Steps, masking: LatentMasking | None = None
-    ) -> None:
+    def __init__(self, model: ContinuousHma, steps: Steps) -> None:
         self._model, self.steps = model, steps
         self._is_upstream = model.config.compat is Compat.UPSTREAM
-        self._masking = masking or (UPSTREAM_MASKING if self._is_upstream else LatentMasking())
+        self._masking = UPSTREAM_MASKING if self._is_upstream else LatentMasking()
 
     def losses(self, batches: Batches, run: Pass, generator: torch.Generator) -> dict[str, Tensor]:
         """See :class:`Objective`."""

@@ -28,6 +28,7 @@ from hma_ros.data.windows import (
     patches_of,
 )
 from hma_ros.network.config import Anchor, Domain, HmaConfig, Joints
+from hma_ros.network.factors import factor_size
 from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.training.tokens import latents_once, tokens_once
 
@@ -42,12 +43,12 @@ class EpisodeRecordings:
 
     :param dataset: images, actions, joints.
     :param tokenizer: of the images.
-    :param cache: start of the name of the file that keeps tokens or latents.
+    :param folder: of the file that keeps tokens or latents.
     """
 
     dataset: Episodes
     tokenizer: FrameTokenizer
-    cache: Path
+    folder: Path
 
     @property
     def domain(self) -> Domain:
@@ -77,12 +78,12 @@ class EpisodeRecordings:
     def windows(self, config: HmaConfig, steps: int) -> Windows:
         """Return windows of the kind of a model."""
         if config.diffusion is None:
-            episodes = tokens_once(self.tokenizer, self.dataset, self.cache)
+            episodes = tokens_once(self.tokenizer, self.dataset, self.folder)
             if config.anchor:
                 episodes = with_anchors(episodes, self.dataset)
         else:
             patch = config.diffusion.patch
-            episodes = latents_once(self.tokenizer, self.dataset, self.cache, patch)
+            episodes = latents_once(self.tokenizer, self.dataset, self.folder, patch)
         return EpisodeWindows(standardise_states(episodes), steps)
 
 
@@ -128,8 +129,8 @@ class FolderRecordings:
         :raises ConfigError: they cannot be.
         """
         vocabulary = self.folder.vocabulary or 0
-        size = round(vocabulary ** (1 / count))
-        if size**count != vocabulary:
+        size = factor_size(vocabulary, count)
+        if size is None:
             raise ConfigError(
                 f'{self.folder.path}: got a vocabulary of {vocabulary}, expected a number to the '
                 f'power of {count} factors; set --factors'
@@ -248,16 +249,16 @@ def _anchors(spec: EmbodimentSpec, dataset: Episodes) -> Iterator[np.ndarray]:
         yield np.asarray(episode.states if is_tool else episode.joints)[:, places]
 
 
-def without_anchor(domain: Domain) -> Domain:
-    """Return a domain without its anchor, for a model that has none."""
-    robot = domain.robot and replace(domain.robot, anchor=(), anchor_motion='last')
-    return replace(domain, anchor=None, robot=robot)
-
-
-def without_joints(domain: Domain) -> Domain:
-    """Return what a model that reads no joints may say of an embodiment."""
-    robot = domain.robot and replace(domain.robot, joint_names=(), joint_motion='unknown')
-    return replace(domain, joints=None, robot=robot)
+def read_by(config: HmaConfig, domain: Domain) -> Domain:
+    """Return what a model may say of an embodiment: anchor and joints only if it reads them."""
+    robot = domain.robot
+    if not config.anchor:
+        robot = robot and replace(robot, anchor=(), anchor_motion='last')
+        domain = replace(domain, anchor=None)
+    if not config.keypoints:
+        robot = robot and replace(robot, joint_names=(), joint_motion='unknown')
+        domain = replace(domain, joints=None)
+    return replace(domain, robot=robot)
 
 
 def standardise_states(episodes: Sequence[TokenEpisode]) -> list[TokenEpisode]:

@@ -26,6 +26,8 @@ from hma_ros.training.workers import Workers
 _BESIDE = 'beside.'
 _WARMUP_STEPS = 100
 _DECAY_SHARE = 0.4
+# Per step, of the averaged weights.
+_AVERAGE_DECAY = 0.99
 _SAVE_EVERY_S = 120.0
 _LOG_EVERY = 20
 LOG = 'log.jsonl'
@@ -59,7 +61,6 @@ class TrainingRun:
     :param steps: optimiser steps of the whole run.
     :param learning_rate: peak rate of both optimisers.
     :param hidden: names of parameters for Muon start with one of these.
-    :param average_decay: decay per step of the averaged weights.
     :param beside: what is saved and taken up along with the module.
     :raises ConfigError: the folder holds the state of another model.
 
@@ -75,13 +76,12 @@ class TrainingRun:
         steps: int,
         learning_rate: float,
         hidden: tuple[str, ...],
-        average_decay: float = 0.99,
         beside: Beside | None = None,
     ) -> None:
         self.module, self.folder, self.steps, self.step = module, folder, steps, 0
         self._trained = [item for item in module.parameters() if item.requires_grad]
         self._peak, self._beside, self.workers = learning_rate, beside, Workers()
-        average = get_ema_multi_avg_fn(average_decay)
+        average = get_ema_multi_avg_fn(_AVERAGE_DECAY)
         self._averaged = AveragedModel(module, multi_avg_fn=average, use_buffers=False)
         self._optimisers = _optimisers(module, learning_rate, hidden)
         folder.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,8 @@ from hma_ros.training.trainer import PRECISIONS, quicker_precision
 
 _FOREGROUND_WEIGHT = 9.0
 _FOREGROUND_THRESHOLD = 0.08
+# Whose median shows what never moves.
+_BACKGROUND_FRAMES = 200
 
 
 class FrameSampler:
@@ -62,10 +64,10 @@ def _checked_sizes(datasets: Sequence[Episodes], sizes: TokenizerConfig | None) 
     return sizes
 
 
-def background(videos: Sequence[np.ndarray], frames: int = 200) -> np.ndarray:
+def background(videos: Sequence[np.ndarray]) -> np.ndarray:
     """Median frame of an embodiment, ``uint8[H, W, 3]``: what never moves."""
     rng = np.random.default_rng(0)
-    picks = [videos[int(i)][0] for i in rng.integers(len(videos), size=frames)]
+    picks = [videos[int(i)][0] for i in rng.integers(len(videos), size=_BACKGROUND_FRAMES)]
     return np.median(np.stack(picks), axis=0).astype(np.uint8)
 
 

@@ -7,13 +7,12 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from hma_ros.core.atomic_file import locked, replacing
 from hma_ros.core.errors import ConfigError
@@ -27,6 +26,7 @@ from hma_ros.network.strict_loading import fingerprint
 from hma_ros.network.tokenizer import LATENT_SCALE, FrameTokenizer
 
 _LOG = logging.getLogger(__name__)
+# Frames of our own tokenizer, which is compiled for so many.
 _ENCODE_BATCH = 256
 # Pixels that any other tokenizer encodes at once. More are no faster on CPUs: four frames of
 # 256 x 256 take Open-MAGVIT2 1.3 GB, sixteen 3.7 GB.
@@ -43,11 +43,13 @@ class Encoder:
         ``float32[B, S, E]``.
     :param image_size: height and width that it takes [px].
     :param fingerprint: tells it from others: tokens of one mean nothing to another.
+    :param batch: frames at most at once; None for as many as small images allow.
     """
 
     encode: Callable[[np.ndarray], np.ndarray]
     image_size: int
     fingerprint: str
+    batch: int | None = None
 
 
 def encoded_once(
@@ -65,64 +67,63 @@ def encoded_once(
     """
     path = folder / f'{encoder.fingerprint}_{dataset.fingerprint}.npy'
     dataset.check_frame_size(encoder.image_size, 'the frame tokenizer')
+    if not path.exists():
+        _write(encoder, dataset, pool, path)
+    tokens = _read(path)
+    if len(tokens) != (frames := _frame_count(dataset)):
+        raise ConfigError(
+            f'{path}: {len(tokens)} frames, expected {frames} as in the episodes; remove it'
+        )
+    return _episodes(dataset, tokens)
+
+
+def _write(encoder: Encoder, dataset: Episodes, pool: Pool, path: Path) -> None:
+    """Make a file of tokens, unless another run makes it meanwhile."""
     partly = path.with_suffix('.parts')
     parts = Parts(partly)
     waiting = '%s: another run encodes these frames; waiting for it'
     with locked(partly, lambda: _LOG.warning(waiting, partly)):
-        tokens = _once(path, dataset, lambda: _encode_plainly(encoder, dataset, pool, parts))
+        if not path.exists():
+            _save(path, _encode(encoder, dataset, pool, parts))
         parts.remove()
-    return _episodes(dataset, tokens)
 
 
-def tokens_once(tokenizer: FrameTokenizer, dataset: Episodes, cache: Path) -> list[TokenEpisode]:
-    """
-    Encode every frame as factors, ``uint8``, and keep them in a file; read it if it is there.
-
-    :param cache: start of the file's name; the rest tells the tokenizer that made it.
-    :raises ConfigError: the file does not hold the frames of this data set, or those are of
-        another size than the tokenizer takes.
-    """
-    path = cache.with_name(f'{cache.name}_{fingerprint(tokenizer)}.npy')
-    factors = _encoded_once(tokenizer, tokenizer.encode, np.uint8, dataset, path)
-    return _episodes(dataset, factors)
+def tokens_once(tokenizer: FrameTokenizer, dataset: Episodes, folder: Path) -> list[TokenEpisode]:
+    """Encode every frame as factors ``uint8[S, F]``, see :func:`encoded_once`."""
+    return encoded_once(_own_encoder(tokenizer, is_rounded=True), dataset, folder)
 
 
 def latents_once(
-    tokenizer: FrameTokenizer, dataset: Episodes, cache: Path, patch: int
+    tokenizer: FrameTokenizer, dataset: Episodes, folder: Path, patch: int
 ) -> list[TokenEpisode]:
     """
     Like :func:`tokens_once`, without rounding: scaled latents, ``float16``, as patches.
 
     :param patch: latents that a patch spans in each direction.
     """
-    path = cache.with_name(f'{cache.name}_latents_{fingerprint(tokenizer)}.npy')
-    latents = _encoded_once(tokenizer, tokenizer.encode_continuous, np.float16, dataset, path)
     side = tokenizer.config.grid
-    pixels = latents.reshape(len(latents), side, side, -1) * np.float16(LATENT_SCALE)
-    return _episodes(dataset, patchify(pixels, patch))
+
+    def patches(latents: np.ndarray) -> np.ndarray:
+        pixels = latents.reshape(len(latents), side, side, -1) * np.float16(LATENT_SCALE)
+        return patchify(pixels, patch)
+
+    # The file keeps plain latents: it serves every size of patch.
+    episodes = encoded_once(_own_encoder(tokenizer, is_rounded=False), dataset, folder)
+    return [replace(episode, tokens=patches(episode.tokens)) for episode in episodes]
 
 
-def _encoded_once(
-    tokenizer: FrameTokenizer,
-    encode: Callable[[Tensor], Tensor],
-    dtype: type[np.generic],
-    dataset: Episodes,
-    path: Path,
-) -> np.ndarray:
-    dataset.check_frame_size(tokenizer.config.image_size, 'the frame tokenizer')
-    return _once(path, dataset, lambda: _encode(encode, dataset).astype(dtype))
+def _own_encoder(tokenizer: FrameTokenizer, is_rounded: bool) -> Encoder:
+    """Return our own tokenizer for training, compiled: always as many frames at once."""
+    encode = tokenizer.encode if is_rounded else tokenizer.encode_continuous
+    compiled, dtype = torch.compile(encode), np.uint8 if is_rounded else np.float16
 
+    def padded(frames: np.ndarray) -> np.ndarray:
+        batch = np.zeros((_ENCODE_BATCH, *frames.shape[1:]), np.uint8)
+        batch[: len(frames)] = frames
+        return compiled(torch.from_numpy(batch)).numpy()[: len(frames)].astype(dtype)
 
-def _once(path: Path, dataset: Episodes, encode: Callable[[], np.ndarray]) -> np.ndarray:
-    """Read a file of tokens, which is made if it is not there."""
-    if not path.exists():
-        _save(path, encode())
-    tokens = _read(path)
-    if len(tokens) != (frames := _frame_count(dataset)):
-        raise ConfigError(
-            f'{path}: {len(tokens)} frames, expected {frames} as in the episodes; remove it'
-        )
-    return tokens
+    name = fingerprint(tokenizer) if is_rounded else f'latents_{fingerprint(tokenizer)}'
+    return Encoder(padded, tokenizer.config.image_size, name, _ENCODE_BATCH)
 
 
 def _save(path: Path, tokens: np.ndarray) -> None:
@@ -147,21 +148,9 @@ def _frame_count(dataset: Episodes) -> int:
 
 
 @torch.no_grad()
-def _encode(encode: Callable[[Tensor], Tensor], dataset: Episodes) -> np.ndarray:
-    """Encode every frame, always as many at once, with a progress bar."""
-    encode, parts = torch.compile(encode), []
-    count = -(-_frame_count(dataset) // _ENCODE_BATCH)
-    for chunk in Progress(_frame_batches(dataset), dataset.embodiment, count, unit='batch'):
-        padded = np.zeros((_ENCODE_BATCH, *chunk.shape[1:]), np.uint8)
-        padded[: len(chunk)] = chunk
-        parts.append(encode(torch.from_numpy(padded)).numpy()[: len(chunk)])
-    return np.concatenate(parts)
-
-
-@torch.no_grad()
-def _encode_plainly(encoder: Encoder, dataset: Episodes, pool: Pool, parts: Parts) -> np.ndarray:
-    """Encode every frame with any tokenizer, in the smallest type that holds its tokens."""
-    batch = max(1, _ENCODE_PIXELS // encoder.image_size**2)
+def _encode(encoder: Encoder, dataset: Episodes, pool: Pool, parts: Parts) -> np.ndarray:
+    """Encode every frame, in the smallest type that holds its tokens."""
+    batch = encoder.batch or max(1, _ENCODE_PIXELS // encoder.image_size**2)
     total, done = _frame_count(dataset), parts.open()
     rest = pool.map(encoder.encode, _frame_batches(dataset, batch, after=done))
     with Progress(total=total, initial=done, desc=dataset.embodiment, unit='frame') as bar:
@@ -230,9 +219,7 @@ def _episodes(dataset: Episodes, tokens: np.ndarray) -> list[TokenEpisode]:
     return [TokenEpisode.of(episode, part) for episode, part in zip(dataset, parts, strict=True)]
 
 
-def _frame_batches(
-    dataset: Episodes, batch: int = _ENCODE_BATCH, after: int = 0
-) -> Iterator[np.ndarray]:
+def _frame_batches(dataset: Episodes, batch: int, after: int) -> Iterator[np.ndarray]:
     """Yield frames in batches, without the first ``after`` of the data set."""
     frames = islice(chain.from_iterable(item.frames for item in dataset), after, None)
     while waiting := list(islice(frames, batch)):

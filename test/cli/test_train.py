@@ -32,7 +32,7 @@ class Steps:
             ('hma_ros.training.configuration.configuration', lambda *facts: CONFIG),
             ('hma_ros.training.dagger.HeadFitter', self._fitter),
             ('hma_ros.network.checkpoint.load_hma', self._read),
-            ('hma_ros.network.checkpoint.save_hma', self._save),
+            ('hma_ros.training.session.save_hma', self._save),
             ('hma_ros.export.bundle.own_options', lambda *facts: BundleOptions()),
             ('hma_ros.evaluation.closed_loop.collect', self._collect),
             ('hma_ros.export.bundle.export_bundle', self._export),
@@ -75,7 +75,8 @@ class Steps:
             self.done.append(f'{own} of {" ".join(stems)} from {self_forcing.begins}')
             return SimpleNamespace(config=config)
 
-        return SimpleNamespace(run=SimpleNamespace(step=0), train=train, notes=[])
+        run = SimpleNamespace(step=0, steps=steps, workers=SimpleNamespace(is_first=True))
+        return SimpleNamespace(run=run, train=train, notes=[])
 
     def _fitter(self, model: str) -> Any:
         def fit(stem: str, steps: int) -> float:
@@ -115,6 +116,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     # Before anything is replaced: they keep what they import.
     pytest.importorskip('hma_ros.export.bundle')
     pytest.importorskip('hma_ros.export.pretrained')
+    pytest.importorskip('hma_ros.training.session')
     return Steps(monkeypatch)
 
 

@@ -27,7 +27,7 @@ SEEDS = range(HELD_OUT_SEED, HELD_OUT_SEED + 6)
 @pytest.mark.parametrize(('task', 'most'), [('sim_so101', 3), ('sim_ur5e', 2), ('sim_planar', 1)])
 def test_shipped_policy_succeeds_where_luck_does_not(task, most):
     """All but so many of six episodes."""
-    results = evaluate_policies(task, BUNDLE, SEEDS, pool=SERIAL, progress=False)
+    results = evaluate_policies(task, BUNDLE, SEEDS, pool=SERIAL)
     successes = {result.policy: result.successes for result in results}
     assert successes['expert'] == len(SEEDS)
     assert successes['model'] >= len(SEEDS) - most

@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Images show the frames they are given, at the size and pace they promise."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,16 +39,17 @@ def _contains(image: Image.Image, frame: np.ndarray, scale: int) -> bool:
 
 
 def test_the_strip_shows_every_frame_without_blur(rollout: Imagined) -> None:
-    strip = rollout_strip(rollout, columns=3, scale=2)
+    strip = rollout_strip(rollout)
     heat = heat_map(rollout.observed, rollout.imagined)
     for frame in (rollout.last, *rollout.observed, *rollout.imagined, *heat):
-        assert _contains(strip, frame, 2)
+        assert _contains(strip, frame, 3)
 
 
 def test_a_long_rollout_keeps_its_first_and_last_moment(rollout: Imagined) -> None:
-    strip = rollout_strip(rollout, columns=2, scale=2)
-    shown = [_contains(strip, frame, 2) for frame in rollout.imagined]
-    assert shown == [True, False, True]
+    frames = np.random.default_rng(1).integers(0, 256, (16, 64, 64, 3), dtype=np.uint8)
+    strip = rollout_strip(replace(rollout, observed=frames[:8], imagined=frames[8:]))
+    shown = [_contains(strip, frame, 3) for frame in frames[8:]]
+    assert (shown[0], sum(shown), shown[-1]) == (True, 6, True)
 
 
 def test_heat_rises_with_the_difference() -> None:
@@ -64,7 +66,7 @@ def test_the_animation_has_one_image_for_each_moment(
     rollout: Imagined, tmp_path: Path, suffix: str
 ) -> None:
     path = tmp_path / 'new' / f'rollout{suffix}'
-    write_animation(rollout, path, slower=2)
+    write_animation(rollout, path)
     with Image.open(path) as animation:
         assert animation.n_frames == 4
         animation.seek(1)

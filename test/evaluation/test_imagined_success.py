@@ -47,7 +47,7 @@ def test_a_robot_whose_success_no_image_shows_is_refused() -> None:
 
 
 def test_the_shipped_policy_succeeds_in_imagined_frames_as_in_the_simulator() -> None:
-    judged = judge_policies(SHIPPED, 'sim_planar', [SHIPPED], 2, Pool(), progress=False)
+    judged = judge_policies(SHIPPED, 'sim_planar', [SHIPPED], 2, Pool())
     ((result, films),) = judged
     assert (result.policy, result.simulated, result.seen) == ('hma_sim', 2, 2)
     assert result.imagined == result.agreed >= 1

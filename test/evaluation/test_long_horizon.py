@@ -348,7 +348,6 @@ def test_an_animation_names_its_columns(recorded):
 def test_the_same_seed_gives_the_same_numbers(bundle: Path):
     config = LongHorizonConfig(steps=(2,), episodes=1, actions=('wander',), seed=9)
     first, second = (
-        next(measure_long_horizon(bundle, 'sim_planar', config, SERIAL, progress=False)).at(2)
-        for _ in range(2)
+        next(measure_long_horizon(bundle, 'sim_planar', config, SERIAL)).at(2) for _ in range(2)
     )
     assert repr(first) == repr(second)

@@ -63,7 +63,7 @@ class Oracle:
 
 
 def test_a_model_that_knows_the_world(episodes: EpisodeDataset) -> None:
-    result = measure_prediction(Oracle(True), episodes, CONFIG, progress=False)
+    result = measure_prediction(Oracle(True), episodes, CONFIG)
     assert (result.steps, result.episodes) == (12, 3)
     # Where the square went, every channel is off by 20; where it was, nothing is.
     assert result.changed.imagined_db == pytest.approx(20 * np.log10(255 / 20) + 3.01, abs=0.3)
@@ -80,34 +80,34 @@ def test_the_perceptual_distance_is_measured_if_there_is_one(episodes: EpisodeDa
     def distance(first: np.ndarray, second: np.ndarray) -> float:
         return float((first != second).mean())
 
-    result = measure_prediction(Oracle(True), episodes, CONFIG, progress=False, lpips=distance)
+    result = measure_prediction(Oracle(True), episodes, CONFIG, lpips=distance)
     assert result.lpips is not None
     assert 0 == result.lpips.tokenizer < result.lpips.imagined < result.lpips.copied < 1
     # The oracle's tokenizer loses nothing.
     assert result.lpips.drawn_imagined == result.lpips.imagined
     assert result.lpips.drawn_copied == result.lpips.copied
-    without = measure_prediction(Oracle(True), episodes, CONFIG, progress=False)
+    without = measure_prediction(Oracle(True), episodes, CONFIG)
     assert without == replace(result, lpips=None)
 
 
 def test_a_model_that_ignores_actions_has_no_delta(episodes: EpisodeDataset) -> None:
-    result = measure_prediction(Oracle(False), episodes, CONFIG, progress=False)
+    result = measure_prediction(Oracle(False), episodes, CONFIG)
     assert result.delta_changed.mean_db == pytest.approx(0)
     assert result.delta_whole.mean_db == pytest.approx(0)
 
 
 def test_the_rollout_covers_steps_with_enough_after_them(episodes: EpisodeDataset) -> None:
-    result = measure_prediction(Oracle(True), episodes, CONFIG, progress=False)
+    result = measure_prediction(Oracle(True), episodes, CONFIG)
     assert result.horizon_steps == 2 + 4 + 3
     assert [step.steps_ahead for step in result.horizon] == [1, 2]
     longer = replace(CONFIG, horizon=4)
-    assert measure_prediction(Oracle(True), episodes, longer, progress=False).horizon_steps == 3
+    assert measure_prediction(Oracle(True), episodes, longer).horizon_steps == 3
 
 
 def test_no_episode_is_long_enough_for_the_horizon(episodes: EpisodeDataset) -> None:
     oracle = Oracle(True)
     oracle.manifest = SimpleNamespace(max_horizon=9, image_size=64, kind='discrete')
-    result = measure_prediction(oracle, episodes, replace(CONFIG, horizon=9), progress=False)
+    result = measure_prediction(oracle, episodes, replace(CONFIG, horizon=9))
     assert result.horizon == ()
     assert result.steps == 12
 
@@ -152,14 +152,14 @@ def test_what_cannot_be_measured_is_refused(
     episodes: EpisodeDataset, change: dict[str, int], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        measure_prediction(Oracle(True), episodes, replace(CONFIG, **change), progress=False)
+        measure_prediction(Oracle(True), episodes, replace(CONFIG, **change))
 
 
 def test_episodes_of_another_robot_are_refused(episodes: EpisodeDataset) -> None:
     oracle = Oracle(True)
     oracle.stem = SimpleNamespace(embodiment='sim_franka', reads_tool=False)
     with pytest.raises(ConfigError, match="of 'sim_planar', expected of 'sim_franka'"):
-        measure_prediction(oracle, episodes, CONFIG, progress=False)
+        measure_prediction(oracle, episodes, CONFIG)
 
 
 def test_a_real_bundle_is_measured_and_the_result_is_json(
@@ -167,8 +167,8 @@ def test_a_real_bundle_is_measured_and_the_result_is_json(
 ) -> None:
     model = WorldModel(bundle, 'planar_push', Execution(threads=1))
     config = PredictionConfig(max_steps=3, trials=1, horizon=2)
-    result = measure_prediction(model, episodes, config, progress=False)
-    assert measure_prediction(model, episodes, config, progress=False) == result
+    result = measure_prediction(model, episodes, config)
+    assert measure_prediction(model, episodes, config) == result
     assert np.isfinite(result.tokenizer_db)
     text = json.dumps(as_result('prediction', result), allow_nan=False)
     assert json.loads(text)['embodiment'] == 'sim_planar'

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.few_step_samplers import FewSteps
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.generation.diffusion import Sampling, Solver
+from hma_ros.core.generation.diffusion import Sampling
 from hma_ros.network.attention import KeptSteps, Steps, by_token
 from hma_ros.network.config import (
     Compat,
@@ -35,7 +36,7 @@ CONFIG = HmaConfig(
     diffusion=Diffusion(patch=2, latent_channels=3, width=16, blocks=1, steps=5, mask_steps=2),
 )
 TOKENS, SIZE, PIXELS = 4, 12, 4
-FEW = Sampling(Solver.DPM, 3)
+FEW = Sampling(3)
 
 
 def make(**changes) -> ContinuousHma:
@@ -222,7 +223,7 @@ def test_a_trained_head_samples_what_the_condition_says():
         optimiser.zero_grad()
         head.loss(z, clean, drawn).backward()
         optimiser.step()
-    for sampling in (Sampling(Solver.DPM, 8), Sampling(Solver.ANCESTRAL, 50, 1)):
+    for sampling in (FewSteps(8), Sampling(50, is_karras=False)):
         noise = sampler(0, sampling)((400, 1))
         both = sampling.sample(head.denoiser(torch.zeros(400, 1)), noise)
         assert np.abs(np.abs(both) - 1).mean() < 0.15

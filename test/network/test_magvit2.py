@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from hma_ros.core.errors import ConfigError
+from hma_ros.network.factors import join_factors, split_ids
 from hma_ros.network.magvit2 import (
     Magvit2,
     Magvit2Config,
     draw_frames,
-    join_factors,
     load_magvit2,
     scale_frames,
-    split_ids,
 )
 
 GOLDEN = Path(__file__).parents[1] / 'data' / 'magvit2' / 'tiny.npz'

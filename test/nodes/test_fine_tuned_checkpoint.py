@@ -16,7 +16,7 @@ from hma_ros.core.embodiment import embodiment_folder
 from hma_ros.msg import ActionChunk, PredictedRollout
 from hma_ros.network.config import Compat, Domain, HmaConfig
 from hma_ros.network.discrete import DiscreteHma
-from hma_ros.network.magvit2 import split_ids
+from hma_ros.network.factors import split_ids
 from hma_ros.runtime.manifest import Manifest
 
 pytestmark = pytest.mark.ros

@@ -12,7 +12,7 @@ import torch
 from hma_ros.bringup.places import bundle_folder
 from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.core.generation.decoding import Decoding
-from hma_ros.core.generation.diffusion import Sampling, Solver
+from hma_ros.core.generation.diffusion import Sampling
 from hma_ros.core.generation.masking import keep_most_confident, masked_after, unmask_new
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.network.checkpoint import load_hma
@@ -31,7 +31,7 @@ STEM = 'planar_push'
 CPU = Execution(provider='cpu', threads=1)
 SCALE = 4.0
 SEEN, HORIZON, MASK_STEPS = 2, 2, 2
-SAMPLING = Sampling(Solver.ANCESTRAL, 4, temperature=1.0, is_karras=True)
+SAMPLING = Sampling(4)
 UPSTREAM: dict[str, Any] = {
     'compat': Compat.UPSTREAM,
     'time': TimePositions.LEARNED,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hma_ros.core.generation.decoding import Decoding
-from hma_ros.core.generation.diffusion import Sampling, Solver
+from hma_ros.core.generation.diffusion import Sampling
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.export.bundle import BundleOptions, export_bundle
 from hma_ros.network.checkpoint import load_released
@@ -72,7 +72,7 @@ def test_patches_are_those_of_whole_windows(continuous):
     generator = np.random.default_rng(3)
     shape = (1, network.config.window, network.config.image_tokens, network.diffloss.size)
     window = generator.standard_normal(shape).astype(np.float32)
-    sampling = Sampling(Solver.ANCESTRAL, 5, temperature=1.0)
+    sampling = Sampling(5, is_karras=False)
 
     order = np.random.default_rng(7).permuted(np.arange(shape[2])[None], axis=1)
     draw = partial(sampling.draw, np.random.default_rng(8))

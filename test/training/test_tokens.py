@@ -6,11 +6,13 @@ from threading import Thread
 
 import numpy as np
 import pytest
+import torch
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeWriter
+from hma_ros.network.tokenizer import LATENT_SCALE, FrameTokenizer, TokenizerConfig
 from hma_ros.training import tokens
-from hma_ros.training.tokens import Encoder, encoded_once
+from hma_ros.training.tokens import Encoder, encoded_once, latents_once, tokens_once
 
 SIDE, STEPS, EPISODES = 8, 4, 3
 
@@ -94,3 +96,46 @@ def test_a_broken_part_is_named(dataset, tmp_path):
     (folder / '00000002.npy').write_bytes(b'')
     with pytest.raises(ConfigError, match=r'00000002.npy: .* expected tokens; remove it'):
         encode(Tokenizer(), dataset, tmp_path / 'tokens')
+
+
+def own_tokenizer():
+    torch.manual_seed(0)
+    config = TokenizerConfig(image_size=SIDE, patch=4, width=8, detail_width=8)
+    return FrameTokenizer(config).requires_grad_(False).eval()
+
+
+def test_our_own_tokens_also_go_on_after_a_stop(dataset, tmp_path, monkeypatch):
+    tokenizer, batches = own_tokenizer(), []
+
+    def stopping(encode):
+        def encode_three(frames):
+            batches.append(len(frames))
+            if len(batches) == 4:
+                raise KeyboardInterrupt
+            return encode(frames)
+
+        return encode_three
+
+    monkeypatch.setattr(torch, 'compile', stopping)
+    monkeypatch.setattr(tokens, '_ENCODE_BATCH', 2)
+    with pytest.raises(KeyboardInterrupt):
+        tokens_once(tokenizer, dataset, tmp_path / 'tokens')
+    found = tokens_once(tokenizer, dataset, tmp_path / 'tokens')
+    # Three batches, the one that was stopped, and the rest; the last one is padded.
+    assert batches == [2] * (4 + 5)
+    for episode, made in zip(dataset, found, strict=True):
+        expected = tokenizer.encode(torch.from_numpy(np.array(episode.frames)))
+        assert made.tokens.dtype == np.uint8
+        np.testing.assert_array_equal(made.tokens, expected.numpy())
+
+
+def test_latents_of_one_file_are_cut_into_patches_of_any_size(dataset, tmp_path, monkeypatch):
+    tokenizer = own_tokenizer()
+    monkeypatch.setattr(torch, 'compile', lambda encode: encode)
+    pixels = [latents_once(tokenizer, dataset, tmp_path, patch) for patch in (1, 2)]
+    assert len(list(tmp_path.glob('*.npy'))) == 1
+    for episode, small, large in zip(dataset, *pixels, strict=True):
+        latents = tokenizer.encode_continuous(torch.from_numpy(np.array(episode.frames)))
+        assert (small.tokens.shape[1:], large.tokens.shape[1:]) == ((4, 12), (1, 48))
+        np.testing.assert_allclose(small.tokens, LATENT_SCALE * latents.numpy(), rtol=2e-3)
+        np.testing.assert_array_equal(small.tokens.reshape(large.tokens.shape), large.tokens)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hma_ros.cli.golden.golden import GoldenArrays
 from hma_ros.core.errors import ConfigError
-from hma_ros.core.generation.diffusion import Noise, Sampling, Solver
+from hma_ros.core.generation.diffusion import Noise, Sampling
 from hma_ros.network.continuous import ContinuousDraws, ContinuousHma
 from hma_ros.network.diffusion_head import DiffusionDraws
 
@@ -80,7 +80,7 @@ class Replay:
                 "expected 's2_T1'"
             )
         self.mask_steps, self._temperature = int(name[1]), np.float32(name[2])
-        self.sampling = Sampling(Solver.ANCESTRAL, model.parts.steps)
+        self.sampling = Sampling(model.parts.steps, is_karras=False)
         self._source, self._left = f'{golden.path}: {prefix}', golden[f'{prefix}/noise_flat']
         self._shapes = golden[f'{prefix}/noise_shapes'].tolist()
         if nudge is not None:

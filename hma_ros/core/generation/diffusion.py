@@ -3,9 +3,8 @@
 Noise schedule of a diffusion model, and how to sample with few or many steps.
 
 Ancestral sampling with learned variances (Ho et al., arXiv 2006.11239; Nichol and Dhariwal,
-arXiv 2102.09672) is what the paper does; DDIM (arXiv 2010.02502) and DPM-Solver++
-(arXiv 2211.01095) follow the same learned noise along an ordinary differential equation and need
-far fewer steps. All of them are plain arithmetic around a denoiser, whatever computes it.
+arXiv 2102.09672) is what the paper does. It is plain arithmetic around a denoiser, whatever
+computes it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
 
 import numpy as np
@@ -164,54 +162,40 @@ class Noise:
         )
 
 
-class Solver(str, Enum):
-    """How to get from noise to a sample."""
-
-    ANCESTRAL = 'ancestral'
-    DDIM = 'ddim'
-    DPM = 'dpm-solver++'
-
-
 @dataclass(frozen=True)
 class Sampling:
     """
     How samples are made.
 
-    :param solver: the few-step ones add no noise on the way.
     :param steps: calls of the denoiser, at most.
-    :param temperature: of the noise that ancestral steps add; upstream's default is 0.
+    :param temperature: of the noise that steps add; upstream's default is 0.
     :param clip: largest magnitude of a clean sample.
-    :param is_karras: whether ancestral steps are denser where there is little noise, as those of
-        the other solvers always are; upstream's are at even distances, which takes more of them.
+    :param is_karras: whether steps are denser where there is little noise; upstream's are at even
+        distances, which takes more of them.
     """
 
-    solver: Solver = Solver.DPM
-    steps: int = 10
-    temperature: float = 0.0
+    steps: int = 16
+    temperature: float = 1.0
     clip: float | None = 10.0
-    is_karras: bool = False
+    is_karras: bool = True
 
     @cached_property
     def schedule(self) -> NoiseSchedule:
         """The steps, of the cosine schedule models are trained with."""
         training = NoiseSchedule.cosine()
-        is_even = self.solver is Solver.ANCESTRAL and not self.is_karras
-        return training.evenly(self.steps) if is_even else training.karras(self.steps)
+        return training.karras(self.steps) if self.is_karras else training.evenly(self.steps)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, int]) -> Noise:
         """Draw what a sample ``float32[N, E]`` needs."""
         start = generator.standard_normal(shape, np.float32)
-        if self.solver is not Solver.ANCESTRAL or self.temperature == 0:
+        if self.temperature == 0:
             return Noise(start)
         steps = generator.standard_normal((len(self.schedule.betas_K), *shape), np.float32)
         return Noise(start, np.float32(self.temperature) * steps)
 
     def sample(self, denoise: Denoise, noise: Noise) -> Array:
         """Make a sample ``float32[N, E]``."""
-        if self.solver is Solver.ANCESTRAL:
-            return ancestral(self.schedule, denoise, noise, self.clip)
-        solve = ddim if self.solver is Solver.DDIM else dpm_solver
-        return solve(self.schedule, denoise, noise.start_NE, self.clip)
+        return ancestral(self.schedule, denoise, noise, self.clip)
 
 
 def guided(denoise: Denoise, scale: float) -> Denoise:
@@ -255,47 +239,3 @@ def _deviation(schedule: NoiseSchedule, variance_NE: Array, step: int) -> Array:
     most, least = schedule.most_log_variance_K[step], schedule.least_log_variance_K[step]
     result: Array = np.exp(0.5 * (share * np.float32(most) + (1 - share) * np.float32(least)))
     return result
-
-
-def ddim(schedule: NoiseSchedule, denoise: Denoise, x_NE: Array, clip: float | None) -> Array:
-    """Follow the noise without adding any: first order."""
-    for step in reversed(range(len(schedule.betas_K))):
-        eps, _ = denoise(x_NE, int(schedule.timesteps_K[step]))
-        start = schedule.start(x_NE, eps, step, clip)
-        # A clipped sample has other noise in it than the denoiser says.
-        signal, noise = _amplitudes(schedule.alpha_bars_K[step])
-        eps = (x_NE - signal * start) / noise
-        signal, noise = _amplitudes(schedule.previous_alpha_bars_K[step])
-        x_NE = signal * start + noise * eps
-    return x_NE
-
-
-def dpm_solver(
-    schedule: NoiseSchedule, denoise: Denoise, x_NE: Array, clip: float | None
-) -> Array:
-    """
-    Follow the noise without adding any: second order, from the two last clean samples.
-
-    DPM-Solver++(2M), algorithm 2 of arXiv 2211.01095. The last step ends without any noise and is
-    of first order.
-    """
-    log_snr, previous = schedule.log_snr_K, None
-    for step in reversed(range(1, len(schedule.betas_K))):
-        eps, _ = denoise(x_NE, int(schedule.timesteps_K[step]))
-        start = schedule.start(x_NE, eps, step, clip)
-        stride = log_snr[step - 1] - log_snr[step]
-        ahead = start
-        if previous is not None:
-            ratio = (log_snr[step] - log_snr[step + 1]) / stride
-            ahead = start + np.float32(0.5 / ratio) * (start - previous)
-        noise = _amplitudes(schedule.alpha_bars_K[step])[1]
-        next_signal, next_noise = _amplitudes(schedule.alpha_bars_K[step - 1])
-        gain = next_signal * np.float32(-math.expm1(-stride))
-        x_NE, previous = next_noise / noise * x_NE + gain * ahead, start
-    eps, _ = denoise(x_NE, int(schedule.timesteps_K[0]))
-    return schedule.start(x_NE, eps, 0, clip)
-
-
-def _amplitudes(alpha_bar: float) -> tuple[np.float32, np.float32]:
-    """Signal and noise."""
-    return np.float32(math.sqrt(alpha_bar)), np.float32(math.sqrt(1 - alpha_bar))

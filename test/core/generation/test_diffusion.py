@@ -6,14 +6,12 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks.few_step_samplers import FewSteps, ddim, dpm_solver
 from hma_ros.core.generation.diffusion import (
     Noise,
     NoiseSchedule,
     Sampling,
-    Solver,
     ancestral,
-    ddim,
-    dpm_solver,
     guided,
 )
 
@@ -105,10 +103,10 @@ def test_few_steps_follow_the_differential_equation():
 @pytest.mark.parametrize(
     'sampling',
     [
-        Sampling(Solver.ANCESTRAL, 100, temperature=1),
-        Sampling(Solver.ANCESTRAL, 20, temperature=1, is_karras=True),
-        Sampling(Solver.DDIM, 20),
-        Sampling(Solver.DPM, 10),
+        Sampling(100, is_karras=False),
+        Sampling(20),
+        FewSteps(20, solve=ddim),
+        FewSteps(10, solve=dpm_solver),
     ],
 )
 def test_samples_are_distributed_as_what_was_learned(sampling):
@@ -122,7 +120,7 @@ def test_samples_are_distributed_as_what_was_learned(sampling):
 
 @pytest.mark.parametrize('steps', [6, 10])
 def test_few_steps_choose_among_possibilities(steps):
-    sampling = Sampling(Solver.DPM, steps)
+    sampling = FewSteps(steps, solve=dpm_solver)
     samples = sampling.sample(of_two_points, sampling.draw(np.random.default_rng(0), (2000, 1)))
     assert np.abs(samples).mean() > 0.97
     assert samples.mean() == pytest.approx(0, abs=0.06)
@@ -130,7 +128,7 @@ def test_few_steps_choose_among_possibilities(steps):
 
 def test_ancestral_steps_without_noise_forget_where_they_began():
     """Upstream's default temperature: one sample, whatever the noise, and of no spread."""
-    sampling = Sampling(Solver.ANCESTRAL, 100, temperature=0)
+    sampling = Sampling(100, temperature=0, is_karras=False)
     noise = sampling.draw(np.random.default_rng(0), (500, 1))
     assert noise.steps_KNE is None
     assert sampling.sample(of_normal, noise).std() < 1e-3
@@ -172,7 +170,7 @@ def test_noise_for_guidance_is_the_same_twice():
 
 
 def test_noise_comes_from_the_generator_of_the_caller():
-    sampling = Sampling(Solver.ANCESTRAL, 3, temperature=0.5)
+    sampling = Sampling(3, temperature=0.5)
     noise, again = (sampling.draw(np.random.default_rng(7), (2, 4)) for _ in range(2))
     assert noise.steps_KNE.shape == (3, 2, 4)
     assert (noise.start_NE == again.start_NE).all()
