@@ -72,11 +72,11 @@ setup(
     data_files=_data_files(),
     install_requires=['numpy>=1.21', 'onnxruntime>=1.18', 'pyyaml', 'tqdm', 'transforms3d'],
     extras_require={
-        'data': ['av>=12', 'pillow', 'protobuf>=4.22', 'pyarrow>=15', 'rosbags>=0.11'],
+        'data': ['av>=12', 'pillow', 'protobuf>=4.22', 'pyarrow>=15', 'rosbags>=0.11,<0.12'],
         'lpips': ['torch>=2.5', 'torchmetrics>=1.9', 'torchvision>=0.20'],
         'openvino': ['openvino>=2024.4'],
         'ray': ['ray>=2.60'],
-        'record': ['rosbags>=0.11'],
+        'record': ['rosbags>=0.11,<0.12'],
         'sim': ['mujoco>=3.9', 'pillow'],
         'svd': ['diffusers>=0.30', 'safetensors', 'torch>=2.5'],
         'tensorboard': ['tensorboard'],
