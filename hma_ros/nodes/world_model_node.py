@@ -24,6 +24,7 @@ from hma_ros.ros.chunk_msg import from_actions, to_actions
 from hma_ros.ros.diagnostics import Diagnostics
 from hma_ros.ros.image_msg import from_rgb, to_rgb
 from hma_ros.ros.imagine_service import ImagineService
+from hma_ros.ros.interfaces import type_name
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.parameters import read
 from hma_ros.ros.qos import REPORT
@@ -364,13 +365,12 @@ class WorldModelNode(HmaNode):
         silent_s = time.monotonic() - self._heard_s
         if silent_s <= self._given.camera_timeout_s:
             return None
-        package = self._camera_type.__module__.partition('.')[0]
         publishers = self.get_publishers_info_by_topic(self._camera_topic)
         types = ', '.join(sorted({item.topic_type for item in publishers}))
         return (
             f'{self._camera_topic}: got nothing for {silent_s:.0f} s '
             f'({counted(len(publishers), "publisher")}{": " if types else ""}{types}), '
-            f'expected {package}/msg/{self._camera_type.__name__} from the camera within '
+            f'expected {type_name(self._camera_type)} from the camera within '
             f'{self._given.camera_timeout_s:g} s'
         )
 

@@ -8,7 +8,6 @@ v^2 / 2a beyond the target. Controllers that refuse a trajectory ending in motio
 robot whose commands cease brakes within its limits.
 """
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +20,9 @@ from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from hma_ros.core.embodiment import CommandSpec
-from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.core.errors import MessageError
 from hma_ros.core.short_text import first_few, shortened
+from hma_ros.ros.interfaces import interface_class
 from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
 
 Vector = NDArray[np.float64]
@@ -54,13 +54,7 @@ def message_type(command: CommandSpec) -> Any:
     if not command.interface.startswith('interbotix'):
         return _TYPES[command.interface]
     name = 'JointGroupCommand' if command.interface == 'interbotix_group' else 'JointSingleCommand'
-    try:
-        return getattr(importlib.import_module('interbotix_xs_msgs.msg'), name)
-    except ImportError as error:
-        raise ConfigError(
-            f'{command.topic}: expected the package interbotix_xs_msgs for the '
-            f'interface {command.interface!r}, got: {error}'
-        ) from error
+    return interface_class(f'interbotix_xs_msgs/msg/{name}', f'{command.topic}: interface')
 
 
 def to_message(command: CommandSpec, setpoint: Setpoint) -> Any:

@@ -16,7 +16,8 @@ from hma_ros.core.short_text import first_few
 from hma_ros.core.topics import robot_topics
 from hma_ros.ros.bounded import ANY_BYTES, bounded
 from hma_ros.ros.image_msg import to_rgb
-from hma_ros.ros.mcap_recording import matching, message_class
+from hma_ros.ros.interfaces import interface_class
+from hma_ros.ros.mcap_recording import matching
 
 _LOOK_S = 1.0
 # Several drivers may share a topic, each with some of the joints.
@@ -186,7 +187,7 @@ class ContentWatch:
             return
         self._unsubscribe(name, heard)
         self._subscriptions[heard, name] = self._node.create_subscription(
-            message_class(expected),
+            interface_class(expected, topic),
             topic,
             heard.receive,
             matching(ours),
@@ -209,5 +210,5 @@ def _reader(kind: str, topic: str, read: Callable[[Any], object]) -> Read:
     def take(message: Any, _: Any) -> None:
         read(message)
 
-    receive = bounded(message_class(kind), topic, take, refuse, ANY_BYTES)
+    receive = bounded(interface_class(kind, topic), topic, take, refuse, ANY_BYTES)
     return lambda data: receive(data, None)

@@ -1,7 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Records topics to an MCAP bag where the command ``ros2 bag`` is not installed."""
 
-import importlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +12,10 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node, SubscriptionEventCallbacks
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-from hma_ros.core.errors import ConfigError, HmaError
+from hma_ros.core.errors import HmaError
 from hma_ros.core.short_text import counted
 from hma_ros.ros.bag_file import BagFile
+from hma_ros.ros.interfaces import interface_class
 
 # How often publishers are looked for, and how much at most is lost when the process is killed.
 _LOOK_S = 0.5
@@ -84,7 +84,7 @@ class McapRecording:
     def _record(self, topic: str, publishers: Sequence[Any]) -> None:
         type_name, qos = publishers[0].topic_type, matching(publishers)
         try:
-            kind = message_class(type_name)
+            kind = interface_class(type_name, 'type')
             connection = self._bag.add(topic, type_name, qos)
         except HmaError as error:
             self._node.get_logger().error(f'{topic}: not recorded: {error}')
@@ -165,16 +165,3 @@ def _asks_less(qos: QoSProfile, than: QoSProfile) -> bool:
 
 def _words(qos: QoSProfile) -> str:
     return f'{qos.reliability.name} and {qos.durability.name}'
-
-
-def message_class(type_name: str) -> Any:
-    """
-    Return the class of a message type such as ``std_msgs/msg/Bool``.
-
-    :raises ConfigError: its package is not installed.
-    """
-    package, _, name = type_name.split('/')
-    try:
-        return getattr(importlib.import_module(f'{package}.msg'), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f'got {error}, expected {type_name} to be installed') from error

@@ -14,7 +14,8 @@ from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.messages.stamp_ages import stamp_fault
 from hma_ros.core.topics import age_limits, robot_topics
-from hma_ros.ros.mcap_recording import matching, message_class
+from hma_ros.ros.interfaces import interface_class
+from hma_ros.ros.mcap_recording import matching
 
 _LOOK_S = 1.0
 _FEWEST, _MOST = 3, 100
@@ -66,7 +67,7 @@ class StampWatch:
         if not ours:
             return
         try:
-            kind = message_class(expected)
+            kind = interface_class(expected, topic)
         except ConfigError:  # The recorder has said it.
             del self._heard[name]
             return

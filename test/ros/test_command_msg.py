@@ -115,5 +115,5 @@ def test_refusals() -> None:
 
 
 def test_a_missing_message_package_is_named() -> None:
-    with pytest.raises(ConfigError, match='expected the package interbotix_xs_msgs'):
+    with pytest.raises(ConfigError, match=r'interface: got no interbotix_xs_msgs/msg/.*; apt-get'):
         message_type(load_embodiment('aloha').commands[0])

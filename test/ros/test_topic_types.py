@@ -6,6 +6,7 @@ import pytest
 from hma_ros.core.embodiment import available_embodiments, load_embodiment
 from hma_ros.core.topics import robot_topics
 from hma_ros.ros.command_msg import message_type
+from hma_ros.ros.interfaces import type_name
 
 
 @pytest.mark.parametrize('name', sorted(set(available_embodiments()) - {'aloha'}))
@@ -13,5 +14,4 @@ def test_commands_have_the_types_of_the_list(name: str) -> None:
     spec = load_embodiment(name)
     types = {item.name: item.type for item in robot_topics(spec)}
     for command in spec.commands:
-        package, kind = message_type(command).__module__.split('.')[0], message_type(command)
-        assert types[command.topic] == f'{package}/msg/{kind.__name__}'
+        assert types[command.topic] == type_name(message_type(command))
