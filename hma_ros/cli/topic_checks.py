@@ -15,12 +15,12 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from hma_ros.cli.checks import contents, graph
 from hma_ros.cli.checks.gripper import judge_gripper
 from hma_ros.cli.checks.listening import SAMPLE_S, Input, doctor_node, listen
-from hma_ros.cli.checks.packages import COMMAND_TYPES
 from hma_ros.cli.checks.stamps import judge_stamps
 from hma_ros.cli.checks.units import coordinate_units, start_bounds
 from hma_ros.cli.finding import Finding, fail, ok, warn
 from hma_ros.core.embodiment import CommandSpec, EmbodimentSpec, StopSpec, embodiment_folder
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.topics import COMMAND_TYPES
 from hma_ros.ros.interfaces import stop_class
 from hma_ros.ros.qos import LATCHED, SENSOR_IN
 

@@ -13,13 +13,16 @@ CLOCK_TOPIC = '/clock'
 EMBODIMENT_KEY, NAMESPACE_KEY = 'hma_embodiment', 'hma_namespace'
 ROBOT, CONTROLLER, OURS = 'robot', 'controller', 'hma_ros'
 
-_COMMAND_TYPES = {
+# The message or action of each interface of commands and grippers.
+COMMAND_TYPES = {
     'cartesian_pose': 'geometry_msgs/msg/PoseStamped',
     'joint_trajectory': 'trajectory_msgs/msg/JointTrajectory',
     'forward_position': 'std_msgs/msg/Float64MultiArray',
     'joint_target': 'sensor_msgs/msg/JointState',
     'interbotix_group': 'interbotix_xs_msgs/msg/JointGroupCommand',
     'interbotix_single': 'interbotix_xs_msgs/msg/JointSingleCommand',
+    'gripper_command': 'control_msgs/action/GripperCommand',
+    'parallel_gripper_command': 'control_msgs/action/ParallelGripperCommand',
 }
 
 
@@ -61,12 +64,12 @@ def robot_topics(spec: EmbodimentSpec) -> tuple[Topic, ...]:
         found.append(Topic(state.pose.topic, 'geometry_msgs/msg/PoseStamped', ROBOT))
     found += [Topic(item.topic, item.type, ROBOT) for item in spec.stops]
     found += [
-        Topic(item.topic, _COMMAND_TYPES[item.interface], CONTROLLER) for item in spec.commands
+        Topic(item.topic, COMMAND_TYPES[item.interface], CONTROLLER) for item in spec.commands
     ]
     if gripper is not None and gripper.joint_topic is not None:
         found.append(Topic(gripper.joint_topic, 'sensor_msgs/msg/JointState', ROBOT))
-    if gripper is not None and gripper.interface in _COMMAND_TYPES:
-        found.append(Topic(gripper.name, _COMMAND_TYPES[gripper.interface], CONTROLLER))
+    if gripper is not None and not gripper.takes_goals:
+        found.append(Topic(gripper.name, COMMAND_TYPES[gripper.interface], CONTROLLER))
     return tuple(dict.fromkeys(found))
 
 

@@ -17,6 +17,7 @@ from hma_ros.core.control.guard import Motion
 from hma_ros.core.embodiment import EmbodimentSpec, GripperSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import counted
+from hma_ros.core.topics import COMMAND_TYPES
 from hma_ros.ros import qos_overrides
 from hma_ros.ros.action_servers import served_types
 from hma_ros.ros.command_msg import Setpoint, message_type, to_message
@@ -325,11 +326,7 @@ def _goal(kind: Any, spec: GripperSpec, position: float) -> Any:
 
 
 def _goal_gripper(node: Any, spec: GripperSpec) -> GoalGripper:
-    name = {
-        'gripper_command': 'GripperCommand',
-        'parallel_gripper_command': 'ParallelGripperCommand',
-    }[spec.interface]
-    kind = interface_class(f'control_msgs/action/{name}', 'gripper.interface')
+    kind = interface_class(COMMAND_TYPES[spec.interface], 'gripper.interface')
     return GoalGripper(node, kind, spec.name, partial(_goal, kind, spec))
 
 

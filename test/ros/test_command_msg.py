@@ -27,6 +27,7 @@ def setpoint(command: CommandSpec) -> Setpoint:
 
 def test_trajectory_reaches_the_target_and_then_comes_to_rest() -> None:
     message = to_message(UR5E, setpoint(UR5E))
+    assert isinstance(message, message_type(UR5E))
     assert list(message.joint_names) == list(UR5E.message_names)
     first, second = message.points
     np.testing.assert_allclose(first.positions, np.arange(6) * 0.1)

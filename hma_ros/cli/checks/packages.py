@@ -6,21 +6,8 @@ import importlib.util
 from hma_ros.cli.finding import Finding, fail, ok, warn
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.topics import COMMAND_TYPES
 from hma_ros.ros.interfaces import interface_class, stop_class
-
-COMMAND_TYPES = {
-    'cartesian_pose': 'geometry_msgs/msg/PoseStamped',
-    'joint_trajectory': 'trajectory_msgs/msg/JointTrajectory',
-    'forward_position': 'std_msgs/msg/Float64MultiArray',
-    'joint_target': 'sensor_msgs/msg/JointState',
-    'interbotix_group': 'interbotix_xs_msgs/msg/JointGroupCommand',
-    'interbotix_single': 'interbotix_xs_msgs/msg/JointSingleCommand',
-}
-GRIPPER_TYPES = {
-    'gripper_command': 'control_msgs/action/GripperCommand',
-    'parallel_gripper_command': 'control_msgs/action/ParallelGripperCommand',
-    'forward_position': 'std_msgs/msg/Float64MultiArray',
-}
 
 
 def check_packages(spec: EmbodimentSpec, executes: bool) -> list[Finding]:
@@ -49,7 +36,7 @@ def _missing(spec: EmbodimentSpec, executes: bool) -> list[Finding]:
         for index, command in enumerate(spec.commands)
     }
     if spec.gripper is not None:
-        outputs['gripper.interface'] = GRIPPER_TYPES[spec.gripper.interface]
+        outputs['gripper.interface'] = COMMAND_TYPES[spec.gripper.interface]
     # Each type once, by the first key that needs it.
     for name, key in {name: key for key, name in reversed(outputs.items())}.items():
         try:
