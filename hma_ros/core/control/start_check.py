@@ -63,7 +63,7 @@ class StartCheck:
         if self._still is None:
             return False
         since, newest = self._still
-        return newest.stamp_ns - since.stamp_ns >= SETTLED_S * _NS
+        return newest.stamp_ns - since.stamp_ns >= SETTLED_S * NS_PER_S
 
     def _note_rest(self, measured: Measurement) -> None:
         if self._still is not None:
