@@ -149,16 +149,16 @@ def magvit2_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope='session', autouse=True)
 def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
-    Trace each module once per run, which is nearly all of the time that an export takes.
+    Trace each kind of module once per run, which is nearly all of the time that an export takes.
 
     What `torch.onnx.export` gives is kept, for all processes of the run, by a hash of what it is
-    given. Every export still compares its graphs with its network.
+    given: before weights are folded by a hash without their values, and after. Every export still
+    compares its graphs with its network.
     """
     torch = sys.modules.get('torch')
     if torch is None:
         yield  # No test that was collected exports.
         return
-    import onnx
     from torch.onnx._internal.exporter._registration import ONNXRegistry
 
     folder, trace = tmp_path_factory.getbasetemp(), torch.onnx.export
@@ -167,12 +167,23 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     traced.mkdir(exist_ok=True)
 
     def trace_once(module: Any, inputs: Any, **options: Any) -> Any:
-        path = traced / f'{_trace_key(module, inputs, options)}.onnx'
-        if not path.exists():
-            partial = path.with_suffix(f'.{os.getpid()}')
-            onnx.save(trace(module, inputs, **options).model_proto, partial)
-            partial.rename(path)
-        return SimpleNamespace(model_proto=onnx.load(path))
+        kind = _kind_of(module, inputs, options)
+        weights = {
+            name: tensor.detach().numpy()
+            for tensors in (module.named_parameters, module.named_buffers)
+            for name, tensor in tensors(remove_duplicate=False)
+        }
+
+        def unfolded() -> Any:
+            return trace(module, inputs, **options, optimize=False).model_proto
+
+        def folded() -> Any:
+            return _folded(_kept(traced / f'{kind}.onnx', unfolded), weights)
+
+        values = hashlib.sha256(kind.encode())
+        for array in weights.values():
+            values.update(array.tobytes())
+        return SimpleNamespace(model_proto=_kept(traced / f'{values.hexdigest()}.onnx', folded))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.onnx, 'export', trace_once)
@@ -182,17 +193,37 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def _trace_key(module: Any, *given: Any) -> str:
-    """Hash a module, its settings and weights, and the shapes of its example inputs."""
+def _kept(path: Path, make: Callable[[], Any]) -> Any:
+    """Return the graph of a file, which is made where there is none."""
+    import onnx
+
+    if not path.exists():
+        partial = path.with_suffix(f'.{os.getpid()}')
+        onnx.save(make(), partial)
+        partial.rename(path)
+    return onnx.load(path)
+
+
+def _folded(model: Any, weights: dict[str, Any]) -> Any:
+    """Put weights into a graph, and optimise it as `torch.onnx.export` does by itself."""
+    import onnx_ir
+    from onnx import numpy_helper
+    from torch.onnx._internal._lazy_import import onnxscript_apis
+
+    for tensor in model.graph.initializer:
+        if tensor.name in weights:
+            tensor.CopyFrom(numpy_helper.from_array(weights[tensor.name], tensor.name))
+    return onnx_ir.to_proto(onnxscript_apis.optimize(onnx_ir.from_proto(model)))
+
+
+def _kind_of(module: Any, *given: Any) -> str:
+    """Hash a module and its settings, and the shapes of its weights and example inputs."""
     plain = [
-        {name: value for name, value in vars(part).items() if not name.startswith('_')}
+        (type(part), {name: value for name, value in vars(part).items() if name[0] != '_'})
         for part in module.modules()
     ]
-    key = hashlib.sha256(f'{module} {plain} {_shapes(given)}'.encode())
-    for tensor in (*module.parameters(), *module.buffers()):
-        key.update(f'{tensor.shape} {tensor.dtype}'.encode())
-        key.update(tensor.detach().numpy().tobytes())
-    return key.hexdigest()
+    shapes = _shapes([*module.named_parameters(), *module.named_buffers()])
+    return hashlib.sha256(f'{module} {plain} {shapes} {_shapes(given)}'.encode()).hexdigest()
 
 
 def _shapes(value: Any) -> Any:
