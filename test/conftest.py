@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -167,7 +168,9 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     traced.mkdir(exist_ok=True)
 
     def trace_once(module: Any, inputs: Any, **options: Any) -> Any:
-        kind = _kind_of(module, inputs, options)
+        # Given at the end, as it does: before, other values may have the same.
+        names = options.pop('input_names'), options.pop('output_names')
+        kind = _kind_of(module, inputs, options, names)
         weights = {
             name: tensor.detach().numpy()
             for tensors in (module.named_parameters, module.named_buffers)
@@ -178,7 +181,7 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             return trace(module, inputs, **options, optimize=False).model_proto
 
         def folded() -> Any:
-            return _folded(_kept(traced / f'{kind}.onnx', unfolded), weights)
+            return _folded(_kept(traced / f'{kind}.onnx', unfolded), weights, names)
 
         values = hashlib.sha256(kind.encode())
         for array in weights.values():
@@ -204,34 +207,44 @@ def _kept(path: Path, make: Callable[[], Any]) -> Any:
     return onnx.load(path)
 
 
-def _folded(model: Any, weights: dict[str, Any]) -> Any:
-    """Put weights into a graph, and optimise it as `torch.onnx.export` does by itself."""
+def _folded(model: Any, weights: dict[str, Any], names: tuple[list[str], list[str]]) -> Any:
+    """Put weights into a graph, and finish it as `torch.onnx.export` does by itself."""
     import onnx_ir
     from onnx import numpy_helper
     from torch.onnx._internal._lazy_import import onnxscript_apis
+    from torch.onnx._internal.exporter import _ir_passes
 
     for tensor in model.graph.initializer:
         if tensor.name in weights:
             tensor.CopyFrom(numpy_helper.from_array(weights[tensor.name], tensor.name))
-    return onnx_ir.to_proto(onnxscript_apis.optimize(onnx_ir.from_proto(model)))
+    finished = onnxscript_apis.optimize(onnx_ir.from_proto(model))
+    _ir_passes.rename_inputs(finished, names[0])
+    _ir_passes.rename_outputs(finished, names[1])
+    return onnx_ir.to_proto(finished)
 
 
 def _kind_of(module: Any, *given: Any) -> str:
     """Hash a module and its settings, and the shapes of its weights and example inputs."""
     plain = [
-        (type(part), {name: value for name, value in vars(part).items() if name[0] != '_'})
+        (type(part), {name: _kind(value) for name, value in vars(part).items() if name[0] != '_'})
         for part in module.modules()
     ]
-    shapes = _shapes([*module.named_parameters(), *module.named_buffers()])
-    return hashlib.sha256(f'{module} {plain} {shapes} {_shapes(given)}'.encode()).hexdigest()
+    shapes = _kind([*module.named_parameters(), *module.named_buffers()])
+    return hashlib.sha256(f'{module} {plain} {shapes} {_kind(given)}'.encode()).hexdigest()
 
 
-def _shapes(value: Any) -> Any:
-    """Put shapes and dtypes in the place of tensors; their values decide nothing."""
+def _kind(value: Any) -> Any:
+    """Put shapes and dtypes in the place of tensors, and sizes in that of statistics."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value), {
+            field.name: _kind(getattr(value, field.name)) for field in fields(value)
+        }
     if isinstance(value, dict):
-        return {name: _shapes(each) for name, each in value.items()}
+        return {name: _kind(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_shapes(each) for each in value]
+        # Statistics of actions are buffers of the network.
+        is_statistic = value and all(isinstance(each, float) for each in value)
+        return len(value) if is_statistic else [_kind(each) for each in value]
     return (value.shape, value.dtype) if hasattr(value, 'dtype') else value
 
 
