@@ -11,9 +11,10 @@ take a request meant for its namesake and never answer.
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -149,58 +150,98 @@ def magvit2_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope='session', autouse=True)
 def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
-    Trace each module once per run, which is nearly all of the time that an export takes.
+    Trace each kind of module once per run, which is nearly all of the time that an export takes.
 
     What `torch.onnx.export` gives is kept, for all processes of the run, by a hash of what it is
-    given. Every export still compares its graphs with its network.
+    given: before weights are folded by a hash without their values, and after. Every export still
+    compares its graphs with its network.
     """
     torch = sys.modules.get('torch')
     if torch is None:
         yield  # No test that was collected exports.
         return
-    import onnx
-    from torch.onnx._internal.exporter._registration import ONNXRegistry
-
     folder, trace = tmp_path_factory.getbasetemp(), torch.onnx.export
     # The processes of a run have a folder in one of the run.
     traced = (folder.parent if 'PYTEST_XDIST_WORKER' in os.environ else folder) / 'traced'
     traced.mkdir(exist_ok=True)
 
     def trace_once(module: Any, inputs: Any, **options: Any) -> Any:
-        path = traced / f'{_trace_key(module, inputs, options)}.onnx'
-        if not path.exists():
-            partial = path.with_suffix(f'.{os.getpid()}')
-            onnx.save(trace(module, inputs, **options).model_proto, partial)
-            partial.rename(path)
-        return SimpleNamespace(model_proto=onnx.load(path))
+        # Given at the end, as it does: before, other values may have the same.
+        names = options.pop('input_names'), options.pop('output_names')
+        kind = _kind_of(module, inputs, options, names)
+        weights = {
+            name: tensor.detach().numpy()
+            for tensors in (module.named_parameters, module.named_buffers)
+            for name, tensor in tensors(remove_duplicate=False)
+        }
+
+        def unfolded() -> Any:
+            return trace(module, inputs, **options, optimize=False).model_proto
+
+        def folded() -> Any:
+            return _folded(_kept(traced / f'{kind}.onnx', unfolded), weights, names)
+
+        values = hashlib.sha256(kind.encode())
+        for array in weights.values():
+            values.update(array.tobytes())
+        return SimpleNamespace(model_proto=_kept(traced / f'{values.hexdigest()}.onnx', folded))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.onnx, 'export', trace_once)
-        # The table of operators, which it would build for each graph.
-        table = staticmethod(cache(ONNXRegistry.from_torchlib))
-        patch.setattr(ONNXRegistry, 'from_torchlib', table)
         yield
 
 
-def _trace_key(module: Any, *given: Any) -> str:
-    """Hash a module, its settings and weights, and the shapes of its example inputs."""
+def _kept(path: Path, make: Callable[[], Any]) -> Any:
+    """Return the graph of a file, which is made where there is none."""
+    import onnx
+
+    if not path.exists():
+        partial = path.with_suffix(f'.{os.getpid()}')
+        onnx.save(make(), partial)
+        partial.rename(path)
+    return onnx.load(path)
+
+
+def _folded(model: Any, weights: dict[str, Any], names: tuple[list[str], list[str]]) -> Any:
+    """Put weights into a graph, and finish it as `torch.onnx.export` does by itself."""
+    import onnx_ir
+    from onnx import numpy_helper
+    from torch.onnx._internal._lazy_import import onnxscript_apis
+    from torch.onnx._internal.exporter import _ir_passes
+
+    for tensor in model.graph.initializer:
+        if tensor.name in weights:
+            tensor.CopyFrom(numpy_helper.from_array(weights[tensor.name], tensor.name))
+    finished = onnxscript_apis.optimize(onnx_ir.from_proto(model))
+    _ir_passes.rename_inputs(finished, names[0])
+    _ir_passes.rename_outputs(finished, names[1])
+    return onnx_ir.to_proto(finished)
+
+
+def _kind_of(module: Any, *given: Any) -> str:
+    """Hash a module and its settings, and the shapes of its weights and example inputs."""
     plain = [
-        {name: value for name, value in vars(part).items() if not name.startswith('_')}
+        (type(part), {name: _kind(value) for name, value in vars(part).items() if name[0] != '_'})
         for part in module.modules()
     ]
-    key = hashlib.sha256(f'{module} {plain} {_shapes(given)}'.encode())
-    for tensor in (*module.parameters(), *module.buffers()):
-        key.update(f'{tensor.shape} {tensor.dtype}'.encode())
-        key.update(tensor.detach().numpy().tobytes())
-    return key.hexdigest()
+    shapes = _kind([*module.named_parameters(), *module.named_buffers()])
+    # Where an object lies in memory says nothing.
+    text = re.sub(r' at 0x\w+', '', f'{module} {plain} {shapes} {_kind(given)}')
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _shapes(value: Any) -> Any:
-    """Put shapes and dtypes in the place of tensors; their values decide nothing."""
+def _kind(value: Any) -> Any:
+    """Put shapes and dtypes in the place of tensors, and sizes in that of statistics."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value), {
+            field.name: _kind(getattr(value, field.name)) for field in fields(value)
+        }
     if isinstance(value, dict):
-        return {name: _shapes(each) for name, each in value.items()}
+        return {name: _kind(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_shapes(each) for each in value]
+        # Statistics of actions are buffers of the network.
+        is_statistic = value and all(isinstance(each, float) for each in value)
+        return len(value) if is_statistic else [_kind(each) for each in value]
     return (value.shape, value.dtype) if hasattr(value, 'dtype') else value
 
 

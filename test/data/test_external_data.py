@@ -40,10 +40,11 @@ PLANE = Robot(
 
 def test_the_simulators_environment_has_all_that_the_recorder_imports() -> None:
     text = (
-        'import json, sys; from importlib.metadata import packages_distributions as of\n'
+        'import json, sys; from importlib.metadata import packages_distributions\n'
         'import benchmarks.external_data.__main__\n'
         "names = {name.split('.')[0] for name in sys.modules}\n"
-        'print(json.dumps([item for name in names for item in of().get(name, [])]))'
+        'of = packages_distributions()\n'
+        'print(json.dumps([item for name in names for item in of.get(name, [])]))'
     )
     folder = Path(benchmarks.external_data.__file__ or '').parent
     found = subprocess.run(

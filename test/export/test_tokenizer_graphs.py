@@ -53,14 +53,14 @@ def test_magvit2_graphs_compute_what_the_network_computes(tmp_path):
 def test_svd_graphs_compute_what_the_network_computes(tmp_path):
     torch.manual_seed(0)
     autoencoder = AutoencoderKLTemporalDecoder(
-        down_block_types=('DownEncoderBlock2D',) * 2, block_out_channels=(32, 32)
+        down_block_types=('DownEncoderBlock2D',) * 2, block_out_channels=(32, 64)
     )
     config = sizes(
-        positions=64, diffusion=Diffusion(2, 4, width=8, blocks=1, steps=10, mask_steps=2)
+        positions=256, diffusion=Diffusion(2, 4, width=8, blocks=1, steps=10, mask_steps=2)
     )
     encoder, decoder = codec_parts(make_codec(SvdVae(autoencoder).eval(), config))
     for patches, expected in run(encoder, tmp_path):
-        assert (patches.dtype, patches.shape[1:]) == (np.float32, (16, 16))
+        assert (patches.dtype, patches.shape[1:]) == (np.float32, (64, 16))
         np.testing.assert_allclose(patches, expected, rtol=1e-4, atol=1e-5)
     for drawn, expected in run(decoder, tmp_path):
         assert_equal_images(drawn, expected)
