@@ -52,6 +52,9 @@ Losses are written to OUT/model/log.jsonl; command, settings and data to OUT/pro
 FEW_EPISODES = 10
 # Of the action head, on the trained trunk.
 HEAD_STEPS = 3000
+# Without noise a head knows a hundred demonstrations by heart; docs/how-to/fine-tune.md has what
+# it gains.
+_FEATURE_NOISE = 0.5
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -356,7 +359,7 @@ def _fitted(
 
     if not model.config.keypoints:
         return model
-    fitter = HeadFitter(cast('DiscreteHma', model))
+    fitter = HeadFitter(cast('DiscreteHma', model), _FEATURE_NOISE)
     fitter.add(stem, episodes)
     error = fitter.fit(stem, args.head_steps or HEAD_STEPS)
     print(f'{stem}: head error {error:.3f}, normalized')
