@@ -74,12 +74,12 @@ setup(
     extras_require={
         'data': [
             *('av>=12', 'google-crc32c>=1.5', 'pillow', 'protobuf>=4.22', 'pyarrow>=15'),
-            'rosbags>=0.11',
+            'rosbags>=0.11,<0.12',
         ],
         'lpips': ['torch>=2.5', 'torchmetrics>=1.9', 'torchvision>=0.20'],
         'openvino': ['openvino>=2024.4'],
         'ray': ['ray>=2.60'],
-        'record': ['rosbags>=0.11'],
+        'record': ['rosbags>=0.11,<0.12'],
         'sim': ['mujoco>=3.9', 'pillow'],
         'svd': ['diffusers>=0.30', 'safetensors', 'torch>=2.5'],
         'tensorboard': ['tensorboard'],

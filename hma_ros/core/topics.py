@@ -17,13 +17,16 @@ PREDICTION_TOPIC, EXECUTED_TOPIC = 'world_model/prediction', 'action_executor/ex
 EMBODIMENT_KEY, NAMESPACE_KEY = 'hma_embodiment', 'hma_namespace'
 ROBOT, CONTROLLER, OURS = 'robot', 'controller', 'hma_ros'
 
-_COMMAND_TYPES = {
+# The message or action of each interface of commands and grippers.
+COMMAND_TYPES = {
     'cartesian_pose': 'geometry_msgs/msg/PoseStamped',
     'joint_trajectory': 'trajectory_msgs/msg/JointTrajectory',
     'forward_position': 'std_msgs/msg/Float64MultiArray',
     'joint_target': 'sensor_msgs/msg/JointState',
     'interbotix_group': 'interbotix_xs_msgs/msg/JointGroupCommand',
     'interbotix_single': 'interbotix_xs_msgs/msg/JointSingleCommand',
+    'gripper_command': 'control_msgs/action/GripperCommand',
+    'parallel_gripper_command': 'control_msgs/action/ParallelGripperCommand',
 }
 
 
@@ -58,7 +61,7 @@ def robot_topics(spec: EmbodimentSpec) -> tuple[Topic, ...]:
     found = (
         Topic(
             item.name,
-            _COMMAND_TYPES[item.kind] if item.is_command else item.kind,
+            COMMAND_TYPES[item.kind] if item.is_command else item.kind,
             CONTROLLER if item.is_command else ROBOT,
         )
         for item in named_topics(spec)

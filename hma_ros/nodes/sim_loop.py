@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,7 +52,7 @@ class SimLoop:
         self._step_s = _STEP_NS / NS_PER_S / real_time_factor if real_time_factor else 0.0
         self._on_step = on_step
         self._lock = threading.Lock()
-        self._stopped = threading.Event()
+        self._stopped, self._has_ended = threading.Event(), threading.Event()
         self._resets: queue.SimpleQueue[tuple[int, Future[None]]] = queue.SimpleQueue()
         self._targets: list[TimedTargets] = []
         self._gripper_m: float | None = None
@@ -71,9 +72,17 @@ class SimLoop:
         self._thread.join(timeout=10.0)
 
     def reset(self, seed: int, timeout_s: float) -> None:
-        """Start the episode of a seed, and wait until it has begun."""
+        """
+        Start the episode of a seed, and wait until it has begun.
+
+        :raises HmaError: the simulation has ended.
+        :raises TimeoutError: it does not answer.
+        """
         done: Future[None] = Future()
         self._resets.put((seed, done))
+        # Looked at after the reset is queued: one that comes too late finds the end noted.
+        if self._has_ended.is_set():
+            self._refuse_resets()
         done.result(timeout_s)
 
     def follow(self, command: int, times_ns: Sequence[int], targets_HD: ArrayLike) -> None:
@@ -101,9 +110,9 @@ class SimLoop:
         except Exception as error:
             # Nobody waits for this thread: whoever runs the node looks here.
             self.failure = error
-            while not self._resets.empty():
-                self._resets.get()[1].set_exception(HmaError(f'the simulation ended: {error}'))
         finally:
+            self._has_ended.set()
+            self._refuse_resets()
             task.close()
 
     def _repeat(self, task: Task) -> None:
@@ -139,6 +148,13 @@ class SimLoop:
                 done.set_exception(error)
             else:
                 done.set_result(None)
+
+    def _refuse_resets(self) -> None:
+        cause = '' if self.failure is None else f': {self.failure}'
+        with suppress(queue.Empty):
+            while True:
+                _, done = self._resets.get_nowait()
+                done.set_exception(HmaError(f'the simulation ended{cause}'))
 
     def _reset(self, task: Task, seed: int) -> None:
         task.reset(seed)

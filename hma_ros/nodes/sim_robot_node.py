@@ -3,6 +3,7 @@
 
 import math
 import time
+from concurrent import futures
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -199,7 +200,7 @@ class SimRobotNode(Node):
     def _on_reset(self, request: Any, response: Any) -> Any:
         try:
             self._loop.reset(request.seed, _RESET_TIMEOUT_S)
-        except (HmaError, TimeoutError, ValueError) as error:
+        except (HmaError, futures.TimeoutError, ValueError) as error:
             response.message = f'seed {request.seed}: {error or "the simulation does not answer"}'
         else:
             self._success = None

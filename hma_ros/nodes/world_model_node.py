@@ -13,7 +13,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Empty
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
-from hma_ros.core.errors import MessageError
+from hma_ros.core.errors import InferenceError, MessageError
 from hma_ros.core.short_text import counted
 from hma_ros.core.vision.image import preprocess
 from hma_ros.core.vision.strip import strip
@@ -24,6 +24,7 @@ from hma_ros.ros.chunk_msg import from_actions, to_actions
 from hma_ros.ros.diagnostics import Diagnostics
 from hma_ros.ros.image_msg import from_rgb, to_rgb
 from hma_ros.ros.imagine_service import ImagineService
+from hma_ros.ros.interfaces import type_name
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.parameters import read
 from hma_ros.ros.qos import REPORT
@@ -46,6 +47,8 @@ _TELL_S = 10.0
 _LOOK_S = 0.02
 # How often states are read while a step waits for them.
 _STATES_S = 0.002
+# How long the present call of the model may take to end; one on a slow CPU takes seconds.
+_STOP_S = 30.0
 # That may wait while the node is held up: a second of most cameras.
 _IMAGES = 30
 
@@ -56,6 +59,7 @@ class WorldModelNode(HmaNode):
     def __init__(self) -> None:
         super().__init__('world_model', WorldModelParameters)
         self._worker: WorkThread | None = None
+        self._hung: WorkThread | None = None
         self._is_working = False
 
     @property
@@ -111,7 +115,12 @@ class WorldModelNode(HmaNode):
             self.get_logger().warning(f'{self._model.manifest.folder}: {unsaid}')
 
     def start(self) -> None:
-        """Begin with an empty context."""
+        """Begin with an empty context; refuse while a former call of the model goes on."""
+        if self._hung is not None and self._hung.is_running:
+            raise InferenceError(
+                'model: got a call that has not ended since the node was deactivated, expected '
+                'none; wait, or restart this process'
+            )
         self._state.clear()
         self._make_loop()
         self._heard_s = self._told_s = time.monotonic()
@@ -145,12 +154,18 @@ class WorldModelNode(HmaNode):
         return self._reports and self.count_publishers(self._executed_topic) > 0
 
     def stop(self) -> None:
-        """Finish the present step or imagined frame, if there is one."""
+        """Finish the present step or imagined frame, if there is one; leave one that hangs."""
         self._is_working = False
-        if self._worker is not None:
-            # The worker ends with its present call: first have that end soon.
-            self._loop.close()
-            self._worker.close()
+        if self._worker is None:
+            return
+        # The worker ends with its present call: first have that end soon.
+        self._loop.close()
+        if not self._worker.close(_STOP_S):
+            self.get_logger().error(
+                f'model: got no answer within {_STOP_S:g} s, expected its present call to end; '
+                'left alone: restart this process if it never ends'
+            )
+            self._hung, self._worker = self._worker, None
 
     def _open_topics(self) -> None:
         camera = self._spec.camera
@@ -350,13 +365,12 @@ class WorldModelNode(HmaNode):
         silent_s = time.monotonic() - self._heard_s
         if silent_s <= self._given.camera_timeout_s:
             return None
-        package = self._camera_type.__module__.partition('.')[0]
         publishers = self.get_publishers_info_by_topic(self._camera_topic)
         types = ', '.join(sorted({item.topic_type for item in publishers}))
         return (
             f'{self._camera_topic}: got nothing for {silent_s:.0f} s '
             f'({counted(len(publishers), "publisher")}{": " if types else ""}{types}), '
-            f'expected {package}/msg/{self._camera_type.__name__} from the camera within '
+            f'expected {type_name(self._camera_type)} from the camera within '
             f'{self._given.camera_timeout_s:g} s'
         )
 

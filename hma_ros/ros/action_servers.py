@@ -6,11 +6,6 @@ from typing import Any
 _FEEDBACK = '/_action/feedback'
 
 
-def action_type(kind: Any) -> str:
-    """Return the name of an action class, e.g. ``control_msgs/action/GripperCommand``."""
-    return f'{kind.__module__.split(".")[0]}/action/{kind.__name__}'
-
-
 def served_types(node: Any, name: str) -> list[str]:
     """Return the type of each server of an action."""
     servers = node.get_publishers_info_by_topic(f'{node.resolve_topic_name(name)}{_FEEDBACK}')

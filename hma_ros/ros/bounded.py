@@ -12,6 +12,8 @@ from typing import Any
 
 from rclpy.serialization import deserialize_message
 
+from hma_ros.ros.interfaces import type_name
+
 # Takes about ten milliseconds to deserialize. A chunk of two steps has a hundredth of it, rarely a
 # quarter.
 MOST_BYTES = 1 << 20
@@ -42,8 +44,8 @@ def bounded(
             message = deserialize_message(raw, kind)
         except RuntimeError:
             # The error of rclpy says no more than this.
-            name = f'{kind.__module__.partition(".")[0]}/{kind.__name__}'
-            on_fault(f'{topic}: got {len(raw)} bytes that cannot be read, expected {name}')
+            expected = type_name(kind)
+            on_fault(f'{topic}: got {len(raw)} bytes that cannot be read, expected {expected}')
             return
         callback(message, origin)
 

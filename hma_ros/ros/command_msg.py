@@ -8,7 +8,6 @@ v^2 / 2a beyond the target. Controllers that refuse a trajectory ending in motio
 robot whose commands cease brakes within its limits.
 """
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +20,10 @@ from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from hma_ros.core.embodiment import CommandSpec
-from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.core.errors import MessageError
 from hma_ros.core.short_text import first_few, shortened
+from hma_ros.core.topics import COMMAND_TYPES
+from hma_ros.ros.interfaces import interface_class
 from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
 
 Vector = NDArray[np.float64]
@@ -51,16 +52,7 @@ def message_type(command: CommandSpec) -> Any:
 
     :raises ConfigError: its package is not installed.
     """
-    if not command.interface.startswith('interbotix'):
-        return _TYPES[command.interface]
-    name = 'JointGroupCommand' if command.interface == 'interbotix_group' else 'JointSingleCommand'
-    try:
-        return getattr(importlib.import_module('interbotix_xs_msgs.msg'), name)
-    except ImportError as error:
-        raise ConfigError(
-            f'{command.topic}: expected the package interbotix_xs_msgs for the '
-            f'interface {command.interface!r}, got: {error}'
-        ) from error
+    return interface_class(COMMAND_TYPES[command.interface], f'{command.topic}: interface')
 
 
 def to_message(command: CommandSpec, setpoint: Setpoint) -> Any:
@@ -204,12 +196,6 @@ def _read_joints(command: CommandSpec, message: Any, now_ns: int) -> tuple[list[
     return [now_ns], np.array([[by_name[name] for name in command.message_names]], np.float64)
 
 
-_TYPES: dict[str, Any] = {
-    'cartesian_pose': PoseStamped,
-    'joint_trajectory': JointTrajectory,
-    'forward_position': Float64MultiArray,
-    'joint_target': JointState,
-}
 _WRITERS: dict[str, Callable[[CommandSpec, Setpoint], Any]] = {
     'cartesian_pose': _write_pose,
     'joint_trajectory': _write_trajectory,

@@ -1,7 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The robot's own command interface: nothing can be commanded without a Commander."""
 
-import importlib
 import math
 import time
 from collections.abc import Callable
@@ -18,9 +17,11 @@ from hma_ros.core.control.guard import Motion
 from hma_ros.core.embodiment import EmbodimentSpec, GripperSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.short_text import counted
+from hma_ros.core.topics import COMMAND_TYPES
 from hma_ros.ros import qos_overrides
-from hma_ros.ros.action_servers import action_type, served_types
+from hma_ros.ros.action_servers import served_types
 from hma_ros.ros.command_msg import Setpoint, message_type, to_message
+from hma_ros.ros.interfaces import interface_class, type_name
 from hma_ros.ros.publishers import node_names
 from hma_ros.ros.qos import COMMAND
 
@@ -268,7 +269,7 @@ class GoalGripper:
         """Return that there is no server, or one of another type; None if there is one."""
         if self._client.server_is_ready():
             return None
-        expected = action_type(self._kind)
+        expected = type_name(self._kind)
         if others := set(served_types(self._node, self._name)) - {expected}:
             got = ', '.join(sorted(others))
             return (
@@ -325,17 +326,7 @@ def _goal(kind: Any, spec: GripperSpec, position: float) -> Any:
 
 
 def _goal_gripper(node: Any, spec: GripperSpec) -> GoalGripper:
-    name = {
-        'gripper_command': 'GripperCommand',
-        'parallel_gripper_command': 'ParallelGripperCommand',
-    }[spec.interface]
-    try:
-        kind = getattr(importlib.import_module('control_msgs.action'), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f'{spec.name}: control_msgs/action/{name} is not installed: {error}; install '
-            'control_msgs, or correct gripper.interface'
-        ) from error
+    kind = interface_class(COMMAND_TYPES[spec.interface], 'gripper.interface')
     return GoalGripper(node, kind, spec.name, partial(_goal, kind, spec))
 
 

@@ -6,7 +6,7 @@ from time import monotonic_ns
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node, SubscriptionEventCallbacks
+from rclpy.node import Node
 
 from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.embodiment import EmbodimentSpec
@@ -16,7 +16,8 @@ from hma_ros.core.short_text import first_few
 from hma_ros.core.topics import robot_topics
 from hma_ros.ros.bounded import ANY_BYTES, bounded
 from hma_ros.ros.image_msg import to_rgb
-from hma_ros.ros.mcap_recording import matching, message_class
+from hma_ros.ros.interfaces import interface_class
+from hma_ros.ros.matched_subscription import MatchedSubscription
 
 _LOOK_S = 1.0
 # Several drivers may share a topic, each with some of the joints.
@@ -135,16 +136,15 @@ class ContentWatch:
     def __init__(self, node: Node, spec: EmbodimentSpec) -> None:
         self._node, self._spec = node, spec
         self._types = {topic.name: topic.type for topic in robot_topics(spec)}
-        # Of each thing that is watched its topics, and the subscriptions to them.
-        self._heard: dict[_Newest | _Joints, tuple[str, ...]] = {}
-        self._subscriptions: dict[tuple[_Newest | _Joints, str], Any] = {}
+        # Of each thing that is watched the subscriptions to its topics.
+        self._heard: dict[_Newest | _Joints, list[MatchedSubscription]] = {}
         camera, pose, age_s = spec.camera, spec.state.pose, spec.state.max_age_s
         self._watch(camera.topic, lambda message, topic: to_rgb(message, topic, camera))
         if spec.action.is_cartesian and pose is not None:
             self._watch(pose.topic, lambda message, topic: to_pose(message, pose.frame_id, topic))
         for source in spec.state.sources:
             topic = node.resolve_topic_name(source.topic)
-            self._heard[_Joints(source.message_names, topic, age_s)] = (source.topic,)
+            self._follow(_Joints(source.message_names, topic, age_s), source.topic)
         if spec.gripper is not None and spec.gripper.joint is not None:
             self._watch_gripper(spec.gripper.joint, spec.gripper.joint_topic)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -153,7 +153,7 @@ class ContentWatch:
     def _watch(self, name: str, read: Callable[[Any, str], object]) -> None:
         topic = self._node.resolve_topic_name(name)
         reader = _reader(self._types[name], topic, lambda message: read(message, topic))
-        self._heard[_Newest(reader)] = (name,)
+        self._follow(_Newest(reader), name)
 
     def _watch_gripper(self, joint: str, name: str | None) -> None:
         """Watch its joint where the nodes read it: on its own topic, or with any others."""
@@ -162,42 +162,27 @@ class ContentWatch:
         topic = self._node.resolve_topic_name(names[0])
         arm = [name for source in state.sources for name in source.message_names]
         found = _GripperJoint(joint, arm, topic, state.max_age_s)
-        self._heard[found] = tuple(dict.fromkeys(names))
+        self._follow(found, *dict.fromkeys(names))
+
+    def _follow(self, heard: _Newest | _Joints, *names: str) -> None:
+        self._heard[heard] = [
+            MatchedSubscription(
+                self._node, self._node.resolve_topic_name(name), self._types[name], heard.receive
+            )
+            for name in names
+        ]
 
     def _look(self) -> None:
         log = self._node.get_logger()
-        for heard, names in list(self._heard.items()):
-            for name in names:
-                self._subscribe(name, heard)
+        for heard, subscriptions in list(self._heard.items()):
+            for subscription in subscriptions:
+                subscription.look()
             if heard.judge(log):
                 del self._heard[heard]
-                for name in names:
-                    self._unsubscribe(name, heard)
+                for subscription in subscriptions:
+                    subscription.close()
         if not self._heard:
             self._timer.cancel()
-
-    def _subscribe(self, name: str, heard: _Newest | _Joints) -> None:
-        """Subscribe, again if a publisher has come that offers less."""
-        topic, expected = self._node.resolve_topic_name(name), self._types[name]
-        publishers = self._node.get_publishers_info_by_topic(topic)
-        ours = [item for item in publishers if item.topic_type == expected]
-        known = self._subscriptions.get((heard, name))
-        if not ours or (known is not None and known.qos_profile == matching(ours)):
-            return
-        self._unsubscribe(name, heard)
-        self._subscriptions[heard, name] = self._node.create_subscription(
-            message_class(expected),
-            topic,
-            heard.receive,
-            matching(ours),
-            raw=True,
-            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
-        )
-
-    def _unsubscribe(self, name: str, heard: _Newest | _Joints) -> None:
-        known = self._subscriptions.pop((heard, name), None)
-        if known is not None:
-            self._node.destroy_subscription(known)
 
 
 def _reader(kind: str, topic: str, read: Callable[[Any], object]) -> Read:
@@ -209,5 +194,5 @@ def _reader(kind: str, topic: str, read: Callable[[Any], object]) -> Read:
     def take(message: Any, _: Any) -> None:
         read(message)
 
-    receive = bounded(message_class(kind), topic, take, refuse, ANY_BYTES)
+    receive = bounded(interface_class(kind, topic), topic, take, refuse, ANY_BYTES)
     return lambda data: receive(data, None)

@@ -13,6 +13,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.errors import MessageError
 from hma_ros.core.generation.rollout_match import RolloutMatch
 from hma_ros.core.vision.image import preprocess
 from hma_ros.core.vision.metrics import psnr
@@ -23,6 +24,7 @@ from hma_ros.ros.rollout_msg import frame_dt_s, to_frames
 from hma_ros.ros.stamps import stamp_ns
 
 _NS = 1_000_000_000
+_WARN_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class RecordedRollout:
 
 class EpisodeRecorder:
     """
-    Listens beside the nodes.
+    Listens beside the nodes; a message that cannot be read is logged as a warning and skipped.
 
     :param node: whose subscriptions are used.
     :param spec: embodiment of the camera.
@@ -58,7 +60,7 @@ class EpisodeRecorder:
         spec: EmbodimentSpec,
         on_step: Callable[[int, int, float], None] = lambda step, frames, db: None,
     ) -> None:
-        self._spec, self._on_step = spec, on_step
+        self._spec, self._on_step, self._logger = spec, on_step, node.get_logger()
         self.latest_diagnostics: dict[str, dict[str, str]] = {}
         self.begin(0)
         node.create_subscription(Image, spec.camera.topic, self._on_image, SENSOR_IN)
@@ -122,12 +124,19 @@ class EpisodeRecorder:
         stamp = stamp_ns(message.header.stamp)
         if stamp < self._begin_ns:
             return
-        frame = to_rgb(message, self._spec.camera.topic, self._spec.camera)
-        self._seen[stamp] = preprocess(frame, self._spec.camera)
+        try:
+            frame = to_rgb(message, self._spec.camera.topic, self._spec.camera)
+            self._seen[stamp] = preprocess(frame, self._spec.camera)
+        except MessageError as error:
+            self._warn(error)
 
     def _on_rollout(self, message: Any) -> None:
         stamp = stamp_ns(message.header.stamp)
-        frames = to_frames(message, 'prediction', self._spec.camera.resize)
+        try:
+            frames = to_frames(message, 'prediction', self._spec.camera.resize)
+        except MessageError as error:
+            self._warn(error)
+            return
         if stamp < self._begin_ns:
             return
         now, before = self._frame_at(stamp), self._match.find(stamp)
@@ -135,6 +144,9 @@ class EpisodeRecorder:
         self._match.add(stamp, frame_dt_s(message), frames)
         self._imagined.append((stamp, frames))
         self._on_step(len(self._imagined), len(frames), quality)
+
+    def _warn(self, error: MessageError) -> None:
+        self._logger.warning(str(error), throttle_duration_sec=_WARN_EVERY_S)
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:

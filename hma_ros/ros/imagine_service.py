@@ -67,15 +67,16 @@ class ImagineService:
                 self._node.executor.wake()
 
         self._unsent += 1
-        self._ask(request.conditioning, chunks, request.horizon, reply)
-        response = self._fill(response, await answered)
+        try:
+            self._ask(request.conditioning, chunks, request.horizon, reply)
+            response = self._fill(response, await answered)
+        finally:
+            self._unsent -= 1
+            if self._is_closed and not self._unsent:
+                self._destroy_later()
         if response.success and chunks is not None:
             notes = (response.message, beyond_bounds(chunks, self._spec))
             response.message = '; '.join(filter(None, notes))
-        self._unsent -= 1
-        if self._is_closed and not self._unsent:
-            # The executor sends the answer first.
-            self._node.executor.create_task(self._node.destroy_service, self._service)
         return response
 
     def _destroy(self, service: Any) -> None:
@@ -83,6 +84,13 @@ class ImagineService:
         self._is_closed = True
         if not self._unsent:
             self._node.destroy_service(service)
+
+    def _destroy_later(self) -> None:
+        # The executor, if there is one still, sends the answer first.
+        if (executor := self._node.executor) is None:
+            self._node.destroy_service(self._service)
+        else:
+            executor.create_task(self._node.destroy_service, self._service)
 
     def _fill(self, response: Any, answer: Answer) -> Any:
         response.message = answer.message

@@ -215,7 +215,7 @@ class HmaNode(LifecycleNode):
         self._halt()
         self._succeeds('clean up', self.tear_down)
         while self._owned:
-            self._owned.pop()()
+            self._succeeds('clean up', self._owned.pop())
         self._is_configured, self._group = False, None
 
     def _on_parameters(self, parameters: list[Any]) -> SetParametersResult:
@@ -228,7 +228,7 @@ class HmaNode(LifecycleNode):
             reason=f'{names}: read-only while the node is configured; clean up, set it, configure',
         )
 
-    def _succeeds(self, what: str, action: Callable[[], None]) -> bool:
+    def _succeeds(self, what: str, action: Callable[[], object]) -> bool:
         try:
             action()
         except _EndedError as error:

@@ -1,27 +1,25 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Records topics to an MCAP bag where the command ``ros2 bag`` is not installed."""
 
-import importlib
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node, SubscriptionEventCallbacks
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
 
-from hma_ros.core.errors import ConfigError, HmaError
+from hma_ros.core.errors import HmaError
 from hma_ros.core.short_text import counted
 from hma_ros.ros.bag_file import BagFile
+from hma_ros.ros.matched_subscription import MatchedSubscription, matching
 
 # How often publishers are looked for, and how much at most is lost when the process is killed.
 _LOOK_S = 0.5
 _FLUSH_S = 1.0
-# How many messages may wait for the disk.
-_QUEUE = 100
 
 
 class McapRecording:
@@ -41,8 +39,8 @@ class McapRecording:
     ) -> None:
         self._node, self._wanted = node, list(names)
         self._bag = BagFile(folder, custom_data)
-        self._names = tuple(names)
-        self._subscriptions: dict[str, Any] = {}
+        self._subscriptions: dict[str, MatchedSubscription] = {}
+        self._connections: dict[str, Any] = {}
         self._written: Counter[str] = Counter()
         self.failure: str | None = None
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -73,52 +71,42 @@ class McapRecording:
 
     def look(self) -> None:
         """Begin with the topics that have publishers by now, and match those that came since."""
-        for topic in self._names:
-            publishers = self._node.get_publishers_info_by_topic(topic)
-            if publishers and topic in self._wanted:
+        for topic in self._subscriptions:
+            self._match(topic)
+        for topic in list(self._wanted):
+            if publishers := self._node.get_publishers_info_by_topic(topic):
                 self._wanted.remove(topic)
                 self._record(topic, publishers)
-            elif publishers and topic in self._subscriptions:
-                self._match(topic, publishers)
 
     def _record(self, topic: str, publishers: Sequence[Any]) -> None:
-        type_name, qos = publishers[0].topic_type, matching(publishers)
+        type_name = publishers[0].topic_type
+        ours = [item for item in publishers if item.topic_type == type_name]
         try:
-            kind = message_class(type_name)
-            connection = self._bag.add(topic, type_name, qos)
+            made = MatchedSubscription(self._node, topic, type_name, partial(self._write, topic))
+            self._connections[topic] = self._bag.add(topic, type_name, matching(ours))
         except HmaError as error:
             self._node.get_logger().error(f'{topic}: not recorded: {error}')
             return
-        write = partial(self._write, topic, connection)
-        self._subscribe(kind, topic, write, qos)
-
-    def _match(self, topic: str, publishers: Sequence[Any]) -> None:
-        """Ask for less where a publisher offers less, of which nothing would be recorded."""
-        old, qos = self._subscriptions[topic], matching(publishers)
-        if not _asks_less(qos, old.qos_profile):
-            return
-        self._node.get_logger().warning(
-            f'{topic}: got a new publisher that offers {_words(qos)}, expected '
-            f'{_words(old.qos_profile)} as of those before; subscribed again: what it sent until '
-            'now is not recorded, and a message of the others may be lacking'
-        )
-        self._node.destroy_subscription(old)
-        self._subscribe(old.msg_type, topic, old.callback, qos)
-
-    def _subscribe(
-        self, kind: Any, topic: str, write: Callable[[Any], None], qos: QoSProfile
-    ) -> None:
-        # What does not match is said by _match.
-        quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
-        made = self._node.create_subscription(
-            kind, topic, write, qos, raw=True, event_callbacks=quiet
-        )
+        made.look()
         self._subscriptions[topic] = made
 
-    def _write(self, topic: str, connection: Any, data: bytes) -> None:
+    def _match(self, topic: str) -> None:
+        """Ask for less where a publisher offers less, of which nothing would be recorded."""
+        subscription = self._subscriptions[topic]
+        before = subscription.qos
+        subscription.look()
+        now = subscription.qos
+        if before is not None and now is not None and now != before:
+            self._node.get_logger().warning(
+                f'{topic}: got a new publisher that offers {_words(now)}, expected '
+                f'{_words(before)} as of those before; subscribed again: what it sent until now '
+                'is not recorded, and a message of the others may be lacking'
+            )
+
+    def _write(self, topic: str, data: bytes) -> None:
         if self.failure is None:
             try:
-                self._bag.write(connection, time.time_ns(), data)
+                self._bag.write(self._connections[topic], time.time_ns(), data)
                 self._written[topic] += 1
             except OSError as error:
                 self._fail(error)
@@ -141,40 +129,5 @@ def _advice(bag: BagFile) -> str:
     return f'{counted(bag.kept, "message")} before that can be imported; free some space'
 
 
-def matching(publishers: Sequence[Any]) -> QoSProfile:
-    """Ask for as much as all publishers offer, so that each of them matches."""
-    reliable, latched = ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL
-    offered = [info.qos_profile for info in publishers]
-    is_reliable = all(qos.reliability == reliable for qos in offered)
-    is_latched = all(qos.durability == latched for qos in offered)
-    return QoSProfile(
-        depth=_QUEUE,
-        reliability=reliable if is_reliable else ReliabilityPolicy.BEST_EFFORT,
-        durability=latched if is_latched else DurabilityPolicy.VOLATILE,
-    )
-
-
-def _asks_less(qos: QoSProfile, than: QoSProfile) -> bool:
-    reliable, latched = ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL
-    pairs = (
-        (than.reliability, reliable, qos.reliability),
-        (than.durability, latched, qos.durability),
-    )
-    return any(before == most != asked for before, most, asked in pairs)
-
-
 def _words(qos: QoSProfile) -> str:
     return f'{qos.reliability.name} and {qos.durability.name}'
-
-
-def message_class(type_name: str) -> Any:
-    """
-    Return the class of a message type such as ``std_msgs/msg/Bool``.
-
-    :raises ConfigError: its package is not installed.
-    """
-    package, _, name = type_name.split('/')
-    try:
-        return getattr(importlib.import_module(f'{package}.msg'), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f'got {error}, expected {type_name} to be installed') from error

@@ -49,10 +49,10 @@ def declare(node: Node, kind: type[P], read_only: bool = False) -> None:
     """
     qos_overrides.declare(node)
     known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    # rclpy has no public way to see what was given but never declared.
+    given = qos_overrides.given_parameters(node)
     unknown = [
         name
-        for name in node._parameter_overrides
+        for name in given
         if name not in known
         and name not in _BUILT_IN
         and not name.startswith(qos_overrides.PREFIX)
@@ -66,7 +66,7 @@ def declare(node: Node, kind: type[P], read_only: bool = False) -> None:
         try:
             node.declare_parameter(field.name, field.default, _descriptor(field, read_only))
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            got = node._parameter_overrides[field.name].value
+            got = given[field.name].value
             raise ConfigError(
                 f'{node.get_name()}: {field.name}: got {quoted(got)}, '
                 f'expected {_expectation(field)}{_remedy(field, got)}'

@@ -125,7 +125,11 @@ def _options(node: Any, topic: str, role: str) -> QoSOverridingOptions:
     return QoSOverridingOptions(kinds)
 
 
+def given_parameters(node: Any) -> dict[str, Any]:
+    """Return all that a node was given, declared or not; rclpy has no public way to see that."""
+    return dict(node._parameter_overrides)
+
+
 def _given(node: Any) -> dict[str, Any]:
-    # rclpy has no public way to see what was given but never declared.
-    overrides = node._parameter_overrides
-    return {name: value for name, value in overrides.items() if name.startswith(PREFIX)}
+    given = given_parameters(node)
+    return {name: value for name, value in given.items() if name.startswith(PREFIX)}

@@ -2,21 +2,15 @@
 """Where the robot is now: the newest joint states and tool pose, by the embodiment."""
 
 from collections.abc import Callable, Hashable
-from functools import partial
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped
-from numpy.typing import NDArray
-from sensor_msgs.msg import JointState
+from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.control.position_history import PositionHistory
-from hma_ros.core.embodiment import EmbodimentSpec, PoseSpec
-from hma_ros.core.errors import MessageError
-from hma_ros.core.messages.pose import to_pose
-from hma_ros.ros.polled_subscriptions import PolledSubscriptions
-from hma_ros.ros.stamps import stamp_ns
+from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.ros.state_topics import StateTopics
 
 Vector = NDArray[np.float64]
 # Only the newest counts: at 1 kHz those of a command period.
@@ -31,7 +25,7 @@ class RobotState:
 
     :param node: an HmaNode.
     :param on_fault: called with why a message cannot be used.
-    :param on_good: called for each one that can, while no topic has a fault.
+    :param on_good: called when all that a fault concerned was heard again.
     """
 
     def __init__(
@@ -41,24 +35,19 @@ class RobotState:
         on_fault: Callable[[str], None],
         on_good: Callable[[], None],
     ) -> None:
-        self._spec = spec
-        self._on_fault, self._on_good = on_fault, on_good
-        # Topics whose last message could not be used.
-        self._faulty: set[str] = set()
-        self._topics, age_s = PolledSubscriptions(node, _DEPTH), spec.state.max_age_s
+        self._spec, age_s = spec, spec.state.max_age_s
+        self._topics = StateTopics(node, _DEPTH, on_fault, on_good)
         self._joints: list[PositionHistory] = []
         for source in spec.state.sources:
             topic = node.resolve_topic_name(source.topic)
             history = PositionHistory(source.message_names, topic, age_s)
             self._joints.append(history)
-            receive, fault = partial(self._on_joints, history, topic), partial(self._fault, topic)
-            self._topics.subscribe(JointState, source.topic, receive, fault)
+            self._topics.joints(source.topic, len(source.joints), history.add)
         pose = spec.state.pose
         topic = '' if pose is None else node.resolve_topic_name(pose.topic)
         self._pose_topic, self._pose = topic, PositionHistory(_POSE, topic, age_s)
         if pose is not None:
-            receive, fault = partial(self._on_pose, pose, topic), partial(self._fault, topic)
-            self._topics.subscribe(PoseStamped, pose.topic, receive, fault)
+            self._topics.pose(pose, self._add_pose)
 
     def take(self) -> None:
         """Read what has arrived since the last call."""
@@ -110,33 +99,7 @@ class RobotState:
         oldest = min(known, key=itemgetter(1))
         return values[places], None, oldest[1], oldest[2]
 
-    def _fault(self, topic: str, text: str) -> None:
-        self._faulty.add(topic)
-        self._on_fault(text)
-
-    def _good(self, topic: str) -> None:
-        self._faulty.discard(topic)
-        if not self._faulty:
-            self._on_good()
-
-    def _on_joints(
-        self, history: PositionHistory, topic: str, message: Any, publisher: Hashable
+    def _add_pose(
+        self, stamp: int, xyz: ArrayLike, quat_xyzw: ArrayLike, publisher: Hashable
     ) -> None:
-        stamp = stamp_ns(message.header.stamp)
-        try:
-            taken = history.add(stamp, message.name, message.position, publisher)
-        except MessageError as error:
-            self._fault(topic, str(error))
-            return
-        if taken:
-            self._good(topic)
-
-    def _on_pose(self, pose: PoseSpec, topic: str, message: Any, publisher: Hashable) -> None:
-        try:
-            xyz, quat_xyzw = to_pose(message, pose.frame_id, topic)
-        except MessageError as error:
-            self._fault(topic, str(error))
-            return
-        stamp = stamp_ns(message.header.stamp)
         self._pose.add(stamp, _POSE, np.concatenate([xyz, quat_xyzw]), publisher)
-        self._good(topic)

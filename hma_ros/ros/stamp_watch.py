@@ -5,16 +5,14 @@ import struct
 from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node, SubscriptionEventCallbacks
+from rclpy.node import Node
 
 from hma_ros.core.embodiment import EmbodimentSpec
-from hma_ros.core.errors import ConfigError
 from hma_ros.core.messages.stamp_ages import stamp_fault
 from hma_ros.core.topics import age_limits, robot_topics
-from hma_ros.ros.mcap_recording import matching, message_class
+from hma_ros.ros.matched_subscription import MatchedSubscription
 
 _LOOK_S = 1.0
 _FEWEST, _MOST = 3, 100
@@ -25,7 +23,6 @@ _NS = 1_000_000_000
 class _Heard:
     """Ages of the last messages of a topic [s], and whether the newest has a stamp."""
 
-    subscription: Any = None
     ages_s: deque[float] = field(default_factory=lambda: deque(maxlen=_MOST))
     has_stamp: bool = False
 
@@ -38,46 +35,34 @@ class StampWatch:
     """
 
     def __init__(self, node: Node, spec: EmbodimentSpec) -> None:
-        self._node = node
+        self._node, self._limits = node, age_limits(spec)
         self._types = {topic.name: topic.type for topic in robot_topics(spec)}
-        self._limits = age_limits(spec)
         self._heard = {name: _Heard() for name in self._limits}
+        self._subscriptions = {
+            name: MatchedSubscription(
+                node,
+                node.resolve_topic_name(name),
+                self._types[name],
+                partial(self._receive, heard),
+            )
+            for name, heard in self._heard.items()
+        }
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(_LOOK_S, self._look, clock=steady)
 
     def _look(self) -> None:
         for name, heard in list(self._heard.items()):
-            if heard.subscription is None:
-                self._subscribe(name, heard)
-            elif len(heard.ages_s) >= _FEWEST:
-                self._node.destroy_subscription(heard.subscription)
+            subscription = self._subscriptions[name]
+            others = subscription.look()
+            if len(heard.ages_s) >= _FEWEST:
+                subscription.close()
                 self._judge(name, self._heard.pop(name))
+            elif others and subscription.qos is None:
+                del self._heard[name]
+                wanted = f'expected {self._types[name]}; correct the topic'
+                self._warn(name, f'got the type {others[0]}, {wanted}')
         if not self._heard:
             self._timer.cancel()
-
-    def _subscribe(self, name: str, heard: _Heard) -> None:
-        topic, expected = self._node.resolve_topic_name(name), self._types[name]
-        publishers = self._node.get_publishers_info_by_topic(topic)
-        ours = [item for item in publishers if item.topic_type == expected]
-        if publishers and not ours:
-            got = publishers[0].topic_type
-            self._warn(name, f'got the type {got}, expected {expected}; correct the topic')
-            del self._heard[name]
-        if not ours:
-            return
-        try:
-            kind = message_class(expected)
-        except ConfigError:  # The recorder has said it.
-            del self._heard[name]
-            return
-        heard.subscription = self._node.create_subscription(
-            kind,
-            topic,
-            partial(self._receive, heard),
-            matching(ours),
-            raw=True,
-            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
-        )
 
     def _receive(self, heard: _Heard, data: bytes) -> None:
         """Read the stamp with which all these messages begin, behind 4 bytes of CDR."""

@@ -7,7 +7,6 @@ the state from before its time, but publishers that offer less do not match it a
 effort one matches every publisher. A message that comes twice does no harm.
 """
 
-import importlib
 import time
 from collections.abc import Callable, Hashable
 from functools import partial
@@ -18,8 +17,9 @@ from rclpy.node import SubscriptionEventCallbacks
 
 from hma_ros.core.control.stop_board import StopBoard
 from hma_ros.core.embodiment import StopSpec
-from hma_ros.core.embodiment.stop_values import can_stop, impossible_value, read_flag
+from hma_ros.core.embodiment.stop_values import read_flag
 from hma_ros.core.errors import ConfigError
+from hma_ros.ros.interfaces import interface_class, stop_class
 from hma_ros.ros.publishers import identity
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_IN
 
@@ -45,9 +45,11 @@ class StopTopics:
         previous: 'StopTopics | None' = None,
         is_shadow: bool = False,
     ) -> None:
+        keyed = [(f'stops[{index}]', stop) for index, stop in enumerate(stops)]
         if is_shadow:
-            stops = tuple(stop for stop in stops if _is_read(node, stop))
-        self._node, self._on_stop, self._stops = node, on_stop, stops
+            keyed = [item for item in keyed if _is_installed(node, *item)]
+        self._node, self._on_stop = node, on_stop
+        stops = self._stops = tuple(stop for _, stop in keyed)
         self._topics = [node.resolve_topic_name(stop.topic) for stop in stops]
         self._board = StopBoard(stops, self._topics)
         self._board.begin(None if previous is None else previous._board)
@@ -58,8 +60,8 @@ class StopTopics:
         }
         # No warnings about incompatible QoS: a publisher may match only one of the two.
         quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
-        for index, stop in enumerate(stops):
-            kind = _message_class(stop, self._topics[index])
+        for index, (key, stop) in enumerate(keyed):
+            kind = stop_class(stop, key)
             receive = partial(self._on_message, index)
             for qos in (LATCHED if stop.latched else REPORT, SENSOR_IN):
                 on_fault = partial(self._on_unread, self._topics[index])
@@ -129,38 +131,11 @@ class StopTopics:
             self._on_stop(reason)
 
 
-def _is_read(node: Any, stop: StopSpec) -> bool:
+def _is_installed(node: Any, key: str, stop: StopSpec) -> bool:
     """Whether the type of a topic is installed; warns if it is not."""
     try:
-        _imported(stop, stop.topic)
+        interface_class(stop.type, f'{key}.type')
     except ConfigError as error:
-        node.get_logger().warning(f'{error}; left out, as this is shadow mode')
+        node.get_logger().warning(f'{error}; {stop.topic} is left out, as this is shadow mode')
         return False
     return True
-
-
-def _imported(stop: StopSpec, topic: str) -> Any:
-    package, _, name = stop.type.split('/')
-    try:
-        return getattr(importlib.import_module(f'{package}.msg'), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f'{topic}: type {stop.type} is not installed: {error}; install {package}, or remove '
-            'the entry from stops'
-        ) from error
-
-
-def _message_class(stop: StopSpec, topic: str) -> Any:
-    kind = _imported(stop, topic)
-    field_type = kind.get_fields_and_field_types().get(stop.field)
-    if not can_stop(field_type or ''):
-        raise ConfigError(
-            f'{topic}: field {stop.field!r} of {stop.type}: got {field_type or "none"}, expected '
-            'a field that is boolean or an integer; correct field'
-        )
-    wrong = impossible_value(field_type, stop.stop_values)
-    if wrong is not None:
-        raise ConfigError(
-            f'{topic}: stop_values of {stop.type}: got {wrong[0]}, expected {wrong[1]}'
-        )
-    return kind

@@ -31,11 +31,17 @@ class WorkThread:
         """Have the function called, or called again if it is running."""
         self._is_woken.set()
 
-    def close(self) -> None:
-        """End the thread, once the present call is over."""
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread has not ended."""
+        return self._thread.is_alive()
+
+    def close(self, timeout_s: float) -> bool:
+        """End the thread once the present call is over; returns whether that was in time."""
         self._is_closed = True
         self._is_woken.set()
-        self._thread.join()
+        self._thread.join(timeout_s)
+        return not self.is_running
 
     def _run(self) -> None:
         try:

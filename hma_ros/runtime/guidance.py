@@ -11,7 +11,8 @@ conditional: logits in the discrete kind, predicted noise in the continuous (as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -47,11 +48,15 @@ class GuidedModel:
         """See :meth:`Model.kv_cache`."""
         return self._model.kv_cache(batch)
 
-    def spread(self, cache: KvCache, batch: int) -> KvCache:
-        """Return a cache to imagine with: as many copies of a single context, each twice."""
-        pairs = self._model.spread(cache, 2 * batch)
-        pairs.is_paired = True
-        return pairs
+    @contextmanager
+    def spread(self, cache: KvCache, batch: int) -> Iterator[KvCache]:
+        """Lend a cache to imagine with: as many copies of a single context, each twice."""
+        with self._model.spread(cache, 2 * batch) as pairs:
+            pairs.is_paired = True
+            try:
+                yield pairs
+            finally:
+                pairs.is_paired = False
 
     def condition(self, first: int, steps: Sequence[Step]) -> Mapping[str, Any]:
         """See :meth:`Model.condition`; of steps to imagine."""

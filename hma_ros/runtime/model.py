@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,8 @@ class Model:
         self._joints = self.manifest.joint_count(stem)
         self._anchors = self.manifest.anchor_count(stem)
         self._conditioned = _Conditioned(0, (), 0, {})
+        # Caches that nobody has been lent, by batch.
+        self._idle: dict[int, list[KvCache]] = {}
 
     def part(self, name: str) -> Part:
         """Return a part of a diffusion head; raises BundleError if there is none of the name."""
@@ -129,13 +132,24 @@ class Model:
         """Return room for past steps of some contexts side by side."""
         return self.engine.kv_cache(batch)
 
-    def spread(self, cache: KvCache, batch: int) -> KvCache:
-        """Return a cache of as many copies of a single context; of one, the cache itself."""
+    @contextmanager
+    def spread(self, cache: KvCache, batch: int) -> Iterator[KvCache]:
+        """
+        Lend a cache of as many copies of a single context; of one, the cache itself.
+
+        Given back, it is lent again: there are as many of a batch as were ever lent at once, and
+        what an engine prepares for the places of their buffers is prepared once.
+        """
         if batch == 1:
-            return cache
-        copies = self.engine.kv_cache(batch)
-        copies.take(cache, batch)
-        return copies
+            yield cache
+            return
+        idle = self._idle.setdefault(batch, [])
+        copies = idle.pop() if idle else self.engine.kv_cache(batch)
+        try:
+            copies.take(cache, batch)
+            yield copies
+        finally:
+            idle.append(copies)
 
     def run(self, cache: KvCache, first: int, steps: Sequence[Step]) -> dict[str, Any]:
         """

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -165,16 +166,16 @@ class TokenWorldModel:
             self.act()  # from all that was observed, of which less may be left below
         frames, chunks = list[np.ndarray](), list[np.ndarray]()
         ahead = None if chunks_HX is None else np.asarray(chunks_HX, np.float32)[:, None]
-        with self._forked(horizon) as (cache, places):
-            # Without actions there is nothing to guide.
-            lent = cache if setting is ProblemSetting.PASSIVE else self._model.spread(cache, 1)
+        is_passive = setting is ProblemSetting.PASSIVE  # there is no action to guide by
+        spread = nullcontext if is_passive else partial(self._model.spread, batch=1)
+        with self._forked(horizon) as (cache, places), spread(cache) as lent:
             rollout = self._rollout(lent, places, setting, ahead, decided=decided)
             for imagined, chunk in rollout:
                 frames.append(imagined.tokens_BSE[0])
                 chunks += [] if chunk is None else [chunk[0]]
                 if is_enough(imagined.drawn_BSE[0]):
                     break
-        return np.stack(frames), None if setting is ProblemSetting.PASSIVE else np.stack(chunks)
+        return np.stack(frames), None if is_passive else np.stack(chunks)
 
     def score(self, tokens_SF: np.ndarray, chunk_X: np.ndarray) -> TokenScore:
         """
@@ -204,9 +205,9 @@ class TokenWorldModel:
         self._check(horizon, ProblemSetting.FORWARD, chunks_NHX[0])
         self._newest_frame()
         ahead = np.asarray(chunks_NHX, np.float32).swapaxes(0, 1)
-        with self._forked(horizon) as (cache, places):
-            spread = self._model.spread(cache, len(chunks_NHX))
-            for imagined, _ in self._rollout(spread, places, ProblemSetting.FORWARD, ahead):
+        count = len(chunks_NHX)
+        with self._forked(horizon) as (cache, places), self._model.spread(cache, count) as lent:
+            for imagined, _ in self._rollout(lent, places, ProblemSetting.FORWARD, ahead):
                 yield imagined.drawn_BSE
 
     def interact(self, choose: Callable[[], np.ndarray], horizon: int) -> Iterator[np.ndarray]:
@@ -219,8 +220,7 @@ class TokenWorldModel:
         """
         self._check(horizon, ProblemSetting.FULL, None)
         self._newest_frame()
-        with self._forked(horizon) as (cache, places):
-            lent = self._model.spread(cache, 1)
+        with self._forked(horizon) as (cache, places), self._model.spread(cache, 1) as lent:
             for imagined, _ in self._rollout(lent, places, ProblemSetting.FORWARD, None, choose):
                 yield imagined.drawn_BSE[0]
 

@@ -64,8 +64,8 @@ class Worker:
     def wake(self) -> None:
         self._work()
 
-    def close(self) -> None:
-        pass
+    def close(self, timeout_s: float) -> bool:
+        return True
 
 
 @pytest.fixture

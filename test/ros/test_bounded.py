@@ -15,6 +15,7 @@ from std_msgs.msg import Bool
 from hma_ros.core.embodiment import StopSpec, load_embodiment
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.bounded import MOST_BYTES, bounded
+from hma_ros.ros.interfaces import type_name
 from hma_ros.ros.polled_subscriptions import MOST_BYTES as MOST_STATE_BYTES
 from hma_ros.ros.qos import REPORT, SENSOR_OUT
 from hma_ros.ros.robot_state import RobotState
@@ -71,6 +72,5 @@ def test_bytes_that_are_no_message_are_a_fault(
     receive = bounded(kind, '/topic', lambda message, _: taken.append(message), faults.append)
     receive(bytes(changed), None)
     assert len(faults) + len(taken) == 1
-    name = f'{kind.__module__.partition(".")[0]}/{kind.__name__}'
-    text = f'/topic: got {len(changed)} bytes that cannot be read, expected {name}'
+    text = f'/topic: got {len(changed)} bytes that cannot be read, expected {type_name(kind)}'
     assert faults in ([], [text])

@@ -27,6 +27,7 @@ def setpoint(command: CommandSpec) -> Setpoint:
 
 def test_trajectory_reaches_the_target_and_then_comes_to_rest() -> None:
     message = to_message(UR5E, setpoint(UR5E))
+    assert isinstance(message, message_type(UR5E))
     assert list(message.joint_names) == list(UR5E.message_names)
     first, second = message.points
     np.testing.assert_allclose(first.positions, np.arange(6) * 0.1)
@@ -115,5 +116,5 @@ def test_refusals() -> None:
 
 
 def test_a_missing_message_package_is_named() -> None:
-    with pytest.raises(ConfigError, match='expected the package interbotix_xs_msgs'):
+    with pytest.raises(ConfigError, match=r'interface: got no interbotix_xs_msgs/msg/.*; apt-get'):
         message_type(load_embodiment('aloha').commands[0])

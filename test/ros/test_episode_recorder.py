@@ -32,8 +32,10 @@ class Robot:
         for publisher in (self._images, self._rollouts):
             bench.until(lambda it=publisher: it.get_subscription_count() == 1, 'subscriptions')
 
-    def show(self, step: int, grey: int) -> None:
-        self._images.publish(from_rgb(np.full((256, 256, 3), grey, np.uint8), step * STEP_NS, ''))
+    def show(self, step: int, grey: int, side: int = 256) -> None:
+        self._images.publish(
+            from_rgb(np.full((side, side, 3), grey, np.uint8), step * STEP_NS, '')
+        )
 
     def imagine(self, step: int, frames: int) -> None:
         grey = np.zeros((frames, 128, 128, 3), np.uint8)
@@ -66,6 +68,18 @@ def test_a_rollout_never_spans_two_episodes(bench: Any) -> None:
     assert [item.stamp_ns for item in robot.recorder.rollouts()] == [5 * STEP_NS]
     rollout = robot.recorder.rollouts()[0]
     assert {int(value) for value in np.unique([rollout.last, *rollout.observed])} == {200}
+
+
+def test_messages_that_cannot_be_read_are_skipped(bench: Any) -> None:
+    robot = Robot(bench)
+    robot.recorder.begin(0)
+    robot.show(1, 10, side=64)
+    robot._rollouts.publish(PredictedRollout(horizon=3))
+    for step in (2, 3):
+        robot.show(step, 10 * step)
+    robot.imagine(2, 1)
+    bench.until(lambda: robot.recorder.rollouts(), 'the rollout that can be read')
+    assert [item.stamp_ns for item in robot.recorder.rollouts()] == [2 * STEP_NS]
 
 
 def test_the_end_of_an_episode_is_shown_as_far_as_it_was_seen(bench: Any) -> None:

@@ -3,6 +3,8 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,6 +84,30 @@ def test_a_shutdown_answers_the_questions_that_wait_and_ends_well() -> None:
         ['inactive True', 'inactive True', 'destroyed', ''],
     ), ended.stderr
     assert 'Traceback' not in ended.stderr
+
+
+def test_an_answer_that_cannot_be_sent_leaves_no_service_behind() -> None:
+    from hma_ros.ros.imagine_service import ImagineService
+    from hma_ros.srv import Imagine
+
+    destroyed, replies, owned = list[object](), list[Any](), list[Any]()
+    node = SimpleNamespace(
+        create_service=lambda *_, **__: 'service',
+        destroy_service=destroyed.append,
+        own=lambda entity, destroy: owned.append(destroy) or entity,
+        executor=None,
+    )
+    spec = load_embodiment('sim_planar')
+    service: Any = ImagineService(node, spec, lambda *given: replies.append(given[-1]))
+    request = Imagine.Request(conditioning=Imagine.Request.POLICY, horizon=1)
+    answered = service._on_request(request, Imagine.Response())
+    answered.send(None)
+    owned[0]('service')
+    assert destroyed == []
+    replies[0](SimpleNamespace(step=None, rollout='no frames', message=''))
+    with pytest.raises(AttributeError):
+        answered.send(None)
+    assert destroyed == ['service']
 
 
 def test_actions_beyond_the_bounds_of_the_embodiment_are_named() -> None:

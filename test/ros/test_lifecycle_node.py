@@ -51,3 +51,26 @@ def test_cycles_leave_no_references_behind(default_context: None) -> None:
     node.destroy_node()
     # Each of 10 cycles makes 10 entities, with several references each.
     assert counts[2] - counts[1] < 50
+
+
+def test_what_cannot_be_destroyed_keeps_nothing_else_alive(default_context: None) -> None:
+    from hma_ros.ros.lifecycle import HmaNode
+
+    destroyed = list[str]()
+
+    def fail(name: str) -> None:
+        raise RuntimeError(name)
+
+    class Owner(HmaNode):
+        def set_up(self) -> None:
+            self.own('first', destroyed.append)
+            self.own('broken', fail)
+            self.own('broken, too', fail)
+            self.own('last', destroyed.append)
+
+    node = Owner('owner', Parameters)
+    for _ in range(2):
+        node.trigger_configure()
+        node.trigger_cleanup()
+    node.destroy_node()
+    assert destroyed == ['last', 'first'] * 2

@@ -84,6 +84,22 @@ def test_a_fault_lasts_while_its_topic_sends_nothing_better(bench: Any) -> None:
     heard.until(lambda: joints.publish(once), lambda: heard.good > before, 'the joints')
 
 
+def test_a_driver_that_is_well_does_not_speak_for_another(bench: Any) -> None:
+    """Of two on one topic one is broken: the fault lasts until its joints are heard again."""
+    heard = Heard(bench, UR5E)
+    publisher = bench.world.create_publisher(JointState, 'joint_states', SENSOR_OUT)
+    arm, wrist = UR5E.state.joints[:3], UR5E.state.joints[3:]
+
+    def say(value: float) -> None:
+        still = np.zeros(3)
+        publisher.publish(from_positions(5 * MS, arm, still + value, still))
+        publisher.publish(from_positions(6 * MS, wrist, still, still))
+
+    heard.until(lambda: say(float('nan')), lambda: len(heard.faults) > 2, 'the faults')
+    assert heard.good == 0
+    heard.until(lambda: say(0.0), lambda: heard.good, 'the arm')
+
+
 def test_joints_are_collected_over_messages_and_as_old_as_the_oldest(bench: Any) -> None:
     heard = Heard(bench, UR5E)
     joints = UR5E.state.joints

@@ -23,7 +23,7 @@ def test_works_when_woken_also_while_it_works() -> None:
     assert begun.empty()
     go_on.set()
     assert begun.get(timeout=DEADLINE_S) == first
-    thread.close()
+    thread.close(DEADLINE_S)
 
 
 def test_works_once_in_every_period_without_being_woken() -> None:
@@ -31,7 +31,7 @@ def test_works_once_in_every_period_without_being_woken() -> None:
     thread = WorkThread(lambda: calls.put(None), period_s=1e-3)
     for _ in range(3):
         calls.get(timeout=DEADLINE_S)
-    thread.close()
+    thread.close(DEADLINE_S)
 
 
 def test_close_waits_for_the_present_call_and_no_other_follows() -> None:
@@ -45,7 +45,7 @@ def test_close_waits_for_the_present_call_and_no_other_follows() -> None:
     thread = WorkThread(work, period_s=1e6)
     has_begun.wait(DEADLINE_S)
     threading.Timer(0.05, go_on.set).start()
-    thread.close()
+    assert thread.close(DEADLINE_S)
     assert ended == [True]
     thread.wake()
     assert ended == [True]
@@ -61,6 +61,21 @@ def test_what_ends_it_is_told() -> None:
     thread = WorkThread(fail, period_s=1e6)
     # Closed before it began it would have nothing to tell.
     has_begun.wait(DEADLINE_S)
-    thread.close()
+    thread.close(DEADLINE_S)
     assert thread.failure is not None
     assert 'IndexError' in thread.failure
+
+
+def test_close_leaves_a_call_that_does_not_end() -> None:
+    has_begun, go_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        has_begun.set()
+        go_on.wait(DEADLINE_S)
+
+    thread = WorkThread(work, period_s=1e6)
+    has_begun.wait(DEADLINE_S)
+    assert not thread.close(0.01)
+    assert thread.is_running
+    go_on.set()
+    assert thread.close(DEADLINE_S)

@@ -191,7 +191,8 @@ def test_an_older_bundle_predicts_on_with_a_warning_and_commands_no_real_robot(
     check_fit(spec, Manifest.read(bundle))
     verified = replace(spec, action=replace(spec.action, is_verified=True))
     check_may_execute(verified, 'shadow', str(bundle), allow=False)
-    with pytest.raises(ConfigError, match=r'action\.semantics, .*: not compared'):
+    expected = r'action\.semantics, .*: not compared, .*; train it again with a file that has'
+    with pytest.raises(ConfigError, match=expected):
         check_may_execute(verified, 'execute', str(bundle), allow=False)
     (found,) = [
         item for item in check_file('widowx_bridge', str(bundle)) if 'bundle' in item.subject

@@ -68,3 +68,8 @@ def _ros_imports(path: Path) -> set[str]:
     names = re.findall(r'^\s*(?:from|import) (\w+)', path.read_text(), re.MULTILINE)
     own = {'rclpy', 'launch', 'launch_ros', 'ament_index_python'}
     return {name for name in names if name.endswith(_INTERFACES) or name in own}
+
+
+def test_rosbags_of_which_internals_are_used_is_not_updated_untested() -> None:
+    bounds = re.findall(r"'rosbags([^']*)'", (ROOT / 'setup.py').read_text())
+    assert bounds == ['>=0.11,<0.12'] * 2

@@ -5,17 +5,17 @@ from typing import Any
 
 from hma_ros.cli.checks.finding import Finding, fail, ok, warn
 from hma_ros.cli.checks.graph import judge_listeners
-from hma_ros.cli.checks.packages import GRIPPER_TYPES
 from hma_ros.core.embodiment import GripperSpec
+from hma_ros.core.topics import COMMAND_TYPES
 from hma_ros.ros.action_servers import served_actions, served_types
 
-ACTIONS = {name: kind for name, kind in GRIPPER_TYPES.items() if '/action/' in kind}
+ACTIONS = {name: kind for name, kind in COMMAND_TYPES.items() if '/action/' in kind}
 
 
 def judge_gripper(node: Any, gripper: GripperSpec, simulated: bool) -> Finding:
     """Look for the action server or the listener of a gripper, and compare its type."""
     name = node.resolve_topic_name(gripper.name)
-    expected = GRIPPER_TYPES[gripper.interface]
+    expected = COMMAND_TYPES[gripper.interface]
     if not gripper.takes_goals:
         return judge_listeners(node, name, expected, 'gripper', simulated)
     served = served_types(node, name)

@@ -17,6 +17,7 @@ from rclpy.validate_namespace import validate_namespace
 from hma_ros.cli.checks.finding import Finding
 from hma_ros.core.errors import ConfigError
 from hma_ros.ros.bounded import ANY_BYTES, bounded
+from hma_ros.ros.interfaces import type_name
 from hma_ros.ros.publishers import with_publisher
 from hma_ros.ros.stamps import stamp_ns
 
@@ -79,12 +80,6 @@ class Input:
     def has_stamp(self) -> bool:
         """Whether the newest message has a stamp other than 0."""
         return stamp_ns(self.samples[-1].message.header.stamp) != 0
-
-
-def type_name(message_type: Any) -> str:
-    """Return the name of a message class as ROS writes it, e.g. ``sensor_msgs/msg/Image``."""
-    package = message_type.__module__.partition('.')[0]
-    return f'{package}/msg/{message_type.__name__}'
 
 
 @contextmanager

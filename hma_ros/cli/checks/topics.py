@@ -16,11 +16,12 @@ from hma_ros.cli.checks import contents, graph
 from hma_ros.cli.checks.finding import Finding, fail, ok, warn
 from hma_ros.cli.checks.gripper import judge_gripper
 from hma_ros.cli.checks.listening import SAMPLE_S, Input, doctor_node, listen
-from hma_ros.cli.checks.packages import COMMAND_TYPES, stop_class
 from hma_ros.cli.checks.stamps import judge_stamps
 from hma_ros.cli.checks.units import coordinate_units, start_bounds
 from hma_ros.core.embodiment import CommandSpec, EmbodimentSpec, StopSpec, embodiment_folder
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.topics import COMMAND_TYPES
+from hma_ros.ros.interfaces import stop_class
 from hma_ros.ros.qos import LATCHED, SENSOR_IN
 
 # A button that a site may have or not; all other stops come from the driver.

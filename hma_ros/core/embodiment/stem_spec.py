@@ -45,7 +45,8 @@ class StemSpec:
         rad or m, in the order of the first actions; empty of a model without anchors.
     :param anchor_motion: one of :data:`ANCHOR_MOTIONS`: they go by the sum of a chunk, or to its
         last action.
-    :param meaning: of the numbers of an action; None for older models, which do not say it.
+    :param meaning: of the numbers of an action; None if the robot's file did not describe them:
+        the data set had other action names.
     """
 
     action_names: tuple[str, ...]
@@ -135,8 +136,9 @@ class StemSpec:
         of_poses = (key for key in ('rotation', 'delta_frame') if getattr(spec.action, key))
         keys = ', '.join(f'action.{key}' for key in ('semantics', 'units', *of_poses))
         return (
-            f'{keys}: not compared, it does not say what its numbers mean (it is older); export '
-            'or import it again'
+            f'{keys}: not compared, it does not say what its numbers mean; train it again with a '
+            "file that has the action names of its data set, or, if it is older than its robot's "
+            'file, export or import it again'
         )
 
 

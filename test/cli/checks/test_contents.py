@@ -20,10 +20,10 @@ from std_msgs.msg import Bool, Byte, Int32
 from hma_ros.cli.checks import contents
 from hma_ros.cli.checks.finding import Finding, Level
 from hma_ros.cli.checks.listening import Sample
-from hma_ros.cli.checks.packages import stop_class
 from hma_ros.cli.checks.units import coordinate_bounds, coordinate_units
 from hma_ros.core.embodiment import CameraSpec, StateSource, StopSpec, load_embodiment
 from hma_ros.core.errors import ConfigError
+from hma_ros.ros.interfaces import stop_class
 
 SPEC = load_embodiment('so101')
 NAMES = SPEC.state.sources[0].message_names
