@@ -17,11 +17,13 @@ from hma_ros.core.control.executor import Executor
 from hma_ros.core.control.measurement import Measurement
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, EarlierError, LateError, MessageError
+from hma_ros.core.messages.chunk import step_dt_s, to_actions
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.units import NS_PER_S
 from hma_ros.msg import ActionChunk
 from hma_ros.nodes.action_executor_parameters import ActionExecutorParameters
 from hma_ros.nodes.execution_gate import check_may_execute
-from hma_ros.ros.chunk_msg import from_actions, step_dt_s, to_actions
+from hma_ros.ros.chunk_msg import from_actions
 from hma_ros.ros.clock_watch import ClockWatch
 from hma_ros.ros.commander import Commander, Gripper
 from hma_ros.ros.diagnostics import WARN, Diagnostics
@@ -30,7 +32,6 @@ from hma_ros.ros.parameters import read
 from hma_ros.ros.publishers import SingleSource
 from hma_ros.ros.qos import REPORT
 from hma_ros.ros.robot_state import RobotState
-from hma_ros.ros.stamps import stamp_ns
 from hma_ros.ros.state_log import StateLog
 from hma_ros.ros.stop_topics import StopTopics
 

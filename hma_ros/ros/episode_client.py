@@ -20,8 +20,8 @@ from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Bool
 
 from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.ros.qos import LATCHED, SENSOR_IN
-from hma_ros.ros.stamps import stamp_ns
 from hma_ros.srv import ResetEpisode
 
 _LOOK_S = 0.1
