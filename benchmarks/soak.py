@@ -85,7 +85,7 @@ def _loop(
     """Run episodes for hours of ROS time."""
     from rosgraph_msgs.msg import Clock
 
-    from hma_ros.ros.stamps import stamp_ns
+    from hma_ros.core.messages.stamp import stamp_ns
 
     system.spawn('sim_robot', embodiment=_ROBOT, real_time_factor=speed)
     system.spawn('world_model', **_given(horizon=1))

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from benchmarks.faults.robots import Arm, Policy
 from benchmarks.faults.wire import Wire, Worst
 from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.ros.chunk_msg import from_actions
-from hma_ros.ros.stamps import stamp_ns
 
 Vector = NDArray[np.float64]
 # Delays [s] with which copies of a message arrive; none for one that is lost.

@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks.faults import state_faults
 from benchmarks.faults.bench import NS, Bench
-from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
+from hma_ros.core.messages.stamp import stamp_ns
+from hma_ros.ros.stamps import to_duration, to_stamp
 
 
 @dataclass(frozen=True)

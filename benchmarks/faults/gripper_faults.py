@@ -13,8 +13,8 @@ from diagnostic_msgs.msg import DiagnosticArray
 from benchmarks.faults.catalogue import Fault
 from benchmarks.faults.gripper_process import GripperProcess
 from benchmarks.faults.rig import Rig
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.msg import ActionChunk
-from hma_ros.ros.stamps import stamp_ns
 
 _WAIT_S = 60.0
 _DIAGNOSTICS, _EXECUTED = '/diagnostics', 'action_executor/executed'

@@ -19,10 +19,10 @@ from hma_ros.core.control.executor import Executor
 from hma_ros.core.control.stop_board import StopBoard
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import MessageError
-from hma_ros.ros.chunk_msg import step_dt_s, to_actions
+from hma_ros.core.messages.chunk import step_dt_s, to_actions
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.ros.publishers import SingleSource
 from hma_ros.ros.robot_state import RobotState
-from hma_ros.ros.stamps import stamp_ns
 
 _MAX_CHUNK_AGE_S = 0.5
 _RAMP_IN_S = 0.1

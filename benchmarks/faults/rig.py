@@ -27,11 +27,12 @@ from benchmarks.faults.system_clock import SystemClock
 from benchmarks.faults.unstamped import UnstampedWire
 from benchmarks.faults.wire import Worst
 from hma_ros.core.embodiment import EmbodimentSpec
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.command_msg import message_type
 from hma_ros.ros.publishers import publisher_of
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_OUT
-from hma_ros.ros.stamps import stamp_ns, to_stamp
+from hma_ros.ros.stamps import to_stamp
 
 _CALL_S = 60.0
 _RETRY_S = 3.0

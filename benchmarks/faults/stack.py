@@ -28,10 +28,11 @@ from benchmarks.faults.rig import Rig
 from benchmarks.faults.wire import SimulatedTime
 from hma_ros.bringup import bundle_folder
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.command_msg import message_type
 from hma_ros.ros.qos import REPORT, SENSOR_IN, SENSOR_OUT
-from hma_ros.ros.stamps import stamp_ns, to_stamp
+from hma_ros.ros.stamps import to_stamp
 from hma_ros.srv import ResetEpisode
 
 _ROBOT = 'sim_franka'

@@ -16,11 +16,13 @@ from hma_ros.core.control.executor import Executor
 from hma_ros.core.control.measurement import Measurement
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, EarlierError, LateError, MessageError
+from hma_ros.core.messages.chunk import step_dt_s, to_actions
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.units import NS_PER_S
 from hma_ros.msg import ActionChunk
 from hma_ros.nodes.action_executor_parameters import ActionExecutorParameters
 from hma_ros.nodes.execution_gate import check_may_execute, no_actions
-from hma_ros.ros.chunk_msg import from_actions, step_dt_s, to_actions
+from hma_ros.ros.chunk_msg import from_actions
 from hma_ros.ros.clock_watch import ClockWatch
 from hma_ros.ros.commander import Commander, Gripper
 from hma_ros.ros.diagnostics import WARN, Diagnostics
@@ -31,16 +33,14 @@ from hma_ros.ros.parameters import read
 from hma_ros.ros.publishers import SingleSource
 from hma_ros.ros.qos import REPORT
 from hma_ros.ros.robot_state import RobotState
-from hma_ros.ros.stamps import stamp_ns
 from hma_ros.ros.state_log import StateLog
 from hma_ros.ros.stop_topics import StopTopics
 
-_REPORT_S = 1.0
+_REPORT_S, _REPORTS_PENDING = 1.0, 64
 # How often stop topics, other publishers and the model are checked.
 _LOOK_S = 0.1
 # /clock that jumped back silences timers on ROS time; this one goes on.
 _SIMULATED_LOOK_S = 0.02
-_REPORTS_PENDING = 64
 _PATIENCE_S = 5.0  # for a robot that has not started
 _LATE = (
     'the model is slower than the steps of the robot (lower real_time_factor in simulation, '

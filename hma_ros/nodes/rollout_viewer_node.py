@@ -17,18 +17,20 @@ from hma_ros.core.control.tool_path import tool_path
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import MessageError
 from hma_ros.core.generation.rollout_match import RolloutMatch
+from hma_ros.core.messages.image import to_rgb
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.vision.image import preprocess
 from hma_ros.core.vision.strip import difference, mean_error, strip
 from hma_ros.msg import PredictedRollout
 from hma_ros.ros.diagnostics import Diagnostics
-from hma_ros.ros.image_msg import from_rgb, to_rgb
+from hma_ros.ros.image_msg import from_rgb
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.parameters import parameter, read
 from hma_ros.ros.qos import REPORT
 from hma_ros.ros.robot_state import RobotState
 from hma_ros.ros.rollout_msg import frame_dt_s, to_actions, to_frames
 from hma_ros.ros.sensor_subscription import SensorSubscription
-from hma_ros.ros.stamps import stamp_ns, to_stamp
+from hma_ros.ros.stamps import to_stamp
 
 _REPORT_S = 1.0
 

@@ -14,15 +14,18 @@ from std_msgs.msg import Empty
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import InferenceError, MessageError
+from hma_ros.core.messages.chunk import to_actions
+from hma_ros.core.messages.image import to_rgb
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.short_text import counted
 from hma_ros.core.vision.image import preprocess
 from hma_ros.core.vision.strip import strip
 from hma_ros.msg import ActionChunk, PredictedRollout
 from hma_ros.nodes.execution_gate import check_may_execute
 from hma_ros.nodes.world_model_parameters import WorldModelParameters
-from hma_ros.ros.chunk_msg import from_actions, to_actions
+from hma_ros.ros.chunk_msg import from_actions
 from hma_ros.ros.diagnostics import Diagnostics
-from hma_ros.ros.image_msg import from_rgb, to_rgb
+from hma_ros.ros.image_msg import from_rgb
 from hma_ros.ros.imagine_service import ImagineService
 from hma_ros.ros.interfaces import type_name
 from hma_ros.ros.lifecycle import HmaNode, run
@@ -30,7 +33,7 @@ from hma_ros.ros.parameters import read
 from hma_ros.ros.qos import REPORT
 from hma_ros.ros.rollout_msg import from_rollout
 from hma_ros.ros.sensor_subscription import SensorSubscription
-from hma_ros.ros.stamps import stamp_ns, with_waiting
+from hma_ros.ros.stamps import with_waiting
 from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
 from hma_ros.runtime.fit import check_fit

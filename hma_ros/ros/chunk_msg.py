@@ -5,11 +5,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hma_ros.core.embodiment import EmbodimentSpec
-from hma_ros.core.messages.chunk import message_units, step_dt_s, to_actions
+from hma_ros.core.messages.chunk import message_units
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.stamps import to_duration, to_stamp
-
-__all__ = ['from_actions', 'step_dt_s', 'to_actions']
 
 
 def from_actions(spec: EmbodimentSpec, time_ns: int, actions_HA: ArrayLike | None) -> ActionChunk:

@@ -21,10 +21,11 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from hma_ros.core.embodiment import CommandSpec
 from hma_ros.core.errors import MessageError
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.short_text import first_few, shortened
 from hma_ros.core.topics import COMMAND_TYPES
 from hma_ros.ros.interfaces import interface_class
-from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
+from hma_ros.ros.stamps import to_duration, to_stamp
 
 Vector = NDArray[np.float64]
 

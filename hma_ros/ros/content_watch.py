@@ -11,11 +11,11 @@ from rclpy.node import Node
 from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import MessageError
+from hma_ros.core.messages.image import to_rgb
 from hma_ros.core.messages.pose import to_pose
 from hma_ros.core.short_text import first_few
 from hma_ros.core.topics import robot_topics
 from hma_ros.ros.bounded import ANY_BYTES, bounded
-from hma_ros.ros.image_msg import to_rgb
 from hma_ros.ros.interfaces import interface_class
 from hma_ros.ros.matched_subscription import MatchedSubscription
 

@@ -25,8 +25,8 @@ from std_srvs.srv import Trigger
 
 from hma_ros.core.control.decision import AWAY
 from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_IN
-from hma_ros.ros.stamps import stamp_ns
 from hma_ros.srv import ResetEpisode
 
 _LOOK_S = 0.1

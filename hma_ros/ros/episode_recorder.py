@@ -15,15 +15,15 @@ from sensor_msgs.msg import Image
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import MessageError
 from hma_ros.core.generation.rollout_match import RolloutMatch
+from hma_ros.core.messages.image import to_rgb
+from hma_ros.core.messages.stamp import stamp_ns
+from hma_ros.core.units import NS_PER_S
 from hma_ros.core.vision.image import preprocess
 from hma_ros.core.vision.metrics import psnr
 from hma_ros.msg import PredictedRollout
-from hma_ros.ros.image_msg import to_rgb
 from hma_ros.ros.qos import REPORT, SENSOR_IN
 from hma_ros.ros.rollout_msg import frame_dt_s, to_frames
-from hma_ros.ros.stamps import stamp_ns
 
-_NS = 1_000_000_000
 _WARN_EVERY_S = 5.0
 
 
@@ -109,14 +109,14 @@ class EpisodeRecorder:
     def _after(self, stamp_ns: int, count: int) -> Iterator[np.ndarray]:
         """Give the frames of the steps after a stamp, until one was not seen."""
         for step in range(1, count + 1):
-            frame = self._frame_at(stamp_ns + round(step * self._dt_s * _NS))
+            frame = self._frame_at(stamp_ns + round(step * self._dt_s * NS_PER_S))
             if frame is None:
                 return
             yield frame
 
     def _frame_at(self, moment_ns: int) -> np.ndarray | None:
         nearest = min(self._seen, key=lambda stamp: abs(stamp - moment_ns), default=None)
-        if nearest is None or abs(nearest - moment_ns) > self._tolerance_s * _NS:
+        if nearest is None or abs(nearest - moment_ns) > self._tolerance_s * NS_PER_S:
             return None
         return self._seen[nearest]
 

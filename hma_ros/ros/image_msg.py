@@ -7,10 +7,8 @@ import numpy as np
 from sensor_msgs.msg import Image
 
 from hma_ros.core.errors import MessageError
-from hma_ros.core.messages.image import RAW_ENCODINGS, Rgb, to_rgb
+from hma_ros.core.messages.image import Rgb
 from hma_ros.ros.stamps import to_stamp
-
-__all__ = ['RAW_ENCODINGS', 'from_rgb', 'to_rgb']
 
 
 def from_rgb(rgb: Rgb, time_ns: int, frame_id: str) -> Image:

@@ -3,7 +3,7 @@
 The base of the lifecycle nodes, and how every node of this package runs.
 
 rclpy swallows exceptions of transitions; here they are logged and the transition fails. However a
-node leaves a state, it leaves through :meth:`HmaNode.stop` and :meth:`HmaNode.tear_down`.
+node leaves a state, :meth:`HmaNode.stop` is called, and what it owns is destroyed.
 """
 
 import os
@@ -62,7 +62,7 @@ class _EndedError(HmaError):
 
 class HmaNode(LifecycleNode):
     """
-    A lifecycle node; subclasses fill in set_up, start, stop and tear_down.
+    A lifecycle node; subclasses fill in set_up, start and stop.
 
     Callbacks run one after another in one thread; slow work belongs in a WorkThread, so that it
     does not keep messages waiting.
@@ -106,11 +106,12 @@ class HmaNode(LifecycleNode):
     def stop(self) -> None:
         """Deactivate: stop working; leave the robot safe."""
 
-    def tear_down(self) -> None:
-        """Drop what set_up made; also after a set_up that failed half way."""
-
     def own(self, entity: Any, destroy: Callable[[Any], object]) -> Any:
-        """Have an entity destroyed with the configuration; returns it."""
+        """
+        Have an entity destroyed with the configuration; returns it.
+
+        Also after a set_up that failed half way.
+        """
         self._owned.append(lambda: destroy(entity))
         return entity
 
@@ -192,13 +193,13 @@ class HmaNode(LifecycleNode):
         return _OK
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Run stop if active, and tear_down."""
+        """Run stop if active, and destroy what the configuration owns."""
         self._release()
         self.get_logger().info('cleaned up')
         return _OK
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Run stop if active, and tear_down, for the last time."""
+        """Do what :meth:`on_cleanup` does, for the last time."""
         self.is_finalized = True
         self._release()
         self.get_logger().info('shut down')
@@ -213,7 +214,6 @@ class HmaNode(LifecycleNode):
 
     def _release(self) -> None:
         self._halt()
-        self._succeeds('clean up', self.tear_down)
         while self._owned:
             self._succeeds('clean up', self._owned.pop())
         self._is_configured, self._group = False, None

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.errors import MessageError
+from hma_ros.core.messages.image import to_rgb
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.short_text import shortened
 from hma_ros.core.units import NS_PER_S
 from hma_ros.msg import PredictedRollout
-from hma_ros.ros.image_msg import from_rgb, to_rgb
-from hma_ros.ros.stamps import stamp_ns, to_duration, to_stamp
+from hma_ros.ros.image_msg import from_rgb
+from hma_ros.ros.stamps import to_duration, to_stamp
 
 
 def to_frames(message: Any, topic: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:

@@ -12,11 +12,11 @@ from rclpy.node import Node
 from hma_ros.core.embodiment import EmbodimentSpec
 from hma_ros.core.messages.stamp_ages import stamp_fault
 from hma_ros.core.topics import age_limits, robot_topics
+from hma_ros.core.units import NS_PER_S
 from hma_ros.ros.matched_subscription import MatchedSubscription
 
 _LOOK_S = 1.0
 _FEWEST, _MOST = 3, 100
-_NS = 1_000_000_000
 
 
 @dataclass
@@ -69,8 +69,8 @@ class StampWatch:
         now_ns = self._node.get_clock().now().nanoseconds
         if now_ns > 0 and len(data) >= 12:
             seconds, rest_ns = struct.unpack_from('<iI' if data[1] else '>iI', data, 4)
-            stamp_ns = seconds * _NS + rest_ns
-            heard.ages_s.append((now_ns - stamp_ns) / _NS)
+            stamp_ns = seconds * NS_PER_S + rest_ns
+            heard.ages_s.append((now_ns - stamp_ns) / NS_PER_S)
             heard.has_stamp = stamp_ns != 0
 
     def _judge(self, name: str, heard: _Heard) -> None:

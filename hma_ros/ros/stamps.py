@@ -8,10 +8,7 @@ from typing import Any
 from builtin_interfaces.msg import Duration, Time
 from rclpy.subscription import Subscription
 
-from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.units import NS_PER_S
-
-__all__ = ['stamp_ns', 'to_duration', 'to_stamp', 'waited_ns', 'with_waiting']
 
 # A longer wait is taken for a step of the system clock.
 _LONGEST_NS = 2 * NS_PER_S

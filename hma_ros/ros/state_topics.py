@@ -12,8 +12,8 @@ from sensor_msgs.msg import JointState
 from hma_ros.core.embodiment import PoseSpec
 from hma_ros.core.errors import MessageError
 from hma_ros.core.messages.pose import to_pose
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.ros.polled_subscriptions import PolledSubscriptions
-from hma_ros.ros.stamps import stamp_ns
 
 # Take a stamp [ns], names and positions, or xyz and quaternion, and the publisher.
 AddJoints = Callable[[int, Any, ArrayLike, Any], tuple[int, ...]]

@@ -13,14 +13,14 @@ from sensor_msgs.msg import Image
 
 from hma_ros.core.control.executed_actions import ExecutedActions
 from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.messages.image import to_rgb
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.vision.image import preprocess
 from hma_ros.data.bag_import import bag_topics
 from hma_ros.data.bag_messages import BagMessages
 from hma_ros.data.bag_steps import BagSteps
 from hma_ros.data.steps import Step
 from hma_ros.ros.bounded import bounded
-from hma_ros.ros.image_msg import to_rgb
-from hma_ros.ros.stamps import stamp_ns
 from hma_ros.ros.state_samples import StateSamples
 
 pytestmark = pytest.mark.ros

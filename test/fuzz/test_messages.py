@@ -22,11 +22,12 @@ from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.control.stop_board import StopBoard
 from hma_ros.core.embodiment import StopSpec, available_embodiments, load_embodiment
+from hma_ros.core.messages.image import RAW_ENCODINGS, to_rgb
 from hma_ros.core.messages.pose import to_pose
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.msg import ActionChunk, PredictedRollout
 from hma_ros.ros import chunk_msg, command_msg, rollout_msg
-from hma_ros.ros.image_msg import RAW_ENCODINGS, from_rgb, to_rgb
-from hma_ros.ros.stamps import stamp_ns
+from hma_ros.ros.image_msg import from_rgb
 
 pytestmark = pytest.mark.ros
 SPECS = [load_embodiment(name) for name in available_embodiments()]

@@ -27,15 +27,15 @@ from benchmarks.faults.processes import DEADLINE_S
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import embodiment_path, load_embodiment
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.messages.image import to_rgb
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.topics import EMBODIMENT_KEY, NAMESPACE_KEY
 from hma_ros.core.vision.image import preprocess
 from hma_ros.data.bag_custom_data import custom_data
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.bag_file import BagFile
-from hma_ros.ros.image_msg import to_rgb
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_IN
-from hma_ros.ros.stamps import stamp_ns
 
 pytestmark = pytest.mark.ros
 SPEC = load_embodiment('sim_planar')

@@ -13,9 +13,9 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.msg import ActionChunk, PredictedRollout
 from hma_ros.ros.qos import SENSOR_IN
-from hma_ros.ros.stamps import stamp_ns
 
 pytestmark = pytest.mark.ros
 UR5E = load_embodiment('sim_ur5e')

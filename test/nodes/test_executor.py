@@ -19,11 +19,12 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.msg import ActionChunk
 from hma_ros.ros.chunk_msg import from_actions
 from hma_ros.ros.joint_state_msg import from_positions
 from hma_ros.ros.qos import REPORT, SENSOR_OUT
-from hma_ros.ros.stamps import stamp_ns, to_stamp
+from hma_ros.ros.stamps import to_stamp
 
 pytestmark = pytest.mark.ros
 UR5E = load_embodiment('sim_ur5e')

@@ -16,6 +16,7 @@ from sensor_msgs.msg import Image, JointState
 
 import hma_ros.nodes.world_model_node as module
 from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.data.bag_import import bag_topics
 from hma_ros.data.bag_messages import BagMessages
 from hma_ros.data.bag_steps import BagSteps
@@ -24,7 +25,7 @@ from hma_ros.msg import ActionChunk
 from hma_ros.ros.bag_file import BagFile
 from hma_ros.ros.chunk_msg import from_actions
 from hma_ros.ros.qos import REPORT
-from hma_ros.ros.stamps import stamp_ns, to_stamp
+from hma_ros.ros.stamps import to_stamp
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'data'))
 import bag_of_steps as made

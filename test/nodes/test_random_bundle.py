@@ -10,11 +10,11 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from sensor_msgs.msg import Image
 
 from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.msg import ActionChunk, PredictedRollout
 from hma_ros.network.config import Compat, TimePositions
 from hma_ros.ros.chunk_msg import from_actions
 from hma_ros.ros.qos import REPORT, SENSOR_IN
-from hma_ros.ros.stamps import stamp_ns
 
 pytestmark = pytest.mark.ros
 PLANAR = load_embodiment('sim_planar')

@@ -14,10 +14,10 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool, Float64MultiArray, String
 
 from hma_ros.core.embodiment import load_embodiment
+from hma_ros.core.messages.image import to_rgb
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.ros.episode_client import EpisodeClient
-from hma_ros.ros.image_msg import to_rgb
 from hma_ros.ros.qos import COMMAND, LATCHED, SENSOR_IN
-from hma_ros.ros.stamps import stamp_ns
 from hma_ros.srv import ResetEpisode
 
 pytestmark = pytest.mark.ros

@@ -13,8 +13,9 @@ from hypothesis.extra.numpy import arrays
 
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import MessageError
+from hma_ros.core.messages.chunk import step_dt_s, to_actions
 from hma_ros.ros import rollout_msg
-from hma_ros.ros.chunk_msg import from_actions, step_dt_s, to_actions
+from hma_ros.ros.chunk_msg import from_actions
 
 FRANKA = load_embodiment('sim_franka')
 FINITE = st.floats(-1e6, 1e6)

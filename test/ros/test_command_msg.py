@@ -11,8 +11,8 @@ from hypothesis.extra.numpy import arrays
 
 from hma_ros.core.embodiment import CommandSpec, load_embodiment
 from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.ros.command_msg import Setpoint, message_type, read_targets, to_message
-from hma_ros.ros.stamps import stamp_ns
 
 UR5E = load_embodiment('sim_ur5e').commands[0]
 POSE = load_embodiment('sim_franka').commands[0]

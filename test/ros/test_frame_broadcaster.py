@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.core.vision.placement import Placement
 from hma_ros.ros.frame_broadcaster import FrameBroadcaster
-from hma_ros.ros.stamps import stamp_ns
 
 HAND = Placement('hand', 'arm', np.array([1.0, 2.0, 3.0]), np.array([0.0, 0.6, 0.0, 0.8]))
 

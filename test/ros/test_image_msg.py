@@ -17,7 +17,8 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from hma_ros.core.embodiment import CameraSpec, load_embodiment
 from hma_ros.core.errors import MessageError
-from hma_ros.ros.image_msg import RAW_ENCODINGS, from_rgb, to_rgb
+from hma_ros.core.messages.image import RAW_ENCODINGS, to_rgb
+from hma_ros.ros.image_msg import from_rgb
 
 ORDERS = {'rgb8': (0, 1, 2), 'bgr8': (2, 1, 0), 'rgba8': (0, 1, 2), 'bgra8': (2, 1, 0)}
 

@@ -37,6 +37,7 @@ class Node(HmaNode):
     def set_up(self) -> None:
         self.speed = read(self, Parameters).speed
         self.calls.append('set up')
+        self.own('what was made', lambda made: self.calls.append(f'drop {made}'))
         if self.speed > 5.0:
             raise ConfigError('speed: got too much')
 
@@ -45,9 +46,6 @@ class Node(HmaNode):
 
     def stop(self) -> None:
         self.calls.append('stop')
-
-    def tear_down(self) -> None:
-        self.calls.append('tear down')
 
 
 @pytest.fixture
@@ -83,7 +81,7 @@ def test_parameters_are_read_only_while_the_node_is_configured(node: Node) -> No
 def test_parameters_of_a_configuration_that_failed_can_be_corrected(node: Node) -> None:
     set_speed(node, 6.0)
     node.trigger_configure()
-    assert node.calls == ['set up', 'tear down']
+    assert node.calls == ['set up', 'drop what was made']
     assert set_speed(node, 1.0) == (True, '')
     node.trigger_configure()
     assert node.speed == 1.0
@@ -93,7 +91,7 @@ def test_shut_down_while_active_stops_first(node: Node) -> None:
     node.trigger_configure()
     node.trigger_activate()
     node.trigger_shutdown()
-    assert node.calls == ['set up', 'start', 'stop', 'tear down']
+    assert node.calls == ['set up', 'start', 'stop', 'drop what was made']
 
 
 def test_a_node_without_logs_ends_in_one_line() -> None:

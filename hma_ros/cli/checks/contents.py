@@ -17,9 +17,9 @@ from hma_ros.core.embodiment import CameraSpec, PoseSpec, StateSource, StopSpec
 from hma_ros.core.embodiment.spec import ENCODINGS, OLD_ENCODING_NAMES, OrientationSpec
 from hma_ros.core.embodiment.stop_values import read_flag
 from hma_ros.core.errors import MessageError
+from hma_ros.core.messages.image import to_rgb
 from hma_ros.core.messages.pose import to_pose
 from hma_ros.core.vision.image import preprocess
-from hma_ros.ros.image_msg import to_rgb
 
 
 def judge_image(camera: CameraSpec, topic: str, samples: Sequence[Sample]) -> list[Finding]:

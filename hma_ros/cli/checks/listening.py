@@ -16,10 +16,10 @@ from rclpy.validate_namespace import validate_namespace
 
 from hma_ros.cli.checks.finding import Finding
 from hma_ros.core.errors import ConfigError
+from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.ros.bounded import ANY_BYTES, bounded
 from hma_ros.ros.interfaces import type_name
 from hma_ros.ros.publishers import with_publisher
-from hma_ros.ros.stamps import stamp_ns
 
 # Seconds of messages to measure rate and age on.
 SAMPLE_S = 2.0
