@@ -1,6 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Heads fitted anew on what the trunk sees."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -63,3 +66,16 @@ def test_a_head_reads_what_only_the_joints_tell():
         unknown = model.action_heads['two'](features, joints, torch.tensor([[False, False]]))
     torch.testing.assert_close(known[0, 0] - known[0, 1], torch.full((2,), 1.5), atol=0.4, rtol=0)
     torch.testing.assert_close(unknown[0, 0], unknown[0, 1])
+
+
+def test_noise_keeps_a_head_from_learning_by_heart():
+    """Labels that nothing explains are learned without noise, and less with it."""
+    torch.manual_seed(0)
+    random = [replace(episode(seed), labels=torch.randn(8, 2).numpy()) for seed in range(4)]
+    model = initialised(CONFIG).eval()
+    errors = []
+    for noise in (0.0, 0.5):
+        fitter = HeadFitter(copy.deepcopy(model), noise)
+        fitter.add('two', random)
+        errors.append(fitter.fit('two', steps=300))
+    assert errors[0] < errors[1], errors
