@@ -190,6 +190,21 @@ class StateHistory:
         with self._lock:
             return self._gripper.at(moment_ns)
 
+    def unheard(self, since_ns: int) -> str | None:
+        """
+        Say what actions are measured from and was not heard since a moment.
+
+        :returns: the first joints and their topic, or the pose's or the gripper's; else None.
+        """
+        if self._has_gripper and self._gripper is None:
+            return 'the gripper (gripper.joint is not set)'
+        with self._lock:
+            arm = self._joints if self._places is not None else [self._tool]
+            told = [history.unheard(since_ns) for history in arm]
+            if self._gripper is not None:
+                told.append(self._gripper.unheard(since_ns))
+        return next((text for text in told if text is not None), None)
+
     def approaches(self, moment_ns: int, gripper_ns: int) -> bool:
         """
         Whether the coordinates at a moment, and the gripper at another, may be known soon.
