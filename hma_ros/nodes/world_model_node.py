@@ -14,6 +14,7 @@ from std_msgs.msg import Empty
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import MessageError
+from hma_ros.core.frozen_image import FrozenImage
 from hma_ros.core.short_text import counted
 from hma_ros.core.vision.image import preprocess
 from hma_ros.core.vision.strip import strip
@@ -21,7 +22,7 @@ from hma_ros.msg import ActionChunk, PredictedRollout
 from hma_ros.nodes.execution_gate import check_may_execute
 from hma_ros.nodes.world_model_parameters import WorldModelParameters
 from hma_ros.ros.chunk_msg import from_actions, to_actions
-from hma_ros.ros.diagnostics import Diagnostics
+from hma_ros.ros.diagnostics import WARN, Diagnostics
 from hma_ros.ros.image_msg import from_rgb, to_rgb
 from hma_ros.ros.imagine_service import ImagineService
 from hma_ros.ros.lifecycle import HmaNode, run
@@ -119,6 +120,7 @@ class WorldModelNode(HmaNode):
         self._worker = WorkThread(self._work, _LOOK_S)
 
     def _make_loop(self) -> None:
+        self._frozen = FrozenImage(self._spec, self._camera_topic)
         self._steps = StepQueue(
             self._spec,
             self._state.measured,
@@ -214,6 +216,7 @@ class WorldModelNode(HmaNode):
         waited_ns = 0 if self.get_parameter('use_sim_time').value else waited_ns
         arrived_s = self._heard_s - waited_ns / 1e9
         self._state.take()  # first: with the image a step may be complete
+        self._frozen.see(stamp, message.data, self._state.measured.newest_joints())
         self._steps.offer(stamp, message, arrived_s, self.now_ns(), waited_ns)
         self._look_again()
         self._wake()
@@ -311,6 +314,7 @@ class WorldModelNode(HmaNode):
     def _report(self) -> None:
         if self._is_working:
             self._diagnostics.lasting('camera timeouts', self._silence())
+            self._diagnostics.note('frozen image', self._frozen.fault, WARN)
             self._loop.requests.expire()
         self._diagnostics.note('conflicting publishers', self._state.measured.conflict)
         self._diagnostics.publish(

@@ -146,6 +146,13 @@ class StateHistory:
         with self._lock:
             return np.concatenate([history.at(moment_ns) for history in self._joints])
 
+    def newest_joints(self) -> Vector | None:
+        """Return the newest position of each joint ``float64[J]``; None where one is unknown."""
+        with self._lock:
+            newest = [history.newest() for history in self._joints]
+        known = [item[0] for item in newest if item is not None]
+        return np.concatenate(known) if known and len(known) == len(newest) else None
+
     def tool_reaches(self, moment_ns: int) -> bool:
         """Whether the tool's pose was heard at a moment or later."""
         with self._lock:
