@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Watches the camera, imagines what follows, and proposes actions."""
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -33,6 +34,7 @@ from hma_ros.ros.sensor_subscription import SensorSubscription
 from hma_ros.ros.stamps import stamp_ns, with_waiting
 from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
+from hma_ros.runtime.chunk_ages import ChunkAges
 from hma_ros.runtime.fit import check_fit
 from hma_ros.runtime.imagine_requests import INACTIVE, Answer, Conditioning, Question
 from hma_ros.runtime.pace import measure, remedy, slowed, slowed_text, slower_refusal
@@ -120,6 +122,9 @@ class WorldModelNode(HmaNode):
         self._worker = WorkThread(self._work, _LOOK_S)
 
     def _make_loop(self) -> None:
+        is_executed = self._given.mode == 'execute'
+        most_s = self._given.max_chunk_age_s if is_executed else math.inf
+        self._chunk_ages = ChunkAges(most_s, time.monotonic, self._remedy)
         self._frozen = FrozenImage(self._spec, self._camera_topic)
         self._steps = StepQueue(
             self._spec,
@@ -186,7 +191,8 @@ class WorldModelNode(HmaNode):
         pace = measure(self._model, dark, self._acts, imagines, time.monotonic, go_on)
         self._pace = pace
         refusal = slower_refusal(spec, given.mode)
-        advice = remedy(self._model.manifest, given.execution)
+        told = self._model.manifest, given.execution, self._model.provider
+        advice = remedy(*told, self._horizon, spec.simulated)
         warning = pace.warning(spec.rates.frame_dt_s, given.clock_divisor, refusal, advice)
         # How fast simulated time goes is not known.
         if warning is None or self.get_parameter('use_sim_time').value:
@@ -285,9 +291,16 @@ class WorldModelNode(HmaNode):
     def chunk(self, step: Step, chunk: NDArray[np.float32]) -> None:
         """Publish the chunk decided on a step."""
         self._chunks.publish(from_actions(self._spec, step.stamp_ns, chunk))
-        age_s = (self.now_ns() - step.stamp_ns) * 1e-9
+        age_s = self._age_s(step)
         self._diagnostics.latency('image stamp to action', age_s)
         self._debug(step, f'chunk published {1e3 * age_s:.0f} ms after the image')
+
+    def is_too_late(self, step: Step) -> bool:
+        """Whether the executor would refuse a chunk decided on a step for its age."""
+        return self._chunk_ages.is_late(self._age_s(step))
+
+    def _age_s(self, step: Step) -> float:
+        return (self.now_ns() - step.stamp_ns) * 1e-9
 
     def longer_chunk(self, step: Step, chunks: NDArray[np.float32]) -> None:
         """Publish the chunk decided on a step again, with the one that follows it."""
@@ -315,6 +328,7 @@ class WorldModelNode(HmaNode):
         if self._is_working:
             self._diagnostics.lasting('camera timeouts', self._silence())
             self._diagnostics.note('frozen image', self._frozen.fault, WARN)
+            self._diagnostics.note('no timely chunks', self._chunk_ages.fault, WARN)
             self._loop.requests.expire()
         self._diagnostics.note('conflicting publishers', self._state.measured.conflict)
         self._diagnostics.publish(
