@@ -17,6 +17,12 @@ from rclpy.serialization import deserialize_message
 MOST_BYTES = 1 << 20
 # Of images and rollouts: no bound that any of them meets.
 ANY_BYTES = 1 << 30
+# What to do.
+_UNREADABLE = 'see that both sides have the same version of this message'
+_EMPTY = (
+    'its content was lost in the shared memory of Fast DDS: raise segment_size in a Fast DDS '
+    'profile, or export FASTDDS_BUILTIN_TRANSPORTS=UDPv4 on both sides'
+)
 
 
 def bounded(
@@ -43,7 +49,8 @@ def bounded(
         except RuntimeError:
             # The error of rclpy says no more than this.
             name = f'{kind.__module__.partition(".")[0]}/{kind.__name__}'
-            on_fault(f'{topic}: got {len(raw)} bytes that cannot be read, expected {name}')
+            what = _UNREADABLE if raw else _EMPTY
+            on_fault(f'{topic}: got {len(raw)} bytes that cannot be read, expected {name}; {what}')
             return
         callback(message, origin)
 
