@@ -18,6 +18,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
 
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.ros.qos import LATCHED, SENSOR_IN
@@ -100,6 +101,11 @@ class EpisodeClient:
         :raises ConfigError: a node or the simulator refuses.
         :raises MessageError: a node or the clock does not answer in time.
         """
+        self.begin(seed, on_begin)
+        return self._watch(seed, horizon_s)
+
+    def begin(self, seed: int, on_begin: Callable[[int], None] = lambda now_ns: None) -> None:
+        """Begin an episode and let it run; see :meth:`run`."""
         for name in reversed(self._names):
             self._bring(name, State.PRIMARY_STATE_INACTIVE)
         self._success = None
@@ -108,7 +114,16 @@ class EpisodeClient:
         on_begin(self._now_ns)
         for name in self._names:
             self._bring(name, State.PRIMARY_STATE_ACTIVE)
-        return self._watch(seed, horizon_s)
+
+    def trigger(self, name: str) -> tuple[bool, str]:
+        """
+        Call a service of type ``std_srvs/srv/Trigger``.
+
+        :returns: whether it succeeded, and its text.
+        :raises MessageError: there is no answer in time.
+        """
+        answer = self._call(Trigger, name, Trigger.Request())
+        return bool(answer.success), str(answer.message)
 
     def _watch(self, seed: int, horizon_s: float) -> EpisodeResult:
         wall_s, start_ns = time.monotonic(), self._now_ns

@@ -346,6 +346,9 @@ def test_a_folder_of_the_cache_and_an_older_configuration_are_taken(capsys, tmp_
         'defaults     use_mup False, drop_action_ratio 0.0 '
         "(not in config.json: the authors' defaults)" in lines
     )
+    for beside in (tmp_path, cache / 'snapshots', cache / 'blobs'):
+        assert main(['import-checkpoint', str(beside)]) == 2
+        assert f'expected that checkpoint; give {cache}\n' in capsys.readouterr().err
 
 
 def test_decoding_is_recommended_by_the_bundle(tmp_path):
