@@ -348,14 +348,19 @@ class WorldModelNode(HmaNode):
         if self._diagnostics.counts['steps'] > 1 and now_s - self._told_s < _TELL_S:
             return
         self._told_s = now_s
-        response = self._loop.response
-        taken = self._diagnostics.latencies[response]
         self.get_logger().info(
             f'{counted(self._diagnostics.counts["steps"], "step")}, imagining '
-            f'{counted(frames, "frame")} ahead; {response.replace("receipt", "image")} '
-            f'{taken.percentile_ms(50):.0f} ms (median), '
-            f'{taken.percentile_ms(95):.0f} ms (95 of 100)'
+            f'{counted(frames, "frame")} ahead; {self._response_text()}'
         )
+
+    def _response_text(self) -> str:
+        response = self._loop.response
+        taken = self._diagnostics.latencies.get(response)
+        if taken is None:
+            return 'all too late for a chunk so far'
+        median_ms, most_ms = taken.percentile_ms(50), taken.percentile_ms(95)
+        name = response.replace('receipt', 'image')
+        return f'{name} {median_ms:.0f} ms (median), {most_ms:.0f} ms (95 of 100)'
 
     def _share(self, part: str, whole: str) -> float:
         windows = self._diagnostics.latencies
