@@ -12,6 +12,7 @@ NODE_PARAMETERS = {
         'spin',
         'executed_topic',
         'executed_timeout_s',
+        'max_chunk_age_s',
         'camera_timeout_s',
         'max_failures',
         'clock_divisor',

@@ -173,7 +173,7 @@ def _check_file(request: Request) -> None:
     if spec.simulated and not request.sim:
         raise ConfigError(
             f'robot: {spec.path}: got a simulated robot, expected a real one; set sim:=true to '
-            'run it in simulation'
+            'run it in simulation, or simulated: false for a simulator that you start yourself'
         )
     names = [f'sim_{name}' for name in robots(sim=True)]
     if request.sim and not (spec.simulated and spec.name in names):

@@ -15,6 +15,7 @@ from hma_ros.cli.bundle_options import (
     add_torch,
     chosen_decoding,
 )
+from hma_ros.cli.interruption import tidy_when_ended
 from hma_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
         _check_alone(args)
         renew(args.renew, args.out)
     else:
-        _export(args)
+        with tidy_when_ended():
+            _export(args)
     manifest = Manifest.read(args.out)
     size_mb = sum((args.out / name).stat().st_size for name in manifest.files) / 1e6
     print(

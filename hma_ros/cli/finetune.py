@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from hma_ros.cli.bundle_options import add_torch
+from hma_ros.cli.interruption import tidy_when_ended
 from hma_ros.cli.numbers import not_negative, positive, positive_number, share
 from hma_ros.cli.pool_options import add_ray, chosen_pool
 from hma_ros.cli.run_folder import check_run_folder
@@ -375,5 +376,6 @@ def _export(args: argparse.Namespace, model: Hma, decoding: Decoding) -> None:
     codec = read_codec(args.out / 'tokenizer', model.config)
     options = codec_options(codec, model.config)
     options = replace(options, checkpoint=args.torch)
-    export_bundle(model, args.bundle, options.recommending(decoding))
+    with tidy_when_ended():
+        export_bundle(model, args.bundle, options.recommending(decoding))
     print(f'bundle in {args.bundle}')

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hma_ros.cli.bundle_options import add_decoding, add_frames, add_precision, add_torch
+from hma_ros.cli.interruption import tidy_when_ended
 from hma_ros.cli.numbers import positive
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.decoding import UNMASKING
@@ -117,7 +118,7 @@ def _add_decoding(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Report, refuse what is required in vain, then read and export."""
     from hma_ros.network.checkpoint import ReleasedCheckpoint
-    from hma_ros.network.frames import check_codec
+    from hma_ros.network.frames import check_codec, frame_pixels
 
     checkpoint = ReleasedCheckpoint(args.source)
     print(checkpoint.folder)
@@ -135,8 +136,23 @@ def run(args: argparse.Namespace) -> int:
     options = _options(args, stems, robots, checkpoint.config)
     if args.tokenizer:
         check_codec(args.tokenizer, checkpoint.config)
-    _export(checkpoint, options, args)
+        _check_frame_size(args, frame_pixels(args.tokenizer, checkpoint.config))
+    with tidy_when_ended():
+        _export(checkpoint, options, args)
     return 0
+
+
+def _check_frame_size(args: argparse.Namespace, pixels: int | None) -> None:
+    """Refuse a robot whose frames have another size than the tokenizer's; None if unknown."""
+    from hma_ros.core.embodiment import load_embodiment
+
+    for name in args.embodiment if pixels else ():
+        resize = list(load_embodiment(name).camera.resize)
+        if resize != [pixels] * 2:
+            raise ConfigError(
+                f'--embodiment {name}: camera.resize: got {resize}, expected {[pixels] * 2}, the '
+                f'frames of {args.tokenizer}; set camera.resize or choose another tokenizer'
+            )
 
 
 def _check_frames(args: argparse.Namespace) -> None:
@@ -258,7 +274,7 @@ def describe(checkpoint: ReleasedCheckpoint) -> Iterator[str]:
     yield f'kind         {_kind(config)}'
     yield f'parameters   {sum(counts.values()) / 1e6:.3f} million, {own / 1e6:.3f} of the stems'
     yield f'trunk        {config.layers} layers, {config.heads} heads, width {config.width}'
-    yield f'step          {config.image_tokens} tokens, {config.step_tokens} with its action'
+    yield f'step         {config.image_tokens} tokens, {config.step_tokens} with its action'
     yield f'window       {config.window} steps'
     yield f'actions      {_conditioning(config)}'
     if checkpoint.missing_keys:

@@ -17,6 +17,7 @@ from hma_ros.core.errors import HmaError
 # Each has a module of its name in this package; in the order of --help.
 COMMANDS = (
     'run',
+    'call',
     'doctor',
     'check',
     'new-robot',

@@ -27,11 +27,15 @@ TODOS = {
     'stem': 'the stem of your bundle for this action space',
     'camera.topic': 'as `ros2 topic list` shows it, without the leading slash',
     'camera.info_topic': 'of the same camera, or null',
-    'camera.encodings': 'as `ros2 topic echo --field encoding TOPIC` shows it',
+    'camera.transport': 'raw (sensor_msgs/Image), or compressed: a topic that ends in /compressed',
+    'camera.encodings': 'jpeg or png; of raw what `ros2 topic echo --field encoding TOPIC` shows',
     'camera.height': 'height and width of the published image',
     'camera.crop': 'the part of the image in which the task happens, or null',
+    'camera.max_age_s': 'the oldest image that counts: `hma doctor` shows how old they arrive',
     'state.topic': 'as `ros2 topic list` shows it, without the leading slash',
     'state.joints': "the stem's names; add message_names if the driver calls them otherwise",
+    'state.pose': 'the topic of the tool pose, or null without tool poses in action or stem',
+    'state.max_age_s': 'the oldest state that counts: `hma doctor` shows how old they arrive',
     'state.frame_id': 'as the header of the message says',
     'action.names': 'of the values of one action, as the stem has them',
     'action.lower': 'lower and upper bound of each value, as the stem has them',
@@ -41,10 +45,12 @@ TODOS = {
     'commands.topic': 'of your controller',
     'commands.coordinates': 'in the order of the message',
     'commands.frame_id': 'of your controller',
+    'commands.time_from_start_s': 'how far ahead each point of a trajectory is',
     'commands.group': 'of the driver',
     'gripper.interface': 'what your gripper takes (docs/reference/embodiments.md)',
     'gripper.name': 'of its action or topic',
     'gripper.joint': 'as the driver calls it',
+    'gripper.joint_topic': 'joint states that hold joint; leave it out if state.sources has it',
     'gripper.open_position': "open and closed, in the gripper's own unit",
     'limits.lower': 'lower and upper bound of the workspace that you allow',
     'limits.velocity': "well below the robot's own",
@@ -126,7 +132,7 @@ def write_robot(name: str, source: str, folder: 'Path') -> 'Path':
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open('x', encoding='utf-8') as file:
-            file.write(to_fill_in(text, name))
+            file.write(to_fill_in(text, name, source))
     except FileExistsError as error:
         raise ConfigError(
             f'{path}: got a file that exists, expected a new one; choose another NAME or --out'
@@ -138,17 +144,25 @@ def write_robot(name: str, source: str, folder: 'Path') -> 'Path':
     return path
 
 
-def to_fill_in(text: str, name: str) -> str:
+def to_fill_in(text: str, name: str, source: str) -> str:
     """
     Rename an embodiment and mark what differs on another robot.
 
-    :param text: an embodiment file; its comments stay.
-    :returns: the same file with a TODO comment before each fact of ``TODOS``.
+    :param text: the embodiment file of the robot ``source``; its comments stay.
+    :returns: the same file with a TODO comment before each fact of ``TODOS``, and without the
+        description and the sources, which are of the other robot.
     """
+    own = {
+        'name': f'name: {name}',
+        'description': f'description: {name}, made from the file of {source}',
+        'sources': f"sources: ['hma_ros: config/embodiments/{source}.yaml']",
+    }
     lines = [f'# TODO: {name} is a copy; each TODO names a fact of your own robot.']
     section = ''
     for line in text.splitlines():
         match = _KEY.match(line)
+        if section in own and line.startswith(' '):
+            continue
         if match is None:
             lines.append(line)
             continue
@@ -157,5 +171,5 @@ def to_fill_in(text: str, name: str) -> str:
         todo = TODOS.get(key if is_top else f'{section}.{key}')
         if todo:
             lines.append(f'{match["indent"]}# TODO: {todo}')
-        lines.append(f'name: {name}' if is_top and key == 'name' else line)
+        lines.append(own.get(key, line) if is_top else line)
     return '\n'.join(lines) + '\n'

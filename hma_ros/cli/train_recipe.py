@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from hma_ros.cli.interruption import tidy_when_ended
 from hma_ros.cli.train_data import Robot, facts_of, prepare_episodes, tell
 from hma_ros.cli.window_length import check_length
 from hma_ros.core.errors import BundleError, ConfigError
@@ -259,7 +260,8 @@ def write_bundle(args: argparse.Namespace, model: Hma, tokenizer: Tokenizer | No
         # As the bundle of --init.
         options = options.recommending(tokenizer.decoding)
     options = replace(options, checkpoint=args.torch)
-    export_bundle(model, args.bundle, options)
+    with tidy_when_ended():
+        export_bundle(model, args.bundle, options)
     print(f'bundle in {args.bundle}')
 
 
@@ -322,7 +324,8 @@ def _correct(
     from hma_ros.export.bundle import export_bundle
     from hma_ros.training.dagger import split_of
 
-    bundle = export_bundle(model, args.out / 'bundle', _options(tokenizer, model.config))
+    with tidy_when_ended():
+        bundle = export_bundle(model, args.out / 'bundle', _options(tokenizer, model.config))
     split = split_of(number)
     for robot in _acting(args):
         if _missing(args, robot, split):

@@ -17,6 +17,8 @@ All of test/data/golden takes up to two minutes; a line before each folder says 
 An error is the largest absolute difference over the largest expected magnitude. Exit code 1 when
 a line says FAIL, 2 when a folder cannot be read. The tolerance of an ill-conditioned rollout is
 four times the effect of the last bits of its noise, at most 0.5; its line shows it.
+This verifies the package. A bundle is verified when it is written (hma import-checkpoint and
+hma export print its errors), and hma doctor compares its files with its manifest.
 """
 
 

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
-from hma_ros.network.checkpoint import load_tokenizer
+from hma_ros.network.checkpoint import CONFIG_FILE, load_tokenizer
 from hma_ros.network.config import HmaConfig
 from hma_ros.network.factors import join_factors, split_ids
-from hma_ros.network.magvit2 import Magvit2, load_magvit2
-from hma_ros.network.svd_vae import LATENT_SCALE, SvdVae, load_svd_vae
+from hma_ros.network.magvit2 import Magvit2, Magvit2Config, load_magvit2
+from hma_ros.network.strict_loading import read_config
+from hma_ros.network.svd_vae import LATENT_SCALE, SvdVae, load_svd_vae, svd_pixels
 from hma_ros.network.tokenizer import FrameTokenizer
 
 Tokenizer = Magvit2 | SvdVae | FrameTokenizer
@@ -214,6 +215,23 @@ def _refuse_kind(path: Path, config: HmaConfig) -> None:
             f'{path}: got no model.safetensors, expected Open-MAGVIT2 (.safetensors, .ckpt), as '
             'the discrete model takes; correct --tokenizer'
         )
+
+
+def frame_pixels(path: str | Path, config: HmaConfig) -> int | None:
+    """
+    Tell the height and width of the frames of a tokenizer without reading its weights.
+
+    :param path: see :func:`load_codec`.
+    :returns: pixels; None where only reading it tells, or tells what is wrong with it.
+    """
+    path = Path(path)
+    if path.is_file():
+        return Magvit2Config().image_size
+    if (path / 'model.safetensors').is_file():
+        found = read_config(path / CONFIG_FILE).get('image_size')
+        return found if isinstance(found, int) else None
+    spans = svd_pixels(path)
+    return None if spans is None else math.isqrt(config.positions) * spans
 
 
 def load_codec(path: str | Path, config: HmaConfig, latent_scale: float = 1.0) -> FrameCodec:

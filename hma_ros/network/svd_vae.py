@@ -17,6 +17,7 @@ from hma_ros.core.errors import ConfigError
 from hma_ros.core.lfs_pointer import refuse_lfs_pointer
 from hma_ros.core.short_text import first_few, shortened
 from hma_ros.network.magvit2 import draw_frames, scale_frames
+from hma_ros.network.strict_loading import read_config
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKLTemporalDecoder
@@ -66,6 +67,16 @@ class SvdVae(nn.Module):
         latents = (latents_BCHW / LATENT_SCALE).clamp(-_LATENT_LIMIT, _LATENT_LIMIT)
         latents = latents.to(self.autoencoder.dtype)
         return draw_frames(self.autoencoder.decode(latents, num_frames=1).sample)
+
+
+def svd_pixels(folder: str | Path) -> int | None:
+    """Tell the pixels that a latent spans from the configuration; None where it does not say."""
+    folder = Path(folder)
+    for path in (folder / 'vae/config.json', folder / 'config.json'):
+        if path.is_file():
+            levels = read_config(path).get('block_out_channels')
+            return 2 ** (len(levels) - 1) if isinstance(levels, list) else None
+    return None
 
 
 def load_svd_vae(folder: str | Path) -> SvdVae:

@@ -118,7 +118,11 @@ def snapshot_of(source: Path) -> Path:
     :raises ConfigError: a folder of the cache without a snapshot.
     """
     snapshots = source / 'snapshots'
-    if (source / 'config.json').exists() or not snapshots.is_dir():
+    if (source / 'config.json').exists():
+        return source
+    if not snapshots.is_dir():
+        if source.is_dir():
+            _refuse_beside(source)
         return source
     found = {path.name: path for path in snapshots.iterdir() if path.is_dir()}
     if not found:
@@ -128,6 +132,17 @@ def snapshot_of(source: Path) -> Path:
     reference = source / 'refs' / 'main'
     named = reference.read_text(errors='replace').strip() if reference.is_file() else ''
     return found.get(named) or max(found.values(), key=lambda path: path.stat().st_mtime_ns)
+
+
+def _refuse_beside(source: Path) -> None:
+    """Refuse a folder of the cache above or below the one that is meant: ConfigError names it."""
+    inner = [path for path in sorted(source.glob('models--*')) if (path / 'snapshots').is_dir()]
+    outer = [path for path in source.absolute().parents if path.name.startswith('models--')]
+    if found := [str(path) for path in inner or outer[:1]]:
+        raise ConfigError(
+            f'{source}: got a folder {"around" if inner else "within"} a checkpoint of the '
+            f'Hugging Face cache, expected that checkpoint; give {first_few(found, " or ")}'
+        )
 
 
 def refuse_broken_link(path: Path) -> None:

@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Watches the camera, imagines what follows, and proposes actions."""
 
+import math
 import time
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +15,7 @@ from std_msgs.msg import Empty
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment
 from hma_ros.core.errors import InferenceError, MessageError
+from hma_ros.core.frozen_image import FrozenImage
 from hma_ros.core.messages.chunk import to_actions
 from hma_ros.core.messages.image import to_rgb
 from hma_ros.core.messages.stamp import stamp_ns
@@ -24,18 +26,19 @@ from hma_ros.msg import ActionChunk, PredictedRollout
 from hma_ros.nodes.execution_gate import check_may_execute
 from hma_ros.nodes.world_model_parameters import WorldModelParameters
 from hma_ros.ros.chunk_msg import from_actions
-from hma_ros.ros.diagnostics import Diagnostics
+from hma_ros.ros.diagnostics import WARN, Diagnostics
 from hma_ros.ros.image_msg import from_rgb
 from hma_ros.ros.imagine_service import ImagineService
-from hma_ros.ros.interfaces import type_name
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.parameters import read
+from hma_ros.ros.publishers import silence
 from hma_ros.ros.qos import REPORT
 from hma_ros.ros.rollout_msg import from_rollout
 from hma_ros.ros.sensor_subscription import SensorSubscription
 from hma_ros.ros.stamps import with_waiting
 from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
+from hma_ros.runtime.chunk_ages import ChunkAges
 from hma_ros.runtime.fit import check_fit
 from hma_ros.runtime.imagine_requests import INACTIVE, Answer, Conditioning, Question
 from hma_ros.runtime.pace import measure, remedy, slowed, slowed_text, slower_refusal
@@ -131,6 +134,10 @@ class WorldModelNode(HmaNode):
         self._worker = WorkThread(self._work, _LOOK_S)
 
     def _make_loop(self) -> None:
+        is_executed = self._given.mode == 'execute'
+        most_s = self._given.max_chunk_age_s if is_executed else math.inf
+        self._chunk_ages = ChunkAges(most_s, time.monotonic, self._remedy)
+        self._frozen = FrozenImage(self._spec, self._camera_topic)
         self._steps = StepQueue(
             self._spec,
             self._state.measured,
@@ -202,7 +209,8 @@ class WorldModelNode(HmaNode):
         pace = measure(self._model, dark, self._acts, imagines, time.monotonic, go_on)
         self._pace = pace
         refusal = slower_refusal(spec, given.mode)
-        advice = remedy(self._model.manifest, given.execution)
+        told = self._model.manifest, given.execution, self._model.provider
+        advice = remedy(*told, self._horizon, spec.simulated)
         warning = pace.warning(spec.rates.frame_dt_s, given.clock_divisor, refusal, advice)
         # How fast simulated time goes is not known.
         if warning is None or self.get_parameter('use_sim_time').value:
@@ -232,6 +240,7 @@ class WorldModelNode(HmaNode):
         waited_ns = 0 if self.get_parameter('use_sim_time').value else waited_ns
         arrived_s = self._heard_s - waited_ns / 1e9
         self._state.take()  # first: with the image a step may be complete
+        self._frozen.see(stamp, message.data, self._state.measured.newest_joints())
         self._steps.offer(stamp, message, arrived_s, self.now_ns(), waited_ns)
         self._look_again()
         self._wake()
@@ -300,9 +309,16 @@ class WorldModelNode(HmaNode):
     def chunk(self, step: Step, chunk: NDArray[np.float32]) -> None:
         """Publish the chunk decided on a step."""
         self._chunks.publish(from_actions(self._spec, step.stamp_ns, chunk))
-        age_s = (self.now_ns() - step.stamp_ns) * 1e-9
+        age_s = self._age_s(step)
         self._diagnostics.latency('image stamp to action', age_s)
         self._debug(step, f'chunk published {1e3 * age_s:.0f} ms after the image')
+
+    def is_too_late(self, step: Step) -> bool:
+        """Whether the executor would refuse a chunk decided on a step for its age."""
+        return self._chunk_ages.is_late(self._age_s(step))
+
+    def _age_s(self, step: Step) -> float:
+        return (self.now_ns() - step.stamp_ns) * 1e-9
 
     def longer_chunk(self, step: Step, chunks: NDArray[np.float32]) -> None:
         """Publish the chunk decided on a step again, with the one that follows it."""
@@ -328,7 +344,11 @@ class WorldModelNode(HmaNode):
 
     def _report(self) -> None:
         if self._is_working:
-            self._diagnostics.lasting('camera timeouts', self._silence())
+            silent_s, most_s = time.monotonic() - self._heard_s, self._given.camera_timeout_s
+            silent = silence(self, self._camera_topic, self._camera_type, silent_s, most_s)
+            self._diagnostics.lasting('camera timeouts', silent)
+            self._diagnostics.note('frozen image', self._frozen.fault, WARN)
+            self._diagnostics.note('no timely chunks', self._chunk_ages.fault, WARN)
             self._loop.requests.expire()
         self._diagnostics.note('conflicting publishers', self._state.measured.conflict)
         self._diagnostics.publish(
@@ -348,34 +368,25 @@ class WorldModelNode(HmaNode):
         if self._diagnostics.counts['steps'] > 1 and now_s - self._told_s < _TELL_S:
             return
         self._told_s = now_s
-        response = self._loop.response
-        taken = self._diagnostics.latencies[response]
         self.get_logger().info(
             f'{counted(self._diagnostics.counts["steps"], "step")}, imagining '
-            f'{counted(frames, "frame")} ahead; {response.replace("receipt", "image")} '
-            f'{taken.percentile_ms(50):.0f} ms (median), '
-            f'{taken.percentile_ms(95):.0f} ms (95 of 100)'
+            f'{counted(frames, "frame")} ahead; {self._response_text()}'
         )
+
+    def _response_text(self) -> str:
+        response = self._loop.response
+        taken = self._diagnostics.latencies.get(response)
+        if taken is None:
+            return 'all too late for a chunk so far'
+        median_ms, most_ms = taken.percentile_ms(50), taken.percentile_ms(95)
+        name = response.replace('receipt', 'image')
+        return f'{name} {median_ms:.0f} ms (median), {most_ms:.0f} ms (95 of 100)'
 
     def _share(self, part: str, whole: str) -> float:
         windows = self._diagnostics.latencies
         if part not in windows or whole not in windows:
             return float('nan')
         return windows[part].mean_s() / windows[whole].mean_s()
-
-    def _silence(self) -> str | None:
-        """Say that the camera is silent; None if it is not."""
-        silent_s = time.monotonic() - self._heard_s
-        if silent_s <= self._given.camera_timeout_s:
-            return None
-        publishers = self.get_publishers_info_by_topic(self._camera_topic)
-        types = ', '.join(sorted({item.topic_type for item in publishers}))
-        return (
-            f'{self._camera_topic}: got nothing for {silent_s:.0f} s '
-            f'({counted(len(publishers), "publisher")}{": " if types else ""}{types}), '
-            f'expected {type_name(self._camera_type)} from the camera within '
-            f'{self._given.camera_timeout_s:g} s'
-        )
 
 
 def main() -> int:

@@ -42,6 +42,13 @@ class WorldModelParameters:
         0.0,
         1.0,
     )
+    max_chunk_age_s: float = parameter(
+        0.5,
+        'in mode execute, steps with an older image are observed and not acted on: that of the '
+        'executor [s]',
+        0.01,
+        10.0,
+    )
     camera_timeout_s: float = parameter(
         5.0, 'an error is reported after this time without a camera frame [s]', 0.1, 600.0
     )

@@ -19,6 +19,12 @@ from hma_ros.ros.interfaces import type_name
 MOST_BYTES = 1 << 20
 # Of images and rollouts: no bound that any of them meets.
 ANY_BYTES = 1 << 30
+# What to do.
+_UNREADABLE = 'see that both sides have the same version of this message'
+_EMPTY = (
+    'its content was lost in the shared memory of Fast DDS: raise segment_size in a Fast DDS '
+    'profile, or export FASTDDS_BUILTIN_TRANSPORTS=UDPv4 on both sides'
+)
 
 
 def bounded(
@@ -44,8 +50,11 @@ def bounded(
             message = deserialize_message(raw, kind)
         except RuntimeError:
             # The error of rclpy says no more than this.
-            expected = type_name(kind)
-            on_fault(f'{topic}: got {len(raw)} bytes that cannot be read, expected {expected}')
+            what = _UNREADABLE if raw else _EMPTY
+            on_fault(
+                f'{topic}: got {len(raw)} bytes that cannot be read, expected '
+                f'{type_name(kind)}; {what}'
+            )
             return
         callback(message, origin)
 

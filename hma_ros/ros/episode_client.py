@@ -50,18 +50,22 @@ class EpisodeClient:
     """
     A small client with a node of its own; use it as a context manager.
 
+    :param namespace: of the nodes.
     :param nodes: lifecycle nodes to restart with each episode, in the order of activation.
     :param timeout_s: longest wait for an answer or for the clock to move, in real time.
     """
 
     def __init__(
         self,
+        namespace: str = '',
         nodes: tuple[str, ...] = (_COMMANDER, 'world_model', 'rollout_viewer'),
         timeout_s: float = 60.0,
     ) -> None:
         self._context = rclpy.Context()
         rclpy.init(args=[], context=self._context)
-        self._node = rclpy.create_node('episode_client', context=self._context)
+        self._node = rclpy.create_node(
+            'episode_client', namespace=namespace, context=self._context
+        )
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
         self._names, self._timeout_s = nodes, timeout_s
@@ -108,6 +112,11 @@ class EpisodeClient:
         :raises ConfigError: a node or the simulator refuses.
         :raises MessageError: a node or the clock does not answer in time.
         """
+        self.begin(seed, on_begin)
+        return self._watch(seed, horizon_s)
+
+    def begin(self, seed: int, on_begin: Callable[[int], None] = lambda now_ns: None) -> None:
+        """Begin an episode and let it run; see :meth:`run`."""
         for name in reversed(self._names):
             self._bring(name, State.PRIMARY_STATE_INACTIVE)
         self._success = None
@@ -116,7 +125,16 @@ class EpisodeClient:
         on_begin(self._now_ns)
         for name in self._names:
             self._bring(name, State.PRIMARY_STATE_ACTIVE)
-        return self._watch(seed, horizon_s)
+
+    def trigger(self, name: str) -> tuple[bool, str]:
+        """
+        Call a service of type ``std_srvs/srv/Trigger``.
+
+        :returns: whether it succeeded, and its text.
+        :raises MessageError: there is no answer in time.
+        """
+        answer = self._call(Trigger, name, Trigger.Request())
+        return bool(answer.success), str(answer.message)
 
     def _watch(self, seed: int, horizon_s: float) -> EpisodeResult:
         start_ns = self._now_ns

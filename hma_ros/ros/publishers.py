@@ -4,7 +4,11 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+from rclpy.node import Node
 from rclpy.subscription import Subscription
+
+from hma_ros.core.short_text import counted
+from hma_ros.ros.interfaces import type_name
 
 # Of a DDS writer; the message type has room for more.
 _GID_BYTES = 16
@@ -36,6 +40,19 @@ def publisher_of(info: Mapping[str, Any]) -> Hashable:
 def identity(gid: Sequence[int]) -> bytes:
     """Return a global identifier without the padding of older versions."""
     return bytes(gid)[:_GID_BYTES]
+
+
+def silence(node: Node, topic: str, kind: type[Any], silent_s: float, most_s: float) -> str | None:
+    """Say that nothing came on a topic for long, and who publishes there; None if it is not so."""
+    if silent_s <= most_s:
+        return None
+    publishers = node.get_publishers_info_by_topic(topic)
+    types = ', '.join(sorted({item.topic_type for item in publishers}))
+    return (
+        f'{topic}: got nothing for {silent_s:.0f} s ({counted(len(publishers), "publisher")}'
+        f'{": " if types else ""}{types}), expected {type_name(kind)} from the camera within '
+        f'{most_s:g} s'
+    )
 
 
 def node_names(endpoints: Iterable[Any]) -> str:

@@ -5,16 +5,18 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import ConfigError
 from hma_ros.runtime.manifest import INT8_DECODER, Manifest
 from hma_ros.runtime.prediction_loop import LATE_STEPS
-from hma_ros.runtime.providers import Execution
+from hma_ros.runtime.providers import NAMES, Execution
 from hma_ros.runtime.world_model import WorldModel
 
 MOST_DIVISOR = 16
@@ -72,19 +74,41 @@ class Pace:
         return f'one step in {math.ceil(self.imagine_s / free_s)} is followed by an imagined frame'
 
 
-def remedy(manifest: Manifest, execution: Execution) -> str:
-    """Say what would make the model of a bundle faster and is not in use yet."""
-    is_fp32, has_bf16 = execution.tokenizer_precision == 'fp32', _has_bf16()
+def remedy(
+    manifest: Manifest,
+    execution: Execution,
+    provider: str,
+    horizon: int = 0,
+    simulated: bool = False,
+) -> str:
+    """
+    Say what would make the model of a bundle faster, is not in use yet, and works here.
+
+    :param provider: in use, e.g. ``cpu``.
+    :param horizon: frames to imagine.
+    :param simulated: whether the robot is, so that its time can go slower.
+    """
+    is_cpu, tokenizer = provider == 'cpu', execution.tokenizer_precision
     has_int8 = f'{INT8_DECODER}.onnx' in manifest.files
-    int8 = 'tokenizer_precision int8' + ('' if has_int8 else ' (a bundle exported with --frames)')
+    gpu = _gpu_provider()
+    needs = '' if find_spec('openvino') else ' (pip install openvino)'
     ways = {
-        'more threads': execution.threads < (os.cpu_count() or 1),
-        'an int8 bundle': manifest.precision != 'int8',
-        'tokenizer_precision bf16': is_fp32 and has_bf16,
-        int8: execution.tokenizer_precision == 'bf16' or (is_fp32 and not has_bf16),
+        'more threads': is_cpu and execution.threads < (os.cpu_count() or 1),
+        'an int8 bundle (hma export --precision int8)': is_cpu and manifest.precision != 'int8',
+        f'tokenizer_precision bf16{needs}': is_cpu and tokenizer == 'fp32' and _has_bf16(),
+        f'tokenizer_precision int8{needs}': is_cpu and has_int8 and tokenizer != 'int8',
+        'a lower horizon': horizon > 1,
+        'a real_time_factor below 1': simulated,
+        f'provider {gpu}': is_cpu and bool(gpu),
     }
     unused = [way for way, is_left in ways.items() if is_left]
-    return f'use {", ".join(unused)}{" or " if unused else ""}another provider'
+    return f'use {", ".join(unused)}{" or " if unused else ""}a faster machine'
+
+
+def _gpu_provider() -> str:
+    """Name a provider for GPUs that onnxruntime was built with; empty without one."""
+    there = onnxruntime.get_available_providers()
+    return next((name for name in ('cuda', 'tensorrt') if NAMES[name] in there), '')
 
 
 def _has_bf16() -> bool:

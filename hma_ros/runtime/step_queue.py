@@ -26,6 +26,8 @@ from hma_ros.runtime.loop_report import LoopReport
 _IMAGES_KEPT = 16
 # Steps that may wait for the model: some seconds, and some megabytes of images.
 MOST_WAITING = 16
+# Steps in a row without a known action until that is a warning.
+_MOST_UNKNOWN = 8
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class StepQueue:
         self._before_ns: int | None = None
         self._steps: deque[Step] = deque()
         self._dropped = 0
+        self._unknown = 0
 
     def __len__(self) -> int:
         """Return how many complete steps wait for the model."""
@@ -219,8 +222,27 @@ class StepQueue:
         joints, missing = self._joints(stamp)
         executed, origin = (None, '') if before is None else self._executed.find(before)
         known = None if executed is None else _single(executed)
+        if before is not None:
+            self._note_origin(origin, stamp)
         self._append(Step(stamp, image, receipt_s, before, known, origin, joints, missing))
         self._before_ns = None if missing else stamp
+
+    def _note_origin(self, origin: str, stamp_ns: int) -> None:
+        """Warn where the actions of step after step stay unknown."""
+        if origin != 'unknown':
+            self._unknown = 0
+            self._report.cleared('no known action')
+            return
+        self._unknown += 1
+        if self._unknown < _MOST_UNKNOWN:
+            return
+        silent = self._measured.unheard(stamp_ns - self._frame_ns)
+        reason = f'no state of {silent}' if silent else 'the states have gaps, see their rate'
+        self._report.warning(
+            'no known action',
+            f'the last {self._unknown} steps: got no known action, expected one each, reported or '
+            f'measured: {reason}',
+        )
 
     def _joints(self, stamp_ns: int) -> tuple[NDArray[np.float32] | None, str]:
         """Return the joints of a frame, or why there are none; they are never made up."""

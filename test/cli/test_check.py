@@ -241,8 +241,12 @@ def test_an_invalid_file_fails_with_its_key(
 def test_a_good_file_is_well_with_its_bundle(
     write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(['check', write(), 'bundle:=hma_sim']) == 0
+    assert main(['check', 'sim_ur5e', 'bundle:=hma_sim']) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith('0 WARN, 0 FAIL')
+    assert main(['check', write(), 'bundle:=hma_sim']) == 0
+    told = capsys.readouterr().out
+    assert 'WARN bundle: trained in simulation: mode execute would be refused' in told
+    assert told.splitlines()[-1].endswith('1 WARN, 0 FAIL')
 
 
 def test_a_bundle_of_another_image_size_fails(
@@ -312,14 +316,20 @@ def test_a_new_robot_loads_keeps_comments_and_says_what_to_fill_in(
     assert f'hma check {path}' in said
     assert f'{path.parent}: got no such folder: made it' in said
     assert f'hma doctor robot:={path}' in said
-    original = embodiment_path(source, sim=False).read_text().splitlines()
+    original = embodiment_path(source, sim=False).read_text()
     written = [line for line in path.read_text().splitlines() if '# TODO: ' not in line]
-    assert written == [{f'name: {source}': 'name: my_arm'}.get(line, line) for line in original]
+    same = original.index('simulated: false')
+    assert '\n'.join(written) + '\n' == (
+        f'{original.splitlines()[0]}\n'
+        f'{"".join(line + chr(10) for line in original[:same].splitlines()[1:] if line[0] == "#")}'
+        f'name: my_arm\ndescription: my_arm, made from the file of {source}\n'
+        f"sources: ['hma_ros: config/embodiments/{source}.yaml']\n{original[same:]}"
+    )
     found = check_file(str(path), None)
     assert [item for item in found if item.level is Level.FAIL] == []
     assert 'TODO' in {item.subject for item in found}
     text = path.read_text()
-    for fact in ('topic:', 'joints:', 'lower:', 'stem:', 'home:'):
+    for fact in ('topic:', 'transport:', 'max_age_s:', 'joints:', 'lower:', 'stem:', 'home:'):
         before = text.split(fact)[0].rstrip('- ').splitlines()[-2:]
         assert any('# TODO: ' in line for line in before), fact
 

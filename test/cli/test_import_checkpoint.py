@@ -2,7 +2,9 @@
 """Checkpoints of the authors are checked, described, and refused where they cannot serve."""
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from hma_ros.core.generation.decoding import Decoding
 from hma_ros.network.checkpoint import save_tokenizer
 from hma_ros.network.config import Compat, Domain, HmaConfig
 from hma_ros.network.discrete import DiscreteHma
+from hma_ros.network.frames import frame_pixels
 from hma_ros.network.strict_loading import load_tensors
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.network.weight_files import WeightFiles
@@ -267,6 +270,41 @@ def test_arguments_are_checked_before_weights_are_read(
     assert sentence in capsys.readouterr().err
 
 
+def test_frames_of_another_size_are_refused_before_weights_are_read(
+    capsys, monkeypatch, tmp_path, write_released
+):
+    monkeypatch.setattr(WeightFiles, 'read', lambda *_: pytest.fail('weights were read'))
+    folder, embodiment = two_robots(tmp_path, write_released)
+    tokenizer = tmp_path / 'magvit2.safetensors'
+    tokenizer.touch()
+    arguments = [str(folder), str(tmp_path / 'bundle'), '--tokenizer', str(tokenizer)]
+    assert main(['import-checkpoint', *arguments, '--embodiment', str(embodiment)]) == 2
+    assert (
+        f'--embodiment {embodiment}: camera.resize: got [128, 128], expected [256, 256], the '
+        f'frames of {tokenizer}'
+    ) in capsys.readouterr().err
+
+
+def test_the_size_of_frames_is_known_without_their_tokenizers_weights(tmp_path):
+    config = HmaConfig(layers=1, heads=2, width=16, window=4, positions=1024)
+    ours, svd = tmp_path / 'ours', tmp_path / 'svd'
+    save_tokenizer(FrameTokenizer(TokenizerConfig(image_size=64)), ours)
+    svd.mkdir()
+    assert frame_pixels(svd, config) is None
+    (svd / 'config.json').write_text('{"block_out_channels": [128, 256, 512, 512]}')
+    assert (frame_pixels(ours, config), frame_pixels(svd, config)) == (64, 256)
+
+
+def test_nothing_is_left_of_an_import_on_sigterm(monkeypatch, tmp_path):
+    def end(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr('hma_ros.export.bundle.write_facts', end)
+    with pytest.raises(SystemExit, match='143'):
+        main(['import-checkpoint', str(GOLDEN / 'disc_concat'), str(tmp_path / 'bundle')])
+    assert not list(tmp_path.iterdir())
+
+
 def test_bad_output_place_is_refused_before_reading(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(WeightFiles, 'read', lambda *_: pytest.fail('weights were read'))
     (tmp_path / 'thesis.pdf').touch()
@@ -303,6 +341,9 @@ def test_a_folder_of_the_cache_and_an_older_configuration_are_taken(capsys, tmp_
         'defaults     use_mup False, drop_action_ratio 0.0 '
         "(not in config.json: the authors' defaults)" in lines
     )
+    for beside in (tmp_path, cache / 'snapshots', cache / 'blobs'):
+        assert main(['import-checkpoint', str(beside)]) == 2
+        assert f'expected that checkpoint; give {cache}\n' in capsys.readouterr().err
 
 
 def test_decoding_is_recommended_by_the_bundle(tmp_path):

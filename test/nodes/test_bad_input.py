@@ -113,7 +113,9 @@ def test_a_node_that_cannot_start_ends_with_a_sentence(
     assert 'Traceback' not in system.log('action_executor')
 
 
-def test_each_bad_camera_then_missing_joints(system: Any, tiny_bundle: Path) -> None:
+def test_each_bad_camera_then_missing_joints_then_a_frozen_image(
+    system: Any, tiny_bundle: Path
+) -> None:
     system.watch(ActionChunk, '/world_model/action_chunk')
     system.spawn(
         'world_model',
@@ -156,11 +158,15 @@ def test_each_bad_camera_then_missing_joints(system: Any, tiny_bundle: Path) -> 
     until(good, 'rgb8', "/joint_states: position of 'shoulder_pan_joint': got none, expected one")
     assert '/world_model/action_chunk' not in system.counts
     joints = system.node.create_publisher(JointState, 'joint_states', SENSOR_OUT)
+    position = np.zeros(6)
+
+    def publish_both(rgb: np.ndarray) -> None:
+        now_ns = system.node.get_clock().now().nanoseconds
+        joints.publish(from_positions(now_ns, UR5E.state.joints, position, np.zeros(6)))
+        publish(rgb)
 
     def publish_and_count() -> bool:
-        now_ns = system.node.get_clock().now().nanoseconds
-        joints.publish(from_positions(now_ns, UR5E.state.joints, np.zeros(6), np.zeros(6)))
-        publish(good)
+        publish_both(good)
         return '/world_model/action_chunk' in system.counts
 
     system.until(publish_and_count, 'a chunk after a good image and joints')
@@ -168,6 +174,20 @@ def test_each_bad_camera_then_missing_joints(system: Any, tiny_bundle: Path) -> 
         system.until(
             lambda kind=kind: f'cleared: {kind}' in system.log('world_model'), f'{kind} to end'
         )
+    assert 'got the same image' not in system.log('world_model')
+
+    def move_before_a_frozen_camera() -> bool:
+        position[0] = min(position[0] + 0.01, 0.3)
+        publish_both(good)
+        return 'while shoulder_pan_joint moved by' in system.log('world_model')
+
+    system.until(move_before_a_frozen_camera, 'a warning')
+
+    def publish_another() -> bool:
+        publish_both(good + np.uint8(1))
+        return 'cleared: frozen image' in system.log('world_model')
+
+    system.until(publish_another, 'its end')
 
 
 def test_a_model_that_fails_step_after_step_deactivates_itself(

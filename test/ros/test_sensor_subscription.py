@@ -109,9 +109,10 @@ def test_a_message_without_content_is_a_fault(bench: Any) -> None:
     (only,) = numbers.open()
     assert only.raw
     only.callback(b'', {}) if hasattr(Subscription, 'CallbackType') else only.callback(b'')
-    assert numbers.faults == [
-        '/numbers: got 0 bytes that cannot be read, expected std_msgs/msg/Int32'
-    ]
+    (fault,) = numbers.faults
+    assert fault.startswith(
+        '/numbers: got 0 bytes that cannot be read, expected std_msgs/msg/Int32; '
+    )
     assert numbers.got == []
 
 

@@ -103,12 +103,20 @@ def test_a_step_that_does_not_fit_names_the_clock_that_would_do(
     assert re.search(offer, text)
 
 
-def test_bf16_is_not_advised_where_the_processor_lacks_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('hma_ros.runtime.pace._has_bf16', lambda: False)
-    monkeypatch.setattr('os.cpu_count', lambda: 1)
-    assert remedy(bundle('int8'), Execution(threads=1)) == (
-        'use tokenizer_precision int8 or another provider'
-    )
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that says what this machine is."""
+
+    def be(*, cores: int = 4, bf16: bool = False, openvino: bool = True, gpu: str = '') -> None:
+        monkeypatch.setattr('os.cpu_count', lambda: cores)
+        monkeypatch.setattr('hma_ros.runtime.pace._has_bf16', lambda: bf16)
+        monkeypatch.setattr('hma_ros.runtime.pace.find_spec', lambda _: openvino or None)
+        monkeypatch.setattr('hma_ros.runtime.pace._gpu_provider', lambda: gpu)
+
+    return be
+
+
+INT8_BUNDLE = 'an int8 bundle (hma export --precision int8)'
 
 
 @pytest.mark.parametrize(
@@ -117,30 +125,52 @@ def test_bf16_is_not_advised_where_the_processor_lacks_it(monkeypatch: pytest.Mo
         (
             'fp32',
             Execution(threads=1),
-            'use more threads, an int8 bundle, tokenizer_precision bf16 or another provider',
+            f'use more threads, {INT8_BUNDLE}, tokenizer_precision bf16, tokenizer_precision int8 '
+            'or a faster machine',
         ),
         (
             'int8',
             Execution(threads=2, tokenizer_precision='bf16'),
-            'use more threads, tokenizer_precision int8 or another provider',
+            'use more threads, tokenizer_precision int8 or a faster machine',
         ),
-        ('int8', Execution(threads=4, tokenizer_precision='int8'), 'use another provider'),
+        ('int8', Execution(threads=4, tokenizer_precision='int8'), 'use a faster machine'),
     ],
 )
 def test_only_what_is_not_in_use_is_advised(
-    precision: str, execution: Execution, advice: str, monkeypatch: pytest.MonkeyPatch
+    precision: str, execution: Execution, advice: str, machine: Any
 ) -> None:
-    monkeypatch.setattr('os.cpu_count', lambda: 4)
-    monkeypatch.setattr('hma_ros.runtime.pace._has_bf16', lambda: True)
-    assert remedy(bundle(precision), execution) == advice
+    machine(bf16=True)
+    assert remedy(bundle(precision), execution, 'cpu') == advice
 
 
-def test_an_int8_tokenizer_is_advised_with_the_bundle_that_it_needs(
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_the_bundle_or_the_processor_lacks_is_not_advised(machine: Any) -> None:
+    machine(cores=1)
+    plain = bundle('int8', 'decoder.onnx')
+    assert remedy(plain, Execution(threads=1), 'cpu') == 'use a faster machine'
+
+
+def test_what_must_be_installed_first_is_said(machine: Any) -> None:
+    machine(cores=1, openvino=False)
+    assert 'tokenizer_precision int8 (pip install openvino) or' in remedy(
+        bundle('int8'), Execution(threads=1), 'cpu'
+    )
+
+
+def test_a_gpu_is_advised_where_there_is_one_and_threads_of_the_cpu_not_beside_it(
+    machine: Any,
 ) -> None:
-    monkeypatch.setattr('hma_ros.runtime.pace._has_bf16', lambda: False)
-    advice = remedy(bundle('int8', 'decoder.onnx'), Execution(threads=64))
-    assert 'tokenizer_precision int8 (a bundle exported with --frames)' in advice
+    machine(gpu='cuda')
+    plain = bundle('fp16', 'decoder.onnx')
+    assert 'provider cuda' in remedy(plain, Execution(threads=1), 'cpu')
+    assert remedy(plain, Execution(threads=1), 'cuda') == 'use a faster machine'
+
+
+def test_less_work_and_slower_simulated_time_are_advised(machine: Any) -> None:
+    machine(cores=1)
+    plain = bundle('int8', 'decoder.onnx')
+    assert remedy(plain, Execution(threads=1), 'cpu', horizon=4, simulated=True) == (
+        'use a lower horizon, a real_time_factor below 1 or a faster machine'
+    )
 
 
 def test_a_refused_slower_clock_is_not_offered() -> None:

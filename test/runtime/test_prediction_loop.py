@@ -25,11 +25,15 @@ class Output:
         self.longer_chunks: list[tuple[int, list[list[float]]]] = []
         self.rollouts: list[tuple[int, int]] = []
         self.is_broken = False
+        self.too_late: set[int] = set()
 
     def decode(self, image: Any) -> np.ndarray:
         if self.is_broken:
             raise MessageError('camera: broken')
         return FRAME
+
+    def is_too_late(self, step: Step) -> bool:
+        return step.stamp_ns // DT_NS in self.too_late
 
     def chunk(self, step: Step, chunk: np.ndarray) -> None:
         self.chunks.append(step.stamp_ns // DT_NS)
@@ -113,6 +117,17 @@ def test_chunk_is_continued_once_the_frame_after_it_is_imagined(rig: Any) -> Non
         finish(rig)
     assert rig.output.longer_chunks == [(0, [[1.0, 1.0], [2.0, 2.0]]), (1, [[1.0] * 2, [2.0] * 2])]
     assert rig.output.rollouts[0] == (0, 1)
+
+
+def test_steps_too_late_to_act_on_are_observed_in_one_context_and_not_acted_on(rig: Any) -> None:
+    rig.output.too_late = {0, 1, 2}
+    follow(rig, 0, 4)
+    finish(rig)
+    assert rig.output.chunks == [3, 4]
+    assert {step for step, _ in rig.output.longer_chunks} <= {3, 4}
+    assert rig.report.counts['steps'] == 5
+    assert rig.report.counts['new contexts'] == 1
+    assert rig.report.counts['steps too late to act'] == 3
 
 
 def test_chunk_is_not_continued_where_nobody_wants_chunks() -> None:

@@ -106,6 +106,29 @@ def test_what_does_not_come_in_time_is_unknown_and_never_zero() -> None:
     assert (step.executed, step.origin) == (None, 'unknown')
 
 
+def warned(robot: Robot, kind: str) -> list[str]:
+    calls = robot.report.warning.call_args_list
+    return [call.args[1] for call in calls if call.args[0] == kind]
+
+
+def test_steps_whose_actions_all_stay_unknown_name_what_is_silent() -> None:
+    robot = Robot()
+    for index in range(8):
+        robot.see(index)
+        robot.poll(index, 60)
+    assert not warned(robot, 'no known action')
+    robot.see(8)
+    robot.poll(8, 60)
+    (text,) = warned(robot, 'no known action')
+    source = PLANAR.state.sources[0]
+    assert text.startswith('the last 8 steps: got no known action, expected one each')
+    assert text.endswith(f'no state of {", ".join(source.message_names)} on {source.topic}')
+    robot.queue.executed(START + 8 * PERIOD, ACTIONS, START + 9 * PERIOD)
+    robot.see(9)
+    robot.poll(9, 60)
+    robot.report.cleared.assert_called_with('no known action')
+
+
 def test_of_a_model_that_reads_joints_a_frame_without_them_says_why() -> None:
     robot = Robot(reads_joints=True)
     robot.see(0)
@@ -181,7 +204,7 @@ def test_a_stale_image_beside_good_ones_misses_no_step() -> None:
         now_ns = START + index * PERIOD + PERIOD // 2
         robot.queue.offer(now_ns - 100 * PERIOD, 'stale', 0.0, now_ns)
     assert len(robot.queue) == 10
-    robot.report.warning.assert_not_called()
+    assert not warned(robot, 'missed steps')
 
 
 def test_an_image_pushed_out_while_its_step_waited_is_reported() -> None:

@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """An embodiment file: valid, plausible, and fit for a bundle."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from hma_ros.cli.checks.finding import Finding, Level, fail, ok, warn
@@ -73,4 +74,19 @@ def _check_bundle(spec: EmbodimentSpec, bundle: str) -> list[Finding]:
     except (HmaError, ImportError) as error:
         return [fail('bundle', str(error), 'give bundle:=FOLDER')]
     text = f'{folder}: its stem {spec.stem} has these actions, rates and image size'
-    return compare_with_manifest(spec, manifest) or [ok('bundle', text)]
+    found = compare_with_manifest(spec, manifest)
+    if not any(finding.level is Level.FAIL for finding in found):
+        found += [
+            warn('bundle', f'{unfit}: mode execute would be refused', remedy)
+            for unfit, remedy in unfit_to_execute(spec, manifest)
+        ]
+    return found or [ok('bundle', text)]
+
+
+def unfit_to_execute(spec: EmbodimentSpec, manifest: Any) -> Iterator[tuple[str, str]]:
+    """Yield why a bundle that fits may command nothing, and what to do."""
+    if manifest.policy_refusal:
+        yield f'predicts frames, but no actions: {manifest.policy_refusal}', 'use mode:=shadow'
+    elif manifest.robot(spec.stem).trained_on == 'simulation' and not spec.simulated:
+        remedy = 'fine-tune on this robot; allow_sim_bundle:=true overrides this at your own risk'
+        yield 'trained in simulation', remedy

@@ -13,6 +13,7 @@ from hma_ros.bringup import Request, bundle_folder, check_request, image_scale
 from hma_ros.cli.checks.embodiment import (
     compare_with_manifest,
     describe_embodiment,
+    unfit_to_execute,
     warnings_of,
 )
 from hma_ros.cli.checks.environment import (
@@ -141,13 +142,9 @@ def _use(request: Request, spec: EmbodimentSpec, manifest: Manifest) -> Finding:
         return fail(
             'bundle', str(error), 'export or copy it again, or take another provider or precision'
         )
-    if manifest.policy_refusal:
-        text = f'predicts frames, but no actions: {manifest.policy_refusal}'
-        return _unfit_to_execute(request, text, 'use mode:=shadow')
-    is_allowed = request.sim or request.allow_sim_bundle
-    if manifest.robot(spec.stem).trained_on == 'simulation' and not is_allowed:
-        remedy = 'fine-tune on this robot; allow_sim_bundle:=true overrides this at your own risk'
-        return _unfit_to_execute(request, 'trained in simulation', remedy)
+    for text, remedy in unfit_to_execute(spec, manifest):
+        if manifest.policy_refusal or not request.allow_sim_bundle:
+            return _unfit_to_execute(request, text, remedy)
     return ok('bundle', f'{bundle_folder(request.bundle)}: opens for stem {spec.stem}')
 
 

@@ -197,8 +197,10 @@ def _gripper(spec: EmbodimentSpec) -> Found:
         text = f'got {gripper.min_interval_s:g} s, expected at least a frame, '
         text += f'{spec.rates.frame_dt_s:g} s'
         yield warn('gripper.min_interval_s', text, 'set the time the gripper needs to move')
-    if gripper.interface == 'parallel_gripper_command' and gripper.joint is None:
-        text = 'got null, expected the name of the joint, which the goal carries'
+    if gripper.joint is None:
+        text = 'got null, expected the name of the joint: without it no action is measured'
+        if gripper.interface == 'parallel_gripper_command':
+            text += ', and the goal carries it'
         yield warn('gripper.joint', text, 'set gripper.joint')
 
 

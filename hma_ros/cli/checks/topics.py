@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from hma_ros.cli.checks import contents, graph
 from hma_ros.cli.checks.finding import Finding, fail, ok, warn
-from hma_ros.cli.checks.gripper import judge_gripper
+from hma_ros.cli.checks.gripper import joint_input, judge_gripper, judge_joint
 from hma_ros.cli.checks.listening import SAMPLE_S, Input, doctor_node, listen
 from hma_ros.cli.checks.stamps import judge_stamps
 from hma_ros.cli.checks.units import coordinate_units, start_bounds
@@ -62,6 +62,7 @@ def _check(
     findings = [graph.judge_clock(node, spec.simulated, measured_s > 0.0)] if use_sim_time else []
     for item in inputs:
         findings += _judge_input(node, item, spec, use_sim_time, measured_s)
+    findings += _judge_joint_of_the_arm(spec, inputs)
     findings += [_judge_info(item) for item in info]
     for index, command in enumerate(spec.commands):
         findings += _judge_command(node, command, f'commands[{index}]', spec.simulated, executes)
@@ -96,7 +97,18 @@ def _inputs(node: Node, spec: EmbodimentSpec) -> list[Input]:
         judge = partial(contents.judge_pose, state.pose, topic, limits, orientation)
         age_s, hz = state.max_age_s, rates.control_hz
         inputs.append(Input(topic, key, PoseStamped, SENSOR_IN, judge, hz, age_s))
-    return inputs
+    return [*inputs, *joint_input(node, spec)]
+
+
+def _judge_joint_of_the_arm(spec: EmbodimentSpec, inputs: Sequence[Input]) -> list[Finding]:
+    """Look for the joint of a gripper without a topic of its own beside the arm's joints."""
+    gripper = spec.gripper
+    if gripper is None or gripper.joint is None or gripper.joint_topic is not None:
+        return []
+    samples = [
+        sample for item in inputs if item.message_type is JointState for sample in item.samples
+    ]
+    return judge_joint(gripper, 'gripper.joint', samples) if samples else []
 
 
 def _camera_info(node: Node, spec: EmbodimentSpec) -> list[Input]:

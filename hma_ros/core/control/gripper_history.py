@@ -59,6 +59,10 @@ class GripperHistory:
         """Return the stamp of the newest sample; None without one."""
         return self._history.newest_stamps()[0]
 
+    def unheard(self, since_ns: int) -> str | None:
+        """Say that its joint was not heard since a moment; None if it was."""
+        return self._history.unheard(since_ns)
+
     def at(self, moment_ns: int) -> float | None:
         """Return ``model_open`` or ``model_closed`` at a moment; None where unknown."""
         value = float(self._history.interpolated(moment_ns)[0])

@@ -132,6 +132,12 @@ class PositionHistory:
         """Return the stamp of the newest sample of each coordinate; None without one."""
         return [None if (item := track.newest) is None else item[0] for track in self._tracks]
 
+    def unheard(self, since_ns: int) -> str | None:
+        """Say which coordinates no message held since a moment; None if there are none."""
+        pairs = zip(self._names, self.newest_stamps(), strict=True)
+        silent = [name for name, stamp in pairs if stamp is None or stamp < since_ns]
+        return f'{first_few(silent)} on {self._topic}' if silent else None
+
     def reaches(self, moment_ns: int) -> bool:
         """Whether every coordinate was heard at a moment or later."""
         return all(stamp is not None and stamp >= moment_ns for stamp in self.newest_stamps())

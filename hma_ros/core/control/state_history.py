@@ -146,6 +146,13 @@ class StateHistory:
         with self._lock:
             return np.concatenate([history.at(moment_ns) for history in self._joints])
 
+    def newest_joints(self) -> Vector | None:
+        """Return the newest position of each joint ``float64[J]``; None where one is unknown."""
+        with self._lock:
+            newest = [history.newest() for history in self._joints]
+        known = [item[0] for item in newest if item is not None]
+        return np.concatenate(known) if known and len(known) == len(newest) else None
+
     def tool_reaches(self, moment_ns: int) -> bool:
         """Whether the tool's pose was heard at a moment or later."""
         with self._lock:
@@ -189,6 +196,21 @@ class StateHistory:
             return None
         with self._lock:
             return self._gripper.at(moment_ns)
+
+    def unheard(self, since_ns: int) -> str | None:
+        """
+        Say what actions are measured from and was not heard since a moment.
+
+        :returns: the first joints and their topic, or the pose's or the gripper's; else None.
+        """
+        if self._has_gripper and self._gripper is None:
+            return 'the gripper (gripper.joint is not set)'
+        with self._lock:
+            arm = self._joints if self._places is not None else [self._tool]
+            told = [history.unheard(since_ns) for history in arm]
+            if self._gripper is not None:
+                told.append(self._gripper.unheard(since_ns))
+        return next((text for text in told if text is not None), None)
 
     def approaches(self, moment_ns: int, gripper_ns: int) -> bool:
         """

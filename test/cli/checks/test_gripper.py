@@ -12,7 +12,8 @@ import pytest
 from benchmarks.faults.gripper_process import GripperProcess, has_actions
 from benchmarks.faults.processes import DEADLINE_S, System
 from hma_ros.cli.checks.finding import Finding, Level
-from hma_ros.cli.checks.gripper import judge_gripper
+from hma_ros.cli.checks.gripper import judge_gripper, judge_joint
+from hma_ros.cli.checks.listening import Sample
 from hma_ros.cli.checks.topics import check_topics
 from hma_ros.core.embodiment import load_embodiment
 
@@ -133,3 +134,24 @@ def test_the_doctor_finds_the_server_of_another_process(
     assert text in finding().text
     gripper.close()
     system.close()
+
+
+@pytest.mark.parametrize(
+    ('names', 'position', 'text'),
+    [
+        (['a', 'robotiq_85_left_knuckle_joint'], [0.0, 0.1], ''),
+        (['a'], [0.0], 'got no position of robotiq_85_left_knuckle_joint (only of a)'),
+        (['robotiq_85_left_knuckle_joint'], [float('nan')], 'got no finite position'),
+        (['robotiq_85_left_knuckle_joint'], [], 'got no finite position'),
+    ],
+)
+def test_joint_states_without_the_grippers_joint_fail(
+    names: list[str], position: list[float], text: str
+) -> None:
+    from sensor_msgs.msg import JointState
+
+    assert GRIPPER is not None
+    sample = Sample(JointState(name=names, position=position), None)
+    findings = judge_joint(GRIPPER, 'gripper.joint', [sample])
+    assert [finding.level for finding in findings] == ([Level.FAIL] if text else [])
+    assert all(text in finding.text for finding in findings)

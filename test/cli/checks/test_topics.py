@@ -254,6 +254,29 @@ def test_a_silent_publisher_may_be_beyond_shared_memory(spec: EmbodimentSpec, wo
     assert 'FASTDDS_BUILTIN_TRANSPORTS=UDPv4' in camera.remedy
 
 
+def test_a_gripper_whose_joint_nobody_publishes_fails(ros_context: Any) -> None:
+    own, beside = load_embodiment('franka_droid'), load_embodiment('kinova_gen3')
+    findings = {item.subject: item for item in check_topics(own, '', timeout_s=0.2)}
+    joint = findings['/franka_gripper/joint_states']
+    assert (joint.level, joint.text) == (Level.FAIL, 'nobody publishes')
+    robot = Node('fake_arm', context=ros_context)
+    source = beside.state.sources[0]
+    arm = robot.create_publisher(JointState, source.topic, 10)
+    message = JointState(name=list(source.message_names), position=list(beside.home))
+    spinner = SingleThreadedExecutor(context=ros_context)
+    spinner.add_node(robot)
+    robot.create_timer(0.02, lambda: arm.publish(message))
+    thread = threading.Thread(target=spinner.spin, daemon=True)
+    thread.start()
+    findings = {item.subject: item for item in check_topics(beside, '', timeout_s=2.0)}
+    spinner.shutdown()
+    thread.join()
+    robot.destroy_node()
+    finding = findings['gripper.joint']
+    assert finding.level is Level.FAIL
+    assert 'got no position of robotiq_85_left_knuckle_joint' in finding.text
+
+
 def test_simulated_time_without_a_clock_fails(spec: EmbodimentSpec) -> None:
     findings = check_topics(spec, 'nowhere', timeout_s=0.2, use_sim_time=True)
     clock = next(finding for finding in findings if finding.subject == '/clock')
