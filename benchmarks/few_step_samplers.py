@@ -1,9 +1,9 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-Samplers that need fewer steps than the ancestral one, to be measured against it.
+Samplers with fewer steps than the ancestral one, which they are measured against.
 
-DDIM (arXiv 2010.02502) and DPM-Solver++ (arXiv 2211.01095) follow the learned noise along an
-ordinary differential equation and add none.
+DDIM (arXiv 2010.02502) and DPM-Solver++ (arXiv 2211.01095) are deterministic: they integrate an
+ordinary differential equation and add no noise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Solver = Callable[[NoiseSchedule, Denoise, Array, float | None], Array]
 
 
 def ddim(schedule: NoiseSchedule, denoise: Denoise, x_NE: Array, clip: float | None) -> Array:
-    """Follow the noise without adding any: first order."""
+    """Integrate the ODE to first order."""
     for step in reversed(range(len(schedule.betas_K))):
         eps, _ = denoise(x_NE, int(schedule.timesteps_K[step]))
         start = schedule.start(x_NE, eps, step, clip)
@@ -36,7 +36,7 @@ def dpm_solver(
     schedule: NoiseSchedule, denoise: Denoise, x_NE: Array, clip: float | None
 ) -> Array:
     """
-    Follow the noise without adding any: second order, from the two last clean samples.
+    Integrate the ODE to second order, from the last two clean samples.
 
     DPM-Solver++(2M), algorithm 2 of arXiv 2211.01095. The last step ends without any noise and is
     of first order.
@@ -66,7 +66,7 @@ def _amplitudes(alpha_bar: float) -> tuple[np.float32, np.float32]:
 @dataclass(frozen=True)
 class FewSteps(Sampling):
     """
-    How samples are made without noise on the way, which takes few steps.
+    Deterministic sampling in few steps.
 
     :param solve: :func:`ddim` or :func:`dpm_solver`.
     """

@@ -33,7 +33,7 @@ NS = 1_000_000_000
 _CATCH_UP_S = 2.0
 # A slow arm that was moved waits until a start there is within its velocity limit.
 _RECOVERY_S = 12.0
-# How long somebody looks before the next resume.
+# How long to wait for a motion before the next resume.
 _RESUME_S = 2.0
 # Rounding of a command at rest.
 ROUNDING = 1e-12
@@ -193,7 +193,7 @@ class Bench(ABC):
             self.press(button, False)
         self.run(0.1)
         end_s = self.steady_s() + _RECOVERY_S + self._patience_s()
-        # A robot found away from its last command stops only then: somebody resumes again.
+        # A robot away from its last command may stop only after the first resume.
         while self.steady_s() < end_s:
             if not self.resume():
                 return False

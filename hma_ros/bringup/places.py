@@ -44,7 +44,7 @@ def bundle_folder(name_or_path: str) -> Path:
 
 
 def folder_or_bundle(name_or_path: str) -> Path:
-    """Return any folder as it is, and find a bundle: BundleError if there is neither."""
+    """Return a folder as it is, else find a bundle of that name; raises BundleError if none is."""
     return Path(name_or_path) if Path(name_or_path).is_dir() else bundle_folder(name_or_path)
 
 

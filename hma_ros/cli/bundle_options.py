@@ -25,7 +25,7 @@ def add_decoding(
     """
     Add the sampling options that every model has; see :func:`chosen_decoding`.
 
-    :param known: what goes before the defaults, for the help.
+    :param known: text before each default in the help.
     """
     parser.add_argument(
         '--mask-steps',

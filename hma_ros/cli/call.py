@@ -11,7 +11,7 @@ SERVICES = ('stop', 'resume', 'approve')
 EXAMPLES = """\
 examples:
   hma call robot:=ur5e stop                        the robot brakes, and stays at rest
-  hma call robot:=ur5e namespace:=left resume      start again from where it is
+  hma call robot:=ur5e namespace:=left resume      start again from the measured position
   hma call robot:=ur5e approve                     follow chunks, with require_approval:=true
   hma call robot:=franka sim:=true reset --seed 7  another episode, from its start
 

@@ -53,8 +53,8 @@ Losses are written to OUT/model/log.jsonl; command, settings and data to OUT/pro
 FEW_EPISODES = 10
 # Of the action head, on the trained trunk.
 HEAD_STEPS = 3000
-# Without noise a head knows a hundred demonstrations by heart; docs/how-to/fine-tune.md has what
-# it gains.
+# Standard deviation. Without noise a head overfits a hundred demonstrations; what it gains is in
+# docs/how-to/fine-tune.md#measured.
 _FEATURE_NOISE = 0.5
 
 
@@ -154,8 +154,9 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         '--held-out',
         type=not_negative,
         metavar='N',
-        help='demonstrations that are not learned from; at the end they tell how well frames and '
-        f'actions are predicted (preset small; default: a tenth, from {FEW_EPISODES} on)',
+        help='demonstrations to hold out: not trained on, they show at the end how well frames '
+        'and actions are predicted (preset small; default: a tenth of '
+        f'{FEW_EPISODES} or more)',
     )
     group.add_argument(
         '--tensorboard',

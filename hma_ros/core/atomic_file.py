@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Files that are written whole or not at all, and folders to have to oneself."""
+"""Atomic writes of files, and exclusive locks on folders."""
 
 import fcntl
 import os
@@ -11,10 +11,10 @@ from pathlib import Path
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """
-    Give another file to write, which then takes the place of this one, also over a power cut.
+    Give a temporary file to write, which then replaces a file atomically, also over a power cut.
 
-    :param path: of the file, whose folder is made. After an error it is as it was.
-    :returns: the file to write, in the same folder; no other process has it.
+    :param path: of the file; its folder is created. After an error the file is as it was.
+    :returns: the temporary file, in the same folder; no other process writes it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'{path.name}.{os.getpid()}.part')
@@ -24,7 +24,7 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    # Some network drives cannot.
+    # Some network drives cannot sync a folder.
     with suppress(OSError):
         _sync(path.parent)
 
@@ -38,10 +38,10 @@ def write_text(path: Path, text: str) -> None:
 @contextmanager
 def locked(folder: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
     """
-    Have a folder to oneself among those who ask so; another process waits meanwhile.
+    Hold an exclusive lock on a folder; another process that asks for it waits.
 
-    :param folder: is made.
-    :param on_wait: called first where another process has it.
+    :param folder: created if it is missing.
+    :param on_wait: called before the wait, if another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder, os.O_RDONLY)
@@ -57,7 +57,7 @@ def locked(folder: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator
 
 
 def _sync(path: Path) -> None:
-    """Have the disk hold a file or folder; raises OSError where it cannot."""
+    """Flush a file or folder to disk; raises OSError if that fails."""
     file = os.open(path, os.O_RDONLY)
     try:
         os.fsync(file)

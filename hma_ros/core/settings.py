@@ -17,12 +17,12 @@ TOKENIZER_PRECISIONS = ('fp32', 'bf16', 'int8')
 PROVIDERS = ('auto', 'cpu', 'cuda', 'tensorrt', 'torch-cuda')
 NETWORKS = ('auto', 'local', 'shared')
 LOG_LEVELS = ('debug', 'info', 'warn', 'error')
-# Scenes of the simulator: in random ones, see hma_ros.sim.random_scene.
+# Scenes of the simulator; hma_ros.sim.random_scene draws the random ones.
 Scene = Literal['fixed', 'random']
 SCENES: tuple[Scene, ...] = get_args(Scene)
-# Who acts in the simulator when successes are counted.
+# Policies of the closed-loop evaluation.
 POLICIES = ('model', 'expert', 'random')
-# What of a trunk is fine-tuned; scratch begins with random weights.
+# Which weights of the trunk are fine-tuned; scratch begins with random ones.
 TRUNKS = ('frozen', 'lora', 'all', 'scratch')
 
 Scalar = bool | int | float | str

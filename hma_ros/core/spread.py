@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Some of many, evenly spread."""
+"""Evenly spread indices."""
 
 import numpy as np
 

@@ -10,14 +10,14 @@ from hma_ros.core.embodiment.named_topics import named_topics
 EPISODE_TOPIC = 'episode'
 MARKS = ('begin', 'succeed', 'fail', 'discard')
 CLOCK_TOPIC = '/clock'
-# Of our nodes, unless their parameters say otherwise.
+# Topics of our nodes, unless their parameters name others.
 CHUNK_TOPIC, HEARTBEAT_TOPIC = 'world_model/action_chunk', 'world_model/heartbeat'
 PREDICTION_TOPIC, EXECUTED_TOPIC = 'world_model/prediction', 'action_executor/executed'
 # Custom data of a bag: the text of the embodiment file, and the namespace of its topics.
 EMBODIMENT_KEY, NAMESPACE_KEY = 'hma_embodiment', 'hma_namespace'
 ROBOT, CONTROLLER, OURS = 'robot', 'controller', 'hma_ros'
 
-# The message or action of each interface of commands and grippers.
+# Type of the message or action of each interface of commands and grippers.
 COMMAND_TYPES = {
     'cartesian_pose': 'geometry_msgs/msg/PoseStamped',
     'joint_trajectory': 'trajectory_msgs/msg/JointTrajectory',
@@ -74,7 +74,7 @@ def resolve(name: str, namespace: str, node: str = '') -> str:
     Return the absolute form of a name.
 
     :param namespace: with or without slashes around it; empty or ``/`` is the root.
-    :param node: whose the names are that begin with ``~/``.
+    :param node: whose private names begin with ``~/``.
     """
     if name.startswith('/'):
         return name

@@ -37,7 +37,8 @@ class BagSteps:
     Turns messages into steps and marks, in the order of their time.
 
     :param spec: the embodiment.
-    :param topics: name in the bag of each topic of the embodiment, see :func:`bag_topics`.
+    :param topics: name in the bag of each topic of the embodiment, see
+        :func:`~hma_ros.data.bag_import.bag_topics`.
     :param where: the bag, for errors.
     :param has_marks: whether marks say where episodes are: what is missing elsewhere is no loss.
     """

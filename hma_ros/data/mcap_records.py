@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The records of an MCAP file, also of one whose end is missing."""
+"""The records of an MCAP file, also of a truncated one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Record(NamedTuple):
     """
     One record.
 
-    :param code: its kind.
+    :param code: its opcode.
     :param start: of its content, in bytes from the beginning of the file.
     :param length: of its content, in bytes.
     """
@@ -33,7 +33,7 @@ class Record(NamedTuple):
 
 
 def records(file: BinaryIO) -> Iterator[Record]:
-    """Yield the records behind the magic, until the first that the file does not hold whole."""
+    """Yield the records after the magic bytes, up to the first that is truncated."""
     size, place = os.fstat(file.fileno()).st_size, len(MAGIC)
     while place + _HEAD.size <= size:
         file.seek(place)

@@ -65,7 +65,7 @@ def _data(file: BinaryIO, length: int, where: str) -> bytes | MessageError:
 
 
 def masked_crc32c(data: bytes) -> int:
-    """Return CRC-32C as TFRecord stores it: rotated right by 15 bits, plus a constant."""
+    """Return the masked CRC-32C of TFRecord: rotated right by 15 bits, plus a constant."""
     crc = _crc32c()(data)
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
 

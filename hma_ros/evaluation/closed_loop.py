@@ -27,7 +27,7 @@ from hma_ros.sim.simulation import Task
 
 # Far from the seeds that episode generation draws.
 HELD_OUT_SEED = 2**33
-# Noise of a policy that is to be corrected.
+# Noise of the policy in DAgger episodes, which the expert labels.
 _EXPLORING = 0.5
 _TWO = Pool(2)
 

@@ -27,7 +27,7 @@ _MARGIN, _GAP, _TITLE_SIZE, _TEXT_SIZE = 16, 6, 19, 15
 _LABEL_WIDTH = 92
 # Moments of a strip.
 _COLUMNS = 6
-# Times as long as it happened.
+# How many times slower than real time.
 _SLOWER = 2
 
 
@@ -139,7 +139,7 @@ def animation_frames(rollout: Imagined) -> list[Image.Image]:
 
 def write_animation(rollout: Imagined, path: Path) -> None:
     """
-    Write a looping animation, half as fast as it happened.
+    Write a looping animation at half speed.
 
     :param path: ending in ``.gif`` or ``.webp``.
     """
@@ -190,7 +190,7 @@ def _moment(rollout: Imagined, moment: int, scale: int) -> Image.Image:
 
 
 def _scale_of(rollout: Imagined, pixels: int) -> int:
-    """Return as how many pixels each is drawn to make a frame about so wide [px]."""
+    """Return the integer scale that makes a frame about so many pixels wide."""
     return max(1, round(pixels / rollout.last.shape[0]))
 
 

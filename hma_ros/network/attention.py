@@ -116,7 +116,7 @@ class SelfAttention(nn.Module):
     def over_tokens(self, x_BRNC: Tensor) -> Tensor:
         """Mix the tokens of each step, in both directions."""
         query, key, value = (part.transpose(1, 2) for part in self.project(x_BRNC.flatten(0, 1)))
-        # Fused attention loses on CPUs: backward it multiplies too small pieces.
+        # Fused attention is slower on CPUs: its backward pass multiplies too small blocks.
         mixed = (query * self.scale @ key.transpose(-1, -2)).softmax(-1) @ value
         return self.proj(mixed.transpose(1, 2).flatten(2)).unflatten(0, x_BRNC.shape[:2])
 

@@ -25,7 +25,7 @@ def join_factors(factors: Tensor, base: int = 512) -> Tensor:
 
 
 def factor_size(vocabulary: int, factors: int) -> int | None:
-    """Return how many values each factor of so many ids has; None if that is no whole number."""
+    """Return how many levels each factor of so many ids has; None if that is no integer."""
     size = round(vocabulary ** (1 / factors))
     return size if size**factors == vocabulary else None
 

@@ -222,7 +222,7 @@ def frame_pixels(path: str | Path, config: HmaConfig) -> int | None:
     Tell the height and width of the frames of a tokenizer without reading its weights.
 
     :param path: see :func:`load_codec`.
-    :returns: pixels; None where only reading it tells, or tells what is wrong with it.
+    :returns: pixels; None if only reading it shows them, or shows what is wrong with it.
     """
     path = Path(path)
     if path.is_file():

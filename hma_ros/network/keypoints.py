@@ -109,7 +109,7 @@ class KeypointHead(nn.Module):
         return chunk, self.state(seen) if self.state is not None else None
 
     def origin(self, joints: Tensor) -> Tensor:
-        """Return the chunk that does not move, ``float[..., stride * A]``, at joints of units."""
+        """Return the chunk that does not move, ``float[..., stride * A]``, at joints in units."""
         if self.targets:
             return joints.repeat(*[1] * (joints.ndim - 1), self.targets)
         return torch.zeros(*joints.shape[:-1], len(self.std))

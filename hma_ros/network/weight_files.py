@@ -57,7 +57,7 @@ class WeightFiles:
     The tensors of a checkpoint, of which only names and shapes are read.
 
     Parts of names that come from wrappers are dropped, see
-    :func:`~hma_ros.network.checkpoint.unwrapped`.
+    :func:`~hma_ros.network.strict_loading.unwrapped`.
 
     :param folder: of the checkpoint.
     :raises ConfigError: there are no weights, they are a pickle or a Git LFS pointer, a part is

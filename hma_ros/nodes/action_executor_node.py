@@ -76,7 +76,7 @@ class ActionExecutorNode(HmaNode):
             given.max_chunk_age_s,
             given.ramp_in_s,
             given.require_approval and not self._is_shadow,
-            # Nothing that was commanded binds a plan that commands nothing.
+            # A plan in shadow mode does not continue from a command.
             None if self._is_shadow else self._previous_executor,
             self._is_shadow,
         )
@@ -212,7 +212,7 @@ class ActionExecutorNode(HmaNode):
             self._report_executed(tick.reach_ns)
 
     def _mind_pause(self) -> None:
-        """Blame nobody else for what was not heard while this process did not run."""
+        """Count no pause of this process as silence of the clock or of the model."""
         if paused_s := self._own_pauses.look():
             self._paused_s += paused_s
             self._clock_watch.begin()

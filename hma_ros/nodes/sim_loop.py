@@ -80,7 +80,7 @@ class SimLoop:
         """
         done: Future[None] = Future()
         self._resets.put((seed, done))
-        # Looked at after the reset is queued: one that comes too late finds the end noted.
+        # Checked after the reset is queued: one that comes too late sees the end.
         if self._has_ended.is_set():
             self._refuse_resets()
         done.result(timeout_s)

@@ -44,7 +44,7 @@ class WorldModelParameters:
     )
     max_chunk_age_s: float = parameter(
         0.5,
-        'in mode execute, steps with an older image are observed and not acted on: that of the '
+        'in mode execute, no chunk is decided on a step with an older image; set it as for the '
         'executor [s]',
         0.01,
         10.0,

@@ -4,8 +4,8 @@ Runs episodes on the simulated robot through the nodes, for evaluation and demon
 
 Each episode goes through the lifecycle: model and executor are deactivated, the simulation is
 reset, and both are activated, so that the context is empty and the target is where the robot is.
-A robot that was pushed away from its last command stops the executor until somebody looks: nobody
-is near a simulated one, so the client resumes. A stop of any other reason stays.
+If the robot settles away from its last command, the executor stops until ``~/resume``, so that a
+person can look first. A simulated robot needs none: the client resumes. Any other stop stays.
 """
 
 import time

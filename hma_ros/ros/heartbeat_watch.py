@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Whether the model behind the chunks lives."""
+"""Whether the model behind the chunks is alive."""
 
 import time
 from typing import Any
@@ -29,7 +29,7 @@ class HeartbeatWatch:
         node.subscribe(Empty, topic, self._on_heartbeat, REPORT)
 
     def refusal(self) -> str | None:
-        """Return why the model cannot be approved of; None if it can."""
+        """Return why chunks cannot be approved now; None if they can."""
         if not self._limit_s or (self._heard_s is not None and not self._silence()):
             return None
         return (
@@ -38,7 +38,7 @@ class HeartbeatWatch:
         )
 
     def excuse(self, paused_s: float) -> None:
-        """Leave out of a silence how long this process did not run, so that it heard nothing."""
+        """Do not count as silence that this process did not run for so long."""
         if self._heard_s is not None:
             self._heard_s = min(self._heard_s + paused_s, time.monotonic())
 

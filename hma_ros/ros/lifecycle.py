@@ -62,7 +62,7 @@ class _EndedError(HmaError):
 
 class HmaNode(LifecycleNode):
     """
-    A lifecycle node; subclasses fill in set_up, start and stop.
+    A lifecycle node; subclasses implement set_up, start and stop.
 
     Callbacks run one after another in one thread; slow work belongs in a WorkThread, so that it
     does not keep messages waiting.
@@ -108,9 +108,9 @@ class HmaNode(LifecycleNode):
 
     def own(self, entity: Any, destroy: Callable[[Any], object]) -> Any:
         """
-        Have an entity destroyed with the configuration; returns it.
+        Have an entity destroyed with the configuration, and return it.
 
-        Also after a set_up that failed half way.
+        It is also destroyed if set_up fails later.
         """
         self._owned.append(lambda: destroy(entity))
         return entity

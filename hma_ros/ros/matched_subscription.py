@@ -16,9 +16,9 @@ _RELIABLE, _LATCHED = ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOC
 
 class MatchedSubscription:
     """
-    Subscribes in :meth:`look`: once somebody publishes, and again when one comes that offers less.
+    Subscribes in :meth:`look`: once somebody publishes, and again if a publisher offers less.
 
-    Messages that are on their way meanwhile may be lost.
+    Messages in transit meanwhile may be lost.
 
     :param topic: full name.
     :param type_name: such as ``std_msgs/msg/Bool``; publishers of another type are not heard.
@@ -35,11 +35,11 @@ class MatchedSubscription:
 
     @property
     def qos(self) -> QoSProfile | None:
-        """What is asked of the publishers; None before there was one."""
+        """The requested QoS; None before there was a publisher."""
         return None if self._made is None else self._made.qos_profile
 
     def look(self) -> list[str]:
-        """Match the publishers there are; returns the types of those that cannot be heard."""
+        """Match the present publishers; returns the types of those of another type."""
         publishers = self._node.get_publishers_info_by_topic(self._topic)
         ours = [item for item in publishers if item.topic_type == self._type]
         if ours and (self.qos is None or _asks_less(matching(ours), self.qos)):
@@ -54,7 +54,7 @@ class MatchedSubscription:
 
     def _subscribe(self, qos: QoSProfile) -> None:
         self.close()
-        # What does not match is followed, so rclpy need not warn of it.
+        # look() subscribes again if a publisher is incompatible: rclpy need not warn of it.
         quiet = SubscriptionEventCallbacks(use_default_callbacks=False)
         self._made = self._node.create_subscription(
             self._kind, self._topic, self._receive, qos, raw=True, event_callbacks=quiet

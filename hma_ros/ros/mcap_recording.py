@@ -100,7 +100,7 @@ class McapRecording:
             self._node.get_logger().warning(
                 f'{topic}: got a new publisher that offers {_words(now)}, expected '
                 f'{_words(before)} as of those before; subscribed again: what it sent until now '
-                'is not recorded, and a message of the others may be lacking'
+                'is not recorded, and a message of the others may be missing'
             )
 
     def _write(self, topic: str, data: bytes) -> None:

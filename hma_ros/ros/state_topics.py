@@ -24,13 +24,13 @@ class StateTopics(PolledSubscriptions):
     """
     Joint states and tool poses, which :meth:`take` reads.
 
-    A fault lasts until all that it concerned was heard again: several drivers may share a topic,
-    and one that is well does not speak for another.
+    A fault lasts until all joints, or the pose, of its topic were heard again: drivers may share a
+    topic, and a valid message of one does not clear the fault of another.
 
     :param node: an HmaNode.
     :param depth: messages of a topic that wait.
     :param on_fault: called with why a message cannot be used.
-    :param on_good: called when all that faults concerned was heard again.
+    :param on_good: called when no fault is left.
     """
 
     def __init__(

@@ -33,11 +33,11 @@ class WorkThread:
 
     @property
     def is_running(self) -> bool:
-        """Whether the thread has not ended."""
+        """Whether the thread is still running."""
         return self._thread.is_alive()
 
     def close(self, timeout_s: float) -> bool:
-        """End the thread once the present call is over; returns whether that was in time."""
+        """End the thread after the present call; returns whether it ended in time."""
         self._is_closed = True
         self._is_woken.set()
         self._thread.join(timeout_s)

@@ -50,7 +50,7 @@ class GuidedModel:
 
     @contextmanager
     def spread(self, cache: KvCache, batch: int) -> Iterator[KvCache]:
-        """Lend a cache to imagine with: as many copies of a single context, each twice."""
+        """Lend a cache of so many copies of a context, each twice; see :meth:`Model.spread`."""
         with self._model.spread(cache, 2 * batch) as pairs:
             pairs.is_paired = True
             try:

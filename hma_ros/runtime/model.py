@@ -121,7 +121,7 @@ class Model:
         self._joints = self.manifest.joint_count(stem)
         self._anchors = self.manifest.anchor_count(stem)
         self._conditioned = _Conditioned(0, (), 0, {})
-        # Caches that nobody has been lent, by batch.
+        # Idle caches by batch size.
         self._idle: dict[int, list[KvCache]] = {}
 
     def part(self, name: str) -> Part:
@@ -135,10 +135,10 @@ class Model:
     @contextmanager
     def spread(self, cache: KvCache, batch: int) -> Iterator[KvCache]:
         """
-        Lend a cache of as many copies of a single context; of one, the cache itself.
+        Lend a cache of ``batch`` copies of a single context; of one, the cache itself.
 
-        Given back, it is lent again: there are as many of a batch as were ever lent at once, and
-        what an engine prepares for the places of their buffers is prepared once.
+        Returned caches are lent again, so an engine prepares once what depends on the addresses of
+        their buffers, such as a CUDA graph.
         """
         if batch == 1:
             yield cache

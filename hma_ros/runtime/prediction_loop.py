@@ -3,8 +3,8 @@
 Observe each step, act on it, and imagine what follows in the time that is left.
 
 Late steps are observed one after another, in order; until the model has caught up only every
-eighth of them is followed by imagining. One whose chunk would be refused for its age is not acted
-on: the context has it, and the time is for the steps after it.
+eighth of them is followed by imagining. A step whose chunk would be refused for its age is only
+observed: the context has it, and the time is for the steps after it.
 """
 
 from collections.abc import Callable

@@ -114,11 +114,12 @@ class Compute:
     """
     A part of the network on a device; results hold until it is called again.
 
-    It keeps every recording: one for each form of its inputs and each set of resident tensors, of
-    which there are few, see :meth:`~hma_ros.runtime.model.Model.spread`.
+    It keeps every recorded CUDA graph: one for each set of shapes and types of its inputs, and of
+    resident tensors, of which there are few, see
+    :meth:`~hma_ros.runtime.model.Model.spread`.
 
     :param module: takes one dictionary of tensors, gives another.
-    :param is_half: whether matrix products are of halves.
+    :param is_half: whether matrix products are in fp16.
     """
 
     def __init__(self, module: nn.Module, device: torch.device, is_half: bool) -> None:

@@ -48,8 +48,8 @@ class HeadFitter:
     Trains the heads of a model in place, on frozen features that it keeps: about 17 kB a step.
 
     :param model: with a trained trunk and stems.
-    :param noise: standard deviation of the noise that is added to the features, of which
-        theirs is about 0.6.
+    :param noise: standard deviation of the Gaussian noise that is added to the features, whose
+        own is about 0.6.
     """
 
     def __init__(self, model: DiscreteHma, noise: float = 0.0) -> None:
@@ -114,7 +114,7 @@ class HeadFitter:
 
 
 def episode_steps(model: DiscreteHma, stem: str, episode: TokenEpisode) -> HeadSteps:
-    """Compute what a head reads at every step of an episode, with what it is to say."""
+    """Compute what a head reads at every step of an episode, and its targets."""
     return HeadSteps(
         episode_features(model, stem, episode).half(),
         torch.tensor(episode.joints[:-1]),

@@ -26,7 +26,7 @@ from hma_ros.network.keypoints import KeypointHead
 from hma_ros.training.heads import episode_steps
 from hma_ros.training.twin import layout
 
-# Of the episodes, from so many on.
+# One in so many episodes, if there are at least so many.
 _SHARE, _FEWEST = 10, 10
 
 
@@ -52,7 +52,7 @@ def split(
     episodes: Sequence[TokenEpisode], recorded: int, held_out: Collection[int]
 ) -> tuple[list[TokenEpisode], list[TokenEpisode]]:
     """
-    Split episodes into those to learn from and those held out.
+    Split episodes into those to train on and those held out.
 
     :param episodes: the recorded ones, and after them any number of augmented copies of all.
     :param recorded: how many were recorded.
@@ -78,7 +78,7 @@ def summary(
     own, other = (explained_motion(model, stem, items) for items in (learned, held_out))
     yield (
         f'actions: R2 {other:.2f}, and {own:.2f} on the episodes learned from (1: exact; 0: no '
-        'better than always the mean motion)'
+        'better than the mean motion)'
     )
 
 
@@ -97,12 +97,11 @@ def mean_score(model: DiscreteHma, stem: str, episodes: Sequence[TokenEpisode]) 
 @torch.no_grad()
 def explained_motion(model: DiscreteHma, stem: str, episodes: Sequence[TokenEpisode]) -> float:
     """
-    Say how much of the demonstrated motion the action head predicts.
+    Return the coefficient of determination (R2) of the chunks of the action head.
 
     :param model: of preset ``small``, with that stem.
-    :returns: coefficient of determination over the chunks, each dimension weighed by its
-        deviation: 1 for exact chunks, 0 for those that always have the mean motion; NaN where
-        nothing moves.
+    :returns: over all dimensions, each normalized by its standard deviation: 1 for exact chunks,
+        0 for the mean motion; NaN if nothing moves.
     """
     head = cast('KeypointHead', model.action_heads[stem])
     errors, motions = [], []

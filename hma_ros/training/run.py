@@ -26,7 +26,7 @@ from hma_ros.training.workers import Workers
 _BESIDE = 'beside.'
 _WARMUP_STEPS = 100
 _DECAY_SHARE = 0.4
-# Per step, of the averaged weights.
+# Of the exponential moving average of the weights, per step.
 _AVERAGE_DECAY = 0.99
 _SAVE_EVERY_S = 120.0
 _LOG_EVERY = 20

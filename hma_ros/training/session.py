@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The checkpoints of a run, ``model`` and ``fine_tuned``, each with where it comes from."""
+"""The checkpoints of a run, ``model`` and ``fine_tuned``, each with its provenance."""
 
 from __future__ import annotations
 

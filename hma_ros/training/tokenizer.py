@@ -22,7 +22,7 @@ from hma_ros.training.trainer import PRECISIONS, quicker_precision
 
 _FOREGROUND_WEIGHT = 9.0
 _FOREGROUND_THRESHOLD = 0.08
-# Whose median shows what never moves.
+# Frames whose median is the still background.
 _BACKGROUND_FRAMES = 200
 
 

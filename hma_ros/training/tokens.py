@@ -26,7 +26,7 @@ from hma_ros.network.strict_loading import fingerprint
 from hma_ros.network.tokenizer import LATENT_SCALE, FrameTokenizer
 
 _LOG = logging.getLogger(__name__)
-# Frames of our own tokenizer, which is compiled for so many.
+# Batch of frames for which our own tokenizer is compiled.
 _ENCODE_BATCH = 256
 # Pixels that any other tokenizer encodes at once. More are no faster on CPUs: four frames of
 # 256 x 256 take Open-MAGVIT2 1.3 GB, sixteen 3.7 GB.
@@ -43,7 +43,7 @@ class Encoder:
         ``float32[B, S, E]``.
     :param image_size: height and width that it takes [px].
     :param fingerprint: tells it from others: tokens of one mean nothing to another.
-    :param batch: frames at most at once; None for as many as small images allow.
+    :param batch: most frames at once; None: by the size of the images.
     """
 
     encode: Callable[[np.ndarray], np.ndarray]
@@ -113,7 +113,7 @@ def latents_once(
 
 
 def _own_encoder(tokenizer: FrameTokenizer, is_rounded: bool) -> Encoder:
-    """Return our own tokenizer for training, compiled: always as many frames at once."""
+    """Return our own tokenizer for training, compiled for one batch size."""
     encode = tokenizer.encode if is_rounded else tokenizer.encode_continuous
     compiled, dtype = torch.compile(encode), np.uint8 if is_rounded else np.float16
 

@@ -4,7 +4,7 @@
 
 class Approval:
     """
-    Lasts until :meth:`end`; where none is needed, it always is there.
+    An approval lasts until :meth:`end`; if none is needed, there always is one.
 
     :param is_needed: whether chunks are only checked before somebody approves.
     """
@@ -26,8 +26,8 @@ class Approval:
         """Approve what was shown; returns why not, None if it is approved."""
         if not self._is_shown:
             return (
-                'approval: got one before a chunk was shown, expected a chunk that passed the '
-                'checks since the motion stopped; look at it first'
+                'approval: got one before a chunk was shown, expected a chunk of this motion that '
+                'passed the checks; look at it first'
             )
         self._is_given = True
         return None

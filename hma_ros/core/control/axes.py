@@ -62,7 +62,7 @@ class Axes:
         return f'{self.names[index]}: {what}: got {value:.4g}, expected at most {limit:.4g}'
 
     def unit_hint(self, values_X: Vector) -> str:
-        """Return a hint at degrees where a joint is far outside its limits but for the unit."""
+        """Return a hint if a joint is far outside its limits in radians, but inside in degrees."""
         is_far = self.is_angle & (self.excess(values_X, self.margin) > np.pi)
         is_inside = self.excess(np.radians(values_X), self.margin) == 0.0
         if not (found := is_far & is_inside).any():
@@ -96,7 +96,7 @@ def axes_of(spec: EmbodimentSpec) -> Axes:
 
 
 def _are_angles(spec: EmbodimentSpec) -> tuple[bool, ...]:
-    """Whether each coordinate is a joint in radians; a pose has no degrees to mistake."""
+    """Whether each coordinate is a joint in radians; of a tool pose none is."""
     return tuple(
         unit == 'rad' and not spec.action.is_cartesian
         for unit in spec.action.units[: len(spec.action.coordinates)]

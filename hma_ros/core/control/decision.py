@@ -19,7 +19,7 @@ class State(str, Enum):
 
 
 COMMANDING = (State.TRACKING, State.HOLDING)
-# In the reason of the stop that the executor latches by itself.
+# Part of the reason for which the executor waits, or latches a stop by itself.
 AWAY = 'away from the last command'
 
 

@@ -8,7 +8,7 @@ state     enters when                        commands               leaves when
 waiting   started, resumed, or the robot is  nothing                measurements agree, are fresh
           away from the last command                                and inside limits plus margin,
                                                                     and every stop topic is clear;
-                                                                    still away: ``stopped``
+                                                                    settled away: ``stopped``
 tracking  a chunk is followed                the plan, within       state lost, following error,
                                              limits                 chunk over, stop
 holding   the chunk is over, or refused      the last, at rest      a new chunk
@@ -22,9 +22,10 @@ stopped   a stop, or the robot settled away  decelerates within     :meth:`Execu
                                              at rest, then nothing
 ========= ================================== ====================== ==============================
 
-A measurement alone never moves the robot: it is commanded only where a start was checked, and
-after a loss the last command goes on, or nothing until somebody has looked. Between any two
-commands, whatever happened between them, the limits of :mod:`~hma_ros.core.control.guard` hold.
+A measurement alone never moves the robot: a motion starts from one only after an activation or
+:meth:`Executor.release`; after a loss it continues from the last command, or a stop latches.
+Between any two commands, whatever happened between them, the limits of
+:mod:`~hma_ros.core.control.guard` hold.
 """
 
 import numpy as np
@@ -61,7 +62,7 @@ class Executor:
     :param needs_approval: chunks are checked but not followed before an :attr:`approval`.
     :param previous: executor of an earlier configuration; its last command and the time since its
         last gripper command carry over.
-    :param is_shadow: nothing follows what is planned, so that nothing is away from it.
+    :param is_shadow: the plan is not commanded, so there is no following error.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Executor:
         self._state = State.WAITING
         self._reasons: tuple[str, ...] = (self._start.reason,)
         self._stop_reason: str | None = None
-        # Whether only the last command may go on; whether a stop still has to come to rest.
+        # Whether to start from the last command only; whether a stop still has to come to rest.
         self._goes_on = self._needs_rest = False
         # Time since the last command; all time that passed: the gripper interval counts in it.
         self._idle_s = self._time_s = 0.0
@@ -253,7 +254,7 @@ class Executor:
         return self._plan.is_following(stamp_ns)
 
     def rebase(self, measured: Measurement) -> None:
-        """Plan from rest where the robot is; only for an executor that commands nothing."""
+        """Plan from rest at the measured position; in shadow mode only."""
         if self._state in COMMANDING:
             self._record(self._begin(self._guard.rebase(measured.values_X)), False)
             self._begun_ns = 0

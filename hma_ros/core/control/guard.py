@@ -116,7 +116,7 @@ class Guard:
         return still
 
     def rebase(self, position_X: ArrayLike) -> Motion:
-        """Be at rest at a position, whatever was before: where nothing follows the commands."""
+        """Begin at rest at a position, whatever the last command was; in shadow mode only."""
         position = np.array(position_X, np.float64)
         self._last, self._has_last = Motion(position, np.zeros_like(position)), True
         return self._last

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Values over time, on straight lines."""
+"""Linear interpolation over time."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ def interpolated(
     time_ns: int,
 ) -> NDArray[np.float64]:
     """
-    Return the value at a time, on the straight line between those around it.
+    Interpolate linearly between the values before and after a time.
 
     :param times_ns: ascending, at least one.
-    :param values: ``float64[D]`` at each of these times; the ends are held.
+    :param values: ``float64[D]`` at each of these times; held beyond the ends.
     :returns: ``float64[D]``, a copy.
     """
     after = bisect_right(times_ns, time_ns)

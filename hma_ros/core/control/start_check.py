@@ -2,7 +2,7 @@
 """
 Whether measurements can be trusted enough to start from: fresh, consistent, within limits.
 
-And whether a robot that is elsewhere than expected has come to rest there.
+And whether a robot away from its last command has settled there.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from hma_ros.core.units import NS_PER_S
 # How many measurements must agree, and over what time.
 CONSISTENT_MEASUREMENTS = 5
 CONSISTENT_S = 0.04
-# How long a robot at rest is still. One that lags comes back meanwhile.
+# A robot that is still for so long has settled. One that lags comes back before.
 SETTLED_S = 0.5
 # Noise of a measurement, as a share of the following error.
 _NOISE = 0.05

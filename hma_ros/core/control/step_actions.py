@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Actions of low-level steps that were executed, from what is known by time."""
+"""Executed actions of low-level steps, from coordinates and gripper values over time."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ def step_times(spec: EmbodimentSpec, start_ns: int, steps: int) -> list[int]:
 
 
 def middle_ns(spec: EmbodimentSpec, start_ns: int) -> int:
-    """Return the time at which a step that starts then has its gripper value."""
+    """Return the middle of a low-level step [ns], when its gripper value is taken."""
     return start_ns + _step_ns(spec) // 2
 
 
@@ -28,7 +28,7 @@ def step_actions(
     gripper_at: Callable[[int], float | None],
 ) -> NDArray[np.float64] | None:
     """
-    Return the actions that lead from each place to the next.
+    Return the actions that lead from each position to the next.
 
     :param times_ns: see :func:`step_times`.
     :param places_TD: ``float64[steps + 1, D]``, the coordinates at these times.

@@ -13,8 +13,8 @@ class NamedTopic(NamedTuple):
     """
     One topic.
 
-    ``key`` of the file has its ``name``. ``kind`` is the type of its messages, or the interface of
-    a command; ``purpose`` says in words what comes on it.
+    ``key`` of the file gives its ``name``. ``kind`` is the type of its messages, or the interface
+    of a command; ``purpose`` says in words what it carries.
     """
 
     key: str
@@ -52,7 +52,7 @@ def _commands(spec: EmbodimentSpec) -> Iterator[NamedTopic]:
     for index, item in enumerate(spec.commands):
         key, purpose = f'commands[{index}].topic', f'commands ({item.interface})'
         yield NamedTopic(key, item.topic, item.interface, purpose, is_command=True)
-    # One that takes goals has an action and no topic.
+    # A gripper that takes goals has an action and no topic.
     if spec.gripper is not None and not spec.gripper.takes_goals:
         kind, purpose = spec.gripper.interface, 'commands of the gripper'
         yield NamedTopic('gripper.name', spec.gripper.name, kind, purpose, is_command=True)

@@ -168,10 +168,10 @@ class Sampling:
     How samples are made.
 
     :param steps: calls of the denoiser, at most.
-    :param temperature: of the noise that steps add; upstream's default is 0.
+    :param temperature: scale of the noise that steps add; upstream's default is 0.
     :param clip: largest magnitude of a clean sample.
-    :param is_karras: whether steps are denser where there is little noise; upstream's are at even
-        distances, which takes more of them.
+    :param is_karras: whether steps are denser at low noise, as Karras et al. space them;
+        upstream's are evenly spaced, which takes more of them.
     """
 
     steps: int = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# Index of the step in a slot of a cache that holds nothing: too long ago for any window.
+# Step index of an empty slot of the KV cache: too long ago for any window.
 EMPTY_STEP = -(2**31)
 _LONGEST_PERIOD = 10_000.0
 

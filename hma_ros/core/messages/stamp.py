@@ -5,8 +5,8 @@ from typing import Any
 
 from hma_ros.core.units import NS_PER_S
 
-# A month: so long ago no driver fell silent that this process has heard, and no clock of a
-# computer is so wrong.
+# A month: no driver that this process heard was silent for so long, and no computer's clock is so
+# wrong.
 ANOTHER_CLOCK_S = 30 * 86400.0
 
 
