@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -160,6 +161,8 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     if torch is None:
         yield  # No test that was collected exports.
         return
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
     folder, trace = tmp_path_factory.getbasetemp(), torch.onnx.export
     # The processes of a run have a folder in one of the run.
     traced = (folder.parent if 'PYTEST_XDIST_WORKER' in os.environ else folder) / 'traced'
@@ -188,6 +191,9 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.onnx, 'export', trace_once)
+        # The table of operators, which it would build for each graph.
+        table = staticmethod(cache(ONNXRegistry.from_torchlib))
+        patch.setattr(ONNXRegistry, 'from_torchlib', table)
         yield
 
 

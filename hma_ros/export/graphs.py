@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +112,7 @@ def _export(
 ) -> onnx.ModelProto:
     # Few operators of a graph repeat: cache look-ups take longer than they save.
     cached = torch._dynamo.config.patch(fake_tensor_cache_enabled=False)
-    with _quiet_exporter(), _one_table(), _three_products(module), cached:
+    with _quiet_exporter(), _three_products(module), cached:
         program = torch.onnx.export(
             module.eval(),
             inputs,
@@ -184,24 +183,6 @@ def _quiet_exporter() -> Iterator[None]:
             yield
     finally:
         log.setLevel(level)
-
-
-@contextmanager
-def _one_table() -> Iterator[None]:
-    """Let the exporter build its table of operators once, not for each graph."""
-    from torch.onnx._internal.exporter._registration import ONNXRegistry
-
-    build, table = vars(ONNXRegistry)['from_torchlib'], staticmethod(_table(ONNXRegistry))
-    ONNXRegistry.from_torchlib = table  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        ONNXRegistry.from_torchlib = build  # type: ignore[method-assign]
-
-
-@cache
-def _table(registry: type[Any]) -> Callable[..., Any]:
-    return cache(registry.from_torchlib)
 
 
 def store_half(model: onnx.ModelProto) -> onnx.ModelProto:
