@@ -81,7 +81,8 @@ def finetuned(init: str | Path, data: Path, run: Path, trunk: str, *options: obj
     bundle = run / 'bundle'
     if not bundle.is_dir():
         where = ['--init', init, '--data', data, '--out', run, '--bundle', bundle]
-        hma('finetune', *where, '--trunk', trunk, *options)
+        # All starts learn from all demonstrations; others score them.
+        hma('finetune', *where, '--trunk', trunk, '--held-out', 0, *options)
     return bundle
 
 

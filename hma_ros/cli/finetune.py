@@ -53,9 +53,9 @@ Losses are written to OUT/model/log.jsonl; command, settings and data to OUT/pro
 FEW_EPISODES = 10
 # Of the action head, on the trained trunk.
 HEAD_STEPS = 3000
-# Standard deviation. Without noise a head overfits a hundred demonstrations; what it gains is in
-# docs/how-to/fine-tune.md#measured.
-_FEATURE_NOISE = 0.5
+# Standard deviations of the features. Without noise a head overfits a hundred demonstrations; what
+# it gains is in docs/how-to/fine-tune.md#measured.
+_FEATURE_NOISE = 0.8
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -195,7 +195,8 @@ def run(args: argparse.Namespace) -> int:
     dataset.check_frame_size(initial.codec.image_size, 'the frame tokenizer')
     workers = Workers()
     check_options(args, initial.model.config)
-    held = choose(len(dataset), args.held_out) if initial.model.config.twin else []
+    is_imagined = bool(dataset.synthetic)
+    held = choose(len(dataset), args.held_out, is_imagined) if initial.model.config.twin else []
     trainer = _trainer(args, dataset, initial, held)
     with workers.in_turn():
         if workers.is_first:
@@ -209,12 +210,12 @@ def run(args: argparse.Namespace) -> int:
     if not workers.is_first:
         return 0
     model = _fitted(args, model, trainer.stems[0], learned)
-    if held_out:
-        small = cast('DiscreteHma', model)
-        print(*summary(small, trainer.stems[0], learned, held_out), sep='\n  ')
     print(f'checkpoints in {args.out}')
     if args.bundle is not None:
         _export(args, model, initial.decoding)
+    if held_out:
+        small = cast('DiscreteHma', model)
+        print(*summary(small, trainer.stems[0], learned, held_out), sep='\n  ')
     return 0
 
 
@@ -249,6 +250,8 @@ def _trainer(
     tuning = FineTuning(args.trunk, rate=args.rate, **given)
     domain = domain_of(dataset, args.stem)
     _tell(args, dataset, domain.name, kept_stems(initial.model.config, args.trunk), initial)
+    if held_out:
+        print(f'held out, to score the model at the end: {len(held_out)} of {len(dataset)}')
     begun = start(initial.model, domain, tuning)
     length = args.length or default_length(begun.model.config)
     check_length(length, _places(args), dataset)
@@ -260,7 +263,8 @@ def _trainer(
         **{name: getattr(tuning, name) for name in tuning.__dataclass_fields__},
         **{name: getattr(args, name) for name in ('steps', 'windows', 'augment')},
         'head_steps': args.head_steps or HEAD_STEPS,
-        'held_out': [*held_out],
+        # Runs without it go on as before.
+        **({'held_out': [*held_out]} if held_out else {}),
         'length': length,
         'processes': Workers().count,
     }

@@ -2,7 +2,9 @@
 """Atomic writes of files, and exclusive locks on folders."""
 
 import fcntl
+import glob
 import os
+import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +19,8 @@ def replacing(path: Path) -> Iterator[Path]:
     :returns: the temporary file, in the same folder; no other process writes it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'{path.name}.{os.getpid()}.part')
+    _remove_abandoned(path)
+    part = path.with_name(f'{_prefix(path)}{os.getpid()}.part')
     try:
         yield part
         _sync(part)
@@ -54,6 +57,20 @@ def locked(folder: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator
         yield
     finally:
         os.close(lock)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes of this machine that were killed left of a file."""
+    prefix = _prefix(path)
+    for part in path.parent.glob(f'{glob.escape(prefix)}*.part'):
+        process = part.name.removeprefix(prefix).removesuffix('.part')
+        if process.isdecimal() and not Path(f'/proc/{process}').exists():
+            part.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    """Begin the name of a file that is being written: other machines may see the folder too."""
+    return f'{path.name}.{platform.node()}.'
 
 
 def _sync(path: Path) -> None:

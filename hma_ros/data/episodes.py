@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -87,11 +88,13 @@ class Episodes(Protocol):
     """Episodes of one embodiment: our folders, or a data set that was imported."""
 
     @property
+    @abstractmethod
     def spec(self) -> EmbodimentSpec:
         """The embodiment file."""
         ...
 
     @property
+    @abstractmethod
     def metadata(self) -> Mapping[str, Any]:
         """``embodiment``, ``hz``, ``stride``, ``action_names`` and ``state_names``."""
         ...
@@ -107,15 +110,18 @@ class Episodes(Protocol):
         return int(self.metadata['stride'])
 
     @property
+    @abstractmethod
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that tell them from others, frames included."""
         ...
 
     @property
+    @abstractmethod
     def synthetic(self) -> Sequence[Mapping[str, Any]]:
         """How frames of some were imagined, by source; empty where all were recorded."""
         ...
 
+    @abstractmethod
     def check_frame_size(self, side: int, of: str) -> None:
         """
         Compare the frames with what is to read them.
@@ -126,10 +132,12 @@ class Episodes(Protocol):
         """
         ...
 
+    @abstractmethod
     def __len__(self) -> int:
         """Count the episodes."""
         ...
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Episode]:
         """Iterate over all episodes; frames are read once they are asked for."""
         ...

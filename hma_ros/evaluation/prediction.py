@@ -27,7 +27,6 @@ from hma_ros.runtime.world_model import WorldModel
 _RESAMPLES = 1000
 # How alike or how far apart two frames are, both ``uint8[H, W, 3]``.
 FrameMeasure = Callable[[np.ndarray, np.ndarray], float]
-# The states that a stem may read beside the joints [m].
 
 
 @dataclass(frozen=True)

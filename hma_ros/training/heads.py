@@ -48,8 +48,7 @@ class HeadFitter:
     Trains the heads of a model in place, on frozen features that it keeps: about 17 kB a step.
 
     :param model: with a trained trunk and stems.
-    :param noise: standard deviation of the Gaussian noise that is added to the features, whose
-        own is about 0.6.
+    :param noise: that is added to the features, in standard deviations of them.
     """
 
     def __init__(self, model: DiscreteHma, noise: float = 0.0) -> None:
@@ -77,12 +76,13 @@ class HeadFitter:
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
         known = samples.states[~samples.states.isnan().any(1)]
         mean, std = known.mean(0), known.std(0) + 1e-3
-        errors = []
+        errors, noise = [], self._noise * samples.features.float().std()
         for _ in Progress(range(steps), f'{stem} head', unit='step'):
             pick = torch.randint(len(samples.features), (_BATCH,))
             measured = torch.rand(_BATCH, 1) >= _MASKED_JOINTS
             features = samples.features[pick].float()[:, None]
-            features = features + self._noise * torch.randn_like(features)
+            if self._noise:
+                features = features + noise * torch.randn_like(features)
             chunk, state = head.read(features, samples.joints[pick][:, None], measured)
             off = (chunk[:, 0] - samples.labels[pick]) / head.std
             error = F.smooth_l1_loss(off, torch.zeros_like(off), beta=_LINEAR_FROM)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -18,7 +19,9 @@ from torch import Tensor
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.generation.likelihood import TokenScore, score_tokens
+from hma_ros.core.progress import Progress
 from hma_ros.core.short_text import counted
+from hma_ros.core.spread import evenly_spread
 from hma_ros.data.windows import TokenEpisode
 from hma_ros.network.conditioning import AnchorSeen
 from hma_ros.network.discrete import DiscreteHma, TokensSeen
@@ -26,26 +29,36 @@ from hma_ros.network.keypoints import KeypointHead
 from hma_ros.training.heads import episode_steps
 from hma_ros.training.twin import layout
 
-# One in so many episodes, if there are at least so many.
-_SHARE, _FEWEST = 10, 10
+# Held out unless said otherwise: one in so many episodes.
+_ONE_IN = 10
+# Long episodes are scored in pieces of so many steps, which bounds the memory of attention.
+_PIECE = 64
 
 
-def choose(episodes: int, count: int | None) -> list[int]:
+def choose(episodes: int, count: int | None, is_imagined: bool) -> list[int]:
     """
-    Choose episodes to hold out, evenly spread.
+    Choose episodes to hold out, at random, but always the same.
 
-    :param count: how many; None for a tenth, and none of fewer than ten.
+    :param count: how many; None for a tenth, rounded down, and for none of imagined ones.
+    :param is_imagined: whether some are; they begin as recordings do that would be held out.
     :returns: their indexes, ascending.
-    :raises ConfigError: none would be left.
+    :raises ConfigError: none would be left, or some are imagined.
     """
+    if count and is_imagined:
+        raise ConfigError(
+            f'--held-out: got {count} of data sets with imagined episodes, expected 0: they '
+            'continue recordings that would be held out; leave it out, and score the bundle on '
+            'other recordings with `hma evaluate prediction --data`'
+        )
     if count is None:
-        count = episodes // _SHARE if episodes >= _FEWEST else 0
+        count = 0 if is_imagined else episodes // _ONE_IN
     if count and count >= episodes:
         raise ConfigError(
             f'--held-out: got {count} of {counted(episodes, "episode")}, expected fewer, so that '
             'some are left to learn from'
         )
-    return [(2 * index + 1) * episodes // (2 * count) for index in range(count)]
+    chosen = np.random.default_rng(0).choice(episodes, count, replace=False)
+    return sorted(int(index) for index in chosen)
 
 
 def split(
@@ -68,17 +81,22 @@ def summary(
     learned: Sequence[TokenEpisode],
     held_out: Sequence[TokenEpisode],
 ) -> Iterator[str]:
-    """Say how well a model of preset ``small`` predicts the episodes held out."""
+    """
+    Say how well a model of preset ``small`` predicts the episodes held out.
+
+    :param learned: of these, as many are scored for comparison.
+    """
     score = mean_score(model, stem, held_out)
     yield f'{counted(len(held_out), "episode")} held out:'
     perplexity = math.exp(score.entropy_nats)
     yield f'frames: perplexity {perplexity:.4g}, {score.accuracy:.0%} of the tokens right'
     if not model.config.keypoints:
         return
-    own, other = (explained_motion(model, stem, items) for items in (learned, held_out))
+    some = [learned[index] for index in evenly_spread(len(learned), len(held_out))]
+    own, other = (explained_motion(model, stem, items) for items in (some, held_out))
     yield (
-        f'actions: R2 {other:.2f}, and {own:.2f} on the episodes learned from (1: exact; 0: no '
-        'better than the mean motion)'
+        f'actions: R2 {other:.2f}, and {own:.2f} on episodes learned from (1: exact; 0: no better '
+        'than the mean motion)'
     )
 
 
@@ -89,7 +107,12 @@ def mean_score(model: DiscreteHma, stem: str, episodes: Sequence[TokenEpisode]) 
     :param model: of preset ``small``.
     :param stem: of the robot of the episodes.
     """
-    scores = [score for episode in episodes for score in _scores(model, stem, episode)]
+    scores = [
+        score
+        for episode in Progress(episodes, f'{stem} held out', unit='episode')
+        for piece, context in _pieces(episode, _context(model))
+        for score in _scores(model, stem, piece)[context:]
+    ]
     entropies, shares = zip(*((item.entropy_nats, item.accuracy) for item in scores), strict=True)
     return TokenScore(float(np.mean(entropies)), float(np.mean(shares)))
 
@@ -101,7 +124,7 @@ def explained_motion(model: DiscreteHma, stem: str, episodes: Sequence[TokenEpis
 
     :param model: of preset ``small``, with that stem.
     :returns: over all dimensions, each normalized by its standard deviation: 1 for exact chunks,
-        0 for the mean motion; NaN if nothing moves.
+        0 for the mean motion; NaN if all motions are equal.
     """
     head = cast('KeypointHead', model.action_heads[stem])
     errors, motions = [], []
@@ -113,8 +136,23 @@ def explained_motion(model: DiscreteHma, stem: str, episodes: Sequence[TokenEpis
         errors.append((chunk - steps.labels) / head.std)
         motions.append((steps.labels - head.origin(steps.joints)) / head.std)
     motion = torch.cat(motions)
-    about_mean = (motion - motion.mean(0)).square().sum()
-    return float(1 - torch.cat(errors).square().sum() / about_mean)
+    about_mean = float((motion - motion.mean(0)).square().sum())
+    return 1 - float(torch.cat(errors).square().sum()) / about_mean if about_mean else math.nan
+
+
+def _context(model: DiscreteHma) -> int:
+    """Count the steps before a step that it depends on, through all layers."""
+    return model.config.layers * model.config.window
+
+
+def _pieces(episode: TokenEpisode, context: int) -> Iterator[tuple[TokenEpisode, int]]:
+    """Cut an episode; each piece begins with the steps that its others depend on, so many."""
+    for begin in range(0, len(episode.actions), _PIECE):
+        first, end = max(0, begin - context), min(begin + _PIECE, len(episode.actions))
+        frames = slice(first, end + 1)
+        anchors = None if episode.anchors is None else episode.anchors[frames]
+        actions, tokens = episode.actions[first:end], episode.tokens[frames]
+        yield replace(episode, tokens=tokens, actions=actions, anchors=anchors), begin - first
 
 
 @torch.no_grad()

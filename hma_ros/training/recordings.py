@@ -33,7 +33,6 @@ from hma_ros.network.tokenizer import FrameTokenizer
 from hma_ros.training.tokens import latents_once, tokens_once
 
 _LEAST_STD = 1e-6
-# The tool's position among the states of an episode [m].
 
 
 @dataclass(frozen=True)

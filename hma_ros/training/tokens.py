@@ -67,7 +67,7 @@ def encoded_once(
     """
     path = folder / f'{encoder.fingerprint}_{dataset.fingerprint}.npy'
     dataset.check_frame_size(encoder.image_size, 'the frame tokenizer')
-    if not path.exists():
+    if not path.exists() or path.with_suffix('.parts').exists():
         _write(encoder, dataset, pool, path)
     tokens = _read(path)
     if len(tokens) != (frames := _frame_count(dataset)):

@@ -180,7 +180,7 @@ def test_demonstrations_held_out_tell_how_well_the_others_were_learned(
     assert '1 episode held out:\n  frames: perplexity ' in said
     assert re.search(r'\n  actions: R2 \S+, and \S+ on the episodes learned from', said)
     facts = json.loads((tmp_path / 'provenance.json').read_text())
-    assert facts['settings']['held_out'] == [1]
+    assert len(facts['settings']['held_out']) == 1
     assert finetune(run_folder, data, tmp_path / 'none', *STEPS, '--held-out', '3') == 2
     assert '--held-out: got 3 of 3 episodes, expected fewer' in capsys.readouterr().err
 

@@ -27,6 +27,22 @@ def test_a_file_takes_the_place_of_another(tmp_path):
     assert [item.name for item in path.parent.iterdir()] == ['config.json']
 
 
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    kill = (
+        'import os, sys; from pathlib import Path\n'
+        'from hma_ros.core.atomic_file import replacing\n'
+        'with replacing(Path(sys.argv[1])) as part: part.touch(); os.kill(os.getpid(), 9)'
+    )
+    path = tmp_path / 'state[1]'
+    subprocess.run([sys.executable, '-c', kill, path], check=False)
+    (left,) = tmp_path.iterdir()
+    assert left.suffix == '.part'
+    other = tmp_path / 'state[1].another-machine.1.part'
+    other.touch()
+    write_text(path, 'new')
+    assert sorted(tmp_path.iterdir()) == [path, other]
+
+
 def test_a_file_stays_as_it_was_when_writing_fails(tmp_path):
     path = tmp_path / 'state'
     path.write_bytes(b'before')

@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Episodes held out of a fine-tuning tell how well it generalises."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.network.config import preset
+from hma_ros.training import held_out as held_out_module
 from hma_ros.training.heads import HeadFitter
-from hma_ros.training.held_out import choose, explained_motion, split, summary
+from hma_ros.training.held_out import choose, explained_motion, mean_score, split, summary
 from hma_ros.training.trainer import initialised
 from test.training.test_heads import CONFIG, STEM, episode
 
@@ -20,12 +22,36 @@ from test.training.test_heads import CONFIG, STEM, episode
 def test_so_many_are_held_out_and_some_are_left(episodes, count):
     if count and count >= episodes:
         with pytest.raises(ConfigError, match=rf'--held-out: got {count} of {episodes} episode'):
-            choose(episodes, count)
+            choose(episodes, count, is_imagined=False)
         return
-    held_out = choose(episodes, count)
-    expected = (episodes // 10 if episodes >= 10 else 0) if count is None else count
-    assert len(set(held_out)) == expected < episodes
+    held_out = choose(episodes, count, is_imagined=False)
+    assert held_out == sorted(set(held_out)) == choose(episodes, count, is_imagined=False)
+    assert len(held_out) == (episodes // 10 if count is None else count) < episodes
     assert all(0 <= index < episodes for index in held_out)
+
+
+def test_a_demonstrator_who_goes_through_ten_places_in_turn_loses_none():
+    assert len({index % 10 for index in choose(100, None, is_imagined=False)}) > 3
+
+
+def test_nothing_is_held_out_of_recordings_that_imagined_episodes_continue():
+    assert choose(100, None, is_imagined=True) == choose(100, 0, is_imagined=True) == []
+    with pytest.raises(ConfigError, match='--held-out: got 5 of data sets with imagined'):
+        choose(100, 5, is_imagined=True)
+
+
+def test_pieces_of_a_long_episode_are_scored_as_the_whole(monkeypatch):
+    model, long = initialised(CONFIG).eval(), [episode(0, steps=60)]
+    whole = mean_score(model, 'two', long)
+    monkeypatch.setattr(held_out_module, '_PIECE', 7)
+    pieces = mean_score(model, 'two', long)
+    assert pieces.entropy_nats == pytest.approx(whole.entropy_nats, rel=1e-5)
+    assert pieces.accuracy == pytest.approx(whole.accuracy)
+
+
+def test_chunks_that_are_all_equal_explain_no_number():
+    still = [replace(episode(0), labels=torch.zeros(8, 2).numpy())]
+    assert math.isnan(explained_motion(initialised(CONFIG).eval(), 'two', still))
 
 
 def test_augmented_copies_of_an_episode_held_out_are_not_learned_from():
