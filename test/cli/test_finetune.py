@@ -178,7 +178,7 @@ def test_demonstrations_held_out_tell_how_well_the_others_were_learned(
     assert finetune(run_folder, data, tmp_path, *STEPS, '--held-out', '1') == 0
     said = capsys.readouterr().out
     assert '1 episode held out:\n  frames: perplexity ' in said
-    assert re.search(r'\n  actions: R2 \S+, and \S+ on the episodes learned from', said)
+    assert re.search(r'\n  actions: R2 \S+, and \S+ on episodes learned from', said)
     facts = json.loads((tmp_path / 'provenance.json').read_text())
     assert len(facts['settings']['held_out']) == 1
     assert finetune(run_folder, data, tmp_path / 'none', *STEPS, '--held-out', '3') == 2
