@@ -2,7 +2,6 @@
 """Executes action chunks: a small node without a model, the only one that commands."""
 
 import time
-from collections import deque
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -22,10 +21,10 @@ from hma_ros.core.units import NS_PER_S
 from hma_ros.msg import ActionChunk
 from hma_ros.nodes.action_executor_parameters import ActionExecutorParameters
 from hma_ros.nodes.execution_gate import check_may_execute, no_actions
-from hma_ros.ros.chunk_msg import from_actions
 from hma_ros.ros.clock_watch import ClockWatch
 from hma_ros.ros.commander import Commander, Gripper
 from hma_ros.ros.diagnostics import WARN, Diagnostics
+from hma_ros.ros.executed_reports import ExecutedReports
 from hma_ros.ros.heartbeat_watch import HeartbeatWatch
 from hma_ros.ros.lifecycle import HmaNode, run
 from hma_ros.ros.own_pauses import OwnPauses
@@ -36,7 +35,7 @@ from hma_ros.ros.robot_state import RobotState
 from hma_ros.ros.state_log import StateLog
 from hma_ros.ros.stop_topics import StopTopics
 
-_REPORT_S, _REPORTS_PENDING = 1.0, 64
+_REPORT_S = 1.0
 # How often stop topics, other publishers and the model are checked.
 _LOOK_S = 0.1
 # /clock that jumped back silences timers on ROS time; this one goes on.
@@ -55,6 +54,7 @@ class ActionExecutorNode(HmaNode):
         super().__init__('action_executor', ActionExecutorParameters)
         # These outlive every configuration: a stop, and what the robot was commanded last.
         self._latched: str | None = None
+        self._latched_ns = 0
         self._previous_stops: StopTopics | None = None
         self._previous_executor: Executor | None = None
         self._is_ticking = False
@@ -96,9 +96,7 @@ class ActionExecutorNode(HmaNode):
         self._stops = StopTopics(self, spec.stops, self._stop, self._previous_stops, is_shadow)
         self._previous_stops = self._stops
         self._gripper: Gripper | None = None
-        self._reports = None
-        if not self._is_shadow:
-            self._reports = self.publisher(ActionChunk, '~/executed', REPORT)
+        self._reports = ExecutedReports(self, spec, is_shadow)
         self._open_inputs()
         self._listens_s = self._started_s = time.monotonic()
         self._tick_timers: list[Any] = []
@@ -131,12 +129,13 @@ class ActionExecutorNode(HmaNode):
         if not self._is_shadow:
             self._commander = Commander(self, self._spec)
             self._gripper = self._commander.gripper
-        self._pending_ns: deque[int] = deque(maxlen=_REPORTS_PENDING)
+        self._reports.clear()
         self._command_clock = CommandClock(
             round(NS_PER_S * self._period_s), self._clock_watch.is_simulated, self._previous_clock
         )
         self._previous_clock = self._command_clock
         self._executor.reset()
+        self._mind_own_stop()
         self._decision = Decision(self._executor.state, None, ())
         self._changes = StateLog(self, self._decision, self._is_shadow)
         self._started_s = time.monotonic()
@@ -197,19 +196,18 @@ class ActionExecutorNode(HmaNode):
         if tick.interruption is not None:
             self._diagnostics.warning('interruptions', f'{tick.interruption}: planning anew')
             self._state.clear()
-            self._pending_ns.clear()
+            self._reports.clear()
         listens = self._gripper is None or self._gripper.listens()
         measured, refusal = self._measured(), self._refusal()
         self._decision = self._executor.step(tick, now_ns, measured, refusal, listens)
-        if self._latched is None and self._executor.stop_reason is not None:
-            self._stop(self._executor.stop_reason)
+        self._mind_own_stop()
         self._changes.note(self._decision)
         self._diagnostics.counts[self._decision.state.value] += 1
         if self._decision.motion is not None:
             tick = self._command_clock.settled(tick, self._executor.is_at_rest)
         if self._commander is not None:
             self._send(self._commander, tick, self._decision)
-            self._report_executed(tick.reach_ns)
+            self._reports.publish(tick.reach_ns, self._executor.executed)
 
     def _mind_pause(self) -> None:
         """Count no pause of this process as silence of the clock or of the model."""
@@ -246,7 +244,7 @@ class ActionExecutorNode(HmaNode):
             return
         if self._executor.state not in COMMANDING or self._heartbeat.is_silent:
             self._diagnostics.counts['chunks not followed'] += 1
-            self._owe_report(stamp_ns(message.header.stamp))
+            self._reports.owe(stamp_ns(message.header.stamp))
             return
         try:
             self._accept(message, publisher)
@@ -255,7 +253,7 @@ class ActionExecutorNode(HmaNode):
         except LateError as error:
             self._diagnostics.counts['late chunks'] += 1
             self._diagnostics.warning('refused chunks', f'{error}: {_LATE}')
-            self._owe_report(stamp_ns(message.header.stamp))
+            self._reports.owe(stamp_ns(message.header.stamp))
         except MessageError as error:
             self._diagnostics.error('refused chunks', str(error))
         else:
@@ -274,22 +272,8 @@ class ActionExecutorNode(HmaNode):
         if is_new:
             self._diagnostics.latency('chunk age', (now_ns - stamp) * 1e-9)
         targets = self._executor.accept(stamp, step_dt_s(message), actions, now_ns)
-        self._owe_report(stamp)
+        self._reports.owe(stamp)
         self._diagnostics.counts['saturated steps'] += int(targets.saturated_HD.any(axis=1).sum())
-
-    def _owe_report(self, stamp: int) -> None:
-        """Report a step when it is over, also if its chunk is not followed: the model waits."""
-        newest = self._pending_ns[-1] if self._pending_ns else 0
-        if self._reports is not None and newest < stamp < self.now_ns() + NS_PER_S:
-            self._pending_ns.append(stamp)
-
-    def _report_executed(self, reach_ns: int) -> None:
-        """Report what was commanded in each step for which a chunk came, once it is over."""
-        over_ns = reach_ns - round(self._spec.rates.frame_dt_s * NS_PER_S)
-        while self._reports is not None and self._pending_ns and self._pending_ns[0] <= over_ns:
-            stamp = self._pending_ns.popleft()
-            executed = self._executor.executed(stamp)
-            self._reports.publish(from_actions(self._spec, stamp, executed))
 
     def _look(self) -> None:
         """Check for silence and for other publishers of commands."""
@@ -315,11 +299,18 @@ class ActionExecutorNode(HmaNode):
             self._diagnostics.note('gripper faults', fault)
         self._diagnostics.note('absent gripper', gripper.absence(), WARN)
 
+    def _mind_own_stop(self) -> None:
+        """Latch what the executor stopped for by itself."""
+        reason = self._executor.stop_reason
+        if reason is not None and reason != self._latched:
+            self._stop(reason)
+
     def _stop(self, reason: str) -> None:
-        if self._latched is None:
-            self.get_logger().warning(f'stopped: {reason[:500]}')
         self._executor.stop(reason)
-        self._latched = self._executor.stop_reason
+        if self._executor.stop_reason != self._latched:
+            # The first one, or one more serious than a robot away from its last command.
+            self._latched, self._latched_ns = self._executor.stop_reason, self.now_ns()
+            self.get_logger().warning(f'stopped: {reason[:500]}')
         if self._commander is not None:
             self._commander.halt()
 
@@ -329,14 +320,8 @@ class ActionExecutorNode(HmaNode):
         return response
 
     def _on_resume(self, _request: Any, response: Any) -> Any:
-        intruder = None if self._commander is None else self._commander.intruder()
-        refusal = self._stops.refusal() or intruder
-        if refusal is not None:
-            response.success, response.message = False, f'{refusal}: expected no stop'
-            return response
-        if not self._is_ticking:
-            kept = 'no stop was latched' if self._latched is None else 'the stop is kept'
-            response.success, response.message = False, f'inactive: activate first; {kept}'
+        if (refusal := self._resume_refusal()) is not None:
+            response.success, response.message = False, refusal
             return response
         released, self._latched = self._latched, None
         self._executor.release()
@@ -347,12 +332,23 @@ class ActionExecutorNode(HmaNode):
         self.get_logger().info(f'resume: {response.message[:500]}')
         return response
 
+    def _resume_refusal(self) -> str | None:
+        intruder = None if self._commander is None else self._commander.intruder()
+        if (refusal := self._stops.refusal() or intruder) is not None:
+            return f'{refusal}: expected no stop'
+        if not self._is_ticking:
+            kept = 'no stop was latched' if self._latched is None else 'the stop is kept'
+            return f'inactive: activate first; {kept}'
+        if self._latched is None and self._executor.stray.is_pending:
+            return f'{self._executor.stray.text}: no stop is latched yet; call again once one is'
+        return None
+
     def _on_approve(self, _request: Any, response: Any) -> Any:
         refusal = self._heartbeat.refusal()
         if not self._is_ticking or self._executor.state not in COMMANDING:
             state = self._executor.state.value if self._is_ticking else 'inactive'
             refusal = f'approval: got one while {state}, expected tracking or holding'
-        refusal = refusal or self._executor.approval.give()
+        refusal = refusal or self._executor.approval.give(self.now_ns())
         response.success, response.message = refusal is None, refusal or ''
         return response
 
@@ -377,9 +373,11 @@ class ActionExecutorNode(HmaNode):
             {
                 'mode': self._given.mode,
                 'active': is_active,
-                'state': self._decision.state.value if is_active else 'inactive',
+                'state': self._executor.state.value if is_active else 'inactive',
                 'reasons': reasons if is_active else '',
-                'stop reason': self._executor.stop_reason or '',
+                'stop reason': self._latched or '',
+                'stopped at s': self._latched_ns / NS_PER_S if self._latched else '',
+                'simulated': self._spec.simulated,
                 'approved': self._executor.approval.is_there,
             }
         )

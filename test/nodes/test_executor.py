@@ -93,6 +93,17 @@ class Robot:
         """Call a service of the executor."""
         return self.system.call(Trigger, f'action_executor/{name}', Trigger.Request())
 
+    def until_refused(self, name: str, text: str, action: Any = lambda: None) -> None:
+        """Wait for a refusal: a busy machine may lose the state, and say that first."""
+
+        def is_refused() -> bool:
+            action()
+            answer = self.call(name)
+            assert not answer.success
+            return text in str(answer.message)
+
+        self.system.until(is_refused, text)
+
     def until_resumed(self, action: Any = lambda: None) -> None:
         self.system.until(lambda: (action(), self.call('resume').success)[1], 'resume')
 
@@ -282,11 +293,10 @@ def test_nobody_else_may_command(system: Any, robot: Robot) -> None:
     robot.until_log(f'cannot activate: /{COMMANDS}: got 1 publisher (')
 
     intruder = system.node.create_publisher(JointTrajectory, COMMANDS, REPORT)
-    robot.until_log(
-        f'stopped: /{COMMANDS}: got 2 publishers (/action_executor, /watcher), expected this node'
-    )
+    # The stop does not wait for the name of the other node.
+    robot.until_log(f'stopped: /{COMMANDS}: got 2 publishers (/action_executor, ')
     robot.until_silent('stopped')
-    assert 'got 2 publishers' in robot.call('resume').message
+    robot.until_refused('resume', 'got 2 publishers (/action_executor, /watcher), expected this')
     system.node.destroy_publisher(intruder)
     robot.until_resumed()
     robot.until_moved()
@@ -296,18 +306,9 @@ def test_chunks_are_followed_after_an_approval_only(system: Any, robot: Robot) -
     spawn(system, require_approval=True, heartbeat_timeout_s=10.0)
     robot.until_commanded()
     # There is neither a model nor a chunk to approve.
-    answer = robot.call('approve')
-    assert not answer.success
-    assert 'approval: world_model/heartbeat: got none yet' in answer.message
+    robot.until_refused('approve', 'approval: world_model/heartbeat: got none yet')
     beats = system.node.create_publisher(Empty, 'world_model/heartbeat', REPORT)
-
-    def is_missing_a_chunk() -> bool:
-        beats.publish(Empty())
-        answer = robot.call('approve')
-        assert not answer.success
-        return 'before a chunk was shown' in str(answer.message)
-
-    system.until(is_missing_a_chunk, 'a refusal without a chunk')
+    robot.until_refused('approve', 'before a chunk was shown', lambda: beats.publish(Empty()))
 
     def is_checked() -> bool:
         robot.send(np.full((2, 6), 0.01))
@@ -316,6 +317,9 @@ def test_chunks_are_followed_after_an_approval_only(system: Any, robot: Robot) -
     system.until(is_checked, 'accepted chunks')
     np.testing.assert_allclose(robot.target(), MEASURED)
     assert robot.fact('approved') == 'False'
+    over_ns = robot.now_ns() + 10**9
+    system.until(lambda: robot.now_ns() > over_ns, 'the end of the chunk')
+    robot.until_refused('approve', 'after the last chunk was over', lambda: beats.publish(Empty()))
     # A busy machine may lose the state, and with it the approval.
     robot.until_moved(lambda: (beats.publish(Empty()), robot.call('approve')))
     # An approval ends with the activation in which it was given.
@@ -323,9 +327,14 @@ def test_chunks_are_followed_after_an_approval_only(system: Any, robot: Robot) -
     assert system.transition('action_executor', 'activate')
     system.until(lambda: robot.fact('approved') == 'False', 'the end of the approval')
     robot.until_commanded()
-    assert 'before a chunk was shown' in robot.call('approve').message
-    robot.send(np.full((2, 6), 0.01))
-    system.until(lambda: (beats.publish(Empty()), robot.call('approve').success)[1], 'an approval')
+    robot.until_refused('approve', 'before a chunk was shown', lambda: beats.publish(Empty()))
+
+    def is_approved() -> bool:
+        beats.publish(Empty())
+        robot.send(np.full((2, 6), 0.01))
+        return bool(robot.call('approve').success)
+
+    system.until(is_approved, 'an approval')
     assert robot.call('stop').success
     system.until(lambda: robot.fact('approved') == 'False', 'the end of the approval')
     answer = robot.call('approve')
@@ -359,9 +368,7 @@ def test_a_silent_model_is_not_followed_until_its_heartbeat_is_back(
     followed = until_ignored()
     assert until_ignored() == followed
     system.until(lambda: robot.fact('approved') == 'False', 'the end of the approval')
-    answer = robot.call('approve')
-    assert not answer.success
-    assert 'world_model/heartbeat: got none for' in answer.message
+    robot.until_refused('approve', 'world_model/heartbeat: got none for')
 
     def is_followed() -> bool:
         beats.publish(Empty())
@@ -415,23 +422,66 @@ def test_robot_that_settles_elsewhere_is_left_alone_until_somebody_resumes(
     sent = system.counts[COMMANDS]
     # Not even where the states are right again, nor by the lifecycle.
     robot.place = MEASURED
-    for transition in ('deactivate', 'activate'):
+    for transition in ('deactivate', 'cleanup', 'configure', 'activate'):
+        assert system.transition('action_executor', transition)
+    robot.until_silent('stopped')
+    assert 'away from the last command' in robot.fact('stop reason')
+    # The stop of a person counts more: whoever resumes robots that are away leaves it alone.
+    latched_s = robot.fact('stopped at s')
+    for _ in range(2):
+        assert robot.call('stop').success
+    system.until(lambda: robot.fact('stop reason') == '~/stop was called', 'the new reason')
+    assert float(robot.fact('stopped at s')) > float(latched_s)
+    for transition in ('deactivate', 'cleanup', 'configure', 'activate'):
         assert system.transition('action_executor', transition)
     robot.until_silent('stopped')
     assert system.counts[COMMANDS] == sent
-    assert 'away from the last command' in robot.call('resume').message
+    assert robot.call('resume').message == 'released: ~/stop was called'
     robot.until_commanded()
     np.testing.assert_allclose(robot.target(), MEASURED)
+
+
+def test_robot_that_is_waited_for_stops_when_activated_and_is_not_resumed_before(
+    system: Any, robot: Robot
+) -> None:
+    spawn(system)
+    robot.until_moved()
+    robot.is_seen = False
+    robot.until_silent('lost')
+    robot.until_at_rest()
+    sent, place = system.counts[COMMANDS], robot.target()
+    # It moves all the time.
+    robot.is_seen = True
+    step = 0
+
+    def refusal() -> str:
+        nonlocal step
+        step += 1
+        robot.place = place + 0.3 + 0.02 * (step % 10)
+        answer = robot.call('resume')
+        assert not answer.success or answer.message == 'no stop was latched'
+        return str(answer.message)
+
+    system.until(lambda: 'no stop is latched yet' in refusal(), 'a refusal')
+    for transition in ('deactivate', 'cleanup', 'configure', 'activate'):
+        assert system.transition('action_executor', transition)
+    robot.until_silent('stopped')
+    assert 'away from the last command' in robot.fact('stop reason')
+    assert system.counts[COMMANDS] == sent
+    assert 'away from the last command' in robot.call('resume').message
+    robot.until_commanded()
+    np.testing.assert_allclose(robot.target(), robot.place)
 
 
 def test_a_pause_of_the_executor_itself_is_named(system: Any, robot: Robot) -> None:
     beats = system.node.create_publisher(Empty, 'world_model/heartbeat', REPORT)
     system.node.create_timer(0.05, lambda: beats.publish(Empty()))
-    child = spawn(system)
+    # A busy machine alone is silent for less than that.
+    child = spawn(system, heartbeat_timeout_s=2.0)
     robot.until_moved()
     child.send_signal(signal.SIGSTOP)
-    end_ns = robot.now_ns() + 2 * 10**9
-    system.until(lambda: robot.now_ns() > end_ns, 'two seconds')
+    end_ns = robot.now_ns() + 5 * 10**9
+    system.until(lambda: robot.now_ns() > end_ns, 'five seconds')
     child.send_signal(signal.SIGCONT)
     robot.until_log('this process did not run for ')
     robot.until_commanded()
@@ -587,6 +637,35 @@ def test_a_late_chunk_is_a_warning_with_advice_and_counted(system: Any, robot: R
     system.until(lambda: int(robot.fact('late chunks')) >= 1, 'the count')
     # The model waits for what was executed in that step: it would be late again without.
     system.until(lambda: 'action_executor/executed' in system.last, 'a report of the late step')
+
+
+def test_each_step_with_a_chunk_is_reported_once_also_beside_skipped_ones(
+    system: Any, robot: Robot
+) -> None:
+    reported = list[int]()
+    system.node.create_subscription(
+        ActionChunk,
+        'action_executor/executed',
+        lambda message: reported.append(stamp_ns(message.header.stamp)),
+        REPORT,
+    )
+    spawn(system)
+    robot.until_moved()
+    sent = list[int]()
+
+    def send(age_ns: int) -> None:
+        sent.append(robot.now_ns() - age_ns)
+        robot.chunks.publish(from_actions(UR5E, sent[-1], np.full((2, 6), 0.01)))
+        system.until(lambda: sent[-1] in reported, 'a report')
+
+    # One in time, one for which no chunk came, one that came too late, one in time.
+    send(0)
+    begin_ns = robot.now_ns()
+    system.until(lambda: robot.now_ns() > begin_ns + 2 * 10**9, 'a step without a chunk')
+    send(10**9)
+    send(0)
+    assert reported == sorted(set(reported))
+    assert [stamp for stamp in reported if stamp >= sent[0]] == sent
 
 
 def test_a_step_whose_chunk_is_not_followed_is_reported_as_unknown(

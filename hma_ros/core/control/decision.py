@@ -1,5 +1,28 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""What the executor decides in a period, and the states that it is in."""
+"""
+What the executor decides in a period, and the states that it is in.
+
+========= ================================== ====================== ==============================
+state     enters when                        commands               leaves when
+========= ================================== ====================== ==============================
+waiting   started, resumed, or the robot is  nothing                measurements agree, are fresh
+          away from the last command                                and inside limits plus margin,
+                                                                    and every stop topic is clear;
+                                                                    away too long, or at rest
+                                                                    there: ``stopped``
+tracking  a chunk is followed                the plan, within       state lost, following error,
+                                             limits                 chunk over, stop
+holding   the chunk is over, or refused      the last, at rest      a new chunk
+braking   the state is lost, the robot does  decelerates within     at rest: ``lost``
+          not follow, the clock jumped       limits
+lost      at rest without a state to trust   nothing                the state is fresh again: near
+                                                                    the last command it goes on
+                                                                    from there, else ``waiting``
+stopped   a stop, or the robot stays away    decelerates within     :meth:`Executor.release`
+          from the last command              limits to one command
+                                             at rest, then nothing
+========= ================================== ====================== ==============================
+"""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -1,26 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """
-The state machine between action chunks and commands.
-
-========= ================================== ====================== ==============================
-state     enters when                        commands               leaves when
-========= ================================== ====================== ==============================
-waiting   started, resumed, or the robot is  nothing                measurements agree, are fresh
-          away from the last command                                and inside limits plus margin,
-                                                                    and every stop topic is clear;
-                                                                    settled away: ``stopped``
-tracking  a chunk is followed                the plan, within       state lost, following error,
-                                             limits                 chunk over, stop
-holding   the chunk is over, or refused      the last, at rest      a new chunk
-braking   the state is lost, the robot does  decelerates within     at rest: ``lost``
-          not follow, the clock jumped       limits
-lost      at rest without a state to trust   nothing                the state is fresh again: near
-                                                                    the last command it goes on
-                                                                    from there, else ``waiting``
-stopped   a stop, or the robot settled away  decelerates within     :meth:`Executor.release`
-          from the last command              limits to one command
-                                             at rest, then nothing
-========= ================================== ====================== ==============================
+The state machine between action chunks and commands; its states: :mod:`.decision`.
 
 A measurement alone never moves the robot: a motion starts from one only after an activation or
 :meth:`Executor.release`; after a loss it continues from the last command, or a stop latches.
@@ -29,7 +9,7 @@ Between any two commands, whatever happened between them, the limits of
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from hma_ros.core.control.action_space import Targets
 from hma_ros.core.control.approval import Approval
@@ -39,16 +19,16 @@ from hma_ros.core.control.command_clock import SHORTEST_PERIOD, Tick
 from hma_ros.core.control.command_history import CommandHistory
 from hma_ros.core.control.decision import AWAY, COMMANDING, Decision, State
 from hma_ros.core.control.gripper import GripperSwitch
-from hma_ros.core.control.guard import Guard, Motion
+from hma_ros.core.control.guard import Guard, Motion, Vector
 from hma_ros.core.control.measurement import Measurement, StateCheck
 from hma_ros.core.control.motion_plan import MotionPlan
 from hma_ros.core.control.orientation_goal import OrientationGoal
 from hma_ros.core.control.start_check import StartCheck
+from hma_ros.core.control.stray import Stray
 from hma_ros.core.embodiment.spec import EmbodimentSpec
 from hma_ros.core.errors import MessageError
 from hma_ros.core.units import NS_PER_S
 
-Vector = NDArray[np.float64]
 _HISTORY_S = 5.0
 
 
@@ -87,8 +67,9 @@ class Executor:
         self._state = State.WAITING
         self._reasons: tuple[str, ...] = (self._start.reason,)
         self._stop_reason: str | None = None
-        # Whether to start from the last command only; whether a stop still has to come to rest.
-        self._goes_on = self._needs_rest = False
+        self.stray = Stray(self._check)
+        # Whether a stop still has to come to rest.
+        self._needs_rest = False
         # Time since the last command; all time that passed: the gripper interval counts in it.
         self._idle_s = self._time_s = 0.0
         # Chunks stamped before this moment belong to an earlier motion.
@@ -96,6 +77,7 @@ class Executor:
         if previous is not None and previous._spec.action == spec.action:
             self._guard = Guard(axes, self._period_s * SHORTEST_PERIOD, previous._guard.last)
             self._time_s, self._idle_s = previous._time_s, previous._idle_s
+            self.stray.adopt(previous.stray)
             if self.gripper is not None and previous.gripper is not None:
                 self.gripper.adopt(previous.gripper)
 
@@ -143,7 +125,7 @@ class Executor:
         targets = self._plan.accept(
             stamp_ns, actions_HA, joins_ns, self._reach_ns, self.approval.is_there
         )
-        self.approval.show()
+        self.approval.show(stamp_ns + round(steps * step_dt_s * NS_PER_S))
         if self.approval.is_there:
             self._turn.aim()
         return targets
@@ -220,8 +202,12 @@ class Executor:
         return self._history.executed(start_ns, self._spec.rates.stride)
 
     def stop(self, reason: str) -> None:
-        """Latch: decelerate to rest, then command nothing until :meth:`release`."""
-        if self._stop_reason is None:
+        """
+        Latch: decelerate to rest, then command nothing until :meth:`release`.
+
+        The first reason stays, but any other replaces that of a robot away from its last command.
+        """
+        if self._stop_reason is None or AWAY in self._stop_reason:
             self._stop_reason, self._reasons = reason, (reason,)
         if self.gripper is not None:
             self.gripper.repeat()
@@ -231,16 +217,25 @@ class Executor:
             self._drop_plan()
 
     def release(self) -> None:
-        """Release the latch to start where the robot is, once a motion that brakes is at rest."""
-        self._stop_reason, self._goes_on = None, False
-        if self._state is State.STOPPED and not self._needs_rest:
-            self._restart()
+        """Release the latch, if any, to start where the robot is, once a motion is at rest."""
+        if self._stop_reason is not None:
+            self._stop_reason = None
+            self.stray.end()
+            if not self._needs_rest:
+                self._restart()
 
     def reset(self) -> None:
-        """Start anew where the robot is, e.g. when activated. A stop stays latched."""
+        """
+        Start anew where the robot is, e.g. when activated.
+
+        A stop stays latched, and a robot that is waited for stops.
+        """
         self._history.clear()
         self._plan.forget_stamps()
         self.approval.end()
+        self._needs_rest = False  # what moved has rested meanwhile
+        if self.stray.is_pending:
+            self.stop(self.stray.stop_reason)
         if self._state is not State.STOPPED:
             self._restart()
 
@@ -272,7 +267,7 @@ class Executor:
             self._reasons = (fault or 'no measured state',)
             return None
         is_ready = self._start.accepts(measured)
-        if self._goes_on and self._following_fault(measured) is not None:
+        if self.stray.is_pending and self._following_fault(measured) is not None:
             self._await_return(measured)
             return None
         if not is_ready or refusal is not None:
@@ -281,7 +276,7 @@ class Executor:
         position = self._guard.nearest_turn(measured.values_X)
         if self._is_shadow:
             return self._begin(self._guard.rebase(position))
-        if self._goes_on:
+        if self.stray.is_pending:
             position = self._guard.last.position_X
         if (wait_s := self._guard.wait_s(position) - self._idle_s) > 0.0:
             self._reasons = (f'{AWAY}: a start in {wait_s:.1f} s',)
@@ -289,12 +284,12 @@ class Executor:
         return self._begin(self._guard.place(position, self._idle_s))
 
     def _await_return(self, measured: Measurement) -> None:
-        """Wait for an arm that lags; stop if it has come to rest elsewhere."""
-        away = self._check.away(measured, self._guard.last.position_X)
-        if self._start.is_settled:
-            self.stop(f'{away}; look at the robot, then call ~/resume, which starts where it is')
+        """Wait for an arm that lags, not for long; stop if it has come to rest elsewhere."""
+        self.stray.note(measured, self._guard.last.position_X)
+        if self._start.is_settled or self.stray.is_overdue(self._time_s):
+            self.stop(self.stray.stop_reason)
         else:
-            self._reasons = (f'{away}: waiting for the robot to come back or to rest',)
+            self._reasons = (f'{self.stray.text}: waiting for the robot to come back or to rest',)
 
     def _lost(self, fault: str | None, measured: Measurement | None) -> Motion | None:
         if fault is not None or measured is None:
@@ -303,7 +298,8 @@ class Executor:
         if (following := self._following_fault(measured)) is None:
             return self._begin(self._guard.place(self._guard.last.position_X, self._period_s))
         self._start.reset()
-        self._state, self._goes_on, self._reasons = State.WAITING, True, (following,)
+        self.stray.begin(measured, self._guard.last.position_X, self._time_s)
+        self._state, self._reasons = State.WAITING, (following,)
         return None
 
     def _commanding(
@@ -369,8 +365,7 @@ class Executor:
 
     def _restart(self) -> None:
         self._start.reset()
-        self._state, self._goes_on = State.WAITING, False
-        self._reasons = (self._start.reason,)
+        self._state, self._reasons = State.WAITING, (self._start.reason,)
         if self.gripper is not None:
             # Somebody may have moved it: it is commanded anew, by the model alone.
             self.gripper.repeat()
@@ -379,6 +374,7 @@ class Executor:
         self._history.clear()
         self._begun_ns = self._reach_ns - round(NS_PER_S * self._period_s)
         self._drop_plan()
+        self.stray.end()
         self._state, self._reasons = State.HOLDING, ()
         return motion
 

@@ -184,7 +184,12 @@ def test_chunks_are_checked_but_not_followed_before_an_approval() -> None:
         rig.send([[1e9, 0.0, 0.0, 1.0]])
     assert {decision.state for decision in rig.run(20)} == {State.HOLDING}
     np.testing.assert_array_equal(rig.command(), place)
-    assert rig.executor.approval.give() is None
+    # What was shown is over by now.
+    rig.run(100)
+    assert 'after the last chunk was over' in rig.executor.approval.give(rig.now_ns)
+    assert not rig.executor.approval.is_there
+    rig.send(rig.forward())
+    assert rig.executor.approval.give(rig.now_ns) is None
     rig.send(rig.forward())
     assert rig.run(5)[-1].state is State.TRACKING
     assert rig.command()[0] > place[0]
@@ -195,7 +200,7 @@ def test_an_approval_lasts_to_the_next_stop_or_loss(end: str) -> None:
     rig = Rig(FRANKA, needs_approval=True).started()
     rig.send(rig.forward())
     rig.tick()
-    assert rig.executor.approval.give() is None
+    assert rig.executor.approval.give(rig.now_ns) is None
     rig.send(rig.forward())
     rig.tick()
     if end == 'stop':
@@ -209,18 +214,18 @@ def test_an_approval_lasts_to_the_next_stop_or_loss(end: str) -> None:
     rig.until(State.HOLDING)
     assert not rig.executor.approval.is_there
     # What was shown before is forgotten too.
-    assert 'before a chunk was shown' in rig.executor.approval.give()
+    assert 'before a chunk was shown' in rig.executor.approval.give(rig.now_ns)
 
 
 def test_an_approval_before_a_chunk_was_shown_is_refused_and_not_kept() -> None:
     rig = Rig(FRANKA, needs_approval=True).started()
-    refusal = rig.executor.approval.give()
+    refusal = rig.executor.approval.give(rig.now_ns)
     assert refusal is not None
     assert refusal.startswith('approval: got one before a chunk was shown')
     place = rig.command()
     with pytest.raises(MessageError):
         rig.send([[1e9, 0.0, 0.0, 1.0]])  # one that is refused was not shown
-    assert rig.executor.approval.give() == refusal
+    assert rig.executor.approval.give(rig.now_ns) == refusal
     rig.send(rig.forward())
     rig.run(5)
     np.testing.assert_array_equal(rig.command(), place)

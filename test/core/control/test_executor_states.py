@@ -232,7 +232,7 @@ class ExecutorMachine(RuleBasedStateMachine):
 
     @rule()
     def resume(self) -> None:
-        if self.executor.state in (State.STOPPED, State.WAITING):
+        if self.executor.stop_reason is not None:
             self.may_start_elsewhere = True
         self.executor.release()
         self.tick()
@@ -249,7 +249,9 @@ class ExecutorMachine(RuleBasedStateMachine):
             if decision.motion is None:
                 break
             self.judge(tick, decision)
-        self.may_start_elsewhere = True
+        # Not where the robot was away: that stops.
+        if self.executor.stop_reason is None and not self.executor.stray.is_pending:
+            self.may_start_elsewhere = True
         self.executor.reset()
         self.clock = CommandClock(self.period_ns, is_simulated=False, previous=self.clock)
         self.steady_ns += round(late * self.period_ns)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rig import Rig
+from rig import Rig, S
 
 from hma_ros.core.control.decision import State
 from hma_ros.core.control.executor import Executor
@@ -174,7 +174,8 @@ def test_robot_that_settles_away_from_the_last_command_stops_until_somebody_resu
     rig.until(State.STOPPED)
     assert rig.executor.stop_reason == (
         f'y: away from the last command: got 0.1 measured, expected {last[1]:.4g} commanded; look '
-        'at the robot, then call ~/resume, which starts where it is'
+        'at the robot, then call ~/resume, which starts from the measured position; if the robot '
+        'is not there, mend the state first'
     )
     # It latches: also where the robot is back, and over an activation.
     rig.sag_X = 0.0 * AWAY
@@ -199,22 +200,71 @@ def test_robot_that_moves_elsewhere_is_waited_for_until_it_rests() -> None:
     rig.until(State.STOPPED)
 
 
-def test_resume_while_it_waits_for_the_robot_starts_where_it_is() -> None:
+def test_robot_whose_measurement_never_rests_stops_after_some_seconds() -> None:
+    rig = strayed()
+    noise_X = 0.06 * rig.axes.following_error
+    count, start_ns = len(rig.positions), rig.now_ns
+    while rig.executor.state is not State.STOPPED:
+        noise_X = -noise_X
+        rig.sag_X = AWAY + noise_X
+        rig.tick()
+        assert rig.now_ns - start_ns < 5.1 * S
+    assert rig.now_ns - start_ns > 4.9 * S
+    assert 'y: away from the last command' in rig.executor.stop_reason
+    assert len(rig.positions) == count
+
+
+def test_resume_while_it_waits_for_the_robot_releases_nothing() -> None:
     rig = strayed()
     last = rig.command()
+    rig.executor.release()
+    rig.until(State.STOPPED)
+    np.testing.assert_array_equal(rig.command(), last)
     rig.executor.release()
     rig.until(State.HOLDING)
     np.testing.assert_allclose(rig.command(), last + AWAY)
     rig.check_limits()
 
 
-def test_a_fresh_activation_starts_where_the_robot_is() -> None:
+@pytest.mark.parametrize('is_configured_anew', [False, True])
+def test_an_activation_while_it_waits_for_the_robot_stops(is_configured_anew: bool) -> None:
     rig = strayed()
-    last = rig.command()
+    count = len(rig.positions)
+    if is_configured_anew:
+        rig.executor = Executor(FRANKA, 0.5, previous=rig.executor)
     rig.executor.reset()
+    assert 'y: away from the last command' in rig.executor.stop_reason
+    assert {decision.state for decision in rig.run(100)} == {State.STOPPED}
+    assert len(rig.positions) == count
+    last = rig.command()
+    rig.executor.release()
     rig.until(State.HOLDING)
     np.testing.assert_allclose(rig.command(), last + AWAY)
-    rig.check_limits()
+    # Once it moves it is not away any more.
+    rig.executor.reset()
+    assert rig.executor.stop_reason is None
+
+
+def test_another_stop_replaces_that_of_a_robot_away_and_stays() -> None:
+    rig = strayed()
+    rig.until(State.STOPPED)
+    rig.executor.stop('~/stop was called')
+    assert rig.executor.stop_reason == '~/stop was called'
+    rig.executor.stop('emergency stop')
+    assert rig.executor.stop_reason == '~/stop was called'
+    assert rig.tick().state is State.STOPPED
+    assert rig.decision.reasons == ('~/stop was called',)
+
+
+def test_an_activation_brakes_from_no_command_of_before() -> None:
+    rig = Rig(FRANKA).moving()
+    rig.executor.stop('emergency stop')
+    rig.tick()
+    # The commands could not be sent, and the robot was deactivated in motion.
+    count = len(rig.positions)
+    rig.executor.reset()
+    assert {decision.state for decision in rig.run(20)} == {State.STOPPED}
+    assert len(rig.positions) == count
 
 
 def test_swapped_joints_stop_and_say_which() -> None:
