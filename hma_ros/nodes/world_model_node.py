@@ -314,7 +314,7 @@ class WorldModelNode(HmaNode):
         self._debug(step, f'chunk published {1e3 * age_s:.0f} ms after the image')
 
     def is_too_late(self, step: Step) -> bool:
-        """Whether the executor would refuse a chunk decided on a step for its age."""
+        """Whether the executor refuses a chunk published now on a step for its age."""
         return self._chunk_ages.is_late(self._age_s(step))
 
     def _age_s(self, step: Step) -> float:
@@ -375,9 +375,7 @@ class WorldModelNode(HmaNode):
 
     def _response_text(self) -> str:
         response = self._loop.response
-        taken = self._diagnostics.latencies.get(response)
-        if taken is None:
-            return 'all too late for a chunk so far'
+        taken = self._diagnostics.latencies[response]
         median_ms, most_ms = taken.percentile_ms(50), taken.percentile_ms(95)
         name = response.replace('receipt', 'image')
         return f'{name} {median_ms:.0f} ms (median), {most_ms:.0f} ms (95 of 100)'
