@@ -307,7 +307,9 @@ class WorldModelNode(HmaNode):
         return preprocess(to_rgb(image, self._camera_topic, camera), camera)
 
     def chunk(self, step: Step, chunk: NDArray[np.float32]) -> None:
-        """Publish the chunk decided on a step."""
+        """Publish the chunk decided on a step; of a call that ends after the stop nothing."""
+        if not self._is_working:
+            return
         self._chunks.publish(from_actions(self._spec, step.stamp_ns, chunk))
         age_s = self._age_s(step)
         self._diagnostics.latency('image stamp to action', age_s)
@@ -322,10 +324,14 @@ class WorldModelNode(HmaNode):
 
     def longer_chunk(self, step: Step, chunks: NDArray[np.float32]) -> None:
         """Publish the chunk decided on a step again, with the one that follows it."""
+        if not self._is_working:
+            return
         self._chunks.publish(from_actions(self._spec, step.stamp_ns, chunks))
 
     def rollout(self, step: Step, frame: NDArray[np.uint8], rollout: Rollout) -> None:
         """Publish what was imagined after a step."""
+        if not self._is_working:
+            return
         frame_id, stamp = step.image.header.frame_id, step.stamp_ns
         self._rollouts.publish(
             from_rollout(self._spec, stamp, rollout.frames, rollout.actions, frame_id)
