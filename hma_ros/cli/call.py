@@ -58,19 +58,35 @@ def run(args: argparse.Namespace) -> int:
     bringup = Bringup(request.namespace, (), network_of(request))
     # Speak where the nodes listen.
     os.environ.update(bringup.environment(os.environ))
-    from hma_ros.ros.episode_client import EpisodeClient
-
     try:
-        with EpisodeClient(request.namespace, timeout_s=args.timeout) as client:
-            if word == 'reset':
-                client.begin(args.seed)
-                print(f'reset: episode {args.seed} began')
-                return 0
-            is_done, text = client.trigger(f'action_executor/{word}')
+        if word == 'reset':
+            return _reset(request.namespace, args.seed, args.timeout)
+        return _trigger(request.namespace, word, args.timeout)
     except MessageError as error:
         raise ConfigError(f'{error}; see whether the nodes run, and where: {_HINT}') from error
+
+
+def _trigger(namespace: str, word: str, timeout_s: float) -> int:
+    from hma_ros.ros.service_caller import ServiceCaller
+
+    with ServiceCaller(namespace, timeout_s) as caller:
+        is_done, text = caller.trigger(f'action_executor/{word}')
     print(f'{word}: {text or "done"}' if is_done else f'{word}: refused: {text}')
     return 0 if is_done else 1
+
+
+def _reset(namespace: str, seed: int, timeout_s: float) -> int:
+    from hma_ros.ros.episode_client import EpisodeClient
+    from hma_ros.ros.service_caller import ServiceCaller
+    from hma_ros.srv import ResetEpisode
+
+    # Before any node is deactivated for it.
+    with ServiceCaller(namespace, timeout_s) as caller:
+        caller.find(ResetEpisode, 'sim_robot/reset')
+    with EpisodeClient(namespace, timeout_s=timeout_s) as client:
+        client.begin(seed)
+    print(f'reset: episode {seed} began')
+    return 0
 
 
 _HINT = 'robot, sim, namespace, network and ROS_DOMAIN_ID must be those of hma run predict'

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from hma_ros.core.control.angles import nearest_turn
 from hma_ros.core.embodiment.spec import EmbodimentSpec
+from hma_ros.core.units import NS_PER_S
 
-_NS = 1_000_000_000
 # A motion that a camera shows, by unit, and how long after it the image may stay the same: states
 # arrive before the image of the same moment.
 VISIBLE = {'rad': 0.05, 'm': 0.02}
@@ -44,13 +44,14 @@ class FrozenImage:
     @property
     def fault(self) -> str | None:
         """What is wrong with the newest image; None if nothing is."""
-        if self._moved_ns is None or self._newest_ns - self._moved_ns < PATIENCE_S * _NS:
+        if self._moved_ns is None or self._newest_ns - self._moved_ns < PATIENCE_S * NS_PER_S:
             return None
+        same_s = (self._newest_ns - self._since_ns) / NS_PER_S
         way_J = self._high_J - self._low_J
         worst = int(np.argmax(way_J / self._visible_J))
         return (
-            f'{self._topic}: got the same image for {(self._newest_ns - self._since_ns) / _NS:.1f}'
-            f' s while {self._names[worst]} moved by {way_J[worst]:.3g} {self._units[worst]}, '
+            f'{self._topic}: got the same image for {same_s:.1f} s while '
+            f'{self._names[worst]} moved by {way_J[worst]:.3g} {self._units[worst]}, '
             'expected another; restart the camera or its driver'
         )
 

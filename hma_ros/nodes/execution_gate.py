@@ -1,8 +1,10 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Whether a bundle may command a robot at all."""
 
+from rclpy.logging import get_logger
+
 from hma_ros.core.embodiment import EmbodimentSpec
-from hma_ros.core.errors import ConfigError
+from hma_ros.core.errors import BundleError, ConfigError
 from hma_ros.runtime.fit import check_fit
 from hma_ros.runtime.manifest import Manifest
 
@@ -53,12 +55,16 @@ def check_may_execute(spec: EmbodimentSpec, mode: str, bundle: str, allow: bool)
 
 def no_actions(mode: str, bundle: str) -> str:
     """
-    Return why no chunk will ever come, in shadow mode; empty if some may.
+    Return why no chunk will ever come, in shadow mode; empty if some may, or if it is not known.
 
-    :param bundle: folder of the bundle; empty where it is not known.
-    :raises BundleError: its manifest cannot be read.
+    :param bundle: folder of the bundle; empty where it is not known. It may be on the computer of
+        the model alone: one that cannot be read is a warning.
     """
     if mode == 'execute' or not bundle:
         return ''
-    refusal = Manifest.read(bundle).policy_refusal
+    try:
+        refusal = Manifest.read(bundle).policy_refusal
+    except BundleError as error:
+        get_logger('action_executor').warning(f'waiting for chunks of an unknown model: {error}')
+        return ''
     return refusal and f'the model has no policy: no actions will come: {refusal}'

@@ -307,14 +307,16 @@ class WorldModelNode(HmaNode):
         return preprocess(to_rgb(image, self._camera_topic, camera), camera)
 
     def chunk(self, step: Step, chunk: NDArray[np.float32]) -> None:
-        """Publish the chunk decided on a step."""
+        """Publish the chunk decided on a step; of a call that ends after the stop nothing."""
+        if not self._is_working:
+            return
         self._chunks.publish(from_actions(self._spec, step.stamp_ns, chunk))
         age_s = self._age_s(step)
         self._diagnostics.latency('image stamp to action', age_s)
         self._debug(step, f'chunk published {1e3 * age_s:.0f} ms after the image')
 
     def is_too_late(self, step: Step) -> bool:
-        """Whether the executor would refuse a chunk decided on a step for its age."""
+        """Whether the executor refuses a chunk published now on a step for its age."""
         return self._chunk_ages.is_late(self._age_s(step))
 
     def _age_s(self, step: Step) -> float:
@@ -322,10 +324,14 @@ class WorldModelNode(HmaNode):
 
     def longer_chunk(self, step: Step, chunks: NDArray[np.float32]) -> None:
         """Publish the chunk decided on a step again, with the one that follows it."""
+        if not self._is_working:
+            return
         self._chunks.publish(from_actions(self._spec, step.stamp_ns, chunks))
 
     def rollout(self, step: Step, frame: NDArray[np.uint8], rollout: Rollout) -> None:
         """Publish what was imagined after a step."""
+        if not self._is_working:
+            return
         frame_id, stamp = step.image.header.frame_id, step.stamp_ns
         self._rollouts.publish(
             from_rollout(self._spec, stamp, rollout.frames, rollout.actions, frame_id)
@@ -375,9 +381,7 @@ class WorldModelNode(HmaNode):
 
     def _response_text(self) -> str:
         response = self._loop.response
-        taken = self._diagnostics.latencies.get(response)
-        if taken is None:
-            return 'all too late for a chunk so far'
+        taken = self._diagnostics.latencies[response]
         median_ms, most_ms = taken.percentile_ms(50), taken.percentile_ms(95)
         name = response.replace('receipt', 'image')
         return f'{name} {median_ms:.0f} ms (median), {most_ms:.0f} ms (95 of 100)'

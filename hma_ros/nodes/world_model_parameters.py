@@ -44,8 +44,8 @@ class WorldModelParameters:
     )
     max_chunk_age_s: float = parameter(
         0.5,
-        'in mode execute, no chunk is decided on a step with an older image; set it as for the '
-        'executor [s]',
+        'in mode execute, the chunk of a step with an older image counts as too late; set it as '
+        'for the executor [s]',
         0.01,
         10.0,
     )

@@ -16,18 +16,35 @@ def interface_class(name: str, key: str) -> Any:
 
     :param name: e.g. ``std_msgs/msg/Bool``.
     :param key: of the embodiment file, or the topic, that names it.
-    :raises ConfigError: it is not installed; the text says which package to install.
+    :raises ConfigError: it is no name of a type, its package is not installed (the text says which
+        one to install), or the package has no such type.
     """
-    package, kind, item = name.split('/')
+    package, kind, item = _parts(name, key)
     try:
-        return getattr(importlib.import_module(f'{package}.{kind}'), item)
-    except (ImportError, AttributeError, ValueError) as error:
+        module = importlib.import_module(f'{package}.{kind}')
+    except ImportError as error:
         distro = os.environ.get('ROS_DISTRO', '$ROS_DISTRO')
         raise ConfigError(
-            f'{key}: got no {name} here, expected it to be installed; '
+            f'{key}: got no {name} here, expected {package} to be installed; '
             f'apt-get install ros-{distro}-{package.replace("_", "-")} (rosdep key {package}), or '
             'source the workspace of the driver that brings it'
         ) from error
+    found = getattr(module, item, None)
+    if found is None:
+        raise ConfigError(
+            f'{key}: got no {name} here, expected it in the {package} that is installed; correct '
+            f'{key}, or use a newer distribution of ROS'
+        )
+    return found
+
+
+def _parts(name: str, key: str) -> list[str]:
+    parts = name.split('/')
+    if len(parts) != 3 or not all(part.isidentifier() for part in parts):
+        raise ConfigError(
+            f'{key}: got {name!r}, expected a type such as std_msgs/msg/Bool; correct {key}'
+        )
+    return parts
 
 
 def stop_class(stop: StopSpec, key: str) -> Any:

@@ -50,8 +50,7 @@ def silence(node: Node, topic: str, kind: type[Any], silent_s: float, most_s: fl
     types = ', '.join(sorted({item.topic_type for item in publishers}))
     return (
         f'{topic}: got nothing for {silent_s:.0f} s ({counted(len(publishers), "publisher")}'
-        f'{": " if types else ""}{types}), expected {type_name(kind)} from the camera within '
-        f'{most_s:g} s'
+        f'{": " if types else ""}{types}), expected {type_name(kind)} within {most_s:g} s'
     )
 
 

@@ -1,7 +1,6 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """Whether the chunks of a model come in time for the executor, which refuses old ones."""
 
-import math
 from collections.abc import Callable
 
 from hma_ros.core.latency import LatencyWindow
@@ -24,27 +23,33 @@ class ChunkAges:
     def __init__(self, most_s: float, clock: Callable[[], float], remedy: str) -> None:
         self._most_s, self._clock, self._remedy = most_s, clock, remedy
         self._recent = LatencyWindow(_KEPT)
-        self._late_since_s: float | None = None
+        # When the first and the newest of the late ones in a row were.
+        self._late_s: tuple[float, float] | None = None
 
     def is_late(self, age_s: float) -> bool:
         """Note the age of a step; returns whether its chunk would be refused."""
         self._recent.record(age_s)
-        is_late = age_s > self._most_s
-        if not is_late:
-            self._late_since_s = None
-        elif self._late_since_s is None:
-            self._late_since_s = self._clock()
-        return is_late
+        if age_s <= self._most_s:
+            self._late_s = None
+            return False
+        now_s = self._clock()
+        first_s, newest_s = self._late_s or (now_s, now_s)
+        self._late_s = (first_s if now_s - newest_s < PATIENCE_S else now_s, now_s)
+        return True
 
     @property
     def fault(self) -> str | None:
-        """Say that no chunk could be followed for long, and why; None if one could."""
-        since_s = self._late_since_s
-        late_s = -math.inf if since_s is None else self._clock() - since_s
-        if late_s < PATIENCE_S:
+        """Say that no chunk could be followed for long, and why; None if one could or none came."""
+        late = self._late_s  # read once: the model has a thread of its own
+        if late is None:
+            return None
+        first_s, newest_s = late
+        late_s = newest_s - first_s
+        if late_s < PATIENCE_S or self._clock() - newest_s >= PATIENCE_S:
             return None
         return (
             f'no chunk could be followed for {late_s:.0f} s: images are '
             f'{self._recent.percentile_ms(50) / 1e3:.1f} s old (median) when the model decides, '
-            f'expected at most {self._most_s:g} s (max_chunk_age_s); {self._remedy}'
+            f'expected at most {self._most_s:g} s (max_chunk_age_s); {self._remedy}; or the '
+            'camera delivers late, or stamps by another clock'
         )

@@ -138,7 +138,8 @@ class Model:
         Lend a cache of ``batch`` copies of a single context; of one, the cache itself.
 
         Returned caches are lent again, so an engine prepares once what depends on the addresses of
-        their buffers, such as a CUDA graph.
+        their buffers, such as a CUDA graph. For each size of batch ever lent they stay, with their
+        memory, as long as the model.
         """
         if batch == 1:
             yield cache

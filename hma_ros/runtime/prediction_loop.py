@@ -3,8 +3,9 @@
 Observe each step, act on it, and imagine what follows in the time that is left.
 
 Late steps are observed one after another, in order; until the model has caught up only every
-eighth of them is followed by imagining. A step whose chunk would be refused for its age is only
-observed: the context has it, and the time is for the steps after it.
+eighth of them is followed by imagining. A chunk that comes too late to be followed is published
+nevertheless: the executor answers it with what was executed, which the next step reads. It is not
+continued.
 """
 
 from collections.abc import Callable
@@ -48,7 +49,7 @@ class LoopOutput(Protocol):
         ...
 
     def is_too_late(self, step: Step) -> bool:
-        """Whether a chunk decided on a step now would be refused for the age of its image."""
+        """Whether a chunk published on a step now would be refused for the age of its image."""
         ...
 
     def chunk(self, step: Step, chunk: NDArray[np.float32]) -> None:
@@ -100,8 +101,8 @@ class PredictionLoop:
         self._step_s: float | None = None
         self._cost_s = 0.0
         self._late = 0
-        # Whether the present step is acted on: not if its chunk would come too late.
-        self._decides = acts
+        # Whether the chunk of the present step can be followed.
+        self._is_followed = acts
         self._step: Step | None = None
         self._newest_frame: NDArray[np.uint8] | None = None
         self.requests = ImagineRequests(clock)
@@ -177,19 +178,19 @@ class PredictionLoop:
             self._report.error('missed joints', step.missing)
             return False
         self._take_in(step, frame)
-        self._decides = self._acts and not self._output.is_too_late(step)
-        chunk = self._model.act() if self._decides else None
+        chunk = self._model.act() if self._acts else None
         decided_s = self._clock()
         self._step, self._newest_frame = step, frame
+        is_late = chunk is not None and self._output.is_too_late(step)
+        self._is_followed = self._acts and not is_late
         if chunk is not None:
             self._output.chunk(step, chunk)
         done_s = self._clock()
         self._report.latency('conversion', decoded_s - started_s)
         self._report.latency('inference', decided_s - decoded_s)
         self._report.latency('publishing', done_s - decided_s)
-        if self._decides or not self._acts:
-            self._report.latency(self.response, done_s - step.receipt_s)
-        else:
+        self._report.latency(self.response, done_s - step.receipt_s)
+        if is_late:
             self._report.count('steps too late to act')
         self._report.success('steps', *_CLEARED)
         self._note_time(done_s - started_s)
@@ -231,7 +232,7 @@ class PredictionLoop:
         started_s = self._clock()
         most = self._budget.frames(started_s)
         # The second chunk is worth a pass, also where there is no time for its frame.
-        asked = max(most, min(2, self._horizon)) if self._decides else most
+        asked = max(most, min(2, self._horizon)) if self._is_followed else most
         decided = self._continued(step, most)
         rollout = self._model.imagine(None, asked, self._is_enough, decided)
         self._note_imagined(len(rollout.frames), self._clock() - started_s)
@@ -250,7 +251,7 @@ class PredictionLoop:
 
         def note(chunk: NDArray[np.float32]) -> bool:
             decided.append(chunk)
-            if len(decided) == 2 and self._decides:
+            if len(decided) == 2 and self._is_followed:
                 self._output.longer_chunk(step, np.concatenate(decided))
             return len(decided) > most
 

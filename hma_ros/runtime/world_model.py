@@ -212,6 +212,8 @@ class WorldModel:
         """
         Imagine the futures of many action sequences, as one batch from the present context.
 
+        For each N the model keeps room for N contexts, on its device: use few different N.
+
         :param chunks_NHXA: ``float32[N, horizon or more, stride, A]`` in physical units.
         :param horizon: steps to imagine, ``1 <= horizon <= manifest.max_horizon``.
         :returns: ``uint8[N, horizon, H, W, 3]`` RGB.

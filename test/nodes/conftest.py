@@ -45,10 +45,10 @@ def system(tmp_path: Path, ros_context: object) -> Iterator[System]:
 
 
 class Robot:
-    """The driver of a real robot that is moved by hand: states and images on time."""
+    """The driver of a real robot that is moved by hand: states on time, images with a delay."""
 
-    def __init__(self, system: Any, spec: EmbodimentSpec) -> None:
-        self._node, self._spec = system.node, spec
+    def __init__(self, system: Any, spec: EmbodimentSpec, camera_delay_ms: int) -> None:
+        self._node, self._spec, self._delay_ns = system.node, spec, camera_delay_ms * MS
         self._images = self._node.create_publisher(Image, spec.camera.topic, SENSOR_OUT)
         source = spec.state.sources[0]
         self._joints = self._node.create_publisher(JointState, source.topic, SENSOR_OUT)
@@ -89,16 +89,20 @@ class Robot:
             message.pose.position.x = 0.5 + float(travel)
             self._poses.publish(message)
         if since_ms % self._frame_ms == 0:
-            self._images.publish(from_rgb(self._frame, stamp_ns, 'camera'))
+            self._images.publish(from_rgb(self._frame, stamp_ns - self._delay_ns, 'camera'))
 
     def _send(self, publisher: Any, stamp_ns: int, names: Any, positions: np.ndarray) -> None:
         publisher.publish(from_positions(stamp_ns, names, positions, np.zeros(len(names))))
 
 
 @pytest.fixture
-def move_by_hand(system: System) -> Callable[[str], None]:
+def move_by_hand(system: System) -> Callable[..., None]:
     """Return a function that starts the drivers of a robot, by its name."""
-    return lambda name: Robot(system, load_embodiment(name)).begin()
+
+    def begin(name: str, camera_delay_ms: int = 0) -> None:
+        Robot(system, load_embodiment(name), camera_delay_ms).begin()
+
+    return begin
 
 
 @pytest.fixture(scope='session')

@@ -35,6 +35,15 @@ def test_without_a_node_it_says_where_to_look() -> None:
     assert 'must be those of hma run predict' in text
 
 
+def test_without_a_simulated_robot_reset_leaves_the_other_nodes_alone(system: Any) -> None:
+    system.spawn('rollout_viewer', embodiment='sim_ur5e', autostart=True)
+    system.until_logged('rollout_viewer', 'activated')
+    code, text = call('reset', '--timeout', '3')
+    assert code == 2
+    assert 'sim_robot/reset: expected the service, got none within 3 s' in text
+    assert system.state('rollout_viewer') == 'active'
+
+
 @pytest.mark.parametrize(
     ('words', 'sentence'),
     [

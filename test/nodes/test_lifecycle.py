@@ -55,6 +55,13 @@ def test_a_node_that_was_shut_down_ends_on_a_signal_without_a_traceback(system: 
     assert 'Traceback' not in system.log('rollout_viewer')
 
 
+def test_in_shadow_the_bundle_may_be_on_another_computer(system: Any) -> None:
+    shadow = {'embodiment': 'sim_ur5e', 'mode': 'shadow', 'bundle': '/on/another/computer'}
+    system.spawn('action_executor', autostart=True, **shadow)
+    system.until_logged('action_executor', 'activated')
+    system.until_logged('action_executor', 'unknown model: bundle ')
+
+
 def test_a_node_whose_launch_has_ended_ends(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     launch = subprocess.Popen([sys.executable, '-c', ''])
     # Nobody asks for its exit code before the node looks.

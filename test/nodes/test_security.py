@@ -1,6 +1,7 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
 """The table behind the SROS 2 policy is what the running nodes really open."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from rclpy.action import get_action_client_names_and_types_by_node
 
 from hma_ros.core.embodiment import load_embodiment
-from hma_ros.core.security.interfaces import Interfaces, interfaces
+from hma_ros.core.security.interfaces import OPERATOR, Interfaces, interfaces, operator
 from hma_ros.core.topics import resolve
 
 pytestmark = pytest.mark.ros
@@ -109,6 +110,25 @@ def test_the_executor_of_a_real_robot_in_shadow_mode(system: Any, robot: str) ->
     system.spawn('action_executor', embodiment=robot, autostart=True, use_sim_time=True)
     opened = interfaces(spec, 'shadow')['action_executor']
     wait_for(system, {'action_executor': opened})
+
+
+def test_a_stop_from_the_command_line_opens_no_more_than_an_operator_may(system: Any) -> None:
+    """Under SROS 2 the stop would fail with whatever the policy does not allow."""
+    command = [sys.executable, '-m', 'hma_ros.cli.main', 'call', 'robot:=ur5e', 'stop']
+    child = system.execute('call', [*command, '--timeout', '600'])
+    opened = Interfaces()
+
+    def is_there() -> bool:
+        nonlocal opened
+        for name in set(system.node.get_node_names()) - {system.node.get_name()}:
+            opened = found(system.node, name, '/')
+        return '/action_executor/stop' in opened.requests
+
+    system.until(is_there, 'the client of stop')
+    child.kill()
+    allowed = absolute(operator(load_embodiment('ur5e')), '/', OPERATOR)
+    for field in fields(opened):
+        assert set(getattr(opened, field.name)) <= set(getattr(allowed, field.name)), field.name
 
 
 def _is_missing(type_name: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmarks.faults.processes import DEADLINE_S
@@ -65,3 +66,15 @@ def test_a_model_that_hangs_is_left_and_not_started_beside(
     answers.set()
     node._hung.close(DEADLINE_S)
     assert WorldModelNode.failure.fget(node) is None  # type: ignore[attr-defined]
+
+
+def test_a_late_answer_publishes_nothing_once_the_node_is_stopped() -> None:
+    """The publishers may be those of another configuration by then; this node has none."""
+    node = SimpleNamespace(_is_working=False)
+    step, chunk, frame = object(), np.zeros((2, 6), np.float32), np.zeros((8, 8, 3), np.uint8)
+    for publish, results in (
+        (WorldModelNode.chunk, (chunk,)),
+        (WorldModelNode.longer_chunk, (chunk,)),
+        (WorldModelNode.rollout, (frame, object())),
+    ):
+        publish(node, step, *results)  # type: ignore[operator]

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.publisher import PublisherEventCallbacks
 from sensor_msgs.msg import Image, JointState
 
 from hma_ros.core.embodiment import EmbodimentSpec, load_embodiment

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.publisher import PublisherEventCallbacks
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool
 
