@@ -39,7 +39,7 @@ class ChunkAges:
 
     @property
     def fault(self) -> str | None:
-        """Say that no chunk could be followed for long, and why; None if one could."""
+        """Why no chunk could be followed for long; None if one could, or none came."""
         late = self._late_s  # read once: the model has a thread of its own
         if late is None:
             return None
