@@ -149,17 +149,17 @@ def magvit2_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope='session', autouse=True)
-def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """
     Trace each kind of module once per run, which is nearly all of the time that an export takes.
 
     What `torch.onnx.export` gives is kept, for all processes of the run, by a hash of what it is
     given: before weights are folded by a hash without their values, and after. Every export still
-    compares its graphs with its network.
+    compares its graphs with its network. Yields the true exporter.
     """
     torch = sys.modules.get('torch')
     if torch is None:
-        yield  # No test that was collected exports.
+        yield None  # No test that was collected exports.
         return
     from torch.onnx._internal.exporter._registration import ONNXRegistry
 
@@ -194,7 +194,7 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         # The table of operators, which it would build for each graph.
         table = staticmethod(cache(ONNXRegistry.from_torchlib))
         patch.setattr(ONNXRegistry, 'from_torchlib', table)
-        yield
+        yield trace
 
 
 def _kept(path: Path, make: Callable[[], Any]) -> Any:
