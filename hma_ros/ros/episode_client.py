@@ -5,7 +5,8 @@ Runs episodes on the simulated robot through the nodes, for evaluation and demon
 Each episode goes through the lifecycle: model and executor are deactivated, the simulation is
 reset, and both are activated, so that the context is empty and the target is where the robot is.
 If the robot settles away from its last command, the executor stops until ``~/resume``, so that a
-person can look first. A simulated robot needs none: the client resumes. Any other stop stays.
+person can look first. A simulated robot needs none: the client resumes. Any other stop stays, and
+an executor of a real robot is refused.
 """
 
 import time
@@ -71,7 +72,9 @@ class EpisodeClient:
         self._names, self._timeout_s = nodes, timeout_s
         self._now_ns = 0
         self._success: bool | None = None
-        self._is_away = False
+        # What the executor said last, and when the stop was that was resumed last.
+        self._facts: dict[str, str] = {}
+        self._resumed_s = ''
         self._clients: dict[str, Any] = {}
         self._node.create_subscription(Clock, '/clock', self._on_clock, SENSOR_IN)
         self._node.create_subscription(Bool, 'sim_robot/success', self._on_success, LATCHED)
@@ -119,6 +122,7 @@ class EpisodeClient:
         """Begin an episode and let it run; see :meth:`run`."""
         for name in reversed(self._names):
             self._bring(name, State.PRIMARY_STATE_INACTIVE)
+        self._check_simulated()
         self._success = None
         self._reset(seed)
         self._until(lambda: self._success is False, 'sim_robot/success: expected a message')
@@ -140,7 +144,7 @@ class EpisodeClient:
         start_ns = self._now_ns
         end_ns = start_ns + round(horizon_s * 1e9)
         while not self._success and self._now_ns < end_ns:
-            if self._is_away:
+            if self._is_away():
                 self._resume()
             self._wait_for_clock()
         return EpisodeResult(seed, bool(self._success), (self._now_ns - start_ns) * 1e-9)
@@ -151,10 +155,30 @@ class EpisodeClient:
             lambda: self._now_ns > before_ns or self._success, '/clock: expected it to move'
         )
 
+    def _check_simulated(self) -> None:
+        if _COMMANDER not in self._names:
+            return
+        self._until(lambda: self._facts, f'/diagnostics: expected a status of {_COMMANDER}')
+        if not self._is_simulated():
+            raise ConfigError(
+                f'{_COMMANDER}: got one of a real robot, expected a simulated one for episodes; '
+                'use another ROS_DOMAIN_ID or namespace'
+            )
+
+    def _is_simulated(self) -> bool:
+        return self._facts.get('simulated') == 'True'
+
+    def _is_away(self) -> bool:
+        """Whether a simulated robot settled elsewhere, and was not resumed after that stop."""
+        is_new = self._facts.get('stopped at s') != self._resumed_s
+        return self._is_simulated() and AWAY in self._facts.get('stop reason', '') and is_new
+
     def _resume(self) -> None:
-        answer = self._call(Trigger, f'{_COMMANDER}/resume', Trigger.Request())
-        self._is_away = False
-        self._node.get_logger().info(f'{_COMMANDER}/resume: {answer.message}')
+        stopped_s = self._facts['stopped at s']
+        is_released, text = self.trigger(f'{_COMMANDER}/resume')
+        # Statuses of before may still come, so each stop is released once.
+        self._facts, self._resumed_s = {}, stopped_s if is_released else self._resumed_s
+        self._node.get_logger().info(f'{_COMMANDER}/resume: {text}')
 
     def _reset(self, seed: int) -> None:
         answer = self._call(ResetEpisode, 'sim_robot/reset', ResetEpisode.Request(seed=seed))
@@ -207,8 +231,7 @@ class EpisodeClient:
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:
             if status.name == self._status:
-                values = {item.key: item.value for item in status.values}
-                self._is_away = AWAY in values.get('stop reason', '')
+                self._facts = {item.key: item.value for item in status.values}
 
     def _on_clock(self, message: Any) -> None:
         self._now_ns = stamp_ns(message.clock)

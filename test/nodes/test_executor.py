@@ -457,7 +457,7 @@ def test_robot_that_is_waited_for_stops_when_activated_and_is_not_resumed_before
     def refusal() -> str:
         nonlocal step
         step += 1
-        robot.place = place + 0.3 + 0.02 * (step % 10)
+        robot.place = place + 1.0 + 0.02 * (step % 10)
         answer = robot.call('resume')
         assert not answer.success or answer.message == 'no stop was latched'
         return str(answer.message)

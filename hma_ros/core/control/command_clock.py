@@ -143,12 +143,15 @@ class CommandClock:
         is_late = elapsed_ns > max(_PAUSE_NS, 5 * self._period_ns)
         if not (self._has_begun and (jump_ns or is_late)):
             return None
-        if paused_s:
-            return f'this process did not run for {paused_s:.2f} s'
+        passed_ns = jump_ns or elapsed_ns
+        paused = f'this process did not run for {paused_s:.2f} s'
+        if paused_s and 0 < passed_ns <= paused_s * NS_PER_S + max(_PAUSE_NS, 5 * self._period_ns):
+            return paused
+        why = f'no command was due for {elapsed_ns / NS_PER_S:.2f} s'
         if jump_ns or self._is_simulated:
-            # The process ran, so it was /clock that left out that time.
-            return f'the clock jumped by {(jump_ns or elapsed_ns) / NS_PER_S:+.3f} s'
-        return f'no command was due for {elapsed_ns / NS_PER_S:.2f} s'
+            # More than the process left out, so /clock left out the rest.
+            why = f'the clock jumped by {passed_ns / NS_PER_S:+.3f} s'
+        return f'{why}, and {paused}' if paused_s else why
 
     def _take(self, ros_ns: int, steady_ns: int, elapsed_ns: int, why: str | None) -> Tick:
         self._anchor = (ros_ns, steady_ns)

@@ -62,6 +62,20 @@ def test_a_long_pause_is_an_interruption() -> None:
     assert both(clock, 550) == Tick(ROS + 560 * MS, 0.3, 'no command was due for 0.30 s')
 
 
+@pytest.mark.parametrize('is_simulated', [False, True])
+@pytest.mark.parametrize('jump_s', [490, -3])
+def test_a_jump_that_a_pause_does_not_explain_is_named_too(
+    is_simulated: bool, jump_s: int
+) -> None:
+    tick = started(is_simulated).tick(ROS + jump_s * 1000 * MS, 300 * MS, paused_s=0.3)
+    assert tick is not None
+    assert tick.interruption is not None
+    assert tick.interruption.startswith(f'the clock jumped by {jump_s:+d}.') or (
+        tick.interruption.startswith('the clock jumped by +489.7')
+    )
+    assert tick.interruption.endswith(', and this process did not run for 0.30 s')
+
+
 def test_a_pause_of_this_process_is_named_as_such() -> None:
     reason = 'this process did not run for 3.00 s'
     # Stopped by a signal: both clocks went on. Suspended with its machine: ROS time alone did.
