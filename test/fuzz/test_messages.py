@@ -22,6 +22,7 @@ from hma_ros.core.control.position_history import PositionHistory
 from hma_ros.core.control.state_history import StateHistory
 from hma_ros.core.control.stop_board import StopBoard
 from hma_ros.core.embodiment import StopSpec, available_embodiments, load_embodiment
+from hma_ros.core.messages.chunk import to_actions
 from hma_ros.core.messages.image import RAW_ENCODINGS, to_rgb
 from hma_ros.core.messages.pose import to_pose
 from hma_ros.core.messages.stamp import stamp_ns
@@ -218,7 +219,7 @@ def chunks(draw: st.DrawFn, spec: Any) -> ActionChunk:
 @given(case=st.sampled_from(SPECS).flatmap(lambda spec: st.tuples(st.just(spec), chunks(spec))))
 def test_action_chunks(case: tuple[Any, ActionChunk]) -> None:
     spec, message = case
-    actions = outcome('action chunks', lambda: chunk_msg.to_actions(message, spec, 'chunks'))
+    actions = outcome('action chunks', lambda: to_actions(message, spec, 'chunks'))
     if actions is None:
         return
     assert actions.shape == (message.horizon, len(spec.action.names))
