@@ -154,7 +154,12 @@ def execute(day: Day) -> dict[str, Any]:
     """Let the policy act from starts that no demonstration had."""
     from hma_ros.ros.episode_client import EpisodeClient
 
-    with _robot(day), _nodes(day, 'execute'), EpisodeClient(nodes=_NODES) as client:
+    # The robot counts as a real one; this script is the person beside it.
+    with (
+        _robot(day),
+        _nodes(day, 'execute'),
+        EpisodeClient(nodes=_NODES, simulated_only=False) as client,
+    ):
         found = []
         for start in range(_HELD_OUT, _HELD_OUT + day.starts):
             found.append(client.run(start, _LONGEST_S))

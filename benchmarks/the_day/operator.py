@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from lifecycle_msgs.msg import State
-from std_srvs.srv import SetBool, Trigger
+from std_srvs.srv import SetBool
 
 from hma_ros.core.errors import ConfigError
 from hma_ros.msg import ActionChunk
@@ -40,18 +40,18 @@ class Operator(EpisodeClient):
         self._reset(start)
         self._until(lambda: self._success is False, 'sim_robot/success: expected a message')
         if marks:
-            self._trigger('begin')
+            self._mark('begin')
         self._demonstrate(True)
         result = self._watch(start, longest_s)
         self._demonstrate(False)
         if marks:
-            self._trigger('succeed' if result.success else 'fail')
+            self._mark('succeed' if result.success else 'fail')
         return result.success
 
     def _demonstrate(self, wanted: bool) -> None:
-        self._call(SetBool, 'sim_robot/demonstrate', SetBool.Request(data=wanted))
+        self.call(SetBool, 'sim_robot/demonstrate', SetBool.Request(data=wanted))
 
-    def _trigger(self, mark: str) -> None:
-        answer = self._call(Trigger, f'bag_recorder/{mark}', Trigger.Request())
-        if not answer.success:
-            raise ConfigError(f'bag_recorder/{mark}: got {answer.message}, expected success')
+    def _mark(self, mark: str) -> None:
+        is_done, text = self.trigger(f'bag_recorder/{mark}')
+        if not is_done:
+            raise ConfigError(f'bag_recorder/{mark}: got {text}, expected success')

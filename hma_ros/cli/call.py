@@ -4,6 +4,7 @@
 import argparse
 import os
 
+from hma_ros.cli.numbers import positive_number
 from hma_ros.core.errors import ConfigError, MessageError
 
 # What the executor serves; `reset` is of the simulated robot.
@@ -41,7 +42,11 @@ def add_parser(subparsers: 'argparse._SubParsersAction[argparse.ArgumentParser]'
         '--seed', type=int, default=0, metavar='N', help='episode of reset (default: 0)'
     )
     parser.add_argument(
-        '--timeout', type=float, default=10.0, metavar='S', help='seconds to wait (default: 10)'
+        '--timeout',
+        type=positive_number,
+        default=10.0,
+        metavar='S',
+        help='seconds to wait (default: 10)',
     )
     parser.set_defaults(run=run)
 
@@ -96,7 +101,8 @@ def _word(words: list[str], simulated: bool) -> str:
     known = (*SERVICES, 'reset')
     if len(words) != 1 or words[0] not in known:
         raise ConfigError(
-            f'call: got {" ".join(words) or "no word"}, expected {" or ".join(known)}'
+            f'call: got {" ".join(words) or "no word"}, expected {" or ".join(known)}; '
+            'see hma call --help'
         )
     if words[0] == 'reset' and not simulated:
         raise ConfigError('call: got reset of a real robot, expected sim:=true with it')

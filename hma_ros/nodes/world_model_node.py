@@ -209,8 +209,8 @@ class WorldModelNode(HmaNode):
         pace = measure(self._model, dark, self._acts, imagines, time.monotonic, go_on)
         self._pace = pace
         refusal = slower_refusal(spec, given.mode)
-        told = self._model.manifest, given.execution, self._model.provider
-        advice = remedy(*told, self._horizon, spec.simulated)
+        facts = self._model.manifest, given.execution, self._model.provider
+        advice = remedy(*facts, self._horizon, spec.simulated)
         warning = pace.warning(spec.rates.frame_dt_s, given.clock_divisor, refusal, advice)
         # How fast simulated time goes is not known.
         if warning is None or self.get_parameter('use_sim_time').value:

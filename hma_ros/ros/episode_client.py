@@ -9,28 +9,23 @@ person can look first. A simulated robot needs none: the client resumes. Any oth
 an executor of a real robot is refused.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Bool
-from std_srvs.srv import Trigger
 
 from hma_ros.core.control.decision import AWAY
-from hma_ros.core.errors import ConfigError, MessageError
+from hma_ros.core.errors import ConfigError
 from hma_ros.core.messages.stamp import stamp_ns
 from hma_ros.ros.qos import LATCHED, REPORT, SENSOR_IN
+from hma_ros.ros.service_caller import ServiceCaller
 from hma_ros.srv import ResetEpisode
 
-_LOOK_S = 0.1
 _COMMANDER = 'action_executor'
 
 
@@ -47,13 +42,15 @@ class EpisodeResult:
     sim_time_s: float
 
 
-class EpisodeClient:
+class EpisodeClient(ServiceCaller):
     """
-    A small client with a node of its own; use it as a context manager.
+    Runs episodes; use it as a context manager.
 
     :param namespace: of the nodes.
     :param nodes: lifecycle nodes to restart with each episode, in the order of activation.
     :param timeout_s: longest wait for an answer or for the clock to move, in real time.
+    :param simulated_only: whether an executor of a real robot is refused; without, somebody must
+        stand beside the robot.
     """
 
     def __init__(
@@ -61,21 +58,15 @@ class EpisodeClient:
         namespace: str = '',
         nodes: tuple[str, ...] = (_COMMANDER, 'world_model', 'rollout_viewer'),
         timeout_s: float = 60.0,
+        simulated_only: bool = True,
     ) -> None:
-        self._context = rclpy.Context()
-        rclpy.init(args=[], context=self._context)
-        self._node = rclpy.create_node(
-            'episode_client', namespace=namespace, context=self._context
-        )
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self._node)
-        self._names, self._timeout_s = nodes, timeout_s
+        super().__init__(namespace, timeout_s, 'episode_client')
+        self._names, self._simulated_only = nodes, simulated_only
         self._now_ns = 0
         self._success: bool | None = None
         # What the executor said last, and when the stop was that was resumed last.
         self._facts: dict[str, str] = {}
         self._resumed_s = ''
-        self._clients: dict[str, Any] = {}
         self._node.create_subscription(Clock, '/clock', self._on_clock, SENSOR_IN)
         self._node.create_subscription(Bool, 'sim_robot/success', self._on_success, LATCHED)
         if _COMMANDER in nodes:
@@ -84,23 +75,6 @@ class EpisodeClient:
             self._node.create_subscription(
                 DiagnosticArray, '/diagnostics', self._on_diagnostics, REPORT
             )
-
-    @property
-    def node(self) -> Node:
-        """The node of this client; its subscriptions are served while an episode runs."""
-        return self._node
-
-    def __enter__(self) -> 'EpisodeClient':
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Leave the ROS graph."""
-        self._executor.shutdown()
-        self._node.destroy_node()
-        rclpy.try_shutdown(context=self._context)
 
     def run(
         self, seed: int, horizon_s: float, on_begin: Callable[[int], None] = lambda now_ns: None
@@ -130,16 +104,6 @@ class EpisodeClient:
         for name in self._names:
             self._bring(name, State.PRIMARY_STATE_ACTIVE)
 
-    def trigger(self, name: str) -> tuple[bool, str]:
-        """
-        Call a service of type ``std_srvs/srv/Trigger``.
-
-        :returns: whether it succeeded, and its text.
-        :raises MessageError: there is no answer in time.
-        """
-        answer = self._call(Trigger, name, Trigger.Request())
-        return bool(answer.success), str(answer.message)
-
     def _watch(self, seed: int, horizon_s: float) -> EpisodeResult:
         start_ns = self._now_ns
         end_ns = start_ns + round(horizon_s * 1e9)
@@ -159,19 +123,19 @@ class EpisodeClient:
         if _COMMANDER not in self._names:
             return
         self._until(lambda: self._facts, f'/diagnostics: expected a status of {_COMMANDER}')
-        if not self._is_simulated():
+        if not self._may_run():
             raise ConfigError(
                 f'{_COMMANDER}: got one of a real robot, expected a simulated one for episodes; '
                 'use another ROS_DOMAIN_ID or namespace'
             )
 
-    def _is_simulated(self) -> bool:
-        return self._facts.get('simulated') == 'True'
+    def _may_run(self) -> bool:
+        return not self._simulated_only or self._facts.get('simulated') == 'True'
 
     def _is_away(self) -> bool:
-        """Whether a simulated robot settled elsewhere, and was not resumed after that stop."""
+        """Whether the robot settled elsewhere, and was not resumed after that stop."""
         is_new = self._facts.get('stopped at s') != self._resumed_s
-        return self._is_simulated() and AWAY in self._facts.get('stop reason', '') and is_new
+        return self._may_run() and AWAY in self._facts.get('stop reason', '') and is_new
 
     def _resume(self) -> None:
         stopped_s = self._facts['stopped at s']
@@ -181,13 +145,13 @@ class EpisodeClient:
         self._node.get_logger().info(f'{_COMMANDER}/resume: {text}')
 
     def _reset(self, seed: int) -> None:
-        answer = self._call(ResetEpisode, 'sim_robot/reset', ResetEpisode.Request(seed=seed))
+        answer = self.call(ResetEpisode, 'sim_robot/reset', ResetEpisode.Request(seed=seed))
         if not answer.success:
             raise ConfigError(f'sim_robot/reset: expected success, got: {answer.message}')
 
     def _bring(self, name: str, state: int) -> None:
         """Bring a lifecycle node to inactive or active."""
-        now = self._call(GetState, f'{name}/get_state', GetState.Request()).current_state
+        now = self.call(GetState, f'{name}/get_state', GetState.Request()).current_state
         if now.id == state:
             return
         steps = {
@@ -206,27 +170,11 @@ class EpisodeClient:
         }
         step = steps.get((now.id, state))
         request = ChangeState.Request(transition=Transition(id=step or 0))
-        if step is None or not self._call(ChangeState, f'{name}/change_state', request).success:
+        if step is None or not self.call(ChangeState, f'{name}/change_state', request).success:
             raise ConfigError(
                 f'{name}: got a refusal, expected the node to leave the state '
                 f'{now.label!r}; its log says why'
             )
-
-    def _call(self, kind: Any, name: str, request: Any) -> Any:
-        if name not in self._clients:
-            self._clients[name] = self._node.create_client(kind, name)
-        client = self._clients[name]
-        self._until(client.service_is_ready, f'{name}: expected the service')
-        future = client.call_async(request)
-        self._until(future.done, f'{name}: expected an answer')
-        return future.result()
-
-    def _until(self, condition: Callable[[], object], expectation: str) -> None:
-        end_s = time.monotonic() + self._timeout_s
-        while not condition():
-            if time.monotonic() > end_s:
-                raise MessageError(f'{expectation}, got none within {self._timeout_s:g} s')
-            self._executor.spin_once(timeout_sec=_LOOK_S)
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:

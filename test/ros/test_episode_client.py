@@ -59,9 +59,10 @@ def test_only_a_stop_of_the_executor_itself_is_resumed(
     assert nodes.resumed == resumed
 
 
-def watch(bench: Any) -> None:
+def watch(bench: Any, simulated_only: bool = True) -> None:
     """Watch an episode to its end."""
-    with EpisodeClient(nodes=('action_executor',)) as client:
+    nodes = ('action_executor',)
+    with EpisodeClient(nodes=nodes, simulated_only=simulated_only) as client:
         watcher = threading.Thread(target=client._watch, args=(0, 2.0))
         watcher.start()
         bench.until(lambda: not watcher.is_alive(), 'the end of the episode')
@@ -72,6 +73,12 @@ def test_a_stop_is_resumed_once_though_statuses_of_before_still_come(bench: Any)
     nodes = Nodes(bench.world, f'elbow: {AWAY}: got 1')
     nodes.is_late = True
     watch(bench)
+    assert nodes.resumed == 1
+
+
+def test_a_person_beside_a_real_robot_may_run_episodes(bench: Any) -> None:
+    nodes = Nodes(bench.world, f'elbow: {AWAY}: got 1', is_simulated=False)
+    watch(bench, simulated_only=False)
     assert nodes.resumed == 1
 
 

@@ -207,10 +207,10 @@ class StateHistory:
             return 'the gripper (gripper.joint is not set)'
         with self._lock:
             arm = self._joints if self._places is not None else [self._tool]
-            told = [history.unheard(since_ns) for history in arm]
+            reasons = [history.unheard(since_ns) for history in arm]
             if self._gripper is not None:
-                told.append(self._gripper.unheard(since_ns))
-        return next((text for text in told if text is not None), None)
+                reasons.append(self._gripper.unheard(since_ns))
+        return next((text for text in reasons if text is not None), None)
 
     def approaches(self, moment_ns: int, gripper_ns: int) -> bool:
         """
