@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""Measure, print the tables, and write the results as JSON."""
+"""Measure, print the tables, and write the results as JSON; write the page of results."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.measured_files import section_of
+from benchmarks.report.page import write_report
+from benchmarks.report.tables import TABLES, machines_table
 from benchmarks.sections import MEASURED_TOGETHER, SECTIONS
 from hma_ros.core.errors import HmaError
-from hma_ros.evaluation.measurements import describe_machine, section_of, write_measurements
-from hma_ros.evaluation.tables import TABLES, machines_table
+from hma_ros.core.writable import check_file
+from hma_ros.evaluation.measurements import describe_machine, write_measurements
 
 EXAMPLES = """\
 sections:
@@ -35,6 +38,7 @@ examples:
   python -m benchmarks                                       all of it, as `make bench`
   python -m benchmarks --only robot --steps 200 --robot sim_planar     a first impression
   python -m benchmarks --only speed --only-like base_T12              some steps again
+  python -m benchmarks report                                         write docs/results.md
 
 Sections that are not measured keep their results in the file. Episodes are made in the simulator,
 always the same ones, from starts that training never saw. Bundles of the paper's sizes are made in
@@ -43,30 +47,49 @@ tables name the load of the machine.
 """
 
 
+REPORT_EXAMPLES = """\
+examples:
+  python -m benchmarks report
+  python -m benchmarks report --results out --out out/results.md
+
+It replaces only the text between the markers <!-- begin NAME --> and <!-- end NAME -->, and draws
+charts into the folder images beside the page.
+"""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run the benchmarks.
+    Run the benchmarks, or write the page of results.
 
     :returns: 0, or 2 on an error of the user's to fix.
     """
     args = _parser().parse_args(arguments)
+    try:
+        args.run(args)
+    except HmaError as error:
+        print(f'benchmarks: error: {error}', file=sys.stderr)
+        return 2
+    print(f'wrote {args.out}')
+    return 0
+
+
+def _report(args: argparse.Namespace) -> None:
+    check_file('--out', args.out)
+    write_report(args.out, args.results)
+
+
+def _measure(args: argparse.Namespace) -> None:
     results: list[dict[str, Any]] = []
     for name in args.only or MEASURED_TOGETHER:
-        try:
-            for item in SECTIONS[name](args):
-                results.append({**item, 'command': _command(args, name)})
-                # What was measured is kept, whatever happens next.
-                write_measurements(args.out, _command(args), _merged(args.out, results))
-        except HmaError as error:
-            print(f'benchmarks: error: {error}', file=sys.stderr)
-            return 2
+        for item in SECTIONS[name](args):
+            results.append({**item, 'command': _command(args, name)})
+            # What was measured is kept, whatever happens next.
+            write_measurements(args.out, _command(args), _merged(args.out, results))
     for name, tables in TABLES.items():
         chosen = [result for result in results if section_of(result) == name]
         if chosen:
             print(*(table(chosen) for table in tables), sep='\n')
     print(machines_table({'here': describe_machine()}))
-    print(f'wrote {args.out}')
-    return 0
 
 
 def _merged(path: Path, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -117,7 +140,28 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(
             name, type=Path, default=Path(default), metavar='PATH', help=f'{text} ({default})'
         )
+    parser.set_defaults(run=_measure)
+    parts = parser.add_subparsers(title='instead of measuring', metavar='')
+    _add_report(parts)
     return parser
+
+
+def _add_report(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = parts.add_parser(
+        'report',
+        help='write the page of results from what was measured',
+        description='Write the page of results from what was measured.',
+        epilog=REPORT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name, default, text in (
+        ('--results', 'benchmarks/out', 'folder of results'),
+        ('--out', 'docs/results.md', 'page'),
+    ):
+        parser.add_argument(
+            name, type=Path, default=Path(default), metavar='PATH', help=f'{text} ({default})'
+        )
+    parser.set_defaults(run=_report)
 
 
 def _add_sizes(parser: argparse.ArgumentParser) -> None:

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.mixture import Budget, Experiment, Mixture, arguments
+from benchmarks.report.conditioning_table import conditioning_table
 from hma_ros.data.windows import TokenEpisode
-from hma_ros.evaluation.conditioning_table import conditioning_table
 from hma_ros.evaluation.measurements import write_measurements
 from hma_ros.network.config import Injection
 from hma_ros.network.discrete import DiscreteHma

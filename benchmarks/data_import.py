@@ -27,12 +27,12 @@ from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+from benchmarks.report.data_tables import data_import_table, import_memory_table
 from hma_ros.core.embodiment import CameraSpec, load_embodiment
 from hma_ros.core.vision.image import preprocess
 from hma_ros.data.bag_import import import_bags
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.evaluation.measurements import write_measurements
-from hma_ros.evaluation.tables import data_import_table, import_memory_table
 
 _TYPES = get_typestore(Stores.ROS2_HUMBLE)
 _START_NS = 1_700_000_000_000_000_000

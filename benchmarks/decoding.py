@@ -14,11 +14,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.decoding_table import decoding_table
 from hma_ros.bringup import bundle_folder
 from hma_ros.core.file_hash import sha256
 from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.pool import SERIAL
-from hma_ros.evaluation.decoding_table import decoding_table
 from hma_ros.evaluation.long_horizon import measure_long_horizon
 from hma_ros.evaluation.long_horizon_config import LongHorizonConfig
 from hma_ros.evaluation.measurements import as_result, describe_machine, write_measurements

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.mixture import HELD_OUT, Budget, Experiment, arguments
+from benchmarks.report.kinds_table import kinds_table
 from benchmarks.transfer import hma
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.data.episodes import Episode
-from hma_ros.evaluation.kinds_table import kinds_table
 from hma_ros.evaluation.measurements import write_measurements
 from hma_ros.evaluation.replay import replay
 from hma_ros.network.checkpoint import load_hma

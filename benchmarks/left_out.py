@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.mixture import Budget, Experiment, Mixture
+from benchmarks.report.new_robot_tables import transfer_table
 from benchmarks.transfer import STARTS, evaluated, finetuned, predicted
 from hma_ros.cli.train_data import EMBODIMENTS
 from hma_ros.evaluation.measurements import write_measurements
-from hma_ros.evaluation.tables import transfer_table
 from hma_ros.sim.generate import generate
 
 # Another set than that of the mixtures.

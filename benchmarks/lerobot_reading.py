@@ -25,6 +25,7 @@ os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 import numpy as np
 
+from benchmarks.report.data_tables import lerobot_reading_table
 from hma_ros.cli.main import main as hma
 from hma_ros.core.errors import HmaError
 from hma_ros.data.episode_source import ACTION, STATE
@@ -35,7 +36,6 @@ from hma_ros.data.lerobot_source import LeRobotSource
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.steps import Step
 from hma_ros.evaluation.measurements import write_measurements
-from hma_ros.evaluation.tables import lerobot_reading_table
 
 _ROUNDS = 5
 _LIMIT_S = 600.0

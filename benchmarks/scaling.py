@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any
 
 from benchmarks.mixture import Budget, Experiment, Mixture, arguments
+from benchmarks.report.scaling_tables import scaling_table
 from hma_ros.evaluation.measurements import write_measurements
-from hma_ros.evaluation.scaling_tables import scaling_table
 from hma_ros.network.discrete import DiscreteHma
 from hma_ros.training.held_out import mean_score
 

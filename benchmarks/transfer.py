@@ -16,8 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report.new_robot_tables import transfer_table
 from hma_ros.evaluation.measurements import write_measurements
-from hma_ros.evaluation.tables import transfer_table
 
 # By the option of hma finetune.
 STARTS = {'all': 'pre-trained', 'scratch': 'random weights'}

@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma evaluate``: measure a bundle, and write the page of results."""
+"""``hma evaluate``: measure a bundle, and draw the losses of a training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hma_ros.cli import evaluate_imagined, evaluate_long_horizon
+from hma_ros.cli import evaluate_imagined, evaluate_long_horizon, evaluate_losses
 from hma_ros.cli.bundle_options import add_decoding, chosen_decoding
 from hma_ros.cli.evaluate_options import (
     add_common,
@@ -44,7 +44,7 @@ examples:
   hma evaluate long-horizon --robot sim_planar          how long does a rollout stay true?
   hma evaluate closed-loop --episodes 100               how often does the policy succeed?
   hma evaluate imagined --robot sim_planar              and in frames that the model imagines?
-  hma evaluate report                                   write docs/results.md from --out files
+  hma evaluate losses runs/mine/model/log.jsonl         how did the training go?
 """
 PREDICTION_EXAMPLES = """\
 examples:
@@ -69,13 +69,6 @@ model is the bundle's policy, expert the script it learned from, random is rando
 policy decides without imagining frames, so there is no --temperature. Results are written at the
 end: Ctrl-C keeps nothing.
 """
-REPORT_EXAMPLES = """\
-examples:
-  hma evaluate report
-  hma evaluate report --log model=runs/hma_sim/model/log.jsonl
-
-It replaces only the text between the markers <!-- begin NAME --> and <!-- end NAME -->.
-"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -92,7 +85,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     evaluate_long_horizon.add_part(parts)
     evaluate_imagined.add_part(parts)
     _add_closed_loop(parts)
-    _add_report(parts)
+    evaluate_losses.add_part(parts)
 
 
 def _add_prediction(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -195,41 +188,13 @@ def _add_closed_loop(parts: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.set_defaults(run=run_closed_loop)
 
 
-def _add_report(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = add_part(
-        parts, 'report', 'write the page of results from what was measured', REPORT_EXAMPLES
-    )
-    parser.add_argument(
-        '--results',
-        type=Path,
-        default=Path('benchmarks/out'),
-        metavar='FOLDER',
-        help='files written with --out (default: benchmarks/out)',
-    )
-    parser.add_argument(
-        '--out',
-        type=Path,
-        default=Path('docs/results.md'),
-        metavar='FILE',
-        help='page to write (default: docs/results.md)',
-    )
-    parser.add_argument(
-        '--log',
-        action='append',
-        default=[],
-        metavar='NAME=FILE',
-        help='plot the losses in a log.jsonl of `hma train`; repeatable',
-    )
-    parser.set_defaults(run=run_report)
-
-
 def run_prediction(args: argparse.Namespace) -> int:
     """Print the tables of prediction, and write what was asked for."""
     from hma_ros.data.imported_episodes import is_data_set, open_episodes
     from hma_ros.evaluation.held_out import check_recorded
     from hma_ros.evaluation.measurements import as_result
     from hma_ros.evaluation.prediction import check_horizon
-    from hma_ros.evaluation.tables import TABLES
+    from hma_ros.evaluation.tables import PREDICTION_TABLES
 
     check_folder('--images', args.images)
     check_file('--out', args.out)
@@ -244,7 +209,7 @@ def run_prediction(args: argparse.Namespace) -> int:
     with keeping_nothing(f'prediction of {", ".join(robots)}'):
         measured = [_predict(args, manifest, robot, lpips) for robot in robots]
     results = [as_result('prediction', item) for item in measured]
-    print(*(table(results) for table in TABLES['prediction']), sep='\n')
+    print(*(table(results) for table in PREDICTION_TABLES), sep='\n')
     write_results(args, results)
     return 0
 
@@ -328,22 +293,6 @@ def _through_ros(
     steps = [item.sim_time_s * spec.rates.frame_hz for item in episodes if item.success]
     mean_steps = float(np.mean(steps)) if steps else float('nan')
     return PolicyResult(robot, 'model, through ROS', len(episodes), len(steps), mean_steps)
-
-
-def run_report(args: argparse.Namespace) -> int:
-    """Write the page."""
-    from hma_ros.evaluation.report import write_report
-
-    check_file('--out', args.out)
-    logs = {}
-    for text in args.log:
-        name, separator, path = text.partition('=')
-        if not (name.isidentifier() and separator and path):
-            raise ConfigError(f'--log: got {text!r}, expected NAME=FILE with a word as name')
-        logs[name] = Path(path)
-    write_report(args.out, args.results, logs)
-    print(f'wrote {args.out}')
-    return 0
 
 
 def _predict(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,14 @@ def joined(tables: Mapping[str, Table]) -> Table:
 def number(value: float | None, digits: int = 1, sign: bool = False) -> str:
     """Write a number, or a dash for None."""
     return '-' if value is None else f'{value:{"+" if sign else ""}.{digits}f}'
+
+
+def perplexity(entropy_nats: float | None, short: bool = False) -> str:
+    """Write the perplexity of a cross entropy, a short one from 100 on without a decimal."""
+    if entropy_nats is None:
+        return '-'
+    value = math.exp(entropy_nats)
+    return number(value, 0 if short and value >= 100 else 1)
 
 
 def interval(item: Result) -> str:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from benchmarks.__main__ import main as benchmarks
 from hma_ros.cli.evaluate_options import simulated_robots
 from hma_ros.cli.lpips_option import chosen_lpips
 from hma_ros.cli.main import main
@@ -22,7 +23,7 @@ from hma_ros.data.steps import Step
 from hma_ros.evaluation.held_out import check_recorded
 
 
-@pytest.mark.parametrize('part', ['prediction', 'long-horizon', 'closed-loop', 'report'])
+@pytest.mark.parametrize('part', ['prediction', 'long-horizon', 'closed-loop', 'losses'])
 def test_every_part_teaches(part: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(['evaluate', part, '--help'])
@@ -46,7 +47,7 @@ def test_from_episodes_to_page_and_images(
         'sim_planar.png',
         'sim_planar.gif',
     }
-    assert main(['evaluate', 'report', '--results', str(out.parent), '--out', str(page)]) == 0
+    assert benchmarks(['report', '--results', str(out.parent), '--out', str(page)]) == 0
     assert f'hma evaluate prediction --bundle {bundle}' in page.read_text()
     assert (tmp_path / 'images' / 'horizon.svg').read_text().startswith('<svg')
 
@@ -298,7 +299,17 @@ def test_ctrl_c_says_what_is_lost(
     )
 
 
-@pytest.mark.parametrize('log', ['model', '=x', 'a b=x', 'model='])
-def test_a_log_needs_a_name(log: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(['evaluate', 'report', '--log', log]) == 2
-    assert 'expected NAME=FILE' in capsys.readouterr().err
+def test_the_losses_of_a_training_are_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / 'model' / 'log.jsonl'
+    log.parent.mkdir()
+    entries = [{'step': step, 'time_s': 0.5, 'frame': 2.0 / step} for step in (1, 10)]
+    log.write_text('\n'.join(map(json.dumps, entries)))
+    assert main(['evaluate', 'losses', str(log)]) == 0
+    chart = log.with_name('losses.svg').read_text()
+    assert '>frame<' in chart
+    assert 'Training of model' in chart
+    log.write_text('{}\n')
+    assert main(['evaluate', 'losses', str(log)]) == 2
+    assert 'expected lines with step, time_s and losses' in capsys.readouterr().err

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks import decoding
+from benchmarks.report.decoding_table import decoding_table
 from hma_ros.core.generation.decoding import Decoding
-from hma_ros.evaluation.decoding_table import decoding_table
 from hma_ros.evaluation.long_horizon import LongHorizon, Quality
 
 STEPS = (1, 32)

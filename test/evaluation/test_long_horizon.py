@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from benchmarks.__main__ import main as benchmarks
 from hma_ros.cli.main import main
 from hma_ros.core.errors import ConfigError
 from hma_ros.core.pool import SERIAL
@@ -303,7 +304,7 @@ def test_from_the_command_to_the_page(bundle: Path, tmp_path: Path, capsys):
     assert (images / 'sim_planar_wander.png').is_file()
     assert (images / 'sim_planar_expert.webp').is_file()
     results = tmp_path / 'results.md'
-    assert main(['evaluate', 'report', '--results', str(out.parent), '--out', str(results)]) == 0
+    assert benchmarks(['report', '--results', str(out.parent), '--out', str(results)]) == 0
     assert 'hma evaluate long-horizon --bundle' in results.read_text()
 
 
@@ -315,7 +316,7 @@ def test_results_of_several_settings_are_told_apart(bundle: Path, tmp_path: Path
         place = ['--temperature', temperature, '--out', str(out / f'{temperature}.json')]
         assert main(['evaluate', 'long-horizon', *arguments, *place]) == 0
         assert 'temperature' not in capsys.readouterr().out
-    assert main(['evaluate', 'report', '--results', str(out), '--out', str(page)]) == 0
+    assert benchmarks(['report', '--results', str(out), '--out', str(page)]) == 0
     for name in ('long_horizon', 'object_places'):
         section = page.read_text().partition(f'<!-- begin {name} -->\n')[2]
         header, _, *lines = section.partition('<!-- end')[0].splitlines()

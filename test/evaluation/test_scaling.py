@@ -9,16 +9,16 @@ import pytest
 
 from benchmarks.conditioning import with_other_actions
 from benchmarks.mixture import Experiment, Mixture, spread
+from benchmarks.report.conditioning_table import conditioning_table
+from benchmarks.report.kinds_table import kinds_table
+from benchmarks.report.new_robot_tables import transfer_table
+from benchmarks.report.scaling_tables import scaling_charts, scaling_table
 from hma_ros.bringup import bundle_folder
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.data.shards import find_shards
 from hma_ros.data.windows import TokenEpisode
-from hma_ros.evaluation.conditioning_table import conditioning_table
-from hma_ros.evaluation.kinds_table import kinds_table
 from hma_ros.evaluation.replay import replay
-from hma_ros.evaluation.scaling_tables import scaling_charts, scaling_table
-from hma_ros.evaluation.tables import transfer_table
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 from hma_ros.sim.generate import generate

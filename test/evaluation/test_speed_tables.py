@@ -3,7 +3,7 @@
 
 import pytest
 
-from hma_ros.evaluation.speed_tables import (
+from benchmarks.report.speed_tables import (
     duration,
     growth_charts,
     growth_table,

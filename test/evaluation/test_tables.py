@@ -5,12 +5,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks.report.fault_tables import faults_table
+from benchmarks.report.latency_tables import ros_table
 from hma_ros.evaluation.chart import Axis, line_chart
-from hma_ros.evaluation.fault_tables import faults_table
 from hma_ros.evaluation.markdown import Table, interval, joined, number
 from hma_ros.evaluation.tables import (
     closed_loop_table,
-    ros_table,
     similarity_table,
     wilson_interval,
 )

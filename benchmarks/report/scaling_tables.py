@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 
 from hma_ros.evaluation.chart import Axis, Points, line_chart
-from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
+from hma_ros.evaluation.markdown import Column, Result, Table, number, perplexity, results_table
 
 # What is varied: the axis of its chart.
 _AXES = {
@@ -59,11 +58,7 @@ def _robots(results: Sequence[Result]) -> list[str]:
 
 
 def _perplexity(robot: str, item: Result) -> str:
-    entropy_nats = item['token_entropy_nats'].get(robot)
-    if entropy_nats is None:
-        return '-'
-    perplexity = math.exp(entropy_nats)
-    return number(perplexity, 0 if perplexity >= 100 else 1)
+    return perplexity(item['token_entropy_nats'].get(robot), short=True)
 
 
 def _first_right(item: Result) -> str:

@@ -7,166 +7,31 @@ The page belongs to its authors; only what stands between two markers is replace
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.report.measured_files import Measurements, read_measurements
+from benchmarks.report.scaling_tables import scaling_charts
+from benchmarks.report.speed_tables import growth_charts
+from benchmarks.report.tables import TABLES, machines_table
 from hma_ros.core.errors import ConfigError
 from hma_ros.evaluation.chart import Axis, line_chart
-from hma_ros.evaluation.markdown import joined
-from hma_ros.evaluation.measurements import Measurements, read_measurements
-from hma_ros.evaluation.scaling_tables import scaling_charts
-from hma_ros.evaluation.speed_tables import growth_charts
-from hma_ros.evaluation.tables import TABLES, Result, machines_table
+from hma_ros.evaluation.markdown import Result, joined
 
 _SECTION = re.compile(r'(<!-- begin (\w+)[^>]*-->\n).*?(<!-- end \2 -->)', re.DOTALL)
 _NOTHING = '*Not measured yet.*\n'
 # Of a section: charts by file name.
 _CHARTS = {'growth': growth_charts, 'scaling': scaling_charts}
-# What a new page starts from; docs/results.md explains the tables around the same markers.
-TEMPLATE = """\
-# Results
-
-## Prediction
-
-<!-- begin prediction -->
-<!-- end prediction -->
-
-## Long rollouts
-
-<!-- begin long_horizon -->
-<!-- end long_horizon -->
-
-<!-- begin occlusion -->
-<!-- end occlusion -->
-
-<!-- begin object_places -->
-<!-- end object_places -->
-
-<!-- begin decoding -->
-<!-- end decoding -->
-
-## Closed loop
-
-<!-- begin closed_loop -->
-<!-- end closed_loop -->
-
-## Policies in imagined frames
-
-<!-- begin imagined_success -->
-<!-- end imagined_success -->
-
-## Latency and memory
-
-<!-- begin latency -->
-<!-- end latency -->
-
-<!-- begin ros_latency -->
-<!-- end ros_latency -->
-
-<!-- begin state_rate -->
-<!-- end state_rate -->
-
-## Speed against the published algorithm
-
-<!-- begin speed -->
-<!-- end speed -->
-
-<!-- begin limits -->
-<!-- end limits -->
-
-<!-- begin native -->
-<!-- end native -->
-
-<!-- begin growth -->
-<!-- end growth -->
-
-## Frame tokenizers of released models
-
-<!-- begin tokenizers -->
-<!-- end tokenizers -->
-
-<!-- begin tokenizer_steps -->
-<!-- end tokenizer_steps -->
-
-## Few-step samplers and int8
-
-<!-- begin quality -->
-<!-- end quality -->
-
-## Faults
-
-<!-- begin faults -->
-<!-- end faults -->
-
-<!-- begin soak -->
-<!-- end soak -->
-
-## Import of recordings
-
-<!-- begin data_import -->
-<!-- end data_import -->
-
-<!-- begin import_memory -->
-<!-- end import_memory -->
-
-<!-- begin lerobot_reading -->
-<!-- end lerobot_reading -->
-
-## From a new robot to a policy
-
-<!-- begin the_day -->
-<!-- end the_day -->
-
-## A robot never seen
-
-<!-- begin transfer -->
-<!-- end transfer -->
-
-## Scaling
-
-<!-- begin scaling -->
-<!-- end scaling -->
-
-## Conditioning on actions
-
-<!-- begin conditioning -->
-<!-- end conditioning -->
-
-## Discrete and continuous
-
-<!-- begin kinds -->
-<!-- end kinds -->
-
-## Training
-
-<!-- begin training -->
-<!-- end training -->
-
-## Commands
-
-<!-- begin commands -->
-<!-- end commands -->
-
-## Machines
-
-<!-- begin machines -->
-<!-- end machines -->
-"""
 
 
-def write_report(
-    page: Path, measurements: Path, training_logs: Mapping[str, Path] | None = None
-) -> None:
+def write_report(page: Path, measurements: Path) -> None:
     """
-    Write all generated sections of a page; a page that does not exist starts from a template.
+    Write all generated sections of a page; one that does not exist has nothing else.
 
     :param page: Markdown; charts go to ``images`` beside it.
-    :param measurements: folder of JSON files, see :mod:`hma_ros.evaluation.measurements`.
-    :param training_logs: ``log.jsonl`` by the name to show; without any, the section stays as
-        it is, because logs do not come with the sources.
+    :param measurements: folder of JSON files, see :mod:`benchmarks.report.measured_files`.
     :raises ConfigError: nothing was measured, or a file is malformed.
     """
     files = read_measurements(measurements)
@@ -185,10 +50,17 @@ def write_report(
         for name, chart in charts(results).items():
             (images / name).write_text(chart)
             sections[section] += f'\n![{name.removesuffix(".svg")}](images/{name})\n'
-    if training_logs:
-        sections['training'] = _training(training_logs, images)
-    text = page.read_text(encoding='utf-8') if page.exists() else TEMPLATE
+    text = page.read_text(encoding='utf-8') if page.exists() else new_page(sections)
     page.write_text(fill(text, sections, page), encoding='utf-8')
+
+
+def new_page(sections: Iterable[str]) -> str:
+    """Return a page with a heading and both markers of each section."""
+    places = (
+        f'\n## {_title(name).capitalize()}\n\n<!-- begin {name} -->\n<!-- end {name} -->\n'
+        for name in sections
+    )
+    return ''.join(('# Results\n', *places))
 
 
 def fill(text: str, sections: Mapping[str, str], page: Path) -> str:
@@ -202,8 +74,8 @@ def fill(text: str, sections: Mapping[str, str], page: Path) -> str:
     if missing:
         raise ConfigError(
             f"{page}: got no '<!-- begin {min(missing)} -->' with its end, expected both markers "
-            'of each table; `hma evaluate report` writes a page with all of them where there is '
-            'none yet'
+            'of each table; `python -m benchmarks report` writes a page with all of them where '
+            'there is none yet'
         )
     return _SECTION.sub(
         lambda found: (
@@ -226,32 +98,6 @@ def horizon_chart(results: Sequence[Result]) -> str:
     return line_chart(
         'Open-loop rollouts, pixels that changed', Axis('steps ahead'), Axis('PSNR, dB'), series
     )
-
-
-def training_chart(name: str, log: Path) -> str:
-    """
-    Draw every loss of a log over its optimiser steps; SVG.
-
-    :raises ConfigError: the log is missing or malformed.
-    """
-    series: dict[str, list[tuple[float, float]]] = {}
-    try:
-        entries = [json.loads(line) for line in log.read_text().splitlines()]
-        for entry in entries:
-            for key in entry.keys() - {'step', 'time_s'}:
-                if entry[key] > 0:
-                    series.setdefault(key, []).append((float(entry['step']), float(entry[key])))
-        ordered = {key: series[key] for key in sorted(series)}
-        return line_chart(
-            f'Training of {name}',
-            Axis('optimiser steps'),
-            Axis('loss', is_logarithmic=True),
-            ordered,
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f'{log}: {error!r}, expected lines with step, time_s and losses'
-        ) from error
 
 
 def _steps(results: Sequence[Result]) -> int:
@@ -287,11 +133,15 @@ def _commands(files: Sequence[Measurements]) -> str:
         for file in files:
             for item in file.section(name):
                 command = item.get('command', file.command), _where(file)
-                found.setdefault(command, {})[name.replace('_', ' ')] = None
+                found.setdefault(command, {})[_title(name)] = None
     return ''.join(
         f'- {", ".join(tables)} ({where}): `{command}`\n'
         for (command, where), tables in found.items()
     )
+
+
+def _title(name: str) -> str:
+    return name.replace('_', ' ')
 
 
 def _where(file: Measurements) -> str:
@@ -310,11 +160,3 @@ def _machines(files: Sequence[Measurements]) -> str:
             if fact != 'processor'
         }
     return str(machines_table(machines))
-
-
-def _training(logs: Mapping[str, Path], images: Path) -> str:
-    lines = []
-    for name, log in logs.items():
-        (images / f'training_{name}.svg').write_text(training_chart(name, log))
-        lines.append(f'![losses of {name}](images/training_{name}.svg)\n')
-    return '\n'.join(lines)

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 
-from hma_ros.evaluation.markdown import Column, Result, Table, number, results_table
+from hma_ros.evaluation.markdown import Column, Result, Table, number, perplexity, results_table
 
 
 def conditioning_table(results: Sequence[Result]) -> Table:
@@ -27,8 +26,7 @@ def conditioning_table(results: Sequence[Result]) -> Table:
 
 
 def _perplexity(robot: str, item: Result) -> str:
-    perplexity = math.exp(item['token_entropy_nats'][robot])
-    return number(perplexity, 0 if perplexity >= 100 else 1)
+    return perplexity(item['token_entropy_nats'][robot], short=True)
 
 
 def _right(robot: str, item: Result) -> str:
