@@ -129,7 +129,6 @@ def _limits(robot: Robot) -> dict[str, Any]:
         'velocity': [2.0] * count,
         'acceleration': [100.0] * count,
         'following_error': [0.5] * count,
-        'workspace_policy': 'refuse' if robot.semantics == 'position' else 'saturate',
     }
     if _is_tool(robot):
         found['orientation'] = {

@@ -139,7 +139,7 @@ class MotionPlan:
 
         :param commanded_X: ``float64[X]`` the last command; one outside the limits may come back.
         """
-        if self._spec.limits.workspace_policy == 'saturate':
+        if self._spec.action.is_delta:
             return None
         lower, upper = self._axes.lower[: self.width], self._axes.upper[: self.width]
         here = commanded_X[: self.width]

@@ -263,7 +263,6 @@ def _limits(section: Section, action: spec.ActionSpec) -> spec.LimitSpec:
         velocity=section.positives('velocity', count, per),
         acceleration=section.positives('acceleration', count, per),
         following_error=section.positives('following_error', count, per),
-        workspace_policy=section.choice('workspace_policy', spec.WORKSPACE_POLICIES),
         start_margin=(
             tuple(margin)
             if section.is_null('start_margin')
@@ -278,13 +277,6 @@ def _limits(section: Section, action: spec.ActionSpec) -> spec.LimitSpec:
         orientation=_orientation_limits(section) if action.is_cartesian else None,
     )
     section.done()
-    expected = 'saturate' if action.is_delta else 'refuse'
-    if limits.workspace_policy != expected:
-        section.fail(
-            'workspace_policy',
-            f'{expected!r} for {action.semantics}',
-            quoted(limits.workspace_policy),
-        )
     return limits
 
 

@@ -56,7 +56,8 @@ class Section:
         unknown = sorted(str(key) for key in self._data if key not in self._known)
         if unknown:
             known = ', '.join(sorted(self._known))
-            self.fail(shortened(unknown[0]), f'one of the known keys ({known})', 'an unknown key')
+            expected = f'one of the known keys ({known}); correct or delete it'
+            self.fail(shortened(unknown[0]), expected, 'an unknown key')
 
     def is_null(self, key: str) -> bool:
         """Whether an optional key is absent or null."""

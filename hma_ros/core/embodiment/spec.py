@@ -53,7 +53,6 @@ COMMAND_INTERFACES = (
     'interbotix_single',
 )
 GRIPPER_INTERFACES = ('gripper_command', 'parallel_gripper_command', 'forward_position')
-WORKSPACE_POLICIES = ('saturate', 'refuse')
 
 
 @dataclass(frozen=True)
@@ -270,8 +269,8 @@ class LimitSpec:
     """
     Limits of the ``D`` commanded coordinates; for a tool position the box is the workspace.
 
-    ``workspace_policy`` says what happens to a target outside ``lower``..``upper``: ``saturate``
-    stops the integration of increments at the border (reported as limited), ``refuse`` holds.
+    At the border of ``lower``..``upper`` the integration of increments stops (reported as
+    limited); an absolute target outside is refused, and the robot holds.
     ``following_error`` is the largest distance between commanded and measured. A robot may start
     as far as ``start_margin`` outside the limits. ``jerk`` smooths the motion; None sets no
     limit. ``continuous`` marks joints that turn without end; ``orientation`` is there for a tool
@@ -283,7 +282,6 @@ class LimitSpec:
     velocity: tuple[float, ...]
     acceleration: tuple[float, ...]
     following_error: tuple[float, ...]
-    workspace_policy: str
     start_margin: tuple[float, ...]
     continuous: tuple[bool, ...]
     jerk: tuple[float, ...] | None = None

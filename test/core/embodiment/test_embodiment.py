@@ -204,15 +204,16 @@ CASES = [
         'sim_ur5e',
         'limits.workspace_policy',
         'refuse',
-        "limits.workspace_policy: got 'refuse', expected 'saturate' for joint_delta",
+        'limits.workspace_policy: got an unknown key, expected one of the known keys '
+        '(acceleration, continuous, following_error, jerk, lower, start_margin, upper, velocity); '
+        'correct or delete it',
     ),
     (
         'sim_ur5e',
         'limits.force',
         3,
         'limits.force: got an unknown key, expected one of the known keys (acceleration, '
-        'continuous, following_error, jerk, lower, start_margin, upper, velocity, '
-        'workspace_policy)',
+        'continuous, following_error, jerk, lower, start_margin, upper, velocity); correct or delete it',
     ),
     (
         'sim_ur5e',
@@ -237,8 +238,7 @@ CASES = [
         'limits.orientation',
         {},
         'limits.orientation: got an unknown key, expected one of the known keys (acceleration, '
-        'continuous, following_error, jerk, lower, start_margin, upper, velocity, '
-        'workspace_policy)',
+        'continuous, following_error, jerk, lower, start_margin, upper, velocity); correct or delete it',
     ),
     (
         'sim_franka',

@@ -158,7 +158,7 @@ def test_an_error_does_not_write_out_what_an_alias_repeats(tmp_path: Path) -> No
     assert len(refusal(text, tmp_path)) < 500
 
 
-@pytest.mark.parametrize('key', ['name', 'interface', 'workspace_policy', 'type'])
+@pytest.mark.parametrize('key', ['name', 'interface', 'semantics', 'type'])
 def test_an_error_quotes_only_the_beginning_of_a_long_word(tmp_path: Path, key: str) -> None:
     word = '\U00010bb0' * 5000
     named = SHIPPED.replace('name: sim_ur5e', 'name: robot', 1)

@@ -56,7 +56,6 @@ def test_explains_every_word_a_key_may_take() -> None:
         *spec.YUV_RANGES,
         *spec.COMMAND_INTERFACES,
         *spec.GRIPPER_INTERFACES,
-        *spec.WORKSPACE_POLICIES,
     )
     assert [word for word in words if f'`{word}`' not in TEXT] == []
 
