@@ -213,7 +213,8 @@ CASES = [
         'limits.force',
         3,
         'limits.force: got an unknown key, expected one of the known keys (acceleration, '
-        'continuous, following_error, jerk, lower, start_margin, upper, velocity); correct or delete it',
+        'continuous, following_error, jerk, lower, start_margin, upper, velocity); correct or '
+        'delete it',
     ),
     (
         'sim_ur5e',
@@ -238,7 +239,8 @@ CASES = [
         'limits.orientation',
         {},
         'limits.orientation: got an unknown key, expected one of the known keys (acceleration, '
-        'continuous, following_error, jerk, lower, start_margin, upper, velocity); correct or delete it',
+        'continuous, following_error, jerk, lower, start_margin, upper, velocity); correct or '
+        'delete it',
     ),
     (
         'sim_franka',
