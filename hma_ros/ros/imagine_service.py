@@ -63,8 +63,8 @@ class ImagineService:
         def reply(answer: Answer) -> None:
             answered.set_result(answer)
             # A future that is set in another thread does not wake the executor.
-            if self._node.executor is not None:
-                self._node.executor.wake()
+            if (executor := self._node.executor) is not None:
+                executor.wake()
 
         self._unsent += 1
         try:

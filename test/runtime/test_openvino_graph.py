@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import openvino
 import pytest
 import torch
@@ -15,7 +16,6 @@ from PIL import Image
 
 from hma_ros.core.errors import BundleError, ConfigError, InferenceError
 from hma_ros.export.bundle import CODEC_TOLERANCES
-from hma_ros.export.graphs import write_graph
 from hma_ros.export.int8_decoder import read_frames, write_int8_decoder
 from hma_ros.export.tokenizer_graphs import codec_parts
 from hma_ros.network.frames import IdCodec
@@ -47,7 +47,7 @@ def magvit2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp('magvit2')
     for part in codec_parts(IdCodec(Magvit2(CONFIG).eval(), 2, 512)):
-        write_graph(part, folder / f'{part.name}.onnx')
+        onnx.save(part.graph(), folder / f'{part.name}.onnx')
     return folder
 
 
