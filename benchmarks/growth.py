@@ -15,7 +15,7 @@ from benchmarks.duel import seconds
 from benchmarks.latency import resident_mib
 from benchmarks.random_models import STEM, bundle, discrete_config, random_discrete
 from hma_ros.core.progress import Progress
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Model, TrunkStep
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 
@@ -115,7 +115,7 @@ def window_growth(scratch: Path, threads: int) -> dict[str, Any]:
         runtime = Model(folder, STEM, Execution(provider='cpu', threads=threads))
         cache = runtime.kv_cache()
         tokens = np.zeros((1, runtime.manifest.image_tokens, 2), np.int64)
-        item = Step.seen(tokens, np.zeros((1, 2), np.float32))
+        item = TrunkStep.seen(tokens, np.zeros((1, 2), np.float32))
         for index in range(window - 1):
             cache.append(index, runtime.kept(runtime.run(cache, index, [item])))
         last = window - 1

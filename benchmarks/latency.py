@@ -15,7 +15,7 @@ import numpy as np
 
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import EpisodeDataset
-from hma_ros.runtime.frames import FrameCodec
+from hma_ros.runtime.frames import BundleCodec
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
 
@@ -79,7 +79,7 @@ def _measure(
 ) -> Latency:
     execution = Execution(threads=threads)
     model = WorldModel(folder, stem, execution)
-    codec = FrameCodec(model.manifest, execution)
+    codec = BundleCodec(model.manifest, execution)
     frames, chunks = _material(EpisodeDataset(episode_folders))
     stream_ms, memory_mib = _stream(model, frames, chunks, steps)
     tenth = steps // 10

@@ -27,7 +27,7 @@ from hma_ros.core.generation.rotary import rotations
 from hma_ros.export.quantise import quantise
 from hma_ros.runtime.engine import LayerEngine
 from hma_ros.runtime.manifest import Manifest
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Model, TrunkStep
 from hma_ros.runtime.providers import Execution
 
 _PEAK_SIZE, _PEAK_PRODUCTS = 2048, 4
@@ -84,7 +84,7 @@ def _pass(model: Model) -> tuple[float, int]:
     """Time a step behind a full window, the best of some; and tell the bytes of the context."""
     facts, cache = model.manifest, model.kv_cache()
     tokens = np.zeros((1, facts.image_tokens, facts.factors), np.int64)
-    step = Step.seen(tokens, np.zeros((1, model.stem.chunk_size), np.float32))
+    step = TrunkStep.seen(tokens, np.zeros((1, model.stem.chunk_size), np.float32))
     for index in range(facts.window - 1):
         cache.append(index, model.kept(model.run(cache, index, [step])))
     last = facts.window - 1

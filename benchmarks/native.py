@@ -32,7 +32,7 @@ from hma_ros.evaluation.measurements import write_measurements
 from hma_ros.network.config import Compat
 from hma_ros.runtime import compiled
 from hma_ros.runtime.manifest import Manifest
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Model, TrunkStep
 from hma_ros.runtime.providers import Execution
 
 _PRECISIONS = ('fp32', 'int8')
@@ -87,7 +87,7 @@ def _trunk(folder: Path, threads: int) -> Pass:
     model = Model(folder, STEM, Execution(provider='cpu', threads=threads))
     facts, cache = model.manifest, model.kv_cache()
     tokens = np.zeros((1, facts.image_tokens, facts.factors), np.int64)
-    step = Step.seen(tokens, np.zeros((1, model.stem.chunk_size), np.float32))
+    step = TrunkStep.seen(tokens, np.zeros((1, model.stem.chunk_size), np.float32))
     last = facts.window - 1
     for index in range(last):
         cache.append(index, model.kept(model.run(cache, index, [step])))

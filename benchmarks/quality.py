@@ -26,10 +26,10 @@ from hma_ros.core.progress import Progress
 from hma_ros.core.vision.metrics import changed_pixels, squared_error
 from hma_ros.data.episodes import Episode, EpisodeDataset
 from hma_ros.runtime.continuous import PatchFiller, Sampler
-from hma_ros.runtime.discrete import Imagined, TokenFiller
-from hma_ros.runtime.frames import FrameCodec
+from hma_ros.runtime.discrete import ImaginedTokens, TokenFiller
+from hma_ros.runtime.frames import BundleCodec
 from hma_ros.runtime.manifest import Manifest
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Model, TrunkStep
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.token_world_model import Filler, TokenWorldModel
 
@@ -165,7 +165,7 @@ def measure(
     for stem, contexts in scenes.items():
         execution = Execution(provider='cpu', threads=threads)
         model = Model(folder, stem, execution)
-        stage = _Stage(model, FrameCodec(model.manifest, execution))
+        stage = _Stage(model, BundleCodec(model.manifest, execution))
         ways = {name: way for name, way in stage.fillers.items() if name in (only or [name])}
         for context in Progress(contexts, f'{folder.name} {stem}', unit='context'):
             stage.show(context)
@@ -179,21 +179,21 @@ class _Switch:
 
     filler: Filler
 
-    def fill(self, *args: Any) -> Imagined:
+    def fill(self, *args: Any) -> ImaginedTokens:
         return self.filler.fill(*args)
 
 
 class _Copy:
     """A filler that repeats the last frame, as the tokenizer draws it."""
 
-    def fill(self, cache: object, step: int, pending: object, blank: Step) -> Imagined:
-        return Imagined(blank.before_BSE, blank.before_BSE)
+    def fill(self, cache: object, step: int, pending: object, blank: TrunkStep) -> ImaginedTokens:
+        return ImaginedTokens(blank.before_BSE, blank.before_BSE)
 
 
 class _Stage:
     """A model with its context, and the ways to imagine from it."""
 
-    def __init__(self, model: Model, codec: FrameCodec) -> None:
+    def __init__(self, model: Model, codec: BundleCodec) -> None:
         self._switch, self._codec = _Switch(), codec
         self._world = TokenWorldModel(model, self._switch)
         self.fillers: dict[str, Filler] = {MOST_LIKELY: TokenFiller(model)}

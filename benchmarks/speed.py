@@ -36,7 +36,7 @@ from hma_ros.network.full_window import decode_frame
 from hma_ros.network.full_window_continuous import sample_frame
 from hma_ros.runtime.continuous import PatchFiller, Sampler
 from hma_ros.runtime.discrete import TokenFiller
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Model, TrunkStep
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.token_world_model import TokenWorldModel
 
@@ -201,13 +201,13 @@ class _ContinuousScene:
         sampler = Sampler(runtime, 'patch', sampling, generator)
         filler = PatchFiller(runtime, sampler, generator, MASK_STEPS)
         cache, window, actions = runtime.kv_cache(), self._window.numpy(), self._actions.numpy()
-        steps = [Step.seen(window[:, k], actions[:, k]) for k in range(_PROMPT)]
+        steps = [TrunkStep.seen(window[:, k], actions[:, k]) for k in range(_PROMPT)]
         for index, item in enumerate(steps[:-1]):
             cache.append(index, runtime.kept(runtime.run(cache, index, [item])))
 
         def imagine() -> np.ndarray:
             with cache.fork():
-                blank = Step.blank(steps[-1].tokens_BSE, actions[:, _PROMPT])
+                blank = TrunkStep.blank(steps[-1].tokens_BSE, actions[:, _PROMPT])
                 return filler.fill(cache, _PROMPT, steps[-1:], blank).tokens_BSE
 
         return imagine

@@ -27,7 +27,7 @@ from hma_ros.export.robot import robot_of
 from hma_ros.network.config import Domain
 from hma_ros.network.frames import IdCodec
 from hma_ros.network.magvit2 import Magvit2, Magvit2Config
-from hma_ros.runtime.frames import FrameCodec
+from hma_ros.runtime.frames import BundleCodec
 from hma_ros.runtime.manifest import INT8_DECODER, Manifest
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
@@ -61,7 +61,7 @@ def tokenizer_results(scratch: Path, threads: int, rounds: int) -> Iterator[dict
 def _duels(
     name: str, manifest: Manifest, executions: list[Execution], rounds: int
 ) -> Iterator[dict[str, Any]]:
-    exact, *quick = (FrameCodec(manifest, execution) for execution in executions)
+    exact, *quick = (BundleCodec(manifest, execution) for execution in executions)
     frames = [_frame(index, manifest.image_size) for index in range(_COMPARED)]
     tokens = [exact.encode(frame) for frame in frames]
     for codec, execution in zip(quick, executions[1:], strict=True):
@@ -76,7 +76,7 @@ def _duels(
 
 
 def _quality(
-    kind: str, codec: FrameCodec, exact: FrameCodec, items: list[np.ndarray]
+    kind: str, codec: BundleCodec, exact: BundleCodec, items: list[np.ndarray]
 ) -> dict[str, float]:
     pairs = [[_call(each, kind, item)() for each in (codec, exact)] for item in items]
     found, expected = (np.stack(side) for side in zip(*pairs, strict=True))
@@ -86,7 +86,7 @@ def _quality(
     return {'psnr_db': float(10 * np.log10(255**2 / error))}
 
 
-def _call(codec: FrameCodec, kind: str, argument: np.ndarray) -> Callable[[], np.ndarray]:
+def _call(codec: BundleCodec, kind: str, argument: np.ndarray) -> Callable[[], np.ndarray]:
     run = codec.encode if kind == 'encoder' else codec.decode
     return lambda: run(argument)
 

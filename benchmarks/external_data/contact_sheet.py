@@ -22,7 +22,7 @@ from hma_ros.core.vision.metrics import SquaredError, squared_error
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.steps import Step
 from hma_ros.evaluation.images import INK, PAPER, SOFT, centred_text, font, paste_frame
-from hma_ros.runtime.frames import FrameCodec
+from hma_ros.runtime.frames import BundleCodec
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.world_model import WorldModel
@@ -60,7 +60,7 @@ class Strip:
 
 
 def imagine(
-    model: WorldModel, codec: FrameCodec, steps: list[Step], step: int, horizon: int, title: str
+    model: WorldModel, codec: BundleCodec, steps: list[Step], step: int, horizon: int, title: str
 ) -> Strip:
     """Observe the steps up to one, then imagine on with the recorded actions."""
     model.reset()
@@ -77,7 +77,7 @@ def imagine(
     return Strip(title, model.stem.frame_hz, np.stack([seen, redrawn]), lanes)
 
 
-def reconstruction_db(codec: FrameCodec, data: LeRobotData, every: int) -> tuple[int, float]:
+def reconstruction_db(codec: BundleCodec, data: LeRobotData, every: int) -> tuple[int, float]:
     """Tokenise every Nth frame of all episodes; return how many, and their pooled PSNR."""
     total, count, number = SquaredError(), 0, 0
     for episode in range(len(data)):
@@ -125,7 +125,7 @@ def main() -> int:
     args = parser.parse_args()
     data, manifest, execution = LeRobotData(args.data), Manifest.read(args.bundle), Execution()
     model = WorldModel(args.bundle, data.spec.stem, execution)
-    codec, images = FrameCodec(manifest, execution), []
+    codec, images = BundleCodec(manifest, execution), []
     if args.every:
         count, decibels = reconstruction_db(codec, data, args.every)
         print(f'tokenizer: {decibels:.1f} dB over {count} frames')

@@ -223,11 +223,11 @@ def _import_episodes(args: argparse.Namespace, open_: 'Callable[[Path], EpisodeS
     from pathlib import Path
 
     from hma_ros.core.embodiment import load_embodiment
-    from hma_ros.data.episode_import import Mapping, import_episodes
+    from hma_ros.data.episode_import import FieldMap, import_episodes
     from hma_ros.data.lerobot_writer import LeRobotWriter
 
     spec = load_embodiment(args.embodiment)
-    mapping = Mapping(args.camera, args.state, args.action)
+    mapping = FieldMap(args.camera, args.state, args.action)
     sources = [open_(Path(source)) for source in args.sources]
     writer = LeRobotWriter(Path(args.out), spec, args.task or spec.stem)
     pool = chosen_pool(args)

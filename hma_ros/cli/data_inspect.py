@@ -9,7 +9,7 @@ from hma_ros.core.short_text import counted
 if TYPE_CHECKING:
     from hma_ros.data.inspection import Inspection
     from hma_ros.data.lerobot_reader import LeRobotData
-    from hma_ros.runtime.frames import FrameCodec
+    from hma_ros.runtime.frames import BundleCodec
 
 EXAMPLES = """\
   hma data inspect data/mine
@@ -60,11 +60,11 @@ def run(args: argparse.Namespace) -> int:
     return 1 if found.findings else 0
 
 
-def _frame_codec(bundle: str, data: 'LeRobotData') -> 'FrameCodec':
+def _frame_codec(bundle: str, data: 'LeRobotData') -> 'BundleCodec':
     """Open the frame tokenizer of a bundle; raises ConfigError if it takes another size."""
     from hma_ros.bringup import bundle_folder
     from hma_ros.core.errors import ConfigError
-    from hma_ros.runtime.frames import FrameCodec
+    from hma_ros.runtime.frames import BundleCodec
     from hma_ros.runtime.manifest import Manifest
     from hma_ros.runtime.providers import Execution
 
@@ -76,10 +76,10 @@ def _frame_codec(bundle: str, data: 'LeRobotData') -> 'FrameCodec':
             f'them again with camera.resize {expected}, choose another bundle, or leave out '
             '--bundle'
         )
-    return FrameCodec(manifest, Execution())
+    return BundleCodec(manifest, Execution())
 
 
-def _draw_frames(found: 'Inspection', codec: 'FrameCodec') -> None:
+def _draw_frames(found: 'Inspection', codec: 'BundleCodec') -> None:
     """Reconstruct the frames on the page from their tokens, and print the PSNR."""
     import numpy as np
 

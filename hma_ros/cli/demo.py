@@ -16,7 +16,7 @@ from hma_ros.core.progress import Progress
 from hma_ros.core.short_text import counted
 
 if TYPE_CHECKING:
-    from hma_ros.evaluation.images import Imagined
+    from hma_ros.evaluation.images import OpenLoopRollout
     from hma_ros.ros.episode_client import EpisodeClient
     from hma_ros.ros.episode_recorder import EpisodeRecorder, RecordedRollout
 
@@ -124,10 +124,12 @@ def _draw(
     return [strip, animation]
 
 
-def _titled(spec: EmbodimentSpec, title: str, rollout: RecordedRollout) -> Imagined:
-    from hma_ros.evaluation.images import Imagined
+def _titled(spec: EmbodimentSpec, title: str, rollout: RecordedRollout) -> OpenLoopRollout:
+    from hma_ros.evaluation.images import OpenLoopRollout
 
-    return Imagined(title, spec.rates.frame_hz, rollout.last, rollout.observed, rollout.imagined)
+    return OpenLoopRollout(
+        title, spec.rates.frame_hz, rollout.last, rollout.observed, rollout.imagined
+    )
 
 
 def slowness(facts: Mapping[str, Mapping[str, str]], step_s: float, factor: float) -> str:

@@ -17,7 +17,7 @@ from hma_ros.core.writable import check_file, check_folder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hma_ros.evaluation.images import Imagined
+    from hma_ros.evaluation.images import OpenLoopRollout
     from hma_ros.evaluation.imagined_success import Contender
 
 EXAMPLES = """\
@@ -118,7 +118,7 @@ def _contenders(args: argparse.Namespace) -> list[Contender]:
     ]
 
 
-def _draw(folder: Path, name: str, films: Sequence[Imagined]) -> None:
+def _draw(folder: Path, name: str, films: Sequence[OpenLoopRollout]) -> None:
     from hma_ros.evaluation.images import write_animation, write_strip
 
     for number, film in enumerate(films):

@@ -42,7 +42,7 @@ _START_NS = NS_PER_S
 
 
 @dataclass(frozen=True)
-class Mapping:
+class FieldMap:
     """
     What of a data set is what of the robot.
 
@@ -57,7 +57,7 @@ class Mapping:
 
 
 def import_episodes(
-    source: EpisodeSource, writer: LeRobotWriter, mapping: Mapping, pool: Pool = SERIAL
+    source: EpisodeSource, writer: LeRobotWriter, mapping: FieldMap, pool: Pool = SERIAL
 ) -> ImportedSource:
     """
     Append the episodes of a data set; it is skipped if it was imported before.
@@ -85,7 +85,7 @@ def import_episodes(
     return imported_now(source.folder, writer, {**known, **facts})
 
 
-def _read(source: EpisodeSource, mapping: Mapping, writer: LeRobotWriter) -> dict[str, Any]:
+def _read(source: EpisodeSource, mapping: FieldMap, writer: LeRobotWriter) -> dict[str, Any]:
     reader = _Reader(source, writer.spec, mapping)
     cutter, left_out = EpisodeCutter(writer, has_marks=True), list[str]()
     for episode in source.episodes:
@@ -107,7 +107,7 @@ def _read(source: EpisodeSource, mapping: Mapping, writer: LeRobotWriter) -> dic
 class _Reader:
     """Reads episodes with one mapping, and counts."""
 
-    def __init__(self, source: EpisodeSource, spec: EmbodimentSpec, mapping: Mapping) -> None:
+    def __init__(self, source: EpisodeSource, spec: EmbodimentSpec, mapping: FieldMap) -> None:
         self._source, self._spec = source, spec
         self._camera = self._find_camera(mapping.camera)
         self._check_camera()

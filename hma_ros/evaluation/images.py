@@ -32,7 +32,7 @@ _SLOWER = 2
 
 
 @dataclass(frozen=True)
-class Imagined:
+class OpenLoopRollout:
     """
     An open-loop rollout beside what really happened.
 
@@ -54,7 +54,9 @@ class Imagined:
         return f'+{(ahead + 1) / self.frame_hz:.1f} s'
 
 
-def imagine_episode(model: WorldModel, episode: Episode, step: int, horizon: int) -> Imagined:
+def imagine_episode(
+    model: WorldModel, episode: Episode, step: int, horizon: int
+) -> OpenLoopRollout:
     """
     Observe an episode up to a step, then imagine on with the actions that were executed.
 
@@ -74,7 +76,7 @@ def imagine_episode(model: WorldModel, episode: Episode, step: int, horizon: int
     title = (
         f'{model.stem.embodiment}: {step + 1} frames observed, then imagined from actions alone'
     )
-    return Imagined(
+    return OpenLoopRollout(
         title,
         model.stem.frame_hz,
         episode.frames[step],
@@ -96,7 +98,7 @@ def heat_map(observed: np.ndarray, imagined: np.ndarray) -> np.ndarray:
     return np.stack(channels, -1).astype(np.uint8)
 
 
-def rollout_strip(rollout: Imagined) -> Image.Image:
+def rollout_strip(rollout: OpenLoopRollout) -> Image.Image:
     """Draw observed, imagined and difference as three lanes, at moments evenly spread."""
     scale = _scale_of(rollout, 192)
     moments = evenly_spread(len(rollout.imagined), _COLUMNS)
@@ -125,19 +127,19 @@ def rollout_strip(rollout: Imagined) -> Image.Image:
     return image
 
 
-def write_strip(rollout: Imagined, path: Path) -> None:
+def write_strip(rollout: OpenLoopRollout, path: Path) -> None:
     """Write :func:`rollout_strip` as the kind of file that the name says."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rollout_strip(rollout).save(path)
 
 
-def animation_frames(rollout: Imagined) -> list[Image.Image]:
+def animation_frames(rollout: OpenLoopRollout) -> list[Image.Image]:
     """Draw each moment of a rollout: observed, imagined and difference side by side."""
     scale = _scale_of(rollout, 256)
     return [_moment(rollout, moment, scale) for moment in range(-1, len(rollout.imagined))]
 
 
-def write_animation(rollout: Imagined, path: Path) -> None:
+def write_animation(rollout: OpenLoopRollout, path: Path) -> None:
     """
     Write a looping animation at half speed.
 
@@ -164,7 +166,7 @@ def save_animation(
     )
 
 
-def _moment(rollout: Imagined, moment: int, scale: int) -> Image.Image:
+def _moment(rollout: OpenLoopRollout, moment: int, scale: int) -> Image.Image:
     side = rollout.last.shape[0] * scale
     top = _MARGIN + _TITLE_SIZE + 36
     width = 2 * _MARGIN + 3 * side + 2 * _GAP
@@ -189,7 +191,7 @@ def _moment(rollout: Imagined, moment: int, scale: int) -> Image.Image:
     return image
 
 
-def _scale_of(rollout: Imagined, pixels: int) -> int:
+def _scale_of(rollout: OpenLoopRollout, pixels: int) -> int:
     """Return the integer scale that makes a frame about so many pixels wide."""
     return max(1, round(pixels / rollout.last.shape[0]))
 

@@ -22,7 +22,7 @@ from hma_ros.core.pool import Pool
 from hma_ros.core.progress import Progress
 from hma_ros.data.episodes import Episode
 from hma_ros.evaluation.closed_loop import HELD_OUT_SEED, ModelActor
-from hma_ros.evaluation.images import Imagined
+from hma_ros.evaluation.images import OpenLoopRollout
 from hma_ros.evaluation.replay import replay
 from hma_ros.evaluation.success_judge import JUDGED, SuccessJudge
 from hma_ros.runtime.fit import serving_stem
@@ -90,7 +90,7 @@ class Verdict:
     simulated: bool
     seen: bool
     imagined: bool
-    film: Imagined | None
+    film: OpenLoopRollout | None
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def judge_policies(
     episodes: int,
     pool: Pool,
     seed: int = 0,
-) -> Iterator[tuple[ImaginedSuccess, list[Imagined]]]:
+) -> Iterator[tuple[ImaginedSuccess, list[OpenLoopRollout]]]:
     """
     Judge policies from the same starts, one policy after the other.
 
@@ -189,7 +189,7 @@ def _work(order: _Order) -> Verdict:
     film = None
     if order.is_shown:
         count = min(len(frames), episode.steps - OBSERVED + 1)
-        film = Imagined(
+        film = OpenLoopRollout(
             f'{order.robot}: the policy {order.contender.name} in the simulator, and in imagined '
             'frames',
             world.stem.frame_hz,

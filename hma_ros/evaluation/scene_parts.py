@@ -24,7 +24,7 @@ Role = Literal['tool', 'object', 'mark']
 
 
 @dataclass(frozen=True)
-class Part:
+class ScenePart:
     """
     Something of one colour that an image shows.
 
@@ -39,24 +39,24 @@ class Part:
     is_end_of_arm: bool = False
 
 
-PARTS: dict[str, tuple[Part, ...]] = {
+PARTS: dict[str, tuple[ScenePart, ...]] = {
     'sim_franka': (
-        Part('hand', 'tool', None, is_end_of_arm=True),
-        Part('cube', 'object', 0.0),
+        ScenePart('hand', 'tool', None, is_end_of_arm=True),
+        ScenePart('cube', 'object', 0.0),
     ),
     'sim_ur5e': (
-        Part('stick', 'tool', 50.0),
-        Part('block', 'object', 230.0),
-        Part('disc', 'mark', 22.0),
+        ScenePart('stick', 'tool', 50.0),
+        ScenePart('block', 'object', 230.0),
+        ScenePart('disc', 'mark', 22.0),
     ),
     'sim_so101': (
-        Part('jaw', 'tool', 48.0, is_end_of_arm=True),
-        Part('ball', 'object', 322.0),
+        ScenePart('jaw', 'tool', 48.0, is_end_of_arm=True),
+        ScenePart('ball', 'object', 322.0),
     ),
     'sim_planar': (
-        Part('pusher', 'tool', 229.0),
-        Part('block', 'object', 0.0),
-        Part('disc', 'mark', 133.0),
+        ScenePart('pusher', 'tool', 229.0),
+        ScenePart('block', 'object', 0.0),
+        ScenePart('disc', 'mark', 133.0),
     ),
 }
 
@@ -73,7 +73,7 @@ class Seen:
     :param full_area: most that a true image of the same rollout shows; 0 where not known.
     """
 
-    part: Part
+    part: ScenePart
     true_area: float
     area: float
     error: float
@@ -97,7 +97,7 @@ class Seen:
 
 
 def find_parts(
-    parts: Sequence[Part],
+    parts: Sequence[ScenePart],
     truth: np.ndarray,
     image: np.ndarray,
     tool_xy: np.ndarray,
@@ -125,7 +125,7 @@ def find_parts(
     return found
 
 
-def place_of(part: Part, image: np.ndarray) -> np.ndarray | None:
+def place_of(part: ScenePart, image: np.ndarray) -> np.ndarray | None:
     """
     Find the centre of what has the colour of a part.
 
@@ -140,7 +140,7 @@ def place_of(part: Part, image: np.ndarray) -> np.ndarray | None:
     return centre
 
 
-def base_of(parts: Sequence[Part], images: Sequence[np.ndarray]) -> np.ndarray:
+def base_of(parts: Sequence[ScenePart], images: Sequence[np.ndarray]) -> np.ndarray:
     """
     Find what of an arm of one colour stands still: it is no end of the arm wherever that is.
 
@@ -154,7 +154,7 @@ def base_of(parts: Sequence[Part], images: Sequence[np.ndarray]) -> np.ndarray:
     return base
 
 
-def _mask(part: Part, hsv: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
+def _mask(part: ScenePart, hsv: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
     """Mark the pixels that have the colour of a part, ``bool[H, W]``."""
     hue_deg, saturation, value = hsv
     if part.hue_deg is None:

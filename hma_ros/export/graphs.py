@@ -7,8 +7,6 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,60 +25,6 @@ OPSET = 20
 _HALF_FROM_ELEMENTS = 1024
 
 
-class Encode(nn.Module):
-    """A tokenizer's `encode` as a graph."""
-
-    def __init__(self, tokenizer: nn.Module) -> None:
-        super().__init__()
-        self.tokenizer = tokenizer
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """``uint8[B, H, W, 3]`` to what the tokenizer makes of it."""
-        return self.tokenizer.encode(frames)
-
-
-class Decode(nn.Module):
-    """A tokenizer's `decode` as a graph."""
-
-    def __init__(self, tokenizer: nn.Module) -> None:
-        super().__init__()
-        self.tokenizer = tokenizer
-
-    def forward(self, values: Tensor) -> Tensor:
-        """What the tokenizer decodes to ``uint8[B, H, W, 3]``."""
-        return self.tokenizer.decode(values)
-
-
-@dataclass(frozen=True)
-class Part:
-    """
-    One graph of a frame tokenizer.
-
-    :param name: file name without ending.
-    :param module: what it computes.
-    :param inputs: random inputs by name, a batch of at least two.
-    :param outputs: their names.
-    """
-
-    name: str
-    module: nn.Module
-    inputs: dict[str, Tensor]
-    outputs: list[str]
-
-
-def write_graph(part: Part, path: Path) -> None:
-    """
-    Export one part.
-
-    :raises BundleError: the exporter gave no graph.
-    """
-    shapes = tuple({0: torch.export.Dim.DYNAMIC} for _ in part.inputs)
-    graph = _export(
-        part.module, tuple(part.inputs.values()), shapes, list(part.inputs), part.outputs
-    )
-    onnx.save(graph, path)
-
-
 def trace(
     module: nn.Module,
     inputs: dict[str, Tensor],
@@ -97,35 +41,23 @@ def trace(
     shapes = {
         name: dict.fromkeys(varying.get(name, ()), torch.export.Dim.DYNAMIC) for name in inputs
     }
-    # By keyword: a dictionary that comes last would be taken for keywords itself.
-    named = {'feeds': inputs}
-    return _export(module, (), {'feeds': shapes}, list(inputs), list(outputs), named)
-
-
-def _export(
-    module: nn.Module,
-    inputs: tuple[Any, ...],
-    shapes: Any,
-    input_names: list[str],
-    output_names: list[str],
-    named: dict[str, Any] | None = None,
-) -> onnx.ModelProto:
     # Few operators of a graph repeat: cache look-ups take longer than they save.
     cached = torch._dynamo.config.patch(fake_tensor_cache_enabled=False)
     with _quiet_exporter(), _three_products(module), cached:
         program = torch.onnx.export(
             module.eval(),
-            inputs,
-            kwargs=named,
-            dynamic_shapes=shapes,
-            input_names=input_names,
-            output_names=output_names,
+            (),
+            # By keyword: a dictionary that comes last would be taken for keywords itself.
+            kwargs={'feeds': inputs},
+            dynamic_shapes={'feeds': shapes},
+            input_names=list(inputs),
+            output_names=list(outputs),
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
         )
     if program is None:
-        raise BundleError(f'{output_names}: the exporter gave nothing, expected a graph')
+        raise BundleError(f'{list(outputs)}: the exporter gave nothing, expected a graph')
     return without_metadata(program.model_proto)
 
 

@@ -40,11 +40,11 @@ from hma_ros.ros.state_samples import StateSamples
 from hma_ros.ros.work_thread import WorkThread
 from hma_ros.runtime.chunk_ages import ChunkAges
 from hma_ros.runtime.fit import check_fit
-from hma_ros.runtime.imagine_requests import INACTIVE, Answer, Conditioning, Question
+from hma_ros.runtime.imagine_requests import INACTIVE, ActionSource, Answer, Question
 from hma_ros.runtime.pace import measure, remedy, slowed, slowed_text, slower_refusal
 from hma_ros.runtime.prediction_loop import PredictionLoop
 from hma_ros.runtime.rollout import Rollout
-from hma_ros.runtime.step_queue import Step, StepQueue
+from hma_ros.runtime.step_queue import CameraStep, StepQueue
 from hma_ros.runtime.world_model import WorldModel
 
 _REPORT_S = 1.0
@@ -228,7 +228,7 @@ class WorldModelNode(HmaNode):
         if not self._is_working:
             reply(Answer(None, None, INACTIVE))
             return
-        self._loop.ask(Question(Conditioning(conditioning), chunks, horizon, reply))
+        self._loop.ask(Question(ActionSource(conditioning), chunks, horizon, reply))
         self._wake()
 
     def _on_image(self, message: Any, waited_ns: int) -> None:
@@ -306,7 +306,7 @@ class WorldModelNode(HmaNode):
         camera = self._spec.camera
         return preprocess(to_rgb(image, self._camera_topic, camera), camera)
 
-    def chunk(self, step: Step, chunk: NDArray[np.float32]) -> None:
+    def chunk(self, step: CameraStep, chunk: NDArray[np.float32]) -> None:
         """Publish the chunk decided on a step; of a call that ends after the stop nothing."""
         if not self._is_working:
             return
@@ -315,20 +315,20 @@ class WorldModelNode(HmaNode):
         self._diagnostics.latency('image stamp to action', age_s)
         self._debug(step, f'chunk published {1e3 * age_s:.0f} ms after the image')
 
-    def is_too_late(self, step: Step) -> bool:
+    def is_too_late(self, step: CameraStep) -> bool:
         """Whether the executor refuses a chunk published now on a step for its age."""
         return self._chunk_ages.is_late(self._age_s(step))
 
-    def _age_s(self, step: Step) -> float:
+    def _age_s(self, step: CameraStep) -> float:
         return (self.now_ns() - step.stamp_ns) * 1e-9
 
-    def longer_chunk(self, step: Step, chunks: NDArray[np.float32]) -> None:
+    def longer_chunk(self, step: CameraStep, chunks: NDArray[np.float32]) -> None:
         """Publish the chunk decided on a step again, with the one that follows it."""
         if not self._is_working:
             return
         self._chunks.publish(from_actions(self._spec, step.stamp_ns, chunks))
 
-    def rollout(self, step: Step, frame: NDArray[np.uint8], rollout: Rollout) -> None:
+    def rollout(self, step: CameraStep, frame: NDArray[np.uint8], rollout: Rollout) -> None:
         """Publish what was imagined after a step."""
         if not self._is_working:
             return
@@ -340,7 +340,7 @@ class WorldModelNode(HmaNode):
         self._tell(len(rollout.frames))
         self._debug(step, f'{counted(len(rollout.frames), "frame")} imagined')
 
-    def _debug(self, step: Step, what: str) -> None:
+    def _debug(self, step: CameraStep, what: str) -> None:
         self.get_logger().debug(f'image of {step.stamp_ns * 1e-9:.3f} s: {what}')
 
     def _beat(self) -> None:

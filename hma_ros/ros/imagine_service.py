@@ -20,7 +20,7 @@ from hma_ros.srv import Imagine
 _WHERE = '~/imagine'
 
 
-class Answer(Protocol):
+class RolloutAnswer(Protocol):
     """What became of a request, see :mod:`hma_ros.runtime.imagine_requests`."""
 
     step: Any
@@ -60,11 +60,11 @@ class ImagineService:
             return response
         answered = Future()
 
-        def reply(answer: Answer) -> None:
+        def reply(answer: RolloutAnswer) -> None:
             answered.set_result(answer)
             # A future that is set in another thread does not wake the executor.
-            if self._node.executor is not None:
-                self._node.executor.wake()
+            if (executor := self._node.executor) is not None:
+                executor.wake()
 
         self._unsent += 1
         try:
@@ -92,7 +92,7 @@ class ImagineService:
         else:
             executor.create_task(self._node.destroy_service, self._service)
 
-    def _fill(self, response: Any, answer: Answer) -> Any:
+    def _fill(self, response: Any, answer: RolloutAnswer) -> Any:
         response.message = answer.message
         if answer.rollout is None:
             return response

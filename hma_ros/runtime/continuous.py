@@ -10,11 +10,11 @@ import numpy as np
 
 from hma_ros.core.generation.diffusion import Denoise, Sampling, guided
 from hma_ros.core.generation.masking import unmask_all_again, unmask_new
-from hma_ros.runtime.discrete import Imagined
-from hma_ros.runtime.engine import Part
+from hma_ros.runtime.discrete import ImaginedTokens
+from hma_ros.runtime.engine import HeadPart
 from hma_ros.runtime.guidance import AnyModel
 from hma_ros.runtime.kv_cache import KvCache
-from hma_ros.runtime.model import Step
+from hma_ros.runtime.model import TrunkStep
 
 
 class Sampler:
@@ -68,7 +68,7 @@ class Sampler:
         return denoise
 
 
-def _time_table(embed: Part, sampling: Sampling) -> dict[int, np.ndarray]:
+def _time_table(embed: HeadPart, sampling: Sampling) -> dict[int, np.ndarray]:
     steps = np.asarray(sampling.schedule.timesteps_K, np.int64)
     embedded = embed({'timestep': steps})[0]
     return {int(step): embedded[index : index + 1] for index, step in enumerate(steps)}
@@ -97,7 +97,9 @@ class PatchFiller:
         is_upstream = model.manifest.compat == 'upstream'
         self._unmask = unmask_all_again if is_upstream else unmask_new
 
-    def fill(self, cache: KvCache, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
+    def fill(
+        self, cache: KvCache, step: int, pending: Sequence[TrunkStep], blank: TrunkStep
+    ) -> ImaginedTokens:
         """Imagine a frame, see :meth:`TokenFiller.fill`: ``float32[B, S, E]``."""
         present, first = blank, step - len(pending)
         batch, tokens = present.masked_BS.shape
@@ -111,9 +113,11 @@ class PatchFiller:
             else:
                 outputs = self._model.run(cache, step, [present])
             present = self._show(present, chosen_BK, outputs)
-        return Imagined(present.tokens_BSE, present.tokens_BSE)
+        return ImaginedTokens(present.tokens_BSE, present.tokens_BSE)
 
-    def _show(self, step: Step, chosen_BK: np.ndarray, outputs: Mapping[str, np.ndarray]) -> Step:
+    def _show(
+        self, step: TrunkStep, chosen_BK: np.ndarray, outputs: Mapping[str, np.ndarray]
+    ) -> TrunkStep:
         samples = np.arange(len(chosen_BK))[:, None]
         names = [name for name in ('z', 'z_unconditional') if name in outputs]
         expected = [outputs[name][samples, chosen_BK] for name in names]

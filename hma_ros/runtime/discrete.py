@@ -13,10 +13,10 @@ from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.generation.masking import keep_most_confident, masked_after, sample_tokens
 from hma_ros.runtime.guidance import AnyModel
 from hma_ros.runtime.kv_cache import KvCache
-from hma_ros.runtime.model import Step
+from hma_ros.runtime.model import TrunkStep
 
 
-class Imagined(NamedTuple):
+class ImaginedTokens(NamedTuple):
     """
     A frame that was imagined.
 
@@ -40,11 +40,13 @@ class FirstPass:
     def __init__(self, model: AnyModel) -> None:
         self._model = model
 
-    def fill(self, cache: KvCache, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
+    def fill(
+        self, cache: KvCache, step: int, pending: Sequence[TrunkStep], blank: TrunkStep
+    ) -> ImaginedTokens:
         """See :meth:`TokenFiller.fill`; what is pending is not kept."""
         outputs = self._model.run(cache, step - len(pending), [*pending, blank])
         self.logits_BSFV = outputs['logits']
-        return Imagined(blank.tokens_BSE, blank.tokens_BSE)
+        return ImaginedTokens(blank.tokens_BSE, blank.tokens_BSE)
 
 
 class TokenFiller:
@@ -73,7 +75,9 @@ class TokenFiller:
         self._seed = int((generator or np.random.default_rng(0)).integers(2**63))
         self._is_expected = model.manifest.drawing == 'expected'
 
-    def fill(self, cache: KvCache, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
+    def fill(
+        self, cache: KvCache, step: int, pending: Sequence[TrunkStep], blank: TrunkStep
+    ) -> ImaginedTokens:
         """
         Imagine a frame; the first pass takes in what is pending before it as well, and keeps it.
 
@@ -94,10 +98,14 @@ class TokenFiller:
             before, outputs = present, self._model.run(cache, step, [present])
             present = self._unmask(before, outputs, mask_step)
             drawn = self._draw(drawn, before, present, outputs)
-        return Imagined(present.tokens_BSE, drawn)
+        return ImaginedTokens(present.tokens_BSE, drawn)
 
     def _draw(
-        self, drawn: np.ndarray | None, before: Step, present: Step, outputs: dict[str, np.ndarray]
+        self,
+        drawn: np.ndarray | None,
+        before: TrunkStep,
+        present: TrunkStep,
+        outputs: dict[str, np.ndarray],
     ) -> np.ndarray:
         """Return tokens, or the mean value of each factor: least squares where it is unsure."""
         if not self._is_expected:
@@ -107,7 +115,9 @@ class TokenFiller:
         mean = (shifted @ grid / shifted.sum(-1)).astype(np.float32)
         return mean if drawn is None else np.where(before.masked_BS[..., None], mean, drawn)
 
-    def _unmask(self, step: Step, outputs: dict[str, np.ndarray], mask_step: int) -> Step:
+    def _unmask(
+        self, step: TrunkStep, outputs: dict[str, np.ndarray], mask_step: int
+    ) -> TrunkStep:
         best, confidence = self._choose(outputs)
         chosen = np.where(step.masked_BS[..., None], best, step.tokens_BSE)
         still = masked_after(mask_step, self._mask_steps, step.masked_BS.shape[1])

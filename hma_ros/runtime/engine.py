@@ -27,7 +27,7 @@ from hma_ros.runtime.providers import TORCH, Execution, choose
 from hma_ros.runtime.signatures import signature
 
 # A part of a model: arrays by name in, arrays out.
-Part = Callable[[Arrays], list[np.ndarray]]
+HeadPart = Callable[[Arrays], list[np.ndarray]]
 # Loaded by name and only when asked for: the network and torch come with it.
 # What is read behind the layers too, of the last step.
 _BEHIND = ('previous', 'joints', 'measured')
@@ -43,7 +43,7 @@ class Engine(Protocol):
 
     provider: str
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> HeadPart:
         """Return a part of a diffusion head; raises BundleError if there is none of the name."""
         ...
 
@@ -173,7 +173,7 @@ class _GraphEngine:
         self._manifest, self._execution, self.provider = manifest, execution, provider
         self._stem = open_graph(manifest, f'stem_{stem}', execution)
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> HeadPart:
         """See :class:`Engine`."""
         return open_graph(self._manifest, name, self._execution)
 
@@ -199,7 +199,7 @@ class LayerEngine(_GraphEngine):
         if found != facts:
             raise BundleError(f'{path}: layers of {found}, expected {facts} as in the manifest')
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> HeadPart:
         """See :class:`Engine`."""
         kind, _, head = name.partition('_')
         file = self._manifest.denoiser_file(head)

@@ -11,7 +11,7 @@ from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.rollout import check_frame
 
 
-class FrameCodec:
+class BundleCodec:
     """
     The frame tokenizer of a bundle.
 

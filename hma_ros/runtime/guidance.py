@@ -20,9 +20,9 @@ import numpy as np
 
 from hma_ros.core.generation.guidance import guide
 from hma_ros.core.generation.masking import most_likely
-from hma_ros.runtime.engine import Part
+from hma_ros.runtime.engine import HeadPart
 from hma_ros.runtime.kv_cache import KvCache
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Model, TrunkStep
 
 
 class GuidedModel:
@@ -40,7 +40,7 @@ class GuidedModel:
         self._model, self._scale = model, scale
         self.manifest, self.stem = model.manifest, model.stem
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> HeadPart:
         """See :meth:`Model.part`."""
         return self._model.part(name)
 
@@ -58,11 +58,11 @@ class GuidedModel:
             finally:
                 pairs.is_paired = False
 
-    def condition(self, first: int, steps: Sequence[Step]) -> Mapping[str, Any]:
+    def condition(self, first: int, steps: Sequence[TrunkStep]) -> Mapping[str, Any]:
         """See :meth:`Model.condition`; of steps to imagine."""
         return self._model.condition(first, [_twice(step) for step in steps])
 
-    def run(self, cache: KvCache, first: int, steps: Sequence[Step]) -> dict[str, Any]:
+    def run(self, cache: KvCache, first: int, steps: Sequence[TrunkStep]) -> dict[str, Any]:
         """
         Compute some steps, see :meth:`Model.run`.
 
@@ -91,7 +91,7 @@ class GuidedModel:
 AnyModel = Model | GuidedModel
 
 
-def _twice(step: Step) -> Step:
+def _twice(step: TrunkStep) -> TrunkStep:
     """Put a batch beside itself, the second time without actions."""
     batch = len(step.tokens_BSE)
     return replace(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hma_ros.core.errors import HmaError, InferenceError
 from hma_ros.core.short_text import counted
 from hma_ros.runtime.rollout import Rollout
-from hma_ros.runtime.step_queue import Step
+from hma_ros.runtime.step_queue import CameraStep
 from hma_ros.runtime.world_model import WorldModel
 
 INACTIVE = '~/imagine: node: got an inactive one, expected an active one; activate it'
@@ -21,7 +21,7 @@ _MOST = 4
 _PATIENCE_S = 30.0
 
 
-class Conditioning(Enum):
+class ActionSource(Enum):
     """Whose actions lead to the frames."""
 
     GIVEN = 0
@@ -39,7 +39,7 @@ class Answer:
     :param message: why it was refused or ended early; empty otherwise.
     """
 
-    step: Step | None
+    step: CameraStep | None
     rollout: Rollout | None
     message: str = ''
 
@@ -55,7 +55,7 @@ class Question:
         waited too long, or closes.
     """
 
-    conditioning: Conditioning
+    conditioning: ActionSource
     chunks: NDArray[np.float32] | None
     horizon: int
     reply: Callable[[Answer], None]
@@ -63,7 +63,7 @@ class Question:
     def answer(
         self,
         model: WorldModel,
-        step: Step | None,
+        step: CameraStep | None,
         cost_s: float,
         room_s: float,
         is_pressed: Callable[[], bool],
@@ -85,7 +85,7 @@ class Question:
                 )
             check(self, model)
             check_time(self.horizon, cost_s, room_s)
-            is_passive = self.conditioning is Conditioning.NONE
+            is_passive = self.conditioning is ActionSource.NONE
             rollout = model.imagine(self.chunks, self.horizon, is_pressed, is_passive=is_passive)
         except HmaError as error:
             self.reply(Answer(None, None, str(error)))
@@ -169,15 +169,15 @@ def check(question: Question, model: WorldModel) -> None:
             f'~/imagine: horizon: got {question.horizon}, expected 1 to {most} of this bundle'
             f'{window}'
         )
-    if question.conditioning is Conditioning.GIVEN:
+    if question.conditioning is ActionSource.GIVEN:
         _check_chunks(question, model)
     elif question.chunks is not None:
         raise InferenceError(
             '~/imagine: actions: got some, expected none unless GIVEN; leave them out'
         )
-    elif question.conditioning is Conditioning.POLICY and refusal:
+    elif question.conditioning is ActionSource.POLICY and refusal:
         raise InferenceError(f'~/imagine: policy: got none: {refusal}; give the actions')
-    elif question.conditioning is Conditioning.NONE and not model.manifest.hides_actions:
+    elif question.conditioning is ActionSource.NONE and not model.manifest.hides_actions:
         raise InferenceError(
             '~/imagine: conditioning: got NONE, expected GIVEN: this bundle needs the action of '
             'each step; give the actions'

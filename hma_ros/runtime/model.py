@@ -13,14 +13,14 @@ import numpy as np
 
 from hma_ros.core.errors import InferenceError
 from hma_ros.core.generation.rotary import rotations
-from hma_ros.runtime.engine import Part, open_engine
+from hma_ros.runtime.engine import HeadPart, open_engine
 from hma_ros.runtime.kv_cache import KvCache
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.providers import Execution
 
 
 @dataclass(frozen=True)
-class Step:
+class TrunkStep:
     """
     A step as the trunk takes it in.
 
@@ -54,20 +54,20 @@ class Step:
         previous_BSE: np.ndarray | None = None,
         joints_BJ: np.ndarray | None = None,
         anchor_BK: np.ndarray | None = None,
-    ) -> Step:
+    ) -> TrunkStep:
         """Return a step of a frame that is known."""
         masked = np.zeros(tokens_BSE.shape[:2], bool)
-        return Step(tokens_BSE, masked, chunk_BX, previous_BSE, joints_BJ, anchor_BK)
+        return TrunkStep(tokens_BSE, masked, chunk_BX, previous_BSE, joints_BJ, anchor_BK)
 
     @staticmethod
     def blank(
         previous_BSE: np.ndarray,
         chunk_BX: np.ndarray | None,
         anchor_BK: np.ndarray | None = None,
-    ) -> Step:
+    ) -> TrunkStep:
         """Return a step of a frame to be imagined, which follows another."""
         masked, blank = np.ones(previous_BSE.shape[:2], bool), np.zeros_like(previous_BSE)
-        return Step(blank, masked, chunk_BX, previous_BSE, None, anchor_BK)
+        return TrunkStep(blank, masked, chunk_BX, previous_BSE, None, anchor_BK)
 
 
 # Of a step, the chunk and where it led, each as far as it is known, and for whom both are masked.
@@ -124,7 +124,7 @@ class Model:
         # Idle caches by batch size.
         self._idle: dict[int, list[KvCache]] = {}
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> HeadPart:
         """Return a part of a diffusion head; raises BundleError if there is none of the name."""
         return self.engine.part(name)
 
@@ -152,7 +152,7 @@ class Model:
         finally:
             idle.append(copies)
 
-    def run(self, cache: KvCache, first: int, steps: Sequence[Step]) -> dict[str, Any]:
+    def run(self, cache: KvCache, first: int, steps: Sequence[TrunkStep]) -> dict[str, Any]:
         """
         Compute some steps, given the kept ones.
 
@@ -181,7 +181,7 @@ class Model:
             for name, value in outputs.items()
         }
 
-    def _joints_seen(self, steps: Sequence[Step]) -> dict[str, np.ndarray]:
+    def _joints_seen(self, steps: Sequence[TrunkStep]) -> dict[str, np.ndarray]:
         """Joints as the action head takes them; where they are not known it reads no zeros."""
         batch = len(steps[0].tokens_BSE)
         unknown = np.zeros((batch, self._joints), np.float32)
@@ -193,7 +193,7 @@ class Model:
         """Pick keys and values out of the outputs of a run."""
         return [value for name, value in outputs.items() if name.startswith('kept_')]
 
-    def condition(self, first: int, steps: Sequence[Step]) -> Mapping[str, Any]:
+    def condition(self, first: int, steps: Sequence[TrunkStep]) -> Mapping[str, Any]:
         """
         Do the work of the stem, which passes of a frame share.
 

@@ -26,7 +26,7 @@ from hma_ros.runtime.imagine_requests import (
 )
 from hma_ros.runtime.loop_report import LoopReport
 from hma_ros.runtime.rollout import Rollout
-from hma_ros.runtime.step_queue import MOST_WAITING, Step, StepQueue
+from hma_ros.runtime.step_queue import MOST_WAITING, CameraStep, StepQueue
 from hma_ros.runtime.world_model import WorldModel
 
 _SMOOTHING = 0.3
@@ -48,19 +48,19 @@ class LoopOutput(Protocol):
         """Return the frame ``uint8[H, W, 3]`` of an image; raise HmaError if it is no good."""
         ...
 
-    def is_too_late(self, step: Step) -> bool:
+    def is_too_late(self, step: CameraStep) -> bool:
         """Whether a chunk published on a step now would be refused for the age of its image."""
         ...
 
-    def chunk(self, step: Step, chunk: NDArray[np.float32]) -> None:
+    def chunk(self, step: CameraStep, chunk: NDArray[np.float32]) -> None:
         """Take the chunk ``float32[stride, A]`` decided on a step."""
         ...
 
-    def longer_chunk(self, step: Step, chunks: NDArray[np.float32]) -> None:
+    def longer_chunk(self, step: CameraStep, chunks: NDArray[np.float32]) -> None:
         """Take the chunk decided on a step with the one that follows, ``float32[2 stride, A]``."""
         ...
 
-    def rollout(self, step: Step, frame: NDArray[np.uint8], rollout: Rollout) -> None:
+    def rollout(self, step: CameraStep, frame: NDArray[np.uint8], rollout: Rollout) -> None:
         """Take what was imagined after a step, whose frame is ``uint8[H, W, 3]``."""
         ...
 
@@ -103,7 +103,7 @@ class PredictionLoop:
         self._late = 0
         # Whether the chunk of the present step can be followed.
         self._is_followed = acts
-        self._step: Step | None = None
+        self._step: CameraStep | None = None
         self._newest_frame: NDArray[np.uint8] | None = None
         self.requests = ImagineRequests(clock)
         self.failures = 0
@@ -150,7 +150,7 @@ class PredictionLoop:
             self.failures = 0
         return True
 
-    def _may_imagine(self, step: Step) -> bool:
+    def _may_imagine(self, step: CameraStep) -> bool:
         """Whether no step waits for the model, or enough did already; not once it is closed."""
         self._late = self._late + 1 if len(self._steps) else 0
         behind_s = self._clock() - step.receipt_s
@@ -167,7 +167,7 @@ class PredictionLoop:
             )
         return self._late % LATE_STEPS == 0 and not self.requests.is_closed
 
-    def _observe(self, step: Step) -> bool:
+    def _observe(self, step: CameraStep) -> bool:
         """Take in a step and decide; returns whether it had all that the model reads."""
         started_s = self._clock()
         self._report.latency('waiting', started_s - step.receipt_s)
@@ -197,7 +197,7 @@ class PredictionLoop:
         self._budget.step_arrived(step.receipt_s)
         return True
 
-    def _take_in(self, step: Step, frame: NDArray[np.uint8]) -> None:
+    def _take_in(self, step: CameraStep, frame: NDArray[np.uint8]) -> None:
         before = self._step
         if step.before_ns is None or before is None or before.stamp_ns != step.before_ns:
             self._model.reset()
@@ -226,7 +226,7 @@ class PredictionLoop:
             f'context starts anew; {self._remedy}',
         )
 
-    def _imagine(self, step: Step) -> None:
+    def _imagine(self, step: CameraStep) -> None:
         if self._horizon == 0 or not self._model.can_imagine or self._newest_frame is None:
             return
         started_s = self._clock()
@@ -238,7 +238,7 @@ class PredictionLoop:
         self._note_imagined(len(rollout.frames), self._clock() - started_s)
         self._output.rollout(step, self._newest_frame, rollout)
 
-    def _continued(self, step: Step, most: int) -> Callable[[NDArray[np.float32]], bool]:
+    def _continued(self, step: CameraStep, most: int) -> Callable[[NDArray[np.float32]], bool]:
         """
         Return what to do with each chunk that is decided while imagining after a step.
 

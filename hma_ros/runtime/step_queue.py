@@ -31,7 +31,7 @@ _MOST_UNKNOWN = 8
 
 
 @dataclass(frozen=True)
-class Step:
+class CameraStep:
     """
     A frame with all that the model is told of it.
 
@@ -93,7 +93,7 @@ class StepQueue:
         self._pick: FramePick | None = None
         self._refused_ns: int | None = None
         self._before_ns: int | None = None
-        self._steps: deque[Step] = deque()
+        self._steps: deque[CameraStep] = deque()
         self._dropped = 0
         self._unknown = 0
 
@@ -149,7 +149,7 @@ class StepQueue:
                 pick, self._pick = self._pick, None
                 self._complete(pick)
 
-    def take(self) -> Step | None:
+    def take(self) -> CameraStep | None:
         """Return the oldest step that waits; None if none does."""
         with self._lock:
             return self._steps.popleft() if self._steps else None
@@ -224,7 +224,7 @@ class StepQueue:
         known = None if executed is None else _single(executed)
         if before is not None:
             self._note_origin(origin, stamp)
-        self._append(Step(stamp, image, receipt_s, before, known, origin, joints, missing))
+        self._append(CameraStep(stamp, image, receipt_s, before, known, origin, joints, missing))
         self._before_ns = None if missing else stamp
 
     def _note_origin(self, origin: str, stamp_ns: int) -> None:
@@ -256,7 +256,7 @@ class StepQueue:
         except MessageError as error:
             return None, str(error)
 
-    def _append(self, step: Step) -> None:
+    def _append(self, step: CameraStep) -> None:
         if len(self._steps) == MOST_WAITING:
             # The context is lost with any of them: what is newest is worth most.
             self._dropped += len(self._steps)

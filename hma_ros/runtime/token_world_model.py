@@ -24,16 +24,18 @@ from hma_ros.core.errors import InferenceError
 from hma_ros.core.generation.likelihood import TokenScore, score_tokens
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.continuous import Sampler
-from hma_ros.runtime.discrete import FirstPass, Imagined, TokenFiller
+from hma_ros.runtime.discrete import FirstPass, ImaginedTokens, TokenFiller
 from hma_ros.runtime.guidance import AnyModel
 from hma_ros.runtime.kv_cache import KvCache
-from hma_ros.runtime.model import Step
+from hma_ros.runtime.model import TrunkStep
 
 
 class Filler(Protocol):
     """Imagines one frame: of tokens or of patches."""
 
-    def fill(self, cache: KvCache, step: int, pending: Sequence[Step], blank: Step) -> Imagined:
+    def fill(
+        self, cache: KvCache, step: int, pending: Sequence[TrunkStep], blank: TrunkStep
+    ) -> ImaginedTokens:
         """See :meth:`hma_ros.runtime.discrete.TokenFiller.fill`."""
         ...
 
@@ -64,7 +66,7 @@ class TokenWorldModel:
         for cache in (self._cache, self._next):
             if cache is not None:
                 cache.clear()
-        self._history: deque[Step] = deque(maxlen=self._model.manifest.window)
+        self._history: deque[TrunkStep] = deque(maxlen=self._model.manifest.window)
         self._before: np.ndarray | None = None
         self._newest: np.ndarray | None = None
         self._joints: np.ndarray | None = None
@@ -100,13 +102,13 @@ class TokenWorldModel:
         before, newest, joints = self._newest, tokens_SE[None], _batched(joints_J)
         anchor = _batched(anchor_K)
         if self._is_delayed:
-            step = Step.seen(newest, _batched(executed_X), before, joints, anchor)
+            step = TrunkStep.seen(newest, _batched(executed_X), before, joints, anchor)
             self._decided = self._commit_delayed(self._cache, self._index + 1, step)
         else:
             self._decided = None
             if before is not None:
-                step = Step.seen(before, _batched(executed_X), self._before)
-                self._commit(step, Step.seen(newest, None, before, joints))
+                step = TrunkStep.seen(before, _batched(executed_X), self._before)
+                self._commit(step, TrunkStep.seen(newest, None, before, joints))
         self._before, self._newest, self._joints, self._anchor = before, newest, joints, anchor
         self._index += 1
         self._steps += 1
@@ -129,7 +131,7 @@ class TokenWorldModel:
 
     def _act(self) -> np.ndarray:
         if self._decided is None:
-            present = Step.seen(self._newest_frame(), None, self._before, self._joints)
+            present = TrunkStep.seen(self._newest_frame(), None, self._before, self._joints)
             self._decided = self._decide(self._index, present)
         decided: np.ndarray = self._decided[0].copy()
         return decided
@@ -204,8 +206,7 @@ class TokenWorldModel:
         """
         self._check(horizon, ProblemSetting.FORWARD, chunks_NHX[0])
         self._newest_frame()
-        ahead = np.asarray(chunks_NHX, np.float32).swapaxes(0, 1)
-        count = len(chunks_NHX)
+        ahead, count = np.asarray(chunks_NHX, np.float32).swapaxes(0, 1), len(chunks_NHX)
         with self._forked(horizon) as (cache, places), self._model.spread(cache, count) as lent:
             for imagined, _ in self._rollout(lent, places, ProblemSetting.FORWARD, ahead):
                 yield imagined.drawn_BSE
@@ -233,13 +234,13 @@ class TokenWorldModel:
         choose: Callable[[], np.ndarray] | None = None,
         decided: Callable[[np.ndarray], bool] = lambda _: False,
         filler: Filler | None = None,
-    ) -> Iterator[tuple[Imagined, np.ndarray | None]]:
+    ) -> Iterator[tuple[ImaginedTokens, np.ndarray | None]]:
         """Imagine frame after frame, with the chunk that leads to each."""
         batch = 1 if ahead_HBX is None else ahead_HBX.shape[1]
         frame = np.repeat(self._newest_frame(), batch, 0)
         before = None if self._before is None else np.repeat(self._before, batch, 0)
         anchor = None if self._anchor is None else np.repeat(self._anchor, batch, 0)
-        joints, pending = self._joints, list[Step]()
+        joints, pending = self._joints, list[TrunkStep]()
         for ahead, step in enumerate(places):
             chunk: np.ndarray | None = None
             if choose is not None:
@@ -252,31 +253,30 @@ class TokenWorldModel:
             elif setting is ProblemSetting.FULL and ahead == 0:
                 chunk = self._act()[None]
             elif setting is ProblemSetting.FULL:
-                present = pending[0] if pending else Step.seen(frame, None, before, joints)
+                present = pending[0] if pending else TrunkStep.seen(frame, None, before, joints)
                 chunk = self._decide(step - 1, present, cache)
                 pending = []
             if chunk is not None and setting is ProblemSetting.FULL and decided(chunk[0]):
                 return
             anchor = self._model.stem.anchor_after(anchor, chunk)
             if self._is_delayed:
-                blank = Step.blank(frame, chunk, anchor)
+                blank = TrunkStep.blank(frame, chunk, anchor)
             else:
-                pending = [Step.seen(frame, chunk, before)]
-                blank = Step.blank(frame, self._ahead(ahead, setting, ahead_HBX, chunk))
+                pending = [TrunkStep.seen(frame, chunk, before)]
+                blank = TrunkStep.blank(frame, self._ahead(ahead, setting, ahead_HBX, chunk))
             imagined = (filler or self._filler).fill(cache, step, pending, blank)
             yield imagined, chunk
             before, frame = frame, imagined.tokens_BSE
             joints = None if chunk is None else self._model.stem.moved(joints, chunk)
             # A delayed step is complete with its frame, and waits for the next pass.
-            pending = []
-            if self._is_delayed:
-                pending = [Step.seen(frame, chunk, before, joints, anchor)]
+            complete = TrunkStep.seen(frame, chunk, before, joints, anchor)
+            pending = [complete] if self._is_delayed else []
 
     def _foresee(self, ahead: int, step: int, frame: np.ndarray, chunks: np.ndarray) -> None:
         """Have the stem take in at once all actions of as many steps as it may be given."""
         window = self._model.manifest.window
         if not self._is_delayed and ahead % max(1, window - 1) == 0:
-            coming = [Step.seen(frame, chunk) for chunk in chunks[ahead : ahead + window]]
+            coming = [TrunkStep.seen(frame, chunk) for chunk in chunks[ahead : ahead + window]]
             self._model.condition(step, coming)
 
     def _ahead(
@@ -293,7 +293,7 @@ class TokenWorldModel:
         # The authors' demonstration repeats the last action, for a model that must be told one.
         return None if self._model.manifest.hides_actions else chunk
 
-    def _decide(self, index: int, present: Step, cache: KvCache | None = None) -> np.ndarray:
+    def _decide(self, index: int, present: TrunkStep, cache: KvCache | None = None) -> np.ndarray:
         """Ask what to do in a step; a delayed one is complete, and kept."""
         if refusal := self._model.manifest.policy_refusal:
             raise InferenceError(f'act: expected a model with a policy, but {refusal}')
@@ -313,13 +313,13 @@ class TokenWorldModel:
         chunk = (shaped * np.array(stem.std) + np.array(stem.mean)).reshape(len(scaled), -1)
         return stem.limit(chunk.astype(np.float32))
 
-    def _commit_delayed(self, cache: KvCache, index: int, step: Step) -> np.ndarray | None:
+    def _commit_delayed(self, cache: KvCache, index: int, step: TrunkStep) -> np.ndarray | None:
         """Keep a step that is complete with its frame; returns what to do in it."""
         outputs = self._model.run(cache, index, [step])
         cache.append(index, self._model.kept(outputs))
         return None if self._model.manifest.policy_refusal else self._read(outputs)
 
-    def _commit(self, step: Step, after: Step) -> None:
+    def _commit(self, step: TrunkStep, after: TrunkStep) -> None:
         """Keep a step; in the same pass decide what to do in the frame after it."""
         asked = [] if self._model.manifest.policy_refusal else [after]
         place = self._index - self._begins
@@ -337,7 +337,7 @@ class TokenWorldModel:
             raise
         self._history.append(step)
 
-    def _keep(self, cache: KvCache, index: int, step: Step, asked: Sequence[Step]) -> None:
+    def _keep(self, cache: KvCache, index: int, step: TrunkStep, asked: list[TrunkStep]) -> None:
         """Append a step to a cache, and decide in the step that is asked about."""
         outputs = self._model.run(cache, index, [step, *asked])
         decided = self._read(outputs) if asked else None

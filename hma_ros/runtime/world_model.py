@@ -17,7 +17,7 @@ from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.runtime.continuous import PatchFiller, Sampler
 from hma_ros.runtime.discrete import TokenFiller
 from hma_ros.runtime.engine import check_tokenizer_precision
-from hma_ros.runtime.frames import FrameCodec
+from hma_ros.runtime.frames import BundleCodec
 from hma_ros.runtime.guidance import AnyModel, GuidedModel
 from hma_ros.runtime.manifest import PATCH_HEAD, Manifest
 from hma_ros.runtime.model import Model
@@ -63,7 +63,7 @@ class WorldModel:
             execution = replace(execution, max_size=2 * execution.max_size)
         # Compares the files with their hashes, before any graph is opened.
         model = Model(folder, stem, execution)
-        self._frames = FrameCodec(self.manifest, execution)
+        self._frames = BundleCodec(self.manifest, execution)
         self.provider = model.engine.provider
         self._world = make_token_world_model(model, stem, np.random.default_rng(seed), decoding)
         self.reset()

@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 
 from hma_ros.sim.kinematics import TOOL_DOWN
-from hma_ros.sim.scene import OBJECT_BIT, TOOL_BIT, Table, View, add_block, load_robot, set_lag
+from hma_ros.sim.scene import OBJECT_BIT, TOOL_BIT, TableTop, View, add_block, load_robot, set_lag
 from hma_ros.sim.simulation import Task
 
 _REST = np.array([0, 0.25, 0, -2.3, 0, 2.55, 0.785])
@@ -37,7 +37,7 @@ class FrankaPick(Task):
     action_names = ('dx', 'dy', 'dz', 'gripper')
     joint_names = tuple(f'fer_joint{i}' for i in range(1, 8))
     view = View((1.02, 0, 0.66), (0.45, 0, 0.145), 39, (0.16, 0.17, 0.22, 1))
-    table = Table((0.5, 0), (0.42, 0.5), (0.55, 0.42, 0.30, 1))
+    table = TableTop((0.5, 0), (0.42, 0.5), (0.55, 0.42, 0.30, 1))
     gripper = True
     max_step = np.full(3, 0.015)
     limits = np.array([[0.33, -0.21, 0.018], [0.62, 0.21, 0.32]])

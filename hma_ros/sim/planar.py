@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 
 from hma_ros.sim.experts import Pusher
-from hma_ros.sim.scene import OBJECT_BIT, TOOL_BIT, Table, View, add_block, add_disc
+from hma_ros.sim.scene import OBJECT_BIT, TOOL_BIT, TableTop, View, add_block, add_disc
 from hma_ros.sim.simulation import Task
 
 _REACH_M = 0.24
@@ -26,7 +26,7 @@ class PlanarPush(Task):
     joint_names = ('joint_x', 'joint_y')
     action_names = ('x', 'y')
     view = View((0, 0, 1.2), (0, 1e-6, 0), 24.5, (0.80, 0.78, 0.70, 1))
-    table = Table((0, 0), (0.3, 0.3), (0.80, 0.78, 0.70, 1))
+    table = TableTop((0, 0), (0.3, 0.3), (0.80, 0.78, 0.70, 1))
     delta = False
     max_step = np.full(2, _MAX_STEP_M)
     limits = np.array([[-_REACH_M] * 2, [_REACH_M] * 2])

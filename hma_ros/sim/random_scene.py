@@ -11,7 +11,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from hma_ros.sim.scene import Table
+from hma_ros.sim.scene import TableTop
 
 _SHEETS = 4
 # Half sizes; the model is compiled with the largest, from which its bounding spheres come.
@@ -44,7 +44,7 @@ class RandomScene:
     :param table: on which the sheets lie.
     """
 
-    def __init__(self, model: mujoco.MjModel, table: Table) -> None:
+    def __init__(self, model: mujoco.MjModel, table: TableTop) -> None:
         self._model, self._table = model, table
         self._colours = {name: model.geom(name).rgba.copy() for name in ('floor', 'table')}
         head = model.vis.headlight

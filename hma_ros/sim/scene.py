@@ -39,7 +39,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableTop:
     """A table whose top is at z = 0; centre and half sizes in metres."""
 
     centre: tuple[float, float]
@@ -55,7 +55,7 @@ def load_robot(name: str) -> mujoco.MjSpec:
     return spec
 
 
-def add_surroundings(spec: mujoco.MjSpec, view: View, table: Table, timestep_s: float) -> None:
+def add_surroundings(spec: mujoco.MjSpec, view: View, table: TableTop, timestep_s: float) -> None:
     """Add physics options, light, floor, table and the camera ``main``."""
     option = spec.option
     option.timestep = timestep_s

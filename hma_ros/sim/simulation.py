@@ -17,7 +17,7 @@ from hma_ros.sim.kinematics import Kinematics
 from hma_ros.sim.random_scene import RandomScene, add_sheets
 from hma_ros.sim.rendering import SceneCamera
 from hma_ros.sim.robot_tree import RobotTree, placement
-from hma_ros.sim.scene import Table, View, add_surroundings
+from hma_ros.sim.scene import TableTop, View, add_surroundings
 
 TIMESTEP_S = 0.005
 # The commanded target is updated this often inside a low-level step, as an executor would.
@@ -54,7 +54,7 @@ class Task(ABC):
         'goal_z',
     )
     view: View
-    table: Table
+    table: TableTop
     #: Whether actions are increments of the commanded target, rather than targets.
     delta = True
     #: Whether the last action opens (+1) or closes (-1) a gripper.

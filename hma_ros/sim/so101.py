@@ -6,7 +6,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from hma_ros.sim.scene import Table, View, add_ball, load_robot
+from hma_ros.sim.scene import TableTop, View, add_ball, load_robot
 from hma_ros.sim.simulation import Task
 
 _DONE_M = 0.022
@@ -35,7 +35,7 @@ class So101Reach(Task):
     )
     action_names = joint_names
     view = View((0.55, -0.28, 0.36), (0.17, 0, 0.105), 43, (0.75, 0.76, 0.80, 1))
-    table = Table((0.2, 0), (0.34, 0.30), (0.35, 0.45, 0.38, 1))
+    table = TableTop((0.2, 0), (0.34, 0.30), (0.35, 0.45, 0.38, 1))
     delta = False
     max_step = np.full(6, 0.15)
     limits = np.array(

@@ -11,7 +11,7 @@ from hma_ros.sim.kinematics import TOOL_DOWN
 from hma_ros.sim.scene import (
     OBJECT_BIT,
     TOOL_BIT,
-    Table,
+    TableTop,
     View,
     add_block,
     add_disc,
@@ -50,7 +50,7 @@ class Ur5ePush(Task):
     )
     action_names = tuple(f'd_{name}' for name in joint_names)
     view = View((1.10, 0, 0.80), (0.50, 0, 0.04), 34, (0.08, 0.16, 0.26, 1))
-    table = Table((0.5, 0), (0.42, 0.5), (0.62, 0.66, 0.70, 1))
+    table = TableTop((0.5, 0), (0.42, 0.5), (0.62, 0.66, 0.70, 1))
     max_step = np.full(6, 0.075)
     limits = np.array(
         [[-6.28, -6.28, -3.14, -6.28, -6.28, -6.28], [6.28, 6.28, 3.14, 6.28, 6.28, 6.28]]

@@ -26,7 +26,7 @@ from hma_ros.network.parts import (
     TimePart,
     TrunkPart,
 )
-from hma_ros.runtime.engine import Part
+from hma_ros.runtime.engine import HeadPart
 from hma_ros.runtime.kv_cache import IndexedKvCache, KvCache
 from hma_ros.runtime.manifest import PATCH_HEAD, Manifest
 from hma_ros.runtime.ports import Arrays
@@ -59,7 +59,7 @@ class TorchEngine:
         self._stem = self._compute(StemPart(self._model, stem))
         self._trunk = self._compute(TrunkPart(self._model, stem))
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> HeadPart:
         """See :class:`~hma_ros.runtime.engine.Engine`."""
         kind, _, head = name.partition('_')
         if not isinstance(self._model, ContinuousHma) or kind not in _HEAD_PARTS:

@@ -16,7 +16,7 @@ from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, MessageError
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.bag_import import import_bags
-from hma_ros.data.episode_import import Mapping, import_episodes
+from hma_ros.data.episode_import import FieldMap, import_episodes
 from hma_ros.data.episodes import Episode, EpisodeDataset, EpisodeWriter
 from hma_ros.data.imported_episodes import ImportedEpisodes
 from hma_ros.data.lerobot_reader import LeRobotData
@@ -97,7 +97,7 @@ def test_some_steps_in_another_unit_are_dropped_and_counted(
 def test_columns_without_their_factor_are_refused(tmp_path: Path) -> None:
     source = lerobot_of_steps.write(tmp_path / 'source', 'v3.0')
     writer = LeRobotWriter(tmp_path / 'set', SPEC, 'push')
-    wrong = Mapping(state='joint_x*1000,joint_y*1000')
+    wrong = FieldMap(state='joint_x*1000,joint_y*1000')
     with pytest.raises(ConfigError, match="joint 'joint_.': got .* or a little beyond"):
         import_episodes(LeRobotSource(source), writer, wrong)
     assert not writer.sources

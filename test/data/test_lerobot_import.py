@@ -21,17 +21,17 @@ from hma_ros.core.pool import SERIAL, Pool
 from hma_ros.core.vision.image import preprocess
 from hma_ros.data import lerobot_layout as layout
 from hma_ros.data.column_map import ColumnMap
-from hma_ros.data.episode_import import Mapping, import_episodes
+from hma_ros.data.episode_import import FieldMap, import_episodes
 from hma_ros.data.episode_source import Feature
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.lerobot_source import LeRobotSource
 from hma_ros.data.lerobot_writer import LeRobotWriter
 
 SPEC = load_embodiment('sim_planar')
-NAMES = Mapping()
+NAMES = FieldMap()
 
 
-def imported(folder: Path, source: Path, mapping: Mapping = NAMES) -> tuple[LeRobotData, Any]:
+def imported(folder: Path, source: Path, mapping: FieldMap = NAMES) -> tuple[LeRobotData, Any]:
     result = import_episodes(LeRobotSource(source), LeRobotWriter(folder, SPEC, 'push'), mapping)
     return LeRobotData(folder), result
 
@@ -76,7 +76,7 @@ def test_frames_of_a_video_are_those_of_their_step(
 
 
 def test_the_data_set_does_not_depend_on_the_workers(tmp_path: Path) -> None:
-    source, mapping = made.write(tmp_path / 'source', 'v3.0', (31, 16, 46)), Mapping()
+    source, mapping = made.write(tmp_path / 'source', 'v3.0', (31, 16, 46)), FieldMap()
     for name, pool in (('one', SERIAL), ('two', Pool(2))):
         writer = LeRobotWriter(tmp_path / name, SPEC, 'push')
         import_episodes(LeRobotSource(source), writer, mapping, pool)
@@ -158,21 +158,21 @@ def test_the_command_inspects_what_it_imported(tmp_path: Path, capsys: Any) -> N
 
 def test_an_explicit_mapping_selects_and_scales(tmp_path: Path) -> None:
     source = made.write(tmp_path / 'source', 'v3.0', (31,))
-    mapping = Mapping(made.CAMERA, 'joint_x*1,1', '0,y*1.0')
+    mapping = FieldMap(made.CAMERA, 'joint_x*1,1', '0,y*1.0')
     data, _ = imported(tmp_path / 'set', source, mapping)
     check_steps(data, (31,), 0)
 
 
 def test_one_column_for_two_joints_is_refused(tmp_path: Path) -> None:
     source = made.write(tmp_path / 'source', 'v3.0', (31,))
-    mapping = Mapping(made.CAMERA, '1,joint_y', '')
+    mapping = FieldMap(made.CAMERA, '1,joint_y', '')
     with pytest.raises(ConfigError, match=r"got 'joint_y' for joint_x and joint_y, expected"):
         imported(tmp_path / 'set', source, mapping)
 
 
 def test_measured_actions_are_those_of_a_bag(tmp_path: Path) -> None:
     source = made.write(tmp_path / 'source', 'v3.0', (31,))
-    data, result = imported(tmp_path / 'set', source, Mapping(action='measured'))
+    data, result = imported(tmp_path / 'set', source, FieldMap(action='measured'))
     check_steps(data, (30,), 0)
     assert result.facts['origins'] == {'measured': 10}
 
@@ -192,7 +192,7 @@ def test_joints_too_far_apart_for_measured_actions_are_said(
     spec = replace(SPEC, state=replace(SPEC.state, max_age_s=0.02))
     writer = LeRobotWriter(tmp_path / 'set', spec, 'push')
     with pytest.raises(ConfigError, match=told):
-        import_episodes(LeRobotSource(source), writer, Mapping(action=action))
+        import_episodes(LeRobotSource(source), writer, FieldMap(action=action))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError
-from hma_ros.data.episode_import import Mapping, import_episodes
+from hma_ros.data.episode_import import FieldMap, import_episodes
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.lerobot_source import LeRobotSource
 from hma_ros.data.lerobot_writer import LeRobotWriter
@@ -83,7 +83,7 @@ def test_a_vector_may_be_made_of_several(tmp_path: Path) -> None:
     scalar = {'dtype': 'float32', 'shape': [1], 'names': None}
     write_features(source, {**features(source), **dict.fromkeys(parts, scalar)})
     opened = LeRobotSource(source, ('state.x', 'state.y'))
-    import_episodes(opened, LeRobotWriter(tmp_path / 'set', SPEC, 'push'), Mapping(state='0,1'))
+    import_episodes(opened, LeRobotWriter(tmp_path / 'set', SPEC, 'push'), FieldMap(state='0,1'))
     check_steps(tmp_path / 'set', (31,))
     opened = LeRobotSource(source, ('state.x', made.CAMERA))
     with pytest.raises(
@@ -99,5 +99,5 @@ def test_names_may_be_a_list_in_a_list(tmp_path: Path) -> None:
     content['action']['names'] = [['x', 'y']]
     write_features(source, content)
     opened, writer = LeRobotSource(source), LeRobotWriter(tmp_path / 'set', SPEC, 'push')
-    import_episodes(opened, writer, Mapping())
+    import_episodes(opened, writer, FieldMap())
     check_steps(tmp_path / 'set', (31,))

@@ -16,19 +16,19 @@ from hma_ros.cli.main import main
 from hma_ros.core.embodiment import load_embodiment
 from hma_ros.core.errors import ConfigError, HmaError, MessageError
 from hma_ros.core.vision.image import preprocess
-from hma_ros.data.episode_import import Mapping, import_episodes
+from hma_ros.data.episode_import import FieldMap, import_episodes
 from hma_ros.data.lerobot_reader import LeRobotData
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.rlds_source import RldsSource
 from hma_ros.data.tfrecords import masked_crc32c, parse_example, records
 
 SPEC = load_embodiment('sim_planar')
-NUMBERS = Mapping(state='0,1', action='0,1')
+NUMBERS = FieldMap(state='0,1', action='0,1')
 ACTION_KEYS = ('action/target', 'action/gripper')
 
 
 def imported(
-    folder: Path, source: Path, mapping: Mapping = NUMBERS, **options: Any
+    folder: Path, source: Path, mapping: FieldMap = NUMBERS, **options: Any
 ) -> tuple[LeRobotData, Any]:
     options = {'action': ACTION_KEYS, 'fps': made.FPS, **options}
     result = import_episodes(
@@ -70,11 +70,11 @@ def test_steps_hold_what_the_records_hold(tmp_path: Path) -> None:
     [
         ({'fps': 40}, NUMBERS, 'fps: got 40.0, expected 20.0'),
         ({'action': ('action/target',)}, NUMBERS, "action-key: got 'action/target', expected "),
-        ({}, Mapping(state='1,0', action='0,1'), "state: got '1,0', expected '0,1'"),
+        ({}, FieldMap(state='1,0', action='0,1'), "state: got '1,0', expected '0,1'"),
     ],
 )
 def test_another_import_of_the_same_files_is_refused(
-    tmp_path: Path, options: dict[str, Any], mapping: Mapping, reason: str
+    tmp_path: Path, options: dict[str, Any], mapping: FieldMap, reason: str
 ) -> None:
     """What is there would be left as it is, and the option mean nothing."""
     source = made.write(tmp_path / '1.0.0', [[made.episode(21)]])
@@ -109,7 +109,7 @@ def test_splits_are_separate_sources(tmp_path: Path) -> None:
 
 def test_measured_actions_need_no_actions(tmp_path: Path) -> None:
     source = made.write(tmp_path / '1.0.0', [[made.episode(21)]])
-    mapping = Mapping(state='0,1', action='measured')
+    mapping = FieldMap(state='0,1', action='measured')
     data, result = imported(tmp_path / 'set', source, mapping)
     check_steps(data, (10,))
     assert result.facts['origins'] == {'measured': 10}
@@ -174,12 +174,16 @@ def test_a_broken_image_or_number_drops_its_step(tmp_path: Path) -> None:
     [
         ({'split': 'test'}, NUMBERS, "--split: got 'test', expected one of train"),
         ({'fps': 15}, NUMBERS, '--fps: got 15, expected a multiple of 10'),
-        ({'fps': 5}, Mapping(state='0,1', action='measured'), '--fps: got 5, expected at least'),
-        ({}, Mapping(), 'state: --state: got none, expected 2 of the numbers 0 to 2, for joint_x'),
-        ({}, Mapping(state='0,3', action='0,1'), "--state: got '3', expected .* 0 to 2"),
+        ({'fps': 5}, FieldMap(state='0,1', action='measured'), '--fps: got 5, expected at least'),
         (
             {},
-            Mapping('observation/wrist', '0,1', '0,1'),
+            FieldMap(),
+            'state: --state: got none, expected 2 of the numbers 0 to 2, for joint_x',
+        ),
+        ({}, FieldMap(state='0,3', action='0,1'), "--state: got '3', expected .* 0 to 2"),
+        (
+            {},
+            FieldMap('observation/wrist', '0,1', '0,1'),
             "--camera: got 'observation/wrist', expected one of observation/image",
         ),
         ({'action': ('action',)}, NUMBERS, 'action: got no such feature, expected a vector'),
@@ -191,7 +195,7 @@ def test_a_broken_image_or_number_drops_its_step(tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(
-    tmp_path: Path, options: dict[str, Any], mapping: Mapping, reason: str
+    tmp_path: Path, options: dict[str, Any], mapping: FieldMap, reason: str
 ) -> None:
     source = made.write(tmp_path / '1.0.0', [[made.episode(21)]])
     with pytest.raises(ConfigError, match=reason):

@@ -11,7 +11,7 @@ from PIL import Image
 from hma_ros.core.errors import ConfigError
 from hma_ros.data.episodes import EpisodeDataset
 from hma_ros.evaluation.images import (
-    Imagined,
+    OpenLoopRollout,
     heat_map,
     imagine_episode,
     rollout_strip,
@@ -23,9 +23,9 @@ from hma_ros.runtime.world_model import WorldModel
 
 
 @pytest.fixture
-def rollout() -> Imagined:
+def rollout() -> OpenLoopRollout:
     frames = np.random.default_rng(0).integers(0, 256, (7, 64, 64, 3), dtype=np.uint8)
-    return Imagined('made up', 10.0, frames[0], frames[1:4], frames[4:])
+    return OpenLoopRollout('made up', 10.0, frames[0], frames[1:4], frames[4:])
 
 
 def _contains(image: Image.Image, frame: np.ndarray, scale: int) -> bool:
@@ -38,14 +38,14 @@ def _contains(image: Image.Image, frame: np.ndarray, scale: int) -> bool:
     )
 
 
-def test_the_strip_shows_every_frame_without_blur(rollout: Imagined) -> None:
+def test_the_strip_shows_every_frame_without_blur(rollout: OpenLoopRollout) -> None:
     strip = rollout_strip(rollout)
     heat = heat_map(rollout.observed, rollout.imagined)
     for frame in (rollout.last, *rollout.observed, *rollout.imagined, *heat):
         assert _contains(strip, frame, 3)
 
 
-def test_a_long_rollout_keeps_its_first_and_last_moment(rollout: Imagined) -> None:
+def test_a_long_rollout_keeps_its_first_and_last_moment(rollout: OpenLoopRollout) -> None:
     frames = np.random.default_rng(1).integers(0, 256, (16, 64, 64, 3), dtype=np.uint8)
     strip = rollout_strip(replace(rollout, observed=frames[:8], imagined=frames[8:]))
     shown = [_contains(strip, frame, 3) for frame in frames[8:]]
@@ -63,7 +63,7 @@ def test_heat_rises_with_the_difference() -> None:
 
 @pytest.mark.parametrize('suffix', ['.gif', '.webp'])
 def test_the_animation_has_one_image_for_each_moment(
-    rollout: Imagined, tmp_path: Path, suffix: str
+    rollout: OpenLoopRollout, tmp_path: Path, suffix: str
 ) -> None:
     path = tmp_path / 'new' / f'rollout{suffix}'
     write_animation(rollout, path)

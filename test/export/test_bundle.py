@@ -17,7 +17,7 @@ from hma_ros.export.replace import replacing
 from hma_ros.network.checkpoint import load_released
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import read_facts, write_facts
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Model, TrunkStep
 from hma_ros.runtime.providers import Execution
 
 GOLDEN = Path(__file__).parents[1] / 'data' / 'golden'
@@ -122,7 +122,8 @@ def test_actions_masked_in_tokens_alone_are_those_of_the_research_code(network, 
     factors = network.factorise(torch.from_numpy(ids)).numpy()
     masked = ids == network.mask_id
     steps = [
-        Step(factors[:, i], masked[:, i], None if unknown[i] else actions[:1, i]) for i in range(4)
+        TrunkStep(factors[:, i], masked[:, i], None if unknown[i] else actions[:1, i])
+        for i in range(4)
     ]
     found = np.stack(
         [model.run(model.kv_cache(), 0, steps[: i + 1])['chunk'] for i in range(4)], 1
@@ -134,7 +135,7 @@ def test_a_masked_action_is_refused_where_the_model_must_see_it(copied):
     assert not load_released(GOLDEN / 'disc_modulate').config.hides_actions
     write_facts(copied, {**read_facts(copied), 'hides_actions': False})
     model = Model(copied, 'franka', Execution(provider='cpu'))
-    step = Step.seen(np.zeros((1, model.manifest.image_tokens, 2), np.int64), None)
+    step = TrunkStep.seen(np.zeros((1, model.manifest.image_tokens, 2), np.int64), None)
     with pytest.raises(InferenceError, match='chunk: masked, expected the action of every step'):
         model.run(model.kv_cache(), 0, [step])
 

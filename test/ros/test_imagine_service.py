@@ -149,3 +149,33 @@ def test_an_action_that_no_float32_holds_is_refused_with_the_limit(
     with pytest.raises(MessageError) as refused:
         to_chunks(request, spec)
     assert str(refused.value) == f'~/imagine: {names[0]} of action 0: {expected}'
+
+
+def test_an_answer_may_come_while_the_executor_goes_away() -> None:
+    """It comes from the model's thread, and must not end that."""
+    from hma_ros.ros.imagine_service import ImagineService
+    from hma_ros.srv import Imagine
+
+    woken: list[bool] = []
+    left = [SimpleNamespace(wake=lambda: woken.append(True))]
+
+    class Node:
+        """Has lost its executor when it is asked for it again."""
+
+        @property
+        def executor(self) -> Any:
+            return left.pop() if left else None
+
+        def create_service(self, *_: Any, **__: Any) -> None: ...
+
+        def own(self, *_: Any) -> None: ...
+
+    def ask(*question: Any) -> None:
+        question[-1](SimpleNamespace(step=None, rollout=None, message='refused'))
+
+    service: Any = ImagineService(Node(), load_embodiment('sim_planar'), ask)
+    request = Imagine.Request(conditioning=Imagine.Request.NONE, horizon=1)
+    with pytest.raises(StopIteration) as ended:
+        service._on_request(request, Imagine.Response()).send(None)
+    assert ended.value.value.message == 'refused'
+    assert woken == [True]

@@ -10,7 +10,7 @@ import numpy as np
 
 from hma_ros.core.errors import InferenceError
 from hma_ros.runtime.rollout import Rollout
-from hma_ros.runtime.step_queue import Step
+from hma_ros.runtime.step_queue import CameraStep
 
 DT_NS = 200_000_000
 FRAME = np.zeros((8, 8, 3), np.uint8)
@@ -91,7 +91,7 @@ class FakeQueue:
     """Steps that a test puts there."""
 
     def __init__(self) -> None:
-        self.steps: deque[Step] = deque()
+        self.steps: deque[CameraStep] = deque()
         self.lost = 0
 
     def __len__(self) -> int:
@@ -102,10 +102,10 @@ class FakeQueue:
         before = None if after is None else after * DT_NS
         executed = np.full((1, 2), index, np.float32)
         self.steps.append(
-            Step(index * DT_NS, f'image {index}', 0.0, before, executed, 'reported', None)
+            CameraStep(index * DT_NS, f'image {index}', 0.0, before, executed, 'reported', None)
         )
 
-    def take(self) -> Step | None:
+    def take(self) -> CameraStep | None:
         return self.steps.popleft() if self.steps else None
 
     def dropped(self) -> int:

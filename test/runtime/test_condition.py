@@ -12,7 +12,7 @@ from hma_ros.core.generation.decoding import Decoding
 from hma_ros.core.generation.problem_setting import ProblemSetting
 from hma_ros.network.config import TimePositions
 from hma_ros.runtime.discrete import TokenFiller
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Model, TrunkStep
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.token_world_model import TokenWorldModel
 from hma_ros.runtime.world_model import make_token_world_model
@@ -37,14 +37,14 @@ def asked(model: Model, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return calls
 
 
-def entry(model: Model, value: float | None, batch: int = 1) -> Step:
+def entry(model: Model, value: float | None, batch: int = 1) -> TrunkStep:
     facts = model.manifest
     tokens = np.zeros((batch, facts.image_tokens, facts.factors), np.int64)
     chunk = None if value is None else np.full((batch, 2), value, np.float32)
-    return Step.seen(tokens, chunk)
+    return TrunkStep.seen(tokens, chunk)
 
 
-def said(model: Model, first: int, steps: list[Step]) -> dict[str, np.ndarray]:
+def said(model: Model, first: int, steps: list[TrunkStep]) -> dict[str, np.ndarray]:
     return {name: np.array(value) for name, value in model.condition(first, steps).items()}
 
 

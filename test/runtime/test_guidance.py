@@ -22,7 +22,7 @@ from hma_ros.runtime.discrete import TokenFiller
 from hma_ros.runtime.guidance import GuidedModel
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import read_facts, write_facts
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Model, TrunkStep
 from hma_ros.runtime.providers import Execution
 from hma_ros.runtime.token_world_model import TokenWorldModel
 from hma_ros.runtime.world_model import WorldModel, make_token_world_model
@@ -207,11 +207,11 @@ def test_a_masked_action_does_not_show_in_the_anchor() -> None:
     chunk = np.full((1, model.stem.chunk_size), 0.01, np.float32)
     anchor = np.full((1, facts.anchor_count('franka_pick')), 0.3, np.float32)
     assert anchor.size
-    blank = [Step.blank(frame, chunk, anchor)]
+    blank = [TrunkStep.blank(frame, chunk, anchor)]
     both = GuidedModel(model, 2.0).condition(5, blank)
     pair = {name: np.array(value) for name, value in both.items()}
     for row, given in enumerate([(chunk, anchor), (None, None)]):
-        for name, value in model.condition(5, [Step.blank(frame, *given)]).items():
+        for name, value in model.condition(5, [TrunkStep.blank(frame, *given)]).items():
             np.testing.assert_allclose(pair[name][row], value[0], atol=1e-5)
 
 

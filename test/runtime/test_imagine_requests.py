@@ -9,33 +9,33 @@ from fake_world import FakeWorld
 
 from hma_ros.runtime.imagine_requests import (
     INACTIVE,
+    ActionSource,
     Answer,
-    Conditioning,
     ImagineRequests,
     Question,
 )
-from hma_ros.runtime.step_queue import Step
+from hma_ros.runtime.step_queue import CameraStep
 
-GIVEN, POLICY, NONE = Conditioning.GIVEN, Conditioning.POLICY, Conditioning.NONE
+GIVEN, POLICY, NONE = ActionSource.GIVEN, ActionSource.POLICY, ActionSource.NONE
 NO_POLICY = 'never trained'
 CHUNKS = np.arange(6, dtype=np.float32).reshape(3, 1, 2)
 
 
-def step(executed: np.ndarray | None = None) -> Step:
-    return Step(0, 'image', 0.0, None, executed, 'unknown', None)
+def step(executed: np.ndarray | None = None) -> CameraStep:
+    return CameraStep(0, 'image', 0.0, None, executed, 'unknown', None)
 
 
 class Asked:
     """A question and the answers it was given."""
 
-    def __init__(self, kind: Conditioning, chunks: np.ndarray | None, horizon: int = 3) -> None:
+    def __init__(self, kind: ActionSource, chunks: np.ndarray | None, horizon: int = 3) -> None:
         self.answers: list[Answer] = []
         self.question = Question(kind, chunks, horizon, self.answers.append)
 
     def of(
         self,
         world: FakeWorld,
-        context: Step | None,
+        context: CameraStep | None,
         *,
         cost_s: float = 0.0,
         is_pressed: bool = False,
@@ -56,7 +56,7 @@ def test_given_actions_are_those_imagined_under() -> None:
 @pytest.mark.parametrize('executed', [None, np.zeros((1, 2), np.float32)])
 @pytest.mark.parametrize(('kind', 'refusal'), [(POLICY, ''), (NONE, ''), (NONE, NO_POLICY)])
 def test_without_given_actions_the_model_goes_by_its_own_or_by_none(
-    kind: Conditioning, refusal: str, executed: np.ndarray | None
+    kind: ActionSource, refusal: str, executed: np.ndarray | None
 ) -> None:
     world = FakeWorld(refusal)
     assert Asked(kind, None).of(world, step(executed)).rollout is not None
@@ -83,7 +83,7 @@ def test_without_given_actions_the_model_goes_by_its_own_or_by_none(
     ],
 )
 def test_what_the_model_cannot_do_is_refused_with_a_reason(
-    kind: Conditioning, chunks: np.ndarray | None, horizon: int, refusal: str, sentence: str
+    kind: ActionSource, chunks: np.ndarray | None, horizon: int, refusal: str, sentence: str
 ) -> None:
     world = FakeWorld(refusal)
     answer = Asked(kind, chunks, horizon).of(world, step())
@@ -127,7 +127,7 @@ def test_questions_are_answered_in_turn_and_too_many_refused() -> None:
 
 @pytest.mark.parametrize(('kind', 'chunks'), [(POLICY, None), (GIVEN, CHUNKS)])
 def test_a_question_that_never_has_its_turn_is_refused_in_the_end(
-    kind: Conditioning, chunks: np.ndarray | None
+    kind: ActionSource, chunks: np.ndarray | None
 ) -> None:
     now = [0.0]
     requests = ImagineRequests(lambda: now[0])

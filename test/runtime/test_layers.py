@@ -19,7 +19,7 @@ from hma_ros.runtime.engine_builder import graphs_of
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import read_facts, write_facts
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Model, TrunkStep
 from hma_ros.runtime.providers import Execution
 
 needs_library = pytest.mark.skipif(library() is None, reason=f'compiled layers: {why_not()}')
@@ -48,7 +48,7 @@ def opened(folder: Path) -> Model:
     return model
 
 
-def steps(model: Model, count: int, batch: int = 1) -> list[Step]:
+def steps(model: Model, count: int, batch: int = 1) -> list[TrunkStep]:
     facts, random = model.manifest, np.random.default_rng(0)
     shape = (batch, facts.image_tokens)
     found = []
@@ -57,11 +57,13 @@ def steps(model: Model, count: int, batch: int = 1) -> list[Step]:
             tokens = random.integers(0, facts.factor_size, (*shape, facts.factors))
         else:
             tokens = random.standard_normal((*shape, facts.patch_size)).astype(np.float32)
-        found.append(Step.seen(tokens, random.uniform(-0.1, 0.1, (batch, 2)).astype(np.float32)))
+        found.append(
+            TrunkStep.seen(tokens, random.uniform(-0.1, 0.1, (batch, 2)).astype(np.float32))
+        )
     return found
 
 
-def streamed(model: Model, given: list[Step]) -> list[dict[str, np.ndarray]]:
+def streamed(model: Model, given: list[TrunkStep]) -> list[dict[str, np.ndarray]]:
     """Say something of every step and the next one, and keep the first."""
     cache, said = model.kv_cache(len(given[0].tokens_BSE)), []
     for index in range(len(given) - 1):
@@ -150,7 +152,7 @@ def test_callers_take_turns(make_random_bundle: Make) -> None:
     model = opened(make_random_bundle())
     cache, given = model.kv_cache(), steps(model, 40)
 
-    def said(step: Step) -> np.ndarray:
+    def said(step: TrunkStep) -> np.ndarray:
         return model.run(cache, 0, [step])['logits']
 
     expected = [said(step) for step in given]
@@ -192,7 +194,7 @@ def test_arrays_of_another_size_are_not_read(
         model.engine.trunk(feeds, cache)
 
 
-def given_of(model: Model, step: list[Step]) -> dict[str, Any]:
+def given_of(model: Model, step: list[TrunkStep]) -> dict[str, Any]:
     """What the engine is given for the first step of a stream."""
     taken: dict[str, Any] = {}
     trunk = model.engine.trunk

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import openvino
 import pytest
 import torch
@@ -15,12 +16,11 @@ from PIL import Image
 
 from hma_ros.core.errors import BundleError, ConfigError, InferenceError
 from hma_ros.export.bundle import CODEC_TOLERANCES
-from hma_ros.export.graphs import write_graph
 from hma_ros.export.int8_decoder import read_frames, write_int8_decoder
 from hma_ros.export.tokenizer_graphs import codec_parts
 from hma_ros.network.frames import IdCodec
 from hma_ros.network.magvit2 import Magvit2, Magvit2Config
-from hma_ros.runtime.frames import FrameCodec, level_values
+from hma_ros.runtime.frames import BundleCodec, level_values
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.manifest import INT8_DECODER, Manifest
 from hma_ros.runtime.openvino_graph import OpenVinoGraph
@@ -47,7 +47,7 @@ def magvit2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp('magvit2')
     for part in codec_parts(IdCodec(Magvit2(CONFIG).eval(), 2, 512)):
-        write_graph(part, folder / f'{part.name}.onnx')
+        onnx.save(part.graph(), folder / f'{part.name}.onnx')
     return folder
 
 
@@ -81,7 +81,7 @@ def test_a_released_tokenizer_gives_nearly_what_it_gives_in_fp32(
 def test_a_trained_tokenizer_shows_the_same_image(bundle: Path, frames: np.ndarray) -> None:
     manifest = Manifest.read(bundle)
     frame = np.kron(frames[0], np.ones((manifest.image_size // 32,) * 2 + (1,), np.uint8))
-    exact, quick = (FrameCodec(manifest, execution) for execution in (FP32, BF16))
+    exact, quick = (BundleCodec(manifest, execution) for execution in (FP32, BF16))
     tokens = exact.encode(frame)
     assert (quick.encode(frame) == tokens).mean() > 0.85
     both = np.stack([tokens, tokens[::-1]])

@@ -11,10 +11,10 @@ import pytest
 from fake_world import DT_NS, FRAME, FakeQueue, FakeWorld
 
 from hma_ros.core.errors import MessageError
-from hma_ros.runtime.imagine_requests import INACTIVE, Answer, Conditioning, Question
+from hma_ros.runtime.imagine_requests import INACTIVE, ActionSource, Answer, Question
 from hma_ros.runtime.prediction_loop import PredictionLoop
 from hma_ros.runtime.rollout import Rollout
-from hma_ros.runtime.step_queue import Step
+from hma_ros.runtime.step_queue import CameraStep
 
 
 class Output:
@@ -32,16 +32,16 @@ class Output:
             raise MessageError('camera: broken')
         return FRAME
 
-    def is_too_late(self, step: Step) -> bool:
+    def is_too_late(self, step: CameraStep) -> bool:
         return step.stamp_ns // DT_NS in self.too_late
 
-    def chunk(self, step: Step, chunk: np.ndarray) -> None:
+    def chunk(self, step: CameraStep, chunk: np.ndarray) -> None:
         self.chunks.append(step.stamp_ns // DT_NS)
 
-    def longer_chunk(self, step: Step, chunks: np.ndarray) -> None:
+    def longer_chunk(self, step: CameraStep, chunks: np.ndarray) -> None:
         self.longer_chunks.append((step.stamp_ns // DT_NS, chunks.tolist()))
 
-    def rollout(self, step: Step, frame: np.ndarray, rollout: Rollout) -> None:
+    def rollout(self, step: CameraStep, frame: np.ndarray, rollout: Rollout) -> None:
         self.rollouts.append((step.stamp_ns // DT_NS, len(rollout.frames)))
 
 
@@ -233,7 +233,7 @@ def test_a_question_takes_the_place_of_imagining_and_leaves_the_context(rig: Any
     answers: list[Answer] = []
     chunks = np.ones((2, 1, 2), np.float32)
     follow(rig, 0, 0)
-    rig.loop.requests.ask(Question(Conditioning.GIVEN, chunks, 2, answers.append))
+    rig.loop.requests.ask(Question(ActionSource.GIVEN, chunks, 2, answers.append))
     finish(rig)
     (answer,) = answers
     assert answer.step is not None
@@ -250,7 +250,7 @@ def ask(rig: Any, horizon: int) -> Answer:
     answers: list[Answer] = []
     rig.world.frame_s = 0.15
     follow(rig, 0, 0)
-    rig.loop.requests.ask(Question(Conditioning.POLICY, None, horizon, answers.append))
+    rig.loop.requests.ask(Question(ActionSource.POLICY, None, horizon, answers.append))
     imagine = rig.world.imagine
 
     def beside_a_camera(chunks: Any, most: int, is_enough: Any, *_: Any, **__: Any) -> Rollout:
@@ -276,16 +276,16 @@ def test_closing_ends_what_is_being_imagined_with_its_present_frame(
     waiting, late = list[Answer](), list[Answer]()
 
     def meanwhile_closed(chunks: Any, most: int, is_enough: Any, *_: Any, **__: Any) -> Rollout:
-        rig.loop.requests.ask(Question(Conditioning.POLICY, None, 8, waiting.append))
+        rig.loop.requests.ask(Question(ActionSource.POLICY, None, 8, waiting.append))
         rig.loop.close()
         return imagine(rig.world, chunks, most, is_enough)
 
     rig.world.imagine = meanwhile_closed
     if is_asked:
-        rig.loop.requests.ask(Question(Conditioning.POLICY, None, 8, answers.append))
+        rig.loop.requests.ask(Question(ActionSource.POLICY, None, 8, answers.append))
     follow(rig, 0, 0)
     finish(rig)
-    rig.loop.requests.ask(Question(Conditioning.POLICY, None, 8, late.append))
+    rig.loop.requests.ask(Question(ActionSource.POLICY, None, 8, late.append))
     assert [item.message for item in waiting + late] == [INACTIVE, INACTIVE]
     if is_asked:
         assert answers[0].rollout is not None
@@ -307,7 +307,7 @@ def test_a_question_gives_way_to_the_next_step_where_chunks_are_wanted(rig: Any)
 def test_where_chunks_are_wanted_a_question_has_the_time_of_one_step(rig: Any) -> None:
     ask(rig, 1)
     answers: list[Answer] = []
-    rig.loop.requests.ask(Question(Conditioning.POLICY, None, 2, answers.append))
+    rig.loop.requests.ask(Question(ActionSource.POLICY, None, 2, answers.append))
     finish(rig)
     assert answers[0].rollout is None
     assert 'got 2 frames of 0.150 s, expected at most 1 on this machine' in answers[0].message
@@ -322,7 +322,7 @@ def test_where_no_chunks_are_wanted_a_question_may_keep_steps_waiting() -> None:
 
 def test_a_question_before_the_first_frame_is_refused(rig: Any) -> None:
     answers: list[Answer] = []
-    rig.loop.requests.ask(Question(Conditioning.POLICY, None, 2, answers.append))
+    rig.loop.requests.ask(Question(ActionSource.POLICY, None, 2, answers.append))
     assert rig.loop.run_once()
     assert 'context: got nothing observed' in answers[0].message
     assert not rig.loop.run_once()
@@ -330,7 +330,7 @@ def test_a_question_before_the_first_frame_is_refused(rig: Any) -> None:
 
 def test_a_question_is_answered_also_by_a_model_that_is_always_late(rig: Any) -> None:
     answers: list[Answer] = []
-    rig.loop.requests.ask(Question(Conditioning.POLICY, None, 2, answers.append))
+    rig.loop.requests.ask(Question(ActionSource.POLICY, None, 2, answers.append))
     follow(rig, 0, 16)
     for _ in range(8):
         rig.loop.run_once()
@@ -347,7 +347,7 @@ def test_only_a_model_that_acts_is_timed_to_its_action(acts: bool, name: str) ->
     }
 
 
-def asked(rig: Any, conditioning: Conditioning, horizon: int) -> list[Answer]:
+def asked(rig: Any, conditioning: ActionSource, horizon: int) -> list[Answer]:
     answers: list[Answer] = []
     rig.loop.ask(Question(conditioning, None, horizon, answers.append))
     return answers
@@ -357,7 +357,7 @@ def asked(rig: Any, conditioning: Conditioning, horizon: int) -> list[Answer]:
 def test_a_question_that_cannot_be_answered_is_refused_without_waiting(
     rig: Any, horizon: int
 ) -> None:
-    (answer,) = asked(rig, Conditioning.POLICY, horizon)
+    (answer,) = asked(rig, ActionSource.POLICY, horizon)
     assert answer.message.startswith(f'~/imagine: horizon: got {horizon}, expected 1 to 8')
 
 
@@ -365,9 +365,9 @@ def test_a_question_that_takes_too_long_is_refused_without_waiting(rig: Any) -> 
     rig.world.frame_s = 0.1
     follow(rig, 0, 0)
     finish(rig)
-    (answer,) = asked(rig, Conditioning.POLICY, 4)
+    (answer,) = asked(rig, ActionSource.POLICY, 4)
     assert 'got 4 frames of 0.100 s, expected at most 2 on this machine' in answer.message
-    assert asked(rig, Conditioning.POLICY, 2) == []
+    assert asked(rig, ActionSource.POLICY, 2) == []
 
 
 def test_a_loop_that_is_closed_while_it_observes_imagines_nothing(rig: Any) -> None:

@@ -16,12 +16,12 @@ from hma_ros.core.errors import BundleError, ConfigError, InferenceError
 from hma_ros.core.generation.decoding import Decoding
 from hma_ros.network.config import Compat, TimePositions
 from hma_ros.runtime.engine_builder import graphs_of
-from hma_ros.runtime.frames import FrameCodec
+from hma_ros.runtime.frames import BundleCodec
 from hma_ros.runtime.graph import Graph
 from hma_ros.runtime.kv_cache import KvCache
 from hma_ros.runtime.manifest import Manifest
 from hma_ros.runtime.manifest_file import read_facts, write_facts
-from hma_ros.runtime.model import Model, Step
+from hma_ros.runtime.model import Model, TrunkStep
 from hma_ros.runtime.providers import TORCH, Execution
 from hma_ros.runtime.world_model import WorldModel
 
@@ -162,7 +162,7 @@ def test_a_step_that_fails_changes_neither_window(
         told = None if step == 0 else chunk(0.05)
         passes = itertools.count(1)
 
-        def fail(model: Model, cache: KvCache, first: int, steps: Sequence[Step]) -> Any:
+        def fail(model: Model, cache: KvCache, first: int, steps: Sequence[TrunkStep]) -> Any:
             if next(passes) == failing:  # noqa: B023
                 raise InferenceError('out of memory')
             return run(model, cache, first, steps)
@@ -187,7 +187,7 @@ def test_no_step_costs_more_than_two_passes(
     model = opened(make_random_bundle(time=TimePositions.LEARNED))
     run, passes = Model.run, 0
 
-    def count(model: Model, cache: KvCache, first: int, steps: Sequence[Step]) -> Any:
+    def count(model: Model, cache: KvCache, first: int, steps: Sequence[TrunkStep]) -> Any:
         nonlocal passes
         passes += 1
         return run(model, cache, first, steps)
@@ -359,7 +359,7 @@ def test_a_changed_tokenizer_is_told_by_its_hash(make_random_bundle: Make, tmp_p
 def test_a_codec_of_other_tokens_is_refused(make_random_bundle: Make) -> None:
     manifest = Manifest.read(make_random_bundle())
     with pytest.raises(BundleError, match=r"encoder\.onnx: output 'tokens': got .*, 5\]"):
-        FrameCodec(replace(manifest, factors=5), CPU)
+        BundleCodec(replace(manifest, factors=5), CPU)
 
 
 @pytest.mark.parametrize('name', ['window', 'mask_steps', 'denoise_steps'])
