@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,6 +53,9 @@ class _Domain:
 
 os.environ.update(loopback_environment(os.environ))
 _DOMAIN = _Domain()
+
+_ROOT = Path(__file__).parents[1]
+_TRACED = _ROOT / 'build' / 'traced'
 
 # Compiled layers are tested on every processor, also where no build of them would be chosen.
 compiled._AUTOMATIC = (*compiled._AUTOMATIC, 'generic')
@@ -151,11 +155,12 @@ def magvit2_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope='session', autouse=True)
 def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """
-    Trace each kind of module once per run, which is nearly all of the time that an export takes.
+    Trace each kind of module once, which is nearly all of the time that an export takes.
 
-    What `torch.onnx.export` gives is kept, for all processes of the run, by a hash of what it is
-    given: before weights are folded by a hash without their values, and after. Every export still
-    compares its graphs with its network. Yields the true exporter.
+    What `torch.onnx.export` gives is kept by a hash of what it is given: before weights are folded
+    by a hash without their values, in ``build/traced`` for later runs of the same code too, and
+    after, for all processes of this run. Every export still compares its graphs with its network.
+    ``make clean`` has all traced anew. Yields the true exporter.
     """
     torch = sys.modules.get('torch')
     if torch is None:
@@ -166,12 +171,14 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder, trace = tmp_path_factory.getbasetemp(), torch.onnx.export
     # The processes of a run have a folder in one of the run.
     traced = (folder.parent if 'PYTEST_XDIST_WORKER' in os.environ else folder) / 'traced'
-    traced.mkdir(exist_ok=True)
+    for kept in (traced, _TRACED):
+        kept.mkdir(parents=True, exist_ok=True)
+    code = _code_that_traces()
 
     def trace_once(module: Any, inputs: Any, **options: Any) -> Any:
         # Given at the end, as it does: before, other values may have the same.
         names = options.pop('input_names'), options.pop('output_names')
-        kind = _kind_of(module, inputs, options, names)
+        kind = _kind_of(module, inputs, options, names, code)
         weights = {
             name: tensor.detach().numpy()
             for tensors in (module.named_parameters, module.named_buffers)
@@ -182,7 +189,7 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             return trace(module, inputs, **options, optimize=False).model_proto
 
         def folded() -> Any:
-            return _folded(_kept(traced / f'{kind}.onnx', unfolded), weights, names)
+            return _folded(_kept(_TRACED / f'{kind}.onnx', unfolded), weights, names)
 
         values = hashlib.sha256(kind.encode())
         for array in weights.values():
@@ -195,6 +202,17 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         table = staticmethod(cache(ONNXRegistry.from_torchlib))
         patch.setattr(ONNXRegistry, 'from_torchlib', table)
         yield trace
+
+
+def _code_that_traces() -> str:
+    """Hash the code of networks and exports, and the versions of what traces them."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for package in ('network', 'export', 'core/generation', 'core/vision'):
+        for path in sorted((_ROOT / 'hma_ros' / package).rglob('*.py')):
+            digest.update(path.read_bytes())
+    for name in ('torch', 'onnx', 'onnx-ir', 'onnxscript'):
+        digest.update(f'{name} {version(name)}'.encode())
+    return digest.hexdigest()
 
 
 def _kept(path: Path, make: Callable[[], Any]) -> Any:

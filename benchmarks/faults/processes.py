@@ -70,6 +70,7 @@ class System:
         self._executor.add_node(self.node)
         self._folder = folder
         self._children: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._clients: dict[tuple[Any, str], Any] = {}
         # Variables that processes get beside those of this one.
         self.environment: dict[str, str] = {}
         self.last: dict[str, Any] = {}
@@ -151,11 +152,13 @@ class System:
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
         """Call a service."""
-        client = self.node.create_client(kind, name)
+        # Kept: an answer to a client that its server does not know yet is lost.
+        if (kind, name) not in self._clients:
+            self._clients[kind, name] = self.node.create_client(kind, name)
+        client = self._clients[kind, name]
         self.until(client.service_is_ready, f'service {name}')
         future = client.call_async(request)
         self.until(future.done, f'answer of {name}')
-        self.node.destroy_client(client)
         return future.result()
 
     def transition(self, name: str, transition: str) -> bool:

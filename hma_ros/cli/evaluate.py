@@ -203,6 +203,7 @@ def run_prediction(args: argparse.Namespace) -> int:
         args.robots = args.robots or [open_episodes(args.data).embodiment]
     robots = (simulated_robots if args.data is None else chosen_robots)(args, manifest)
     check_horizon(args.horizon, manifest.max_horizon)
+    chosen_decoding(args).check_model(manifest.kind, manifest.hides_actions)
     if args.data is not None and not is_data_set(args.data):
         check_recorded(args.data, robots)
     lpips = chosen_lpips(args, manifest.image_size)

@@ -82,7 +82,12 @@ def act(bundle, side=SIDE):
     for frame in np.random.default_rng(0).integers(0, 256, (3, side, side, 3)).astype(np.uint8):
         model.observe(frame, None)
     assert np.isfinite(model.act()).all()
-    assert model.imagine(None, 2).frames.shape == (2, side, side, 3)
+    rollout = model.imagine(None, 2)
+    assert rollout.frames.shape == (2, side, side, 3)
+    assert rollout.actions is not None
+    assert not model.manifest.policy_refusal
+    # Nobody waits for joints that are not read.
+    assert not model.stem.joint_names
     return model
 
 

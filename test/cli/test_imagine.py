@@ -21,7 +21,7 @@ from hma_ros.data.imported_episodes import open_episodes
 from hma_ros.data.lerobot_writer import LeRobotWriter
 from hma_ros.data.steps import Step
 from hma_ros.network.checkpoint import save_hma, save_tokenizer
-from hma_ros.network.config import Domain, Joints, preset
+from hma_ros.network.config import Compat, Domain, Joints, TimePositions, preset
 from hma_ros.network.initial import initialised
 from hma_ros.network.tokenizer import FrameTokenizer, TokenizerConfig
 from hma_ros.runtime.manifest_file import read_facts, write_facts
@@ -313,7 +313,9 @@ def test_a_folder_that_cannot_be_written_is_refused_before_a_model_is_loaded(
 def test_a_bundle_without_a_policy_or_a_stem_is_refused(
     make_random_bundle, imported, tmp_path, capsys
 ):
-    passive = make_random_bundle(predict_actions=False)
+    passive = make_random_bundle(
+        compat=Compat.UPSTREAM, time=TimePositions.LEARNED, predict_actions=False
+    )
     assert imagine(passive, imported, tmp_path / 'out', '--actions', 'policy') == 2
     assert '--actions: got policy, expected recorded' in capsys.readouterr().err
     other = write_generated(tmp_path / 'other', 'train', robot='sim_ur5e')

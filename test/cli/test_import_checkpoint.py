@@ -125,8 +125,9 @@ def test_a_bundle_that_could_not_act_is_refused_for_a_policy(capsys, tmp_path):
 def test_a_bundle_is_written_and_proven(capsys, tmp_path):
     bundle = tmp_path / 'bundle'
     folder = GOLDEN / 'disc_concat'
-    tokenizer = FrameTokenizer(TokenizerConfig(image_size=16, patch=8, factors=2, levels=4))
-    save_tokenizer(tokenizer, tmp_path / 'tokenizer')
+    sizes = {'width': 16, 'detail_width': 8, 'encoder_blocks': 1, 'decoder_blocks': 1}
+    tokens = TokenizerConfig(image_size=16, patch=8, factors=2, levels=4, **sizes)
+    save_tokenizer(FrameTokenizer(tokens), tmp_path / 'tokenizer')
     beside = ['--stem', 'franka', '--tokenizer', str(tmp_path / 'tokenizer'), '--torch']
     beside += ['--frames', str(write_images(tmp_path / 'images'))]
     assert main(['import-checkpoint', str(folder), str(bundle), *beside]) == 0

@@ -16,6 +16,7 @@ from std_msgs.msg import Bool, Int32
 from trajectory_msgs.msg import JointTrajectory
 
 from benchmarks.faults.processes import DEADLINE_S
+from hma_ros.cli.checks import listening
 from hma_ros.cli.checks.finding import Finding, Level
 from hma_ros.cli.checks.packages import check_packages
 from hma_ros.cli.checks.topics import check_topics
@@ -88,6 +89,12 @@ def check(
     executor.shutdown()
 
 
+@pytest.fixture
+def nobody_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure no rates where there is nothing to hear."""
+    monkeypatch.setattr(listening, 'SAMPLE_S', 0.05)
+
+
 def _keep(_message: Any) -> None:
     pass
 
@@ -120,6 +127,7 @@ def test_a_healthy_robot_is_ok(check: Any, spec: EmbodimentSpec) -> None:
     )
 
 
+@pytest.mark.usefixtures('nobody_speaks')
 @pytest.mark.parametrize(('executes', 'level'), [(False, Level.WARN), (True, Level.FAIL)])
 def test_a_stop_whose_messages_are_not_installed_is_told_once(
     ros_context: Any, spec: EmbodimentSpec, executes: bool, level: Level
@@ -167,6 +175,7 @@ def test_old_stamps_fail(check: Any, spec: EmbodimentSpec) -> None:
     assert 'synchronise the clocks' in finding.remedy
 
 
+@pytest.mark.usefixtures('nobody_speaks')
 def test_an_absent_robot_fails_in_time(spec: EmbodimentSpec) -> None:
     findings = check_topics(spec, 'nowhere', timeout_s=0.2)
     camera = next(finding for finding in findings if spec.camera.topic in finding.subject)
@@ -176,6 +185,7 @@ def test_an_absent_robot_fails_in_time(spec: EmbodimentSpec) -> None:
     assert stop.text == 'nobody publishes this stop (the robot program stopped)'
 
 
+@pytest.mark.usefixtures('nobody_speaks')
 def test_an_absent_simulation_is_named_and_needs_no_button() -> None:
     findings = check_topics(load_embodiment('sim_franka'), 'nowhere', timeout_s=0.2)
     remedies = {finding.subject.rpartition('/')[2]: finding.remedy for finding in findings}
@@ -277,6 +287,7 @@ def test_a_gripper_whose_joint_nobody_publishes_fails(ros_context: Any) -> None:
     assert 'got no position of robotiq_85_left_knuckle_joint' in finding.text
 
 
+@pytest.mark.usefixtures('nobody_speaks')
 def test_simulated_time_without_a_clock_fails(spec: EmbodimentSpec) -> None:
     findings = check_topics(spec, 'nowhere', timeout_s=0.2, use_sim_time=True)
     clock = next(finding for finding in findings if finding.subject == '/clock')
