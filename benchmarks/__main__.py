@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run the benchmarks, or write the page of results.
 
-    :returns: 0, or 2 on an error of the user's to fix.
+    :returns: 0, or 2 on an error that the user can fix.
     """
     args = _parser().parse_args(arguments)
     try:

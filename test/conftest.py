@@ -205,7 +205,7 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def _code_that_traces() -> str:
-    """Hash the code of networks and exports, and the versions of what traces them."""
+    """Hash the code of networks and exports, and the versions of the packages that trace them."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for package in ('network', 'export', 'core/generation', 'core/vision'):
         for path in sorted((_ROOT / 'hma_ros' / package).rglob('*.py')):

@@ -152,7 +152,7 @@ class System:
 
     def call(self, kind: Any, name: str, request: Any) -> Any:
         """Call a service."""
-        # Kept: an answer to a client that its server does not know yet is lost.
+        # Clients are kept: a response is lost if the server has not discovered its client yet.
         if (kind, name) not in self._clients:
             self._clients[kind, name] = self.node.create_client(kind, name)
         client = self._clients[kind, name]

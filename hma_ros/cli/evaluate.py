@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma evaluate``: measure a bundle, and draw the losses of a training."""
+"""``hma evaluate``: measure a bundle, and draw the losses of a training run."""
 
 from __future__ import annotations
 
@@ -75,8 +75,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``evaluate`` with its parts."""
     parser = subparsers.add_parser(
         'evaluate',
-        help='measure how well a bundle predicts and acts',
-        description='Measure how well a bundle predicts and acts.',
+        help='measure how well a bundle predicts and acts; draw the losses of a training run',
+        description='Measure how well a bundle predicts and acts, or draw the losses of a '
+        'training run.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

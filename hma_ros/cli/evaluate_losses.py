@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""``hma evaluate losses``: the log of a training as a chart."""
+"""``hma evaluate losses``: the losses of a training run as a chart."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ examples:
   hma evaluate losses runs/mine/model/log.jsonl
   hma evaluate losses runs/mine/tokenizer/log.jsonl --out tokenizer.svg
 
-Every loss is drawn over the optimiser steps, the losses on a logarithmic axis.
+Each loss is drawn over the optimiser steps, on a logarithmic axis; values that are not positive
+are left out.
 """
 
 
 def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``losses``."""
     parser = evaluate_options.add_part(
-        parts, 'losses', 'draw the losses of a training as a chart', EXAMPLES
+        parts, 'losses', 'draw the losses of a training run as a chart', EXAMPLES
     )
     parser.add_argument(
         'log', type=Path, metavar='LOG', help='log.jsonl of `hma train` or `hma finetune`'
@@ -36,7 +37,7 @@ def add_part(parts: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def run(args: argparse.Namespace) -> int:
-    """Draw the chart; the folder of the log names what was trained."""
+    """Draw the chart; its title is the name of the log's folder."""
     from hma_ros.evaluation.losses import losses_chart
 
     out = args.out or args.log.with_name('losses.svg')

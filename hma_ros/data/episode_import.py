@@ -44,7 +44,7 @@ _START_NS = NS_PER_S
 @dataclass(frozen=True)
 class FieldMap:
     """
-    What of a data set is what of the robot.
+    Which fields of a data set are which of the robot.
 
     :param camera: key of the images; empty where there is only one.
     :param state: what the joints are, see :class:`ColumnMap`; empty for their own names.

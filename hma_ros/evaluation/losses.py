@@ -1,5 +1,5 @@
 # Copyright 2026 the hma_ros authors. SPDX-License-Identifier: Apache-2.0
-"""The losses of a training as a chart."""
+"""The losses of a training run as a chart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hma_ros.evaluation.chart import Axis, line_chart
 
 def losses_chart(name: str, log: Path) -> str:
     """
-    Draw every loss of a log over its optimiser steps; SVG.
+    Draw each loss of a log over the optimiser steps, where it is positive; SVG.
 
     :param name: what was trained, for the title.
     :param log: ``log.jsonl`` of a run: lines of JSON with step, time_s and losses.

@@ -70,7 +70,7 @@ def number(value: float | None, digits: int = 1, sign: bool = False) -> str:
 
 
 def perplexity(entropy_nats: float | None, short: bool = False) -> str:
-    """Write the perplexity of a cross entropy, a short one from 100 on without a decimal."""
+    """Write the perplexity of a cross entropy; ``short`` leaves out the decimal from 100 on."""
     if entropy_nats is None:
         return '-'
     value = math.exp(entropy_nats)

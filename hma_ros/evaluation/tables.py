@@ -77,7 +77,7 @@ def _similarity(frame: str, item: Result) -> str:
 
 
 def right_tokens(item: Result) -> str:
-    """Write the share of tokens that were predicted, in per cent; a dash where none were."""
+    """Write the share of tokens predicted right, in per cent; a dash where not measured."""
     accuracy = item.get('token_accuracy')
     return '-' if accuracy is None else number(100 * accuracy, 1)
 

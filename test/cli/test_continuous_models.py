@@ -86,7 +86,7 @@ def act(bundle, side=SIDE):
     assert rollout.frames.shape == (2, side, side, 3)
     assert rollout.actions is not None
     assert not model.manifest.policy_refusal
-    # Nobody waits for joints that are not read.
+    # The node does not wait for joints that the model does not read.
     assert not model.stem.joint_names
     return model
 

@@ -152,7 +152,7 @@ def test_an_action_that_no_float32_holds_is_refused_with_the_limit(
 
 
 def test_an_answer_may_come_while_the_executor_goes_away() -> None:
-    """It comes from the model's thread, and must not end that."""
+    """It comes from the model's thread, which an exception would end."""
     from hma_ros.ros.imagine_service import ImagineService
     from hma_ros.srv import Imagine
 
@@ -160,7 +160,7 @@ def test_an_answer_may_come_while_the_executor_goes_away() -> None:
     left = [SimpleNamespace(wake=lambda: woken.append(True))]
 
     class Node:
-        """Has lost its executor when it is asked for it again."""
+        """A node whose executor is None from the second access on."""
 
         @property
         def executor(self) -> Any:

@@ -269,8 +269,8 @@ class LimitSpec:
     """
     Limits of the ``D`` commanded coordinates; for a tool position the box is the workspace.
 
-    At the border of ``lower``..``upper`` the integration of increments stops (reported as
-    limited); an absolute target outside is refused, and the robot holds.
+    Increments stop at the border of ``lower``..``upper``, which is reported as limited; an
+    absolute target outside is refused, and the robot holds.
     ``following_error`` is the largest distance between commanded and measured. A robot may start
     as far as ``start_margin`` outside the limits. ``jerk`` smooths the motion; None sets no
     limit. ``continuous`` marks joints that turn without end; ``orientation`` is there for a tool

@@ -91,7 +91,7 @@ def check(
 
 @pytest.fixture
 def nobody_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure no rates where there is nothing to hear."""
+    """Listen for 0.05 s only: no message comes whose rate would be measured."""
     monkeypatch.setattr(listening, 'SAMPLE_S', 0.05)
 
 
