@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
@@ -171,14 +172,16 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder, trace = tmp_path_factory.getbasetemp(), torch.onnx.export
     # The processes of a run have a folder in one of the run.
     traced = (folder.parent if 'PYTEST_XDIST_WORKER' in os.environ else folder) / 'traced'
-    for kept in (traced, _TRACED):
+    of_code = _TRACED / _code_that_traces()
+    for kept in (traced, of_code):
         kept.mkdir(parents=True, exist_ok=True)
-    code = _code_that_traces()
+    for other in {*_TRACED.iterdir()} - {of_code}:
+        shutil.rmtree(other, ignore_errors=True)
 
     def trace_once(module: Any, inputs: Any, **options: Any) -> Any:
         # Given at the end, as it does: before, other values may have the same.
         names = options.pop('input_names'), options.pop('output_names')
-        kind = _kind_of(module, inputs, options, names, code)
+        kind = _kind_of(module, inputs, options, names)
         weights = {
             name: tensor.detach().numpy()
             for tensors in (module.named_parameters, module.named_buffers)
@@ -189,7 +192,7 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             return trace(module, inputs, **options, optimize=False).model_proto
 
         def folded() -> Any:
-            return _folded(_kept(_TRACED / f'{kind}.onnx', unfolded), weights, names)
+            return _folded(_kept(of_code / f'{kind}.onnx', unfolded), weights, names)
 
         values = hashlib.sha256(kind.encode())
         for array in weights.values():
@@ -207,10 +210,10 @@ def trace_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def _code_that_traces() -> str:
     """Hash the code of networks and exports, and the versions of the packages that trace them."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
-    for package in ('network', 'export', 'core/generation', 'core/vision'):
+    for package in ('network', 'export', 'runtime', 'core'):
         for path in sorted((_ROOT / 'hma_ros' / package).rglob('*.py')):
             digest.update(path.read_bytes())
-    for name in ('torch', 'onnx', 'onnx-ir', 'onnxscript'):
+    for name in ('torch', 'onnx', 'onnx-ir', 'onnxscript', 'numpy'):
         digest.update(f'{name} {version(name)}'.encode())
     return digest.hexdigest()
 

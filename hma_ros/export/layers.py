@@ -27,11 +27,11 @@ from hma_ros.network.conditioning import Modulation
 from hma_ros.network.config import HmaConfig, Injection
 from hma_ros.network.parts import EnterPart, LeavePart
 from hma_ros.network.trunk import Block
+from hma_ros.runtime.engine import BEHIND
 from hma_ros.runtime.layer_file import Shape
 from hma_ros.runtime.layers import Layers, kept_dtype
 
 _ENTER = ('tokens', 'previous', 'masked', 'index', 'action')
-_LEAVE = ('previous', 'joints', 'measured')
 
 
 def has_layers(config: HmaConfig) -> bool:
@@ -48,7 +48,7 @@ def edge_parts(model: Hma, trunk: ModelPart) -> list[ModelPart]:
     stem = trunk.name.removeprefix('trunk_')
     inputs = {name: trunk.inputs[name] for name in _ENTER if name in trunk.inputs}
     enter = ModelPart(f'enter_{stem}', EnterPart(model), inputs, trunk.varying, heavy=False)
-    also = {name: trunk.inputs[name] for name in _LEAVE if name in trunk.inputs}
+    also = {name: trunk.inputs[name] for name in BEHIND if name in trunk.inputs}
     behind = {'x': enter.outputs()['x'], 'index': inputs['index'], **also}
     varying = {**trunk.varying, 'x': (0, 1)}
     leave = ModelPart(f'leave_{stem}', LeavePart(model, stem), behind, varying, heavy=False)
@@ -111,7 +111,7 @@ def check_layers(
     x, kept = layers(enter.outputs()['x'].numpy(), feeds, past)
     index = leave.inputs['index'][-1:]
     with torch.no_grad():
-        last = {name: leave.inputs[name][:, -1:] for name in _LEAVE if name in leave.inputs}
+        last = {name: leave.inputs[name][:, -1:] for name in BEHIND if name in leave.inputs}
         said = leave.module({**last, 'index': index, 'x': torch.from_numpy(x)})
     found = {name: value.numpy() for name, value in said.items()}
     kept_names = [name.replace('past', 'kept') for name in names]

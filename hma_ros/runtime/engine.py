@@ -28,9 +28,9 @@ from hma_ros.runtime.signatures import signature
 
 # A part of a model: arrays by name in, arrays out.
 HeadPart = Callable[[Arrays], list[np.ndarray]]
+# Inputs of the last step that are read behind the layers too.
+BEHIND = ('previous', 'joints', 'measured')
 # Loaded by name and only when asked for: the network and torch come with it.
-# What is read behind the layers too, of the last step.
-_BEHIND = ('previous', 'joints', 'measured')
 _TORCH_ENGINE = 'hma_ros.torch_engine.engine'
 
 
@@ -221,7 +221,7 @@ class LayerEngine(_GraphEngine):
         """See :class:`Engine`."""
         (x,) = self._enter({name: feeds[name] for name in self._enter.inputs})
         x, kept = self.layers(x, feeds, cast('IndexedKvCache', cache).feeds['past_steps'])
-        last = {name: feeds[name][:, -1:] for name in _BEHIND if name in feeds}
+        last = {name: feeds[name][:, -1:] for name in BEHIND if name in feeds}
         inputs = {**feeds, **last, 'index': feeds['index'][-1:], 'x': x}
         said = self._leave({name: inputs[name] for name in self._leave.inputs})
         return {**dict(zip(self._leave.outputs, said, strict=True)), 'kept_steps': kept}
