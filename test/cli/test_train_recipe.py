@@ -72,9 +72,10 @@ def test_the_bundle_acts_and_imagines(run):
     'kind',
     [
         ['--preset', 'base', '--window', '3'],
+        ['--kind', 'continuous', '--head-width', '16', '--head-blocks', '1', '--patch', '2'],
         ['--passive'],
     ],
-    ids=['discrete', 'small without a policy'],
+    ids=['discrete', 'continuous', 'small without a policy'],
 )
 def test_other_kinds_learn_from_the_same_episodes(run, tmp_path, kind):
     words, root = run

@@ -259,8 +259,7 @@ def test_server_of_the_other_type_is_named(system: Any, tmp_path: Path, other: s
     hand.gripper.close()
 
 
-def test_goal_that_a_newer_one_replaces_is_no_error(simple_hand: Hand) -> None:
-    hand = simple_hand
+def test_goal_that_a_newer_one_replaces_is_no_error(hand: Hand) -> None:
     hand.gripper.behave('creep')
     hand.begin()
     for position in (OPEN, CLOSED) * 3:
@@ -274,8 +273,7 @@ def test_goal_that_a_newer_one_replaces_is_no_error(simple_hand: Hand) -> None:
     assert 'without a stall' not in hand.system.log('action_executor')
 
 
-def test_stop_cancels_the_goal_and_none_follows_until_resume(simple_hand: Hand) -> None:
-    hand = simple_hand
+def test_stop_cancels_the_goal_and_none_follows_until_resume(hand: Hand) -> None:
     hand.gripper.behave('creep')
     hand.begin()
     hand.until_event('goal', OPEN)
