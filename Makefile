@@ -72,5 +72,5 @@ bench: setup-dev ## measure speed, latency and prediction, and write the tables 
 train: setup-dev ## make a bundle like the shipped one: episodes, training, export (hours; resumes)
 	@$(BIN)/hma train all --out runs/hma_sim --bundle models/hma_sim
 
-clean: ## remove the environment and what builds and runs left
+clean: ## remove .venv, builds, caches, log/ and out/; demo/, data/ and runs/ stay
 	rm -rf .venv build install log out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -63,7 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :returns: 0, or 2 on an error that the user can fix.
     """
-    args = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    args = parser.parse_args(words)
+    if args.run is _report and words[0] != 'report':
+        parser.error(f'report: got {words[0]} before it, expected report first; move it behind')
     try:
         args.run(args)
     except HmaError as error:

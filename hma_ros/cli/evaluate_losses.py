@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from hma_ros.cli import evaluate_options
+from hma_ros.core.errors import ConfigError
 from hma_ros.core.writable import check_file
 
 EXAMPLES = """\
@@ -42,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
     out = args.out or args.log.with_name('losses.svg')
     check_file('--out', out)
+    if out.resolve() == args.log.resolve():
+        raise ConfigError(f'--out: got {out}, the log itself, expected another file; choose one')
     chart = losses_chart(args.log.absolute().parent.name, args.log)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(chart, encoding='utf-8')

@@ -299,17 +299,52 @@ def test_ctrl_c_says_what_is_lost(
     )
 
 
-def test_the_losses_of_a_training_are_drawn(
+def test_options_of_measuring_before_report_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log = tmp_path / 'model' / 'log.jsonl'
-    log.parent.mkdir()
+    with pytest.raises(SystemExit):
+        benchmarks(['--out', str(tmp_path / 'page.md'), 'report'])
+    assert 'report: got --out before it' in capsys.readouterr().err
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Write the log of a run that was killed while it wrote."""
+    path = tmp_path / 'model' / 'log.jsonl'
+    path.parent.mkdir()
     entries = [{'step': step, 'time_s': 0.5, 'frame': 2.0 / step} for step in (1, 10)]
-    log.write_text('\n'.join(map(json.dumps, entries)))
+    path.write_text('\n'.join([*map(json.dumps, entries), '{"step": 20, "ti']))
+    return path
+
+
+def test_the_losses_of_a_training_are_drawn(log: Path) -> None:
     assert main(['evaluate', 'losses', str(log)]) == 0
     chart = log.with_name('losses.svg').read_text()
     assert '>frame<' in chart
     assert 'Training of model' in chart
-    log.write_text('{}\n')
+
+
+@pytest.mark.parametrize(
+    ('content', 'error'),
+    [
+        (b'{"step": 1, "frame": 1.0}\n[1, 2]\n', 'line 2: got [1, 2], expected JSON with step'),
+        (b'{}\n', 'line 1: got {}, expected JSON with step, time_s and losses'),
+        (b'{"step": 1, "frame": NaN}\n', 'got no positive loss, expected some'),
+        (b'', 'got no positive loss, expected some'),
+        (bytes(range(256)) * 99, 'expected the log.jsonl of a training run'),
+    ],
+)
+def test_what_is_no_log_is_an_error(
+    content: bytes, error: str, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.write_bytes(content)
     assert main(['evaluate', 'losses', str(log)]) == 2
-    assert 'expected lines with step, time_s and losses' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert error in said
+    assert len(said) < 500
+
+
+def test_a_log_is_not_replaced_by_its_chart(log: Path) -> None:
+    before = log.read_bytes()
+    assert main(['evaluate', 'losses', str(log), '--out', str(log)]) == 2
+    assert log.read_bytes() == before
