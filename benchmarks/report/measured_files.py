@@ -48,7 +48,7 @@ def read_measurements(folder: str | Path) -> list[Measurements]:
     paths = sorted(Path(folder).glob('*.json'))
     if not paths:
         raise ConfigError(
-            f'{folder}: no *.json, expected results of `hma evaluate` or `make bench`'
+            f'{folder}: got no *.json, expected results of `hma evaluate` or `make bench`'
         )
     return [_read(path) for path in paths]
 

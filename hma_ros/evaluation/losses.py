@@ -49,10 +49,9 @@ def _entries(log: Path) -> list[dict[str, float]]:
 def _entry(line: str, where: str) -> dict[str, float]:
     try:
         entry = {key: float(value) for key, value in json.loads(line).items()}
-        entry['step']
+        return {'step': entry['step'], **entry}
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ConfigError(
             f'{where}: got {shortened(line)}, expected JSON with step, time_s and losses; name '
             'the log.jsonl of a training run'
         ) from error
-    return entry
